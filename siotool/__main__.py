@@ -1,0 +1,5 @@
+"""``python -m siotool``."""
+
+from siotool.cli.app import main
+
+main()

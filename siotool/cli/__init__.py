@@ -1,0 +1,1 @@
+"""Typer commands: options, one call, print, exit code."""

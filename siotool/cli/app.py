@@ -1,0 +1,59 @@
+"""The ``siotool`` command: its subcommands, and the one place that ends the process."""
+
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from siotool.cli import streams
+from siotool.errors import ExitCode, SiotoolError
+
+app = typer.Typer(
+    name="siotool",
+    help="Plan, load and measure Socket.IO services: how many servers, and how do we know?",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"siotool {version('siotool')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run one command; every error becomes a message on stderr and an exit code."""
+    streams.forgive_closed_pipes()
+    debug = "--debug" in sys.argv
+    try:
+        app()
+    except SiotoolError as error:
+        if debug:
+            raise
+        streams.complain(error.message, error.hint)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.INTERRUPTED)
+    except Exception as error:
+        if debug:
+            raise
+        streams.complain(
+            f"bug in siotool: {type(error).__name__}: {error}",
+            "run siotool --debug … and report the traceback",
+        )
+        sys.exit(ExitCode.BUG)

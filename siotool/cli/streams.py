@@ -1,0 +1,58 @@
+"""stdout and stderr as the contract wants them: results here, words there, pipes may close."""
+
+import io
+import os
+import sys
+
+
+class _ForgivingPipe(io.RawIOBase):
+    """A file descriptor whose reader may leave: what nobody reads is dropped."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._gone = False
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def isatty(self) -> bool:
+        return os.isatty(self._descriptor)
+
+    def write(self, data: "bytes | bytearray | memoryview") -> int:  # type: ignore[override]
+        if not self._gone:
+            try:
+                return os.write(self._descriptor, data)
+            except BrokenPipeError:
+                self._gone = True
+        return len(data)
+
+
+def forgive_closed_pipes() -> None:
+    """Let ``siotool … | head`` end with the command's own exit code.
+
+    The command runs to its end, so that a gate's verdict survives a reader that left.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        try:
+            descriptor = stream.fileno()
+        except (AttributeError, OSError, ValueError):
+            continue  # captured by a test, or closed
+        pipe = io.BufferedWriter(_ForgivingPipe(descriptor))  # type: ignore[arg-type]
+        wrapped = io.TextIOWrapper(
+            pipe,
+            encoding=stream.encoding,
+            errors="replace",
+            line_buffering=stream.isatty() or name == "stderr",
+        )
+        setattr(sys, name, wrapped)
+
+
+def complain(message: str, hint: str = "") -> None:
+    """Print an error and its remedy to stderr."""
+    print(f"siotool: {message}", file=sys.stderr)
+    if hint:
+        print(f"  {hint}", file=sys.stderr)

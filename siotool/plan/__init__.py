@@ -1,0 +1,1 @@
+"""Sizing: the formula, availability, and the sentence that tells them apart."""

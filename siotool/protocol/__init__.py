@@ -1,0 +1,1 @@
+"""The wire without I/O: Engine.IO and Socket.IO packets, session states, bytes."""

@@ -1,0 +1,1 @@
+"""The embedded Socket.IO chat server."""

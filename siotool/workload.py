@@ -1,0 +1,73 @@
+"""What is asked of a run: the target, the stages, the scenario and its settings."""
+
+from typing import Literal
+
+import msgspec
+
+Setting = bool | int | float | str
+
+
+class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One ramp segment: move evenly to ``users`` within ``duration_s`` seconds."""
+
+    duration_s: float
+    users: int
+
+
+class Target(msgspec.Struct, frozen=True):
+    """The server under test, as the clients address it."""
+
+    url: str
+    path: str = "/socket.io/"
+    namespace: str = "/"
+    transport: Literal["websocket"] = "websocket"
+
+
+class Workload(msgspec.Struct, frozen=True):
+    """Demand in numbers.
+
+    ``settings`` are the scenario's knobs after defaults and ``--set``; ``processes`` is the
+    number of generator workers.
+    """
+
+    scenario: str
+    settings: dict[str, Setting]
+    stages: list[Stage]
+    processes: int
+    seed: int
+
+    @property
+    def duration_s(self) -> float:
+        """Planned length of the run in seconds."""
+        return sum(stage.duration_s for stage in self.stages)
+
+    @property
+    def users_max(self) -> int:
+        """Largest number of users any stage asks for."""
+        return max((stage.users for stage in self.stages), default=0)
+
+
+def ramp(users: int, spawn_rate: float, run_time_s: float) -> list[Stage]:
+    """Stages of Locust's own three words: ``spawn_rate`` users per second up to ``users``, then hold.
+
+    ``run_time_s`` counts from the start, ramp included, as in Locust.
+    """
+    ramp_s = users / spawn_rate
+    if ramp_s >= run_time_s:
+        return [Stage(duration_s=run_time_s, users=max(1, int(spawn_rate * run_time_s)))]
+    return [Stage(duration_s=ramp_s, users=users), Stage(duration_s=run_time_s - ramp_s, users=users)]
+
+
+def users_at(stages: list[Stage], elapsed_s: float) -> tuple[int, int] | None:
+    """Users wanted at a moment of the run, and the stage's number; None once it is over.
+
+    A stage interpolates linearly from the users of the one before (0 at first).
+    """
+    begin, users_before = 0.0, 0
+    for number, stage in enumerate(stages):
+        if elapsed_s < begin + stage.duration_s:
+            share = (elapsed_s - begin) / stage.duration_s
+            return round(users_before + share * (stage.users - users_before)), number
+        begin += stage.duration_s
+        users_before = stage.users
+    return None
