@@ -8,7 +8,7 @@ totals are sums over intervals. ``in`` and ``out`` are as the clients see them.
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 import msgspec
 
@@ -197,7 +197,7 @@ class Writer:
         self.path = folder / FILE_NAME
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._file: IO[bytes] = self.path.open("xb", buffering=0)
+            self._file = self.path.open("xb", buffering=0)
         except FileExistsError:
             raise OutputError(f"{self.path} already exists", "choose another --out folder") from None
         except OSError as error:
@@ -211,7 +211,7 @@ class Writer:
         data = self._encoder.encode(line) + b"\n"
         try:
             written = self._file.write(data)
-            while written is not None and written < len(data):
+            while written < len(data):
                 data = data[written:]
                 written = self._file.write(data)
         except OSError as error:

@@ -41,7 +41,7 @@ def forgive_closed_pipes() -> None:
             descriptor = stream.fileno()
         except (AttributeError, OSError, ValueError):
             continue  # captured by a test, or closed
-        pipe = io.BufferedWriter(_ForgivingPipe(descriptor))  # type: ignore[arg-type]
+        pipe = io.BufferedWriter(_ForgivingPipe(descriptor))  # type: ignore[type-var]
         wrapped = io.TextIOWrapper(
             pipe,
             encoding=stream.encoding,
