@@ -1,16 +1,17 @@
 """The ``siotool`` command: its subcommands, and the one place that ends the process."""
 
 import sys
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
 from siotool.cli import streams
+from siotool.cli.overview import Overview
 from siotool.errors import ExitCode, SiotoolError
 
 app = typer.Typer(
     name="siotool",
+    cls=Overview,
     help="Plan, load and measure Socket.IO services: how many servers, and how do we know?",
     no_args_is_help=True,
     add_completion=False,
@@ -22,6 +23,8 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         typer.echo(f"siotool {version('siotool')}")
         raise typer.Exit
 
