@@ -1,0 +1,13 @@
+"""Whose fault a protocol error is."""
+
+
+class ProtocolError(Exception):
+    """The conversation cannot go on."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The server sent something that the protocol does not allow."""
+
+
+class LocalProtocolError(ProtocolError):
+    """We tried to send something that the session's state does not allow."""
