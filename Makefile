@@ -1,0 +1,61 @@
+# Everything a fresh clone needs: Python 3.11 to 3.13, make and git.
+# VENV=… and PYTHON=… choose another environment; ARGS=… goes to pytest.
+
+VENV ?= .venv
+ARGS ?=
+NODE_TARGET := tests/targets/node
+
+# python3 if it will do, else the newest one that will (venv needs ensurepip, which Debian packages apart)
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+		2>/dev/null && { echo $$python; break; }; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-fast node lint types bench lock clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: $(VENV)/.installed ## plan, load a chat server with a swarm of clients, and report
+	$(VENV)/bin/siotool demo
+
+test: $(VENV)/.installed ## every test; what needs a tool that is not here skips and says so
+	$(VENV)/bin/python -m pytest $(ARGS)
+
+test-fast: $(VENV)/.installed ## the tests that start no servers and no browsers
+	$(VENV)/bin/python -m pytest -m "not slow" $(ARGS)
+
+node: ## install the Node.js server that the integration tests measure
+	@if command -v npm >/dev/null; then cd $(NODE_TARGET) && npm ci --no-audit --no-fund; \
+	else echo "npm is not installed: tests against Node.js will be skipped"; fi
+
+lint: $(VENV)/.installed ## style and common mistakes
+	$(VENV)/bin/python -m ruff check .
+	$(VENV)/bin/python -m ruff format --check .
+
+types: $(VENV)/.installed ## static types, strict
+	$(VENV)/bin/python -m mypy
+
+bench: $(VENV)/.installed ## CPU and memory per delivery, call and connection, beside other clients
+	$(VENV)/bin/python tests/bench/bench.py $(ARGS)
+
+lock: ## resolve requirements.lock anew from pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev --generate-hashes \
+		--no-emit-index-url --no-header --quiet --output-file requirements.lock
+
+clean: ## remove the environment and everything built
+	rm -rf $(VENV) build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(NODE_TARGET)/node_modules
+
+# The lock decides the environment: when it changes, the environment is made anew.
+$(VENV)/.locked: requirements.lock
+	@test -n "$(PYTHON)" || { echo "siotool needs Python 3.11, 3.12 or 3.13 with its venv module;" \
+		"name one with: make PYTHON=/path/to/python …" >&2; exit 2; }
+	@echo "Making $(VENV) with $$($(PYTHON) --version) from requirements.lock …"
+	$(PYTHON) -m venv --clear $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.locked pyproject.toml
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
