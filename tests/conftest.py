@@ -1,0 +1,100 @@
+"""What every test may use: golden files, tools that must be there, and one profile for hypothesis."""
+
+import difflib
+import os
+import shutil
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from hypothesis import settings
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+TESTS = Path(__file__).parent
+
+# A loaded machine is no bug: no deadline. On CI the examples are the same every time.
+settings.register_profile("siotool", deadline=None, derandomize="CI" in os.environ, print_blob=True)
+settings.load_profile("siotool")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="write what the tests produce to tests/golden; look at the difference before committing it",
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the fast tests first."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip tests marked ``node`` where Node.js or its installed target is missing."""
+    if item.get_closest_marker("node"):
+        if shutil.which("node") is None:
+            pytest.skip("node is not installed")
+        if not (TESTS / "targets/node/node_modules").is_dir():
+            pytest.skip("tests/targets/node is not installed: run make node")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where everything is required (CI), a skipped test is a failed one."""
+    return _required((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Do the same for modules that skip themselves."""
+    return _required((yield))
+
+
+def _required(report: Report) -> Report:
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("SIOTOOL_REQUIRE_ALL"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"{reason} (SIOTOOL_REQUIRE_ALL allows no skipped test)"
+    return report
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compare a text with ``tests/golden/NAME``: ``golden(name, text)``."""
+    update = request.config.getoption("--update-golden")
+
+    def compare(name: str, text: str) -> None:
+        path = TESTS / "golden" / name
+        if update:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            return
+        if not path.exists():
+            pytest.fail(f"{path} is missing: run pytest --update-golden, and look at it", pytrace=False)
+        expected = path.read_text(encoding="utf-8")
+        if text != expected:
+            lines = difflib.unified_diff(
+                expected.splitlines(), text.splitlines(), "golden", "now", lineterm=""
+            )
+            pytest.fail(
+                "\n".join(lines) + f"\n{path} differs: if that is intended, run pytest --update-golden",
+                pytrace=False,
+            )
+
+    return compare
+
+
+@pytest.fixture
+def require_tool() -> Callable[..., str]:
+    """Path of a program that a test needs, by any of its names; skips when it is missing."""
+
+    def find(*names: str) -> str:
+        found = next((path for name in names if (path := shutil.which(name))), None)
+        if found is None:
+            pytest.skip(f"{' or '.join(names)} is not installed")
+        return found
+
+    return find
