@@ -10,4 +10,4 @@ class RemoteProtocolError(ProtocolError):
 
 
 class LocalProtocolError(ProtocolError):
-    """We tried to send something that the session's state does not allow."""
+    """We tried to send something that the protocol or the session's state does not allow."""

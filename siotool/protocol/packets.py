@@ -9,12 +9,13 @@ Sources: github.com/socketio/engine.io-protocol (revision 4) and
 github.com/socketio/socket.io-protocol (revision 5).
 """
 
+from collections.abc import Iterable
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
-from siotool.protocol.errors import RemoteProtocolError
+from siotool.protocol.errors import LocalProtocolError, RemoteProtocolError
 
 
 class EngineType(IntEnum):
@@ -44,20 +45,33 @@ class PacketType(IntEnum):
 PONG = b"3"
 CLOSE = b"1"
 
+# plain integers: looking a member up on its enum costs more than the comparison it is for
 _ZERO = ord("0")
-_NINE = ord("9")
+_BINARY_EVENT = int(PacketType.BINARY_EVENT)
+_BINARY_ACK = int(PacketType.BINARY_ACK)
+_WITH_ARGUMENTS = (int(PacketType.EVENT), int(PacketType.ACK), _BINARY_EVENT, _BINARY_ACK)
+
+# as python-socketio has them; Python refuses to read an integer of 4300 digits anyway
+_MAX_ATTACHMENT_DIGITS = 10
+_MAX_ACK_DIGITS = 100
+
 _encode_json = msgspec.json.Encoder().encode
 _decode_json = msgspec.json.Decoder().decode
+# ValueError covers JSON that is none and text that is no UTF-8, RecursionError endless nesting
+_UNREADABLE = (ValueError, RecursionError)
+
+_SCALARS = frozenset((str, int, float, bool, type(None)))
+_Milliseconds = Annotated[float, msgspec.Meta(ge=0)]
 
 
 class Handshake(msgspec.Struct, frozen=True):
     """Content of the Engine.IO open packet; intervals in milliseconds, as on the wire."""
 
     sid: str
-    pingInterval: int
-    pingTimeout: int
+    pingInterval: _Milliseconds
+    pingTimeout: _Milliseconds
     upgrades: list[str] = []
-    maxPayload: int | None = None
+    maxPayload: float | None = None
 
 
 _decode_handshake = msgspec.json.Decoder(Handshake).decode
@@ -77,45 +91,64 @@ def parse_handshake(content: bytes) -> Handshake:
     """Read an Engine.IO open packet's content. Raises RemoteProtocolError."""
     try:
         return _decode_handshake(content)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+    except _UNREADABLE as error:
         raise RemoteProtocolError(f"unreadable Engine.IO open packet: {error}") from error
 
 
 def parse_packet(content: bytes) -> Packet:
     """Split a Socket.IO packet (without the Engine.IO type) into its parts.
 
-    The JSON stays undecoded. Raises RemoteProtocolError for what is no packet.
+    The JSON stays undecoded; of an event's or ack's only the opening bracket is seen to.
+    Raises RemoteProtocolError for what is no packet.
     """
-    if not content or not _ZERO <= content[0] <= _ZERO + PacketType.BINARY_ACK:
+    kind = content[0] - _ZERO if content else -1
+    if not 0 <= kind <= _BINARY_ACK:
         raise RemoteProtocolError(f"unknown Socket.IO packet {content[:20]!r}")
-    kind = content[0] - _ZERO
     at = 1
     attachments = 0
-    if kind >= PacketType.BINARY_EVENT:
-        dash = content.find(b"-", at)
-        if dash < 0 or not content[at:dash].isdigit():
-            raise RemoteProtocolError(f"binary packet without attachment count {content[:20]!r}")
-        attachments = int(content[at:dash])
-        at = dash + 1
+    if kind >= _BINARY_EVENT:
+        attachments, at = _read_attachments(content)
     namespace = "/"
-    if content[at : at + 1] == b"/":
-        comma = content.find(b",", at)
-        end = comma if comma >= 0 else len(content)
-        namespace = content[at:end].decode("utf-8", "replace").partition("?")[0]
-        at = end + 1
-    begin = at
-    size = len(content)
-    while at < size and _ZERO <= content[at] <= _NINE:
-        at += 1
-    ack_id = int(content[begin:at]) if at > begin else None
-    return Packet(kind, namespace, ack_id, content[at:], attachments)
+    if content.startswith(b"/", at):
+        namespace, at = _read_namespace(content, at)
+    if kind in _WITH_ARGUMENTS:
+        array = content.find(b"[", at)
+        if array < 0:
+            raise RemoteProtocolError(f"an event or ack must hold a JSON array, not {content[:20]!r}")
+        if array > at:
+            return Packet(kind, namespace, _read_ack_id(content[at:array]), content[array:], attachments)
+    return Packet(kind, namespace, None, content[at:], attachments)
+
+
+def _read_attachments(content: bytes) -> tuple[int, int]:
+    """Number of attachments, and where the rest begins."""
+    dash = content.find(b"-", 1, _MAX_ATTACHMENT_DIGITS + 2)
+    if dash < 0 or not content[1:dash].isdigit():
+        raise RemoteProtocolError(f"binary packet without attachment count {content[:20]!r}")
+    return int(content[1:dash]), dash + 1
+
+
+def _read_namespace(content: bytes, at: int) -> tuple[str, int]:
+    """Namespace without its query string, and where the rest begins."""
+    comma = content.find(b",", at)
+    end = comma if comma >= 0 else len(content)
+    try:
+        return content[at:end].decode().partition("?")[0], end + 1
+    except UnicodeDecodeError as error:
+        raise RemoteProtocolError(f"a namespace that is not UTF-8: {content[at:end][:40]!r}") from error
+
+
+def _read_ack_id(digits: bytes) -> int:
+    if len(digits) > _MAX_ACK_DIGITS or not digits.isdigit():
+        raise RemoteProtocolError(f"neither an ack id nor a JSON array: {digits[:20]!r}")
+    return int(digits)
 
 
 def parse_arguments(packet: Packet) -> list[Any]:
     """Decode the JSON array of an event or ack. Raises RemoteProtocolError."""
     try:
         arguments = _decode_json(packet.json)
-    except msgspec.DecodeError as error:
+    except _UNREADABLE as error:
         raise RemoteProtocolError(f"unreadable JSON in a packet: {error}") from error
     if not isinstance(arguments, list):
         raise RemoteProtocolError(f"an event or ack must hold a JSON array, not {packet.json[:20]!r}")
@@ -133,21 +166,44 @@ def parse_event(packet: Packet) -> tuple[str, list[Any]]:
 def parse_error(packet: Packet) -> str:
     """Return the message of a CONNECT_ERROR packet, whatever form the server gave it."""
     try:
-        data = _decode_json(packet.json) if packet.json else ""
-    except msgspec.DecodeError:
+        data = _decode_json(packet.json or b"null")
+    except _UNREADABLE:
         return packet.json.decode("utf-8", "replace")
     if isinstance(data, dict) and isinstance(data.get("message"), str):
         return str(data["message"])
-    return str(data)
+    return "" if data is None else str(data)
 
 
 def parse_sid(packet: Packet) -> str:
     """Return the session id of a CONNECT packet; empty when the server gave none."""
     try:
         data = _decode_json(packet.json)
-    except msgspec.DecodeError:
+    except _UNREADABLE:
         return ""
-    return str(data.get("sid", "")) if isinstance(data, dict) else ""
+    sid = data.get("sid") if isinstance(data, dict) else None
+    return sid if isinstance(sid, str) else ""
+
+
+def _write_json(data: Any) -> bytes:
+    try:
+        if _holds_bytes((data,)):
+            raise TypeError("bytes need binary attachments, which are not supported: send text instead")
+        return _encode_json(data)
+    except (ValueError, RecursionError) as error:
+        raise TypeError(f"cannot be written as JSON: {error}") from error
+
+
+def _holds_bytes(values: Iterable[Any]) -> bool:
+    """Whether there are bytes at any depth, which msgspec would write as base64 text."""
+    for value in values:
+        if type(value) in _SCALARS:
+            continue
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            return True
+        inner = value.values() if isinstance(value, dict) else value
+        if isinstance(value, (dict, list, tuple, set, frozenset)) and _holds_bytes(inner):
+            return True
+    return False
 
 
 def _prefix(kind: PacketType, namespace: str) -> bytes:
@@ -156,8 +212,17 @@ def _prefix(kind: PacketType, namespace: str) -> bytes:
 
 
 def connect_frame(namespace: str = "/", auth: Any = None) -> bytes:
-    """Frame that asks to join a namespace, with its auth payload when there is one."""
-    return _prefix(PacketType.CONNECT, namespace) + (b"" if auth is None else _encode_json(auth))
+    """Frame that asks to join a namespace, with its auth payload when there is one.
+
+    Raises LocalProtocolError for a namespace that would not survive the way, TypeError for an
+    auth payload that is no JSON object (Node.js servers hang up on any other).
+    """
+    if not namespace.startswith("/") or "," in namespace:
+        raise LocalProtocolError(f"a namespace begins with / and holds no comma, not {namespace!r}")
+    data = b"" if auth is None else _write_json(auth)
+    if data[:1] not in (b"", b"{"):
+        raise TypeError(f"an auth payload must be a JSON object, not {type(auth).__name__}")
+    return _prefix(PacketType.CONNECT, namespace) + data
 
 
 def disconnect_frame(namespace: str = "/") -> bytes:
@@ -180,9 +245,20 @@ def event_frame(
     head = event_prefix(namespace)
     if ack_id is not None:
         head += b"%d" % ack_id
-    return head + _encode_json((event, *arguments))
+    return head + event_body(event, arguments)
+
+
+def event_body(event: str, arguments: tuple[Any, ...]) -> bytes:
+    """JSON array of an event, the part that follows prefix and ack id.
+
+    Raises TypeError when an argument cannot be written as JSON.
+    """
+    return _write_json((event, *arguments))
 
 
 def ack_frame(ack_id: int, arguments: tuple[Any, ...] = (), namespace: str = "/") -> bytes:
-    """Frame that acknowledges an event of the server."""
-    return _prefix(PacketType.ACK, namespace) + b"%d" % ack_id + _encode_json(arguments)
+    """Frame that acknowledges an event of the server.
+
+    Raises TypeError when an argument cannot be written as JSON.
+    """
+    return _prefix(PacketType.ACK, namespace) + b"%d" % ack_id + _write_json(arguments)

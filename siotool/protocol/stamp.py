@@ -12,7 +12,9 @@ of a machine: one-way times are exact there, and only there.
 import re
 from typing import NamedTuple
 
-_STAMP = re.compile(rb"~s1\.([0-9a-f]+)\.([0-9a-f]+)\.([0-9a-f]+)\.([0-9a-f]+)\.([0-9a-f]+)~")
+# bounded: a foreign number of 300 digits would not fit into a float
+_FIELD = rb"([0-9a-f]{1,32})"
+_STAMP = re.compile(rb"~s1\." + rb"\.".join([_FIELD] * 5) + rb"~")
 
 
 class Stamp(NamedTuple):
@@ -26,8 +28,13 @@ class Stamp(NamedTuple):
 
 
 def write(run: int, publisher: int, seq: int, sent: float, intended: float) -> str:
-    """Return the stamp's text; ``run``, ``publisher`` and ``seq`` are not negative."""
-    return f"~s1.{run:x}.{publisher:x}.{seq:x}.{int(sent * 1e6):x}.{max(0, int((sent - intended) * 1e6)):x}~"
+    """Return the stamp's text; ``run``, ``publisher`` and ``seq`` are from 0 to 2**128 - 1.
+
+    Both times are kept to the nearest microsecond. An intended start after ``sent`` is taken for ``sent``.
+    """
+    sent_us = round(sent * 1e6)
+    lag_us = max(0, sent_us - round(intended * 1e6))
+    return f"~s1.{run:x}.{publisher:x}.{seq:x}.{sent_us:x}.{lag_us:x}~"
 
 
 def find(payload: bytes) -> Stamp | None:
