@@ -11,7 +11,7 @@ import math
 import msgspec
 
 from siotool.errors import InputError
-from siotool.units import format_byte_rate, format_duration
+from siotool.units import format_byte_rate, format_count, format_duration
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -31,13 +31,17 @@ class Figures(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse figures for which the formula means nothing."""
-        for name, value in (
-            ("connections", self.connections),
-            ("consumption rate", self.consumption_rate_bytes_per_s),
-            ("downtime", self.downtime_s),
+        for name, value, text in (
+            ("connections", self.connections, format_count(self.connections)),
+            (
+                "consumption rate",
+                self.consumption_rate_bytes_per_s,
+                format_byte_rate(self.consumption_rate_bytes_per_s),
+            ),
+            ("downtime", self.downtime_s, format_duration(self.downtime_s)),
         ):
             if not math.isfinite(value) or value < 0:
-                raise InputError(f"{name} is {value}; expected a finite number, 0 or more")
+                raise InputError(f"{name} is {text}; expected 0 or more, and finite")
         if not math.isfinite(self.workday_s) or self.workday_s <= 0:
             raise InputError(f"workday is {format_duration(self.workday_s)}; expected more than 0")
         if self.downtime_s >= self.workday_s:
@@ -79,8 +83,9 @@ def servers_exact(figures: Figures) -> float:
 
 
 def whole_servers(exact: float) -> int:
-    """Round up to whole servers; a quotient within 1e-9 of a whole number is that number.
+    """Round up to whole servers; a quotient within a part in 1e9 of a whole number is that number.
 
-    Without the tolerance, rounding noise of a few ulps would buy a server.
+    Without the tolerance, rounding noise of a few ulps would buy a server. Any demand at
+    all needs one.
     """
-    return max(0, math.ceil(exact - 1e-9 * max(1.0, exact)))
+    return max(0, math.ceil(exact - 1e-9 * exact))

@@ -7,33 +7,36 @@ half of its readers take it for bits.
 
 import math
 import re
+from decimal import Decimal, DecimalException
 
 from siotool.errors import UnitError
 
 _NUMBER = re.compile(
-    r"^\s*([-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:inf|nan))\s*(.*?)\s*$", re.I
+    r"^\s*([-+]?(?:\d+(?:_\d+)*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:inf|nan))\s*(.*?)\s*$", re.I
 )
 
-_PREFIX = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
-_PREFIX_BINARY = {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}
+# Factors are decimals, so that 70% is 0.7 and 16kbit/s is 2KB/s to the last bit.
+_PREFIX = {p: Decimal(f) for p, f in (("", 1), ("k", 10**3), ("K", 10**3), ("M", 10**6), ("G", 10**9))}
+_PREFIX_BYTES = _PREFIX | {"T": Decimal(10**12)}
+_PREFIX_BINARY = {"Ki": Decimal(2**10), "Mi": Decimal(2**20), "Gi": Decimal(2**30), "Ti": Decimal(2**40)}
 
 _SECONDS = {
-    "ns": 1e-9,
-    "us": 1e-6,
-    "µs": 1e-6,
-    "ms": 1e-3,
-    "s": 1.0,
-    "sec": 1.0,
-    "min": 60.0,
-    "m": 60.0,
-    "h": 3600.0,
-    "d": 86400.0,
+    "ns": Decimal("1e-9"),
+    "us": Decimal("1e-6"),
+    "µs": Decimal("1e-6"),
+    "ms": Decimal("1e-3"),
+    "s": Decimal(1),
+    "sec": Decimal(1),
+    "min": Decimal(60),
+    "m": Decimal(60),
+    "h": Decimal(3600),
+    "d": Decimal(86400),
 }
-_COUNT = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
+_COUNT = _PREFIX
 _BYTES = (
-    {p + "B": f for p, f in _PREFIX.items()}
+    {p + "B": f for p, f in _PREFIX_BYTES.items()}
     | {p + "B": f for p, f in _PREFIX_BINARY.items()}
-    | {p + "bit": f / 8 for p, f in _PREFIX.items()}
+    | {p + "bit": f / 8 for p, f in _PREFIX_BYTES.items()}
     | {p + "bit": f / 8 for p, f in _PREFIX_BINARY.items()}
 )
 _BYTE_RATE = (
@@ -41,35 +44,41 @@ _BYTE_RATE = (
     | {unit[:-3] + "bps": f for unit, f in _BYTES.items() if unit.endswith("bit")}
     | {unit[:-1] + "Bps": f for unit, f in _BYTES.items() if unit.endswith("B")}
 )
-_SHARE = {"": 1.0, "%": 0.01}
+_SHARE = {"": Decimal(1), "%": Decimal("0.01")}
 
 
-def _parse(text: str, units: dict[str, float], *, what: str, example: str) -> float:
-    match = _NUMBER.match(text)
+def _parse(text: str, units: dict[str, Decimal], *, what: str, example: str) -> float:
+    match = _NUMBER.match(text.replace("\u03bc", "\u00b5"))  # the Greek letter mu for the micro sign
     if match is None:
         raise UnitError(f"{what}: {text!r} is not a quantity", f"write it like {example}")
     number, unit = match.groups()
-    value = float(number.replace("_", ""))
-    if not math.isfinite(value):
+    if not math.isfinite(float(number)):
         raise UnitError(f"{what}: {text!r} is not a finite number", f"write it like {example}")
     if unit not in units:
-        if not unit and value == 0:
+        if not unit and float(number) == 0:
             return 0.0
         wrong = f"has the unit {unit!r}" if unit else "has no unit"
+        if unit[:1] == "," or unit[:1].isdigit():
+            wrong = "has a separator"
         raise UnitError(f"{what}: {text!r} {wrong}; expected one like {example}", _hint(unit, units))
-    value *= units[unit]
+    try:
+        value = float(Decimal(number) * units[unit]) + 0.0  # no negative zero
+    except DecimalException:
+        value = 0.0  # so small that even its exponent is out of range
     if not math.isfinite(value):
         raise UnitError(f"{what}: {text!r} is too large", f"write it like {example}")
     return value
 
 
-def _hint(unit: str, units: dict[str, float]) -> str:
-    if re.search(r"^[kKMGT]?i?b(/s)?$", unit):
+def _hint(unit: str, units: dict[str, Decimal]) -> str:
+    if unit[:1] == "," or unit[:1].isdigit():
+        return "1,500 is read differently in different places: write 1500, 1_500 or 1.5"
+    if re.search(r"^[kmgt]?i?b(/s)?$", unit, re.I) and "b" in unit:
         return "a lone b is ambiguous: write B for bytes or bit for bits"
     known = [u for u in units if u]
-    nearest = [u for u in known if u.lower() == unit.lower()]
+    nearest = {units[u]: u for u in reversed(known) if u.lower() in (unit.lower(), f"{unit}/s".lower())}
     if nearest:
-        return f"did you mean {nearest[0]}?"
+        return f"did you mean {' or '.join(sorted(nearest.values()))}?"
     return "known units: " + ", ".join(known[:14])
 
 
@@ -131,9 +140,13 @@ def format_duration(value: float) -> str:
 
 def format_count(value: float) -> str:
     """Write a count with thousands separators; fractions keep three digits."""
-    return f"{value:,.0f}" if value == round(value) or abs(value) >= 1000 else _digits(value)
+    return f"{value:,.0f}" if float(value).is_integer() or abs(value) >= 1000 else _digits(value)
 
 
 def format_share(value: float) -> str:
-    """Write a share of one as a percentage."""
+    """Write a share of one as a percentage; close to 1 with as many nines as it has."""
+    missing = 1 - value
+    if 0 < missing < 0.1:
+        decimals = min(12, 1 - math.floor(math.log10(missing * 100)))
+        return f"{value * 100:.{max(decimals, 1)}f}".rstrip("0").rstrip(".") + " %"
     return f"{_digits(value * 100)} %"

@@ -7,6 +7,7 @@ import typer
 
 from siotool.cli import streams
 from siotool.cli.overview import Overview
+from siotool.cli.plan import plan
 from siotool.errors import ExitCode, SiotoolError
 
 app = typer.Typer(
@@ -37,6 +38,9 @@ def _common(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
     pass
+
+
+app.command()(plan)
 
 
 def main() -> None:

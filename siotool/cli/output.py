@@ -1,0 +1,60 @@
+"""A command's result on its way out: to stdout, or whole or not at all to a file."""
+
+import contextlib
+import io
+import os
+import sys
+from pathlib import Path
+
+from rich.console import Console, RenderableType
+
+from siotool.errors import OutputError
+
+#: What a result is wrapped to where nobody's terminal says otherwise, and at most.
+WIDTH, WIDEST = 80, 100
+
+
+def styled(renderable: RenderableType, where: str) -> str:
+    """Render for ``where``: a terminal gets its width and its colours, anything else plain 80 columns."""
+    if where == "-" and sys.stdout.isatty():
+        console = Console(file=io.StringIO(), force_terminal=True, highlight=False)
+        console.width = min(console.width, WIDEST)
+    else:
+        console = Console(file=io.StringIO(), width=WIDTH, color_system=None, highlight=False)
+    with console.capture() as capture:
+        console.print(renderable)
+    return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
+
+
+def write(text: str, where: str) -> None:
+    """Write ``text`` to stdout (``-``) or to a file, which is replaced only once all of it is written.
+
+    Raises OutputError saying why it cannot be written.
+    """
+    if where == "-":
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return
+    try:
+        _replace(Path(where).resolve(), text)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {where}: {error.strerror}", "choose another place with -o, or - for stdout"
+        ) from error
+
+
+def _replace(path: Path, text: str) -> None:
+    if path.exists() and not path.is_file():
+        path.write_text(text, encoding="utf-8")  # a device or a pipe: nothing to replace
+        return
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with draft.open("x", encoding="utf-8") as file:
+            file.write(text)
+        if path.exists():
+            draft.chmod(path.stat().st_mode)
+        draft.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        raise
