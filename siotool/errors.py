@@ -26,9 +26,12 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-#: When several apply, the first one wins.
+#: When several apply, the first one wins. A bug or bad usage ends a command at once, so the
+#: two hardly ever meet the rest; they are here so that neither can pass for success.
 PRECEDENCE = (
     ExitCode.INTERRUPTED,
+    ExitCode.BUG,
+    ExitCode.USAGE,
     ExitCode.UNREACHABLE,
     ExitCode.SUSPECT,
     ExitCode.GATE_FAILED,

@@ -26,7 +26,8 @@ SIZE = math.ceil((math.log(LARGEST_S) - _LOG_SMALLEST) / _LOG_GROWTH) + 1
 class Sparse(msgspec.Struct, frozen=True):
     """A histogram as it travels and is stored: only the buckets that hold something.
 
-    ``i`` bucket numbers (ascending), ``n`` their counts, ``sum_s`` and ``max_s`` exact.
+    ``i`` bucket numbers (strictly ascending), ``n`` their counts, each 1 or more; ``sum_s``,
+    ``min_s`` and ``max_s`` are exact. Raises ValueError for any other form.
     """
 
     i: list[int] = []
@@ -34,6 +35,14 @@ class Sparse(msgspec.Struct, frozen=True):
     sum_s: float = 0.0
     min_s: float = 0.0
     max_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what no histogram has written, such as a number beyond the last bucket."""
+        i, n = self.i, self.n
+        if len(i) != len(n) or (i and not (i[0] >= 0 and i[-1] < SIZE and min(n) > 0)):
+            raise ValueError("not a histogram: bucket numbers and counts do not fit")
+        if sorted(set(i)) != i:
+            raise ValueError("not a histogram: bucket numbers do not ascend")
 
 
 class Histogram:
@@ -59,22 +68,26 @@ class Histogram:
         return self.sum_s / count if count else None
 
     def record(self, values: Sequence[float] | NDArray[np.float64]) -> None:
-        """Add many durations at once, in seconds; negative ones count as zero."""
-        array = np.asarray(values, dtype=np.float64)
+        """Add many durations at once, in seconds; negative ones count as zero.
+
+        Raises ValueError, and adds nothing, when one is not finite.
+        """
+        array = np.maximum(np.asarray(values, dtype=np.float64), 0.0)
         if array.size == 0:
             return
+        total = float(array.sum())
+        if not math.isfinite(total):
+            raise ValueError("a duration is not finite")
         clipped = np.clip(array, SMALLEST_S, LARGEST_S)
         index = np.ceil((np.log(clipped) - _LOG_SMALLEST) / _LOG_GROWTH - 1e-9).astype(np.int64)
         self.counts += np.bincount(index, minlength=SIZE)
-        self.sum_s += float(np.maximum(array, 0.0).sum())
-        self.min_s = min(self.min_s, max(0.0, float(array.min())))
+        self.sum_s += total
+        self.min_s = min(self.min_s, float(array.min()))
         self.max_s = max(self.max_s, float(array.max()))
 
     def add(self, other: "Histogram | Sparse") -> None:
         """Merge another histogram into this one."""
         if isinstance(other, Histogram):
-            if other.max_s == 0.0 and not other.counts.any():
-                return
             self.counts += other.counts
         else:
             if not other.n:

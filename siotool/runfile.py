@@ -204,21 +204,24 @@ class Writer:
             raise OutputError(
                 f"cannot write a run to {folder}: {error.strerror}", "choose another folder with --out"
             ) from error
+        self._size = 0
         self._encoder = msgspec.json.Encoder()
 
     def write(self, line: Line) -> None:
-        """Append one line. Raises OutputError when the disk is full."""
+        """Append one line. Raises OutputError, and leaves whole lines, when the disk is full."""
         data = self._encoder.encode(line) + b"\n"
         try:
-            written = self._file.write(data)
+            written = 0
             while written < len(data):
-                data = data[written:]
-                written = self._file.write(data)
+                written += self._file.write(data[written:])
         except OSError as error:
+            self._file.truncate(self._size)
+            self._file.seek(self._size)
             raise OutputError(
                 f"cannot go on writing {self.path}: {error.strerror}",
                 "what was measured until here is kept; free some space or choose another --out",
             ) from error
+        self._size += len(data)
 
     def close(self) -> None:
         """Close the file."""
@@ -231,19 +234,24 @@ def read(path: Path) -> Run:
     A last line that was cut is left out and flagged. Raises RunFileError naming the file,
     the line and the reason when it is no run file, of another version, or damaged inside.
     """
-    if path.is_dir():
-        path = path / FILE_NAME
     try:
+        if path.is_dir():
+            path = path / FILE_NAME
         data = path.read_bytes()
     except OSError as error:
         raise RunFileError(
             f"cannot read {path}: {error.strerror}", "give a run folder or its run.jsonl"
         ) from error
-    whole, _, rest = data.rpartition(b"\n")
-    lines = list(_decode(path, whole.splitlines())) if whole else []
-    if not lines or not isinstance(lines[0], Header):
-        raise RunFileError(f"{path} is not a siotool run: its first line is no header", "give a run.jsonl")
-    run = Run(path=path, header=lines[0], intervals=[], notes=[], end=None, truncated_line=bool(rest))
+    *whole, rest = data.split(b"\n")
+    if not whole:
+        raise RunFileError(
+            f"{path} holds no whole line", "the run ended before it began, or it is no run file"
+        )
+    lines = list(_decode(path, whole))
+    header = lines[0]
+    if not isinstance(header, Header):
+        raise _no_header(path)
+    run = Run(path=path, header=header, intervals=[], notes=[], end=None, truncated_line=bool(rest))
     for number, line in enumerate(lines[1:], start=2):
         match line:
             case Interval():
@@ -257,9 +265,17 @@ def read(path: Path) -> Run:
     return run
 
 
+def _no_header(path: Path) -> RunFileError:
+    return RunFileError(f"{path} is not a siotool run: its first line is no header", "give a run.jsonl")
+
+
 class _Version(msgspec.Struct):
     version: int | None = None
     kind: str | None = None
+
+
+#: What decoding a line may raise; the last one for lists nested a hundred thousand deep.
+_UNREADABLE = (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def _decode(path: Path, lines: list[bytes]) -> Iterator[Line]:
@@ -269,7 +285,7 @@ def _decode(path: Path, lines: list[bytes]) -> Iterator[Line]:
             _check_version(path, line)
         try:
             yield decoder.decode(line)
-        except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        except _UNREADABLE as error:
             raise RunFileError(
                 f"{path}:{number}: {error}", "the file is damaged or not a siotool run"
             ) from error
@@ -278,10 +294,10 @@ def _decode(path: Path, lines: list[bytes]) -> Iterator[Line]:
 def _check_version(path: Path, line: bytes) -> None:
     try:
         head = msgspec.json.decode(line, type=_Version)
-    except (msgspec.ValidationError, msgspec.DecodeError):
+    except _UNREADABLE:
         head = _Version()
     if head.kind != "header":
-        raise RunFileError(f"{path} is not a siotool run: its first line is no header", "give a run.jsonl")
+        raise _no_header(path)
     if head.version != VERSION:
         raise RunFileError(
             f"{path} has run format {head.version}; this siotool reads {VERSION}",

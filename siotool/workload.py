@@ -1,5 +1,6 @@
 """What is asked of a run: the target, the stages, the scenario and its settings."""
 
+import math
 from typing import Literal
 
 import msgspec
@@ -54,7 +55,8 @@ def ramp(users: int, spawn_rate: float, run_time_s: float) -> list[Stage]:
     """
     ramp_s = users / spawn_rate
     if ramp_s >= run_time_s:
-        return [Stage(duration_s=run_time_s, users=max(1, int(spawn_rate * run_time_s)))]
+        reached = math.floor(spawn_rate * run_time_s + 1e-9)  # 0.29 × 100 is 28.999…
+        return [Stage(duration_s=run_time_s, users=min(users, max(1, reached)))]
     return [Stage(duration_s=ramp_s, users=users), Stage(duration_s=run_time_s - ramp_s, users=users)]
 
 

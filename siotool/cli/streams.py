@@ -4,12 +4,21 @@ import io
 import os
 import sys
 
+from siotool.errors import OutputError
+
+_REMEDY = "free some space, or send the result elsewhere"
+
 
 class _ForgivingPipe(io.RawIOBase):
-    """A file descriptor whose reader may leave: what nobody reads is dropped."""
+    """A file descriptor whose reader may leave: what nobody reads is dropped.
 
-    def __init__(self, descriptor: int) -> None:
+    ``carries_result`` says that any other failure to write (a full disk) is an error. Words on
+    stderr are dropped instead: a run does not end because nobody can be told about it.
+    """
+
+    def __init__(self, descriptor: int, *, carries_result: bool) -> None:
         self._descriptor = descriptor
+        self._carries_result = carries_result
         self._gone = False
 
     def writable(self) -> bool:
@@ -25,8 +34,10 @@ class _ForgivingPipe(io.RawIOBase):
         if not self._gone:
             try:
                 return os.write(self._descriptor, data)
-            except BrokenPipeError:
-                self._gone = True
+            except OSError as error:
+                self._gone = True  # before the exit flushes what is left and fails once more
+                if self._carries_result and not isinstance(error, BrokenPipeError):
+                    raise OutputError(f"cannot write stdout: {error.strerror}", _REMEDY) from error
         return len(data)
 
 
@@ -41,7 +52,7 @@ def forgive_closed_pipes() -> None:
             descriptor = stream.fileno()
         except (AttributeError, OSError, ValueError):
             continue  # captured by a test, or closed
-        pipe = io.BufferedWriter(_ForgivingPipe(descriptor))  # type: ignore[type-var]
+        pipe = io.BufferedWriter(_ForgivingPipe(descriptor, carries_result=name == "stdout"))  # type: ignore[type-var]
         wrapped = io.TextIOWrapper(
             pipe,
             encoding=stream.encoding,

@@ -1,0 +1,96 @@
+"""Whatever is written is read back, and whatever is read is a run or a clear refusal."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from siotool import runfile
+from siotool.errors import RunFileError
+from siotool.histogram import SIZE, Histogram, Sparse
+from siotool.runfile import End, Header, Interval, Line, Note
+
+HISTOGRAMS = st.dictionaries(st.integers(0, SIZE - 1), st.integers(1, 10**9), max_size=5).map(
+    lambda counts: Sparse(i=sorted(counts), n=[counts[i] for i in sorted(counts)], sum_s=1.5, max_s=0.5)
+)
+LEAVES: dict[Any, st.SearchStrategy[Any]] = {
+    Sparse: HISTOGRAMS,
+    bool: st.booleans(),
+    int: st.integers(-(2**63), 2**63 - 1),
+    float: st.floats(allow_nan=False, allow_infinity=False),
+    str: st.text(max_size=20),
+    type(None): st.none(),
+}
+
+
+def values(kind: Any) -> st.SearchStrategy[Any]:
+    """Every value of a type that a run file uses."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if kind in LEAVES:
+        found = LEAVES[kind]
+    elif origin is Literal:
+        found = st.sampled_from(arguments)
+    elif origin in (UnionType, Union):
+        found = st.one_of(*(values(argument) for argument in arguments))
+    elif origin is list:
+        found = st.lists(values(arguments[0]), max_size=3)
+    elif origin is dict:
+        found = st.dictionaries(values(arguments[0]), values(arguments[1]), max_size=3)
+    else:
+        fields = msgspec.structs.fields(kind)
+        found = st.builds(kind, **{field.name: values(field.type) for field in fields})
+    return found
+
+
+headers = values(Header).map(lambda header: msgspec.structs.replace(header, version=runfile.VERSION))
+later_lines = st.lists(values(Interval) | values(Note), max_size=4)
+
+
+@settings(max_examples=60)
+@given(headers, later_lines, st.none() | values(End))
+def test_every_line_comes_back_as_it_was(header: Header, lines: list[Line], end: End | None) -> None:
+    with TemporaryDirectory() as folder:
+        writer = runfile.Writer(Path(folder) / "run")
+        for line in [header, *lines, *([end] if end else [])]:
+            writer.write(line)
+        writer.close()
+        run = runfile.read(writer.path)
+    assert (run.header, run.end, run.truncated_line) == (header, end, False)
+    assert run.intervals == [line for line in lines if isinstance(line, Interval)]
+    assert run.notes == [line for line in lines if isinstance(line, Note)]
+
+
+def outcome(data: bytes) -> runfile.Run | None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "run.jsonl"
+        path.write_bytes(data)
+        try:
+            return runfile.read(path)
+        except RunFileError as error:
+            refusal = error
+    assert str(path) in refusal.message
+    assert refusal.hint
+    return None
+
+
+@given(st.binary() | st.text().map(str.encode))
+def test_any_bytes_are_a_run_or_a_refusal(data: bytes) -> None:
+    assert outcome(data) is None
+
+
+@settings(max_examples=200)
+@given(headers, later_lines, st.data())
+def test_a_damaged_byte_is_a_run_or_a_refusal(header: Header, lines: list[Line], data: st.DataObject) -> None:
+    whole = b"".join(msgspec.json.encode(line) + b"\n" for line in [header, *lines])
+    position = data.draw(st.integers(0, len(whole) - 1))
+    damaged = bytearray(whole)
+    damaged[position] = data.draw(st.integers(0, 255))
+    run = outcome(bytes(damaged))
+    if run is not None:
+        for interval in run.intervals:
+            for operation in interval.operations:
+                Histogram().add(operation.response)  # what was accepted can be used
