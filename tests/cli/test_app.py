@@ -1,0 +1,119 @@
+"""The command as a whole: its help, its version, and how each kind of error ends it."""
+
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+import typer.main
+
+from siotool.cli import app as application
+from siotool.errors import ExitCode, GateError, SiotoolError, TargetError
+
+COMMANDS = list(typer.main.get_command(application.app).commands)
+
+
+def siotool(*arguments: str) -> subprocess.CompletedProcess[str]:
+    plain = {
+        name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "GITHUB_ACTIONS")
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "siotool", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**plain, "COLUMNS": "100"},
+    )
+
+
+def test_help_lists_every_command_and_what_it_is_for() -> None:
+    done = siotool("--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    for command in COMMANDS:
+        line = next(line for line in done.stdout.splitlines() if line.startswith(f"│ {command} "))
+        assert len(line.strip("│ ").removeprefix(command).strip()) > 10
+    assert "\x1b" not in done.stdout
+
+
+def test_short_help_is_the_same() -> None:
+    assert siotool("-h").stdout == siotool("--help").stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command: str) -> None:
+    done = siotool(command, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"siotool {command}" in done.stdout
+
+
+def test_version_is_that_of_the_package() -> None:
+    done = siotool("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"siotool {version('siotool')}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param(["no-such-command"], "No such command 'no-such-command'", id="an unknown command"),
+        pytest.param(["--no-such-option"], "No such option: --no-such-option", id="an unknown option"),
+    ],
+)
+def test_bad_usage_says_so_on_stderr(arguments: list[str], said: str) -> None:
+    done = siotool(*arguments)
+    assert (done.returncode, done.stdout) == (ExitCode.USAGE, "")
+    assert said in done.stderr
+
+
+def test_no_command_at_all_shows_the_help() -> None:
+    done = siotool()
+    assert done.returncode == ExitCode.USAGE
+    assert "plan" in done.stdout + done.stderr
+
+
+def ended(monkeypatch: pytest.MonkeyPatch, error: BaseException, *arguments: str) -> int:
+    """Exit code of a command that raises ``error``."""
+
+    def command() -> None:
+        raise error
+
+    monkeypatch.setattr(application, "app", command)
+    monkeypatch.setattr(sys, "argv", ["siotool", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        application.main()
+    assert isinstance(caught.value.code, int)
+    return caught.value.code
+
+
+@pytest.mark.parametrize(
+    "error", [GateError("x is no gate", "write lost > 0"), TargetError("nobody", "start it")]
+)
+def test_an_error_becomes_a_message_a_remedy_and_its_code(
+    error: SiotoolError, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(monkeypatch, error) == error.exit_code
+    assert capsys.readouterr() == ("", f"siotool: {error.message}\n  {error.hint}\n")
+
+
+def test_a_bug_is_called_one(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended(monkeypatch, KeyError("surprise")) == ExitCode.BUG
+    out, words = capsys.readouterr()
+    assert out == ""
+    assert words.startswith("siotool: bug in siotool: KeyError: 'surprise'\n")
+    assert "--debug" in words
+
+
+@pytest.mark.parametrize("error", [TargetError("nobody", "start it"), KeyError("surprise")])
+def test_debug_adds_the_traceback_and_keeps_the_code(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = ended(monkeypatch, error, "--debug")
+    assert code == getattr(error, "exit_code", ExitCode.BUG)
+    words = capsys.readouterr().err
+    assert "Traceback (most recent call last):" in words
+    assert "raise error" in words
+
+
+def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended(monkeypatch, KeyboardInterrupt()) == ExitCode.INTERRUPTED
+    assert capsys.readouterr() == ("", "")
