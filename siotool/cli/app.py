@@ -8,6 +8,7 @@ import typer
 from siotool.cli import streams
 from siotool.cli.overview import Overview
 from siotool.cli.plan import plan
+from siotool.cli.target import target
 from siotool.errors import ExitCode, SiotoolError
 
 app = typer.Typer(
@@ -41,6 +42,7 @@ def _common(
 
 
 app.command()(plan)
+app.command()(target)
 
 
 def main() -> None:

@@ -1,0 +1,194 @@
+"""The embedded server's process: bind to loopback, say where, serve until told to stop.
+
+``python -m siotool.target.serve --port 0 --tick-rate 10`` prints one JSON line,
+``{"url": "http://127.0.0.1:40001", "pid": 4711}``, once it accepts connections. It stops
+on SIGINT and SIGTERM, when its standard input closes, and when ``--parent PID`` is no
+longer its parent: a killed parent closes the pipe, unless a fork of it still holds the
+other end.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import errno
+import gc
+import ipaddress
+import json
+import os
+import resource
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from siotool.errors import InputError, SiotoolError
+from siotool.target import chat
+
+#: How often, in seconds, the parent's life is checked.
+PARENT_CHECK_S = 0.5
+#: Stands for one address: bound as a name, it can end in two ports, one for each IP version.
+LOCALHOST = "localhost"
+
+
+class Options(msgspec.Struct, frozen=True):
+    """Where to listen (``port`` 0: any free one), and ticks per second (0: none)."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    tick_rate: float = 0.0
+
+
+def check(options: Options) -> None:
+    """Raise InputError for an address that is not loopback, or a figure out of range."""
+    try:
+        loopback = ipaddress.ip_address(options.host).is_loopback
+    except ValueError:
+        loopback = options.host == LOCALHOST
+    if not loopback:
+        raise InputError(
+            f"the target does not listen on {options.host!r}: it has no authentication",
+            "use a loopback address, 127.0.0.1 or ::1",
+        )
+    if not 0 <= options.port <= 65535:
+        raise InputError(f"port {options.port} does not exist", "use 0 (any free port) to 65535")
+    if not 0 <= options.tick_rate <= 10_000:
+        raise InputError(
+            f"tick rate {options.tick_rate:g} is out of range", "use 0 (none) to 10000 per second"
+        )
+
+
+def run(options: Options, ready: Callable[[str], None], parent: int | None = None) -> None:
+    """Serve until SIGINT or SIGTERM; ``ready`` is called with the URL once connections are accepted.
+
+    With ``parent``, the end of standard input and the loss of that parent process end it too.
+    Raises InputError when the options are wrong or the port is taken.
+    """
+    check(options)
+    _allow_many_connections()
+    # what lives long here is one connection after another: look for garbage less often
+    gc.set_threshold(100_000, 50, 1000)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(options, ready, parent))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415 - absent on Windows
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+def _allow_many_connections() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS calls a limit infinite that it does not grant
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+async def _serve(options: Options, ready: Callable[[str], None], parent: int | None) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    sio = chat.make_server()
+    app = web.Application()
+    sio.attach(app)
+    # connections end by the disconnect below; what is left then need not be waited for
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
+    await runner.setup()
+    try:
+        url = await _listen(runner, options)
+        tasks = _background(sio, options, stop, parent)
+        ready(url)
+        await stop.wait()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await _say_goodbye(sio)
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, options: Options) -> str:
+    host = "127.0.0.1" if options.host == LOCALHOST else options.host
+    site = web.TCPSite(runner, host, options.port, backlog=4096)
+    try:
+        await site.start()
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise InputError(
+                f"cannot listen on {options.host} port {options.port}: {error.strerror}",
+                "use another --port; 0 takes any free one",
+            ) from error
+        raise InputError(
+            f"port {options.port} of {options.host} is in use",
+            "stop what listens there, or use another --port; 0 takes any free one",
+        ) from error
+    host, port = runner.addresses[0][:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _background(
+    sio: Any, options: Options, stop: asyncio.Event, parent: int | None
+) -> list[asyncio.Task[None]]:
+    tasks = []
+    if options.tick_rate > 0:
+        tasks.append(asyncio.create_task(chat.tick(sio, options.tick_rate)))
+    if parent is not None:
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=_watch_stdin, args=(loop, stop), daemon=True).start()
+        tasks.append(asyncio.create_task(_watch_parent(parent, stop)))
+    return tasks
+
+
+def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    # os.read and not sys.stdin: a thread inside that one's lock breaks the interpreter's exit
+    with contextlib.suppress(OSError):
+        while os.read(0, 4096):
+            pass
+    with contextlib.suppress(RuntimeError):  # the loop was closed first
+        loop.call_soon_threadsafe(stop.set)
+
+
+async def _watch_parent(parent: int, stop: asyncio.Event) -> None:
+    while os.getppid() == parent:
+        await asyncio.sleep(PARENT_CHECK_S)
+    stop.set()
+
+
+async def _say_goodbye(sio: Any) -> None:
+    """Close every connection in order, so that clients see the server leave."""
+    closing = [sio.eio.disconnect(sid) for sid in list(sio.eio.sockets)]
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.gather(*closing, return_exceptions=True), 2)
+    await sio.shutdown()
+
+
+def _print_ready(url: str) -> None:
+    print(json.dumps({"url": url, "pid": os.getpid()}), flush=True)
+
+
+def main() -> int:
+    """Run as the child of a siotool process."""
+    parser = argparse.ArgumentParser(prog="python -m siotool.target.serve", description=__doc__)
+    defaults = Options()
+    parser.add_argument("--host", default=defaults.host)
+    parser.add_argument("--port", type=int, default=defaults.port)
+    parser.add_argument("--tick-rate", type=float, default=defaults.tick_rate)
+    parser.add_argument("--parent", type=int, default=os.getppid(), metavar="PID")
+    args = parser.parse_args()
+    try:
+        run(Options(args.host, args.port, args.tick_rate), _print_ready, args.parent)
+    except SiotoolError as error:
+        print(f"{error.message}\n{error.hint}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

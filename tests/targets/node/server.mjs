@@ -1,0 +1,171 @@
+// A real Socket.IO server for siotool's tests: chat, echo, rooms and ticks, with its own counters
+// and a few ways to misbehave on command.
+//
+//   node server.mjs [--port 0] [--tick-rate 0] [--omit-every 0] [--duplicate-every 0]
+//                   [--ping-interval 25000] [--ping-timeout 20000]
+//
+// prints {"port": …, "pid": …} on one line once it accepts connections, and ends when its
+// standard input closes.
+//
+//   GET  /counters               what it received and sent (see counters() below)
+//   POST /stall?ms=2000          blocks the event loop for so long, then answers
+//   POST /kick[?close=false]     disconnects every client, and closes its transport or not
+//
+// --omit-every N leaves every Nth chat message out; --duplicate-every M sends every Mth twice.
+
+import { createServer } from "node:http";
+import { performance } from "node:perf_hooks";
+import { parseArgs } from "node:util";
+import { Server } from "socket.io";
+
+const options = readOptions();
+const received = new Map(); // event name → events received
+const sent = new Map(); // event name → deliveries handed to connections, one per recipient
+const live = new Set(); // TCP connections that carried a Socket.IO request and are open
+const closed = { connections: 0, bytesRead: 0, bytesWritten: 0 };
+const messages = { published: 0, omitted: 0, duplicated: 0 };
+
+const http = createServer(control);
+const io = new Server(http, {
+  cors: { origin: "*" },
+  pingInterval: options["ping-interval"],
+  pingTimeout: options["ping-timeout"],
+});
+
+// after Socket.IO took its place in front of the other listeners, so that these see every request
+http.prependListener("request", watch);
+http.prependListener("upgrade", watch);
+
+io.on("connection", (socket) => {
+  socket.onAny((name) => add(received, name, 1));
+  socket.on("chat message", (...args) => publish(args));
+  socket.on("echo", echo);
+  socket.on("join", (room) => socket.join(room));
+  socket.on("leave", (room) => socket.leave(room));
+  socket.on("say", (room, ...args) => broadcast(io.to(room), io.of("/").adapter.rooms.get(room), "say", args));
+});
+
+io.of("/private").use((socket, next) => {
+  next(socket.handshake.auth.token === "sesame" ? undefined : new Error("not allowed"));
+});
+io.of("/private").on("connection", (socket) => {
+  socket.on("echo", echo);
+});
+
+http.listen({ host: "127.0.0.1", port: options.port, backlog: 4096 }, () => {
+  if (options["tick-rate"] > 0) tick(0, performance.now());
+  console.log(JSON.stringify({ port: http.address().port, pid: process.pid }));
+});
+process.stdin.on("end", () => process.exit(0)).resume();
+
+function readOptions() {
+  const defaults = {
+    port: 0,
+    "tick-rate": 0,
+    "omit-every": 0,
+    "duplicate-every": 0,
+    "ping-interval": 25000,
+    "ping-timeout": 20000,
+  };
+  const known = Object.fromEntries(Object.keys(defaults).map((name) => [name, { type: "string" }]));
+  const { values } = parseArgs({ options: known });
+  for (const [name, text] of Object.entries(values)) {
+    if (!Number.isFinite(Number(text))) throw new Error(`--${name} ${text}: not a number`);
+  }
+  return { ...defaults, ...Object.fromEntries(Object.entries(values).map(([k, v]) => [k, Number(v)])) };
+}
+
+function add(map, name, count) {
+  map.set(name, (map.get(name) ?? 0) + count);
+}
+
+function echo(...args) {
+  const acknowledge = args.pop();
+  if (typeof acknowledge === "function") acknowledge(...args);
+}
+
+function broadcast(to, recipients, name, args) {
+  add(sent, name, recipients?.size ?? 0);
+  to.emit(name, ...args);
+}
+
+function publish(args) {
+  messages.published += 1;
+  if (messages.published % options["omit-every"] === 0) {
+    messages.omitted += 1;
+    return;
+  }
+  broadcast(io, io.of("/").sockets, "chat message", args);
+  if (messages.published % options["duplicate-every"] === 0) {
+    messages.duplicated += 1;
+    broadcast(io, io.of("/").sockets, "chat message", args);
+  }
+}
+
+// times keep to a grid; a stalled server leaves grid points out and does not catch up in a burst
+function tick(seq, due) {
+  const period = 1000 / options["tick-rate"];
+  const next = due + period * Math.max(1, Math.ceil((performance.now() - due) / period));
+  setTimeout(() => {
+    const sent_at = (performance.timeOrigin + performance.now()) / 1000;
+    broadcast(io, io.of("/").sockets, "tick", [{ seq, sent_at }]);
+    tick(seq + 1, next);
+  }, next - performance.now());
+}
+
+function watch(request) {
+  const connection = request.socket;
+  if (!request.url.startsWith("/socket.io/") || live.has(connection)) return;
+  live.add(connection);
+  connection.on("close", () => {
+    live.delete(connection);
+    closed.connections += 1;
+    closed.bytesRead += connection.bytesRead;
+    closed.bytesWritten += connection.bytesWritten;
+  });
+}
+
+// bytes: TCP payload of every connection, open or closed, that ever carried a Socket.IO request
+function counters() {
+  let { bytesRead, bytesWritten } = closed;
+  for (const connection of live) {
+    bytesRead += connection.bytesRead;
+    bytesWritten += connection.bytesWritten;
+  }
+  return {
+    bytes_read: bytesRead,
+    bytes_written: bytesWritten,
+    tcp_open: live.size,
+    tcp_closed: closed.connections,
+    connected: io.of("/").sockets.size,
+    received: Object.fromEntries(received),
+    sent: Object.fromEntries(sent),
+    ...messages,
+  };
+}
+
+function control(request, response) {
+  const url = new URL(request.url, "http://127.0.0.1");
+  const answer = (status, body) => {
+    response.writeHead(status, { "content-type": "application/json", connection: "close" });
+    response.end(JSON.stringify(body));
+  };
+  switch (`${request.method} ${url.pathname}`) {
+    case "GET /counters":
+      return answer(200, counters());
+    case "POST /stall": {
+      const ms = Number(url.searchParams.get("ms"));
+      if (!(ms > 0)) return answer(400, { error: "ms must be a positive number" });
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+      return answer(200, { stalled_ms: ms });
+    }
+    case "POST /kick": {
+      const kicked = io.of("/").sockets.size + io.of("/private").sockets.size;
+      const close = url.searchParams.get("close") !== "false";
+      for (const name of ["/", "/private"]) io.of(name).disconnectSockets(close);
+      return answer(200, { kicked });
+    }
+    default:
+      return answer(404, { error: "no such thing" });
+  }
+}
