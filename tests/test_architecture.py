@@ -1,0 +1,351 @@
+"""The rules of the house, read from the code itself: who may import whom, and what stays pure."""
+
+import ast
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "siotool"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+#: Imports go downward only: from a later row to an earlier one, or within one package.
+LAYERS = (
+    {"errors"},
+    {"units"},
+    {"formula", "histogram", "workload"},
+    {"protocol", "runfile"},
+    {"plan", "report", "swarm", "target"},
+    {"cli"},
+    {"__main__"},
+)
+LAYER = {part: number for number, parts in enumerate(LAYERS) for part in parts}
+
+#: A heavy or opinionated package comes in by one door; a loop, by the door of each that runs one.
+DOORS = {
+    "altair": "siotool.report.html",
+    "engineio": "siotool.target",
+    "gevent": "siotool.swarm",
+    "locust": "siotool.swarm",
+    "pandas": "siotool.report",
+    "picows": "siotool.swarm",
+    "scipy": "siotool.plan",
+    "socketio": "siotool.target",
+    "typer": "siotool.cli",
+    "uvloop": "siotool.swarm siotool.target",
+    "vl_convert": "siotool.report.html",
+}
+
+PURE = {"formula", "histogram", "plan", "protocol", "report", "units", "workload"}
+IMPURE_MODULES = {
+    "asyncio",
+    "random",
+    "secrets",
+    "select",
+    "signal",
+    "socket",
+    "subprocess",
+    "threading",
+    "time",
+}
+IMPURE_CALLS = {"datetime.now", "datetime.today", "datetime.utcnow", "date.today", "random.default_rng"}
+
+CONTAINERS = {"Counter", "OrderedDict", "bytearray", "defaultdict", "deque", "dict", "list", "set"}
+CHANGES = {
+    "add",
+    "append",
+    "clear",
+    "discard",
+    "extend",
+    "insert",
+    "pop",
+    "popleft",
+    "remove",
+    "setdefault",
+    "update",
+}
+HANDLERS = {"signal.signal", "logging.basicConfig", "atexit.register"}
+
+LINES = 400
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Every module, or name of one, that is imported anywhere in a file."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module or ''}.{alias.name}" for alias in node.names)
+
+
+def within(module: str, package: str) -> bool:
+    return module == package or module.startswith(package + ".")
+
+
+def part_of(module: str) -> str:
+    """``siotool.plan.sizing`` is in the part ``plan``; the package's own docstring is in none."""
+    return module.partition(".")[2].partition(".")[0]
+
+
+def breaches_of_layers(module: str, tree: ast.Module) -> Iterator[str]:
+    part = part_of(module)
+    if part and part not in LAYER:
+        yield f"{part} has no layer: give it one, here and in the design"
+        return
+    for name in imported(tree):
+        if within(name, "siotool") and (other := part_of(name)) != part:
+            if not other:
+                yield "imports the bare package siotool"
+            elif LAYER.get(other, len(LAYERS)) >= LAYER.get(part, -1):
+                yield f"{part} imports {other}: imports go downward only"
+
+
+def breaches_of_doors(module: str, tree: ast.Module) -> Iterator[str]:
+    for name in imported(tree):
+        top = name.split(".")[0]
+        if top in DOORS and not any(within(module, door) for door in DOORS[top].split()):
+            yield f"imports {top}, whose door is {DOORS[top]}"
+
+
+def dotted(node: ast.AST) -> str:
+    """``numpy.random.default_rng`` as it is written; empty when it is no plain name."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute) and (before := dotted(node.value)):
+        return f"{before}.{node.attr}"
+    return ""
+
+
+def breaches_of_purity(module: str, tree: ast.Module) -> Iterator[str]:
+    if part_of(module) not in PURE:
+        return
+    for name in imported(tree):
+        if name.split(".")[0] in IMPURE_MODULES:
+            yield f"imports {name.split('.')[0]}, but {part_of(module)} is pure: pass it in"
+        if within(name, "numpy.random") and name != "numpy.random.Generator":
+            yield f"imports {name}: pass a seeded generator in"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            words = dotted(node.func).split(".")
+            if ".".join(words[-2:]) in IMPURE_CALLS:
+                yield f"calls {'.'.join(words)}, but {part_of(module)} is pure: pass it in"
+            elif words[:2] in (["np", "random"], ["numpy", "random"]):
+                yield f"calls {'.'.join(words)}: pass a seeded generator in"
+
+
+def breaches_of_form(module: str, tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            yield f"line {node.lineno}: a relative import"
+        if isinstance(node, ast.Name | ast.Attribute) and dotted(node).split(".")[-1] == "TYPE_CHECKING":
+            yield f"line {node.lineno}: TYPE_CHECKING: a misplaced type"
+        if isinstance(node, ast.Global):
+            yield f"line {node.lineno}: global {', '.join(node.names)}: module-level state"
+
+
+def breaches_of_state(module: str, tree: ast.Module) -> Iterator[str]:
+    """Best effort: containers at module level must be constants, and no function may change one."""
+    containers = set()
+    for node in tree.body:
+        if (
+            isinstance(node, ast.Assign | ast.AnnAssign)
+            and node.value is not None
+            and is_container(node.value)
+        ):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            for name in map(dotted, targets):
+                containers.add(name)
+                if name != name.upper():
+                    yield f"line {node.lineno}: {name} is mutable, at module level and not in capitals"
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            called = dotted(node.value.func)
+            if called in HANDLERS or called.endswith(".addHandler"):
+                yield f"line {node.lineno}: {called} when the module is imported"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
+            changed = dotted(node.value)
+        elif (
+            isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CHANGES
+        ):
+            changed = dotted(node.func.value)
+        else:
+            continue
+        if changed in containers:
+            yield f"line {node.lineno}: changes {changed}, which is at module level"
+
+
+def is_container(value: ast.expr) -> bool:
+    if isinstance(value, ast.Call):
+        return dotted(value.func).split(".")[-1] in CONTAINERS
+    return isinstance(value, ast.List | ast.Dict | ast.Set | ast.ListComp | ast.DictComp | ast.SetComp)
+
+
+def breaches(module: str, source: str, *, is_init: bool = False) -> list[str]:
+    """Every breach of the rules in one file, in words."""
+    tree = ast.parse(source)
+    found = [
+        *breaches_of_layers(module, tree),
+        *breaches_of_doors(module, tree),
+        *breaches_of_purity(module, tree),
+        *breaches_of_form(module, tree),
+        *breaches_of_state(module, tree),
+    ]
+    if is_init and next(imported(tree), None):
+        found.append("an __init__ file imports something")
+    if source.count("\n") > LINES:
+        found.append(
+            f"has {source.count(chr(10))} lines; more than {LINES} are more than one reason to exist"
+        )
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_the_file_keeps_the_rules(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    assert breaches(module_name(path), source, is_init=path.name == "__init__.py") == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "said"),
+    [
+        ("siotool.units", "from siotool.histogram import Histogram", "units imports histogram"),
+        ("siotool.workload", "import siotool.runfile", "workload imports runfile"),
+        ("siotool.runfile", "from siotool.protocol.packets import Packet", "runfile imports protocol"),
+        ("siotool.plan.sizing", "from siotool.report.join import join", "plan imports report"),
+        ("siotool.report.join", "def f():\n    from siotool.swarm import parent", "report imports swarm"),
+        ("siotool.swarm.user", "from siotool import target", "swarm imports target"),
+        ("siotool.target.chat", "from siotool.cli.app import app", "target imports cli"),
+        ("siotool.cli.app", "import siotool.__main__", "cli imports __main__"),
+        ("siotool.cli.app", "import siotool", "imports the bare package"),
+        ("siotool.helpers", "", "helpers has no layer"),
+        ("siotool.plan.sizing", "from siotool.helpers import x", "plan imports helpers"),
+        ("siotool.swarm.parent", "import typer", "imports typer, whose door is siotool.cli"),
+        ("siotool.cli.loadtest", "def f():\n    from locust.env import Environment", "imports locust"),
+        ("siotool.cli.loadtest", "import gevent.monkey", "imports gevent"),
+        ("siotool.swarm.user", "import socketio", "imports socketio"),
+        ("siotool.protocol.packets", "from engineio import packet", "imports engineio"),
+        ("siotool.plan.sizing", "import pandas as pd", "imports pandas"),
+        ("siotool.report.text", "import altair", "imports altair, whose door is siotool.report.html"),
+        ("siotool.report.htmlish", "import vl_convert", "imports vl_convert"),
+        ("siotool.histogram", "from scipy import stats", "imports scipy"),
+        (
+            "siotool.report.join",
+            "import uvloop",
+            "imports uvloop, whose door is siotool.swarm siotool.target",
+        ),
+        ("siotool.protocol.session", "import time", "imports time, but protocol is pure"),
+        ("siotool.report.join", "from threading import Lock", "imports threading, but report is pure"),
+        ("siotool.formula", "import random", "imports random, but formula is pure"),
+        ("siotool.protocol.session", "async def f():\n    import asyncio", "imports asyncio"),
+        (
+            "siotool.report.text",
+            "import datetime\nx = datetime.datetime.now()",
+            "calls datetime.datetime.now",
+        ),
+        ("siotool.plan.sizing", "import numpy as np\nnp.random.normal()", "calls np.random.normal"),
+        ("siotool.plan.sizing", "from numpy import random", "imports numpy.random"),
+        ("siotool.plan.sizing", "from .terms import Term", "a relative import"),
+        ("siotool.plan.sizing", "from typing import TYPE_CHECKING\nif TYPE_CHECKING: pass", "TYPE_CHECKING"),
+        ("siotool.plan.sizing", "import typing\nif typing.TYPE_CHECKING: pass", "TYPE_CHECKING"),
+        ("siotool.swarm.user", "def f():\n    global n\n    n = 1", "global n"),
+        ("siotool.swarm.user", "connections = []", "connections is mutable"),
+        ("siotool.swarm.user", "seen: dict[str, int] = collections.defaultdict(int)", "seen is mutable"),
+        ("siotool.swarm.user", "KNOWN = {}\ndef f(k):\n    KNOWN[k] = 1", "changes KNOWN"),
+        ("siotool.swarm.user", "KNOWN = {}\ndef f(k):\n    del KNOWN[k]", "changes KNOWN"),
+        ("siotool.swarm.user", "KNOWN = set()\ndef f(k):\n    KNOWN.add(k)", "changes KNOWN"),
+        ("siotool.swarm.user", "import signal\nsignal.signal(2, print)", "signal.signal when the module"),
+        ("siotool.cli.app", "log.addHandler(h)", "log.addHandler when the module"),
+        ("siotool.swarm.user", "x = 1\n" * (LINES + 1), "more than one reason"),
+    ],
+)
+def test_a_planted_breach_is_caught(module: str, source: str, said: str) -> None:
+    found = breaches(module, source)
+    assert any(said in breach for breach in found), found
+
+
+def test_an_init_file_that_imports_is_caught() -> None:
+    assert breaches("siotool.plan", '"""Doc."""\nimport math\n', is_init=True) == [
+        "an __init__ file imports something"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("siotool", '"""Only words."""'),
+        ("siotool.units", "from siotool.errors import UnitError"),
+        ("siotool.plan.sizing", "from siotool.plan.terms import Term\nfrom siotool.units import parse_count"),
+        ("siotool.cli.report", "from siotool.report.join import join\nfrom siotool.plan.sizing import plan"),
+        ("siotool.report.html.page", "import altair\nimport vl_convert"),
+        ("siotool.swarm.worker", "import time, threading, random\nfrom locust import User"),
+        (
+            "siotool.plan.risk",
+            "import numpy as np\nfrom numpy.random import Generator\ndef f(g: Generator): return g.normal()",
+        ),
+        ("siotool.report.text", "from datetime import datetime\nx = datetime.fromisoformat('2026-01-01')"),
+        ("siotool.units", "_KNOWN = {'s': 1.0}\ndef f(u):\n    mine = []\n    mine.append(_KNOWN[u])"),
+    ],
+)
+def test_what_the_rules_allow_is_no_breach(module: str, source: str) -> None:
+    assert breaches(module, source) == []
+
+
+#: What no help page and no plan may load; each costs more than the command itself.
+HEAVY = {
+    "aiohttp",
+    "altair",
+    "engineio",
+    "gevent",
+    "locust",
+    "pandas",
+    "picows",
+    "socketio",
+    "uvloop",
+    "vl_convert",
+}
+NUMBERS = {"numpy", "scipy"}
+
+LOADED = """
+import json, sys
+from siotool.cli.app import main
+try:
+    main()
+finally:
+    print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})), file=sys.stderr)
+"""
+
+PLAN = ["plan", "--connections", "1M", "--consumption-rate", "2KB/s", "--capacity", "100MB/s"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "forbidden", "budget_ms"),
+    [
+        pytest.param(["--help"], HEAVY | NUMBERS, 150, id="siotool --help"),
+        pytest.param(["--version"], HEAVY | NUMBERS, 150, id="siotool --version"),
+        pytest.param(["plan", "--help"], HEAVY | NUMBERS, 400, id="siotool plan --help"),
+        pytest.param(PLAN, HEAVY, 400, id="siotool plan"),
+    ],
+)
+def test_a_light_command_loads_nothing_heavy(
+    arguments: list[str], forbidden: set[str], budget_ms: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED, *arguments], capture_output=True, text=True, check=False
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0, done.stderr
+    loaded = set(json.loads(done.stderr.splitlines()[-1]))
+    assert loaded & forbidden == set()
+    spent_ms = 1000 * (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    with capsys.disabled():
+        print(f"\nsiotool {arguments[0]}: {spent_ms:.0f} ms of CPU, {budget_ms} ms allowed", end=" ")
