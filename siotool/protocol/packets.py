@@ -92,7 +92,7 @@ def parse_handshake(content: bytes) -> Handshake:
     try:
         return _decode_handshake(content)
     except _UNREADABLE as error:
-        raise RemoteProtocolError(f"unreadable Engine.IO open packet: {error}") from error
+        raise RemoteProtocolError(f"unreadable Engine.IO open packet: {str(error)[:200]}") from error
 
 
 def parse_packet(content: bytes) -> Packet:
@@ -144,15 +144,20 @@ def _read_ack_id(digits: bytes) -> int:
     return int(digits)
 
 
-def parse_arguments(packet: Packet) -> list[Any]:
+def decode_arguments(json: bytes) -> list[Any]:
     """Decode the JSON array of an event or ack. Raises RemoteProtocolError."""
     try:
-        arguments = _decode_json(packet.json)
+        arguments = _decode_json(json)
     except _UNREADABLE as error:
-        raise RemoteProtocolError(f"unreadable JSON in a packet: {error}") from error
+        raise RemoteProtocolError(f"unreadable JSON in a packet: {str(error)[:200]}") from error
     if not isinstance(arguments, list):
-        raise RemoteProtocolError(f"an event or ack must hold a JSON array, not {packet.json[:20]!r}")
+        raise RemoteProtocolError(f"an event or ack must hold a JSON array, not {json[:20]!r}")
     return arguments
+
+
+def parse_arguments(packet: Packet) -> list[Any]:
+    """Decode the JSON array of an event or ack. Raises RemoteProtocolError."""
+    return decode_arguments(packet.json)
 
 
 def parse_event(packet: Packet) -> tuple[str, list[Any]]:
@@ -235,6 +240,11 @@ def event_prefix(namespace: str = "/") -> bytes:
     return _prefix(PacketType.EVENT, namespace)
 
 
+def ack_prefix(namespace: str = "/") -> bytes:
+    """Start of every ack frame of a namespace; the id follows."""
+    return _prefix(PacketType.ACK, namespace)
+
+
 def event_frame(
     event: str, arguments: tuple[Any, ...], namespace: str = "/", ack_id: int | None = None
 ) -> bytes:
@@ -261,4 +271,4 @@ def ack_frame(ack_id: int, arguments: tuple[Any, ...] = (), namespace: str = "/"
 
     Raises TypeError when an argument cannot be written as JSON.
     """
-    return _prefix(PacketType.ACK, namespace) + b"%d" % ack_id + _write_json(arguments)
+    return ack_prefix(namespace) + b"%d" % ack_id + _write_json(arguments)

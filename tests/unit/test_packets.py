@@ -301,6 +301,11 @@ def test_the_session_id_of_a_connect(text: bytes, sid: str) -> None:
             id="the intervals are numbers, not necessarily integers",
         ),
         pytest.param(
+            b'{"sid":"a","pingInterval":0,"pingTimeout":20000}',
+            Handshake("a", 0, 20000),
+            id="python-engineio announces an interval below one second as zero",
+        ),
+        pytest.param(
             b'{"sid":"a","pingInterval":1,"pingTimeout":1,"since":[{}]}',
             Handshake("a", 1, 1),
             id="unknown keys are left for later revisions",
@@ -375,6 +380,8 @@ def test_an_unreadable_handshake_is_the_servers_fault(content: bytes) -> None:
             b'42/admin,7["a",1]',
             id="prefix, ack id and body make a frame",
         ),
+        pytest.param(packets.ack_prefix(), b"43", id="the start of an ack"),
+        pytest.param(packets.ack_prefix("/admin"), b"43/admin,", id="the start of a namespace's ack"),
         pytest.param(packets.PONG, b"3", id="the pong"),
         pytest.param(packets.CLOSE, b"1", id="the close"),
     ],

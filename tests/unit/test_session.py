@@ -1,0 +1,342 @@
+"""The session as a transition table (every state × every packet), and the sequences that lead through it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from siotool.protocol.errors import LocalProtocolError, RemoteProtocolError
+from siotool.protocol.packets import Packet, PacketType
+from siotool.protocol.session import (
+    Acknowledged,
+    Ended,
+    Event,
+    Ignored,
+    Joined,
+    Opened,
+    Ping,
+    Received,
+    Refused,
+    Session,
+    State,
+)
+
+OPENING, JOINING, JOINED, CLOSED = State.OPENING, State.JOINING, State.JOINED, State.CLOSED
+
+OPEN = b'0{"sid":"engine","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}'
+CONNECT = b'40{"sid":"socket"}'
+
+
+def session_in(state: State) -> Session:
+    """A session of the main namespace that got there by the shortest way."""
+    session = Session()
+    if state is not OPENING:
+        session.receive_text(OPEN)
+    if state in (JOINED, CLOSED):
+        session.receive_text(CONNECT)
+    if state is CLOSED:
+        session.receive_text(b"1")
+    assert session.state is state
+    return session
+
+
+def exactly(event: Event) -> tuple[type[Event], Event]:
+    """An event with its type, for events are tuples: Ended() == Ignored(), Joined("a") == Refused("a")."""
+    return type(event), event
+
+
+@dataclass(frozen=True)
+class Fails:
+    """The outcome of a frame that makes no sense: a RemoteProtocolError that says so."""
+
+    match: str
+
+
+@dataclass(frozen=True)
+class Moves:
+    """The outcome of a frame that leads to another state."""
+
+    event: Event
+    state: State
+
+
+IGNORED = Ignored()
+TOO_EARLY = Fails("before the open packet")
+NO_ENGINE = Fails("not an Engine.IO packet")
+NO_SOCKET = Fails("unknown Socket.IO packet")
+EVENT = Received(Packet(PacketType.EVENT, json=b'["a"]'))
+ASKING = Received(Packet(PacketType.EVENT, ack_id=5, json=b'["a"]'))
+BINARY = Received(Packet(PacketType.BINARY_EVENT, json=b'["a",{"_placeholder":true,"num":0}]', attachments=1))
+ACK = Acknowledged(12, Packet(PacketType.ACK, ack_id=12, json=b"[1]"))
+BINARY_ACK = Acknowledged(
+    12, Packet(PacketType.BINARY_ACK, ack_id=12, json=b'[{"_placeholder":true,"num":0}]', attachments=1)
+)
+
+#: A sentence, the frame, and what comes of it while opening, joining and joined: the event and
+#: the next state, where it is another. A closed session ignores everything.
+TABLE: list[tuple[str, bytes, list[Event | Fails | Moves]]] = [
+    (
+        "the open packet opens, once",
+        OPEN,
+        [
+            Moves(Opened("engine", b"40"), JOINING),
+            Fails("second Engine.IO open"),
+            Fails("second Engine.IO open"),
+        ],
+    ),
+    ("an open packet must be readable", b"0{}", [Fails("unreadable"), Fails("second"), Fails("second")]),
+    ("a close packet ends the session", b"1", [Moves(Ended(), CLOSED)] * 3),
+    ("a ping asks for a pong", b"2", [Ping(b"3")] * 3),
+    ("a ping's content changes nothing", b"2probe", [Ping(b"3")] * 3),
+    ("a pong asks for nothing", b"3", [IGNORED] * 3),
+    ("nor does a probe's pong", b"3probe", [IGNORED] * 3),
+    ("nor does an upgrade", b"5", [IGNORED] * 3),
+    ("nor does a noop", b"6", [IGNORED] * 3),
+    ("there is no type 7", b"7", [NO_ENGINE] * 3),
+    ("base64 belongs to polling", b"bAQIDBA==", [NO_ENGINE] * 3),
+    ("an empty frame is no packet", b"", [NO_ENGINE] * 3),
+    ("HTML is no packet", b"<html>", [NO_ENGINE] * 3),
+    ("an empty message is no packet", b"4", [TOO_EARLY, NO_SOCKET, NO_SOCKET]),
+    ("there is no message type 7", b"47", [TOO_EARLY, NO_SOCKET, NO_SOCKET]),
+    (
+        "CONNECT with a session id joins, once",
+        CONNECT,
+        [TOO_EARLY, Moves(Joined("socket"), JOINED), Fails("second CONNECT")],
+    ),
+    (
+        "a server of Socket.IO 2 connects by itself and gives no session id",
+        b"40",
+        [TOO_EARLY, Fails("without session id"), Fails("second CONNECT")],
+    ),
+    ("DISCONNECT ends the session", b"41", [TOO_EARLY, Moves(Ended(), CLOSED), Moves(Ended(), CLOSED)]),
+    (
+        "DISCONNECT may say why",
+        b'41{"message":"no"}',
+        [TOO_EARLY, Moves(Ended(), CLOSED), Moves(Ended(), CLOSED)],
+    ),
+    ("events may come before the answer to CONNECT", b'42["a"]', [TOO_EARLY, EVENT, EVENT]),
+    ("an event may ask for an ack", b'425["a"]', [TOO_EARLY, ASKING, ASKING]),
+    ("an event must hold an array", b'42{"a":1}', [TOO_EARLY, Fails("JSON array"), Fails("JSON array")]),
+    ("an ack answers a call", b"4312[1]", [TOO_EARLY, ACK, ACK]),
+    ("an ack needs an id", b"43[1]", [TOO_EARLY, Fails("without an id"), Fails("without an id")]),
+    (
+        "CONNECT_ERROR ends the session and says why",
+        b'44{"message":"Not authorized"}',
+        [TOO_EARLY, Moves(Refused("Not authorized"), CLOSED), Moves(Refused("Not authorized"), CLOSED)],
+    ),
+    (
+        "CONNECT_ERROR may be silent",
+        b"44",
+        [TOO_EARLY, Moves(Refused(""), CLOSED), Moves(Refused(""), CLOSED)],
+    ),
+    (
+        "a binary event announces its attachments",
+        b'451-["a",{"_placeholder":true,"num":0}]',
+        [TOO_EARLY, BINARY, BINARY],
+    ),
+    (
+        "so does a binary ack",
+        b'461-12[{"_placeholder":true,"num":0}]',
+        [TOO_EARLY, BINARY_ACK, BINARY_ACK],
+    ),
+    ("another namespace's CONNECT is not ours", b'40/b,{"sid":"x"}', [TOO_EARLY, IGNORED, IGNORED]),
+    ("another namespace's DISCONNECT is not ours", b"41/b,", [TOO_EARLY, IGNORED, IGNORED]),
+    ("another namespace's event is not ours", b'42/b,["a"]', [TOO_EARLY, IGNORED, IGNORED]),
+    ("another namespace's ack is not ours", b"43/b,0[]", [TOO_EARLY, IGNORED, IGNORED]),
+    ("another namespace's CONNECT_ERROR is not ours", b"44/b,", [TOO_EARLY, IGNORED, IGNORED]),
+    (
+        "another namespace's nonsense is nonsense",
+        b"42/b,",
+        [TOO_EARLY, Fails("JSON array"), Fails("JSON array")],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("state", "frame", "outcome"),
+    [
+        pytest.param(state, frame, outcome, id=f"{state.name.lower()}: {sentence}")
+        for sentence, frame, outcomes in TABLE
+        for state, outcome in zip((OPENING, JOINING, JOINED, CLOSED), [*outcomes, IGNORED], strict=True)
+    ],
+)
+def test_transitions(state: State, frame: bytes, outcome: Event | Fails | Moves) -> None:
+    session = session_in(state)
+    if isinstance(outcome, Fails):
+        with pytest.raises(RemoteProtocolError, match=outcome.match):
+            session.receive_text(frame)
+        assert session.state is state
+        return
+    event, state_after = (outcome.event, outcome.state) if isinstance(outcome, Moves) else (outcome, state)
+    assert exactly(session.receive_text(frame)) == exactly(event)
+    assert session.state is state_after
+
+
+@pytest.mark.parametrize(
+    ("state", "frame"),
+    [
+        pytest.param(OPENING, None, id="while opening there is nothing to leave"),
+        pytest.param(JOINING, None, id="while joining there is nothing to leave yet"),
+        pytest.param(JOINED, b"41", id="joined, the namespace is left"),
+        pytest.param(CLOSED, None, id="closed, everything is left"),
+    ],
+)
+def test_close(state: State, frame: bytes | None) -> None:
+    session = session_in(state)
+    assert session.close() == frame
+    assert session.state is CLOSED
+    assert session.close() is None
+
+
+@pytest.mark.parametrize("state", [OPENING, JOINING, CLOSED], ids=lambda state: state.name.lower())
+@pytest.mark.parametrize("send", [Session.event, Session.call], ids=["event", "call"])
+def test_nothing_is_sent_unless_joined(
+    state: State, send: Callable[[Session, str, tuple[object, ...]], object]
+) -> None:
+    session = session_in(state)
+    with pytest.raises(LocalProtocolError, match=f"while {state.name.lower()}"):
+        send(session, "a", ())
+
+
+def test_a_refused_call_takes_no_ack_id() -> None:
+    session = session_in(JOINING)
+    with pytest.raises(LocalProtocolError):
+        session.call("a", ())
+    session.receive_text(CONNECT)
+    assert session.call("a", ()) == (0, b'420["a"]')
+
+
+def test_ack_ids_count_up() -> None:
+    session = session_in(JOINED)
+    assert session.event("a", (1,)) == b'42["a",1]'
+    assert session.call("a", (1,)) == (0, b'420["a",1]')
+    assert session.event("a", ()) == b'42["a"]'
+    assert session.take_ack_id() == 1
+    assert session.call("a", ()) == (2, b'422["a"]')
+    assert [session.call("a", ())[0] for _ in range(200)] == list(range(3, 203))
+
+
+def test_ack_ids_are_each_sessions_own() -> None:
+    first, second = session_in(JOINED), session_in(JOINED)
+    assert first.call("a", ())[0] == 0
+    assert second.call("a", ())[0] == 0
+    assert first.call("a", ())[0] == 1
+
+
+def test_a_conversation_in_a_namespace() -> None:
+    session = Session("/admin", {"token": "123"})
+    assert exactly(session.receive_text(OPEN)) == exactly(Opened("engine", b'40/admin,{"token":"123"}'))
+    assert exactly(session.receive_text(b'40{"sid":"main"}')) == exactly(IGNORED)
+    assert exactly(session.receive_text(b'42/admin,["early"]')) == exactly(
+        Received(Packet(PacketType.EVENT, "/admin", json=b'["early"]'))
+    )
+    assert exactly(session.receive_text(b'40/admin,{"sid":"socket"}')) == exactly(Joined("socket"))
+    assert session.event("a", ()) == b'42/admin,["a"]'
+    assert session.call("a", ()) == (0, b'42/admin,0["a"]')
+    assert exactly(session.receive_text(b"2")) == exactly(Ping(b"3"))
+    assert session.receive_text(b"43/admin,0[]") == Acknowledged(
+        0, Packet(PacketType.ACK, "/admin", 0, b"[]")
+    )
+    assert exactly(session.receive_text(b"41")) == exactly(IGNORED)
+    assert session.close() == b"41/admin,"
+
+
+@pytest.mark.parametrize(
+    ("namespace", "answer"),
+    [
+        pytest.param("/admin?uid=1", b'40/admin,{"sid":"s"}', id="python-socketio leaves it out"),
+        pytest.param("/admin?uid=1", b'40/admin?uid=1,{"sid":"s"}', id="Node.js repeats it"),
+        pytest.param("/?uid=1", b'40{"sid":"s"}', id="of the main namespace, left out"),
+        pytest.param("/?uid=1", b'40/?uid=1,{"sid":"s"}', id="of the main namespace, repeated"),
+    ],
+)
+def test_the_answer_is_recognised_whatever_the_server_does_with_the_query_string(
+    namespace: str, answer: bytes
+) -> None:
+    session = Session(namespace)
+    opened = session.receive_text(OPEN)
+    assert isinstance(opened, Opened)
+    assert opened.reply == b"40" + namespace.encode() + b","
+    assert exactly(session.receive_text(answer)) == exactly(Joined("s"))
+    assert session.event("a", ()) == b"42" + namespace.encode() + b',["a"]'
+
+
+@pytest.mark.parametrize(
+    ("namespace", "auth", "error"),
+    [
+        pytest.param("admin", None, LocalProtocolError, id="a namespace without slash"),
+        pytest.param("/", "token", TypeError, id="auth that is no object"),
+        pytest.param("/", {"a": object()}, TypeError, id="auth that JSON cannot say"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused_before_anything_is_opened(
+    namespace: str, auth: object, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        Session(namespace, auth)
+
+
+def test_patience_is_interval_and_timeout() -> None:
+    session = Session()
+    assert session.patience_s == float("inf")
+    session.receive_text(b'0{"sid":"a","pingInterval":300,"pingTimeout":200.5}')
+    assert session.patience_s == pytest.approx(0.5005)
+
+
+def test_attachments_are_taken_in_number_and_not_beyond() -> None:
+    session = session_in(JOINED)
+    session.receive_text(b'452-["a",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]')
+    assert exactly(session.receive_binary(b"\x01\x02")) == exactly(IGNORED)
+    assert exactly(session.receive_binary(b"")) == exactly(IGNORED)
+    with pytest.raises(RemoteProtocolError, match="3 bytes that no packet announced"):
+        session.receive_binary(b"\x01\x02\x03")
+    assert exactly(session.receive_text(b'42["a"]')) == exactly(EVENT)
+
+
+@pytest.mark.parametrize("state", [OPENING, JOINING, JOINED], ids=lambda state: state.name.lower())
+def test_an_attachment_that_no_packet_announced_is_an_error(state: State) -> None:
+    with pytest.raises(RemoteProtocolError, match="no packet announced"):
+        session_in(state).receive_binary(b"\x01")
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pytest.param(b'461-0[{"_placeholder":true,"num":0}]', id="of an ack"),
+        pytest.param(b'451-/b,["a",{"_placeholder":true,"num":0}]', id="of another namespace's event"),
+    ],
+)
+def test_attachments_are_taken(frame: bytes) -> None:
+    session = session_in(JOINED)
+    session.receive_text(frame)
+    assert exactly(session.receive_binary(b"\x01")) == exactly(IGNORED)
+    assert exactly(session.receive_text(b'42["a"]')) == exactly(EVENT)
+
+
+def test_a_heartbeat_may_come_between_attachments() -> None:
+    session = session_in(JOINED)
+    session.receive_text(b'451-["a",{"_placeholder":true,"num":0}]')
+    assert exactly(session.receive_text(b"2")) == exactly(Ping(b"3"))
+    assert exactly(session.receive_binary(b"\x01")) == exactly(IGNORED)
+
+
+def test_a_message_may_not_come_between_attachments() -> None:
+    session = session_in(JOINED)
+    session.receive_text(b'451-["a",{"_placeholder":true,"num":0}]')
+    with pytest.raises(RemoteProtocolError, match="1 attachments are due"):
+        session.receive_text(b'42["a"]')
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param(Session.close, id="by us"),
+        pytest.param(lambda session: session.receive_text(b"1"), id="by the server"),
+    ],
+)
+def test_attachments_still_on_their_way_are_no_error_after_the_end(end: Callable[[Session], object]) -> None:
+    session = session_in(JOINED)
+    end(session)
+    assert exactly(session.receive_text(b'451-["a",{"_placeholder":true,"num":0}]')) == exactly(IGNORED)
+    assert exactly(session.receive_binary(b"\x01")) == exactly(IGNORED)
+    assert session.state is CLOSED
