@@ -1,0 +1,382 @@
+"""A running test before one's eyes: a live view on a terminal, a line now and then elsewhere."""
+
+from typing import IO, Protocol
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.padding import Padding
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from siotool.runfile import Header, Interval, Note, WorkerHealth
+from siotool.swarm.progress import WINDOW_S, Lately, Progress
+from siotool.units import format_byte_rate, format_count, format_duration, format_size
+
+#: From here on a generator process is likely to limit what it measures.
+_BUSY_CORES = 0.8
+_LATE_S = 0.1
+
+_NOTES_SHOWN = 2
+_FEWEST_OPERATIONS = 3
+_LEVEL_STYLES = {"info": "dim", "warning": "yellow", "doubt": "bold red"}
+
+
+class Display(Protocol):
+    """Where a run shows how it is doing."""
+
+    def start(self) -> None:
+        """Begin to show."""
+
+    def update(self, interval: Interval) -> None:
+        """Take one more interval, and show it."""
+
+    def note(self, note: Note) -> None:
+        """Take something worth knowing, and show it."""
+
+    def stop(self) -> None:
+        """Show no more; what was shown last stays."""
+
+
+def display(header: Header, console: Console, every_s: float = 5) -> Display:
+    """Return the view that suits where ``console`` writes: live on a terminal, lines elsewhere."""
+    if console.is_interactive and console.file.isatty():
+        return LiveView(header, console)
+    return PlainProgress(header, console.file, every_s)
+
+
+class LiveView:
+    """A view that repaints itself with each interval and fits the terminal.
+
+    ``console`` should write to stderr: stdout is for results. There is no thread and no
+    clock: what is shown changes when ``update`` or ``note`` is called.
+    """
+
+    def __init__(self, header: Header, console: Console) -> None:
+        self._progress = Progress(header)
+        self._console = console
+        self._live = Live(console=console, auto_refresh=False, screen=False, redirect_stdout=False)
+
+    def start(self) -> None:
+        """Take over the lines below the cursor."""
+        self._live.start()
+        self._repaint()
+
+    def update(self, interval: Interval) -> None:
+        """Add an interval and repaint."""
+        self._progress.update(interval)
+        self._repaint()
+
+    def note(self, note: Note) -> None:
+        """Add a note and repaint."""
+        self._progress.notes.append(note)
+        self._repaint()
+
+    def stop(self) -> None:
+        """Leave the last picture on the screen and give the cursor back."""
+        self._live.stop()
+
+    def _repaint(self) -> None:
+        # one row less than there are, for the line the cursor is on
+        self._live.update(view(self._progress, self._console.height - 1), refresh=True)
+
+
+class PlainProgress:
+    """One plain line every ``every_s`` seconds of the run, and each note when it comes."""
+
+    def __init__(self, header: Header, stream: IO[str], every_s: float = 5) -> None:
+        self._progress = Progress(header)
+        self._stream = stream
+        self._every_s = every_s
+        self._due_s = 0.0
+
+    def start(self) -> None:
+        """Say what is about to run."""
+        header = self._progress.header
+        workload = header.workload
+        planned = "until it is stopped"
+        if workload.stages:
+            planned = f"{_number(workload.users_max)} users at most, {_clock(workload.duration_s)}"
+        processes = _plural(workload.processes, "generator process", "es")
+        self._say(f"{workload.scenario} on {header.target.url}: {planned}, {processes}")
+
+    def update(self, interval: Interval) -> None:
+        """Add an interval; print when it is time."""
+        self._progress.update(interval)
+        if interval.t_s >= self._due_s:
+            self._say(line(self._progress))
+            while self._due_s <= interval.t_s:
+                self._due_s += self._every_s
+
+    def note(self, note: Note) -> None:
+        """Print a note."""
+        self._say(f"{_clock(note.t_s)}  {note.level}: {note.text}")
+
+    def stop(self) -> None:
+        """Say nothing more; the report has the last word."""
+
+    def _say(self, text: str) -> None:
+        print(f"siotool: {text}", file=self._stream, flush=True)
+
+
+def line(progress: Progress) -> str:
+    """Return the state of a run in one line without styles."""
+    if progress.last is None:
+        return "starting"
+    last, delivery, planned_s = progress.last, progress.delivery, progress.header.workload.duration_s
+    parts = [
+        _clock(progress.elapsed_s) + (f" of {_clock(planned_s)}" if planned_s else ""),
+        f"{_number(last.connections.open)} open",
+        f"{_number(last.connections.users)} of {_number(progress.users_wanted)} users",
+    ]
+    working = [o for o in progress.operations() if o.op not in ("connect", "reconnect", "namespace")]
+    for operation in sorted(working, key=lambda o: -o.count)[:2]:
+        rate, p95 = format_count(operation.rate_per_s), _time(operation.p95_s)
+        parts.append(f"{operation.op} {operation.name} {rate}/s p95 {p95}")
+    if delivery.expected or delivery.pending:
+        parts.append(f"{_number(delivery.lost)} lost")
+    parts.append(_plural(sum(progress.errors.values()), "error"))
+    into, out = progress.wire_rates_per_s
+    parts.append(f"in {format_byte_rate(into)} out {format_byte_rate(out)}")
+    if last.server is not None:
+        parts.append(f"server {_percent(last.server.cpu_cores)}")
+    if last.generator:
+        busiest = max(last.generator, key=lambda worker: worker.cpu_cores)
+        parts.append(f"generator {_percent(busiest.cpu_cores)}")
+    return ", ".join(parts)
+
+
+def view(progress: Progress, height: int) -> RenderableType:
+    """Return the picture of a run, at most ``height`` lines where that is possible at all.
+
+    When lines are short, generator processes are shown as one, then the least busy
+    operations are left out and counted.
+    """
+    if progress.last is None:
+        return Padding(
+            Group(_title(progress), _stages(progress), "", Text("connecting …", style="dim")), (0, 1)
+        )
+    summary, notes = _summary(progress), _notes(progress)
+    operations, workers = progress.operations(), progress.last.generator
+    # title, stage, three empty lines, two table heads, the server
+    room = height - 8 - summary.row_count - (notes.row_count + 1 if notes.row_count else 0)
+    together = len(workers) > 1 and len(operations) + len(workers) > room
+    shown = max(_FEWEST_OPERATIONS, room - (1 if together else len(workers)))
+    parts: list[RenderableType] = [
+        _title(progress),
+        _stages(progress),
+        "",
+        summary,
+        "",
+        _operations(operations, shown),
+        "",
+        _processes(progress, workers, together),
+    ]
+    if notes.row_count:
+        parts += ["", notes]
+    return Padding(Group(*parts), (0, 1))
+
+
+def _title(progress: Progress) -> RenderableType:
+    header = progress.header
+    grid = Table.grid(expand=True)
+    grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+    grid.add_column(justify="right", no_wrap=True)
+    namespace = "" if header.target.namespace == "/" else f"  {header.target.namespace}"
+    grid.add_row(
+        Text.assemble((header.workload.scenario, "bold"), f" on {header.target.url}{namespace}"),
+        Text(f"  {header.run}" if len(header.run) <= 40 else "", style="dim"),
+    )
+    return grid
+
+
+def _stages(progress: Progress) -> RenderableType:
+    workload = progress.header.workload
+    grid = Table.grid(expand=True, padding=(0, 2, 0, 0))
+    if not workload.stages:
+        grid.add_row(f"{_clock(progress.elapsed_s)}, until it is stopped")
+        return grid
+    stage = workload.stages[progress.stage]
+    grid.add_column(no_wrap=True)
+    grid.add_column(ratio=1)
+    grid.add_column(no_wrap=True, justify="right")
+    left = f"{_clock(progress.left_s)} left" if progress.left_s else "finishing"
+    grid.add_row(
+        f"stage {progress.stage + 1} of {len(workload.stages)}, to {_number(stage.users)} users",
+        ProgressBar(
+            total=workload.duration_s,
+            completed=min(progress.elapsed_s, workload.duration_s),
+            complete_style="cyan",
+            finished_style="cyan",
+        ),
+        Text.assemble(f"{_clock(progress.elapsed_s)}  ", (left, "bold")),
+    )
+    return grid
+
+
+def _summary(progress: Progress) -> Table:
+    grid = Table.grid(expand=True, padding=(0, 1, 0, 0))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+    assert progress.last is not None
+    connections, delivery = progress.last.connections, progress.delivery
+    grid.add_row(
+        "connections",
+        _joined(
+            Text(f"{_number(connections.open)} open", style="bold"),
+            Text(f"{_number(connections.users)} of {_number(progress.users_wanted)} users"),
+            _bad(progress.failed, f"of {_number(progress.attempted)} failed"),
+        ),
+    )
+    if delivery.expected or delivery.pending:
+        grid.add_row(
+            "delivery",
+            _joined(
+                Text(f"{_short(delivery.received)} of {_short(delivery.expected)} received"),
+                _bad(delivery.lost, "lost"),
+                Text(f"{_short(delivery.pending)} pending"),
+                _bad(delivery.duplicate, "duplicate"),
+            ),
+        )
+    into, out = progress.wire_rates_per_s
+    grid.add_row(
+        "bandwidth",
+        _joined(
+            Text.assemble("in ", (format_byte_rate(into), "bold"), f" ({format_size(progress.wire_in)})"),
+            Text.assemble("out ", (format_byte_rate(out), "bold"), f" ({format_size(progress.wire_out)})"),
+            Text("on the wire", style="dim"),
+        ),
+    )
+    grid.add_row("errors", _errors(progress))
+    return grid
+
+
+def _errors(progress: Progress) -> Text:
+    if not progress.errors:
+        return Text("none", style="green")
+    kinds = progress.errors.most_common()
+    return _joined(*(Text(f"{op} {kind} {_number(count)}", style="red") for (op, kind), count in kinds))
+
+
+def _operations(operations: list[Lately], shown: int) -> Table:
+    table = Table(box=None, expand=True, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("operation", ratio=1, no_wrap=True, overflow="ellipsis")
+    for name in ("total", f"per s ({WINDOW_S:.0f} s)", "p50", "p95", "p99", "errors"):
+        table.add_column(name, justify="right", no_wrap=True)
+    kept = operations if len(operations) <= shown else _foremost(operations, shown - 1)
+    for operation in kept:
+        table.add_row(
+            Text.assemble((f"{operation.op} ", "bold"), operation.name),
+            _number(operation.count),
+            format_count(operation.rate_per_s),
+            _time(operation.p50_s),
+            _time(operation.p95_s),
+            _time(operation.p99_s),
+            Text(_number(operation.errors), style="red" if operation.errors else ""),
+        )
+    if len(kept) < len(operations):
+        table.add_row(Text(f"… and {len(operations) - len(kept)} more", style="dim"))
+    return table
+
+
+def _foremost(operations: list[Lately], most: int) -> list[Lately]:
+    """The busiest operation of each kind, then the busiest of all, in their own order."""
+    kinds: set[str] = set()
+    first: list[Lately] = []
+    rest: list[Lately] = []
+    for operation in sorted(operations, key=lambda o: -o.count):
+        (rest if operation.op in kinds else first).append(operation)
+        kinds.add(operation.op)
+    chosen = {(operation.op, operation.name) for operation in (first + rest)[:most]}
+    return [operation for operation in operations if (operation.op, operation.name) in chosen]
+
+
+def _processes(progress: Progress, workers: list[WorkerHealth], together: bool) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
+    table.add_column("process", no_wrap=True)
+    for name in ("cpu", "memory", "loop lag", "schedule lag"):
+        table.add_column(name, justify="right", no_wrap=True)
+    assert progress.last is not None
+    server = progress.last.server
+    if server is None:
+        table.add_row(Text("server, not sampled", style="dim"))
+    else:
+        table.add_row("server", _percent(server.cpu_cores), format_size(server.rss_bytes))
+    if together:
+        table.add_row(
+            f"generator, worst of {len(workers)}",
+            _cores(max(worker.cpu_cores for worker in workers)),
+            format_size(max(worker.rss_bytes for worker in workers)),
+            _lag(max(worker.loop_lag_s for worker in workers)),
+            _lag(max(worker.schedule_lag_s for worker in workers)),
+        )
+        return table
+    for worker in workers:
+        table.add_row(
+            f"generator {worker.worker}",
+            _cores(worker.cpu_cores),
+            format_size(worker.rss_bytes),
+            _lag(worker.loop_lag_s),
+            _lag(worker.schedule_lag_s),
+        )
+    return table
+
+
+def _notes(progress: Progress) -> Table:
+    grid = Table.grid(expand=True, padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(no_wrap=True)
+    grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+    grave_last = sorted(progress.notes, key=lambda note: note.level != "info")
+    for note in grave_last[-_NOTES_SHOWN:]:
+        style = _LEVEL_STYLES[note.level]
+        grid.add_row(Text(_clock(note.t_s), style="dim"), Text(note.level, style=style), Text(note.text))
+    return grid
+
+
+def _joined(*parts: Text) -> Text:
+    return Text().join(piece for part in parts for piece in (Text(" · ", style="dim"), part))[3:]
+
+
+def _bad(count: int, word: str) -> Text:
+    return Text(f"{_short(count)} {word}", style="bold red" if count else "")
+
+
+def _percent(cores: float) -> str:
+    return f"{cores * 100:.0f} %"
+
+
+def _cores(cores: float) -> Text:
+    return Text(_percent(cores), style="bold red" if cores >= _BUSY_CORES else "")
+
+
+def _lag(seconds: float) -> Text:
+    return Text(format_duration(seconds), style="bold red" if seconds >= _LATE_S else "")
+
+
+def _time(seconds: float | None) -> str:
+    return "–" if seconds is None else format_duration(seconds)
+
+
+def _number(count: int) -> str:
+    """A count in at most seven characters: exact below a million."""
+    return f"{count:,}" if count < 1_000_000 else _short(count)
+
+
+def _short(count: int) -> str:
+    """A count in at most six characters: exact below a hundred thousand."""
+    for factor, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if count >= factor and count >= 100_000:
+            value = count / factor
+            return f"{value:,.0f}{prefix}" if value >= 100 else f"{value:.2f}{prefix}"
+    return f"{count:,}"
+
+
+def _plural(count: int, noun: str, ending: str = "s") -> str:
+    return f"{_number(count)} {noun}{'' if count == 1 else ending}"
+
+
+def _clock(seconds: float) -> str:
+    whole = int(seconds)
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

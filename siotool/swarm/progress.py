@@ -1,0 +1,141 @@
+"""What a running test has done so far and lately: the state behind the live view."""
+
+from collections import Counter, defaultdict, deque
+from dataclasses import dataclass
+
+from siotool.histogram import merged
+from siotool.runfile import Delivery, Header, Interval, Note, Operation, OpKind
+from siotool.workload import users_at
+
+#: Rates and percentiles are of the last few seconds, so that they move with the run.
+WINDOW_S = 5.0
+_NOTES_KEPT = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Lately:
+    """One kind of operation: its totals, and its rate and response times within the window.
+
+    Times are seconds, None where nothing was timed.
+    """
+
+    op: OpKind
+    name: str
+    count: int
+    errors: int
+    rate_per_s: float
+    p50_s: float | None
+    p95_s: float | None
+    p99_s: float | None
+
+
+class Progress:
+    """Adds up intervals; nothing here reads a clock."""
+
+    def __init__(self, header: Header) -> None:
+        self.header = header
+        self.last: Interval | None = None
+        self.attempted = 0
+        self.failed = 0
+        #: Failures by operation and class, ``closed`` connections among them.
+        self.errors: Counter[tuple[str, str]] = Counter()
+        self.delivery = Delivery()
+        self.wire_in = 0
+        self.wire_out = 0
+        self.notes: deque[Note] = deque(maxlen=_NOTES_KEPT)
+        self._counts: Counter[tuple[OpKind, str]] = Counter()
+        self._failures: Counter[tuple[OpKind, str]] = Counter()
+        self._window: deque[Interval] = deque()
+
+    def update(self, interval: Interval) -> None:
+        """Add one interval."""
+        self.last = interval
+        self._window.append(interval)
+        while self._window[0].t_s <= interval.t_s - WINDOW_S:
+            self._window.popleft()
+        self.attempted += interval.connections.attempted
+        self.failed += sum(interval.connections.failed.values())
+        for kind, count in interval.connections.closed.items():
+            self.errors["closed", kind] += count
+        for operation in interval.operations:
+            key = (operation.op, operation.name)
+            self._counts[key] += operation.count
+            self._failures[key] += sum(operation.errors.values())
+            for kind, count in operation.errors.items():
+                self.errors[operation.op, kind] += count
+        self.wire_in += interval.bytes.wire_in
+        self.wire_out += interval.bytes.wire_out
+        self.delivery = _sum(self.delivery, interval.delivery)
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the start, at the end of the last interval."""
+        return self.last.t_s if self.last else 0.0
+
+    @property
+    def left_s(self) -> float:
+        """Planned seconds still to go; 0 once the plan is over."""
+        return max(0.0, self.header.workload.duration_s - self.elapsed_s)
+
+    @property
+    def stage(self) -> int:
+        """Number of the current stage, from 0; the last one once the plan is over."""
+        found = users_at(self.header.workload.stages, self.elapsed_s)
+        return found[1] if found else max(0, len(self.header.workload.stages) - 1)
+
+    @property
+    def users_wanted(self) -> int:
+        """Users the stages ask for at this moment."""
+        stages = self.header.workload.stages
+        found = users_at(stages, self.elapsed_s)
+        if found:
+            return found[0]
+        return stages[-1].users if stages else 0
+
+    @property
+    def wire_rates_per_s(self) -> tuple[float, float]:
+        """TCP payload in and out, bytes per second within the window."""
+        seconds = self._window_s
+        if not seconds:
+            return 0.0, 0.0
+        into = sum(interval.bytes.wire_in for interval in self._window)
+        out = sum(interval.bytes.wire_out for interval in self._window)
+        return into / seconds, out / seconds
+
+    def operations(self) -> list[Lately]:
+        """Return every kind of operation seen so far, in the order of appearance."""
+        recent: defaultdict[tuple[OpKind, str], list[Operation]] = defaultdict(list)
+        for interval in self._window:
+            for operation in interval.operations:
+                recent[operation.op, operation.name].append(operation)
+        return [self._lately(key, recent[key]) for key in self._counts]
+
+    def _lately(self, key: tuple[OpKind, str], recent: list[Operation]) -> Lately:
+        times = merged(operation.response for operation in recent)
+        count = sum(operation.count for operation in recent)
+        return Lately(
+            *key,
+            count=self._counts[key],
+            errors=self._failures[key],
+            rate_per_s=count / self._window_s if count else 0.0,
+            p50_s=times.quantile(0.50),
+            p95_s=times.quantile(0.95),
+            p99_s=times.quantile(0.99),
+        )
+
+    @property
+    def _window_s(self) -> float:
+        return sum(interval.duration_s for interval in self._window)
+
+
+def _sum(total: Delivery, more: Delivery) -> Delivery:
+    return Delivery(
+        published=total.published + more.published,
+        expected=total.expected + more.expected,
+        received=total.received + more.received,
+        lost=total.lost + more.lost,
+        duplicate=total.duplicate + more.duplicate,
+        reordered=total.reordered + more.reordered,
+        late=total.late + more.late,
+        pending=more.pending,  # a level, not a flow
+    )
