@@ -9,6 +9,7 @@ import typer
 from siotool.cli import streams
 from siotool.cli.overview import Overview
 from siotool.cli.plan import plan
+from siotool.cli.report import report
 from siotool.cli.target import target
 from siotool.errors import ExitCode, SiotoolError
 
@@ -43,6 +44,7 @@ def _common(
 
 
 app.command()(plan)
+app.command()(report)
 app.command()(target)
 
 

@@ -1,0 +1,90 @@
+"""How a run ends: its report, the verdicts of its gates, and the one exit code."""
+
+import sys
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from siotool import runfile
+from siotool.cli import output
+from siotool.cli.streams import complain
+from siotool.errors import ExitCode, worst
+from siotool.report import text
+from siotool.report.gates import Gate, parse, show
+from siotool.report.join import summarize
+from siotool.report.model import Report
+from siotool.report.planned import Planned
+from siotool.report.renderers import RENDERERS
+
+#: Written beside every run.
+KEPT = ("html", "md", "json")
+
+
+def conclude(
+    run_paths: Sequence[Path],
+    *,
+    planned: Planned | None = None,
+    gates: Sequence[Gate] | None = None,
+    output_format: str = "text",
+    where: str = "-",
+    quiet: bool = False,
+    keep: bool = False,
+    also: Collection[ExitCode] = (),
+) -> ExitCode:
+    """Report runs, judge them, and return the exit code that stands for everything.
+
+    Without ``gates`` those that the runs were started with are judged again. ``keep`` writes
+    the reports beside the (single) run as well. ``also`` are exit codes the caller has
+    reasons of its own for, such as INTERRUPTED. Raises RunFileError, InputError (runs that
+    cannot be pooled) and OutputError.
+    """
+    runs = [runfile.read(path) for path in run_paths]
+    if gates is None:
+        texts = dict.fromkeys(gate for run in runs for gate in run.header.gates)
+        gates = [parse(gate) for gate in texts]
+    report = summarize(runs, planned or Planned(), gates)
+    if keep and len(runs) == 1:
+        write_reports(runs[0].path, report)
+    if output_format == "text":
+        rendered = output.styled(text.render(report), where)
+    else:
+        rendered = RENDERERS[output_format](report)
+    output.write(rendered, where)
+    if not quiet and (output_format != "text" or where != "-"):
+        _tell(report)
+    return exit_code(report, also)
+
+
+def exit_code(report: Report, also: Collection[ExitCode] = ()) -> ExitCode:
+    """Return the one code for a report: SUSPECT before GATE_FAILED before OK."""
+    codes = set(also)
+    if report.valid != "yes":
+        codes.add(ExitCode.SUSPECT)
+    if any(verdict.failed for verdict in report.verdicts):
+        codes.add(ExitCode.GATE_FAILED)
+    return worst(codes)
+
+
+def write_reports(run_path: Path, report: Report) -> list[Path]:
+    """Write report.html, report.md and report.json beside a run file; returns their paths.
+
+    Raises OutputError when the folder cannot be written.
+    """
+    folder = run_path if run_path.is_dir() else run_path.parent
+    written = []
+    for kind in KEPT:
+        path = folder / f"report.{kind}"
+        output.write(RENDERERS[kind](report), str(path))
+        written.append(path)
+    return written
+
+
+def _tell(report: Report) -> None:
+    """Say on stderr what a reader of the report would see first."""
+    if report.valid == "no":
+        complain("nothing was measured: no connection was ever open")
+    for doubt in report.doubts:
+        complain(f"doubt: {doubt}")
+    for verdict in report.verdicts:
+        measured = "" if verdict.measured is None else f"{show(verdict.measured, verdict.unit)}, "
+        state = "FAILED" if verdict.failed else "passed"
+        print(f"siotool: gate {state}: {verdict.gate} ({measured}{verdict.reason})", file=sys.stderr)

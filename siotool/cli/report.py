@@ -1,0 +1,138 @@
+"""``siotool report``: what one or more runs measured, and how many servers that makes."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from siotool.errors import InputError
+
+REPORTS = Path("reports")
+_STDIN = Path("/dev/stdin")
+
+
+class Format(StrEnum):
+    """How the report is written."""
+
+    TEXT = "text"
+    JSON = "json"
+    MD = "md"
+    HTML = "html"
+
+
+def report(
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="RUN",
+            help="Run folders or their run.jsonl; - is stdin.",
+            show_default="the newest in reports/",
+        ),
+    ] = None,
+    *,
+    output_format: Annotated[
+        Format | None,
+        typer.Option("--format", help="How to write the report.", show_default="by the name of -o, or text"),
+    ] = None,
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="Where to write it; - is stdout.")
+    ] = "-",
+    fail_if: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="EXPR",
+            help="Gate: exit 4 when true, such as 'p99:ack:echo > 200ms'. Repeatable.",
+            show_default="those the run was started with",
+        ),
+    ] = None,
+    plan: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Planned figures from siotool plan --format json; - is stdin."),
+    ] = None,
+    connections: Annotated[
+        str | None, typer.Option(metavar="COUNT", help="Planned sessions: 250, 10k, 1M.")
+    ] = None,
+    consumption_rate: Annotated[
+        str | None, typer.Option(metavar="RATE", help="Planned bandwidth of one session: 2KB/s.")
+    ] = None,
+    downtime: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Planned time per workday out of service.")
+    ] = None,
+    workday: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Planned time the service works per day: 8h.")
+    ] = None,
+    capacity: Annotated[
+        str | None, typer.Option(metavar="RATE", help="Planned bandwidth of one server: 100MB/s.")
+    ] = None,
+    utilization: Annotated[
+        str | None, typer.Option(metavar="SHARE", help="Share of the capacity you will use: 70%.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")] = False,
+) -> None:
+    r"""Report what runs measured beside what was planned.
+
+    Opens with what is doubtful; then the formula's variables planned and
+    measured, the servers they make, and the constraint that binds. Several
+    runs of the same target and scenario are pooled.
+
+    Examples:
+
+    ```
+    siotool report
+
+    siotool report reports/example --connections 1M -o report.html
+
+    siotool report reports/example --fail-if "p99:ack:echo > 200ms" \
+      --fail-if "connect_errors > 1%" --format md
+    ```
+    """
+    from siotool import runfile, units
+    from siotool.report.gates import parse
+    from siotool.report.planned import Planned, decode_plan
+
+    gates = [parse(text) for text in fail_if] if fail_if else None
+    read = {
+        "connections": (connections, units.parse_count, "--connections"),
+        "consumption_rate_bytes_per_s": (consumption_rate, units.parse_byte_rate, "--consumption-rate"),
+        "downtime_s": (downtime, units.parse_duration, "--downtime"),
+        "workday_s": (workday, units.parse_duration, "--workday"),
+        "capacity_bytes_per_s": (capacity, units.parse_byte_rate, "--capacity"),
+        "utilization": (utilization, units.parse_share, "--utilization"),
+    }
+    typed = {key: reader(text, what) for key, (text, reader, what) in read.items() if text is not None}
+    names = runs or []
+    if [*names, plan].count("-") > 1:
+        raise InputError("- is given twice", "only one run or plan can come from stdin")
+    planned = Planned(**typed)
+    if plan is not None:
+        planned = planned.over(decode_plan(_read(plan), plan))
+
+    from siotool.cli.outcome import conclude  # pandas, only once nothing can be refused any more
+
+    paths = [_STDIN if name == "-" else Path(name) for name in names] or [runfile.newest(REPORTS)]
+    code = conclude(
+        paths,
+        planned=planned,
+        gates=gates,
+        output_format=(output_format or _format_of(output)).value,
+        where=output,
+        quiet=quiet,
+    )
+    raise typer.Exit(code)
+
+
+def _read(name: str) -> bytes:
+    path = _STDIN if name == "-" else Path(name)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"cannot read {path}: {error.strerror}", "give the output of siotool plan --format json"
+        ) from error
+
+
+def _format_of(output: str) -> Format:
+    """Return the format a file's name asks for: ``report.html`` is html."""
+    suffix = Path(output).suffix.removeprefix(".")
+    return Format(suffix) if suffix in set(Format) else Format.TEXT

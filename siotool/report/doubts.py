@@ -1,0 +1,194 @@
+"""What to doubt about a run before believing a figure of it.
+
+A *doubt* makes the run suspect (exit code 5): the load that was asked for was not offered, or
+the generator, not the target, may have shaped the figures. A *remark* is worth knowing and
+changes no verdict. What the target did, however bad, is a result and never a doubt.
+
+=================================================================  =======
+the file has no end, or its last line was cut                       doubt
+the run was interrupted, or lost its workers or its target          doubt
+a generator process above 85 % of a core, more than 1 % of the time doubt
+its loop more than 100 ms late, more than 1 % of the time           doubt
+less than 99 % of the offered operations achieved                   doubt
+less than 99 % of the planned users started                         doubt
+the generator above 90 % of its open-file limit                     doubt
+a note of level ``doubt`` in the run file                           doubt
+users that stayed unconnected; deliveries still open at the end     remark
+no steady state; few samples under a percentile                     remark
+operations late for their schedule while the generator was fine     remark
+generator and server together above 90 % of one machine's cores     remark
+the server near its open-file limit; the server not sampled         remark
+runs with unlike settings pooled; a note of level ``warning``       remark
+=================================================================  =======
+
+"More than 1 % of the time" also means at least two seconds, so that one hiccup of a short
+run does not condemn it.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+
+from siotool.report.model import OperationFigures, Steady
+from siotool.runfile import Run
+from siotool.units import format_duration, format_share
+
+CPU_LIMIT = 0.85
+LOOP_LAG_LIMIT_S = 0.1
+SCHEDULE_LAG_LIMIT_S = 0.1
+ACHIEVED_LEAST = 0.99
+FILES_LIMIT = 0.9
+MACHINE_LIMIT = 0.9
+#: A percentile needs this many samples beyond it before it stops jumping from run to run.
+SAMPLES_BEYOND = 10
+_QUOTED = {"p99": 0.99, "p95": 0.95, "p50": 0.5}
+
+
+def find_doubts(runs: Sequence[Run], table: pd.DataFrame) -> list[str]:
+    """What makes the runs suspect; each with its figures."""
+    found: list[str] = []
+    for number, run in enumerate(runs):
+        rows = table[table["run"] == number]
+        prefix = f"{run.header.run}: " if len(runs) > 1 else ""
+        found += [prefix + text for text in (*_ending(run), *_generator(rows), *_load(run, rows))]
+        found += [f"{prefix}{note.text} (at {note.t_s:.0f} s)" for note in run.notes if note.level == "doubt"]
+    return found
+
+
+def find_remarks(
+    runs: Sequence[Run],
+    table: pd.DataFrame,
+    steady: Steady,
+    operations: Sequence[OperationFigures],
+) -> list[str]:
+    """What is worth knowing and makes nothing suspect."""
+    found: list[str] = []
+    for number, run in enumerate(runs):
+        rows = table[table["run"] == number]
+        prefix = f"{run.header.run}: " if len(runs) > 1 else ""
+        found += [prefix + text for text in (*_target(run, rows), *_schedule(rows), *_machine(run, rows))]
+        found += [
+            f"{prefix}{note.text} (at {note.t_s:.0f} s)" for note in run.notes if note.level == "warning"
+        ]
+    if len({repr(run.header.workload.settings) for run in runs}) > 1:
+        found.append("the pooled runs have unlike settings: their operations may not be alike")
+    if len({run.header.server.cores for run in runs if run.header.server is not None}) > 1:
+        found.append("the pooled runs had servers of unlike cores; the first run's are used")
+    if steady.duration_s > 0 and not steady.found:
+        found.append(f"no steady state: rates, bandwidth and CPU are over {steady.how}")
+    found += _few_samples(operations)
+    return found
+
+
+def _ending(run: Run) -> Iterator[str]:
+    if run.end is None:
+        seconds = run.intervals[-1].t_s if run.intervals else 0
+        where = ", in the middle of a line" if run.truncated_line else ""
+        yield f"the run file has no end: it was cut after {seconds:.0f} s{where}"
+    elif run.end.reason != "finished":
+        what = {
+            "interrupted": "was interrupted",
+            "workers_lost": "lost its workers",
+            "target_lost": "lost its target",
+        }[run.end.reason]
+        planned = format_duration(run.header.workload.duration_s)
+        yield f"the run {what} after {format_duration(run.end.t_s)} of {planned}"
+    if run.end is not None and run.truncated_line:
+        yield "something after the end of the run file is cut and was left out"
+
+
+def _generator(rows: pd.DataFrame) -> Iterator[str]:
+    busy = rows["generator_cpu"] > CPU_LIMIT
+    if _too_often(rows, busy):
+        yield (
+            f"the generator was the bottleneck for {_seconds(rows, busy)}: a worker used up to "
+            f"{format_share(rows['generator_cpu'].max())} of a core, more than the {format_share(CPU_LIMIT)} "
+            "it should; use more --processes or machines"
+        )
+    late = rows["loop_lag"] > LOOP_LAG_LIMIT_S
+    if _too_often(rows, late):
+        yield (
+            f"the generator's loop was more than {format_duration(LOOP_LAG_LIMIT_S)} late in "
+            f"{_seconds(rows, late)}, at most {format_duration(rows['loop_lag'].max())}: response times "
+            "include its own delays"
+        )
+    share = rows["generator_files_share"].max()
+    if share > FILES_LIMIT:
+        yield (
+            f"the generator had {format_share(share)} of its open-file limit in use; raise it with ulimit -n"
+        )
+
+
+def _load(run: Run, rows: pd.DataFrame) -> Iterator[str]:
+    if run.end is not None:
+        for op, offered in sorted(run.end.offered.items()):
+            achieved = run.end.achieved.get(op, 0)
+            if achieved < ACHIEVED_LEAST * offered:
+                yield (
+                    f"{achieved:,} of {offered:,} offered {op} operations were achieved "
+                    f"({format_share(achieved / offered)}): the load was lower than asked for"
+                )
+    planned = run.header.workload.users_max
+    users = rows["users"].max() if len(rows) else 0
+    finished = run.end is not None and run.end.reason == "finished"
+    if finished and users < min(ACHIEVED_LEAST * planned, planned - 1):
+        yield f"{users:,.0f} of {planned:,} planned users were started"
+
+
+def _target(run: Run, rows: pd.DataFrame) -> Iterator[str]:
+    if not len(rows):
+        return
+    users, peak = rows["users"].max(), rows["open"].max()
+    if peak < ACHIEVED_LEAST * users:
+        yield f"at most {peak:,.0f} of {users:,.0f} users were connected at once"
+    pending = run.intervals[-1].delivery.pending
+    if pending:
+        yield f"{pending:,} deliveries were still under way at the end and count as neither received nor lost"
+    server = run.header.server
+    if server is None or not rows["server_cpu"].notna().any():
+        yield "the server was not sampled (--server-pid): no CPU, memory or capacity was measured"
+    elif server.files_limit and rows["server_files"].max() > FILES_LIMIT * server.files_limit:
+        yield f"the server had {rows['server_files'].max():,.0f} of {server.files_limit:,} files open"
+
+
+def _schedule(rows: pd.DataFrame) -> Iterator[str]:
+    late = rows["schedule_lag"] > SCHEDULE_LAG_LIMIT_S
+    if _too_often(rows, late):
+        yield (
+            f"operations started up to {format_duration(rows['schedule_lag'].max())} after their intended "
+            f"start in {_seconds(rows, late)}, as users still waited for earlier ones; response times "
+            "count from the intended start"
+        )
+
+
+def _machine(run: Run, rows: pd.DataFrame) -> Iterator[str]:
+    together = rows["generator_cpu_sum"] + rows["server_cpu"]
+    cpus = run.header.machine.cpus
+    crowded = together > MACHINE_LIMIT * cpus
+    if _too_often(rows, crowded):
+        yield (
+            f"generator and server shared a machine of {cpus} cores and used up to {together.max():.2g} of "
+            f"them together ({_seconds(rows, crowded)}): each slowed the other"
+        )
+
+
+def _too_often(rows: pd.DataFrame, marked: "pd.Series[bool]") -> bool:
+    return int(marked.sum()) >= max(2, 0.01 * len(rows))
+
+
+def _seconds(rows: pd.DataFrame, marked: "pd.Series[bool]") -> str:
+    return f"{rows.loc[marked, 'duration_s'].sum():.0f} of {rows['duration_s'].sum():.0f} s"
+
+
+def _few_samples(operations: Sequence[OperationFigures]) -> Iterator[str]:
+    few: dict[str, list[str]] = {}
+    needed: Counter[str] = Counter()
+    for row in operations:
+        for name, share in _QUOTED.items():
+            need = round(SAMPLES_BEYOND / (1 - share))
+            if 0 < row.count < need:
+                few.setdefault(name, []).append(f"{row.op} {row.name} ({row.count:,})")
+                needed[name] = need
+    for name, rows in few.items():
+        yield f"few samples for a steady {name} ({needed[name]:,} wanted): {', '.join(rows)}"

@@ -1,0 +1,327 @@
+"""Pass rules: ``--fail-if EXPRESSION``. A run FAILS when the expression is true.
+
+The grammar, in full::
+
+    gate       = metric comparison limit
+    comparison = ">" | ">=" | "<" | "<="
+    metric     = percentile ":" op [":" name]     limit: a duration       p99:ack:echo > 200ms
+               | "errors" ":" op [":" name]       limit: a share or count errors:ack > 1%
+               | "rate" ":" op [":" name]         limit: per second       rate:ack:echo < 100/s
+               | "lost" | "duplicate" | "reordered"     share or count    lost > 0.1%
+               | "connect_errors"                 limit: a share or count connect_errors > 1%
+               | "connections"                    limit: a count          connections < 1000
+               | "server_cpu"                     limit: a share or cores server_cpu > 80%
+               | "server_rss"                     limit: a size           server_rss > 2GB
+               | "bandwidth_in" | "bandwidth_out" limit: a byte rate      bandwidth_in > 10MB/s
+    percentile = "p50" | "p90" | "p95" | "p99" | "p99.9" | "max" | "mean"
+    op         = "connect" | "upgrade" | "namespace" | "ack" | "deliver" | "reconnect"
+
+Without a name, all names of the operation are taken together. A name may hold spaces and
+colons. Percentiles are of response times, from the intended start. A share of ``errors`` is
+of the operations tried, of ``connect_errors`` of the connections attempted, of ``lost``,
+``duplicate`` and ``reordered`` of the deliveries expected. ``server_cpu`` is the mean over
+the hold phase: ``80%`` of the cores the server can fill, or ``1.5 cores``; a bare number is
+refused, because half of its readers take it for the one and half for the other.
+``server_rss`` and ``connections`` are maxima; ``rate`` and ``bandwidth_*`` means as the
+report shows them. A metric that was not measured fails its gate, with the reason.
+"""
+
+import difflib
+import operator
+import re
+from collections.abc import Callable
+from typing import Literal, get_args
+
+import msgspec
+
+from siotool import units
+from siotool.errors import GateError, UnitError
+from siotool.report.model import OperationFigures, Report, Verdict, format_cores
+from siotool.runfile import OpKind
+
+Unit = Literal["s", "count", "share", "bytes", "bytes_per_s", "per_s", "cores"]
+
+_PERCENTILES = {
+    "p50": "p50_s",
+    "p90": "p90_s",
+    "p95": "p95_s",
+    "p99": "p99_s",
+    "p99.9": "p99_9_s",
+    "max": "max_s",
+    "mean": "mean_s",
+}
+_OF_OPERATIONS = (*_PERCENTILES, "errors", "rate")
+_OF_THE_RUN = (
+    "lost",
+    "duplicate",
+    "reordered",
+    "connect_errors",
+    "connections",
+    "server_cpu",
+    "server_rss",
+    "bandwidth_in",
+    "bandwidth_out",
+)
+_OPS = get_args(OpKind)
+_EXAMPLES = {
+    **dict.fromkeys(_PERCENTILES, "p99:ack:echo > 200ms"),
+    "errors": "errors:ack > 1%",
+    "rate": "rate:ack:echo < 100/s",
+    "lost": "lost > 0.1%",
+    "duplicate": "duplicate > 0",
+    "reordered": "reordered > 0",
+    "connect_errors": "connect_errors > 1%",
+    "connections": "connections < 1000",
+    "server_cpu": "server_cpu > 80%",
+    "server_rss": "server_rss > 2GB",
+    "bandwidth_in": "bandwidth_in > 10MB/s",
+    "bandwidth_out": "bandwidth_out > 10MB/s",
+}
+_COMPARE = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
+_COMPARISON = re.compile(r"[<>=!]+")
+
+
+class Gate(msgspec.Struct, frozen=True):
+    """One parsed expression; ``limit`` is in SI ``unit``; op and name only where they apply."""
+
+    text: str
+    metric: str
+    op: str | None
+    name: str | None
+    comparison: Literal[">", ">=", "<", "<="]
+    limit: float
+    unit: Unit
+
+
+def parse(text: str) -> Gate:
+    """Read one expression. Raises GateError naming what is wrong, where, and an example."""
+    found = list(_COMPARISON.finditer(text))
+    if not found:
+        raise _error(text, len(text), "no comparison (> >= < <=)", "p99:ack:echo > 200ms")
+    # the last one: an event name may hold a ">" of its own, a limit cannot
+    sign = found[-1]
+    if sign.group() not in _COMPARE:
+        raise _error(text, sign.start(), f"unknown comparison {sign.group()!r} (> >= < <=)", "lost > 0")
+    metric, op, name = _metric(text, text[: sign.start()])
+    limit, unit = _limit(text, sign.end(), metric)
+    return Gate(
+        text=" ".join(text.split()),
+        metric=metric,
+        op=op,
+        name=name,
+        comparison=sign.group(),  # type: ignore[arg-type]  # one of _COMPARE's keys
+        limit=limit,
+        unit=unit,
+    )
+
+
+def judge(gate: Gate, report: Report) -> Verdict:
+    """Hold a gate against a report. What was not measured fails, with the reason."""
+    measured, reason = _measure(gate, report)
+    if measured is None:
+        return Verdict(
+            gate=gate.text, measured=None, unit=gate.unit, failed=True, reason=f"not measured: {reason}"
+        )
+    return Verdict(
+        gate=gate.text,
+        measured=measured,
+        unit=gate.unit,
+        failed=_COMPARE[gate.comparison](measured, gate.limit),
+        reason=reason,
+    )
+
+
+def show(value: float, unit: str) -> str:
+    """Write a measured value in the words of its gate's unit."""
+    return _SHOW[unit](value)
+
+
+_SHOW: dict[str, Callable[[float], str]] = {
+    "s": units.format_duration,
+    "share": units.format_share,
+    "bytes": units.format_size,
+    "bytes_per_s": units.format_byte_rate,
+    "per_s": lambda value: f"{units.format_count(value)}/s",
+    "cores": format_cores,
+    "count": units.format_count,
+}
+
+
+def _error(text: str, position: int, problem: str, example: str, suggestion: str = "") -> GateError:
+    return GateError(
+        f"gate {text!r}, character {position + 1}: {problem}", f"{suggestion}write it like {example!r}"
+    )
+
+
+def _nearest(word: str, known: tuple[str, ...]) -> str:
+    nearest = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"did you mean {nearest[0]}? " if nearest else f"known: {', '.join(known)}; "
+
+
+def _metric(text: str, left: str) -> tuple[str, str | None, str | None]:
+    parts = left.split(":", 2)
+    metric = parts[0].strip()
+    start = len(left) - len(left.lstrip())
+    known = (*_OF_OPERATIONS, *_OF_THE_RUN)
+    if not metric:
+        raise _error(text, start, "no metric", "p99:ack:echo > 200ms")
+    if metric not in known:
+        raise _error(
+            text, start, f"unknown metric {metric!r}", "p99:ack:echo > 200ms", _nearest(metric, known)
+        )
+    example = _EXAMPLES[metric]
+    after = len(parts[0]) + 1
+    if metric in _OF_THE_RUN:
+        if len(parts) > 1:
+            raise _error(text, after - 1, f"{metric!r} is of the whole run and takes no ':'", example)
+        return metric, None, None
+    if len(parts) == 1:
+        raise _error(text, len(left.rstrip()), f"{metric!r} needs an operation ({', '.join(_OPS)})", example)
+    op = parts[1].strip()
+    if op not in _OPS:
+        problem = f"unknown operation {op!r}" if op else f"no operation ({', '.join(_OPS)})"
+        raise _error(text, after, problem, example, _nearest(op, _OPS) if op else "")
+    if len(parts) == 2:
+        return metric, op, None
+    name = parts[2].strip()
+    if not name:
+        raise _error(text, len(left.rstrip()), "no name after the last ':'", example)
+    return metric, op, name
+
+
+def _limit(text: str, position: int, metric: str) -> tuple[float, Unit]:
+    limit = text[position:].strip()
+    position += len(text[position:]) - len(text[position:].lstrip())
+    example = _EXAMPLES[metric]
+    if not limit:
+        raise _error(text, len(text), "no limit", example)
+    try:
+        value, unit = _quantity(metric, limit)
+    except UnitError as error:
+        what = error.message.removeprefix("limit: ")
+        raise _error(text, position, what, example, f"{error.hint}; ") from error
+    if value < 0:
+        raise _error(text, position, f"the limit {limit!r} is negative", example)
+    return value, unit
+
+
+def _quantity(metric: str, limit: str) -> tuple[float, Unit]:
+    if metric in _READ:
+        read, unit = _READ[metric]
+        return read(limit, "limit"), unit
+    if limit.endswith("%"):
+        return units.parse_share(limit, "limit"), "share"
+    if metric != "server_cpu":
+        return units.parse_count(limit, "limit"), "count"
+    cores = re.fullmatch(r"(.*\d)\s*cores?", limit)
+    if cores is None:
+        raise UnitError(
+            f"{limit!r} is neither a share nor cores", "80% is of the server's cores, 1.5 cores is absolute"
+        )
+    return units.parse_count(cores.group(1), "limit"), "cores"
+
+
+def _parse_per_second(text: str, what: str) -> float:
+    return units.parse_count(re.sub(r"\s*/\s*s$", "", text), what)
+
+
+#: Metrics with one kind of limit; all others take a share or a count (of cores).
+_READ: dict[str, tuple[Callable[[str, str], float], Unit]] = {
+    **dict.fromkeys(_PERCENTILES, (units.parse_duration, "s")),
+    "rate": (_parse_per_second, "per_s"),
+    "server_rss": (units.parse_size, "bytes"),
+    "bandwidth_in": (units.parse_byte_rate, "bytes_per_s"),
+    "bandwidth_out": (units.parse_byte_rate, "bytes_per_s"),
+    "connections": (units.parse_count, "count"),
+}
+
+_Measured = tuple[float | None, str]
+
+
+def _measure(gate: Gate, report: Report) -> _Measured:
+    if gate.metric in _OF_OPERATIONS:
+        return _measure_operation(gate, report)
+    return _MEASURE[gate.metric](gate, report)
+
+
+def _measure_connect_errors(gate: Gate, report: Report) -> _Measured:
+    failed = sum(report.connections.failed.values())
+    return _count_or_share(gate, failed, report.connections.attempted, "connections attempted")
+
+
+def _measure_connections(_gate: Gate, report: Report) -> _Measured:
+    peak = report.connections.peak
+    return peak, "largest number open at once" if peak is not None else "nothing was recorded"
+
+
+def _measure_bandwidth(gate: Gate, report: Report) -> _Measured:
+    bandwidth = report.bandwidth
+    rate = bandwidth.wire_in_bytes_per_s if gate.metric == "bandwidth_in" else bandwidth.wire_out_bytes_per_s
+    if rate is None:
+        return None, "no second with open connections"
+    return rate, "mean of the hold phase, on the wire, all connections together"
+
+
+def _measure_operation(gate: Gate, report: Report) -> _Measured:
+    named = [row for row in report.operations if row.op == gate.op]
+    if gate.name is not None:
+        rows = [row for row in named if row.name == gate.name]
+    elif len(named) > 1:
+        rows = [row for row in report.operations_merged if row.op == gate.op]
+    else:
+        rows = named
+    if not rows:
+        seen = ", ".join(f"{row.op}:{row.name}" for row in (named or report.operations))
+        wanted = gate.op if gate.name is None else f"{gate.op}:{gate.name}"
+        return None, f"no {wanted} in this run" + (f"; it has {seen}" if seen else "")
+    row = rows[0]
+    if gate.metric == "errors":
+        return _count_or_share(gate, row.failed, row.count + row.failed, "operations tried")
+    if gate.metric == "rate":
+        over = "the hold phase" if row.rate_over == "hold" else "the run"
+        return row.rate_per_s, f"mean of {over}" if row.rate_per_s is not None else "no time to count over"
+    value: float | None = getattr(row, _PERCENTILES[gate.metric])
+    return value, _of_samples(row)
+
+
+def _of_samples(row: OperationFigures) -> str:
+    return f"of {row.count:,} successes" if row.count else f"none of {row.failed:,} succeeded"
+
+
+def _measure_delivery(gate: Gate, report: Report) -> _Measured:
+    delivery = report.delivery
+    if not delivery.expected and not delivery.received:
+        return None, "no stamped broadcast was accounted for"
+    count: int = getattr(delivery, gate.metric)
+    return _count_or_share(gate, count, delivery.expected, "deliveries expected")
+
+
+def _measure_server(gate: Gate, report: Report) -> _Measured:
+    server = report.server
+    if server is None:
+        return None, "the server was not sampled (--server-pid)"
+    if gate.metric == "server_rss":
+        return server.rss_bytes_max, "largest sample"
+    value = server.cpu_share_mean if gate.unit == "share" else server.cpu_cores_mean
+    if value is None:
+        return None, "no sample of the server in the hold phase"
+    return value, f"mean of the hold phase; the server can fill {format_cores(server.cores)}"
+
+
+def _count_or_share(gate: Gate, count: int, whole: int, of: str) -> _Measured:
+    if not whole:
+        return None, f"no {of}"
+    return (count / whole if gate.unit == "share" else count), f"{count:,} of {whole:,} {of}"
+
+
+_MEASURE: dict[str, Callable[[Gate, Report], _Measured]] = {
+    "lost": _measure_delivery,
+    "duplicate": _measure_delivery,
+    "reordered": _measure_delivery,
+    "connect_errors": _measure_connect_errors,
+    "connections": _measure_connections,
+    "server_cpu": _measure_server,
+    "server_rss": _measure_server,
+    "bandwidth_in": _measure_bandwidth,
+    "bandwidth_out": _measure_bandwidth,
+}

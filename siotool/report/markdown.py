@@ -1,0 +1,52 @@
+"""A report for a pull request, or for ``$GITHUB_STEP_SUMMARY``."""
+
+from collections.abc import Iterable
+
+from siotool.report import words
+from siotool.report.model import Report
+from siotool.report.tables import tables
+
+_MARKS: dict[words.Tone, str] = {"good": "✅ ", "bad": "❌ ", "": "", "strong": ""}
+
+
+def render(report: Report) -> str:
+    """Return the report as GitHub-flavoured Markdown: doubts first, then servers."""
+    head = words.headline(report)
+    lines = [f"# {_text(head.servers)}", "", f"{_MARKS[head.tone]}**{_text(head.verdict)}**"]
+    lines += [_text(line) for line in (head.binding, head.gates) if line]
+    lines += ["", _text(head.load), ""]
+    if report.doubts:
+        lines += [*(f"- **Doubt:** {_text(doubt)}" for doubt in report.doubts), ""]
+    if report.remarks:
+        lines += [*(f"- {_text(remark)}" for remark in report.remarks), ""]
+    for table in tables(report):
+        lines += _table(table)
+    return "\n".join(lines)
+
+
+def _table(table: words.Table) -> Iterable[str]:
+    yield f"## {table.title}"
+    yield ""
+    yield _row(column.name for column in table.columns)
+    yield _row("---:" if column.numeric else "---" for column in table.columns)
+    for row in table.rows:
+        *cells, last = (_text(cell) for cell in row.cells)
+        if row.tone == "strong":
+            cells = [f"**{cell}**" for cell in cells]
+        yield _row((_MARKS[row.tone] + cells[0], *cells[1:], last))
+    yield ""
+    if table.note:
+        yield f"<sub>{_text(table.note)}</sub>"
+        yield ""
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _text(text: str) -> str:
+    """Escape what Markdown or HTML would read as markup, in names that a server or user chose."""
+    one_line = words.printable(" ".join(text.split()))
+    for char in "\\`*_[]|~":
+        one_line = one_line.replace(char, f"\\{char}")
+    return one_line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,264 @@
+"""What a report says: the tree behind ``report --format json``.
+
+SI units are in the names. A figure that was not measured or cannot be computed is None
+(``null``), never 0. ``in`` and ``out`` are as the clients see them. Two spans of time are
+used and each figure belongs to one of them: *the run* is all of it; *the hold phase* is the
+part in which the load stood still (``Steady``).
+"""
+
+from typing import Literal
+
+import msgspec
+
+from siotool.units import format_count
+from siotool.workload import Setting, Stage, Target
+
+VERSION = 1
+
+Valid = Literal["yes", "suspect", "no"]
+Resource = Literal["bandwidth", "cpu", "memory", "open files"]
+
+
+class RunInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One run that went into the report; ``ended`` is ``cut`` when its file has no end."""
+
+    run: str
+    started_at: str
+    duration_s: float | None
+    ended: Literal["finished", "interrupted", "workers_lost", "target_lost", "cut"]
+    users_planned: int
+    stages: list[Stage]
+    settings: dict[str, Setting]
+    processes: int
+    seed: int
+    siotool: str
+    machine: str
+    bytes_source: str
+
+
+class Steady(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The hold phase: how long it was, how many connections stood in it, how it was found."""
+
+    found: bool
+    duration_s: float
+    connections_mean: float | None
+    how: str
+
+
+class ConnectionFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Connections over the run; ``failed`` and ``closed`` count by class."""
+
+    peak: int | None
+    mean: float | None
+    attempted: int
+    established: int
+    failed: dict[str, int]
+    closed: dict[str, int]
+    users_peak: int | None
+    users_planned: int
+
+
+class OperationFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One operation over the run.
+
+    ``count`` are the successes, which the percentiles describe; they count from the intended
+    start. ``service_*`` count from the actual send and are None where nothing was scheduled.
+    ``rate_per_s`` is of successes, over the hold phase for ``ack`` and ``deliver`` and over
+    the run for what happens while connecting (``rate_over``).
+    """
+
+    op: str
+    name: str
+    count: int
+    errors: dict[str, int]
+    rate_per_s: float | None
+    rate_over: Literal["hold", "run"]
+    p50_s: float | None
+    p90_s: float | None
+    p95_s: float | None
+    p99_s: float | None
+    p99_9_s: float | None
+    max_s: float | None
+    mean_s: float | None
+    service_p50_s: float | None
+    service_p99_s: float | None
+
+    @property
+    def failed(self) -> int:
+        """Failures of all classes."""
+        return sum(self.errors.values())
+
+
+class DeliveryFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Stamped broadcasts over the run; ``expected = received + lost``."""
+
+    published: int
+    expected: int
+    received: int
+    lost: int
+    duplicate: int
+    reordered: int
+    late: int
+    pending: int
+
+
+class Bandwidth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Bytes over the run; the rates are of wire bytes, over the hold phase."""
+
+    payload_bytes_in: int
+    payload_bytes_out: int
+    wire_bytes_in: int
+    wire_bytes_out: int
+    wire_in_bytes_per_s: float | None
+    wire_out_bytes_per_s: float | None
+    per_connection_in_bytes_per_s: float | None
+    per_connection_out_bytes_per_s: float | None
+    source: str
+
+
+class ServerFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The server's use: means over the hold phase, maxima over the run.
+
+    ``cpu_share_mean`` is of all ``cores``. ``*_per_connection`` and ``*_base`` (of the idle
+    server) come from a line fitted to the ramp where it allows one; ``*_how`` says so.
+    """
+
+    cpu_cores_mean: float | None
+    cpu_cores_max: float | None
+    cpu_share_mean: float | None
+    cores: float
+    rss_bytes_max: int | None
+    rss_bytes_base: float | None
+    rss_bytes_per_connection: float | None
+    rss_how: str
+    memory_bytes: int | None
+    files_open_max: int | None
+    files_base: float | None
+    files_per_connection: float | None
+    files_how: str
+    files_limit: int | None
+    processes_max: int | None
+    wire_bytes_per_s: float | None
+    source: str
+
+
+class Variable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One variable of the formula: what was planned, what was measured, and how."""
+
+    name: str
+    planned: float | None
+    measured: float | None
+    unit: str
+    how: str
+
+
+class Constraint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One resource of a server: ``servers = demand / capacity_per_server``, a fraction."""
+
+    name: Resource
+    demand: float
+    capacity_per_server: float
+    unit: str
+    servers: float
+    how: str
+
+
+class Sizing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Planned against measured.
+
+    ``servers_planned`` is the formula on planned figures, ``servers_measured`` the formula
+    on measured rate and capacity. ``binding`` is the constraint that asks for the most
+    servers, ``servers_needed`` how many it asks for: more than the formula when it is not
+    the one the formula knows.
+    """
+
+    variables: list[Variable]
+    servers_planned: int | None
+    servers_planned_exact: float | None
+    servers_measured: int | None
+    servers_measured_exact: float | None
+    servers_measured_how: str
+    constraints: list[Constraint]
+    binding: Resource | None
+    servers_needed: int | None
+
+
+class Verdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a gate found; ``measured`` is in the gate's SI unit, None when not measured."""
+
+    gate: str
+    measured: float | None
+    unit: str
+    failed: bool
+    reason: str
+
+
+class OperationSeries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One operation over time, a value for each point of ``Series.t_s``."""
+
+    op: str
+    name: str
+    rate_per_s: list[float]
+    errors_per_s: list[float]
+    p50_s: list[float | None]
+    p95_s: list[float | None]
+    p99_s: list[float | None]
+
+
+class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The run over time, in columns of equal length; several runs are laid end to end.
+
+    A point stands for ``point_s`` seconds (1, or more when a long run was thinned out).
+    ``begins_s`` is where each run begins, ``hold_s`` the begin and end of each span of the
+    hold phase.
+    """
+
+    point_s: float
+    begins_s: list[float]
+    hold_s: list[tuple[float, float]]
+    t_s: list[float]
+    users: list[float]
+    connections: list[float]
+    connect_errors_per_s: list[float]
+    closed_per_s: list[float]
+    wire_in_bytes_per_s: list[float]
+    wire_out_bytes_per_s: list[float]
+    received_per_s: list[float]
+    lost_per_s: list[float]
+    duplicate_per_s: list[float]
+    server_cpu_cores: list[float | None]
+    server_rss_bytes: list[float | None]
+    generator_cpu_cores: list[float | None]
+    generator_loop_lag_s: list[float | None]
+    operations: list[OperationSeries]
+
+
+class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything a renderer needs, and the JSON that scripts rely on.
+
+    ``doubts`` make the run suspect; ``remarks`` do not. ``operations_merged`` hold all names
+    of one operation together, for operations that have several.
+    """
+
+    version: int = VERSION
+    valid: Valid
+    doubts: list[str]
+    remarks: list[str]
+    target: Target
+    scenario: str
+    runs: list[RunInfo]
+    steady: Steady
+    sizing: Sizing
+    connections: ConnectionFigures
+    operations: list[OperationFigures]
+    operations_merged: list[OperationFigures]
+    delivery: DeliveryFigures
+    bandwidth: Bandwidth
+    server: ServerFigures | None
+    verdicts: list[Verdict]
+    series: Series
+
+
+def format_cores(cores: float) -> str:
+    """Write a number of cores: ``1 core``, ``2.5 cores``."""
+    return "1 core" if cores == 1 else f"{format_count(cores)} cores"

@@ -1,0 +1,97 @@
+"""Operations of many intervals as one row each. Unlike operations never share a row."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Literal, get_args
+
+import msgspec
+
+from siotool.histogram import Histogram
+from siotool.report.model import OperationFigures
+from siotool.runfile import Interval, Operation, OpKind
+
+#: What happens while connecting is counted over the run: the hold phase has none of it.
+_OVER_THE_RUN = frozenset({"connect", "upgrade", "namespace", "reconnect"})
+_ORDER = {op: number for number, op in enumerate(get_args(OpKind))}
+
+
+class _Total:
+    """One operation summed up: all of it, and the successes within the hold phase."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.held = 0
+        self.errors: Counter[str] = Counter()
+        self.response = Histogram()
+        self.service = Histogram()
+
+    def add(self, operation: Operation, *, held: bool) -> None:
+        self.count += operation.count
+        self.held += operation.count if held else 0
+        self.errors.update(operation.errors)
+        self.response.add(operation.response)
+        self.service.add(operation.service)
+
+    def merge(self, other: "_Total") -> None:
+        self.count += other.count
+        self.held += other.held
+        self.errors.update(other.errors)
+        self.response.add(other.response)
+        self.service.add(other.service)
+
+
+class Operations(msgspec.Struct, frozen=True):
+    """Rows by (op, name), and by op alone for the operations that have several names."""
+
+    rows: list[OperationFigures]
+    merged: list[OperationFigures]
+
+
+def sum_up(intervals: Sequence[Interval], held: Iterable[bool], *, held_s: float) -> Operations:
+    """Sum operations over intervals; ``held`` marks those of the hold phase, ``held_s`` long."""
+    totals: dict[tuple[str, str], _Total] = {}
+    run_s = 0.0
+    for interval, in_hold in zip(intervals, held, strict=True):
+        run_s += interval.duration_s
+        for operation in interval.operations:
+            totals.setdefault((operation.op, operation.name), _Total()).add(operation, held=in_hold)
+    ordered = sorted(totals.items(), key=lambda item: (_ORDER[item[0][0]], item[0][1]))
+    by_op: dict[str, list[_Total]] = {}
+    for (op, _), total in ordered:
+        by_op.setdefault(op, []).append(total)
+    return Operations(
+        rows=[_figures(op, name, total, run_s, held_s) for (op, name), total in ordered],
+        merged=[
+            _figures(op, "*", _merge(parts), run_s, held_s) for op, parts in by_op.items() if len(parts) > 1
+        ],
+    )
+
+
+def _merge(parts: list[_Total]) -> _Total:
+    whole = _Total()
+    for part in parts:
+        whole.merge(part)
+    return whole
+
+
+def _figures(op: str, name: str, total: _Total, run_s: float, held_s: float) -> OperationFigures:
+    over: Literal["hold", "run"] = "run" if op in _OVER_THE_RUN else "hold"
+    successes, seconds = (total.count, run_s) if over == "run" else (total.held, held_s)
+    response = total.response
+    return OperationFigures(
+        op=op,
+        name=name,
+        count=total.count,
+        errors=dict(sorted(total.errors.items())),
+        rate_per_s=successes / seconds if seconds > 0 else None,
+        rate_over=over,
+        p50_s=response.quantile(0.5),
+        p90_s=response.quantile(0.9),
+        p95_s=response.quantile(0.95),
+        p99_s=response.quantile(0.99),
+        p99_9_s=response.quantile(0.999),
+        max_s=response.max_s if response.count else None,
+        mean_s=response.mean_s,
+        service_p50_s=total.service.quantile(0.5),
+        service_p99_s=total.service.quantile(0.99),
+    )

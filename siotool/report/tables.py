@@ -1,0 +1,315 @@
+"""The report's tables in words: what every renderer shows, in a reader's order of questions."""
+
+from collections.abc import Callable
+
+from siotool import units
+from siotool.report.gates import show
+from siotool.report.model import OperationFigures, Report, format_cores
+from siotool.report.words import Column, Row, Table, label, plural
+
+NONE = "–"
+
+
+def tables(report: Report) -> list[Table]:
+    """Return the report's tables in reading order, without the empty ones."""
+    makers: tuple[Callable[[Report], Table], ...] = (
+        _sizing,
+        _constraints,
+        _operations,
+        _errors,
+        _delivery,
+        _connections,
+        _bandwidth,
+        _server,
+        _verdicts,
+        _runs,
+    )
+    return [table for make in makers if (table := make(report)).rows]
+
+
+def _cell(value: float | None, write: Callable[[float], str]) -> str:
+    return NONE if value is None else write(value)
+
+
+_UNITS: dict[str, Callable[[float], str]] = {
+    "connections": units.format_count,
+    "bytes_per_s": units.format_byte_rate,
+    "bytes": units.format_size,
+    "s": units.format_duration,
+    "share": units.format_share,
+    "cores": format_cores,
+    "files": units.format_count,
+}
+
+
+def _sizing(report: Report) -> Table:
+    sizing = report.sizing
+    rows = [
+        Row(
+            [
+                variable.name.replace("_", " "),
+                _cell(variable.planned, _UNITS[variable.unit]),
+                _cell(variable.measured, _UNITS[variable.unit]),
+                variable.how,
+            ]
+        )
+        for variable in sizing.variables
+    ]
+    rows.append(
+        Row(
+            [
+                "servers",
+                _cell(sizing.servers_planned, units.format_count),
+                _cell(sizing.servers_measured, units.format_count),
+                sizing.servers_measured_how,
+            ],
+            tone="strong",
+        )
+    )
+    columns = [Column("variable"), Column("planned", True), Column("measured", True), Column("how measured")]
+    note = "servers = connections × consumption rate × (1 − downtime / workday) / (capacity × utilization)"
+    return Table("sizing", "Sizing: planned and measured", columns, rows, note)
+
+
+def _constraints(report: Report) -> Table:
+    sizing = report.sizing
+    rows = [
+        Row(
+            [
+                constraint.name + (" (binding)" if constraint.name == sizing.binding else ""),
+                _UNITS[constraint.unit](constraint.demand),
+                _UNITS[constraint.unit](constraint.capacity_per_server),
+                f"{constraint.servers:,.2f}",
+                constraint.how,
+            ],
+            tone="strong" if constraint.name == sizing.binding else "",
+        )
+        for constraint in sizing.constraints
+    ]
+    columns = [
+        Column("constraint"),
+        Column("demand", True),
+        Column("per server", True),
+        Column("servers", True),
+        Column("how measured"),
+    ]
+    return Table(
+        "constraints",
+        "What limits a server",
+        columns,
+        rows,
+        "Each resource on its own, at the utilization above; downtime is not in these counts.",
+    )
+
+
+def _operations(report: Report) -> Table:
+    service = any(row.service_p99_s is not None for row in report.operations)
+    columns = [
+        Column("operation"),
+        Column("count", True),
+        Column("errors", True),
+        Column("per s", True),
+        Column("p50", True),
+        Column("p90", True, wide_only=True),
+        Column("p95", True),
+        Column("p99", True),
+        Column("max", True),
+    ]
+    if service:
+        columns.append(Column("p99 service", True, wide_only=True))
+    rows = [Row(_operation(row, service=service)) for row in report.operations]
+    note = (
+        "Response times, from the intended start. Rates of ack and deliver are over "
+        f"{report.steady.how}; all others over the run."
+    )
+    return Table("operations", "Operations", columns, rows, note)
+
+
+def _operation(row: OperationFigures, *, service: bool) -> list[str]:
+    times = [row.p50_s, row.p90_s, row.p95_s, row.p99_s, row.max_s]
+    cells = [
+        label(row.op, row.name),
+        f"{row.count:,}",
+        f"{row.failed:,}",
+        _cell(row.rate_per_s, units.format_count),
+        *(_cell(value, units.format_duration) for value in times),
+    ]
+    return [*cells, _cell(row.service_p99_s, units.format_duration)] if service else cells
+
+
+def _errors(report: Report) -> Table:
+    connections = report.connections
+    found = [
+        (label(row.op, row.name), name, count, row.count + row.failed)
+        for row in report.operations
+        for name, count in row.errors.items()
+    ]
+    found += [("connection failed", name, n, connections.attempted) for name, n in connections.failed.items()]
+    found += [
+        ("connection closed", name, n, connections.established) for name, n in connections.closed.items()
+    ]
+    rows = [
+        Row([what, name, f"{count:,}", units.format_share(count / whole) if whole else NONE])
+        for what, name, count, whole in found
+    ]
+    columns = [Column("what"), Column("class"), Column("count", True), Column("share", True)]
+    return Table("errors", "Errors and closed connections", columns, rows)
+
+
+def _delivery(report: Report) -> Table:
+    delivery = report.delivery
+    if not delivery.published and not delivery.expected:
+        return Table("delivery", "Delivery", [], [])
+
+    def share(count: int) -> str:
+        return units.format_share(count / delivery.expected) if delivery.expected else NONE
+
+    counts = (
+        ("received", delivery.received),
+        ("lost", delivery.lost),
+        ("duplicate", delivery.duplicate),
+        ("reordered", delivery.reordered),
+        ("late", delivery.late),
+        ("still under way at the end", delivery.pending),
+    )
+    rows = [Row(["expected", f"{delivery.expected:,}", ""])]
+    rows += [
+        Row([name, f"{count:,}", share(count)], tone="bad" if name in ("lost", "duplicate") and count else "")
+        for name, count in counts
+    ]
+    columns = [Column("deliveries"), Column("count", True), Column("of expected", True)]
+    return Table(
+        "delivery", "Delivery", columns, rows, f"{plural(delivery.published, 'stamped message')} published."
+    )
+
+
+def _connections(report: Report) -> Table:
+    connections = report.connections
+    rows = [
+        Row(["peak open", _cell(connections.peak, units.format_count)]),
+        Row(["mean open", _cell(connections.mean, units.format_count)]),
+        Row(["attempted", f"{connections.attempted:,}"]),
+        Row(["established", f"{connections.established:,}"]),
+        Row(["failed", f"{sum(connections.failed.values()):,}"]),
+        Row(["closed before the end", f"{sum(connections.closed.values()):,}"]),
+        Row(
+            ["users", f"{_cell(connections.users_peak, units.format_count)} of {connections.users_planned:,}"]
+        ),
+    ]
+    return Table("connections", "Connections", [Column("connections"), Column("count", True)], rows)
+
+
+def _bandwidth(report: Report) -> Table:
+    bandwidth = report.bandwidth
+    rate = units.format_byte_rate
+    rows = [
+        Row(
+            [
+                "per connection, hold phase",
+                _cell(bandwidth.per_connection_in_bytes_per_s, rate),
+                _cell(bandwidth.per_connection_out_bytes_per_s, rate),
+            ]
+        ),
+        Row(
+            [
+                "all together, hold phase",
+                _cell(bandwidth.wire_in_bytes_per_s, rate),
+                _cell(bandwidth.wire_out_bytes_per_s, rate),
+            ]
+        ),
+        Row(["wire total", *_sizes(bandwidth.wire_bytes_in, bandwidth.wire_bytes_out)]),
+        Row(["payload total", *_sizes(bandwidth.payload_bytes_in, bandwidth.payload_bytes_out)]),
+    ]
+    columns = [Column("bandwidth"), Column("in", True), Column("out", True)]
+    note = (
+        "As the clients see it. Wire is TCP payload: HTTP, frames, heartbeats, TLS. "
+        f"Bytes from {bandwidth.source}."
+    )
+    return Table("bandwidth", "Bandwidth", columns, rows, note)
+
+
+def _sizes(*values: int) -> list[str]:
+    return [units.format_size(value) for value in values]
+
+
+def _server(report: Report) -> Table:
+    server = report.server
+    if server is None:
+        return Table("server", "Server", [], [])
+
+    def cores(value: float | None) -> str:
+        return _cell(value, lambda known: f"{known:.2f} cores")
+
+    of_cores = _cell(
+        server.cpu_share_mean, lambda share: f" ({units.format_share(share)} of {server.cores:g})"
+    )
+    rows = [
+        ["CPU, mean of hold phase", cores(server.cpu_cores_mean) + of_cores.strip(NONE), ""],
+        ["CPU, largest second", cores(server.cpu_cores_max), ""],
+        ["memory (RSS), largest", _cell(server.rss_bytes_max, units.format_size), ""],
+        [
+            "memory per connection",
+            _cell(server.rss_bytes_per_connection, units.format_size),
+            server.rss_how,
+        ],
+        ["memory, idle server", _cell(server.rss_bytes_base, units.format_size), "where the slope begins"],
+        [
+            "open files, largest",
+            _cell(server.files_open_max, units.format_count)
+            + (f" of {server.files_limit:,}" if server.files_limit else ""),
+            "",
+        ],
+        [
+            "open files per connection",
+            _cell(server.files_per_connection, units.format_count),
+            server.files_how,
+        ],
+    ]
+    columns = [Column("server"), Column("measured", True), Column("how measured")]
+    return Table("server", "Server", columns, [Row(row) for row in rows], f"Sampled from {server.source}.")
+
+
+def _verdicts(report: Report) -> Table:
+    rows = [
+        Row(
+            [
+                "FAILED" if verdict.failed else "passed",
+                verdict.gate,
+                _cell(verdict.measured, lambda value, unit=verdict.unit: show(value, unit)),  # type: ignore[misc]
+                verdict.reason,
+            ],
+            tone="bad" if verdict.failed else "good",
+        )
+        for verdict in report.verdicts
+    ]
+    columns = [Column("verdict"), Column("fails if"), Column("measured", True), Column("of what")]
+    return Table("gates", "Gates", columns, rows)
+
+
+def _runs(report: Report) -> Table:
+    rows = [
+        Row(
+            [
+                run.run,
+                run.ended,
+                _cell(run.duration_s, units.format_duration),
+                f"{run.users_planned:,}",
+                f"{run.processes}",
+                f"{run.seed}",
+                ", ".join(f"{key}={value}" for key, value in run.settings.items()) or NONE,
+                f"siotool {run.siotool} on {run.machine}, {run.started_at}",
+            ]
+        )
+        for run in report.runs
+    ]
+    columns = [
+        Column("run"),
+        Column("ended"),
+        Column("after", True),
+        Column("users", True),
+        Column("workers", True, wide_only=True),
+        Column("seed", True, wide_only=True),
+        Column("settings"),
+        Column("made by", wide_only=True),
+    ]
+    return Table("runs", "Runs", columns, rows)

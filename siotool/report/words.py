@@ -1,0 +1,131 @@
+"""A report in words: the headline that every renderer shows alike, and what a table is."""
+
+from typing import Literal
+
+import msgspec
+
+from siotool import units
+from siotool.report.model import Report
+
+Tone = Literal["", "good", "bad", "strong"]
+
+
+class Column(msgspec.Struct, frozen=True):
+    """``wide_only`` columns are left out where there are 80 characters to a line."""
+
+    name: str
+    numeric: bool = False
+    wide_only: bool = False
+
+
+class Row(msgspec.Struct, frozen=True):
+    """Cells in the order of the columns; the tone is never the only carrier of a meaning."""
+
+    cells: list[str]
+    tone: Tone = ""
+
+
+class Table(msgspec.Struct, frozen=True):
+    """``key`` is stable and names the table in anchors and charts."""
+
+    key: str
+    title: str
+    columns: list[Column]
+    rows: list[Row]
+    note: str = ""
+
+
+class Headline(msgspec.Struct, frozen=True):
+    """``verdict`` says whether to believe the run, ``servers`` how many, ``load`` what was asked.
+
+    ``binding`` and ``gates`` are empty when there is nothing to say.
+    """
+
+    verdict: str
+    tone: Tone
+    servers: str
+    binding: str
+    gates: str
+    load: str
+
+
+def headline(report: Report) -> Headline:
+    """Return what a reader sees first."""
+    verdict, tone = _verdict(report)
+    failed = sum(verdict.failed for verdict in report.verdicts)
+    gates = ""
+    if report.verdicts:
+        total = len(report.verdicts)
+        gates = (
+            f"{failed} of {plural(total, 'gate')} failed." if failed else f"{plural(total, 'gate')} passed."
+        )
+    return Headline(
+        verdict=verdict,
+        tone=tone,
+        servers=_servers(report),
+        binding=_binding(report),
+        gates=gates,
+        load=_load(report),
+    )
+
+
+def printable(text: str) -> str:
+    """Keep what a server or user named their events from moving a cursor or breaking a file."""
+    return "".join(
+        char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text
+    )
+
+
+def label(op: str, name: str) -> str:
+    """Name an operation: ``ack echo``; a name that only repeats the operation is left out."""
+    return op if name in ("", op) else f"{op} {name}"
+
+
+def _verdict(report: Report) -> tuple[str, Tone]:
+    if report.valid == "no":
+        return "Nothing was measured: no connection was ever open.", "bad"
+    if report.valid == "suspect":
+        return f"Suspect: {plural(len(report.doubts), 'doubt')}. Do not rely on these figures.", "bad"
+    return "No doubt was found in this run.", "good"
+
+
+def _servers(report: Report) -> str:
+    sizing = report.sizing
+    if sizing.servers_measured is None and sizing.servers_planned is None:
+        return f"No number of servers: {sizing.servers_measured_how}."
+    if sizing.servers_planned is None or sizing.servers_measured is None:
+        count, source = (
+            (sizing.servers_planned, "planned")
+            if sizing.servers_planned is not None
+            else (sizing.servers_measured or 0, "from measurement")
+        )
+        return f"{plural(count, 'server')} {source}."
+    return (
+        f"{plural(sizing.servers_planned, 'server')} planned, {sizing.servers_measured:,} from measurement."
+    )
+
+
+def _binding(report: Report) -> str:
+    sizing = report.sizing
+    if sizing.binding is None or sizing.servers_needed is None:
+        return ""
+    text = f"The binding constraint is {sizing.binding}: {plural(sizing.servers_needed, 'server')}"
+    if sizing.binding in ("bandwidth", "cpu") and sizing.servers_needed != sizing.servers_measured:
+        text += ", without the downtime that the formula takes off"
+    return text + "."
+
+
+def _load(report: Report) -> str:
+    users = max(run.users_planned for run in report.runs)
+    duration = sum(run.duration_s or 0.0 for run in report.runs)
+    runs = f", {len(report.runs)} runs" if len(report.runs) > 1 else ""
+    namespace = f" {report.target.namespace}" if report.target.namespace != "/" else ""
+    return (
+        f"{report.scenario}: {plural(users, 'user')} for {units.format_duration(duration)}{runs} "
+        f"at {report.target.url}{namespace}"
+    )
+
+
+def plural(count: int, noun: str) -> str:
+    """Write a count of things: ``1 server``, ``2 servers``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
