@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from siotool.cli import streams
+from siotool.cli.loadtest import loadtest
 from siotool.cli.overview import Overview
 from siotool.cli.plan import plan
 from siotool.cli.report import report
@@ -44,6 +45,7 @@ def _common(
 
 
 app.command()(plan)
+app.command()(loadtest)
 app.command()(report)
 app.command()(target)
 

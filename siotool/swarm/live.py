@@ -45,6 +45,25 @@ def display(header: Header, console: Console, every_s: float = 5) -> Display:
     return PlainProgress(header, console.file, every_s)
 
 
+class Silent:
+    """Shows nothing."""
+
+    def __init__(self, header: Header) -> None:
+        pass
+
+    def start(self) -> None:
+        """Begin to show nothing."""
+
+    def update(self, interval: Interval) -> None:
+        """Take an interval."""
+
+    def note(self, note: Note) -> None:
+        """Take a note."""
+
+    def stop(self) -> None:
+        """Go on showing nothing."""
+
+
 class LiveView:
     """A view that repaints itself with each interval and fits the terminal.
 

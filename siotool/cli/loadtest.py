@@ -1,0 +1,315 @@
+"""``siotool loadtest``: drive a swarm of Socket.IO clients at a target, and report."""
+
+import os
+import sys
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from siotool.errors import ExitCode, InputError
+from siotool.workload import Stage, Target
+
+REPORTS = Path("reports")
+DEMO = "demo"
+
+
+class Format(StrEnum):
+    """How the report after the run is written."""
+
+    TEXT = "text"
+    JSON = "json"
+    MD = "md"
+    HTML = "html"
+
+
+def loadtest(
+    target: Annotated[
+        str | None, typer.Argument(help="URL of a Socket.IO server, or demo for the embedded one.")
+    ] = None,
+    *,
+    scenario: Annotated[
+        str, typer.Option(metavar="NAME|FILE.py", help="What users do; --list shows the built-in ones.")
+    ] = "echo",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting of the scenario. Repeatable."),
+    ] = None,
+    users: Annotated[str, typer.Option("--users", "-u", metavar="COUNT", help="Users at the peak.")] = "10",
+    spawn_rate: Annotated[
+        float | None,
+        typer.Option("--spawn-rate", "-r", help="Users to start per second.", show_default="all within 5 s"),
+    ] = None,
+    run_time: Annotated[
+        str, typer.Option("--run-time", "-t", metavar="TIME", help="Length of the run, ramp included.")
+    ] = "30s",
+    stage: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TIME:USERS",
+            help="Move evenly to USERS within TIME; repeat it for a profile (instead of the three above).",
+        ),
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option(min=1, max=256, help="Generator processes.", show_default="one per core")
+    ] = None,
+    namespace: Annotated[str, typer.Option(help="Namespace to join.")] = "/",
+    path: Annotated[str, typer.Option(help="Path of Socket.IO on the server.")] = "/socket.io/",
+    auth: Annotated[
+        str | None, typer.Option(metavar="JSON", help="Auth payload, an object; @FILE reads it.")
+    ] = None,
+    header: Annotated[
+        list[str] | None, typer.Option(metavar="'NAME: VALUE'", help="HTTP header. Repeatable.")
+    ] = None,
+    connect_timeout: Annotated[str, typer.Option(metavar="TIME", help="Patience with a connect.")] = "10s",
+    ack_timeout: Annotated[str, typer.Option(metavar="TIME", help="Patience with an ack.")] = "10s",
+    server_pid: Annotated[
+        int | None, typer.Option(help="Sample this process and its children (the server, on this machine).")
+    ] = None,
+    server_cores: Annotated[
+        float | None,
+        typer.Option(min=0.01, help="Cores the server can fill.", show_default="one per process"),
+    ] = None,
+    fail_if: Annotated[
+        list[str] | None,
+        typer.Option(metavar="EXPR", help="Gate: exit 4 when true, as 'p99:ack > 200ms'. Repeatable."),
+    ] = None,
+    plan: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Planned figures (siotool plan --format json).")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the run.", show_default="reports/<UTC time>-<scenario>"),
+    ] = None,
+    output_format: Annotated[Format, typer.Option("--format", help="Form of the report on stdout.")] = (
+        Format.TEXT
+    ),
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="Where the report goes; - is stdout.")
+    ] = "-",
+    seed: Annotated[int, typer.Option(help="Seed of everything random in the run.")] = 1,
+    tick_rate: Annotated[
+        float | None,
+        typer.Option(min=0, help="tick events per second of the demo target.", show_default="1 for listen"),
+    ] = None,
+    web: Annotated[bool, typer.Option("--web", help="Serve Locust's own UI on loopback.")] = False,
+    web_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of that UI.")] = 8089,
+    locust_files: Annotated[
+        bool, typer.Option("--locust-files", help="Write Locust's own CSV and HTML beside the run.")
+    ] = False,
+    list_scenarios: Annotated[
+        bool, typer.Option("--list", help="List the built-in scenarios and their settings.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress; only errors on stderr.")] = False,
+) -> None:
+    r"""Load a Socket.IO server with a swarm of clients, and report what was measured.
+
+    Writes run.jsonl while it runs, and report.html, .md and .json after. The first Ctrl-C
+    ends the run in order and keeps everything; a second one ends at once.
+
+    Examples:
+
+    ```
+    siotool loadtest demo --scenario chat --users 50 --run-time 10s
+
+    siotool loadtest demo --scenario echo --set rate=5 --stage 3s:20 --stage 5s:20 \
+      --fail-if "p99:ack:echo > 500ms" --fail-if "connect_errors > 1%"
+
+    siotool loadtest --list
+    ```
+    """
+    if list_scenarios:
+        from siotool.cli.scenarios import listing
+
+        sys.stdout.write(listing())
+        return
+    if target is None:
+        raise InputError("no target", "give the URL of a Socket.IO server, or demo for the embedded one")
+    from siotool import units
+    from siotool.report.gates import parse
+    from siotool.report.planned import Planned, decode_plan
+
+    gates = [parse(text) for text in fail_if or []]
+    planned = Planned() if plan is None else decode_plan(_read(plan), str(plan))
+    stages = _stages(users, spawn_rate, run_time, stage)
+    auth_payload, headers = _auth(auth), [_header(text) for text in header or []]
+    connect_timeout_s = units.parse_duration(connect_timeout, "--connect-timeout")
+    ack_timeout_s = units.parse_duration(ack_timeout, "--ack-timeout")
+    _check_namespace(namespace)
+    url = target if target == DEMO else _url(target)
+    workers = min(processes or os.cpu_count() or 1, max(1, *(s.users for s in stages)))
+
+    # Locust patches ssl for gevent, so it comes before anything that might open it
+    from siotool.swarm import knobs
+    from siotool.swarm import scenario as scenarios
+    from siotool.swarm.parent import RunOrders, run
+    from siotool.workload import Workload
+
+    loaded = scenarios.load(scenarios.find(scenario))
+    resolved = knobs.resolve(loaded.knobs, settings or [], f"scenario {loaded.name}")
+    knobs.apply(list(loaded.user_classes), resolved)
+    folder = out or REPORTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{loaded.name}"
+    if (folder / "run.jsonl").exists():
+        raise InputError(f"{folder} already holds a run", "choose another --out folder")
+
+    with ExitStack() as stack:
+        if url == DEMO:
+            from siotool.target.process import TargetProcess
+
+            ticks = tick_rate if tick_rate is not None else float(loaded.name == "listen")
+            embedded = stack.enter_context(TargetProcess(tick_rate=ticks))
+            url, server_pid = embedded.url, server_pid or embedded.pid
+        orders = RunOrders(
+            target=Target(url=url, path=path, namespace=namespace),
+            workload=Workload(
+                scenario=loaded.name, settings=resolved, stages=stages, processes=workers, seed=seed
+            ),
+            out=folder,
+            server_pid=server_pid,
+            server_cores=server_cores,
+            web_port=web_port if web else None,
+            locust_files=locust_files,
+            gates=fail_if or [],
+            command=_redacted(sys.argv[1:]),
+            auth=auth_payload,
+            headers=headers,
+            connect_timeout_s=connect_timeout_s,
+            ack_timeout_s=ack_timeout_s,
+        )
+        outcome = run(orders, loaded, _display(quiet))
+    from siotool.cli.outcome import conclude
+
+    ends = {
+        "interrupted": ExitCode.INTERRUPTED,
+        "workers_lost": ExitCode.UNREACHABLE,
+        "target_lost": ExitCode.UNREACHABLE,
+    }
+    code = conclude(
+        [outcome.path],
+        planned=planned,
+        gates=gates,
+        output_format=output_format.value,
+        where=output,
+        quiet=quiet,
+        keep=True,
+        also={ends[outcome.reason]} if outcome.reason in ends else (),
+    )
+    if not quiet:
+        print(f"siotool: run and reports in {folder}/", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def _display(quiet: bool) -> Any:
+    from rich.console import Console
+
+    from siotool.swarm import live
+
+    if quiet:
+        return live.Silent
+    console = Console(stderr=True)
+    return lambda header: live.display(header, console)
+
+
+def _stages(users: str, spawn_rate: float | None, run_time: str, stage: list[str] | None) -> list[Stage]:
+    from siotool import units
+    from siotool.workload import ramp
+
+    if stage:
+        return [_stage(text) for text in stage]
+    count = _whole(units.parse_count(users, "--users"), "--users", users)
+    if count < 1:
+        raise InputError(f"--users {users}: expected 1 or more")
+    duration = units.parse_duration(run_time, "--run-time")
+    if duration < 1:
+        raise InputError(f"--run-time {run_time}: expected 1s or more")
+    if spawn_rate is not None and not 0 < spawn_rate < float("inf"):
+        raise InputError(f"--spawn-rate {spawn_rate:g}: expected more than 0 users per second")
+    return ramp(count, spawn_rate or max(1.0, count / 5), duration)
+
+
+def _stage(text: str) -> Stage:
+    from siotool import units
+
+    duration, colon, users = text.rpartition(":")
+    if not colon:
+        raise InputError(f"--stage {text!r} has no users", "write it TIME:USERS, as 30s:1000")
+    seconds = units.parse_duration(duration, f"--stage {text}")
+    count = _whole(units.parse_count(users, f"--stage {text}"), "--stage", text)
+    if seconds < 1 or count < 0:
+        raise InputError(f"--stage {text}: expected a time of 1s or more and 0 or more users")
+    return Stage(duration_s=seconds, users=count)
+
+
+def _whole(value: float, option: str, text: str) -> int:
+    if value != int(value):
+        raise InputError(f"{option} {text}: users come whole")
+    return int(value)
+
+
+def _url(text: str) -> str:
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise InputError(f"{text!r} is not a URL: {error}", "write it http://HOST:PORT") from None
+    if parts.scheme not in ("http", "https", "ws", "wss") or not parts.hostname:
+        known = f"did you mean http://{text}?" if "://" not in text else "use http, https, ws or wss"
+        raise InputError(f"{text!r} is not the URL of a Socket.IO server", known)
+    if parts.path not in ("", "/") or parts.query:
+        raise InputError(
+            f"{text!r} has a path", "give the server's URL alone; --path and --namespace say the rest"
+        )
+    return f"{parts.scheme}://{parts.netloc}" if port is None or port else text
+
+
+def _check_namespace(namespace: str) -> None:
+    if not namespace.startswith("/") or "," in namespace:
+        raise InputError(f"--namespace {namespace!r}: expected one that begins with / and has no comma")
+
+
+def _auth(text: str | None) -> Any:
+    if text is None:
+        return None
+    import json
+
+    try:
+        data = json.loads(_read(Path(text[1:])) if text.startswith("@") else text)
+    except ValueError as error:
+        raise InputError(f"--auth is not JSON: {error}", """write it '{"token": "…"}'""") from None
+    if not isinstance(data, dict):
+        raise InputError("--auth is not a JSON object", """write it '{"token": "…"}'""")
+    return data
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip() or any(c in text for c in "\r\n"):
+        raise InputError(f"--header {text!r} is not a header", "write it 'NAME: VALUE'")
+    return name.strip(), value.strip()
+
+
+def _redacted(arguments: list[str]) -> list[str]:
+    """The command line without what may be secret."""
+    hidden = ("--auth", "--header")
+    shown = []
+    hide = False
+    for argument in arguments:
+        name, equals, _ = argument.partition("=")
+        if hide:
+            shown.append("***")
+        else:
+            shown.append(f"{name}=***" if equals and name in hidden else argument)
+        hide = not hide and argument in hidden
+    return shown
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}", "check the file's name") from error

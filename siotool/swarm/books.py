@@ -1,0 +1,165 @@
+"""What one worker counts between two reports; written only by its loop thread."""
+
+from array import array
+from collections import Counter
+from math import inf
+from time import time as epoch
+
+from siotool.histogram import Histogram
+from siotool.runfile import Bytes, Connections, Operation, OpKind
+from siotool.swarm.ledger import Ledger, Receiver
+from siotool.swarm.records import Presence
+
+#: Epoch fields above this are milliseconds (JavaScript's ``Date.now()``), below, seconds.
+_MILLISECONDS_ABOVE = 1e11
+
+
+class Samples:
+    """One kind of operation since the last report; times in seconds."""
+
+    __slots__ = ("errors", "name", "op", "response", "service", "untimed")
+
+    def __init__(self, op: OpKind, name: str) -> None:
+        self.op = op
+        self.name = name
+        self.response = array("d")
+        self.service = array("d")
+        self.untimed = 0
+        self.errors: Counter[str] = Counter()
+
+    def book(self, response: float, service: float) -> None:
+        """Book a success: seconds since the intended start, and since the actual one."""
+        self.response.append(response)
+        self.service.append(service)
+
+    def close(self) -> Operation:
+        """Return what was booked, and begin anew."""
+        response, service = Histogram(), Histogram()
+        response.record(self.response)
+        service.record(self.service)
+        closed = Operation(
+            op=self.op,
+            name=self.name,
+            count=len(self.response) + self.untimed,
+            errors=dict(self.errors),
+            response=response.sparse(),
+            service=service.sparse(),
+        )
+        self.response, self.service, self.untimed = array("d"), array("d"), 0
+        self.errors.clear()
+        return closed
+
+
+class Untimed:
+    """A server event without a send time: booked, but without latency."""
+
+    __slots__ = ("samples",)
+
+    def __init__(self, samples: Samples) -> None:
+        self.samples = samples
+
+    def deliver(self, receiver: Receiver, now: float) -> None:
+        """Book one arrival."""
+        self.samples.untimed += 1
+
+
+class Dated:
+    """A server event that carries its own send time, in epoch seconds."""
+
+    __slots__ = ("books", "samples", "sent_at")
+
+    def __init__(self, samples: Samples, sent_at: float, books: "Books") -> None:
+        self.samples = samples
+        self.sent_at = sent_at / 1000 if sent_at > _MILLISECONDS_ABOVE else sent_at
+        self.books = books
+
+    def deliver(self, receiver: Receiver, now: float) -> None:
+        """Book one arrival by the wall clock, which is the only one a server shares."""
+        elapsed = epoch() - self.sent_at
+        if elapsed < 0:
+            self.books.from_the_future += 1
+            elapsed = 0.0
+        self.samples.book(elapsed, elapsed)
+
+
+class Books:
+    """Counts of connections, operations and bytes since the last report."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        #: Connections that are open; those of them that expect broadcasts.
+        self.open = 0
+        self.present = 0
+        self.attempted = 0
+        self.established = 0
+        self.failed: Counter[str] = Counter()
+        self.closed: Counter[str] = Counter()
+        self.presence: list[Presence] = []
+        self.payload_in = 0
+        self.payload_out = 0
+        self.wire_in = 0
+        self.wire_out = 0
+        self.loop_lag = 0.0
+        self.from_the_future = 0
+        self._samples: dict[tuple[OpKind, str], Samples] = {}
+
+    def samples(self, op: OpKind, name: str) -> Samples:
+        """Where operations of this kind are booked."""
+        key = (op, name)
+        found = self._samples.get(key)
+        if found is None:
+            found = self._samples[key] = Samples(op, name)
+        return found
+
+    def join(self, receiver: Receiver, now: float) -> None:
+        """A receiver expects broadcasts from now on."""
+        receiver.joined_at, receiver.left_at = now, inf
+        self.open += 1
+        self.present += 1
+        self.presence.append(Presence(now, 1))
+
+    def leave(self, receiver: Receiver, now: float) -> None:
+        """A receiver expects nothing that is sent from now on."""
+        if receiver.left_at == inf and receiver.joined_at != inf:
+            receiver.left_at = now
+            self.present -= 1
+            self.presence.append(Presence(now, -1))
+
+    def close_operations(self) -> list[Operation]:
+        """Operations since the last report, deliveries included."""
+        for event, response, service in self.ledger.arrivals():
+            samples = self.samples("deliver", event)
+            samples.response.frombytes(response.tobytes())
+            samples.service.frombytes(service.tobytes())
+        closed = [samples.close() for samples in self._samples.values()]
+        return [operation for operation in closed if operation.count or operation.errors]
+
+    def close_connections(self) -> Connections:
+        """Connections since the last report."""
+        closed = Connections(
+            open=self.open,
+            attempted=self.attempted,
+            established=self.established,
+            failed=dict(self.failed),
+            closed=dict(self.closed),
+        )
+        self.attempted = self.established = 0
+        self.failed.clear()
+        self.closed.clear()
+        return closed
+
+    def close_bytes(self) -> Bytes:
+        """Bytes since the last report."""
+        closed = Bytes(
+            payload_in=self.payload_in,
+            payload_out=self.payload_out,
+            wire_in=self.wire_in,
+            wire_out=self.wire_out,
+        )
+        self.payload_in = self.payload_out = self.wire_in = self.wire_out = 0
+        return closed
+
+    def take_presence(self) -> list[Presence]:
+        """Comings and goings since the last report."""
+        presence, self.presence = self.presence, []
+        return presence

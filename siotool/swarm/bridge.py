@@ -1,0 +1,102 @@
+"""Two threads, one process: gevent's hub with the users, an asyncio loop with the sockets.
+
+Whatever crosses goes through a queue and at most one wake-up per batch, in both
+directions. The loop runs in a real thread (gevent's patched ones are greenlets) and is
+started after any fork.
+"""
+
+import asyncio
+import sys
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+from gevent import monkey
+
+_start_native_thread = monkey.get_original("_thread", "start_new_thread")
+_NativeLock = monkey.get_original("_thread", "allocate_lock")
+
+#: The loop and the hub share one interpreter lock; at Python's default of 5 ms a busy hub
+#: would add up to that to every arrival time.
+SWITCH_INTERVAL_S = 0.0005
+
+
+class Bridge:
+    """Runs the asyncio loop, and carries calls to it and results back."""
+
+    def __init__(self) -> None:
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        self.loop = _new_loop()
+        self._requests: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
+        self._requests_announced = False
+        self._results: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
+        self._results_announced = False
+        self._hub = gevent.get_hub()
+        self._watcher = self._hub.loop.async_()
+        self._watcher.start(self._run_results)
+        self._ended = _NativeLock()
+        self._ended.acquire()
+        _start_native_thread(self._run_loop, ())
+
+    def to_loop(self, function: Callable[..., None], *args: Any) -> None:
+        """Call ``function`` in the loop thread, soon; from the hub's thread only."""
+        self._requests.append((function, args))
+        if not self._requests_announced:
+            self._requests_announced = True
+            # after the greenlets that are ready now, so that their requests share the wake-up
+            self._hub.loop.run_callback(self._wake_loop)
+
+    def to_hub(self, function: Callable[..., None], *args: Any) -> None:
+        """Call ``function`` in the hub, soon; from the loop thread only. It must not block."""
+        self._results.append((function, args))
+        if not self._results_announced:
+            self._results_announced = True
+            # after the sockets that are ready now
+            self.loop.call_soon(self._watcher.send)
+
+    def stop(self) -> None:
+        """End the loop and its thread; what is still queued for it is dropped."""
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        while not self._ended.acquire(False):
+            gevent.sleep(0.002)
+        self._watcher.stop()
+        self._watcher.close()
+
+    def _wake_loop(self) -> None:
+        self.loop.call_soon_threadsafe(self._run_requests)
+
+    def _run_requests(self) -> None:
+        self._requests_announced = False
+        requests = self._requests
+        while requests:
+            function, args = requests.popleft()
+            function(*args)
+
+    def _run_results(self) -> None:
+        self._results_announced = False
+        results = self._results
+        while results:
+            function, args = results.popleft()
+            function(*args)
+
+    def _run_loop(self) -> None:
+        try:
+            asyncio.set_event_loop(self.loop)
+            self.loop.run_forever()
+        finally:
+            pending = asyncio.all_tasks(self.loop)
+            for task in pending:
+                task.cancel()
+            self.loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+            self.loop.close()
+            self._ended.release()
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop  # noqa: PLC0415  (absent on Windows)
+    except ImportError:
+        return asyncio.new_event_loop()
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop

@@ -1,0 +1,292 @@
+"""One connection of one user, in the loop thread: frames in, books written, frames out."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+from picows import WSFrame, WSListener, WSMsgType, WSTransport
+
+from siotool.protocol import packets, session
+from siotool.protocol.errors import RemoteProtocolError
+from siotool.swarm import tcp
+from siotool.swarm.books import Samples
+from siotool.swarm.failures import Failure
+from siotool.swarm.ledger import Receiver
+from siotool.swarm.switchboard import Switchboard
+
+TEXT = WSMsgType.TEXT
+BINARY = WSMsgType.BINARY
+CLOSE = WSMsgType.CLOSE
+
+
+class Call:
+    """An event that waits for its acknowledgement; times of the monotonic clock."""
+
+    __slots__ = ("answer", "intended", "samples", "start")
+
+    def __init__(
+        self, samples: Samples, intended: float, start: float, answer: Callable[[Any], None]
+    ) -> None:
+        self.samples = samples
+        self.intended = intended
+        self.start = start
+        self.answer = answer
+
+
+class Connection(WSListener):
+    """A Socket.IO connection from its WebSocket upgrade to its end."""
+
+    __slots__ = (
+        "_board",
+        "_calls",
+        "_session",
+        "_sock",
+        "_transport",
+        "_wire_in",
+        "_wire_out",
+        "_wire_seen",
+        "close_reason",
+        "handlers",
+        "heard",
+        "join_started",
+        "joined",
+        "on_closed",
+        "open",
+        "receiver",
+    )
+
+    def __init__(self, board: Switchboard, receiver: Receiver, namespace: str, auth: Any) -> None:
+        self._board = board
+        self._session = session.Session(namespace, auth)
+        self._calls: dict[int, Call] = {}
+        self._transport: WSTransport | None = None
+        self._sock: socket.socket | None = None
+        self._wire_in = 0
+        self._wire_out = 0
+        self._wire_seen = 0.0
+        self.receiver = receiver
+        self.heard = 0.0
+        self.open = False
+        self.join_started = 0.0
+        self.close_reason = ""
+        #: Resolved once the namespace has answered, or the connection ended before.
+        self.joined: asyncio.Future[None] | None = None
+        #: Called once, with the reason, when an open connection ends.
+        self.on_closed: Callable[[str], None] | None = None
+        #: Event name → what the scenario wants called; None when it wants nothing.
+        self.handlers: dict[str, Callable[[list[Any]], None]] | None = None
+
+    # ── frames ────────────────────────────────────────────────────────────────────────
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        """The upgrade succeeded."""
+        self._transport = transport
+        self.heard = monotonic()
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        """Book a frame; time is taken before anything is decoded."""
+        now = monotonic()
+        payload = frame.get_payload_as_bytes()
+        board = self._board
+        self.heard = now
+        books = board.books
+        books.payload_in += len(payload)
+        if not tcp.KERNEL_COUNTS:
+            books.wire_in += tcp.frame_size(len(payload), masked=False)
+        known = board.known.get(payload)
+        if known is not None and self.handlers is None:
+            known.deliver(self.receiver, now)
+            return
+        kind = frame.msg_type
+        try:
+            if kind == TEXT:
+                self._text(payload, now)
+            elif kind == BINARY:
+                self._session.receive_binary(payload)
+            elif kind == CLOSE:
+                books.payload_in -= len(payload)
+                self.end("transport_close")
+        except RemoteProtocolError as error:
+            self._fail(Failure("protocol_error", str(error)))
+            self.end("protocol_error")
+
+    def _text(self, payload: bytes, now: float) -> None:
+        ack_prefix = self._board.ack_prefix
+        if payload.startswith(ack_prefix):
+            # the short way for what comes most; all else goes through the session
+            bracket = payload.find(b"[")
+            digits = payload[len(ack_prefix) : bracket]
+            if digits.isdigit():
+                self._acknowledged(int(digits), payload[bracket:], now)
+                return
+        match self._session.receive_text(payload):
+            case session.Acknowledged(ack_id, packet):
+                self._acknowledged(ack_id, packet.json, now)
+            case session.Received(packet):
+                self._received(packet, payload, now)
+            case session.Ping(reply):
+                self.send(reply)
+            case session.Opened(reply=reply):
+                self.join_started = now
+                self.send(reply)
+            case session.Joined():
+                self._joined(now)
+            case session.Refused(message):
+                self._fail(Failure("connect_error", message))
+                self.end("server_disconnect")
+            case session.Ended():
+                self._fail(Failure("server_disconnect", "the server closed the session"))
+                self.end("server_disconnect")
+
+    def _joined(self, now: float) -> None:
+        books = self._board.books
+        self.open = True
+        books.join(self.receiver, now)
+        books.samples("namespace", self._session.namespace).book(
+            now - self.join_started, now - self.join_started
+        )
+        if self.joined is not None and not self.joined.done():
+            self.joined.set_result(None)
+
+    def _received(self, packet: packets.Packet, payload: bytes, now: float) -> None:
+        known = self._board.recognise(packet, payload)
+        if known is not None:
+            known.deliver(self.receiver, now)
+        if self.handlers is not None:
+            name, arguments = packets.parse_event(packet)
+            handler = self.handlers.get(name) or self.handlers.get("*")
+            if handler is not None:
+                self._board.to_hub(handler, arguments)
+        if packet.ack_id is not None:
+            self.send(packets.ack_frame(packet.ack_id, (), self._session.namespace))
+
+    def _acknowledged(self, ack_id: int, json: bytes, now: float) -> None:
+        call = self._calls.pop(ack_id, None)
+        if call is None:
+            return  # after its timeout, or never asked for
+        call.samples.book(now - call.intended, now - call.start)
+        self._board.to_hub(call.answer, json)
+
+    # ── sending ───────────────────────────────────────────────────────────────────────
+
+    def send(self, frame: bytes) -> None:
+        """Hand a text frame to the socket."""
+        if self._transport is not None:
+            books = self._board.books
+            books.payload_out += len(frame)
+            if not tcp.KERNEL_COUNTS:
+                books.wire_out += tcp.frame_size(len(frame), masked=True)
+            self._transport.send(TEXT, frame)
+
+    def emit(self, body: bytes) -> None:
+        """Send an event; ``body`` is its JSON array. Nothing is sent once closed."""
+        if self.open:
+            self.send(self._board.event_prefix + body)
+
+    def call(
+        self,
+        event: str,
+        body: bytes,
+        intended: float,
+        timeout: float,
+        answer: Callable[[Any], None],
+    ) -> None:
+        """Send an event to be acknowledged; ``answer`` gets the answer's JSON, or a Failure."""
+        now = monotonic()
+        board = self._board
+        call = Call(board.books.samples("ack", event), intended, now, answer)
+        if not self.open:
+            self._lost_call(call, self.close_reason or "transport_close")
+            return
+        ack_id = self._session.take_ack_id()
+        self._calls[ack_id] = call
+        board.expect(timeout, now, self, ack_id)
+        self.send(b"%b%d%b" % (board.event_prefix, ack_id, body))
+
+    def expire(self, ack_id: int) -> None:
+        """Give a call up, when it is still waiting."""
+        call = self._calls.pop(ack_id, None)
+        if call is not None:
+            self._lost_call(call, "timeout")
+
+    def waits_for(self, ack_id: int) -> bool:
+        """True while a call is neither answered nor given up."""
+        return ack_id in self._calls
+
+    def _lost_call(self, call: Call, kind: str) -> None:
+        call.samples.errors[kind] += 1
+        self._board.to_hub(call.answer, Failure(kind))
+
+    # ── the end ───────────────────────────────────────────────────────────────────────
+
+    @property
+    def silent(self) -> bool:
+        """True when the server has missed its heartbeat."""
+        return monotonic() - self.heard > self._session.patience_s
+
+    def end(self, reason: str) -> None:
+        """Close the connection for a reason; the first reason counts."""
+        if not self.close_reason:
+            self.close_reason = reason
+        if self._transport is None:
+            return
+        if reason == "client":
+            farewell = self._session.close()
+            if farewell is not None:
+                self.send(farewell)
+            self._transport.send_close()
+        self._transport.disconnect()
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        """The socket is gone, whoever closed it."""
+        self.read_wire(last=True)
+        self._sock = None
+        self._transport = None
+        reason = self.close_reason or "transport_close"
+        self.close_reason = reason
+        self._session.close()
+        self._fail(Failure(reason, "closed before the namespace answered"))
+        if not self.open:
+            return
+        self.open = False
+        now = monotonic()
+        books = self._board.books
+        books.leave(self.receiver, now)
+        books.open -= 1
+        if reason != "client":
+            books.closed[reason] += 1
+        for call in self._calls.values():
+            if reason == "client":
+                self._board.to_hub(call.answer, Failure(reason))
+            else:
+                self._lost_call(call, reason)
+        self._calls.clear()
+        self._board.forget(self)
+        if self.on_closed is not None:
+            self._board.to_hub(self.on_closed, reason)
+
+    def _fail(self, failure: Failure) -> None:
+        if self.joined is not None and not self.joined.done():
+            self.joined.set_exception(failure)
+
+    # ── bytes ─────────────────────────────────────────────────────────────────────────
+
+    def attach(self, sock: socket.socket) -> None:
+        """Name the socket whose bytes are to be read."""
+        self._sock = sock
+
+    def read_wire(self, last: bool = False) -> None:
+        """Book what TCP carried since the last reading; skips a connection that was silent."""
+        if self._sock is None or (self._wire_seen > self.heard and not last):
+            return
+        self._wire_seen = monotonic()
+        counts = tcp.transferred(self._sock)
+        if counts is None:
+            return
+        received, sent = counts
+        books = self._board.books
+        books.wire_in += received - self._wire_in
+        books.wire_out += sent - self._wire_out
+        self._wire_in, self._wire_out = received, sent

@@ -1,0 +1,138 @@
+"""Knobs: the typed settings of a scenario, declared where they are used.
+
+    class Echo(SocketIOUser):
+        size: int = knob(64, "bytes of text in each call", minimum=1)
+
+A knob's type is its default's. ``siotool loadtest --set size=1kB`` sets it; reading
+``self.size`` gives the value.
+"""
+
+import difflib
+from typing import Literal, TypeVar, cast
+
+from siotool.errors import ScenarioError, UnitError
+from siotool.units import parse_count, parse_duration, parse_size
+from siotool.workload import Setting
+
+T = TypeVar("T", bool, int, float, str)
+Unit = Literal["", "bytes", "seconds"]
+
+
+class Knob:
+    """One setting: its default, what it means and what it accepts."""
+
+    def __init__(
+        self, default: Setting, help: str, minimum: float | None, maximum: float | None, unit: Unit
+    ) -> None:
+        self.default = default
+        self.help = help
+        self.minimum = minimum
+        self.maximum = maximum
+        self.unit = unit
+
+    @property
+    def type_name(self) -> str:
+        """The word for what it accepts."""
+        return {"bytes": "size", "seconds": "duration"}.get(self.unit, type(self.default).__name__)
+
+    def __get__(self, instance: object, owner: type) -> Setting:
+        return self.default
+
+
+def knob(
+    default: T, help: str, *, minimum: float | None = None, maximum: float | None = None, unit: Unit = ""
+) -> T:
+    """Declare a knob in a user class. ``unit`` lets it be written as ``1kB`` or ``250ms``."""
+    return cast(T, Knob(default, help, minimum, maximum, unit))
+
+
+def knobs_of(user_classes: list[type]) -> dict[str, Knob]:
+    """All knobs of some user classes by name, in the order of their declaration."""
+    found: dict[str, Knob] = {}
+    for user_class in user_classes:
+        for base in reversed(user_class.__mro__):
+            found |= {name: value for name, value in vars(base).items() if isinstance(value, Knob)}
+    return found
+
+
+def resolve(knobs: dict[str, Knob], assignments: list[str], where: str) -> dict[str, Setting]:
+    """Settings after defaults and ``key=value`` assignments.
+
+    Raises ScenarioError for an unknown key (naming the nearest), a wrong type or range.
+    """
+    settings = {name: knob.default for name, knob in knobs.items()}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals:
+            raise ScenarioError(f"--set {assignment!r} has no value", "write --set key=value")
+        if name not in knobs:
+            near = difflib.get_close_matches(name, knobs, 1)
+            known = ", ".join(knobs) or "none"
+            hint = f"did you mean {near[0]}?" if near else f"its settings: {known}"
+            raise ScenarioError(f"{where} has no setting {name!r}", hint)
+        settings[name] = _read(knobs[name], name, text)
+    return settings
+
+
+def apply(user_classes: list[type], settings: dict[str, Setting]) -> None:
+    """Give the user classes their settings."""
+    for user_class in user_classes:
+        for name in knobs_of([user_class]):
+            setattr(user_class, name, settings[name])
+
+
+def _read(knob: Knob, name: str, text: str) -> Setting:
+    what = f"--set {name}"
+    try:
+        value = _convert(knob, what, text)
+    except UnitError as error:
+        raise ScenarioError(error.message, error.hint) from error
+    except ValueError:
+        raise ScenarioError(f"{what}: {text!r} is not {_article(knob.type_name)}", knob.help) from None
+    if not isinstance(value, str):
+        low, high = knob.minimum, knob.maximum
+        if (low is not None and value < low) or (high is not None and value > high):
+            allowed = " and ".join(
+                words
+                for words in (
+                    f"at least {low:g}" if low is not None else "",
+                    f"at most {high:g}" if high is not None else "",
+                )
+                if words
+            )
+            raise ScenarioError(f"{what}: {text} is out of range", f"{allowed} ({knob.help})")
+    return value
+
+
+def _convert(knob: Knob, what: str, text: str) -> Setting:
+    default = knob.default
+    if isinstance(default, str):
+        return text
+    if isinstance(default, bool):
+        return _boolean(text)
+    if text.strip().isdigit():
+        value = float(text)
+    elif knob.unit == "bytes":
+        value = parse_size(text, what)
+    elif knob.unit == "seconds":
+        value = parse_duration(text, what)
+    else:
+        value = parse_count(text, what)
+    if isinstance(default, int):
+        if value != int(value):
+            raise ValueError(text)
+        return int(value)
+    return value
+
+
+def _boolean(text: str) -> bool:
+    words = {"true": True, "yes": True, "on": True, "1": True}
+    words |= {"false": False, "no": False, "off": False, "0": False}
+    if text.lower() not in words:
+        raise ValueError(text)
+    return words[text.lower()]
+
+
+def _article(noun: str) -> str:
+    names = {"bool": "true or false", "int": "a whole number", "float": "a number"}
+    return names.get(noun, f"a {noun}")

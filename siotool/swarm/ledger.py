@@ -1,0 +1,227 @@
+"""A worker's account of stamped broadcasts: what it sent, and what arrived where.
+
+Lives in the loop thread. ``Message.deliver`` runs once per delivery and is all that a
+broadcast costs in Python beyond the frame itself.
+"""
+
+from array import array
+from collections import deque
+from collections.abc import Iterator
+from math import inf
+
+import numpy as np
+from numpy.typing import NDArray
+
+from siotool.protocol import stamp
+from siotool.swarm.records import Publication, Receipt
+
+#: A delivery later than this is lost; when it comes after all, it is counted as late.
+GIVE_UP_S = 30.0
+#: How many sequence numbers a receiver's gap may have and still be remembered for reordering.
+_GAP_REMEMBERED = 4096
+
+
+class Receiver:
+    """Where deliveries arrive: a user's place in the account and when it is to expect them."""
+
+    __slots__ = ("joined_at", "left_at", "retired", "slot", "used_before")
+
+    def __init__(self, slot: int, used_before: bool = False) -> None:
+        self.slot = slot
+        self.used_before = used_before
+        #: Its user is gone; the place is free once the connection has closed.
+        self.retired = False
+        self.joined_at = inf
+        self.left_at = inf
+
+
+class Publisher:
+    """A sender, and the last sequence number each receiver has seen of it."""
+
+    __slots__ = ("last", "missing", "number", "seq")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.seq = 0
+        self.last = array("I")
+        self.missing: dict[int, set[int]] = {}
+
+    def previous(self, slot: int) -> int:
+        """Last sequence number seen at ``slot``; makes room for it."""
+        if slot >= len(self.last):
+            self.last.extend([0] * (slot + 1 - len(self.last)))
+        return self.last[slot]
+
+
+class Message:
+    """One stamped message as this worker knows it."""
+
+    __slots__ = (
+        "arrivals",
+        "due",
+        "event",
+        "intended",
+        "ledger",
+        "local_due",
+        "publisher",
+        "reported_due",
+        "reported_undue",
+        "sent",
+        "seq",
+        "undue",
+    )
+
+    def __init__(self, ledger: "Ledger", publisher: Publisher, mark: stamp.Stamp, event: str) -> None:
+        self.ledger = ledger
+        self.publisher = publisher
+        self.seq = mark.seq
+        self.sent = mark.sent
+        self.intended = mark.intended
+        self.event = event
+        self.arrivals: list[float] = []
+        self.due = 0
+        self.undue = 0
+        self.reported_due = 0
+        self.reported_undue = 0
+        self.local_due = 0
+
+    def deliver(self, receiver: Receiver, now: float) -> None:
+        """Book one arrival."""
+        slot = receiver.slot
+        last = self.publisher.last
+        try:
+            previous = last[slot]
+        except IndexError:
+            previous = self.publisher.previous(slot)
+        seq = self.seq
+        if seq == previous + 1:
+            last[slot] = seq
+        elif not self._out_of_line(slot, previous):
+            return
+        if receiver.joined_at <= self.sent < receiver.left_at:
+            self.due += 1
+        else:
+            self.undue += 1
+        if not self.arrivals:
+            self.ledger.touched.append(self)
+        self.arrivals.append(now)
+
+    def _out_of_line(self, slot: int, previous: int) -> bool:
+        """Sort out an unexpected sequence number; False for a duplicate."""
+        publisher, seq = self.publisher, self.seq
+        if seq > previous:
+            publisher.last[slot] = seq
+            # the first message ever seen says nothing of those before it
+            if previous and seq - previous <= _GAP_REMEMBERED:
+                publisher.missing.setdefault(slot, set()).update(range(previous + 1, seq))
+            return True
+        missing = publisher.missing.get(slot)
+        if missing is not None and seq in missing:
+            missing.discard(seq)
+            self.ledger.reordered += 1
+            return True
+        self.ledger.duplicate += 1
+        return False
+
+
+class Ledger:
+    """All stamped messages of one run that this worker has sent or seen.
+
+    ``run`` tells our stamps from those of earlier runs that a server may still hold.
+    """
+
+    def __init__(self, run: int) -> None:
+        self.run = run
+        self.duplicate = 0
+        self.reordered = 0
+        self.touched: list[Message] = []
+        self.published: list[Publication] = []
+        self._publishers: dict[int, Publisher] = {}
+        self._messages: dict[tuple[int, int], Message] = {}
+        self._ages: deque[Message] = deque()
+        self._own: deque[Message] = deque()
+
+    def publish(
+        self, publisher: int, event: str, now: float, intended: float, receivers: int, discount: int
+    ) -> str:
+        """Open the account of a new message and return its stamp.
+
+        ``receivers`` are the local connections that are to expect it; ``discount`` of them
+        (the sender itself, on servers that leave it out) are not.
+        """
+        sender = self._publisher(publisher)
+        sender.seq += 1
+        text = stamp.write(self.run, publisher, sender.seq, now, intended)
+        mark = stamp.find(text.encode())
+        assert mark is not None
+        message = self._message(mark, event)
+        message.local_due = receivers - discount
+        self._own.append(message)
+        self.published.append(Publication(publisher, mark.seq, mark.sent, discount))
+        return text
+
+    def seen(self, payload: bytes, event: str) -> Message | None:
+        """The message whose stamp a payload carries; None without one of this run's stamps."""
+        mark = stamp.find(payload)
+        if mark is None or mark.run != self.run:
+            return None
+        return self._message(mark, event)
+
+    def forget_receiver(self, slot: int) -> None:
+        """Clear a slot for its next user."""
+        for publisher in self._publishers.values():
+            if slot < len(publisher.last):
+                publisher.last[slot] = 0
+            publisher.missing.pop(slot, None)
+
+    def caught_up(self, until: float) -> bool:
+        """True when all that this worker sent before ``until`` has arrived here."""
+        own = self._own
+        while own and own[0].due >= own[0].local_due:
+            own.popleft()
+        return not any(m.due < m.local_due for m in own if m.sent < until)
+
+    def arrivals(self) -> Iterator[tuple[str, NDArray[np.float64], NDArray[np.float64]]]:
+        """Event, response times and service times of what arrived since the last report."""
+        for message in self.touched:
+            times = np.asarray(message.arrivals)
+            yield message.event, times - message.intended, times - message.sent
+
+    def take_receipts(self) -> list[Receipt]:
+        """What arrived since the last report, by message; begins a new report."""
+        receipts = []
+        for m in self.touched:
+            receipts.append(
+                Receipt(m.publisher.number, m.seq, m.due - m.reported_due, m.undue - m.reported_undue)
+            )
+            m.reported_due, m.reported_undue = m.due, m.undue
+            m.arrivals = []
+        self.touched = []
+        return receipts
+
+    def take_published(self) -> list[Publication]:
+        """What was sent since the last report."""
+        published, self.published = self.published, []
+        return published
+
+    def forget_old(self, now: float) -> None:
+        """Drop messages that nothing more is to come of."""
+        ages = self._ages
+        while ages and ages[0].sent < now - 2 * GIVE_UP_S:
+            message = ages.popleft()
+            del self._messages[message.publisher.number, message.seq]
+
+    def _publisher(self, number: int) -> Publisher:
+        publisher = self._publishers.get(number)
+        if publisher is None:
+            publisher = self._publishers[number] = Publisher(number)
+        return publisher
+
+    def _message(self, mark: stamp.Stamp, event: str) -> Message:
+        key = (mark.publisher, mark.seq)
+        message = self._messages.get(key)
+        if message is None:
+            message = Message(self, self._publisher(mark.publisher), mark, event)
+            self._messages[key] = message
+            self._ages.append(message)
+        return message

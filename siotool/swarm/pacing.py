@@ -1,0 +1,44 @@
+"""When a user's next operation is due, whatever became of the one before.
+
+The schedule does not wait for answers: an operation that comes late is timed from when it
+was due, so that a server's stall shows in every operation it delayed (no coordinated
+omission; Tene, "How NOT to Measure Latency").
+"""
+
+
+class Schedule:
+    """Moments ``period`` seconds apart, on the caller's clock."""
+
+    __slots__ = ("achieved", "due", "offered", "period")
+
+    def __init__(self, rate: float, first: float) -> None:
+        """``rate`` operations per second; ``first`` is when the first is due."""
+        self.period = 1 / rate
+        self.due = first
+        self.offered = 0
+        self.achieved = 0
+
+    def done(self, now: float) -> float:
+        """Count the operation that was due; returns seconds until the next, 0 when it is late."""
+        self.offered += 1
+        self.achieved += 1
+        self.due += self.period
+        return max(0.0, self.due - now)
+
+    def skip_to(self, now: float) -> None:
+        """Give up what was due while nothing could be sent; the next is due now."""
+        missed = int(max(0.0, now - self.due) / self.period)
+        self.offered += missed
+        self.due = max(self.due + missed * self.period, now)
+
+    def abandon(self, now: float) -> None:
+        """The user stops: what was due by now and not begun was offered in vain."""
+        if now > self.due:
+            self.offered += 1 + int((now - self.due) / self.period)
+            self.due = now + self.period
+
+    def take(self) -> tuple[int, int]:
+        """Offered and achieved since the last call."""
+        counts = self.offered, self.achieved
+        self.offered = self.achieved = 0
+        return counts

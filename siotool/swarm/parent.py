@@ -1,0 +1,394 @@
+"""The parent of a load test: Locust's master, its workers, and the run file they fill.
+
+Imported only after nothing else has opened ssl: Locust patches it for gevent.
+"""
+
+import os
+import platform
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from time import monotonic
+from typing import Any, Literal
+
+import gevent
+import gevent.event
+import locust.runners
+import msgspec
+import psutil
+from locust import events
+from locust.env import Environment
+
+from siotool import runfile
+from siotool.errors import GeneratorError
+from siotool.runfile import End, Header, Machine, Note, ServerUse, Writer
+from siotool.swarm import accounts, preflight, records, tcp
+from siotool.swarm.engine import EngineSettings
+from siotool.swarm.generator import resolve
+from siotool.swarm.live import Display
+from siotool.swarm.scenario import Scenario
+from siotool.swarm.server_use import ServerProbe
+from siotool.swarm.worker import BEGIN, REPORTS, WorkerOrders
+from siotool.workload import Target, Workload
+
+#: How long workers may take to start, and to make their last report after the end.
+_START_S = 30.0
+_FINISH_S = 15.0
+#: Locust's own pace of looking at workers is a second; ours is finer.
+_LOOK_S = 0.05
+
+Reason = Literal["finished", "interrupted", "workers_lost", "target_lost"]
+
+
+class RunOrders(msgspec.Struct, frozen=True):
+    """A load test, decided. ``headers``, ``auth`` are secrets and stay out of the run file.
+
+    ``web_port`` is where Locust's own UI listens on loopback, None for no UI;
+    ``locust_files`` asks for Locust's own CSV and HTML beside the run file.
+    """
+
+    target: Target
+    workload: Workload
+    out: Path
+    auth: Any = None
+    headers: list[tuple[str, str]] = []
+    connect_timeout_s: float = 10.0
+    ack_timeout_s: float = 10.0
+    server_pid: int | None = None
+    server_cores: float | None = None
+    web_port: int | None = None
+    locust_files: bool = False
+    gates: list[str] = []
+    command: list[str] = []
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """Where the run file is, and how the run ended."""
+
+    path: Path
+    reason: Reason
+
+
+class _Worker:
+    """A worker process and the pipe that keeps it alive."""
+
+    def __init__(self, number: int, orders: WorkerOrders) -> None:
+        self.number = number
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "siotool.swarm.worker"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+        )
+        assert self.process.stdin is not None
+        self.process.stdin.write(msgspec.json.encode(orders) + b"\n")
+        self.process.stdin.flush()
+
+    @property
+    def alive(self) -> bool:
+        """True until the process has ended."""
+        return self.process.poll() is None
+
+    def end(self) -> None:
+        """Close the pipe, which ends it; kill what does not listen."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        try:
+            self.process.wait(timeout=3)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def run(orders: RunOrders, scenario: Scenario, show: Callable[[Header], Display]) -> Outcome:
+    """Run a load test to its end; returns the run file and how it ended.
+
+    Raises TargetError before anything is written when the target does not answer,
+    OutputError when the folder cannot be written, GeneratorError when no worker comes up.
+    """
+    probe = ServerProbe(orders.server_pid, orders.server_cores) if orders.server_pid else None
+    engine = EngineSettings(
+        target=orders.target,
+        address=resolve(orders.target),
+        run=orders.workload.seed & 0xFFFFFF ^ os.getpid(),
+        auth=orders.auth,
+        headers=orders.headers,
+        connect_timeout_s=orders.connect_timeout_s,
+        ack_timeout_s=orders.ack_timeout_s,
+    )
+    preflight.check(engine)
+    header = _header(orders, probe)
+    writer = Writer(orders.out)
+    writer.write(header)
+    display = show(header)
+    test = _LoadTest(orders, scenario, engine, writer, display, probe)
+    try:
+        return test.run()
+    finally:
+        test.close()
+
+
+class _LoadTest:
+    """One run: its stages, its workers and its books."""
+
+    def __init__(
+        self,
+        orders: RunOrders,
+        scenario: Scenario,
+        engine: EngineSettings,
+        writer: Writer,
+        display: Display,
+        probe: ServerProbe | None,
+    ) -> None:
+        self._orders = orders
+        self._writer = writer
+        self._display = display
+        self._probe = probe
+        self._stage = 0
+        self._begin = 0.0
+        self._reason: Reason = "finished"
+        self._over = gevent.event.Event()
+        self._timeline = accounts.Timeline(orders.workload.processes)
+        self._deliveries = accounts.Deliveries()
+        self._server_use: dict[int, ServerUse] = {}
+        self._offered: Counter[str] = Counter()
+        self._achieved: Counter[str] = Counter()
+        self._undated = self._from_the_future = 0
+        self._open = self._peak = 0
+        self._interrupts = 0
+        self._helpers: list[gevent.Greenlet] = []
+        self._signals: list[Any] = []
+        locust.runners.WORKER_LOG_REPORT_INTERVAL = -1
+        self._environment = Environment(
+            user_classes=scenario.user_classes, events=events, host=orders.target.url
+        )
+        self._runner: Any = self._environment.create_master_runner("127.0.0.1", 0)
+        hooks: Any = self._environment.events
+        hooks.worker_report.add_listener(self._reported)
+        self._workers = [
+            _Worker(
+                number,
+                WorkerOrders(
+                    master_port=self._runner.server.port,
+                    scenario_path=str(scenario.path),
+                    settings=orders.workload.settings,
+                    engine=msgspec.structs.replace(engine, worker=number),
+                    seed=orders.workload.seed,
+                ),
+            )
+            for number in range(orders.workload.processes)
+        ]
+
+    # ── the course of a run ───────────────────────────────────────────────────────────
+
+    def run(self) -> Outcome:
+        """Start, follow the stages, stop, and write everything down."""
+        self._signals = [
+            gevent.signal_handler(number, self._interrupted) for number in (signal.SIGINT, signal.SIGTERM)
+        ]
+        self._display.start()
+        try:
+            self._wait_for_workers()
+            if not self._interrupts:
+                self._serve_web_ui()
+                self._begin = monotonic() + 0.1
+                self._runner.send_message(BEGIN, {"at": self._begin})
+                stages = gevent.spawn(self._follow_stages)
+                self._helpers += [stages, gevent.spawn(self._watch), gevent.spawn(self._sample_server)]
+                self._over.wait()
+                stages.kill()
+                self._stop()
+        finally:
+            self._write_end()
+            self._display.stop()
+        return Outcome(path=self._writer.path, reason=self._reason)
+
+    def close(self) -> None:
+        """End every process and greenlet of the run."""
+        for handler in self._signals:
+            handler.cancel()
+        gevent.killall(self._helpers)
+        for worker in self._workers:
+            worker.end()
+        web_ui: Any = self._environment.web_ui
+        if web_ui is not None:
+            web_ui.stop()
+        self._runner.greenlet.kill(block=False)
+        self._runner.server.close(linger=0)
+        self._writer.close()
+
+    def _wait_for_workers(self) -> None:
+        deadline = monotonic() + _START_S
+        while len(self._runner.clients.ready) < len(self._workers) and not self._interrupts:
+            dead = [worker for worker in self._workers if not worker.alive]
+            if dead:
+                raise GeneratorError(
+                    f"worker {dead[0].number} ended while starting (exit {dead[0].process.returncode})",
+                    "its message is above; siotool --debug loadtest … shows more",
+                )
+            if monotonic() > deadline:
+                raise GeneratorError(
+                    f"only {len(self._runner.clients.ready)} of {len(self._workers)} workers came up "
+                    f"within {_START_S:g} s",
+                    "is the machine overloaded? try fewer --processes",
+                )
+            gevent.sleep(_LOOK_S)
+
+    def _follow_stages(self) -> None:
+        users = 0
+        due = self._begin
+        gevent.sleep(max(0.0, due - monotonic()))
+        for number, stage in enumerate(self._orders.workload.stages):
+            self._stage = number
+            due += stage.duration_s
+            if number:
+                self._note("info", f"stage {number + 1}: {stage.users} users within {stage.duration_s:g} s")
+            if stage.users != users:
+                # Locust moves evenly from one number to the next at this rate
+                rate = abs(stage.users - users) / max(0.1, stage.duration_s)
+                self._runner.start(stage.users, spawn_rate=rate)
+                users = stage.users
+            gevent.sleep(max(0.0, due - monotonic()))
+        self._over.set()
+
+    def _watch(self) -> None:
+        """Write each second down once it is whole; notice workers that are gone."""
+        while True:
+            self._close_seconds()
+            for worker in self._workers:
+                if not worker.alive:
+                    self._lose(worker)
+            if not any(worker.alive for worker in self._workers):
+                self._reason = "workers_lost"
+                self._over.set()
+                return
+            if self._runner.state in ("stopping", "stopped") and not self._over.is_set():
+                self._over.set()  # stopped from Locust's own UI
+            gevent.sleep(_LOOK_S)
+
+    def _stop(self) -> None:
+        if any(worker.alive for worker in self._workers):
+            self._runner.send_message("stop")
+            deadline = monotonic() + _FINISH_S
+            while not self._timeline.finished and monotonic() < deadline:
+                gevent.sleep(_LOOK_S)
+        for worker in self._workers:
+            self._timeline.lose(worker.number)
+        self._close_seconds()
+
+    def _interrupted(self) -> None:
+        self._interrupts += 1
+        if self._interrupts > 1:
+            for worker in self._workers:
+                worker.process.kill()
+            self._display.stop()
+            os._exit(130)
+        self._reason = "interrupted"
+        self._note("warning", "interrupted: stopping; interrupt again to end at once")
+        self._over.set()
+
+    def _lose(self, worker: _Worker) -> None:
+        if worker.number in self._timeline.lost:
+            return
+        self._timeline.lose(worker.number)
+        self._note("doubt", f"generator worker {worker.number} was lost (exit {worker.process.returncode})")
+
+    # ── the books ─────────────────────────────────────────────────────────────────────
+
+    def _reported(self, client_id: str, data: dict[str, Any]) -> None:
+        for encoded in data.get(REPORTS, []):
+            self._timeline.add(records.decode(encoded))
+
+    def _close_seconds(self) -> None:
+        for parts in self._timeline.whole():
+            number = parts[0].number
+            last = self._timeline.finished and not self._timeline.waiting
+            delivery = self._deliveries.close(parts, max(part.until for part in parts), last)
+            interval = accounts.merge(
+                parts, self._begin, self._stage, delivery, self._server_use.pop(number, None)
+            )
+            for part in parts:
+                self._offered.update(part.offered)
+                self._achieved.update(part.achieved)
+                self._undated += part.undated
+                self._from_the_future += part.from_the_future
+            if not last:
+                self._open = interval.connections.open
+                self._peak = max(self._peak, self._open)
+            self._writer.write(interval)
+            self._display.update(interval)
+
+    def _sample_server(self) -> None:
+        """Sample the server at the end of each second of the run."""
+        if self._probe is None:
+            return
+        number = 0
+        self._probe.sample(monotonic())
+        gone = False
+        while True:
+            gevent.sleep(max(0.0, self._begin + number + 1 - monotonic()))
+            use = self._probe.sample(monotonic())
+            if use is not None:
+                self._server_use[number] = use
+            elif not gone:
+                gone = True
+                self._note("warning", "the server's process is gone")
+            number += 1
+
+    def _note(self, level: Literal["info", "warning", "doubt"], text: str) -> None:
+        elapsed = max(0.0, monotonic() - self._begin) if self._begin else 0.0
+        note = Note(t_s=round(elapsed, 3), level=level, text=text)
+        self._writer.write(note)
+        self._display.note(note)
+
+    def _write_end(self) -> None:
+        if self._undated:
+            self._note("doubt", f"{self._undated} deliveries had no readable send time")
+        if self._from_the_future:
+            self._note(
+                "doubt",
+                f"{self._from_the_future} deliveries arrived before they were sent: "
+                "the clocks of server and generator differ",
+            )
+        if self._reason == "finished" and self._open == 0 and self._peak:
+            self._reason = "target_lost"
+        elapsed = max(0.0, monotonic() - self._begin) if self._begin else 0.0
+        self._writer.write(
+            End(
+                t_s=round(elapsed, 3),
+                reason=self._reason,
+                offered=dict(self._offered),
+                achieved=dict(self._achieved),
+            )
+        )
+
+    def _serve_web_ui(self) -> None:
+        port = self._orders.web_port
+        if port is not None:
+            self._environment.create_web_ui("127.0.0.1", port)
+            self._note("info", f"Locust's UI: http://127.0.0.1:{port}")
+
+
+def _header(orders: RunOrders, probe: ServerProbe | None) -> Header:
+    libraries = ("locust", "picows", "uvloop", "python-socketio", "msgspec", "numpy")
+    return Header(
+        version=runfile.VERSION,
+        run=orders.out.name,
+        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        siotool=version("siotool"),
+        libraries={name: version(name) for name in libraries},
+        machine=Machine(
+            system=f"{platform.system()} {platform.release()} {platform.machine()}",
+            cpus=os.cpu_count() or 1,
+            memory_bytes=int(psutil.virtual_memory().total),
+            python=platform.python_version(),
+        ),
+        target=orders.target,
+        workload=orders.workload,
+        bytes_source=tcp.SOURCE,
+        server=probe.describe() if probe is not None else None,
+        gates=orders.gates,
+        command=orders.command,
+    )

@@ -1,0 +1,92 @@
+"""One connection before the run: is there a Socket.IO server that lets us in?"""
+
+import http.client
+from time import monotonic
+from urllib.parse import urlsplit
+
+import msgspec
+
+from siotool.errors import TargetError
+from siotool.swarm.engine import Engine, EngineSettings
+from siotool.swarm.failures import Failure
+from siotool.workload import Target
+
+#: Long enough for a slow handshake, short enough to notice a dead port at once.
+PATIENCE_S = 5.0
+
+_ADVICE = {
+    "refused": "is the server running, and on this port?",
+    "timeout": "is it reachable from here?",
+    "dns": "check the host's name",
+    "unreachable": "check the network",
+    "tls": "check the certificate, or use http://",
+    "no_local_port": "this machine has no local port left",
+}
+
+
+def check(settings: EngineSettings) -> None:
+    """Connect once, join the namespace, leave. Raises TargetError that says what is there instead."""
+    patient = msgspec.structs.replace(settings, connect_timeout_s=min(PATIENCE_S, settings.connect_timeout_s))
+    engine = Engine(patient)
+    try:
+        engine.connect(engine.receiver(), monotonic(), again=False)
+        engine.drain()
+    except Failure as failure:
+        raise _explain(settings.target, failure) from failure
+    finally:
+        engine.stop()
+
+
+def _explain(target: Target, failure: Failure) -> TargetError:
+    where = f"{target.url} (path {target.path})"
+    kind, detail = failure.kind, str(failure)
+    if kind == "connect_error":
+        return TargetError(
+            f"{target.url} refused namespace {target.namespace}: {detail}",
+            "check --namespace and --auth",
+        )
+    if kind.startswith("http_"):
+        return TargetError(
+            f"{where} answers HTTP {kind[5:]} to a WebSocket upgrade{_quoted(detail)}",
+            _http_advice(target, kind),
+        )
+    if kind in ("not_websocket", "protocol_error"):
+        return TargetError(
+            f"{where} does not speak Socket.IO: {detail}",
+            "check the URL; a Socket.IO server that sits elsewhere needs --path",
+        )
+    if kind in ("transport_close", "reset", "server_disconnect"):
+        return TargetError(
+            f"{where} closed the connection before it was joined", "is it a Socket.IO 3 or 4 server?"
+        )
+    return TargetError(f"cannot reach {target.url}: {kind} ({detail})", _ADVICE.get(kind, ""))
+
+
+def _quoted(detail: str) -> str:
+    line = detail.splitlines()[0] if detail else ""
+    return f": {line[:120]}" if line else ""
+
+
+def _http_advice(target: Target, kind: str) -> str:
+    if kind in ("http_401", "http_403"):
+        return "it wants credentials: give them with --header or --auth"
+    if _answers_polling(target):
+        return "its long polling works but its WebSocket does not: is a proxy in between?"
+    return (
+        "this is an HTTP server, but no Socket.IO server answers there; check the URL, "
+        "or give the server's path with --path"
+    )
+
+
+def _answers_polling(target: Target) -> bool:
+    parts = urlsplit(target.url)
+    secure = parts.scheme in ("https", "wss")
+    kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=PATIENCE_S)
+    try:
+        connection.request("GET", f"/{target.path.strip('/')}/?EIO=4&transport=polling")
+        return connection.getresponse().read(4).startswith(b'0{"')
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

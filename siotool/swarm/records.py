@@ -1,0 +1,67 @@
+"""What a worker tells the parent each second, over Locust's report channel."""
+
+import msgspec
+
+from siotool.runfile import Bytes, Connections, Operation, WorkerHealth
+
+
+class Publication(msgspec.Struct, frozen=True, array_like=True):
+    """A stamped message that was sent; ``discount`` receivers are not to expect it."""
+
+    publisher: int
+    seq: int
+    sent: float
+    discount: int
+
+
+class Receipt(msgspec.Struct, frozen=True, array_like=True):
+    """How often a message arrived since the last report.
+
+    ``due``: at connections that were open when it was sent. ``undue``: at others, which
+    need not have received it.
+    """
+
+    publisher: int
+    seq: int
+    due: int
+    undue: int
+
+
+class Presence(msgspec.Struct, frozen=True, array_like=True):
+    """A connection that began (+1) or ceased (−1) to expect broadcasts."""
+
+    at: float
+    change: int
+
+
+class WorkerInterval(msgspec.Struct):
+    """One closed interval of one worker; ``number`` counts seconds since the start.
+
+    ``until`` is when it was closed; times are of the machine's monotonic clock. ``offered``
+    and ``achieved`` count scheduled operations by user class. ``undated`` deliveries had no
+    readable send time, ``from_the_future`` arrived before it.
+    """
+
+    worker: int
+    number: int
+    until: float
+    connections: Connections
+    operations: list[Operation]
+    bytes: Bytes
+    health: WorkerHealth
+    presence: list[Presence] = []
+    published: list[Publication] = []
+    receipts: list[Receipt] = []
+    duplicate: int = 0
+    reordered: int = 0
+    undated: int = 0
+    from_the_future: int = 0
+    users: int = 0
+    schedule_lag: float = 0.0
+    offered: dict[str, int] = {}
+    achieved: dict[str, int] = {}
+    final: bool = False
+
+
+encode = msgspec.msgpack.Encoder().encode
+decode = msgspec.msgpack.Decoder(WorkerInterval).decode

@@ -1,0 +1,90 @@
+"""Scenarios: finding, loading and listing the locustfiles that say what users do."""
+
+import difflib
+import importlib.util
+import inspect
+import sys
+import traceback
+from pathlib import Path
+
+from locust import User
+
+from siotool.errors import ScenarioError
+from siotool.swarm.knobs import Knob, knobs_of
+from siotool.swarm.user import SocketIOUser
+
+#: Beside the package in a checkout, inside it when installed.
+_FOLDERS = (Path(__file__).parents[2] / "scenarios", Path(__file__).parents[1] / "scenarios")
+
+
+class Scenario:
+    """A loaded scenario: its file, its user classes and their knobs."""
+
+    def __init__(self, path: Path, description: str, user_classes: list[type[User]]) -> None:
+        self.path = path
+        self.description = description
+        self.user_classes = user_classes
+
+    @property
+    def name(self) -> str:
+        """What it is called on the command line and in reports."""
+        return self.path.stem
+
+    @property
+    def knobs(self) -> dict[str, Knob]:
+        """Its settings."""
+        return knobs_of(list(self.user_classes))
+
+
+def built_in() -> list[Path]:
+    """Files of the scenarios that come with siotool, by name."""
+    folder = next((folder for folder in _FOLDERS if folder.is_dir()), None)
+    return sorted(folder.glob("[!_]*.py")) if folder else []
+
+
+def find(name: str) -> Path:
+    """The file of a built-in scenario, or of one of the user's own. Raises ScenarioError."""
+    if name.endswith(".py") or "/" in name:
+        path = Path(name)
+        if not path.is_file():
+            raise ScenarioError(f"no scenario file {name}", "give a built-in name or a file that exists")
+        return path.resolve()
+    known = {path.stem: path for path in built_in()}
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"did you mean {near[0]}?" if near else f"built in: {', '.join(known)}; or give a FILE.py"
+        raise ScenarioError(f"no scenario is called {name!r}", hint)
+    return known[name]
+
+
+def load(path: Path) -> Scenario:
+    """Run a scenario file and collect its user classes. Raises ScenarioError naming the line."""
+    module_name = f"siotool_scenario_{path.stem}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None:
+        raise ScenarioError(f"{path} cannot be loaded as Python", "give a .py file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ScenarioError(
+            f"{_place(path, error)}: {type(error).__name__}: {error}", "the scenario does not load"
+        ) from error
+    user_classes = [
+        value
+        for value in vars(module).values()
+        if inspect.isclass(value) and issubclass(value, User) and not value.abstract
+    ]
+    if not any(issubclass(found, SocketIOUser) for found in user_classes):
+        raise ScenarioError(f"{path} has no user class", "derive one from siotool.swarm.user.SocketIOUser")
+    return Scenario(path, inspect.getdoc(module) or "", user_classes)
+
+
+def _place(path: Path, error: Exception) -> str:
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}:{error.lineno}"
+    lines = [
+        frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)
+    ]
+    return f"{path}:{lines[-1]}" if lines else str(path)

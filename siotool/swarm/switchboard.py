@@ -1,0 +1,120 @@
+"""What all connections of a worker share, in the loop thread.
+
+A broadcast reaches every user as the same bytes. ``known`` remembers what a frame turned
+out to be, so that it is decoded once per worker, not once per user.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from siotool.protocol import packets
+from siotool.swarm.books import Books, Dated, Untimed
+from siotool.swarm.ledger import Ledger, Receiver
+
+_KNOWN_AT_MOST = 4096
+
+
+class Deliverable(Protocol):
+    """Something that arrives at receivers."""
+
+    def deliver(self, receiver: Receiver, now: float) -> None:
+        """Book one arrival."""
+
+
+class Caller(Protocol):
+    """A connection, as far as its calls go."""
+
+    def expire(self, ack_id: int) -> None:
+        """Give a call up, when it is still waiting."""
+
+    def waits_for(self, ack_id: int) -> bool:
+        """True while a call is neither answered nor given up."""
+
+
+class Switchboard:
+    """Books, known frames, and who listens to what."""
+
+    def __init__(
+        self,
+        books: Books,
+        ledger: Ledger,
+        to_hub: Callable[..., None],
+        on_forget: Callable[[Any], None],
+        namespace: str,
+    ) -> None:
+        self.books = books
+        self.ledger = ledger
+        self.to_hub = to_hub
+        self._on_forget = on_forget
+        self.known: dict[bytes, Deliverable] = {}
+        self.event_prefix = packets.event_prefix(namespace)
+        self.ack_prefix = packets.ack_prefix(namespace)
+        self.connections: set[Any] = set()
+        #: Deliveries whose announced send time could not be read.
+        self.undated = 0
+        self._listening: dict[str, str] = {}
+        # by timeout: calls in the order of their deadlines
+        self._deadlines: dict[float, deque[tuple[float, Caller, int]]] = {}
+
+    def expect(self, timeout: float, now: float, caller: Caller, ack_id: int) -> None:
+        """Give a call up ``timeout`` seconds from now."""
+        waiting = self._deadlines.get(timeout)
+        if waiting is None:
+            waiting = self._deadlines[timeout] = deque()
+        waiting.append((now + timeout, caller, ack_id))
+
+    def expire(self, now: float) -> None:
+        """Give up the calls whose time has come; forget those that were answered."""
+        for waiting in self._deadlines.values():
+            while waiting and (waiting[0][0] <= now or not waiting[0][1].waits_for(waiting[0][2])):
+                _, caller, ack_id = waiting.popleft()
+                caller.expire(ack_id)
+
+    def listen(self, event: str, sent_at: str) -> None:
+        """Book every ``event`` (``*``: any); ``sent_at`` is the field with its send time, or empty."""
+        self._listening[event] = sent_at
+
+    def forget(self, connection: object) -> None:
+        """Drop a connection that has closed."""
+        self.connections.discard(connection)
+        self._on_forget(connection)
+
+    def recognise(self, packet: packets.Packet, payload: bytes) -> Deliverable | None:
+        """What a frame is to be booked as; None when it is of no interest.
+
+        Raises RemoteProtocolError when it is no event.
+        """
+        name, arguments = packets.parse_event(packet)
+        found: Deliverable | None = self.ledger.seen(payload, name)
+        if found is None:
+            sent_at = self._listening.get(name, self._listening.get("*"))
+            if sent_at is None:
+                return None
+            found = self._listened(name, arguments, sent_at)
+        # a packet with attachments or an ack id asks for more than booking, each time anew
+        if not packet.attachments and packet.ack_id is None:
+            if len(self.known) >= _KNOWN_AT_MOST:
+                self.known.clear()
+            self.known[payload] = found
+        return found
+
+    def _listened(self, name: str, arguments: list[Any], sent_at: str) -> Deliverable:
+        samples = self.books.samples("deliver", name)
+        if not sent_at:
+            return Untimed(samples)
+        value = _field(arguments, sent_at)
+        if value is None:
+            self.undated += 1
+            return Untimed(samples)
+        return Dated(samples, value, self.books)
+
+
+def _field(arguments: list[Any], path: str) -> float | None:
+    """A number in the first argument, by dotted path; the argument itself for ``.``."""
+    value: Any = arguments[0] if arguments else None
+    for key in path.split(".") if path != "." else ():
+        value = value.get(key) if isinstance(value, dict) else None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    return None

@@ -1,0 +1,41 @@
+"""What TCP carried, as the kernel counts it.
+
+Linux keeps per connection the payload bytes it received and sent; the offsets below are
+those of ``struct tcp_info`` in linux/tcp.h, which only ever grows at its end.
+"""
+
+import socket
+import struct
+import sys
+
+#: Where ``TCP_INFO`` has byte counters.
+KERNEL_COUNTS = sys.platform == "linux"
+SOURCE_KERNEL = "kernel (TCP_INFO)"
+SOURCE_TRANSPORT = "transport (HTTP upgrade not included)"
+SOURCE = SOURCE_KERNEL if KERNEL_COUNTS else SOURCE_TRANSPORT
+
+_SIZE = 224
+_BYTES_RECEIVED = struct.Struct("=Q")
+_SENT_RETRANSMITTED = struct.Struct("=QQ")
+_AT_RECEIVED = 128
+_AT_SENT = 200
+_MASK = 4
+
+
+def transferred(sock: socket.socket) -> tuple[int, int] | None:
+    """TCP payload bytes received and sent, without retransmissions; None once closed."""
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _SIZE)
+    except OSError:
+        return None
+    if len(info) < _SIZE - 8:
+        return None
+    (received,) = _BYTES_RECEIVED.unpack_from(info, _AT_RECEIVED)
+    sent, again = _SENT_RETRANSMITTED.unpack_from(info, _AT_SENT)
+    return received, sent - again
+
+
+def frame_size(payload: int, masked: bool) -> int:
+    """Bytes of a WebSocket frame with so much payload (RFC 6455 §5.2)."""
+    header = 2 if payload < 126 else 4 if payload < 65536 else 10
+    return header + (_MASK if masked else 0) + payload
