@@ -1,0 +1,145 @@
+"""The clients that are compared: for each, a command that connects users, and what it counted."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Protocol
+
+from siotool import runfile
+
+HERE = Path(__file__).parent
+NODE_TARGET = HERE.parent / "targets/node"
+#: Longer than any measurement; the harness interrupts the client when it is done.
+RUN_TIME_S = 900
+SPAWN_RATE = 100
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a client does: ``idle`` connections, ``listen`` to ``message``, or ``echo``.
+
+    ``rate`` is calls per second and user.
+    """
+
+    scenario: str
+    users: int
+    rate: float = 0.0
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What the client itself counted, from start to end."""
+
+    received: int
+    acked: int
+
+
+class Client(Protocol):
+    """A load generator as the harness sees it.
+
+    ``command`` starts it; it connects its users to ``url`` by websocket and stays until it gets
+    the signal ``stop``, after which ``counts`` reads what it left in ``folder``. ``missing``
+    says why it cannot run here, or is empty.
+    """
+
+    name: str
+    stop: signal.Signals
+
+    def missing(self) -> str: ...
+    def version(self) -> str: ...
+    def command(self, load: Load, url: str, folder: Path) -> list[str]: ...
+    def counts(self, folder: Path) -> Counts: ...
+
+
+class Siotool:
+    """``siotool loadtest`` as a user runs it: parent, worker process, run file and all."""
+
+    name = "siotool"
+    stop = signal.SIGINT
+
+    def missing(self) -> str:
+        command = [sys.executable, "-m", "siotool", "loadtest", "--help"]
+        found = subprocess.run(command, capture_output=True, check=False).returncode == 0
+        return "" if found else "this siotool has no loadtest command"
+
+    def version(self) -> str:
+        return version("siotool")
+
+    def command(self, load: Load, url: str, folder: Path) -> list[str]:
+        settings = {"listen": ["--set", "event=message"], "echo": ["--set", f"rate={load.rate:g}"]}
+        return [
+            *(sys.executable, "-m", "siotool", "loadtest", url, "--scenario", load.scenario),
+            *settings.get(load.scenario, []),
+            *("--users", str(load.users), "--spawn-rate", str(SPAWN_RATE), "--run-time", f"{RUN_TIME_S}s"),
+            *("--processes", "1", "--out", str(folder / "run"), "--quiet"),
+        ]
+
+    def counts(self, folder: Path) -> Counts:
+        run = runfile.read(next(folder.rglob(runfile.FILE_NAME)))
+        operations = [operation for interval in run.intervals for operation in interval.operations]
+        return Counts(
+            received=sum(each.count for each in operations if each.op == "deliver"),
+            acked=sum(each.count for each in operations if each.op == "ack"),
+        )
+
+
+class SocketIoClient:
+    """socket.io-client on Node.js: what the peers that drive real JavaScript clients cost."""
+
+    name = "socket.io-client"
+    stop = signal.SIGTERM
+
+    def missing(self) -> str:
+        if shutil.which("node") is None:
+            return "node is not installed"
+        if not (NODE_TARGET / "node_modules").is_dir():
+            return "tests/targets/node is not installed: run make node"
+        return ""
+
+    def version(self) -> str:
+        package = json.loads((NODE_TARGET / "node_modules/socket.io-client/package.json").read_text())
+        node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
+        return f"{package['version']}, Node.js {node.strip()}"
+
+    def command(self, load: Load, url: str, folder: Path) -> list[str]:
+        script = str(NODE_TARGET / "bench_client.mjs")
+        asked = {"url": url, "spawn_rate": SPAWN_RATE, "result": str(folder / "counts.json"), **vars(load)}
+        return ["node", script, json.dumps(asked)]
+
+    def counts(self, folder: Path) -> Counts:
+        return Counts(**json.loads((folder / "counts.json").read_text()))
+
+
+class LocustContrib:
+    """SocketIOUser of locust.contrib.socketio: python-socketio on gevent, one process."""
+
+    name = "locust.contrib.socketio"
+    stop = signal.SIGTERM  # a SIGINT is raised within whatever greenlet runs, and may lose the counts
+
+    def missing(self) -> str:
+        return ""
+
+    def version(self) -> str:
+        return f"locust {version('locust')}, python-socketio {version('python-socketio')}"
+
+    def command(self, load: Load, url: str, folder: Path) -> list[str]:
+        asked = {"result": str(folder / "counts.json"), "scenario": load.scenario, "rate": load.rate}
+        return [
+            *("env", f"BENCH={json.dumps(asked)}", sys.executable, "-m", "locust"),
+            *("-f", str(HERE / "contrib_locustfile.py"), "--headless", "--host", url),
+            *("--users", str(load.users), "--spawn-rate", str(SPAWN_RATE), "--run-time", f"{RUN_TIME_S}s"),
+            *("--only-summary", "--loglevel", "ERROR"),
+        ]
+
+    def counts(self, folder: Path) -> Counts:
+        return Counts(**json.loads((folder / "counts.json").read_text()))
+
+
+def every_client() -> list[Client]:
+    """The clients in the order of the table."""
+    return [Siotool(), SocketIoClient(), LocustContrib()]

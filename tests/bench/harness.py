@@ -1,0 +1,175 @@
+"""Processes under the bench: the server, a client's process tree, and what they use."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from clients import Client, Counts, Load
+from figures import Window, queued_bytes
+
+HERE = Path(__file__).parent
+PATIENCE_S = 60
+
+
+class BenchError(Exception):
+    """A client or the server did not do what a measurement needs."""
+
+
+class Server:
+    """A running tests/bench/server.py."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, str(HERE / "server.py")]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+        ready = self._answer()
+        self.port: int = ready["port"]
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def stats(self) -> dict[str, int]:
+        """Members connected now; deliveries and acknowledgements since the start."""
+        return self._command({"do": "stats"})
+
+    def broadcast(self, rate: float, seconds: float) -> dict[str, int]:
+        """Send 64-byte messages to every member; returns the stats once the last one is sent."""
+        return self._command({"do": "broadcast", "rate": rate, "seconds": seconds})
+
+    def cpu_s(self) -> float:
+        return _cpu_s(self._process.pid)
+
+    def drain(self) -> None:
+        """Wait until every byte sent was read by the client, and every one of its bytes by the server."""
+        deadline = time.monotonic() + PATIENCE_S
+        while queued_bytes(Path("/proc/net/tcp").read_text(), self.port):
+            if time.monotonic() > deadline:
+                raise BenchError(f"the client has not read everything after {PATIENCE_S} s")
+            time.sleep(0.05)
+
+    def close(self) -> None:
+        with self._process:
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+
+    def _command(self, command: dict[str, Any]) -> dict[str, int]:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(command) + "\n")
+        return self._answer()
+
+    def _answer(self) -> dict[str, int]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise BenchError("the bench's server ended")
+        answer: dict[str, int] = json.loads(line)
+        return answer
+
+
+@dataclass(frozen=True)
+class Reading:
+    """CPU seconds used so far by each process of a client, at a moment of the monotonic clock."""
+
+    at: float
+    cpu_s: dict[int, float]
+
+    def until(self, later: "Reading") -> Window:
+        if self.cpu_s.keys() != later.cpu_s.keys():
+            raise BenchError("a process of the client started or ended within the window")
+        return Window(later.at - self.at, sum(later.cpu_s.values()) - sum(self.cpu_s.values()))
+
+
+class Running:
+    """A client's processes while it runs."""
+
+    def __init__(self, client: Client, load: Load, url: str, folder: Path) -> None:
+        self._client = client
+        self._folder = folder
+        self._log = (folder / "output.txt").open("wb")
+        self._process = subprocess.Popen(
+            client.command(load, url, folder),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def read(self) -> Reading:
+        """CPU used so far by every process."""
+        return Reading(time.monotonic(), {process.pid: _cpu_s(process.pid) for process in self._tree()})
+
+    def memory_bytes(self) -> int:
+        """Proportional set size of all processes: what they share is counted once."""
+        return sum(process.memory_full_info().pss for process in self._tree())
+
+    def await_users(self, server: Server, users: int) -> None:
+        """Wait until the server has that many members."""
+        deadline = time.monotonic() + PATIENCE_S
+        while (now := server.stats()["connected"]) < users:
+            if self._process.poll() is not None:
+                raise BenchError(f"{self._client.name} ended: {self._said()}")
+            if time.monotonic() > deadline:
+                raise BenchError(
+                    f"{self._client.name} has {now} of {users} users after {PATIENCE_S} s: {self._said()}"
+                )
+            time.sleep(0.1)
+
+    def finish(self) -> Counts:
+        """Stop the client in order, and return what it counted."""
+        self._process.send_signal(self._client.stop)
+        try:
+            self._process.wait(PATIENCE_S)
+            return self._client.counts(self._folder)
+        except (subprocess.TimeoutExpired, OSError, StopIteration) as error:
+            raise BenchError(f"{self._client.name} left no counts: {self._said()}") from error
+
+    def close(self) -> None:
+        """End whatever still runs."""
+        for process in self._tree():
+            process.kill()
+        self._process.wait()
+        self._log.close()
+
+    def _tree(self) -> list[psutil.Process]:
+        try:
+            parent = psutil.Process(self._process.pid)
+            return [parent, *parent.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
+    def _said(self) -> str:
+        return (self._folder / "output.txt").read_text(errors="replace")[-500:]
+
+
+@contextmanager
+def running(client: Client, load: Load) -> Iterator[tuple[Server, Running]]:
+    """Start a server of its own and a client, and wait until all users are connected."""
+    server = Server()
+    try:
+        with tempfile.TemporaryDirectory(prefix="siotool-bench-") as name:
+            process = Running(client, load, server.url, Path(name))
+            try:
+                process.await_users(server, load.users)
+                yield server, process
+            finally:
+                process.close()
+    finally:
+        server.close()
+
+
+def _cpu_s(pid: int) -> float:
+    """User and system CPU seconds of another process, all its threads, to the nanosecond.
+
+    psutil reads clock ticks of 10 ms, too coarse for some windows here. The number of a
+    process's CPU clock is made as in the kernel's include/linux/posix-timers_types.h:
+    ``~pid << 3 | CPUCLOCK_SCHED``.
+    """
+    return time.clock_gettime((~pid << 3) | 2)

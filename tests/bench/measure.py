@@ -1,0 +1,122 @@
+"""One measurement each: CPU per delivery, CPU per acknowledged call, memory per idle connection."""
+
+import time
+from dataclasses import dataclass
+
+from clients import Client, Load
+from figures import Measurement, Window, marginal_cpu_s, per_connection
+from harness import BenchError, Running, Server, running
+
+#: Above this share of its one core, the server is suspected to be the bottleneck.
+SERVER_LIMIT = 0.7
+#: A client that offers less than this share of the calls it was asked for is too slow for the figure.
+LEAST_OFFERED = 0.95
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Users and rates of a bench run; durations in seconds.
+
+    ``warm_up_s`` is load before a window, for compilers and caches; ``settle_s`` quiet before it.
+    """
+
+    users: int
+    few_users: int
+    broadcasts_per_s: float
+    calls_per_s: float
+    window_s: float
+    warm_up_s: float
+    settle_s: float
+
+
+def delivery(client: Client, settings: Settings) -> Measurement:
+    """CPU seconds per received 64-byte message: a broadcast window against an idle one before it."""
+    doubts = []
+    with running(client, Load("listen", settings.users)) as (server, process):
+        server.broadcast(settings.broadcasts_per_s, settings.warm_up_s)
+        server.drain()
+        idle = _idle_window(process, settings)
+        before, server_before, begin = server.stats(), server.cpu_s(), process.read()
+        after = server.broadcast(settings.broadcasts_per_s, settings.window_s)
+        server.drain()
+        time.sleep(settings.settle_s)  # what was read may wait inside the client
+        loaded = begin.until(process.read())
+        server_cores = (server.cpu_s() - server_before) / loaded.seconds
+        operations = after["deliveries"] - before["deliveries"]
+        doubts += _lost_users(server, settings.users)
+        counts = process.finish()
+    if counts.received != after["deliveries"]:
+        doubts.append(f"received {counts.received} of {after['deliveries']} messages")
+    return _measured(client, "delivery", loaded, idle, operations, server_cores, doubts)
+
+
+def call(client: Client, settings: Settings, idle: Window) -> Measurement:
+    """CPU seconds per acknowledged call at a fixed rate per user, against ``idle`` connections."""
+    doubts = []
+    rate = settings.calls_per_s / settings.users
+    with running(client, Load("echo", settings.users, rate)) as (server, process):
+        time.sleep(settings.warm_up_s)
+        before, server_before, begin = server.stats(), server.cpu_s(), process.read()
+        time.sleep(settings.window_s)
+        loaded = begin.until(process.read())
+        after = server.stats()
+        server_cores = (server.cpu_s() - server_before) / loaded.seconds
+        doubts += _lost_users(server, settings.users)
+        counts = process.finish()
+        final = server.stats()
+    operations = after["acks"] - before["acks"]
+    if operations < LEAST_OFFERED * settings.calls_per_s * loaded.seconds:
+        doubts.append(f"only {operations / loaded.seconds:.0f} calls/s of {settings.calls_per_s:g}")
+    if not final["acks"] - settings.users <= counts.acked <= final["acks"]:  # one in flight per user
+        doubts.append(f"counted {counts.acked} of {final['acks']} acknowledgements")
+    return _measured(client, "ack", loaded, idle, operations, server_cores, doubts)
+
+
+def memory(client: Client, settings: Settings) -> tuple[Measurement, Window]:
+    """Bytes per idle connection; and the CPU that these connections need for nothing."""
+    few, _, _ = _idle(client, settings, settings.few_users)
+    many, idle, doubts = _idle(client, settings, settings.users)
+    value = per_connection(many, settings.users, few, settings.few_users)
+    return Measurement(client.name, "memory", value, doubts=doubts), idle
+
+
+def _idle(client: Client, settings: Settings, users: int) -> tuple[int, Window, list[str]]:
+    with running(client, Load("idle", users)) as (server, process):
+        window = _idle_window(process, settings)
+        return process.memory_bytes(), window, _lost_users(server, users)
+
+
+def _idle_window(process: Running, settings: Settings) -> Window:
+    time.sleep(settings.settle_s)
+    begin = process.read()
+    time.sleep(settings.window_s)
+    return begin.until(process.read())
+
+
+def _lost_users(server: Server, users: int) -> list[str]:
+    now = server.stats()["connected"]
+    return [] if now == users else [f"{now} of {users} users connected at the end of the window"]
+
+
+def _measured(
+    client: Client,
+    figure: str,
+    loaded: Window,
+    idle: Window,
+    operations: int,
+    server_cores: float,
+    doubts: list[str],
+) -> Measurement:
+    if not operations:
+        raise BenchError(f"{client.name}: no {figure} within the window")
+    if server_cores > SERVER_LIMIT:
+        doubts = [*doubts, f"the server used {server_cores:.0%} of its core"]
+    return Measurement(
+        client=client.name,
+        figure=figure,
+        value=marginal_cpu_s(loaded, idle, operations),
+        operations=operations,
+        client_cores=loaded.cpu_s / loaded.seconds,
+        server_cores=server_cores,
+        doubts=doubts,
+    )
