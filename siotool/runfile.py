@@ -7,6 +7,7 @@ totals are sums over intervals. ``in`` and ``out`` are as the clients see them.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -215,8 +216,9 @@ class Writer:
             while written < len(data):
                 written += self._file.write(data[written:])
         except OSError as error:
-            self._file.truncate(self._size)
-            self._file.seek(self._size)
+            with suppress(OSError):  # the half line stays, and readers leave it out
+                self._file.truncate(self._size)
+                self._file.seek(self._size)
             raise OutputError(
                 f"cannot go on writing {self.path}: {error.strerror}",
                 "what was measured until here is kept; free some space or choose another --out",

@@ -296,7 +296,7 @@ try:
         writer.write(Note(t_s=1.0, level="info", text="x" * 100))
         wrote += 1
 except OutputError as error:
-    print(wrote, int(error.exit_code), error.message)
+    print(wrote, int(error.exit_code), writer.path.read_bytes()[-1], error.message)
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 writer.write(End(t_s=2.0, reason="finished"))
 """
@@ -309,8 +309,9 @@ def test_a_full_disk_leaves_whole_lines(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    wrote, code, message = child.stdout.split(maxsplit=2)
+    wrote, code, last_byte, message = child.stdout.split(maxsplit=3)
     assert int(code) == ExitCode.USAGE
+    assert int(last_byte) == ord("\n")
     assert "cannot go on writing" in message
     assert "File too large" in message
     run = runfile.read(tmp_path / "run")
