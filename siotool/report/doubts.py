@@ -30,7 +30,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from siotool.report.model import OperationFigures, Steady
+from siotool.report.model import OperationFigures, Steady, format_cores
 from siotool.runfile import Run
 from siotool.units import format_duration, format_share
 
@@ -168,8 +168,8 @@ def _machine(run: Run, rows: pd.DataFrame) -> Iterator[str]:
     crowded = together > MACHINE_LIMIT * cpus
     if _too_often(rows, crowded):
         yield (
-            f"generator and server shared a machine of {cpus} cores and used up to {together.max():.2g} of "
-            f"them together ({_seconds(rows, crowded)}): each slowed the other"
+            f"generator and server shared a machine of {format_cores(cpus)} and together used up to "
+            f"{together.max():.2g} of them ({_seconds(rows, crowded)}): each slowed the other"
         )
 
 

@@ -1,0 +1,96 @@
+"""The HTML report in a real browser: it draws every chart, and asks nobody for anything."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from siotool import runfile
+from siotool.report.html.charts import charts
+from siotool.report.html.page import render
+from siotool.report.join import summarize
+from siotool.report.planned import Planned
+
+pytestmark = pytest.mark.slow
+
+GOLDEN = Path(__file__).parents[1] / "golden/report"
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@pytest.fixture
+def browse(require_tool, tmp_path):
+    """Open a file; returns the page as drawn and what its console said."""
+    chromium = require_tool(*NAMES)
+
+    def open_page(path, *, width, scheme="light"):
+        done = subprocess.run(
+            [
+                chromium,
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+                "--disable-quic",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                f"--user-data-dir={tmp_path / 'profile'}",
+                f"--window-size={width},2000",
+                f"--blink-settings=preferredColorScheme={0 if scheme == 'dark' else 1}",
+                "--enable-logging=stderr",
+                "--virtual-time-budget=20000",
+                "--dump-dom",
+                path.as_uri(),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+        console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+        return done.stdout, console
+
+    return open_page
+
+
+@pytest.fixture(scope="module")
+def reports():
+    return {
+        name: summarize([runfile.read(GOLDEN / f"{name}.jsonl")], Planned(connections=1e6))
+        for name in ("echo", "chat")
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "scheme"),
+    [
+        pytest.param("echo", 1280, "light", id="a laptop"),
+        pytest.param("chat", 390, "dark", id="a phone in the dark"),
+    ],
+)
+def test_every_chart_is_drawn_and_nothing_is_asked_for(browse, reports, tmp_path, name, width, scheme):
+    page = tmp_path / "report.html"
+    page.write_text(render(reports[name]), encoding="utf-8")
+    dom, console = browse(page, width=width, scheme=scheme)
+    # the page's policy turns every request, and Vega every bad specification, into a console line
+    assert console == []
+    wanted = charts(reports[name])
+    assert f'data-charts="{len(wanted)}"' in dom
+    drawn = dict(re.findall(r'data-chart="([^"]+)".*?(<svg.*?</svg>)', dom, re.S))
+    assert set(drawn) == {chart.key for chart in wanted}
+    for chart in wanted:
+        marks = re.findall(r'class="mark-(?:line|symbol) role-mark[^>]*>\s*<path', drawn[chart.key])
+        assert marks, chart.key
+    # headless Chromium lays out no window narrower than 500 px, which the page treats as a phone
+    assert max(int(w) for w in re.findall(r'<svg[^>]* width="(\d+)', dom)) < max(width, 500)
+
+
+def test_a_request_would_have_been_seen(browse, reports, tmp_path):
+    """The control of the test above: a page that does ask is caught."""
+    page = tmp_path / "report.html"
+    asking = '<img src="http://127.0.0.1:9/pixel.png"></main>'
+    page.write_text(render(reports["echo"]).replace("</main>", asking), encoding="utf-8")
+    _, console = browse(page, width=800)
+    assert any("Content Security Policy" in line for line in console)

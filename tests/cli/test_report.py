@@ -1,0 +1,247 @@
+"""``siotool report`` as a user and a script see it: streams, files and exit codes."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+PLAN = GOLDEN / "plan.json"
+
+
+def siotool(*arguments, cwd=None, stdin=None):
+    plain = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
+    return subprocess.run(
+        [sys.executable, "-m", "siotool", *map(str, arguments)],
+        cwd=cwd,
+        env=plain,
+        input=stdin,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A folder with one of the golden runs: ``run("echo")``."""
+
+    def make(name, folder=None):
+        place = tmp_path / "reports" / (folder or f"20260101T000000Z-{name}")
+        place.mkdir(parents=True)
+        shutil.copy(GOLDEN / f"report/{name}.jsonl", place / "run.jsonl")
+        return place
+
+    return make
+
+
+@pytest.mark.parametrize("name", ["echo", "cut"])
+def test_text_goes_to_stdout_and_nothing_else_anywhere(run, name):
+    done = siotool("report", run(name))
+    assert done.returncode == (5 if name == "cut" else 0)
+    assert done.stderr == ""
+    assert "Sizing: planned and measured" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_the_newest_run_is_the_default(run, tmp_path):
+    old, new = run("echo", "a"), run("cut", "b")
+    os.utime(old / "run.jsonl", (1, 1))
+    assert "20260103T000000Z-echo" in siotool("report", cwd=tmp_path).stdout
+    os.utime(new / "run.jsonl", (0, 0))
+    assert "20260101T000000Z-echo" in siotool("report", cwd=tmp_path).stdout
+
+
+def test_a_plan_file_gives_the_planned_column_and_options_overrule_it(run):
+    folder = run("echo")
+    planned = json.loads(siotool("report", folder, "--plan", PLAN, "--format", "json").stdout)
+    assert planned["sizing"]["servers_planned"] == 28
+    done = siotool("report", folder, "--plan", PLAN, "--connections", "2M", "--format", "json")
+    document = json.loads(done.stdout)
+    assert document["sizing"]["servers_planned"] == 56
+    first = {variable["name"]: variable["planned"] for variable in document["sizing"]["variables"]}
+    assert (first["connections"], first["consumption_rate"]) == (2e6, 2000)
+
+
+def test_a_plan_and_a_run_come_through_pipes(run):
+    plan = siotool("report", run("echo"), "--plan", "-", "--format", "json", stdin=PLAN.read_text())
+    assert json.loads(plan.stdout)["sizing"]["servers_planned"] == 28
+    text = (GOLDEN / "report/echo.jsonl").read_text()
+    assert json.loads(siotool("report", "-", "--format", "json", stdin=text).stdout)["valid"] == "yes"
+
+
+@pytest.mark.parametrize(
+    ("name", "gates", "code"),
+    [
+        pytest.param("echo", [], 0, id="no gate, no doubt"),
+        pytest.param("echo", ["p99:ack:echo > 200ms", "server_cpu > 80%"], 0, id="gates that pass"),
+        pytest.param("echo", ["p99:ack:echo > 1ms"], 4, id="a gate that fails"),
+        pytest.param("echo", ["lost > 0"], 4, id="a gate on what was not measured"),
+        pytest.param("cut", [], 5, id="a truncated run"),
+        pytest.param("cut", ["p99:ack:echo > 1ms"], 5, id="suspect goes before a failed gate"),
+    ],
+)
+def test_exit_codes(run, name, gates, code):
+    options = [option for gate in gates for option in ("--fail-if", gate)]
+    done = siotool("report", run(name), *options, "--format", "json")
+    assert done.returncode == code
+    assert len(json.loads(done.stdout)["verdicts"]) == len(gates)
+    for gate in gates:
+        assert f": {gate} (" in done.stderr
+
+
+def test_the_gates_of_the_run_are_judged_again_unless_others_are_given(run):
+    folder = run("echo")
+    header, rest = (folder / "run.jsonl").read_text().split("\n", 1)
+    header = json.dumps(json.loads(header) | {"gates": ["p99:ack:echo > 1ms"]})
+    (folder / "run.jsonl").write_text(f"{header}\n{rest}")
+    assert siotool("report", folder).returncode == 4
+    assert siotool("report", folder, "--fail-if", "p99:ack:echo > 1s").returncode == 0
+
+
+def test_verdicts_and_doubts_are_said_on_stderr_and_quiet_silences_them(run):
+    folder = run("cut")
+    arguments = ("report", folder, "--format", "md", "--fail-if", "p99:ack:echo > 1ms")
+    done = siotool(*arguments)
+    assert "doubt: the run file has no end" in done.stderr
+    assert "gate FAILED: p99:ack:echo > 1ms (2 ms, of 550 successes)" in done.stderr
+    assert siotool(*arguments, "--quiet").stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [("out.md", "# "), ("out.json", "{"), ("out.html", "<!doctype html>"), ("out.txt", " No doubt")],
+)
+def test_a_file_gets_the_format_of_its_name_and_stdout_nothing(run, tmp_path, name, begins):
+    done = siotool("report", run("echo"), "-o", tmp_path / name)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert (tmp_path / name).read_text().startswith(begins)
+
+
+def _write(folder, text):
+    (folder / "run.jsonl").write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("break_it", "message"),
+    [
+        pytest.param(lambda f: _write(f, ""), "no whole line", id="empty file"),
+        pytest.param(lambda f: _write(f, '{"requests": 3}\n'), "is not a siotool run", id="foreign JSON"),
+        pytest.param(lambda f: _write(f, "a,b\n1,2\n"), "is not a siotool run", id="a CSV"),
+        pytest.param(
+            lambda f: _write(f, '{"kind":"header","version":0}\n'), "has run format 0", id="an old version"
+        ),
+        pytest.param(lambda f: (f / "run.jsonl").unlink(), "cannot read", id="no file"),
+        pytest.param(
+            lambda f: _write(f, (GOLDEN / "report/echo.jsonl").read_text().replace('"t_s":5.0', '"t_s":"x"')),
+            "run.jsonl:6: ",
+            id="damage in the middle",
+        ),
+    ],
+)
+def test_a_run_that_cannot_be_read_is_refused_with_its_place(run, tmp_path, break_it, message):
+    folder = run("echo")
+    break_it(folder)
+    done = siotool("report", folder, "-o", tmp_path / "out.md")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out.md").exists()
+
+
+def test_a_header_only_run_is_reported_as_nothing_measured(run):
+    folder = run("echo")
+    _write(folder, (GOLDEN / "report/echo.jsonl").read_text().split("\n")[0] + "\n")
+    done = siotool("report", folder, "--format", "json")
+    assert done.returncode == 5
+    document = json.loads(done.stdout)
+    assert (document["valid"], document["connections"]["peak"], document["server"]) == ("no", None, None)
+    for form in ("text", "md", "html"):
+        assert "Nothing was measured" in siotool("report", folder, "--format", form).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(["--fail-if", "p9:ack > 1s"], "unknown metric 'p9'", id="a gate"),
+        pytest.param(["--connections", "12 apples"], "--connections", id="a quantity"),
+        pytest.param(["--capacity", "5000"], "--capacity", id="a capacity without unit"),
+        pytest.param(["--utilization", "170%"], "utilization", id="a share above 1"),
+        pytest.param(["--downtime", "30h"], "downtime 30 h", id="downtime beyond the default workday"),
+        pytest.param(["--plan", "missing.json"], "missing.json", id="a plan that is not there"),
+        pytest.param(["--plan", "-", "-"], "- is given twice", id="two from stdin"),
+    ],
+)
+def test_wrong_options_are_refused_before_any_run_is_read(tmp_path, arguments, message):
+    """The run does not exist, and nobody gets as far as to notice."""
+    done = siotool("report", tmp_path / "no-run", *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "no-run" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("{", "plan.json", id="no JSON"),
+        pytest.param('{"version": 1}', "inputs", id="no inputs"),
+        pytest.param('{"version": 1, "inputs": {"connections": 1}}', "$.inputs", id="half the inputs"),
+        pytest.param(
+            PLAN.read_text().replace('"version": 1', '"version": 9'), "plan format 9", id="another version"
+        ),
+    ],
+)
+def test_a_plan_that_cannot_be_read_is_refused_naming_the_file(run, tmp_path, text, message):
+    (tmp_path / "plan.json").write_text(text)
+    done = siotool("report", run("echo"), "--plan", tmp_path / "plan.json")
+    assert done.returncode == 2
+    assert "plan.json" in done.stderr
+    assert message in done.stderr
+
+
+def test_a_place_that_cannot_be_written_is_said(run, tmp_path):
+    (tmp_path / "file").write_text("")
+    done = siotool("report", run("echo"), "-o", tmp_path / "file" / "out.md")
+    assert done.returncode == 2
+    assert "cannot write" in done.stderr
+
+
+def test_runs_of_different_targets_are_not_pooled(run):
+    done = siotool("report", run("echo"), run("chat"))
+    assert done.returncode == 2
+    assert "different scenarios" in done.stderr
+
+
+def test_runs_of_the_same_target_are_pooled(run):
+    done = siotool("report", run("echo"), run("cut"), "--format", "json")
+    document = json.loads(done.stdout)
+    assert [part["run"] for part in document["runs"]] == ["20260101T000000Z-echo", "20260103T000000Z-echo"]
+    assert document["connections"]["attempted"] == 200
+
+
+def test_a_reader_that_leaves_changes_no_verdict(run):
+    command = f"{sys.executable} -m siotool report {run('cut')} | head -1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 5
+    assert done.stderr == ""
+
+
+def test_reports_are_kept_beside_the_run_for_loadtest(run, capsys):
+    from siotool.cli.outcome import conclude
+    from siotool.errors import ExitCode
+
+    folder = run("echo")
+    assert conclude([folder], keep=True, also=[ExitCode.INTERRUPTED]) == ExitCode.INTERRUPTED
+    assert "Sizing" in capsys.readouterr().out
+    assert {path.name for path in folder.iterdir()} == {
+        "run.jsonl",
+        "report.html",
+        "report.md",
+        "report.json",
+    }
+    assert json.loads((folder / "report.json").read_text())["valid"] == "yes"

@@ -1,0 +1,34 @@
+"""The committed example is what this siotool makes of its own run file."""
+
+from pathlib import Path
+
+import pytest
+
+from siotool import runfile
+from siotool.report.gates import parse
+from siotool.report.join import summarize
+from siotool.report.planned import Planned, decode_plan
+from siotool.report.renderers import RENDERERS
+
+EXAMPLE = Path(__file__).parents[2] / "reports/example"
+
+
+def _made(form):
+    """As ``siotool report reports/example --plan reports/example/plan.json`` makes it."""
+    run = runfile.read(EXAMPLE / "run.jsonl")
+    plan = EXAMPLE / "plan.json"
+    planned = decode_plan(plan.read_bytes(), str(plan)) if plan.exists() else Planned()
+    return RENDERERS[form](summarize([run], planned, [parse(gate) for gate in run.header.gates]))
+
+
+if (EXAMPLE / "run.jsonl").exists():
+
+    @pytest.mark.parametrize("form", ["md", "json"])
+    def test_the_example_is_up_to_date(golden, form):
+        golden(f"../../reports/example/report.{form}", _made(form))
+
+    def test_the_example_page_is_of_this_run():
+        page = (EXAMPLE / "report.html").read_text(encoding="utf-8")
+        run = runfile.read(EXAMPLE / "run.jsonl")
+        assert run.header.run in page
+        assert "default-src 'none'" in page

@@ -1,0 +1,116 @@
+"""The page without a browser: what it must hold, and what it must never hold."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import msgspec
+import pytest
+
+from siotool.report.gates import parse
+from siotool.report.html.charts import charts
+from siotool.report.html.page import render
+from siotool.report.join import summarize
+from siotool.report.planned import Planned
+
+
+class _Page(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags, self.links, self.text, self._in = [], [], "", ""
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self._in = tag
+        self.links += [value for key, value in attrs if key in ("src", "href", "action", "data")]
+
+    def handle_data(self, data):
+        if self._in not in ("script", "style"):
+            self.text += data
+
+
+def page_of(html):
+    page = _Page()
+    page.feed(html)
+    return page
+
+
+@pytest.fixture(scope="module")
+def chat(fabricated):
+    return summarize([fabricated["chat"]], Planned(connections=1e6), [parse("lost > 0")])
+
+
+@pytest.fixture(scope="module")
+def html(chat):
+    return render(chat)
+
+
+def test_the_page_loads_nothing(html):
+    page = page_of(html)
+    assert page.links == []
+    assert "link" not in page.tags
+    assert "default-src 'none'" in html
+    assert html.count("vegaEmbed=") == 1  # inlined once
+
+
+def test_doubts_come_before_the_sizing_table_and_that_before_the_rest(html):
+    text = page_of(html).text
+    order = ["What is doubtful", "Sizing: planned and measured", "Operations", "Over time", "Delivery"]
+    places = [text.index(title) for title in order]
+    assert places == sorted(places)
+
+
+def test_names_chosen_by_a_server_stay_text(html):
+    page = page_of(html)
+    assert "b" not in page.tags
+    assert "deliver chat <b>message</b> | [x]" in page.text
+    assert "\x1b" not in html
+
+
+def test_a_name_cannot_end_the_script_its_data_stand_in(make_run):
+    def change(interval):
+        evil = msgspec.structs.replace(interval.operations[-1], name="</script><img src=x>")
+        return msgspec.structs.replace(interval, operations=[evil])
+
+    page = page_of(render(summarize([make_run(change=change)], Planned())))
+    assert "img" not in page.tags
+    assert page.links == []
+
+
+def test_every_chart_has_its_place_and_its_data(html):
+    places = re.findall(r'data-chart="([^"]+)"', html)
+    specs = json.loads(re.search(r'id="specs">(.*?)</script>', html, re.S).group(1))
+    assert places == list(specs)
+    assert {"connections", "rates", "percentiles-0", "bandwidth", "failures", "received", "lost"} <= set(
+        places
+    )
+    assert all(spec["layer"] and "config" not in spec for spec in specs.values())
+
+
+def test_charts_hold_the_series(make_run):
+    report = summarize([make_run()], Planned())
+    drawn = {chart.key: chart.spec for chart in charts(report)}
+    assert {"server-cpu", "server-memory", "generator-cpu", "generator-lag"} <= set(drawn)
+    assert {"failures", "lost", "received"} & set(drawn) == set()
+    spec = drawn["connections"]
+    rows = [spec["datasets"][layer["data"]["name"]] for layer in spec["layer"]]
+    connected = [row["v"] for row in rows[1] if row["s"] == "connected"]
+    assert connected == report.series.connections
+    assert rows[0] == [{"a": 10.0, "b": 30.0}]  # the hold phase
+
+
+def test_times_that_span_much_get_a_log_scale(chat, make_run):
+    def scale(report, title):
+        (chart,) = [chart for chart in charts(report) if chart.title.startswith(title)]
+        return chart.spec["layer"][1]["encoding"]["y"]["scale"].get("type", "linear")
+
+    assert scale(chat, "Response time of deliver") == "log"
+    assert scale(summarize([make_run()], Planned()), "Response time of ack") == "linear"
+
+
+def test_a_run_without_intervals_is_a_page_without_charts(make_run):
+    run = make_run(ended=False)
+    run.intervals.clear()
+    html = render(summarize([run], Planned()))
+    assert "Nothing was measured" in html
+    assert "<script" not in html

@@ -1,0 +1,458 @@
+"""From runs to figures: known runs have known answers, and what is not known is None."""
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from siotool.errors import InputError
+from siotool.report.join import summarize
+from siotool.report.planned import Planned
+from siotool.report.steady import hold_phase
+from siotool.report.table import interval_table
+from siotool.runfile import Bytes, Connections, End, Machine, Note, Operation, Server
+from siotool.workload import Target
+
+ARTICLE = Planned(
+    connections=1_000_000,
+    consumption_rate_bytes_per_s=2000,
+    downtime_s=1800,
+    workday_s=86400,
+    capacity_bytes_per_s=100e6,
+    utilization=0.7,
+)
+
+
+def variables(report):
+    return {variable.name: variable for variable in report.sizing.variables}
+
+
+def test_the_hold_phase_leaves_out_the_ramp_and_the_second_that_ends_it(make_run):
+    run = make_run(users=100, ramp_s=10, hold_s=20)
+    hold = hold_phase(interval_table([run]))
+    assert hold.steady.found
+    assert hold.steady.duration_s == 20
+    assert hold.steady.connections_mean == 100
+    assert [run.intervals[i].t_s for i in np.flatnonzero(hold.rows)] == list(range(11, 31))
+
+
+def test_the_hold_phase_leaves_out_a_drop_and_the_ramp_down(make_run):
+    def change(interval):
+        few = {20.0: 50, 29.0: 60, 30.0: 0}.get(interval.t_s)
+        if few is None:
+            return interval
+        return msgspec.structs.replace(interval, connections=Connections(open=few, users=100))
+
+    hold = hold_phase(interval_table([make_run(change=change)]))
+    # 20 falls, 21 rises again; 29 and 30 are the ramp down
+    assert hold.steady.duration_s == 20 - 4
+
+
+def test_a_run_that_only_ramps_has_no_steady_state_and_says_so(make_run):
+    report = summarize([make_run(ramp_s=20, hold_s=0)], Planned())
+    assert not report.steady.found
+    assert report.steady.duration_s == 20
+    assert report.valid == "yes"
+    assert any(remark.startswith("no steady state") for remark in report.remarks)
+
+
+def test_bandwidth_is_per_open_connection_and_second_of_the_hold_phase(make_run):
+    report = summarize([make_run(bytes_per_connection_s=1234)], Planned())
+    assert report.bandwidth.per_connection_in_bytes_per_s == pytest.approx(1234)
+    assert report.bandwidth.per_connection_out_bytes_per_s == pytest.approx(1234)
+    assert report.bandwidth.wire_in_bytes_per_s == pytest.approx(123_400)
+    assert report.bandwidth.wire_bytes_in == pytest.approx(1234 * (500 + 2000), abs=10)
+
+
+def test_totals_are_sums_over_intervals_and_percentiles_over_the_whole_run(make_run):
+    report = summarize([make_run()], Planned())
+    connect, ack = report.operations
+    assert (connect.op, connect.count, connect.rate_over) == ("connect", 100, "run")
+    assert connect.rate_per_s == pytest.approx(100 / 30)
+    assert (ack.op, ack.count, ack.rate_over) == ("ack", 550 + 2000, "hold")
+    assert ack.rate_per_s == pytest.approx(100)
+    assert ack.p99_s == pytest.approx(0.002, rel=0.01)
+    assert report.connections.peak == 100
+    assert report.connections.mean == pytest.approx((500 + 2000) / 30)
+    assert report.operations_merged == []
+
+
+def test_unlike_operations_are_never_aggregated(make_run):
+    """Half of the rows at 0 ms moved a p50 from 120 to 8 ms: each (op, name) is a row of its own."""
+
+    def change(interval):
+        slow = make_run(latency_s=0.12).intervals[0].operations[-1]
+        fast = msgspec.structs.replace(make_run(latency_s=1e-5).intervals[0].operations[-1], op="deliver")
+        return msgspec.structs.replace(interval, operations=[slow, fast])
+
+    report = summarize([make_run(change=change)], Planned())
+    assert [(row.op, row.name) for row in report.operations] == [("ack", "echo"), ("deliver", "echo")]
+    assert report.operations[0].p50_s == pytest.approx(0.12, rel=0.01)
+
+
+def test_capacity_is_extrapolated_linearly_from_cpu_and_says_from_how_much(make_run):
+    server = Server(source="pid 1", pid=1, cores=2)
+    report = summarize([make_run(server=server, cpu_per_connection=0.005)], Planned())
+    capacity = variables(report)["capacity"]
+    # 200 kB/s at half a core of two
+    assert capacity.measured == pytest.approx(200_000 * 2 / 0.5)
+    assert "extrapolated linearly from 25 % CPU to 2 cores" in capacity.how
+    assert variables(report)["utilization"].measured == pytest.approx(0.25)
+
+
+def test_little_cpu_is_remarked(make_run):
+    report = summarize([make_run(cpu_per_connection=0.0005)], Planned())
+    assert any("extrapolated from 5 % CPU only" in remark for remark in report.remarks)
+
+
+def test_an_idle_server_gives_no_capacity(make_run):
+    report = summarize([make_run(cpu_per_connection=0.0)], ARTICLE)
+    assert variables(report)["capacity"].measured is None
+    assert report.sizing.servers_measured == 28  # falls back on the planned capacity
+    assert "planned capacity" in report.sizing.servers_measured_how
+
+
+def test_planned_servers_are_the_article_s_example(make_run):
+    sizing = summarize([make_run()], ARTICLE).sizing
+    assert sizing.servers_planned == 28
+    assert sizing.servers_planned_exact == pytest.approx(27.97619)
+
+
+def test_measured_servers_are_the_formula_on_measured_rate_and_capacity(make_run):
+    sizing = summarize([make_run()], ARTICLE).sizing
+    expected = 1e6 * 2000 * (1 - 1800 / 86400) / (500_000 * 0.7)
+    assert sizing.servers_measured_exact == pytest.approx(expected)
+    assert sizing.servers_measured == 5596
+
+
+def test_each_resource_of_a_server_is_a_constraint_and_the_largest_binds(make_run):
+    sizing = summarize([make_run()], ARTICLE).sizing
+    servers = {constraint.name: constraint.servers for constraint in sizing.constraints}
+    assert servers["cpu"] == pytest.approx(1e6 * 0.004 / (1 * 0.7))
+    # 20 kB each; 1 GB of memory of which 70 % may be used, 50 MB of it by the idle server
+    assert servers["memory"] == pytest.approx(1e6 * 20_000 / (0.7e9 - 50e6))
+    assert servers["open files"] == pytest.approx(1e6 * 1 / (0.7 * 1024 - 15))
+    assert (sizing.binding, sizing.servers_needed) == ("cpu", 5715)
+
+
+def test_memory_binds_when_it_asks_for_more_than_the_formula(make_run):
+    run = make_run(rss_per_connection=4_000_000, rss_base=50_000_000)
+    sizing = summarize([run], ARTICLE).sizing
+    assert sizing.binding == "memory"
+    assert sizing.servers_needed == 6154
+    assert sizing.servers_measured == 5596
+
+
+def test_an_idle_server_over_its_share_of_memory_is_said_and_is_no_constraint(make_run):
+    report = summarize([make_run(rss_base=900_000_000)], ARTICLE)
+    assert "memory" not in {constraint.name for constraint in report.sizing.constraints}
+    assert any("enough memory: an idle server alone" in remark for remark in report.remarks)
+
+
+def test_the_idle_server_s_memory_is_not_charged_to_connections(make_run):
+    server = summarize([make_run(rss_base=300_000_000)], Planned()).server
+    assert server.rss_bytes_per_connection == pytest.approx(20_000)
+    assert server.rss_bytes_base == pytest.approx(300_000_000)
+    assert "slope" in server.rss_how
+
+
+def test_without_a_ramp_memory_is_the_mean_and_says_that_the_idle_server_is_in_it(make_run):
+    server = summarize([make_run(ramp_s=0)], Planned()).server
+    assert server.rss_bytes_per_connection == pytest.approx(20_000 + 50e6 / 100)
+    assert server.rss_bytes_base is None
+    assert "the idle server included" in server.rss_how
+
+
+def test_memory_kept_after_clients_left_does_not_bend_the_slope(make_run):
+    def change(interval):
+        if interval.t_s <= 25:
+            return interval
+        return msgspec.structs.replace(
+            interval,
+            connections=Connections(open=0),
+            server=msgspec.structs.replace(interval.server, rss_bytes=52_000_000),
+        )
+
+    server = summarize([make_run(change=change)], Planned()).server
+    assert server.rss_bytes_per_connection == pytest.approx(20_000)
+
+
+def test_without_a_plan_the_peak_and_defaults_are_used_and_said(make_run):
+    report = summarize([make_run()], Planned())
+    assert report.sizing.servers_planned is None
+    assert report.sizing.servers_measured == 1
+    remark = next(remark for remark in report.remarks if "assume" in remark)
+    for assumed in ("connections 100, the measured peak", "no downtime", "24 h", "utilization 70 %"):
+        assert assumed in remark
+
+
+def test_without_server_and_plan_there_is_no_number_of_servers(make_run):
+    report = summarize([make_run(server=None)], Planned())
+    sizing = report.sizing
+    assert report.server is None
+    assert (sizing.servers_planned, sizing.servers_measured, sizing.binding) == (None, None, None)
+    assert "--server-pid" in sizing.servers_measured_how
+    assert report.valid == "yes"
+
+
+@pytest.mark.parametrize(
+    "keep",
+    [
+        pytest.param(0, id="header only"),
+        pytest.param(3, id="no connection ever open"),
+    ],
+)
+def test_nothing_measured_is_invalid_and_null_rather_than_zero(make_run, keep):
+    run = make_run(
+        change=lambda interval: msgspec.structs.replace(
+            interval,
+            connections=Connections(users=10, attempted=10, failed={"refused": 10}),
+            operations=[Operation(op="connect", name="websocket", errors={"refused": 10})],
+            bytes=Bytes(),
+            server=None,
+        ),
+        ended=False,
+    )
+    del run.intervals[keep:]
+    report = summarize([run], ARTICLE)
+    assert report.valid == "no"
+    assert report.server is None
+    assert report.connections.peak == (0 if keep else None)
+    assert report.bandwidth.per_connection_in_bytes_per_s is None
+    assert report.sizing.servers_planned == 28
+    assert report.sizing.servers_measured is None
+    for row in report.operations:
+        assert (row.p50_s, row.p99_s, row.max_s, row.mean_s) == (None, None, None, None)
+
+
+def test_runs_are_pooled_by_adding_counts_and_keeping_the_largest_peak(make_run):
+    one, two = make_run(name="a", users=100), make_run(name="b", users=40, bytes_per_connection_s=2000)
+    report = summarize([one, two], Planned())
+    assert report.connections.peak == 100
+    assert report.connections.attempted == 140
+    assert report.operations[1].count == 2550 + 1020
+    # per second and connection of both hold phases together
+    expected = (100 * 1000 + 40 * 2000) / 140
+    assert report.bandwidth.per_connection_in_bytes_per_s == pytest.approx(expected)
+    assert report.series.begins_s == [0, 30]
+    assert len(report.series.t_s) == 60
+    assert report.series.hold_s == [(10, 30), (40, 60)]
+
+
+def test_the_last_connections_of_one_run_are_not_open_in_the_next(make_run):
+    table = interval_table([make_run(name="a"), make_run(name="b")])
+    assert table.loc[30, "mean_open"] == 5
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        pytest.param({"target": Target(url="http://other")}, "different targets", id="target"),
+        pytest.param({"target": Target(url="http://127.0.0.1:3000", namespace="/a")}, "targets", id="nsp"),
+        pytest.param({"scenario": "chat"}, "different scenarios", id="scenario"),
+        pytest.param({"run": "a"}, "are the same run a", id="the same run twice"),
+    ],
+)
+def test_runs_with_no_common_figure_are_refused(make_run, change, message):
+    one, two = make_run(name="a"), make_run(name=change.pop("run", "b"))
+    if "scenario" in change:
+        change = {"workload": msgspec.structs.replace(two.header.workload, **change)}
+    two.header = msgspec.structs.replace(two.header, **change)
+    with pytest.raises(InputError) as caught:
+        summarize([one, two], Planned())
+    assert message in caught.value.message
+    assert str(two.path) in caught.value.message
+    assert caught.value.hint
+
+
+def test_no_run_is_refused():
+    with pytest.raises(InputError):
+        summarize([], Planned())
+
+
+def no_change(run):
+    pass
+
+
+def busy(seconds):
+    def change(run):
+        for number in range(seconds):
+            interval = run.intervals[number]
+            worker = msgspec.structs.replace(interval.generator[0], cpu_cores=0.99)
+            run.intervals[number] = msgspec.structs.replace(interval, generator=[worker])
+
+    return change
+
+
+def health(**fields):
+    def change(run):
+        for number, interval in enumerate(run.intervals):
+            worker = msgspec.structs.replace(interval.generator[0], **fields)
+            run.intervals[number] = msgspec.structs.replace(interval, generator=[worker])
+
+    return change
+
+
+def end(**fields):
+    def change(run):
+        run.end = msgspec.structs.replace(run.end, **fields) if fields else None
+
+    return change
+
+
+def cut_line(run):
+    run.end, run.truncated_line = None, True
+
+
+def few_users(run):
+    workload = msgspec.structs.replace(
+        run.header.workload, stages=[msgspec.structs.replace(run.header.workload.stages[0], users=200)]
+    )
+    run.header = msgspec.structs.replace(run.header, workload=workload)
+
+
+def note(level):
+    return lambda run: run.notes.append(Note(t_s=3.0, level=level, text="a fault"))
+
+
+def unconnected(run):
+    for number, interval in enumerate(run.intervals):
+        connections = msgspec.structs.replace(interval.connections, open=interval.connections.open // 2)
+        run.intervals[number] = msgspec.structs.replace(interval, connections=connections)
+
+
+def small_machine(run):
+    run.header = msgspec.structs.replace(
+        run.header, machine=Machine(system="Linux", cpus=1, memory_bytes=1, python="3.12")
+    )
+    health(cpu_cores=0.6)(run)
+
+
+def server_files(run):
+    for number, interval in enumerate(run.intervals):
+        use = msgspec.structs.replace(interval.server, files_open=1000)
+        run.intervals[number] = msgspec.structs.replace(interval, server=use)
+
+
+DOUBTS = [
+    (end(), "the run file has no end: it was cut after 30 s", "no end"),
+    (cut_line, "in the middle of a line", "cut in a line"),
+    (end(reason="interrupted", t_s=12.0), "was interrupted after 12 s of 30 s", "interrupted"),
+    (end(reason="workers_lost"), "lost its workers", "workers lost"),
+    (end(reason="target_lost"), "lost its target", "target lost"),
+    (busy(2), "the generator was the bottleneck for 2 of 30 s", "two busy seconds"),
+    (health(loop_lag_s=0.3), "at most 300 ms", "loop lag"),
+    (health(files_open=95_000), "95 % of its open-file limit", "generator files"),
+    (end(offered={"ack": 1000}, achieved={"ack": 985}), "985 of 1,000 offered ack", "offered not achieved"),
+    (end(offered={"deliver": 5}, achieved={}), "0 of 5 offered deliver", "nothing achieved"),
+    (few_users, "100 of 200 planned users", "users missing"),
+    (note("doubt"), "a fault (at 3 s)", "a note of level doubt"),
+]
+REMARKS = [
+    (busy(1), None, "one busy second is no doubt"),
+    (health(cpu_cores=0.85), None, "85 % is the limit, not above it"),
+    (end(offered={"ack": 1000}, achieved={"ack": 990}), None, "99 % is enough"),
+    (note("warning"), "a fault (at 3 s)", "a note of level warning"),
+    (note("info"), None, "a note of level info is not for here"),
+    (unconnected, "at most 50 of 100 users were connected", "the target refused users"),
+    (health(schedule_lag_s=2.0), "up to 2 s after their intended start", "late operations"),
+    (small_machine, "shared a machine of 1 core and", "one machine for both"),
+    (server_files, "the server had 1,000 of 1,024 files open", "server files"),
+    (no_change, "few samples for a steady p99 (1,000 wanted): connect websocket (100)", "few samples"),
+]
+
+
+@pytest.mark.parametrize(("change", "text"), [d[:2] for d in DOUBTS], ids=[d[2] for d in DOUBTS])
+def test_a_doubt_makes_the_run_suspect(make_run, change, text):
+    run = make_run()
+    assert summarize([run], Planned()).valid == "yes"
+    change(run)
+    report = summarize([run], Planned())
+    assert report.valid == "suspect"
+    assert any(text in doubt for doubt in report.doubts), report.doubts
+
+
+@pytest.mark.parametrize(("change", "text"), [r[:2] for r in REMARKS], ids=[r[2] for r in REMARKS])
+def test_a_remark_does_not(make_run, change, text):
+    run = make_run()
+    change(run)
+    report = summarize([run], Planned())
+    assert (report.valid, report.doubts) == ("yes", [])
+    if text is not None:
+        assert any(text in remark for remark in report.remarks), report.remarks
+
+
+def test_doubts_of_several_runs_name_their_run(make_run):
+    report = summarize([make_run(name="a"), make_run(name="b", ended=False)], Planned())
+    assert len(report.doubts) == 1
+    assert report.doubts[0].startswith("b: ")
+
+
+def test_a_long_run_is_thinned_without_guessing(make_run):
+    run = make_run(users=10, ramp_s=10, hold_s=4491)
+    series = summarize([run], Planned()).series
+    assert series.point_s == 3
+    assert len(series.t_s) == len(series.connections) == len(series.operations[0].p50_s) == 1501
+    assert series.t_s[-1] == 4501
+    assert series.operations[1].rate_per_s[100] == pytest.approx(10)
+    assert series.operations[1].p50_s[100] == pytest.approx(0.002, rel=0.01)
+    assert series.operations[0].p50_s[100] is None
+
+
+@given(
+    users=st.integers(1, 200), ramp_s=st.integers(0, 8), hold_s=st.integers(0, 8), rate=st.integers(0, 9999)
+)
+def test_whatever_the_run_the_report_adds_up(make_run, users, ramp_s, hold_s, rate):
+    run = make_run(users=users, ramp_s=ramp_s, hold_s=hold_s, bytes_per_connection_s=rate)
+    report = summarize([run], ARTICLE)
+    assert report.connections.attempted == report.connections.established
+    assert report.connections.attempted == (users if ramp_s + hold_s else 0)
+    assert all(row.count == sum_of(run, row) for row in report.operations)
+    assert len(report.series.t_s) == len(run.intervals)
+    measured = report.bandwidth.per_connection_in_bytes_per_s
+    assert measured is None or measured == pytest.approx(rate, abs=1)
+
+
+def sum_of(run, row):
+    return sum(
+        operation.count
+        for interval in run.intervals
+        for operation in interval.operations
+        if (operation.op, operation.name) == (row.op, row.name)
+    )
+
+
+def test_the_planned_side_is_completed_but_not_overruled():
+    plan = ARTICLE
+    typed = Planned(connections=5)
+    assert typed.over(plan).connections == 5
+    assert typed.over(plan).workday_s == 86400
+    assert Planned().figures() is None
+    assert Planned.of(plan.figures()) == plan
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"utilization": 1.5},
+        {"utilization": 0.0},
+        {"downtime_s": 90_000.0},
+        {"connections": -1.0},
+        {"capacity_bytes_per_s": 0.0},
+        {"connections": float("nan")},
+    ],
+)
+def test_a_planned_figure_out_of_range_is_refused_even_alone(wrong):
+    with pytest.raises(InputError):
+        Planned(**wrong)
+
+
+def test_an_end_before_its_time_is_what_the_run_info_says(make_run):
+    run = make_run()
+    run.end = End(t_s=12.5, reason="interrupted")
+    (info,) = summarize([run], Planned()).runs
+    assert (info.duration_s, info.ended, info.users_planned) == (12.5, "interrupted", 100)
+    run.end = None
+    (info,) = summarize([run], Planned()).runs
+    assert (info.duration_s, info.ended) == (30.0, "cut")
