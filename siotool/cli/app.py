@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from siotool.cli import streams
+from siotool.cli.demo import demo
 from siotool.cli.loadtest import loadtest
 from siotool.cli.overview import Overview
 from siotool.cli.plan import plan
@@ -48,6 +49,7 @@ app.command()(plan)
 app.command()(loadtest)
 app.command()(report)
 app.command()(target)
+app.command()(demo)
 
 
 def main() -> None:

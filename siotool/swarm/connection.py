@@ -18,6 +18,7 @@ from siotool.swarm.switchboard import Switchboard
 
 TEXT = WSMsgType.TEXT
 BINARY = WSMsgType.BINARY
+CONTINUATION = WSMsgType.CONTINUATION
 CLOSE = WSMsgType.CLOSE
 
 
@@ -41,6 +42,7 @@ class Connection(WSListener):
     __slots__ = (
         "_board",
         "_calls",
+        "_fragments",
         "_session",
         "_sock",
         "_transport",
@@ -61,6 +63,7 @@ class Connection(WSListener):
         self._board = board
         self._session = session.Session(namespace, auth)
         self._calls: dict[int, Call] = {}
+        self._fragments: list[Any] | None = None
         self._transport: WSTransport | None = None
         self._sock: socket.socket | None = None
         self._wire_in = 0
@@ -100,6 +103,11 @@ class Connection(WSListener):
             known.deliver(self.receiver, now)
             return
         kind = frame.msg_type
+        if not frame.fin or kind == CONTINUATION:
+            whole = self._assemble(kind, payload, frame.fin)
+            if whole is None:
+                return
+            kind, payload = whole
         try:
             if kind == TEXT:
                 self._text(payload, now)
@@ -108,9 +116,25 @@ class Connection(WSListener):
             elif kind == CLOSE:
                 books.payload_in -= len(payload)
                 self.end("transport_close")
+            elif kind == CONTINUATION:
+                raise RemoteProtocolError("a continuation frame that continues nothing")
         except RemoteProtocolError as error:
             self._fail(Failure("protocol_error", str(error)))
             self.end("protocol_error")
+
+    def _assemble(self, kind: WSMsgType, payload: bytes, fin: bool) -> tuple[WSMsgType, bytes] | None:
+        """Put a fragmented message together (RFC 6455 §5.4); None until its last frame."""
+        if kind != CONTINUATION:
+            self._fragments = [kind, payload]
+            return None
+        if self._fragments is None:
+            return kind, payload  # nothing to continue: refused as no packet
+        self._fragments.append(payload)
+        if not fin:
+            return None
+        first, *parts = self._fragments
+        self._fragments = None
+        return first, b"".join(parts)
 
     def _text(self, payload: bytes, now: float) -> None:
         ack_prefix = self._board.ack_prefix

@@ -5,6 +5,9 @@ was due, so that a server's stall shows in every operation it delayed (no coordi
 omission; Tene, "How NOT to Measure Latency").
 """
 
+#: An operation begins a little after its moment: Locust's hub has others to wake too.
+GRACE_S = 0.1
+
 
 class Schedule:
     """Moments ``period`` seconds apart, on the caller's clock."""
@@ -18,11 +21,16 @@ class Schedule:
         self.offered = 0
         self.achieved = 0
 
-    def done(self, now: float) -> float:
-        """Count the operation that was due; returns seconds until the next, 0 when it is late."""
+    def begin(self) -> float:
+        """Begin the operation that is due: count it, and return when it was due."""
+        due = self.due
         self.offered += 1
         self.achieved += 1
         self.due += self.period
+        return due
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next operation is due; 0 when it is late."""
         return max(0.0, self.due - now)
 
     def skip_to(self, now: float) -> None:
@@ -32,10 +40,13 @@ class Schedule:
         self.due = max(self.due + missed * self.period, now)
 
     def abandon(self, now: float) -> None:
-        """The user stops: what was due by now and not begun was offered in vain."""
-        if now > self.due:
-            self.offered += 1 + int((now - self.due) / self.period)
-            self.due = now + self.period
+        """The user stops: what was due by now and not begun was offered in vain.
+
+        What became due within the last ``GRACE_S`` was about to begin, and is nobody's fault.
+        """
+        overdue = now - GRACE_S - self.due
+        if overdue > 0:
+            self.offered += 1 + int(overdue / self.period)
 
     def take(self) -> tuple[int, int]:
         """Offered and achieved since the last call."""

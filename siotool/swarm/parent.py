@@ -23,6 +23,7 @@ import msgspec
 import psutil
 from locust import events
 from locust.env import Environment
+from locust.stats import stats_history
 
 from siotool import runfile
 from siotool.errors import GeneratorError
@@ -31,6 +32,7 @@ from siotool.swarm import accounts, preflight, records, tcp
 from siotool.swarm.engine import EngineSettings
 from siotool.swarm.generator import resolve
 from siotool.swarm.live import Display
+from siotool.swarm.locust_files import LocustFiles
 from siotool.swarm.scenario import Scenario
 from siotool.swarm.server_use import ServerProbe
 from siotool.swarm.worker import BEGIN, REPORTS, WorkerOrders
@@ -165,6 +167,7 @@ class _LoadTest:
             user_classes=scenario.user_classes, events=events, host=orders.target.url
         )
         self._runner: Any = self._environment.create_master_runner("127.0.0.1", 0)
+        self._locust_files = LocustFiles(self._environment, orders.out) if orders.locust_files else None
         hooks: Any = self._environment.events
         hooks.worker_report.add_listener(self._reported)
         self._workers = [
@@ -193,6 +196,7 @@ class _LoadTest:
             self._wait_for_workers()
             if not self._interrupts:
                 self._serve_web_ui()
+                self._helpers.append(gevent.spawn(stats_history, self._runner))
                 self._begin = monotonic() + 0.1
                 self._runner.send_message(BEGIN, {"at": self._begin})
                 stages = gevent.spawn(self._follow_stages)
@@ -203,6 +207,8 @@ class _LoadTest:
         finally:
             self._write_end()
             self._display.stop()
+            if self._locust_files is not None:
+                self._locust_files.finish()
         return Outcome(path=self._writer.path, reason=self._reason)
 
     def close(self) -> None:

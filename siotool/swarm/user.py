@@ -55,7 +55,8 @@ class SocketIOUser(User):
         self._receiver = self._engine.receiver()
         self._connection: Connection | None = None
         self._schedule: Schedule | None = None
-        self._intended: float | None = None
+        #: Whether this task has begun the operation that was due.
+        self._begun = False
         self._handlers: dict[str, Callable[..., None]] | None = None
 
     # ── what scenarios use ────────────────────────────────────────────────────────────
@@ -125,7 +126,6 @@ class SocketIOUser(User):
         period = 1 / self.rate
         self._schedule = Schedule(self.rate, monotonic() + self._random.random() * period)
         self._generator.schedules[self._number] = (type(self).__name__, self._schedule)
-        self._intended = self._schedule.due
         gevent.sleep(max(0.0, self._schedule.due - monotonic()))
 
     def wait_time(self) -> float:
@@ -133,12 +133,10 @@ class SocketIOUser(User):
         schedule = self._schedule
         if schedule is None:
             return 0.0  # it holds
-        now = monotonic()
-        wait = schedule.done(now)
-        self._intended = schedule.due
-        if not wait:
-            self._generator.late(now - schedule.due)
-        return wait
+        if not self._begun:
+            schedule.begin()  # a task that sent nothing
+        self._begun = False
+        return schedule.wait(monotonic())
 
     def on_stop(self) -> None:
         """Leave; what is under way may still arrive."""
@@ -150,9 +148,13 @@ class SocketIOUser(User):
 
     def _due(self) -> float:
         """When the next operation was meant to start: the schedule's moment, once per task."""
-        intended, self._intended = self._intended, None
         now = monotonic()
-        return now if intended is None else min(intended, now)
+        if self._begun or self._schedule is None:
+            return now
+        self._begun = True
+        due = self._schedule.begin()
+        self._generator.late(now - due)
+        return min(due, now)
 
     def _connected(self) -> Connection:
         """The open connection; comes back first when it was lost."""
@@ -163,7 +165,6 @@ class SocketIOUser(User):
         if self._schedule is not None:
             # what was due meanwhile is not sent; it counts as offered, not as achieved
             self._schedule.skip_to(monotonic())
-            self._intended = None
         return connection
 
     def _connect(self, again: bool) -> Connection:

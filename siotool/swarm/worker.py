@@ -67,6 +67,7 @@ def main() -> None:
 
     def drain(environment: Environment, **_: Any) -> None:
         generator.finish()
+        runner._send_stats()  # now, not at the next second: the parent waits for it
 
     hooks: Any = environment.events
     hooks.report_to_master.add_listener(report)
@@ -74,7 +75,7 @@ def main() -> None:
     # users are made in the thousands and live long: collecting them over and over is waste
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
-    runner = environment.create_worker_runner("127.0.0.1", orders.master_port)
+    runner: Any = environment.create_worker_runner("127.0.0.1", orders.master_port)
     runner.register_message(BEGIN, begin)
     runner.greenlet.join()
     generator.engine.stop()
