@@ -1,7 +1,6 @@
 """The ``siotool`` command: its subcommands, and the one place that ends the process."""
 
 import sys
-import traceback
 from typing import Annotated
 
 import typer
@@ -60,14 +59,14 @@ def main() -> None:
         app()
     except SiotoolError as error:
         if debug:
-            traceback.print_exc()
+            sys.excepthook(type(error), error, error.__traceback__)
         streams.complain(error.message, error.hint)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)
     except Exception as error:
         if debug:
-            traceback.print_exc()
+            sys.excepthook(type(error), error, error.__traceback__)
         streams.complain(
             f"bug in siotool: {type(error).__name__}: {error}",
             "run siotool --debug … and report the traceback",
