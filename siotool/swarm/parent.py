@@ -28,7 +28,7 @@ from locust.stats import stats_history
 from siotool import runfile
 from siotool.errors import GeneratorError
 from siotool.runfile import End, Header, Machine, Note, ServerUse, Writer
-from siotool.swarm import accounts, preflight, records, tcp
+from siotool.swarm import accounts, preflight, records, tcp, web_ui
 from siotool.swarm.engine import EngineSettings
 from siotool.swarm.generator import resolve
 from siotool.swarm.live import Display
@@ -120,6 +120,8 @@ def run(orders: RunOrders, scenario: Scenario, show: Callable[[Header], Display]
         connect_timeout_s=orders.connect_timeout_s,
         ack_timeout_s=orders.ack_timeout_s,
     )
+    if orders.web_port is not None:
+        orders = msgspec.structs.replace(orders, web_port=web_ui.free_port(orders.web_port))
     preflight.check(engine)
     header = _header(orders, probe)
     writer = Writer(orders.out)
@@ -218,9 +220,9 @@ class _LoadTest:
         gevent.killall(self._helpers)
         for worker in self._workers:
             worker.end()
-        web_ui: Any = self._environment.web_ui
-        if web_ui is not None:
-            web_ui.stop()
+        ui: Any = self._environment.web_ui
+        if ui is not None:
+            ui.stop()
         self._runner.greenlet.kill(block=False)
         self._runner.server.close(linger=0)
         self._writer.close()
@@ -371,10 +373,8 @@ class _LoadTest:
         )
 
     def _serve_web_ui(self) -> None:
-        port = self._orders.web_port
-        if port is not None:
-            self._environment.create_web_ui("127.0.0.1", port)
-            self._note("info", f"Locust's UI: http://127.0.0.1:{port}")
+        if self._orders.web_port is not None:
+            self._note("info", f"Locust's UI: {web_ui.serve(self._environment, self._orders.web_port)}")
 
 
 def _header(orders: RunOrders, probe: ServerProbe | None) -> Header:
