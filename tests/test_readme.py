@@ -14,6 +14,7 @@ What is run is made short: two seconds, twenty users, and the embedded target in
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,7 +26,8 @@ import typer.main
 from siotool.cli.app import app
 from siotool.errors import ExitCode
 
-README = Path(__file__).parents[1] / "README.md"
+REPOSITORY = Path(__file__).parents[1]
+README = REPOSITORY / "README.md"
 COMMANDS = list(typer.main.get_command(app).commands)
 
 NOT_RUN = {
@@ -102,10 +104,10 @@ def shortened(command: str, name: str) -> str:
 
     command = re.sub(r"\b(?:https?|wss?)://[^\s'\"]+", "demo", command)
     command = re.sub(r"\s--server-pid[ =](?:\$\([^)]*\)|\S+)", "", command)
-    command = re.sub(r"(--(?:users|spawn-rate)[ =])(\d+)", fewer, command)
+    command = re.sub(r"((?:--users|--spawn-rate|-[ur])[ =])(\d+)", fewer, command)
     command = re.sub(r"(--stage[ =])[^:\s]+:(\d+)", lambda m: f"{m[1]}1s:{min(USERS, int(m[2]))}", command)
-    command = re.sub(r"(--run-time[ =])\S+", rf"\g<1>{SECONDS}s", command)
-    if not re.search(r"--(?:run-time|stage|list|help)\b", command):
+    command = re.sub(r"((?:--run-time|-t)[ =])\S+", rf"\g<1>{SECONDS}s", command)
+    if not re.search(r" (?:--run-time|-t|--stage|--list|--help)\b", command):
         command = command.replace(f"siotool {name}", f"siotool {name} --run-time {SECONDS}s", 1)
     return command
 
@@ -167,28 +169,37 @@ def serve_and_stop(line: str, folder: Path) -> None:
     assert server.returncode in (ExitCode.OK, ExitCode.INTERRUPTED), words.read_text()
 
 
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A folder that holds what a printed command may name: the committed example run, and scenarios."""
+    for folder in ("reports/example", "scenarios"):
+        if (REPOSITORY / folder).is_dir():
+            shutil.copytree(REPOSITORY / folder, tmp_path / folder)
+    return tmp_path
+
+
 @pytest.mark.slow
-def test_the_commands_of_the_readme_run_in_their_order(tmp_path: Path) -> None:
+def test_the_commands_of_the_readme_run_in_their_order(clone: Path) -> None:
     markdown = README.read_text(encoding="utf-8")
     for name, text in files_of_readme(markdown).items():
-        (tmp_path / name).write_text(text, encoding="utf-8")
+        (clone / name).write_text(text, encoding="utf-8")
     for command in commands_of_readme(markdown):
-        run(command, tmp_path)
+        run(command, clone)
 
 
 @pytest.mark.parametrize(
     "command", [pytest.param(name, marks=[] if name == "plan" else pytest.mark.slow) for name in COMMANDS]
 )
-def test_the_examples_of_a_help_page_run(command: str, tmp_path: Path) -> None:
+def test_the_examples_of_a_help_page_run(command: str, clone: Path) -> None:
     page = subprocess.run(
         ["siotool", command, "--help"], env=environment(), capture_output=True, text=True, check=True
     )
     examples = commands_of_help(page.stdout)
     assert examples, f"siotool {command} --help shows no example"
     if any(example.startswith("siotool report") or "--from" in example for example in examples):
-        run("siotool loadtest demo --users 5 --spawn-rate 5", tmp_path)  # something to report on
+        run("siotool loadtest demo --users 5 --spawn-rate 5", clone)  # something to report on
     for example in examples:
-        run(example, tmp_path)
+        run(example, clone)
 
 
 SHOWN = """
@@ -236,10 +247,11 @@ def test_commands_are_made_short_and_local() -> None:
         ("siotool loadtest --run-time 2s demo --scenario ten_lines.py", 0),
         ("siotool loadtest demo --stage 1s:20 --fail-if 'lost > 0'", 0),
     ]
-    assert to_run("siotool loadtest demo --users 500 --spawn-rate 100 --run-time 5min") == (
-        "siotool loadtest demo --users 20 --spawn-rate 20 --run-time 2s",
-        0,
-    )
+    long = "siotool loadtest demo --users 500 --spawn-rate 100 --run-time 5min"
+    assert to_run(long) == ("siotool loadtest demo --users 20 --spawn-rate 20 --run-time 2s", 0)
+    short = "siotool loadtest demo -u 500 -r 7 -t 5min"
+    assert to_run(short) == ("siotool loadtest demo -u 20 -r 7 -t 2s", 0)
+    assert to_run("siotool loadtest --list") == ("siotool loadtest --list", 0)
 
 
 @pytest.mark.parametrize("command", ["siotol plan", "curl http://localhost", "python server.py"])
