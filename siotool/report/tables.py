@@ -79,7 +79,7 @@ def _constraints(report: Report) -> Table:
                 constraint.name + (" (binding)" if constraint.name == sizing.binding else ""),
                 _UNITS[constraint.unit](constraint.demand),
                 _UNITS[constraint.unit](constraint.capacity_per_server),
-                units.format_count(constraint.servers),
+                "< 0.01" if 0 < constraint.servers < 0.01 else units.format_count(constraint.servers),
                 constraint.how,
             ],
             tone="strong" if constraint.name == sizing.binding else "",
