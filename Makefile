@@ -22,8 +22,8 @@ demo: $(VENV)/.installed ## plan, load a chat server with a swarm of clients, an
 test: $(VENV)/.installed ## every test; what needs a tool that is not here skips and says so
 	$(VENV)/bin/python -m pytest $(ARGS)
 
-test-fast: $(VENV)/.installed ## the tests that start no servers and no browsers
-	$(VENV)/bin/python -m pytest -m "not slow" $(ARGS)
+test-fast: $(VENV)/.installed ## the tests that start no servers and no browsers, on every core
+	$(VENV)/bin/python -m pytest -m "not slow" -n auto $(ARGS)
 
 node: ## install the Node.js server that the integration tests measure
 	@if command -v npm >/dev/null; then cd $(NODE_TARGET) && npm ci --no-audit --no-fund; \
