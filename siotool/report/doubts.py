@@ -71,6 +71,7 @@ def find_remarks(
         found += [
             f"{prefix}{note.text} (at {note.t_s:.0f} s)" for note in run.notes if note.level == "warning"
         ]
+    found += _fan_out(table)
     if len({repr(run.header.workload.settings) for run in runs}) > 1:
         found.append("the pooled runs have unlike settings: their operations may not be alike")
     if len({run.header.server.cores for run in runs if run.header.server is not None}) > 1:
@@ -79,6 +80,14 @@ def find_remarks(
         found.append(f"no steady state: rates, bandwidth and CPU are over {steady.how}")
     found += _few_samples(operations)
     return found
+
+
+def _fan_out(table: pd.DataFrame) -> Iterator[str]:
+    if table["published"].sum() > 0:
+        yield (
+            f"each message was broadcast to all of up to {table['open'].max():,.0f} connections: servers from "
+            "measurement suppose that the fleet's rooms are no larger"
+        )
 
 
 def _ending(run: Run) -> Iterator[str]:

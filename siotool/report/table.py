@@ -13,6 +13,7 @@ _COLUMNS: dict[str, Callable[[Interval], float]] = {
     "t_s": lambda i: i.t_s,
     "duration_s": lambda i: i.duration_s,
     "open": lambda i: i.connections.open,
+    "published": lambda i: i.delivery.published,
     "users": lambda i: i.connections.users,
     "connect_errors": lambda i: sum(i.connections.failed.values()),
     "closed": lambda i: sum(i.connections.closed.values()),

@@ -9,6 +9,7 @@ import asyncio
 import sys
 from collections import deque
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 import gevent
@@ -21,6 +22,10 @@ _NativeLock = monkey.get_original("_thread", "allocate_lock")
 #: would add up to that to every arrival time.
 SWITCH_INTERVAL_S = 0.0005
 
+#: The hub is woken at most this often. Results are timed before they cross, so a greenlet
+#: may hear of them a little later; a wake-up for each would cost more than the result.
+HUB_REST_S = 0.001
+
 
 class Bridge:
     """Runs the asyncio loop, and carries calls to it and results back."""
@@ -32,6 +37,7 @@ class Bridge:
         self._requests_announced = False
         self._results: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
         self._results_announced = False
+        self._hub_rests_until = 0.0
         self._hub = gevent.get_hub()
         self._watcher = self._hub.loop.async_()
         self._watcher.start(self._run_results)
@@ -52,8 +58,12 @@ class Bridge:
         self._results.append((function, args))
         if not self._results_announced:
             self._results_announced = True
-            # after the sockets that are ready now
-            self.loop.call_soon(self._watcher.send)
+            now = monotonic()
+            if now < self._hub_rests_until:
+                self.loop.call_later(HUB_REST_S, self._wake_hub)
+            else:
+                # after the sockets that are ready now
+                self.loop.call_soon(self._wake_hub)
 
     def stop(self) -> None:
         """End the loop and its thread; what is still queued for it is dropped."""
@@ -62,6 +72,10 @@ class Bridge:
             gevent.sleep(0.002)
         self._watcher.stop()
         self._watcher.close()
+
+    def _wake_hub(self) -> None:
+        self._hub_rests_until = monotonic() + HUB_REST_S
+        self._watcher.send()
 
     def _wake_loop(self) -> None:
         self.loop.call_soon_threadsafe(self._run_requests)
