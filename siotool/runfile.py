@@ -6,6 +6,8 @@ line is a ``header``; then one ``interval`` a second, ``note`` lines between the
 totals are sums over intervals. ``in`` and ``out`` are as the clients see them.
 """
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -197,6 +199,8 @@ class Writer:
         """Make ``folder`` and an empty run file in it; never overwrites one."""
         self.path = folder / FILE_NAME
         try:
+            if folder.is_file():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
             folder.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("xb", buffering=0)
         except FileExistsError:

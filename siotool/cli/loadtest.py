@@ -260,6 +260,11 @@ def _url(text: str) -> str:
     if parts.scheme not in ("http", "https", "ws", "wss") or not parts.hostname:
         known = f"did you mean http://{text}?" if "://" not in text else "use http, https, ws or wss"
         raise InputError(f"{text!r} is not the URL of a Socket.IO server", known)
+    if "@" in parts.netloc:
+        raise InputError(
+            f"the URL of {parts.hostname} has credentials in it, which reports would show",
+            "give them with --header 'Authorization: …'",
+        )
     if parts.path not in ("", "/") or parts.query:
         raise InputError(
             f"{text!r} has a path", "give the server's URL alone; --path and --namespace say the rest"

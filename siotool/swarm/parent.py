@@ -26,8 +26,8 @@ from locust.env import Environment
 from locust.stats import stats_history
 
 from siotool import runfile
-from siotool.errors import GeneratorError
-from siotool.runfile import End, Header, Machine, Note, ServerUse, Writer
+from siotool.errors import GeneratorError, OutputError
+from siotool.runfile import End, Header, Line, Machine, Note, ServerUse, Writer
 from siotool.swarm import accounts, preflight, records, tcp, web_ui
 from siotool.swarm.engine import EngineSettings
 from siotool.swarm.generator import resolve
@@ -82,7 +82,10 @@ class _Worker:
     def __init__(self, number: int, orders: WorkerOrders) -> None:
         self.number = number
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "siotool.swarm.worker"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+            [sys.executable, "-m", "siotool.swarm.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,  # a Ctrl-C is for the parent, also before the worker could ignore it
         )
         assert self.process.stdin is not None
         self.process.stdin.write(msgspec.json.encode(orders) + b"\n")
@@ -160,10 +163,14 @@ class _LoadTest:
         self._offered: Counter[str] = Counter()
         self._achieved: Counter[str] = Counter()
         self._undated = self._from_the_future = 0
-        self._open = self._peak = 0
+        self._open = self._users = 0
+        self._failure: OutputError | None = None
         self._interrupts = 0
         self._helpers: list[gevent.Greenlet] = []
-        self._signals: list[Any] = []
+        self._workers: list[_Worker] = []
+        self._signals = [
+            gevent.signal_handler(number, self._interrupted) for number in (signal.SIGINT, signal.SIGTERM)
+        ]
         locust.runners.WORKER_LOG_REPORT_INTERVAL = -1
         self._environment = Environment(
             user_classes=scenario.user_classes, events=events, host=orders.target.url
@@ -172,27 +179,20 @@ class _LoadTest:
         self._locust_files = LocustFiles(self._environment, orders.out) if orders.locust_files else None
         hooks: Any = self._environment.events
         hooks.worker_report.add_listener(self._reported)
-        self._workers = [
-            _Worker(
-                number,
-                WorkerOrders(
-                    master_port=self._runner.server.port,
-                    scenario_path=str(scenario.path),
-                    settings=orders.workload.settings,
-                    engine=msgspec.structs.replace(engine, worker=number),
-                    seed=orders.workload.seed,
-                ),
+        for number in range(orders.workload.processes):
+            worker_orders = WorkerOrders(
+                master_port=self._runner.server.port,
+                scenario_path=str(scenario.path),
+                settings=orders.workload.settings,
+                engine=msgspec.structs.replace(engine, worker=number),
+                seed=orders.workload.seed,
             )
-            for number in range(orders.workload.processes)
-        ]
+            self._workers.append(_Worker(number, worker_orders))
 
     # ── the course of a run ───────────────────────────────────────────────────────────
 
     def run(self) -> Outcome:
         """Start, follow the stages, stop, and write everything down."""
-        self._signals = [
-            gevent.signal_handler(number, self._interrupted) for number in (signal.SIGINT, signal.SIGTERM)
-        ]
         self._display.start()
         try:
             self._wait_for_workers()
@@ -211,12 +211,16 @@ class _LoadTest:
             self._display.stop()
             if self._locust_files is not None:
                 self._locust_files.finish()
+        if self._failure is not None:
+            raise self._failure
         return Outcome(path=self._writer.path, reason=self._reason)
 
     def close(self) -> None:
         """End every process and greenlet of the run."""
         for handler in self._signals:
             handler.cancel()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.getsignal(number))  # libev leaves the default behind
         gevent.killall(self._helpers)
         for worker in self._workers:
             worker.end()
@@ -278,6 +282,8 @@ class _LoadTest:
 
     def _stop(self) -> None:
         if any(worker.alive for worker in self._workers):
+            # or Locust's master gives the users of a worker that has stopped to those that have not yet
+            self._runner.update_state(locust.runners.STATE_STOPPING)
             self._runner.send_message("stop")
             deadline = monotonic() + _FINISH_S
             while not self._timeline.finished and monotonic() < deadline:
@@ -323,9 +329,8 @@ class _LoadTest:
                 self._undated += part.undated
                 self._from_the_future += part.from_the_future
             if not last:
-                self._open = interval.connections.open
-                self._peak = max(self._peak, self._open)
-            self._writer.write(interval)
+                self._open, self._users = interval.connections.open, interval.connections.users
+            self._write(interval)
             self._display.update(interval)
 
     def _sample_server(self) -> None:
@@ -345,10 +350,20 @@ class _LoadTest:
                 self._note("warning", "the server's process is gone")
             number += 1
 
+    def _write(self, line: Line) -> None:
+        """Append a line; a run that cannot be written down any more ends."""
+        if self._failure is not None:
+            return
+        try:
+            self._writer.write(line)
+        except OutputError as error:
+            self._failure = error
+            self._over.set()
+
     def _note(self, level: Literal["info", "warning", "doubt"], text: str) -> None:
         elapsed = max(0.0, monotonic() - self._begin) if self._begin else 0.0
         note = Note(t_s=round(elapsed, 3), level=level, text=text)
-        self._writer.write(note)
+        self._write(note)
         self._display.note(note)
 
     def _write_end(self) -> None:
@@ -360,10 +375,10 @@ class _LoadTest:
                 f"{self._from_the_future} deliveries arrived before they were sent: "
                 "the clocks of server and generator differ",
             )
-        if self._reason == "finished" and self._open == 0 and self._peak:
+        if self._reason == "finished" and self._users and not self._open:
             self._reason = "target_lost"
         elapsed = max(0.0, monotonic() - self._begin) if self._begin else 0.0
-        self._writer.write(
+        self._write(
             End(
                 t_s=round(elapsed, 3),
                 reason=self._reason,
