@@ -36,7 +36,7 @@ def _options(clients: list[Client]) -> argparse.Namespace:
     parser.add_argument("--users", type=int, default=500)
     parser.add_argument("--few-users", type=int, default=10, help="the other end of the memory figure")
     parser.add_argument("--broadcasts", type=float, default=10, metavar="PER_S", help="messages to all users")
-    parser.add_argument("--calls", type=float, default=2000, metavar="PER_S", help="calls of all users")
+    parser.add_argument("--calls", type=float, default=1000, metavar="PER_S", help="calls of all users")
     parser.add_argument("--window", type=float, default=8, metavar="SECONDS", help="length of a measurement")
     parser.add_argument("--warm-up", type=float, default=5, metavar="SECONDS", help="load before it")
     parser.add_argument("--settle", type=float, default=2, metavar="SECONDS", help="quiet before it")
@@ -70,7 +70,10 @@ def _run(clients: list[Client], settings: Settings, repeat: int) -> list[Measure
                 _, unit, factor, _ = FIGURES[each.figure]
                 state = "void: " + "; ".join(each.doubts) if each.doubts else "ok"
                 figure = f"{each.figure:9} {each.value * factor:8.2f} {unit}"
-                cores = f"client {each.client_cores:.2f} cores, server {each.server_cores:.2f}"
+                cores = (
+                    f"cores: client {each.client_cores:.2f}, server {each.server_cores:.2f}, "
+                    f"others {each.other_cores:.2f}"
+                )
                 print(f"  {figure}  {cores}  {state}", file=sys.stderr, flush=True)
     return result
 

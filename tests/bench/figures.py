@@ -6,10 +6,11 @@ from statistics import median
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of time and the CPU time that the client's processes used in it, in seconds."""
+    """A stretch of time and the CPU time used in it, in seconds: by the client, by the whole machine."""
 
     seconds: float
     cpu_s: float
+    machine_cpu_s: float = 0.0
 
 
 def marginal_cpu_s(loaded: Window, idle: Window, operations: int) -> float:
@@ -42,8 +43,9 @@ class Measurement:
     """One figure of one client in one repetition; void when something in ``doubts`` happened.
 
     ``figure`` is ``delivery`` or ``ack`` (CPU seconds each) or ``memory`` (bytes per idle
-    connection). ``operations`` were counted by the server within the window;
-    ``client_cores`` and ``server_cores`` are CPU seconds per second of the loaded window.
+    connection). ``operations`` were counted by the server within the window; ``client_cores``,
+    ``server_cores`` and ``other_cores`` (all else on the machine) are CPU seconds per second
+    of the loaded window.
     """
 
     client: str
@@ -52,6 +54,7 @@ class Measurement:
     operations: int = 0
     client_cores: float = 0.0
     server_cores: float = 0.0
+    other_cores: float = 0.0
     doubts: list[str] = field(default_factory=list)
 
 

@@ -49,9 +49,9 @@ class Server:
     def drain(self) -> None:
         """Wait until every byte sent was read by the client, and every one of its bytes by the server."""
         deadline = time.monotonic() + PATIENCE_S
-        while queued_bytes(Path("/proc/net/tcp").read_text(), self.port):
+        while queued := queued_bytes(Path("/proc/net/tcp").read_text(), self.port):
             if time.monotonic() > deadline:
-                raise BenchError(f"the client has not read everything after {PATIENCE_S} s")
+                raise BenchError(f"{queued} bytes are still in the kernel's queues after {PATIENCE_S} s")
             time.sleep(0.05)
 
     def close(self) -> None:
@@ -75,15 +75,20 @@ class Server:
 
 @dataclass(frozen=True)
 class Reading:
-    """CPU seconds used so far by each process of a client, at a moment of the monotonic clock."""
+    """CPU seconds used so far by each process of a client and by the whole machine, at a moment."""
 
     at: float
     cpu_s: dict[int, float]
+    machine_s: float
 
     def until(self, later: "Reading") -> Window:
         if self.cpu_s.keys() != later.cpu_s.keys():
             raise BenchError("a process of the client started or ended within the window")
-        return Window(later.at - self.at, sum(later.cpu_s.values()) - sum(self.cpu_s.values()))
+        return Window(
+            seconds=later.at - self.at,
+            cpu_s=sum(later.cpu_s.values()) - sum(self.cpu_s.values()),
+            machine_cpu_s=later.machine_s - self.machine_s,
+        )
 
 
 class Running:
@@ -104,7 +109,8 @@ class Running:
 
     def read(self) -> Reading:
         """CPU used so far by every process."""
-        return Reading(time.monotonic(), {process.pid: _cpu_s(process.pid) for process in self._tree()})
+        used = {process.pid: _cpu_s(process.pid) for process in self._tree()}
+        return Reading(time.monotonic(), used, _machine_cpu_s())
 
     def memory_bytes(self) -> int:
         """Proportional set size of all processes: what they share is counted once."""
@@ -163,6 +169,12 @@ def running(client: Client, load: Load) -> Iterator[tuple[Server, Running]]:
                 process.close()
     finally:
         server.close()
+
+
+def _machine_cpu_s() -> float:
+    """CPU seconds that the machine's cores were not free, what other guests stole included."""
+    times = psutil.cpu_times()
+    return float(sum(times) - times.idle - times.iowait - times.guest - times.guest_nice)
 
 
 def _cpu_s(pid: int) -> float:

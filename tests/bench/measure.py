@@ -1,5 +1,6 @@
 """One measurement each: CPU per delivery, CPU per acknowledged call, memory per idle connection."""
 
+import os
 import time
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from harness import BenchError, Running, Server, running
 
 #: Above this share of its one core, the server is suspected to be the bottleneck.
 SERVER_LIMIT = 0.7
+#: Above this share of all cores in use, somebody waits for one, and the figures are of the waiting.
+MACHINE_LIMIT = 0.9
 #: A client that offers less than this share of the calls it was asked for is too slow for the figure.
 LEAST_OFFERED = 0.95
 
@@ -111,6 +114,10 @@ def _measured(
         raise BenchError(f"{client.name}: no {figure} within the window")
     if server_cores > SERVER_LIMIT:
         doubts = [*doubts, f"the server used {server_cores:.0%} of its core"]
+    machine_cores = loaded.machine_cpu_s / loaded.seconds
+    other_cores = max(0.0, machine_cores - server_cores - loaded.cpu_s / loaded.seconds)
+    if machine_cores > MACHINE_LIMIT * (os.cpu_count() or 1):
+        doubts = [*doubts, f"other processes kept the machine busy ({other_cores:.1f} cores)"]
     return Measurement(
         client=client.name,
         figure=figure,
@@ -118,5 +125,6 @@ def _measured(
         operations=operations,
         client_cores=loaded.cpu_s / loaded.seconds,
         server_cores=server_cores,
+        other_cores=other_cores,
         doubts=doubts,
     )
