@@ -10,8 +10,17 @@ from siotool.runfile import Bytes, Connections, Operation, OpKind
 from siotool.swarm.ledger import Ledger, Receiver
 from siotool.swarm.records import Presence
 
-#: Epoch fields above this are milliseconds (JavaScript's ``Date.now()``), below, seconds.
-_MILLISECONDS_ABOVE = 1e11
+#: What an epoch time in seconds may be: from 2001 to 2286. The same span in milliseconds
+#: (JavaScript's ``Date.now()``) does not touch it.
+_EPOCH_FROM, _EPOCH_TO = 1e9, 1e10
+
+
+def epoch_seconds(value: float) -> float | None:
+    """Read an epoch time given in seconds or milliseconds; None when it is neither."""
+    for seconds in (value, value / 1000):
+        if _EPOCH_FROM <= seconds < _EPOCH_TO:
+            return seconds
+    return None
 
 
 class Samples:
@@ -64,13 +73,13 @@ class Untimed:
 
 
 class Dated:
-    """A server event that carries its own send time, in epoch seconds."""
+    """A server event that carries its own send time; ``sent_at`` in epoch seconds."""
 
     __slots__ = ("books", "samples", "sent_at")
 
     def __init__(self, samples: Samples, sent_at: float, books: "Books") -> None:
         self.samples = samples
-        self.sent_at = sent_at / 1000 if sent_at > _MILLISECONDS_ABOVE else sent_at
+        self.sent_at = sent_at
         self.books = books
 
     def deliver(self, receiver: Receiver, now: float) -> None:

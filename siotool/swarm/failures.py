@@ -52,8 +52,10 @@ def classify(error: BaseException) -> Failure:
             kind, detail = f"http_{int(error.response.status)}", _body(error)
         case picows.WSHandshakeError():
             kind = "not_websocket"
-        case ProtocolError():
+        case ProtocolError() | picows.WSProtocolError():
             kind = "protocol_error"
+        case ConnectionResetError() | ConnectionAbortedError() | BrokenPipeError():
+            kind = "reset"  # event loops raise these without an errno
         case OSError():
             kind = _BY_ERRNO.get(error.errno or 0, kind)
     return Failure(kind, detail)

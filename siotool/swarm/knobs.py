@@ -47,12 +47,28 @@ def knob(
 
 
 def knobs_of(user_classes: list[type]) -> dict[str, Knob]:
-    """All knobs of some user classes by name, in the order of their declaration."""
+    """All knobs of some user classes by name, in the order of their declaration.
+
+    A class that gives a plain value to a name its base declares has no such knob. Raises
+    ScenarioError when two classes mean different things by one name.
+    """
     found: dict[str, Knob] = {}
     for user_class in user_classes:
-        for base in reversed(user_class.__mro__):
-            found |= {name: value for name, value in vars(base).items() if isinstance(value, Knob)}
+        for name, value in _knobs_of_class(user_class).items():
+            known = found.setdefault(name, value)
+            if vars(known) != vars(value):
+                raise ScenarioError(
+                    f"{user_class.__name__} and another user class have unlike settings named {name!r}",
+                    "declare it once, in a common base class, or give one of them another name",
+                )
     return found
+
+
+def _knobs_of_class(user_class: type) -> dict[str, Knob]:
+    visible: dict[str, object] = {}
+    for base in reversed(user_class.__mro__):
+        visible |= vars(base)
+    return {name: value for name, value in visible.items() if isinstance(value, Knob)}
 
 
 def resolve(knobs: dict[str, Knob], assignments: list[str], where: str) -> dict[str, Setting]:
@@ -77,7 +93,7 @@ def resolve(knobs: dict[str, Knob], assignments: list[str], where: str) -> dict[
 def apply(user_classes: list[type], settings: dict[str, Setting]) -> None:
     """Give the user classes their settings."""
     for user_class in user_classes:
-        for name in knobs_of([user_class]):
+        for name in _knobs_of_class(user_class):
             setattr(user_class, name, settings[name])
 
 
@@ -111,7 +127,7 @@ def _convert(knob: Knob, what: str, text: str) -> Setting:
     if isinstance(default, bool):
         return _boolean(text)
     if text.strip().isdigit():
-        value = float(text)
+        value = parse_count(text, what)  # a bare number is in the knob's own unit
     elif knob.unit == "bytes":
         value = parse_size(text, what)
     elif knob.unit == "seconds":

@@ -17,8 +17,13 @@ from siotool.swarm.records import Publication, Receipt
 
 #: A delivery later than this is lost; when it comes after all, it is counted as late.
 GIVE_UP_S = 30.0
+#: A publisher that has sent nothing for so long begins anew at its receivers, and what still
+#: comes of a message that old is no longer told from what was never lost.
+REMEMBER_S = 20 * GIVE_UP_S
 #: How many sequence numbers a receiver's gap may have and still be remembered for reordering.
 _GAP_REMEMBERED = 4096
+#: Sequence numbers fit into an array of unsigned integers; larger ones are not ours.
+_LARGEST_SEQ = 0xFFFFFFFF
 
 
 class Receiver:
@@ -36,21 +41,73 @@ class Receiver:
 
 
 class Publisher:
-    """A sender, and the last sequence number each receiver has seen of it."""
+    """A sender, and which of its sequence numbers each receiver has seen.
 
-    __slots__ = ("last", "missing", "number", "seq")
+    ``last`` and ``first`` hold, by slot, the highest and the lowest number seen (0: none, or
+    from 1 on); ``missing`` those between them that have not come.
+    """
+
+    __slots__ = ("first", "forgotten", "last", "missing", "newest", "number", "seq")
 
     def __init__(self, number: int) -> None:
         self.number = number
+        #: The last number this process has sent.
         self.seq = 0
+        #: The highest number known, and the highest of those too old to be waited for.
+        self.newest = 0
+        self.forgotten = 0
+        self.first = array("I")
         self.last = array("I")
-        self.missing: dict[int, set[int]] = {}
+        self.missing: dict[int, dict[int, None]] = {}
 
     def previous(self, slot: int) -> int:
         """Last sequence number seen at ``slot``; makes room for it."""
         if slot >= len(self.last):
-            self.last.extend([0] * (slot + 1 - len(self.last)))
+            more = [0] * (slot + 1 - len(self.last))
+            self.first.extend(more)
+            self.last.extend(more)
         return self.last[slot]
+
+    def leap(self, slot: int, previous: int, seq: int) -> None:
+        """Take a number that is not the next one; those left out are missing."""
+        self.last[slot] = seq
+        if previous:
+            self._miss(slot, previous + 1, seq)
+        else:
+            # of the numbers before the first nothing is known until one of them comes
+            self.first[slot] = seq
+
+    def fill(self, slot: int, seq: int) -> bool:
+        """Take a number below the last one; False when it had been seen."""
+        missing = self.missing.get(slot)
+        if missing is not None and seq in missing:
+            del missing[seq]
+            return True
+        first = self.first[slot]
+        if seq < first:
+            self.first[slot] = seq
+            self._miss(slot, seq + 1, first)
+            return True
+        return False
+
+    def clear(self, slot: int) -> None:
+        """Know nothing of a slot."""
+        if slot < len(self.last):
+            self.first[slot] = self.last[slot] = 0
+        self.missing.pop(slot, None)
+
+    def clear_all(self) -> None:
+        """Know nothing of any slot."""
+        self.first, self.last, self.missing = array("I"), array("I"), {}
+
+    def _miss(self, slot: int, begin: int, end: int) -> None:
+        if not 0 < end - begin <= _GAP_REMEMBERED:
+            return
+        missing = self.missing.setdefault(slot, {})
+        # the oldest come first; what is too old is lost, not late
+        while missing and (oldest := next(iter(missing))) <= self.forgotten:
+            del missing[oldest]
+        missing.update(dict.fromkeys(range(begin, end)))
 
 
 class Message:
@@ -108,16 +165,10 @@ class Message:
 
     def _out_of_line(self, slot: int, previous: int) -> bool:
         """Sort out an unexpected sequence number; False for a duplicate."""
-        publisher, seq = self.publisher, self.seq
-        if seq > previous:
-            publisher.last[slot] = seq
-            # the first message ever seen says nothing of those before it
-            if previous and seq - previous <= _GAP_REMEMBERED:
-                publisher.missing.setdefault(slot, set()).update(range(previous + 1, seq))
+        if self.seq > previous:
+            self.publisher.leap(slot, previous, self.seq)
             return True
-        missing = publisher.missing.get(slot)
-        if missing is not None and seq in missing:
-            missing.discard(seq)
+        if self.publisher.fill(slot, self.seq):
             self.ledger.reordered += 1
             return True
         self.ledger.duplicate += 1
@@ -140,6 +191,8 @@ class Ledger:
         self._messages: dict[tuple[int, int], Message] = {}
         self._ages: deque[Message] = deque()
         self._own: deque[Message] = deque()
+        # the last known message of publishers that were silent when it was forgotten
+        self._silent: deque[Message] = deque()
 
     def publish(
         self, publisher: int, event: str, now: float, intended: float, receivers: int, discount: int
@@ -163,16 +216,16 @@ class Ledger:
     def seen(self, payload: bytes, event: str) -> Message | None:
         """The message whose stamp a payload carries; None without one of this run's stamps."""
         mark = stamp.find(payload)
-        if mark is None or mark.run != self.run:
+        if mark is None or mark.run != self.run or not 0 < mark.seq <= _LARGEST_SEQ:
             return None
-        return self._message(mark, event)
+        message = self._message(mark, event)
+        message.event = event  # a server may relay it under another name than it was sent
+        return message
 
     def forget_receiver(self, slot: int) -> None:
         """Clear a slot for its next user."""
         for publisher in self._publishers.values():
-            if slot < len(publisher.last):
-                publisher.last[slot] = 0
-            publisher.missing.pop(slot, None)
+            publisher.clear(slot)
 
     def caught_up(self, until: float) -> bool:
         """True when all that this worker sent before ``until`` has arrived here."""
@@ -209,7 +262,19 @@ class Ledger:
         ages = self._ages
         while ages and ages[0].sent < now - 2 * GIVE_UP_S:
             message = ages.popleft()
-            del self._messages[message.publisher.number, message.seq]
+            publisher = message.publisher
+            del self._messages[publisher.number, message.seq]
+            publisher.forgotten = max(publisher.forgotten, message.seq)
+            if message.seq == publisher.newest:
+                self._silent.append(message)
+        own = self._own
+        while own and own[0].sent < now - GIVE_UP_S:
+            own.popleft()
+        silent = self._silent
+        while silent and silent[0].sent < now - REMEMBER_S:
+            message = silent.popleft()
+            if message.seq == message.publisher.newest:
+                message.publisher.clear_all()
 
     def _publisher(self, number: int) -> Publisher:
         publisher = self._publishers.get(number)
@@ -221,7 +286,9 @@ class Ledger:
         key = (mark.publisher, mark.seq)
         message = self._messages.get(key)
         if message is None:
-            message = Message(self, self._publisher(mark.publisher), mark, event)
+            publisher = self._publisher(mark.publisher)
+            publisher.newest = max(publisher.newest, mark.seq)
+            message = Message(self, publisher, mark, event)
             self._messages[key] = message
             self._ages.append(message)
         return message

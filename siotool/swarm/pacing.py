@@ -34,10 +34,14 @@ class Schedule:
         return max(0.0, self.due - now)
 
     def skip_to(self, now: float) -> None:
-        """Give up what was due while nothing could be sent; the next is due now."""
+        """Give up what was due while nothing could be sent, but for the last of it.
+
+        The moments stay where they were: users that were cut off together do not come back
+        in step.
+        """
         missed = int(max(0.0, now - self.due) / self.period)
         self.offered += missed
-        self.due = max(self.due + missed * self.period, now)
+        self.due += missed * self.period
 
     def abandon(self, now: float) -> None:
         """The user stops: what was due by now and not begun was offered in vain.

@@ -2,10 +2,35 @@
 
 import os
 
+import msgspec
 import psutil
 
 from siotool.errors import InputError
 from siotool.runfile import Server, ServerUse
+
+
+class Spent(msgspec.Struct, frozen=True):
+    """CPU seconds of one process, and of its descendants that have ended and been waited for."""
+
+    own: float
+    ended: float
+
+
+def cpu_between(
+    before: dict[psutil.Process, Spent], after: dict[psutil.Process, Spent], unsettled: float
+) -> tuple[float, float]:
+    """CPU seconds that a tree of processes used between two looks at it, and what is unsettled.
+
+    A process that was not there before has begun since. What one that is gone used since the
+    first look shows in its parent, once that has waited for it: as the part that exceeds what
+    was known of it. ``unsettled`` is what was known of processes that ended while the last
+    look was under way: their parents may show it only now.
+    """
+    nothing = Spent(0.0, 0.0)
+    own = sum(spent.own - before.get(process, nothing).own for process, spent in after.items())
+    ended = sum(spent.ended - before.get(process, nothing).ended for process, spent in after.items())
+    known = sum(spent.own + spent.ended for process, spent in before.items() if process not in after)
+    return max(0.0, own) + max(0.0, ended - known - unsettled), max(0.0, known - ended)
 
 
 class ServerProbe:
@@ -19,10 +44,11 @@ class ServerProbe:
         """
         try:
             self._root = psutil.Process(pid)
-            self._members: dict[int, psutil.Process] = {}
-            self._spent: dict[int, float] = {}
+            self._spent: dict[psutil.Process, Spent] = {}
+            self._unsettled = 0.0
+            self._root.num_fds()  # the one figure that only its owner may read
             self._measure()
-        except psutil.NoSuchProcess:
+        except (psutil.NoSuchProcess, ValueError):
             raise InputError(f"no process has the id {pid}", "give the server's with --server-pid") from None
         except psutil.AccessDenied:
             raise InputError(f"process {pid} may not be read", "run siotool as the server's user") from None
@@ -32,7 +58,7 @@ class ServerProbe:
 
     def describe(self) -> Server:
         """What the run file says of the server."""
-        count = len(self._members)
+        count = len(self._spent)
         return Server(
             source=f"pid {self._pid} and its children" if count > 1 else f"pid {self._pid}",
             pid=self._pid,
@@ -46,37 +72,41 @@ class ServerProbe:
 
         ``now`` in seconds of the monotonic clock.
         """
-        before = dict(self._spent)
+        before = self._spent
         elapsed, self._at = (now - self._at if self._at else 0.0), now
         try:
             rss, files = self._measure()
         except psutil.Error:
             return None
         if elapsed <= 0:
-            return None
-        used = sum(spent - before.get(pid, 0.0) for pid, spent in self._spent.items())
+            return None  # where the time between two samples begins
+        used, self._unsettled = cpu_between(before, self._spent, self._unsettled)
         return ServerUse(
-            cpu_cores=max(0.0, used / elapsed), rss_bytes=rss, files_open=files, processes=len(self._members)
+            cpu_cores=used / elapsed,
+            rss_bytes=rss,
+            files_open=files,
+            processes=len(self._spent),
         )
 
     def _measure(self) -> tuple[int, int]:
         """Resident bytes and open files of all members; refreshes what each has spent."""
         if not self._root.is_running() or self._root.status() == psutil.STATUS_ZOMBIE:
             raise psutil.NoSuchProcess(self._root.pid)
-        found = {p.pid: p for p in (self._root, *self._root.children(recursive=True))}
-        # keep known handles: psutil's identity check is in them
-        self._members = {pid: self._members.get(pid, process) for pid, process in found.items()}
         rss = files = 0
-        spent: dict[int, float] = {}
-        for pid, process in self._members.items():
+        spent: dict[psutil.Process, Spent] = {}  # keyed by pid and start: a pid may be used again
+        for process in (self._root, *self._root.children(recursive=True)):
             try:
                 with process.oneshot():
                     times = process.cpu_times()
-                    spent[pid] = times.user + times.system
+                    spent[process] = Spent(
+                        own=times.user + times.system, ended=times.children_user + times.children_system
+                    )
                     rss += process.memory_info().rss
                     files += process.num_fds()
-            except psutil.NoSuchProcess:
-                continue
+            except (psutil.NoSuchProcess, psutil.AccessDenied):
+                # a child has ended, or is another user's whose files may not be counted
+                if process == self._root:
+                    raise
         self._spent = spent
         return rss, files
 

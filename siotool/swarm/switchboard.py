@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from siotool.protocol import packets
-from siotool.swarm.books import Books, Dated, Untimed
+from siotool.swarm.books import Books, Dated, Samples, Untimed, epoch_seconds
 from siotool.swarm.ledger import Ledger, Receiver
 
 _KNOWN_AT_MOST = 4096
@@ -66,10 +66,12 @@ class Switchboard:
 
     def expire(self, now: float) -> None:
         """Give up the calls whose time has come; forget those that were answered."""
-        for waiting in self._deadlines.values():
+        for timeout, waiting in list(self._deadlines.items()):
             while waiting and (waiting[0][0] <= now or not waiting[0][1].waits_for(waiting[0][2])):
                 _, caller, ack_id = waiting.popleft()
                 caller.expire(ack_id)
+            if not waiting:
+                del self._deadlines[timeout]
 
     def listen(self, event: str, sent_at: str) -> None:
         """Book every ``event`` (``*``: any); ``sent_at`` is the field with its send time, or empty."""
@@ -104,10 +106,23 @@ class Switchboard:
         if not sent_at:
             return Untimed(samples)
         value = _field(arguments, sent_at)
-        if value is None:
-            self.undated += 1
-            return Untimed(samples)
-        return Dated(samples, value, self.books)
+        sent = None if value is None else epoch_seconds(value)
+        return Undated(samples, self) if sent is None else Dated(samples, sent, self.books)
+
+
+class Undated(Untimed):
+    """A server event that was to carry its send time, and has none that can be read."""
+
+    __slots__ = ("_board",)
+
+    def __init__(self, samples: Samples, board: Switchboard) -> None:
+        super().__init__(samples)
+        self._board = board
+
+    def deliver(self, receiver: Receiver, now: float) -> None:
+        """Book one arrival."""
+        super().deliver(receiver, now)
+        self._board.undated += 1
 
 
 def _field(arguments: list[Any], path: str) -> float | None:
@@ -115,6 +130,6 @@ def _field(arguments: list[Any], path: str) -> float | None:
     value: Any = arguments[0] if arguments else None
     for key in path.split(".") if path != "." else ():
         value = value.get(key) if isinstance(value, dict) else None
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**64:
+        return float(value)  # JSON has whole numbers that no float can hold
     return None

@@ -19,11 +19,19 @@ _BYTES_RECEIVED = struct.Struct("=Q")
 _SENT_RETRANSMITTED = struct.Struct("=QQ")
 _AT_RECEIVED = 128
 _AT_SENT = 200
+#: States (the first byte) in which the other side's FIN has come: TIME_WAIT, CLOSE_WAIT,
+#: LAST_ACK, CLOSING. The kernel counts it as a byte received.
+_AFTER_FIN = frozenset((6, 8, 9, 11))
 _MASK = 4
 
 
 def transferred(sock: socket.socket) -> tuple[int, int] | None:
-    """TCP payload bytes received and sent, without retransmissions; None once closed."""
+    """TCP payload bytes received and sent, without retransmissions.
+
+    None once closed, and where the kernel does not count.
+    """
+    if not KERNEL_COUNTS:
+        return None
     try:
         info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _SIZE)
     except OSError:
@@ -32,7 +40,7 @@ def transferred(sock: socket.socket) -> tuple[int, int] | None:
         return None
     (received,) = _BYTES_RECEIVED.unpack_from(info, _AT_RECEIVED)
     sent, again = _SENT_RETRANSMITTED.unpack_from(info, _AT_SENT)
-    return received, sent - again
+    return received - (info[0] in _AFTER_FIN), sent - again
 
 
 def frame_size(payload: int, masked: bool) -> int:
