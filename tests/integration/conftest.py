@@ -5,14 +5,22 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psutil
 import pytest
+
+from siotool import runfile
+from siotool.errors import RunFileError
 
 T = TypeVar("T")
 
@@ -51,12 +59,8 @@ class NodeServer:
         return answer
 
 
-@pytest.fixture
-def node_server() -> Iterator[Callable[..., NodeServer]]:
-    """Start Node.js servers: ``node_server(tick_rate=10, omit_every=50)``; options of server.mjs.
-
-    They end with the test. Skips where node or its packages are missing (``make node``).
-    """
+@contextmanager
+def _node_servers() -> Iterator[Callable[..., NodeServer]]:
     node = shutil.which("node")
     if node is None:
         pytest.skip("node is not installed")
@@ -80,6 +84,7 @@ def node_server() -> Iterator[Callable[..., NodeServer]]:
     yield start
     for server in servers:
         with server.process as process:  # closes its stdin, upon which it ends
+            process.send_signal(signal.SIGCONT)
             assert process.stdin is not None
             process.stdin.close()
             try:
@@ -89,18 +94,185 @@ def node_server() -> Iterator[Callable[..., NodeServer]]:
 
 
 @pytest.fixture
+def node_server() -> Iterator[Callable[..., NodeServer]]:
+    """Start Node.js servers: ``node_server(tick_rate=10, omit_every=50)``; options of server.mjs.
+
+    They end with the test. Skips where node or its packages are missing (``make node``).
+    """
+    with _node_servers() as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def lasting_node_server() -> Iterator[Callable[..., NodeServer]]:
+    """Start Node.js servers that end with the module, for runs that many tests look at."""
+    with _node_servers() as start:
+        yield start
+
+
+def _until(question: Callable[[], T], *, what: str, within_s: float = 20) -> T:
+    deadline = time.monotonic() + within_s
+    while not (answer := question()):
+        if time.monotonic() > deadline:
+            pytest.fail(f"within {within_s:g} s not: {what}")
+        time.sleep(0.02)
+    return answer
+
+
+@pytest.fixture
 def until() -> Callable[..., Any]:
     """Ask again until the answer is true, and return it: ``until(lambda: …, what="…", within_s=20)``."""
+    return _until
 
-    def ask(question: Callable[[], T], *, what: str, within_s: float = 20) -> T:
-        deadline = time.monotonic() + within_s
-        while not (answer := question()):
-            if time.monotonic() > deadline:
-                pytest.fail(f"within {within_s:g} s not: {what}")
-            time.sleep(0.02)
-        return answer
 
-    return ask
+@dataclass(frozen=True)
+class Finished:
+    """A ``siotool loadtest`` that has ended: its exit code, its streams and its folder."""
+
+    code: int
+    stdout: str
+    stderr: str
+    folder: Path
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """The run file's lines as any JSON parser reads them."""
+        return [json.loads(line) for line in (self.folder / "run.jsonl").read_text().splitlines()]
+
+    @cached_property
+    def run(self) -> runfile.Run:
+        """The run file."""
+        return runfile.read(self.folder)
+
+    @cached_property
+    def report(self) -> dict[str, Any]:
+        """The report that was left beside the run file."""
+        report: dict[str, Any] = json.loads((self.folder / "report.json").read_text())
+        return report
+
+    def operation(self, op: str, name: str) -> dict[str, Any]:
+        """The report's row of an operation."""
+        row: dict[str, Any]
+        (row,) = (row for row in self.report["operations"] if (row["op"], row["name"]) == (op, name))
+        return row
+
+    def total(self, kind: str, name: str) -> int:
+        """A number summed over the intervals: ``total("delivery", "lost")``."""
+        return sum(getattr(getattr(interval, kind), name) for interval in self.run.intervals)
+
+    def classes(self, name: str) -> dict[str, int]:
+        """Connections by class over the run: ``failed`` or ``closed``."""
+        total = Counter[str]()
+        for interval in self.run.intervals:
+            total.update(getattr(interval.connections, name))
+        return dict(total)
+
+
+class Loadtest:
+    """A ``siotool loadtest`` on its way, in a session of its own."""
+
+    def __init__(self, place: Path, arguments: list[str], stdout: int | None) -> None:
+        place.mkdir(parents=True)
+        self.folder = place / "run"
+        self._streams = place / "stdout", place / "stderr"
+        plain = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
+        with self._streams[0].open("wb") as out, self._streams[1].open("wb") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "siotool", "loadtest", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=out if stdout is None else stdout,
+                stderr=err,
+                env=plain,
+                cwd=place,
+                start_new_session=True,
+            )
+
+    @property
+    def run(self) -> runfile.Run | None:
+        """What the run file holds by now; None before it is there."""
+        with suppress(RunFileError):
+            return runfile.read(self.folder)
+        return None
+
+    def reached(self, second: int, *, within_s: float = 40) -> runfile.Run:
+        """Wait until so many seconds are written down."""
+
+        def far_enough() -> runfile.Run | None:
+            assert self.process.poll() is None, f"ended early: {self._streams[1].read_text()}"
+            run = self.run
+            return run if run and len(run.intervals) >= second else None
+
+        found = _until(far_enough, what=f"second {second} in the run file", within_s=within_s)
+        assert found is not None
+        return found
+
+    def family(self, module: str = "") -> list[psutil.Process]:
+        """Living processes that it started, directly or not; those that run ``module``."""
+        with suppress(psutil.NoSuchProcess):
+            found = psutil.Process(self.process.pid).children(recursive=True)
+            return [p for p in found if not module or module in p.cmdline()]
+        return []
+
+    def workers(self) -> list[psutil.Process]:
+        """Generator processes, in the order of their numbers."""
+        return sorted(self.family("siotool.swarm.worker"), key=lambda process: process.pid)
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C: everything in the terminal's foreground gets the signal."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    def finish(self, timeout: float = 60) -> Finished:
+        """Wait for its end."""
+        code = self.process.wait(timeout)
+        out, err = (path.read_text(encoding="utf-8") for path in self._streams)
+        return Finished(code, out, err, self.folder)
+
+    def cut(self) -> None:
+        """End whatever is left of it."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(10)
+
+
+@contextmanager
+def _loadtests(folder: Path) -> Iterator[Callable[..., Loadtest]]:
+    started: list[Loadtest] = []
+
+    def start(*arguments: Any, stdout: int | None = None) -> Loadtest:
+        place = folder / f"loadtest-{len(started)}"
+        texts = [str(argument) for argument in arguments]
+        if "--out" not in texts:
+            texts += ["--out", str(place / "run")]
+        if "--processes" not in texts:
+            texts += ["--processes", "1"]
+        started.append(Loadtest(place, texts, stdout))
+        return started[-1]
+
+    try:
+        yield start
+    finally:
+        for one in started:
+            one.cut()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Loadtest]]:
+    """Start ``siotool loadtest`` with some options, in one worker if they do not say how many."""
+    with _loadtests(tmp_path) as starter:
+        yield starter
+
+
+@pytest.fixture
+def loadtest(start: Callable[..., Loadtest]) -> Callable[..., Finished]:
+    """Run ``siotool loadtest`` with some options to its end."""
+    return lambda *arguments, **options: start(*arguments, **options).finish()
+
+
+@pytest.fixture(scope="module")
+def lasting_start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Loadtest]]:
+    """Do the same as ``start``, for runs that many tests of a module look at."""
+    with _loadtests(tmp_path_factory.mktemp("loadtest")) as starter:
+        yield starter
 
 
 @pytest.fixture

@@ -1,0 +1,286 @@
+"""What the server does to its clients, and what a run says of it: death, stalls, loss, silence."""
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from siotool.histogram import merged
+from siotool.runfile import Run
+
+pytestmark = [pytest.mark.slow, pytest.mark.node]
+
+USERS = 10
+AT_ONCE = ("--users", str(USERS), "--spawn-rate", "100")
+
+# Everybody is there before the first message, and still there well after the last one.
+COUNTED_CHAT = """
+from siotool.swarm.user import SocketIOUser, knob, task
+
+class Talker(SocketIOUser):
+    rate: float = knob(10.0, "turns per second")
+
+    def on_connected(self):
+        self.turn = -10
+
+    @task
+    def say(self):
+        self.turn += 1
+        if 0 < self.turn <= 10:
+            self.publish("chat message")
+"""
+
+
+def counted(run: Run, op: str) -> list[int]:
+    """Successes of an operation, second by second."""
+    return [
+        sum(operation.count for operation in interval.operations if operation.op == op)
+        for interval in run.intervals
+    ]
+
+
+# ── the server dies ───────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def killed(lasting_start: Callable[..., Any], lasting_node_server: Callable[..., Any]) -> Any:
+    """A run whose server was killed in the middle, and the run file as it was then."""
+    server = lasting_node_server()
+    test = lasting_start(
+        *(server.url, "--server-pid", server.pid, "--scenario", "echo", "--set", "rate=5"),
+        *(*AT_ONCE, "--processes", "2", "--run-time", "6s"),
+    )
+    before = test.reached(2)
+    server.kill()
+    return before, test.finish()
+
+
+def test_a_killed_servers_run_exits_3_and_is_whole(killed: Any) -> None:
+    before, done = killed
+    assert done.code == 3
+    assert before.intervals == done.run.intervals[: len(before.intervals)]
+    assert (done.run.end.reason, done.run.truncated_line) == ("target_lost", False)
+
+
+def test_a_killed_server_closes_as_many_connections_as_were_open(killed: Any) -> None:
+    before, done = killed
+    assert before.intervals[-1].connections.open == USERS
+    closed = done.classes("closed")
+    assert sum(closed.values()) == USERS
+    assert set(closed) <= {"transport_close", "reset"}
+    assert done.run.intervals[-1].connections.open == 0
+
+
+def test_reconnects_to_a_killed_server_are_counted_as_refused(killed: Any) -> None:
+    _, done = killed
+    failed = done.classes("failed")
+    assert set(failed) == {"refused"}
+    assert failed["refused"] >= USERS
+    reconnects = done.operation("reconnect", "/")
+    assert (reconnects["count"], reconnects["errors"], reconnects["p50_s"]) == (0, failed, None)
+    connections = done.report["connections"]
+    assert connections["attempted"] == connections["established"] + failed["refused"]
+
+
+def test_nothing_is_measured_on_a_dead_server(killed: Any) -> None:
+    before, done = killed
+    # the kill came within the second after those that were written down
+    after = counted(done.run, "ack")[len(before.intervals) + 1 :]
+    assert len(after) >= 2
+    assert set(after) == {0}
+    calls = done.operation("ack", "echo")
+    assert set(calls["errors"]) <= {"transport_close", "reset"}
+
+
+def test_a_killed_servers_run_has_its_reports_and_says_what_happened(killed: Any) -> None:
+    _, done = killed
+    assert {path.name for path in done.folder.iterdir()} > {"report.html", "report.md", "report.json"}
+    assert any("lost its target" in doubt for doubt in done.report["doubts"])
+    assert "the server's process is gone" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_users_come_back_after_a_kick_and_after_a_restart(
+    start: Callable[..., Any], node_server: Callable[..., Any], until: Callable[..., Any]
+) -> None:
+    server = node_server()
+    test = start(server.url, "--scenario", "echo", "--set", "rate=2", *AT_ONCE, "--run-time", "13s")
+
+    def all_back() -> Callable[[], bool]:
+        """Whether everybody is connected at the end of a second that began after now."""
+        seconds = len(test.run.intervals) + 1
+
+        def look() -> bool:
+            later = test.run.intervals[seconds:]
+            return bool(later) and later[-1].connections.open == USERS
+
+        return look
+
+    assert test.reached(1).intervals[-1].connections.open == USERS
+    assert server.kick() == USERS
+    until(all_back(), what="everybody is back after the kick", within_s=10)
+    server.kill()
+    restarted = node_server(port=int(server.url.rpartition(":")[2]))
+    until(all_back(), what="everybody is back after the restart", within_s=12)
+    done = test.finish()
+
+    closed = done.classes("closed")
+    assert closed.pop("server_disconnect") == USERS
+    assert sum(closed.values()) == USERS
+    assert set(closed) <= {"transport_close", "reset"}
+    reconnects = done.operation("reconnect", "/")
+    assert reconnects["count"] == 2 * USERS
+    assert set(reconnects["errors"]) <= {"refused"}
+    assert done.operation("connect", "/")["count"] == USERS
+    assert restarted.counters()["received"]["echo"] > 0
+    assert done.run.end.reason == "finished"
+    # what was due while nobody was connected was offered and not achieved
+    assert done.run.end.achieved["Echo"] < done.run.end.offered["Echo"]
+    assert done.code == 5
+
+
+def test_a_disconnect_that_leaves_the_transport_open_counts_too(
+    start: Callable[..., Any], node_server: Callable[..., Any]
+) -> None:
+    server = node_server()
+    test = start(server.url, "--scenario", "idle", *AT_ONCE, "--run-time", "5s")
+    test.reached(1)
+    assert server.kick(close=False) == USERS
+    done = test.finish()
+    assert done.classes("closed") == {"server_disconnect": USERS}
+    assert done.operation("reconnect", "/")["count"] == USERS
+    # and the transport was not left behind
+    assert (server.counters()["tcp_open"], done.run.end.reason) == (0, "finished")
+
+
+def test_a_server_that_dies_before_the_first_user_is_lost_and_gets_no_calls(
+    start: Callable[..., Any], node_server: Callable[..., Any]
+) -> None:
+    """A connect that fails raises, and no task runs (an exception swallowed: phantom calls)."""
+    server = node_server()
+    test = start(server.url, "--scenario", "echo", *AT_ONCE, "--run-time", "3s")
+    test.reached(0)
+    server.kill()
+    done = test.finish()
+    assert done.code == 3
+    assert done.run.end.reason == "target_lost"
+    connects = done.operation("connect", "/")
+    assert connects["count"] == 0
+    assert connects["errors"]["refused"] >= USERS
+    assert {row["op"] for row in done.report["operations"]} == {"connect"}
+    assert done.report["valid"] == "no"
+
+
+# ── the server stalls ─────────────────────────────────────────────────────────────────
+
+
+def test_a_stall_shows_in_everything_it_delayed(
+    start: Callable[..., Any], node_server: Callable[..., Any]
+) -> None:
+    """No coordinated omission: times count from when an operation was due.
+
+    Two seconds of about eight: every call due in the first of them waits a second or more,
+    which is more than one in twenty. Timed from when it was sent, only one call of each
+    user was slow.
+    """
+    server = node_server()
+    test = start(server.url, "--scenario", "echo", "--set", "rate=10", *AT_ONCE, "--run-time", "8s")
+    test.reached(2)
+    server.stall(2000)
+    done = test.finish()
+    calls = done.operation("ack", "echo")
+    assert calls["errors"] == {}
+    assert calls["p95_s"] >= 1
+    assert calls["p99_s"] >= 1.5
+    assert calls["p50_s"] < 1
+    service = merged(
+        operation.service
+        for interval in done.run.intervals
+        for operation in interval.operations
+        if operation.op == "ack"
+    ).quantile(0.95)
+    assert service is not None
+    assert service < 1
+    # users caught up with what was due: the load was what was asked for
+    end = done.run.end
+    assert end.achieved["Echo"] >= 0.98 * end.offered["Echo"]
+    assert done.total("connections", "established") == USERS
+    assert done.classes("closed") == {}
+
+
+# ── messages that are lost, or come twice ─────────────────────────────────────────────
+
+
+def test_lost_and_repeated_messages_are_counted_to_the_last_one(
+    loadtest: Callable[..., Any], node_server: Callable[..., Any], tmp_path: Path
+) -> None:
+    scenario = tmp_path / "talk.py"
+    scenario.write_text(COUNTED_CHAT)
+    server = node_server(omit_every=10, duplicate_every=7)
+    gates = ["--fail-if", "lost > 9.9%", "--fail-if", "duplicate > 20%"]
+    done = loadtest(
+        *(server.url, "--scenario", scenario, *AT_ONCE, "--processes", "2", "--run-time", "5s", *gates)
+    )
+    published = USERS * 10
+    omitted = published // 10
+    doubled = published // 7 - published // 70  # what is left out is not sent twice
+    counters = server.counters()
+    assert (counters["published"], counters["omitted"], counters["duplicated"]) == (
+        published,
+        omitted,
+        doubled,
+    )
+    assert done.report["delivery"] == {
+        "published": published,
+        "expected": published * USERS,
+        "received": (published - omitted) * USERS,
+        "lost": omitted * USERS,
+        "duplicate": doubled * USERS,
+        "reordered": 0,
+        "late": 0,
+        "pending": 0,
+    }
+    assert done.operation("deliver", "chat message")["count"] == (published - omitted) * USERS
+    # loss is a finding about the server, no doubt about the run
+    assert done.report["doubts"] == []
+    assert [verdict["failed"] for verdict in done.report["verdicts"]] == [True, False]
+    assert done.code == 4
+
+
+# ── calls that nobody answers ─────────────────────────────────────────────────────────
+
+
+def test_a_call_without_answer_ends_in_a_timeout_and_fails_its_gate(
+    loadtest: Callable[..., Any], node_server: Callable[..., Any]
+) -> None:
+    server = node_server()
+    done = loadtest(
+        *(server.url, "--set", "event=nobody hears", "--ack-timeout", "300ms", *AT_ONCE, "--run-time", "3s"),
+        *("--fail-if", "errors:ack > 50%", "--fail-if", "p99:ack > 1s", "--fail-if", "connect_errors > 0"),
+    )
+    calls = done.operation("ack", "nobody hears")
+    heard = server.counters()["received"]["nobody hears"]
+    assert calls["count"] == 0
+    assert set(calls["errors"]) == {"timeout"}
+    # what was still waiting when the run ended is no failure of the server's
+    assert heard - USERS <= calls["errors"]["timeout"] <= heard
+    assert calls["p99_s"] is None
+    failed = {verdict["gate"]: verdict["failed"] for verdict in done.report["verdicts"]}
+    assert failed == {"errors:ack > 50%": True, "p99:ack > 1s": True, "connect_errors > 0": False}
+    assert done.code == 4
+    assert "FAILED" in done.stdout
+
+
+def test_a_silent_server_is_noticed_by_its_missing_heartbeat(
+    start: Callable[..., Any], node_server: Callable[..., Any]
+) -> None:
+    server = node_server(ping_interval=300, ping_timeout=700)
+    test = start(server.url, "--scenario", "idle", *AT_ONCE, "--run-time", "5s")
+    test.reached(2)
+    assert test.run.intervals[-1].connections.open == USERS
+    server.process.send_signal(signal.SIGSTOP)
+    done = test.finish()
+    assert done.classes("closed") == {"ping_timeout": USERS}
+    assert done.code == 3
