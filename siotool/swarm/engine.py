@@ -229,7 +229,7 @@ class Engine:
         self._board.connections.add(connection)
         try:
             async with asyncio.timeout(self.settings.connect_timeout_s):
-                await picows.ws_connect(
+                transport, _ = await picows.ws_connect(
                     lambda: connection,
                     self._url,
                     ssl_context=self._tls,
@@ -240,6 +240,8 @@ class Engine:
                     socket_factory=lambda _url: self._socket(connection),
                     use_aiofastnet=False,
                 )
+                if transport.response is None:  # picows returns as if nothing had happened
+                    raise Failure("transport_close", "closed without an answer")
                 await connection.joined
         except (Exception, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError):

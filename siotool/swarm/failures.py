@@ -6,6 +6,7 @@ transport_close, server_disconnect, protocol_error while open.
 """
 
 import errno
+import re
 import socket
 import ssl
 
@@ -25,6 +26,9 @@ _BY_ERRNO = {
     errno.EMFILE: "no_files",
     errno.ENFILE: "no_files",
 }
+
+#: Simple servers and proxies answer in the old version, which picows does not take for HTTP.
+_OLD_HTTP = re.compile(rb"HTTP/1\.0 (\d{3})\b")
 
 
 class Failure(Exception):
@@ -52,6 +56,8 @@ def classify(error: BaseException) -> Failure:
             kind, detail = f"http_{int(error.response.status)}", _body(error)
         case picows.WSHandshakeError():
             kind = "not_websocket"
+            if found := _OLD_HTTP.match(error.raw_header or b""):
+                kind, detail = f"http_{int(found[1])}", _body(error)
         case ProtocolError() | picows.WSProtocolError():
             kind = "protocol_error"
         case ConnectionResetError() | ConnectionAbortedError() | BrokenPipeError():

@@ -57,19 +57,22 @@ def _explain(target: Target, failure: Failure) -> TargetError:
         )
     if kind in ("transport_close", "reset", "server_disconnect"):
         return TargetError(
-            f"{where} closed the connection before it was joined", "is it a Socket.IO 3 or 4 server?"
+            f"{where} closed the connection before it was joined",
+            "is it a Socket.IO 3 or 4 server? one that sits elsewhere needs --path",
         )
     return TargetError(f"cannot reach {target.url}: {kind} ({detail})", _ADVICE.get(kind, ""))
 
 
 def _quoted(detail: str) -> str:
     line = detail.splitlines()[0] if detail else ""
-    return f": {line[:120]}" if line else ""
+    return f": {line[:120]}" if line and not line.startswith("<") else ""
 
 
 def _http_advice(target: Target, kind: str) -> str:
     if kind in ("http_401", "http_403"):
         return "it wants credentials: give them with --header or --auth"
+    if kind.startswith("http_3"):
+        return "it redirects: give the URL it redirects to, https:// perhaps"
     if _answers_polling(target):
         return "its long polling works but its WebSocket does not: is a proxy in between?"
     return (
