@@ -169,7 +169,6 @@ def serve_and_stop(line: str, folder: Path) -> None:
     assert server.returncode in (ExitCode.OK, ExitCode.INTERRUPTED), words.read_text()
 
 
-@pytest.mark.xfail(reason="README.md is still to be written; then take this mark away")
 def test_the_readme_shows_the_whole_loop() -> None:
     commands = commands_of_readme(README.read_text(encoding="utf-8"))
     shown = {command.split()[1] for command in commands if command.startswith("siotool ")}
