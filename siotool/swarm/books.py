@@ -122,7 +122,7 @@ class Books:
 
     def join(self, receiver: Receiver, now: float) -> None:
         """A receiver expects broadcasts from now on."""
-        receiver.joined_at, receiver.left_at = now, inf
+        receiver.joined_at, receiver.left_at, receiver.overtaken = now, inf, False
         self.open += 1
         self.present += 1
         self.presence.append(Presence(now, 1))

@@ -31,7 +31,7 @@ _socket = monkey.get_original("socket", "socket")
 _READ_BUFFER = 1024
 #: How often deadlines, heartbeats and farewells are looked after.
 _TICK_S = 0.05
-#: A worker whose own messages have all arrived may still be owed others' for so long.
+#: A connection that leaves may still be owed answers, and messages of other workers, for so long.
 _QUIET_S = 0.3
 
 
@@ -350,9 +350,12 @@ class Engine:
     def _close_leaving(self, now: float) -> None:
         last_left = max(self._leaving.values())
         caught_up = self.ledger.caught_up(last_left)
+        unused = self.ledger.unused
         for connection, left in list(self._leaving.items()):
-            quiet = now - max(left, min(connection.heard, now)) >= _QUIET_S
-            if (caught_up and quiet) or now - left >= self.settings.drain_timeout_s:
+            # what still comes may be sent after it left, as in a room that talks on
+            quiet = unused or connection.receiver.overtaken or now - min(connection.heard, now) >= _QUIET_S
+            settled = caught_up and quiet and now - left >= _QUIET_S
+            if settled or now - left >= self.settings.drain_timeout_s:
                 del self._leaving[connection]
                 connection.end("client")
 

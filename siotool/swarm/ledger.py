@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from siotool.protocol import stamp
 from siotool.swarm.records import Publication, Receipt
 
+#: A server may let messages of different senders overtake each other by so much.
+OVERTAKEN_S = 0.1
 #: A delivery later than this is lost; when it comes after all, it is counted as late.
 GIVE_UP_S = 30.0
 #: A publisher that has sent nothing for so long begins anew at its receivers, and what still
@@ -29,13 +31,15 @@ _LARGEST_SEQ = 0xFFFFFFFF
 class Receiver:
     """Where deliveries arrive: a user's place in the account and when it is to expect them."""
 
-    __slots__ = ("joined_at", "left_at", "retired", "slot", "used_before")
+    __slots__ = ("joined_at", "left_at", "overtaken", "retired", "slot", "used_before")
 
     def __init__(self, slot: int, used_before: bool = False) -> None:
         self.slot = slot
         self.used_before = used_before
         #: Its user is gone; the place is free once the connection has closed.
         self.retired = False
+        #: A message has arrived that was sent well after it left: none from before is under way.
+        self.overtaken = False
         self.joined_at = inf
         self.left_at = inf
 
@@ -159,6 +163,8 @@ class Message:
             self.due += 1
         else:
             self.undue += 1
+            if self.sent >= receiver.left_at + OVERTAKEN_S:
+                receiver.overtaken = True
         if not self.arrivals:
             self.ledger.touched.append(self)
         self.arrivals.append(now)
@@ -226,6 +232,11 @@ class Ledger:
         """Clear a slot for its next user."""
         for publisher in self._publishers.values():
             publisher.clear(slot)
+
+    @property
+    def unused(self) -> bool:
+        """True while no stamped message was sent or seen lately."""
+        return not self._messages
 
     def caught_up(self, until: float) -> bool:
         """True when all that this worker sent before ``until`` has arrived here."""
