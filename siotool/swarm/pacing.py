@@ -12,18 +12,19 @@ GRACE_S = 0.1
 class Schedule:
     """Moments ``period`` seconds apart, on the caller's clock."""
 
-    __slots__ = ("achieved", "due", "offered", "period")
+    __slots__ = ("achieved", "due", "offered", "period", "resumed")
 
     def __init__(self, rate: float, first: float) -> None:
         """``rate`` operations per second; ``first`` is when the first is due."""
         self.period = 1 / rate
         self.due = first
+        self.resumed = first
         self.offered = 0
         self.achieved = 0
 
     def begin(self) -> float:
-        """Begin the operation that is due: count it, and return when it was due."""
-        due = self.due
+        """Begin the operation that is due: count it, and return when it was to begin."""
+        due = max(self.due, self.resumed)
         self.offered += 1
         self.achieved += 1
         self.due += self.period
@@ -34,14 +35,15 @@ class Schedule:
         return max(0.0, self.due - now)
 
     def skip_to(self, now: float) -> None:
-        """Give up what was due while nothing could be sent, but for the last of it.
+        """Give up what was due while nothing could be sent, but for the last of it, which begins now.
 
-        The moments stay where they were: users that were cut off together do not come back
-        in step.
+        The moments after it stay where they were: users that were cut off together do not
+        come back in step.
         """
         missed = int(max(0.0, now - self.due) / self.period)
         self.offered += missed
         self.due += missed * self.period
+        self.resumed = now
 
     def abandon(self, now: float) -> None:
         """The user stops: what was due by now and not begun was offered in vain.

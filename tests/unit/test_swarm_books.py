@@ -1,0 +1,133 @@
+from time import time as epoch
+
+import pytest
+
+from siotool.histogram import merged
+from siotool.runfile import Bytes, Connections
+from siotool.swarm.books import Books, Dated, Samples, Untimed, epoch_seconds
+from siotool.swarm.ledger import Ledger, Receiver
+from siotool.swarm.records import Presence
+
+
+@pytest.fixture
+def books():
+    return Books(Ledger(1))
+
+
+def test_samples_keep_response_and_service_times_apart():
+    samples = Samples("ack", "echo")
+    samples.book(0.5, 0.1)
+    samples.book(0.3, 0.2)
+    samples.errors["timeout"] += 2
+    closed = samples.close()
+    assert (closed.op, closed.name, closed.count, closed.errors) == ("ack", "echo", 2, {"timeout": 2})
+    assert (closed.response.min_s, closed.response.max_s) == (0.3, 0.5)
+    assert (closed.service.min_s, closed.service.max_s) == (0.1, 0.2)
+    again = samples.close()
+    assert (again.count, again.errors, again.response.n) == (0, {}, [])
+    assert closed.errors == {"timeout": 2}, "what was closed stays"
+
+
+def test_a_time_before_its_start_counts_as_none():
+    samples = Samples("deliver", "tick")
+    samples.book(-0.002, -0.002)
+    closed = samples.close()
+    assert (closed.count, closed.response.min_s, closed.response.sum_s) == (1, 0.0, 0.0)
+
+
+def test_deliveries_without_a_send_time_are_counted_and_have_no_latency():
+    samples = Samples("deliver", "tick")
+    for _ in range(3):
+        Untimed(samples).deliver(Receiver(0), 1.0)
+    samples.book(0.5, 0.5)
+    closed = samples.close()
+    assert (closed.count, sum(closed.response.n)) == (4, 1)
+    assert samples.close().count == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        pytest.param(1_772_359_200, 1_772_359_200, id="seconds"),
+        pytest.param(1_772_359_200.25, 1_772_359_200.25, id="seconds with a fraction"),
+        pytest.param(1_772_359_200_250, 1_772_359_200.25, id="milliseconds, as JavaScript has them"),
+        pytest.param(1e9, 1e9, id="the first second that counts, in 2001"),
+        pytest.param(1e12, 1e9, id="the same in milliseconds"),
+        pytest.param(1_772_359_200_250_000, None, id="microseconds are not read"),
+        pytest.param(1_772_359_200_250_000_000, None, id="nor nanoseconds"),
+        pytest.param(0, None, id="zero is no send time"),
+        pytest.param(42, None, id="nor is a counter"),
+        pytest.param(-1_772_359_200, None, id="nor a negative number"),
+        pytest.param(3e10, None, id="nor what lies between the two"),
+        pytest.param(float("inf"), None, id="nor infinity"),
+        pytest.param(float("nan"), None, id="nor no number"),
+    ],
+)
+def test_an_epoch_time_is_read_in_seconds_or_milliseconds(value, seconds):
+    assert epoch_seconds(value) == seconds
+
+
+def test_a_dated_event_is_timed_by_the_wall_clock(books):
+    samples = books.samples("deliver", "tick")
+    Dated(samples, epoch() - 5, books).deliver(Receiver(0), 1.0)
+    closed = samples.close()
+    assert closed.response == closed.service
+    assert 5 <= closed.response.max_s < 3600
+    assert books.from_the_future == 0
+
+
+def test_an_event_from_the_future_has_no_negative_time_and_is_told_of(books):
+    samples = books.samples("deliver", "tick")
+    Dated(samples, epoch() + 3600, books).deliver(Receiver(0), 1.0)
+    assert samples.close().response.max_s == 0
+    assert books.from_the_future == 1
+
+
+def test_there_is_one_place_for_each_operation_and_only_what_happened_is_told(books):
+    assert books.samples("ack", "echo") is books.samples("ack", "echo")
+    assert books.samples("ack", "echo") is not books.samples("deliver", "echo")
+    books.samples("ack", "echo").book(0.1, 0.1)
+    books.samples("connect", "/").errors["refused"] += 1
+    books.samples("ack", "silent")
+    assert [(o.op, o.name, o.count) for o in books.close_operations()] == [
+        ("ack", "echo", 1),
+        ("connect", "/", 0),
+    ]
+    assert books.close_operations() == []
+
+
+def test_stamped_arrivals_are_told_as_deliveries(books):
+    text = books.ledger.publish(1, "said", 10.0, 9.0, receivers=2, discount=0)
+    message = books.ledger.seen(text.encode(), "said")
+    for slot in range(2):
+        message.deliver(Receiver(slot), 10.5)
+    [closed] = books.close_operations()
+    assert (closed.op, closed.name, closed.count) == ("deliver", "said", 2)
+    assert merged([closed.response]).mean_s == pytest.approx(1.5)
+    assert merged([closed.service]).mean_s == pytest.approx(0.5)
+
+
+def test_a_receiver_is_present_from_its_joining_to_its_leaving_once(books):
+    receiver = Receiver(0)
+    books.leave(receiver, 1.0)  # before it came
+    books.join(receiver, 2.0)
+    books.leave(receiver, 3.0)
+    books.leave(receiver, 4.0)  # the socket closes after the farewell
+    assert (receiver.joined_at, receiver.left_at, books.present, books.open) == (2.0, 3.0, 0, 1)
+    books.join(receiver, 5.0)
+    assert receiver.left_at > 1e9
+    assert books.take_presence() == [Presence(2.0, 1), Presence(3.0, -1), Presence(5.0, 1)]
+    assert books.take_presence() == []
+
+
+def test_connections_and_bytes_are_told_once_and_the_open_ones_each_time(books):
+    books.open, books.attempted, books.established = 3, 5, 4
+    books.failed["refused"] += 1
+    books.closed["ping_timeout"] += 2
+    books.payload_in, books.payload_out, books.wire_in, books.wire_out = 1, 2, 3, 4
+    assert books.close_connections() == Connections(
+        open=3, attempted=5, established=4, failed={"refused": 1}, closed={"ping_timeout": 2}
+    )
+    assert books.close_connections() == Connections(open=3)
+    assert books.close_bytes() == Bytes(payload_in=1, payload_out=2, wire_in=3, wire_out=4)
+    assert books.close_bytes() == Bytes()

@@ -1,0 +1,240 @@
+import tracemalloc
+
+import pytest
+
+from siotool.protocol import stamp
+from siotool.swarm.ledger import GIVE_UP_S, REMEMBER_S, Ledger, Receiver
+from siotool.swarm.records import Publication, Receipt
+
+RUN = 7
+PUBLISHER = 5
+
+
+def present(slot=0, joined=0.0):
+    receiver = Receiver(slot)
+    receiver.joined_at = joined
+    return receiver
+
+
+def frame(seq, sent=10.0, publisher=PUBLISHER, run=RUN, lag=0.0):
+    return b'42["said","%b"]' % stamp.write(run, publisher, seq, sent, sent - lag).encode()
+
+
+def arrive(ledger, receiver, seq, sent=None, now=None):
+    sent = 10.0 + seq if sent is None else sent
+    message = ledger.seen(frame(seq, sent), "said")
+    assert message is not None
+    message.deliver(receiver, sent + 0.5 if now is None else now)
+
+
+def outcome(ledger):
+    """Arrivals, duplicates, reordered."""
+    receipts = ledger.take_receipts()
+    return sum(r.due + r.undue for r in receipts), ledger.duplicate, ledger.reordered
+
+
+@pytest.mark.parametrize(
+    ("seqs", "arrivals", "duplicate", "reordered"),
+    [
+        pytest.param([1, 2, 3], 3, 0, 0, id="in order"),
+        pytest.param([1, 1], 1, 1, 0, id="the same one twice"),
+        pytest.param([1, 2, 3, 1, 2], 3, 2, 0, id="earlier ones again"),
+        pytest.param([1, 3, 2], 3, 0, 1, id="one overtaken"),
+        pytest.param([1, 3, 2, 2], 3, 1, 1, id="one overtaken, then again"),
+        pytest.param([1, 5, 4, 3, 2], 5, 0, 3, id="a gap filled backwards"),
+        pytest.param([1, 5, 2, 3, 4], 5, 0, 3, id="a gap filled forwards"),
+        pytest.param([1, 3, 4], 3, 0, 0, id="a gap that stays"),
+        pytest.param([2, 1], 2, 0, 1, id="the very first overtaken"),
+        pytest.param([2, 1, 1, 2], 2, 2, 1, id="the very first overtaken, then both again"),
+        pytest.param([900, 901], 2, 0, 0, id="one that came late sees no gap before its first"),
+        pytest.param([900, 897, 899, 898], 4, 0, 3, id="those before its first come after all"),
+        pytest.param([900, 897, 899, 899, 897, 900], 3, 3, 2, id="and each of them only once"),
+        pytest.param([1, 3, 5, 2, 4, 2, 4], 5, 2, 2, id="two gaps"),
+        pytest.param([1, 10_000, 10_001], 3, 0, 0, id="a gap too wide to remember"),
+    ],
+)
+def test_arrivals_are_sorted_out_by_sequence(seqs, arrivals, duplicate, reordered):
+    ledger = Ledger(RUN)
+    receiver = present()
+    for seq in seqs:
+        arrive(ledger, receiver, seq)
+    assert outcome(ledger) == (arrivals, duplicate, reordered)
+
+
+def test_each_receiver_and_each_publisher_has_a_sequence_of_its_own():
+    ledger = Ledger(RUN)
+    for slot in (0, 3, 1):
+        for publisher in (1, 2):
+            message = ledger.seen(frame(4, publisher=publisher), "said")
+            message.deliver(present(slot), 11.0)
+    assert outcome(ledger) == (6, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("joined", "left", "due"),
+    [
+        pytest.param(9.0, None, True, id="open when it was sent"),
+        pytest.param(10.0, None, True, id="opened at the very moment"),
+        pytest.param(10.1, None, False, id="opened while it was under way"),
+        pytest.param(9.0, 10.2, True, id="left while it was under way"),
+        pytest.param(9.0, 10.0, False, id="left at the very moment"),
+        pytest.param(9.0, 9.5, False, id="left before"),
+    ],
+)
+def test_an_arrival_is_due_where_the_connection_was_open_when_it_was_sent(joined, left, due):
+    ledger = Ledger(RUN)
+    receiver = present(joined=joined)
+    receiver.left_at = receiver.left_at if left is None else left
+    arrive(ledger, receiver, 1, sent=10.0)
+    assert ledger.take_receipts() == [Receipt(PUBLISHER, 1, int(due), int(not due))]
+
+
+def test_receipts_tell_only_what_came_since_the_last_report():
+    ledger = Ledger(RUN)
+    arrive(ledger, present(0), 1)
+    arrive(ledger, present(1), 1)
+    assert ledger.take_receipts() == [Receipt(PUBLISHER, 1, 2, 0)]
+    assert ledger.take_receipts() == []
+    arrive(ledger, present(2, joined=50.0), 1)
+    arrive(ledger, present(2), 1)  # a duplicate is no arrival
+    assert ledger.take_receipts() == [Receipt(PUBLISHER, 1, 0, 1)]
+
+
+def test_times_count_from_the_intended_start_and_from_the_sending():
+    ledger = Ledger(RUN)
+    message = ledger.seen(frame(1, sent=10.0, lag=0.25), "said")
+    message.deliver(present(0), 10.5)
+    message.deliver(present(1), 10.75)
+    [(event, response, service)] = ledger.arrivals()
+    assert event == "said"
+    assert response.tolist() == pytest.approx([0.75, 1.0])
+    assert service.tolist() == pytest.approx([0.5, 0.75])
+    ledger.take_receipts()
+    assert list(ledger.arrivals()) == []
+
+
+def test_a_message_is_booked_under_the_name_it_arrives_with():
+    ledger = Ledger(RUN)
+    text = ledger.publish(1, "say", 10.0, 10.0, receivers=1, discount=0)
+    ledger.seen(b'42["said","%b"]' % text.encode(), "said").deliver(present(), 10.1)
+    assert [event for event, _, _ in ledger.arrivals()] == ["said"]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        pytest.param(b'42["said","hello"]', id="no stamp"),
+        pytest.param(frame(1, run=RUN + 1), id="a stamp of another run"),
+        pytest.param(frame(0), id="a number we do not give"),
+        pytest.param(frame(2**32), id="a number no array holds"),
+    ],
+)
+def test_what_is_not_ours_is_left_alone(payload):
+    assert Ledger(RUN).seen(payload, "said") is None
+
+
+def test_publishing_opens_an_account_and_tells_of_it_once():
+    ledger = Ledger(RUN)
+    texts = [ledger.publish(PUBLISHER, "say", 10.0 + n, 9.5, receivers=3, discount=1) for n in range(2)]
+    marks = [stamp.find(text.encode()) for text in texts]
+    assert [(m.run, m.publisher, m.seq, m.sent, m.intended) for m in marks] == [
+        (RUN, PUBLISHER, 1, 10.0, 9.5),
+        (RUN, PUBLISHER, 2, 11.0, 9.5),
+    ]
+    assert ledger.take_published() == [Publication(PUBLISHER, 1, 10.0, 1), Publication(PUBLISHER, 2, 11.0, 1)]
+    assert ledger.take_published() == []
+
+
+def test_a_slot_used_again_knows_nothing_of_its_last_user():
+    ledger = Ledger(RUN)
+    for seq in (2, 5):  # with a gap, and something before the first
+        arrive(ledger, present(1), seq)
+    ledger.forget_receiver(1)
+    ledger.forget_receiver(99)  # of which no publisher has heard
+    for seq in (3, 4, 5):
+        arrive(ledger, present(1), seq)
+    assert outcome(ledger) == (5, 0, 0)
+    arrive(ledger, present(1), 2)
+    assert outcome(ledger) == (1, 0, 1)
+
+
+def test_caught_up_when_all_that_was_sent_here_before_has_arrived():
+    ledger = Ledger(RUN)
+    payloads = [
+        b'42["said","%b"]' % ledger.publish(1, "say", sent, sent, receivers=2, discount=discount).encode()
+        for sent, discount in ((10.0, 0), (11.0, 1))
+    ]
+    assert ledger.caught_up(10.0), "nothing was sent before"
+    assert not ledger.caught_up(10.5)
+    for slot in (0, 1):
+        ledger.seen(payloads[0], "said").deliver(present(slot), 12.0)
+    assert ledger.caught_up(10.5)
+    assert not ledger.caught_up(12.0)
+    ledger.seen(payloads[1], "said").deliver(present(0), 12.0)
+    assert ledger.caught_up(12.0), "the sender is not to get its own"
+
+
+def test_one_lost_message_does_not_hold_up_the_farewell_for_ever():
+    ledger = Ledger(RUN)
+    ledger.publish(1, "say", 10.0, 10.0, receivers=2, discount=0)
+    ledger.forget_old(10.0 + GIVE_UP_S - 1)
+    assert not ledger.caught_up(100.0)
+    ledger.forget_old(10.0 + GIVE_UP_S + 1)
+    assert ledger.caught_up(100.0)
+
+
+def test_a_straggler_after_its_message_was_forgotten_is_booked_once():
+    ledger = Ledger(RUN)
+    arrive(ledger, present(0), 1, sent=10.0)
+    arrive(ledger, present(0), 2, sent=11.0)
+    ledger.take_receipts()
+    ledger.forget_old(11.5 + 2 * GIVE_UP_S)
+    for slot in (1, 1, 0):
+        arrive(ledger, present(slot), 1, sent=10.0, now=99.0)
+    assert ledger.take_receipts() == [Receipt(PUBLISHER, 1, 1, 0)]
+    assert ledger.duplicate == 2
+
+
+def test_a_publisher_silent_for_long_begins_anew_at_its_receivers_but_not_its_numbers():
+    ledger = Ledger(RUN)
+    for _ in range(2):
+        text = ledger.publish(PUBLISHER, "say", 10.0, 10.0, receivers=1, discount=0)
+    ledger.seen(text.encode(), "said").deliver(present(), 10.1)
+    ledger.forget_old(11.0 + 2 * GIVE_UP_S)
+    ledger.seen(text.encode(), "said").deliver(present(), 80.0)
+    assert ledger.duplicate == 1, "still known"
+    ledger.forget_old(11.0 + REMEMBER_S)
+    later = 20.0 + REMEMBER_S
+    mark = stamp.find(ledger.publish(PUBLISHER, "say", later, later, receivers=1, discount=0).encode())
+    assert mark.seq == 3
+    arrive(ledger, present(), 3, sent=later)
+    assert outcome(ledger) == (2, 1, 0)
+
+
+def test_a_long_run_with_churn_and_losses_stays_small():
+    """Trap: one lost message kept every later one of this worker; gone publishers kept their places."""
+
+    def hour(begin):
+        for second in range(begin, begin + 3600, 2):
+            user = 1 + second // 10  # a new one every ten seconds
+            text = ledger.publish(user, "say", float(second), float(second), receivers=50, discount=0)
+            mark = stamp.find(text.encode())
+            for slot in range(50):
+                if mark.seq % 3 or slot % 2:  # every third message does not reach half of them
+                    ledger.seen(text.encode(), "said").deliver(receivers[slot], second + 0.1)
+            list(ledger.arrivals())
+            ledger.take_receipts()
+            ledger.take_published()
+            ledger.forget_old(float(second))
+
+    ledger = Ledger(RUN)
+    receivers = [present(slot) for slot in range(50)]
+    tracemalloc.start()
+    hour(0)
+    before = tracemalloc.get_traced_memory()[0]
+    hour(3600)
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    users = 360
+    # a name per user that ever was; not its 50 places (400 bytes), nor its messages
+    assert grown < users * 600

@@ -1,0 +1,99 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from siotool.swarm.pacing import GRACE_S, Schedule
+
+
+def test_the_next_moment_is_a_period_after_the_last_whatever_the_delay():
+    schedule = Schedule(4.0, 100.0)
+    assert schedule.begin() == 100.0
+    assert schedule.wait(100.01) == pytest.approx(0.24)
+    assert schedule.wait(101.0) == 0.0, "late: at once"
+    assert schedule.begin() == 100.25, "and timed from when it was due"
+    assert schedule.begin() == 100.5
+    assert schedule.take() == (3, 3)
+    assert schedule.take() == (0, 0)
+
+
+def test_moments_missed_without_a_connection_are_offered_and_not_achieved():
+    schedule = Schedule(10.0, 0.0)
+    schedule.skip_to(1.05)
+    assert schedule.begin() == 1.05, "the latest of them is done, and no outage is in its time"
+    assert schedule.wait(1.05) == pytest.approx(0.05)
+    assert schedule.begin() == pytest.approx(1.1)
+    assert schedule.take() == (12, 2)
+
+
+def test_users_cut_off_together_do_not_come_back_in_step():
+    phases = [0.0, 0.03125, 0.0625]
+    schedules = [Schedule(8.0, phase) for phase in phases]
+    for schedule in schedules:
+        schedule.skip_to(5.099)
+        schedule.begin()
+    assert [schedule.due % 0.125 for schedule in schedules] == phases
+
+
+def test_nothing_is_skipped_before_its_moment():
+    schedule = Schedule(1.0, 10.0)
+    schedule.skip_to(9.5)
+    assert (schedule.begin(), schedule.take()) == (10.0, (1, 1))
+
+
+@pytest.mark.parametrize(
+    ("now", "offered"),
+    [
+        pytest.param(9.0, 0, id="before its first moment nothing was offered"),
+        pytest.param(10.0 + GRACE_S / 2, 0, id="what was about to begin is nobody's fault"),
+        pytest.param(10.5, 1, id="one was due and not begun"),
+        pytest.param(13.5, 4, id="and all those after it"),
+    ],
+)
+def test_what_a_stopping_user_still_owed_was_offered_in_vain(now, offered):
+    schedule = Schedule(1.0, 10.0)
+    schedule.abandon(now)
+    assert schedule.take() == (offered, 0)
+
+
+@given(
+    rate=st.floats(0.05, 200),
+    first=st.floats(0, 10),
+    steps=st.lists(
+        st.tuples(st.sampled_from(["do", "do", "do", "cut off", "look"]), st.floats(0, 3)), max_size=60
+    ),
+    rest=st.floats(0, 3),
+)
+def test_offered_are_the_moments_that_were_due(rate, first, steps, rest):
+    """A user's life: operations that take any time, lost connections, reports in between."""
+    schedule = Schedule(rate, first)
+    now, offered, achieved = first, 0, 0
+    for kind, seconds in steps:
+        if kind == "look":
+            counts = schedule.take()
+            offered, achieved = offered + counts[0], achieved + counts[1]
+            continue
+        # a lost connection is noticed by the operation that needs it
+        now += schedule.wait(now)
+        if kind == "cut off":
+            now += seconds
+            schedule.skip_to(now)
+        assert schedule.begin() <= now + 1e-6
+        now += seconds if kind == "do" else 0.0
+    now += rest
+    schedule.abandon(now)
+    counts = schedule.take()
+    offered, achieved = offered + counts[0], achieved + counts[1]
+    due = max(0, math.floor((now - GRACE_S - first) * rate) + 1)
+    assert offered >= achieved
+    assert achieved == sum(kind != "look" for kind, _ in steps)
+    # what began within the grace counts too
+    assert due - 1 <= offered <= due + 1 + math.ceil(GRACE_S * rate)
+
+
+def test_eight_hours_of_operations_do_not_drift():
+    schedule = Schedule(30.0, 50_000.0)
+    for _ in range(8 * 3600 * 30):
+        schedule.begin()
+    assert schedule.due == pytest.approx(50_000 + 8 * 3600, abs=1e-3)

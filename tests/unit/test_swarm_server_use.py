@@ -1,0 +1,263 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from siotool.errors import InputError
+from siotool.swarm.server_use import ServerProbe, Spent, cpu_between
+
+#: Each figure of the kernel's is in hundredths of a second, and a fork or two is not free.
+TICKS = 0.08
+
+_SERVER = """
+import os, signal, sys, time
+
+def burn(seconds):
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+
+children, files = [], []
+for line in sys.stdin:
+    match line.split():
+        case ["burn", seconds]:
+            burn(float(seconds))
+        case ["child"]:
+            (read, to_child), (from_child, write) = os.pipe(), os.pipe()
+            pid = os.fork()
+            if not pid:
+                os.close(to_child), os.close(from_child)
+                while (asked := os.read(read, 64)):
+                    burn(float(asked))
+                    os.write(write, b"!")
+                os._exit(0)
+            os.close(read), os.close(write)
+            children.append((pid, to_child, from_child))
+        case ["child_burn", seconds]:
+            _, to_child, from_child = children[-1]
+            os.write(to_child, seconds.encode())
+            os.read(from_child, 1)
+        case ["child_end"]:
+            pid, to_child, from_child = children.pop()
+            os.close(to_child)
+            os.read(from_child, 1)
+            try:
+                os.waitpid(pid, 0)
+            except ChildProcessError:
+                pass
+            os.close(from_child)
+        case ["child_zombie"]:
+            pid, to_child, from_child = children.pop()
+            os.close(to_child)
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        case ["brief", seconds]:
+            pid = os.fork()
+            if not pid:
+                burn(float(seconds))
+                os._exit(0)
+            os.waitpid(pid, 0)
+        case ["nobody_waits"]:
+            signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        case ["open", count]:
+            files += [open(os.devnull) for _ in range(int(count))]
+    print("done", flush=True)
+"""
+
+
+class Server:
+    """A process that does as it is told, and is sampled by a clock that a test sets."""
+
+    def __init__(self):
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", _SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.now = 100.0
+        self.do("open 0")
+
+    def do(self, *commands):
+        for command in commands:
+            self.process.stdin.write(command + "\n")
+            self.process.stdin.flush()
+            assert self.process.stdout.readline() == "done\n"
+
+    def watch(self):
+        self.probe = ServerProbe(self.process.pid, None)
+        assert self.probe.sample(self.now) is None, "there is no time before the first sample"
+        return self.probe
+
+    def sample(self, seconds=1.0):
+        self.now += seconds
+        return self.probe.sample(self.now)
+
+
+@pytest.fixture
+def server():
+    started = Server()
+    with started.process:
+        yield started
+        started.process.stdin.close()
+
+
+def test_cpu_is_that_of_a_process_and_its_children(server):
+    server.do("child")
+    server.watch()
+    server.do("burn 0.3", "child_burn 0.2")
+    assert server.sample().cpu_cores == pytest.approx(0.5, abs=TICKS)
+    server.do("child_burn 0.2")
+    assert server.sample(seconds=2.0).cpu_cores == pytest.approx(0.1, abs=TICKS)
+    assert server.sample().cpu_cores == pytest.approx(0.0, abs=TICKS)
+
+
+def test_what_was_used_before_the_first_sample_does_not_count(server):
+    server.do("child", "burn 0.3", "child_burn 0.3", "brief 0.3")
+    server.watch()
+    assert server.sample().cpu_cores == pytest.approx(0.0, abs=TICKS)
+
+
+def test_a_child_that_begins_counts_from_its_beginning(server):
+    server.watch()
+    server.do("child", "child_burn 0.3")
+    use = server.sample()
+    assert use.cpu_cores == pytest.approx(0.3, abs=TICKS)
+    assert use.processes == 2
+
+
+def test_a_child_that_ends_takes_nothing_back_and_what_it_did_last_counts(server):
+    """Trap: its CPU since the sample before was lost, or all it ever used was counted again."""
+    server.do("child")
+    server.watch()
+    server.do("child_burn 0.4")
+    assert server.sample().cpu_cores == pytest.approx(0.4, abs=TICKS)
+    server.do("burn 0.1", "child_burn 0.2", "child_end")
+    use = server.sample()
+    assert use.cpu_cores == pytest.approx(0.3, abs=TICKS)
+    assert use.processes == 1
+    assert server.sample().cpu_cores == pytest.approx(0.0, abs=TICKS)
+
+
+def test_a_child_that_came_and_went_between_two_samples_counts(server):
+    server.watch()
+    server.do("brief 0.3", "brief 0.2")
+    assert server.sample().cpu_cores == pytest.approx(0.5, abs=TICKS)
+
+
+def test_a_child_nobody_has_waited_for_yet_is_counted_once(server):
+    server.do("child")
+    server.watch()
+    server.do("child_burn 0.3", "child_zombie", "burn 0.1")
+    assert server.sample().cpu_cores == pytest.approx(0.4, abs=TICKS)
+    server.do("burn 0.1")
+    assert server.sample().cpu_cores == pytest.approx(0.1, abs=TICKS)
+
+
+def test_a_child_that_vanishes_unaccounted_hides_nothing_of_the_others(server):
+    server.do("nobody_waits", "child")
+    server.watch()
+    server.do("child_burn 0.4")
+    server.sample()
+    server.do("child_end", "burn 0.2")
+    assert server.sample().cpu_cores == pytest.approx(0.2, abs=TICKS)
+    server.do("burn 0.2")
+    assert server.sample().cpu_cores == pytest.approx(0.2, abs=TICKS)
+
+
+def test_memory_and_files_are_those_of_all(server):
+    server.watch()
+    before = server.sample()
+    server.do("open 50", "child")
+    after = server.sample()
+    assert after.rss_bytes > before.rss_bytes > 1_000_000
+    # the child has all of its parent's
+    assert after.files_open >= 2 * before.files_open + 100
+
+
+def test_it_says_what_it_watches(server):
+    alone = server.watch().describe()
+    assert alone.source == f"pid {server.process.pid}"
+    assert alone.cores == 1.0
+    assert alone.memory_bytes > 0
+    assert alone.files_limit > 0
+    server.do("child")
+    both = ServerProbe(server.process.pid, None).describe()
+    assert both.source == f"pid {server.process.pid} and its children"
+    assert both.cores == min(2, os.cpu_count())
+    assert ServerProbe(server.process.pid, 6.0).describe().cores == 6.0
+
+
+def test_a_server_that_is_gone_is_sampled_no_more(server):
+    server.watch()
+    assert server.sample() is not None
+    server.process.kill()
+    os.waitid(os.P_PID, server.process.pid, os.WEXITED | os.WNOWAIT)
+    assert server.sample() is None, "a zombie is no server"
+    server.process.wait()
+    assert server.sample() is None
+    assert server.sample() is None
+
+
+@pytest.mark.parametrize("pid", [-1, 0, 2**22 + 1, 2**40])
+def test_a_pid_that_cannot_be_is_refused(pid):
+    with pytest.raises(InputError, match=f"no process has the id {pid}"):
+        ServerProbe(pid, None)
+
+
+def test_a_process_that_has_ended_is_refused():
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    with pytest.raises(InputError, match="no process has the id"):
+        ServerProbe(process.pid, None)
+    process.wait()
+    with pytest.raises(InputError, match="no process has the id"):
+        ServerProbe(process.pid, None)
+
+
+def test_a_process_of_another_user_is_refused_with_a_remedy():
+    code = (
+        "import os, sys\n"
+        "from siotool.errors import InputError\n"
+        "from siotool.swarm.server_use import ServerProbe\n"
+        "if os.geteuid() == 0:\n"
+        "    os.setuid(65534)\n"
+        "try:\n"
+        "    ServerProbe(1, None)\n"
+        "except InputError as error:\n"
+        "    print(error.message, '|', error.hint)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "process 1 may not be read | run siotool as the server's user\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may read every process")
+def test_the_first_process_may_be_watched_by_root():
+    probe = ServerProbe(1, None)
+    probe.sample(1.0)
+    use = probe.sample(2.0)
+    assert use.cpu_cores >= 0
+    assert use.processes >= 1
+
+
+def spent(**processes):
+    return {name: Spent(*figures) for name, figures in processes.items()}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "unsettled", "used", "left"),
+    [
+        pytest.param(spent(a=(1, 0)), spent(a=(3, 0)), 0, 2, 0, id="a process goes on"),
+        pytest.param(spent(a=(1, 5)), spent(a=(1, 5), b=(2, 0)), 0, 2, 0, id="a child begins"),
+        pytest.param(spent(a=(1, 0)), spent(a=(1, 4)), 0, 4, 0, id="a child came and went"),
+        pytest.param(spent(a=(1, 0), b=(3, 0)), spent(a=(1, 4)), 0, 1, 0, id="a child ends"),
+        pytest.param(
+            spent(a=(1, 0), b=(3, 2)), spent(a=(1, 6)), 0, 1, 0, id="a child with ended children ends"
+        ),
+        pytest.param(spent(a=(1, 0), b=(3, 0)), spent(a=(2, 0)), 0, 1, 3, id="nobody has waited for it yet"),
+        pytest.param(spent(a=(2, 0)), spent(a=(2, 4)), 3, 1, 0, id="now somebody has"),
+        pytest.param(spent(a=(1, 1)), spent(a=(1, 1)), 3, 0, 0, id="nobody ever does"),
+        pytest.param(
+            spent(b1=(9, 0), a=(1, 0)), spent(b2=(1, 0), a=(1, 9)), 0, 1, 0, id="a pid is used again"
+        ),
+    ],
+)
+def test_cpu_of_processes_that_come_and_go_is_counted_once(before, after, unsettled, used, left):
+    assert cpu_between(before, after, unsettled) == (used, left)

@@ -1,0 +1,201 @@
+from time import time as epoch
+
+import msgspec
+import pytest
+
+from siotool.protocol import packets
+from siotool.protocol.errors import RemoteProtocolError
+from siotool.swarm.books import Books
+from siotool.swarm.ledger import Ledger, Receiver
+from siotool.swarm.switchboard import Switchboard
+
+NAMESPACE = "/"
+
+
+@pytest.fixture
+def board():
+    ledger = Ledger(1)
+    return Switchboard(Books(ledger), ledger, lambda *_: None, lambda _: None, NAMESPACE)
+
+
+def event(name, *arguments):
+    return b"42" + msgspec.json.encode([name, *arguments])
+
+
+def arrive(board, payload, times=1):
+    """A frame at so many receivers; only the first is decoded when it is known afterwards."""
+    for slot in range(times):
+        found = board.known.get(payload) or board.recognise(packets.parse_packet(payload[1:]), payload)
+        if found is not None:
+            found.deliver(Receiver(slot), 20.0)
+
+
+def booked(board):
+    return {o.name: (o.count, sum(o.response.n)) for o in board.books.close_operations()}
+
+
+def test_a_frame_is_decoded_once_for_all_users(board):
+    board.listen("tick", "")
+    payload = event("tick", 1)
+    arrive(board, payload)
+    assert payload in board.known
+    board.listen("tick", "at")  # a frame that is known is not looked at again
+    arrive(board, payload, 4)
+    assert booked(board) == {"tick": (5, 0)}
+    assert board.undated == 0
+
+
+@pytest.mark.parametrize(
+    ("listened", "name", "count"),
+    [
+        pytest.param("tick", "tick", 1, id="by its name"),
+        pytest.param("*", "tick", 1, id="by any name"),
+        pytest.param("tock", "tick", 0, id="not by another name"),
+    ],
+)
+def test_events_are_booked_where_somebody_listens(board, listened, name, count):
+    board.listen(listened, "")
+    arrive(board, event(name))
+    assert booked(board) == ({name: (1, 0)} if count else {})
+
+
+def test_nothing_is_remembered_of_what_nobody_wants(board):
+    arrive(board, event("tick"))
+    assert (booked(board), board.known) == ({}, {})
+
+
+def test_a_name_goes_before_any(board):
+    board.listen("*", "")
+    board.listen("tick", "at")
+    arrive(board, event("tick", {"at": epoch() - 1}))
+    arrive(board, event("tock", {"at": epoch() - 1}))
+    assert booked(board) == {"tick": (1, 1), "tock": (1, 0)}
+
+
+@pytest.mark.parametrize(
+    ("path", "arguments"),
+    [
+        pytest.param("at", [{"at": "NOW"}], id="a field"),
+        pytest.param("meta.sent.at", [{"meta": {"sent": {"at": "NOW"}}}], id="a field of a field"),
+        pytest.param(".", ["NOW"], id="the argument itself"),
+    ],
+)
+@pytest.mark.parametrize("scale", [1, 1000])
+def test_the_send_time_is_found_by_its_path(board, path, arguments, scale):
+    board.listen("tick", path)
+    text = msgspec.json.encode(arguments).replace(b'"NOW"', b"%.3f" % ((epoch() - 2) * scale))
+    arrive(board, b'42["tick",' + text[1:], 3)
+    [operation] = board.books.close_operations()
+    assert sum(operation.response.n) == 3
+    assert 1.9 < operation.response.min_s <= operation.response.max_s < 3600
+    assert board.undated == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param([], id="no argument"),
+        pytest.param([{}], id="no such field"),
+        pytest.param([{"at": None}], id="nothing in it"),
+        pytest.param([{"at": True}], id="a truth value"),
+        pytest.param([{"at": "1772359200"}], id="a text"),
+        pytest.param([{"at": {"at": 1}}], id="a thing"),
+        pytest.param([[1772359200]], id="a list"),
+        pytest.param([{"at": 12}], id="a number that is no time"),
+        pytest.param([{"at": -1e300}], id="a number from before the world"),
+        pytest.param([{"at": 10**400}], id="a number that no float holds"),
+    ],
+)
+def test_every_delivery_without_a_readable_send_time_is_counted_as_such(board, arguments):
+    """Trap: only the first of many was, because the frame was known afterwards."""
+    board.listen("tick", "at")
+    # msgspec writes no number beyond 64 bits
+    payload = (
+        event("tick", *arguments)
+        if arguments != [{"at": 10**400}]
+        else (b'42["tick",{"at":1' + b"0" * 400 + b"}]")
+    )
+    arrive(board, payload, 3)
+    assert board.undated == 3
+    assert booked(board) == {"tick": (3, 0)}
+
+
+def test_a_stamp_of_ours_goes_before_any_listening(board):
+    board.listen("*", "")
+    text = board.ledger.publish(1, "say", 10.0, 10.0, receivers=2, discount=0)
+    arrive(board, event("said", text), 2)
+    assert booked(board) == {"said": (2, 2)}
+
+
+def test_a_stamp_of_an_earlier_run_is_an_event_like_others(board):
+    board.listen("said", "")
+    text = Ledger(2).publish(1, "say", 10.0, 10.0, receivers=2, discount=0)
+    arrive(board, event("said", text))
+    assert booked(board) == {"said": (1, 0)}
+
+
+def test_an_event_that_asks_for_an_answer_is_looked_at_each_time(board):
+    board.listen("tick", "")
+    arrive(board, b'4217["tick"]', 2)
+    assert board.known == {}
+    assert booked(board) == {"tick": (2, 0)}
+
+
+def test_known_frames_are_bounded(board):
+    board.listen("tick", "")
+    for number in range(5000):
+        arrive(board, event("tick", number))
+    assert len(board.known) < 4097
+    assert booked(board) == {"tick": (5000, 0)}
+
+
+@pytest.mark.parametrize("payload", [b"42{}", b"42[]", b"42[1]", b"42[", b"42"])
+def test_what_is_no_event_is_refused(board, payload):
+    with pytest.raises(RemoteProtocolError):
+        board.recognise(packets.parse_packet(payload[1:]), payload)
+
+
+class Caller:
+    """A connection's calls."""
+
+    def __init__(self):
+        self.waiting = set()
+        self.expired = []
+
+    def expire(self, ack_id):
+        if ack_id in self.waiting:
+            self.waiting.discard(ack_id)
+            self.expired.append(ack_id)
+
+    def waits_for(self, ack_id):
+        return ack_id in self.waiting
+
+
+def test_calls_are_given_up_at_their_deadlines(board):
+    caller = Caller()
+    for ack_id, (timeout, now) in enumerate([(10.0, 0.0), (1.0, 0.5), (10.0, 1.0), (1.0, 1.5)]):
+        caller.waiting.add(ack_id)
+        board.expect(timeout, now, caller, ack_id)
+    board.expire(1.49)
+    assert caller.expired == []
+    board.expire(1.5)
+    assert caller.expired == [1]
+    caller.waiting.discard(0)  # answered
+    board.expire(10.5)
+    assert caller.expired == [1, 3]
+    board.expire(11.0)
+    assert caller.expired == [1, 3, 2]
+    board.expect(1.0, 20.0, caller, 9)  # and it goes on
+    caller.waiting.add(9)
+    board.expire(21.0)
+    assert caller.expired == [1, 3, 2, 9]
+
+
+def test_a_closed_connection_is_dropped_once_and_its_owner_told():
+    forgotten = []
+    ledger = Ledger(1)
+    board = Switchboard(Books(ledger), ledger, lambda *_: None, forgotten.append, NAMESPACE)
+    connection = object()
+    board.connections.add(connection)
+    board.forget(connection)
+    assert (board.connections, forgotten) == (set(), [connection])
