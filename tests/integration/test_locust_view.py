@@ -1,0 +1,223 @@
+"""The same scenarios as Locust sees them: plain ``locust -f``, its CSV and HTML, its web UI."""
+
+import csv
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from siotool.target.process import TargetProcess
+
+pytestmark = pytest.mark.slow
+
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
+#: Rows of each scenario beside those of connecting.
+ROWS = {
+    "chat": {("deliver", "chat message")},
+    "echo": {("ack", "echo")},
+    "idle": set(),
+    "listen": {("deliver", "tick")},
+}
+SETTINGS = {
+    "chat": ["rate=2"],
+    "echo": ["rate=5", "size=100B"],
+    "idle": [],
+    "listen": ["event=tick", "sent_at=sent_at"],
+}
+
+
+@pytest.fixture(scope="module")
+def target() -> Iterator[str]:
+    with TargetProcess(tick_rate=10) as process:
+        yield process.url
+
+
+@pytest.fixture
+def locust(target: str, tmp_path: Path) -> Callable[..., Any]:
+    """Run plain Locust headless on a scenario; returns how it ended and the rows of its CSV."""
+
+    def run(scenario: str, *arguments: str) -> Any:
+        command = [
+            *(sys.executable, "-m", "locust", "-f", str(SCENARIOS / f"{scenario}.py"), "--headless"),
+            *("-u", "6", "-r", "6", "-t", "4s", "--host", target, "--only-summary"),
+            *("--csv", str(tmp_path / "locust"), *arguments),
+        ]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+        with (tmp_path / "locust_stats.csv").open() as file:
+            rows = {(row["Type"], row["Name"]): row for row in csv.DictReader(file)}
+        return done, rows
+
+    return run
+
+
+def held(rows: dict[tuple[str, str], dict[str, str]], expected: set[tuple[str, str]], users: int) -> None:
+    """Rows are the expected ones, without failures, and none of their figures is a zero."""
+    rows = dict(rows)
+    total = rows.pop(("", "Aggregated"))
+    assert set(rows) == {("connect", "/"), ("namespace", "/")} | expected
+    for key, row in rows.items():
+        assert int(row["Request Count"]) >= users, key
+        assert int(row["Failure Count"]) == 0, key
+        # of its percentiles Locust writes whole milliseconds only
+        for name in ("Min Response Time", "Average Response Time", "Max Response Time"):
+            assert float(row[name]) > 0, (key, name)
+    assert int(total["Request Count"]) == sum(int(row["Request Count"]) for row in rows.values())
+    assert int(rows["connect", "/"]["Request Count"]) == users
+
+
+@pytest.mark.parametrize("scenario", [path.stem for path in sorted(SCENARIOS.glob("[!_]*.py"))])
+def test_each_scenario_runs_under_plain_locust(scenario: str, locust: Callable[..., Any]) -> None:
+    settings = [part for setting in SETTINGS[scenario] for part in ("--set", setting)]
+    done, rows = locust(scenario, *settings)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    held(rows, ROWS[scenario], users=6)
+
+
+def test_plain_locust_with_two_worker_processes(locust: Callable[..., Any]) -> None:
+    done, rows = locust("echo", "--processes", "2", "--set", "rate=5")
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    held(rows, ROWS["echo"], users=6)
+
+
+def test_plain_locust_refuses_a_setting_that_a_scenario_does_not_have(locust: Callable[..., Any]) -> None:
+    done, rows = locust("echo", "--set", "speed=5")
+    assert done.returncode != 0
+    assert "has no setting 'speed'" in done.stderr
+    assert set(rows) == {("", "Aggregated")}
+
+
+def test_locusts_own_files_beside_the_run(loadtest: Callable[..., Any]) -> None:
+    done = loadtest(
+        *("demo", "--scenario", "chat", "--set", "rate=2", "--users", "6", "--spawn-rate", "100"),
+        *("--run-time", "4s", "--processes", "2", "--locust-files", "--quiet"),
+    )
+    assert (done.code, done.stderr) == (0, "")
+    with (done.folder / "locust_stats.csv").open() as file:
+        rows = {(row["Type"], row["Name"]): row for row in csv.DictReader(file)}
+    held(rows, ROWS["chat"], users=6)
+    delivered = done.operation("deliver", "chat message")
+    row = rows["deliver", "chat message"]
+    assert int(row["Request Count"]) == delivered["count"]
+    # Locust rounds to two digits, and ours are within a percent
+    assert float(row["50%"]) == pytest.approx(delivered["p50_s"] * 1e3, rel=0.1, abs=1)
+    history = (done.folder / "locust_stats_history.csv").read_text().splitlines()
+    assert len(history) > 3
+    page = (done.folder / "locust.html").read_text()
+    assert "chat message" in page
+    assert "<html" in page
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port: int = holder.getsockname()[1]
+    return port
+
+
+def ask(url: str) -> Any:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return json.load(answer)
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return None
+
+
+def test_the_web_ui_answers_on_loopback_while_the_run_goes_on(
+    start: Callable[..., Any], until: Callable[..., Any], free_port: int
+) -> None:
+    test = start(
+        *("demo", "--users", "4", "--spawn-rate", "100", "--set", "rate=5", "--run-time", "30s"),
+        *("--processes", "2", "--web", "--web-port", free_port),
+    )
+    url = f"http://127.0.0.1:{free_port}"
+
+    def acknowledged() -> Any:
+        stats = ask(f"{url}/stats/requests")
+        rows = [row for row in stats["stats"] if row["method"] == "ack"] if stats else []
+        return rows[0] if rows and rows[0]["num_requests"] > 10 else None
+
+    row = until(acknowledged, what="the UI shows calls")
+    assert (row["name"], row["num_failures"]) == ("echo", 0)
+    assert row["median_response_time"] > 0
+    with urllib.request.urlopen(url, timeout=5) as page:
+        assert b"<html" in page.read()
+
+    processes = [psutil.Process(test.process.pid), *test.family()]
+    listening = [
+        connection.laddr.ip
+        for process in processes
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert len(listening) >= 3  # the UI, Locust's master and the target
+    assert set(listening) == {"127.0.0.1"}
+
+    # its stop button ends the run in order, and with it the UI, which may get no answer out any more
+    with suppress(urllib.error.URLError, ConnectionError):
+        urllib.request.urlopen(urllib.request.Request(f"{url}/stop", method="POST"), timeout=10).close()
+    done = test.finish()
+    assert done.run.end.reason in ("finished", "interrupted")
+    assert done.run.intervals[-1].connections.open == 0
+    assert "Traceback" not in done.stderr
+    assert url in done.stderr
+    assert ask(f"{url}/stats/requests") is None
+    delivered = done.operation("ack", "echo")
+    assert delivered["count"] >= row["num_requests"]
+
+
+def test_a_taken_web_port_is_refused_before_anything_starts(loadtest: Callable[..., Any]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+        done = loadtest("demo", "--web", "--web-port", port)
+    assert (done.code, done.stdout) == (2, "")
+    assert f"port {port}" in done.stderr
+    assert "--web-port" in done.stderr
+    assert not done.folder.exists()
+
+
+def test_plain_locust_ends_at_ctrl_c(target: str, tmp_path: Path, until: Callable[..., Any]) -> None:
+    prefix = tmp_path / "locust"
+    command = [
+        *(
+            sys.executable,
+            "-m",
+            "locust",
+            "-f",
+            str(SCENARIOS / "echo.py"),
+            "--headless",
+            "-u",
+            "3",
+            "-r",
+            "3",
+        ),
+        *("--host", target, "--only-summary", "--csv", str(prefix)),
+    ]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stderr is not None
+        try:
+            until(
+                lambda: (
+                    prefix.with_name("locust_stats.csv").exists()
+                    and "ack,echo" in prefix.with_name("locust_stats.csv").read_text()
+                ),
+                what="calls are counted",
+                within_s=30,
+            )
+            os.killpg(process.pid, signal.SIGINT)
+            assert process.wait(20) == 0
+            assert "Traceback" not in process.stderr.read()
+        finally:
+            process.kill()
