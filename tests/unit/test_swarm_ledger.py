@@ -3,7 +3,7 @@ import tracemalloc
 import pytest
 
 from siotool.protocol import stamp
-from siotool.swarm.ledger import GIVE_UP_S, REMEMBER_S, Ledger, Receiver
+from siotool.swarm.ledger import GIVE_UP_S, OVERTAKEN_S, REMEMBER_S, Ledger, Receiver
 from siotool.swarm.records import Publication, Receipt
 
 RUN = 7
@@ -20,9 +20,9 @@ def frame(seq, sent=10.0, publisher=PUBLISHER, run=RUN, lag=0.0):
     return b'42["said","%b"]' % stamp.write(run, publisher, seq, sent, sent - lag).encode()
 
 
-def arrive(ledger, receiver, seq, sent=None, now=None):
+def arrive(ledger, receiver, seq, sent=None, now=None, publisher=PUBLISHER):
     sent = 10.0 + seq if sent is None else sent
-    message = ledger.seen(frame(seq, sent), "said")
+    message = ledger.seen(frame(seq, sent, publisher), "said")
     assert message is not None
     message.deliver(receiver, sent + 0.5 if now is None else now)
 
@@ -238,3 +238,54 @@ def test_a_long_run_with_churn_and_losses_stays_small():
     users = 360
     # a name per user that ever was; not its 50 places (400 bytes), nor its messages
     assert grown < users * 600
+
+
+def test_what_a_receiver_never_gets_is_not_remembered_for_ever():
+    """Trap: each lost message stayed in the list of those that may still come, at every receiver."""
+
+    def hour(begin):
+        for second in range(begin, begin + 3600, 2):
+            mark = stamp.find(ledger.publish(1, "say", float(second), float(second), 20, 0).encode())
+            if mark.seq % 3:
+                for receiver in receivers:
+                    arrive(ledger, receiver, mark.seq, sent=float(second), publisher=1)
+            ledger.take_receipts()
+            ledger.take_published()
+            ledger.forget_old(float(second))
+
+    ledger = Ledger(RUN)
+    receivers = [present(slot) for slot in range(20)]
+    tracemalloc.start()
+    hour(0)
+    before = tracemalloc.get_traced_memory()[0]
+    hour(3600)
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert ledger.duplicate == ledger.reordered == 0
+    assert grown < 20_000
+
+
+@pytest.mark.parametrize(
+    ("left", "sent", "overtaken"),
+    [
+        pytest.param(None, 50.0, False, id="it has not left"),
+        pytest.param(10.0, 9.0, False, id="what was sent before it left is what it waits for"),
+        pytest.param(10.0, 10.0 + OVERTAKEN_S / 2, False, id="senders may overtake each other a little"),
+        pytest.param(10.0, 10.0 + OVERTAKEN_S * 2, True, id="what was sent well after says that all is here"),
+    ],
+)
+def test_a_leaving_receiver_learns_that_nothing_is_under_way_any_more(left, sent, overtaken):
+    ledger = Ledger(RUN)
+    receiver = present()
+    receiver.left_at = receiver.left_at if left is None else left
+    arrive(ledger, receiver, 1, sent=sent)
+    assert receiver.overtaken is overtaken
+
+
+def test_a_ledger_is_unused_until_a_message_and_once_all_are_forgotten():
+    ledger = Ledger(RUN)
+    assert ledger.unused
+    arrive(ledger, present(), 1, sent=10.0)
+    assert not ledger.unused
+    ledger.forget_old(11.0 + 2 * GIVE_UP_S)
+    assert ledger.unused
