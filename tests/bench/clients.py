@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 NODE_TARGET = HERE.parent / "targets/node"
 #: Longer than any measurement; the harness interrupts the client when it is done.
 RUN_TIME_S = 900
-SPAWN_RATE = 100
+SPAWN_RATE = 200
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class SocketIoClient:
     def command(self, load: Load, url: str, folder: Path) -> list[str]:
         script = str(NODE_TARGET / "bench_client.mjs")
         asked = {"url": url, "spawn_rate": SPAWN_RATE, "result": str(folder / "counts.json"), **vars(load)}
-        return ["node", script, json.dumps(asked)]
+        return ["node", "--expose-gc", script, json.dumps(asked)]
 
     def counts(self, folder: Path) -> Counts:
         return Counts(**json.loads((folder / "counts.json").read_text()))

@@ -113,8 +113,12 @@ class Running:
         return Reading(time.monotonic(), used, _machine_cpu_s())
 
     def memory_bytes(self) -> int:
-        """Proportional set size of all processes: what they share is counted once."""
-        return sum(process.memory_full_info().pss for process in self._tree())
+        """Anonymous resident memory of all processes.
+
+        What is mapped from files does not grow with connections, but its proportional share
+        changes with every other process on the machine that maps the same libraries.
+        """
+        return sum(_anonymous_bytes(process.pid) for process in self._tree())
 
     def await_users(self, server: Server, users: int) -> None:
         """Wait until the server has that many members."""
@@ -169,6 +173,12 @@ def running(client: Client, load: Load) -> Iterator[tuple[Server, Running]]:
                 process.close()
     finally:
         server.close()
+
+
+def _anonymous_bytes(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    kib = next(line.split()[1] for line in lines if line.startswith("RssAnon:"))
+    return int(kib) * 1024
 
 
 def _machine_cpu_s() -> float:

@@ -1,7 +1,7 @@
 // socket.io-client under the bench (tests/bench): connects users, listens or calls, counts.
 //
-//   node bench_client.mjs '{"url": …, "users": 500, "spawn_rate": 100, "scenario": "listen",
-//                           "rate": 0, "result": "counts.json"}'
+//   node --expose-gc bench_client.mjs '{"url": …, "users": 500, "spawn_rate": 100, "scenario": "listen",
+//                                       "rate": 0, "result": "counts.json"}'
 //
 // Stays until SIGTERM, then writes {"received": …, "acked": …} to the result file.
 
@@ -11,6 +11,7 @@ import { io } from "socket.io-client";
 const { url, users, spawn_rate, scenario, rate, result } = JSON.parse(process.argv[2]);
 const text = "x".repeat(64);
 const counts = { received: 0, acked: 0 };
+let connected = 0;
 
 for (let user = 0; user < users; user += 1) setTimeout(start, (1000 * user) / spawn_rate);
 
@@ -19,6 +20,11 @@ function start() {
   socket.on("connect_error", (error) => {
     console.error(`cannot connect: ${error.message}`);
     process.exit(1);
+  });
+  socket.on("connect", () => {
+    connected += 1;
+    // an idle connection's memory is asked for, not the garbage of its handshake
+    if (scenario === "idle" && connected === users) setTimeout(globalThis.gc, 500);
   });
   if (scenario === "listen") {
     socket.on("message", () => {
