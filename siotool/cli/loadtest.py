@@ -1,6 +1,7 @@
 """``siotool loadtest``: drive a swarm of Socket.IO clients at a target, and report."""
 
 import os
+import re
 import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -15,6 +16,8 @@ from siotool.workload import Stage, Target
 
 REPORTS = Path("reports")
 DEMO = "demo"
+#: Workers number their users, and messages carry the number.
+USERS_AT_MOST = 10_000_000
 
 
 class Format(StrEnum):
@@ -128,7 +131,6 @@ def loadtest(
         return
     if target is None:
         raise InputError("no target", "give the URL of a Socket.IO server, or demo for the embedded one")
-    from siotool import units
     from siotool.report.gates import parse
     from siotool.report.planned import Planned, decode_plan
 
@@ -136,8 +138,8 @@ def loadtest(
     planned = Planned() if plan is None else decode_plan(_read(plan), str(plan))
     stages = _stages(users, spawn_rate, run_time, stage)
     auth_payload, headers = _auth(auth), [_header(text) for text in header or []]
-    connect_timeout_s = units.parse_duration(connect_timeout, "--connect-timeout")
-    ack_timeout_s = units.parse_duration(ack_timeout, "--ack-timeout")
+    connect_timeout_s = _patience(connect_timeout, "--connect-timeout")
+    ack_timeout_s = _patience(ack_timeout, "--ack-timeout")
     _check_namespace(namespace)
     url = target if target == DEMO else _url(target)
     workers = min(processes or os.cpu_count() or 1, max(1, *(s.users for s in stages)))
@@ -151,6 +153,7 @@ def loadtest(
     loaded = scenarios.load(scenarios.find(scenario))
     resolved = knobs.resolve(loaded.knobs, settings or [], f"scenario {loaded.name}")
     knobs.apply(list(loaded.user_classes), resolved)
+    scenarios.check_rates(loaded)
     folder = out or REPORTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{loaded.name}"
     if (folder / "run.jsonl").exists():
         raise InputError(f"{folder} already holds a run", "choose another --out folder")
@@ -218,7 +221,10 @@ def _stages(users: str, spawn_rate: float | None, run_time: str, stage: list[str
     from siotool.workload import ramp
 
     if stage:
-        return [_stage(text) for text in stage]
+        stages = [_stage(text) for text in stage]
+        if not any(found.users for found in stages):
+            raise InputError("no --stage has any users", "write them TIME:USERS, as 30s:1000")
+        return stages
     count = _whole(units.parse_count(users, "--users"), "--users", users)
     if count < 1:
         raise InputError(f"--users {users}: expected 1 or more")
@@ -246,7 +252,18 @@ def _stage(text: str) -> Stage:
 def _whole(value: float, option: str, text: str) -> int:
     if value != int(value):
         raise InputError(f"{option} {text}: users come whole")
+    if value > USERS_AT_MOST:
+        raise InputError(f"{option} {text}: more than {USERS_AT_MOST:,} users are not counted apart")
     return int(value)
+
+
+def _patience(text: str, option: str) -> float:
+    from siotool import units
+
+    seconds = units.parse_duration(text, option)
+    if seconds <= 0:
+        raise InputError(f"{option} {text}: expected more than 0s")
+    return seconds
 
 
 def _url(text: str) -> str:
@@ -293,7 +310,8 @@ def _auth(text: str | None) -> Any:
 
 def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
-    if not colon or not name.strip() or any(c in text for c in "\r\n"):
+    known = re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name.strip())  # a token of RFC 9110 §5.6.2
+    if not colon or not known or not value.isprintable() or not value.isascii():
         raise InputError(f"--header {text!r} is not a header", "write it 'NAME: VALUE'")
     return name.strip(), value.strip()
 

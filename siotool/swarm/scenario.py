@@ -67,7 +67,7 @@ def load(path: Path) -> Scenario:
     sys.modules[module_name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ScenarioError(
             f"{_place(path, error)}: {type(error).__name__}: {error}", "the scenario does not load"
         ) from error
@@ -81,8 +81,17 @@ def load(path: Path) -> Scenario:
     return Scenario(path, inspect.getdoc(module) or "", user_classes)
 
 
-def _place(path: Path, error: Exception) -> str:
-    if isinstance(error, SyntaxError):
+def check_rates(scenario: Scenario) -> None:
+    """Refuse a rate at which nothing would ever be due. Raises ScenarioError."""
+    for user_class in scenario.user_classes:
+        if issubclass(user_class, SocketIOUser) and not 0 < user_class.rate < float("inf"):
+            raise ScenarioError(
+                f"{user_class.__name__} has the rate {user_class.rate:g}", "it must be more than 0 per second"
+            )
+
+
+def _place(path: Path, error: BaseException) -> str:
+    if isinstance(error, SyntaxError) and error.lineno:
         return f"{error.filename}:{error.lineno}"
     lines = [
         frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)

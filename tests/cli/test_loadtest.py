@@ -1,0 +1,295 @@
+"""``siotool loadtest`` as a user and a script see it: what it refuses, and what goes where."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+
+import pytest
+
+from siotool.cli import app
+
+QUICK = ("demo", "--users", "2", "--spawn-rate", "100", "--run-time", "2s", "--processes", "1")
+
+
+def siotool(*arguments, cwd=None, **variables):
+    plain = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
+    return subprocess.run(
+        [sys.executable, "-m", "siotool", "loadtest", *map(str, arguments)],
+        cwd=cwd,
+        env=plain | variables,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+def refused(tmp_path, monkeypatch, capsys):
+    """Run a command that must end before Locust is loaded, in this process; returns what it said."""
+
+    def run(*arguments):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["siotool", "loadtest", *arguments])
+        monkeypatch.setitem(sys.modules, "locust", None)
+        with pytest.raises(SystemExit) as end:
+            app.main()
+        out, err = capsys.readouterr()
+        assert (end.value.code, out) == (2, "")
+        assert list(tmp_path.iterdir()) == []
+        return err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param([], "no target", id="no target"),
+        pytest.param(["localhost:3000"], "did you mean http://localhost:3000?", id="no scheme"),
+        pytest.param(["ftp://localhost"], "use http, https, ws or wss", id="a scheme of something else"),
+        pytest.param(["http://"], "is not the URL of a Socket.IO server", id="no host"),
+        pytest.param(["http://localhost:99999"], "is not a URL", id="a port that does not exist"),
+        pytest.param(["http://localhost/chat"], "--path and --namespace say the rest", id="a path"),
+        pytest.param(["http://localhost?x=1"], "has a path", id="a query"),
+        pytest.param(["http://bob:hunter2@localhost"], "has credentials in it", id="credentials"),
+        pytest.param(["demo", "--users", "0"], "--users 0: expected 1 or more", id="nobody"),
+        pytest.param(["demo", "--users", "1.5"], "users come whole", id="half a user"),
+        pytest.param(["demo", "--users", "many"], "--users: 'many' is not a quantity", id="no number"),
+        pytest.param(["demo", "--users", "1e30"], "more than 10,000,000 users", id="too many users"),
+        pytest.param(["demo", "--run-time", "30"], "--run-time: '30' has no unit", id="no unit"),
+        pytest.param(["demo", "--run-time", "30MB"], "--run-time: '30MB' has the unit 'MB'", id="wrong unit"),
+        pytest.param(["demo", "--run-time", "0.5s"], "expected 1s or more", id="half a second"),
+        pytest.param(["demo", "--spawn-rate", "0"], "expected more than 0 users per second", id="no rate"),
+        pytest.param(["demo", "--spawn-rate", "nan"], "expected more than 0", id="a rate that is no number"),
+        pytest.param(["demo", "--spawn-rate", "inf"], "expected more than 0", id="an endless rate"),
+        pytest.param(["demo", "--stage", "30s"], "--stage '30s' has no users", id="a stage without users"),
+        pytest.param(["demo", "--stage", "x:5"], "--stage x:5: 'x' is not", id="a stage without a time"),
+        pytest.param(["demo", "--stage", "0.1s:5"], "expected a time of 1s or more", id="a short stage"),
+        pytest.param(["demo", "--stage", "5s:-1"], "0 or more users", id="fewer than no users"),
+        pytest.param(["demo", "--stage", "5s:0"], "no --stage has any users", id="a profile of nobody"),
+        pytest.param(["demo", "--auth", "{"], "--auth is not JSON", id="auth that is no JSON"),
+        pytest.param(["demo", "--auth", "[1]"], "--auth is not a JSON object", id="auth that is a list"),
+        pytest.param(["demo", "--auth", "@none.json"], "cannot read none.json", id="auth from no file"),
+        pytest.param(["demo", "--header", "Key"], "is not a header", id="a header without value"),
+        pytest.param(["demo", "--header", "My Key: x"], "is not a header", id="a header name with a space"),
+        pytest.param(["demo", "--header", "Key: a\nB: c"], "is not a header", id="two headers in one"),
+        pytest.param(["demo", "--namespace", "chat"], "begins with /", id="a namespace without slash"),
+        pytest.param(["demo", "--ack-timeout", "0s"], "expected more than 0s", id="no patience"),
+        pytest.param(["demo", "--connect-timeout", "-1s"], "expected more than 0s", id="negative patience"),
+        pytest.param(["demo", "--plan", "none.json"], "cannot read none.json", id="no plan file"),
+        pytest.param(["demo", "--fail-if", "p99:ack > 200"], "p99:ack > 200", id="a gate without unit"),
+        pytest.param(["demo", "--fail-if", "p42:ack > 1s"], "p42", id="a gate on nothing"),
+        pytest.param(["demo", "--processes", "0"], "--processes", id="no processes"),
+        pytest.param(["demo", "--format", "pdf"], "--format", id="a format that is not there"),
+        pytest.param(["demo", "--no-such-option"], "No such option", id="an unknown option"),
+    ],
+)
+def test_what_is_wrong_is_refused_before_anything_starts(refused, arguments, said):
+    assert said in refused(*arguments)
+
+
+def test_credentials_in_a_url_are_not_even_repeated(refused):
+    said = refused("http://bob:hunter2@localhost")
+    assert "hunter2" not in said
+    assert "--header" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param(["--scenario", "ecko"], "did you mean echo?", id="a misspelt scenario"),
+        pytest.param(["--scenario", "none.py"], "no scenario file none.py", id="no scenario file"),
+        pytest.param(["--set", "speed=5"], "scenario echo has no setting 'speed'", id="an unknown setting"),
+        pytest.param(["--set", "rat=5"], "did you mean rate?", id="a misspelt setting"),
+        pytest.param(["--set", "rate"], "--set 'rate' has no value", id="a setting without value"),
+        pytest.param(["--set", "rate=fast"], "--set rate", id="a setting of another type"),
+        pytest.param(["--set", "rate=0"], "--set rate: 0 is out of range", id="a setting out of range"),
+        pytest.param(["--set", "size=1.5B"], "--set size", id="a size that is not whole"),
+        pytest.param(["--server-pid", "999999999"], "no process has the id 999999999", id="no such process"),
+        pytest.param(["--web", "--web-port", "99999"], "--web-port", id="a web port that does not exist"),
+    ],
+)
+def test_what_does_not_fit_the_scenario_or_machine_is_refused(arguments, said, tmp_path):
+    done = siotool("http://127.0.0.1:1", *arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("from locust import task\n\ndef oops(:\n", "bad.py:3: SyntaxError", id="a syntax error"),
+        pytest.param("\n\nimport no_such_module\n", "bad.py:3: ModuleNotFoundError", id="a missing module"),
+        pytest.param("x = 1\ny = x / 0\n", "bad.py:2: ZeroDivisionError", id="an error while it loads"),
+        pytest.param("x = 1\n", "bad.py has no user class", id="nobody in it"),
+        pytest.param("import sys\nsys.exit(0)\n", "bad.py:2: SystemExit", id="an end while it loads"),
+    ],
+)
+def test_an_unreadable_scenario_is_named_with_its_line(text, said, tmp_path):
+    (tmp_path / "bad.py").write_text(text)
+    done = siotool("demo", "--scenario", "bad.py", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "reports").exists()
+
+
+def test_a_scenario_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / "bad.py").write_bytes(b"\xff\xfe\x00binary")
+    done = siotool("demo", "--scenario", "bad.py", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "bad.py" in done.stderr
+
+
+def test_the_list_names_every_scenario_with_its_settings():
+    done = siotool("--list")
+    assert (done.returncode, done.stderr) == (0, "")
+    names = re.findall(r"^(\w+)  \S", done.stdout, re.MULTILINE)
+    assert names == ["chat", "echo", "idle", "listen"]
+    assert "rate=0.1" in done.stdout
+    assert "size=64" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+# ── places to write ───────────────────────────────────────────────────────────────────
+
+
+def test_a_folder_that_holds_a_run_is_left_alone(tmp_path):
+    run = tmp_path / "run.jsonl"
+    run.write_text("precious\n")
+    done = siotool(*QUICK, "--out", tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "already holds a run" in done.stderr
+    assert (run.read_text(), len(list(tmp_path.iterdir()))) == ("precious\n", 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param("/proc/siotool", id="a folder that cannot be made"),
+        pytest.param("file", id="a file in place of a folder"),
+        pytest.param("file/below", id="a folder below a file"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_refused_before_any_load(place, tmp_path):
+    (tmp_path / "file").write_text("precious\n")
+    done = siotool(*QUICK, "--out", place, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    message, hint = done.stderr.splitlines()
+    assert message.startswith(f"siotool: cannot write a run to {place}: ")
+    assert "--out" in hint
+    assert (tmp_path / "file").read_text() == "precious\n"
+
+
+@pytest.mark.slow
+def test_runs_land_in_reports_by_default_and_a_report_where_it_is_asked_for(tmp_path):
+    done = siotool(*QUICK, "--format", "md", "-o", "result.md", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "")
+    (folder,) = (tmp_path / "reports").iterdir()
+    assert re.fullmatch(r"\d{8}T\d{6}Z-echo", folder.name)
+    assert (tmp_path / "result.md").read_text() == (folder / "report.md").read_text()
+    assert f"run and reports in reports/{folder.name}/" in done.stderr
+    # and they are what siotool report finds
+    again = subprocess.run(
+        [sys.executable, "-m", "siotool", "report", "--format", "md"],
+        cwd=tmp_path,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert again.stdout == (tmp_path / "result.md").read_text()
+
+
+# ── streams ───────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.slow
+def test_a_reader_that_left_changes_neither_the_run_nor_its_verdict(tmp_path):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with subprocess.Popen(
+        [sys.executable, "-m", "siotool", "loadtest", *QUICK, "--fail-if", "rate:ack < 1M/s"],
+        cwd=tmp_path,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        os.close(writer)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 4
+    assert "Traceback" not in err
+    assert "Broken pipe" not in err
+    (folder,) = (tmp_path / "reports").iterdir()
+    assert json.loads((folder / "report.json").read_text())["verdicts"][0]["failed"]
+
+
+@pytest.mark.slow
+def test_quiet_is_silent_and_the_report_is_json(tmp_path):
+    done = siotool(*QUICK, "--quiet", "--format", "json", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    report = json.loads(done.stdout)
+    assert (report["version"], report["valid"], report["doubts"]) == (1, "yes", [])
+
+
+def terminal():
+    """Both ends of a terminal of 100 columns and 40 rows."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+    return ours, theirs
+
+
+def watched(tmp_path, **variables):
+    """Run with stderr on a terminal; returns the exit code, stdout and what the terminal got."""
+    ours, theirs = terminal()
+    plain = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
+    with (
+        (tmp_path / "stdout").open("wb") as stdout,
+        subprocess.Popen(
+            [sys.executable, "-m", "siotool", "loadtest", *QUICK, "--format", "json"],
+            cwd=tmp_path,
+            env=plain | {"TERM": "xterm-256color"} | variables,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=theirs,
+        ) as process,
+    ):
+        os.close(theirs)
+        shown = b""
+        try:
+            while part := os.read(ours, 65536):
+                shown += part
+        except OSError:
+            pass  # the other end is closed
+        process.wait(60)
+    os.close(ours)
+    return process.returncode, (tmp_path / "stdout").read_text(), shown.decode()
+
+
+@pytest.mark.slow
+def test_a_terminal_gets_a_live_view_and_stdout_none_of_it(tmp_path):
+    code, stdout, shown = watched(tmp_path)
+    assert code == 0
+    json.loads(stdout)
+    assert "\x1b[" in shown
+    assert re.search(r"\x1b\[[\d;]*3\dm", shown), "colour"
+    assert "ack" in shown
+    assert shown.count("\x1b[?25h") >= 1, "the cursor is given back"
+
+
+@pytest.mark.slow
+def test_no_color_is_obeyed(tmp_path):
+    code, stdout, shown = watched(tmp_path, NO_COLOR="1")
+    assert code == 0
+    json.loads(stdout)
+    assert "ack" in shown
+    assert not re.search(r"\x1b\[[\d;]*[34]\d(;|m)", shown), "no colour"
