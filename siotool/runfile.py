@@ -69,9 +69,9 @@ class Header(msgspec.Struct, frozen=True, tag_field="kind", tag="header"):
 class Operation(msgspec.Struct, frozen=True):
     """One kind of operation within an interval.
 
-    ``response`` counts from the intended start, ``service`` from the actual send (equal,
-    and then left empty, where nothing was scheduled). ``count`` are the successes, which
-    the histograms hold; ``errors`` the failures by class.
+    ``response`` counts from the intended start, ``service`` from the actual send (equal
+    where nothing was scheduled). ``count`` are the successes; those without a latency, such as
+    a delivery without a send time, are in neither. ``errors`` are the failures by class.
     """
 
     op: OpKind

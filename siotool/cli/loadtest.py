@@ -147,7 +147,8 @@ def loadtest(
     # Locust patches ssl for gevent, so it comes before anything that might open it
     from siotool.swarm import knobs
     from siotool.swarm import scenario as scenarios
-    from siotool.swarm.parent import RunOrders, run
+    from siotool.swarm.orders import RunOrders
+    from siotool.swarm.parent import run
     from siotool.workload import Workload
 
     loaded = scenarios.load(scenarios.find(scenario))

@@ -85,8 +85,8 @@ def find_remarks(
 def _fan_out(table: pd.DataFrame) -> Iterator[str]:
     if table["published"].sum() > 0:
         yield (
-            f"each message was broadcast to all of up to {table['open'].max():,.0f} connections: servers from "
-            "measurement suppose that the fleet's rooms are no larger"
+            f"each message was broadcast to all of up to {table['open'].max():,.0f} connections: "
+            "servers from measurement suppose that the fleet's rooms are no larger"
         )
 
 

@@ -140,6 +140,8 @@ class Books:
             samples = self.samples("deliver", event)
             samples.response.frombytes(response.tobytes())
             samples.service.frombytes(service.tobytes())
+        for event, count in self.ledger.undue():
+            self.samples("deliver", event).untimed += count
         closed = [samples.close() for samples in self._samples.values()]
         return [operation for operation in closed if operation.count or operation.errors]
 

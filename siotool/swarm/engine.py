@@ -76,7 +76,7 @@ class Engine:
         self._url = websocket_url(settings.target)
         self._tls = ssl.create_default_context() if self._url.startswith("wss:") else None
         self._leaving: dict[Connection, float] = {}
-        self._opening: set[asyncio.Task[None]] = set()
+        self._opening: dict[Receiver, asyncio.Task[None]] = {}
         self._free_slots: list[int] = []
         self._next_slot = 0
         self._stopped = False
@@ -205,8 +205,8 @@ class Engine:
         answer: Callable[[Any], None],
     ) -> None:
         task = self._bridge.loop.create_task(self._open(receiver, intended, again, handlers, answer))
-        self._opening.add(task)
-        task.add_done_callback(self._opening.discard)
+        self._opening[receiver] = task
+        task.add_done_callback(lambda _: self._opening.pop(receiver))
 
     async def _open(
         self,
@@ -298,7 +298,10 @@ class Engine:
             self.to_hub(answer, connection.close_reason or "transport_close")
 
     def _leave_for_good(self, connection: Connection | None, receiver: Receiver) -> None:
-        if connection is not None and connection.open:
+        if receiver in self._opening:
+            receiver.retired = True
+            self._opening[receiver].cancel()
+        elif connection is not None and connection.open:
             receiver.retired = True
             self._leave(connection)
         else:
@@ -316,7 +319,7 @@ class Engine:
             self._free_slots.append(connection.receiver.slot)
 
     def _drain(self, answer: Callable[[None], None]) -> None:
-        for task in list(self._opening):
+        for task in self._opening.values():
             task.cancel()
         for connection in list(self._board.connections):
             self._leave(connection)

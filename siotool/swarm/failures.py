@@ -1,7 +1,7 @@
 """Short, stable classes for everything that can go wrong with a connection.
 
 refused, timeout, dns, reset, unreachable, tls, no_local_port, no_files, http_<status>,
-not_websocket, protocol_error, connect_error while connecting; ping_timeout,
+not_websocket, protocol_error, connect_error, internal_error (a bug of ours) while connecting; ping_timeout,
 transport_close, server_disconnect, protocol_error while open.
 """
 
@@ -44,7 +44,7 @@ def classify(error: BaseException) -> Failure:
     if isinstance(error, Failure):
         return error
     detail = str(error) or type(error).__name__
-    kind = "transport_close"
+    kind = "internal_error"
     match error:
         case TimeoutError():
             kind, detail = "timeout", "no answer in time"
@@ -63,7 +63,7 @@ def classify(error: BaseException) -> Failure:
         case ConnectionResetError() | ConnectionAbortedError() | BrokenPipeError():
             kind = "reset"  # event loops raise these without an errno
         case OSError():
-            kind = _BY_ERRNO.get(error.errno or 0, kind)
+            kind = _BY_ERRNO.get(error.errno or 0, "transport_close")
     return Failure(kind, detail)
 
 

@@ -159,15 +159,16 @@ class Message:
             last[slot] = seq
         elif not self._out_of_line(slot, previous):
             return
+        if not self.arrivals and self.undue == self.reported_undue:
+            self.ledger.touched.append(self)
         if receiver.joined_at <= self.sent < receiver.left_at:
             self.due += 1
+            self.arrivals.append(now)
         else:
+            # counted, not timed: it may be history that is replayed to a newcomer
             self.undue += 1
             if self.sent >= receiver.left_at + OVERTAKEN_S:
                 receiver.overtaken = True
-        if not self.arrivals:
-            self.ledger.touched.append(self)
-        self.arrivals.append(now)
 
     def _out_of_line(self, slot: int, previous: int) -> bool:
         """Sort out an unexpected sequence number; False for a duplicate."""
@@ -246,10 +247,15 @@ class Ledger:
         return not any(m.due < m.local_due for m in own if m.sent < until)
 
     def arrivals(self) -> Iterator[tuple[str, NDArray[np.float64], NDArray[np.float64]]]:
-        """Event, response times and service times of what arrived since the last report."""
+        """Event, response times and service times of what arrived when due since the last report."""
         for message in self.touched:
-            times = np.asarray(message.arrivals)
+            times = np.asarray(message.arrivals, dtype=np.float64)
             yield message.event, times - message.intended, times - message.sent
+
+    def undue(self) -> Iterator[tuple[str, int]]:
+        """Event and number of arrivals since the last report that no one had to expect."""
+        for message in self.touched:
+            yield message.event, message.undue - message.reported_undue
 
     def take_receipts(self) -> list[Receipt]:
         """What arrived since the last report, by message; begins a new report."""

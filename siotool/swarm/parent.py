@@ -4,15 +4,9 @@ Imported only after nothing else has opened ssl: Locust patches it for gevent.
 """
 
 import os
-import platform
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
-from importlib.metadata import version
-from pathlib import Path
 from time import monotonic
 from typing import Any, Literal
 
@@ -20,91 +14,28 @@ import gevent
 import gevent.event
 import locust.runners
 import msgspec
-import psutil
 from locust import events
 from locust.env import Environment
 from locust.stats import stats_history
 
-from siotool import runfile
 from siotool.errors import GeneratorError, OutputError
-from siotool.runfile import End, Header, Line, Machine, Note, ServerUse, Writer
-from siotool.swarm import accounts, preflight, records, tcp, web_ui
+from siotool.runfile import End, Header, Line, Note, ServerUse, Writer
+from siotool.swarm import accounts, preflight, records, web_ui
 from siotool.swarm.engine import EngineSettings
 from siotool.swarm.generator import resolve
 from siotool.swarm.live import Display
 from siotool.swarm.locust_files import LocustFiles
+from siotool.swarm.orders import Outcome, Reason, RunOrders, header_of
 from siotool.swarm.scenario import Scenario
 from siotool.swarm.server_use import ServerProbe
 from siotool.swarm.worker import BEGIN, REPORTS, WorkerOrders
-from siotool.workload import Target, Workload
+from siotool.swarm.worker_process import WorkerProcess
 
 #: How long workers may take to start, and to make their last report after the end.
 _START_S = 30.0
 _FINISH_S = 15.0
 #: Locust's own pace of looking at workers is a second; ours is finer.
 _LOOK_S = 0.05
-
-Reason = Literal["finished", "interrupted", "workers_lost", "target_lost"]
-
-
-class RunOrders(msgspec.Struct, frozen=True):
-    """A load test, decided. ``headers``, ``auth`` are secrets and stay out of the run file.
-
-    ``web_port`` is where Locust's own UI listens on loopback, None for no UI;
-    ``locust_files`` asks for Locust's own CSV and HTML beside the run file.
-    """
-
-    target: Target
-    workload: Workload
-    out: Path
-    auth: Any = None
-    headers: list[tuple[str, str]] = []
-    connect_timeout_s: float = 10.0
-    ack_timeout_s: float = 10.0
-    server_pid: int | None = None
-    server_cores: float | None = None
-    web_port: int | None = None
-    locust_files: bool = False
-    gates: list[str] = []
-    command: list[str] = []
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """Where the run file is, and how the run ended."""
-
-    path: Path
-    reason: Reason
-
-
-class _Worker:
-    """A worker process and the pipe that keeps it alive."""
-
-    def __init__(self, number: int, orders: WorkerOrders) -> None:
-        self.number = number
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "siotool.swarm.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            start_new_session=True,  # a Ctrl-C is for the parent, also before the worker could ignore it
-        )
-        assert self.process.stdin is not None
-        self.process.stdin.write(msgspec.json.encode(orders) + b"\n")
-        self.process.stdin.flush()
-
-    @property
-    def alive(self) -> bool:
-        """True until the process has ended."""
-        return self.process.poll() is None
-
-    def end(self) -> None:
-        """Close the pipe, which ends it; kill what does not listen."""
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        try:
-            self.process.wait(timeout=3)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
 
 
 def run(orders: RunOrders, scenario: Scenario, show: Callable[[Header], Display]) -> Outcome:
@@ -126,7 +57,7 @@ def run(orders: RunOrders, scenario: Scenario, show: Callable[[Header], Display]
     if orders.web_port is not None:
         orders = msgspec.structs.replace(orders, web_port=web_ui.free_port(orders.web_port))
     preflight.check(engine)
-    header = _header(orders, probe)
+    header = header_of(orders, probe.describe() if probe is not None else None)
     writer = Writer(orders.out)
     writer.write(header)
     display = show(header)
@@ -162,12 +93,12 @@ class _LoadTest:
         self._server_use: dict[int, ServerUse] = {}
         self._offered: Counter[str] = Counter()
         self._achieved: Counter[str] = Counter()
-        self._undated = self._from_the_future = 0
+        self._undated = self._from_the_future = self._pending = 0
         self._open = self._users = 0
         self._failure: OutputError | None = None
         self._interrupts = 0
         self._helpers: list[gevent.Greenlet] = []
-        self._workers: list[_Worker] = []
+        self._workers: list[WorkerProcess] = []
         self._signals = [
             gevent.signal_handler(number, self._interrupted) for number in (signal.SIGINT, signal.SIGTERM)
         ]
@@ -187,7 +118,7 @@ class _LoadTest:
                 engine=msgspec.structs.replace(engine, worker=number),
                 seed=orders.workload.seed,
             )
-            self._workers.append(_Worker(number, worker_orders))
+            self._workers.append(WorkerProcess(number, worker_orders))
 
     # ── the course of a run ───────────────────────────────────────────────────────────
 
@@ -303,7 +234,7 @@ class _LoadTest:
         self._note("warning", "interrupted: stopping; interrupt again to end at once")
         self._over.set()
 
-    def _lose(self, worker: _Worker) -> None:
+    def _lose(self, worker: WorkerProcess) -> None:
         if worker.number in self._timeline.lost:
             return
         self._timeline.lose(worker.number)
@@ -319,10 +250,11 @@ class _LoadTest:
         for parts in self._timeline.whole():
             number = parts[0].number
             last = self._timeline.finished and not self._timeline.waiting
-            delivery = self._deliveries.close(parts, max(part.until for part in parts), last)
-            interval = accounts.merge(
-                parts, self._begin, self._stage, delivery, self._server_use.pop(number, None)
-            )
+            delivery = self._deliveries.close(parts, min(part.until for part in parts), last)
+            use = self._server_use.pop(number, None)
+            if use is None and last and self._probe is not None:
+                use = self._probe.sample(monotonic())
+            interval = accounts.merge(parts, self._begin, self._stage, delivery, use)
             for part in parts:
                 self._offered.update(part.offered)
                 self._achieved.update(part.achieved)
@@ -330,6 +262,7 @@ class _LoadTest:
                 self._from_the_future += part.from_the_future
             if not last:
                 self._open, self._users = interval.connections.open, interval.connections.users
+            self._pending = delivery.pending
             self._write(interval)
             self._display.update(interval)
 
@@ -367,6 +300,10 @@ class _LoadTest:
         self._display.note(note)
 
     def _write_end(self) -> None:
+        if self._pending:
+            self._note(
+                "doubt", f"of {self._pending} deliveries nobody could tell any more what became of them"
+            )
         if self._undated:
             self._note("doubt", f"{self._undated} deliveries had no readable send time")
         if self._from_the_future:
@@ -390,26 +327,3 @@ class _LoadTest:
     def _serve_web_ui(self) -> None:
         if self._orders.web_port is not None:
             self._note("info", f"Locust's UI: {web_ui.serve(self._environment, self._orders.web_port)}")
-
-
-def _header(orders: RunOrders, probe: ServerProbe | None) -> Header:
-    libraries = ("locust", "picows", "uvloop", "python-socketio", "msgspec", "numpy")
-    return Header(
-        version=runfile.VERSION,
-        run=orders.out.name,
-        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        siotool=version("siotool"),
-        libraries={name: version(name) for name in libraries},
-        machine=Machine(
-            system=f"{platform.system()} {platform.release()} {platform.machine()}",
-            cpus=os.cpu_count() or 1,
-            memory_bytes=int(psutil.virtual_memory().total),
-            python=platform.python_version(),
-        ),
-        target=orders.target,
-        workload=orders.workload,
-        bytes_source=tcp.SOURCE,
-        server=probe.describe() if probe is not None else None,
-        gates=orders.gates,
-        command=orders.command,
-    )

@@ -64,6 +64,8 @@ def load(path: Path) -> Scenario:
     if spec is None or spec.loader is None:
         raise ScenarioError(f"{path} cannot be loaded as Python", "give a .py file")
     module = importlib.util.module_from_spec(spec)
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))  # for what the user keeps beside it, as under plain Locust
     sys.modules[module_name] = module
     try:
         spec.loader.exec_module(module)

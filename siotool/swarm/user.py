@@ -170,7 +170,8 @@ class SocketIOUser(User):
     def _connect(self, again: bool) -> Connection:
         attempt = 0
         if again:
-            gevent.sleep(backoff.delay_s(0, self._random))
+            gevent.sleep(backoff.delay_s(attempt, self._random))
+            attempt += 1
         while True:
             try:
                 self._connection = self._engine.connect(self._receiver, monotonic(), again, self._handlers)

@@ -100,11 +100,24 @@ def test_stamped_arrivals_are_told_as_deliveries(books):
     text = books.ledger.publish(1, "said", 10.0, 9.0, receivers=2, discount=0)
     message = books.ledger.seen(text.encode(), "said")
     for slot in range(2):
-        message.deliver(Receiver(slot), 10.5)
+        receiver = Receiver(slot)
+        receiver.joined_at = 0.0
+        message.deliver(receiver, 10.5)
     [closed] = books.close_operations()
     assert (closed.op, closed.name, closed.count) == ("deliver", "said", 2)
     assert merged([closed.response]).mean_s == pytest.approx(1.5)
     assert merged([closed.service]).mean_s == pytest.approx(0.5)
+
+
+def test_history_that_is_replayed_to_a_newcomer_is_counted_but_not_timed(books):
+    text = books.ledger.publish(1, "said", 10.0, 10.0, receivers=0, discount=0)
+    newcomer = Receiver(0)
+    newcomer.joined_at = 3600.0
+    books.ledger.seen(text.encode(), "said").deliver(newcomer, 3600.5)
+    [closed] = books.close_operations()
+    assert (closed.count, sum(closed.response.n)) == (1, 0)
+    books.ledger.take_receipts()
+    assert books.close_operations() == []
 
 
 def test_a_receiver_is_present_from_its_joining_to_its_leaving_once(books):
