@@ -44,7 +44,7 @@ def loadtest(
     users: Annotated[str, typer.Option("--users", "-u", metavar="COUNT", help="Users at the peak.")] = "10",
     spawn_rate: Annotated[
         float | None,
-        typer.Option("--spawn-rate", "-r", help="Users to start per second.", show_default="all within 5 s"),
+        typer.Option("--spawn-rate", "-r", help="Users to start per second.", show_default="all within 5 s, or a quarter of the run"),
     ] = None,
     run_time: Annotated[
         str, typer.Option("--run-time", "-t", metavar="TIME", help="Length of the run, ramp included.")
@@ -234,7 +234,7 @@ def _stages(users: str, spawn_rate: float | None, run_time: str, stage: list[str
         raise InputError(f"--run-time {run_time}: expected 1s or more")
     if spawn_rate is not None and not 0 < spawn_rate < float("inf"):
         raise InputError(f"--spawn-rate {spawn_rate:g}: expected more than 0 users per second")
-    return ramp(count, spawn_rate or max(1.0, count / 5), duration)
+    return ramp(count, spawn_rate or count / min(5.0, duration / 4), duration)
 
 
 def _stage(text: str) -> Stage:
