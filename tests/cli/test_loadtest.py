@@ -233,14 +233,6 @@ def test_a_reader_that_left_changes_neither_the_run_nor_its_verdict(tmp_path):
     assert json.loads((folder / "report.json").read_text())["verdicts"][0]["failed"]
 
 
-@pytest.mark.slow
-def test_quiet_is_silent_and_the_report_is_json(tmp_path):
-    done = siotool(*QUICK, "--quiet", "--format", "json", cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
-    report = json.loads(done.stdout)
-    assert (report["version"], report["valid"], report["doubts"]) == (1, "yes", [])
-
-
 def terminal():
     """Both ends of a terminal of 100 columns and 40 rows."""
     ours, theirs = pty.openpty()
@@ -276,20 +268,11 @@ def watched(tmp_path, **variables):
 
 
 @pytest.mark.slow
-def test_a_terminal_gets_a_live_view_and_stdout_none_of_it(tmp_path):
-    code, stdout, shown = watched(tmp_path)
-    assert code == 0
-    json.loads(stdout)
-    assert "\x1b[" in shown
-    assert re.search(r"\x1b\[[\d;]*3\dm", shown), "colour"
-    assert "ack" in shown
-    assert shown.count("\x1b[?25h") >= 1, "the cursor is given back"
-
-
-@pytest.mark.slow
-def test_no_color_is_obeyed(tmp_path):
+def test_a_terminal_gets_a_live_view_without_colour_if_so_asked_and_stdout_none_of_it(tmp_path):
     code, stdout, shown = watched(tmp_path, NO_COLOR="1")
     assert code == 0
     json.loads(stdout)
     assert "ack" in shown
+    assert "\x1b[?25l" in shown, "repainted in place"
+    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l"), "the cursor is given back"
     assert not re.search(r"\x1b\[[\d;]*[34]\d(;|m)", shown), "no colour"

@@ -1,5 +1,6 @@
 """Real servers for the integration tests."""
 
+import itertools
 import json
 import os
 import shutil
@@ -78,8 +79,9 @@ def _node_servers() -> Iterator[Callable[..., NodeServer]]:
         if not line:
             pytest.fail(f"server.mjs ended with code {process.wait()} before it listened")
         ready = json.loads(line)
-        servers.append(NodeServer(f"http://127.0.0.1:{ready['port']}", ready["pid"], process))
-        return servers[-1]
+        server = NodeServer(f"http://127.0.0.1:{ready['port']}", ready["pid"], process)
+        servers.append(server)
+        return server
 
     yield start
     for server in servers:
@@ -237,16 +239,18 @@ class Loadtest:
 @contextmanager
 def _loadtests(folder: Path) -> Iterator[Callable[..., Loadtest]]:
     started: list[Loadtest] = []
+    numbers = itertools.count()
 
     def start(*arguments: Any, stdout: int | None = None) -> Loadtest:
-        place = folder / f"loadtest-{len(started)}"
+        place = folder / f"loadtest-{next(numbers)}"
         texts = [str(argument) for argument in arguments]
         if "--out" not in texts:
             texts += ["--out", str(place / "run")]
         if "--processes" not in texts:
             texts += ["--processes", "1"]
-        started.append(Loadtest(place, texts, stdout))
-        return started[-1]
+        test = Loadtest(place, texts, stdout)
+        started.append(test)
+        return test
 
     try:
         yield start

@@ -121,16 +121,6 @@ def test_an_interrupt_while_the_report_is_made_leaves_the_run_and_no_draft(
     assert "Traceback" not in done.stderr
 
 
-def test_sigterm_ends_a_run_in_order_too(start: Callable[..., Any], gone: Callable[..., None]) -> None:
-    test = start("demo", *LONG)
-    test.reached(1)
-    family = test.family()
-    test.process.terminate()
-    done = test.finish()
-    gone(family)
-    assert (done.code, done.run.end.reason) == (130, "interrupted")
-
-
 # ── killed processes ──────────────────────────────────────────────────────────────────
 
 

@@ -102,11 +102,11 @@ def test_a_killed_servers_run_has_its_reports_and_says_what_happened(killed: Any
     assert "Traceback" not in done.stderr
 
 
-def test_users_come_back_after_a_kick_and_after_a_restart(
+def test_users_come_back_after_kicks_and_after_a_restart(
     start: Callable[..., Any], node_server: Callable[..., Any], until: Callable[..., Any]
 ) -> None:
     server = node_server()
-    test = start(server.url, "--scenario", "echo", "--set", "rate=2", *AT_ONCE, "--run-time", "13s")
+    test = start(server.url, "--scenario", "echo", "--set", "rate=2", *AT_ONCE, "--run-time", "60s")
 
     def all_back() -> Callable[[], bool]:
         """Whether everybody is connected at the end of a second that began after now."""
@@ -120,39 +120,29 @@ def test_users_come_back_after_a_kick_and_after_a_restart(
 
     assert test.reached(1).intervals[-1].connections.open == USERS
     assert server.kick() == USERS
-    until(all_back(), what="everybody is back after the kick", within_s=10)
+    until(all_back(), what="everybody is back after the kick")
+    # this one leaves the transport open, which is for the client to close
+    assert server.kick(close=False) == USERS
+    until(all_back(), what="everybody is back after the second kick")
+    assert server.counters()["tcp_open"] == USERS
     server.kill()
     restarted = node_server(port=int(server.url.rpartition(":")[2]))
-    until(all_back(), what="everybody is back after the restart", within_s=12)
+    until(all_back(), what="everybody is back after the restart")
+    test.process.terminate()  # SIGTERM ends a run in order, as Ctrl-C does
     done = test.finish()
 
     closed = done.classes("closed")
-    assert closed.pop("server_disconnect") == USERS
+    assert closed.pop("server_disconnect") == 2 * USERS
     assert sum(closed.values()) == USERS
     assert set(closed) <= {"transport_close", "reset"}
     reconnects = done.operation("reconnect", "/")
-    assert reconnects["count"] == 2 * USERS
+    assert reconnects["count"] == 3 * USERS
     assert set(reconnects["errors"]) <= {"refused"}
     assert done.operation("connect", "/")["count"] == USERS
     assert restarted.counters()["received"]["echo"] > 0
-    assert done.run.end.reason == "finished"
     # what was due while nobody was connected was offered and not achieved
     assert done.run.end.achieved["Echo"] < done.run.end.offered["Echo"]
-    assert done.code == 5
-
-
-def test_a_disconnect_that_leaves_the_transport_open_counts_too(
-    start: Callable[..., Any], node_server: Callable[..., Any]
-) -> None:
-    server = node_server()
-    test = start(server.url, "--scenario", "idle", *AT_ONCE, "--run-time", "5s")
-    test.reached(1)
-    assert server.kick(close=False) == USERS
-    done = test.finish()
-    assert done.classes("closed") == {"server_disconnect": USERS}
-    assert done.operation("reconnect", "/")["count"] == USERS
-    # and the transport was not left behind
-    assert (server.counters()["tcp_open"], done.run.end.reason) == (0, "finished")
+    assert (done.code, done.run.end.reason) == (130, "interrupted")
 
 
 def test_a_server_that_dies_before_the_first_user_is_lost_and_gets_no_calls(
@@ -181,12 +171,12 @@ def test_a_stall_shows_in_everything_it_delayed(
 ) -> None:
     """No coordinated omission: times count from when an operation was due.
 
-    Two seconds of about eight: every call due in the first of them waits a second or more,
+    Two seconds of about seven: every call due in the first of them waits a second or more,
     which is more than one in twenty. Timed from when it was sent, only one call of each
     user was slow.
     """
     server = node_server()
-    test = start(server.url, "--scenario", "echo", "--set", "rate=10", *AT_ONCE, "--run-time", "8s")
+    test = start(server.url, "--scenario", "echo", "--set", "rate=10", *AT_ONCE, "--run-time", "7s")
     test.reached(2)
     server.stall(2000)
     done = test.finish()
@@ -221,7 +211,7 @@ def test_lost_and_repeated_messages_are_counted_to_the_last_one(
     server = node_server(omit_every=10, duplicate_every=7)
     gates = ["--fail-if", "lost > 9.9%", "--fail-if", "duplicate > 20%"]
     done = loadtest(
-        *(server.url, "--scenario", scenario, *AT_ONCE, "--processes", "2", "--run-time", "5s", *gates)
+        *(server.url, "--scenario", scenario, *AT_ONCE, "--processes", "2", "--run-time", "4s", *gates)
     )
     published = USERS * 10
     omitted = published // 10

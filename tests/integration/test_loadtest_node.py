@@ -5,7 +5,8 @@ looks whether the server lets us in; its bytes are known once the run file is th
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -74,8 +75,36 @@ def measure(
 
 
 @pytest.fixture(scope="module")
-def chat(measure: Callable[..., Measured], tmp_path_factory: pytest.TempPathFactory) -> Measured:
-    scenario = tmp_path_factory.mktemp("scenario") / "talk.py"
+def runs(
+    measure: Callable[..., Measured], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[Measured]]]:
+    """All three at once: together they are no load for a machine."""
+    folder = tmp_path_factory.mktemp("scenario")
+    with ThreadPoolExecutor() as pool:
+        yield {
+            "chat": pool.submit(measure_chat, measure, folder),
+            "echo": pool.submit(measure_echo, measure),
+            "listen": pool.submit(measure_listen, measure),
+        }
+
+
+@pytest.fixture(scope="module")
+def chat(runs: dict[str, Future[Measured]]) -> Measured:
+    return runs["chat"].result()
+
+
+@pytest.fixture(scope="module")
+def echo(runs: dict[str, Future[Measured]]) -> Measured:
+    return runs["echo"].result()
+
+
+@pytest.fixture(scope="module")
+def listen(runs: dict[str, Future[Measured]]) -> Measured:
+    return runs["listen"].result()
+
+
+def measure_chat(measure: Callable[..., Measured], folder: Path) -> Measured:
+    scenario = folder / "talk.py"
     scenario.write_text(CHAT)
     gates = ["--fail-if", "lost > 0", "--fail-if", "connect_errors > 1%", "--fail-if", "duplicate > 0"]
     return measure(
@@ -84,8 +113,7 @@ def chat(measure: Callable[..., Measured], tmp_path_factory: pytest.TempPathFact
     )
 
 
-@pytest.fixture(scope="module")
-def echo(measure: Callable[..., Measured]) -> Measured:
+def measure_echo(measure: Callable[..., Measured]) -> Measured:
     return measure(
         *(
             "--scenario",
@@ -104,8 +132,7 @@ def echo(measure: Callable[..., Measured]) -> Measured:
     )
 
 
-@pytest.fixture(scope="module")
-def listen(measure: Callable[..., Measured]) -> Measured:
+def measure_listen(measure: Callable[..., Measured]) -> Measured:
     return measure(
         *("--scenario", "listen", "--set", "event=tick", "--set", "sent_at=sent_at"),
         *("--users", "10", "--spawn-rate", "20", "--run-time", "4s"),
@@ -246,7 +273,9 @@ def test_every_call_that_was_offered_was_answered(echo: Measured) -> None:
     end = echo.done.run.end
     assert end is not None
     calls = echo.done.operation("ack", "echo")
-    assert end.offered == end.achieved == {"Echo": calls["count"]}
+    assert end.offered == end.achieved
+    # the end may have come before the answer to the last call of each of the ten
+    assert end.achieved["Echo"] - 10 <= calls["count"] <= end.achieved["Echo"]
     assert calls["errors"] == {}
     # ten users, five calls a second each, about four seconds
     assert 120 < calls["count"] < 250

@@ -101,7 +101,8 @@ def test_a_scenario_of_ones_own_in_a_few_lines(loadtest: Callable[..., Any], tmp
     }
     achieved = done.run.end.achieved["Hello"]
     assert achieved > 10
-    assert done.operation("ack", "echo")["count"] == 2 * achieved
+    # the end may have come in the middle of a turn of each of the four
+    assert 2 * (achieved - 4) <= done.operation("ack", "echo")["count"] <= 2 * achieved
 
 
 FAILING = """

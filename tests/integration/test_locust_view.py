@@ -43,22 +43,44 @@ def target() -> Iterator[str]:
         yield process.url
 
 
-@pytest.fixture
-def locust(target: str, tmp_path: Path) -> Callable[..., Any]:
-    """Run plain Locust headless on a scenario; returns how it ended and the rows of its CSV."""
+class Locust:
+    """Plain Locust, headless on a scenario, from its start to the rows of its CSV."""
 
-    def run(scenario: str, *arguments: str) -> Any:
+    def __init__(self, folder: Path, target: str, scenario: str, *arguments: str) -> None:
+        self.prefix = folder / scenario
         command = [
             *(sys.executable, "-m", "locust", "-f", str(SCENARIOS / f"{scenario}.py"), "--headless"),
-            *("-u", "6", "-r", "6", "-t", "4s", "--host", target, "--only-summary"),
-            *("--csv", str(tmp_path / "locust"), *arguments),
+            *("-u", "6", "-r", "6", "--host", target, "--only-summary"),
+            *("--csv", str(self.prefix), *arguments),
         ]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
-        with (tmp_path / "locust_stats.csv").open() as file:
-            rows = {(row["Type"], row["Name"]): row for row in csv.DictReader(file)}
-        return done, rows
+        self.process = subprocess.Popen(
+            command, cwd=folder, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
 
-    return run
+    def finish(self) -> tuple[int, str, dict[tuple[str, str], dict[str, str]]]:
+        """Wait for its end; returns its exit code, what it said, and rows by type and name."""
+        with self.process:
+            _, said = self.process.communicate(timeout=60)
+        return self.process.returncode, said, self.rows()
+
+    def rows(self) -> dict[tuple[str, str], dict[str, str]]:
+        """What its CSV holds by now."""
+        path = self.prefix.with_name(f"{self.prefix.name}_stats.csv")
+        if not path.exists():
+            return {}
+        with path.open() as file:
+            return {(row["Type"], row["Name"]): row for row in csv.DictReader(file)}
+
+
+@pytest.fixture(scope="module")
+def locusts(target: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Locust]:
+    """One Locust for each scenario, all at once."""
+    folder = tmp_path_factory.mktemp("locust")
+    started = {}
+    for scenario, settings in SETTINGS.items():
+        options = [part for setting in settings for part in ("--set", setting)]
+        started[scenario] = Locust(folder, target, scenario, "-t", "4s", *options)
+    return started
 
 
 def held(rows: dict[tuple[str, str], dict[str, str]], expected: set[tuple[str, str]], users: int) -> None:
@@ -77,26 +99,39 @@ def held(rows: dict[tuple[str, str], dict[str, str]], expected: set[tuple[str, s
 
 
 @pytest.mark.parametrize("scenario", [path.stem for path in sorted(SCENARIOS.glob("[!_]*.py"))])
-def test_each_scenario_runs_under_plain_locust(scenario: str, locust: Callable[..., Any]) -> None:
-    settings = [part for setting in SETTINGS[scenario] for part in ("--set", setting)]
-    done, rows = locust(scenario, *settings)
-    assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr
+def test_each_scenario_runs_under_plain_locust(scenario: str, locusts: dict[str, Locust]) -> None:
+    code, said, rows = locusts[scenario].finish()
+    assert code == 0, said
+    assert "Traceback" not in said
     held(rows, ROWS[scenario], users=6)
 
 
-def test_plain_locust_with_two_worker_processes(locust: Callable[..., Any]) -> None:
-    done, rows = locust("echo", "--processes", "2", "--set", "rate=5")
-    assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr
+def test_plain_locust_with_two_worker_processes(target: str, tmp_path: Path) -> None:
+    """Each fork has connections in a thread of its own: none may be started before the fork."""
+    options = ("--processes", "2", "-t", "4s", "--set", "rate=5")
+    code, said, rows = Locust(tmp_path, target, "echo", *options).finish()
+    assert code == 0, said
+    assert "Traceback" not in said
     held(rows, ROWS["echo"], users=6)
 
 
-def test_plain_locust_refuses_a_setting_that_a_scenario_does_not_have(locust: Callable[..., Any]) -> None:
-    done, rows = locust("echo", "--set", "speed=5")
-    assert done.returncode != 0
-    assert "has no setting 'speed'" in done.stderr
-    assert set(rows) == {("", "Aggregated")}
+def test_plain_locust_refuses_a_setting_that_a_scenario_does_not_have(target: str, tmp_path: Path) -> None:
+    code, said, rows = Locust(tmp_path, target, "echo", "-t", "2s", "--set", "speed=5").finish()
+    assert code != 0
+    assert "has no setting 'speed'" in said
+    assert set(rows) <= {("", "Aggregated")}
+
+
+def test_plain_locust_ends_at_ctrl_c(target: str, tmp_path: Path, until: Callable[..., Any]) -> None:
+    running = Locust(tmp_path, target, "echo", "--set", "rate=5")
+    try:
+        until(lambda: ("ack", "echo") in running.rows(), what="calls are counted", within_s=30)
+        os.killpg(running.process.pid, signal.SIGINT)
+        code, said, _ = running.finish()
+    finally:
+        running.process.kill()
+    assert code == 0
+    assert "Traceback" not in said
 
 
 def test_locusts_own_files_beside_the_run(loadtest: Callable[..., Any]) -> None:
@@ -186,38 +221,3 @@ def test_a_taken_web_port_is_refused_before_anything_starts(loadtest: Callable[.
     assert f"port {port}" in done.stderr
     assert "--web-port" in done.stderr
     assert not done.folder.exists()
-
-
-def test_plain_locust_ends_at_ctrl_c(target: str, tmp_path: Path, until: Callable[..., Any]) -> None:
-    prefix = tmp_path / "locust"
-    command = [
-        *(
-            sys.executable,
-            "-m",
-            "locust",
-            "-f",
-            str(SCENARIOS / "echo.py"),
-            "--headless",
-            "-u",
-            "3",
-            "-r",
-            "3",
-        ),
-        *("--host", target, "--only-summary", "--csv", str(prefix)),
-    ]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
-        assert process.stderr is not None
-        try:
-            until(
-                lambda: (
-                    prefix.with_name("locust_stats.csv").exists()
-                    and "ack,echo" in prefix.with_name("locust_stats.csv").read_text()
-                ),
-                what="calls are counted",
-                within_s=30,
-            )
-            os.killpg(process.pid, signal.SIGINT)
-            assert process.wait(20) == 0
-            assert "Traceback" not in process.stderr.read()
-        finally:
-            process.kill()

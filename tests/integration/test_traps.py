@@ -7,6 +7,7 @@ a stall hidden by closed pacing (test_loadtest_faults: a stall shows in everythi
 report every 3 s (test_loadtest_node: one interval for each second).
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -50,8 +51,10 @@ def test_a_whole_run_with_the_embedded_target_patches_in_time(
 ) -> None:
     """The parent of ``loadtest demo`` starts a python-socketio server before it loads Locust."""
     monkeypatch.setenv("PYTHONWARNINGS", TOO_LATE)
-    done = loadtest("demo", "--users", "2", "--spawn-rate", "100", "--run-time", "2s", "--quiet")
+    options = ("--users", "2", "--spawn-rate", "100", "--run-time", "2s", "--quiet", "--format", "json")
+    done = loadtest("demo", *options)
     assert (done.code, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["valid"] == "yes"
 
 
 def test_the_command_line_loads_nothing_heavy_before_it_must() -> None:
