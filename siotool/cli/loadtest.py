@@ -44,7 +44,12 @@ def loadtest(
     users: Annotated[str, typer.Option("--users", "-u", metavar="COUNT", help="Users at the peak.")] = "10",
     spawn_rate: Annotated[
         float | None,
-        typer.Option("--spawn-rate", "-r", help="Users to start per second.", show_default="all within 5 s, or a quarter of the run"),
+        typer.Option(
+            "--spawn-rate",
+            "-r",
+            help="Users to start per second.",
+            show_default="all within 5 s, or a quarter of the run",
+        ),
     ] = None,
     run_time: Annotated[
         str, typer.Option("--run-time", "-t", metavar="TIME", help="Length of the run, ramp included.")

@@ -284,6 +284,6 @@ def merge(
             wire_in=sum(part.bytes.wire_in for part in parts),
             wire_out=sum(part.bytes.wire_out for part in parts),
         ),
-        generator=[msgspec.structs.replace(part.health, schedule_lag_s=part.schedule_lag) for part in parts],
+        generator=[part.health for part in parts],
         server=server,
     )

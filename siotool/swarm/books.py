@@ -109,6 +109,7 @@ class Books:
         self.wire_in = 0
         self.wire_out = 0
         self.loop_lag = 0.0
+        self.schedule_lag = 0.0
         self.from_the_future = 0
         self._samples: dict[tuple[OpKind, str], Samples] = {}
 
@@ -119,6 +120,10 @@ class Books:
         if found is None:
             found = self._samples[key] = Samples(op, name)
         return found
+
+    def begin(self, now: float, intended: float) -> None:
+        """A scheduled operation begins; how late?"""
+        self.schedule_lag = max(self.schedule_lag, now - intended)
 
     def join(self, receiver: Receiver, now: float) -> None:
         """A receiver expects broadcasts from now on."""

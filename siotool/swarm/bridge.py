@@ -22,8 +22,9 @@ _NativeLock = monkey.get_original("_thread", "allocate_lock")
 #: would add up to that to every arrival time.
 SWITCH_INTERVAL_S = 0.0005
 
-#: The hub is woken at most this often. Results are timed before they cross, so a greenlet
-#: may hear of them a little later; a wake-up for each would cost more than the result.
+#: The hub is woken at most this often, unless users can bear more. Results are timed before
+#: they cross, so a greenlet may hear of them a little later; a wake-up for each would cost
+#: more than the result.
 HUB_REST_S = 0.001
 
 
@@ -37,7 +38,8 @@ class Bridge:
         self._requests_announced = False
         self._results: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
         self._results_announced = False
-        self._hub_rests_until = 0.0
+        self._rest = HUB_REST_S
+        self._rest_known = False
         self._hub = gevent.get_hub()
         self._watcher = self._hub.loop.async_()
         self._watcher.start(self._run_results)
@@ -53,17 +55,19 @@ class Bridge:
             # after the greenlets that are ready now, so that their requests share the wake-up
             self._hub.loop.run_callback(self._wake_loop)
 
+    def let_results_wait(self, seconds: float) -> None:
+        """A user can bear to hear of results so much later; the least of all users counts."""
+        self._rest = min(self._rest, seconds) if self._rest_known else seconds
+        self._rest_known = True
+
     def to_hub(self, function: Callable[..., None], *args: Any) -> None:
         """Call ``function`` in the hub, soon; from the loop thread only. It must not block."""
         self._results.append((function, args))
         if not self._results_announced:
             self._results_announced = True
-            now = monotonic()
-            if now < self._hub_rests_until:
-                self.loop.call_later(HUB_REST_S, self._wake_hub)
-            else:
-                # after the sockets that are ready now
-                self.loop.call_soon(self._wake_hub)
+            # all bridges of a machine wait for the same moments, as do the users' schedules
+            rest = self._rest
+            self.loop.call_later(rest - monotonic() % rest, self._watcher.send)
 
     def stop(self) -> None:
         """End the loop and its thread; what is still queued for it is dropped."""
@@ -72,10 +76,6 @@ class Bridge:
             gevent.sleep(0.002)
         self._watcher.stop()
         self._watcher.close()
-
-    def _wake_hub(self) -> None:
-        self._hub_rests_until = monotonic() + HUB_REST_S
-        self._watcher.send()
 
     def _wake_loop(self) -> None:
         self.loop.call_soon_threadsafe(self._run_requests)

@@ -220,7 +220,8 @@ class Connection(WSListener):
         """Send an event to be acknowledged; ``answer`` gets the answer's JSON, or a Failure."""
         now = monotonic()
         board = self._board
-        call = Call(board.books.samples("ack", event), intended, now, answer)
+        board.books.begin(now, intended)
+        call = Call(board.books.samples("ack", event), min(intended, now), now, answer)
         if not self.open:
             self._lost_call(call, self.close_reason or "transport_close")
             return

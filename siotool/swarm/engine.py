@@ -22,6 +22,7 @@ from siotool.swarm.bridge import Bridge
 from siotool.swarm.connection import Connection
 from siotool.swarm.failures import Failure, classify
 from siotool.swarm.ledger import Ledger, Receiver
+from siotool.swarm.outbox import Outbox
 from siotool.swarm.switchboard import Switchboard
 from siotool.workload import Target
 
@@ -75,6 +76,7 @@ class Engine:
         )
         self._url = websocket_url(settings.target)
         self._tls = ssl.create_default_context() if self._url.startswith("wss:") else None
+        self._outbox = Outbox(self._bridge.loop)
         self._leaving: dict[Connection, float] = {}
         self._opening: dict[Receiver, asyncio.Task[None]] = {}
         self._free_slots: list[int] = []
@@ -107,9 +109,11 @@ class Engine:
         assert isinstance(answer, Connection)
         return answer
 
-    def emit(self, connection: Connection, event: str, arguments: tuple[Any, ...]) -> None:
-        """Send an event that nobody acknowledges."""
-        self._bridge.to_loop(connection.emit, packets.event_body(event, arguments))
+    def emit(self, connection: Connection, event: str, arguments: tuple[Any, ...], intended: float) -> None:
+        """Send an event that nobody acknowledges, at ``intended``."""
+        self._bridge.to_loop(
+            self._outbox.put, intended, connection.emit, packets.event_body(event, arguments)
+        )
 
     def call(
         self,
@@ -119,14 +123,16 @@ class Engine:
         intended: float,
         timeout: float | None = None,
     ) -> list[Any]:
-        """Send an event and wait for its acknowledgement; returns what the server answered.
+        """Send an event at ``intended`` and wait for its ack; returns what the server answered.
 
         Raises Failure (``timeout``, or why the connection closed).
         """
         waiter = Waiter()
         body = packets.event_body(event, arguments)
         patience = self.settings.ack_timeout_s if timeout is None else timeout
-        self._bridge.to_loop(connection.call, event, body, intended, patience, waiter.switch)
+        self._bridge.to_loop(
+            self._outbox.put, intended, connection.call, event, body, intended, patience, waiter.switch
+        )
         answer = waiter.get()
         if isinstance(answer, Failure):
             raise answer
@@ -141,8 +147,22 @@ class Engine:
         intended: float,
         includes_sender: bool,
     ) -> None:
-        """Send a stamped broadcast; ``compose`` makes its arguments from the stamp's text."""
-        self._bridge.to_loop(self._publish, connection, publisher, event, compose, intended, includes_sender)
+        """Send a stamped broadcast at ``intended``; ``compose`` makes its arguments of the stamp."""
+        self._bridge.to_loop(
+            self._outbox.put,
+            intended,
+            self._publish,
+            connection,
+            publisher,
+            event,
+            compose,
+            intended,
+            includes_sender,
+        )
+
+    def let_answers_wait(self, seconds: float) -> None:
+        """Some user can bear to hear of an answer so much later; the least of all counts."""
+        self._bridge.let_results_wait(seconds)
 
     def listen(self, event: str, sent_at: str = "") -> None:
         """Book server events by name (``*``: any), timed by an epoch field of their payload."""
@@ -286,8 +306,10 @@ class Engine:
     ) -> None:
         if not connection.open:
             return
+        now = monotonic()
+        self.books.begin(now, intended)
         stamp = self.ledger.publish(
-            publisher, event, monotonic(), intended, self.books.present, int(not includes_sender)
+            publisher, event, now, min(intended, now), self.books.present, int(not includes_sender)
         )
         connection.emit(packets.event_body(event, compose(stamp)))
 

@@ -30,7 +30,7 @@ class Generator:
     def __init__(self, environment: Any, settings: EngineSettings, seed: int) -> None:
         self.engine = Engine(settings)
         self.seed = seed
-        self.schedules: dict[int, tuple[str, Schedule]] = {}
+        self._schedules: dict[int, tuple[str, Schedule]] = {}
         self._environment = environment
         self._worker = settings.worker
         self._users = 0
@@ -38,7 +38,6 @@ class Generator:
         self._reports: list[bytes] = []
         self._offered: Counter[str] = Counter()
         self._achieved: Counter[str] = Counter()
-        self._schedule_lag = 0.0
         self._begin = 0.0
         self._number = 0
         self._running = False
@@ -62,13 +61,18 @@ class Generator:
         self._users += 1
         return self._worker * _USERS_PER_WORKER + self._users
 
-    def late(self, seconds: float) -> None:
-        """A scheduled operation begins so many seconds after its moment."""
-        self._schedule_lag = max(self._schedule_lag, seconds)
+    def add_schedule(self, number: int, name: str, schedule: Schedule) -> None:
+        """Count a user's schedule, and let answers wait as long as it can bear."""
+        self._schedules[number] = (name, schedule)
+        self.engine.let_answers_wait(schedule.lead)
+
+    def drop_schedule(self, number: int) -> None:
+        """Forget a schedule that its user does not follow."""
+        del self._schedules[number]
 
     def retire_schedule(self, number: int, now: float) -> None:
         """A user stops: settle what its schedule still owed."""
-        found = self.schedules.pop(number, None)
+        found = self._schedules.pop(number, None)
         if found is not None:
             name, schedule = found
             schedule.abandon(now)
@@ -117,7 +121,7 @@ class Generator:
             operations=books.close_operations(),
             connections=books.close_connections(),
             bytes=books.close_bytes(),
-            health=self._health.sample(now, books.loop_lag),
+            health=self._health.sample(now, books.loop_lag, books.schedule_lag),
             presence=books.take_presence(),
             published=engine.ledger.take_published(),
             receipts=engine.ledger.take_receipts(),
@@ -128,7 +132,7 @@ class Generator:
             final=final,
         )
         engine.ledger.duplicate = engine.ledger.reordered = 0
-        books.loop_lag = 0.0
+        books.loop_lag = books.schedule_lag = 0.0
         books.from_the_future = 0
         engine.ledger.forget_old(now)
         self._number += 1
@@ -137,11 +141,10 @@ class Generator:
     # ── in the hub ────────────────────────────────────────────────────────────────────
 
     def _reported(self, interval: records.WorkerInterval) -> None:
-        for name, schedule in self.schedules.values():
+        for name, schedule in self._schedules.values():
             self._count(name, schedule)
         interval.offered, self._offered = dict(self._offered), Counter()
         interval.achieved, self._achieved = dict(self._achieved), Counter()
-        interval.schedule_lag, self._schedule_lag = self._schedule_lag, 0.0
         interval.users = self._environment.runner.user_count
         locust_stats.mirror(self._environment.stats, interval.operations)
         self._reports.append(records.encode(interval))

@@ -23,7 +23,7 @@ class Health:
         self._samples = 0
         self._files = 0
 
-    def sample(self, now: float, loop_lag: float) -> WorkerHealth:
+    def sample(self, now: float, loop_lag: float, schedule_lag: float) -> WorkerHealth:
         """Health since the last sample; ``now`` in seconds of the monotonic clock."""
         cpu = process_time()
         elapsed = now - self._at if self._at else 0.0
@@ -37,7 +37,7 @@ class Health:
             cpu_cores=cores,
             rss_bytes=self._process.memory_info().rss,
             loop_lag_s=loop_lag,
-            schedule_lag_s=0.0,
+            schedule_lag_s=schedule_lag,
             files_open=self._files,
             files_limit=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
         )

@@ -5,6 +5,15 @@ was due, so that a server's stall shows in every operation it delayed (no coordi
 omission; Tene, "How NOT to Measure Latency").
 """
 
+import math
+
+#: Moments are multiples of this: what is due together is sent in one go.
+TICK_S = 0.002
+#: Users are woken together, at multiples of this, and at least this long before they are due.
+LEAD_S = 0.010
+#: No more of a period than this is spent on it.
+_LEAD_SHARE = 0.1
+
 #: An operation begins a little after its moment: Locust's hub has others to wake too.
 GRACE_S = 0.1
 
@@ -22,17 +31,23 @@ class Schedule:
         self.offered = 0
         self.achieved = 0
 
+    @property
+    def lead(self) -> float:
+        """How long before its moment an operation may be prepared, in seconds."""
+        return min(LEAD_S, self.period * _LEAD_SHARE)
+
     def begin(self) -> float:
         """Begin the operation that is due: count it, and return when it was to begin."""
-        due = max(self.due, self.resumed)
+        due = max(math.ceil(self.due / TICK_S - 1e-6) * TICK_S, self.resumed)
         self.offered += 1
         self.achieved += 1
         self.due += self.period
         return due
 
     def wait(self, now: float) -> float:
-        """Seconds until the next operation is due; 0 when it is late."""
-        return max(0.0, self.due - now)
+        """Seconds until the next operation should be prepared: early, and with others."""
+        lead = self.lead
+        return max(0.0, (self.due // lead - 1) * lead - now)
 
     def skip_to(self, now: float) -> None:
         """Give up what was due while nothing could be sent, but for the last of it, which begins now.

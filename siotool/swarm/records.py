@@ -57,7 +57,6 @@ class WorkerInterval(msgspec.Struct):
     undated: int = 0
     from_the_future: int = 0
     users: int = 0
-    schedule_lag: float = 0.0
     offered: dict[str, int] = {}
     achieved: dict[str, int] = {}
     final: bool = False

@@ -57,6 +57,7 @@ class SocketIOUser(User):
         self._schedule: Schedule | None = None
         #: Whether this task has begun the operation that was due.
         self._begun = False
+        self._moment = 0.0
         self._handlers: dict[str, Callable[..., None]] | None = None
 
     # ── what scenarios use ────────────────────────────────────────────────────────────
@@ -78,7 +79,7 @@ class SocketIOUser(User):
 
     def emit(self, event: str, *arguments: Any) -> None:
         """Emit without acknowledgement: it has no latency, only bytes."""
-        self._engine.emit(self._connected(), event, arguments)
+        self._engine.emit(self._connected(), event, arguments, self._due())
 
     def publish(
         self, event: str, size: int = 64, compose: Callable[[str], tuple[Any, ...]] | None = None
@@ -114,7 +115,7 @@ class SocketIOUser(User):
         """Stay connected, doing nothing, until the connection ends; then come back."""
         if self._schedule is not None:
             self._schedule = None
-            del self._generator.schedules[self._number]
+            self._generator.drop_schedule(self._number)
         self._engine.wait_closed(self._connected())
         self._connected()
 
@@ -125,8 +126,8 @@ class SocketIOUser(User):
         self._connect(again=False)
         period = 1 / self.rate
         self._schedule = Schedule(self.rate, monotonic() + self._random.random() * period)
-        self._generator.schedules[self._number] = (type(self).__name__, self._schedule)
-        gevent.sleep(max(0.0, self._schedule.due - monotonic()))
+        self._generator.add_schedule(self._number, type(self).__name__, self._schedule)
+        gevent.sleep(self._schedule.wait(monotonic()))
 
     def wait_time(self) -> float:
         """Seconds until the schedule's next moment; Locust asks after each task."""
@@ -147,14 +148,15 @@ class SocketIOUser(User):
     # ── inside ────────────────────────────────────────────────────────────────────────
 
     def _due(self) -> float:
-        """When the next operation was meant to start: the schedule's moment, once per task."""
-        now = monotonic()
+        """When the next operation is to start: the schedule's moment, once per task.
+
+        It may lie a little ahead; what follows it in the same task is not sent before it.
+        """
         if self._begun or self._schedule is None:
-            return now
+            return max(self._moment, monotonic())
         self._begun = True
-        due = self._schedule.begin()
-        self._generator.late(now - due)
-        return min(due, now)
+        self._moment = self._schedule.begin()
+        return self._moment
 
     def _connected(self) -> Connection:
         """The open connection; comes back first when it was lost."""

@@ -333,7 +333,6 @@ def test_a_second_of_the_run_is_the_sum_of_its_workers():
             connections=Connections(10, 0, 3, 2, {"refused": 1}, {"reset": worker}),
             bytes=Bytes(1, 2, 3, 4),
             users=12,
-            schedule_lag=0.25,
         )
         for worker in (A, B)
     ]
@@ -343,7 +342,7 @@ def test_a_second_of_the_run_is_the_sum_of_its_workers():
     assert (interval.t_s, interval.duration_s, interval.stage) == (5.0, 1.0, 2)
     assert interval.connections == Connections(20, 24, 6, 4, {"refused": 2}, {"reset": 1})
     assert interval.bytes == Bytes(2, 4, 6, 8)
-    assert [health.schedule_lag_s for health in interval.generator] == [0.25, 0.25]
+    assert interval.generator == [HEALTH, HEALTH]
     assert (interval.delivery, interval.server) == (delivery, server)
 
 

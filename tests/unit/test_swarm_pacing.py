@@ -4,26 +4,44 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siotool.swarm.pacing import GRACE_S, Schedule
+from siotool.swarm.pacing import GRACE_S, LEAD_S, TICK_S, Schedule
 
 
 def test_the_next_moment_is_a_period_after_the_last_whatever_the_delay():
     schedule = Schedule(4.0, 100.0)
-    assert schedule.begin() == 100.0
-    assert schedule.wait(100.01) == pytest.approx(0.24)
+    assert schedule.begin() == pytest.approx(100.0)
     assert schedule.wait(101.0) == 0.0, "late: at once"
-    assert schedule.begin() == 100.25, "and timed from when it was due"
-    assert schedule.begin() == 100.5
+    assert schedule.begin() == pytest.approx(100.25, abs=TICK_S), "and timed from when it was due"
+    assert schedule.begin() == pytest.approx(100.5, abs=TICK_S)
     assert schedule.take() == (3, 3)
     assert schedule.take() == (0, 0)
+
+
+@given(rate=st.floats(0.05, 500), first=st.floats(0, 10), now=st.floats(0, 10))
+def test_a_user_is_woken_early_enough_and_together_with_others(rate, first, now):
+    schedule = Schedule(rate, first)
+    assert schedule.lead <= min(LEAD_S, 0.1 / rate)
+    woken = now + schedule.wait(now)
+    if woken > now:
+        early = schedule.due - woken
+        assert schedule.lead - 1e-6 <= early <= 2 * schedule.lead + 1e-6
+        assert abs(woken / schedule.lead - round(woken / schedule.lead)) < 1e-3, "others wake then too"
+
+
+@given(rate=st.floats(0.05, 500), first=st.floats(0, 10))
+def test_moments_are_ticks_and_never_before_their_time(rate, first):
+    schedule = Schedule(rate, first)
+    for number in range(20):
+        moment = schedule.begin()
+        assert abs(moment / TICK_S - round(moment / TICK_S)) < 1e-6
+        assert -1e-6 <= moment - (first + number / rate) <= TICK_S + 1e-6
 
 
 def test_moments_missed_without_a_connection_are_offered_and_not_achieved():
     schedule = Schedule(10.0, 0.0)
     schedule.skip_to(1.05)
     assert schedule.begin() == 1.05, "the latest of them is done, and no outage is in its time"
-    assert schedule.wait(1.05) == pytest.approx(0.05)
-    assert schedule.begin() == pytest.approx(1.1)
+    assert schedule.begin() == pytest.approx(1.1, abs=TICK_S)
     assert schedule.take() == (12, 2)
 
 
@@ -79,7 +97,9 @@ def test_offered_are_the_moments_that_were_due(rate, first, steps, rest):
         if kind == "cut off":
             now += seconds
             schedule.skip_to(now)
-        assert schedule.begin() <= now + 1e-6
+        moment = schedule.begin()
+        assert moment <= now + 2 * LEAD_S + TICK_S + 1e-6
+        now = max(now, moment)
         now += seconds if kind == "do" else 0.0
     now += rest
     schedule.abandon(now)
