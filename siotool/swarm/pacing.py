@@ -17,6 +17,19 @@ _LEAD_SHARE = 0.1
 #: An operation begins a little after its moment: Locust's hub has others to wake too.
 GRACE_S = 0.1
 
+#: Locust starts users once a second, all of that second's together.
+_SPAWN_EVERY_S = 1.0
+_GOLDEN = 0.6180339887498949
+
+
+def spread_s(number: int) -> float:
+    """Seconds by which the start of a numbered user is put off, so that starts come evenly.
+
+    Multiples of the golden ratio, modulo one: any run of consecutive numbers is spread evenly
+    over the second (Weyl's sequence).
+    """
+    return number * _GOLDEN % 1.0 * _SPAWN_EVERY_S
+
 
 class Schedule:
     """Moments ``period`` seconds apart, on the caller's clock."""

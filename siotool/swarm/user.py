@@ -27,7 +27,7 @@ from siotool.swarm.connection import Connection
 from siotool.swarm.failures import Failure
 from siotool.swarm.generator import Generator
 from siotool.swarm.knobs import knob
-from siotool.swarm.pacing import Schedule
+from siotool.swarm.pacing import Schedule, spread_s
 
 __all__ = ["SocketIOUser", "knob", "task"]
 
@@ -122,7 +122,8 @@ class SocketIOUser(User):
     # ── Locust's side ─────────────────────────────────────────────────────────────────
 
     def on_start(self) -> None:
-        """Connect, then wait for the first task's turn on the schedule."""
+        """Connect in this user's turn, then wait for the first task's turn on the schedule."""
+        gevent.sleep(spread_s(self._number))
         self._connect(again=False)
         period = 1 / self.rate
         self._schedule = Schedule(self.rate, monotonic() + self._random.random() * period)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siotool.swarm.pacing import GRACE_S, LEAD_S, TICK_S, Schedule
+from siotool.swarm.pacing import GRACE_S, LEAD_S, TICK_S, Schedule, spread_s
 
 
 def test_the_next_moment_is_a_period_after_the_last_whatever_the_delay():
@@ -20,7 +20,7 @@ def test_the_next_moment_is_a_period_after_the_last_whatever_the_delay():
 @given(rate=st.floats(0.05, 500), first=st.floats(0, 10), now=st.floats(0, 10))
 def test_a_user_is_woken_early_enough_and_together_with_others(rate, first, now):
     schedule = Schedule(rate, first)
-    assert schedule.lead <= min(LEAD_S, 0.1 / rate)
+    assert schedule.lead <= min(LEAD_S, 0.1 / rate) + 1e-12
     woken = now + schedule.wait(now)
     if woken > now:
         early = schedule.due - woken
@@ -110,6 +110,16 @@ def test_offered_are_the_moments_that_were_due(rate, first, steps, rest):
     assert achieved == sum(kind != "look" for kind, _ in steps)
     # what began within the grace counts too
     assert due - 1 <= offered <= due + 1 + math.ceil(GRACE_S * rate)
+
+
+@given(first=st.integers(0, 1 << 40), count=st.integers(2, 300))
+def test_users_that_start_in_one_second_start_evenly_within_it(first, count):
+    starts = sorted(spread_s(first + number) for number in range(count))
+    gaps = [after - before for before, after in zip(starts, [*starts[1:], starts[0] + 1], strict=True)]
+    assert 0 <= starts[0] <= starts[-1] < 1
+    # three-distance theorem: never more than the square of the golden ratio from even
+    assert max(gaps) <= 2.62 / count
+    assert min(gaps) >= 0.38 / count
 
 
 def test_eight_hours_of_operations_do_not_drift():
