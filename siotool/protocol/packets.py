@@ -191,7 +191,9 @@ def parse_sid(packet: Packet) -> str:
 
 def _write_json(data: Any) -> bytes:
     try:
-        if _holds_bytes((data,)):
+        # the common case, a few plain values, is told by their types alone
+        plain = type(data) is tuple and _SCALARS.issuperset(map(type, data))
+        if not plain and _holds_bytes((data,)):
             raise TypeError("bytes need binary attachments, which are not supported: send text instead")
         return _encode_json(data)
     except (ValueError, RecursionError) as error:

@@ -34,33 +34,31 @@ def spread_s(number: int) -> float:
 class Schedule:
     """Moments ``period`` seconds apart, on the caller's clock."""
 
-    __slots__ = ("achieved", "due", "offered", "period", "resumed")
+    __slots__ = ("achieved", "due", "lead", "offered", "period", "resumed")
 
     def __init__(self, rate: float, first: float) -> None:
         """``rate`` operations per second; ``first`` is when the first is due."""
         self.period = 1 / rate
+        #: How long before its moment an operation may be prepared, in seconds.
+        self.lead = min(LEAD_S, self.period * _LEAD_SHARE)
         self.due = first
         self.resumed = first
         self.offered = 0
         self.achieved = 0
 
-    @property
-    def lead(self) -> float:
-        """How long before its moment an operation may be prepared, in seconds."""
-        return min(LEAD_S, self.period * _LEAD_SHARE)
-
     def begin(self) -> float:
         """Begin the operation that is due: count it, and return when it was to begin."""
-        due = max(math.ceil(self.due / TICK_S - 1e-6) * TICK_S, self.resumed)
+        due = math.ceil(self.due / TICK_S - 1e-6) * TICK_S
         self.offered += 1
         self.achieved += 1
         self.due += self.period
-        return due
+        return due if due > self.resumed else self.resumed
 
     def wait(self, now: float) -> float:
         """Seconds until the next operation should be prepared: early, and with others."""
         lead = self.lead
-        return max(0.0, (self.due // lead - 1) * lead - now)
+        ahead = (self.due // lead - 1) * lead - now
+        return ahead if ahead > 0 else 0.0
 
     def skip_to(self, now: float) -> None:
         """Give up what was due while nothing could be sent, but for the last of it, which begins now.
