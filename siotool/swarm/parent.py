@@ -44,6 +44,9 @@ def run(orders: RunOrders, scenario: Scenario, show: Callable[[Header], Display]
     Raises TargetError before anything is written when the target does not answer,
     OutputError when the folder cannot be written, GeneratorError when no worker comes up.
     """
+    # a Ctrl-C before the run has handlers of its own is no error for gevent to print
+    hub: Any = gevent.get_hub()
+    hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)
     probe = ServerProbe(orders.server_pid, orders.server_cores) if orders.server_pid else None
     engine = EngineSettings(
         target=orders.target,
@@ -208,7 +211,9 @@ class _LoadTest:
                 self._over.set()
                 return
             if self._runner.state in ("stopping", "stopped") and not self._over.is_set():
-                self._over.set()  # stopped from Locust's own UI
+                self._reason = "interrupted"
+                self._note("warning", "stopped from Locust's UI")
+                self._over.set()
             gevent.sleep(_LOOK_S)
 
     def _stop(self) -> None:
