@@ -20,7 +20,8 @@ demo: $(VENV)/.installed ## plan, load a chat server with a swarm of clients, an
 	$(VENV)/bin/siotool demo
 
 test: $(VENV)/.installed ## every test; what needs a tool that is not here skips and says so
-	$(VENV)/bin/python -m pytest $(ARGS)
+	$(VENV)/bin/python -m pytest -m "not slow" -n auto $(ARGS)
+	$(VENV)/bin/python -m pytest -m slow $(ARGS)
 
 test-fast: $(VENV)/.installed ## the tests that start no servers and no browsers, on every core
 	$(VENV)/bin/python -m pytest -m "not slow" -n auto $(ARGS)
