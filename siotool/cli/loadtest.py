@@ -123,7 +123,8 @@ def loadtest(
     ```
     siotool loadtest demo --scenario chat --users 50 --run-time 10s
 
-    siotool loadtest demo --scenario echo --set rate=5 --stage 3s:20 --stage 5s:20 \
+    siotool loadtest demo --scenario echo --set rate=5 \
+      --stage 3s:20 --stage 5s:20 \
       --fail-if "p99:ack:echo > 500ms" --fail-if "connect_errors > 1%"
 
     siotool loadtest --list
