@@ -194,7 +194,9 @@ def test_a_place_that_cannot_be_written_is_refused_before_any_load(place, tmp_pa
 @pytest.mark.slow
 def test_runs_land_in_reports_by_default_and_a_report_where_it_is_asked_for(tmp_path):
     done = siotool(*QUICK, "--format", "md", "-o", "result.md", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (0, "")
+    # a busy machine may make so short a run suspect; this is about where it lands
+    assert done.returncode in (0, 5), done.stderr
+    assert done.stdout == ""
     (folder,) = (tmp_path / "reports").iterdir()
     assert re.fullmatch(r"\d{8}T\d{6}Z-echo", folder.name)
     assert (tmp_path / "result.md").read_text() == (folder / "report.md").read_text()
