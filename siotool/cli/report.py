@@ -83,7 +83,7 @@ def report(
 
     siotool report reports/example --connections 1M -o report.html
 
-    siotool report reports/example --fail-if "p99:ack:echo > 200ms" \
+    siotool report reports/example --fail-if "p99:deliver > 200ms" \
       --fail-if "connect_errors > 1%" --format md
     ```
     """
