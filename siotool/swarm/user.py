@@ -22,7 +22,7 @@ import gevent
 from locust import User, events, task
 from locust.exception import StopUser
 
-from siotool.swarm import backoff
+from siotool.protocol import backoff
 from siotool.swarm.connection import Connection
 from siotool.swarm.failures import Failure
 from siotool.swarm.generator import Generator
@@ -173,7 +173,7 @@ class SocketIOUser(User):
     def _connect(self, again: bool) -> Connection:
         attempt = 0
         if again:
-            gevent.sleep(backoff.delay_s(attempt, self._random))
+            gevent.sleep(backoff.delay_s(attempt, self._random.random()))
             attempt += 1
         while True:
             try:
@@ -181,7 +181,7 @@ class SocketIOUser(User):
             except Failure as failure:
                 if failure.kind == "client":
                     raise StopUser from failure
-                gevent.sleep(backoff.delay_s(attempt, self._random))
+                gevent.sleep(backoff.delay_s(attempt, self._random.random()))
                 attempt += 1
                 continue
             self.on_connected()

@@ -46,7 +46,6 @@ def test_a_foreign_report_is_refused():
     [
         "knobs",
         "pacing",
-        "backoff",
         "ledger",
         "accounts",
         "books",

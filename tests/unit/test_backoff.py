@@ -1,26 +1,14 @@
 from collections import Counter
-from random import Random
 
 import pytest
 
-from siotool.swarm.backoff import delay_s
+from siotool.protocol.backoff import Backoff, delay_s
 
 GRID = [(i + 0.5) / 10_000 for i in range(10_000)]
 
 
-class Chance(Random):
-    """A source that always gives the same number."""
-
-    def __init__(self, value):
-        super().__init__()
-        self.value = value
-
-    def random(self):
-        return self.value
-
-
 def delays_ms(failures):
-    return [round(delay_s(failures, Chance(value)) * 1000) for value in GRID]
+    return [round(delay_s(failures, value) * 1000) for value in GRID]
 
 
 def test_the_first_wait_lies_in_ten_bands_with_gaps_between():
@@ -44,7 +32,7 @@ def test_the_first_wait_lies_in_ten_bands_with_gaps_between():
     ],
 )
 def test_one_number_sets_both_size_and_direction(chance, milliseconds):
-    assert delay_s(0, Chance(chance)) == milliseconds / 1000
+    assert delay_s(0, chance) == milliseconds / 1000
 
 
 @pytest.mark.parametrize(
@@ -55,7 +43,7 @@ def test_one_number_sets_both_size_and_direction(chance, milliseconds):
         pytest.param(4, 0.9, id="the fourth for 90 %"),
         pytest.param(5, 1.0, id="from the fifth on there is no jitter left"),
         pytest.param(6, 1.0, id="nor later"),
-        pytest.param(1_000_000, 1.0, id="nor after a night"),
+        pytest.param(1015, 1.0, id="nor after an hour"),
     ],
 )
 def test_the_cap_comes_after_the_jitter(attempt, share):
@@ -64,6 +52,25 @@ def test_the_cap_comes_after_the_jitter(attempt, share):
     assert sum(delay == 5000 for delay in delays) / len(delays) == share
 
 
-def test_a_seed_gives_the_same_waits_again():
-    one, other = Random("7/3"), Random("7/3")
-    assert [delay_s(n, one) for n in range(6)] == [delay_s(n, other) for n in range(6)]
+def test_beyond_what_the_clients_numbers_hold_half_of_the_waits_are_nothing():
+    """Infinity less infinity is not a number, and `NaN | 0` is 0: so does the client after 85 minutes."""
+    for failures in (1015, 1016, 1_000_000):
+        delays = delays_ms(failures)
+        assert {delays.count(0), delays.count(5000)} == {5000}
+
+
+@pytest.mark.parametrize(
+    ("failures", "backoff", "milliseconds"),
+    [
+        pytest.param(0, Backoff(delay_s=0.25), 192, id="reconnectionDelay"),
+        pytest.param(9, Backoff(delay_max_s=60), 60_000, id="reconnectionDelayMax"),
+        pytest.param(2, Backoff(jitter=0.1), 3812, id="randomizationFactor"),
+        pytest.param(1, Backoff(jitter=0), 2000, id="no jitter"),
+        pytest.param(5000, Backoff(jitter=0), 5000, id="no jitter, and no end of the numbers either"),
+        pytest.param(1, Backoff(factor=3, jitter=0), 3000, id="factor"),
+        pytest.param(1, Backoff(factor=1.0005, jitter=0), 1000, id="whole milliseconds, rounded down"),
+        pytest.param(3, Backoff(delay_s=9), 5000, id="a delay above its own cap"),
+    ],
+)
+def test_the_options_of_the_client(failures, backoff, milliseconds):
+    assert delay_s(failures, 0.47, backoff) == milliseconds / 1000
