@@ -1,0 +1,282 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from siotool.errors import InputError
+from siotool.plan.availability import servers_for
+from siotool.plan.availability_draws import servers_for_draws
+from siotool.plan.redundancy import (
+    Deploy,
+    Redundancy,
+    bad_days,
+    fleet,
+    forced_reconnects_per_s,
+    hash_imbalance,
+    k_of_n,
+    scale_out_imbalance,
+    shard_loss,
+    spares,
+    survive_deploy,
+    survive_zone_loss,
+    with_imbalance,
+    worst,
+)
+
+EVERYTHING = Redundancy(
+    availability_target=0.999,
+    downtime_share=0.01,
+    spare_servers=2,
+    zones=3,
+    deploy=Deploy(share_out=0.25, failures=1.0),
+    adapter_shards=4,
+)
+
+
+@pytest.mark.parametrize(
+    ("needed", "zones", "servers"),
+    [
+        pytest.param(15.0, 3, 24.0, id="22.5 rounded up to three equal zones"),
+        pytest.param(10.0, 3, 15.0, id="half as many again"),
+        pytest.param(10.0, 2, 20.0, id="twice as many"),
+        pytest.param(1.0, 3, 3.0, id="one in each zone"),
+        pytest.param(0.0, 3, 0.0, id="nothing needed"),
+        pytest.param(5.0, 1, math.inf, id="nothing survives the only zone"),
+        pytest.param(0.0, 1, 0.0, id="nothing is not hard to survive"),
+        pytest.param(math.inf, 3, math.inf, id="what no fleet carries"),
+    ],
+)
+def test_zone_loss(needed, zones, servers):
+    assert survive_zone_loss(needed, zones) == servers
+
+
+def test_three_zones_run_at_two_thirds():
+    # AWS Builders' Library, static stability: 50 % overprovisioned, 66 % of the load-tested level
+    servers = survive_zone_loss(100.0, 3)
+    assert servers / 100 - 1 == pytest.approx(0.50)
+    assert 100 / servers == pytest.approx(0.66, abs=0.01)
+
+
+@given(needed=st.integers(1, 500), zones=st.integers(2, 7))
+def test_zone_loss_is_the_smallest_that_holds(needed, zones):
+    servers = survive_zone_loss(float(needed), zones)
+    each = servers / zones
+    assert each == int(each)
+    assert servers - each >= needed > (each - 1) * (zones - 1)
+
+
+@pytest.mark.parametrize(
+    ("needed", "deploy", "servers"),
+    [
+        pytest.param(10.0, Deploy(), 11.0, id="one at a time"),
+        pytest.param(10.0, Deploy(failures=1.0), 12.0, id="and one fails meanwhile"),
+        pytest.param(10.0, Deploy(servers_out=0.0), 10.0, id="new servers first"),
+        pytest.param(4.0, Deploy(share_out=0.25), 5.0, id="a quarter of five is one"),
+        pytest.param(30.0, Deploy(share_out=0.25), 39.0, id="a quarter of 39 is nine"),
+        pytest.param(30.0, Deploy(servers_out=12.0, share_out=0.25), 42.0, id="at least twelve"),
+        pytest.param(5.0, Deploy(share_out=1.0), math.inf, id="all at once"),
+        pytest.param(0.0, Deploy(share_out=1.0), 0.0, id="nothing needed"),
+    ],
+)
+def test_rolling_deploy(needed, deploy, servers):
+    assert survive_deploy(needed, deploy) == servers
+
+
+@given(
+    needed=st.integers(1, 300),
+    percent=st.integers(0, 95),
+    out=st.integers(0, 5),
+    failures=st.integers(0, 3),
+)
+def test_a_deploy_is_survived_by_the_smallest_fleet_that_can(needed, percent, out, failures):
+    def left(n):
+        return n - max(out, n * percent // 100) - failures
+
+    servers = survive_deploy(float(needed), Deploy(float(out), percent / 100, float(failures)))
+    assert left(int(servers)) >= needed
+    assert all(left(n) < needed for n in range(int(servers)))
+
+
+@pytest.mark.parametrize(
+    ("needed", "spare", "servers"),
+    [(0.0, 2, 0.0), (1.0, 1, 2.0), (20.0, 2, 22.0), (math.inf, 2, math.inf)],
+)
+def test_spares(needed, spare, servers):
+    assert spares(needed, spare) == servers
+
+
+def test_the_worst_day_is_named():
+    days = bad_days(15.0, EVERYTHING)
+    assert {day.name: day.servers for day in days} == {
+        "ordinary day": 15,
+        "k of n": 17,
+        "N+2": 17,
+        "zone loss": 24,
+        "rolling deploy": 21,
+        "adapter shard loss": 15,
+    }
+    assert fleet(days) == 24
+    assert days[int(worst(days))].name == "zone loss"
+
+
+def test_of_equal_days_the_first_is_worst():
+    days = bad_days(15.0, Redundancy(availability_target=0.999, downtime_share=0.01, spare_servers=2))
+    assert [day.servers for day in days] == [15, 17, 17]
+    assert days[int(worst(days))].name == "k of n"
+
+
+def test_nothing_asked_is_an_ordinary_day():
+    assert [(day.name, day.servers) for day in bad_days(7.0, Redundancy())] == [("ordinary day", 7)]
+
+
+def test_what_no_fleet_carries_stays_so_on_every_day():
+    assert {day.servers for day in bad_days(math.inf, EVERYTHING)} == {math.inf}
+
+
+def test_draws_agree_with_single_figures():
+    needed = np.array([0.0, 1.0, 7.0, 15.0, 400.0, np.inf])
+    drawn = bad_days(needed, EVERYTHING)
+    for i, one in enumerate(needed):
+        single = bad_days(float(one), EVERYTHING)
+        assert [day.name for day in drawn] == [day.name for day in single]
+        assert [day.servers[i] for day in drawn] == [day.servers for day in single]
+        assert fleet(drawn)[i] == fleet(single)
+        assert worst(drawn)[i] == worst(single)
+
+
+@pytest.mark.parametrize(
+    ("redundancy", "words"),
+    [
+        pytest.param(
+            Redundancy(availability_target=0.999), ["enough are left 99.9 % of the time"], id="k of n"
+        ),
+        pytest.param(Redundancy(spare_servers=1), ["N+1", "one server is out of service, planned"], id="N+1"),
+        pytest.param(Redundancy(spare_servers=2), ["N+2", "2 servers are"], id="N+2"),
+        pytest.param(Redundancy(zones=3), ["one of 3 zones", "the other 2 carry"], id="three zones"),
+        pytest.param(Redundancy(zones=2), ["the other carries everything"], id="two zones"),
+        pytest.param(Redundancy(zones=1), ["there is one zone; nothing is left"], id="one zone"),
+        pytest.param(Redundancy(deploy=Deploy()), ["a deploy takes out 1 at a time"], id="deploy"),
+        pytest.param(
+            Redundancy(deploy=Deploy(2.0, 0.25, 1.0)),
+            ["25 % of the servers, at least 2, at a time", "1 more may fail meanwhile"],
+            id="deploy by share",
+        ),
+        pytest.param(
+            Redundancy(adapter_shards=4),
+            ["25 % of the rooms hear nothing", "takes no server out"],
+            id="shard",
+        ),
+        pytest.param(Redundancy(adapter_shards=1), ["every room hears nothing"], id="the only shard"),
+    ],
+)
+def test_each_day_says_why(redundancy, words):
+    day = bad_days(9.0, redundancy)[1]
+    for said in words:
+        assert said in f"{day.name}: {day.sentence}"
+
+
+@pytest.mark.parametrize(
+    ("redundancy", "said"),
+    [
+        (Redundancy(availability_target=1.0), "availability target is 1"),
+        (Redundancy(zones=0), "zones is 0"),
+        (Redundancy(deploy=Deploy(share_out=1.5)), "share out at once is 1.5"),
+        (Redundancy(deploy=Deploy(servers_out=-1.0)), "must be 0 or more"),
+        (Redundancy(adapter_shards=0), "adapter shards is 0"),
+    ],
+)
+def test_days_that_mean_nothing_are_refused(redundancy, said):
+    with pytest.raises(InputError, match=said):
+        bad_days(3.0, redundancy)
+
+
+def test_a_lost_shard_silences_rooms_and_asks_for_one_more():
+    lost = shard_loss(4.0)
+    assert (lost.silenced_share, lost.shards_needed) == (0.25, 5)
+    assert lost.survivor_load == pytest.approx(4 / 3)
+    assert shard_loss(1.0).survivor_load == math.inf
+
+
+@pytest.mark.parametrize(
+    ("connections", "servers", "each", "ratio"),
+    [
+        pytest.param(1e6, 1.0, 1.0, 1.0, id="one server has them all"),
+        pytest.param(1e6, 20.0, 1.0, 1.0109, id="many sessions spread well"),
+        pytest.param(1e6, 20.0, 500.0, 1.2448, id="offices behind one address do not"),
+        pytest.param(2.0, 20.0, 50.0, 20.0, id="one office, one server"),
+        pytest.param(0.0, 5.0, 1.0, 5.0, id="the first session is on one server"),
+    ],
+)
+def test_hashed_addresses(connections, servers, each, ratio):
+    assert hash_imbalance(connections, servers, each) == pytest.approx(ratio, abs=1e-4)
+
+
+def test_hash_imbalance_is_what_throwing_sessions_at_servers_gives():
+    generator = np.random.Generator(np.random.PCG64(3))
+    thrown = generator.multinomial(200_000, np.full(20, 1 / 20), size=400)
+    seen = (thrown.max(axis=1) / thrown.mean(axis=1)).mean()
+    # the bound is of first order in ln N, and generous for a fleet as small as this
+    assert 1 < seen < hash_imbalance(200_000.0, 20.0) < 1 + 1.6 * (seen - 1)
+
+
+def test_an_imbalance_buys_servers():
+    assert with_imbalance(10.0, 1.0) == 10
+    assert with_imbalance(10.0, 1.25) == 13
+
+
+@pytest.mark.parametrize(
+    ("elapsed_s", "least_connections", "ratio"),
+    [
+        pytest.param(0.0, False, 1.5, id="at first the new servers are empty"),
+        pytest.param(0.0, True, 1.5, id="whatever balances"),
+        pytest.param(1800.0, False, 1.1839, id="spread evenly, old servers drain slowly"),
+        pytest.param(1800.0, True, 1.0, id="least connections fills the new ones first"),
+        pytest.param(600.0, True, 1.0748, id="until they have caught up"),
+    ],
+)
+def test_after_scaling_out_from_ten_to_fifteen(elapsed_s, least_connections, ratio):
+    got = scale_out_imbalance(10.0, 15.0, elapsed_s, 1800.0, least_connections=least_connections)
+    assert got == pytest.approx(ratio, abs=1e-4)
+
+
+def test_ending_sessions_every_half_hour():
+    # 200,000 connections a node, each renewed every 30 minutes
+    assert forced_reconnects_per_s(200_000.0, 1800.0) == pytest.approx(111, abs=0.5)
+
+
+@settings(max_examples=150)
+@given(
+    pairs=st.lists(
+        st.tuples(
+            st.one_of(st.integers(0, 40), st.integers(1, 200_000)),
+            st.one_of(st.sampled_from([0.0, 0.01, 0.1, 2.4 / 24]), st.floats(1e-9, 0.9)),
+        ),
+        min_size=1,
+        max_size=20,
+    ),
+    target=st.sampled_from([0.5, 0.9, 0.99, 0.999, 0.9999999]),
+)
+def test_k_of_n_of_draws_is_k_of_n_of_each(pairs, target):
+    needed, down = np.array(pairs, float).T
+    assert servers_for_draws(needed, down, target).tolist() == [
+        servers_for(int(k), float(d), target) for k, d in zip(needed, down, strict=True)
+    ]
+
+
+def test_a_target_met_to_the_last_digit_is_met_by_draws_too():
+    # two servers that are each down a tenth of the time: 1 − 0.1² = 0.99
+    assert servers_for_draws(np.ones(3), 2.4 / 24, 0.99).tolist() == [2, 2, 2]
+
+
+def test_draws_that_no_fleet_serves_are_infinite():
+    needed, down = np.array([1.0, 1.0, 1.0, 0.0, np.inf]), np.array([1.0, 1 - 1e-9, 0.5, 1.0, 0.0])
+    assert servers_for_draws(needed, down, 0.9).tolist() == [np.inf, np.inf, 4, 0, np.inf]
+    with pytest.raises(InputError, match="more than 100,000,000 servers"):
+        k_of_n(1.0, 1 - 1e-9, 0.9)
+
+
+def test_one_downtime_serves_all_draws():
+    assert k_of_n(np.array([15.0, 100.0, 300.0]), 0.01, 0.9999).tolist() == [18, 107, 311]
+    assert k_of_n(15.0, np.array([0.0, 0.01]), 0.999).tolist() == [15, 17]
