@@ -1,0 +1,127 @@
+"""The CPU of a server as a sum of what it does, each at its cost: a fit by non-negative least squares.
+
+    cores = base + idle × connections + inbound × messages/s + delivery × deliveries/s
+            + byte × bytes/s + connect × handshakes/s
+
+Costs are core-seconds and cannot be negative (scipy.optimize.nnls: C. L. Lawson, R. J. Hanson,
+"Solving Least Squares Problems", 1974, ch. 23). ``inbound`` includes the acknowledgement where
+the scenario calls, and the encoding of a broadcast where it publishes: each is done once for the
+message. ``delivery`` is one write to one recipient.
+"""
+
+import msgspec
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from siotool.errors import InputError
+from siotool.plan.evidence.observe import Floats, Observations
+from siotool.plan.evidence.regressors import Chosen, choose
+from siotool.plan.evidence.resample import lag1, redrawn_errors, run_cv, run_factor
+
+#: Replicates of every figure; a Monte Carlo run draws among them.
+REPLICATES = 1000
+#: Seconds needed for each cost that is fitted.
+_ROWS_PER_COST = 3
+
+
+class CpuFit(msgspec.Struct, frozen=True, eq=False):
+    """The costs of a server's work in core-seconds, and how well they explain the runs.
+
+    ``costs`` and ``replicates`` have one entry, and one row, for each of ``names``; the draws of
+    all rows belong together. ``observed`` and ``predicted`` are cores, one for each row of the
+    observations. ``explained`` is the share of the variance of a straight-line model.
+    ``run_cv`` is the scatter between runs, learnt from ``repeats`` repeated runs and a prior.
+    """
+
+    names: tuple[str, ...]
+    columns: tuple[str, ...]
+    costs: Floats
+    replicates: Floats
+    observed: Floats
+    predicted: Floats
+    residual_sd_cores: float
+    lag1: float
+    explained: float
+    run_cv: float
+    repeats: int
+    chosen: Chosen
+
+    def cores(self, load: dict[str, float]) -> Floats:
+        """Return the cores that a load takes, one for each replicate; ``load`` by column name.
+
+        Columns that were told apart from nothing, or are part of another cost, need no entry.
+        """
+        amounts = [1.0 if column == "" else load.get(column, 0.0) for column in self.columns]
+        return np.asarray(np.array(amounts) @ self.replicates)
+
+
+def fit_cpu(observations: Observations, generator: Generator, draws: int = REPLICATES) -> CpuFit:
+    """Fit the costs. Raises InputError when the runs are too short or show no load to learn from."""
+    chosen = choose(observations)
+    if not chosen.work:
+        raise InputError(
+            f"{_files(observations)}: the server had nothing to do", "run a scenario that does something"
+        )
+    columns = tuple(work.column for work in chosen.work) + (("",) if chosen.base else ())
+    names = tuple(work.cost for work in chosen.work) + (("base_cores",) if chosen.base else ())
+    if len(observations.run) < _ROWS_PER_COST * len(columns):
+        raise InputError(
+            f"{_files(observations)}: {len(observations.run)} s are too few to tell {len(columns)} costs "
+            "apart",
+            "run longer, or give more runs",
+        )
+    design, scale = _design(observations, columns)
+    observed = observations.cpu_cores
+    weights = np.sqrt(observations.duration_s / observations.duration_s.mean())
+    orthogonal, upper = np.linalg.qr(design * weights[:, None])
+    scaled = nnls(upper, orthogonal.T @ (observed * weights))[0]
+    predicted = design @ scaled
+    errors = observed - predicted
+    leverage = (orthogonal**2).sum(axis=1)
+    redrawn = redrawn_errors(errors, leverage, observations.run, draws, generator)
+    targets = ((predicted + redrawn) * weights) @ orthogonal
+    replicates = np.array([nnls(upper, target)[0] for target in targets]).T / scale[:, None]
+    cv, repeats = run_cv(*_runs(observations, predicted))
+    factor = run_factor(cv / np.sqrt(len(observations.origins)), draws, generator)
+    variance = float(((observed - observed.mean()) ** 2).sum())
+    return CpuFit(
+        names=names,
+        columns=columns,
+        costs=scaled / scale,
+        replicates=replicates * factor,
+        observed=observed,
+        predicted=predicted,
+        residual_sd_cores=float(np.sqrt((errors**2).sum() / max(1, len(errors) - len(columns)))),
+        lag1=lag1(errors, observations.run),
+        explained=1 - float((errors**2).sum()) / variance if variance > 0 else 0.0,
+        run_cv=cv,
+        repeats=repeats,
+        chosen=chosen,
+    )
+
+
+def _design(observations: Observations, columns: tuple[str, ...]) -> tuple[Floats, Floats]:
+    """Columns side by side, each divided by its largest value; and those values."""
+    ones = np.ones(len(observations.run))
+    table = np.array([ones if column == "" else getattr(observations, column) for column in columns]).T
+    scale = table.max(axis=0)
+    return table / scale, scale
+
+
+def _runs(observations: Observations, predicted: Floats) -> tuple[Floats, NDArray[np.intp]]:
+    """Each run's mean CPU over what the fit says of it, and which runs repeat each other."""
+    count = len(observations.origins)
+    held = observations.held()
+    ratios = np.ones(count)
+    for number in range(count):
+        mine = held & (observations.run == number)
+        if mine.any() and predicted[mine].sum() > 0:
+            ratios[number] = max(observations.cpu_cores[mine].sum() / predicted[mine].sum(), 1e-9)
+    kinds = [origin.alike for origin in observations.origins]
+    return ratios, np.array([kinds.index(kind) for kind in kinds])
+
+
+def _files(observations: Observations) -> str:
+    return ", ".join(origin.file for origin in observations.origins)

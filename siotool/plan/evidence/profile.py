@@ -1,0 +1,190 @@
+"""The profile of a server, measured: what each thing it does costs, how sure that is, and how far.
+
+Figures are named as the plan's model names its inputs, in SI:
+
+| figure | unit | what |
+|---|---|---|
+| ``base_cores`` | cores | the server with nothing to do |
+| ``idle_s_per_s`` | core-seconds per second | one open connection |
+| ``inbound_s`` | core-seconds | one message in, its answer or its encoding for a broadcast included |
+| ``delivery_s`` | core-seconds | one write of a broadcast to one recipient |
+| ``byte_s`` | core-seconds | one wire byte, in or out |
+| ``connect_s`` | core-seconds | one handshake |
+| ``memory_base_bytes``, ``memory_per_connection_bytes`` | bytes | resident memory |
+| ``files_base``, ``files_per_connection`` | files | open file descriptors |
+| ``bytes_in_per_connection_per_s``, ``bytes_out_…`` | bytes/s | wire bytes, as the client sees them |
+"""
+
+import msgspec
+import numpy as np
+from numpy.random import PCG64, Generator
+
+from siotool.plan.evidence.fit import REPLICATES, CpuFit, fit_cpu
+from siotool.plan.evidence.observe import Floats, Observations
+from siotool.plan.evidence.provenance import Provenance, measured
+from siotool.plan.evidence.regressors import WORK, Absorbed
+from siotool.plan.evidence.resample import PRIOR_RUN_CV, redrawn_errors
+from siotool.plan.evidence.slopes import Line, robust_line
+from siotool.units import format_count, format_share
+
+#: Figures lie between ``low`` and ``high`` with a probability of 90 %.
+LOW, HIGH = 0.05, 0.95
+#: Scatter between runs of the open files of a connection: there is none, a connection is a file.
+_FILES_CV = 0.0
+
+
+class Figure(msgspec.Struct, frozen=True, eq=False):
+    """One measured figure in ``unit``, its 90 % interval and the draws it stands for."""
+
+    value: float
+    low: float
+    high: float
+    unit: str
+    replicates: Floats
+    provenance: Provenance
+    how: str
+
+
+class Profile(msgspec.Struct, frozen=True, eq=False):
+    """All that a set of runs says about a server.
+
+    ``absorbed`` are costs inside another one (use 0 for them), ``absent`` figures that the runs
+    show nothing of (use a published or typed one), each with a sentence. ``measured_to`` is the
+    most of each kind of work that one server was seen doing in a second, by the column names of
+    ``Observations``. ``remarks`` are doubts a reader must know.
+    """
+
+    figures: dict[str, Figure]
+    absorbed: tuple[Absorbed, ...]
+    absent: tuple[Absorbed, ...]
+    measured_to: dict[str, float]
+    cpu: CpuFit
+    runs: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+    def draws(self, count: int, generator: Generator) -> dict[str, Floats]:
+        """Return ``count`` draws of every figure; figures that were fitted together stay together."""
+        chosen = generator.integers(len(self.cpu.replicates[0]), size=count)
+        return {name: figure.replicates[chosen] for name, figure in self.figures.items()}
+
+
+def measure(observations: Observations, seed: int, draws: int = REPLICATES) -> Profile:
+    """Estimate every figure that the observations can show; the same seed gives the same profile.
+
+    Raises InputError when the runs are too short or the server had nothing to do.
+    """
+    generator = Generator(PCG64(seed))
+    cpu = fit_cpu(observations, generator, draws)
+    runs = tuple(origin.run for origin in observations.origins)
+    origin = measured(runs)
+    seconds = f"non-negative least squares over {len(observations.run)} s"
+    figures = {
+        name: _figure(float(cost), sample, _unit(name), origin, seconds)
+        for name, cost, sample in zip(cpu.names, cpu.costs, cpu.replicates, strict=True)
+    }
+    absent = list(cpu.chosen.absent)
+    for column, base, slope, unit, cv in (
+        ("rss_bytes", "memory_base_bytes", "memory_per_connection_bytes", "bytes", cpu.run_cv),
+        ("files_open", "files_base", "files_per_connection", "files", _FILES_CV),
+    ):
+        line = robust_line(observations, column, cv=cv, draws=draws, generator=generator)
+        if isinstance(line, Line):
+            figures[base] = _figure(line.base, line.base_replicates, unit, origin, line.how)
+            figures[slope] = _figure(line.slope, line.slope_replicates, unit, origin, line.how)
+        else:
+            absent += [Absorbed(base, "", line), Absorbed(slope, "", line)]
+    for side in ("in", "out"):
+        value, sample = _per_connection(observations, f"bytes_{side}_per_s", draws, generator)
+        how = "wire bytes per open connection and second of the hold phase"
+        figures[f"bytes_{side}_per_connection_per_s"] = _figure(value, sample, "bytes/s", origin, how)
+    nodes = np.array([one.nodes for one in observations.origins], dtype=float)[observations.run]
+    return Profile(
+        figures=figures,
+        absorbed=cpu.chosen.absorbed,
+        absent=tuple(absent),
+        measured_to={work.column: float((getattr(observations, work.column) / nodes).max()) for work in WORK},
+        cpu=cpu,
+        runs=runs,
+        remarks=tuple(_remarks(observations, cpu, figures)),
+    )
+
+
+class Extrapolation(msgspec.Struct, frozen=True):
+    """How far a plan goes beyond what was measured: ``factor`` 1 or less is within it.
+
+    ``column`` is the kind of work that goes furthest; one sentence for each that goes beyond.
+    """
+
+    factor: float
+    column: str
+    sentences: tuple[str, ...]
+
+
+def extrapolation(profile: Profile, per_server: dict[str, float]) -> Extrapolation:
+    """Compare the load of one planned server, by column name, with what was measured.
+
+    Work that a plan asks for and that no run showed at all is infinitely far.
+    """
+    factors: dict[str, float] = {}
+    sentences = []
+    for work in WORK:
+        asked, seen = per_server.get(work.column, 0.0), profile.measured_to[work.column]
+        if asked <= 0:
+            continue
+        factor = factors[work.column] = asked / seen if seen > 0 else float("inf")
+        if factor > 1 + 1e-9:
+            amount = format_count(asked if asked < 10 else round(asked))
+            beyond = f"{_times(factor)} what was measured" if seen > 0 else "of which no run had any"
+            sentences.append(f"this plan takes {amount} {work.words} per server, {beyond}")
+    furthest = max(factors, key=lambda column: factors[column], default="")
+    return Extrapolation(factors.get(furthest, 0.0), furthest, tuple(sentences))
+
+
+def _times(factor: float) -> str:
+    return f"{factor:.2g} times" if factor < 10 else f"{factor:,.0f} times"
+
+
+def _unit(name: str) -> str:
+    return {"base_cores": "cores", "idle_s_per_s": "core-seconds/s"}.get(name, "core-seconds")
+
+
+def _figure(value: float, replicates: Floats, unit: str, provenance: Provenance, how: str) -> Figure:
+    low, high = (float(bound) for bound in np.quantile(replicates, (LOW, HIGH)))
+    return Figure(value, min(low, value), max(high, value), unit, replicates, provenance, how)
+
+
+def _per_connection(
+    observations: Observations, column: str, draws: int, generator: Generator
+) -> tuple[float, Floats]:
+    """A total per connection-second of the hold phase, with block bootstrap replicates.
+
+    What is sent is decided by the workload, not by the server: runs do not scatter beyond that.
+    """
+    held = observations.held()
+    seconds, run = observations.duration_s[held], observations.run[held]
+    amount = getattr(observations, column)[held] * seconds
+    connected = observations.connections[held] * seconds
+    ratio = float(amount.sum() / connected.sum())
+    errors = amount - ratio * connected
+    leverage = np.full(len(errors), 1 / max(2, len(errors)))
+    redrawn = redrawn_errors(errors, leverage, run, draws, generator).sum(axis=1)
+    return ratio, np.maximum(0.0, ratio + redrawn / connected.sum())
+
+
+def _remarks(observations: Observations, cpu: CpuFit, figures: dict[str, Figure]) -> list[str]:
+    remarks = []
+    if cpu.repeats == 0:
+        several = "one run" if len(observations.origins) == 1 else "no run repeats another"
+        remarks.append(
+            f"{several}: there is no variance between runs to see, so one of {format_share(PRIOR_RUN_CV)} "
+            "is assumed and added; repeat a run to measure it"
+        )
+    if not cpu.chosen.base:
+        remarks.append("no second had a light load, so the server's own load is taken for 0; ramp up from 0")
+    remarks += [absorbed.sentence for absorbed in cpu.chosen.absorbed]
+    for name in cpu.names:
+        if name != "base_cores" and figures[name].low <= 0:
+            remarks.append(
+                f"{name} cannot be told from 0: at most {figures[name].high:.2g} {figures[name].unit}"
+            )
+    return remarks

@@ -1,0 +1,142 @@
+"""What a server's CPU is explained by, and which of it a set of runs can tell apart.
+
+A cost can only be learnt of what the runs did in differing amounts. Work that always came in
+the same proportion has one cost, that of the mixture: it is booked on the kind of work that a
+planner needs most, and said so, with the run that would tell the two apart.
+
+The measure is the variance inflation factor, 1 / (1 − R²) of a column on the others: above 10
+a coefficient is commonly held to be undetermined (Belsley, Kuh, Welsch, "Regression
+Diagnostics", 1980; Kutner et al., "Applied Linear Statistical Models", 5th ed., §10.5).
+"""
+
+import msgspec
+import numpy as np
+
+from siotool.plan.evidence.observe import Floats, Observations
+from siotool.units import format_size
+
+#: Variance inflation above which two kinds of work count as one.
+INFLATION_LIMIT = 10.0
+#: A kind of work must be there in this many seconds.
+LEAST_ROWS = 3
+#: The server's base load is learnt from seconds with less than this share of the heaviest load.
+_LIGHT_SHARE = 0.25
+
+
+class Work(msgspec.Struct, frozen=True):
+    """One kind of work: its column of ``Observations``, its cost's name, and how to say it.
+
+    ``try_next`` is the run that would show it apart from the others.
+    """
+
+    column: str
+    cost: str
+    words: str
+    one: str
+    try_next: str
+
+
+#: In the order in which a planner needs them: what cannot be told apart goes to the earlier one.
+WORK = (
+    Work(
+        "deliveries_per_s",
+        "delivery_s",
+        "deliveries/s",
+        "delivery",
+        "--scenario chat with another number of users",
+    ),
+    Work("inbound_per_s", "inbound_s", "inbound messages/s", "inbound message", "--scenario echo"),
+    Work(
+        "handshakes_per_s", "connect_s", "new connections/s", "handshake", "a ramp with another --spawn-rate"
+    ),
+    Work("connections", "idle_s_per_s", "connections", "idle connection", "--scenario idle"),
+    Work("bytes_per_s", "byte_s", "bytes/s", "byte", "another --set size=…"),
+)
+
+
+class Absorbed(msgspec.Struct, frozen=True):
+    """A cost that cannot be told from another: it is 0 on its own, and inside ``into``."""
+
+    cost: str
+    into: str
+    sentence: str
+
+
+class Chosen(msgspec.Struct, frozen=True):
+    """The kinds of work whose costs can be learnt, and what becomes of the others.
+
+    ``base`` says whether the server's own load, with nothing to do, can be learnt as well.
+    ``absent`` are costs of which the runs show nothing at all, each with a sentence.
+    """
+
+    work: tuple[Work, ...]
+    base: bool
+    absorbed: tuple[Absorbed, ...]
+    absent: tuple[Absorbed, ...]
+
+
+def choose(observations: Observations) -> Chosen:
+    """Find the kinds of work whose costs these seconds can tell apart."""
+    exercised, absent = [], []
+    for work in WORK:
+        if np.count_nonzero(getattr(observations, work.column)) >= LEAST_ROWS:
+            exercised.append(work)
+        else:
+            sentence = f"no run had {work.words} to learn from; try {work.try_next}"
+            absent.append(Absorbed(work.cost, "", sentence))
+    base = _has_light_load(observations, exercised)
+    kept: list[Work] = []
+    absorbed = []
+    for work in exercised:
+        columns = np.array([getattr(observations, other.column) for other in (*kept, work)])
+        if kept and inflation(columns, centred=base) > INFLATION_LIMIT:
+            twin = kept[_most_alike(columns)]
+            absorbed.append(_absorb(work, twin, observations))
+        else:
+            kept.append(work)
+    return Chosen(work=tuple(kept), base=base, absorbed=tuple(absorbed), absent=tuple(absent))
+
+
+def inflation(columns: Floats, *, centred: bool) -> float:
+    """Return the variance inflation factor of the last row of ``columns`` on the ones before it.
+
+    ``centred`` when a constant is fitted too. Infinity for an exact combination of the others.
+    """
+    scaled = columns - columns.mean(axis=1, keepdims=True) if centred else columns
+    spread = np.sqrt((scaled**2).sum(axis=1, keepdims=True))
+    if spread[-1] <= 1e-9 * np.abs(columns[-1]).sum():
+        return float("inf")  # a column that never moves is a constant
+    scaled = scaled / np.where(spread > 0, spread, 1.0)
+    others, last = scaled[:-1], scaled[-1]
+    solution = np.linalg.lstsq(others.T, last, rcond=None)[0]
+    unexplained = float(((last - solution @ others) ** 2).sum())
+    return 1 / unexplained if unexplained > 1e-12 else float("inf")
+
+
+def _most_alike(columns: Floats) -> int:
+    spread = np.sqrt((columns**2).sum(axis=1))
+    return int(np.argmax(columns[:-1] @ columns[-1] / spread[:-1]))
+
+
+def _has_light_load(observations: Observations, exercised: list[Work]) -> bool:
+    """True when some seconds had little of everything, which is where a constant shows."""
+    shares = [
+        getattr(observations, work.column) / getattr(observations, work.column).max() for work in exercised
+    ]
+    heaviest = np.max(shares, axis=0) if shares else np.zeros(len(observations.run))
+    # the ramp has handshakes at their most from its first second on
+    busiest = observations.deliveries_per_s + observations.inbound_per_s + observations.connections
+    light = (busiest <= _LIGHT_SHARE * busiest.max()) | (heaviest <= _LIGHT_SHARE)
+    return int(light.sum()) >= 2
+
+
+def _absorb(work: Work, twin: Work, observations: Observations) -> Absorbed:
+    done, other = (getattr(observations, kind.column).sum() for kind in (work, twin))
+    ratio = done / other if other else 0.0
+    amount = format_size(ratio) if work.cost == "byte_s" else f"{ratio:.3g}"
+    what = "" if work.cost == "byte_s" else f" {work.words}"
+    sentence = (
+        f"{work.words} rose and fell with {twin.words} ({amount}{what} to each of the latter): the cost of "
+        f"one {twin.one} includes them; {work.try_next} would tell them apart"
+    )
+    return Absorbed(work.cost, twin.cost, sentence)

@@ -1,0 +1,155 @@
+"""Does the plan's model predict a run? What it says of the run's own workload, and what was seen.
+
+A model that is right at 90 % intervals is wrong in one row of ten. One run more or less inside
+proves little; the table says by how much, which shows more than whether.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import numpy as np
+from numpy.random import PCG64, Generator
+
+from siotool.errors import InputError
+from siotool.plan.evidence.observe import Floats, Observations, Origin
+from siotool.plan.evidence.profile import HIGH, LOW, Profile
+from siotool.plan.evidence.regressors import WORK
+from siotool.plan.evidence.resample import run_factor
+
+#: A figure predicted without any spread is held to be met within this share of it.
+EXACT_WITHIN = 0.01
+
+#: What a run shows of the constraints, by name: its unit, and how it was seen.
+OBSERVED = (
+    ("cpu", "cores", "mean CPU of the server's processes in the hold phase"),
+    ("bandwidth_in", "bytes/s", "wire bytes to the clients, mean of the hold phase"),
+    ("bandwidth_out", "bytes/s", "wire bytes from the clients, mean of the hold phase"),
+    ("memory", "bytes", "largest resident memory"),
+    ("files", "files", "most open files"),
+    ("connections", "connections", "most open at once"),
+)
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One figure, predicted with 90 % bounds and observed."""
+
+    name: str
+    unit: str
+    low: float
+    value: float
+    high: float
+    observed: float
+    how: str
+
+    @property
+    def inside(self) -> bool:
+        """True when the observation lies within the bounds."""
+        slack = EXACT_WITHIN * abs(self.value) if self.low == self.high else 0.0
+        return self.low - slack <= self.observed <= self.high + slack
+
+    @property
+    def error(self) -> float:
+        """Observed over predicted, less one: 0.2 when a fifth more was seen than predicted."""
+        return self.observed / self.value - 1 if self.value else math.inf if self.observed else 0.0
+
+
+class Verification(msgspec.Struct, frozen=True):
+    """A run held against its prediction: one row for each figure, and what they come to."""
+
+    run: str
+    checks: tuple[Check, ...]
+    summary: str
+
+
+def observed(observations: Observations) -> dict[str, float]:
+    """Return what a run shows of each constraint, in the units of ``OBSERVED``; one run only."""
+    _one_run(observations)
+    held = observations.held()
+    return {
+        "cpu": observations.mean("cpu_cores", held),
+        "bandwidth_in": observations.mean("bytes_in_per_s", held),
+        "bandwidth_out": observations.mean("bytes_out_per_s", held),
+        "memory": float(observations.rss_bytes.max()),
+        "files": float(observations.files_open.max()),
+        "connections": float(observations.connections_end.max()),
+    }
+
+
+def load_of(observations: Observations) -> dict[str, float]:
+    """Return the mean load of the hold phase, by column name: what ``CpuFit.cores`` asks for."""
+    held = observations.held()
+    return {work.column: observations.mean(work.column, held) for work in WORK}
+
+
+def predict(profile: Profile, observations: Observations, seed: int = 0) -> dict[str, Floats]:
+    """Return draws of what a measured profile expects of a run at the run's own load.
+
+    CPU from the load of its hold phase, memory and files from the users that were asked for.
+    Bandwidth is the workload's, not the server's: it comes from the wire model. Draws include
+    the scatter of a run that is yet to come.
+    """
+    origin = _one_run(observations)
+    generator = Generator(PCG64(seed))
+    count = len(profile.cpu.replicates[0])
+    scatter = run_factor(profile.cpu.run_cv, count, generator)
+    samples = {name: figure.replicates for name, figure in profile.figures.items()}
+    result: dict[str, Floats] = {
+        "cpu": profile.cpu.cores(load_of(observations)) * scatter,
+        "connections": np.full(count, float(origin.users)),
+    }
+    for name, base, each in (
+        ("memory", "memory_base_bytes", "memory_per_connection_bytes"),
+        ("files", "files_base", "files_per_connection"),
+    ):
+        if base in samples and each in samples:
+            added = samples[each] * origin.users
+            result[name] = samples[base] + (added * scatter if name == "memory" else added)
+    return result
+
+
+def verify(predicted: Mapping[str, Floats | float], observations: Observations) -> Verification:
+    """Hold predictions, as draws or as single figures by the names of ``OBSERVED``, against one run.
+
+    Raises InputError for a name that no run shows, or without any prediction.
+    """
+    origin = _one_run(observations)
+    seen = observed(observations)
+    unknown = sorted(set(predicted) - set(seen))
+    if unknown or not predicted:
+        raise InputError(
+            f"{', '.join(unknown) or 'nothing'} cannot be held against {origin.file}",
+            f"a run shows {', '.join(seen)}",
+        )
+    checks = tuple(
+        _check(name, unit, predicted[name], seen[name], how)
+        for name, unit, how in OBSERVED
+        if name in predicted
+    )
+    return Verification(run=origin.run, checks=checks, summary=summary(checks))
+
+
+def summary(checks: Sequence[Check]) -> str:
+    """Return how many figures lay inside, and the one that was missed by most, in a sentence."""
+    inside = sum(check.inside for check in checks)
+    said = f"{inside} of {len(checks)} figures lie within their 90 % interval"
+    missed = [check for check in checks if not check.inside]
+    if not missed:
+        return f"{said}."
+    worst = max(missed, key=lambda check: abs(check.error))
+    side = "above" if worst.error > 0 else "below"
+    amount = f"{abs(worst.error):.0%}".replace("%", " %") if math.isfinite(worst.error) else "far"
+    return f"{said}; {worst.name.replace('_', ' ')} was seen {amount} {side} its prediction."
+
+
+def _check(name: str, unit: str, draws: Floats | float, seen: float, how: str) -> Check:
+    low, value, high = (float(bound) for bound in np.quantile(draws, (LOW, 0.5, HIGH)))
+    return Check(name=name, unit=unit, low=low, value=value, high=high, observed=seen, how=how)
+
+
+def _one_run(observations: Observations) -> Origin:
+    if len(observations.origins) != 1:
+        raise InputError(
+            f"{len(observations.origins)} runs cannot be verified at once", "give them one by one"
+        )
+    return observations.origins[0]
