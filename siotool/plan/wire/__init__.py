@@ -1,0 +1,1 @@
+"""Bytes of a session as they travel: packets, frames, records, segments."""
