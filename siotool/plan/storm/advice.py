@@ -1,0 +1,183 @@
+"""Which ``reconnectionDelayMax`` and ``randomizationFactor`` would bring clients back sooner, and why."""
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+from numpy.random import PCG64, Generator
+
+from siotool.plan.storm.simulator import Conditions, simulate
+from siotool.plan.storm.waits import Ints, schedule
+from siotool.plan.storm_bound import recovery_at_least_s
+from siotool.protocol.backoff import Backoff, base_ms
+
+#: Caps worth a try, in seconds; beyond a minute a client is offline for longer than most outages.
+DELAY_MAX_S = (5.0, 10.0, 20.0, 30.0, 60.0)
+JITTERS = (0.5, 1.0)
+
+#: Smaller differences are a sample's noise, or not worth a change: in time, and in attempts.
+_SOONER = 0.05
+_FEWER = 0.1
+
+#: A jitter that has not gone after so many waits stays.
+_WAITS = 64
+
+
+class Wave(msgspec.Struct, frozen=True):
+    """How clients come back for as long as they are turned away at once.
+
+    From wait number ``first_equal_wait`` (1 is the first) on every wait is ``period_s`` long, so
+    that attempts repeat, for the first 1,015 waits at least: ``shares`` are the parts of all clients that try in each of equal
+    bins of one period, counted from the loss.
+    """
+
+    first_equal_wait: int
+    period_s: float
+    bin_s: float
+    shares: list[float]
+
+
+class Try(msgspec.Struct, frozen=True):
+    """A storm under one backoff: seconds until 99 % and all are back, and the load of it.
+
+    ``peak_per_s`` is the most attempts in one second that servers saw.
+    """
+
+    delay_max_s: float
+    jitter: float
+    ninety_nine_s: float
+    all_s: float
+    peak_per_s: float
+    attempts: int
+
+
+class Advice(msgspec.Struct, frozen=True):
+    """The backoff to prefer, which may be the present one, with the reason in words."""
+
+    now: Try
+    better: Try
+    tried: list[Try]
+    change: bool
+    sentence: str
+
+
+def wave(backoff: Backoff, *, bin_s: float = 1.0, clients: int = 100_000, seed: int = 0) -> Wave | None:
+    """Return the wave that a backoff ends in; None if its jitter never goes.
+
+    The client takes the cap after the jitter. Once even the shortest wait exceeds the cap,
+    every wait is the cap: with the defaults from the fifth on.
+    """
+    waits_ms = schedule(backoff)
+    cap = round(backoff.delay_max_s * 1000)
+    equal = next((n for n in range(_WAITS) if base_ms(n, backoff) * (1 - backoff.jitter) >= cap), None)
+    if equal is None:
+        return None
+    generator = Generator(PCG64(seed))
+    due: Ints = np.zeros(clients, np.int64)
+    for failures in range(equal):
+        due += waits_ms(np.full(clients, failures, np.int64), generator.random(clients))
+    bins = max(1, round(cap / 1000 / bin_s))
+    counts = np.bincount(due % cap * bins // cap, minlength=bins)
+    return Wave(equal + 1, cap / 1000, cap / 1000 / bins, (counts / clients).tolist())
+
+
+def better_delay_max(
+    clients: int,
+    servers: float,
+    conditions: Conditions,
+    *,
+    delays_max_s: Sequence[float] = DELAY_MAX_S,
+    jitters: Sequence[float] = JITTERS,
+    horizon_s: float = 900.0,
+    sample: int = 10_000,
+) -> Advice:
+    """Return the backoff among those given, and the present one, that suits this storm best.
+
+    The best has 99 % of the clients back soonest; among those within 5 % of that, the one with
+    the fewest attempts. A change is advised only for 5 % of the time or 10 % of the attempts.
+    """
+    present = conditions.backoff
+
+    def tried(delay_max_s: float, jitter: float) -> Try:
+        changed = msgspec.structs.replace(present, delay_max_s=delay_max_s, jitter=jitter)
+        meets = msgspec.structs.replace(conditions, backoff=changed)
+        storm = simulate(clients, servers, meets, horizon_s=horizon_s, sample=sample)
+        return Try(
+            delay_max_s=delay_max_s,
+            jitter=jitter,
+            ninety_nine_s=storm.ninety_nine_s,
+            all_s=storm.all_s,
+            peak_per_s=storm.peak_after_outage_per_s,
+            attempts=storm.attempts,
+        )
+
+    now = tried(present.delay_max_s, present.jitter)
+    least_s = recovery_at_least_s(clients, servers, conditions.accept_per_s, conditions.outage_s)
+    if least_s > horizon_s:
+        return Advice(now, now, [now], False, _hopeless(clients, least_s))
+    others = [
+        tried(delay_max_s, jitter)
+        for delay_max_s in delays_max_s
+        for jitter in jitters
+        if (delay_max_s, jitter) != (present.delay_max_s, present.jitter)
+    ]
+    soonest = min(one.ninety_nine_s for one in (now, *others))
+    level = [one for one in (now, *others) if one.ninety_nine_s <= soonest * (1 + _SOONER)]
+    better = min(level, key=lambda one: (one.attempts, one.ninety_nine_s))
+    if now in level and better.attempts > now.attempts * (1 - _FEWER):
+        return Advice(now, now, [now, *others], False, _keep(now, len(others)))
+    return Advice(now, better, [now, *others], True, _change(now, better, horizon_s, wave(present)))
+
+
+def _hopeless(clients: int, least_s: float) -> str:
+    return (
+        f"No backoff helps: with every server busy all the time, {clients:,} clients take "
+        f"{_rounded(least_s)} s to be back. More servers would, or handshakes that cost less."
+    )
+
+
+def _keep(now: Try, others: int) -> str:
+    return (
+        f"Keep reconnectionDelayMax at {now.delay_max_s:g} s and randomizationFactor at {now.jitter:g}: "
+        f"none of {others} other settings does better here."
+    )
+
+
+def _change(now: Try, better: Try, horizon_s: float, pattern: Wave | None) -> str:
+    settings = []
+    if better.delay_max_s != now.delay_max_s:
+        settings.append(f"reconnectionDelayMax {better.delay_max_s:g} s")
+    if better.jitter != now.jitter:
+        settings.append(f"randomizationFactor {better.jitter:g}")
+    if math.isinf(better.ninety_nine_s):
+        back = f"99 % of the clients are still not back after {horizon_s:,.0f} s"
+    elif math.isinf(now.ninety_nine_s):
+        back = (
+            f"99 % of the clients are back after {better.ninety_nine_s:,.0f} s, "
+            f"which now takes more than {horizon_s:,.0f} s"
+        )
+    else:
+        back = (
+            f"99 % of the clients are back after {better.ninety_nine_s:,.0f} s "
+            f"instead of {now.ninety_nine_s:,.0f} s"
+        )
+    effort = f"{_rounded(better.attempts)} attempts instead of {_rounded(now.attempts)}"
+    sentence = f"With {' and '.join(settings)}, {back}, with {effort}."
+    if pattern is None:
+        return sentence
+    fullest, emptiest = max(pattern.shares), min(pattern.shares)
+    height = (
+        f"its fullest second with {fullest / emptiest:.0f} times the attempts of its emptiest, "
+        if emptiest
+        else ""
+    )
+    return (
+        f"{sentence} Now the jitter is gone from wait {pattern.first_equal_wait} on, because the client "
+        f"takes the cap after it: whoever is turned away comes back in the same wave every "
+        f"{pattern.period_s:g} s, {height}and servers idle in between."
+    )
+
+
+def _rounded(count: float) -> str:
+    return f"{float(f'{count:.3g}'):,.0f}"

@@ -1,0 +1,65 @@
+"""The official client's waits for many clients at once; equal to ``siotool.protocol.backoff``."""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from siotool.errors import InputError
+from siotool.protocol.backoff import Backoff, base_ms
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+#: ``| 0`` and ``setTimeout`` hold 31 bits of milliseconds, almost 25 days.
+_LONGEST_MS = 2**31 - 1
+
+#: Factor 2 leaves a float's range before so many failures; a smaller factor is at its cap by then.
+_FAILURES = 1100
+
+
+def check(backoff: Backoff) -> None:
+    """Refuse options that the client would read otherwise; raises InputError."""
+    if not 0.001 <= backoff.delay_s <= _LONGEST_MS / 1000:
+        raise InputError(
+            f"reconnectionDelay is {backoff.delay_s:g} s",
+            "give at least 1ms and at most 24 days: the client takes 0 for its default",
+        )
+    if not 0.001 <= backoff.delay_max_s <= _LONGEST_MS / 1000:
+        raise InputError(
+            f"reconnectionDelayMax is {backoff.delay_max_s:g} s",
+            "give at least 1ms and at most 24 days: the client's timers hold no more",
+        )
+    if not 0 <= backoff.jitter <= 1:
+        raise InputError(
+            f"randomizationFactor is {backoff.jitter:g}",
+            "give 0 to 1: the client takes anything else for no jitter at all",
+        )
+    if not 1 <= backoff.factor <= 1000:
+        raise InputError(
+            f"the backoff's factor is {backoff.factor:g}", "give 1 to 1000; the official client's is always 2"
+        )
+
+
+def schedule(backoff: Backoff) -> Callable[[Ints, Floats], Ints]:
+    """Return a function from numbers of failures and random numbers in [0, 1) to waits in milliseconds.
+
+    Both arguments have one value per client. Raises InputError for options the client has not.
+    """
+    check(backoff)
+    bases = np.array([base_ms(failures, backoff) for failures in range(_FAILURES)])
+    cap = float(round(backoff.delay_max_s * 1000))
+    jitter = backoff.jitter
+
+    def waits_ms(failures: Ints, chances: Floats) -> Ints:
+        milliseconds = bases[np.minimum(failures, _FAILURES - 1)]
+        if jitter:
+            with np.errstate(over="ignore", invalid="ignore"):
+                deviation = np.floor(chances * jitter * milliseconds)
+                later = np.floor(chances * 10).astype(np.int64) & 1
+                milliseconds = np.where(later, milliseconds + deviation, milliseconds - deviation)
+            milliseconds = np.nan_to_num(milliseconds, nan=0.0, posinf=cap)
+        whole: Ints = np.minimum(milliseconds, cap).astype(np.int64)
+        return whole
+
+    return waits_ms

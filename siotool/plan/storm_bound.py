@@ -1,0 +1,133 @@
+"""What a reconnect storm costs at the least: arithmetic on Numbers, without a simulation.
+
+Lost clients come back no faster than the servers left take them in. The official client
+adds its own waits (``siotool.protocol.backoff``): one that was sent away from a full line waits
+up to ``reconnectionDelayMax`` more, while servers may stand idle between two waves.
+``siotool.plan.storm.simulator`` plays that out client by client.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from siotool.errors import InputError
+from siotool.plan.numbers import Number, ceil, divide, maximum, minimum, sqrt, where, whole
+from siotool.protocol.backoff import OFFICIAL
+
+#: What fails at once: one server, all servers of one zone, or the whole fleet.
+Lost = Literal["server", "zone", "all"]
+
+#: pingInterval, 25 s (socketio/socket.io, packages/engine.io/lib/server.ts).
+PING_INTERVAL_S = 25.0
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """Who is lost and who is left: connections, and servers to take them in (maybe a broken number)."""
+
+    lost: Number
+    survivors: Number
+
+
+class Pulse(msgspec.Struct, frozen=True):
+    """Pings of one server: its even rate, the highest rate after a storm, their ratio, and for how long.
+
+    The pulse comes back every ping interval for as long as the connections last.
+    """
+
+    even_per_s: Number
+    peak_per_s: Number
+    ratio: Number
+    width_s: Number
+
+
+def failure(connections: Number, servers: Number, lost: Lost, zones: Number = 1) -> Failure:
+    """Return what a failure takes from a fleet whose connections and servers are spread evenly.
+
+    ``connections`` is the whole fleet's; ``zones`` counts only when a zone is lost, and its
+    servers are ``servers / zones``, whole or not. After the loss of all, all come back.
+    """
+    if lost == "server":
+        return Failure(divide(connections, servers), maximum(servers - 1, 0))
+    if lost == "zone":
+        return Failure(divide(connections, zones), maximum(servers - divide(servers, zones), 0))
+    if lost == "all":
+        return Failure(connections, servers)
+    raise InputError(f"a storm cannot lose '{lost}'", "say server, zone or all")
+
+
+def recovery_at_least_s(
+    lost: Number, survivors: Number, accept_per_s: Number, outage_s: Number = 0.0, share: Number = 0.99
+) -> Number:
+    """Return the seconds until a share of the lost connections is back if no server is ever idle.
+
+    ``accept_per_s`` is handshakes per second of one server. No storm is over sooner.
+    """
+    return outage_s + divide(share * lost, survivors * accept_per_s)
+
+
+def recovery_s(
+    lost: Number,
+    survivors: Number,
+    accept_per_s: Number,
+    outage_s: Number = 0.0,
+    last_backoff_s: Number = OFFICIAL.delay_max_s,
+) -> Number:
+    """Estimate the seconds until everyone is back: the work, and the last client's last wait.
+
+    ``last_backoff_s`` is the client's ``reconnectionDelayMax``.
+    """
+    return recovery_at_least_s(lost, survivors, accept_per_s, outage_s, 1.0) + last_backoff_s
+
+
+def fewest_servers_for_storm(
+    connections: Number,
+    accept_per_s: Number,
+    goal_s: Number,
+    lost: Lost,
+    zones: Number = 1,
+    outage_s: Number = 0.0,
+    last_backoff_s: Number = OFFICIAL.delay_max_s,
+) -> Number:
+    """Return the smallest whole number of servers that keeps ``recovery_s`` within the goal.
+
+    Infinite where outage and last wait alone take longer than the goal, or no zone is left.
+    With N servers one lost server leaves connections/N to N - 1, so N (N - 1) decides; a lost
+    zone of Z leaves connections/Z to N (Z - 1)/Z; after the loss of all, N take all.
+    """
+    need = divide(connections, accept_per_s * (goal_s - outage_s - last_backoff_s))
+    if lost == "server":
+        # (1 + √(1 + 4·need)) / 2, written so that a need near 0 keeps its digits
+        exact = 1 + divide(2 * need, 1 + sqrt(1 + 4 * minimum(need, 1e300)))
+        return where(need > 0, maximum(_whole(exact), 2.0), 0.0)
+    if lost == "zone":
+        return _whole(divide(need, zones - 1))
+    if lost == "all":
+        return _whole(need)
+    raise InputError(f"a storm cannot lose '{lost}'", "say server, zone or all")
+
+
+def heartbeat_pulse(
+    lost: Number,
+    survivors: Number,
+    accept_per_s: Number,
+    resident: Number = 0.0,
+    ping_interval_s: Number = PING_INTERVAL_S,
+) -> Pulse:
+    """Return how high one server's pings rise after it took its part of the lost connections.
+
+    ``resident`` is connections that the server held before, their pings spread evenly. A ping
+    follows the handshake, and every pong, by exactly ``pingInterval``: nothing ever spreads them
+    (``schedulePing`` in socketio/socket.io, packages/engine.io/lib/socket.ts). So what was taken
+    in at ``accept_per_s`` is pinged at that rate, and longer recoveries overlap.
+    """
+    returned = divide(lost, survivors)
+    lasted = divide(returned, accept_per_s)
+    even = divide(resident + returned, ping_interval_s)
+    rise = where(returned > 0, accept_per_s * maximum(ceil(divide(lasted, ping_interval_s)), 1), 0.0)
+    peak = divide(resident, ping_interval_s) + rise
+    return Pulse(even, peak, where(even > 0, divide(peak, even), 1.0), minimum(lasted, ping_interval_s))
+
+
+def _whole(exact: Number) -> Number:
+    """``whole``, where infinity among draws stays infinity."""
+    return where(exact >= 1e300, exact, whole(minimum(exact, 1e300)))
