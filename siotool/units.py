@@ -45,6 +45,11 @@ _BYTE_RATE = (
     | {unit[:-1] + "Bps": f for unit, f in _BYTES.items() if unit.endswith("B")}
 )
 _SHARE = {"": Decimal(1), "%": Decimal("0.01")}
+_RATE = {
+    f"{prefix}/{unit}": factor / _SECONDS[unit]
+    for unit in ("s", "min", "h", "d")
+    for prefix, factor in _PREFIX.items()
+}
 
 
 def _parse(text: str, units: dict[str, Decimal], *, what: str, example: str) -> float:
@@ -92,6 +97,16 @@ def parse_byte_rate(text: str, what: str = "rate") -> float:
     return _parse(text, _BYTE_RATE, what=what, example="2KB/s or 16kbit/s (a bandwidth)")
 
 
+def parse_rate(text: str, what: str = "rate") -> float:
+    """Read how often something happens, per second: ``2/s``, ``10/min``, ``1.5k/s``."""
+    return _parse(text, _RATE, what=what, example="2/s, 10/min or 5k/s")
+
+
+def parse_factor(text: str, what: str = "factor") -> float:
+    """Read a plain number: ``1.5``, ``3``."""
+    return _parse(text, {"": Decimal(1)}, what=what, example="1.5")
+
+
 def parse_size(text: str, what: str = "size") -> float:
     """Read a size in bytes: ``64B``, ``16KiB``, ``2MB``."""
     return _parse(text, _BYTES, what=what, example="64B, 2kB or 16KiB")
@@ -131,6 +146,11 @@ def format_size(value: float) -> str:
 def format_byte_rate(value: float) -> str:
     """Write bytes per second with a decimal prefix: ``2 kB/s``."""
     return format_size(value) + "/s"
+
+
+def format_rate(value: float) -> str:
+    """Write how often something happens: ``2 /s``, ``1.5 M/s``."""
+    return _scaled(value, [(1e6, "M/s"), (1e3, "k/s"), (1, "/s")])
 
 
 def format_duration(value: float) -> str:

@@ -1,19 +1,26 @@
 """What a plan says: the types behind ``siotool plan --format json``.
 
-Field names are the contract; units are SI and stand in the names.
+Field names are the contract; units are SI and stand in the names. A number of servers is
+null where no number is enough.
 """
 
 from typing import Annotated, Literal
 
 import msgspec
 
+from siotool.plan.evidence.provenance import Provenance
+
 Amount = Annotated[float, msgspec.Meta(ge=0)]
 Servers = Annotated[int, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
+Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class Inputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The planned figures in SI units, and the availability the fleet shall reach."""
+    """The formula's figures in SI units, and the availability the fleet shall reach.
+
+    Ranges stand here with their middle; ``figures`` has them whole.
+    """
 
     connections: Amount
     consumption_rate_bytes_per_s: Amount
@@ -22,6 +29,22 @@ class Inputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     capacity_bytes_per_s: Amount
     utilization: Share
     availability_target: Share
+
+
+class InputFigure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One input by its key in the plan file: the middle of what is known, and its 5 % and 95 % quantiles.
+
+    ``text`` is set for names and flags instead; ``fitted`` says what was made of a range.
+    """
+
+    key: str
+    unit: str
+    provenance: Provenance
+    value: float | None = None
+    p5: float | None = None
+    p95: float | None = None
+    text: str | None = None
+    fitted: str | None = None
 
 
 class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,7 +61,7 @@ class Corrected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     smallest fleet of which enough are in service with the availability asked for.
     """
 
-    servers: Servers
+    servers: Servers | None
     availability: Share
     method: str
 
@@ -46,32 +69,80 @@ class Corrected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Constraint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One resource: demand of the whole service, and what one server may give of it.
 
-    Both in ``unit``; ``servers_p50`` and ``servers_p95`` are the servers that must be in
-    service at that quantile of the demand; ``provenance`` says where the figures come from.
+    Both in ``unit`` and for the middle of every range; ``servers_p50`` and ``servers_p95``
+    are the servers (or shards, or balancers: ``tier``) that must be in service at that
+    quantile; ``binding_probability`` is how often it decides.
     """
 
     name: str
     demand: Amount
     capacity_per_server: Amount
     unit: str
-    servers_p50: Servers
-    servers_p95: Servers
+    servers_p50: Servers | None
+    servers_p95: Servers | None
     provenance: str
+    tier: Literal["servers", "shards", "balancers"] = "servers"
+    servers_exact: Amount | None = None
+    binding_probability: Probability = 0.0
+    sentence: str = ""
+
+
+class BadDay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A day the fleet is to survive, and the servers it takes for that."""
+
+    name: str
+    servers: Servers | None
+    sentence: str
 
 
 class Fleet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Servers to have, spares for downtime included, at three quantiles of the demand."""
+    """Servers to have, spares included, at three quantiles of what is uncertain."""
 
-    p50: Servers
-    p90: Servers
-    p95: Servers
+    p50: Servers | None
+    p90: Servers | None
+    p95: Servers | None
+
+
+class Effect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one uncertain input does to the fleet: servers at its 10 % and at its 90 % quantile.
+
+    ``first_order`` and ``total`` are Sobol indices of the variance, where they were computed.
+    """
+
+    key: str
+    servers_p10: Amount | None
+    servers_p90: Amount | None
+    first_order: float | None = None
+    total: float | None = None
+
+
+class Measurement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to measure next, and by how many servers that would shrink the gap from P50 to P95."""
+
+    key: str
+    servers: Amount
+    sentence: str
+
+
+class Uncertainty(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How sure the plan is. ``chances`` holds pairs of a fleet and the probability that it suffices."""
+
+    effects: list[Effect]
+    guessed_share: Probability | None
+    guesswork: str
+    next_measurement: Measurement | None
+    draws: int = 0
+    seed: int = 0
+    infeasible: Probability = 0.0
+    chances: list[tuple[Servers, Probability]] = []
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A sized fleet, and how the size was found.
 
     ``servers`` is the answer. ``document`` is the published formula, ``corrected`` the count
-    that keeps the binding constraint's servers in service through downtime.
+    that keeps the binding constraint's servers in service through downtime. ``apart`` is how
+    many times the servers of the next constraint the binding one takes.
     """
 
     version: Literal[1]
@@ -82,3 +153,12 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     binding: str
     servers: Fleet
     warnings: list[str]
+    figures: list[InputFigure] = []
+    next_constraint: str | None = None
+    apart: float | None = None
+    bad_days: list[BadDay] = []
+    worst_day: str = ""
+    shards: Servers | None = None
+    balancers: Servers | None = None
+    uncertainty: Uncertainty | None = None
+    remedy: str = ""

@@ -77,7 +77,10 @@ def divide(above: Number, below: Number) -> Number:
 
 def whole(exact: Number) -> Number:
     """Round servers up, as floats; within a part in 1e9 of a whole number is that number."""
-    return ceil(exact - 1e-9 * exact) if is_array(exact) or math.isfinite(exact) else exact
+    if is_array(exact):
+        finite = exact < math.inf  # infinity less infinity is no number
+        return where(finite, ceil(where(finite, exact, 0.0) * (1 - 1e-9)), exact)
+    return ceil(exact * (1 - 1e-9)) if math.isfinite(exact) else exact
 
 
 def _fold(name: str, plain: Callable[..., Any], first: Number, others: tuple[Number, ...]) -> Number:

@@ -1,101 +1,194 @@
-"""From planned figures to a fleet."""
+"""From inputs to a plan: the formula, every constraint, the bad days, and what the ranges make of it."""
 
 import math
+from collections.abc import Mapping
+
+import msgspec
 
 from siotool.errors import InputError
 from siotool.formula import Figures, servers_exact, whole_servers
-from siotool.plan.availability import MOST_SERVERS, servers_for
-from siotool.plan.model import Constraint, Corrected, Document, Fleet, Inputs, Plan
+from siotool.plan import lints
+from siotool.plan.availability import MOST_SERVERS
+from siotool.plan.constraints.bandwidth import consumption_rate
+from siotool.plan.evaluate import Bound, Evaluation, binding, count, evaluate
+from siotool.plan.fields import dimension, field_of
+from siotool.plan.inputs import Inputs, middle
+from siotool.plan.model import (
+    BadDay,
+    Constraint,
+    Corrected,
+    Document,
+    Fleet,
+    InputFigure,
+    Plan,
+)
+from siotool.plan.model import Inputs as DocumentInputs
+from siotool.plan.redundancy import k_of_n, worst
+from siotool.plan.remedy import remedy
 from siotool.units import format_byte_rate, format_share
 
+#: Draws of a plan with ranges, unless told otherwise.
+DRAWS = 10_000
 
-def size(figures: Figures, availability_target: float, provenance: str) -> Plan:
-    """Size a fleet for ``figures``.
 
-    ``availability_target`` is the probability with which enough servers are to be in
-    service, 0 < target < 1. ``provenance`` says where the figures come from. Raises
-    InputError when the target is out of range or the figures lead to an absurd fleet.
+def size(inputs: Inputs, *, draws: int = DRAWS, seed: int = 1, sensitivities: bool = True) -> Plan:
+    """Size a fleet.
+
+    ``inputs`` are complete (``planfile.with_defaults``). Ranges go through the model in
+    ``draws`` draws, seeded by ``seed``; ``sensitivities`` says which of them matter, at the
+    price of more. Raises InputError for figures that make no plan.
     """
-    if not 0 < availability_target < 1:
-        raise InputError(
-            f"availability target is {availability_target:g}; expected more than 0 and less than 1 (100%)",
-            "no fleet is always available; 99.9% is a common target",
+    values = {key: middle(figure.value) for key, figure in inputs.numbers()}
+    at_middle = evaluate(inputs, values)
+    figures = document_figures(at_middle)
+    _refuse_absurd(at_middle)
+    plan = _plan(inputs, at_middle, figures)
+    if not inputs.uncertain():
+        return plan
+    # numpy, for ranges only
+    from siotool.plan.uncertainty import with_uncertainty  # noqa: PLC0415
+
+    return with_uncertainty(plan, inputs, draws=draws, seed=seed, sensitivities=sensitivities)
+
+
+def document_figures(evaluation: Evaluation) -> Figures:
+    """Return what the published formula is fed with. Raises InputError where a plan lacks it."""
+    world = evaluation.world
+    rate = consumption_rate(world)
+    missing = [
+        key
+        for key, there in (
+            ("workload.consumption_rate, or [workload.messages.NAME]", rate is not None),
+            ("server.capacity", world.has("server.capacity")),
         )
-    bandwidth = _bandwidth(figures, provenance)
-    needed = bandwidth.servers_p95
-    corrected = _corrected(figures, needed, availability_target)
+        if not there
+    ]
+    if missing or rate is None:
+        raise InputError(f"the plan has no {' and no '.join(missing)}", "the formula needs both")
+    return Figures(
+        connections=world.demand.connections,
+        consumption_rate_bytes_per_s=rate,
+        downtime_s=world["goals.downtime"],
+        workday_s=world["goals.workday"],
+        capacity_bytes_per_s=world["server.capacity"],
+        utilization=world["server.utilization"],
+    )
+
+
+def _refuse_absurd(evaluation: Evaluation) -> None:
+    for bound in evaluation.bounds:
+        limit = bound.limit
+        if MOST_SERVERS < limit.servers < math.inf or not math.isfinite(limit.demand):
+            raise InputError(
+                f"{bound.constraint.name}: a demand of {_amount(limit.demand, bound)} and "
+                f"{_amount(limit.capacity_per_server, bound)} per server make more than "
+                f"{MOST_SERVERS:,} servers",
+                "check the units of connections, consumption rate and capacity",
+            )
+
+
+def _amount(value: float, bound: Bound) -> str:
+    unit = bound.constraint.unit
+    return format_byte_rate(value) if unit == "bytes/s" else f"{value:,.4g} {unit}"
+
+
+def _plan(inputs: Inputs, evaluation: Evaluation, figures: Figures) -> Plan:
+    target = evaluation.world["goals.availability"]
+    down = evaluation.world["goals.downtime"] / evaluation.world["goals.workday"]
+    order = binding(evaluation.bounds)
+    fleet = count(evaluation.fleet)
     exact = servers_exact(figures)
     document = Document(servers_exact=exact, servers=whole_servers(exact))
+    next_one = order[1] if len(order) > 1 else None
     return Plan(
         version=1,
-        inputs=Inputs(
-            connections=figures.connections,
-            consumption_rate_bytes_per_s=figures.consumption_rate_bytes_per_s,
-            downtime_s=figures.downtime_s,
-            workday_s=figures.workday_s,
-            capacity_bytes_per_s=figures.capacity_bytes_per_s,
-            utilization=figures.utilization,
-            availability_target=availability_target,
-        ),
+        inputs=DocumentInputs(**msgspec.structs.asdict(figures), availability_target=target),
         document=document,
-        corrected=corrected,
-        constraints=[bandwidth],
-        binding=bandwidth.name,
-        servers=Fleet(p50=corrected.servers, p90=corrected.servers, p95=corrected.servers),
-        warnings=_warnings(figures, document.servers, needed),
-    )
-
-
-def _bandwidth(figures: Figures, provenance: str) -> Constraint:
-    """Typed figures have no spread, so every quantile is the same."""
-    demand, usable = figures.demand_bytes_per_s, figures.usable_bytes_per_s
-    if not math.isfinite(demand) or usable == 0 or demand > usable * MOST_SERVERS:
-        raise InputError(
-            f"a demand of {format_byte_rate(demand)} and {format_byte_rate(usable)} per server "
-            f"make more than {MOST_SERVERS:,} servers",
-            "check the units of connections, consumption rate and capacity",
-        )
-    needed = whole_servers(demand / usable)
-    return Constraint(
-        name="bandwidth",
-        demand=demand,
-        capacity_per_server=usable,
-        unit="bytes/s",
-        servers_p50=needed,
-        servers_p95=needed,
-        provenance=provenance,
-    )
-
-
-def _corrected(figures: Figures, needed: int, target: float) -> Corrected:
-    down = figures.downtime_s / figures.workday_s
-    if down >= 1:
-        raise InputError("downtime and workday are equal to the last digit: no server is ever in service")
-    return Corrected(
-        servers=servers_for(needed, down, target),
-        availability=1 - down,
-        method=(
-            f"k of n: the smallest n of which at least {needed:,} servers are in service with probability "
-            f"{format_share(target)} (binomial; servers go out of service independently)"
+        corrected=Corrected(
+            servers=count(k_of_n(evaluation.needed, down, target)),
+            availability=figures.availability,
+            method=f"smallest n with P[Binomial(n, {figures.availability:.6g}) ≥ k] ≥ {target:.6g}",
         ),
+        constraints=[_constraint(inputs, evaluation, bound) for bound in evaluation.bounds],
+        binding=order[0].constraint.name,
+        servers=Fleet(p50=fleet, p90=fleet, p95=fleet),
+        warnings=_warnings(figures, document.servers, evaluation) + lints.lint(evaluation),
+        figures=[_figure(inputs, key) for key in inputs.figures],
+        next_constraint=next_one.constraint.name if next_one else None,
+        apart=_apart(order),
+        bad_days=[BadDay(day.name, count(day.servers), day.sentence) for day in evaluation.days],
+        worst_day=evaluation.days[int(worst(evaluation.days))].name,
+        shards=_tier(evaluation.shards),
+        balancers=_tier(evaluation.balancers),
+        remedy=remedy(evaluation),
     )
 
 
-def _warnings(figures: Figures, by_formula: int, needed: int) -> list[str]:
+def _constraint(inputs: Inputs, evaluation: Evaluation, bound: Bound) -> Constraint:
+    limit = bound.limit
+    servers = count(float(whole_servers(limit.servers)) if math.isfinite(limit.servers) else limit.servers)
+    first = binding(evaluation.bounds)[0]
+    return Constraint(
+        name=bound.constraint.name,
+        demand=limit.demand,
+        capacity_per_server=limit.capacity_per_server,
+        unit=bound.constraint.unit,
+        servers_p50=servers,
+        servers_p95=servers,
+        provenance=provenance(inputs, limit.keys),
+        tier=bound.constraint.tier,
+        servers_exact=limit.servers if math.isfinite(limit.servers) else None,
+        binding_probability=1.0 if bound is first else 0.0,
+        sentence=bound.constraint.sentence(evaluation.world, limit),
+    )
+
+
+def provenance(inputs: Inputs, keys: tuple[str, ...]) -> str:
+    """Return where the figures of a constraint come from, in one line."""
+    found: dict[str, list[str]] = {}
+    for key in keys:
+        if key in inputs.figures:
+            name = key.rpartition(".")[2] if key.count(".") == 1 else ".".join(key.split(".")[2:])
+            found.setdefault(inputs.figures[key].provenance.kind, []).append(name.replace("_", " "))
+    order = ("measured", "published", "typed", "default")
+    return "; ".join(f"{kind}: {', '.join(found[kind])}" for kind in order if kind in found)
+
+
+def _figure(inputs: Inputs, key: str) -> InputFigure:
+    figure, field = inputs.figures[key], field_of(key)
+    if isinstance(figure.value, str | bool):
+        return InputFigure(key, "", figure.provenance, text=str(figure.value).lower())
+    unit = dimension(field.kind).unit
+    return InputFigure(key, unit, figure.provenance, value=middle(figure.value))
+
+
+def _apart(order: list[Bound]) -> float | None:
+    """How many times the servers of the next constraint the first one takes."""
+    if len(order) < 2 or not 0 < order[1].limit.servers < math.inf or math.isinf(order[0].limit.servers):
+        return None
+    return float(order[0].limit.servers / order[1].limit.servers)
+
+
+def _tier(servers: float) -> int | None:
+    return count(servers) if servers else None
+
+
+def _warnings(figures: Figures, formula: int, evaluation: Evaluation) -> list[str]:
     warnings = []
-    if 0 < by_formula < needed:
-        share = figures.demand_bytes_per_s / by_formula / figures.capacity_bytes_per_s
+    by_bandwidth = whole_servers(figures.demand_bytes_per_s / figures.usable_bytes_per_s)
+    if 0 < formula < by_bandwidth:
+        load = figures.demand_bytes_per_s / (formula * figures.capacity_bytes_per_s)
         warnings.append(
-            f"the formula's {by_formula:,} servers would run at {format_share(share)} of capacity with all "
-            f"of them in service, above the {format_share(figures.utilization)} asked for"
+            f"the formula's {formula:,} servers would run at {format_share(load)} of capacity with all of "
+            f"them in service, above the {format_share(figures.utilization)} asked for"
         )
-    if figures.downtime_s == 0 and needed:
-        warnings.append("downtime is 0: no server is set aside for one that is out of service")
-    if figures.utilization == 1:
-        warnings.append("utilization is 100 %: nothing is left for a peak above the average")
-    if figures.consumption_rate_bytes_per_s > figures.usable_bytes_per_s:
-        warnings.append(
-            f"one session takes {format_byte_rate(figures.consumption_rate_bytes_per_s)}, more than the "
-            f"{format_byte_rate(figures.usable_bytes_per_s)} one server may give, and cannot be split"
-        )
+    if figures.downtime_s == 0 and evaluation.needed > 0 and evaluation.fleet == evaluation.needed:
+        warnings.append("downtime is 0: no server is set aside for deploys or failures")
+    if figures.utilization == 1 and evaluation.needed > 0:
+        warnings.append("utilization is 100 %: nothing is left for a peak or for reconnecting clients")
     return warnings
+
+
+def values_of(inputs: Inputs) -> Mapping[str, float]:
+    """Return the middle of every figure that is a number."""
+    return {key: middle(figure.value) for key, figure in inputs.numbers()}

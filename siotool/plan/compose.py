@@ -1,0 +1,48 @@
+"""Put a plan's inputs together: flags over the plan file over measured figures over published costs."""
+
+from collections.abc import Mapping
+
+from siotool.errors import InputError
+from siotool.plan import fields, planfile
+from siotool.plan.evidence.provenance import Provenance
+from siotool.plan.inputs import Figure, Inputs
+from siotool.plan.profiles import published
+
+#: The profile of a plan that has messages and says nothing of its server.
+DEFAULT_PROFILE = "node-ws"
+
+
+def from_flags(flags: Mapping[str, tuple[str, str]]) -> Inputs:
+    """Read figures given on the command line: key → (the flag's name, its text)."""
+    figures = {}
+    for key, (flag, text) in flags.items():
+        try:
+            field = fields.field_of(key)
+        except LookupError:
+            raise planfile.unknown(key, [f.key for f in fields.FIELDS], flag) from None
+        figures[key] = planfile.read(field, text, flag, Provenance("typed", flag))
+    return Inputs(figures)
+
+
+def over(first: Inputs, second: Inputs) -> Inputs:
+    """Return what ``first`` says, completed by what ``second`` does."""
+    return Inputs({**second.figures, **first.figures}, first.messages or second.messages)
+
+
+def complete(inputs: Inputs) -> Inputs:
+    """Fill in what nobody gave: the profile's published costs, then the defaults.
+
+    A plan of the formula's figures alone has no profile: bandwidth is all it is about. Raises
+    InputError without connections.
+    """
+    if "workload.connections" not in inputs:
+        raise InputError("the plan has no workload.connections", "give --connections 1M, say")
+    profile = inputs.choice("server.profile") if "server.profile" in inputs else ""
+    by_default = not profile and bool(inputs.messages)
+    if by_default:
+        profile = DEFAULT_PROFILE
+        chosen = Figure(profile, Provenance("default", "messages were given and no profile"))
+        inputs = inputs.replaced({"server.profile": chosen})
+    if profile:
+        inputs = over(inputs, Inputs(published(profile)))
+    return planfile.with_defaults(inputs)

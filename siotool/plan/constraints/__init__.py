@@ -1,0 +1,1 @@
+"""One file for each kind of resource that can run out."""

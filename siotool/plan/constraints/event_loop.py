@@ -1,0 +1,158 @@
+"""CPU of the event loop: each process is one core that does everything in turn.
+
+    ρ(n) = [connections·idle + in·c_in + out·w + bytes·c_byte + new·c_connect] / n
+           + Σ received(n)·d + encoded(n)·c_enc  ≤  utilization
+
+for n processes. What a process receives from the adapter and encodes does not shrink with n
+for a classic adapter, so there may be no n at all; both fall with n for a sharded one.
+Pre-encoding once per process: socket.io-adapter, in-memory-adapter.ts, ``_encode``.
+"""
+
+import msgspec
+
+from siotool.plan import adapters
+from siotool.plan.constraints.constraint import Constraint, Limit
+from siotool.plan.numbers import Number, divide, maximum, minimum, where
+from siotool.plan.world import World
+from siotool.units import format_count, format_share
+
+#: CPU seconds that a figure is multiplied by, in the order of the sum.
+COSTS = (
+    "server.idle_cost",
+    "server.inbound_cost",
+    "server.delivery_cost",
+    "server.byte_cost",
+    "server.connect_cost",
+    "server.encode_cost",
+    "server.adapter_cost",
+)
+
+_STEPS = 14
+#: More processes than this are infinitely many.
+_LEAST_X = 1e-12
+#: What the sums may be off by.
+_NOISE = 1e-12
+
+
+class Load(msgspec.Struct, frozen=True):
+    """Cores that the service takes: ``shared`` among all processes, by what they are for."""
+
+    idle: Number
+    inbound: Number
+    delivery: Number
+    bytes: Number
+    connect: Number
+
+    @property
+    def shared(self) -> Number:
+        """Cores that any number of processes may share."""
+        return self.idle + self.inbound + self.delivery + self.bytes + self.connect
+
+
+def load(world: World) -> Load:
+    """Return the cores the service takes, without what each process repeats."""
+    demand = world.demand
+    return Load(
+        idle=demand.connections * world.get("server.idle_cost"),
+        inbound=demand.inbound_per_s * world.get("server.inbound_cost"),
+        delivery=demand.deliveries_per_s * world.get("server.delivery_cost"),
+        bytes=demand.payload_out_bytes_per_s * world.get("server.byte_cost"),
+        connect=demand.new_per_s * world.get("server.connect_cost"),
+    )
+
+
+def repeated(world: World, processes: Number) -> Number:
+    """Return the cores that each of so many processes spends on itself: at rest, receiving, encoding."""
+    adapter = adapters.adapter_named(world.inputs.choice("topology.adapter"))
+    total: Number = world.get("server.base_cost")
+    for stream in world.demand.streams:
+        publishes, room = stream.traffic.publishes_per_s, stream.traffic.room_size
+        encoded = publishes * adapters.hosting_share(room, processes)
+        received = adapters.receive_cores(
+            adapter,
+            publishes,
+            room,
+            processes,
+            receive_s=world.get("server.adapter_cost"),
+            decode_s=world.get("server.decode_cost"),
+        )
+        total = total + received + encoded * world.get("server.encode_cost")
+    return total
+
+
+def processes_needed(world: World) -> Number:
+    """Return the fewest processes, not rounded, that stay under the utilization; infinite if none do.
+
+    Solved for x = 1/n, in which ρ rises and is nearly a straight line, by the Illinois variant of
+    false position (M. Dowell, P. Jarratt, BIT 11, 1971): exact at once for adapters under which
+    every process receives everything.
+    """
+    shared, most = load(world).shared * world["topology.imbalance"], world["server.utilization"]
+    zero = 0.0 * shared
+
+    def excess(x: Number) -> Number:
+        x = maximum(x, _LEAST_X)
+        return shared * x + repeated(world, 1 / x) - most * (1 + _NOISE)
+
+    low, below = zero, excess(zero)
+    # one process at least
+    high = minimum(1.0 + zero, divide(most + zero, shared))
+    above = excess(high)
+    one_fits, impossible = above <= 0, below >= 0
+    top = high
+    before: Number = zero
+    for _ in range(_STEPS):
+        width = above - below
+        x = low - below * (high - low) / where(width > 0, width, 1.0)
+        x = minimum(maximum(x, low), high)
+        at = excess(x)
+        fits = at <= 0
+        side = where(fits, -1.0, 1.0)
+        # an end that stays twice counts half, or it would never move
+        above = where(fits, where(before < 0, above / 2, above), at)
+        below = where(fits, at, where(before > 0, below / 2, below))
+        low, high = where(fits, x, low), where(fits, high, x)
+        before = side
+    x = where(one_fits, top, low)
+    asks = shared > 0
+    needed = where(asks, divide(1.0 + zero, x), zero)
+    return where(impossible, float("inf"), needed)
+
+
+def _limit(world: World) -> Limit | None:
+    if not any(world.has(key) for key in COSTS):
+        return None
+    processes = processes_needed(world)
+    each = world["server.processes"] * world["server.utilization"]
+    shared = load(world).shared * world["topology.imbalance"]
+    cores = shared + where(processes < float("inf"), processes, 1.0) * repeated(
+        world, maximum(where(processes < float("inf"), processes, 1.0), 1.0)
+    )
+    keys = ("workload.connections", "server.utilization", "server.processes", *filter(world.has, COSTS))
+    messages = tuple(key for key in world.values if key.startswith("workload.messages."))
+    return Limit(cores, each, processes / world["server.processes"], keys + messages)
+
+
+def _sentence(world: World, limit: Limit) -> str:
+    if limit.servers == float("inf"):
+        alone = repeated(world, 1e12)
+        return (
+            f"each process spends {format_share(alone)} of its core on the publishes of all the others, "
+            f"before it serves a session: no number of servers is enough"
+        )
+    parts = load(world)
+    largest = max(
+        ("idle connections", parts.idle),
+        ("messages received", parts.inbound),
+        ("deliveries", parts.delivery + parts.bytes),
+        ("new connections", parts.connect),
+        ("publishes of other processes", limit.demand - parts.shared),
+        key=lambda part: part[1],
+    )
+    return (
+        f"{format_count(limit.demand)} cores, most of them for {largest[0]}; a server gives "
+        f"{format_count(limit.capacity_per_server)}"
+    )
+
+
+EVENT_LOOP = Constraint("event loop", "cores", _limit, _sentence)

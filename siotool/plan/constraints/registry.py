@@ -1,0 +1,34 @@
+"""All constraints, in the order a plan lists them."""
+
+from siotool.plan.constraints import (
+    adapter,
+    balancer,
+    bandwidth,
+    broadcast,
+    event_loop,
+    memory,
+    storm,
+    tables,
+)
+
+CONSTRAINTS = (
+    bandwidth.BANDWIDTH,
+    bandwidth.OUT,
+    bandwidth.IN,
+    event_loop.EVENT_LOOP,
+    broadcast.BROADCAST,
+    memory.MEMORY,
+    memory.HEAP,
+    tables.FILES,
+    tables.PORTS,
+    tables.CONNTRACK,
+    storm.STORM,
+)
+
+#: What is counted once the servers are known.
+BEHIND_THE_SERVERS = (
+    adapter.ADAPTER,
+    balancer.CONNECTIONS,
+    balancer.ACCEPTS,
+    balancer.BYTES,
+)

@@ -1,0 +1,67 @@
+"""Tables with a fixed number of places: open files, ports of a balancer, connection tracking."""
+
+from siotool.plan.constraints.constraint import Constraint, Limit
+from siotool.plan.numbers import Number, divide, maximum
+from siotool.plan.world import World
+from siotool.units import format_count
+
+
+def _polling_sockets(world: World) -> Number:
+    """Sockets per connection: a polling client holds a GET and now and then opens a POST beside it."""
+    return 1.0 + world["transport.polling"]
+
+
+def _files(world: World) -> Limit | None:
+    if not world.has("server.open_files"):
+        return None
+    each = maximum(world["server.open_files"] - world["server.open_files_reserved"], 0.0)
+    places = each * world["server.processes"]
+    sockets = world.demand.connections * _polling_sockets(world) * world["topology.imbalance"]
+    keys = ("workload.connections", "server.open_files", "server.open_files_reserved", "transport.polling")
+    return Limit(sockets, places, divide(sockets, places), keys)
+
+
+def _files_sentence(world: World, limit: Limit) -> str:
+    return (
+        f"{format_count(limit.capacity_per_server)} sockets fit under the open-file limits of one server, "
+        f"{format_count(world['server.open_files_reserved'])} of each process kept for other files"
+    )
+
+
+FILES = Constraint("open files", "sockets", _files, _files_sentence)
+
+
+def _ports(world: World) -> Limit | None:
+    if not world.has("topology.balancer_ports"):
+        return None
+    places = (
+        world["topology.balancer_ports"] * world["topology.balancer_addresses"] * world["server.processes"]
+    )
+    sockets = world.demand.connections * _polling_sockets(world) * world["topology.imbalance"]
+    keys = ("workload.connections", "topology.balancer_ports", "topology.balancer_addresses")
+    return Limit(sockets, places, divide(sockets, places), keys)
+
+
+def _ports_sentence(world: World, limit: Limit) -> str:
+    return (
+        f"a balancer opens {format_count(world['topology.balancer_ports'])} connections from each of its "
+        f"{format_count(world['topology.balancer_addresses'])} addresses to one server port"
+    )
+
+
+PORTS = Constraint("balancer ports", "sockets", _ports, _ports_sentence)
+
+
+def _conntrack(world: World) -> Limit | None:
+    if not world.has("topology.conntrack"):
+        return None
+    places = world["topology.conntrack"]
+    sockets = world.demand.connections * _polling_sockets(world) * world["topology.imbalance"]
+    return Limit(sockets, places, divide(sockets, places), ("workload.connections", "topology.conntrack"))
+
+
+def _conntrack_sentence(world: World, limit: Limit) -> str:
+    return f"one server tracks {format_count(limit.capacity_per_server)} connections at once"
+
+
+CONNTRACK = Constraint("conntrack", "sockets", _conntrack, _conntrack_sentence)

@@ -1,0 +1,89 @@
+"""One pass through the model: figures in, servers out, for single figures and for draws alike."""
+
+import math
+from collections.abc import Mapping
+
+import msgspec
+
+from siotool.plan.constraints.constraint import Constraint, Limit
+from siotool.plan.constraints.registry import BEHIND_THE_SERVERS, CONSTRAINTS
+from siotool.plan.demand import world as world_of
+from siotool.plan.inputs import Inputs
+from siotool.plan.numbers import Number, maximum, whole
+from siotool.plan.redundancy import BadDay, Deploy, Redundancy, bad_days, fleet
+from siotool.plan.world import World
+
+
+class Bound(msgspec.Struct, frozen=True):
+    """A constraint and what it came to."""
+
+    constraint: Constraint
+    limit: Limit
+
+
+class Evaluation(msgspec.Struct, frozen=True):
+    """What a world needs: ``needed`` servers in service, ``fleet`` with spares for every bad day.
+
+    ``shards`` and ``balancers`` are whole numbers too; 0 where the plan says nothing of them.
+    """
+
+    world: World
+    bounds: tuple[Bound, ...]
+    needed: Number
+    days: list[BadDay]
+    fleet: Number
+    shards: Number
+    balancers: Number
+
+
+def evaluate(inputs: Inputs, values: Mapping[str, Number]) -> Evaluation:
+    """Return what the service needs when its figures have these values."""
+    world = world_of(inputs, values)
+    bounds = _bounds(world, CONSTRAINTS)
+    needed = maximum(0.0, *(whole(bound.limit.servers) for bound in bounds))
+    days = bad_days(needed, redundancy(inputs, values))
+    servers = fleet(days)
+    behind = _bounds(msgspec.structs.replace(world, servers=maximum(servers, 0.0)), BEHIND_THE_SERVERS)
+    return Evaluation(
+        world=world,
+        bounds=bounds + behind,
+        needed=needed,
+        days=days,
+        fleet=servers,
+        shards=_most(behind, "shards"),
+        balancers=_most(behind, "balancers"),
+    )
+
+
+def redundancy(inputs: Inputs, values: Mapping[str, Number]) -> Redundancy:
+    """Return the bad days that the plan's goals name."""
+    out = values["goals.max_unavailable"]
+    zones = int(values["topology.zones"])
+    return Redundancy(
+        availability_target=values["goals.availability"],
+        downtime_share=values["goals.downtime"] / values["goals.workday"],
+        spare_servers=int(values["goals.spares"]),
+        zones=zones if inputs.flag("goals.survive_zone") else None,
+        deploy=Deploy(servers_out=out) if out > 0 else None,
+        adapter_shards=values["topology.shards"] if values["topology.shards"] > 1 else None,
+    )
+
+
+def binding(bounds: tuple[Bound, ...]) -> list[Bound]:
+    """Return the constraints on servers, the one that asks for most first; single figures only."""
+    servers = [bound for bound in bounds if bound.constraint.tier == "servers"]
+    return sorted(servers, key=lambda bound: -bound.limit.servers)
+
+
+def _bounds(world: World, constraints: tuple[Constraint, ...]) -> tuple[Bound, ...]:
+    found = ((constraint, constraint.limit(world)) for constraint in constraints)
+    return tuple(Bound(constraint, limit) for constraint, limit in found if limit is not None)
+
+
+def _most(bounds: tuple[Bound, ...], tier: str) -> Number:
+    return maximum(0.0, *(whole(b.limit.servers) for b in bounds if b.constraint.tier == tier))
+
+
+def count(servers: float) -> int | None:
+    """Return whole servers as an int; None where no number is enough."""
+    return int(servers) if math.isfinite(servers) else None

@@ -1,0 +1,75 @@
+"""One world a plan is made for: a number for every figure, and the traffic that follows."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from siotool.plan.fanout import Message, Traffic
+from siotool.plan.inputs import Inputs
+from siotool.plan.numbers import Number
+
+
+class Stream(msgspec.Struct, frozen=True):
+    """One kind of message and the traffic it makes of the whole service."""
+
+    message: Message
+    traffic: Traffic
+
+
+class Demand(msgspec.Struct, frozen=True):
+    """What the service asks of its fleet at the moment it is sized for.
+
+    Rates are per second over the whole service. ``tcp`` bytes are what TCP carries as
+    payload, ``link`` bytes what a network card does; None where nothing says how large
+    messages are.
+    """
+
+    connections: Number
+    new_per_s: Number
+    streams: tuple[Stream, ...]
+    tcp_to_client_bytes_per_s: Number | None
+    tcp_to_server_bytes_per_s: Number | None
+    link_to_client_bytes_per_s: Number | None
+    link_to_server_bytes_per_s: Number | None
+
+    @property
+    def inbound_per_s(self) -> Number:
+        """Messages and acknowledgements that servers receive from clients."""
+        return sum(s.traffic.inbound_per_s + s.traffic.acks_in_per_s for s in self.streams)
+
+    @property
+    def deliveries_per_s(self) -> Number:
+        """Messages and acknowledgements that servers write to clients."""
+        return sum(s.traffic.deliveries_per_s + s.traffic.acks_out_per_s for s in self.streams)
+
+    @property
+    def publishes_per_s(self) -> Number:
+        """Messages that have to reach sessions on other servers."""
+        return sum(s.traffic.publishes_per_s for s in self.streams)
+
+    @property
+    def payload_out_bytes_per_s(self) -> Number:
+        """Payload written to clients."""
+        return sum(s.traffic.payload_out_bytes_per_s for s in self.streams)
+
+
+class World(msgspec.Struct, frozen=True):
+    """``values`` by key of the plan file; names and flags stay in ``inputs``."""
+
+    inputs: Inputs
+    values: Mapping[str, Number]
+    demand: Demand
+    #: Servers in service, once they are known: what is counted after them depends on it.
+    servers: Number = 0.0
+
+    def get(self, key: str, absent: float = 0.0) -> Number:
+        """Return a figure, or ``absent`` where the plan has none."""
+        return self.values.get(key, absent)
+
+    def __getitem__(self, key: str) -> Number:
+        """Return a figure that has a default, or whose presence was checked."""
+        return self.values[key]
+
+    def has(self, *keys: str) -> bool:
+        """Return whether the plan has all of these figures."""
+        return all(key in self.values for key in keys)
