@@ -27,9 +27,9 @@ _WAITS = 64
 class Wave(msgspec.Struct, frozen=True):
     """How clients come back for as long as they are turned away at once.
 
-    From wait number ``first_equal_wait`` (1 is the first) on every wait is ``period_s`` long, so
-    that attempts repeat, for the first 1,015 waits at least: ``shares`` are the parts of all clients that try in each of equal
-    bins of one period, counted from the loss.
+    From wait number ``first_equal_wait`` (1 is the first) to the 1,015th every wait is ``period_s``
+    long, so that attempts repeat: ``shares`` are the parts of all clients that try in each of
+    equal bins of one period, counted from the loss.
     """
 
     first_equal_wait: int

@@ -14,8 +14,8 @@ Floats = npt.NDArray[np.float64]
 #: ``| 0`` and ``setTimeout`` hold 31 bits of milliseconds, almost 25 days.
 _LONGEST_MS = 2**31 - 1
 
-#: Factor 2 leaves a float's range before so many failures; a smaller factor is at its cap by then.
-_FAILURES = 1100
+#: So many failures are looked up; more are rare.
+_COMMON = 64
 
 
 def check(backoff: Backoff) -> None:
@@ -47,12 +47,19 @@ def schedule(backoff: Backoff) -> Callable[[Ints, Floats], Ints]:
     Both arguments have one value per client. Raises InputError for options the client has not.
     """
     check(backoff)
-    bases = np.array([base_ms(failures, backoff) for failures in range(_FAILURES)])
+    common = np.array([base_ms(failures, backoff) for failures in range(_COMMON)])
     cap = float(round(backoff.delay_max_s * 1000))
     jitter = backoff.jitter
 
+    def bases_ms(failures: Ints) -> Floats:
+        if failures.max(initial=0) < _COMMON:
+            looked_up: Floats = common[failures]
+            return looked_up
+        numbers, places = np.unique(failures, return_inverse=True)
+        return np.array([base_ms(number, backoff) for number in numbers.tolist()])[places]
+
     def waits_ms(failures: Ints, chances: Floats) -> Ints:
-        milliseconds = bases[np.minimum(failures, _FAILURES - 1)]
+        milliseconds = bases_ms(failures)
         if jitter:
             with np.errstate(over="ignore", invalid="ignore"):
                 deviation = np.floor(chances * jitter * milliseconds)
