@@ -1,0 +1,384 @@
+"""What each Socket.IO adapter makes of a publish: who receives it, who decodes it, what its backend carries.
+
+An adapter carries a publish from the node (process) it is made on to the nodes that hold its
+receivers. None knows where those are, so each has a law of the share of nodes that hear of it:
+
+=========  ======================================================  =======================
+law        share of N nodes that receive a publish                 adapters
+=========  ======================================================  =======================
+nobody     0                                                       none
+every      1, the publisher's own copy included                    redis, streams, postgres, python
+others     (N − 1)/N: the publisher is left out before it is sent  cluster, mongo
+hosting    1 − (1 − 1/N)^g for a room of g, 1 for everybody        redis-sharded
+=========  ======================================================  =======================
+
+Each law is read from the adapter's source, named in its record. Rooms are spread evenly over
+the nodes; a room that the load balancer keeps together is heard by fewer.
+"""
+
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from math import inf
+from types import MappingProxyType
+from typing import Literal
+
+import msgspec
+
+from siotool.errors import InputError
+from siotool.plan.numbers import Number, divide, maximum, minimum, where, whole
+
+Law = Literal["nobody", "every", "others", "hosting"]
+
+#: What a backend's load divides by: nothing, the shard of each room, the stream of each namespace.
+Division = Literal["nothing", "rooms", "namespaces"]
+
+Recovery = Literal["none", "memory", "stream", "collection"]
+
+#: Deliveries per second of 256-byte messages by one Redis instance; 8 shards carry 5 million,
+#: a classic cluster of three 400,000 (https://centrifugal.dev/blog, 2026-06-29).
+REDIS_DELIVERIES_PER_S = 650_000.0
+_REDIS_SOURCE = "https://centrifugal.dev/blog, 2026-06-29: one instance, messages of 256 bytes"
+
+
+class Adapter(msgspec.Struct, frozen=True, kw_only=True):
+    """One adapter and its laws.
+
+    ``decodes_rooms_only``: a message for a room that a node does not hold is dropped undecoded.
+    ``envelope_bytes``: what one delivery from the backend has beyond the event's JSON array,
+    for a six-letter room of the main namespace. ``ceiling_per_s``: deliveries per second of one
+    backend, None where only a measurement tells. ``recovery``: where connection state recovery
+    keeps what a client missed.
+    """
+
+    name: str
+    does: str
+    law: Law
+    source: str
+    envelope_bytes: float
+    loses: str
+    recovery_window: str
+    decodes_rooms_only: bool = False
+    private_to_all: bool = True
+    divides_by: Division = "nothing"
+    ceiling_per_s: float | None = None
+    ceiling_source: str = ""
+    recovery: Recovery = "none"
+
+
+_RECORDS = (
+    Adapter(
+        name="none",
+        does="keeps rooms in the memory of one process",
+        law="nobody",
+        source="socketio/socket.io packages/socket.io-adapter/lib/in-memory-adapter.ts",
+        envelope_bytes=0.0,
+        loses="A process that ends takes its sessions, rooms and kept messages with it.",
+        recovery="memory",
+        recovery_window="120 s on the same process only; messages stay in its heap for up to 180 s.",
+    ),
+    Adapter(
+        name="cluster",
+        does="carries publishes between the processes of one machine through their primary",
+        law="others",
+        source="socketio/socket.io packages/socket.io-cluster-adapter/lib/index.ts",
+        envelope_bytes=158.0,
+        ceiling_source="measure it: the primary, one process, copies each publish to every worker",
+        loses="Nothing leaves the machine; when the primary ends, its workers end with it.",
+        recovery_window="not supported: the adapter gives messages no offset.",
+    ),
+    Adapter(
+        name="redis",
+        does="publishes on Redis channels that every node has subscribed to by one pattern",
+        law="every",
+        source="socketio/socket.io-redis-adapter lib/index.ts",
+        envelope_bytes=125.0,
+        decodes_rooms_only=True,
+        ceiling_per_s=REDIS_DELIVERIES_PER_S,
+        ceiling_source=_REDIS_SOURCE,
+        loses="What is published while a node or Redis is disconnected is lost, and nobody is told.",
+        recovery_window="not supported: pub/sub keeps nothing.",
+    ),
+    Adapter(
+        name="redis-sharded",
+        does="publishes on a Redis channel per public room, to the nodes that hold it (mode dynamic)",
+        law="hosting",
+        source="socketio/socket.io-redis-adapter lib/sharded-adapter.ts",
+        envelope_bytes=185.0,
+        divides_by="rooms",
+        ceiling_per_s=REDIS_DELIVERIES_PER_S,
+        ceiling_source=_REDIS_SOURCE,
+        loses="A lost shard silences its rooms until a replica takes over; what they missed is lost.",
+        recovery_window="not supported: pub/sub keeps nothing.",
+    ),
+    Adapter(
+        name="redis-sharded-private",
+        does="publishes on a Redis channel per room, private ones too (mode dynamic-private)",
+        law="hosting",
+        source="socketio/socket.io-redis-adapter lib/sharded-adapter.ts",
+        envelope_bytes=185.0,
+        private_to_all=False,
+        divides_by="rooms",
+        ceiling_per_s=REDIS_DELIVERIES_PER_S,
+        ceiling_source=_REDIS_SOURCE,
+        loses="A lost shard silences its rooms until a replica takes over; what they missed is lost.",
+        recovery_window="not supported: pub/sub keeps nothing.",
+    ),
+    Adapter(
+        name="redis-streams",
+        does="adds publishes to a Redis stream that every node reads from end to end",
+        law="every",
+        source="socketio/socket.io-redis-streams-adapter lib/adapter.ts",
+        envelope_bytes=193.0,
+        divides_by="namespaces",
+        ceiling_source="measure it: every node reads every entry, 100 per XREAD",
+        loses="A node that falls more than maxLen entries behind loses what was trimmed.",
+        recovery="stream",
+        recovery_window="120 s, or maxLen entries when that is shorter: 10,000 by default.",
+    ),
+    Adapter(
+        name="postgres",
+        does="notifies every node of a publish through PostgreSQL; large and binary ones through a table",
+        law="every",
+        source="socketio/socket.io-postgres-adapter lib/util.ts",
+        envelope_bytes=155.0,
+        ceiling_source=(
+            "measure it: a commit with NOTIFY takes one lock for the whole database cluster "
+            "(https://simonwillison.net/2025/Jul/11/postgres-listen-notify)"
+        ),
+        loses="Notifications while a node reconnects, 1 to 3 s, are lost.",
+        recovery_window="not supported: the adapter gives messages no offset.",
+    ),
+    Adapter(
+        name="mongo",
+        does="inserts publishes into a MongoDB collection that every node follows by a change stream",
+        law="others",
+        source="socketio/socket.io-mongo-adapter lib/index.ts",
+        envelope_bytes=495.0,
+        ceiling_source="measure it: each node's change stream looks at every entry of the oplog",
+        loses="A node resumes where it stopped, unless the oplog has moved on: then the gap is lost.",
+        recovery="collection",
+        recovery_window="as long as the collection keeps messages, by its size or its TTL index.",
+    ),
+    Adapter(
+        name="python-redis",
+        does="publishes on one Redis channel that every python-socketio process decodes whole",
+        law="every",
+        source="miguelgrinberg/python-socketio src/socketio/pubsub_manager.py",
+        envelope_bytes=213.0,
+        ceiling_per_s=REDIS_DELIVERIES_PER_S,
+        ceiling_source=_REDIS_SOURCE,
+        loses="What is published while a process reconnects, after 1 to 60 s, is lost.",
+        recovery_window="not supported by python-socketio.",
+    ),
+)
+
+ADAPTERS: Mapping[str, Adapter] = MappingProxyType({record.name: record for record in _RECORDS})
+
+
+def adapter_named(name: str) -> Adapter:
+    """Return the record of an adapter; InputError names the nearest when there is none."""
+    if name in ADAPTERS:
+        return ADAPTERS[name]
+    near = get_close_matches(name, ADAPTERS, 1)
+    raise InputError(
+        f"topology.adapter: {name!r} is not an adapter",
+        f"did you mean {near[0]}?" if near else "known adapters: " + ", ".join(ADAPTERS),
+    )
+
+
+def hosting_share(room_size: Number, nodes: Number) -> Number:
+    """Return the share of nodes that hold at least one of a room's sessions, 0 to 1.
+
+    1 − (1 − 1/N)^g; a mean of less than one session is one session that often. Checked
+    against https://github.com/socketio/socket.io/issues/5226: of 100 nodes, 9.6 % hold one of a
+    room of 10. ``room_size`` may be infinite: a broadcast to everybody.
+    """
+    nodes = maximum(nodes, 1.0)
+    crowd = maximum(room_size, 1.0)
+    return minimum(room_size, 1.0) * (1 - (1 - 1 / nodes) ** crowd)
+
+
+def _others(nodes: Number) -> Number:
+    return 1 - 1 / maximum(nodes, 1.0)
+
+
+_RECEIVED: Mapping[Law, Callable[[Number, Number], Number]] = MappingProxyType(
+    {
+        "nobody": lambda room_size, nodes: 0.0 * nodes,
+        "every": lambda room_size, nodes: 1.0 + 0.0 * nodes,
+        "others": lambda room_size, nodes: _others(nodes),
+        "hosting": hosting_share,
+    }
+)
+
+
+def received_share(adapter: Adapter, room_size: Number, nodes: Number, private_share: Number = 0.0) -> Number:
+    """Return the share of nodes that one publish reaches, the publisher's own copy included.
+
+    ``private_share`` of the publishes go to a socket's own room (``io.to(socket.id)``). The
+    sharded adapter in mode dynamic sends those to every node; in mode dynamic-private, to one.
+    """
+    public = _RECEIVED[adapter.law](room_size, nodes)
+    if adapter.law != "hosting":
+        return public
+    private = 1.0 if adapter.private_to_all else 1 / maximum(nodes, 1.0)
+    return (1 - private_share) * public + private_share * private
+
+
+def received_per_node(
+    adapter: Adapter,
+    publishes_per_s: Number,
+    room_size: Number,
+    nodes: Number,
+    private_share: Number = 0.0,
+) -> Number:
+    """Return the messages per second that each node receives from the backend.
+
+    ``publishes_per_s`` are those of the whole fleet, ``room_size`` the sessions one is for,
+    the sender's included (infinite: everybody).
+    """
+    return publishes_per_s * received_share(adapter, room_size, nodes, private_share)
+
+
+def decoded_per_node(
+    adapter: Adapter,
+    publishes_per_s: Number,
+    room_size: Number,
+    nodes: Number,
+    private_share: Number = 0.0,
+) -> Number:
+    """Return the messages per second that each node decodes, its own among them.
+
+    The classic Redis adapter looks at the channel first and leaves a room it does not hold
+    undecoded (``onmessage``); all others decode what they receive, their own copy too.
+    """
+    if not adapter.decodes_rooms_only:
+        return received_per_node(adapter, publishes_per_s, room_size, nodes, private_share)
+    private = 1 / maximum(nodes, 1.0)
+    public = hosting_share(room_size, nodes)
+    return publishes_per_s * ((1 - private_share) * public + private_share * private)
+
+
+def receive_cores(
+    adapter: Adapter,
+    publishes_per_s: Number,
+    room_size: Number,
+    nodes: Number,
+    *,
+    receive_s: Number,
+    decode_s: Number,
+    private_share: Number = 0.0,
+) -> Number:
+    """Return the cores each node spends on the adapter: ``receive_s`` on each message, ``decode_s`` more
+    on each that it decodes.
+    """
+    received = received_per_node(adapter, publishes_per_s, room_size, nodes, private_share)
+    decoded = decoded_per_node(adapter, publishes_per_s, room_size, nodes, private_share)
+    return received * receive_s + decoded * decode_s
+
+
+def backend_rate(
+    adapter: Adapter,
+    publishes_per_s: Number,
+    room_size: Number,
+    nodes: Number,
+    *,
+    private_share: Number = 0.0,
+    shards: Number = 1.0,
+    namespaces: Number = 1.0,
+) -> Number:
+    """Return the messages per second that the busiest shard of the backend delivers.
+
+    Classic Redis delivers M·N, to the publishers too. ``shards`` help as the adapter allows: the
+    sharded one by room, except that a broadcast to everybody is one channel and so one shard;
+    streams by namespace; the rest not at all (a classic Redis cluster of three carries less than
+    one instance: ``REDIS_DELIVERIES_PER_S``).
+    """
+    nodes = maximum(nodes, 1.0)
+    delivered = nodes * received_per_node(adapter, publishes_per_s, room_size, nodes, private_share)
+    if adapter.divides_by == "namespaces":
+        return delivered / maximum(1.0, minimum(shards, namespaces))
+    if adapter.divides_by == "rooms":
+        # everybody, and private rooms that every node hears of, share the namespace's one channel
+        together = where(room_size == inf, 1.0, private_share if adapter.private_to_all else 0.0)
+        common = publishes_per_s * nodes * together
+        return common + maximum(delivered - common, 0.0) / maximum(shards, 1.0)
+    return delivered
+
+
+def backend_bytes_per_s(
+    adapter: Adapter,
+    publishes_per_s: Number,
+    room_size: Number,
+    nodes: Number,
+    message_bytes: Number,
+    *,
+    private_share: Number = 0.0,
+    shards: Number = 1.0,
+    namespaces: Number = 1.0,
+) -> Number:
+    """Return the bytes per second that the busiest shard sends to the nodes.
+
+    ``message_bytes`` is the event as a JSON array; the adapter's own envelope is added.
+    """
+    rate = backend_rate(
+        adapter,
+        publishes_per_s,
+        room_size,
+        nodes,
+        private_share=private_share,
+        shards=shards,
+        namespaces=namespaces,
+    )
+    return rate * (message_bytes + adapter.envelope_bytes)
+
+
+def shards_needed(
+    adapter: Adapter,
+    publishes_per_s: Number,
+    room_size: Number,
+    nodes: Number,
+    *,
+    ceiling_per_s: Number,
+    private_share: Number = 0.0,
+) -> Number:
+    """Return the fewest shards, each good for ``ceiling_per_s`` deliveries; infinite where none suffice.
+
+    Streams are taken to have a namespace for each shard.
+    """
+    total = backend_rate(adapter, publishes_per_s, room_size, nodes, private_share=private_share)
+    endless = backend_rate(
+        adapter,
+        publishes_per_s,
+        room_size,
+        nodes,
+        private_share=private_share,
+        shards=inf,
+        namespaces=inf,
+    )
+    possible = endless < ceiling_per_s
+    needed = divide(maximum(total - endless, 0.0), where(possible, ceiling_per_s - endless, 1.0))
+    return where(total <= ceiling_per_s, 1.0, where(possible, whole(needed), inf))
+
+
+def most_publishes(
+    adapter: Adapter,
+    room_size: Number,
+    nodes: Number,
+    *,
+    ceiling_per_s: Number,
+    private_share: Number = 0.0,
+    shards: Number = 1.0,
+    namespaces: Number = 1.0,
+) -> Number:
+    """Return the publishes per second at which the busiest shard reaches ``ceiling_per_s``."""
+    each = backend_rate(
+        adapter,
+        1.0,
+        room_size,
+        nodes,
+        private_share=private_share,
+        shards=shards,
+        namespaces=namespaces,
+    )
+    return divide(ceiling_per_s + 0.0 * each, each)

@@ -1,0 +1,384 @@
+import json
+from math import inf
+
+import msgspec
+import numpy as np
+import pytest
+
+from siotool.errors import InputError
+from siotool.plan import adapter_limits
+from siotool.plan.adapter_nodes import crossover_nodes, explain_infeasible, fewest_nodes, node_load
+from siotool.plan.adapters import (
+    ADAPTERS,
+    REDIS_DELIVERIES_PER_S,
+    adapter_named,
+    backend_bytes_per_s,
+    backend_rate,
+    decoded_per_node,
+    hosting_share,
+    most_publishes,
+    receive_cores,
+    received_per_node,
+    shards_needed,
+)
+from siotool.plan.bson_documents import Element, document_bytes
+from siotool.plan.fields import ADAPTERS as CHOICES
+
+
+@pytest.mark.parametrize(
+    ("nodes", "discarded"),
+    [
+        pytest.param(100, 0.904, id="socket.io#5226: of 100 nodes nine in ten discard a room of 10"),
+        pytest.param(200, 0.951, id="socket.io#5226: with twice the nodes it is 95.1 %"),
+    ],
+)
+def test_what_classic_nodes_receive_in_vain(nodes, discarded):
+    redis = ADAPTERS["redis"]
+    received = received_per_node(redis, 1000.0, 10.0, nodes)
+    decoded = decoded_per_node(redis, 1000.0, 10.0, nodes)
+    assert received == 1000
+    assert 1 - decoded / received == pytest.approx(discarded, abs=0.0005)
+
+
+def test_a_chat_of_500_by_user_rooms_on_32_nodes():
+    # https://github.com/socketio/socket.io-redis-adapter/issues/510
+    assert backend_rate(ADAPTERS["redis"], 500.0, 1.0, 32.0) == 16_000
+
+
+def test_redis_reaches_its_ceiling_on_24_nodes_at_27_thousand_publishes():
+    most = most_publishes(ADAPTERS["redis"], 10.0, 24.0, ceiling_per_s=REDIS_DELIVERIES_PER_S)
+    assert most == pytest.approx(27_083, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "received", "decoded", "delivered"),
+    [
+        pytest.param("none", 0, 0, 0, id="nothing leaves a process without an adapter"),
+        pytest.param("cluster", 75, 75, 300, id="the primary leaves the sender out"),
+        pytest.param("redis", 100, 43.75, 400, id="every node, but only holders decode"),
+        pytest.param("redis-sharded", 43.75, 43.75, 175, id="holders of a room of two: 1 − (3/4)²"),
+        pytest.param("redis-streams", 100, 100, 400, id="every node reads and decodes the stream"),
+        pytest.param("postgres", 100, 100, 400, id="a node parses its own notification to know it"),
+        pytest.param("mongo", 75, 75, 300, id="the change stream's $match leaves the sender out"),
+        pytest.param("python-redis", 100, 100, 400, id="every process decodes everything"),
+    ],
+)
+def test_each_law_for_rooms_of_two_on_four_nodes(name, received, decoded, delivered):
+    adapter = ADAPTERS[name]
+    assert received_per_node(adapter, 100.0, 2.0, 4.0) == pytest.approx(received)
+    assert decoded_per_node(adapter, 100.0, 2.0, 4.0) == pytest.approx(decoded)
+    assert backend_rate(adapter, 100.0, 2.0, 4.0) == pytest.approx(delivered)
+
+
+def test_the_hosting_share_is_what_throwing_sessions_at_nodes_gives():
+    generator = np.random.Generator(np.random.PCG64(1))
+    thrown = generator.integers(0, 8, size=(20_000, 5))
+    held = np.mean([len(set(row)) / 8 for row in thrown])
+    assert hosting_share(5.0, 8.0) == pytest.approx(held, rel=0.01)
+
+
+def test_private_rooms_reach_all_in_mode_dynamic_and_one_in_dynamic_private():
+    dynamic, private = ADAPTERS["redis-sharded"], ADAPTERS["redis-sharded-private"]
+    assert received_per_node(dynamic, 100.0, 1.0, 10.0, private_share=1.0) == 100
+    assert received_per_node(private, 100.0, 1.0, 10.0, private_share=1.0) == pytest.approx(10)
+
+
+@pytest.mark.parametrize(
+    ("name", "room", "private", "shards", "namespaces", "delivered"),
+    [
+        pytest.param("redis", 10.0, 0.0, 3.0, 1.0, 20_000, id="classic: a cluster carries no more"),
+        pytest.param("redis-sharded", 1.0, 0.0, 4.0, 1.0, 250, id="rooms are shared out"),
+        pytest.param("redis-sharded", inf, 0.0, 4.0, 1.0, 20_000, id="everybody is one channel"),
+        pytest.param("redis-sharded", 1.0, 0.5, 4.0, 1.0, 10_125, id="private rooms share one channel"),
+        pytest.param("redis-streams", 10.0, 0.0, 4.0, 2.0, 10_000, id="streams go by namespace"),
+    ],
+)
+def test_what_the_busiest_shard_delivers(name, room, private, shards, namespaces, delivered):
+    rate = backend_rate(
+        ADAPTERS[name], 1000.0, room, 20.0, private_share=private, shards=shards, namespaces=namespaces
+    )
+    assert rate == pytest.approx(delivered)
+
+
+def test_how_many_shards_are_needed():
+    classic, sharded = ADAPTERS["redis"], ADAPTERS["redis-sharded"]
+    assert shards_needed(classic, 10_000.0, 10.0, 50.0, ceiling_per_s=650e3) == 1
+    assert shards_needed(classic, 20_000.0, 10.0, 50.0, ceiling_per_s=650e3) == inf
+    # rooms of 10 on 50 nodes reach 9.15 of them: 1.83 M/s
+    assert shards_needed(sharded, 200_000.0, 10.0, 50.0, ceiling_per_s=650e3) == 3
+    assert shards_needed(sharded, 200_000.0, inf, 50.0, ceiling_per_s=650e3) == inf
+
+
+EVENT = ["message", "x" * 100]
+OPTIONS = {"rooms": ["room42"], "except": [], "flags": {}}
+UID = "0123456789abcdef"
+
+
+def as_json(value):
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def bulk(*values):
+    return b"".join(
+        b"$%d\r\n%s\r\n"
+        % (len(v.encode() if isinstance(v, str) else v), v.encode() if isinstance(v, str) else v)
+        for v in values
+    )
+
+
+def on_the_wire(name):
+    """One delivery, built from the adapter's source and its backend's protocol."""
+    data = {"packet": {"type": 2, "data": EVENT}, "opts": OPTIONS}
+    message = {"type": 3, "data": data, "uid": UID, "nsp": "/"}
+    if name == "cluster":
+        return as_json({**message, "source": "_sio_adapter"}) + b"\n"
+    if name == "redis":
+        packed = msgspec.msgpack.encode(["abcdef", {"type": 2, "data": EVENT, "nsp": "/"}, OPTIONS])
+        return b"*4\r\n" + bulk("pmessage", "socket.io#/#*", "socket.io#/#room42#", packed)
+    if name.startswith("redis-sharded"):
+        return b"*3\r\n" + bulk("smessage", "socket.io#/#room42#", as_json(message))
+    if name == "redis-streams":
+        fields = ("uid", UID, "nsp", "/", "type", "3", "data", as_json(data))
+        return b"*2\r\n" + bulk("1700000000000-0") + b"*8\r\n" + bulk(*fields)
+    if name == "postgres":
+        return b"A" + bytes(8) + b"socket.io#/\0" + as_json(message) + b"\0"
+    assert name == "python-redis"
+    emitted = {"method": "emit", "event": EVENT[0], "data": [EVENT[1]], "binary": False}
+    emitted |= {"namespace": "/", "room": "room42", "skip_sid": None, "callback": None, "host_id": UID * 2}
+    return b"*3\r\n" + bulk("message", "socketio", json.dumps(emitted))
+
+
+@pytest.mark.parametrize("name", sorted(set(ADAPTERS) - {"none", "mongo"}))
+def test_the_envelope_is_what_the_adapter_adds(name):
+    assert len(on_the_wire(name)) - len(as_json(EVENT)) == ADAPTERS[name].envelope_bytes
+
+
+def test_the_envelope_of_a_mongo_change_event():
+    def text(name, length):
+        return Element(name, "string", length)
+
+    def nested(name, *elements, kind="document"):
+        return Element(name, kind, document_bytes(elements))
+
+    number, key = Element("type", "int32"), Element("_id", "objectid")
+    event = nested("data", text("0", 7), text("1", 100), kind="array")
+    options = nested("opts", nested("rooms", text("0", 6)), nested("except"), nested("flags"))
+    data = nested("data", nested("packet", number, event), options)
+    document = nested("fullDocument", key, number, data, text("uid", 16), text("nsp", 1))
+    # a resume token of a collection keyed by ObjectId, as in MongoDB's examples
+    token = (
+        "825E446661000000012B022C0100296E5A1004EC1E76078DCE4C489A"
+        "2BFE17218EC79F46645F696400645C5D85C62FEF357A165CCABF0004"
+    )
+    change = document_bytes(
+        [
+            nested("_id", text("_data", len(token))),
+            text("operationType", 6),
+            Element("clusterTime", "timestamp"),
+            Element("wallTime", "date"),
+            document,
+            nested("ns", text("db", 4), text("coll", 24)),
+            nested("documentKey", key),
+        ]
+    )
+    assert change - len(as_json(EVENT)) == ADAPTERS["mongo"].envelope_bytes
+
+
+def test_bytes_are_messages_with_their_envelopes():
+    rate = backend_bytes_per_s(ADAPTERS["redis"], 100.0, 10.0, 4.0, 256.0)
+    assert rate == 400 * (256 + ADAPTERS["redis"].envelope_bytes)
+
+
+def test_receiving_and_decoding_cost_apart():
+    cores = receive_cores(ADAPTERS["redis"], 1000.0, 2.0, 4.0, receive_s=10e-6, decode_s=20e-6)
+    assert cores == pytest.approx(1000 * 10e-6 + 437.5 * 20e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "publishes", "room", "nodes"),
+    [
+        pytest.param("redis", 10_000.0, 10.0, 50, id="20 / (0.7 − 0.3)"),
+        pytest.param("redis", 30_000.0, 10.0, inf, id="30,000 × 30 µs are 0.9 of a core, 0.7 may be used"),
+        pytest.param("mongo", 10_000.0, 10.0, 50, id="(20 − 0.3) / (0.7 − 0.3), rounded up"),
+        pytest.param("redis-sharded", 30_000.0, inf, inf, id="sharding does not help broadcasts"),
+        pytest.param("none", 1.0, 10.0, inf, id="without an adapter one process is all there is"),
+        pytest.param("none", 0.0, 10.0, 29, id="what never leaves its process needs no adapter"),
+    ],
+)
+def test_the_fewest_nodes(name, publishes, room, nodes):
+    found = fewest_nodes(
+        ADAPTERS[name],
+        delivery_cores=20.0,
+        publishes_per_s=publishes,
+        decode_s=30e-6,
+        utilization=0.7,
+        room_size=room,
+    )
+    assert found == nodes
+
+
+@pytest.mark.parametrize("name", ["redis-sharded", "redis-sharded-private", "cluster"])
+@pytest.mark.parametrize("private", [0.0, 0.3])
+def test_one_node_fewer_would_be_too_few(name, private):
+    figures = {
+        "delivery_cores": 20.0,
+        "publishes_per_s": 20_000.0,
+        "decode_s": 30e-6,
+        "room_size": 25.0,
+        "private_share": private,
+    }
+    nodes = fewest_nodes(ADAPTERS[name], utilization=0.7, **figures)
+    assert node_load(ADAPTERS[name], nodes, **figures) <= 0.7
+    assert node_load(ADAPTERS[name], nodes - 1, **figures) > 0.7
+
+
+def test_draws_and_single_figures_agree():
+    publishes = np.array([100.0, 10_000.0, 23_000.0, 24_000.0, 300_000.0])
+    room = np.array([1.0, 0.5, 10.0, inf, 40.0])
+    for adapter in ADAPTERS.values():
+        common = {"delivery_cores": 20.0, "decode_s": 30e-6, "utilization": 0.7, "private_share": 0.01}
+        drawn = fewest_nodes(adapter, publishes_per_s=publishes, room_size=room, **common)
+        single = [
+            fewest_nodes(adapter, publishes_per_s=float(m), room_size=float(g), **common)
+            for m, g in zip(publishes, room, strict=True)
+        ]
+        assert list(drawn) == single
+        rates = shards_needed(adapter, publishes, room, 50.0, ceiling_per_s=650e3)
+        assert list(rates) == [
+            shards_needed(adapter, float(m), float(g), 50.0, ceiling_per_s=650e3)
+            for m, g in zip(publishes, room, strict=True)
+        ]
+
+
+@pytest.mark.parametrize(
+    ("room", "ratio", "private"),
+    [(10.0, 1.5, 0.0), (100.0, 1.2, 0.1), (3.0, 2.0, 0.2), (0.5, 4.0, 0.0)],
+)
+def test_the_crossover_is_where_the_costs_meet(room, ratio, private):
+    nodes = crossover_nodes(room, ratio, private)
+    sharded = ADAPTERS["redis-sharded"]
+    cost = ratio * received_per_node(sharded, 1000.0, room, nodes, private)
+    assert cost == pytest.approx(received_per_node(ADAPTERS["redis"], 1000.0, room, nodes))
+
+
+def test_the_crossover_at_its_ends():
+    assert crossover_nodes(10.0) == 1
+    assert crossover_nodes(inf) == inf
+    assert crossover_nodes(inf, 0.5) == 1
+    assert crossover_nodes(10.0, 2.0, 0.6) == inf  # the private messages alone cost more
+
+
+def test_why_no_number_of_nodes_is_enough_and_what_would_work():
+    why = explain_infeasible(
+        ADAPTERS["redis"], publishes_per_s=40_000.0, decode_s=30e-6, utilization=0.7, room_size=10.0
+    )
+    assert "No number of nodes is enough: with redis each one receives 40,000 messages/s" in why
+    assert "120 % of its core, and 70 % may be used" in why
+    for remedy in ("redis-sharded", "dynamic-private", "local flag", "17.5 µs", "23,333"):
+        assert remedy in why
+    figures = {"publishes_per_s": 40_000.0, "decode_s": 17e-6, "utilization": 0.7}
+    assert explain_infeasible(ADAPTERS["redis"], **figures, room_size=10.0) == ""
+
+
+def test_the_remedies_fit_the_adapter():
+    figures = {"publishes_per_s": 40_000.0, "decode_s": 30e-6, "utilization": 0.7}
+    everybody = explain_infeasible(ADAPTERS["redis"], **figures)
+    assert "redis-sharded" not in everybody
+    sharded = explain_infeasible(ADAPTERS["redis-sharded"], **figures, room_size=5.0, private_share=0.9)
+    assert "the mode dynamic-private" in sharded
+    assert "36,000 messages/s" in sharded
+    assert "Any adapter" in explain_infeasible(ADAPTERS["none"], **figures)
+
+
+def test_an_unknown_adapter_is_refused_with_the_nearest():
+    with pytest.raises(InputError) as error:
+        adapter_named("redis-shard")
+    assert error.value.hint == "did you mean redis-sharded?"
+    assert adapter_named("mongo") is ADAPTERS["mongo"]
+
+
+def test_every_adapter_that_a_plan_may_name_has_a_record():
+    assert set(CHOICES) <= set(ADAPTERS)
+    for name, record in ADAPTERS.items():
+        assert record.name == name
+        assert record.source.split("/")[0] in ("socketio", "miguelgrinberg")
+        assert record.loses.endswith(".")
+        assert bool(record.ceiling_source) == (name != "none")
+        with pytest.raises(AttributeError):
+            record.name = "other"
+
+
+def test_how_long_redis_waits_for_a_slow_node():
+    mib = 2**20
+    assert adapter_limits.slow_node_s(32.0 * mib) == 1
+    assert adapter_limits.slow_node_s(1.0 * mib, 0.9 * mib) == pytest.approx(80 + 60)
+    assert adapter_limits.slow_node_s(1.0 * mib, 1.0 * mib) == inf
+    drawn = adapter_limits.slow_node_s(np.array([32.0, 1.0]) * mib, np.array([0.0, 1.0]) * mib)
+    assert list(drawn) == [1, inf]
+
+
+def test_heartbeats_responses_and_attachments():
+    assert adapter_limits.heartbeats_per_s(ADAPTERS["mongo"], 51.0) == 10
+    assert adapter_limits.heartbeats_per_s(ADAPTERS["postgres"], 50.0, 3.0) == 30
+    assert adapter_limits.heartbeats_per_s(ADAPTERS["redis"], 50.0) == 0
+    assert adapter_limits.responses_per_s(1.0, 32.0) == 32 + 31 * 32
+    assert adapter_limits.responses_per_s(1.0, 32.0, own_channel=True) == 32 + 31
+    assert adapter_limits.attachment_rows(10.0, 4.0) == (600, 40)
+
+
+QUIET = {"nodes": 4.0, "publishes_per_s": 100.0, "message_bytes": 200.0, "room_size": 10.0}
+
+
+@pytest.mark.parametrize(
+    "name", ["redis", "redis-sharded", "redis-streams", "mongo", "python-redis", "cluster"]
+)
+def test_a_modest_fleet_is_left_in_peace(name):
+    assert adapter_limits.lint(ADAPTERS[name], **QUIET) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "said"),
+    [
+        pytest.param("none", {}, "4 processes do not hear each other", id="no adapter"),
+        pytest.param("cluster", {"machines": 3.0}, "the other 2 machines", id="cluster on three machines"),
+        pytest.param("redis", {"nodes": 1.0}, "One process needs no adapter", id="an adapter for one"),
+        pytest.param("redis", {"publishes_per_s": 2e5}, "800,000 messages/s", id="above the ceiling"),
+        pytest.param("redis", {"ceiling_per_s": 300.0}, "300 is its most.", id="above a typed ceiling"),
+        pytest.param("redis", {"shards": 3.0}, "3 shards do not help redis", id="shards for classic"),
+        pytest.param("redis-streams", {"shards": 4.0}, "only 1 would be used", id="streams, one namespace"),
+        pytest.param("redis-sharded", {"shards": 2.0, "room_size": inf}, "one channel", id="everybody"),
+        pytest.param("redis-sharded", {"private_share": 0.5}, "dynamic-private", id="socket ids"),
+        pytest.param("redis", {"publishes_per_s": 20_000.0}, "stops reading for 5.16 s", id="slow node"),
+        pytest.param("redis", {"namespaces": 5000.0}, "5,000 patterns", id="dynamic namespaces"),
+        pytest.param("redis", {"requests_per_s": 1.0}, "deliver 16 messages/s", id="fetchSockets"),
+        pytest.param("postgres", {}, "commit one after another", id="the NOTIFY lock"),
+        pytest.param("postgres", {"message_bytes": 9e3}, "100 INSERTs/s, 400 SELECTs/s", id="8,000 bytes"),
+        pytest.param("postgres", {"binary": True}, "up to 6,000 rows kept", id="binary goes to a table"),
+        pytest.param("mongo", {"nodes": 200.0}, "Heartbeats alone bring each node 39.8", id="heartbeats"),
+        pytest.param("redis", {"recovery": True}, "not supported", id="recovery without support"),
+        pytest.param("mongo", {"recovery": True}, "each socket.emit()", id="recovery publishes more"),
+        pytest.param("none", {"recovery": True}, "comes back to another one is new", id="memory recovery"),
+    ],
+)
+def test_what_lint_says(name, changed, said):
+    found = adapter_limits.lint(ADAPTERS[name], **(QUIET | changed))
+    assert any(said in sentence for sentence in found), found
+    assert all(sentence.endswith(".") for sentence in found)
+
+
+def test_a_payload_becomes_a_row_at_8000_bytes_of_json():
+    def rows(size):
+        found = adapter_limits.lint(ADAPTERS["postgres"], **(QUIET | {"message_bytes": size}))
+        return any("row of a table" in sentence for sentence in found)
+
+    event = as_json(["message", ""])
+    message = {
+        "type": 3,
+        "data": {"packet": {"type": 2, "data": []}, "opts": OPTIONS},
+        "uid": UID,
+        "nsp": "/",
+    }
+    around = len(as_json(message)) - len("[]")
+    assert len(event) < 8000
+    assert not rows(7999 - around)
+    assert rows(8000 - around)
