@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from siotool.errors import InputError
-from siotool.plan.numbers import Number, divide, exp, is_array, log, maximum, where
+from siotool.plan.numbers import Number, exp, is_array, log, maximum, where
 from siotool.units import format_count, format_share
 
 DAYS_PER_YEAR = 365.25
@@ -24,8 +24,14 @@ MOST_YEARS = 100.0
 #: Ten years, month by month, are as far as a chart goes.
 MOST_MONTHS = 120
 
+#: A million for everyone alive.
+MOST_CONNECTIONS = 1e16
+
 #: Growth beyond this a year is a slip in the units, such as 50 for 50 %.
 MOST_GROWTH = 10_000.0
+
+#: Stands for 0 where a quotient is wanted; what comes of it is many times longer than a century.
+_NEXT_TO_NOTHING = 1e-290
 
 #: Compound: a share of what there is, year after year. Linear: a share of the start's demand.
 Kind = Literal["compound", "linear"]
@@ -149,9 +155,12 @@ def forecast(
 
 def _years_to_cross(now: Number, growth: Number, safe: Number, kind: Kind) -> Number:
     """Years until demand equals ``safe``, growing from below or shrinking from above; else unspecified."""
-    gap, pace = (safe - now, now * growth) if kind == "linear" else (log(divide(safe, now)), log(1 + growth))
+    if kind == "linear":
+        gap, pace = safe - now, now * growth
+    else:
+        gap, pace = log(safe) - log(maximum(now, _NEXT_TO_NOTHING)), log(1 + growth)
     sign = where(growth < 0, -1.0, 1.0)
-    return divide(maximum(0.0, gap * sign), pace * sign)
+    return maximum(0.0, gap * sign) / maximum(_NEXT_TO_NOTHING, pace * sign)
 
 
 def _point(now: Number, growth: Number, safe: Number, kind: Kind, start: date, month: int) -> Point:
@@ -264,8 +273,9 @@ def _sentences(result: Forecast, growth: Number, start: date, certain: bool) -> 
 
 def _refuse(now: Number, growth: Number, safe: Number, kind: Kind) -> None:
     for name, value in (("connections", now), ("what the fleet holds safely", safe)):
-        if _least(value) < 0 or not math.isfinite(_most(value)):
-            raise InputError(f"{name}: {_least(value):g} is no number of connections", "expected 0 or more")
+        if not (_least(value) >= 0 and _most(value) <= MOST_CONNECTIONS):
+            wrong = _most(value) if _least(value) >= 0 else _least(value)
+            raise InputError(f"{name}: {wrong:g} is no number of connections", "expected 0 or more")
     if not _most(growth) <= MOST_GROWTH:
         raise InputError(
             f"growth is {_most(growth):g} a year, that is {100 * _most(growth):,.0f} %",
