@@ -63,6 +63,12 @@ class Distribution(msgspec.Struct, frozen=True):
     origin: float = 0.0
     bounds: tuple[float, float] = UNBOUNDED
 
+    @property
+    def name(self) -> str:
+        """What statisticians call it."""
+        names = {"linear": "normal", "log": "lognormal", "logit": "logit-normal"}
+        return names[self.scale] if self.left == self.right else f"two-piece {names[self.scale]}"
+
     def quantile(self, share: Floats) -> Floats:
         """Return the values that a share 0 < p < 1 of the probability lies below, in SI units."""
         if self.left == self.right:

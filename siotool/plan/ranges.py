@@ -108,7 +108,8 @@ def parse_figure(text: Any, parse: Callable[[str, str], float], what: str) -> fl
     parts = [part.strip() for part in text.split("..")]
     if len(parts) > 3 or not all(parts):
         raise UnitError(f"{what}: {text!r} is not a range", _PARTS)
-    unit = _PLAIN.sub("", parts[-1], count=1).strip()
+    number = _PLAIN.match(parts[-1])
+    unit = parts[-1][number.end() :].strip() if number else ""
     values = [parse(part + unit if _PLAIN.fullmatch(part) else part, what) for part in parts]
     low, high = values[0], values[-1]
     if low > high:
