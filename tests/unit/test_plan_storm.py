@@ -1,4 +1,4 @@
-"""Reconnect storms: golden figures of the official client's backoff, and storms small enough to check by hand."""
+"""Reconnect storms: the official backoff's golden figures, and storms small enough to check by hand."""
 
 import math
 
