@@ -155,6 +155,8 @@ def format_rate(value: float) -> str:
 
 def format_duration(value: float) -> str:
     """Write seconds in the unit a person would choose: ``4.2 ms``, ``30 s``, ``24 h``."""
+    if value == 0:
+        return "0 s"
     return _scaled(value, [(3600, "h"), (60, "min"), (1, "s"), (1e-3, "ms"), (1e-6, "µs")])
 
 

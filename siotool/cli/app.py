@@ -9,7 +9,8 @@ from siotool.cli import streams
 from siotool.cli.demo import demo
 from siotool.cli.loadtest import loadtest
 from siotool.cli.overview import Overview
-from siotool.cli.plan import plan
+from siotool.cli.plan import FileFirst, plan
+from siotool.cli.plan_init import init
 from siotool.cli.report import report
 from siotool.cli.target import target
 from siotool.errors import ExitCode, SiotoolError
@@ -44,7 +45,10 @@ def _common(
     pass
 
 
-app.command()(plan)
+planning = typer.Typer(cls=FileFirst, rich_markup_mode="markdown", pretty_exceptions_enable=False)
+planning.callback(invoke_without_command=True)(plan)
+planning.command()(init)
+app.add_typer(planning, name="plan")
 app.command()(loadtest)
 app.command()(report)
 app.command()(target)

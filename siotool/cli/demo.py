@@ -33,15 +33,10 @@ def demo(
         print(f"siotool: {words}", file=sys.stderr)
 
     def size(form: plan.Format, where: str) -> None:
-        plan.plan(
-            connections=CONNECTIONS,
-            consumption_rate=CONSUMPTION_RATE,
-            downtime=DOWNTIME,
-            capacity=CAPACITY,
-            output_format=form,
-            output=where,
-            quiet=True,
+        figures = plan.flags_of(
+            connections=CONNECTIONS, consumption_rate=CONSUMPTION_RATE, downtime=DOWNTIME, capacity=CAPACITY
         )
+        plan.run(figures, [], output_format=form, output=where, quiet=True)
 
     say(
         f"1 of 3: siotool plan --connections {CONNECTIONS} --consumption-rate {CONSUMPTION_RATE} "

@@ -1,10 +1,11 @@
-"""``siotool plan``: from planned figures to a number of servers."""
+"""``siotool plan``: from figures to a number of servers."""
 
 import sys
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from siotool.cli.streams import complain
 from siotool.errors import ExitCode, InputError
@@ -20,8 +21,25 @@ class Format(StrEnum):
     MD = "md"
 
 
+class FileFirst(TyperGroup):
+    """``siotool plan FILE …`` beside ``siotool plan init``: what is no subcommand is the plan file."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Turn a leading plan file into ``--file``."""
+        if args and not args[0].startswith("--") and args[0] not in ("-h", *self.commands):
+            if args[0] != "-" and args[0].startswith("-"):
+                return super().parse_args(ctx, args)
+            args = ["--file", *args]
+        return super().parse_args(ctx, args)
+
+
 def plan(
+    ctx: typer.Context,
     *,
+    file: Annotated[
+        str | None,
+        typer.Option("--file", "-f", metavar="PLAN.toml", help="Plan file; may also come first. - is stdin."),
+    ] = None,
     connections: Annotated[
         str | None,
         typer.Option(metavar="COUNT", help="Concurrent sessions over the whole service: 250, 10k, 1M."),
@@ -47,13 +65,23 @@ def plan(
         typer.Option(metavar="SHARE", help="Share of the capacity you will use.", show_default="70%"),
     ] = None,
     availability_target: Annotated[
-        str,
-        typer.Option(metavar="SHARE", help="Share of the time enough servers must be in service."),
-    ] = "99.9%",
+        str | None,
+        typer.Option(
+            metavar="SHARE", help="Share of the time enough servers must be in service.", show_default="99.9%"
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A key of the plan file: topology.adapter=redis."),
+    ] = None,
     max_servers: Annotated[
         str | None,
         typer.Option(metavar="COUNT", help="Gate: exit 4 when the plan needs more servers than this."),
     ] = None,
+    draws: Annotated[
+        int, typer.Option(min=100, max=1_000_000, help="Worlds drawn from the ranges.")
+    ] = 10_000,
+    seed: Annotated[int, typer.Option(help="Another seed, other draws; the same one, the same plan.")] = 1,
     output_format: Annotated[Format, typer.Option("--format", help="How to write the plan.")] = Format.TEXT,
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="Where to write it; - is stdout.")
@@ -63,8 +91,11 @@ def plan(
     r"""Size a fleet from planned figures.
 
     Shows servers = connections × consumption rate × (1 − downtime / workday) /
-    (capacity × utilization) term by term, and beside it how many servers keep
-    enough of them in service through downtime.
+    (capacity × utilization), and behind it every resource that can run out,
+    the days the fleet must survive, and what is uncertain.
+
+    Every figure may be a range, such as 80MB/s..120MB/s (90 % sure), or with
+    its most likely value 80MB/s..100MB/s..120MB/s.
 
     Examples:
 
@@ -72,48 +103,97 @@ def plan(
     siotool plan --connections 1M --consumption-rate 2KB/s \
       --downtime 0.5h --capacity 100MB/s --utilization 70%
 
-    siotool plan --connections 50k --consumption-rate 16kbit/s \
+    siotool plan --connections 50k..80k --consumption-rate 16kbit/s \
       --capacity 1Gbit/s --max-servers 2 --format json -o plan.json
     ```
     """
+    if ctx.invoked_subcommand is not None:
+        return
+    run(
+        flags_of(
+            connections=connections,
+            consumption_rate=consumption_rate,
+            downtime=downtime,
+            workday=workday,
+            capacity=capacity,
+            utilization=utilization,
+            availability_target=availability_target,
+        ),
+        settings or [],
+        file=file,
+        max_servers=max_servers,
+        draws=draws,
+        seed=seed,
+        output_format=output_format,
+        output=output,
+        quiet=quiet,
+    )
+
+
+#: The formula's own flags and their keys in a plan file.
+_FLAGS = (
+    ("connections", "workload.connections"),
+    ("consumption_rate", "workload.consumption_rate"),
+    ("downtime", "goals.downtime"),
+    ("workday", "goals.workday"),
+    ("capacity", "server.capacity"),
+    ("utilization", "server.utilization"),
+    ("availability_target", "goals.availability"),
+)
+
+
+def flags_of(**given: str | None) -> dict[str, tuple[str, str | None]]:
+    """Return the formula's flags, by their names in Python, as ``run`` wants them."""
+    return {key: (f"--{name.replace('_', '-')}", given.get(name)) for name, key in _FLAGS}
+
+
+def run(
+    flags: dict[str, tuple[str, str | None]],
+    settings: list[str],
+    *,
+    file: str | None = None,
+    max_servers: str | None = None,
+    draws: int = 10_000,
+    seed: int = 1,
+    output_format: Format = Format.TEXT,
+    output: str = "-",
+    quiet: bool = False,
+) -> None:
+    """Make one plan and write it; ``flags`` as for ``plan_options.typed``."""
     import msgspec
 
     from siotool.cli import output as out
-    from siotool.formula import Figures
-    from siotool.plan import markdown, sizing, terms, text
-    from siotool.units import parse_byte_rate, parse_count, parse_duration, parse_share
+    from siotool.cli import plan_options
+    from siotool.plan import compose, markdown, sizing, terms, text
+    from siotool.units import parse_count
 
-    if connections is None or consumption_rate is None or capacity is None:
-        typed = {
-            "--connections": connections,
-            "--consumption-rate": consumption_rate,
-            "--capacity": capacity,
-        }
-        missing = ", ".join(name for name, text in typed.items() if text is None)
-        raise InputError(f"plan needs {missing}", f"for example: {_EXAMPLE}")
-    figures = Figures(
-        connections=parse_count(connections, "--connections"),
-        consumption_rate_bytes_per_s=parse_byte_rate(consumption_rate, "--consumption-rate"),
-        downtime_s=parse_duration("0s" if downtime is None else downtime, "--downtime"),
-        workday_s=parse_duration("24h" if workday is None else workday, "--workday"),
-        capacity_bytes_per_s=parse_byte_rate(capacity, "--capacity"),
-        utilization=parse_share("70%" if utilization is None else utilization, "--utilization"),
-    )
     limit = _whole(parse_count(max_servers, "--max-servers")) if max_servers is not None else None
-    as_typed = terms.Typed(connections, consumption_rate, downtime, workday, capacity, utilization)
-    result = sizing.size(
-        figures, parse_share(availability_target, "--availability-target"), terms.provenance(as_typed)
-    )
+    inputs = plan_options.typed(flags, settings, file)
+    missing = [
+        flag
+        for key, flag in (
+            ("workload.connections", "--connections"),
+            ("workload.consumption_rate", "--consumption-rate"),
+            ("server.capacity", "--capacity"),
+        )
+        if key not in inputs
+    ]
+    if missing and not inputs.messages:
+        raise InputError(f"plan needs {', '.join(missing)}", f"for example: {_EXAMPLE}")
+    result = sizing.size(compose.complete(inputs), draws=draws, seed=seed)
     match output_format:
         case Format.TEXT:
-            written = out.styled(text.render(result, as_typed), output)
+            written = out.styled(text.render(result), output)
         case Format.JSON:
             written = msgspec.json.format(msgspec.json.encode(result), indent=2).decode() + "\n"
         case Format.MD:
-            written = markdown.render(result, as_typed)
+            written = markdown.render(result)
     out.write(written, output)
     if output != "-" and not quiet:
         print(f"siotool: plan of {terms.servers(result.servers.p95)} written to {output}", file=sys.stderr)
+    if result.servers.p95 is None:
+        complain(f"no number of servers satisfies the plan: {result.remedy or terms.answer(result)}")
+        raise typer.Exit(ExitCode.GATE_FAILED)
     if limit is not None and result.servers.p95 > limit:
         complain(f"gate failed: {terms.servers(result.servers.p95)} needed, --max-servers is {limit:,}")
         raise typer.Exit(ExitCode.GATE_FAILED)

@@ -1,30 +1,21 @@
-"""A plan term by term: what every renderer shows, in numbers a reader can check by hand."""
+"""A plan in words and figures: what every renderer shows, in numbers a reader can check by hand."""
 
 from typing import NamedTuple
 
 from siotool.formula import whole_servers
-from siotool.plan.model import Plan
-from siotool.units import format_share
-
-
-class Typed(NamedTuple):
-    """The figures as the user wrote them; None where a default stands in."""
-
-    connections: str | None
-    consumption_rate: str | None
-    downtime: str | None
-    workday: str | None
-    capacity: str | None
-    utilization: str | None
+from siotool.plan.fields import dimension, field_of
+from siotool.plan.model import Constraint, Effect, InputFigure, Plan
+from siotool.units import format_byte_rate, format_count, format_duration, format_share
 
 
 class Term(NamedTuple):
-    """One variable of the formula: as typed, in SI, and what its unit is."""
+    """One variable of the formula: as a person writes it, in SI, its unit, and where it comes from."""
 
     variable: str
-    typed: str
+    written: str
     value: str
     unit: str
+    origin: str
 
 
 class Equation(NamedTuple):
@@ -37,30 +28,60 @@ class Equation(NamedTuple):
 #: The published formula in words.
 FORMULA = Equation("connections × consumption rate × (1 − downtime / workday)", "capacity × utilization")
 
+#: The formula's variables by their key in the plan file.
+_KEYS = (
+    ("connections", "workload.connections", "sessions"),
+    ("consumption rate", "workload.consumption_rate", "bytes/s per session"),
+    ("downtime", "goals.downtime", "seconds"),
+    ("workday", "goals.workday", "seconds"),
+    ("capacity", "server.capacity", "bytes/s per server"),
+    ("utilization", "server.utilization", "share of capacity"),
+)
 
-def terms(plan: Plan, typed: Typed) -> list[Term]:
+
+def terms(plan: Plan) -> list[Term]:
     """Return the formula's variables in its own order."""
+    given, known = plan.inputs, {figure.key: figure for figure in plan.figures}
+    values = (
+        given.connections,
+        given.consumption_rate_bytes_per_s,
+        given.downtime_s,
+        given.workday_s,
+        given.capacity_bytes_per_s,
+        given.utilization,
+    )
+    rows = []
+    for (variable, key, unit), value in zip(_KEYS, values, strict=True):
+        figure = known.get(key)
+        if figure is None:
+            written, origin = format_byte_rate(value), "from the messages"
+        elif figure.value != value and figure.p5 is None:
+            written, origin = format_count(value), f"{figure.provenance.kind}, at the peak"
+        else:
+            written, origin = shown(figure), figure.provenance.kind
+        rows.append(Term(variable, written, number(value), unit, origin))
+    return rows
+
+
+def shown(figure: InputFigure) -> str:
+    """Return an input as a person writes it: one value, or its central 90 %."""
+    if figure.text is not None:
+        return figure.text
+    show = dimension(field_of(figure.key).kind).show
+    if figure.p5 is not None and figure.p95 is not None:
+        return f"{show(figure.p5)} to {show(figure.p95)}"
+    return show(figure.value or 0.0)
+
+
+def one_line(plan: Plan) -> str:
+    """Return the formula with this plan's figures, in one line."""
     given = plan.inputs
-    rows = [
-        ("connections", given.connections, "sessions"),
-        ("consumption rate", given.consumption_rate_bytes_per_s, "bytes/s per session"),
-        ("downtime", given.downtime_s, "seconds"),
-        ("workday", given.workday_s, "seconds"),
-        ("capacity", given.capacity_bytes_per_s, "bytes/s per server"),
-        ("utilization", given.utilization, "share of capacity"),
-    ]
-    return [
-        Term(variable, "(default)" if text is None else text, number(value), unit)
-        for (variable, value, unit), text in zip(rows, typed, strict=True)
-    ]
-
-
-def provenance(typed: Typed) -> str:
-    """Return which figures the user gave and which are defaults, in one line."""
-    given = [name for name, text in zip(Typed._fields, typed, strict=True) if text is not None]
-    default = [name for name, text in zip(Typed._fields, typed, strict=True) if text is None]
-    parts = [("typed", given), ("default", default)]
-    return "; ".join(f"{kind}: {', '.join(names)}".replace("_", " ") for kind, names in parts if names)
+    return (
+        f"{format_count(given.connections)} × {format_byte_rate(given.consumption_rate_bytes_per_s)} "
+        f"× (1 − {format_duration(given.downtime_s)} / {format_duration(given.workday_s)}) "
+        f"/ ({format_byte_rate(given.capacity_bytes_per_s)} × {format_share(given.utilization)}) "
+        f"= {quotient(plan, 3)}"
+    )
 
 
 def substituted(plan: Plan) -> Equation:
@@ -94,43 +115,92 @@ class Count(NamedTuple):
 
 def counts(plan: Plan) -> list[Count]:
     """Return the formula's count and, beside it, the ones that take downtime the other way."""
-    needed, fleet = plan.constraints[0].servers_p95, plan.corrected.servers
-    average = demand_by_availability(plan)
-    target = format_share(plan.inputs.availability_target)
-    return [
+    bandwidth = _bandwidth(plan)
+    needed = bandwidth.servers_p50 or 0
+    average = bandwidth.demand / bandwidth.capacity_per_server / plan.corrected.availability
+    rows = [
         Count("the formula", quotient(plan, 3), plan.document.servers, "downtime taken off the demand"),
         Count("demand / availability", f"{average:,.3f}", whole_servers(average), "enough on average"),
-        Count("corrected", "", fleet, f"{needed:,} of {fleet:,} up {target} of the time"),
     ]
+    fleet = plan.corrected.servers
+    if fleet is not None and only_the_formula(plan):
+        target = format_share(plan.inputs.availability_target)
+        rows.append(Count("corrected", "", fleet, f"{needed:,} of {fleet:,} up {target} of the time"))
+    return rows
 
 
-def demand_by_availability(plan: Plan) -> float:
-    """Return demand ÷ usable capacity ÷ availability: the servers it takes on average."""
-    bandwidth = plan.constraints[0]
-    return bandwidth.demand / bandwidth.capacity_per_server / plan.corrected.availability
+def _bandwidth(plan: Plan) -> Constraint:
+    return next(c for c in plan.constraints if c.name == "bandwidth")
+
+
+def only_the_formula(plan: Plan) -> bool:
+    """Return whether bandwidth is all that the plan is about."""
+    return len(plan.constraints) == 1
 
 
 def headline(plan: Plan) -> tuple[str, str]:
     """Return the answer, and what qualifies it."""
-    return servers(plan.servers.p95), f"{plan.document.servers:,} by the formula alone"
+    fleet, formula = plan.servers, f"{plan.document.servers:,} by the formula alone"
+    if fleet.p95 is None:
+        return "no number of servers is enough", formula
+    if plan.uncertainty is None:
+        return servers(fleet.p95), formula
+    half = f"{fleet.p50:,} suffice half of the time" if fleet.p50 is not None else "half of the time none"
+    return f"{servers(fleet.p95)} to be 95 % sure", f"{half}; {formula}"
 
 
 def answer(plan: Plan) -> str:
-    """Return what the answer rests on, in one sentence."""
-    needed, target = plan.constraints[0].servers_p95, format_share(plan.inputs.availability_target)
+    """Return what the answer rests on, in a sentence or two."""
+    if plan.servers.p95 is None and plan.remedy:
+        return plan.remedy
+    if plan.uncertainty is not None:
+        return _uncertain_answer(plan)
+    needed = _needed(plan)
     if not needed:
         return "There is no demand to carry."
-    if plan.inputs.downtime_s == 0:
-        return f"It takes {needed:,} in service to carry the demand, and without downtime no more."
-    return (
-        f"It takes {needed:,} in service to carry the demand. One is in service "
-        f"{format_share(plan.corrected.availability)} of the time; of {plan.corrected.servers:,}, at least "
-        f"{needed:,} are, {target} of the time."
+    binding = "" if only_the_formula(plan) else f" {plan.binding.capitalize()} decides{_apart(plan)}."
+    return f"It takes {needed:,} in service to carry the demand{_spares(plan, needed)}{binding}"
+
+
+def _spares(plan: Plan, needed: int) -> str:
+    """What the fleet has beyond the servers needed, and why."""
+    worst = next((day for day in plan.bad_days if day.name == plan.worst_day), None)
+    if worst is None or worst.servers == needed:
+        return ", and without downtime no more." if plan.inputs.downtime_s == 0 else "."
+    if worst.name == "k of n":
+        return (
+            f". One is in service {format_share(plan.corrected.availability)} of the time; of "
+            f"{plan.corrected.servers:,}, at least {needed:,} are, "
+            f"{format_share(plan.inputs.availability_target)} of the time."
+        )
+    return f". The worst day is {worst.name}: {worst.sentence}."
+
+
+def _uncertain_answer(plan: Plan) -> str:
+    decides = sorted(plan.constraints, key=lambda c: -c.binding_probability)[:2]
+    said = " and ".join(
+        f"{c.name} in {format_share(round(c.binding_probability, 2))}"
+        for c in decides
+        if c.binding_probability >= 0.01
     )
+    doubt = plan.uncertainty.infeasible if plan.uncertainty else 0.0
+    hopeless = f" In {format_share(doubt)} of what may be, no number is enough." if doubt else ""
+    day = f" The worst day is {plan.worst_day}." if plan.worst_day not in ("", "ordinary day") else ""
+    return f"What decides: {said} of all cases.{day}{hopeless}"
+
+
+def _needed(plan: Plan) -> int:
+    return max((c.servers_p95 or 0 for c in plan.constraints if c.tier == "servers"), default=0)
+
+
+def _apart(plan: Plan) -> str:
+    if plan.next_constraint is None or plan.apart is None:
+        return ""
+    return f"; next comes {plan.next_constraint}, which asks for 1/{plan.apart:.2g} of the servers"
 
 
 def difference(plan: Plan) -> str:
-    """Return why the counts differ, in one sentence."""
+    """Return why the formula's count and the answer differ, in one sentence."""
     if plan.inputs.downtime_s == 0:
         return "Without downtime the counts are the same: demand divided by what one server may carry."
     agree = plan.document.servers == plan.corrected.servers
@@ -143,13 +213,24 @@ def difference(plan: Plan) -> str:
 
 #: What a plan of bandwidth alone leaves out.
 SCOPE = (
-    "Bandwidth is the only limit here. CPU, memory or open files may bind first: measure with "
-    "siotool loadtest, then siotool report."
+    "Bandwidth is the only limit here. CPU, memory or open files may bind first: describe the service in a "
+    "plan file (siotool plan init), or measure it with siotool loadtest, then siotool report."
 )
 
 
-def servers(count: int) -> str:
+def swing(effect: Effect) -> str:
+    """Return what one input does to the fleet: ``6 → 12 servers``."""
+    low, high = (
+        "none enough" if value is None else f"{value:,.0f}"
+        for value in (effect.servers_p10, effect.servers_p90)
+    )
+    return f"{low} → {high}"
+
+
+def servers(count: int | None) -> str:
     """Write a number of servers."""
+    if count is None:
+        return "no number of servers"
     return f"{count:,} server" if count == 1 else f"{count:,} servers"
 
 

@@ -130,8 +130,9 @@ def _chances(servers: Number, fleet: Fleet) -> list[tuple[int, float]]:
         return []
     low, high = max(1, round(known[0] * 0.7)), math.ceil(known[-1] * 1.15)
     step = max(1, (high - low) // _CHANCES)
-    fleets = sorted({*range(low, high + 1, step), *known})
-    return [(n, outcomes.suffices(servers, n)) for n in fleets]
+    chances = [(n, outcomes.suffices(servers, n)) for n in sorted({*range(low, high + 1, step), *known})]
+    # a fleet that helps no more often than a smaller one is not listed
+    return [now for before, now in zip([(0, 0.0), *chances], chances, strict=False) if now[1] > before[1]]
 
 
 def _sensitivity(
@@ -159,6 +160,7 @@ def _sensitivity(
         )
         for swing in swings
     ]
+    effects.sort(key=_weight)
     return Uncertainty(
         effects=effects,
         guessed_share=share,
@@ -167,6 +169,13 @@ def _sensitivity(
         if best is None
         else Measurement(key=best.name, servers=max(0.0, best.shrink_servers), sentence=best.sentence),
     )
+
+
+def _weight(effect: Effect) -> tuple[float, float]:
+    """Largest swing first; of equals, the one that explains more."""
+    low, high = effect.servers_p10, effect.servers_p90
+    swing = abs(high - low) if low is not None and high is not None else math.inf
+    return -(swing if low != high else 0.0), -(effect.total or 0.0)
 
 
 def _guesswork(

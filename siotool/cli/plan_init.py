@@ -1,0 +1,113 @@
+"""``siotool plan init``: a commented plan file to start from."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from siotool.errors import InputError, OutputError
+
+
+def init(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="Where to write it; - is stdout.")
+    ] = "plan.toml",
+    *,
+    connections: Annotated[
+        str | None, typer.Option(metavar="COUNT", help="Concurrent sessions over the whole service.")
+    ] = None,
+    message: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME:KIND:RATE[:SIZE[:ROOM]]",
+            help="A kind of message: chat:room:1/min:200B:50. KIND is echo, direct, room, broadcast, push "
+            "or announce. Repeatable.",
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Any other key: server.memory=16GiB."),
+    ] = None,
+) -> None:
+    r"""Write a commented plan file, from flags or from a few questions.
+
+    On a terminal, what no flag said is asked. Nothing is overwritten.
+
+    Examples:
+
+    ```
+    siotool plan init chat.toml --connections 100k..200k \
+      --message chat:room:1/min:200B:50 --set server.capacity=1Gbit/s
+
+    siotool plan init - --connections 50k
+    ```
+    """
+    from siotool.cli import output
+    from siotool.plan import compose, fields, planfile, template
+
+    given, messages = {}, [_message(text) for text in message or []]
+    for setting in settings or []:
+        key, equals, text = setting.partition("=")
+        if not equals:
+            raise InputError(f"--set {setting!r} is no key=value", "for example --set server.processes=4")
+        given[key] = text
+    if connections is not None:
+        given["workload.connections"] = connections
+    if not (given or messages) and sys.stdin.isatty() and sys.stderr.isatty():
+        given, messages = _ask()
+    given.setdefault("workload.connections", "100k")
+    if not messages:
+        given.setdefault("workload.consumption_rate", "2KB/s")
+    given.setdefault("server.capacity", "1Gbit/s")
+    if file != "-":
+        _refuse_existing(file)
+    text = template.render(given, dict(messages), file)
+    # what was typed is refused now, not when the plan is made
+    compose.complete(planfile.decode(text, "the new plan file"))
+    unknown = [key for key in given if key not in {field.key for field in fields.FIELDS}]
+    if unknown:
+        raise planfile.unknown(unknown[0], [field.key for field in fields.FIELDS], "--set")
+    output.write(text, file)
+    if file != "-":
+        print(f"siotool: wrote {file}; next: siotool plan {file}", file=sys.stderr)
+
+
+def _message(text: str) -> tuple[str, dict[str, str]]:
+    parts = text.split(":")
+    if not 3 <= len(parts) <= 5 or not all(parts):
+        raise InputError(
+            f"--message {text!r} is not NAME:KIND:RATE[:SIZE[:ROOM]]", "for example chat:room:1/min:200B:50"
+        )
+    return parts[0], dict(zip(("kind", "rate", "size", "room_size"), parts[1:], strict=False))
+
+
+def _refuse_existing(file: str) -> None:
+    from pathlib import Path
+
+    if Path(file).exists():
+        raise OutputError(f"{file} is there already", "choose another name, or remove it first")
+
+
+def _ask() -> tuple[dict[str, str], list[tuple[str, dict[str, str]]]]:
+    """Ask what a plan cannot do without; an empty answer takes the default."""
+
+    def ask(question: str, default: str) -> str:
+        return str(typer.prompt(question, default=default, err=True))
+
+    given = {
+        "workload.connections": ask("Concurrent sessions (a range is welcome: 50k..100k)", "100k"),
+        "workload.session_length": ask("How long does a session last", "30min"),
+    }
+    kind = ask("What is sent most: echo, direct, room, broadcast, push or announce", "room")
+    message = {
+        "kind": kind,
+        "rate": ask("How often, per session", "1/min"),
+        "size": ask("How large is its payload", "200B"),
+    }
+    if kind == "room":
+        message["room_size"] = ask("How many are in a room", "50")
+    given["server.capacity"] = ask("Network of one server", "1Gbit/s")
+    given["server.memory"] = ask("Memory of one server", "8GiB")
+    given["server.processes"] = ask("Socket.IO processes on one server", "1")
+    given["topology.adapter"] = ask("Adapter (none, cluster, redis, redis-sharded, …)", "redis")
+    return given, [("message", message)]

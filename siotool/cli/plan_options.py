@@ -1,0 +1,38 @@
+"""Where a plan's figures come from: the command line, a plan file, and measured runs."""
+
+import sys
+from pathlib import Path
+
+from siotool.errors import InputError
+from siotool.plan.compose import from_flags, over
+from siotool.plan.inputs import Inputs
+from siotool.plan.planfile import decode
+
+
+def read_text(name: str, what: str) -> str:
+    """Read a file the user named, ``-`` for stdin. Raises InputError with the reason."""
+    try:
+        if name == "-":
+            return sys.stdin.read()
+        return Path(name).read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot read {what} {name}: {error.strerror}", "check the name") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{what} {name} is not text in UTF-8", "give the file it was meant to be") from error
+
+
+def typed(flags: dict[str, tuple[str, str | None]], settings: list[str], file: str | None) -> Inputs:
+    """Return what the user gave: named flags, ``--set key=value``, and the plan file below them.
+
+    ``flags`` are key → (the flag's name, its text or None).
+    """
+    given = {key: (flag, text) for key, (flag, text) in flags.items() if text is not None}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals or not key:
+            raise InputError(f"--set {setting!r} is no key=value", "for example --set server.processes=4")
+        given[key.strip()] = (f"--set {key.strip()}", text.strip())
+    inputs = from_flags(given)
+    if file is None:
+        return inputs
+    return over(inputs, decode(read_text(file, "the plan file"), "stdin" if file == "-" else file))
