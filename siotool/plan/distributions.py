@@ -41,6 +41,9 @@ WIDEST = 1e12
 #: A fit that misses a stated quantile by more than this share of it is refused.
 TOLERANCE = 0.01
 
+#: Less than this share of a range's width is rounding.
+_ROUNDING = 1e-9
+
 UNBOUNDED = (-math.inf, math.inf)
 
 _NORMAL = NormalDist()
@@ -162,7 +165,7 @@ def check(made: Distribution, stated: Range, what: str) -> None:
     """Refuse a distribution whose quantiles are not the stated ones, within ``TOLERANCE``."""
     for name, share, asked in (("5 %", LOW, stated.low), ("95 %", HIGH, stated.high)):
         got = made.at(share)
-        if not abs(got - asked) <= TOLERANCE * (abs(asked) or stated.high - stated.low):
+        if not abs(got - asked) <= max(TOLERANCE * abs(asked), _ROUNDING * (stated.high - stated.low)):
             raise InputError(
                 f"{what}: the {name} quantile is stated as {asked:g}, and the fitted one is {got:g}",
                 "state the range without a most likely value, or a narrower one",
@@ -188,7 +191,7 @@ def fitted(
 
 def _tidy(got: float, asked: float, stated: Range) -> float:
     """Return what was asked where only rounding lies between: 0, not 1.7e-18."""
-    return asked if abs(got - asked) <= 1e-9 * (stated.high - stated.low) else got
+    return asked if abs(got - asked) <= _ROUNDING * (stated.high - stated.low) else got
 
 
 def normal_quantile(share: Floats) -> Floats:
