@@ -1,0 +1,1 @@
+"""Tables that others published, worked out again by the planner."""
