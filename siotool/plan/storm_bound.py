@@ -74,7 +74,9 @@ def recovery_s(
 ) -> Number:
     """Estimate the seconds until everyone is back: the work, and the last client's last wait.
 
-    ``last_backoff_s`` is the client's ``reconnectionDelayMax``.
+    ``last_backoff_s`` is the client's ``reconnectionDelayMax``. Waves can leave servers idle in
+    between: where the line at a server holds half a second of its work, a simulated storm
+    takes up to a quarter longer; where it holds two and more, about as long as this.
     """
     return recovery_at_least_s(lost, survivors, accept_per_s, outage_s, 1.0) + last_backoff_s
 

@@ -48,7 +48,7 @@ def delay_s(failures: int, chance: float, backoff: Backoff = OFFICIAL) -> float:
     if backoff.jitter:
         later = math.floor(chance * 10) % 2
         if math.isinf(milliseconds):
-            return cap / 1000 if later else 0.0
+            return cap / 1000 if later and chance * backoff.jitter else 0.0
         deviation = math.floor(chance * backoff.jitter * milliseconds)
         milliseconds += deviation if later else -deviation
     return math.trunc(min(milliseconds, cap)) / 1000

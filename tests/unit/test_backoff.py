@@ -67,6 +67,7 @@ def test_beyond_what_the_clients_numbers_hold_half_of_the_waits_are_nothing():
         pytest.param(2, Backoff(jitter=0.1), 3812, id="randomizationFactor"),
         pytest.param(1, Backoff(jitter=0), 2000, id="no jitter"),
         pytest.param(5000, Backoff(jitter=0), 5000, id="no jitter, and no end of the numbers either"),
+        pytest.param(1015, Backoff(jitter=5e-324), 0, id="a jitter too small to count times infinity"),
         pytest.param(1, Backoff(factor=3, jitter=0), 3000, id="factor"),
         pytest.param(1, Backoff(factor=1.0005, jitter=0), 1000, id="whole milliseconds, rounded down"),
         pytest.param(3, Backoff(delay_s=9), 5000, id="a delay above its own cap"),

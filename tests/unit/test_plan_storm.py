@@ -10,7 +10,7 @@ from siotool.errors import InputError
 from siotool.plan.storm.advice import better_delay_max, wave
 from siotool.plan.storm.fleet import curve, largest_connections_per_server, pings_after
 from siotool.plan.storm.simulator import Conditions, simulate
-from siotool.plan.storm.waits import schedule
+from siotool.plan.storm.waits import equal_waits, schedule
 from siotool.plan.storm_bound import (
     failure,
     fewest_servers_for_storm,
@@ -54,6 +54,25 @@ def test_the_cap_takes_the_jitter_away(number, share):
     many = waits(number - 1)
     assert np.mean(many == 5000) == share
     assert many.min() > 0 or number > 1015
+
+
+@pytest.mark.parametrize(
+    ("backoff", "numbers"),
+    [
+        pytest.param(Backoff(), range(4, 1015), id="the defaults"),
+        pytest.param(Backoff(delay_max_s=60), range(7, 1015), id="64 s less half of it are still below"),
+        pytest.param(STEADY, range(3, 1015), id="no jitter"),
+        pytest.param(Backoff(jitter=1), range(0), id="all of it jitter"),
+        pytest.param(Backoff(factor=1), range(0), id="a delay that never grows"),
+        pytest.param(Backoff(factor=1, jitter=0, delay_s=5), range(1100), id="as far as it matters"),
+    ],
+)
+def test_the_waits_that_are_equal(backoff, numbers):
+    assert equal_waits(backoff) == numbers
+    for failures in {*numbers[:1], *numbers[-1:]}:
+        assert set(schedule(backoff)(np.full(len(GRID), failures), GRID)) == {
+            round(backoff.delay_max_s * 1000)
+        }
 
 
 @pytest.mark.parametrize(

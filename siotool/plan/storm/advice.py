@@ -8,9 +8,9 @@ import numpy as np
 from numpy.random import PCG64, Generator
 
 from siotool.plan.storm.simulator import Conditions, simulate
-from siotool.plan.storm.waits import Ints, schedule
+from siotool.plan.storm.waits import Ints, equal_waits, schedule
 from siotool.plan.storm_bound import recovery_at_least_s
-from siotool.protocol.backoff import Backoff, base_ms
+from siotool.protocol.backoff import Backoff
 
 #: Caps worth a try, in seconds; beyond a minute a client is offline for longer than most outages.
 DELAY_MAX_S = (5.0, 10.0, 20.0, 30.0, 60.0)
@@ -20,16 +20,13 @@ JITTERS = (0.5, 1.0)
 _SOONER = 0.05
 _FEWER = 0.1
 
-#: A jitter that has not gone after so many waits stays.
-_WAITS = 64
-
 
 class Wave(msgspec.Struct, frozen=True):
     """How clients come back for as long as they are turned away at once.
 
-    From wait number ``first_equal_wait`` (1 is the first) to the 1,015th every wait is ``period_s``
-    long, so that attempts repeat: ``shares`` are the parts of all clients that try in each of
-    equal bins of one period, counted from the loss.
+    From wait number ``first_equal_wait`` (1 is the first) on every wait is ``period_s`` long, so
+    that attempts repeat: ``shares`` are the parts of all clients that try in each of equal bins
+    of one period, counted from the loss.
     """
 
     first_equal_wait: int
@@ -63,23 +60,19 @@ class Advice(msgspec.Struct, frozen=True):
 
 
 def wave(backoff: Backoff, *, bin_s: float = 1.0, clients: int = 100_000, seed: int = 0) -> Wave | None:
-    """Return the wave that a backoff ends in; None if its jitter never goes.
-
-    The client takes the cap after the jitter. Once even the shortest wait exceeds the cap,
-    every wait is the cap: with the defaults from the fifth on.
-    """
+    """Return the wave that a backoff ends in (see ``equal_waits``); None if its jitter never goes."""
     waits_ms = schedule(backoff)
-    cap = round(backoff.delay_max_s * 1000)
-    equal = next((n for n in range(_WAITS) if base_ms(n, backoff) * (1 - backoff.jitter) >= cap), None)
-    if equal is None:
+    numbers = equal_waits(backoff)
+    if not numbers:
         return None
+    cap = round(backoff.delay_max_s * 1000)
     generator = Generator(PCG64(seed))
     due: Ints = np.zeros(clients, np.int64)
-    for failures in range(equal):
+    for failures in range(numbers.start):
         due += waits_ms(np.full(clients, failures, np.int64), generator.random(clients))
     bins = max(1, round(cap / 1000 / bin_s))
     counts = np.bincount(due % cap * bins // cap, minlength=bins)
-    return Wave(equal + 1, cap / 1000, cap / 1000 / bins, (counts / clients).tolist())
+    return Wave(numbers.start + 1, cap / 1000, cap / 1000 / bins, (counts / clients).tolist())
 
 
 def better_delay_max(

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.random import PCG64, Generator
 
 from siotool.errors import InputError
-from siotool.plan.storm.waits import Ints, schedule
+from siotool.plan.storm.waits import Ints, equal_waits, schedule
 from siotool.protocol.backoff import OFFICIAL, Backoff
 
 STEP_S = 0.05
@@ -143,6 +143,8 @@ class _Run:
         self._bin = bin_ms
         self._generator = Generator(PCG64(conditions.seed))
         self._waits = schedule(conditions.backoff)
+        self._equal = equal_waits(conditions.backoff)
+        self._cap = _ms(conditions.backoff.delay_max_s)
         self._tries = np.zeros(math.ceil(horizon_ms / bin_ms), np.int64)
         self._tries_after = np.zeros_like(self._tries)
         self._failures = np.zeros(clients, np.int64)
@@ -186,9 +188,12 @@ class _Run:
                 break
 
     def _wait(self, who: Ints, since: Ints) -> None:
-        chances = self._generator.random(len(who))
-        self._due[who] = since + self._waits(self._failures[who], chances)
-        self._failures[who] += 1
+        failures = self._failures[who]
+        if len(who) and failures.min() in self._equal and failures.max() in self._equal:
+            self._due[who] = since + self._cap  # no need for random numbers
+        else:
+            self._due[who] = since + self._waits(failures, self._generator.random(len(who)))
+        self._failures[who] = failures + 1
 
     def _enter(self, who: Ints, earliest: int) -> None:
         """Note down in which step each tries, the earliest being the one given."""

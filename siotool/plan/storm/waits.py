@@ -1,5 +1,6 @@
 """The official client's waits for many clients at once; equal to ``siotool.protocol.backoff``."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -16,6 +17,9 @@ _LONGEST_MS = 2**31 - 1
 
 #: So many failures are looked up; more are rare.
 _COMMON = 64
+
+#: Beyond these, factor 2 leaves a float's range.
+_MOST = 1100
 
 
 def check(backoff: Backoff) -> None:
@@ -39,6 +43,18 @@ def check(backoff: Backoff) -> None:
         raise InputError(
             f"the backoff's factor is {backoff.factor:g}", "give 1 to 1000; the official client's is always 2"
         )
+
+
+def equal_waits(backoff: Backoff) -> range:
+    """Return the numbers of failures after which every wait is the cap; empty if the jitter never goes.
+
+    The client takes the cap after the jitter: once even the shortest wait exceeds it, all are
+    equal, until its numbers run out. With the defaults after 4 to 1,014 failures.
+    """
+    cap = round(backoff.delay_max_s * 1000)
+    shortest = 1 - backoff.jitter
+    first = next((n for n in range(_COMMON) if base_ms(n, backoff) * shortest >= cap), _MOST)
+    return range(first, next((n for n in range(first, _MOST) if math.isinf(base_ms(n, backoff))), _MOST))
 
 
 def schedule(backoff: Backoff) -> Callable[[Ints, Floats], Ints]:
