@@ -91,9 +91,8 @@ def _steps(
     """Moments at which more pods are ready, and how many then; last, the end of it all."""
     look = 0
     while replicas < most and ramp.peak > (tolerated := target * replicas * (1 + TOLERANCE)):
-        if tolerated >= ramp.start:
-            tolerated_s = (tolerated - ramp.start) / ramp.per_s + metric_age_s
-            look = max(look, math.floor(tolerated_s / SYNC_S) + 1)
+        tolerated_s = (tolerated - ramp.start) / ramp.per_s + metric_age_s
+        look = max(look, math.floor(tolerated_s / SYNC_S) + 1)
         seen = _connections(ramp, look * SYNC_S - metric_age_s)
         replicas = min(math.ceil(seen / target), max(2 * replicas, replicas + LEAST_STEP), most)
         yield look * SYNC_S + boot_s, replicas

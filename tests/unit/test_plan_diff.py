@@ -177,6 +177,13 @@ def test_too_many_inputs_to_share_out_are_tried_alone():
     assert result.sentences[-1].startswith("More than 10 inputs differ")
 
 
+def test_as_many_inputs_as_are_shared_out_but_with_an_infeasible_mixture():
+    before = {f"k{n}": 0 for n in range(MOST_SHARED)}
+    result = diff(before, dict.fromkeys(before, 1), lambda inputs: math.inf if sums(inputs) == 5 else 1.0)
+    assert (result.method, result.change) == ("none", 0)
+    assert result.sentences[-1].startswith("Some mixtures of the two plans are infeasible")
+
+
 def infeasible(*wrong):
     def evaluate(inputs):
         if (inputs["a"], inputs["b"]) in wrong:

@@ -251,6 +251,11 @@ def test_a_name_that_yaml_could_take_for_something_else(name):
     assert manifest["spec"]["scaleTargetRef"]["name"] == name
 
 
+def test_the_longest_names_there_may_be():
+    manifest = read_yaml(hpa_manifest(Autoscaling("a" * 253, 1, 2, 100, namespace="b" * 63)))
+    assert manifest["metadata"] == {"name": "a" * 253, "namespace": "b" * 63}
+
+
 @given(st.lists(st.text()))
 def test_comments_stay_comments_whatever_they_say(figures):
     text = hpa_manifest(Autoscaling("chat", 1, 2, 100, figures=figures))
@@ -317,6 +322,10 @@ def test_a_query_of_two_lines_and_a_metric_with_a_space_are_refused():
         hpa_manifest(CHAT, "my metric")
 
 
+def test_a_target_that_comes_out_even():
+    assert [target_per_pod(1.1 * n) for n in (1, 3, 7, 1000, 12_345)] == [1, 3, 7, 1000, 12_345]
+
+
 @given(st.floats(1.2, 1e9))
 def test_the_tolerance_above_the_target_is_still_safe(connections):
     target = target_per_pod(connections)
@@ -329,6 +338,7 @@ def test_the_tolerance_above_the_target_is_still_safe(connections):
     [
         pytest.param(Ramp(0, 0, 0), 1, 5, 30, 60, None, 0, 1, id="nothing happens"),
         pytest.param(Ramp(500, 500, 0), 1, 5, 30, 60, None, 0, 1, id="connections stay as they are"),
+        pytest.param(Ramp(0, 1100, 10), 1, 5, 30, 60, None, 0, 1, id="just what is tolerated"),
         # one pod holds 1,100; the average passes 1,100 at 110 s, is seen so at 120 s, and helps at 150 s
         pytest.param(Ramp(0, 2000, 10), 1, 5, 30, 0, 110, 400, 2, id="full until the next is up"),
         pytest.param(Ramp(0, 2000, 10), 2, 5, 30, 0, None, 0, 2, id="one more from the start"),

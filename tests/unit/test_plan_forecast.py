@@ -127,6 +127,13 @@ def test_a_crowd_that_shrinks_recovers_before_another_outgrows_the_fleet():
     assert result.at_risk == runway(600, 0.4, 1000, START)
 
 
+def test_draws_that_are_just_full_and_shrink_make_up_for_no_others():
+    now = np.repeat([1000.0, 900.0], [100, 100])
+    growth = np.repeat([-0.5, 1.0], [100, 100])
+    result = forecast(now, growth, 1000.0, START, threshold=0.4)
+    assert result.at_risk == runway(900, 1.0, 1000, START)
+
+
 def test_a_linear_forecast_of_draws():
     growth = np.array([0.5] * 9 + [2.0])
     result = forecast(100.0, growth, 200.0, START, kind="linear", threshold=0.05)
