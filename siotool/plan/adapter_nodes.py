@@ -16,8 +16,8 @@ from siotool.plan.adapters import Adapter, hosting_share, received_per_node, rec
 from siotool.plan.numbers import Number, divide, maximum, minimum, sqrt, where, whole
 from siotool.units import format_count, format_duration, format_share
 
-#: Halvings of a ratio: from a million to a part in 1e12.
-_HALVINGS = 45
+#: Halvings of the logarithm of a ratio: from a million to 2 parts in 1e10.
+_HALVINGS = 36
 
 #: A room larger than any service; beyond it a broadcast to everybody.
 _EVERYBODY = 1e15
