@@ -74,6 +74,16 @@ def plan(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="A key of the plan file: topology.adapter=redis."),
     ] = None,
+    runs: Annotated[
+        list[str] | None,
+        typer.Option("--from", metavar="RUN[@NODES]", help="Take costs from measured runs. Repeatable."),
+    ] = None,
+    verify: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Compare what the plan predicts with what a run saw.")
+    ] = None,
+    accept_suspect: Annotated[
+        bool, typer.Option("--accept-suspect", help="Learn from runs that cannot be trusted, too.")
+    ] = False,
     max_servers: Annotated[
         str | None,
         typer.Option(metavar="COUNT", help="Gate: exit 4 when the plan needs more servers than this."),
@@ -121,6 +131,9 @@ def plan(
         ),
         settings or [],
         file=file,
+        runs=runs or [],
+        verify=verify,
+        accept_suspect=accept_suspect,
         max_servers=max_servers,
         draws=draws,
         seed=seed,
@@ -152,6 +165,9 @@ def run(
     settings: list[str],
     *,
     file: str | None = None,
+    runs: list[str] | None = None,
+    verify: str | None = None,
+    accept_suspect: bool = False,
     max_servers: str | None = None,
     draws: int = 10_000,
     seed: int = 1,
@@ -169,6 +185,13 @@ def run(
 
     limit = _whole(parse_count(max_servers, "--max-servers")) if max_servers is not None else None
     inputs = plan_options.typed(flags, settings, file)
+    measured = None
+    if runs or verify is not None:
+        from siotool.cli import plan_evidence
+
+        if runs:
+            measured = plan_evidence.learn(runs, accept_suspect=accept_suspect, seed=seed)
+            inputs = compose.over(inputs, measured.inputs)
     missing = [
         flag
         for key, flag in (
@@ -180,7 +203,14 @@ def run(
     ]
     if missing and not inputs.messages:
         raise InputError(f"plan needs {', '.join(missing)}", f"for example: {_EXAMPLE}")
-    result = sizing.size(compose.complete(inputs), draws=draws, seed=seed)
+    inputs = compose.complete(inputs)
+    if verify is not None:
+        checked = plan_evidence.check(verify, inputs, accept_suspect=accept_suspect, draws=draws, seed=seed)
+        _write_verification(checked, output_format, output)
+        return
+    result = sizing.size(
+        inputs, draws=draws, seed=seed, evidence=measured.describe if measured is not None else None
+    )
     match output_format:
         case Format.TEXT:
             written = out.styled(text.render(result), output)
@@ -197,6 +227,19 @@ def run(
     if limit is not None and result.servers.p95 > limit:
         complain(f"gate failed: {terms.servers(result.servers.p95)} needed, --max-servers is {limit:,}")
         raise typer.Exit(ExitCode.GATE_FAILED)
+
+
+def _write_verification(checked: Any, output_format: Format, output: str) -> None:
+    import msgspec
+
+    from siotool.cli import output as out
+    from siotool.plan.evidence import text
+
+    if output_format is Format.JSON:
+        written = msgspec.json.format(msgspec.json.encode(checked), indent=2).decode() + "\n"
+    else:
+        written = out.styled(text.render_verification(checked), output)
+    out.write(written, output)
 
 
 def _whole(count: float) -> int:

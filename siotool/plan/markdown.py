@@ -41,7 +41,7 @@ def _constraints(plan: Plan) -> list[str]:
             c.sentence,
             c.provenance,
         )
-        for c in plan.constraints
+        for c in terms.rows(plan)
     ]
     header = "| constraint | P50 | P95 | binds | why | figures |"
     return _table(header, "|---|---:|---:|---:|---|---|", rows)

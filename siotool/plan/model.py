@@ -137,6 +137,51 @@ class Uncertainty(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     chances: list[tuple[Servers, Probability]] = []
 
 
+class MeasuredCost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One figure that runs showed, with its 90 % interval."""
+
+    name: str
+    unit: str
+    value: float
+    p5: float
+    p95: float
+    how: str
+
+
+class Scaling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The Universal Scalability Law over runs at several numbers of nodes.
+
+    ``gamma`` messages per second of one node, ``alpha`` contention, ``beta`` coherency;
+    ``trusted_nodes`` is how far the curve may be believed.
+    """
+
+    alpha: float
+    beta: float
+    gamma: float
+    trusted_nodes: float
+    sentence: str
+
+
+class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What measured runs say, how well the fit explains them, and how far the plan goes beyond them.
+
+    ``observed_cores`` and ``predicted_cores`` have one value for each second of the runs.
+    ``extrapolation`` is the load of a planned server over the most that was measured.
+    """
+
+    runs: list[str]
+    costs: list[MeasuredCost]
+    residual_sd_cores: float
+    lag1: float
+    explained: float
+    observed_cores: list[float]
+    predicted_cores: list[float]
+    remarks: list[str]
+    extrapolation: float | None = None
+    beyond: list[str] = []
+    scaling: Scaling | None = None
+
+
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A sized fleet, and how the size was found.
 
@@ -162,3 +207,4 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     balancers: Servers | None = None
     uncertainty: Uncertainty | None = None
     remedy: str = ""
+    evidence: Evidence | None = None

@@ -1,7 +1,7 @@
 """From inputs to a plan: the formula, every constraint, the bad days, and what the ranges make of it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -18,6 +18,7 @@ from siotool.plan.model import (
     Constraint,
     Corrected,
     Document,
+    Evidence,
     Fleet,
     InputFigure,
     Plan,
@@ -31,18 +32,29 @@ from siotool.units import format_byte_rate, format_share
 DRAWS = 10_000
 
 
-def size(inputs: Inputs, *, draws: int = DRAWS, seed: int = 1, sensitivities: bool = True) -> Plan:
+def size(
+    inputs: Inputs,
+    *,
+    draws: int = DRAWS,
+    seed: int = 1,
+    sensitivities: bool = True,
+    evidence: Callable[[Evaluation], Evidence] | None = None,
+) -> Plan:
     """Size a fleet.
 
     ``inputs`` are complete (``planfile.with_defaults``). Ranges go through the model in
     ``draws`` draws, seeded by ``seed``; ``sensitivities`` says which of them matter, at the
-    price of more. Raises InputError for figures that make no plan.
+    price of more. ``evidence`` describes the runs that figures were measured in.
+    Raises InputError for figures that make no plan.
     """
     values = {key: middle(figure.value) for key, figure in inputs.numbers()}
     at_middle = evaluate(inputs, values)
     figures = document_figures(at_middle)
     _refuse_absurd(at_middle)
     plan = _plan(inputs, at_middle, figures)
+    if evidence is not None:
+        seen = evidence(at_middle)
+        plan = msgspec.structs.replace(plan, evidence=seen, warnings=plan.warnings + seen.beyond)
     if not inputs.uncertain():
         return plan
     # numpy, for ranges only

@@ -133,6 +133,11 @@ def _bandwidth(plan: Plan) -> Constraint:
     return next(c for c in plan.constraints if c.name == "bandwidth")
 
 
+def rows(plan: Plan) -> list[Constraint]:
+    """Return the constraints that anything is asked of."""
+    return [c for c in plan.constraints if c.demand > 0 or c.name == "bandwidth"]
+
+
 def only_the_formula(plan: Plan) -> bool:
     """Return whether bandwidth is all that the plan is about."""
     return len(plan.constraints) == 1

@@ -22,6 +22,11 @@ def render(plan: Plan) -> RenderableType:
     else:
         parts += [_constraints(plan), _bad_days(plan), _variables(plan)]
     parts += _what_if(plan)
+    if plan.evidence is not None:
+        # numpy, which a plan without runs does not need
+        from siotool.plan.evidence.text import render as evidence  # noqa: PLC0415
+
+        parts += evidence(plan.evidence)
     if plan.warnings:
         parts.append(_warnings(plan))
     if terms.only_the_formula(plan):
@@ -76,7 +81,7 @@ def _constraints(plan: Plan) -> Table:
         table.add_column("P95", justify="right")
         table.add_column("binds", justify="right")
     table.add_column("", style="dim")
-    for row in plan.constraints:
+    for row in terms.rows(plan):
         name = row.name if row.tier == "servers" else f"{row.name} ({row.tier})"
         cells = [_servers(row.servers_p50)]
         if drawn:

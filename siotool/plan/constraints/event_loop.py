@@ -11,6 +11,7 @@ Pre-encoding once per process: socket.io-adapter, in-memory-adapter.ts, ``_encod
 import msgspec
 
 from siotool.plan import adapters
+from siotool.plan.constraints.bandwidth import consumption_rate
 from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.numbers import Number, divide, maximum, minimum, where
 from siotool.plan.world import World
@@ -56,9 +57,15 @@ def load(world: World) -> Load:
         idle=demand.connections * world.get("server.idle_cost"),
         inbound=demand.inbound_per_s * world.get("server.inbound_cost"),
         delivery=demand.deliveries_per_s * world.get("server.delivery_cost"),
-        bytes=demand.payload_out_bytes_per_s * world.get("server.byte_cost"),
+        bytes=_wire_bytes(world) * world.get("server.byte_cost"),
         connect=demand.new_per_s * world.get("server.connect_cost"),
     )
+
+
+def _wire_bytes(world: World) -> Number:
+    """Bytes per second over all connections, both ways; 0 where nothing says how many."""
+    rate = consumption_rate(world)
+    return 0.0 if rate is None else world.demand.connections * rate
 
 
 def repeated(world: World, processes: Number) -> Number:

@@ -1,0 +1,56 @@
+"""``siotool plan --from`` and ``--verify``: runs, judged by the report, learnt from by the planner."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from siotool import runfile
+from siotool.errors import InputError
+from siotool.plan.evaluate import Evaluation
+from siotool.plan.evidence.figures import inputs_of
+from siotool.plan.evidence.observe import Observations, observe
+from siotool.plan.evidence.prediction import predict
+from siotool.plan.evidence.profile import measure
+from siotool.plan.evidence.summary import describe
+from siotool.plan.evidence.verify import Verification, verify
+from siotool.plan.inputs import Inputs
+from siotool.plan.model import Evidence
+from siotool.report.join import summarize
+from siotool.report.planned import Planned
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """What runs give to a plan: figures, and a description once the plan is there."""
+
+    inputs: Inputs
+    describe: Callable[[Evaluation], Evidence]
+
+
+def learn(names: Sequence[str], *, accept_suspect: bool, seed: int) -> Measured:
+    """Read runs (``RUN`` or ``RUN@NODES``) and estimate what the server's work costs."""
+    observations = _observe(names, accept_suspect=accept_suspect)
+    profile = measure(observations, seed)
+    return Measured(inputs_of(profile, observations, seed), describe(profile, observations, seed))
+
+
+def check(name: str, inputs: Inputs, *, accept_suspect: bool, draws: int, seed: int) -> Verification:
+    """Hold a plan's figures against one run at the run's own load."""
+    observations = _observe([name], accept_suspect=accept_suspect)
+    return verify(predict(inputs, observations, draws=draws, seed=seed), observations)
+
+
+def _observe(names: Sequence[str], *, accept_suspect: bool) -> Observations:
+    places = [_place(name) for name in names]
+    runs = [runfile.read(path) for path, _ in places]
+    verdicts = [summarize([run], Planned()).valid for run in runs]
+    return observe(runs, verdicts, nodes=[nodes for _, nodes in places], accept_suspect=accept_suspect)
+
+
+def _place(name: str) -> tuple[Path, int]:
+    path, at, nodes = name.rpartition("@")
+    if not at or Path(name).exists():
+        return Path(name), 1
+    if not nodes.isdigit() or int(nodes) < 1:
+        raise InputError(f"--from {name}: {nodes!r} is no number of nodes", "for example --from reports/x@4")
+    return Path(path), int(nodes)
