@@ -230,6 +230,19 @@ def test_measuring_may_settle_whether_any_fleet_suffices():
     assert best.sentence.startswith("measuring rate next would settle ")
 
 
+def test_where_p95_is_no_fleet_what_settles_that_comes_first():
+    values, servers = drawn(
+        {"size": Range(1, None, 1000), "rate": even(0, 1), "luck": even(0, 1)},
+        lambda v: np.where(v["luck"] < 0.1 + 0.2 * (v["rate"] > 0.5), INF, v["size"]),
+    )
+    rate, size = measurements(values, servers, ["size", "rate"])
+    assert (rate.name, size.name) == ("rate", "size")
+    assert size.shrink_servers > rate.shrink_servers
+    # P[no fleet] is 0.1 or 0.3: its variance of 0.01 out of 0.2 × 0.8
+    assert rate.settles == pytest.approx(0.01 / 0.16, abs=0.01)
+    assert size.settles == pytest.approx(0, abs=0.01)
+
+
 def test_few_draws_without_a_fleet_do_not_hide_the_best_measurement():
     values, servers = drawn(
         {"rate": even(0, 100), "other": even(1, 2)}, lambda v: v["other"] * divide(9.0, 97.0 - v["rate"])
