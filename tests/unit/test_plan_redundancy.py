@@ -280,3 +280,23 @@ def test_draws_that_no_fleet_serves_are_infinite():
 def test_one_downtime_serves_all_draws():
     assert k_of_n(np.array([15.0, 100.0, 300.0]), 0.01, 0.9999).tolist() == [18, 107, 311]
     assert k_of_n(15.0, np.array([0.0, 0.01]), 0.999).tolist() == [15, 17]
+
+
+@given(
+    needed=st.integers(0, 2000),
+    more=st.integers(0, 200),
+    down=st.floats(0, 0.5),
+    zones=st.integers(2, 5),
+    share=st.floats(0, 0.9),
+)
+def test_more_servers_needed_never_make_a_smaller_fleet(needed, more, down, zones, share):
+    redundancy = Redundancy(
+        availability_target=0.999,
+        downtime_share=down,
+        spare_servers=1,
+        zones=zones,
+        deploy=Deploy(share_out=share),
+    )
+    fewer, larger = (bad_days(float(k), redundancy) for k in (needed, needed + more))
+    assert all(a.servers <= b.servers for a, b in zip(fewer, larger, strict=True))
+    assert needed <= fleet(fewer) <= fleet(larger)
