@@ -42,7 +42,7 @@ def test_many_waits_at_once_are_the_waits_one_by_one(backoff, tries):
     assert at_once.tolist() == singly
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(1, 400), st.floats(0.3, 5), conditions, st.sampled_from([0.05, 0.4, 1.0, 60.0]))
 def test_no_client_and_no_attempt_is_lost(clients, servers, meets, bin_s):
     storm = simulate(clients, servers, meets, horizon_s=60, bin_s=bin_s)
