@@ -1,5 +1,7 @@
 """A plan for a design review: what is asked, what decides, what it takes, and how sure that is."""
 
+from collections.abc import Sequence
+
 from siotool.plan import terms
 from siotool.plan.model import Plan
 from siotool.units import format_share
@@ -21,7 +23,7 @@ def render(plan: Plan) -> str:
     return "\n".join([*lines, *_inputs(plan)])
 
 
-def _table(header: str, align: str, rows: list[tuple[str, ...]]) -> list[str]:
+def _table(header: str, align: str, rows: Sequence[tuple[str, ...]]) -> list[str]:
     body = ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in rows]
     return [header, align, *body, ""]
 
@@ -77,7 +79,7 @@ def _what_if(plan: Plan) -> list[str]:
             terms.swing(effect),
             "" if effect.total is None else format_share(round(effect.total, 2)),
         )
-        for effect in doubt.effects
+        for effect in terms.effects(plan)
     ]
     lines = _table("| what if | its 90 % | servers | of the variance |", "|---|---:|---:|---:|", rows)
     said = [doubt.next_measurement.sentence.capitalize() + "."] if doubt.next_measurement else []

@@ -223,6 +223,12 @@ SCOPE = (
 )
 
 
+def effects(plan: Plan) -> list[Effect]:
+    """Return the uncertain inputs that make a difference."""
+    found = plan.uncertainty.effects if plan.uncertainty is not None else []
+    return [e for e in found if e.servers_p10 != e.servers_p90 or (e.total or 0.0) >= 0.005]
+
+
 def swing(effect: Effect) -> str:
     """Return what one input does to the fleet: ``6 → 12 servers``."""
     low, high = (

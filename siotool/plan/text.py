@@ -134,13 +134,14 @@ def _what_if(plan: Plan) -> list[RenderableType]:
     doubt = plan.uncertainty
     if doubt is None:
         return []
-    table = _table("what if")
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
+    table.add_column("what if", no_wrap=True)
     table.add_column("its 90 %", justify="right")
     table.add_column("servers", justify="right", style="bold")
-    table.add_column("of the variance", justify="right")
+    table.add_column("variance", justify="right")
     table.add_column("", style="dim")
     known = {figure.key: figure for figure in plan.figures}
-    for effect in doubt.effects[:_EFFECTS]:
+    for effect in terms.effects(plan)[:_EFFECTS]:
         share = "" if effect.total is None else format_share(round(effect.total, 2))
         figure = known[effect.key]
         table.add_row(
