@@ -81,16 +81,16 @@ def fit_cpu(observations: Observations, generator: Generator, draws: int = REPLI
     errors = observed - predicted
     leverage = (orthogonal**2).sum(axis=1)
     redrawn = redrawn_errors(errors, leverage, observations.run, draws, generator)
-    targets = ((predicted + redrawn) * weights) @ orthogonal
-    replicates = np.array([nnls(upper, target)[0] for target in targets]).T / scale[:, None]
     cv, repeats = run_cv(*_runs(observations, predicted))
-    factor = run_factor(cv / np.sqrt(len(observations.origins)), draws, generator)
+    of_run = run_factor(cv, (draws, len(observations.origins)), generator)
+    targets = ((predicted * of_run[:, observations.run] + redrawn) * weights) @ orthogonal
+    replicates = np.array([nnls(upper, target)[0] for target in targets]).T / scale[:, None]
     variance = float(((observed - observed.mean()) ** 2).sum())
     return CpuFit(
         names=names,
         columns=columns,
         costs=scaled / scale,
-        replicates=replicates * factor,
+        replicates=replicates,
         observed=observed,
         predicted=predicted,
         residual_sd_cores=float(np.sqrt((errors**2).sum() / max(1, len(errors) - len(columns)))),

@@ -123,14 +123,15 @@ def observe(
     counts = list(nodes) if nodes is not None else [1] * len(runs)
     if len(validity) != len(runs) or len(counts) != len(runs):
         raise ValueError("one verdict and one number of nodes for each run")
-    seen: dict[str, Run] = {}
+    seen: dict[tuple[str, str], Run] = {}
     for run, valid, count in zip(runs, validity, counts, strict=True):
         if count < 1:
             raise InputError(f"{run.path}: {count} nodes", "a run has at least one server: RUN@1")
-        twin = seen.get(run.header.run)
+        identity = run.header.run, run.header.started_at  # the name is a folder's, and --out chooses it
+        twin = seen.get(identity)
         if twin is not None:
             raise InputError(f"{twin.path} and {run.path} are the same run {run.header.run}", "name it once")
-        seen[run.header.run] = run
+        seen[identity] = run
         _check_trust(run, valid, accept_suspect=accept_suspect)
         _check_server(run)
         check_same_target(runs[0], run)

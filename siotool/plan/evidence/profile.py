@@ -31,6 +31,8 @@ from siotool.units import format_count, format_share
 LOW, HIGH = 0.05, 0.95
 #: Scatter between runs of the open files of a connection: there is none, a connection is a file.
 _FILES_CV = 0.0
+#: Why there is no mean of a scenario and another.
+_UNLIKE = "the runs differ in their workload, whose bandwidth this is: size it from the messages"
 
 
 class Figure(msgspec.Struct, frozen=True, eq=False):
@@ -49,9 +51,9 @@ class Profile(msgspec.Struct, frozen=True, eq=False):
     """All that a set of runs says about a server.
 
     ``absorbed`` are costs inside another one (use 0 for them), ``absent`` figures that the runs
-    show nothing of (use a published or typed one), each with a sentence. ``measured_to`` is the
+    show nothing of (use a published or typed one), each with its sentence. ``measured_to`` is the
     most of each kind of work that one server was seen doing in a second, by the column names of
-    ``Observations``. ``remarks`` are doubts a reader must know.
+    ``Observations``. ``remarks`` are further doubts.
     """
 
     figures: dict[str, Figure]
@@ -93,7 +95,11 @@ def measure(observations: Observations, seed: int, draws: int = REPLICATES) -> P
             figures[slope] = _figure(line.slope, line.slope_replicates, unit, origin, line.how)
         else:
             absent += [Absorbed(base, "", line), Absorbed(slope, "", line)]
+    unlike = len({one.alike for one in observations.origins}) > 1
     for side in ("in", "out"):
+        if unlike:
+            absent.append(Absorbed(f"bytes_{side}_per_connection_per_s", "", _UNLIKE))
+            continue
         value, sample = _per_connection(observations, f"bytes_{side}_per_s", draws, generator)
         how = "wire bytes per open connection and second of the hold phase"
         figures[f"bytes_{side}_per_connection_per_s"] = _figure(value, sample, "bytes/s", origin, how)
@@ -181,7 +187,6 @@ def _remarks(observations: Observations, cpu: CpuFit, figures: dict[str, Figure]
         )
     if not cpu.chosen.base:
         remarks.append("no second had a light load, so the server's own load is taken for 0; ramp up from 0")
-    remarks += [absorbed.sentence for absorbed in cpu.chosen.absorbed]
     for name in cpu.names:
         if name != "base_cores" and figures[name].low <= 0:
             remarks.append(

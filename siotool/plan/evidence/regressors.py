@@ -21,6 +21,7 @@ INFLATION_LIMIT = 10.0
 LEAST_ROWS = 3
 #: The server's base load is learnt from seconds with less than this share of the heaviest load.
 _LIGHT_SHARE = 0.25
+_LEAST_LIGHT = 2
 
 
 class Work(msgspec.Struct, frozen=True):
@@ -90,8 +91,7 @@ def choose(observations: Observations) -> Chosen:
     for work in exercised:
         columns = np.array([getattr(observations, other.column) for other in (*kept, work)])
         if kept and inflation(columns, centred=base) > INFLATION_LIMIT:
-            twin = kept[_most_alike(columns)]
-            absorbed.append(_absorb(work, twin, observations))
+            absorbed.append(_absorb(work, tuple(kept), columns, centred=base))
         else:
             kept.append(work)
     return Chosen(work=tuple(kept), base=base, absorbed=tuple(absorbed), absent=tuple(absent))
@@ -114,29 +114,33 @@ def inflation(columns: Floats, *, centred: bool) -> float:
 
 
 def _most_alike(columns: Floats) -> int:
-    spread = np.sqrt((columns**2).sum(axis=1))
-    return int(np.argmax(columns[:-1] @ columns[-1] / spread[:-1]))
+    shapes = columns / columns.max(axis=1, keepdims=True)
+    lengths = np.sqrt((shapes**2).sum(axis=1))
+    return int(np.argmax(shapes[:-1] @ shapes[-1] / lengths[:-1]))
 
 
 def _has_light_load(observations: Observations, exercised: list[Work]) -> bool:
-    """True when some seconds had little of everything, which is where a constant shows."""
-    shares = [
-        getattr(observations, work.column) / getattr(observations, work.column).max() for work in exercised
-    ]
-    heaviest = np.max(shares, axis=0) if shares else np.zeros(len(observations.run))
-    # the ramp has handshakes at their most from its first second on
-    busiest = observations.deliveries_per_s + observations.inbound_per_s + observations.connections
-    light = (busiest <= _LIGHT_SHARE * busiest.max()) | (heaviest <= _LIGHT_SHARE)
-    return int(light.sum()) >= 2
+    """True when some seconds had little of everything, which is where a constant shows.
+
+    But for handshakes: a ramp has as many in its first second as in its last.
+    """
+    columns = [getattr(observations, one.column) for one in exercised if one.column != "handshakes_per_s"]
+    if not columns:
+        return False
+    heaviest = np.max([column / column.max() for column in columns], axis=0)
+    return int((heaviest <= _LIGHT_SHARE).sum()) >= _LEAST_LIGHT
 
 
-def _absorb(work: Work, twin: Work, observations: Observations) -> Absorbed:
-    done, other = (getattr(observations, kind.column).sum() for kind in (work, twin))
-    ratio = done / other if other else 0.0
-    amount = format_size(ratio) if work.cost == "byte_s" else f"{ratio:.3g}"
-    what = "" if work.cost == "byte_s" else f" {work.words}"
-    sentence = (
-        f"{work.words} rose and fell with {twin.words} ({amount}{what} to each of the latter): the cost of "
-        f"one {twin.one} includes them; {work.try_next} would tell them apart"
-    )
-    return Absorbed(work.cost, twin.cost, sentence)
+def _absorb(work: Work, kept: tuple[Work, ...], columns: Floats, *, centred: bool) -> Absorbed:
+    nearest = _most_alike(columns)
+    twin = kept[nearest]
+    pair = columns[[nearest, -1]]
+    if inflation(pair, centred=centred) > INFLATION_LIMIT:
+        ratio = float(pair[1].sum() / pair[0].sum())
+        amount = format_size(ratio) if work.cost == "byte_s" else f"{ratio:.3g}"
+        how = f"{work.words} rose and fell with {twin.words} ({amount} to each)"
+        whose = f"the cost of one {twin.one} includes theirs"
+    else:
+        how = f"{work.words} followed from {' and '.join(other.words for other in kept)} together"
+        whose = "the costs of those include theirs"
+    return Absorbed(work.cost, twin.cost, f"{how}: {whose}; {work.try_next} would tell them apart")

@@ -5,9 +5,8 @@ seconds scatter more than the light ones, so every error stays where it is and o
 redrawn (X. Shao, "The Dependent Wild Bootstrap", JASA 105, 2010; C. F. J. Wu, "Jackknife,
 bootstrap and other resampling methods", Annals of Statistics 14, 1986). Unlike drawing seconds,
 this never draws a set without the few seconds of a ramp, from which nothing could be learnt.
-Where there are several runs, each run's own mean error gets a sign of its own: runs are
-redrawn as well (A. C. Cameron, J. B. Gelbach, D. L. Miller, "Bootstrap-based improvements for
-inference with clustered errors", Review of Economics and Statistics 90, 2008).
+A run as a whole may cost more or less than the next, on which its seconds agree: ``run_cv`` is
+that scatter, and what a fit says of each run is redrawn by it as well.
 
 Errors are first divided by √(1 − leverage), as the fit passes closest to the seconds that decide
 it (HC2: J. G. MacKinnon, H. White, Journal of Econometrics 29, 1985).
@@ -54,16 +53,13 @@ def redrawn_errors(
     """Return ``draws`` rows of errors that might have been as well; shape (draws, len(errors))."""
     spread = errors / np.sqrt(np.maximum(1 - leverage, 0.05))
     length = block_length(len(errors), lag1(errors, run))
-    numbers = np.unique(run)
     result = np.empty((draws, len(errors)))
-    for number in numbers:
+    for number in np.unique(run):
         mine = np.flatnonzero(run == number)
-        own = spread[mine].mean() if len(numbers) > 1 else 0.0
         begin = generator.integers(length, size=(draws, 1))
         block = (np.arange(len(mine)) + begin) // length
         signs = _signs(generator, draws, len(mine) // length + 2)
-        of_run = _signs(generator, draws, 1)
-        result[:, mine] = (spread[mine] - own) * np.take_along_axis(signs, block, axis=1) + own * of_run
+        result[:, mine] = spread[mine] * np.take_along_axis(signs, block, axis=1)
     return result
 
 
@@ -87,6 +83,6 @@ def run_cv(ratios: Floats, groups: NDArray[np.intp]) -> tuple[float, int]:
     return math.sqrt(variance), repeats
 
 
-def run_factor(cv: float, draws: int, generator: Generator) -> Floats:
+def run_factor(cv: float, shape: int | tuple[int, int], generator: Generator) -> Floats:
     """Return factors with median 1 and this coefficient of variation, lognormal."""
-    return np.exp(generator.normal(0.0, math.sqrt(math.log1p(cv**2)), draws))
+    return np.exp(generator.normal(0.0, math.sqrt(math.log1p(cv**2)), shape))

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from siotool.plan.evidence.observe import Floats, Observations
 from siotool.plan.evidence.resample import run_factor
 
-#: Points that one run is thinned to.
-_LEVELS = 24
+#: Points that all runs together are thinned to, and the fewest that each keeps.
+_POINTS, _FEWEST = 48, 6
 #: Connections must have varied by this share of their peak, over this many points.
 _LEAST_SPREAD = 0.5
 _LEAST_POINTS = 5
@@ -43,8 +43,9 @@ def robust_line(
     ``cv`` is the scatter between runs. Returns a sentence with the reason when connections
     varied too little, or the gauge did not rise with them.
     """
+    levels = max(_FEWEST, _POINTS // len(observations.origins))
     points = [
-        _thinned(observations.connections_end[mine], getattr(observations, column)[mine])
+        _thinned(observations.connections_end[mine], getattr(observations, column)[mine], levels)
         for number in range(len(observations.origins))
         if (mine := (observations.run == number) & observations.rising).any()
     ]
@@ -69,9 +70,9 @@ def robust_line(
     )
 
 
-def _thinned(x: Floats, y: Floats) -> Floats:
+def _thinned(x: Floats, y: Floats, levels: int) -> Floats:
     """Medians of the points of each of a number of equal steps of ``x``; two rows, x and y."""
-    step = max(float(x.max()), 1.0) / _LEVELS
+    step = max(float(x.max()), 1.0) / levels
     level = np.floor(x / step)
     return np.array([(np.median(x[level == one]), np.median(y[level == one])) for one in np.unique(level)]).T
 
@@ -82,7 +83,10 @@ def _lines(x: Floats, y: Floats, chosen: NDArray[np.intp]) -> tuple[Floats, Floa
     here, there = chosen[:, first], chosen[:, second]
     run, rise = x[there] - x[here], y[there] - y[here]
     slopes = np.divide(rise, run, out=np.full(run.shape, np.nan), where=np.abs(run) > 1e-9)
-    slopes[:, 0] = np.where(np.isnan(slopes).all(axis=1), 0.0, slopes[:, 0])
-    slope = np.nanmedian(slopes, axis=1)
+    slopes.sort(axis=1)  # pairs with the same number of connections have no slope and go last
+    count = np.isfinite(slopes).sum(axis=1)
+    rows = np.arange(len(slopes))
+    middle = (slopes[rows, np.maximum(count - 1, 0) // 2] + slopes[rows, count // 2]) / 2
+    slope = np.where(count > 0, middle, 0.0)
     base = np.median(y[chosen] - slope[:, None] * x[chosen], axis=1)
     return slope, base

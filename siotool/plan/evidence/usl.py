@@ -31,7 +31,8 @@ from siotool.plan.numbers import Number
 
 #: Parameters of the law; as many different numbers of nodes must have been measured, and one more.
 _PARAMETERS = 3
-_REPLICATES = 200
+REPLICATES = 200
+_REPLICATE_TOLERANCE = 1e-6
 _MOST_STEPS = 5000
 #: Contention and coherency below this are rounding noise.
 _NONE = 1e-10
@@ -92,7 +93,9 @@ def throughput(law: Law, nodes: float) -> float:
     return float(_curve(nodes, law.alpha, law.beta, law.gamma))
 
 
-def fit_usl(nodes: Sequence[float], observed: Sequence[float], seed: int = 0) -> UslFit:
+def fit_usl(
+    nodes: Sequence[float], observed: Sequence[float], seed: int = 0, draws: int = REPLICATES
+) -> UslFit:
     """Fit the law to points, in any order, several for one number of nodes allowed.
 
     Raises InputError with fewer than four different numbers of nodes, or figures that are none.
@@ -113,8 +116,9 @@ def fit_usl(nodes: Sequence[float], observed: Sequence[float], seed: int = 0) ->
     residuals = x - predicted
     run = np.zeros(len(n), dtype=np.intp)
     leverage = np.full(len(n), _PARAMETERS / len(n))
-    redrawn = redrawn_errors(residuals, leverage, run, _REPLICATES, Generator(PCG64(seed)))
-    replicates = np.array([_solve(n, np.maximum(predicted + drawn, 1e-12), found)[0] for drawn in redrawn])
+    redrawn = redrawn_errors(residuals, leverage, run, draws, Generator(PCG64(seed)))
+    drawn = np.maximum(predicted + redrawn, 1e-12)
+    replicates = np.array([_solve(n, one, found, _REPLICATE_TOLERANCE)[0] for one in drawn])
     law = Law(*found)
     laws = [Law(*map(float, row)) for row in replicates]
     intervals = {
@@ -207,7 +211,7 @@ def _slopes(n: Floats, alpha: float, beta: float, gamma: float) -> Floats:
 
 
 def _solve(
-    n: Floats, x: Floats, start: tuple[float, float, float]
+    n: Floats, x: Floats, start: tuple[float, float, float], tolerance: float = 1e-14
 ) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
     """Least squares within the bounds; parameters and their standard errors."""
     unit = float((x / n).max())  # γ near 1 keeps the three parameters comparable
@@ -220,9 +224,9 @@ def _solve(
         jac=_slopes,
         bounds=([0.0, 0.0, 0.0], [1.0, 1.0, np.inf]),
         x_scale=(0.01, 0.0001, 1.0),
-        ftol=1e-14,
-        xtol=1e-14,
-        gtol=1e-14,
+        ftol=tolerance,
+        xtol=tolerance,
+        gtol=tolerance,
         max_nfev=_MOST_STEPS,
     )
     # the solver stays inside its bounds: what it leaves of a parameter that is none is none

@@ -1,0 +1,52 @@
+"""What two real runs cost tells what a third one will: measured on the embedded target."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from siotool.plan.evidence.observe import Observations, observe
+from siotool.plan.evidence.profile import extrapolation, measure
+from siotool.plan.evidence.verify import load_of, predict, verify
+
+pytestmark = pytest.mark.slow
+
+#: A small, busy machine is no laboratory: the fit is to be right about what matters, not exact.
+BAND = 0.4
+
+
+def test_two_runs_predict_a_third(loadtest: Callable[..., Any]) -> None:
+    """Echo shows what a message in costs, chat what a delivery does; a smaller chat is their sum."""
+
+    def run(scenario: str, users: int, rate: float) -> Any:
+        finished = loadtest(
+            "demo", "--scenario", scenario, "--users", users, "--spawn-rate", users / 2,
+            "--run-time", "7s", "--set", f"rate={rate}", "--seed", 1,
+        )  # fmt: skip
+        assert finished.code in (0, 5), finished.stderr  # a crowded machine doubts its runs
+        return finished.run
+
+    def look(*runs: Any) -> Observations:
+        return observe(runs, ["suspect"] * len(runs), accept_suspect=True)
+
+    learnt = look(run("echo", 80, 10.0), run("chat", 120, 0.6))
+    third = look(run("chat", 80, 0.8))
+
+    profile = measure(learnt, seed=1)
+    delivery, inbound = profile.figures["delivery_s"], profile.figures["inbound_s"]
+    assert 2e-6 < delivery.value < 1e-3, "a delivery takes microseconds"
+    assert 5e-6 < inbound.value < 5e-3, "a call takes tens of microseconds"
+    assert profile.figures["files_per_connection"].value == pytest.approx(1, rel=0.1)
+    assert 5e3 < profile.figures["memory_per_connection_bytes"].value < 5e5
+    assert profile.cpu.explained > 0.5
+
+    load = load_of(third)
+    assert extrapolation(profile, load).factor <= 1, "the third run is smaller than what was measured"
+    predicted = predict(profile, third)
+    checked = verify(predicted, third)
+    cpu = checked.checks[0]
+    assert cpu.name == "cpu"
+    assert cpu.observed == pytest.approx(float(np.median(predicted["cpu"])), rel=BAND), checked
+    files = next(check for check in checked.checks if check.name == "files")
+    assert files.observed == pytest.approx(files.value, rel=0.05)

@@ -1,0 +1,145 @@
+"""What holds of every fit: units change nothing, order does not matter, and nothing is below 0."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from numpy.random import PCG64, Generator
+
+from siotool.plan.evidence.fit import fit_cpu
+from siotool.plan.evidence.observe import Observations, Origin
+from siotool.plan.evidence.profile import extrapolation, measure
+from siotool.plan.evidence.provenance import Kind, Provenance, guessed_share
+from siotool.plan.evidence.resample import block_length, run_cv
+from siotool.plan.evidence.usl import Law, fit_usl, least_nodes, throughput
+
+SECONDS = 24
+
+
+@st.composite
+def observations(draw: st.DrawFn) -> Observations:
+    """One to three runs with work of all kinds, and any CPU, memory and files."""
+    count = draw(st.integers(1, 3))
+    rows = count * SECONDS
+    generator = Generator(PCG64(draw(st.integers(0, 2**32))))
+    users = [draw(st.integers(10, 2000)) for _ in range(count)]
+    rate, fanout = draw(st.floats(0.1, 10)), draw(st.just(0.0) | st.floats(0.1, 50))
+    ends = np.concatenate([np.minimum(n, n * np.arange(1, SECONDS + 1) / 6) for n in users])
+    begins = np.where(np.arange(rows) % SECONDS == 0, 0.0, np.roll(ends, 1))
+    inbound = rate * ends * generator.uniform(0.8, 1.2, rows)
+    deliveries = inbound * fanout * generator.uniform(0.5, 1.0, rows)
+    return Observations(
+        origins=tuple(Origin(f"r{k}", f"r{k}/run.jsonl", "any", {}, n, 1.0) for k, n in enumerate(users)),
+        run=np.repeat(np.arange(count), SECONDS),
+        t_s=np.tile(np.arange(1.0, SECONDS + 1), count),
+        duration_s=generator.uniform(0.9, 1.1, rows),
+        connections=(begins + ends) / 2,
+        connections_end=ends,
+        inbound_per_s=inbound,
+        deliveries_per_s=deliveries,
+        handshakes_per_s=ends - begins,
+        bytes_in_per_s=deliveries * 80,
+        bytes_out_per_s=inbound * 60,
+        cpu_cores=generator.uniform(0, draw(st.floats(0.01, 4)), rows),
+        rss_bytes=generator.uniform(10e6, 200e6, rows),
+        files_open=10 + ends,
+        steady=np.tile(np.arange(SECONDS) > 6, count),
+        rising=np.full(rows, True),
+    )
+
+
+def changed(table: Observations, **columns: object) -> Observations:
+    return Observations(**{name: getattr(table, name) for name in Observations.__struct_fields__} | columns)
+
+
+@given(observations(), st.integers(0, 100))
+@settings(max_examples=20)
+def test_figures_lie_within_their_intervals_and_above_0(table: Observations, seed: int) -> None:
+    """Whatever the server did: 0 ≤ low ≤ value ≤ high, and all of it finite."""
+    profile = measure(table, seed, draws=40)
+    for name, figure in profile.figures.items():
+        assert 0 <= figure.low <= figure.value <= figure.high < math.inf, name
+        assert len(figure.replicates) == 40
+    names = {*profile.figures, *(one.cost for one in (*profile.absorbed, *profile.absent))}
+    assert names >= {"delivery_s", "inbound_s", "connect_s", "idle_s_per_s", "byte_s"}
+    assert not set(profile.figures) & {one.cost for one in (*profile.absorbed, *profile.absent)}
+
+
+@given(observations(), st.floats(0.01, 100))
+@settings(max_examples=12)
+def test_a_server_that_costs_more_in_all_costs_more_in_each(table: Observations, factor: float) -> None:
+    """CPU times a factor is every cost times that factor: the unit of a core changes nothing."""
+    once = fit_cpu(table, Generator(PCG64(1)), draws=20)
+    more = fit_cpu(changed(table, cpu_cores=factor * table.cpu_cores), Generator(PCG64(1)), draws=20)
+    assert more.names == once.names
+    assert more.predicted == pytest.approx(factor * once.predicted, rel=1e-6, abs=1e-9 * factor)
+
+
+@given(observations(), st.floats(0.5, 20))
+@settings(max_examples=12)
+def test_extrapolation_is_the_largest_ratio(table: Observations, times: float) -> None:
+    """A plan of so many times what was measured is just that far; within it nothing is said."""
+    profile = measure(table, 1, draws=5)
+    asked = {column: times * seen for column, seen in profile.measured_to.items()}
+    found = extrapolation(profile, asked)
+    assert found.factor == pytest.approx(times)
+    assert bool(found.sentences) == (found.factor > 1 + 1e-9)
+
+
+laws = st.builds(Law, alpha=st.floats(0.001, 0.3), beta=st.floats(1e-4, 0.05), gamma=st.floats(0.1, 1e6))
+
+
+@given(laws)
+@settings(max_examples=12)
+def test_a_law_is_found_again_from_its_points(law: Law) -> None:
+    nodes = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32]
+    found = fit_usl(nodes, [throughput(law, n) for n in nodes], draws=5).law
+    assert (found.alpha, found.beta, found.gamma) == pytest.approx(
+        (law.alpha, law.beta, law.gamma), rel=1e-3, abs=1e-5
+    )
+
+
+@given(laws, st.floats(0.01, 3))
+@settings(max_examples=12)
+def test_the_fewest_nodes_meet_the_demand_and_one_less_does_not(law: Law, share: float) -> None:
+    """More demand never needs fewer nodes, and none are promised that cannot carry it."""
+    nodes = [1, 2, 4, 8, 16, 32]
+    fit = fit_usl(nodes, [throughput(law, n) for n in nodes], draws=5)
+    demand = share * max(throughput(fit.law, n) for n in nodes)
+    found = least_nodes(fit, demand)
+    if found is None:
+        best = min(fit.trusted_to, fit.law.peak_nodes)
+        assume(math.isfinite(best))
+        assert all(throughput(fit.law, n) < demand for n in range(1, math.floor(best) + 1))
+        return
+    assert found <= fit.trusted_to
+    assert throughput(fit.law, found) >= demand
+    assert all(throughput(fit.law, n) < demand for n in range(1, found))
+    more = least_nodes(fit, 1.1 * demand)
+    assert more is None or more >= found
+
+
+@given(st.integers(1, 100_000), st.floats(-1, 1))
+def test_blocks_are_no_longer_than_a_third(count: int, correlation: float) -> None:
+    assert 1 <= block_length(count, correlation) <= max(1, count // 3)
+
+
+@given(st.lists(st.floats(0.1, 10), min_size=1, max_size=12), st.integers(1, 4))
+def test_scatter_between_runs_never_vanishes(ratios: list[float], kinds: int) -> None:
+    """However well few runs agree, some of the prior stays."""
+    groups = np.arange(len(ratios)) % kinds
+    cv, repeats = run_cv(np.array(ratios), groups)
+    assert repeats == len(ratios) - len(np.unique(groups))
+    assert cv >= 0.1 * math.sqrt(2 / (2 + repeats)) * 0.999
+
+
+KINDS: tuple[Kind, ...] = ("measured", "published", "default", "typed")
+
+
+@given(st.lists(st.tuples(st.sampled_from(KINDS), st.floats(0, 1e6)), max_size=8))
+def test_the_share_of_guesses_is_a_share(inputs: list[tuple[Kind, float]]) -> None:
+    provenances = {f"x{k}": Provenance(kind) for k, (kind, _) in enumerate(inputs)}
+    share = guessed_share(provenances, {f"x{k}": variance for k, (_, variance) in enumerate(inputs)})
+    assert share is None or 0 <= share <= 1

@@ -1,0 +1,232 @@
+"""Predictions held against a run, provenance, and the share of guesses."""
+
+import math
+
+import numpy as np
+import pytest
+from numpy.random import PCG64, Generator
+
+from siotool.errors import InputError
+from siotool.plan.evidence.observe import Observations, Origin
+from siotool.plan.evidence.profile import measure
+from siotool.plan.evidence.provenance import Provenance, counted, guessed_share, guesswork, measured
+from siotool.plan.evidence.usl import fit_usl, points
+from siotool.plan.evidence.verify import Check, load_of, observed, predict, summary, verify
+
+SECONDS = 30
+PER_CALL, BASE = 200e-6, 0.02
+
+
+def echo(
+    users: int, *, name: str = "r", slower: float = 1.0, nodes: int = 1, scenario: str = "echo", seed: int = 0
+) -> Observations:
+    """A run of calls that cost 200 µs each, ``slower`` by a factor: a ramp of ten seconds, then 20 s."""
+    noise = 1 + 0.02 * Generator(PCG64(seed)).normal(size=SECONDS)
+    ends = np.minimum(users, users * np.arange(1, SECONDS + 1) / 10)
+    begins = np.concatenate([[0.0], ends[:-1]])
+    connections = (begins + ends) / 2
+    zero = np.zeros(SECONDS)
+    return Observations(
+        origins=(Origin(name, f"{name}/run.jsonl", scenario, {"rate": 5.0}, users, 2.0, nodes),),
+        run=np.zeros(SECONDS, dtype=np.intp),
+        t_s=np.arange(1.0, SECONDS + 1),
+        duration_s=np.ones(SECONDS),
+        connections=connections,
+        connections_end=ends,
+        inbound_per_s=5 * connections,
+        deliveries_per_s=zero,
+        handshakes_per_s=ends - begins,
+        bytes_in_per_s=400 * connections,
+        bytes_out_per_s=500 * connections,
+        cpu_cores=slower * (BASE + PER_CALL * 5 * connections) * noise,
+        rss_bytes=60e6 + 25_000 * ends,
+        files_open=12 + ends,
+        steady=np.arange(SECONDS) > 10,
+        rising=np.full(SECONDS, True),
+    )
+
+
+def joined(*parts: Observations) -> Observations:
+    """Several runs in one table."""
+    names = [name for name in Observations.__struct_fields__ if name not in ("origins", "run")]
+    return Observations(
+        origins=tuple(part.origins[0] for part in parts),
+        run=np.repeat(np.arange(len(parts)), SECONDS),
+        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names},
+    )
+
+
+def test_what_a_run_shows() -> None:
+    seen = observed(echo(200))
+    assert seen == {
+        "cpu": pytest.approx(BASE + PER_CALL * 1000, rel=0.02),
+        "bandwidth_in": 80_000.0,
+        "bandwidth_out": 100_000.0,
+        "memory": 65e6,
+        "files": 212.0,
+        "connections": 200.0,
+    }
+    assert load_of(echo(200))["inbound_per_s"] == 1000.0
+
+
+def test_a_run_is_predicted_from_a_larger_one() -> None:
+    """The costs of 200 users foretell what 120 use: every figure inside, CPU within 2 %."""
+    profile = measure(echo(200), seed=1)
+    found = verify(predict(profile, echo(120, name="third", seed=5)), echo(120, name="third", seed=5))
+    assert found.run == "third"
+    assert [check.name for check in found.checks] == ["cpu", "memory", "files", "connections"]
+    assert all(check.inside for check in found.checks), found
+    assert found.checks[0].value == pytest.approx(BASE + PER_CALL * 600, rel=0.03)
+    assert found.summary == "4 of 4 figures lie within their 90 % interval."
+
+
+def test_a_slower_server_is_found_out() -> None:
+    """One that needs twice the CPU lies outside, and the summary says so."""
+    profile = measure(echo(200), seed=1)
+    slow = echo(120, name="slow", slower=2.0)
+    found = verify(predict(profile, slow), slow)
+    cpu = found.checks[0]
+    assert not cpu.inside
+    assert cpu.error == pytest.approx(1.0, abs=0.1)
+    assert found.summary.startswith("3 of 4 figures lie within their 90 % interval; cpu was seen ")
+    assert found.summary.endswith(" % above its prediction.")
+
+
+def test_a_run_to_come_scatters_more_than_a_mean_of_runs() -> None:
+    """A prediction of one run is wider than the interval of the cost itself."""
+    runs = [echo(200, name=f"r{number}", seed=number) for number in range(6)]
+    profile = measure(joined(*runs), seed=1)
+    drawn = predict(profile, echo(200))["cpu"]
+    cost = profile.cpu.cores(load_of(echo(200)))
+    assert np.std(np.log(drawn)) > 1.3 * np.std(np.log(cost))
+
+
+def test_predictions_may_be_single_figures() -> None:
+    """A plan of single figures has no interval: met within 1 %."""
+    found = verify({"connections": 201.0, "memory": 80e6}, echo(200))
+    assert [(check.name, check.inside) for check in found.checks] == [
+        ("memory", False),
+        ("connections", True),
+    ]
+    assert found.summary == (
+        "1 of 2 figures lie within their 90 % interval; memory was seen 19 % below its prediction."
+    )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "seen", "inside"),
+    [
+        pytest.param(1.0, 2.0, 1.5, True, id="within"),
+        pytest.param(1.0, 2.0, 2.0, True, id="on the bound"),
+        pytest.param(1.0, 2.0, 2.001, False, id="just above: intervals have no slack"),
+        pytest.param(1.0, 2.0, 0.9, False, id="below"),
+        pytest.param(0.0, 0.0, 0.0, True, id="nothing foretold and nothing seen"),
+        pytest.param(0.0, 0.0, 1.0, False, id="nothing foretold, something seen"),
+    ],
+)
+def test_inside(low: float, high: float, seen: float, inside: bool) -> None:
+    check = Check("cpu", "cores", low, (low + high) / 2, high, seen, "")
+    assert check.inside is inside
+    assert summary([check]).startswith(f"{int(inside)} of 1 ")
+
+
+@pytest.mark.parametrize(
+    ("predicted", "observations", "said"),
+    [
+        pytest.param(
+            {"servers": 3.0}, echo(20), "servers cannot be held against r/run.jsonl", id="no such figure"
+        ),
+        pytest.param({}, echo(20), "nothing cannot be held", id="no figure"),
+        pytest.param({"cpu": 1.0}, joined(echo(20), echo(20, name="b")), "2 runs cannot", id="two runs"),
+    ],
+)
+def test_what_cannot_be_verified(predicted: dict[str, float], observations: Observations, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        verify(predicted, observations)
+
+
+def test_runs_at_several_node_counts_make_a_scalability_law() -> None:
+    """Each node adds less: capacity is what the hold phase carried, extrapolated to all cores."""
+    slower = {1: 1.0, 2: 1.05, 4: 1.2, 8: 1.6}
+    runs = [echo(100 * n, name=f"n{n}", nodes=n, slower=by, seed=n) for n, by in slower.items()]
+    nodes, capacity = points(joined(*runs))
+    assert nodes == [1.0, 2.0, 4.0, 8.0]
+    assert capacity[0] == pytest.approx(500 * 2 / (BASE + PER_CALL * 500), rel=0.02)
+    law = fit_usl(nodes, [n * each for n, each in zip(nodes, (9, 8.5, 7.6, 5.6), strict=True)]).law
+    assert 0 < law.alpha < 1
+
+
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        pytest.param(echo(100, name="b", scenario="chat"), "differ in their scenario", id="other work"),
+        pytest.param(echo(100, name="b", slower=0.0), "b/run.jsonl: the server carried no", id="no CPU"),
+    ],
+)
+def test_runs_that_cannot_be_compared_over_nodes(second: Observations, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        points(joined(echo(100, name="a"), second))
+
+
+# ── provenance ──────────────────────────────────────────────────────────────
+
+SOURCES = {
+    "delivery_s": measured(("20260101-chat",)),
+    "idle_s_per_s": Provenance("published", "https://example.org"),
+    "connections": Provenance("typed", "plan.toml: workload.connections"),
+    "headroom": Provenance("default", "30 % for the unforeseen"),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "guessed"),
+    [
+        ("delivery_s", "measured (run 20260101-chat)", False),
+        ("idle_s_per_s", "published (https://example.org)", False),
+        ("connections", "typed (plan.toml: workload.connections)", True),
+        ("headroom", "default (30 % for the unforeseen)", True),
+    ],
+)
+def test_provenance_in_words(name: str, words: str, guessed: bool) -> None:
+    assert (SOURCES[name].words(), SOURCES[name].guessed) == (words, guessed)
+
+
+def test_provenance_of_several_runs_and_without_detail() -> None:
+    assert measured(("a", "b")).words() == "measured (runs a, b)"
+    assert Provenance("typed").words() == "typed"
+    assert counted(SOURCES) == {"measured": 1, "published": 1, "typed": 1, "default": 1}
+
+
+@pytest.mark.parametrize(
+    ("variances", "share", "said"),
+    [
+        pytest.param(
+            {"connections": 0.6, "delivery_s": 0.3, "headroom": 0.1},
+            0.7,
+            "70 % of the uncertainty comes from guesses, most of it from connections "
+            "(typed (plan.toml: workload.connections)).",
+            id="most of it typed",
+        ),
+        pytest.param(
+            {"delivery_s": 2.0}, 0.0, "None of the uncertainty comes from guesses", id="all measured"
+        ),
+        pytest.param({"connections": 0.0}, None, "No input varies", id="nothing varies"),
+        pytest.param({}, None, "No input varies", id="nothing at all"),
+    ],
+)
+def test_the_share_of_guesses(variances: dict[str, float], share: float | None, said: str) -> None:
+    assert guessed_share(SOURCES, variances) == (pytest.approx(share) if share is not None else None)
+    assert guesswork(SOURCES, variances).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("variances", "said"),
+    [
+        pytest.param({"colour": 1.0}, "colour has a variance but no provenance", id="an unknown input"),
+        pytest.param({"headroom": -1.0}, "the variance of headroom is -1.0", id="below 0"),
+        pytest.param({"headroom": math.nan}, "the variance of headroom is nan", id="no number"),
+    ],
+)
+def test_variances_that_cannot_be(variances: dict[str, float], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        guessed_share(SOURCES, variances)
