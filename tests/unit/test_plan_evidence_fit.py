@@ -189,7 +189,7 @@ def test_a_run_without_a_ramp_has_no_base() -> None:
     """Under steady load the server's own load cannot be told from the work's: taken for 0, and said."""
     profile = measure(made_up(Spec("echo", 200, 5), noise=0.02, hold_only=True), seed=1, draws=DRAWS)
     assert "base_cores" not in profile.figures
-    assert any("no second had a light load" in remark for remark in profile.remarks)
+    assert any("too few seconds had a light load" in remark for remark in profile.remarks)
 
 
 @pytest.mark.parametrize(

@@ -186,7 +186,9 @@ def _remarks(observations: Observations, cpu: CpuFit, figures: dict[str, Figure]
             "is assumed and added; repeat a run to measure it"
         )
     if not cpu.chosen.base:
-        remarks.append("no second had a light load, so the server's own load is taken for 0; ramp up from 0")
+        remarks.append(
+            "too few seconds had a light load, so the server's own is taken for 0; ramp up slowly from 0"
+        )
     for name in cpu.names:
         if name != "base_cores" and figures[name].low <= 0:
             remarks.append(
