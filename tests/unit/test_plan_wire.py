@@ -173,7 +173,7 @@ def test_writes(framing: Framing, size: int, tcp: int, packets: int) -> None:
 def test_a_message_is_acknowledged_unless_data_goes_back() -> None:
     silent, called = (event(PLAIN, UP, 4, 10, ack_id=1, answered=answered) for answered in (False, True))
     assert silent.to_client == Flow(0.0, 0.0, 52.0, 1.0)
-    assert called.to_client == Flow()
+    assert called.to_client == Flow(0.0, 0.0, 0.0, 0.0)
     assert silent.to_server == called.to_server
     long = event(PLAIN, UP, 4, 10_000).to_client  # seven segments
     assert (long.packets, long.link) == (4, 4 * 52)
@@ -244,10 +244,16 @@ def test_messages_that_share_a_poll_share_its_headers() -> None:
 
 
 def test_polling_carries_attachments_in_base_64() -> None:
-    said = event(POLLING, DOWN, 2, 0, attachments=1, attachment_bytes=1000)
     first = len('451-["ev",{"_placeholder":true,"num":0}]')
-    assert said.to_client.payload == first + 1 + 1336
-    assert said.to_client.tcp == NODE.get_bytes + 4 + said.to_client.payload + 1
+    together, parted = (
+        event(replace(POLLING, server=server), DOWN, 2, 0, attachments=1, attachment_bytes=1000)
+        for server in (AIOHTTP, NODE)
+    )
+    assert together.to_client.payload == parted.to_client.payload == first + 1 + 1336
+    assert together.to_client.tcp == AIOHTTP.get_bytes + 4 + together.to_client.payload + 1
+    # Node.js answers a waiting GET with the first packet, and the next one with the attachment
+    assert parted.to_client.tcp == 2 * NODE.get_bytes + 2 + 4 + parted.to_client.payload
+    assert parted.to_server.tcp == 2 * together.to_server.tcp == 2 * TLS.client.get_bytes
 
 
 def test_opening_a_tcp_connection() -> None:

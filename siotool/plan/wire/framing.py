@@ -5,10 +5,11 @@ TLS; the kernel counts it (TCP_INFO) and a run file calls it ``wire``. ``link`` 
 TCP headers of every packet and the packets that only acknowledge; a network card, a packet
 capture and a cloud's bill count it (Ethernet's own 14 bytes are in neither).
 
-Not modelled: compression (permessage-deflate is off by default in Node.js since Socket.IO 3,
-https://socket.io/docs/v4/server-options/; aiohttp's server grants it to a browser that offers
-it), HTTP/2 between a browser and its load balancer, retransmissions, and a load balancer that
-takes bytes apart and frames them anew.
+Not modelled: compression (WebSocket's is off by default in Node.js since Socket.IO 3, but aiohttp's
+server grants it to a browser that offers it; polling's is on by default for answers of 1,024 bytes
+and more, https://socket.io/docs/v4/server-options/: give sizes after compression there), HTTP/2
+between a browser and its load balancer, retransmissions, and a load balancer that takes bytes apart
+and frames them anew.
 """
 
 from enum import StrEnum
@@ -88,6 +89,10 @@ class Client(msgspec.Struct, frozen=True):
     joins_before_upgrade: bool = True
     #: Whether the upgrade takes the TCP connection that carried the handshake.
     upgrade_reuses_connection: bool = False
+    #: With polling: whether each request takes the connection that has rested longest, as in aiohttp's pool.
+    #: The next GET then does not carry the acknowledgement of the last one's answer, and a POST on
+    #: a connection where a GET waited is acknowledged at once.
+    swaps_connections: bool = False
 
 
 class Server(msgspec.Struct, frozen=True):
@@ -96,17 +101,28 @@ class Server(msgspec.Struct, frozen=True):
     get_bytes: Number
     post_bytes: Number
     upgrade_bytes: Number
+    #: With polling: whether a packet answers a waiting GET at once, so that its attachments wait for the next
+    #: (github.com/socketio/socket.io, engine.io/lib/socket.ts, ``flush``).
+    parts_attachments: bool = True
 
 
 #: Socket.IO's own client 4.8.4 in Chromium 156, measured at a site named ``127.0.0.1:41505`` without
 #: cookies. A site's name stands in GET twice, in POST three times, in the upgrade twice.
 CHROMIUM = Client(561, 652, 558, client_hello_bytes=1983, msgpack_options_bytes=19)
 #: python-socketio 5.18's AsyncClient on aiohttp 3.14, measured likewise; OpenSSL pads its hello.
-PYTHON = Client(210, 234, 325, 512, auth_bytes=2, joins_before_upgrade=False, upgrade_reuses_connection=True)
+PYTHON = Client(
+    210,
+    234,
+    325,
+    client_hello_bytes=512,
+    auth_bytes=2,
+    joins_before_upgrade=False,
+    swaps_connections=True,
+)
 #: Socket.IO 4.8.4 on Node.js 20 with CORS for any origin (``cors: {origin: "*"}``), measured.
 NODE = Server(219, 203, 161)
 #: python-socketio 5.18 on aiohttp 3.14 with ``cors_allowed_origins="*"``, measured.
-AIOHTTP = Server(191, 176, 202)
+AIOHTTP = Server(191, 176, 202, parts_attachments=False)
 
 #: Connection state recovery writes an offset into each event to a client. The in-memory adapter:
 #: milliseconds in base 64 (github.com/socketio/socket.io, socket.io-adapter/lib/contrib/yeast.ts).

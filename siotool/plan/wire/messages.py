@@ -7,7 +7,7 @@ message to the server a POST: HTTP headers outweigh small messages by far.
 
 from siotool.plan.numbers import Number
 from siotool.plan.wire.framing import Direction, Flow, Framing, Travel
-from siotool.plan.wire.network import frame_bytes, pure_acks, towards, written
+from siotool.plan.wire.network import frame_bytes, pure_acks, quick_acks, towards, written
 from siotool.plan.wire.packets import Packets, ack_packets, digits, event_packets
 
 #: Engine.IO's server default (https://socket.io/docs/v4/server-options/#pinginterval).
@@ -86,7 +86,7 @@ def heartbeat_rates(framing: Framing, ping_interval_s: Number = PING_INTERVAL_S)
     pong is a POST.
     """
     ping = carried(framing, Direction.TO_CLIENT, _PING, answered=True)
-    pong = carried(framing, Direction.TO_SERVER, _PONG)
+    pong = carried(framing, Direction.TO_SERVER, _PONG, answered=framing.transport == "polling")
     rates: Travel = (ping + pong) * (1 / ping_interval_s)
     return rates
 
@@ -102,14 +102,36 @@ def carried(
     """Return what the Engine.IO packets of one message put on the way."""
     if framing.transport == "websocket":
         return _in_frames(framing, direction, packets, answered)
-    payload = packets.polled * batch
-    body = payload + packets.count * batch - 1  # a separator between packets
     if direction == Direction.TO_CLIENT:
-        whole = get_exchange(framing, body, payload, waits=True)
+        whole = _in_answers(framing, packets, batch)
     else:
-        whole = post_exchange(framing, body, payload)
+        payload = packets.polled * batch
+        whole = post_exchange(framing, payload + packets.count * batch - 1, payload)
+        # an answer in two parts takes both connections, and puts them back in order
+        if answered and framing.client.swaps_connections and not _parted(framing, packets):
+            whole = whole + Travel(quick_acks(framing, 1.0), Flow())
     share: Travel = whole * (1 / batch)
     return share
+
+
+def _in_answers(framing: Framing, packets: Packets, batch: Number) -> Travel:
+    """Answers to waiting GETs that carry so many messages; a separator stands between packets."""
+    payload = packets.polled * batch
+    carries = not framing.client.swaps_connections
+    if not _parted(framing, packets):
+        body = payload + packets.count * batch - 1
+        return get_exchange(framing, body, payload, waits=True, followed=carries)
+    first = packets.polled_first
+    rest = payload - first
+    body = rest + packets.count * batch - 2
+    return get_exchange(framing, first, first, waits=True) + get_exchange(
+        framing, body, rest, waits=False, followed=carries
+    )
+
+
+def _parted(framing: Framing, packets: Packets) -> bool:
+    """Whether one message takes two answers."""
+    return bool(packets.attachments) and framing.server.parts_attachments
 
 
 def get_exchange(
@@ -120,19 +142,22 @@ def get_exchange(
     waits: bool,
     unnamed_bytes: Number = 0,
     followed: bool = True,
+    fresh: bool = False,
 ) -> Travel:
     """Return a GET and its answer.
 
     ``waits``: the answer comes so late that TCP acknowledges the request by itself.
     ``followed``: the next request comes at once, and with it the answer's acknowledgement.
-    ``unnamed_bytes``: what the URL is shorter by.
+    ``unnamed_bytes``: what the URL is shorter by. ``fresh``: the first on its TCP connection.
     """
     request = framing.client.get_bytes + framing.extra_request_bytes - unnamed_bytes
     answer = framing.server.get_bytes + framing.extra_response_bytes + digits(body_bytes) + body_bytes
     up, down = written(framing, request), written(framing, answer, payload)
+    if fresh:
+        return Travel(down + quick_acks(framing, up.packets), up + quick_acks(framing, down.packets))
     return Travel(
-        down + pure_acks(framing, up.packets, 0 if waits else 1),
-        up + pure_acks(framing, down.packets, 1 if followed else 0),
+        down + pure_acks(framing, up.packets, carried=not waits),
+        up + pure_acks(framing, down.packets, carried=followed),
     )
 
 
@@ -141,7 +166,7 @@ def post_exchange(framing: Framing, body_bytes: Number, payload: Number) -> Trav
     request = framing.client.post_bytes + framing.extra_request_bytes + digits(body_bytes) + body_bytes
     answer = framing.server.post_bytes + framing.extra_response_bytes + 1 + _POST_ANSWER_BYTES
     up, down = written(framing, request, payload), written(framing, answer)
-    return Travel(down + pure_acks(framing, up.packets, 1), up + pure_acks(framing, down.packets))
+    return Travel(down + pure_acks(framing, up.packets, carried=True), up + pure_acks(framing, down.packets))
 
 
 def frame(framing: Framing, direction: Direction, size: Number) -> Flow:
@@ -153,4 +178,4 @@ def _in_frames(framing: Framing, direction: Direction, packets: Packets, answere
     there = frame(framing, direction, packets.first)
     if packets.attachments:
         there = there + frame(framing, direction, packets.attachment) * packets.attachments
-    return towards(direction, there, pure_acks(framing, there.packets, 1 if answered else 0))
+    return towards(direction, there, pure_acks(framing, there.packets, carried=answered))

@@ -1,6 +1,6 @@
 """What the layers below Engine.IO add: WebSocket frames, TLS records, TCP segments, acknowledgements."""
 
-from siotool.plan.numbers import Number, ceil, maximum, where
+from siotool.plan.numbers import Number, ceil, where
 from siotool.plan.wire.framing import Direction, Flow, Framing, Travel
 
 #: Most plaintext in a TLS record (RFC 8446 §5.1, RFC 5246 §6.2.1).
@@ -46,13 +46,24 @@ def _segmented(framing: Framing, tcp: Number, payload: Number = 0.0) -> Flow:
     return Flow(payload, tcp, tcp + packets * framing.header_bytes, packets)
 
 
-def pure_acks(framing: Framing, segments: Number, carried: Number = 0) -> Flow:
+def pure_acks(framing: Framing, segments: Number, *, carried: bool = False) -> Flow:
     """Return packets that only acknowledge so many segments of the other direction.
 
-    ``carried``: how many acknowledgements ride on data that goes back anyway.
+    Every ``segments_per_ack`` segments are acknowledged at once; those left over wait for data
+    that goes back (``carried``), or for the timer.
     """
-    count = maximum(ceil(segments / framing.segments_per_ack) - carried, 0.0)
+    full = segments / framing.segments_per_ack
+    count = -ceil(-full) if carried else ceil(full)
     return Flow(0.0, 0.0, count * framing.header_bytes, count)
+
+
+def quick_acks(framing: Framing, segments: Number) -> Flow:
+    """Return the same for the first exchange of a connection: Linux acknowledges each segment at once.
+
+    Quick acknowledgements last until data has gone back (linux/net/ipv4/tcp_input.c,
+    ``tcp_in_quickack_mode``).
+    """
+    return Flow(0.0, 0.0, segments * framing.header_bytes, segments)
 
 
 def towards(direction: Direction, there: Flow, back: Flow) -> Travel:
@@ -98,11 +109,10 @@ def tls_opening(framing: Framing) -> Travel:
         )
         answer = _RECORD_HEADER + _HANDSHAKE_HEADER + 33 + _CHANGE_CIPHER_SPEC + finished
         last = _TICKET_1_2 + _CHANGE_CIPHER_SPEC + finished
-    down = _segmented(framing, sum(flight))
+    request, down = _segmented(framing, hello), _segmented(framing, sum(flight))
     return Travel(
-        down + _segmented(framing, last),
-        # the server's flight is acknowledged while it arrives, and at its end by the answer
-        _segmented(framing, hello) + _segmented(framing, answer) + pure_acks(framing, down.packets, 1),
+        quick_acks(framing, request.packets) + down + _segmented(framing, last),
+        request + quick_acks(framing, down.packets) + _segmented(framing, answer),
     )
 
 

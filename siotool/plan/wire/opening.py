@@ -7,9 +7,9 @@ and what the clients named in ``framing`` were seen to send.
 import msgspec
 
 from siotool.plan.numbers import Number
-from siotool.plan.wire.framing import Direction, Flow, Framing, Travel
+from siotool.plan.wire.framing import Direction, Framing, Travel
 from siotool.plan.wire.messages import frame, get_exchange, post_exchange
-from siotool.plan.wire.network import pure_acks, tcp_opening, tls_opening, written
+from siotool.plan.wire.network import pure_acks, quick_acks, tcp_opening, tls_opening, written
 from siotool.plan.wire.packets import (
     OFFERED_UPGRADE_BYTES,
     OPEN_BYTES,
@@ -46,7 +46,9 @@ def _connection(framing: Framing) -> Travel:
 def _handshake(framing: Framing) -> Travel:
     """GET that opens a session."""
     body = OPEN_BYTES + OFFERED_UPGRADE_BYTES
-    return get_exchange(framing, body, body, waits=False, unnamed_bytes=SID_QUERY_BYTES)
+    return get_exchange(
+        framing, body, body, waits=False, unnamed_bytes=SID_QUERY_BYTES, fresh=framing.tls == "none"
+    )
 
 
 def _polling(framing: Framing) -> Travel:
@@ -57,7 +59,7 @@ def _polling(framing: Framing) -> Travel:
         + _handshake(framing)
         + post_exchange(framing, wish, wish)
         + _connection(framing)
-        + get_exchange(framing, consent, consent, waits=False)
+        + get_exchange(framing, consent, consent, waits=False, fresh=framing.tls == "none")
     )
 
 
@@ -69,23 +71,29 @@ def _drained(framing: Framing) -> Travel:
 def _websocket(framing: Framing) -> Travel:
     """Request, the open packet, and joining."""
     opened = frame(framing, Direction.TO_CLIENT, OPEN_BYTES)
-    return _switch(framing, SID_QUERY_BYTES) + Travel(opened, Flow()) + _join(framing)
+    acks = quick_acks if framing.tls == "none" else pure_acks
+    return _switch(framing, SID_QUERY_BYTES) + Travel(opened, acks(framing, opened.packets)) + _join(framing)
 
 
 def _upgrade(framing: Framing) -> Travel:
     """Request, ``2probe``, ``3probe`` and ``5``; an acknowledgement for the last."""
     probe, probed = (frame(framing, way, _PROBE_BYTES) for way in (Direction.TO_SERVER, Direction.TO_CLIENT))
     end = frame(framing, Direction.TO_SERVER, _ONE)
-    last = pure_acks(framing, 1.0) if framing.client.joins_before_upgrade else Flow()
-    return _switch(framing, 0) + Travel(probed + last, probe + end)
+    fresh = framing.client.joins_before_upgrade or not framing.client.upgrade_reuses_connection
+    return _switch(framing, 0, fresh=fresh) + Travel(probed + pure_acks(framing, end.packets), probe + end)
 
 
-def _switch(framing: Framing, unnamed_bytes: Number) -> Travel:
-    """HTTP request for WebSocket and its answer; each is acknowledged by what follows it."""
+def _switch(framing: Framing, unnamed_bytes: Number, *, fresh: bool = True) -> Travel:
+    """HTTP request for WebSocket and its answer, ``fresh``: the first on its TCP connection."""
     request = framing.client.upgrade_bytes + framing.extra_request_bytes - unnamed_bytes
     up = written(framing, request)
     down = written(framing, framing.server.upgrade_bytes + framing.extra_response_bytes)
-    return Travel(down + pure_acks(framing, up.packets, 1), up)
+    if fresh and framing.tls == "none":
+        return Travel(down + quick_acks(framing, up.packets), up + quick_acks(framing, down.packets))
+    return Travel(
+        down + pure_acks(framing, up.packets, carried=True),
+        up + pure_acks(framing, down.packets, carried=True),
+    )
 
 
 def _join(framing: Framing) -> Travel:

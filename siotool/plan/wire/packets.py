@@ -44,10 +44,14 @@ class Packets(msgspec.Struct, frozen=True):
         return 1 + self.attachments
 
     @property
+    def polled_first(self) -> Number:
+        """Bytes of the first one in a polling body."""
+        return base64_bytes(self.first) if self.binary else self.first
+
+    @property
     def polled(self) -> Number:
         """Bytes in a polling body, without the separators between packets."""
-        first = base64_bytes(self.first) if self.binary else self.first
-        return first + self.attachments * base64_bytes(self.attachment)
+        return self.polled_first + self.attachments * base64_bytes(self.attachment)
 
 
 def event_packets(
