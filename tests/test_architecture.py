@@ -54,6 +54,9 @@ IMPURE_MODULES = {
 }
 IMPURE_CALLS = {"datetime.now", "datetime.today", "datetime.utcnow", "date.today", "random.default_rng"}
 
+#: Random numbers that repeat: a generator, and one made from a seed.
+SEEDED = {"numpy.random.Generator", "numpy.random.PCG64"}
+
 CONTAINERS = {"Counter", "OrderedDict", "bytearray", "defaultdict", "deque", "dict", "list", "set"}
 CHANGES = {
     "add",
@@ -131,13 +134,15 @@ def breaches_of_purity(module: str, tree: ast.Module) -> Iterator[str]:
     for name in imported(tree):
         if name.split(".")[0] in IMPURE_MODULES:
             yield f"imports {name.split('.')[0]}, but {part_of(module)} is pure: pass it in"
-        if within(name, "numpy.random") and name != "numpy.random.Generator":
-            yield f"imports {name}: pass a seeded generator in"
+        if within(name, "numpy.random") and name not in SEEDED:
+            yield f"imports {name}: pass a seed or a seeded generator in"
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             words = dotted(node.func).split(".")
             if ".".join(words[-2:]) in IMPURE_CALLS:
                 yield f"calls {'.'.join(words)}, but {part_of(module)} is pure: pass it in"
+            elif words[-1] == "PCG64" and not node.args:
+                yield "calls PCG64 without a seed: pass one in"
             elif words[:2] in (["np", "random"], ["numpy", "random"]):
                 yield f"calls {'.'.join(words)}: pass a seeded generator in"
 

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from siotool.errors import InputError
 from siotool.plan import fields, planfile
 from siotool.plan.evidence.provenance import Provenance
-from siotool.plan.inputs import Figure, Inputs
+from siotool.plan.inputs import Figure, Inputs, middle
 from siotool.plan.profiles import published
+from siotool.plan.ranges import Range, Samples
+from siotool.units import format_duration
 
 #: The profile of a plan that has messages and says nothing of its server.
 DEFAULT_PROFILE = "node-ws"
@@ -45,4 +47,16 @@ def complete(inputs: Inputs) -> Inputs:
         inputs = inputs.replaced({"server.profile": chosen})
     if profile:
         inputs = over(inputs, Inputs(published(profile)))
-    return planfile.with_defaults(inputs)
+    inputs = planfile.with_defaults(inputs)
+    _check_hours(inputs)
+    return inputs
+
+
+def _check_hours(inputs: Inputs) -> None:
+    downtime, workday = (inputs.figures[f"goals.{name}"].value for name in ("downtime", "workday"))
+    longest, day = downtime.high if isinstance(downtime, Range | Samples) else downtime, middle(workday)
+    if not isinstance(longest, str | bool) and longest >= day:
+        raise InputError(
+            f"downtime {format_duration(longest)} is not shorter than the workday {format_duration(day)}",
+            "downtime is the part of the workday in which a server is out of service",
+        )

@@ -5,13 +5,16 @@ from collections.abc import Mapping
 
 import msgspec
 
+from siotool.errors import InputError
+from siotool.plan.availability import MOST_SERVERS
 from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.constraints.registry import BEHIND_THE_SERVERS, CONSTRAINTS
 from siotool.plan.demand import world as world_of
 from siotool.plan.inputs import Inputs
-from siotool.plan.numbers import Number, maximum, whole
+from siotool.plan.numbers import Number, is_array, maximum, whole
 from siotool.plan.redundancy import BadDay, Deploy, Redundancy, bad_days, fleet
 from siotool.plan.world import World
+from siotool.units import format_byte_rate
 
 
 class Bound(msgspec.Struct, frozen=True):
@@ -40,6 +43,7 @@ def evaluate(inputs: Inputs, values: Mapping[str, Number]) -> Evaluation:
     """Return what the service needs when its figures have these values."""
     world = world_of(inputs, values)
     bounds = _bounds(world, CONSTRAINTS)
+    _refuse_absurd(bounds)
     needed = maximum(0.0, *(whole(bound.limit.servers) for bound in bounds))
     days = bad_days(needed, redundancy(inputs, values))
     servers = fleet(days)
@@ -78,6 +82,27 @@ def binding(bounds: tuple[Bound, ...]) -> list[Bound]:
 def _bounds(world: World, constraints: tuple[Constraint, ...]) -> tuple[Bound, ...]:
     found = ((constraint, constraint.limit(world)) for constraint in constraints)
     return tuple(Bound(constraint, limit) for constraint, limit in found if limit is not None)
+
+
+def _refuse_absurd(bounds: tuple[Bound, ...]) -> None:
+    """Refuse single figures that are a slip of units; among draws, such a one is infinity."""
+    for bound in bounds:
+        limit = bound.limit
+        if is_array(limit.servers) or is_array(limit.demand):
+            continue
+        overflow = math.isinf(limit.servers) and bound.constraint.name == "bandwidth"
+        if MOST_SERVERS < limit.servers < math.inf or overflow or not math.isfinite(limit.demand):
+            raise InputError(
+                f"{bound.constraint.name}: a demand of {_amount(limit.demand, bound)} and "
+                f"{_amount(limit.capacity_per_server, bound)} per server make more than "
+                f"{MOST_SERVERS:,} servers",
+                "check the units of connections, consumption rate and capacity",
+            )
+
+
+def _amount(value: float, bound: Bound) -> str:
+    unit = bound.constraint.unit
+    return format_byte_rate(value) if unit == "bytes/s" else f"{value:,.4g} {unit}"
 
 
 def _most(bounds: tuple[Bound, ...], tier: str) -> Number:

@@ -68,7 +68,8 @@ def check(field: Field, value: float, where: str) -> None:
     if value < field.low or value > field.high or (field.above and value == field.low):
         least = f"more than {show(field.low)}" if field.above else f"{show(field.low)} or more"
         most = f", at most {show(field.high)}" if field.high < float("inf") else ""
-        raise InputError(f"{where} is {show(value)}; expected {least}{most}", field.about)
+        hint = "write 70% or 0.7" if field.kind == "share" and value > field.high else field.about
+        raise InputError(f"{where} is {show(value)}; expected {least}{most}", hint)
 
 
 def with_defaults(inputs: Inputs) -> Inputs:

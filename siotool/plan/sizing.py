@@ -8,7 +8,6 @@ import msgspec
 from siotool.errors import InputError
 from siotool.formula import Figures, servers_exact, whole_servers
 from siotool.plan import lints
-from siotool.plan.availability import MOST_SERVERS
 from siotool.plan.constraints.bandwidth import consumption_rate
 from siotool.plan.evaluate import Bound, Evaluation, binding, count, evaluate
 from siotool.plan.fields import dimension, field_of
@@ -50,7 +49,6 @@ def size(
     values = {key: middle(figure.value) for key, figure in inputs.numbers()}
     at_middle = evaluate(inputs, values)
     figures = document_figures(at_middle)
-    _refuse_absurd(at_middle)
     plan = _plan(inputs, at_middle, figures)
     if evidence is not None:
         seen = evidence(at_middle)
@@ -85,23 +83,6 @@ def document_figures(evaluation: Evaluation) -> Figures:
         capacity_bytes_per_s=world["server.capacity"],
         utilization=world["server.utilization"],
     )
-
-
-def _refuse_absurd(evaluation: Evaluation) -> None:
-    for bound in evaluation.bounds:
-        limit = bound.limit
-        if MOST_SERVERS < limit.servers < math.inf or not math.isfinite(limit.demand):
-            raise InputError(
-                f"{bound.constraint.name}: a demand of {_amount(limit.demand, bound)} and "
-                f"{_amount(limit.capacity_per_server, bound)} per server make more than "
-                f"{MOST_SERVERS:,} servers",
-                "check the units of connections, consumption rate and capacity",
-            )
-
-
-def _amount(value: float, bound: Bound) -> str:
-    unit = bound.constraint.unit
-    return format_byte_rate(value) if unit == "bytes/s" else f"{value:,.4g} {unit}"
 
 
 def _plan(inputs: Inputs, evaluation: Evaluation, figures: Figures) -> Plan:
@@ -185,19 +166,24 @@ def _tier(servers: float) -> int | None:
     return count(servers) if servers else None
 
 
-def _warnings(figures: Figures, formula: int, evaluation: Evaluation) -> list[str]:
+def _warnings(figures: Figures, by_formula: int, evaluation: Evaluation) -> list[str]:
     warnings = []
-    by_bandwidth = whole_servers(figures.demand_bytes_per_s / figures.usable_bytes_per_s)
-    if 0 < formula < by_bandwidth:
-        load = figures.demand_bytes_per_s / (formula * figures.capacity_bytes_per_s)
+    needed = whole_servers(figures.demand_bytes_per_s / figures.usable_bytes_per_s)
+    if 0 < by_formula < needed:
+        share = figures.demand_bytes_per_s / by_formula / figures.capacity_bytes_per_s
         warnings.append(
-            f"the formula's {formula:,} servers would run at {format_share(load)} of capacity with all of "
-            f"them in service, above the {format_share(figures.utilization)} asked for"
+            f"the formula's {by_formula:,} servers would run at {format_share(share)} of capacity with all "
+            f"of them in service, above the {format_share(figures.utilization)} asked for"
         )
-    if figures.downtime_s == 0 and evaluation.needed > 0 and evaluation.fleet == evaluation.needed:
-        warnings.append("downtime is 0: no server is set aside for deploys or failures")
-    if figures.utilization == 1 and evaluation.needed > 0:
-        warnings.append("utilization is 100 %: nothing is left for a peak or for reconnecting clients")
+    if figures.downtime_s == 0 and evaluation.needed and evaluation.fleet == evaluation.needed:
+        warnings.append("downtime is 0: no server is set aside for one that is out of service")
+    if figures.utilization == 1:
+        warnings.append("utilization is 100 %: nothing is left for a peak above the average")
+    if figures.consumption_rate_bytes_per_s > figures.usable_bytes_per_s:
+        warnings.append(
+            f"one session takes {format_byte_rate(figures.consumption_rate_bytes_per_s)}, more than the "
+            f"{format_byte_rate(figures.usable_bytes_per_s)} one server may give, and cannot be split"
+        )
     return warnings
 
 

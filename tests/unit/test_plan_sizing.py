@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from siotool.errors import InputError
 from siotool.formula import Figures
-from siotool.plan.sizing import size
+from siotool.plan import compose, sizing
+from siotool.plan.evidence.provenance import Provenance
+from siotool.plan.inputs import Figure, Inputs
 from siotool.units import parse_byte_rate, parse_duration, parse_share
 
 ARTICLE = Figures(1_000_000, 2_000, 1_800, 86_400, 100_000_000, 0.7)
@@ -23,8 +25,22 @@ plausible = st.builds(
 )
 
 
+def inputs(figures, target=0.999):
+    keys = {
+        "workload.connections": figures.connections,
+        "workload.consumption_rate": figures.consumption_rate_bytes_per_s,
+        "goals.downtime": figures.downtime_s,
+        "goals.workday": figures.workday_s,
+        "server.capacity": figures.capacity_bytes_per_s,
+        "server.utilization": figures.utilization,
+        "goals.availability": target,
+    }
+    typed = Provenance("typed")
+    return compose.complete(Inputs({key: Figure(value, typed) for key, value in keys.items()}))
+
+
 def plan(figures, target=0.999):
-    return size(figures, target, "typed")
+    return sizing.size(inputs(figures, target))
 
 
 def test_the_example_that_must_hold():

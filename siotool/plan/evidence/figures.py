@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.random import PCG64, Generator
 
+from siotool.plan.evidence.fit import REPLICATES
 from siotool.plan.evidence.observe import Floats, Observations
 from siotool.plan.evidence.profile import Profile
 from siotool.plan.evidence.provenance import Provenance, measured
@@ -56,14 +57,21 @@ def inputs_of(profile: Profile, observations: Observations, seed: int) -> Inputs
 def _for_the_formula(
     profile: Profile, observations: Observations, seed: int, runs: Provenance
 ) -> dict[str, Figure]:
-    each = [profile.figures[f"bytes_{side}_per_connection_per_s"].replicates for side in ("in", "out")]
-    figures = {"workload.consumption_rate": Figure(_samples(each[0] + each[1], ""), runs)}
+    # runs of several workloads have no common bandwidth of a session
+    each = [
+        profile.figures[name].replicates
+        for name in ("bytes_in_per_connection_per_s", "bytes_out_per_connection_per_s")
+        if name in profile.figures
+    ]
+    figures = {}
+    if len(each) == 2:
+        figures["workload.consumption_rate"] = Figure(_samples(each[0] + each[1], ""), runs)
     held = observations.held()
     cores = observations.mean("cpu_cores", held)
     if cores > 0:
         server = max(origin.cores / origin.nodes for origin in observations.origins)
         capacity = observations.mean("bytes_per_s", held) / cores * server
-        scatter = run_factor(profile.cpu.run_cv, len(each[0]), Generator(PCG64(seed)))
+        scatter = run_factor(profile.cpu.run_cv, REPLICATES, Generator(PCG64(seed)))
         figures["server.capacity"] = Figure(
             _samples(capacity * scatter, ""),
             Provenance("measured", f"{runs.detail}: a straight line through the CPU it used"),
@@ -74,8 +82,3 @@ def _for_the_formula(
 def _samples(replicates: Floats, name: str) -> Samples:
     # what was fitted together is drawn together
     return Samples(tuple(float(value) for value in replicates), "cpu" if name in _CPU else "")
-
-
-def load_per_server(world_load: dict[str, float], servers: float) -> dict[str, float]:
-    """Return the load of one of ``servers``, by column name, for ``profile.extrapolation``."""
-    return {column: amount / servers for column, amount in world_load.items()} if servers > 0 else {}
