@@ -44,9 +44,9 @@ def inputs_of(profile: Profile, observations: Observations, seed: int) -> Inputs
         )
     runs = measured(profile.runs)
     for absorbed in profile.absorbed:
-        key = dict(KEYS).get(absorbed.cost)
-        if key is not None:
-            figures[key] = Figure(0.0, Provenance("measured", absorbed.sentence))
+        filled = dict(KEYS).get(absorbed.cost)
+        if filled is not None:
+            figures[filled] = Figure(0.0, Provenance("measured", absorbed.sentence))
     if "inbound_s" in profile.figures or "delivery_s" in profile.figures:
         inside = Provenance("measured", f"inside the cost of the message, {runs.detail}")
         figures["server.encode_cost"] = Figure(0.0, inside)
