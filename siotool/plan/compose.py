@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from siotool.errors import InputError
-from siotool.plan import fields, planfile
+from siotool.plan import balancers, fields, planfile
 from siotool.plan.evidence.provenance import Provenance
 from siotool.plan.inputs import Figure, Inputs, middle
 from siotool.plan.profiles import published
@@ -47,6 +47,8 @@ def complete(inputs: Inputs) -> Inputs:
         inputs = inputs.replaced({"server.profile": chosen})
     if profile:
         inputs = over(inputs, Inputs(published(profile)))
+    if "topology.balancer" in inputs:
+        inputs = over(inputs, Inputs(balancers.published(inputs.choice("topology.balancer"))))
     inputs = planfile.with_defaults(inputs)
     _check_hours(inputs)
     return inputs

@@ -12,6 +12,7 @@ import msgspec
 
 from siotool import units
 from siotool.plan import adapters, profiles
+from siotool.plan.balancers import BALANCERS
 
 Kind = Literal["count", "rate", "byte_rate", "size", "duration", "share", "factor", "choice", "flag"]
 
@@ -83,7 +84,6 @@ SECTIONS = ("workload", "transport", "server", "topology", "goals", "storage")
 
 ADAPTERS = tuple(adapters.ADAPTERS)
 PROFILES = tuple(profiles.PROFILES)
-BALANCERS = ("none", "lvs", "nginx", "haproxy", "nlb", "alb")
 
 FIELDS: tuple[Field, ...] = (
     # workload
