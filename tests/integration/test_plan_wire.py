@@ -361,7 +361,11 @@ async def served(context: ssl.SSLContext | None, **options: Any) -> AsyncIterato
     if options:
         sio = socketio.AsyncServer(async_mode="aiohttp", cors_allowed_origins="*", **options)
         sio.on("echo", _echo)
-        sio.on("chat message", lambda _sid, *args: sio.emit("chat message", args))
+
+        async def broadcast(_sid: str, *args: Any) -> None:
+            await sio.emit("chat message", args)
+
+        sio.on("chat message", broadcast)
     app = web.Application()
     sio.attach(app)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
