@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 
+from siotool.page.table import Table, Tone, printable
 from siotool.report import words
 from siotool.report.model import Report
 from siotool.report.tables import tables
 
-_MARKS: dict[words.Tone, str] = {"good": "✅ ", "bad": "❌ ", "": "", "strong": ""}
+_MARKS: dict[Tone, str] = {"good": "✅ ", "bad": "❌ ", "": "", "strong": ""}
 
 
 def render(report: Report) -> str:
@@ -24,7 +25,7 @@ def render(report: Report) -> str:
     return "\n".join(lines)
 
 
-def _table(table: words.Table) -> Iterable[str]:
+def _table(table: Table) -> Iterable[str]:
     yield f"## {table.title}"
     yield ""
     yield _row(column.name for column in table.columns)
@@ -46,7 +47,7 @@ def _row(cells: Iterable[str]) -> str:
 
 def _text(text: str) -> str:
     """Escape what Markdown or HTML would read as markup, in names that a server or user chose."""
-    one_line = words.printable(" ".join(text.split()))
+    one_line = printable(" ".join(text.split()))
     for char in "\\`*_[]|~":
         one_line = one_line.replace(char, f"\\{char}")
     return one_line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

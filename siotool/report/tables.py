@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 from siotool import units
+from siotool.page.table import Column, Row, Table
 from siotool.report.gates import show
 from siotool.report.model import OperationFigures, Report, format_cores
-from siotool.report.words import Column, Row, Table, label, plural
+from siotool.report.words import label, plural
 
 NONE = "–"
 

@@ -9,23 +9,24 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from siotool.page.table import Table, Tone, printable
 from siotool.report import words
 from siotool.report.model import Report
 from siotool.report.tables import tables
 
-_STYLES: dict[words.Tone, str] = {"": "", "good": "green", "bad": "bold red", "strong": "bold"}
+_STYLES: dict[Tone, str] = {"": "", "good": "green", "bad": "bold red", "strong": "bold"}
 
 
 def render(report: Report) -> RenderableType:
     """Return the report as a rich renderable that fits 80 columns: doubts first, then servers."""
     head = words.headline(report)
     top = Text.assemble(
-        (words.printable(head.verdict), _STYLES[head.tone]),
+        (printable(head.verdict), _STYLES[head.tone]),
         "\n",
-        (words.printable(head.servers), "bold"),
+        (printable(head.servers), "bold"),
         *(f"\n{line}" for line in (head.binding, head.gates) if line),
         "\n",
-        (words.printable(head.load), "dim"),
+        (printable(head.load), "dim"),
     )
     parts: list[RenderableType] = [Padding(top, (0, 1))]
     if report.doubts:
@@ -50,11 +51,11 @@ def plain(report: Report) -> str:
 def _points(mark: str, style: str, texts: Iterable[str]) -> RichTable:
     grid = RichTable.grid(padding=(0, 1))
     for text in texts:
-        grid.add_row("", Text(mark, style=style), Text(words.printable(text)))
+        grid.add_row("", Text(mark, style=style), Text(printable(text)))
     return grid
 
 
-def _table(table: words.Table) -> RenderableType:
+def _table(table: Table) -> RenderableType:
     kept = [number for number, column in enumerate(table.columns) if not column.wide_only]
     grid = RichTable(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     for number in kept:
@@ -68,8 +69,8 @@ def _table(table: words.Table) -> RenderableType:
             style="dim" if column.name == "how measured" else "",
         )
     for row in table.rows:
-        grid.add_row(*(Text(words.printable(row.cells[number])) for number in kept), style=_STYLES[row.tone])
+        grid.add_row(*(Text(printable(row.cells[number])) for number in kept), style=_STYLES[row.tone])
     parts: list[RenderableType] = [Text(f" {table.title}", style="bold"), Padding(grid, (0, 1))]
     if table.note:
-        parts.append(Padding(Text(words.printable(table.note), style="dim"), (0, 1)))
+        parts.append(Padding(Text(printable(table.note), style="dim"), (0, 1)))
     return Group(*parts)

@@ -1,38 +1,10 @@
-"""A report in words: the headline that every renderer shows alike, and what a table is."""
-
-from typing import Literal
+"""A report in words: the headline that every renderer shows alike."""
 
 import msgspec
 
 from siotool import units
+from siotool.page.table import Tone
 from siotool.report.model import Report
-
-Tone = Literal["", "good", "bad", "strong"]
-
-
-class Column(msgspec.Struct, frozen=True):
-    """``wide_only`` columns are left out where there are 80 characters to a line."""
-
-    name: str
-    numeric: bool = False
-    wide_only: bool = False
-
-
-class Row(msgspec.Struct, frozen=True):
-    """Cells in the order of the columns; the tone is never the only carrier of a meaning."""
-
-    cells: list[str]
-    tone: Tone = ""
-
-
-class Table(msgspec.Struct, frozen=True):
-    """``key`` is stable and names the table in anchors and charts."""
-
-    key: str
-    title: str
-    columns: list[Column]
-    rows: list[Row]
-    note: str = ""
 
 
 class Headline(msgspec.Struct, frozen=True):
@@ -66,13 +38,6 @@ def headline(report: Report) -> Headline:
         binding=_binding(report),
         gates=gates,
         load=_load(report),
-    )
-
-
-def printable(text: str) -> str:
-    """Keep what a server or user named their events from moving a cursor or breaking a file."""
-    return "".join(
-        char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text
     )
 
 

@@ -1,43 +1,32 @@
-"""The report's charts as Vega-Lite specifications: shapes and data, no colours.
+"""The report's charts: everything over one and the same time axis."""
 
-Colours, fonts and the dark scheme are the page's business (``page.js`` reads them from the
-style sheet), so every chart follows the reader's scheme. Units stand on the axes.
-"""
-
-import math
-from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import altair as alt
-import msgspec
 
+from siotool.page.chart import (
+    BYTE_RATE,
+    BYTES,
+    CORES,
+    COUNT,
+    PER_SECOND,
+    SECONDS,
+    Chart,
+    axis,
+    clock,
+    legend,
+    log_y,
+    spec,
+    time_axis,
+)
+from siotool.page.table import printable
 from siotool.report.model import OperationSeries, Report, Series, format_cores
-from siotool.report.words import label, printable
+from siotool.report.words import label
 
 #: Operations that get charts of their own: the most frequent ones.
 MOST_OPERATIONS = 8
-HEIGHT = 190
-
-_SECONDS = (
-    "{v} == 0 ? '0' : {v} >= 1 ? format({v}, '.3~g') + ' s' : {v} >= 0.001 ? "
-    "format({v} * 1000, '.3~g') + ' ms' : format({v} * 1e6, '.3~g') + ' µs'"
-)
-_PER_SECOND = "format({v}, {v} < 1 ? '.2~g' : '.3~s') + '/s'"
-_BYTES = "{v} == 0 ? '0' : replace(format({v}, '.3~s'), regexp('([kMGTP]?)$'), ' $1B')"
-_BYTE_RATE = "{v} == 0 ? '0' : replace(format({v}, '.3~s'), regexp('([kMGTP]?)$'), ' $1B/s')"
-_COUNT = "format({v}, '.3~s')"
-_CORES = "format({v}, '.2~f')"
 
 Values = Sequence[float | None]
-
-
-class Chart(msgspec.Struct, frozen=True):
-    """``key`` names the place on the page; ``spec`` is what Vega-Lite draws there."""
-
-    key: str
-    title: str
-    note: str
-    spec: dict[str, Any]
 
 
 def charts(report: Report) -> list[Chart]:
@@ -50,15 +39,15 @@ def charts(report: Report) -> list[Chart]:
     rates = {printable(label(row.op, row.name)): row.rate_per_s for row in shown}
     found = [
         make.lines(
-            "connections", "Connections", {"users": series.users, "connected": series.connections}, _COUNT
+            "connections", "Connections", {"users": series.users, "connected": series.connections}, COUNT
         ),
-        make.lines("rates", "Operations per second", rates, _PER_SECOND, note=_left_out(report)),
+        make.lines("rates", "Operations per second", rates, PER_SECOND, note=_left_out(report)),
         *(make.percentiles(number, row) for number, row in enumerate(shown)),
         make.lines(
             "bandwidth",
             "Bandwidth on the wire",
             {"in": series.wire_in_bytes_per_s, "out": series.wire_out_bytes_per_s},
-            _BYTE_RATE,
+            BYTE_RATE,
             note="as the clients see it",
         ),
     ]
@@ -68,7 +57,7 @@ def charts(report: Report) -> list[Chart]:
         **{f"{printable(label(row.op, row.name))} errors": row.errors_per_s for row in shown},
     }
     if failures := {name: values for name, values in failures.items() if any(values)}:
-        found.append(make.lines("failures", "Failures per second", failures, _PER_SECOND))
+        found.append(make.lines("failures", "Failures per second", failures, PER_SECOND))
     found += _delivery(report, make) + _server(report, make) + _generator(series, make)
     return found
 
@@ -77,11 +66,11 @@ def _delivery(report: Report, make: "_Maker") -> list[Chart]:
     series = report.series
     if not report.delivery.expected:
         return []
-    found = [make.lines("received", "Deliveries received", {"received": series.received_per_s}, _PER_SECOND)]
+    found = [make.lines("received", "Deliveries received", {"received": series.received_per_s}, PER_SECOND)]
     trouble = {"lost": series.lost_per_s, "duplicate": series.duplicate_per_s}
     title = "Deliveries lost and duplicate"
     note = "" if any(map(any, trouble.values())) else "none in this run"
-    return [*found, make.lines("lost", title, trouble, _PER_SECOND, note=note)]
+    return [*found, make.lines("lost", title, trouble, PER_SECOND, note=note)]
 
 
 def _server(report: Report, make: "_Maker") -> list[Chart]:
@@ -93,11 +82,11 @@ def _server(report: Report, make: "_Maker") -> list[Chart]:
             "server-cpu",
             "Server CPU, cores",
             {"cores": series.server_cpu_cores},
-            _CORES,
+            CORES,
             limit=server.cores,
             note=f"dashed: the {format_cores(server.cores)} it can fill",
         ),
-        make.lines("server-memory", "Server memory (RSS)", {"RSS": series.server_rss_bytes}, _BYTES),
+        make.lines("server-memory", "Server memory (RSS)", {"RSS": series.server_rss_bytes}, BYTES),
     ]
 
 
@@ -107,11 +96,11 @@ def _generator(series: Series, make: "_Maker") -> list[Chart]:
             "generator-cpu",
             "Busiest generator process, cores",
             {"cores": series.generator_cpu_cores},
-            _CORES,
+            CORES,
             limit=1.0,
             note="dashed: all it can use",
         ),
-        make.lines("generator-lag", "Generator loop lag", {"lag": series.generator_loop_lag_s}, _SECONDS),
+        make.lines("generator-lag", "Generator loop lag", {"lag": series.generator_loop_lag_s}, SECONDS),
     ]
 
 
@@ -151,14 +140,17 @@ class _Maker:
             for t, value in zip(self._series.t_s, values, strict=True)
             if not (log and value == 0)
         ]
+        known = [value for values in named.values() for value in values if value]
         sparse = _sparse(named.values())
         base = (
             alt.Chart(alt.InlineData(values=rows))
-            .transform_calculate(at=_clock(self._end_s, "datum.t"))
+            .transform_calculate(at=clock(self._end_s, "datum.t"))
             .encode(
-                x=alt.X("t:Q", axis=self._time_axis(), scale=alt.Scale(domain=[0, self._end_s], nice=False)),
-                y=_log_y(unit, rows) if log else alt.Y("v:Q", axis=_axis(unit), scale=alt.Scale(zero=True)),
-                color=alt.Color("s:N", sort=list(named), legend=_legend(named, sparse=sparse)),
+                x=alt.X(
+                    "t:Q", axis=time_axis(self._end_s), scale=alt.Scale(domain=[0, self._end_s], nice=False)
+                ),
+                y=log_y(unit, known) if log else alt.Y("v:Q", axis=axis(unit), scale=alt.Scale(zero=True)),
+                color=alt.Color("s:N", sort=list(named), legend=legend(named, points=sparse)),
             )
         )
         layers = [*self._marks(), _points(base) if sparse else _lines(base)]
@@ -166,7 +158,7 @@ class _Maker:
             rule = alt.Chart(alt.InlineData(values=[{"v": limit}])).mark_rule()
             layers.append(rule.encode(y="v:Q"))
         layers.append(_hover(base, unit))
-        return Chart(key=key, title=title, note=note, spec=_spec(layers))
+        return Chart(key=key, title=title, note=note, spec=spec(layers))
 
     def percentiles(self, number: int, row: OperationSeries) -> Chart:
         """Response times of one operation; on a log scale when they span more than 1 : 50."""
@@ -177,19 +169,9 @@ class _Maker:
             f"percentiles-{number}",
             f"Response time of {printable(label(row.op, row.name))}",
             named,
-            _SECONDS,
+            SECONDS,
             note="log scale" if log else "",
             log=log,
-        )
-
-    def _time_axis(self) -> alt.Axis:
-        return alt.Axis(
-            title=None,
-            values=_ticks(self._end_s),
-            labelExpr=_clock(self._end_s, "datum.value"),
-            grid=False,
-            labelOverlap="greedy",
-            labelFlush=False,
         )
 
     def _marks(self) -> list[alt.Chart]:
@@ -221,17 +203,6 @@ def _points(base: alt.Chart) -> alt.Chart:
     return chart
 
 
-def _legend(named: Collection[str], *, sparse: bool) -> alt.Legend | None:
-    if len(named) < 2:
-        return None
-    short = sum(map(len, named)) <= 24
-    return alt.Legend(
-        title=None,
-        symbolType="circle" if sparse else alt.Undefined,
-        columns=len(named) if short else alt.Undefined,
-    )
-
-
 def _hover(base: alt.Chart, unit: str) -> alt.Chart:
     near = alt.selection_point(nearest=True, on="pointerover", fields=["t", "s"], empty=False)
     points: alt.Chart = (
@@ -249,52 +220,3 @@ def _hover(base: alt.Chart, unit: str) -> alt.Chart:
         .add_params(near)
     )
     return points
-
-
-_AXIS: dict[str, Any] = {"title": None, "domain": False, "ticks": False}
-
-
-def _axis(unit: str) -> alt.Axis:
-    return alt.Axis(**_AXIS, tickCount=5, labelExpr=unit.format(v="datum.value"))
-
-
-def _log_y(unit: str, rows: list[dict[str, Any]]) -> alt.Y:
-    """A log scale of whole decades, with 1-2-5 ticks as long as they are few."""
-    known = [row["v"] for row in rows if row["v"]]
-    first, last = math.floor(math.log10(min(known))), math.ceil(math.log10(max(known)))
-    steps = (1, 2, 5) if last - first < 2 else (1, 3) if last - first < 4 else (1,)
-    ticks = [step * 10.0**decade for decade in range(first, last) for step in steps] + [10.0**last]
-    return alt.Y(
-        "v:Q",
-        axis=alt.Axis(**_AXIS, values=ticks, labelExpr=unit.format(v="datum.value")),
-        scale=alt.Scale(type="log", domain=[10.0**first, 10.0**last]),
-    )
-
-
-def _spec(layers: list[alt.Chart]) -> dict[str, Any]:
-    chart = alt.layer(*layers).properties(
-        width="container",
-        height=HEIGHT,
-        autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
-    )
-    spec: dict[str, Any] = chart.to_dict(validate=False)
-    spec.pop("config", None)  # altair's default theme: the page has its own
-    return spec
-
-
-_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
-
-
-def _ticks(end_s: float) -> list[float]:
-    step = next((step for step in _STEPS if end_s / step <= 6), math.ceil(end_s / 6 / 86400) * 86400)
-    return [float(tick) for tick in range(0, math.floor(end_s) + 1, step)]
-
-
-def _clock(end_s: float, value: str) -> str:
-    """A Vega expression that writes a time: ``45 s``, from two minutes on ``1:30``, then ``1:05:00``."""
-    if end_s < 120:
-        return f"format({value}, '.3~g') + ' s'"
-    seconds = f"format(floor({value} % 60), '02d')"
-    if end_s < 3600:
-        return f"floor({value} / 60) + ':' + {seconds}"
-    return f"floor({value} / 3600) + ':' + format(floor({value} / 60) % 60, '02d') + ':' + {seconds}"

@@ -1,0 +1,1 @@
+"""What the report's and the plan's HTML pages share."""

@@ -1,0 +1,111 @@
+"""Charts as Vega-Lite specifications: shapes and data, no colours.
+
+Colours, fonts and the dark scheme are the page's business (``page.js`` reads them from the
+style sheet), so every chart follows the reader's scheme. Units stand on the axes.
+"""
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import altair as alt
+import msgspec
+
+#: What Vega writes for a figure: expressions in which ``{v}`` is the figure in SI units.
+SECONDS = (
+    "{v} == 0 ? '0' : {v} >= 1 ? format({v}, '.3~g') + ' s' : {v} >= 0.001 ? "
+    "format({v} * 1000, '.3~g') + ' ms' : format({v} * 1e6, '.3~g') + ' µs'"
+)
+PER_SECOND = "format({v}, {v} < 1 ? '.2~g' : '.3~s') + '/s'"
+BYTES = "{v} == 0 ? '0' : replace(format({v}, '.3~s'), regexp('([kMGTP]?)$'), ' $1B')"
+BYTE_RATE = "{v} == 0 ? '0' : replace(format({v}, '.3~s'), regexp('([kMGTP]?)$'), ' $1B/s')"
+COUNT = "format({v}, '.3~s')"
+CORES = "format({v}, '.2~f')"
+SHARE = "format({v} * 100, '.3~g') + ' %'"
+
+HEIGHT = 190
+
+
+class Chart(msgspec.Struct, frozen=True):
+    """``key`` names the place on the page; ``spec`` is what Vega-Lite draws there."""
+
+    key: str
+    title: str
+    note: str
+    spec: dict[str, Any]
+
+
+#: An axis that shows its labels only, not itself.
+BARE: Mapping[str, Any] = MappingProxyType({"title": None, "domain": False, "ticks": False})
+
+
+def axis(unit: str) -> alt.Axis:
+    """Return the axis of figures in a unit."""
+    return alt.Axis(**BARE, tickCount=5, labelExpr=unit.format(v="datum.value"))
+
+
+def log_y(unit: str, known: Sequence[float]) -> alt.Y:
+    """Return a log scale of whole decades around positive figures, with 1-2-5 ticks as long as they are few."""
+    first, last = math.floor(math.log10(min(known))), math.ceil(math.log10(max(known)))
+    steps = (1, 2, 5) if last - first < 2 else (1, 3) if last - first < 4 else (1,)
+    ticks = [step * 10.0**decade for decade in range(first, last) for step in steps] + [10.0**last]
+    return alt.Y(
+        "v:Q",
+        axis=alt.Axis(**BARE, values=ticks, labelExpr=unit.format(v="datum.value")),
+        scale=alt.Scale(type="log", domain=[10.0**first, 10.0**last]),
+    )
+
+
+def time_axis(end_s: float) -> alt.Axis:
+    """Return an axis of seconds from 0, labelled as a clock."""
+    return alt.Axis(
+        title=None,
+        values=_ticks(end_s),
+        labelExpr=clock(end_s, "datum.value"),
+        grid=False,
+        labelOverlap="greedy",
+        labelFlush=False,
+    )
+
+
+def legend(named: Collection[str], *, points: bool) -> alt.Legend | None:
+    """Return the legend of named lines, or points; none for one."""
+    if len(named) < 2:
+        return None
+    short = sum(map(len, named)) <= 24
+    return alt.Legend(
+        title=None,
+        symbolType="circle" if points else alt.Undefined,
+        columns=len(named) if short else alt.Undefined,
+    )
+
+
+def spec(layers: Sequence[alt.Chart], *, height: int = HEIGHT) -> dict[str, Any]:
+    """Return layers as one specification, as wide as its place."""
+    chart = alt.layer(*layers).properties(
+        width="container",
+        height=height,
+        autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
+    )
+    made: dict[str, Any] = chart.to_dict(validate=False)
+    made.pop("config", None)  # altair's default theme: the page has its own
+    return made
+
+
+_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
+
+
+def _ticks(end_s: float) -> list[float]:
+    step = next((step for step in _STEPS if end_s / step <= 6), math.ceil(end_s / 6 / 86400) * 86400)
+    return [float(tick) for tick in range(0, math.floor(end_s) + 1, step)]
+
+
+def clock(end_s: float, value: str) -> str:
+    """Return a Vega expression that writes a time: ``45 s``, from two minutes on ``1:30``, then ``1:05:00``."""
+    if end_s < 120:
+        return f"format({value}, '.3~g') + ' s'"
+    seconds = f"format(floor({value} % 60), '02d')"
+    if end_s < 3600:
+        return f"floor({value} / 60) + ':' + {seconds}"
+    return f"floor({value} / 3600) + ':' + format(floor({value} / 60) % 60, '02d') + ':' + {seconds}"
