@@ -127,6 +127,7 @@ FIELDS: tuple[Field, ...] = (
     Field("server.bandwidth_out", "byte_rate", "network from one server", above=True, example="1Gbit/s"),
     Field("server.memory", "size", "memory of one server", above=True, example="16GiB"),
     Field("server.heap", "size", "heap limit of one process", above=True, example="4GiB"),
+    Field("server.connections", "count", "connections one server may hold", above=True, example="60k"),
     Field("server.open_files", "count", "open-file limit of one process", above=True, example="65536"),
     Field("server.open_files_reserved", "count", "of these, not for connections", "1024"),
     Field("server.accept_rate", "rate", "handshakes one server completes per second", above=True),

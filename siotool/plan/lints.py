@@ -1,7 +1,11 @@
 """What an experienced colleague would say on reading the plan, whatever its number of servers."""
 
+import math
+
+from siotool.plan import adapter_limits, recovery
+from siotool.plan.adapters import Adapter, adapter_named
 from siotool.plan.evaluate import Evaluation
-from siotool.plan.world import World
+from siotool.plan.world import Stream, World
 from siotool.units import format_duration, format_share
 
 #: Engine.IO's pingTimeout: a connection without a pong for so long is dead.
@@ -14,7 +18,8 @@ _DISAGREE = 0.25
 def lint(evaluation: Evaluation) -> list[str]:
     """Return warnings about the configuration, each a sentence."""
     world = evaluation.world
-    return [sentence for rule in (_no_adapter, _two_rates, _sticky) for sentence in rule(world, evaluation)]
+    rules = (_no_adapter, _two_rates, _sticky, _adapter, _recovery)
+    return [sentence for rule in rules for sentence in rule(world, evaluation)]
 
 
 def _processes(world: World, evaluation: Evaluation) -> float:
@@ -58,3 +63,63 @@ def _sticky(world: World, evaluation: Evaluation) -> list[str]:
         f"{who}: the balancer must send all requests of a session to one process (sticky sessions), and "
         f"keep an idle connection for more than {format_duration(patience)}"
     ]
+
+
+def _published(world: World) -> tuple[Adapter, float, Stream | None]:
+    """The adapter, the publishes per second it carries, and the stream that most of them are of."""
+    adapter = adapter_named(world.inputs.choice("topology.adapter"))
+    streams = world.demand.streams
+    heaviest = max(streams, key=lambda stream: stream.traffic.publishes_per_s, default=None)
+    return adapter, world.demand.publishes_per_s, heaviest
+
+
+def _message_bytes(world: World) -> float:
+    """The largest event that is published, as the JSON array that adapters carry: ["name","payload"]."""
+    return max(
+        (
+            len(stream.message.name) + stream.message.size_bytes + 7
+            for stream in world.demand.streams
+            if stream.traffic.publishes_per_s > 0
+        ),
+        default=0.0,
+    )
+
+
+def _adapter(world: World, evaluation: Evaluation) -> list[str]:
+    adapter, publishes, heaviest = _published(world)
+    processes = _processes(world, evaluation)
+    if heaviest is None or not math.isfinite(processes):
+        return []
+    if adapter.law == "nobody":
+        publishes = 0.0  # that they reach nobody is said already
+    # shards that nobody decided on are as many as the plan needs
+    decided = world.inputs.figures["topology.shards"].provenance.kind != "default"
+    needed = evaluation.shards if math.isfinite(evaluation.shards) else 1.0
+    return adapter_limits.lint(
+        adapter,
+        nodes=processes,
+        machines=float(evaluation.fleet),
+        publishes_per_s=publishes,
+        message_bytes=_message_bytes(world),
+        room_size=heaviest.traffic.room_size,
+        shards=world["topology.shards"] if decided else max(1.0, needed),
+        binary=any(s.message.binary for s in world.demand.streams if s.traffic.publishes_per_s > 0),
+        recovery=world.inputs.flag("transport.recovery"),
+        ceiling_per_s=world.values.get("topology.backend_rate"),
+    )
+
+
+def _recovery(world: World, evaluation: Evaluation) -> list[str]:
+    adapter, publishes, heaviest = _published(world)
+    fleet = float(evaluation.fleet)
+    recovers = world.inputs.flag("transport.recovery") and adapter.recovery != "none"
+    if not recovers or heaviest is None or not 0 < fleet < math.inf:
+        return []
+    return recovery.lint(
+        adapter,
+        publishes_per_s=publishes,
+        entry_bytes=_message_bytes(world) + adapter.envelope_bytes,
+        nodes=_processes(world, evaluation),
+        sessions=math.ceil(world.demand.connections / fleet),
+        heap_bytes=world.get("server.heap"),
+    )

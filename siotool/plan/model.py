@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from siotool.plan.cost import Comparison
 from siotool.plan.evidence.provenance import Provenance
+from siotool.plan.forecast import Forecast
 
 Amount = Annotated[float, msgspec.Meta(ge=0)]
 Servers = Annotated[int, msgspec.Meta(ge=0)]
@@ -182,6 +184,65 @@ class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scaling: Scaling | None = None
 
 
+class Cost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Money per month for the fleet that is 95 % sure, spares included, each server of one shape.
+
+    ``per_month`` is the sum of the parts; ``unpriced`` names what the price file has no price for.
+    """
+
+    currency: str
+    shape: str
+    servers: Servers
+    per_month: Amount
+    servers_per_month: Amount
+    egress_per_month: Amount
+    load_balancer_per_month: Amount
+    adapter_per_month: Amount
+    per_thousand_connections: Amount | None
+    unpriced: list[str]
+
+
+class StoreOption(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One kind of store for the backlog; ``chosen`` is the plan's own.
+
+    ``record_bytes`` and ``index_bytes`` per message, ``bytes`` of one copy, ``all_bytes`` of
+    all, for the middle of every range; writes per second of one copy; ``drain_bytes`` is what
+    everybody's return reads.
+    """
+
+    kind: Literal["relational", "document"]
+    name: str
+    chosen: bool
+    record_bytes: Amount
+    index_bytes: Amount
+    bytes: Amount
+    all_bytes: Amount
+    all_bytes_p95: Amount
+    record_writes_per_s: Amount
+    index_writes_per_s: Amount
+    drain_bytes: Amount
+    drain_bytes_per_s: Amount
+
+
+class Storage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The backlog of users that are offline: what is kept at most, and what its return asks for.
+
+    ``messages`` of ``payload_bytes`` each; all of them are fetched within ``drain_window_s``
+    when everybody comes back after an outage.
+    """
+
+    users: Amount
+    messages: Amount
+    messages_per_s: Amount
+    payload_bytes: Amount
+    retention_s: Amount
+    copies: Amount
+    drain_window_s: Amount
+    drain_messages_per_s: Amount
+    stores: list[StoreOption]
+    sentence: str
+
+
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A sized fleet, and how the size was found.
 
@@ -208,3 +269,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     uncertainty: Uncertainty | None = None
     remedy: str = ""
     evidence: Evidence | None = None
+    cost: Cost | None = None
+    shapes: Comparison | None = None
+    forecast: Forecast | None = None
+    storage: Storage | None = None

@@ -19,6 +19,7 @@ CONSTRAINTS = (
     broadcast.BROADCAST,
     memory.MEMORY,
     memory.HEAP,
+    tables.CONNECTIONS,
     tables.FILES,
     tables.PORTS,
     tables.CONNTRACK,

@@ -1,4 +1,4 @@
-"""Tables with a fixed number of places: open files, ports of a balancer, connection tracking."""
+"""Fixed numbers of places: connections allowed, open files, ports of a balancer, connection tracking."""
 
 from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.numbers import Number, divide, maximum
@@ -9,6 +9,22 @@ from siotool.units import format_count
 def _polling_sockets(world: World) -> Number:
     """Sockets per connection: a polling client holds a GET and now and then opens a POST beside it."""
     return 1.0 + world["transport.polling"]
+
+
+def _connections(world: World) -> Limit | None:
+    if not world.has("server.connections"):
+        return None
+    places = world["server.connections"]
+    connections = world.demand.connections * world["topology.imbalance"]
+    keys = ("workload.connections", "server.connections")
+    return Limit(connections, places, divide(connections, places), keys)
+
+
+def _connections_sentence(world: World, limit: Limit) -> str:
+    return f"one server may hold {format_count(limit.capacity_per_server)} connections"
+
+
+CONNECTIONS = Constraint("connections", "connections", _connections, _connections_sentence)
 
 
 def _files(world: World) -> Limit | None:
