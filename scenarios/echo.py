@@ -1,7 +1,9 @@
-"""Emit an event and wait for its acknowledgement, at a steady rate for each user.
+"""Call an event to be acknowledged, at a steady rate for each user.
 
-The server is to acknowledge the event; what it answers does not matter. Response times
-count from when a call was due, so a server that stalls shows it in all it delayed.
+The server is to acknowledge the event; what it answers does not matter. A call does not
+wait for the answer to the one before, so that a slow server gets as many calls as a fast
+one; ``wait_for_ack=yes`` makes users patient. Either way response times count from when a
+call was due, and a server that stalls shows it in all it delayed.
 """
 
 from siotool.swarm.user import SocketIOUser, knob, task
@@ -13,7 +15,8 @@ class Echo(SocketIOUser):
     rate: float = knob(1.0, "calls per second of each user", minimum=0.001)
     event: str = knob("echo", "event to call")
     size: int = knob(64, "bytes of text in each call", minimum=0, unit="bytes")
+    wait_for_ack: bool = knob(False, "call again only once the call before was answered or given up")
 
     @task
     def echo(self) -> None:
-        self.call(self.event, "x" * self.size)
+        self.call(self.event, "x" * self.size, wait=self.wait_for_ack)

@@ -123,7 +123,8 @@ class Books:
 
     def begin(self, now: float, intended: float) -> None:
         """A scheduled operation begins; how late?"""
-        self.schedule_lag = max(self.schedule_lag, now - intended)
+        lag = now - intended
+        self.schedule_lag = lag if lag > self.schedule_lag else self.schedule_lag
 
     def join(self, receiver: Receiver, now: float) -> None:
         """A receiver expects broadcasts from now on."""

@@ -15,6 +15,8 @@ from typing import Any
 import gevent
 from gevent import monkey
 
+from siotool.swarm.outbox import Outbox, Request
+
 _start_native_thread = monkey.get_original("_thread", "start_new_thread")
 _NativeLock = monkey.get_original("_thread", "allocate_lock")
 
@@ -34,7 +36,8 @@ class Bridge:
     def __init__(self) -> None:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         self.loop = _new_loop()
-        self._requests: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
+        self._requests: deque[Request] = deque()
+        self._outbox = Outbox(self.loop)
         self._requests_announced = False
         self._results: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
         self._results_announced = False
@@ -49,7 +52,11 @@ class Bridge:
 
     def to_loop(self, function: Callable[..., None], *args: Any) -> None:
         """Call ``function`` in the loop thread, soon; from the hub's thread only."""
-        self._requests.append((function, args))
+        self.to_loop_at(0.0, function, *args)
+
+    def to_loop_at(self, due: float, function: Callable[..., None], *args: Any) -> None:
+        """Call ``function`` in the loop thread at ``due`` of the monotonic clock, or soon after."""
+        self._requests.append((due, function, args))
         if not self._requests_announced:
             self._requests_announced = True
             # after the greenlets that are ready now, so that their requests share the wake-up
@@ -82,10 +89,7 @@ class Bridge:
 
     def _run_requests(self) -> None:
         self._requests_announced = False
-        requests = self._requests
-        while requests:
-            function, args = requests.popleft()
-            function(*args)
+        self._outbox.put(self._requests)
 
     def _run_results(self) -> None:
         self._results_announced = False

@@ -20,20 +20,13 @@ TEXT = WSMsgType.TEXT
 BINARY = WSMsgType.BINARY
 CONTINUATION = WSMsgType.CONTINUATION
 CLOSE = WSMsgType.CLOSE
+#: Why a call failed whose user left: it had time to be answered, and was not.
+UNANSWERED = "unanswered"
 
 
-class Call:
-    """An event that waits for its acknowledgement; times of the monotonic clock."""
-
-    __slots__ = ("answer", "intended", "samples", "start")
-
-    def __init__(
-        self, samples: Samples, intended: float, start: float, answer: Callable[[Any], None]
-    ) -> None:
-        self.samples = samples
-        self.intended = intended
-        self.start = start
-        self.answer = answer
+#: An event that waits for its acknowledgement: where it is booked, when it was to begin and
+#: when it did, and who wants the answer, if anybody.
+Call = tuple[Samples, float, float, Callable[[Any], None] | None]
 
 
 class Connection(WSListener):
@@ -41,7 +34,6 @@ class Connection(WSListener):
 
     __slots__ = (
         "_board",
-        "_calls",
         "_fragments",
         "_session",
         "_sock",
@@ -49,6 +41,7 @@ class Connection(WSListener):
         "_wire_in",
         "_wire_out",
         "_wire_seen",
+        "calls",
         "close_reason",
         "handlers",
         "heard",
@@ -62,13 +55,14 @@ class Connection(WSListener):
     def __init__(self, board: Switchboard, receiver: Receiver, namespace: str, auth: Any) -> None:
         self._board = board
         self._session = session.Session(namespace, auth)
-        self._calls: dict[int, Call] = {}
         self._fragments: list[Any] | None = None
         self._transport: WSTransport | None = None
         self._sock: socket.socket | None = None
         self._wire_in = 0
         self._wire_out = 0
         self._wire_seen = 0.0
+        #: By ack id, in digits: what is neither answered nor given up.
+        self.calls: dict[bytes, Call] = {}
         self.receiver = receiver
         self.heard = 0.0
         self.open = False
@@ -98,6 +92,17 @@ class Connection(WSListener):
         books.payload_in += len(payload)
         if not tcp.KERNEL_COUNTS:
             books.wire_in += tcp.frame_size(len(payload), masked=False)
+        # the short ways for what comes most; all else goes through the session
+        ack_prefix = board.ack_prefix
+        if payload.startswith(ack_prefix) and frame.fin and frame.msg_type is TEXT:
+            bracket = payload.find(b"[")
+            call = self.calls.pop(payload[len(ack_prefix) : bracket], None)
+            if call is not None:
+                samples, intended, start, answer = call
+                samples.book(now - intended, now - start)
+                if answer is not None:
+                    board.to_hub(answer, payload[bracket:])
+                return
         known = board.known.get(payload)
         if known is not None and self.handlers is None:
             known.deliver(self.receiver, now)
@@ -137,14 +142,6 @@ class Connection(WSListener):
         return first, b"".join(parts)
 
     def _text(self, payload: bytes, now: float) -> None:
-        ack_prefix = self._board.ack_prefix
-        if payload.startswith(ack_prefix):
-            # the short way for what comes most; all else goes through the session
-            bracket = payload.find(b"[")
-            digits = payload[len(ack_prefix) : bracket]
-            if digits.isdigit():
-                self._acknowledged(int(digits), payload[bracket:], now)
-                return
         match self._session.receive_text(payload):
             case session.Acknowledged(ack_id, packet):
                 self._acknowledged(ack_id, packet.json, now)
@@ -187,11 +184,13 @@ class Connection(WSListener):
             self.send(packets.ack_frame(packet.ack_id, (), self._session.namespace))
 
     def _acknowledged(self, ack_id: int, json: bytes, now: float) -> None:
-        call = self._calls.pop(ack_id, None)
+        call = self.calls.pop(b"%d" % ack_id, None)
         if call is None:
             return  # after its timeout, or never asked for
-        call.samples.book(now - call.intended, now - call.start)
-        self._board.to_hub(call.answer, json)
+        samples, intended, start, answer = call
+        samples.book(now - intended, now - start)
+        if answer is not None:
+            self._board.to_hub(answer, json)
 
     # ── sending ───────────────────────────────────────────────────────────────────────
 
@@ -215,34 +214,33 @@ class Connection(WSListener):
         body: bytes,
         intended: float,
         timeout: float,
-        answer: Callable[[Any], None],
+        answer: Callable[[Any], None] | None = None,
     ) -> None:
         """Send an event to be acknowledged; ``answer`` gets the answer's JSON, or a Failure."""
         now = monotonic()
         board = self._board
-        board.books.begin(now, intended)
-        call = Call(board.books.samples("ack", event), min(intended, now), now, answer)
+        books = board.books
+        books.begin(now, intended)
+        call = (books.samples("ack", event), intended if intended < now else now, now, answer)
         if not self.open:
             self._lost_call(call, self.close_reason or "transport_close")
             return
-        ack_id = self._session.take_ack_id()
-        self._calls[ack_id] = call
+        ack_id = b"%d" % self._session.take_ack_id()
+        self.calls[ack_id] = call
         board.expect(timeout, now, self, ack_id)
-        self.send(b"%b%d%b" % (board.event_prefix, ack_id, body))
+        self.send(board.event_prefix + ack_id + body)
 
-    def expire(self, ack_id: int) -> None:
+    def expire(self, ack_id: bytes) -> None:
         """Give a call up, when it is still waiting."""
-        call = self._calls.pop(ack_id, None)
+        call = self.calls.pop(ack_id, None)
         if call is not None:
             self._lost_call(call, "timeout")
 
-    def waits_for(self, ack_id: int) -> bool:
-        """True while a call is neither answered nor given up."""
-        return ack_id in self._calls
-
     def _lost_call(self, call: Call, kind: str) -> None:
-        call.samples.errors[kind] += 1
-        self._board.to_hub(call.answer, Failure(kind))
+        samples, _, _, answer = call
+        samples.errors[kind] += 1
+        if answer is not None:
+            self._board.to_hub(answer, Failure(kind))
 
     # ── the end ───────────────────────────────────────────────────────────────────────
 
@@ -282,12 +280,9 @@ class Connection(WSListener):
         books.open -= 1
         if reason != "client":
             books.closed[reason] += 1
-        for call in self._calls.values():
-            if reason == "client":
-                self._board.to_hub(call.answer, Failure(reason))
-            else:
-                self._lost_call(call, reason)
-        self._calls.clear()
+        for call in self.calls.values():
+            self._lost_call(call, UNANSWERED if reason == "client" else reason)
+        self.calls.clear()
         self._board.forget(self)
         if self.on_closed is not None:
             self._board.to_hub(self.on_closed, reason)

@@ -22,7 +22,6 @@ from siotool.swarm.bridge import Bridge
 from siotool.swarm.connection import Connection
 from siotool.swarm.failures import Failure, classify
 from siotool.swarm.ledger import Ledger, Receiver
-from siotool.swarm.outbox import Outbox
 from siotool.swarm.switchboard import Switchboard
 from siotool.workload import Target
 
@@ -76,7 +75,6 @@ class Engine:
         )
         self._url = websocket_url(settings.target)
         self._tls = ssl.create_default_context() if self._url.startswith("wss:") else None
-        self._outbox = Outbox(self._bridge.loop)
         self._leaving: dict[Connection, float] = {}
         self._opening: dict[Receiver, asyncio.Task[None]] = {}
         self._free_slots: list[int] = []
@@ -111,9 +109,7 @@ class Engine:
 
     def emit(self, connection: Connection, event: str, arguments: tuple[Any, ...], intended: float) -> None:
         """Send an event that nobody acknowledges, at ``intended``."""
-        self._bridge.to_loop(
-            self._outbox.put, intended, connection.emit, packets.event_body(event, arguments)
-        )
+        self._bridge.to_loop_at(intended, connection.emit, packets.event_body(event, arguments))
 
     def call(
         self,
@@ -130,13 +126,24 @@ class Engine:
         waiter = Waiter()
         body = packets.event_body(event, arguments)
         patience = self.settings.ack_timeout_s if timeout is None else timeout
-        self._bridge.to_loop(
-            self._outbox.put, intended, connection.call, event, body, intended, patience, waiter.switch
-        )
+        self._bridge.to_loop_at(intended, connection.call, event, body, intended, patience, waiter.switch)
         answer = waiter.get()
         if isinstance(answer, Failure):
             raise answer
         return packets.decode_arguments(answer)
+
+    def call_ahead(
+        self,
+        connection: Connection,
+        event: str,
+        arguments: tuple[Any, ...],
+        intended: float,
+        timeout: float | None = None,
+    ) -> None:
+        """Send an event at ``intended`` whose ack, or the lack of one, is only booked."""
+        body = packets.event_body(event, arguments)
+        patience = self.settings.ack_timeout_s if timeout is None else timeout
+        self._bridge.to_loop_at(intended, connection.call, event, body, intended, patience)
 
     def publish(
         self,
@@ -148,8 +155,7 @@ class Engine:
         includes_sender: bool,
     ) -> None:
         """Send a stamped broadcast at ``intended``; ``compose`` makes its arguments of the stamp."""
-        self._bridge.to_loop(
-            self._outbox.put,
+        self._bridge.to_loop_at(
             intended,
             self._publish,
             connection,
@@ -379,7 +385,7 @@ class Engine:
         for connection, left in list(self._leaving.items()):
             # what still comes may be sent after it left, as in a room that talks on
             quiet = unused or connection.receiver.overtaken or now - min(connection.heard, now) >= _QUIET_S
-            settled = caught_up and quiet and now - left >= _QUIET_S
+            settled = caught_up and quiet and now - left >= _QUIET_S and not connection.calls
             if settled or now - left >= self.settings.drain_timeout_s:
                 del self._leaving[connection]
                 connection.end("client")

@@ -11,6 +11,7 @@ import gevent
 
 from siotool.errors import TargetError
 from siotool.swarm import knobs, locust_stats, records
+from siotool.swarm.alarm import Alarm
 from siotool.swarm.engine import Address, Engine, EngineSettings
 from siotool.swarm.health import Health
 from siotool.swarm.pacing import Schedule
@@ -29,6 +30,7 @@ class Generator:
 
     def __init__(self, environment: Any, settings: EngineSettings, seed: int) -> None:
         self.engine = Engine(settings)
+        self.alarm = Alarm()
         self.seed = seed
         self._schedules: dict[int, tuple[str, Schedule]] = {}
         self._environment = environment

@@ -6,11 +6,15 @@ there are, and nothing is sent before or long after it is due.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
 from siotool.swarm.pacing import TICK_S
+
+#: When it is due on the monotonic clock, and what to call then.
+Request = tuple[float, Callable[..., None], tuple[Any, ...]]
 
 
 class Outbox:
@@ -18,21 +22,25 @@ class Outbox:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._ticks: dict[int, list[tuple[Callable[..., None], tuple[Any, ...]]]] = {}
+        self._ticks: dict[int, list[Request]] = {}
 
-    def put(self, due: float, function: Callable[..., None], *args: Any) -> None:
-        """Call ``function`` at ``due`` of the monotonic clock; at once when that is past."""
-        ahead = due - monotonic()
-        if ahead <= 0:
-            function(*args)
-            return
-        tick = round(due / TICK_S)
-        waiting = self._ticks.get(tick)
-        if waiting is None:
-            waiting = self._ticks[tick] = []
-            self._loop.call_later(ahead, self._begin, tick)
-        waiting.append((function, args))
+    def put(self, requests: deque[Request]) -> None:
+        """Take all requests out of a queue; those whose moment is past are called at once."""
+        ticks = self._ticks
+        now = monotonic()
+        while requests:
+            request = requests.popleft()
+            due, function, args = request
+            if due <= now:
+                function(*args)
+                continue
+            tick = round(due / TICK_S)
+            waiting = ticks.get(tick)
+            if waiting is None:
+                waiting = ticks[tick] = []
+                self._loop.call_later(due - now, self._begin, tick)
+            waiting.append(request)
 
     def _begin(self, tick: int) -> None:
-        for function, args in self._ticks.pop(tick):
+        for _, function, args in self._ticks.pop(tick):
             function(*args)

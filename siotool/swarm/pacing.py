@@ -9,10 +9,11 @@ import math
 
 #: Moments are multiples of this: what is due together is sent in one go.
 TICK_S = 0.002
-#: Users are woken together, at multiples of this, and at least this long before they are due.
-LEAD_S = 0.010
+#: Users are woken together, at multiples of this, and at least this long before they are due:
+#: many one after another cost less than half of what each alone would.
+LEAD_S = 0.050
 #: No more of a period than this is spent on it.
-_LEAD_SHARE = 0.1
+_LEAD_SHARE = 0.25
 
 #: An operation begins a little after its moment: Locust's hub has others to wake too.
 GRACE_S = 0.1
@@ -54,11 +55,10 @@ class Schedule:
         self.due += self.period
         return due if due > self.resumed else self.resumed
 
-    def wait(self, now: float) -> float:
-        """Seconds until the next operation should be prepared: early, and with others."""
+    def wake_at(self) -> float:
+        """When the next operation should be prepared: early, and with others."""
         lead = self.lead
-        ahead = (self.due // lead - 1) * lead - now
-        return ahead if ahead > 0 else 0.0
+        return (self.due // lead - 1) * lead
 
     def skip_to(self, now: float) -> None:
         """Give up what was due while nothing could be sent, but for the last of it, which begins now.

@@ -25,11 +25,10 @@ class Deliverable(Protocol):
 class Caller(Protocol):
     """A connection, as far as its calls go."""
 
-    def expire(self, ack_id: int) -> None:
-        """Give a call up, when it is still waiting."""
+    calls: dict[bytes, Any]
 
-    def waits_for(self, ack_id: int) -> bool:
-        """True while a call is neither answered nor given up."""
+    def expire(self, ack_id: bytes) -> None:
+        """Give a call up, when it is still waiting."""
 
 
 class Switchboard:
@@ -55,9 +54,9 @@ class Switchboard:
         self.undated = 0
         self._listening: dict[str, str] = {}
         # by timeout: calls in the order of their deadlines
-        self._deadlines: dict[float, deque[tuple[float, Caller, int]]] = {}
+        self._deadlines: dict[float, deque[tuple[float, Caller, bytes]]] = {}
 
-    def expect(self, timeout: float, now: float, caller: Caller, ack_id: int) -> None:
+    def expect(self, timeout: float, now: float, caller: Caller, ack_id: bytes) -> None:
         """Give a call up ``timeout`` seconds from now."""
         waiting = self._deadlines.get(timeout)
         if waiting is None:
@@ -67,9 +66,13 @@ class Switchboard:
     def expire(self, now: float) -> None:
         """Give up the calls whose time has come; forget those that were answered."""
         for timeout, waiting in list(self._deadlines.items()):
-            while waiting and (waiting[0][0] <= now or not waiting[0][1].waits_for(waiting[0][2])):
-                _, caller, ack_id = waiting.popleft()
-                caller.expire(ack_id)
+            while waiting:
+                deadline, caller, ack_id = waiting[0]
+                if ack_id in caller.calls:
+                    if deadline > now:
+                        break
+                    caller.expire(ack_id)
+                waiting.popleft()
             if not waiting:
                 del self._deadlines[timeout]
 

@@ -28,6 +28,7 @@ from siotool.swarm.failures import Failure
 from siotool.swarm.generator import Generator
 from siotool.swarm.knobs import knob
 from siotool.swarm.pacing import Schedule, spread_s
+from siotool.swarm.tasks import Tasks
 
 __all__ = ["SocketIOUser", "knob", "task"]
 
@@ -65,13 +66,24 @@ class SocketIOUser(User):
     def on_connected(self) -> None:
         """Called after each connect and reconnect; override it."""
 
-    def call(self, event: str, *arguments: Any, timeout: float | None = None) -> list[Any] | None:
+    def call(
+        self, event: str, *arguments: Any, timeout: float | None = None, wait: bool = True
+    ) -> list[Any] | None:
         """Emit and wait for the acknowledgement; returns what the server answered with it.
 
         Timed from the intended start and booked as ``ack``. None when it failed, which is
-        booked by class: ``timeout``, or why the connection closed.
+        booked by class: ``timeout`` (seconds), or why the connection closed.
+
+        With ``wait=False`` it returns None at once. The acknowledgement is timed and booked
+        all the same, without waking this user, so that a slow answer does not put off the
+        next call: calls come at their rate, however the server does.
         """
-        connection = self._connected()
+        connection = self._connection
+        if connection is None or not connection.open:
+            connection = self._connected()
+        if not wait:
+            self._engine.call_ahead(connection, event, arguments, self._due(), timeout)
+            return None
         try:
             return self._engine.call(connection, event, arguments, self._due(), timeout)
         except Failure:
@@ -128,17 +140,14 @@ class SocketIOUser(User):
         period = 1 / self.rate
         self._schedule = Schedule(self.rate, monotonic() + self._random.random() * period)
         self._generator.add_schedule(self._number, type(self).__name__, self._schedule)
-        gevent.sleep(self._schedule.wait(monotonic()))
+        if type(self).wait_time is SocketIOUser.wait_time:
+            self._taskset_instance = Tasks(self, self._pause)
+        self._generator.alarm.wait(self._schedule.wake_at())
 
     def wait_time(self) -> float:
-        """Seconds until the schedule's next moment; Locust asks after each task."""
-        schedule = self._schedule
-        if schedule is None:
-            return 0.0  # it holds
-        if not self._begun:
-            schedule.begin()  # a task that sent nothing
-        self._begun = False
-        return schedule.wait(monotonic())
+        """Seconds until the schedule's next moment; nested task sets ask after each task."""
+        wake_at = self._end_task()
+        return max(0.0, wake_at - monotonic())
 
     def on_stop(self) -> None:
         """Leave; what is under way may still arrive."""
@@ -147,6 +156,19 @@ class SocketIOUser(User):
         self._engine.leave(self._connection, self._receiver)
 
     # ── inside ────────────────────────────────────────────────────────────────────────
+
+    def _end_task(self) -> float:
+        """A task is done; returns when the next one is to be prepared."""
+        schedule = self._schedule
+        if schedule is None:
+            return 0.0  # it holds
+        if not self._begun:
+            schedule.begin()  # a task that sent nothing
+        self._begun = False
+        return schedule.wake_at()
+
+    def _pause(self) -> None:
+        self._generator.alarm.wait(self._end_task())
 
     def _due(self) -> float:
         """When the next operation is to start: the schedule's moment, once per task.

@@ -159,36 +159,32 @@ class Caller:
     """A connection's calls."""
 
     def __init__(self):
-        self.waiting = set()
+        self.calls = {}
         self.expired = []
 
     def expire(self, ack_id):
-        if ack_id in self.waiting:
-            self.waiting.discard(ack_id)
-            self.expired.append(ack_id)
-
-    def waits_for(self, ack_id):
-        return ack_id in self.waiting
+        del self.calls[ack_id]
+        self.expired.append(ack_id)
 
 
 def test_calls_are_given_up_at_their_deadlines(board):
     caller = Caller()
-    for ack_id, (timeout, now) in enumerate([(10.0, 0.0), (1.0, 0.5), (10.0, 1.0), (1.0, 1.5)]):
-        caller.waiting.add(ack_id)
+    for ack_id, timeout, now in [(b"0", 10.0, 0.0), (b"1", 1.0, 0.5), (b"2", 10.0, 1.0), (b"3", 1.0, 1.5)]:
+        caller.calls[ack_id] = "a call"
         board.expect(timeout, now, caller, ack_id)
     board.expire(1.49)
     assert caller.expired == []
     board.expire(1.5)
-    assert caller.expired == [1]
-    caller.waiting.discard(0)  # answered
+    assert caller.expired == [b"1"]
+    del caller.calls[b"0"]  # answered
     board.expire(10.5)
-    assert caller.expired == [1, 3]
+    assert caller.expired == [b"1", b"3"]
     board.expire(11.0)
-    assert caller.expired == [1, 3, 2]
-    board.expect(1.0, 20.0, caller, 9)  # and it goes on
-    caller.waiting.add(9)
+    assert caller.expired == [b"1", b"3", b"2"]
+    board.expect(1.0, 20.0, caller, b"9")  # and it goes on
+    caller.calls[b"9"] = "a call"
     board.expire(21.0)
-    assert caller.expired == [1, 3, 2, 9]
+    assert caller.expired == [b"1", b"3", b"2", b"9"]
 
 
 def test_a_closed_connection_is_dropped_once_and_its_owner_told():

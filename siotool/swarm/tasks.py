@@ -1,0 +1,45 @@
+"""A user's task loop: Locust's, with less work between one task and the next."""
+
+from collections.abc import Callable
+from typing import Any
+
+from locust import User
+from locust.exception import StopUser
+from locust.user.task import (
+    LOCUST_STATE_RUNNING,
+    LOCUST_STATE_STOPPING,
+    LOCUST_STATE_WAITING,
+    DefaultTaskSet,
+)
+
+
+class Tasks(DefaultTaskSet):
+    """Runs a user's tasks, with ``pause`` between them.
+
+    Locust's own loop starts the first and takes over whenever anything but the next task is
+    to be done: exceptions, nested task sets that reschedule, tasks put first by hand.
+    """
+
+    def __init__(self, user: User, pause: Callable[[], None]) -> None:
+        super().__init__(user)
+        self._pause = pause
+
+    def execute_next_task(self) -> None:
+        """Run tasks until there is something to decide for Locust."""
+        user, queue = self._user, self._task_queue
+        execute: Callable[[Any], None] = self.execute_task
+        choose: Callable[[], Any] = self.get_next_task
+        task = queue.popleft()
+        while True:
+            execute(task)
+            if queue:
+                return
+            if user._state == LOCUST_STATE_STOPPING:
+                raise StopUser
+            user._state = LOCUST_STATE_WAITING
+            self._pause()
+            if user._state == LOCUST_STATE_STOPPING:
+                raise StopUser
+            user._state = LOCUST_STATE_RUNNING
+            tasks = user.tasks
+            task = tasks[0] if len(tasks) == 1 else choose()

@@ -1,0 +1,64 @@
+"""Greenlets that wait for moments."""
+
+from time import monotonic
+
+import gevent
+import pytest
+
+from siotool.swarm.alarm import Alarm
+
+
+@pytest.fixture
+def alarm():
+    return Alarm()
+
+
+def test_all_that_wait_for_a_moment_are_woken_by_it_in_turn(alarm):
+    woken = []
+
+    def wait(name, moment):
+        alarm.wait(moment)
+        assert monotonic() >= moment - 0.001  # libev's timers are exact to its own clock
+        woken.append(name)
+
+    now = monotonic()
+    waits = [("a", now + 0.02), ("late", now + 0.03), ("b", now + 0.02), ("c", now + 0.02)]
+    gevent.joinall([gevent.spawn(wait, *each) for each in waits], raise_error=True)
+    assert woken == ["a", "b", "c", "late"]
+
+
+def test_a_moment_that_is_past_only_gives_others_a_turn(alarm):
+    order = []
+    other = gevent.spawn(order.append, "other")
+    alarm.wait(monotonic() - 1)
+    order.append("self")
+    other.join()
+    assert order == ["other", "self"]
+
+
+def test_who_is_killed_is_not_woken_and_takes_nobody_along(alarm):
+    heard = []
+
+    def wait(name):
+        try:
+            alarm.wait(moment)
+        except gevent.GreenletExit:
+            heard.append(f"{name} killed")
+            gevent.sleep(0.05)  # the moment passes while it takes leave
+            heard.append(f"{name} gone")
+        else:
+            heard.append(f"{name} woken")
+
+    moment = monotonic() + 0.02
+    first, second, third = [gevent.spawn(wait, name) for name in ("first", "second", "third")]
+    gevent.sleep(0)
+    second.kill(block=False)
+    gevent.joinall([first, second, third], raise_error=True)
+    assert heard == ["second killed", "first woken", "third woken", "second gone"]
+
+
+def test_a_moment_that_has_passed_can_be_waited_for_again(alarm):
+    moment = monotonic() + 0.005
+    alarm.wait(moment)
+    alarm.wait(moment)
+    alarm.wait(moment + 0.005)
