@@ -19,6 +19,12 @@ class Format(StrEnum):
     TEXT = "text"
     JSON = "json"
     MD = "md"
+    HPA = "hpa"
+    KEDA = "keda"
+
+
+#: Formats for an autoscaler: of a plan that has no fleet there is nothing to write.
+_MANIFESTS = (Format.HPA, Format.KEDA)
 
 
 class FileFirst(TyperGroup):
@@ -88,6 +94,36 @@ def plan(
         str | None,
         typer.Option(metavar="COUNT", help="Gate: exit 4 when the plan needs more servers than this."),
     ] = None,
+    prices: Annotated[
+        str | None,
+        typer.Option(metavar="PRICES.toml", help="Shapes of servers and their prices: what it costs."),
+    ] = None,
+    shape: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Plan with this shape of the price file as the server.")
+    ] = None,
+    max_cost: Annotated[
+        str | None,
+        typer.Option(metavar="AMOUNT", help="Gate: exit 4 when a month costs more: 5000, '5k USD'."),
+    ] = None,
+    date: Annotated[
+        str | None,
+        typer.Option(metavar="DAY", help="First day of the forecast: 2026-12-31.", show_default="today"),
+    ] = None,
+    lead_time: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Time from deciding on servers to having them: 60d.")
+    ] = None,
+    deployment: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What hpa and keda manifests scale.")
+    ] = None,
+    kube_namespace: Annotated[
+        str, typer.Option(metavar="NAME", help="Its Kubernetes namespace.")
+    ] = "default",
+    prometheus: Annotated[
+        str | None, typer.Option(metavar="URL", help="Prometheus, for keda: http://prometheus:9090.")
+    ] = None,
+    pod_start: Annotated[
+        str, typer.Option(metavar="TIME", help="From asking for a pod to its taking connections.")
+    ] = "60s",
     draws: Annotated[
         int, typer.Option(min=100, max=1_000_000, help="Worlds drawn from the ranges.")
     ] = 10_000,
@@ -107,6 +143,9 @@ def plan(
     Every figure may be a range, such as 80MB/s..120MB/s (90 % sure), or with
     its most likely value 80MB/s..100MB/s..120MB/s.
 
+    A shape of the price file stands for one server: its cores are processes, its
+    bandwidth is capacity and network both ways.
+
     Examples:
 
     ```
@@ -115,6 +154,9 @@ def plan(
 
     siotool plan --connections 50k..80k --consumption-rate 16kbit/s \
       --capacity 1Gbit/s --max-servers 2 --format json -o plan.json
+
+    siotool plan --connections 500k --consumption-rate 2KB/s --capacity 1Gbit/s \
+      --set workload.growth=40% --date 2026-06-30 --lead-time 60d
     ```
     """
     if ctx.invoked_subcommand is not None:
@@ -135,6 +177,17 @@ def plan(
         verify=verify,
         accept_suspect=accept_suspect,
         max_servers=max_servers,
+        asked={
+            "prices": prices,
+            "shape": shape,
+            "max_cost": max_cost,
+            "date": date,
+            "lead_time": lead_time,
+            "deployment": deployment,
+            "kube_namespace": kube_namespace,
+            "prometheus": prometheus,
+            "pod_start": pod_start,
+        },
         draws=draws,
         seed=seed,
         output_format=output_format,
@@ -169,21 +222,21 @@ def run(
     verify: str | None = None,
     accept_suspect: bool = False,
     max_servers: str | None = None,
+    asked: dict[str, Any] | None = None,
     draws: int = 10_000,
     seed: int = 1,
     output_format: Format = Format.TEXT,
     output: str = "-",
     quiet: bool = False,
 ) -> None:
-    """Make one plan and write it; ``flags`` as for ``plan_options.typed``."""
-    import msgspec
-
+    """Make one plan and write it; ``flags`` as for ``plan_options.typed``, ``asked`` as ``plan_extras``."""
     from siotool.cli import output as out
-    from siotool.cli import plan_options
-    from siotool.plan import compose, markdown, sizing, terms, text
+    from siotool.cli import plan_extras, plan_options
+    from siotool.plan import compose, sizing, terms
     from siotool.units import parse_count
 
     limit = _whole(parse_count(max_servers, "--max-servers")) if max_servers is not None else None
+    extras = plan_extras.read(plan_extras.Asked(**(asked or {})), output_format.value)
     inputs = plan_options.typed(flags, settings, file)
     measured = None
     if runs or verify is not None:
@@ -192,6 +245,7 @@ def run(
         if runs:
             measured = plan_evidence.learn(runs, accept_suspect=accept_suspect, seed=seed)
             inputs = compose.over(inputs, measured.inputs)
+    inputs = extras.shaped(inputs)
     missing = [
         flag
         for key, flag in (
@@ -211,22 +265,54 @@ def run(
     result = sizing.size(
         inputs, draws=draws, seed=seed, evidence=measured.describe if measured is not None else None
     )
-    match output_format:
-        case Format.TEXT:
-            written = out.styled(text.render(result), output)
-        case Format.JSON:
-            written = msgspec.json.format(msgspec.json.encode(result), indent=2).decode() + "\n"
-        case Format.MD:
-            written = markdown.render(result)
+    result = extras.complete(result, inputs, draws=draws, seed=seed)
+    if result.servers.p95 is None and output_format in _MANIFESTS:
+        raise _hopeless(result)
+    if output_format in _MANIFESTS:
+        written = extras.manifest(output_format.value, result, inputs, draws=draws, seed=seed, quiet=quiet)
+    else:
+        written = _rendered(result, output_format, output)
     out.write(written, output)
     if output != "-" and not quiet:
         print(f"siotool: plan of {terms.servers(result.servers.p95)} written to {output}", file=sys.stderr)
-    if result.servers.p95 is None:
-        complain(f"no number of servers satisfies the plan: {result.remedy or terms.answer(result)}")
+    _judge(result, limit, extras.failed_gate(result))
+
+
+def _rendered(result: Any, output_format: Format, output: str) -> str:
+    import msgspec
+
+    from siotool.cli import output as out
+    from siotool.plan import markdown, text
+
+    match output_format:
+        case Format.JSON:
+            return msgspec.json.format(msgspec.json.encode(result), indent=2).decode() + "\n"
+        case Format.MD:
+            return markdown.render(result)
+    return out.styled(text.render(result), output)
+
+
+def _judge(result: Any, limit: int | None, too_dear: str | None) -> None:
+    """Exit 4 when no fleet is enough, or a gate fails."""
+    from siotool.plan import terms
+
+    servers = result.servers.p95
+    if servers is None:
+        raise _hopeless(result)
+    if limit is not None and servers > limit:
+        complain(f"gate failed: {terms.servers(servers)} needed, --max-servers is {limit:,}")
+    if too_dear is not None:
+        complain(f"gate failed: {too_dear}")
+    if (limit is not None and servers > limit) or too_dear is not None:
         raise typer.Exit(ExitCode.GATE_FAILED)
-    if limit is not None and result.servers.p95 > limit:
-        complain(f"gate failed: {terms.servers(result.servers.p95)} needed, --max-servers is {limit:,}")
-        raise typer.Exit(ExitCode.GATE_FAILED)
+
+
+def _hopeless(result: Any) -> typer.Exit:
+    """Say that nothing satisfies the plan, and return the exit for it."""
+    from siotool.plan import terms
+
+    complain(f"no number of servers satisfies the plan: {result.remedy or terms.answer(result)}")
+    return typer.Exit(ExitCode.GATE_FAILED)
 
 
 def _write_verification(checked: Any, output_format: Format, output: str) -> None:

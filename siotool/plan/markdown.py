@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from siotool.plan import terms
 from siotool.plan.model import Plan
+from siotool.plan.sections import sections
 from siotool.units import format_share
 
 
@@ -15,7 +16,7 @@ def render(plan: Plan) -> str:
         lines += _counts(plan)
     else:
         lines += _constraints(plan) + _bad_days(plan)
-    lines += _variables(plan) + _what_if(plan)
+    lines += _variables(plan) + _what_if(plan) + _sections(plan)
     if plan.warnings:
         lines += [*(f"- **Warning:** {text}" for text in plan.warnings), ""]
     if terms.only_the_formula(plan):
@@ -84,6 +85,17 @@ def _what_if(plan: Plan) -> list[str]:
     lines = _table("| what if | its 90 % | servers | of the variance |", "|---|---:|---:|---:|", rows)
     said = [doubt.next_measurement.sentence.capitalize() + "."] if doubt.next_measurement else []
     return [*lines, " ".join([*said, doubt.guesswork]).strip(), ""]
+
+
+def _sections(plan: Plan) -> list[str]:
+    lines = []
+    for section in sections(plan):
+        names = [name.removesuffix(">") for name in section.columns]
+        align = ["---:" if name.endswith(">") else "---" for name in section.columns]
+        lines += [f"## {section.title}", ""]
+        lines += _table(f"| {' | '.join(names)} |", f"|{'|'.join(align)}|", section.rows)
+        lines += [" ".join(section.sentences), ""] if section.sentences else []
+    return lines
 
 
 def _inputs(plan: Plan) -> list[str]:

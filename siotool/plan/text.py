@@ -8,6 +8,7 @@ from rich.text import Text
 
 from siotool.plan import terms
 from siotool.plan.model import Plan
+from siotool.plan.sections import Section, sections
 from siotool.units import format_share
 
 #: Inputs listed under "what if".
@@ -22,6 +23,7 @@ def render(plan: Plan) -> RenderableType:
     else:
         parts += [_constraints(plan), _bad_days(plan), _variables(plan)]
     parts += _what_if(plan)
+    parts += [_section(section) for section in sections(plan)]
     if plan.evidence is not None:
         # numpy, which a plan without runs does not need
         from siotool.plan.evidence.text import render as evidence  # noqa: PLC0415
@@ -154,6 +156,16 @@ def _what_if(plan: Plan) -> list[RenderableType]:
     if doubt.guesswork:
         said.append(doubt.guesswork)
     return [table, _paragraph(Text("\n".join(said)))]
+
+
+def _section(section: Section) -> RenderableType:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
+    for name in section.columns:
+        right = name.endswith(">")
+        table.add_column(name.removesuffix(">"), justify="right" if right else "left")
+    for number, row in enumerate(section.rows):
+        table.add_row(*map(Text, row), style="bold" if number == section.strong else "")
+    return Group(table, _paragraph(Text(" ".join(section.sentences)))) if section.sentences else table
 
 
 def _warnings(plan: Plan) -> Table:

@@ -235,7 +235,7 @@ def test_help_shows_examples_that_run_as_printed(tmp_path):
     printed = siotool("plan", "--help", COLUMNS="80").stdout
     joined = re.sub(r"\\\s*\n\s*", "", printed)
     examples = re.findall(r"^\s+siotool (plan .*?)\s*$", joined, re.MULTILINE)
-    assert len(examples) == 2
+    assert len(examples) == 3
     for example in examples:
         done = siotool(*shlex.split(example), cwd=tmp_path)
         assert done.returncode == 0, done.stderr

@@ -1,0 +1,159 @@
+"""What ``siotool plan`` adds to the count of servers: money, the forecast, storage, manifests."""
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+
+import msgspec
+
+from siotool.cli.plan_options import read_text
+from siotool.errors import InputError
+from siotool.plan import cost
+from siotool.plan.inputs import Inputs
+from siotool.plan.model import Plan
+from siotool.plan.prices import PriceFile, read_prices
+from siotool.units import parse_duration
+
+#: From asking for a pod to its taking connections: image pulled, process up, probe passed.
+POD_START = "60s"
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """The options as they were typed."""
+
+    prices: str | None = None
+    shape: str | None = None
+    max_cost: str | None = None
+    date: str | None = None
+    lead_time: str | None = None
+    deployment: str | None = None
+    kube_namespace: str = "default"
+    prometheus: str | None = None
+    pod_start: str = POD_START
+
+
+class Extras(msgspec.Struct, frozen=True):
+    """The options, read: nothing is wrong with them any more."""
+
+    asked: Asked
+    prices: PriceFile | None
+    budget: float | None
+    start: date
+    dated: bool
+    lead_time_s: float
+    pod_start_s: float
+
+    def shaped(self, inputs: Inputs) -> Inputs:
+        """Return the inputs with the server that ``--shape`` names."""
+        if self.prices is None or self.asked.shape is None:
+            return inputs
+        from siotool.plan import money
+
+        return money.as_shape(inputs, self.prices.shape(self.asked.shape), self.prices.source)
+
+    def complete(self, plan: Plan, inputs: Inputs, *, draws: int, seed: int) -> Plan:
+        """Return the plan with cost, shapes, forecast and storage, where they are asked for."""
+        from siotool.plan import offline, outlook
+
+        if self.prices is not None:
+            plan = self._priced(plan, inputs, self.prices, draws, seed)
+        forecast = None
+        if self.dated or outlook.grows(inputs):
+            forecast = outlook.outlook(
+                plan, inputs, self.start, lead_time_s=self.lead_time_s, draws=draws, seed=seed
+            )
+        return msgspec.structs.replace(
+            plan, forecast=forecast, storage=offline.storage(inputs, draws=draws, seed=seed)
+        )
+
+    def _priced(self, plan: Plan, inputs: Inputs, prices: PriceFile, draws: int, seed: int) -> Plan:
+        from siotool.plan import money
+
+        compared = money.shapes(plan, inputs, prices, draws=draws, seed=seed)
+        if self.asked.shape is not None:
+            prices.price(self.asked.shape)
+            shape = prices.shape(self.asked.shape)
+        else:
+            try:
+                shape = money.shape_of(inputs, prices)
+            except InputError as error:
+                if self.budget is not None:
+                    raise
+                said = [*plan.warnings, f"{error.message}: its cost is not known"]
+                return msgspec.structs.replace(plan, shapes=compared, warnings=said)
+        return msgspec.structs.replace(plan, shapes=compared, cost=money.cost(plan, inputs, prices, shape))
+
+    def failed_gate(self, plan: Plan) -> str | None:
+        """Return why ``--max-cost`` fails; None when it holds, or was not asked for."""
+        if self.budget is None or plan.cost is None:
+            return None
+        return cost.over_budget(plan.cost.per_month, self.budget, plan.cost.currency)
+
+    def manifest(self, kind: str, plan: Plan, inputs: Inputs, *, draws: int, seed: int, quiet: bool) -> str:
+        """Write the plan for an autoscaler, ``hpa`` or ``keda``; a ramp that outruns it goes to stderr."""
+        from siotool.plan import autoscale, exports
+
+        assert self.asked.deployment is not None
+        scaling = autoscale.scaling(
+            plan, inputs, self.asked.deployment, self.asked.kube_namespace, draws=draws, seed=seed
+        )
+        written = (
+            exports.hpa_manifest(scaling)
+            if kind == "hpa"
+            else exports.keda_manifest(scaling, self.asked.prometheus or "")
+        )
+        warnings = []
+        if scaling.min_replicas == scaling.max_replicas:
+            warnings.append(
+                f"the fewest and the most replicas are both {scaling.max_replicas:,}: there is nothing to "
+                "scale unless workload.peak_factor says how far the busiest hour is above the mean"
+            )
+        warnings.append(autoscale.outrun(inputs, scaling, self.pod_start_s) or "")
+        for warning in warnings if not quiet else []:
+            if warning:
+                print(f"siotool: {warning}", file=sys.stderr)
+        return written
+
+
+def read(asked: Asked, output_format: str) -> Extras:
+    """Read every option before anything is planned. Raises InputError."""
+    from siotool.plan.outlook import parse_date
+
+    prices = budget = None
+    if asked.prices is not None:
+        prices = read_prices(read_text(asked.prices, "the price file"), asked.prices)
+        if asked.max_cost is not None:
+            budget = cost.parse_budget(asked.max_cost, prices.currency, "--max-cost")
+        if asked.shape is not None:
+            prices.price(asked.shape)
+    for flag, value in (("--max-cost", asked.max_cost), ("--shape", asked.shape)):
+        if value is not None and prices is None:
+            raise InputError(f"{flag} needs prices", "give --prices FILE")
+    _check_export(asked, output_format)
+    lead = 0.0 if asked.lead_time is None else parse_duration(asked.lead_time, "--lead-time")
+    pod_start = parse_duration(asked.pod_start, "--pod-start")
+    for flag, seconds in (("--lead-time", lead), ("--pod-start", pod_start)):
+        if seconds < 0:
+            raise InputError(f"{flag} is {seconds:g} s; expected 0 or more")
+    return Extras(
+        asked=asked,
+        prices=prices,
+        budget=budget,
+        start=datetime.now(UTC).date() if asked.date is None else parse_date(asked.date, "--date"),
+        dated=asked.date is not None or asked.lead_time is not None,
+        lead_time_s=lead,
+        pod_start_s=pod_start,
+    )
+
+
+def _check_export(asked: Asked, output_format: str) -> None:
+    needed: Sequence[tuple[str, str | None, str]] = {
+        "hpa": (("--deployment", asked.deployment, "chat"),),
+        "keda": (
+            ("--deployment", asked.deployment, "chat"),
+            ("--prometheus", asked.prometheus, "http://prometheus.monitoring:9090"),
+        ),
+    }.get(output_format, ())
+    for flag, value, example in needed:
+        if value is None:
+            raise InputError(f"--format {output_format} needs {flag}", f"for example {flag} {example}")
