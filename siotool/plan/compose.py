@@ -39,6 +39,7 @@ def complete(inputs: Inputs) -> Inputs:
     """
     if "workload.connections" not in inputs:
         raise InputError("the plan has no workload.connections", "give --connections 1M, say")
+    _check_messages(inputs)
     profile = inputs.choice("server.profile") if "server.profile" in inputs else ""
     by_default = not profile and bool(inputs.messages)
     if by_default:
@@ -47,11 +48,29 @@ def complete(inputs: Inputs) -> Inputs:
         inputs = inputs.replaced({"server.profile": chosen})
     if profile:
         inputs = over(inputs, Inputs(published(profile)))
+    if "server.capacity" not in inputs and "server.bandwidth_out" in inputs:
+        network = inputs.figures["server.bandwidth_out"]
+        origin = Provenance(network.provenance.kind, "as server.bandwidth_out")
+        inputs = inputs.replaced({"server.capacity": Figure(network.value, origin)})
     if "topology.balancer" in inputs:
         inputs = over(inputs, Inputs(balancers.published(inputs.choice("topology.balancer"))))
     inputs = planfile.with_defaults(inputs)
     _check_hours(inputs)
     return inputs
+
+
+def _check_messages(inputs: Inputs) -> None:
+    """Refuse a figure of a kind of message that is not in the plan: it would change nothing."""
+    known = [message.name for message in inputs.messages]
+    for key, figure in inputs.figures.items():
+        name = key.removeprefix("workload.messages.").rpartition(".")[0]
+        if key.startswith("workload.messages.") and name not in known:
+            where = figure.provenance.detail or key
+            if not known:
+                raise InputError(
+                    f"{where}: the plan has no messages", f"add [workload.messages.{name}] to it"
+                )
+            raise planfile.unknown(name, known, f"{where}:")
 
 
 def _check_hours(inputs: Inputs) -> None:

@@ -18,22 +18,23 @@ Kind = Literal["count", "rate", "byte_rate", "size", "duration", "share", "facto
 
 
 class Dimension(msgspec.Struct, frozen=True):
-    """How figures of one kind are read and written."""
+    """How figures of one kind are read and written; one beyond ``most`` is a slip of units."""
 
     parse: Callable[[str, str], float]
     show: Callable[[float], str]
     unit: str
+    most: float
 
 
 DIMENSIONS: Mapping[str, Dimension] = MappingProxyType(
     {
-        "count": Dimension(units.parse_count, units.format_count, ""),
-        "rate": Dimension(units.parse_rate, units.format_rate, "per_s"),
-        "byte_rate": Dimension(units.parse_byte_rate, units.format_byte_rate, "bytes_per_s"),
-        "size": Dimension(units.parse_size, units.format_size, "bytes"),
-        "duration": Dimension(units.parse_duration, units.format_duration, "s"),
-        "share": Dimension(units.parse_share, units.format_share, "share"),
-        "factor": Dimension(units.parse_factor, units.format_count, "factor"),
+        "count": Dimension(units.parse_count, units.format_count, "", 1e15),
+        "rate": Dimension(units.parse_rate, units.format_rate, "per_s", 1e12),
+        "byte_rate": Dimension(units.parse_byte_rate, units.format_byte_rate, "bytes_per_s", 1e18),
+        "size": Dimension(units.parse_size, units.format_size, "bytes", 1e18),
+        "duration": Dimension(units.parse_duration, units.format_duration, "s", 1e10),
+        "share": Dimension(units.parse_share, units.format_share, "share", 100.0),
+        "factor": Dimension(units.parse_factor, units.format_count, "factor", 1e6),
     }
 )
 
@@ -44,10 +45,10 @@ def dimension(kind: Kind) -> Dimension:
 
 
 class Field(msgspec.Struct, frozen=True):
-    """One key: ``low`` and ``high`` bound its value (``low`` itself excluded where ``above``).
+    """One key: ``low`` and ``high`` bound its value, excluded themselves where ``above`` and ``below``.
 
     ``default`` is written as in a plan file; None means that the plan does without. A
-    ``fixed`` figure is decided, not guessed: it takes no range.
+    ``fixed`` figure is decided, not guessed: it takes no range, and a count is a whole number.
     """
 
     key: str
@@ -57,6 +58,7 @@ class Field(msgspec.Struct, frozen=True):
     low: float = 0.0
     high: float = math.inf
     above: bool = False
+    below: bool = False
     choices: tuple[str, ...] = ()
     example: str = ""
     fixed: bool = False
@@ -92,7 +94,13 @@ FIELDS: tuple[Field, ...] = (
     Field("workload.event_factor", "factor", "an event's spike over the busiest hour", "1", low=1),
     Field("workload.growth", "share", "growth of connections per year, compound", "0%", low=-1, above=True),
     Field(
-        "workload.ahead", "duration", "how far ahead the fleet must suffice", "0s", example="180d", fixed=True
+        "workload.ahead",
+        "duration",
+        "how far ahead the fleet must suffice",
+        "0s",
+        high=20 * 366 * 86_400,
+        example="180d",
+        fixed=True,
     ),
     Field(
         "workload.consumption_rate",
@@ -121,7 +129,13 @@ FIELDS: tuple[Field, ...] = (
     Field("server.capacity", "byte_rate", "bandwidth one server can process", above=True, example="100MB/s"),
     _share("server.utilization", "share of each capacity you are willing to use", "70%", above=True),
     Field(
-        "server.processes", "count", "event-loop processes on one server, a core each", "1", low=1, fixed=True
+        "server.processes",
+        "count",
+        "event-loop processes on one server, a core each",
+        "1",
+        low=1,
+        high=4096,
+        fixed=True,
     ),
     Field("server.bandwidth_in", "byte_rate", "network towards one server", above=True, example="1Gbit/s"),
     Field("server.bandwidth_out", "byte_rate", "network from one server", above=True, example="1Gbit/s"),
@@ -147,7 +161,13 @@ FIELDS: tuple[Field, ...] = (
     # topology
     _choice("topology.adapter", "what carries messages between processes", "none", *ADAPTERS),
     Field(
-        "topology.shards", "count", "shards, or instances, of the adapter's backend", "1", low=1, fixed=True
+        "topology.shards",
+        "count",
+        "shards, or instances, of the adapter's backend",
+        "1",
+        low=1,
+        high=1e6,
+        fixed=True,
     ),
     Field("topology.backend_rate", "rate", "messages per second one shard delivers", above=True),
     _choice("topology.balancer", "what spreads connections over servers", "none", *BALANCERS),
@@ -160,7 +180,7 @@ FIELDS: tuple[Field, ...] = (
     Field("topology.balancer_ports", "count", "ports per source address and server port", low=1),
     Field("topology.conntrack", "count", "connections a server's conntrack table holds", above=True),
     Field("topology.imbalance", "factor", "fullest server over the mean", "1", low=1),
-    Field("topology.zones", "count", "zones, failing one at a time", "1", low=1, fixed=True),
+    Field("topology.zones", "count", "zones, failing one at a time", "1", low=1, high=100, fixed=True),
     # goals
     Field(
         "goals.availability",
@@ -168,12 +188,18 @@ FIELDS: tuple[Field, ...] = (
         "share of time in which enough servers are up",
         "99.9%",
         high=1,
+        above=True,
+        below=True,
         fixed=True,
     ),
     Field("goals.downtime", "duration", "time per workday a server is out of service", "0s"),
     Field("goals.workday", "duration", "time the service works per day", "24h", above=True, fixed=True),
-    Field("goals.spares", "count", "servers that may be missing: 1 is N+1, 2 is N+2", "0", fixed=True),
-    Field("goals.max_unavailable", "count", "servers out at once in a rolling deploy", "0", fixed=True),
+    Field(
+        "goals.spares", "count", "servers that may be missing: 1 is N+1, 2 is N+2", "0", high=1e6, fixed=True
+    ),
+    Field(
+        "goals.max_unavailable", "count", "servers out at once in a rolling deploy", "0", high=1e6, fixed=True
+    ),
     Field("goals.survive_zone", "flag", "the fleet carries the load without one zone", "false"),
     Field(
         "goals.delivery_time",

@@ -57,19 +57,27 @@ def read(field: Field, raw: Any, where: str, provenance: Provenance) -> Figure:
     value = parse_figure(raw, dimension(field.kind).parse, where)
     if field.fixed and isinstance(value, Range):
         raise InputError(f"{where} is a range", "it is decided, not guessed: write one value")
+    if field.fixed and field.kind == "count" and not isinstance(value, Range) and value % 1:
+        raise InputError(f"{where} is {value:g}; expected a whole number", field.about)
     for bound in (value.low, value.high) if isinstance(value, Range) else (value,):
         check(field, bound, where)
     return Figure(value, provenance)
 
 
 def check(field: Field, value: float, where: str) -> None:
-    """Refuse a value out of a field's bounds."""
-    show = dimension(field.kind).show
-    if value < field.low or value > field.high or (field.above and value == field.low):
+    """Refuse a value out of a field's bounds, or larger than anything of its kind."""
+    show, largest = dimension(field.kind).show, dimension(field.kind).most
+    too_low = value <= field.low if field.above else value < field.low
+    too_high = value >= field.high if field.below else value > field.high
+    if too_low or too_high:
         least = f"more than {show(field.low)}" if field.above else f"{show(field.low)} or more"
-        most = f", at most {show(field.high)}" if field.high < float("inf") else ""
+        most = f", {'less than' if field.below else 'at most'} {show(field.high)}"
+        most = most if field.high < float("inf") else ""
         hint = "write 70% or 0.7" if field.kind == "share" and value > field.high else field.about
-        raise InputError(f"{where} is {show(value)}; expected {least}{most}", hint)
+        written = show(value) if value <= largest else f"{value:.3g}"
+        raise InputError(f"{where} is {written}; expected {least}{most}", hint)
+    if value > largest:
+        raise InputError(f"{where} is {value:.3g}, more than {show(largest)}", "check its unit")
 
 
 def with_defaults(inputs: Inputs) -> Inputs:

@@ -42,7 +42,8 @@ def _event_loop(world: World) -> str:
             publishes_per_s=publishes,
             decode_s=each,
             utilization=world["server.utilization"],
-            room_size=heaviest.traffic.room_size,
+            room_size=heaviest.crowd,
+            private_share=heaviest.private_share,
             delivery_cores=load(world).shared,
         )
     return sentence or "No number of servers is enough: what each process repeats fills its core."

@@ -27,6 +27,8 @@ from siotool.plan.redundancy import k_of_n, worst
 from siotool.plan.remedy import remedy
 from siotool.units import format_byte_rate, format_share
 
+_FORMULA_NEEDS = 'the formula needs both: capacity = "1Gbit/s" is the network of one server, say'
+
 #: Draws of a plan with ranges, unless told otherwise.
 DRAWS = 10_000
 
@@ -74,7 +76,7 @@ def document_figures(evaluation: Evaluation) -> Figures:
         if not there
     ]
     if missing or rate is None:
-        raise InputError(f"the plan has no {' and no '.join(missing)}", "the formula needs both")
+        raise InputError(f"the plan has no {' and no '.join(missing)}", _FORMULA_NEEDS)
     return Figures(
         connections=world.demand.connections,
         consumption_rate_bytes_per_s=rate,
@@ -88,7 +90,9 @@ def document_figures(evaluation: Evaluation) -> Figures:
 def _plan(inputs: Inputs, evaluation: Evaluation, figures: Figures) -> Plan:
     target = evaluation.world["goals.availability"]
     down = evaluation.world["goals.downtime"] / evaluation.world["goals.workday"]
-    order = binding(evaluation.bounds)
+    # a resource that costs nothing limits nothing: there is no capacity to show
+    limiting = tuple(b for b in evaluation.bounds if math.isfinite(b.limit.capacity_per_server))
+    order = binding(limiting)
     fleet = count(evaluation.fleet)
     exact = servers_exact(figures)
     document = Document(servers_exact=exact, servers=whole_servers(exact))
@@ -102,7 +106,7 @@ def _plan(inputs: Inputs, evaluation: Evaluation, figures: Figures) -> Plan:
             availability=figures.availability,
             method=f"smallest n with P[Binomial(n, {figures.availability:.6g}) ≥ k] ≥ {target:.6g}",
         ),
-        constraints=[_constraint(inputs, evaluation, bound) for bound in evaluation.bounds],
+        constraints=[_constraint(inputs, evaluation, bound) for bound in limiting],
         binding=order[0].constraint.name,
         servers=Fleet(p50=fleet, p90=fleet, p95=fleet),
         warnings=_warnings(figures, document.servers, evaluation) + lints.lint(evaluation),

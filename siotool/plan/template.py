@@ -46,7 +46,8 @@ def render(given: Mapping[str, str], messages: Mapping[str, Mapping[str, str]], 
 
 
 def _line(field: Field, value: str | None) -> str:
-    shown = value or field.default or field.example or (field.choices[0] if field.choices else "")
+    unset = field.default or field.example or (field.choices[0] if field.choices else "")
+    shown = unset if value is None else value
     text = f"{field.name} = {_toml(field, shown)}"
     meaning = field.about
     if field.choices:

@@ -18,7 +18,7 @@ from siotool.plan.ranges import Range, Samples
 from siotool.units import format_share
 
 #: Fleets whose chances are listed: the quantiles, and this many between and around them.
-_CHANCES = 9
+_CHANCES = 5
 #: Sobol indices cost a model run for each factor; enough to order them.
 _SOBOL_DRAWS = 1024
 
@@ -86,7 +86,9 @@ def _constraints(plan: Plan, evaluation: Evaluation) -> list[Constraint]:
         [bound.constraint.name for bound in servers], [bound.limit.servers for bound in servers]
     )
     rows = []
-    for row, bound in zip(plan.constraints, evaluation.bounds, strict=True):
+    bounds = {bound.constraint.name: bound for bound in evaluation.bounds}
+    for row in plan.constraints:
+        bound = bounds[row.name]
         p50, p95 = (_whole(q) for q in outcomes.quantiles(bound.limit.servers, 0.5, 0.95))
         rows.append(
             msgspec.structs.replace(

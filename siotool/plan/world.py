@@ -1,6 +1,7 @@
 """One world a plan is made for: a number for every figure, and the traffic that follows."""
 
 from collections.abc import Mapping
+from math import inf
 
 import msgspec
 
@@ -14,6 +15,16 @@ class Stream(msgspec.Struct, frozen=True):
 
     message: Message
     traffic: Traffic
+
+    @property
+    def crowd(self) -> Number:
+        """Sessions that one publish is for; infinite for everybody: it goes to no room."""
+        return inf if self.message.kind in ("broadcast", "announce") else self.traffic.room_size
+
+    @property
+    def private_share(self) -> float:
+        """1 where publishes go to a socket's own room, as ``io.to(socket.id)`` does; else 0."""
+        return 1.0 if self.message.kind in ("direct", "push") else 0.0
 
 
 class Demand(msgspec.Struct, frozen=True):

@@ -128,7 +128,7 @@ REFUSED = [
     pytest.param(["--connections", "inf"], "'inf'", "finite", id="infinite connections"),
     pytest.param(["--capacity", "nanB/s"], "'nanB/s'", "finite", id="capacity not a number"),
     pytest.param(["--availability-target", "100%"], "target is 1", "less than 1", id="always available"),
-    pytest.param(["--availability-target", "99.9"], "target is 9,990 %", "at most 100 %", id="percent forgotten"),
+    pytest.param(["--availability-target", "99.9"], "target is 9,990 %", "less than 100 %", id="percent forgotten"),
     pytest.param(["--max-servers", "2.5"], "--max-servers is 2.5", "whole number", id="half a server"),
     pytest.param(
         ["--connections", "1G", "--capacity", "1B/s"], "2 TB/s", "check the units", id="absurd fleet"

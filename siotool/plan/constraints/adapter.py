@@ -1,9 +1,11 @@
 """The backend of the adapter: what its busiest shard delivers to the processes."""
 
+from math import inf
+
 from siotool.plan import adapters
 from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.numbers import Number, divide, maximum, where, whole
-from siotool.plan.world import World
+from siotool.plan.world import Stream, World
 from siotool.units import format_rate
 
 
@@ -21,33 +23,40 @@ def _limit(world: World) -> Limit | None:
     adapter = adapters.adapter_named(world.inputs.choice("topology.adapter"))
     usable = most * world["server.utilization"]
     # where no fleet is enough, what it would ask of the adapter does not matter
-    servers = where(world.servers < float("inf"), world.servers, 1.0)
+    servers = where(world.servers < inf, world.servers, 1.0)
     processes = maximum(whole(servers), 1.0) * world["server.processes"]
-    delivered: Number = 0.0
-    shards: Number = 0.0
+    total: Number = 0.0
+    endless: Number = 0.0
     for stream in world.demand.streams:
-        publishes, room = stream.traffic.publishes_per_s, stream.traffic.room_size
-        delivered = delivered + adapters.backend_rate(adapter, publishes, room, processes)
-        shards = shards + _share_of_shards(adapter, publishes, room, processes, usable)
+        total = total + _busiest(adapter, stream, processes, 1.0)
+        endless = endless + _busiest(adapter, stream, processes, inf)
+    # what shards do not divide is on each of them
+    divides = endless < usable
+    more = divide(maximum(total - endless, 0.0), where(divides, usable - endless, 1.0))
+    shards = where(total <= usable, divide(total, usable), where(divides, more, inf))
     keys = ("topology.adapter", "topology.backend_rate", "server.utilization")
-    return Limit(delivered, usable, shards, keys)
+    return Limit(total, usable, shards, keys)
 
 
-def _share_of_shards(
-    adapter: adapters.Adapter, publishes: Number, room: Number, processes: Number, usable: Number
-) -> Number:
-    """Shards that one stream fills: its deliveries over a shard's, infinite where sharding does not help."""
-    needed = adapters.shards_needed(adapter, publishes, room, processes, ceiling_per_s=usable)
-    filled = divide(adapters.backend_rate(adapter, publishes, room, processes), usable)
-    return maximum(filled, needed - 1.0)
+def _busiest(adapter: adapters.Adapter, stream: Stream, processes: Number, shards: float) -> Number:
+    """Return what one stream has the busiest of so many shards, a namespace on each, deliver."""
+    return adapters.backend_rate(
+        adapter,
+        stream.traffic.publishes_per_s,
+        stream.crowd,
+        processes,
+        private_share=stream.private_share,
+        shards=shards,
+        namespaces=shards,
+    )
 
 
 def _sentence(world: World, limit: Limit) -> str:
     name = world.inputs.choice("topology.adapter")
-    if limit.servers == float("inf"):
+    if limit.servers == inf:
         return (
-            f"{name} delivers every publish to every process and does not divide: "
-            "no number of shards is enough"
+            f"{name} delivers {format_rate(limit.demand)} to the processes, and shards do not divide it: "
+            f"{format_rate(limit.capacity_per_server)} is the most"
         )
     return f"{format_rate(limit.demand)} to the processes, {format_rate(limit.capacity_per_server)} a shard"
 

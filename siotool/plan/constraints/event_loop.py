@@ -8,6 +8,8 @@ for a classic adapter, so there may be no n at all; both fall with n for a shard
 Pre-encoding once per process: socket.io-adapter, in-memory-adapter.ts, ``_encode``.
 """
 
+from math import inf
+
 import msgspec
 
 from siotool.plan import adapters
@@ -73,15 +75,16 @@ def repeated(world: World, processes: Number) -> Number:
     adapter = adapters.adapter_named(world.inputs.choice("topology.adapter"))
     total: Number = world.get("server.base_cost")
     for stream in world.demand.streams:
-        publishes, room = stream.traffic.publishes_per_s, stream.traffic.room_size
-        encoded = publishes * adapters.hosting_share(room, processes)
+        publishes = stream.traffic.publishes_per_s
+        encoded = publishes * adapters.hosting_share(stream.crowd, processes)
         received = adapters.receive_cores(
             adapter,
             publishes,
-            room,
+            stream.crowd,
             processes,
             receive_s=world.get("server.adapter_cost"),
             decode_s=world.get("server.decode_cost"),
+            private_share=stream.private_share,
         )
         total = total + received + encoded * world.get("server.encode_cost")
     return total
@@ -90,23 +93,24 @@ def repeated(world: World, processes: Number) -> Number:
 def processes_needed(world: World) -> Number:
     """Return the fewest processes, not rounded, that stay under the utilization; infinite if none do.
 
-    Solved for x = 1/n, in which ρ rises and is nearly a straight line, by the Illinois variant of
-    false position (M. Dowell, P. Jarratt, BIT 11, 1971): exact at once for adapters under which
-    every process receives everything.
+    Less than one server's processes where these, all running, have CPU to spare. Beyond, solved
+    for x = 1/n, in which ρ is nearly a straight line, by the Illinois variant of false position
+    (M. Dowell, P. Jarratt, BIT 11, 1971): exact at once for adapters under which every process
+    receives everything.
     """
-    shared, most = load(world).shared * world["topology.imbalance"], world["server.utilization"]
-    zero = 0.0 * shared
+    shared = load(world).shared * world["topology.imbalance"]
+    zero, most = 0.0 * shared, world["server.utilization"] * (1 + _NOISE)
+    least = world["server.processes"]
+    alone = divide(shared, most - repeated(world, least))
 
     def excess(x: Number) -> Number:
         x = maximum(x, _LEAST_X)
-        return shared * x + repeated(world, 1 / x) - most * (1 + _NOISE)
+        return shared * x + repeated(world, 1 / x) - most
 
     low, below = zero, excess(zero)
-    # one process at least
-    high = minimum(1.0 + zero, divide(most + zero, shared))
+    impossible = below >= 0
+    high = minimum(1 / least + zero, divide(most + zero, shared))
     above = excess(high)
-    one_fits, impossible = above <= 0, below >= 0
-    top = high
     before: Number = zero
     for _ in range(_STEPS):
         width = above - below
@@ -120,10 +124,8 @@ def processes_needed(world: World) -> Number:
         below = where(fits, at, where(before > 0, below / 2, below))
         low, high = where(fits, x, low), where(fits, high, x)
         before = side
-    x = where(one_fits, top, low)
-    asks = shared > 0
-    needed = where(asks, divide(1.0 + zero, x), zero)
-    return where(impossible, float("inf"), needed)
+    several = where(impossible, inf, divide(1.0 + zero, low))
+    return where(alone <= least, alone, several)
 
 
 def _limit(world: World) -> Limit | None:
@@ -132,20 +134,19 @@ def _limit(world: World) -> Limit | None:
     processes = processes_needed(world)
     each = world["server.processes"] * world["server.utilization"]
     shared = load(world).shared * world["topology.imbalance"]
-    cores = shared + where(processes < float("inf"), processes, 1.0) * repeated(
-        world, maximum(where(processes < float("inf"), processes, 1.0), 1.0)
-    )
+    some = where(processes < inf, processes, 1.0)
+    cores = shared + some * repeated(world, maximum(some, world["server.processes"]))
     keys = ("workload.connections", "server.utilization", "server.processes", *filter(world.has, COSTS))
     messages = tuple(key for key in world.values if key.startswith("workload.messages."))
     return Limit(cores, each, processes / world["server.processes"], keys + messages)
 
 
 def _sentence(world: World, limit: Limit) -> str:
-    if limit.servers == float("inf"):
+    if limit.servers == inf:
         alone = repeated(world, 1e12)
         return (
-            f"each process spends {format_share(alone)} of its core on the publishes of all the others, "
-            f"before it serves a session: no number of servers is enough"
+            f"each process spends {format_share(alone)} of its core on itself and the publishes of all the "
+            "others, before it serves a session: no number of servers is enough"
         )
     parts = load(world)
     largest = max(

@@ -8,10 +8,14 @@ one; this bound is its arithmetic (``storm_bound``).
 from typing import cast
 
 from siotool.plan.constraints.constraint import Constraint, Limit
-from siotool.plan.numbers import Number, divide
+from siotool.plan.numbers import Number, divide, minimum
 from siotool.plan.storm_bound import Lost, fewest_servers_for_storm
 from siotool.plan.world import World
+from siotool.protocol.backoff import OFFICIAL
 from siotool.units import format_duration, format_rate
+
+#: No server completes more; a handshake that costs nothing leaves the rest of the sums finite.
+_MOST_PER_S = 1e9
 
 _WHO = {"server": "a lost server's", "zone": "a lost zone's", "all": "all"}
 
@@ -22,7 +26,7 @@ def accept_rate(world: World) -> Number | None:
         return world["server.accept_rate"]
     if world.has("server.connect_cost"):
         spare = (1 - world["server.utilization"]) * world["server.processes"]
-        return divide(spare, world["server.connect_cost"])
+        return minimum(divide(spare, world["server.connect_cost"]), _MOST_PER_S)
     return None
 
 
@@ -46,9 +50,17 @@ def _storm(world: World) -> Limit | None:
 def _sentence(world: World, limit: Limit) -> str:
     who, goal = _WHO[world.inputs.choice("goals.storm")], format_duration(world["goals.reconnect_time"])
     if limit.servers == float("inf"):
-        return f"{who} clients cannot be back within {goal}: their own last wait takes as long"
+        return f"{who} clients cannot be back within {goal}: {_why_never(world)}"
     rate = accept_rate(world) or 0.0
     return f"{who} clients are back within {goal}, {format_rate(rate)} taken in by each server"
+
+
+def _why_never(world: World) -> str:
+    if world["goals.reconnect_time"] <= OFFICIAL.delay_max_s:
+        return "their own last wait takes as long"
+    if world.inputs.choice("goals.storm") == "zone" and world["topology.zones"] == 1:
+        return "there is one zone, and nothing is left when it fails"
+    return "a server at its utilization has no CPU left for handshakes"
 
 
 STORM = Constraint("reconnect storm", "connections", _storm, _sentence)
