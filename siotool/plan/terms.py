@@ -1,5 +1,6 @@
 """A plan in words and figures: what every renderer shows, in numbers a reader can check by hand."""
 
+import math
 from typing import NamedTuple
 
 from siotool.formula import whole_servers
@@ -55,10 +56,9 @@ def terms(plan: Plan) -> list[Term]:
         figure = known.get(key)
         if figure is None:
             written, origin = format_byte_rate(value), "from the messages"
-        elif figure.value != value and figure.p5 is None:
-            written, origin = format_count(value), f"{figure.provenance.kind}, at the peak"
         else:
-            written, origin = shown(figure), figure.provenance.kind
+            at_peak = key == "workload.connections" and not math.isclose(figure.value or 0.0, value)
+            written, origin = shown(figure), figure.provenance.kind + ", at the peak" * at_peak
         rows.append(Term(variable, written, number(value), unit, origin))
     return rows
 
