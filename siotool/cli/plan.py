@@ -246,17 +246,7 @@ def run(
             measured = plan_evidence.learn(runs, accept_suspect=accept_suspect, seed=seed)
             inputs = compose.over(inputs, measured.inputs)
     inputs = extras.shaped(inputs)
-    missing = [
-        flag
-        for key, flag in (
-            ("workload.connections", "--connections"),
-            ("workload.consumption_rate", "--consumption-rate"),
-            ("server.capacity", "--capacity"),
-        )
-        if key not in inputs
-    ]
-    if missing and not inputs.messages:
-        raise InputError(f"plan needs {', '.join(missing)}", f"for example: {_EXAMPLE}")
+    refuse_missing(inputs)
     inputs = compose.complete(inputs)
     if verify is not None:
         checked = plan_evidence.check(verify, inputs, accept_suspect=accept_suspect, draws=draws, seed=seed)
@@ -276,6 +266,21 @@ def run(
     if output != "-" and not quiet:
         print(f"siotool: plan of {terms.servers(result.servers.p95)} written to {output}", file=sys.stderr)
     _judge(result, limit, extras.failed_gate(result))
+
+
+def refuse_missing(inputs: Any) -> None:
+    """Raise InputError for inputs that make no plan, with the flags that are missing."""
+    missing = [
+        flag
+        for key, flag in (
+            ("workload.connections", "--connections"),
+            ("workload.consumption_rate", "--consumption-rate"),
+            ("server.capacity", "--capacity"),
+        )
+        if key not in inputs
+    ]
+    if missing and not inputs.messages:
+        raise InputError(f"plan needs {', '.join(missing)}", f"for example: {_EXAMPLE}")
 
 
 def _rendered(result: Any, output_format: Format, output: str) -> str:

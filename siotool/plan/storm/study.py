@@ -1,0 +1,268 @@
+"""The storm of a plan, told in full: its course, its length against the fleet, and what would shorten it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import msgspec
+
+from siotool.errors import InputError
+from siotool.plan import counting, outcomes
+from siotool.plan.constraints.storm import accept_rate
+from siotool.plan.demand import world as world_of
+from siotool.plan.inputs import Inputs, middle
+from siotool.plan.numbers import Number
+from siotool.plan.storm import fleet
+from siotool.plan.storm.advice import better_delay_max
+from siotool.plan.storm.model import Course, FleetPoint, Pings, RateDoubt, StormPlan
+from siotool.plan.storm.simulator import Conditions, Storm, simulate
+from siotool.plan.storm_bound import Failure, Lost, failure
+from siotool.protocol.backoff import OFFICIAL, Backoff
+from siotool.units import format_duration
+
+#: Clients computed for the storm itself; fewer for each of the many others.
+SAMPLE = 200_000
+
+#: Longer than this no client is waited for.
+HORIZON_S = 1800.0
+
+#: Draws behind the doubt about the accept rate.
+_DRAWS = 2000
+
+#: Pings are counted in bins of at most a second that divide their interval; finer ones show noise.
+_FINEST_MS, _COARSEST_MS = 100, 1000
+
+#: A course is shown in so many bins, of one of these lengths; the last one however many it takes.
+_CELLS = 60
+_BINS_S = (0.1, 0.2, 0.5, 1.0)
+
+#: Fleets of the curve, over the plan's own.
+_TIMES = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0)
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What is asked of the storm beside the plan; None leaves it to the plan.
+
+    ``servers``: the fleet; ``lost``: what fails; ``outage_s``: how long nobody is taken in;
+    ``blackhole``: attempts meanwhile get no answer instead of a refusal.
+    """
+
+    servers: int | None = None
+    lost: Lost | None = None
+    outage_s: float = 0.0
+    blackhole: bool = False
+    backoff: Backoff = OFFICIAL
+
+
+def study(inputs: Inputs, asked: Asked, *, draws: int, seed: int) -> StormPlan:
+    """Simulate the plan's storm with the middle of every range, and what would change it.
+
+    ``inputs`` are complete. Raises InputError where the plan says nothing of handshakes, has no
+    fleet, or loses all there is.
+    """
+    values = {key: middle(figure.value) for key, figure in inputs.numbers()}
+    world = world_of(inputs, values)
+    rate = accept_rate(world)
+    if rate is None:
+        raise InputError(
+            "the plan does not say how many handshakes a server completes",
+            "for example --set server.accept_rate=500/s, or --set server.connect_cost=1ms",
+        )
+    if not 0 < rate < math.inf:
+        raise InputError(
+            f"a server completes {rate:g} handshakes per second",
+            "a utilization of 100% leaves no CPU for them: set server.utilization or server.accept_rate",
+        )
+    servers = _fleet(inputs, asked, draws, seed)
+    connections = math.ceil(world.demand.connections)
+    lost = asked.lost or cast(Lost, inputs.choice("goals.storm"))
+    zones = int(values["topology.zones"])
+    gone = failure(float(connections), float(servers), lost, zones)
+    _refuse_empty(connections, servers, lost, gone)
+    conditions = Conditions(
+        accept_per_s=float(rate),
+        backoff=asked.backoff,
+        outage_s=asked.outage_s,
+        blackhole=asked.blackhole,
+        seed=seed,
+    )
+    clients = max(1, math.ceil(gone.lost))
+    horizon_s = HORIZON_S + asked.outage_s
+    storm = _storm(clients, gone.survivors, conditions, horizon_s)
+    goal_s = values.get("goals.reconnect_time")
+    points = fleet.curve(connections, _sizes(servers), conditions, lost, zones=zones, horizon_s=horizon_s)
+    advice = better_delay_max(clients, gone.survivors, conditions, horizon_s=900.0 + asked.outage_s)
+    return StormPlan(
+        version=1,
+        servers=servers,
+        connections=connections,
+        lost=lost,
+        lost_connections=clients,
+        surviving_servers=float(gone.survivors),
+        accept_rate_per_s=float(rate),
+        outage_s=asked.outage_s,
+        delay_s=asked.backoff.delay_s,
+        delay_max_s=asked.backoff.delay_max_s,
+        jitter=asked.backoff.jitter,
+        goal_s=goal_s,
+        seed=seed,
+        course=_course(storm),
+        curve=[
+            FleetPoint(
+                servers=point.servers,
+                # of this fleet the storm above is known better
+                ninety_nine_s=_finite(
+                    storm.ninety_nine_s if point.servers == servers else point.ninety_nine_s
+                ),
+                at_least_s=_finite(point.at_least_s),
+                peak_attempts_per_s=_finite(point.peak_attempts_per_s),
+            )
+            for point in points
+        ],
+        connections_per_server=connections / servers,
+        largest_connections_per_server=None
+        if goal_s is None
+        else fleet.largest_connections_per_server(goal_s, servers, conditions, lost, zones=zones),
+        better_delay_max_s=advice.better.delay_max_s,
+        better_jitter=advice.better.jitter,
+        advice=advice.sentence,
+        pings=_pings(
+            storm, clients, gone, conditions, values["transport.ping_interval"], connections - clients
+        ),
+        doubt=_doubt(inputs, clients, gone, conditions, horizon_s, seed),
+    )
+
+
+def _fleet(inputs: Inputs, asked: Asked, draws: int, seed: int) -> int:
+    if asked.servers is not None:
+        return asked.servers
+    servers = counting.servers(inputs, draws, seed).p95
+    if servers is None:
+        raise InputError(
+            "no number of servers satisfies the plan, so that there is no fleet to lose servers of",
+            "see siotool plan for the reason, or say how many there are: --servers 10",
+        )
+    return servers
+
+
+def _refuse_empty(connections: int, servers: int, lost: Lost, gone: Failure) -> None:
+    if connections < 1 or servers < 1:
+        raise InputError("nobody is connected, so that nobody comes back", "give --connections 10k, say")
+    if not gone.survivors > 0:
+        what = "a server of 1" if lost == "server" else "a zone of 1"
+        raise InputError(
+            f"the fleet loses {what}, and nothing is left to come back to",
+            "say how long it is away: --lose all --outage 30s"
+            + (", or set topology.zones" if lost == "zone" else ", or have more with --servers"),
+        )
+
+
+def _storm(clients: int, survivors: float, conditions: Conditions, horizon_s: float) -> Storm:
+    """Simulate in bins of a second, or in finer ones where it is soon over."""
+    storm = simulate(clients, survivors, conditions, horizon_s=horizon_s, sample=SAMPLE)
+    bin_s = next(size for size in _BINS_S if size * _CELLS >= len(storm.attempts_per_s) or size == 1.0)
+    if bin_s == storm.bin_s:
+        return storm
+    return simulate(clients, survivors, conditions, horizon_s=horizon_s, bin_s=bin_s, sample=SAMPLE)
+
+
+def _sizes(servers: int) -> Sequence[int]:
+    """Fleets from a quarter of this one to four of it; one server alone has nobody to lose."""
+    return sorted({max(2, round(servers * times)) for times in _TIMES} | {servers})
+
+
+def _course(storm: Storm) -> Course:
+    return Course(
+        bin_s=storm.bin_s,
+        attempts_per_s=storm.attempts_per_s,
+        connected=storm.connected,
+        attempts=storm.attempts,
+        served=storm.served,
+        failed_in_outage=storm.failed_in_outage,
+        refused=storm.refused,
+        timed_out=storm.timed_out,
+        in_line=storm.in_line,
+        peak_attempts_per_s=storm.peak_attempts_per_s,
+        peak_at_s=storm.peak_at_s,
+        peak_after_outage_per_s=storm.peak_after_outage_per_s,
+        half_s=_finite(storm.half_s),
+        ninety_s=_finite(storm.ninety_s),
+        ninety_nine_s=_finite(storm.ninety_nine_s),
+        all_s=_finite(storm.all_s),
+    )
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _bin_ms(interval_ms: int) -> int | None:
+    return next(
+        (n for n in range(min(_COARSEST_MS, interval_ms), _FINEST_MS - 1, -1) if interval_ms % n == 0), None
+    )
+
+
+def _pings(
+    storm: Storm, clients: int, gone: Failure, conditions: Conditions, interval_s: float, stayed: int
+) -> Pings | None:
+    """Pings of all servers left, those of the ``stayed`` spread evenly; None until all are back."""
+    bin_ms = _bin_ms(round(interval_s * 1000))
+    if bin_ms is None or math.isinf(storm.all_s):
+        return None
+    if bin_ms != round(storm.bin_s * 1000):
+        horizon_s = storm.all_s + 60.0
+        storm = simulate(
+            clients, gone.survivors, conditions, horizon_s=horizon_s, bin_s=bin_ms / 1000, sample=SAMPLE
+        )
+    pulse = fleet.pings_after(storm, interval_s)
+    resident = stayed / interval_s
+    even = resident + pulse.even_per_s
+    peak = resident + pulse.peak_per_s
+    return Pings(
+        interval_s=interval_s,
+        bin_s=pulse.bin_s,
+        even_per_s=even,
+        peak_per_s=peak,
+        pings_per_s=[resident + rate for rate in pulse.pings_per_s],
+    )
+
+
+def _doubt(
+    inputs: Inputs, clients: int, gone: Failure, conditions: Conditions, horizon_s: float, seed: int
+) -> RateDoubt | None:
+    """What the range of the accept rate makes of the time; None where it is a single figure."""
+    if not inputs.uncertain():
+        return None
+    drawn: Mapping[str, Number] = counting.values_of(inputs, _DRAWS, seed)
+    rates = accept_rate(world_of(inputs, drawn))
+    low, high = outcomes.quantiles(rates, 0.05, 0.95)
+    if not 0 < low < high < math.inf:
+        return None
+    slow, fast = (
+        simulate(
+            clients,
+            gone.survivors,
+            msgspec.structs.replace(conditions, accept_per_s=rate),
+            horizon_s=horizon_s,
+            sample=fleet.SAMPLE,
+        ).ninety_nine_s
+        for rate in (low, high)
+    )
+    return RateDoubt(low, high, _finite(slow), _finite(fast))
+
+
+def goal_met(storm: StormPlan) -> bool | None:
+    """Return whether 99 % are back in time; None without a goal."""
+    if storm.goal_s is None:
+        return None
+    back = storm.course.ninety_nine_s
+    return back is not None and back <= storm.goal_s
+
+
+def written(seconds: float | None, horizon_s: float = HORIZON_S) -> str:
+    """Write a time, or that it is not within the horizon."""
+    return f"> {format_duration(horizon_s)}" if seconds is None else format_duration(_rounded(seconds))
+
+
+def _rounded(seconds: float) -> float:
+    return float(f"{seconds:.3g}")

@@ -1,0 +1,152 @@
+"""A storm in words and figures: what text and Markdown both show."""
+
+from siotool.plan.storm.model import StormPlan
+from siotool.plan.storm.study import HORIZON_S, goal_met, written
+from siotool.units import format_count, format_duration, format_rate
+
+#: The blocks of a bar one line high.
+_BLOCKS = " ▁▂▃▄▅▆▇█"
+
+_LOST = {"server": "one server", "zone": "a zone", "all": "all servers"}
+
+
+def headline(storm: StormPlan) -> str:
+    """Return the answer: how long until 99 % are back, and whether that is soon enough."""
+    back = written(storm.course.ninety_nine_s, HORIZON_S + storm.outage_s)
+    met = goal_met(storm)
+    if met is None:
+        return f"99 % are back after {back}"
+    return (
+        f"99 % are back after {back}, {'within' if met else 'not within'} the "
+        f"{format_duration(storm.goal_s or 0.0)} asked for"
+    )
+
+
+def setting(storm: StormPlan) -> str:
+    """Return what happens to whom."""
+    outage = f" after {format_duration(storm.outage_s)} of outage" if storm.outage_s else ""
+    left = float(f"{storm.surviving_servers:.3g}")
+    return (
+        f"The fleet of {storm.servers:,} loses {_LOST[storm.lost]}: {storm.lost_connections:,} of "
+        f"{storm.connections:,} connections come back to {left:,g} "
+        f"server{'s' * (left != 1)}{outage}, {format_rate(storm.accept_rate_per_s)} taken in by each."
+    )
+
+
+def times(storm: StormPlan) -> list[tuple[str, str]]:
+    """Return when a share of the lost clients is back."""
+    course, horizon = storm.course, HORIZON_S + storm.outage_s
+    shares = (
+        ("50 %", course.half_s),
+        ("90 %", course.ninety_s),
+        ("99 %", course.ninety_nine_s),
+        ("100 %", course.all_s),
+    )
+    return [(share, written(seconds, horizon)) for share, seconds in shares]
+
+
+def outcomes(storm: StormPlan) -> str:
+    """Return how the attempts ended."""
+    course = storm.course
+    parts = [f"{course.served:,} served"]
+    for count, what in (
+        (course.failed_in_outage, "failed in the outage"),
+        (course.refused, "refused, the line being full"),
+        (course.timed_out, "timed out in line"),
+        (course.in_line, "still in line"),
+    ):
+        if count:
+            parts.append(f"{count:,} {what}")
+    return (
+        f"{course.attempts:,} attempts: {', '.join(parts)}. The highest rate is "
+        f"{format_rate(round(course.peak_attempts_per_s))}, {format_duration(course.peak_at_s)} after the loss."
+    )
+
+
+class Strip:
+    """Rates over time as one line of blocks."""
+
+    def __init__(self, rates: list[float], bin_s: float, width: int) -> None:
+        each = max(1, -(-len(rates) // width))
+        self.cells = [max(rates[at : at + each]) for at in range(0, len(rates), each)]
+        self.cell_s = each * bin_s
+        self.top = max(self.cells, default=0.0)
+
+    def line(self) -> str:
+        """Return the blocks: empty only where nothing is, full at the highest."""
+        return "".join(_BLOCKS[0 if not rate else max(1, round(8 * rate / self.top))] for rate in self.cells)
+
+    def axis(self) -> str:
+        """Return the first and the last moment below the line."""
+        last = format_duration(len(self.cells) * self.cell_s)
+        return f"0{last:>{max(1, len(self.cells) - 1)}}"
+
+
+def back(storm: StormPlan) -> list[float]:
+    """Return the clients that come back per second, bin by bin."""
+    before, rates = 0.0, []
+    for connected in storm.course.connected:
+        rates.append((connected - before) / storm.course.bin_s)
+        before = connected
+    return rates
+
+
+def curve(storm: StormPlan) -> list[tuple[str, str, str, str]]:
+    """Return fleets with the time until 99 % are back, the least it could be, and a bar."""
+    horizon = HORIZON_S + storm.outage_s
+    known = [point.ninety_nine_s for point in storm.curve if point.ninety_nine_s is not None]
+    longest = max(known, default=1.0)
+    rows = []
+    for point in storm.curve:
+        seconds = point.ninety_nine_s
+        length = 24 if seconds is None else max(1, round(24 * seconds / longest))
+        least = "" if point.at_least_s is None else written(point.at_least_s)
+        nobody = point.peak_attempts_per_s is None
+        rows.append(
+            (
+                f"{point.servers:,}",
+                "nobody left" if nobody else written(seconds, horizon),
+                least,
+                "" if nobody else "█" * length,
+            )
+        )
+    return rows
+
+
+def own_row(storm: StormPlan) -> int:
+    """Return which row of the curve is the plan's fleet."""
+    return next((n for n, point in enumerate(storm.curve) if point.servers == storm.servers), -1)
+
+
+def conclusions(storm: StormPlan) -> list[str]:
+    """Return what follows from the storm, a sentence or two each."""
+    said = [_largest(storm), storm.advice]
+    if storm.pings is not None:
+        pings = storm.pings
+        times = pings.peak_per_s / pings.even_per_s
+        said.append(
+            f"Afterwards pings come in pulses, every {format_duration(pings.interval_s)}: up to "
+            f"{format_rate(round(pings.peak_per_s))} over the fleet, {times:.2g} times the "
+            f"{format_rate(round(pings.even_per_s))} of clients that came one by one. Nothing spreads "
+            "them for as long as the connections last."
+        )
+    if storm.doubt is not None:
+        doubt = storm.doubt
+        horizon = HORIZON_S + storm.outage_s
+        said.append(
+            f"How fast a server takes clients in is a range: at {format_rate(doubt.accept_rate_p5_per_s)} "
+            f"99 % are back after {written(doubt.ninety_nine_at_p5_s, horizon)}, at "
+            f"{format_rate(doubt.accept_rate_p95_per_s)} after "
+            f"{written(doubt.ninety_nine_at_p95_s, horizon)}. Measure it: siotool loadtest, then --from."
+        )
+    return said
+
+
+def _largest(storm: StormPlan) -> str:
+    now = f"it holds {format_count(round(storm.connections_per_server))} now"
+    if storm.goal_s is None:
+        return f"A server's share of connections: {now}. Set goals.reconnect_time to learn the most."
+    goal, most = format_duration(storm.goal_s), storm.largest_connections_per_server or 0
+    if most == 0:
+        return f"With no number of connections per server are 99 % back within {goal}; {now}."
+    return f"At most {most:,} connections per server keep 99 % within {goal}; {now}."
