@@ -17,16 +17,24 @@ import psutil
 from clients import Client, every_client
 from figures import Measurement, Summary, summaries
 from harness import BenchError
-from measure import Settings, call, delivery, memory
+from measure import Settings, ack_figure, call, delivery, memory
 from rich.console import Console
 from rich.table import Table
 
-#: Figure → heading, unit, factor from SI, and what issue and README promise of siotool, in that unit.
-FIGURES = {
-    "delivery": ("CPU per delivery", "µs", 1e6, 12),
-    "ack": ("CPU per acknowledged call", "µs", 1e6, 45),
-    "memory": ("memory per idle connection", "kB", 1e-3, 40),
-}
+#: Heading, unit, factor from SI, and what issue and README promise of siotool, in that unit.
+Figure = tuple[str, str, float, int]
+
+
+def _figures(calls_per_s: list[float]) -> dict[str, Figure]:
+    """All figures in the order of the table."""
+    return {
+        "delivery": ("CPU per delivery", "µs", 1e6, 12),
+        **{
+            ack_figure(rate): (f"CPU per acknowledged call at {rate:,.0f}/s", "µs", 1e6, 45)
+            for rate in calls_per_s
+        },
+        "memory": ("memory per idle connection", "kB", 1e-3, 40),
+    }
 
 
 def _options(clients: list[Client]) -> argparse.Namespace:
@@ -36,7 +44,14 @@ def _options(clients: list[Client]) -> argparse.Namespace:
     parser.add_argument("--users", type=int, default=500)
     parser.add_argument("--few-users", type=int, default=10, help="the other end of the memory figure")
     parser.add_argument("--broadcasts", type=float, default=10, metavar="PER_S", help="messages to all users")
-    parser.add_argument("--calls", type=float, default=1000, metavar="PER_S", help="calls of all users")
+    parser.add_argument(
+        "--calls",
+        type=float,
+        nargs="+",
+        default=[1000, 4000, 8000],
+        metavar="PER_S",
+        help="of all users",
+    )
     parser.add_argument("--window", type=float, default=8, metavar="SECONDS", help="length of a measurement")
     parser.add_argument("--warm-up", type=float, default=5, metavar="SECONDS", help="load before it")
     parser.add_argument("--settle", type=float, default=2, metavar="SECONDS", help="quiet before it")
@@ -47,29 +62,37 @@ def _options(clients: list[Client]) -> argparse.Namespace:
 
 def _repetition(client: Client, settings: Settings) -> list[Measurement]:
     """Every figure of one client, once; a figure that cannot be measured becomes a void one."""
-    result = []
+    result: list[Measurement] = []
     try:
         held, idle = memory(client, settings)
-        result.append(held)
-        result.append(delivery(client, settings))
-        result.append(call(client, settings, idle))
+        if not client.only_calls:
+            result += [held, delivery(client, settings)]
     except BenchError as error:
-        missing = FIGURES.keys() - {each.figure for each in result}
-        result += [Measurement(client.name, figure, 0.0, doubts=[str(error)]) for figure in sorted(missing)]
+        return [_void(client, figure, error) for figure in _figures(settings.calls_per_s)]
+    for rate in settings.calls_per_s:
+        try:
+            result.append(call(client, settings, rate, idle))
+        except BenchError as error:  # too much for this client
+            result.append(_void(client, ack_figure(rate), error))
     return result
+
+
+def _void(client: Client, figure: str, error: BenchError) -> Measurement:
+    return Measurement(client.name, figure, 0.0, doubts=[str(error)])
 
 
 def _run(clients: list[Client], settings: Settings, repeat: int) -> list[Measurement]:
     """Measure all clients in turn, ``repeat`` times, so that a change of the machine meets all of them."""
+    figures = _figures(settings.calls_per_s)
     result: list[Measurement] = []
     for number in range(repeat):
         for client in clients:
             print(f"{number + 1} of {repeat}: {client.name} …", file=sys.stderr, flush=True)
             for each in _repetition(client, settings):
                 result.append(each)
-                _, unit, factor, _ = FIGURES[each.figure]
+                _, unit, factor, _ = figures[each.figure]
                 state = "void: " + "; ".join(each.doubts) if each.doubts else "ok"
-                figure = f"{each.figure:9} {each.value * factor:8.2f} {unit}"
+                figure = f"{each.figure:15} {each.value * factor:8.2f} {unit}"
                 cores = (
                     f"cores: client {each.client_cores:.2f}, server {each.server_cores:.2f}, "
                     f"others {each.other_cores:.2f}"
@@ -78,23 +101,27 @@ def _run(clients: list[Client], settings: Settings, repeat: int) -> list[Measure
     return result
 
 
-def _table(clients: list[Client], summed: list[Summary]) -> Table:
+def _table(
+    clients: list[Client], figures: dict[str, Figure], measured: list[Measurement], summed: list[Summary]
+) -> Table:
     table = Table(title="Median (least to greatest) of all processes of a tool, and what siotool promises")
     table.add_column("client", no_wrap=True)
-    for heading, unit, _, _ in FIGURES.values():
+    for heading, unit, _, _ in figures.values():
         table.add_column(f"{heading}, {unit}", justify="right")
     found = {(each.client, each.figure): each for each in summed}
+    void = {(each.client, each.figure): "; ".join(each.doubts) for each in measured if each.doubts}
     for client in clients:
-        cells = [_cell(found.get((client.name, figure)), FIGURES[figure][2]) for figure in FIGURES]
+        cells = []
+        for figure, (_, _, factor, _) in figures.items():
+            key = client.name, figure
+            cells.append(_cell(found[key], factor) if key in found else void.get(key, "not measured"))
         table.add_row(client.name, *cells)
     table.add_section()
-    table.add_row("siotool, at most", *(str(promise) for _, _, _, promise in FIGURES.values()))
+    table.add_row("siotool, at most", *(str(promise) for _, _, _, promise in figures.values()))
     return table
 
 
-def _cell(summary: Summary | None, factor: float) -> str:
-    if summary is None:
-        return "not measured"
+def _cell(summary: Summary, factor: float) -> str:
     least, middle, greatest = (value * factor for value in (summary.least, summary.median, summary.greatest))
     void = f", {summary.void} void" if summary.void else ""
     return f"{middle:.1f} ({least:.1f} to {greatest:.1f}{void})"
@@ -142,10 +169,22 @@ def main() -> int:
         text = json.dumps(_document(clients, settings, measured, summed), indent=2, ensure_ascii=False)
         options.output.write_text(text + "\n", encoding="utf-8")
     console = Console()
-    console.print(_table(clients, summed))
+    figures = _figures(settings.calls_per_s)
+    console.print(_table(clients, figures, measured, summed))
     for client in clients:
         console.print(f"{client.name} {client.version()}", style="dim")
-    return 0 if len(summed) == len(FIGURES) * len(options.clients) else 1
+    # that a client is too slow for a busier rate is a finding, everything else a failure
+    found = {(each.client, each.figure) for each in summed}
+    calls = [ack_figure(rate) for rate in settings.calls_per_s]
+    first = {*figures} - {*calls[1:]}
+    wanted = {
+        (client.name, figure)
+        for client in known
+        if client.name in options.clients
+        for figure in first
+        if figure in calls or not client.only_calls
+    }
+    return 0 if wanted <= found else 1
 
 
 if __name__ == "__main__":

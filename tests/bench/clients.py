@@ -44,10 +44,12 @@ class Client(Protocol):
 
     ``command`` starts it; it connects its users to ``url`` by websocket and stays until it gets
     the signal ``stop``, after which ``counts`` reads what it left in ``folder``. ``missing``
-    says why it cannot run here, or is empty.
+    says why it cannot run here, or is empty. ``only_calls``: nothing else
+    is to be measured of it.
     """
 
     name: str
+    only_calls: bool
     stop: signal.Signals
 
     def missing(self) -> str: ...
@@ -60,6 +62,7 @@ class Siotool:
     """``siotool loadtest`` as a user runs it: parent, worker process, run file and all."""
 
     name = "siotool"
+    only_calls = False
     stop = signal.SIGINT
 
     def missing(self) -> str:
@@ -92,6 +95,7 @@ class SocketIoClient:
     """socket.io-client on Node.js: what the peers that drive real JavaScript clients cost."""
 
     name = "socket.io-client"
+    only_calls = False
     stop = signal.SIGTERM
 
     def missing(self) -> str:
@@ -119,6 +123,7 @@ class LocustContrib:
     """SocketIOUser of locust.contrib.socketio: python-socketio on gevent, one process."""
 
     name = "locust.contrib.socketio"
+    only_calls = False
     stop = signal.SIGTERM  # a SIGINT is raised within whatever greenlet runs, and may lose the counts
 
     def missing(self) -> str:
@@ -140,6 +145,28 @@ class LocustContrib:
         return Counts(**json.loads((folder / "counts.json").read_text()))
 
 
+class BareSockets:
+    """No Socket.IO client at all: the least that a call costs on this machine."""
+
+    name = "bare sockets"
+    only_calls = True
+    stop = signal.SIGTERM
+
+    def missing(self) -> str:
+        return ""
+
+    def version(self) -> str:
+        return "epoll and prepared frames, no protocol"
+
+    def command(self, load: Load, url: str, folder: Path) -> list[str]:
+        port = int(url.rpartition(":")[2])
+        asked = {"port": port, "spawn_rate": SPAWN_RATE, "result": str(folder / "counts.json"), **vars(load)}
+        return [sys.executable, str(HERE / "bare_client.py"), json.dumps(asked)]
+
+    def counts(self, folder: Path) -> Counts:
+        return Counts(**json.loads((folder / "counts.json").read_text()))
+
+
 def every_client() -> list[Client]:
     """The clients in the order of the table."""
-    return [Siotool(), SocketIoClient(), LocustContrib()]
+    return [Siotool(), SocketIoClient(), LocustContrib(), BareSockets()]

@@ -42,7 +42,7 @@ def queued_bytes(table: str, port: int) -> int:
 class Measurement:
     """One figure of one client in one repetition; void when something in ``doubts`` happened.
 
-    ``figure`` is ``delivery`` or ``ack`` (CPU seconds each) or ``memory`` (bytes per idle
+    ``figure`` is ``delivery`` or ``ack at …/s`` (CPU seconds each) or ``memory`` (bytes per idle
     connection). ``operations`` were counted by the server within the window; ``client_cores``,
     ``server_cores`` and ``other_cores`` (all else on the machine) are CPU seconds per second
     of the loaded window.

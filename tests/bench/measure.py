@@ -26,7 +26,7 @@ class Settings:
     users: int
     few_users: int
     broadcasts_per_s: float
-    calls_per_s: float
+    calls_per_s: list[float]
     window_s: float
     warm_up_s: float
     settle_s: float
@@ -53,11 +53,16 @@ def delivery(client: Client, settings: Settings) -> Measurement:
     return _measured(client, "delivery", loaded, idle, operations, server_cores, doubts)
 
 
-def call(client: Client, settings: Settings, idle: Window) -> Measurement:
-    """CPU seconds per acknowledged call at a fixed rate per user, against ``idle`` connections."""
+def ack_figure(calls_per_s: float) -> str:
+    """The name of the figure for calls at a rate of all users together."""
+    return f"ack at {calls_per_s:,.0f}/s"
+
+
+def call(client: Client, settings: Settings, calls_per_s: float, idle: Window) -> Measurement:
+    """CPU seconds per acknowledged call at a fixed rate, against ``idle`` connections."""
     doubts = []
-    rate = settings.calls_per_s / settings.users
-    with running(client, Load("echo", settings.users, rate)) as (server, process):
+    load = Load("echo", settings.users, calls_per_s / settings.users)
+    with running(client, load) as (server, process):
         time.sleep(settings.warm_up_s)
         before, server_before, begin = server.stats(), server.cpu_s(), process.read()
         time.sleep(settings.window_s)
@@ -68,11 +73,11 @@ def call(client: Client, settings: Settings, idle: Window) -> Measurement:
         counts = process.finish()
         final = server.stats()
     operations = after["acks"] - before["acks"]
-    if operations < LEAST_OFFERED * settings.calls_per_s * loaded.seconds:
-        doubts.append(f"only {operations / loaded.seconds:.0f} calls/s of {settings.calls_per_s:g}")
+    if operations < LEAST_OFFERED * calls_per_s * loaded.seconds:
+        doubts.append(f"only {operations / loaded.seconds:,.0f} calls/s")
     if not final["acks"] - settings.users <= counts.acked <= final["acks"]:  # one in flight per user
         doubts.append(f"counted {counts.acked} of {final['acks']} acknowledgements")
-    return _measured(client, "ack", loaded, idle, operations, server_cores, doubts)
+    return _measured(client, ack_figure(calls_per_s), loaded, idle, operations, server_cores, doubts)
 
 
 def memory(client: Client, settings: Settings) -> tuple[Measurement, Window]:
