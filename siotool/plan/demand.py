@@ -119,7 +119,7 @@ def _of_stream(frames: Framing, stream: Stream) -> Travel:
         return event(
             frames,
             direction,
-            len(message.name),
+            len(message.name.encode()),
             size,
             ack_id=ack_id,
             attachments=attachments,

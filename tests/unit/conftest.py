@@ -1,6 +1,6 @@
-"""Fabricated runs for the tests of report: small, seeded, with known answers."""
+"""Fabricated runs for the tests of report, small, seeded, with known answers; plans from a few keys."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,11 @@ import numpy as np
 import pytest
 
 from siotool.histogram import Histogram, Sparse
+from siotool.plan import compose, planfile
+from siotool.plan.constraints.constraint import Constraint, Limit
+from siotool.plan.demand import world
+from siotool.plan.fields import field_of
+from siotool.plan.inputs import Inputs, middle
 from siotool.runfile import (
     VERSION,
     Bytes,
@@ -227,3 +232,74 @@ def fabricated() -> dict[str, Run]:
 @pytest.fixture(name="to_jsonl")
 def _to_jsonl() -> Callable[[Run], str]:
     return to_jsonl
+
+
+Keys = Mapping[str, str]
+Kinds = Mapping[str, Keys]
+
+
+def plan_text(keys: Keys, messages: Kinds | None = None) -> str:
+    """A plan file with these keys (``server.memory``), and these keys of each kind of message."""
+    lines = []
+    for section in dict.fromkeys(key.partition(".")[0] for key in keys):
+        lines.append(f"[{section}]")
+        lines += [
+            f"{k.partition('.')[2]} = '{text}'" for k, text in keys.items() if k.startswith(f"{section}.")
+        ]
+    for name, figures in (messages or {}).items():
+        lines.append(f"[workload.messages.{name}]")
+        lines += [f"{key} = {_toml(text)}" for key, text in figures.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(text: str) -> str:
+    return text if text in ("true", "false") else f"'{text}'"
+
+
+def plan_inputs(keys: Keys, messages: Kinds | None = None) -> Inputs:
+    """What a plan file with these keys makes, defaults and published costs filled in."""
+    # flags in a plan file are no strings
+    text = plan_text(keys, messages).replace("'true'", "true").replace("'false'", "false")
+    return compose.complete(planfile.decode(text, "plan.toml"))
+
+
+def both_ways(
+    constraint: Constraint, keys: Keys, messages: Kinds | None = None, *, servers: float = 0.0
+) -> Limit | None:
+    """A constraint's limit for single figures, after it was found equal draw by draw for arrays.
+
+    The draws move every figure that may be a range on its own, between half and twice what it is.
+    """
+    inputs = plan_inputs(keys, messages)
+    values = {key: middle(figure.value) for key, figure in inputs.numbers()}
+    single = constraint.limit(msgspec.structs.replace(world(inputs, values), servers=servers))
+    random, count = np.random.default_rng(1), 25
+    drawn = {}
+    for key, value in values.items():
+        field = field_of(key)
+        low = np.nextafter(field.low, np.inf) if field.above else field.low
+        spread = np.clip(value * random.uniform(0.5, 2, count), low, field.high)
+        drawn[key] = value if field.fixed else spread
+    together = constraint.limit(msgspec.structs.replace(world(inputs, drawn), servers=servers))
+    assert (single is None) == (together is None)
+    if single is None or together is None:
+        return None
+    for i in range(count):
+        at = {key: float(value[i]) if np.ndim(value) else value for key, value in drawn.items()}
+        alone = constraint.limit(msgspec.structs.replace(world(inputs, at), servers=servers))
+        assert alone is not None
+        for name in ("demand", "capacity_per_server", "servers"):
+            all_of_them = np.broadcast_to(np.asarray(getattr(together, name), dtype=float), (count,))
+            assert not np.isnan(all_of_them).any()
+            assert all_of_them[i] == pytest.approx(getattr(alone, name), rel=1e-11), (name, i)
+    return single
+
+
+@pytest.fixture(name="both_ways")
+def _both_ways() -> Callable[..., Limit | None]:
+    return both_ways
+
+
+@pytest.fixture(name="plan_inputs")
+def _plan_inputs() -> Callable[..., Inputs]:
+    return plan_inputs

@@ -1,0 +1,141 @@
+import math
+
+import pytest
+
+from siotool.plan import sizing
+from siotool.plan.constraints.adapter import ADAPTER, ceiling
+from siotool.plan.demand import world
+from siotool.plan.inputs import middle
+
+#: One shard delivers 700 messages per second at 70 %; 100 publishes per second are made.
+KEYS = {
+    "workload.connections": "1k",
+    "topology.adapter": "redis",
+    "topology.backend_rate": "1k/s",
+    "workload.consumption_rate": "1B/s",
+    "server.capacity": "1GB/s",
+}
+ROOM = {"chat": {"kind": "room", "rate": "0.1/s", "room_size": "10"}}
+NEWS = {"news": {"kind": "announce", "rate": "100/s"}}
+
+
+def world_of(inputs):
+    return world(inputs, {key: middle(figure.value) for key, figure in inputs.numbers()})
+
+
+@pytest.mark.parametrize(
+    ("change", "messages", "servers", "demand", "shards"),
+    [
+        pytest.param({}, ROOM, 6, 600, 600 / 700, id="classic Redis delivers each publish to each process"),
+        pytest.param({}, ROOM, 8, 800, math.inf, id="and cannot share that among shards"),
+        pytest.param({"server.processes": "2"}, ROOM, 3, 600, 600 / 700, id="processes, not servers"),
+        pytest.param({}, ROOM, 0, 100, 100 / 700, id="one process at least"),
+        pytest.param(
+            {"topology.adapter": "redis-sharded"},
+            ROOM,
+            100,
+            10_000 * (1 - 0.99**10),
+            10_000 * (1 - 0.99**10) / 700,
+            id="sharded Redis delivers a room's to those that host it, and divides by rooms",
+        ),
+        pytest.param(
+            {"topology.adapter": "redis-sharded"},
+            NEWS,
+            8,
+            800,
+            math.inf,
+            id="everybody is one channel of one shard",
+        ),
+        pytest.param(
+            {"topology.adapter": "redis-sharded"}, NEWS, 6, 600, 600 / 700, id="which may be enough"
+        ),
+        pytest.param(
+            {"topology.adapter": "redis-sharded"},
+            {"dm": {"kind": "direct", "rate": "0.1/s"}},
+            8,
+            800,
+            math.inf,
+            id="mode dynamic sends private messages to every process, on one channel",
+        ),
+        pytest.param(
+            {"topology.adapter": "redis-sharded-private"},
+            {"dm": {"kind": "direct", "rate": "1/s"}},
+            8,
+            1000,
+            1000 / 700,
+            id="mode dynamic-private to one process",
+        ),
+        pytest.param(
+            {"topology.adapter": "redis-streams"}, ROOM, 14, 1400, 2, id="streams divide by namespaces"
+        ),
+        pytest.param({"topology.adapter": "mongo"}, ROOM, 8, 700, 1, id="mongo leaves the publisher out"),
+    ],
+)
+def test_what_the_backend_delivers(change, messages, servers, demand, shards, both_ways):
+    limit = both_ways(ADAPTER, KEYS | change, messages, servers=servers)
+    assert limit.demand == pytest.approx(demand)
+    assert limit.capacity_per_server == pytest.approx(700)
+    assert limit.servers == pytest.approx(shards)
+
+
+def test_streams_of_messages_add_up_on_one_instance(both_ways):
+    """Two that half fill an instance each were told to be two shards of an adapter that has none."""
+    two = dict.fromkeys(("one", "other"), ROOM["chat"])
+    assert both_ways(ADAPTER, KEYS, two, servers=4).servers == math.inf
+    assert both_ways(ADAPTER, KEYS, two, servers=3).servers == pytest.approx(600 / 700)
+
+
+def test_what_everybody_hears_takes_its_part_of_each_shard(both_ways):
+    # 300 deliveries of the announcement are on one shard; the rooms' 10,000 · share fill what is left of 700
+    keys = KEYS | {"topology.adapter": "redis-sharded"}
+    news = {"news": {"kind": "announce", "rate": "3/s"}}
+    limit = both_ways(ADAPTER, keys, ROOM | news, servers=100)
+    assert limit.servers == pytest.approx(10_000 * (1 - 0.99**10) / (700 - 300))
+
+
+@pytest.mark.parametrize(
+    ("change", "rate"),
+    [
+        pytest.param({"topology.backend_rate": "1k/s"}, 1000, id="as typed"),
+        pytest.param({"topology.adapter": "redis"}, 650_000, id="as published"),
+        pytest.param({"topology.adapter": "postgres"}, None, id="nobody has published it"),
+    ],
+)
+def test_the_most_that_one_shard_delivers(change, rate, plan_inputs):
+    assert ceiling(world_of(plan_inputs({"workload.connections": "1k"} | change))) == rate
+
+
+@pytest.mark.parametrize(
+    ("change", "messages"),
+    [
+        pytest.param({}, None, id="nothing is sent"),
+        pytest.param({"topology.adapter": "postgres", "topology.backend_rate": ""}, ROOM, id="no ceiling"),
+    ],
+)
+def test_says_nothing_where(change, messages, both_ways):
+    keys = {key: text for key, text in (KEYS | change).items() if text}
+    assert both_ways(ADAPTER, keys, messages, servers=3) is None
+
+
+def test_a_fleet_that_cannot_be_asks_for_no_shards(both_ways):
+    assert both_ways(ADAPTER, KEYS, ROOM, servers=math.inf).servers == pytest.approx(100 / 700)
+
+
+@pytest.mark.parametrize(
+    ("servers", "sentence"),
+    [
+        (6, "600 /s to the processes, 700 /s a shard"),
+        (8, "redis delivers 800 /s to the processes, and shards do not divide it: 700 /s is the most"),
+    ],
+)
+def test_the_sentence(servers, sentence, both_ways, plan_inputs):
+    limit = both_ways(ADAPTER, KEYS, ROOM, servers=servers)
+    assert ADAPTER.sentence(world_of(plan_inputs(KEYS, ROOM)), limit) == sentence
+
+
+def test_a_plan_whose_adapter_cannot_carry_it_says_so(plan_inputs):
+    plan = sizing.size(
+        plan_inputs(KEYS | {"goals.spares": "20", "server.delivery_cost": "1us"}, ROOM), draws=200
+    )
+    assert plan.shards is None
+    assert "redis delivers" in plan.remedy

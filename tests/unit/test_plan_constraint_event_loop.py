@@ -1,0 +1,279 @@
+import itertools
+import math
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from siotool.plan import compose, planfile, sizing
+from siotool.plan.adapters import ADAPTERS
+from siotool.plan.constraints.event_loop import EVENT_LOOP, load, processes_needed, repeated
+from siotool.plan.demand import world
+from siotool.plan.inputs import middle
+
+#: Every cost 0, so that a row says which one it is about.
+FREE = {
+    f"server.{name}_cost": "0s"
+    for name in ("idle", "inbound", "encode", "delivery", "byte", "adapter", "decode", "connect")
+}
+COSTS = FREE | {
+    "workload.connections": "1M",
+    "server.delivery_cost": "33us",
+    "server.adapter_cost": "30us",
+    "topology.adapter": "redis",
+}
+#: M = 10,000 publishes per second, to D = 100,000 sessions per second.
+ROOMS = {"chat": {"kind": "room", "rate": "0.01/s", "room_size": "10"}}
+FORMULA = {"workload.consumption_rate": "1B/s", "server.capacity": "1TB/s"}
+
+
+def world_of(inputs):
+    return world(inputs, {key: middle(figure.value) for key, figure in inputs.numbers()})
+
+
+def test_classic_redis_by_its_formula(both_ways):
+    """N ≥ D·w / (u − M·d): 3.3 cores of deliveries, and 0.3 of each core for what all the others publish."""
+    limit = both_ways(EVENT_LOOP, COSTS, ROOMS)
+    assert limit.servers == pytest.approx(100_000 * 33e-6 / (0.7 - 10_000 * 30e-6), rel=1e-9)
+    assert limit.capacity_per_server == pytest.approx(0.7)
+    # as many cores as it takes servers, each at its utilization
+    assert limit.demand == pytest.approx(0.7 * 8.25, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("received", "infeasible"),
+    [
+        pytest.param("69.9us", False, id="0.699 of each core"),
+        pytest.param("70us", True, id="all that may be used"),
+        pytest.param("80us", True, id="more than may be used"),
+    ],
+)
+def test_classic_redis_has_no_answer_where_receiving_fills_the_core(received, infeasible, both_ways):
+    limit = both_ways(EVENT_LOOP, COSTS | {"server.adapter_cost": received}, ROOMS)
+    assert math.isinf(limit.servers) == infeasible
+
+
+def test_what_would_work_is_said(plan_inputs):
+    plan = sizing.size(plan_inputs(COSTS | FORMULA | {"server.adapter_cost": "80us"}, ROOMS))
+    assert plan.servers.p95 is None
+    assert plan.constraints[1].sentence.startswith("each process spends 80 % of its core on itself and the ")
+    assert "with redis each one receives 10,000 messages/s" in plan.remedy
+    assert "What would work: redis-sharded" in plan.remedy
+    sharded = COSTS | FORMULA | {"server.adapter_cost": "80us", "topology.adapter": "redis-sharded"}
+    # 3.3/13 + 0.8 · (1 − (12/13)^10) = 0.694, and 0.740 with one less
+    assert sizing.size(plan_inputs(sharded, ROOMS)).servers.p95 == 13
+
+
+def test_a_core_that_is_full_at_rest_has_no_answer(plan_inputs):
+    plan = sizing.size(plan_inputs(COSTS | FORMULA | {"server.base_cost": "80%"}, ROOMS))
+    assert plan.remedy == "No number of servers is enough: what each process repeats fills its core."
+
+
+@pytest.mark.parametrize(
+    ("change", "messages", "cores"),
+    [
+        pytest.param({"server.idle_cost": "5us"}, ROOMS, 5, id="a million idle connections"),
+        pytest.param({"server.inbound_cost": "40us"}, ROOMS, 0.4, id="messages received"),
+        pytest.param({"server.delivery_cost": "33us"}, ROOMS, 3.3, id="messages written"),
+        pytest.param(
+            {"server.inbound_cost": "40us"},
+            {"news": {"kind": "push", "rate": "0.01/s", "acknowledged": "true"}},
+            0.4,
+            id="acknowledgements are received like messages",
+        ),
+        pytest.param(
+            {"server.delivery_cost": "33us"},
+            {"chat": {"kind": "room", "rate": "0.01/s", "room_size": "10", "acknowledged": "true"}},
+            3.63,
+            id="and written like messages",
+        ),
+        pytest.param(
+            {"server.connect_cost": "2ms", "workload.session_length": "1000s"}, ROOMS, 2, id="new connections"
+        ),
+        pytest.param(
+            {"server.byte_cost": "2ns", "workload.consumption_rate": "1KB/s"}, ROOMS, 2, id="bytes both ways"
+        ),
+    ],
+)
+def test_cores_that_processes_share(change, messages, cores, plan_inputs):
+    keys = FREE | {"workload.connections": "1M"} | change
+    assert load(world_of(plan_inputs(keys, messages))).shared == pytest.approx(cores)
+
+
+@pytest.mark.parametrize(
+    ("change", "processes", "cores"),
+    [
+        pytest.param({"server.base_cost": "4%"}, 50, 0.04, id="at rest"),
+        pytest.param(
+            {"server.adapter_cost": "30us", "topology.adapter": "redis"},
+            50,
+            0.3,
+            id="classic Redis: every publish",
+        ),
+        pytest.param(
+            {"server.decode_cost": "30us", "topology.adapter": "redis"},
+            100,
+            0.3 * (1 - 0.99**10),
+            id="and it decodes those of its rooms only",
+        ),
+        pytest.param(
+            {"server.encode_cost": "20us", "topology.adapter": "redis"},
+            100,
+            0.2 * (1 - 0.99**10),
+            id="a publish is encoded once by each process that hosts its room",
+        ),
+        pytest.param(
+            {"server.adapter_cost": "30us", "topology.adapter": "redis-sharded"},
+            100,
+            0.3 * (1 - 0.99**10),
+            id="sharded Redis: only the rooms it hosts",
+        ),
+        pytest.param(
+            {"server.adapter_cost": "30us", "topology.adapter": "cluster"},
+            10,
+            0.3 * 0.9,
+            id="cluster: the others'",
+        ),
+        pytest.param({"server.adapter_cost": "30us"}, 10, 0, id="none: nothing"),
+    ],
+)
+def test_cores_that_each_process_repeats(change, processes, cores, plan_inputs):
+    keys = FREE | {"workload.connections": "1M"} | change
+    assert repeated(world_of(plan_inputs(keys, ROOMS)), processes) == pytest.approx(cores)
+
+
+@pytest.mark.parametrize(
+    ("kind", "share"),
+    [
+        pytest.param("direct", 1.0, id="mode dynamic sends what is for one socket to every process"),
+        pytest.param("push", 1.0, id="also from the service"),
+        pytest.param("announce", 1.0, id="everybody is everywhere"),
+        pytest.param("echo", 0.0, id="an echo leaves no process"),
+    ],
+)
+def test_who_hears_of_a_message_under_the_sharded_adapter(kind, share, plan_inputs):
+    keys = FREE | {
+        "workload.connections": "1k",
+        "server.adapter_cost": "1ms",
+        "topology.adapter": "redis-sharded",
+    }
+    rate = "10/s" if kind == "announce" else "0.01/s"
+    one = world_of(plan_inputs(keys, {"x": {"kind": kind, "rate": rate}}))
+    assert repeated(one, 100) == pytest.approx(10 * 1e-3 * share)
+
+
+def test_private_mode_sends_them_to_one_process(plan_inputs):
+    keys = FREE | {"workload.connections": "1k", "server.adapter_cost": "1ms"}
+    one = world_of(
+        plan_inputs(
+            keys | {"topology.adapter": "redis-sharded-private"}, {"x": {"kind": "direct", "rate": "1/s"}}
+        )
+    )
+    assert repeated(one, 100) == pytest.approx(1000 * 1e-3 / 100)
+
+
+def test_a_server_has_as_many_cores_as_processes(both_ways):
+    one, four = (both_ways(EVENT_LOOP, COSTS | {"server.processes": count}, ROOMS) for count in ("1", "4"))
+    assert four.servers == pytest.approx(one.servers / 4)
+    assert four.capacity_per_server == pytest.approx(2.8)
+
+
+def test_the_fullest_process_decides(both_ways):
+    limit = both_ways(EVENT_LOOP, COSTS | {"topology.imbalance": "1.5"}, ROOMS)
+    assert limit.servers == pytest.approx(1.5 * 8.25)
+
+
+def test_a_small_load_is_a_part_of_a_server_not_a_whole_one(both_ways):
+    """One process at least made every small service one of CPU, a hundred connections to a server."""
+    limit = both_ways(EVENT_LOOP, FREE | {"workload.connections": "1400", "server.idle_cost": "5us"})
+    assert limit.servers == pytest.approx(0.01)
+
+
+def test_one_process_that_copes_alone_is_enough(plan_inputs):
+    """With cluster, more than one would drown in each other's publishes; one hears of none."""
+    keys = FREE | {
+        "workload.connections": "1k",
+        "server.adapter_cost": "1ms",
+        "server.delivery_cost": "1us",
+        "topology.adapter": "cluster",
+    }
+    messages = {"x": {"kind": "direct", "rate": "1/s"}}
+    assert processes_needed(world_of(plan_inputs(keys, messages))) <= 1
+    assert processes_needed(world_of(plan_inputs(keys | {"server.processes": "8"}, messages))) == math.inf
+
+
+def test_nobody_needs_no_process(both_ways):
+    keys = COSTS | {"workload.connections": "0", "server.base_cost": "90%"}
+    assert both_ways(EVENT_LOOP, keys, ROOMS).servers == 0
+
+
+def test_says_nothing_without_costs(both_ways):
+    assert both_ways(EVENT_LOOP, {"workload.connections": "1M", "server.base_cost": "5%"}) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "most"),
+    [
+        ({"server.delivery_cost": "33us"}, "deliveries"),
+        ({"server.idle_cost": "33us"}, "idle connections"),
+        ({"server.inbound_cost": "9ms"}, "messages received"),
+        ({"server.connect_cost": "9ms", "workload.churn": "1k/s"}, "new connections"),
+        ({"server.adapter_cost": "60us", "topology.adapter": "redis"}, "publishes of other processes"),
+    ],
+)
+def test_the_sentence_names_what_takes_most(change, most, both_ways, plan_inputs):
+    keys = FREE | {"workload.connections": "1M", "server.delivery_cost": "1us"} | change
+    sentence = EVENT_LOOP.sentence(world_of(plan_inputs(keys, ROOMS)), both_ways(EVENT_LOOP, keys, ROOMS))
+    assert f" cores, most of them for {most}; a server gives 0.7" in sentence
+
+
+micros = st.floats(0, 200).map(lambda x: f"{x:.3f}us")
+
+
+@given(
+    adapter=st.sampled_from(sorted(ADAPTERS)),
+    kind=st.sampled_from(["direct", "room", "broadcast", "push", "announce"]),
+    connections=st.integers(1, 5000),
+    publishes=st.floats(0, 20_000),
+    room=st.integers(1, 300),
+    costs=st.tuples(micros, micros, micros, micros, micros),
+    per_server=st.sampled_from([1, 2, 8]),
+    base=st.sampled_from(["0%", "20%", "69%"]),
+)
+@example("cluster", "direct", 1000, 1000.0, 1, ("0us", "1us", "0us", "999us", "0us"), 1, "0%")
+def test_the_solver_against_counting_processes_one_by_one(
+    adapter, kind, connections, publishes, room, costs, per_server, base
+):
+    rate = publishes if kind == "announce" else publishes / connections
+    names = ("idle", "delivery", "encode", "adapter", "decode")
+    keys = FREE | {f"server.{name}_cost": text for name, text in zip(names, costs, strict=True)}
+    text = "\n".join(
+        [
+            f"workload.connections = {connections}",
+            f"topology.adapter = '{adapter}'",
+            f"server.processes = {per_server}",
+            f"server.base_cost = '{base}'",
+            *(f"{key} = '{value}'" for key, value in keys.items()),
+            f"[workload.messages.x]\nkind = '{kind}'\nrate = '{rate:.9f}/s'\nroom_size = {room}",
+        ]
+    )
+    one = world_of(compose.complete(planfile.decode(text, "x")))
+    shared = load(one).shared
+
+    def used(processes):
+        return shared / processes + repeated(one, processes)
+
+    found = EVENT_LOOP.limit(one).servers
+    if math.isinf(found):
+        tried = itertools.chain(range(1, 200), (10**k for k in range(3, 10)))
+        assert all(used(n * per_server) > 0.7 - 1e-9 for n in tried)
+        return
+    servers = math.ceil(found * (1 - 1e-9))
+    if shared == 0:
+        assert servers == 0
+        return
+    assert servers >= 1
+    assert used(servers * per_server) <= 0.7 * (1 + 1e-6)
+    # and one server less is not enough: not to a part in a million of the servers
+    fewer = math.ceil(found * (1 - 1e-6)) - 1
+    assert fewer < 1 or used(fewer * per_server) > 0.7 * (1 - 1e-6)
