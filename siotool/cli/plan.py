@@ -2,6 +2,7 @@
 
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +20,7 @@ class Format(StrEnum):
     TEXT = "text"
     JSON = "json"
     MD = "md"
+    HTML = "html"
     HPA = "hpa"
     KEDA = "keda"
 
@@ -128,7 +130,10 @@ def plan(
         int, typer.Option(min=100, max=1_000_000, help="Worlds drawn from the ranges.")
     ] = 10_000,
     seed: Annotated[int, typer.Option(help="Another seed, other draws; the same one, the same plan.")] = 1,
-    output_format: Annotated[Format, typer.Option("--format", help="How to write the plan.")] = Format.TEXT,
+    output_format: Annotated[
+        Format | None,
+        typer.Option("--format", help="How to write the plan.", show_default="by the name of -o, or text"),
+    ] = None,
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="Where to write it; - is stdout.")
     ] = "-",
@@ -190,7 +195,7 @@ def plan(
         },
         draws=draws,
         seed=seed,
-        output_format=output_format,
+        output_format=output_format or _format_of(output),
         output=output,
         quiet=quiet,
     )
@@ -260,12 +265,24 @@ def run(
         raise _hopeless(result)
     if output_format in _MANIFESTS:
         written = extras.manifest(output_format.value, result, inputs, draws=draws, seed=seed, quiet=quiet)
+    elif output_format is Format.HTML:
+        # altair and a simulated storm: only when asked for
+        from siotool.plan.html.page import render
+        from siotool.plan.pictures import pictures
+
+        written = render(result, pictures(result, inputs, draws=draws, seed=seed))
     else:
         written = _rendered(result, output_format, output)
     out.write(written, output)
     if output != "-" and not quiet:
         print(f"siotool: plan of {terms.servers(result.servers.p95)} written to {output}", file=sys.stderr)
     _judge(result, limit, extras.failed_gate(result))
+
+
+def _format_of(output: str) -> Format:
+    """Return the format a file's name asks for: ``plan.html`` is html."""
+    suffix = Path(output).suffix.removeprefix(".")
+    return Format(suffix) if suffix in ("json", "md", "html") else Format.TEXT
 
 
 def refuse_missing(inputs: Any) -> None:

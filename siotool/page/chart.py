@@ -46,7 +46,7 @@ def axis(unit: str) -> alt.Axis:
 
 
 def log_y(unit: str, known: Sequence[float]) -> alt.Y:
-    """Return a log scale of whole decades around positive figures, with 1-2-5 ticks as long as they are few."""
+    """Return a log scale of whole decades around positive figures, with 1-2-5 ticks while they are few."""
     first, last = math.floor(math.log10(min(known))), math.ceil(math.log10(max(known)))
     steps = (1, 2, 5) if last - first < 2 else (1, 3) if last - first < 4 else (1,)
     ticks = [step * 10.0**decade for decade in range(first, last) for step in steps] + [10.0**last]
@@ -81,6 +81,29 @@ def legend(named: Collection[str], *, points: bool) -> alt.Legend | None:
     )
 
 
+def hover(base: alt.Chart, unit: str, at: str = "time") -> alt.Chart:
+    """Return points that tell, under the pointer, what ``base`` draws there.
+
+    Its rows have ``t`` (written ``at`` by a transform of ``base``), ``s`` the name and ``v``.
+    """
+    near = alt.selection_point(nearest=True, on="pointerover", fields=["t", "s"], empty=False)
+    points: alt.Chart = (
+        base.transform_filter("isValid(datum.v)")
+        .transform_calculate(text=unit.format(v="datum.v"))
+        .mark_point(filled=True, size=60)
+        .encode(
+            opacity=alt.condition(near, alt.value(1), alt.value(0)),
+            tooltip=[
+                alt.Tooltip("at:N", title=at),
+                alt.Tooltip("s:N", title="what"),
+                alt.Tooltip("text:N", title="value"),
+            ],
+        )
+        .add_params(near)
+    )
+    return points
+
+
 def spec(layers: Sequence[alt.Chart], *, height: int = HEIGHT) -> dict[str, Any]:
     """Return layers as one specification, as wide as its place."""
     chart = alt.layer(*layers).properties(
@@ -102,7 +125,7 @@ def _ticks(end_s: float) -> list[float]:
 
 
 def clock(end_s: float, value: str) -> str:
-    """Return a Vega expression that writes a time: ``45 s``, from two minutes on ``1:30``, then ``1:05:00``."""
+    """Return a Vega expression that writes a time: ``45 s``, from two minutes on ``1:30``, ``1:05:00``."""
     if end_s < 120:
         return f"format({value}, '.3~g') + ' s'"
     seconds = f"format(floor({value} % 60), '02d')"

@@ -14,6 +14,7 @@ from siotool.page.chart import (
     Chart,
     axis,
     clock,
+    hover,
     legend,
     log_y,
     spec,
@@ -157,7 +158,7 @@ class _Maker:
         if limit is not None:
             rule = alt.Chart(alt.InlineData(values=[{"v": limit}])).mark_rule()
             layers.append(rule.encode(y="v:Q"))
-        layers.append(_hover(base, unit))
+        layers.append(hover(base, unit))
         return Chart(key=key, title=title, note=note, spec=spec(layers))
 
     def percentiles(self, number: int, row: OperationSeries) -> Chart:
@@ -201,22 +202,3 @@ def _lines(base: alt.Chart) -> alt.Chart:
 def _points(base: alt.Chart) -> alt.Chart:
     chart: alt.Chart = base.mark_point(filled=True, size=24, opacity=0.9, invalid="filter")
     return chart
-
-
-def _hover(base: alt.Chart, unit: str) -> alt.Chart:
-    near = alt.selection_point(nearest=True, on="pointerover", fields=["t", "s"], empty=False)
-    points: alt.Chart = (
-        base.transform_filter("isValid(datum.v)")
-        .transform_calculate(text=unit.format(v="datum.v"))
-        .mark_point(filled=True, size=60)
-        .encode(
-            opacity=alt.condition(near, alt.value(1), alt.value(0)),
-            tooltip=[
-                alt.Tooltip("at:N", title="time"),
-                alt.Tooltip("s:N", title="what"),
-                alt.Tooltip("text:N", title="value"),
-            ],
-        )
-        .add_params(near)
-    )
-    return points

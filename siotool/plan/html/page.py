@@ -1,0 +1,82 @@
+"""The plan as one self-contained HTML file."""
+
+from siotool.page.shell import page
+from siotool.plan import terms
+from siotool.plan.html import bars, tables
+from siotool.plan.html.charts import charts
+from siotool.plan.model import Plan
+from siotool.plan.pictures import RESPONSES, Pictures
+
+
+def render(plan: Plan, pictures: Pictures) -> str:
+    """Return the page; ``pictures`` are those of the same plan."""
+    drawn = charts(plan, pictures)
+    headline, formula = terms.headline(plan)
+    given, assumed = tables.inputs(plan)
+    storm = pictures.storm
+    return page(
+        "siotool.plan.html",
+        "plan.html.jinja",
+        drawn.all(),
+        style="plan.css",
+        plan=plan,
+        drawn=drawn,
+        line=terms.one_line(plan),
+        headline=headline[0].upper() + headline[1:],
+        formula=formula,
+        answer=terms.answer(plan),
+        facts=_facts(plan),
+        scope=terms.SCOPE if terms.only_the_formula(plan) else "",
+        constraints=bars.constraints(plan),
+        bad_days=bars.bad_days(plan),
+        counts=tables.counts(plan) if terms.only_the_formula(plan) else None,
+        variables=tables.variables(plan),
+        equation=(terms.FORMULA, terms.substituted(plan)),
+        quotient=terms.quotient(plan, 6),
+        by_formula=terms.servers(plan.document.servers),
+        chances=tables.chances(plan),
+        sure=_sure(plan),
+        tornado=bars.tornado(plan, pictures.responses, RESPONSES),
+        storm=storm,
+        storm_facts=tables.storm_facts(storm) if storm is not None else [],
+        storm_words=tables.storm_words(storm) if storm is not None else [],
+        storm_fleets=tables.storm_fleets(storm) if storm is not None else None,
+        evidence=tables.evidence(plan.evidence) if plan.evidence is not None else None,
+        evidence_words=tables.evidence_words(plan.evidence) if plan.evidence is not None else [],
+        others=tables.others(plan),
+        inputs=given,
+        assumed=assumed,
+        draws=plan.uncertainty.draws if plan.uncertainty is not None else 0,
+        seed=plan.uncertainty.seed if plan.uncertainty is not None else 0,
+    )
+
+
+def _facts(plan: Plan) -> list[tuple[str, str]]:
+    """The figures a reader takes along: name and count."""
+    fleet = plan.servers
+    if plan.uncertainty is None:
+        facts = [("servers", bars.whole(fleet.p95))]
+    else:
+        facts = [
+            ("P50", bars.whole(fleet.p50)),
+            ("P90", bars.whole(fleet.p90)),
+            ("P95", bars.whole(fleet.p95)),
+        ]
+    facts.append(("by the formula", f"{plan.document.servers:,}"))
+    if plan.shards:
+        facts.append(("adapter shards" if plan.shards > 1 else "adapter shard", f"{plan.shards:,}"))
+    if plan.balancers:
+        facts.append(("load balancers" if plan.balancers > 1 else "load balancer", f"{plan.balancers:,}"))
+    return facts
+
+
+def _sure(plan: Plan) -> list[str]:
+    """What is said of the uncertainty as a whole."""
+    doubt = plan.uncertainty
+    if doubt is None:
+        return []
+    said = [doubt.guesswork] if doubt.guesswork else []
+    if doubt.next_measurement is not None:
+        sentence = doubt.next_measurement.sentence
+        said.append(f"{sentence[0].upper()}{sentence[1:]}.")
+    return said

@@ -1,0 +1,156 @@
+"""The plan's tables in words: the formula, the storm, measured costs, and every input with its origin."""
+
+import msgspec
+
+from siotool.page.table import Column, Row, Table
+from siotool.plan import terms
+from siotool.plan.evidence.text import amount
+from siotool.plan.model import Evidence, InputFigure, Plan
+from siotool.plan.sections import Section, sections
+from siotool.plan.storm import words
+from siotool.plan.storm.model import StormPlan
+from siotool.units import format_count, format_share
+
+
+def counts(plan: Plan) -> Table:
+    """Return the ways to count servers of a plan that is the formula alone."""
+    rows = [Row([c.name, c.exact, f"{c.servers:,}", c.meaning]) for c in terms.counts(plan)]
+    columns = [Column("count"), Column("exact", True), Column("servers", True), Column("meaning")]
+    return Table("counts", "Ways to count", columns, rows, terms.difference(plan))
+
+
+def variables(plan: Plan) -> Table:
+    """Return the formula's variables."""
+    rows = [Row([t.variable, t.written, t.value, t.unit, t.origin]) for t in terms.terms(plan)]
+    columns = [
+        Column("variable"),
+        Column("value", True),
+        Column("in SI units", True),
+        Column("unit"),
+        Column("from"),
+    ]
+    return Table("variables", "The formula", columns, rows)
+
+
+def chances(plan: Plan) -> Table:
+    """Return fleets and the probability that each suffices."""
+    doubt = plan.uncertainty
+    rows = [
+        Row([f"{fleet:,}", format_share(round(chance, 3))], "strong" if fleet == plan.servers.p95 else "")
+        for fleet, chance in (doubt.chances if doubt is not None else [])
+    ]
+    return Table("chances", "Fleets", [Column("servers", True), Column("suffices", True)], rows)
+
+
+def storm_facts(storm: StormPlan) -> list[tuple[str, str]]:
+    """Return when the lost clients are back: name and value."""
+    return [(f"{share} back after", when) for share, when in words.times(storm)]
+
+
+def storm_fleets(storm: StormPlan) -> Table:
+    """Return the same storm over other fleets."""
+    own = words.own_row(storm)
+    rows = [
+        Row([servers, back, least], "strong" if number == own else "")
+        for number, (servers, back, least, _) in enumerate(words.curve(storm))
+    ]
+    columns = [Column("servers", True), Column("99 % back after", True), Column("at least", True)]
+    return Table("storm-fleets", "The same storm over other fleets", columns, rows)
+
+
+def storm_words(storm: StormPlan) -> list[str]:
+    """Return what happens, how it ends, and what follows."""
+    return [
+        f"{words.setting(storm)} {words.headline(storm)}.",
+        words.outcomes(storm),
+        *words.conclusions(storm),
+    ]
+
+
+def evidence(known: Evidence) -> Table:
+    """Return what runs cost, with their intervals."""
+    rows = [
+        Row(
+            [
+                cost.name.removesuffix("_s").removesuffix("_bytes").replace("_", " "),
+                amount(cost.value, cost.unit),
+                f"{amount(cost.p5, cost.unit)} to {amount(cost.p95, cost.unit)}",
+                cost.how,
+            ]
+        )
+        for cost in known.costs
+    ]
+    columns = [
+        Column("measured"),
+        Column("value", True),
+        Column("90 % interval", True),
+        Column("how"),
+    ]
+    return Table("costs", "Measured costs", columns, rows)
+
+
+def evidence_words(known: Evidence) -> list[str]:
+    """Return how well the fit explains the runs, and what is doubtful about it."""
+    runs = f"{len(known.runs)} run{'s' * (len(known.runs) != 1)} ({', '.join(known.runs)})"
+    said = [
+        f"{len(known.observed_cores):,} seconds of {runs}; the fit explains {format_share(known.explained)} "
+        f"of the CPU's variance and misses by {known.residual_sd_cores:.3f} cores (one standard deviation)."
+    ]
+    if known.scaling is not None:
+        law = known.scaling
+        said.append(
+            f"Over several nodes: contention {law.alpha:.3g}, coherency {law.beta:.3g}, to be trusted up "
+            f"to {format_count(law.trusted_nodes)} nodes: {law.sentence}."
+        )
+    return [*said, *known.remarks]
+
+
+def others(plan: Plan) -> list[tuple[Table, list[str]]]:
+    """Return cost, shapes, forecast and storage, as far as the plan has them, with what is said of each."""
+    return [(_section(section), section.sentences) for section in sections(plan)]
+
+
+def _section(section: Section) -> Table:
+    return Table(
+        key=section.title.lower(),
+        title=section.title,
+        columns=[Column(name.removesuffix(">"), name.endswith(">")) for name in section.columns],
+        rows=[
+            Row(list(row), "strong" if number == section.strong else "")
+            for number, row in enumerate(section.rows)
+        ],
+    )
+
+
+_INPUTS = [
+    Column("input"),
+    Column("value", True),
+    Column("its 90 %", True),
+    Column("drawn as"),
+    Column("from"),
+]
+
+
+def inputs(plan: Plan) -> tuple[Table, Table]:
+    """Return every input with its origin: those given or uncertain, and the defaults nobody touched."""
+    given: list[Row] = []
+    assumed: list[Row] = []
+    for figure in plan.figures:
+        untouched = figure.provenance.kind == "default" and figure.p5 is None
+        (assumed if untouched else given).append(_input(figure))
+    return (
+        Table("inputs", "Inputs", _INPUTS, given),
+        Table(
+            "assumed",
+            "Defaults",
+            [_INPUTS[0], _INPUTS[1], _INPUTS[4]],
+            [Row([row.cells[0], row.cells[1], row.cells[4]]) for row in assumed],
+        ),
+    )
+
+
+def _input(figure: InputFigure) -> Row:
+    middle, extent = terms.shown(figure), ""
+    if figure.p5 is not None:
+        middle, extent = terms.shown(msgspec.structs.replace(figure, p5=None, p95=None)), terms.shown(figure)
+    return Row([figure.key, middle, extent, figure.fitted or "", figure.provenance.words()])
