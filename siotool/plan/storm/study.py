@@ -37,7 +37,7 @@ _CELLS = 60
 _BINS_S = (0.1, 0.2, 0.5, 1.0)
 
 #: Fleets of the curve, over the plan's own.
-_TIMES = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0)
+_TIMES = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0)
 
 
 class Asked(msgspec.Struct, frozen=True):

@@ -1,11 +1,14 @@
 """A storm in words and figures: what text and Markdown both show."""
 
-from siotool.plan.storm.model import StormPlan
+from siotool.plan.storm.model import Pings, StormPlan
 from siotool.plan.storm.study import HORIZON_S, goal_met, written
 from siotool.units import format_count, format_duration, format_rate
 
 #: The blocks of a bar one line high.
 _BLOCKS = " ▁▂▃▄▅▆▇█"
+
+#: A pulse this little above the mean is none.
+_EVEN = 1.1
 
 _LOST = {"server": "one server", "zone": "a zone", "all": "all servers"}
 
@@ -59,7 +62,8 @@ def outcomes(storm: StormPlan) -> str:
             parts.append(f"{count:,} {what}")
     return (
         f"{course.attempts:,} attempts: {', '.join(parts)}. The highest rate is "
-        f"{format_rate(round(course.peak_attempts_per_s))}, {format_duration(course.peak_at_s)} after the loss."
+        f"{format_rate(round(course.peak_attempts_per_s))}, "
+        f"{format_duration(course.peak_at_s)} after the loss."
     )
 
 
@@ -122,14 +126,7 @@ def conclusions(storm: StormPlan) -> list[str]:
     """Return what follows from the storm, a sentence or two each."""
     said = [_largest(storm), storm.advice]
     if storm.pings is not None:
-        pings = storm.pings
-        times = pings.peak_per_s / pings.even_per_s
-        said.append(
-            f"Afterwards pings come in pulses, every {format_duration(pings.interval_s)}: up to "
-            f"{format_rate(round(pings.peak_per_s))} over the fleet, {times:.2g} times the "
-            f"{format_rate(round(pings.even_per_s))} of clients that came one by one. Nothing spreads "
-            "them for as long as the connections last."
-        )
+        said.append(_pulse(storm.pings))
     if storm.doubt is not None:
         doubt = storm.doubt
         horizon = HORIZON_S + storm.outage_s
@@ -140,6 +137,20 @@ def conclusions(storm: StormPlan) -> list[str]:
             f"{written(doubt.ninety_nine_at_p95_s, horizon)}. Measure it: siotool loadtest, then --from."
         )
     return said
+
+
+def _pulse(pings: Pings) -> str:
+    times = pings.peak_per_s / pings.even_per_s
+    every, even = format_duration(pings.interval_s), format_rate(round(pings.even_per_s))
+    if times < _EVEN:
+        return (
+            f"Afterwards pings are even, {even} over the fleet: the return took as long as {every} and more."
+        )
+    return (
+        f"Afterwards pings come in pulses, every {every}: up to {format_rate(round(pings.peak_per_s))} over "
+        f"the fleet, {times:.2g} times the {even} of clients that came one by one. Nothing spreads them for "
+        "as long as the connections last."
+    )
 
 
 def _largest(storm: StormPlan) -> str:
