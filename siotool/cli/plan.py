@@ -249,7 +249,7 @@ def run(
 
         if runs:
             measured = plan_evidence.learn(runs, accept_suspect=accept_suspect, seed=seed)
-            inputs = compose.over(inputs, measured.inputs)
+            inputs = compose.with_measured(inputs, measured.inputs)
     inputs = extras.shaped(inputs)
     refuse_missing(inputs)
     inputs = compose.complete(inputs)

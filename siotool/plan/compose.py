@@ -31,6 +31,17 @@ def over(first: Inputs, second: Inputs) -> Inputs:
     return Inputs({**second.figures, **first.figures}, first.messages or second.messages)
 
 
+def with_measured(inputs: Inputs, measured: Inputs) -> Inputs:
+    """Return what the user gave, completed by what runs showed.
+
+    The bandwidth of a session is the runs' own: a plan that describes its messages goes by these.
+    """
+    figures = dict(measured.figures)
+    if inputs.messages:
+        figures.pop("workload.consumption_rate", None)
+    return over(inputs, Inputs(figures))
+
+
 def complete(inputs: Inputs) -> Inputs:
     """Fill in what nobody gave: the profile's published costs, then the defaults.
 
