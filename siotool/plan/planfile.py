@@ -57,10 +57,10 @@ def read(field: Field, raw: Any, where: str, provenance: Provenance) -> Figure:
     value = parse_figure(raw, dimension(field.kind).parse, where)
     if field.fixed and isinstance(value, Range):
         raise InputError(f"{where} is a range", "it is decided, not guessed: write one value")
-    if field.fixed and field.kind == "count" and not isinstance(value, Range) and value % 1:
-        raise InputError(f"{where} is {value:g}; expected a whole number", field.about)
     for bound in (value.low, value.high) if isinstance(value, Range) else (value,):
         check(field, bound, where)
+    if field.fixed and field.kind == "count" and not isinstance(value, Range) and value % 1:
+        raise InputError(f"{where} is {value:g}; expected a whole number", field.about)
     return Figure(value, provenance)
 
 

@@ -13,7 +13,8 @@ _HEAD = """\
 # A key that is commented out is not considered, or has the default shown.
 """
 
-_SECTIONS = {
+#: What each table of a plan file is about.
+MEANINGS = {
     "workload": "what the service is asked to do",
     "transport": "how messages travel",
     "server": "what one server can do",
@@ -37,7 +38,7 @@ def render(given: Mapping[str, str], messages: Mapping[str, Mapping[str, str]], 
     """
     parts = [_HEAD.format(name=name)]
     for section in fields.SECTIONS:
-        lines = [f"[{section}]  # {_SECTIONS[section]}"]
+        lines = [f"[{section}]  # {MEANINGS[section]}"]
         lines += [_line(field, given.get(field.key)) for field in fields.FIELDS if field.section == section]
         parts.append("\n".join(lines) + "\n")
         if section == "workload":
