@@ -14,7 +14,7 @@ from siotool.swarm import knobs, locust_stats, records
 from siotool.swarm.alarm import Alarm
 from siotool.swarm.engine import Address, Engine, EngineSettings
 from siotool.swarm.health import Health
-from siotool.swarm.pacing import Schedule
+from siotool.swarm.pacing import ANSWER_S, Schedule
 from siotool.workload import Target
 
 #: Users of one worker are numbered within a block of this size.
@@ -66,7 +66,7 @@ class Generator:
     def add_schedule(self, number: int, name: str, schedule: Schedule) -> None:
         """Count a user's schedule, and let answers wait as long as it can bear."""
         self._schedules[number] = (name, schedule)
-        self.engine.let_answers_wait(schedule.lead)
+        self.engine.let_answers_wait(min(schedule.lead, ANSWER_S))
 
     def drop_schedule(self, number: int) -> None:
         """Forget a schedule that its user does not follow."""

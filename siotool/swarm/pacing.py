@@ -15,6 +15,10 @@ LEAD_S = 0.050
 #: No more of a period than this is spent on it.
 _LEAD_SHARE = 0.25
 
+#: Who waits for an answer hears of it at most so much later than it came, so that many share
+#: a wake-up; the answer was timed when it came.
+ANSWER_S = 0.010
+
 #: An operation begins a little after its moment: Locust's hub has others to wake too.
 GRACE_S = 0.1
 

@@ -39,6 +39,9 @@ class SocketIOUser(User):
     It connects before its first task, comes back with the official client's backoff when
     the connection fails or breaks, and runs its tasks ``rate`` times a second on a schedule
     of its own. Override ``on_connected`` for what must happen after each (re)connect.
+
+    Users are woken in rounds, up to a tenth of a second before their turn: what a task sends
+    waits for its moment, but its code runs earlier.
     """
 
     abstract = True

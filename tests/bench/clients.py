@@ -64,6 +64,7 @@ class Siotool:
     name = "siotool"
     only_calls = False
     stop = signal.SIGINT
+    echo_settings: tuple[str, ...] = ()
 
     def missing(self) -> str:
         command = [sys.executable, "-m", "siotool", "loadtest", "--help"]
@@ -74,7 +75,10 @@ class Siotool:
         return version("siotool")
 
     def command(self, load: Load, url: str, folder: Path) -> list[str]:
-        settings = {"listen": ["--set", "event=message"], "echo": ["--set", f"rate={load.rate:g}"]}
+        settings = {
+            "listen": ["--set", "event=message"],
+            "echo": ["--set", f"rate={load.rate:g}", *self.echo_settings],
+        }
         return [
             *(sys.executable, "-m", "siotool", "loadtest", url, "--scenario", load.scenario),
             *settings.get(load.scenario, []),
@@ -89,6 +93,14 @@ class Siotool:
             received=sum(each.count for each in operations if each.op == "deliver"),
             acked=sum(each.count for each in operations if each.op == "ack"),
         )
+
+
+class SiotoolAwaiting(Siotool):
+    """The same, but users await each answer before their next call, as their own scenario may."""
+
+    name = "siotool, awaiting answers"
+    only_calls = True
+    echo_settings = ("--set", "wait_for_ack=yes")
 
 
 class SocketIoClient:
@@ -169,4 +181,4 @@ class BareSockets:
 
 def every_client() -> list[Client]:
     """The clients in the order of the table."""
-    return [Siotool(), SocketIoClient(), LocustContrib(), BareSockets()]
+    return [Siotool(), SiotoolAwaiting(), SocketIoClient(), LocustContrib(), BareSockets()]
