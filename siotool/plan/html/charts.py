@@ -1,5 +1,6 @@
 """The plan's charts: chances, responses, a storm, the forecast, and the fit behind measured costs."""
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from types import MappingProxyType
@@ -107,7 +108,15 @@ def _chances(plan: Plan, known: Sequence[tuple[float, float]]) -> list[Chart]:
     quantiles = [float(n) for n in sorted({n for n in (fleet.p50, fleet.p90, fleet.p95) if n is not None})]
     x = alt.X(
         "t:Q",
-        axis=alt.Axis(title=None, grid=False, tickMinStep=1, tickCount=8, format=",d", labelOverlap="greedy"),
+        axis=alt.Axis(
+            title=None,
+            grid=False,
+            tickMinStep=1,
+            tickCount=8,
+            format=",d",
+            labelOverlap="greedy",
+            labelSeparation=8,
+        ),
         scale=alt.Scale(domain=[points[0][0], points[-1][0]], nice=False),
     )
     y = alt.Y("v:Q", axis=axis(SHARE), scale=alt.Scale(domain=[0, 1]))
@@ -144,7 +153,7 @@ def _response(number: int, one: Response, extent: str, most: float) -> Chart:
         ],
         x=alt.X(
             "t:Q",
-            axis=_x_axis(unit),
+            axis=_x_axis(unit, _log_ticks(low, high) if log else None),
             scale=alt.Scale(type="log" if log else "linear", domain=[low, high], nice=False),
         ),
         # one scale for all, so that they can be compared
@@ -262,7 +271,9 @@ def _forecast(known: Forecast) -> list[Chart]:
     first, last = _instant(known.points[0].day), _instant(known.points[-1].day)
     x = alt.X(
         "t:T",
-        axis=alt.Axis(title=None, grid=False, tickCount=6, format="%b %Y", labelOverlap="greedy"),
+        axis=alt.Axis(
+            title=None, grid=False, tickCount=6, format="%b %Y", labelOverlap="greedy", labelSeparation=8
+        ),
         scale=alt.Scale(type="utc", domain=[first, last], nice=False),
     )
     found = [
@@ -274,7 +285,7 @@ def _forecast(known: Forecast) -> list[Chart]:
             y=alt.Y("v:Q", axis=axis(COUNT), scale=alt.Scale(zero=True)),
             tells=("day", "utcFormat(datum.t, '%Y-%m-%d')", COUNT),
             rules=[{"t": day} for day in sorted(set(days)) if first < day < last],
-            note="dashed: the days named below" if any(first < day < last for day in days) else "",
+            note="dashed: the days named above" if any(first < day < last for day in days) else "",
         )
     ]
     short = [point.short for point in known.points]
@@ -334,7 +345,7 @@ def _scatter(pairs: Sequence[tuple[float, float]]) -> Chart:
         .encode(
             x=alt.X("t:Q", axis=_x_axis(CORES), scale=scale),
             y=alt.Y("v:Q", axis=axis(CORES), scale=scale),
-            color=alt.Color("s:N", legend=None),
+            color=alt.Color("s:N", legend=None, scale=alt.Scale(domain=["second", "equal"])),
         )
     )
     ends = [{"t": 0.0, "v": 0.0}, {"t": most, "v": most}]
@@ -352,9 +363,23 @@ def _scatter(pairs: Sequence[tuple[float, float]]) -> Chart:
     )
 
 
-def _x_axis(unit: str) -> alt.Axis:
-    label = unit.format(v="datum.value")
-    return alt.Axis(title=None, grid=False, tickCount=4, labelExpr=label, labelOverlap="greedy")
+def _x_axis(unit: str, ticks: Sequence[float] | None = None) -> alt.Axis:
+    return alt.Axis(
+        title=None,
+        grid=False,
+        tickCount=4,
+        values=alt.Undefined if ticks is None else ticks,
+        labelExpr=unit.format(v="datum.value"),
+        labelOverlap="greedy",
+        labelSeparation=8,
+    )
+
+
+def _log_ticks(low: float, high: float) -> list[float]:
+    """1, 2 and 5 of each decade, or 1 alone where there are many."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [step * 10.0**decade for decade in decades for step in ((1, 2, 5) if len(decades) < 4 else (1,))]
+    return [tick for tick in ticks if low <= tick <= high]
 
 
 def _servers_axis() -> alt.Axis:

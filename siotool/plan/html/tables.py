@@ -72,7 +72,7 @@ def evidence(known: Evidence) -> Table:
     rows = [
         Row(
             [
-                cost.name.removesuffix("_s").removesuffix("_bytes").replace("_", " "),
+                _bare(cost.name),
                 amount(cost.value, cost.unit),
                 f"{amount(cost.p5, cost.unit)} to {amount(cost.p95, cost.unit)}",
                 cost.how,
@@ -89,8 +89,15 @@ def evidence(known: Evidence) -> Table:
     return Table("costs", "Measured costs", columns, rows)
 
 
+def _bare(name: str) -> str:
+    """A cost's name without its unit, which stands beside the value."""
+    for unit in ("_per_s", "_s", "_bytes"):
+        name = name.removesuffix(unit)
+    return name.replace("_", " ")
+
+
 def evidence_words(known: Evidence) -> list[str]:
-    """Return how well the fit explains the runs, and what is doubtful about it."""
+    """Return how well the fit explains the runs; what is doubtful about it are its remarks."""
     runs = f"{len(known.runs)} run{'s' * (len(known.runs) != 1)} ({', '.join(known.runs)})"
     said = [
         f"{len(known.observed_cores):,} seconds of {runs}; the fit explains {format_share(known.explained)} "
@@ -102,7 +109,7 @@ def evidence_words(known: Evidence) -> list[str]:
             f"Over several nodes: contention {law.alpha:.3g}, coherency {law.beta:.3g}, to be trusted up "
             f"to {format_count(law.trusted_nodes)} nodes: {law.sentence}."
         )
-    return [*said, *known.remarks]
+    return said
 
 
 def others(plan: Plan) -> list[tuple[Table, list[str]]]:

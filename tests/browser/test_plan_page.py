@@ -1,0 +1,127 @@
+"""The plan's page in a real browser: all charts drawn, nothing overflows, nobody is asked for anything."""
+
+import re
+from datetime import date
+
+import msgspec
+import pytest
+
+from siotool.plan import compose, offline, outlook, planfile, sizing
+from siotool.plan.html.charts import charts
+from siotool.plan.html.page import render
+from siotool.plan.model import Evidence
+from siotool.plan.pictures import pictures
+
+pytestmark = pytest.mark.slow
+
+LONG = "a_name_that_somebody_chose_without_a_thought_for_who_reads_it_on_a_phone"
+PLAN = f"""
+[workload]
+connections = "20k..40k..90k"
+growth = "10%..60%"
+session_length = "20min"
+messages.{LONG} = {{ kind = "room", size = "200B..4kB", rate = "1/min..10/min", room_size = "50..5000" }}
+[server]
+capacity = "1Gbit/s"
+memory = "8GiB"
+processes = 4
+[topology]
+adapter = "redis"
+balancer = "nginx"
+zones = 3
+[goals]
+survive_zone = true
+reconnect_time = "30s"
+[storage]
+kind = "relational"
+offline_users = "5M"
+messages = "20/d"
+"""
+EVIDENCE = Evidence(
+    runs=["20260101T000000Z-chat"],
+    costs=[],
+    residual_sd_cores=0.05,
+    lag1=0.1,
+    explained=0.9,
+    observed_cores=[0.1 + 0.01 * (n % 60) for n in range(900)],
+    predicted_cores=[0.12 + 0.0095 * (n % 60) for n in range(900)],
+    remarks=[],
+)
+
+
+@pytest.fixture(scope="module")
+def planned():
+    inputs = compose.complete(planfile.decode(PLAN, "plan.toml"))
+    plan = sizing.size(inputs, draws=2000, evidence=lambda evaluation: EVIDENCE)
+    forecast = outlook.outlook(plan, inputs, date(2026, 1, 1), lead_time_s=0.0, draws=2000, seed=1)
+    storage = offline.storage(inputs, draws=2000, seed=1)
+    plan = msgspec.structs.replace(plan, forecast=forecast, storage=storage)
+    return plan, pictures(plan, inputs, draws=2000, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [pytest.param(1280, "light", id="a laptop"), pytest.param(390, "dark", id="a phone in the dark")],
+)
+def test_every_chart_is_drawn_and_nothing_is_asked_for(browse, planned, tmp_path, width, scheme):
+    page = tmp_path / "plan.html"
+    page.write_text(render(*planned), encoding="utf-8")
+    dom, console = browse(page, width=width, scheme=scheme)
+    # the page's policy turns every request, and Vega every bad specification, into a console line
+    assert console == []
+    wanted = charts(*planned).all()
+    assert {chart.key for chart in wanted} >= {
+        "chances",
+        "response-0",
+        "storm-attempts",
+        "storm-connected",
+        "storm-fleets",
+        "storm-pings",
+        "forecast",
+        "evidence-time",
+        "evidence-scatter",
+    }
+    assert f'data-charts="{len(wanted)}"' in dom
+    drawn = dict(re.findall(r'data-chart="([^"]+)".*?(<svg.*?</svg>)', dom, re.S))
+    assert set(drawn) == {chart.key for chart in wanted}
+    for chart in wanted:
+        marks = re.findall(r'class="mark-(?:line|symbol) role-mark[^>]*>\s*<path', drawn[chart.key])
+        assert marks, chart.key
+
+
+#: Headless Chromium lays out no window narrower than 500 px: a phone is a frame as wide as one.
+MEASURE = """<!doctype html>
+<iframe id="f" src="{page}" style="border:0;width:{width}px;height:9000px"></iframe>
+<script>
+addEventListener("load", async () => {{
+  const inside = document.getElementById("f").contentWindow;
+  for (let n = 0; n < 200 && !inside.document.documentElement.dataset.charts; n++)
+    await new Promise((done) => setTimeout(done, 50));
+  const root = inside.document.documentElement;
+  const wide = [...inside.document.querySelectorAll("body *")]
+    .filter((e) => !e.closest("svg, details, thead, .vega-embed"))
+    .filter((e) => e.getBoundingClientRect().right > root.clientWidth + 0.5)
+    .map((e) => e.tagName + "." + e.className);
+  const small = [...inside.document.querySelectorAll("svg text")]
+    .filter((t) => parseFloat(inside.getComputedStyle(t).fontSize) < 11).length;
+  document.body.dataset.charts = root.dataset.charts;
+  document.body.dataset.wide = wide.join(" ");
+  document.body.dataset.scrolls = String(root.scrollWidth > root.clientWidth);
+  document.body.dataset.small = String(small);
+}});
+</script>"""
+
+
+@pytest.mark.parametrize("width", [pytest.param(390, id="a phone"), pytest.param(1280, id="a laptop")])
+def test_nothing_reaches_beyond_the_window_and_every_label_can_be_read(browse, planned, tmp_path, width):
+    page, outer = tmp_path / "plan.html", tmp_path / "outer.html"
+    page.write_text(render(*planned), encoding="utf-8")
+    outer.write_text(MEASURE.format(page=page.as_uri(), width=width), encoding="utf-8")
+    dom, _ = browse(outer, width=max(width, 500) + 40, options=["--allow-file-access-from-files"])
+    found = dict(re.findall(r'data-(charts|wide|scrolls|small)="([^"]*)"', dom))
+    assert found == {
+        "charts": str(len(charts(*planned).all())),
+        "wide": "",
+        "scrolls": "false",
+        "small": "0",
+    }

@@ -1,0 +1,61 @@
+"""``siotool plan -o plan.html``: the page by its name, with all the command knows of the plan."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+PLAN = """
+[workload]
+connections = "10k..20k"
+consumption_rate = "2kB/s"
+growth = "50%"
+[server]
+capacity = "10MB/s"
+accept_rate = "300/s"
+"""
+FORMULA = ("plan", "--connections", "50k", "--consumption-rate", "2KB/s", "--capacity", "20MB/s")
+
+
+def siotool(*arguments, cwd):
+    plain = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
+    return subprocess.run(
+        [sys.executable, "-m", "siotool", *arguments],
+        cwd=cwd,
+        env=plain,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_name_of_the_file_asks_for_the_page(tmp_path):
+    (tmp_path / "plan.toml").write_text(PLAN, encoding="utf-8")
+    done = siotool("plan", "plan.toml", "--date", "2026-01-01", "-o", "plan.html", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    html = (tmp_path / "plan.html").read_text(encoding="utf-8")
+    assert html.startswith("<!doctype html>")
+    assert html.rstrip().endswith("</html>")
+    for place in ("constraints", "bad-days", "sure", "what-if", "storm", "forecast", "inputs"):
+        assert f'id="{place}"' in html
+
+
+@pytest.mark.parametrize(
+    ("arguments", "begins"),
+    [
+        pytest.param(["--format", "html"], "<!doctype html>", id="to stdout"),
+        pytest.param(["-o", "plan.json"], "{", id="json by its name"),
+        pytest.param(["-o", "plan.md"], "# ", id="md by its name"),
+        pytest.param(
+            ["--format", "text", "-o", "plan.html"], " 50,000", id="the format counts over the name"
+        ),
+    ],
+)
+def test_the_format_is_the_one_asked_for(tmp_path, arguments, begins):
+    done = siotool(*FORMULA, *arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    written = done.stdout or (tmp_path / arguments[-1]).read_text(encoding="utf-8")
+    assert written.startswith(begins)
