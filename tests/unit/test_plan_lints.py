@@ -1,0 +1,137 @@
+"""What a plan warns of: each warning where it belongs, silence elsewhere."""
+
+import pytest
+
+from siotool.plan import compose, counting, lints, planfile
+from siotool.plan.evaluate import evaluate
+from siotool.plan.inputs import middle
+
+CHAT = """\
+[workload]
+connections = "200k"
+[workload.messages.chat]
+kind = "{kind}"
+rate = "{rate}"
+size = "{size}"
+room_size = "50"
+binary = {binary}
+[transport]
+upgrade = false
+recovery = {recovery}
+[server]
+capacity = "1Gbit/s"
+processes = 4
+heap = "{heap}"
+[topology]
+adapter = "{adapter}"
+{topology}
+"""
+
+
+def warnings(**change):
+    keys = {
+        "kind": "room",
+        "rate": "6/h",
+        "size": "200B",
+        "binary": "false",
+        "recovery": "false",
+        "heap": "4GiB",
+        "adapter": "redis-sharded",
+        "topology": "",
+    } | change
+    inputs = compose.complete(planfile.decode(CHAT.format(**keys), "plan.toml"))
+    values = {key: middle(figure.value) for key, figure in inputs.numbers()}
+    return lints.lint(evaluate(inputs, values))
+
+
+def test_a_plan_without_a_catch_is_silent():
+    assert warnings() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        pytest.param({"adapter": "none"}, "no adapter", id="processes that do not hear each other"),
+        pytest.param(
+            {"adapter": "cluster", "rate": "1/min"}, "ends at its machine", id="a cluster over machines"
+        ),
+        pytest.param(
+            {"adapter": "redis", "topology": "shards = 2"}, "2 shards do not help redis", id="idle shards"
+        ),
+        pytest.param(
+            {"adapter": "redis", "rate": "1/min", "size": "1kB"},
+            "Redis drops a node",
+            id="a node that reads too slowly",
+        ),
+        pytest.param(
+            {"topology": "shards = 1\nbackend_rate = '1k/s'"}, "1,000 is its most", id="a backend too small"
+        ),
+        pytest.param({"adapter": "postgres", "size": "9kB"}, "becomes a row", id="more than NOTIFY carries"),
+        pytest.param({"adapter": "postgres", "binary": "true"}, "(binary)", id="binary in postgres"),
+        pytest.param(
+            {"kind": "broadcast", "rate": "1/d", "topology": "shards = 4"},
+            "one channel of one shard",
+            id="a broadcast to everybody uses one shard",
+        ),
+        pytest.param(
+            {"recovery": "true", "adapter": "redis"}, "pub/sub keeps nothing", id="recovery without memory"
+        ),
+        pytest.param(
+            {"recovery": "true", "adapter": "redis-streams"},
+            "Recovery reaches back 30 s",
+            id="a short stream",
+        ),
+        pytest.param(
+            {"recovery": "true", "adapter": "mongo"}, "capped collection of 1 MB", id="a small collection"
+        ),
+        pytest.param(
+            {"recovery": "true", "adapter": "none", "heap": "100MB", "size": "100kB"},
+            "of heap",
+            id="recovery fills the heap",
+        ),
+    ],
+)
+def test_warns(change, said):
+    found = warnings(**change)
+    assert sum(said in warning for warning in found) == 1, found
+
+
+@pytest.mark.parametrize("adapter", ["redis", "postgres", "none", "mongo", "redis-streams", "cluster"])
+def test_nothing_is_said_twice(adapter):
+    found = warnings(adapter=adapter, recovery="true")
+    assert len(found) == len(set(found))
+    assert sum("onnection state recovery with" in warning for warning in found) <= 2
+    assert sum("do not hear each other" in w or "no adapter" in w for w in found) <= 1
+
+
+def test_shards_that_nobody_decided_on_are_as_many_as_are_needed():
+    loud = {"rate": "1/s", "topology": "backend_rate = '100k/s'"}
+    assert not any("is its most" in warning for warning in warnings(**loud))
+    assert any(
+        "is its most" in w for w in warnings(rate="1/s", topology="backend_rate = '100k/s'\nshards = 1")
+    )
+
+
+def test_one_process_needs_no_adapter():
+    inputs = compose.complete(
+        planfile.decode(
+            CHAT.format(
+                kind="room",
+                rate="1/min",
+                size="200B",
+                binary="false",
+                recovery="false",
+                heap="4GiB",
+                adapter="redis",
+                topology="",
+            )
+            .replace('"200k"', '"100"')
+            .replace("processes = 4", "processes = 1"),
+            "plan.toml",
+        )
+    )
+    values = counting.values_of(inputs, 100, 1) | {
+        key: middle(figure.value) for key, figure in inputs.numbers()
+    }
+    found = lints.lint(evaluate(inputs, values))
+    assert any("One process needs no adapter" in warning for warning in found)
