@@ -25,6 +25,9 @@ from siotool.plan.numbers import (
 )
 from siotool.units import format_count, format_share
 
+#: Different counts among draws that are worked out one by one.
+_FEW_COUNTS = 40
+
 #: A count within a part in 1e9 of a whole number is that number.
 _NOISE = 1e-9
 
@@ -134,12 +137,30 @@ def k_of_n(needed: Number, downtime_share: Number, target: float) -> Number:
             f"availability target is {target:g}; expected more than 0 and less than 1 (100%)",
             "no fleet is always available; 99.9% is a common target",
         )
+    if not is_array(downtime_share) and downtime_share <= 0:
+        return maximum(needed, 0.0)
+    if is_array(needed) and not is_array(downtime_share):
+        counts = set(needed.tolist())
+        if len(counts) <= _FEW_COUNTS:
+            fleets = {k: _scalar_k_of_n(k, downtime_share, target) for k in counts}
+            fleet_of: Number = 0.0 * where(needed < math.inf, needed, 0.0)
+            for k, n in fleets.items():
+                fleet_of = where(needed == k, n, fleet_of)
+            return fleet_of
     if is_array(needed) or is_array(downtime_share):
-        # scipy, for draws only
+        # scipy, whose import costs as much as a plan, for draws of many counts only
         from siotool.plan.availability_draws import servers_for_draws  # noqa: PLC0415
 
         return servers_for_draws(needed, downtime_share, target)
     return float(servers_for(int(needed), downtime_share, target)) if math.isfinite(needed) else needed
+
+
+def _scalar_k_of_n(needed: float, downtime_share: float, target: float) -> float:
+    """One draw's fleet; infinite where no reasonable one does it."""
+    try:
+        return float(servers_for(int(needed), downtime_share, target)) if math.isfinite(needed) else needed
+    except InputError:
+        return math.inf
 
 
 def spares(needed: Number, spare_servers: int) -> Number:

@@ -21,6 +21,7 @@ from siotool.units import format_share
 _CHANCES = 5
 #: Sobol indices cost a model run for each factor; enough to order them.
 _SOBOL_DRAWS = 1024
+_GUESS_DRAWS = 4096
 
 
 def uncertain(inputs: Inputs, seed: int) -> Uncertain:
@@ -150,7 +151,7 @@ def _sensitivity(
     of = {name: index for index in sobol for name in index.names}
     provenances = {key: figure.provenance for key, figure in inputs.numbers()}
     guesses = [key for key in laws.laws if provenances[key].guessed]
-    share = sensitivity.guess_share(model, laws, guesses) if indices else None
+    share = sensitivity.guess_share(model, laws, guesses, _GUESS_DRAWS) if indices else None
     best = sensitivity.next_measurement(values, servers, _measurable(guesses))
     effects = [
         Effect(
