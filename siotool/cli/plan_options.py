@@ -14,7 +14,7 @@ def read_text(name: str, what: str) -> str:
     try:
         if name == "-":
             return sys.stdin.read()
-        return Path(name).read_text(encoding="utf-8")
+        return Path(name).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise InputError(f"cannot read {what} {name}: {error.strerror}", "check the name") from error
     except UnicodeDecodeError as error:

@@ -188,6 +188,6 @@ def _remedies(
     remedies.append("the local flag for what need not leave its node")
     remedies.append(f"less than {format_duration(utilization / heard)} of CPU for each message received")
     remedies.append(
-        f"fewer than {format_count(int(utilization / decode_s))} messages/s received by each node"
+        f"fewer than {format_count(int(utilization / decode_s * (1 + 1e-9)))} messages/s received by each node"
     )
     return remedies
