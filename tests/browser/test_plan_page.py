@@ -112,16 +112,27 @@ addEventListener("load", async () => {{
 </script>"""
 
 
-@pytest.mark.parametrize("width", [pytest.param(390, id="a phone"), pytest.param(1280, id="a laptop")])
-def test_nothing_reaches_beyond_the_window_and_every_label_can_be_read(browse, planned, tmp_path, width):
+def measured(browse, tmp_path, html, width):
     page, outer = tmp_path / "plan.html", tmp_path / "outer.html"
-    page.write_text(render(*planned), encoding="utf-8")
+    page.write_text(html, encoding="utf-8")
     outer.write_text(MEASURE.format(page=page.as_uri(), width=width), encoding="utf-8")
     dom, _ = browse(outer, width=max(width, 500) + 40, options=["--allow-file-access-from-files"])
-    found = dict(re.findall(r'data-(charts|wide|scrolls|small)="([^"]*)"', dom))
-    assert found == {
+    return dict(re.findall(r'data-(charts|wide|scrolls|small)="([^"]*)"', dom))
+
+
+@pytest.mark.parametrize("width", [pytest.param(390, id="a phone"), pytest.param(1280, id="a laptop")])
+def test_nothing_reaches_beyond_the_window_and_every_label_can_be_read(browse, planned, tmp_path, width):
+    assert measured(browse, tmp_path, render(*planned), width) == {
         "charts": str(len(charts(*planned).all())),
         "wide": "",
         "scrolls": "false",
         "small": "0",
     }
+
+
+def test_what_is_too_wide_or_too_small_would_have_been_seen(browse, planned, tmp_path):
+    """The control of the test above."""
+    wrong = "<style>.bars { width: 600px !important } svg text { font-size: 9px !important }</style></main>"
+    found = measured(browse, tmp_path, render(*planned).replace("</main>", wrong), 390)
+    assert "TABLE.bars" in found["wide"]
+    assert int(found["small"]) > 0
