@@ -241,7 +241,7 @@ def test_a_single_figure_is_a_range_of_no_width(workload, choices, message):
     alone = sizing.size(single)
     drawn = sizing.size(almost, draws=100, sensitivities=False)
     exact = max(row.servers_exact or 0.0 for row in alone.constraints if row.tier == "servers")
-    assume(abs(exact - round(exact)) > 1e-6)
+    assume(exact < 1e5 and abs(exact - round(exact)) > 1e-3)
     assert (drawn.servers.p50, drawn.servers.p95) == (alone.servers.p50, alone.servers.p95)
 
 
