@@ -240,6 +240,10 @@ def run(
     from siotool.plan import compose, sizing, terms
     from siotool.units import parse_count
 
+    if verify is not None and output_format is Format.HTML:
+        raise InputError(
+            "--verify writes no html", "say --format text or json, and name the file accordingly"
+        )
     limit = _whole(parse_count(max_servers, "--max-servers")) if max_servers is not None else None
     extras = plan_extras.read(plan_extras.Asked(**(asked or {})), output_format.value)
     inputs = plan_options.typed(flags, settings, file)

@@ -59,3 +59,10 @@ def test_the_format_is_the_one_asked_for(tmp_path, arguments, begins):
     assert done.returncode == 0, done.stderr
     written = done.stdout or (tmp_path / arguments[-1]).read_text(encoding="utf-8")
     assert written.startswith(begins)
+
+
+def test_a_verification_is_no_page(tmp_path):
+    done = siotool(*FORMULA, "--verify", "nowhere", "-o", "plan.html", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--verify writes no html" in done.stderr
+    assert not (tmp_path / "plan.html").exists()

@@ -87,7 +87,8 @@ def x_axis(unit: str, ticks: Sequence[float] | None = None) -> alt.Axis:
 def log_ticks(low: float, high: float) -> list[float]:
     """Return 1, 2 and 5 of each decade, or 1 alone where there are many."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    ticks = [step * 10.0**decade for decade in decades for step in ((1, 2, 5) if len(decades) < 4 else (1,))]
+    steps = (1, 2, 5) if high <= 1000 * low else (1,)
+    ticks = [step * 10.0**decade for decade in decades for step in steps]
     return [tick for tick in ticks if low <= tick <= high]
 
 
