@@ -1,9 +1,14 @@
 """A commented plan file to start from: every key with what it means, those given filled in."""
 
+import json
+import re
 from collections.abc import Mapping
 
 from siotool.plan import fields
 from siotool.plan.fields import Field
+
+#: A key of TOML that needs no quotes.
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 _HEAD = """\
 # A plan file of siotool: siotool plan {name}
@@ -59,8 +64,12 @@ def _line(field: Field, value: str | None) -> str:
 def _toml(field: Field, text: str) -> str:
     if field.kind == "flag":
         return text
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    return _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    """Return a basic string of TOML, whose escapes are those of JSON."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _messages(messages: Mapping[str, Mapping[str, str]]) -> str:
@@ -69,8 +78,8 @@ def _messages(messages: Mapping[str, Mapping[str, str]]) -> str:
         return _KINDS + "\n".join(["# [workload.messages.chat]", *sample]) + "\n"
     tables = []
     for name, keys in messages.items():
-        lines = [f"[workload.messages.{name}]"]
-        lines += [f'{key} = "{value}"' for key, value in keys.items()]
+        lines = [f"[workload.messages.{name if _BARE.fullmatch(name) else _quoted(name)}]"]
+        lines += [f"{key} = {_quoted(value)}" for key, value in keys.items()]
         tables.append("\n".join(lines))
     return _KINDS + "\n\n".join(tables) + "\n"
 

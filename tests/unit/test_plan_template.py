@@ -95,3 +95,17 @@ def test_whatever_is_given_makes_a_plan(given_):
     inputs = planfile.decode(text, "x")
     assert set(inputs.figures) == set(LEAST | given_)
     sizing.size(compose.complete(inputs), draws=100, sensitivities=False)
+
+
+@given(st.text(min_size=1, max_size=8))
+def test_a_message_keeps_its_name_whatever_it_is(name):
+    """A dot in it made two tables of it, and a quote a plan file that is none."""
+    text = template.render(LEAST, {name: {"kind": "echo", "rate": "1/s"}}, "x")
+    inputs = planfile.decode(text, "x")
+    assert [message.name for message in inputs.messages] == [name]
+
+
+@given(st.text(max_size=8))
+def test_what_was_typed_is_what_is_refused_or_read(typed):
+    text = template.render({"server.memory": typed}, {}, "x")
+    assert tomllib.loads(text)["server"]["memory"] == typed
