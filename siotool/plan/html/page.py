@@ -54,14 +54,10 @@ def render(plan: Plan, pictures: Pictures) -> str:
 def _facts(plan: Plan) -> list[tuple[str, str]]:
     """The figures a reader takes along: name and count."""
     fleet = plan.servers
+    known = [("P50", fleet.p50), ("P90", fleet.p90), ("P95", fleet.p95)]
     if plan.uncertainty is None:
-        facts = [("servers", bars.whole(fleet.p95))]
-    else:
-        facts = [
-            ("P50", bars.whole(fleet.p50)),
-            ("P90", bars.whole(fleet.p90)),
-            ("P95", bars.whole(fleet.p95)),
-        ]
+        known = [("servers", fleet.p95)]
+    facts = [(name, "none" if count is None else f"{count:,}") for name, count in known]
     facts.append(("by the formula", f"{plan.document.servers:,}"))
     if plan.shards:
         facts.append(("adapter shards" if plan.shards > 1 else "adapter shard", f"{plan.shards:,}"))
