@@ -19,7 +19,7 @@ def render(evidence: Evidence) -> list[RenderableType]:
     table.add_column("90 % interval", justify="right")
     for cost in evidence.costs:
         low, high = amount(cost.p5, cost.unit), amount(cost.p95, cost.unit)
-        words = cost.name.removesuffix("_s").removesuffix("_bytes").replace("_", " ")
+        words = cost.name.removesuffix("_per_s").removesuffix("_s").removesuffix("_bytes").replace("_", " ")
         table.add_row(words, amount(cost.value, cost.unit), f"{low} to {high}")
     said = [
         f"{len(evidence.observed_cores):,} seconds of {len(evidence.runs)} run"

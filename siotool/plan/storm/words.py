@@ -8,6 +8,7 @@ from siotool.units import format_count, format_duration, format_rate
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 
 #: A pulse this little above the mean is none.
+_BOUNDLESS = 1e6
 _EVEN = 1.1
 
 _LOST = {"server": "one server", "zone": "a zone", "all": "all servers"}
@@ -133,10 +134,15 @@ def conclusions(storm: StormPlan) -> list[str]:
         said.append(
             f"How fast a server takes clients in is a range: at {format_rate(doubt.accept_rate_p5_per_s)} "
             f"99 % are back after {written(doubt.ninety_nine_at_p5_s, horizon)}, at "
-            f"{format_rate(doubt.accept_rate_p95_per_s)} after "
+            f"{_fastest(doubt.accept_rate_p95_per_s)} after "
             f"{written(doubt.ninety_nine_at_p95_s, horizon)}. Measure it: siotool loadtest, then --from."
         )
     return said
+
+
+def _fastest(rate_per_s: float) -> str:
+    """A rate that no server has stands for a handshake whose cost could not be told from 0."""
+    return format_rate(rate_per_s) if rate_per_s < _BOUNDLESS else "any rate"
 
 
 def _pulse(pings: Pings) -> str:
