@@ -27,13 +27,14 @@ def between(low, high):
     return st.floats(math.log(low), math.log(high)).map(lambda x: float(f"{math.exp(x):.6g}"))
 
 
+# no plan of these is refused as a slip of units, not even a broadcast of all to all, eight times over
 WORKLOADS = figures(
-    workload__connections=between(10, 1e6),
+    workload__connections=between(10, 1e5),
     workload__session_length=between(30, 86_400),
     workload__churn=between(0.01, 100),
-    server__capacity=between(1e7, 1e9),
-    server__bandwidth_out=between(1e7, 1e9),
-    server__bandwidth_in=between(1e7, 1e9),
+    server__capacity=between(1e8, 1e9),
+    server__bandwidth_out=between(1e8, 1e9),
+    server__bandwidth_in=between(1e8, 1e9),
     server__utilization=st.floats(0.2, 0.9),
     server__memory=between(1e9, 1e11),
     server__heap=between(1e9, 1e10),
@@ -65,8 +66,8 @@ CHOICES = st.fixed_dictionaries(
 MESSAGES = st.fixed_dictionaries(
     {
         "kind": st.sampled_from(KINDS),
-        "rate": between(1e-5, 0.2),
-        "size": between(1, 1e5),
+        "rate": between(1e-5, 0.02),
+        "size": between(1, 1e4),
         "room_size": between(1, 500),
     }
 )
