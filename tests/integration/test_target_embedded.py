@@ -3,9 +3,10 @@
 import asyncio
 import time
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import Any
 
+import aiohttp
 import pytest
 import socketio
 
@@ -20,7 +21,8 @@ class Client:
     """A connected client that keeps every event it gets."""
 
     def __init__(self) -> None:
-        self.sio = socketio.AsyncClient(reconnection=False)
+        self._session = aiohttp.ClientSession()
+        self.sio = socketio.AsyncClient(reconnection=False, http_session=self._session)
         self.inbox: asyncio.Queue[tuple[Any, ...]] = asyncio.Queue()
         self.sio.on("*", self._keep)
 
@@ -30,14 +32,20 @@ class Client:
     async def next(self) -> tuple[Any, ...]:
         return await asyncio.wait_for(self.inbox.get(), PATIENCE_S)
 
+    async def aclose(self) -> None:
+        if self.sio.transport() == "websocket":
+            await self.sio.disconnect()
+        # over polling a disconnect would wait up to 30 s for the last poll's answer
+        await self._session.close()
+        await self.sio.eio.wait()
+
 
 @asynccontextmanager
 async def connected(url: str, count: int, transports: str = "websocket") -> Any:
     async with AsyncExitStack() as stack:
-        clients = [Client() for _ in range(count)]
+        clients = [await stack.enter_async_context(aclosing(Client())) for _ in range(count)]
         for client in clients:
             await client.sio.connect(url, transports=[transports])
-            stack.push_async_callback(client.sio.disconnect)
         yield clients
 
 
