@@ -10,9 +10,9 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psutil
 import pytest
@@ -59,9 +59,16 @@ class Locust:
 
     def finish(self) -> tuple[int, str, dict[tuple[str, str], dict[str, str]]]:
         """Wait for its end; returns its exit code, what it said, and rows by type and name."""
-        with self.process:
-            _, said = self.process.communicate(timeout=60)
+        _, said = self.process.communicate(timeout=60)
         return self.process.returncode, said, self.rows()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        with self.process:  # closes its pipe and waits
+            if self.process.poll() is None:
+                os.killpg(self.process.pid, signal.SIGKILL)
 
     def rows(self) -> dict[tuple[str, str], dict[str, str]]:
         """What its CSV holds by now."""
@@ -73,14 +80,15 @@ class Locust:
 
 
 @pytest.fixture(scope="module")
-def locusts(target: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Locust]:
+def locusts(target: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Locust]]:
     """One Locust for each scenario, all at once."""
     folder = tmp_path_factory.mktemp("locust")
-    started = {}
-    for scenario, settings in SETTINGS.items():
-        options = [part for setting in settings for part in ("--set", setting)]
-        started[scenario] = Locust(folder, target, scenario, "-t", "4s", *options)
-    return started
+    with ExitStack() as stack:
+        started = {}
+        for scenario, settings in SETTINGS.items():
+            options = [part for setting in settings for part in ("--set", setting)]
+            started[scenario] = stack.enter_context(Locust(folder, target, scenario, "-t", "4s", *options))
+        yield started
 
 
 def held(rows: dict[tuple[str, str], dict[str, str]], expected: set[tuple[str, str]], users: int) -> None:
@@ -109,27 +117,26 @@ def test_each_scenario_runs_under_plain_locust(scenario: str, locusts: dict[str,
 def test_plain_locust_with_two_worker_processes(target: str, tmp_path: Path) -> None:
     """Each fork has connections in a thread of its own: none may be started before the fork."""
     options = ("--processes", "2", "-t", "4s", "--set", "rate=5")
-    code, said, rows = Locust(tmp_path, target, "echo", *options).finish()
+    with Locust(tmp_path, target, "echo", *options) as running:
+        code, said, rows = running.finish()
     assert code == 0, said
     assert "Traceback" not in said
     held(rows, ROWS["echo"], users=6)
 
 
 def test_plain_locust_refuses_a_setting_that_a_scenario_does_not_have(target: str, tmp_path: Path) -> None:
-    code, said, rows = Locust(tmp_path, target, "echo", "-t", "2s", "--set", "speed=5").finish()
+    with Locust(tmp_path, target, "echo", "-t", "2s", "--set", "speed=5") as running:
+        code, said, rows = running.finish()
     assert code != 0
     assert "has no setting 'speed'" in said
     assert set(rows) <= {("", "Aggregated")}
 
 
 def test_plain_locust_ends_at_ctrl_c(target: str, tmp_path: Path, until: Callable[..., Any]) -> None:
-    running = Locust(tmp_path, target, "echo", "--set", "rate=5")
-    try:
+    with Locust(tmp_path, target, "echo", "--set", "rate=5") as running:
         until(lambda: ("ack", "echo") in running.rows(), what="calls are counted", within_s=30)
         os.killpg(running.process.pid, signal.SIGINT)
         code, said, _ = running.finish()
-    finally:
-        running.process.kill()
     assert code == 0
     assert "Traceback" not in said
 

@@ -16,22 +16,30 @@ pytestmark = pytest.mark.slow
 BAND = 0.4
 
 
-def test_two_runs_predict_a_third(loadtest: Callable[..., Any]) -> None:
+def test_two_runs_predict_a_third(start: Callable[..., Any], until: Callable[..., Any]) -> None:
     """Echo shows what a message in costs, chat what a delivery does; a smaller chat is their sum."""
 
-    def run(scenario: str, users: int, rate: float) -> Any:
-        finished = loadtest(
+    def run(scenario: str, users: int, rate: float, run_time: str) -> Any:
+        test = start(
             "demo", "--scenario", scenario, "--users", users, "--spawn-rate", users / 2,
-            "--run-time", "7s", "--set", f"rate={rate}", "--seed", 1,
+            "--run-time", run_time, "--set", f"rate={rate}", "--seed", 1,
         )  # fmt: skip
-        assert finished.code in (0, 5), finished.stderr  # a crowded machine doubts its runs
-        return finished.run
+        # the next run's processes start while this one's report is made
+        until(
+            lambda: test.process.poll() is not None or (test.run and test.run.end),
+            what="the run's end",
+            within_s=60,
+        )
+        return test
 
-    def look(*runs: Any) -> Observations:
-        return observe(runs, ["suspect"] * len(runs), accept_suspect=True)
+    def look(*tests: Any) -> Observations:
+        finished = [test.finish() for test in tests]
+        for one in finished:
+            assert one.code in (0, 5), one.stderr  # a crowded machine doubts its runs
+        return observe([one.run for one in finished], ["suspect"] * len(finished), accept_suspect=True)
 
-    learnt = look(run("echo", 80, 10.0), run("chat", 120, 0.6))
-    third = look(run("chat", 80, 0.8))
+    runs = [run("echo", 80, 10.0, "6s"), run("chat", 120, 0.6, "6s"), run("chat", 80, 0.8, "5s")]
+    learnt, third = look(*runs[:2]), look(runs[2])
 
     profile = measure(learnt, seed=1)
     delivery, inbound = profile.figures["delivery_s"], profile.figures["inbound_s"]
