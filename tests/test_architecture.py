@@ -292,7 +292,10 @@ def test_an_init_file_that_imports_is_caught() -> None:
     [
         ("siotool", '"""Only words."""'),
         ("siotool.units", "from siotool.errors import UnitError"),
-        ("siotool.plan.sizing", "from siotool.plan.terms import Term\nfrom siotool.units import parse_count"),
+        (
+            "siotool.plan.sizing",
+            "from siotool.plan.model import Plan\nfrom siotool.units import parse_count",
+        ),
         ("siotool.cli.report", "from siotool.report.join import join\nfrom siotool.plan.sizing import plan"),
         ("siotool.report.html.charts", "import altair"),
         ("siotool.page.shell", "import jinja2\nimport vl_convert"),

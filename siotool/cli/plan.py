@@ -237,7 +237,9 @@ def run(
     """Make one plan and write it; ``flags`` as for ``plan_options.typed``, ``asked`` as ``plan_extras``."""
     from siotool.cli import output as out
     from siotool.cli import plan_extras, plan_options
-    from siotool.plan import compose, sizing, terms
+    from siotool.plan import sizing
+    from siotool.plan.figures import compose
+    from siotool.plan.rendering import terms
     from siotool.units import parse_count
 
     if verify is not None and output_format is Format.HTML:
@@ -272,7 +274,7 @@ def run(
     elif output_format is Format.HTML:
         # altair and a simulated storm: only when asked for
         from siotool.plan.html.page import render
-        from siotool.plan.pictures import pictures
+        from siotool.plan.rendering.pictures import pictures
 
         written = render(result, pictures(result, inputs, draws=draws, seed=seed))
     else:
@@ -308,7 +310,7 @@ def _rendered(result: Any, output_format: Format, output: str) -> str:
     import msgspec
 
     from siotool.cli import output as out
-    from siotool.plan import markdown, text
+    from siotool.plan.rendering import markdown, text
 
     match output_format:
         case Format.JSON:
@@ -320,7 +322,7 @@ def _rendered(result: Any, output_format: Format, output: str) -> str:
 
 def _judge(result: Any, limit: int | None, too_dear: str | None) -> None:
     """Exit 4 when no fleet is enough, or a gate fails."""
-    from siotool.plan import terms
+    from siotool.plan.rendering import terms
 
     servers = result.servers.p95
     if servers is None:
@@ -335,7 +337,7 @@ def _judge(result: Any, limit: int | None, too_dear: str | None) -> None:
 
 def _hopeless(result: Any) -> typer.Exit:
     """Say that nothing satisfies the plan, and return the exit for it."""
-    from siotool.plan import terms
+    from siotool.plan.rendering import terms
 
     complain(f"no number of servers satisfies the plan: {result.remedy or terms.answer(result)}")
     return typer.Exit(ExitCode.GATE_FAILED)

@@ -48,7 +48,8 @@ def diff(
     import msgspec
 
     from siotool.cli import output as out
-    from siotool.plan import change, change_text
+    from siotool.plan.change import change
+    from siotool.plan.change import text as change_text
 
     if before == after == "-":
         raise InputError("both plans are stdin", "name at least one file")
@@ -68,7 +69,7 @@ def diff(
 
 def _inputs(name: str) -> Any:
     from siotool.cli.plan_options import read_text
-    from siotool.plan.planfile import decode
+    from siotool.plan.figures.planfile import decode
 
     text = read_text(name, "the plan file")
     if text.lstrip().startswith("{") or Path(name).suffix == ".json":

@@ -14,7 +14,7 @@ from siotool.plan.evidence.prediction import predict
 from siotool.plan.evidence.profile import measure
 from siotool.plan.evidence.summary import describe
 from siotool.plan.evidence.verify import Verification, verify
-from siotool.plan.inputs import Inputs
+from siotool.plan.figures.inputs import Inputs
 from siotool.plan.model import Evidence
 from siotool.report.join import summarize
 from siotool.report.planned import Planned

@@ -8,10 +8,10 @@ import msgspec
 
 from siotool.cli.plan_options import read_text
 from siotool.errors import InputError
-from siotool.plan import cost
-from siotool.plan.inputs import Inputs
+from siotool.plan.figures.inputs import Inputs
 from siotool.plan.model import Plan
-from siotool.plan.prices import PriceFile, read_prices
+from siotool.plan.money import cost
+from siotool.plan.money.prices import PriceFile, read_prices
 from siotool.units import parse_duration
 
 #: From asking for a pod to its taking connections: image pulled, process up, probe passed.
@@ -47,13 +47,14 @@ class Extras(msgspec.Struct, frozen=True):
         """Return the inputs with the server that ``--shape`` names."""
         if self.prices is None or self.asked.shape is None:
             return inputs
-        from siotool.plan import money
+        from siotool.plan.money import pricing as money
 
         return money.as_shape(inputs, self.prices.shape(self.asked.shape), self.prices.source)
 
     def complete(self, plan: Plan, inputs: Inputs, *, draws: int, seed: int) -> Plan:
         """Return the plan with cost, shapes, forecast and storage, where they are asked for."""
-        from siotool.plan import offline, outlook
+        from siotool.plan.growth import outlook
+        from siotool.plan.storage import offline
 
         if self.prices is not None:
             plan = self._priced(plan, inputs, self.prices, draws, seed)
@@ -67,7 +68,7 @@ class Extras(msgspec.Struct, frozen=True):
         )
 
     def _priced(self, plan: Plan, inputs: Inputs, prices: PriceFile, draws: int, seed: int) -> Plan:
-        from siotool.plan import money
+        from siotool.plan.money import pricing as money
 
         compared = money.shapes(plan, inputs, prices, draws=draws, seed=seed)
         if self.asked.shape is not None:
@@ -91,7 +92,7 @@ class Extras(msgspec.Struct, frozen=True):
 
     def manifest(self, kind: str, plan: Plan, inputs: Inputs, *, draws: int, seed: int, quiet: bool) -> str:
         """Write the plan for an autoscaler, ``hpa`` or ``keda``; a ramp that outruns it goes to stderr."""
-        from siotool.plan import autoscale, exports
+        from siotool.plan.growth import autoscale, exports
 
         assert self.asked.deployment is not None
         scaling = autoscale.scaling(
@@ -117,7 +118,7 @@ class Extras(msgspec.Struct, frozen=True):
 
 def read(asked: Asked, output_format: str) -> Extras:
     """Read every option before anything is planned. Raises InputError."""
-    from siotool.plan.outlook import parse_date
+    from siotool.plan.growth.outlook import parse_date
 
     prices = budget = None
     if asked.prices is not None:

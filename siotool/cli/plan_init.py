@@ -43,7 +43,7 @@ def init(
     ```
     """
     from siotool.cli import output
-    from siotool.plan import compose, fields, planfile, template
+    from siotool.plan.figures import compose, fields, planfile, template
 
     given, messages = {}, [_message(text) for text in message or []]
     for setting in settings or []:

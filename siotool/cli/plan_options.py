@@ -4,9 +4,9 @@ import sys
 from pathlib import Path
 
 from siotool.errors import InputError
-from siotool.plan.compose import from_flags, over
-from siotool.plan.inputs import Inputs
-from siotool.plan.planfile import decode
+from siotool.plan.figures.compose import from_flags, over
+from siotool.plan.figures.inputs import Inputs
+from siotool.plan.figures.planfile import decode
 
 
 def read_text(name: str, what: str) -> str:

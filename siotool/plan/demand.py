@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Literal, cast
 
 from siotool.plan.fanout import Kind, Message, traffic
-from siotool.plan.inputs import Inputs, MessageChoice
+from siotool.plan.figures.inputs import Inputs, MessageChoice
 from siotool.plan.numbers import Number, divide, exp, is_array, log
 from siotool.plan.wire.framing import OFFSET_IN_MEMORY_BYTES, Direction, Framing, Travel
 from siotool.plan.wire.messages import ack, event, heartbeat_rates

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 import msgspec
 
 from siotool.errors import InputError
-from siotool.plan.availability import MOST_SERVERS
 from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.constraints.registry import BEHIND_THE_SERVERS, CONSTRAINTS
 from siotool.plan.demand import world as world_of
-from siotool.plan.inputs import Inputs
+from siotool.plan.figures.inputs import Inputs
 from siotool.plan.numbers import Number, is_array, maximum, whole
-from siotool.plan.redundancy import BadDay, Deploy, Redundancy, bad_days, fleet
+from siotool.plan.redundancy.availability import MOST_SERVERS
+from siotool.plan.redundancy.bad_days import BadDay, Deploy, Redundancy, bad_days, fleet
 from siotool.plan.world import World
 from siotool.units import format_byte_rate
 

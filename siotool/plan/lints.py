@@ -2,8 +2,9 @@
 
 import math
 
-from siotool.plan import adapter_limits, recovery
-from siotool.plan.adapters import Adapter, adapter_named
+from siotool.plan.adapters import limits as adapter_limits
+from siotool.plan.adapters import recovery
+from siotool.plan.adapters.laws import Adapter, adapter_named
 from siotool.plan.evaluate import Evaluation
 from siotool.plan.world import Stream, World
 from siotool.units import format_duration, format_share

@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from siotool.plan.cost import Comparison
 from siotool.plan.evidence.provenance import Provenance
-from siotool.plan.forecast import Forecast
+from siotool.plan.growth.forecast import Forecast
+from siotool.plan.money.cost import Comparison
 
 Amount = Annotated[float, msgspec.Meta(ge=0)]
 Servers = Annotated[int, msgspec.Meta(ge=0)]

@@ -2,8 +2,8 @@
 
 import math
 
-from siotool.plan import adapters
-from siotool.plan.adapter_nodes import explain_infeasible
+from siotool.plan.adapters import laws as adapters
+from siotool.plan.adapters.nodes import explain_infeasible
 from siotool.plan.constraints.event_loop import load
 from siotool.plan.evaluate import Evaluation
 from siotool.plan.world import World

@@ -10,8 +10,8 @@ from siotool.formula import Figures, servers_exact, whole_servers
 from siotool.plan import lints
 from siotool.plan.constraints.bandwidth import consumption_rate
 from siotool.plan.evaluate import Bound, Evaluation, binding, count, evaluate
-from siotool.plan.fields import dimension, field_of
-from siotool.plan.inputs import Inputs, middle
+from siotool.plan.figures.fields import dimension, field_of
+from siotool.plan.figures.inputs import Inputs, middle
 from siotool.plan.model import (
     BadDay,
     Constraint,
@@ -23,7 +23,7 @@ from siotool.plan.model import (
     Plan,
 )
 from siotool.plan.model import Inputs as DocumentInputs
-from siotool.plan.redundancy import k_of_n, worst
+from siotool.plan.redundancy.bad_days import k_of_n, worst
 from siotool.plan.remedy import remedy
 from siotool.units import format_byte_rate, format_share
 
@@ -58,7 +58,7 @@ def size(
     if not inputs.uncertain():
         return plan
     # numpy, for ranges only
-    from siotool.plan.uncertainty import with_uncertainty  # noqa: PLC0415
+    from siotool.plan.uncertainty.worlds import with_uncertainty  # noqa: PLC0415
 
     return with_uncertainty(plan, inputs, draws=draws, seed=seed, sensitivities=sensitivities)
 

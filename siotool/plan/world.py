@@ -6,7 +6,7 @@ from math import inf
 import msgspec
 
 from siotool.plan.fanout import Message, Traffic
-from siotool.plan.inputs import Inputs
+from siotool.plan.figures.inputs import Inputs
 from siotool.plan.numbers import Number
 
 

@@ -6,11 +6,14 @@ from datetime import date
 import msgspec
 import pytest
 
-from siotool.plan import compose, offline, outlook, planfile, sizing
+from siotool.plan import sizing
+from siotool.plan.figures import compose, planfile
+from siotool.plan.growth import outlook
 from siotool.plan.html.charts import charts
 from siotool.plan.html.page import render
 from siotool.plan.model import Evidence
-from siotool.plan.pictures import pictures
+from siotool.plan.rendering.pictures import pictures
+from siotool.plan.storage import offline
 
 pytestmark = pytest.mark.slow
 

@@ -119,7 +119,9 @@ REFUSED = [
     pytest.param(["--capacity", "5000ops/s"], "'ops/s'", "a bandwidth", id="a capacity that is no bandwidth"),
     pytest.param(["--capacity", "0B/s"], "capacity is 0 B/s", "more than 0", id="no capacity"),
     pytest.param(["--utilization", "0"], "--utilization is 0 %", "at most 100 %", id="utilization 0"),
-    pytest.param(["--utilization", "70"], "--utilization is 7,000 %", "write 70% or 0.7", id="utilization 70"),
+    pytest.param(
+        ["--utilization", "70"], "--utilization is 7,000 %", "write 70% or 0.7", id="utilization 70"
+    ),
     pytest.param(["--downtime", "24h"], "downtime 24 h", "workday 24 h", id="down all day"),
     pytest.param(["--downtime", "5"], "has no unit", "0.5h", id="a bare downtime"),
     pytest.param(["--downtime", ""], "not a quantity", "0.5h", id="an empty downtime is no default"),
@@ -128,7 +130,9 @@ REFUSED = [
     pytest.param(["--connections", "inf"], "'inf'", "finite", id="infinite connections"),
     pytest.param(["--capacity", "nanB/s"], "'nanB/s'", "finite", id="capacity not a number"),
     pytest.param(["--availability-target", "100%"], "target is 1", "less than 1", id="always available"),
-    pytest.param(["--availability-target", "99.9"], "target is 9,990 %", "less than 100 %", id="percent forgotten"),
+    pytest.param(
+        ["--availability-target", "99.9"], "target is 9,990 %", "less than 100 %", id="percent forgotten"
+    ),
     pytest.param(["--max-servers", "2.5"], "--max-servers is 2.5", "whole number", id="half a server"),
     pytest.param(
         ["--connections", "1G", "--capacity", "1B/s"], "2 TB/s", "check the units", id="absurd fleet"

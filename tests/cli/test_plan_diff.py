@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
-from siotool.plan.change import PlanDiff
+from siotool.plan.change.change import PlanDiff
 
 SCHEMA = Path(__file__).parents[2] / "siotool/schemas/diff.json"
 PLAN = """\

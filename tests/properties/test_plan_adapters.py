@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from siotool.plan.adapter_nodes import fewest_nodes, node_load
-from siotool.plan.adapters import ADAPTERS, backend_rate, decoded_per_node, received_per_node
+from siotool.plan.adapters.laws import ADAPTERS, backend_rate, decoded_per_node, received_per_node
+from siotool.plan.adapters.nodes import fewest_nodes, node_load
 
 adapters = st.sampled_from(sorted(ADAPTERS)).map(ADAPTERS.__getitem__)
 publishes = st.floats(0, 1e6)

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from siotool import formula
 from siotool.errors import InputError, SiotoolError
-from siotool.plan import compose, planfile, sizing
+from siotool.plan import sizing
 from siotool.plan.evaluate import evaluate
-from siotool.plan.fields import ADAPTERS, FIELDS, KINDS, MESSAGE_FIELDS, MESSAGE_FLAGS, SECTIONS
-from siotool.plan.inputs import Figure, middle
-from siotool.plan.ranges import Range
+from siotool.plan.figures import compose, planfile
+from siotool.plan.figures.fields import ADAPTERS, FIELDS, KINDS, MESSAGE_FIELDS, MESSAGE_FLAGS, SECTIONS
+from siotool.plan.figures.inputs import Figure, middle
+from siotool.plan.figures.ranges import Range
 
 whole_plans = settings(max_examples=60)
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from siotool.plan.storm.bound import failure, fewest_servers_for_storm, recovery_at_least_s, recovery_s
 from siotool.plan.storm.simulator import Conditions, simulate
 from siotool.plan.storm.waits import schedule
-from siotool.plan.storm_bound import failure, fewest_servers_for_storm, recovery_at_least_s, recovery_s
 from siotool.protocol.backoff import Backoff, delay_s
 
 chances = st.floats(0, 1, exclude_max=True)

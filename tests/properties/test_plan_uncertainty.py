@@ -9,12 +9,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from siotool.errors import InputError, UnitError
-from siotool.plan.distributions import UNBOUNDED, fit, fitted
-from siotool.plan.draws import Correlation, draw, prepare
+from siotool.plan.figures.ranges import Range, Samples, parse_figure
 from siotool.plan.numbers import Number, divide, maximum, whole
-from siotool.plan.outcomes import binding, quantiles, suffices, summary
-from siotool.plan.ranges import Range, Samples, parse_figure
-from siotool.plan.sensitivity import guess_share, measurements, sobol, tornado
+from siotool.plan.uncertainty.distributions import UNBOUNDED, fit, fitted
+from siotool.plan.uncertainty.draws import Correlation, draw, prepare
+from siotool.plan.uncertainty.outcomes import binding, quantiles, suffices, summary
+from siotool.plan.uncertainty.sensitivity import guess_share, measurements, sobol, tornado
 from siotool.units import parse_byte_rate, parse_count, parse_share
 
 Bounds = tuple[float, float]

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from siotool.histogram import Histogram, Sparse
-from siotool.plan import compose, planfile
 from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.demand import world
-from siotool.plan.fields import field_of
-from siotool.plan.inputs import Inputs, middle
+from siotool.plan.figures import compose, planfile
+from siotool.plan.figures.fields import field_of
+from siotool.plan.figures.inputs import Inputs, middle
 from siotool.runfile import (
     VERSION,
     Bytes,

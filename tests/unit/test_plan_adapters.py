@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from siotool.errors import InputError
-from siotool.plan import adapter_limits
-from siotool.plan.adapter_nodes import crossover_nodes, explain_infeasible, fewest_nodes, node_load
-from siotool.plan.adapters import (
+from siotool.plan.adapters import limits as adapter_limits
+from siotool.plan.adapters.laws import (
     ADAPTERS,
     REDIS_DELIVERIES_PER_S,
     adapter_named,
@@ -21,8 +20,9 @@ from siotool.plan.adapters import (
     received_per_node,
     shards_needed,
 )
-from siotool.plan.bson_documents import Element, document_bytes
-from siotool.plan.fields import ADAPTERS as CHOICES
+from siotool.plan.adapters.nodes import crossover_nodes, explain_infeasible, fewest_nodes, node_load
+from siotool.plan.figures.fields import ADAPTERS as CHOICES
+from siotool.plan.storage.bson_documents import Element, document_bytes
 
 
 @pytest.mark.parametrize(

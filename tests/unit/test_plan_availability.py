@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import special
 
 from siotool.errors import InputError
-from siotool.plan.availability import servers_for, shortfall_probability
+from siotool.plan.redundancy.availability import servers_for, shortfall_probability
 
 
 def exactly(servers, needed, down):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siotool.plan.backlog import (
+from siotool.plan.storage.backlog import (
     DOCUMENT,
     ROW,
     backlog,
@@ -15,8 +15,8 @@ from siotool.plan.backlog import (
     drain,
     relational_store,
 )
-from siotool.plan.bson_documents import Element, document_bytes, names_bytes
-from siotool.plan.postgres_rows import (
+from siotool.plan.storage.bson_documents import Element, document_bytes, names_bytes
+from siotool.plan.storage.postgres_rows import (
     FIXED_TYPES,
     RANDOM_FILL,
     Column,

@@ -5,7 +5,7 @@ import pytest
 from siotool.plan import sizing
 from siotool.plan.constraints.adapter import ADAPTER, ceiling
 from siotool.plan.demand import world
-from siotool.plan.inputs import middle
+from siotool.plan.figures.inputs import middle
 
 #: One shard delivers 700 messages per second at 70 %; 100 publishes per second are made.
 KEYS = {

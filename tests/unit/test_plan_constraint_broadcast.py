@@ -2,7 +2,7 @@ import pytest
 
 from siotool.plan.constraints.broadcast import BROADCAST
 from siotool.plan.demand import world
-from siotool.plan.inputs import middle
+from siotool.plan.figures.inputs import middle
 
 KEYS = {"workload.connections": "30k", "server.delivery_cost": "33us", "goals.delivery_time": "200ms"}
 

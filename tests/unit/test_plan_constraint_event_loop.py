@@ -5,11 +5,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from siotool.plan import compose, planfile, sizing
-from siotool.plan.adapters import ADAPTERS
+from siotool.plan import sizing
+from siotool.plan.adapters.laws import ADAPTERS
 from siotool.plan.constraints.event_loop import EVENT_LOOP, load, processes_needed, repeated
 from siotool.plan.demand import world
-from siotool.plan.inputs import middle
+from siotool.plan.figures import compose, planfile
+from siotool.plan.figures.inputs import middle
 
 #: Every cost 0, so that a row says which one it is about.
 FREE = {

@@ -3,7 +3,7 @@ import pytest
 from siotool.plan import sizing
 from siotool.plan.constraints.memory import HEAP, MEMORY
 from siotool.plan.demand import world
-from siotool.plan.inputs import middle
+from siotool.plan.figures.inputs import middle
 
 KEYS = {
     "workload.connections": "1M",

@@ -5,7 +5,7 @@ import pytest
 from siotool.plan import sizing
 from siotool.plan.constraints.storm import STORM, accept_rate
 from siotool.plan.demand import world
-from siotool.plan.inputs import middle
+from siotool.plan.figures.inputs import middle
 
 #: 100,000 connections; 500 handshakes per second and server; 25 s are left after the last wait of 5 s.
 KEYS = {"workload.connections": "100k", "server.accept_rate": "500/s", "goals.reconnect_time": "30s"}

@@ -5,7 +5,7 @@ import pytest
 from siotool.plan import sizing
 from siotool.plan.constraints.tables import CONNECTIONS, CONNTRACK, FILES, PORTS
 from siotool.plan.demand import world
-from siotool.plan.inputs import middle
+from siotool.plan.figures.inputs import middle
 
 MILLION = {"workload.connections": "1M"}
 FILE_KEYS = MILLION | {"server.open_files": "65536"}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siotool.errors import InputError
-from siotool.plan.cost import (
+from siotool.plan.money.cost import (
     CAPACITY_UNITS,
     ShapeServers,
     Traffic,
@@ -18,7 +18,7 @@ from siotool.plan.cost import (
     over_budget,
     parse_budget,
 )
-from siotool.plan.prices import HOURS_PER_MONTH, read_prices
+from siotool.plan.money.prices import HOURS_PER_MONTH, read_prices
 
 SHAPES = """
 [shapes.small]

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siotool.plan import compose, counting, planfile
 from siotool.plan.evaluate import evaluate
+from siotool.plan.figures import compose, planfile
+from siotool.plan.growth import counting
 
 FORMULA = """\
 [workload]

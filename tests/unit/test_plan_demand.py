@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from siotool.plan.demand import demand, framing, peak_connections
-from siotool.plan.inputs import middle
+from siotool.plan.figures.inputs import middle
 from siotool.plan.wire.framing import OFFSET_IN_MEMORY_BYTES, Direction
 from siotool.plan.wire.messages import ack, event, heartbeat_rates
 from siotool.plan.wire.opening import opening

@@ -7,8 +7,15 @@ import numpy as np
 import pytest
 
 from siotool.errors import InputError
-from siotool.plan.distributions import UNBOUNDED, Distribution, check, fit, fitted, normal_quantile
-from siotool.plan.ranges import Range
+from siotool.plan.figures.ranges import Range
+from siotool.plan.uncertainty.distributions import (
+    UNBOUNDED,
+    Distribution,
+    check,
+    fit,
+    fitted,
+    normal_quantile,
+)
 from siotool.units import format_byte_rate
 
 POSITIVE = (0.0, math.inf)

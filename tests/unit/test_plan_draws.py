@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from siotool.errors import InputError
-from siotool.plan.draws import Correlation, draw, prepare
-from siotool.plan.ranges import Range, Samples
+from siotool.plan.figures.ranges import Range, Samples
+from siotool.plan.uncertainty.draws import Correlation, draw, prepare
 
 INPUTS = {
     "connections": Range(8e5, 1e6, 2e6),

@@ -10,8 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siotool.errors import InputError
-from siotool.plan.exports import Autoscaling, default_query, hpa_manifest, keda_manifest, target_per_pod
-from siotool.plan.rampup import Ramp, check_ramp, ramp_warning
+from siotool.plan.growth.exports import (
+    Autoscaling,
+    default_query,
+    hpa_manifest,
+    keda_manifest,
+    target_per_pod,
+)
+from siotool.plan.growth.rampup import Ramp, check_ramp, ramp_warning
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 

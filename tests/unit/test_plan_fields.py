@@ -3,9 +3,9 @@ import math
 import pytest
 
 from siotool.errors import InputError, UnitError
-from siotool.plan import planfile
 from siotool.plan.evidence.provenance import Provenance
-from siotool.plan.fields import (
+from siotool.plan.figures import planfile
+from siotool.plan.figures.fields import (
     DIMENSIONS,
     FIELDS,
     KINDS,
@@ -14,7 +14,7 @@ from siotool.plan.fields import (
     dimension,
     field_of,
 )
-from siotool.plan.ranges import Range
+from siotool.plan.figures.ranges import Range
 
 TYPED = Provenance("typed", "a test")
 NUMBERS = [field for field in FIELDS if field.kind not in ("choice", "flag")]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siotool.errors import InputError
-from siotool.plan.forecast import (
+from siotool.plan.growth.forecast import (
     DAYS_PER_YEAR,
     demand_after,
     forecast,

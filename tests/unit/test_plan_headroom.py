@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from siotool.errors import InputError
-from siotool.plan.headroom import headroom
-from siotool.plan.places import LINUX_PORTS, kube_proxy_conntrack, ports_between
+from siotool.plan.figures.places import LINUX_PORTS, kube_proxy_conntrack, ports_between
+from siotool.plan.published.headroom import headroom
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,11 @@
 
 import pytest
 
-from siotool.plan import compose, counting, lints, planfile
+from siotool.plan import lints
 from siotool.plan.evaluate import evaluate
-from siotool.plan.inputs import middle
+from siotool.plan.figures import compose, planfile
+from siotool.plan.figures.inputs import middle
+from siotool.plan.growth import counting
 
 CHAT = """\
 [workload]

@@ -3,7 +3,7 @@
 import pytest
 
 from siotool.plan.evaluate import evaluate
-from siotool.plan.inputs import middle
+from siotool.plan.figures.inputs import middle
 from siotool.plan.lints import lint
 
 #: 3 servers by bandwidth.

@@ -6,9 +6,10 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from siotool.errors import InputError
-from siotool.plan import compose, planfile, planfile_schema, template
-from siotool.plan.fields import FIELDS, MESSAGE_FLAGS
-from siotool.plan.ranges import Range
+from siotool.plan.figures import compose, planfile, template
+from siotool.plan.figures import schema as planfile_schema
+from siotool.plan.figures.fields import FIELDS, MESSAGE_FLAGS
+from siotool.plan.figures.ranges import Range
 
 SCHEMA = Path(__file__).parents[2] / "siotool/schemas/planfile.json"
 

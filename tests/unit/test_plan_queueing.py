@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siotool.errors import InputError
-from siotool.plan.queueing import (
+from siotool.plan.published.queueing import (
     halfin_whitt_wait,
     largest_batch,
     loop_delay,

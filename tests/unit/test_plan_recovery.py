@@ -3,8 +3,8 @@ from math import inf
 import numpy as np
 import pytest
 
-from siotool.plan.adapters import ADAPTERS
-from siotool.plan.recovery import (
+from siotool.plan.adapters.laws import ADAPTERS
+from siotool.plan.adapters.recovery import (
     collection_window_s,
     lint,
     memory_recovery,

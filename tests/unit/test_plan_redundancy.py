@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siotool.errors import InputError
-from siotool.plan.availability import servers_for
-from siotool.plan.availability_draws import servers_for_draws
-from siotool.plan.redundancy import (
+from siotool.plan.redundancy.availability import servers_for
+from siotool.plan.redundancy.availability_draws import servers_for_draws
+from siotool.plan.redundancy.bad_days import (
     Deploy,
     Redundancy,
     bad_days,

@@ -1,7 +1,7 @@
 import pytest
 
 from siotool.plan.evaluate import evaluate
-from siotool.plan.inputs import middle
+from siotool.plan.figures.inputs import middle
 from siotool.plan.remedy import remedy
 
 BASE = {

@@ -2,10 +2,11 @@
 
 import pytest
 
-from siotool.plan import compose, planfile, uncertainty
 from siotool.plan.evaluate import evaluate
-from siotool.plan.inputs import Inputs
-from siotool.plan.response import POINTS, responses
+from siotool.plan.figures import compose, planfile
+from siotool.plan.figures.inputs import Inputs
+from siotool.plan.uncertainty import worlds as uncertainty
+from siotool.plan.uncertainty.response import POINTS, responses
 
 PLAN = """
 [workload]

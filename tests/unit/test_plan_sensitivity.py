@@ -3,11 +3,11 @@ import math
 import numpy as np
 import pytest
 
-from siotool.plan.draws import Correlation, prepare
+from siotool.plan.figures.ranges import Range, Samples
 from siotool.plan.numbers import ceil, divide, maximum
-from siotool.plan.outcomes import binding, quantiles, suffices, summary
-from siotool.plan.ranges import Range, Samples
-from siotool.plan.sensitivity import (
+from siotool.plan.uncertainty.draws import Correlation, prepare
+from siotool.plan.uncertainty.outcomes import binding, quantiles, suffices, summary
+from siotool.plan.uncertainty.sensitivity import (
     Measurement,
     guess_share,
     measurements,

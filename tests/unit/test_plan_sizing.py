@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from siotool.errors import InputError
 from siotool.formula import Figures
-from siotool.plan import compose, sizing
+from siotool.plan import sizing
 from siotool.plan.evidence.provenance import Provenance
-from siotool.plan.inputs import Figure, Inputs
+from siotool.plan.figures import compose
+from siotool.plan.figures.inputs import Figure, Inputs
 from siotool.units import parse_byte_rate, parse_duration, parse_share
 
 ARTICLE = Figures(1_000_000, 2_000, 1_800, 86_400, 100_000_000, 0.7)

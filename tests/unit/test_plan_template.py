@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siotool.errors import InputError
-from siotool.plan import compose, planfile, sizing, template
-from siotool.plan.fields import FIELDS, KINDS, SECTIONS
+from siotool.plan import sizing
+from siotool.plan.figures import compose, planfile, template
+from siotool.plan.figures.fields import FIELDS, KINDS, SECTIONS
 
 LEAST = {
     "workload.connections": "100k",

@@ -2,7 +2,7 @@
 
 from math import inf
 
-from siotool.plan import adapters
+from siotool.plan.adapters import laws as adapters
 from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.numbers import Number, divide, maximum, where, whole
 from siotool.plan.world import Stream, World

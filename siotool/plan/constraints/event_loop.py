@@ -12,7 +12,7 @@ from math import inf
 
 import msgspec
 
-from siotool.plan import adapters
+from siotool.plan.adapters import laws as adapters
 from siotool.plan.constraints.bandwidth import consumption_rate
 from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.numbers import Number, divide, maximum, minimum, where

@@ -9,7 +9,7 @@ from typing import cast
 
 from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.numbers import Number, divide, minimum
-from siotool.plan.storm_bound import Lost, fewest_servers_for_storm
+from siotool.plan.storm.bound import Lost, fewest_servers_for_storm
 from siotool.plan.world import World
 from siotool.protocol.backoff import OFFICIAL
 from siotool.units import format_duration, format_rate

@@ -8,8 +8,8 @@ from siotool.plan.evidence.observe import Floats, Observations
 from siotool.plan.evidence.profile import Profile
 from siotool.plan.evidence.provenance import Provenance, measured
 from siotool.plan.evidence.resample import run_factor
-from siotool.plan.inputs import Figure, Inputs
-from siotool.plan.ranges import Samples
+from siotool.plan.figures.inputs import Figure, Inputs
+from siotool.plan.figures.ranges import Samples
 
 #: A measured figure → the key of the plan file it fills.
 KEYS = (

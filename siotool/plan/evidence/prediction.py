@@ -7,9 +7,9 @@ import numpy as np
 from siotool.plan.demand import framing
 from siotool.plan.evidence.observe import Floats, Observations
 from siotool.plan.evidence.verify import load_of
-from siotool.plan.inputs import Inputs
+from siotool.plan.figures.inputs import Inputs
 from siotool.plan.numbers import Number
-from siotool.plan.uncertainty import uncertain
+from siotool.plan.uncertainty.worlds import uncertain
 from siotool.plan.wire.messages import heartbeat_rates
 
 _COSTS = (

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import msgspec
 
 from siotool.page.table import Column, Tone
-from siotool.plan import terms
 from siotool.plan.model import BadDay, Constraint, Effect, Plan
-from siotool.plan.response import Response
+from siotool.plan.rendering import terms
+from siotool.plan.uncertainty.response import Response
 from siotool.units import format_share
 
 

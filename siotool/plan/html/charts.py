@@ -23,14 +23,14 @@ from siotool.page.chart import (
     time_axis,
 )
 from siotool.page.table import printable
-from siotool.plan import terms
-from siotool.plan.fields import Kind, field_of
-from siotool.plan.forecast import Forecast
+from siotool.plan.figures.fields import Kind, field_of
+from siotool.plan.growth.forecast import Forecast
 from siotool.plan.html.curves import Named, Points, Tells, curve, log_ticks, servers_axis, x_axis
 from siotool.plan.html.storm_charts import storm_charts
 from siotool.plan.model import Evidence, Plan
-from siotool.plan.pictures import Pictures
-from siotool.plan.response import Response
+from siotool.plan.rendering import terms
+from siotool.plan.rendering.pictures import Pictures
+from siotool.plan.uncertainty.response import Response
 
 #: How an axis writes the figures of a plan file.
 _UNITS: Mapping[Kind, str] = MappingProxyType(

@@ -1,11 +1,11 @@
 """The plan as one self-contained HTML file."""
 
 from siotool.page.shell import page
-from siotool.plan import terms
 from siotool.plan.html import bars, tables
 from siotool.plan.html.charts import charts
 from siotool.plan.model import Plan
-from siotool.plan.pictures import RESPONSES, Pictures
+from siotool.plan.rendering import terms
+from siotool.plan.rendering.pictures import RESPONSES, Pictures
 
 
 def render(plan: Plan, pictures: Pictures) -> str:

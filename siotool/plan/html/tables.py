@@ -3,10 +3,10 @@
 import msgspec
 
 from siotool.page.table import Column, Row, Table
-from siotool.plan import terms
 from siotool.plan.evidence.text import amount
 from siotool.plan.model import Evidence, InputFigure, Plan
-from siotool.plan.sections import Section, sections
+from siotool.plan.rendering import terms
+from siotool.plan.rendering.sections import Section, sections
 from siotool.plan.storm import words
 from siotool.plan.storm.model import StormPlan
 from siotool.units import format_count, format_share

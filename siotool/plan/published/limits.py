@@ -2,13 +2,19 @@
 
 from collections.abc import Iterator
 
-from siotool.plan.cost import CAPACITY_UNITS, capacity_units
-from siotool.plan.headroom import headroom
+from siotool.plan.figures.places import (
+    AWS_CONNECTIONS,
+    LINUX_PORTS,
+    WIDE_PORTS,
+    kube_proxy_conntrack,
+    ports_between,
+)
+from siotool.plan.figures.profiles import profile_named
+from siotool.plan.money.cost import CAPACITY_UNITS, capacity_units
 from siotool.plan.numbers import divide, whole
-from siotool.plan.places import AWS_CONNECTIONS, LINUX_PORTS, WIDE_PORTS, kube_proxy_conntrack, ports_between
-from siotool.plan.profiles import profile_named
 from siotool.plan.published.check import Check, Table
-from siotool.plan.queueing import occupancy
+from siotool.plan.published.headroom import headroom
+from siotool.plan.published.queueing import occupancy
 
 PORTS = Table("Ports", "https://socket.io/docs/v4/performance-tuning/")
 NLB = Table(

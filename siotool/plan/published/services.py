@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from siotool.plan.adapters import adapter_named, most_publishes
-from siotool.plan.backlog import backlog
+from siotool.plan.adapters.laws import adapter_named, most_publishes
 from siotool.plan.fanout import Message, presence, traffic
-from siotool.plan.headroom import headroom
+from siotool.plan.figures.profiles import profile_named
 from siotool.plan.numbers import divide, whole
-from siotool.plan.profiles import profile_named
 from siotool.plan.published.check import Check, Table
-from siotool.plan.queueing import largest_batch, loop_delay, occupancy
+from siotool.plan.published.headroom import headroom
+from siotool.plan.published.queueing import largest_batch, loop_delay, occupancy
+from siotool.plan.storage.backlog import backlog
 
 SUPABASE = Table("Supabase Realtime", "https://supabase.com/docs/guides/realtime/benchmarks")
 ABLY = Table("Ably", "https://ably.com/docs/platform/pricing/limits")

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from siotool.formula import Figures, servers_exact
-from siotool.plan.adapters import hosting_share
-from siotool.plan.availability import servers_for, shortfall_probability
+from siotool.plan.adapters.laws import hosting_share
 from siotool.plan.published.check import Check, Table
-from siotool.plan.queueing import halfin_whitt_wait, utilization_for, wait_probability
-from siotool.plan.redundancy import forced_reconnects_per_s, survive_zone_loss
+from siotool.plan.published.queueing import halfin_whitt_wait, utilization_for, wait_probability
+from siotool.plan.redundancy.availability import servers_for, shortfall_probability
+from siotool.plan.redundancy.bad_days import forced_reconnects_per_s, survive_zone_loss
 
 ERLANG = Table("Erlang C", "L. Kleinrock, Queueing Systems, volume 1, 1975")
 STAFFING = Table("Square-root staffing", "S. Halfin, W. Whitt, Operations Research 29, 1981")

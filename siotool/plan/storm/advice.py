@@ -7,9 +7,9 @@ import msgspec
 import numpy as np
 from numpy.random import PCG64, Generator
 
+from siotool.plan.storm.bound import recovery_at_least_s
 from siotool.plan.storm.simulator import Conditions, simulate
 from siotool.plan.storm.waits import Ints, equal_waits, schedule
-from siotool.plan.storm_bound import recovery_at_least_s
 from siotool.protocol.backoff import Backoff
 
 #: Caps worth a try, in seconds; beyond a minute a client is offline for longer than most outages.

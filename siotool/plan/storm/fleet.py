@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import msgspec
 
 from siotool.errors import InputError
+from siotool.plan.storm.bound import PING_INTERVAL_S, Failure, Lost, failure, recovery_at_least_s
 from siotool.plan.storm.simulator import Conditions, Storm, simulate
-from siotool.plan.storm_bound import PING_INTERVAL_S, Failure, Lost, failure, recovery_at_least_s
 
 #: Clients computed for each point; see the simulator's remark on scale.
 SAMPLE = 20_000

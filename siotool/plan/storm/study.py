@@ -7,16 +7,17 @@ from typing import cast
 import msgspec
 
 from siotool.errors import InputError
-from siotool.plan import counting, outcomes
 from siotool.plan.constraints.storm import accept_rate
 from siotool.plan.demand import world as world_of
-from siotool.plan.inputs import Inputs, middle
+from siotool.plan.figures.inputs import Inputs, middle
+from siotool.plan.growth import counting
 from siotool.plan.numbers import Number
 from siotool.plan.storm import fleet
 from siotool.plan.storm.advice import better_delay_max
+from siotool.plan.storm.bound import Failure, Lost, failure
 from siotool.plan.storm.model import Course, FleetPoint, Pings, RateDoubt, StormPlan
 from siotool.plan.storm.simulator import Conditions, Storm, simulate
-from siotool.plan.storm_bound import Failure, Lost, failure
+from siotool.plan.uncertainty import outcomes
 from siotool.protocol.backoff import OFFICIAL, Backoff
 from siotool.units import format_duration
 

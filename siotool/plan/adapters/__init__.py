@@ -1,0 +1,1 @@
+"""What carries messages between processes: its laws, its limits, and what it loses."""

@@ -1,0 +1,244 @@
+"""What an adapter stumbles over besides its load: buffers, patterns, payloads, heartbeats, requests.
+
+``lint`` says in plain sentences what of it a fleet runs into; silence is good news.
+"""
+
+from collections.abc import Iterator
+from math import inf, isfinite
+
+from siotool.plan.adapters.laws import Adapter, backend_rate, received_per_node
+from siotool.plan.numbers import Number, maximum, minimum, where
+from siotool.units import format_count, format_duration, format_size
+
+#: Redis's default client-output-buffer-limit for pub/sub clients, 32mb 8mb 60: disconnected at
+#: once beyond the first, or after 60 s beyond the second (https://redis.io/docs, redis.conf).
+OUTPUT_BUFFER_BYTES = 32 * 2**20
+OUTPUT_BUFFER_SOFT_BYTES = 8 * 2**20
+OUTPUT_BUFFER_SOFT_S = 60.0
+
+#: PUBLISH compares the channel with every pattern that anyone has subscribed to (O(N+M),
+#: https://redis.io/docs/latest/commands/publish); beyond about this many it shows
+#: (https://www.netdata.cloud/guides/redis).
+NOTICEABLE_PATTERNS = 1000
+
+#: socket.io-postgres-adapter lib/adapter.ts, payloadThreshold: NOTIFY carries less than 8,000 bytes
+#: (https://www.postgresql.org/docs/current/sql-notify.html); cleanupInterval in seconds.
+POSTGRES_PAYLOAD_BYTES = 8000
+POSTGRES_CLEANUP_S = 30.0
+
+#: heartbeatInterval of ClusterAdapterWithHeartbeat (socket.io-adapter/lib/cluster-adapter.ts), which
+#: the cluster and postgres adapters extend, and of socket.io-mongo-adapter lib/index.ts.
+HEARTBEAT_S = 5.0
+_WITH_HEARTBEAT = ("cluster", "postgres", "mongo")
+
+_PUBSUB = ("redis", "redis-sharded", "redis-sharded-private", "python-redis")
+
+
+def slow_node_s(bytes_per_s: Number, read_bytes_per_s: Number = 0.0) -> Number:
+    """Return the seconds until Redis drops a pub/sub node that reads more slowly than it is sent to.
+
+    ``bytes_per_s`` is sent to this node; reading as fast as that or faster lasts for ever.
+    What is in the socket's own buffers comes on top.
+    """
+    surplus = bytes_per_s - read_bytes_per_s
+    falling = surplus > 0
+    surplus = where(falling, surplus, 1.0)
+    lasts = minimum(OUTPUT_BUFFER_BYTES / surplus, OUTPUT_BUFFER_SOFT_BYTES / surplus + OUTPUT_BUFFER_SOFT_S)
+    return where(falling, lasts, inf)
+
+
+def heartbeats_per_s(adapter: Adapter, nodes: Number, namespaces: Number = 1.0) -> Number:
+    """Return the messages per second each node receives because the others say they are alive.
+
+    One per namespace and node every 5 s; the postgres adapter hears its own too. The mongo
+    adapter leaves one out when it has published within 5 s, so this is its most.
+    """
+    if adapter.name not in _WITH_HEARTBEAT:
+        return 0.0 * nodes
+    senders = nodes if adapter.law == "every" else maximum(nodes - 1, 0.0)
+    return senders * namespaces / HEARTBEAT_S
+
+
+def responses_per_s(requests_per_s: Number, nodes: Number, *, own_channel: bool = False) -> Number:
+    """Return the messages per second that classic Redis delivers for fetchSockets and its like.
+
+    Each request goes to all N nodes. N − 1 of them answer on a channel that all N hear, or, with
+    ``publishOnSpecificResponseChannel``, only the one that asked (socket.io-redis-adapter
+    lib/index.ts, publishResponse). Asking locally needs no answer from the asker.
+    """
+    answers = maximum(nodes - 1, 0.0)
+    return requests_per_s * (nodes + answers * (1.0 if own_channel else nodes))
+
+
+def attachment_rows(large_per_s: Number, nodes: Number) -> tuple[Number, Number]:
+    """Return (rows kept at most, SELECTs per second) of the postgres adapter's table.
+
+    ``large_per_s``: publishes that are binary or of 8,000 bytes and more. A row goes at the first
+    sweep after 30 s, at most 60 s old. Every node reads every row, the publisher too: the
+    notification of an attachment lacks the namespace by which a node knows its own
+    (socket.io-postgres-adapter lib/util.ts, publishWithAttachment and isFromSelf).
+    """
+    return large_per_s * 2 * POSTGRES_CLEANUP_S, large_per_s * nodes
+
+
+def lint(
+    adapter: Adapter,
+    *,
+    nodes: float,
+    publishes_per_s: float,
+    message_bytes: float,
+    room_size: float = inf,
+    private_share: float = 0.0,
+    namespaces: float = 1.0,
+    shards: float = 1.0,
+    machines: float = 1.0,
+    binary: bool = False,
+    requests_per_s: float = 0.0,
+    recovery: bool = False,
+    ceiling_per_s: float | None = None,
+) -> list[str]:
+    """Return what is wrong, or will be, with this adapter in this fleet: one sentence each.
+
+    ``nodes`` are processes, on ``machines``; ``message_bytes`` is the event as JSON; ``requests_per_s``
+    are calls of fetchSockets, serverSideEmit with acknowledgement and the like over the fleet;
+    ``recovery``: connectionStateRecovery is set. ``ceiling_per_s`` replaces the record's.
+    """
+    rate = backend_rate(
+        adapter,
+        publishes_per_s,
+        room_size,
+        nodes,
+        private_share=private_share,
+        shards=shards,
+        namespaces=namespaces,
+    )
+    received = received_per_node(adapter, publishes_per_s, room_size, nodes, private_share)
+    return [
+        *_topology(adapter, nodes, publishes_per_s, machines),
+        *_backend(adapter, rate, ceiling_per_s or adapter.ceiling_per_s),
+        *_shards(adapter, room_size, private_share, namespaces, shards),
+        *_buffers(adapter, received, message_bytes),
+        *_postgres(adapter, nodes, publishes_per_s, message_bytes, binary),
+        *_chatter(adapter, nodes, publishes_per_s, namespaces, requests_per_s),
+        *_recovery(adapter, nodes, recovery),
+    ]
+
+
+def _topology(adapter: Adapter, nodes: float, publishes_per_s: float, machines: float) -> Iterator[str]:
+    if adapter.law == "nobody" and nodes > 1 and publishes_per_s > 0:
+        yield (
+            f"Without an adapter, {format_count(nodes)} processes do not hear each other: a broadcast "
+            "reaches only the sessions of the process it is made on."
+        )
+    if adapter.name == "cluster" and machines > 1:
+        yield (
+            "The cluster adapter ends at its machine: the sessions of the other "
+            f"{format_count(machines - 1)} machines get nothing."
+        )
+    if adapter.law != "nobody" and nodes <= 1:
+        yield f"One process needs no adapter: {adapter.name} carries every publish for nothing."
+
+
+def _backend(adapter: Adapter, rate: float, ceiling: float | None) -> Iterator[str]:
+    if ceiling is not None and rate > ceiling:
+        yield (
+            f"The backend would deliver {format_count(round(rate))} messages/s from one instance; "
+            f"{format_count(ceiling)} is its most"
+            + (f" ({adapter.ceiling_source})." if ceiling == adapter.ceiling_per_s else ".")
+        )
+
+
+def _shards(
+    adapter: Adapter, room_size: float, private_share: float, namespaces: float, shards: float
+) -> Iterator[str]:
+    if shards > 1 and adapter.divides_by == "nothing" and adapter.law != "nobody":
+        yield (
+            f"{format_count(shards)} shards do not help {adapter.name}: each publish still goes to "
+            "every node."
+        )
+    if shards > namespaces and adapter.divides_by == "namespaces":
+        yield (
+            f"Streams are shared out by namespace: of {format_count(shards)} only "
+            f"{format_count(namespaces)} would be used."
+        )
+    if shards > 1 and adapter.divides_by == "rooms" and not isfinite(room_size):
+        yield (
+            "A broadcast to everybody is one channel of one shard, however many shards there are: "
+            "broadcast to rooms to use them."
+        )
+    if private_share > 0 and adapter.divides_by == "rooms" and adapter.private_to_all:
+        yield (
+            "In the mode dynamic, what is sent to one socket id goes to every node; dynamic-private "
+            "sends it to one."
+        )
+
+
+def _buffers(adapter: Adapter, received: float, message_bytes: float) -> Iterator[str]:
+    if adapter.name not in _PUBSUB:
+        return
+    lasts = slow_node_s(received * (message_bytes + adapter.envelope_bytes))
+    if lasts < OUTPUT_BUFFER_SOFT_S:
+        yield (
+            f"Redis drops a node that stops reading for {format_duration(lasts)} "
+            f"({format_size(OUTPUT_BUFFER_BYTES)} of output buffer); what it misses is lost without a word."
+        )
+
+
+def _postgres(
+    adapter: Adapter, nodes: float, publishes_per_s: float, message_bytes: float, binary: bool
+) -> Iterator[str]:
+    if adapter.name != "postgres" or publishes_per_s <= 0:
+        return
+    if binary or message_bytes + _notify_json_bytes(adapter) >= POSTGRES_PAYLOAD_BYTES:
+        rows, reads = attachment_rows(publishes_per_s, nodes)
+        why = "binary" if binary else f"{format_size(message_bytes)} is over the 8,000 bytes of a NOTIFY"
+        yield (
+            f"Each publish becomes a row of a table ({why}): {format_count(publishes_per_s)} INSERTs/s, "
+            f"{format_count(reads)} SELECTs/s by the nodes, up to {format_count(rows)} rows kept."
+        )
+    yield (
+        f"Each of {format_count(publishes_per_s)} publishes/s is a transaction with NOTIFY, and those "
+        "commit one after another, in the whole database cluster: measure it before relying on it."
+    )
+
+
+def _notify_json_bytes(adapter: Adapter) -> float:
+    """Without the 22 bytes around the payload: type, length, process id, channel and its end, end."""
+    return adapter.envelope_bytes - 22
+
+
+def _chatter(
+    adapter: Adapter, nodes: float, publishes_per_s: float, namespaces: float, requests_per_s: float
+) -> Iterator[str]:
+    if adapter.name == "redis" and namespaces > NOTICEABLE_PATTERNS:
+        yield (
+            f"Redis compares every publish with {format_count(namespaces)} patterns, one per namespace; "
+            f"more than {format_count(NOTICEABLE_PATTERNS)} slow it down noticeably."
+        )
+    beats = float(heartbeats_per_s(adapter, nodes, namespaces))
+    if beats > max(1.0, 0.1 * publishes_per_s):
+        yield (
+            f"Heartbeats alone bring each node {format_count(beats)} messages/s, beside "
+            f"{format_count(publishes_per_s)} publishes/s."
+        )
+    if adapter.name == "redis" and requests_per_s > 0 and nodes > 2:
+        now = responses_per_s(requests_per_s, nodes)
+        then = responses_per_s(requests_per_s, nodes, own_channel=True)
+        yield (
+            f"{format_count(requests_per_s)} requests/s such as fetchSockets make Redis deliver "
+            f"{format_count(now)} messages/s; with publishOnSpecificResponseChannel {format_count(then)}."
+        )
+
+
+def _recovery(adapter: Adapter, nodes: float, recovery: bool) -> Iterator[str]:
+    if not recovery:
+        return
+    if adapter.recovery == "none":
+        yield f"Connection state recovery with {adapter.name}: {adapter.recovery_window}"
+    elif adapter.recovery == "memory" and nodes > 1:
+        yield "Kept messages are in one process: a session that comes back to another one is new."
+    if adapter.law != "nobody" and not adapter.name.startswith("python"):
+        yield (
+            "With connection state recovery each socket.emit() goes through the adapter as well: "
+            "count messages to one session as publishes."
+        )

@@ -1,0 +1,1 @@
+"""What moved the count from one plan to another."""

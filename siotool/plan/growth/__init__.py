@@ -1,0 +1,1 @@
+"""How long a fleet suffices, and what grows it."""

@@ -1,0 +1,121 @@
+"""How many servers inputs need, and how many connections a fleet holds: the model, asked in bulk.
+
+What a comparison of shapes, a forecast and a diff ask many times over: counts only, without
+constraints in words, chances or sensitivities.
+"""
+
+import math
+from collections.abc import Mapping
+
+from siotool.plan.demand import peak_connections
+from siotool.plan.evaluate import Evaluation, count, evaluate
+from siotool.plan.evidence.provenance import Provenance
+from siotool.plan.figures.inputs import Figure, Inputs, middle
+from siotool.plan.model import Fleet
+from siotool.plan.numbers import Number, divide, is_array, maximum, where
+
+#: So many times today's connections are looked at; a fleet that holds more holds all.
+_MOST_TIMES = 2.0**20
+
+#: Halvings between two powers of two: within a part in 30,000.
+_HALVINGS = 15
+
+
+def values_of(inputs: Inputs, draws: int, seed: int) -> Mapping[str, Number]:
+    """Return a value for each figure that is a number: single, or one per draw where it is a range."""
+    if inputs.uncertain():
+        # numpy, for ranges only
+        from siotool.plan.uncertainty.worlds import uncertain  # noqa: PLC0415
+
+        return uncertain(inputs, seed).draw(draws)
+    return {key: middle(figure.value) for key, figure in inputs.numbers()}
+
+
+def fleet_of(servers: Number) -> Fleet:
+    """Return the quantiles of drawn counts; of a single count, three times the same."""
+    if is_array(servers):
+        from siotool.plan.uncertainty import outcomes  # noqa: PLC0415  (an array is here, so numpy is)
+
+        found = outcomes.summary(servers)
+        return Fleet(p50=count(found.p50), p90=count(found.p90), p95=count(found.p95))
+    return Fleet(p50=count(servers), p90=count(servers), p95=count(servers))
+
+
+def servers(inputs: Inputs, draws: int, seed: int) -> Fleet:
+    """Return the fleet that complete ``inputs`` need. Raises InputError as ``evaluate`` does."""
+    return fleet_of(evaluate(inputs, values_of(inputs, draws, seed)).fleet)
+
+
+def today(inputs: Inputs) -> Inputs:
+    """Return the inputs without the growth until ``workload.ahead``: the peak as it is now."""
+    return inputs.replaced({"workload.ahead": Figure(0.0, Provenance("default"))})
+
+
+def mean_day(inputs: Inputs) -> Inputs:
+    """Return the inputs at the mean of the day: no daily peak, no event, no growth."""
+    one = Figure(1.0, Provenance("default"))
+    return today(inputs).replaced({"workload.peak_factor": one, "workload.event_factor": one})
+
+
+def holds(
+    inputs: Inputs,
+    values: Mapping[str, Number],
+    most_servers: int,
+    shards: int | None = None,
+    balancers: int | None = None,
+) -> Number:
+    """Return the most connections at once, peaks and spikes included, that a fleet carries.
+
+    The connections with which the plan asks for no more than ``most_servers``, bad days and
+    spares included, and no more ``shards`` and ``balancers`` than there are (None: as many as
+    it takes); to a part in 30,000, draw by draw. A session does as much as now. Infinite where
+    a million times as many still fit. Counts never fall with connections, so halving finds it.
+    """
+    now = values["workload.connections"]
+    start = where(now > 0, now, 1.0)
+
+    def fits(factor: Number) -> Number:
+        changed = {**values, "workload.connections": start * factor}
+        return _fits(evaluate(inputs, changed), most_servers, shards, balancers)
+
+    low, high = 0.0 * start, 0.0 * start + 1.0
+    fitting: Number = fits(high)
+    while _any(fitting & (high < _MOST_TIMES)):
+        low = where(fitting, high, low)
+        high = where(fitting, high * 2, high)
+        fitting = fits(high)
+    endless = fitting
+    for _ in range(_steps(low)):
+        middle_one = (low + high) / 2
+        inside = fits(middle_one)
+        low, high = where(inside, middle_one, low), where(inside, high, middle_one)
+    peak = peak_connections({**values, "workload.connections": start, "workload.ahead": 0.0})
+    return where(endless, math.inf, peak * low)
+
+
+def per_server(evaluation: Evaluation) -> Number:
+    """Return the connections that one server in service carries when none of its resources is exceeded."""
+    needed: Number = 0.0
+    for bound in evaluation.bounds:
+        if bound.constraint.tier == "servers":
+            needed = maximum(needed, bound.limit.servers)
+    return divide(evaluation.world.demand.connections, needed)
+
+
+def _fits(evaluation: Evaluation, most: int, shards: int | None, balancers: int | None) -> Number:
+    fits = evaluation.fleet <= most
+    if shards is not None:
+        fits = fits & (evaluation.shards <= shards)
+    if balancers is not None:
+        fits = fits & (evaluation.balancers <= balancers)
+    return fits
+
+
+def _any(condition: Number) -> bool:
+    return bool(condition.any()) if is_array(condition) else bool(condition)
+
+
+def _steps(low: Number) -> int:
+    """More halvings where even today's connections are too many: the fraction may be tiny."""
+    smallest = float(low.min()) if is_array(low) else float(low)
+    return _HALVINGS if smallest > 0 else 3 * _HALVINGS

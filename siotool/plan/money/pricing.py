@@ -1,0 +1,135 @@
+"""What a plan costs a month, and what it would cost on other shapes of server.
+
+A shape replaces what the plan says of one server: its cores become ``server.processes`` (an
+event loop each), its memory ``server.memory``, its bandwidth ``server.capacity``,
+``server.bandwidth_in`` and ``server.bandwidth_out``, its limit of connections
+``server.connections``. Costs per message and per connection stay: they are those of a core.
+"""
+
+import math
+
+from siotool.errors import InputError
+from siotool.plan.constraints.bandwidth import consumption_rate
+from siotool.plan.demand import world
+from siotool.plan.evaluate import evaluate
+from siotool.plan.evidence.provenance import Provenance
+from siotool.plan.figures.inputs import Figure, Inputs, middle
+from siotool.plan.growth.counting import mean_day, servers
+from siotool.plan.model import Cost, Plan
+from siotool.plan.money.cost import Comparison, ShapeServers, Traffic, compare_shapes, monthly_cost
+from siotool.plan.money.prices import PriceFile, Shape
+from siotool.plan.redundancy.bad_days import worst
+from siotool.units import format_byte_rate, format_count, format_size
+
+#: Adapters without a backend of their own.
+_NO_BACKEND = ("none", "cluster")
+
+
+def as_shape(inputs: Inputs, shape: Shape, source: str) -> Inputs:
+    """Return the plan's inputs with one server being of this shape. Raises InputError below one core."""
+    if shape.cores < 1:
+        raise InputError(
+            f"{source}: shapes.{shape.name} has {shape.cores:g} cores", "an event loop needs one of its own"
+        )
+    said = Provenance("typed", f"{source}: shapes.{shape.name}")
+    changes = {
+        "server.processes": Figure(float(math.floor(shape.cores)), said),
+        "server.memory": Figure(shape.memory_bytes, said),
+        "server.capacity": Figure(shape.bandwidth_bytes_per_s, said),
+        "server.bandwidth_in": Figure(shape.bandwidth_bytes_per_s, said),
+        "server.bandwidth_out": Figure(shape.bandwidth_bytes_per_s, said),
+    }
+    if shape.connections is not None:
+        changes["server.connections"] = Figure(shape.connections, said)
+    return inputs.replaced(changes)
+
+
+def shape_of(inputs: Inputs, prices: PriceFile) -> Shape:
+    """Return the cheapest shape that has what the plan says of one server.
+
+    Raises InputError, saying what is asked for, when no shape with a price has it.
+    """
+    asked = {key: middle(figure.value) for key, figure in inputs.numbers() if key.startswith("server.")}
+    bandwidth = max(
+        asked.get(key, 0.0) for key in ("server.capacity", "server.bandwidth_in", "server.bandwidth_out")
+    )
+    least = (asked["server.processes"], asked.get("server.memory", 0.0), bandwidth)
+    fitting = [
+        shape
+        for name, shape in prices.shapes.items()
+        if name in prices.prices
+        and all(
+            has >= wants
+            for has, wants in zip(
+                (shape.cores, shape.memory_bytes, shape.bandwidth_bytes_per_s), least, strict=True
+            )
+        )
+    ]
+    if not fitting:
+        raise InputError(
+            f"{prices.source}: no shape with a price has the {format_count(least[0])} cores, "
+            f"{format_size(least[1])} of memory and {format_byte_rate(least[2])} of the plan's server",
+            f"plan with one of its own: --shape {next(iter(prices.shapes))}",
+        )
+    return min(fitting, key=lambda shape: (prices.prices[shape.name], shape.name))
+
+
+def traffic(plan: Plan, inputs: Inputs) -> Traffic:
+    """Return what is paid for beside servers: the bytes of a mean day, balancers and adapter nodes.
+
+    Without messages only the consumption rate is known, both ways in one: all of it is then
+    taken as sent, the most that egress can be.
+    """
+    values = {key: middle(figure.value) for key, figure in inputs.numbers()}
+    mean = world(inputs, {key: middle(figure.value) for key, figure in mean_day(inputs).numbers()})
+    demand = mean.demand
+    out, back = demand.link_to_client_bytes_per_s, demand.link_to_server_bytes_per_s
+    if out is None:
+        out, back = demand.connections * (consumption_rate(mean) or 0.0), 0.0
+    adapter = inputs.choice("topology.adapter")
+    return Traffic(
+        egress_bytes_per_s=out,
+        ingress_bytes_per_s=back or 0.0,
+        connections=demand.connections,
+        new_connections_per_s=demand.new_per_s,
+        balancers=0.0 if inputs.choice("topology.balancer") == "none" else float(plan.balancers or 1),
+        adapter_nodes=0.0
+        if adapter in _NO_BACKEND
+        else max(values["topology.shards"], float(plan.shards or 1)),
+    )
+
+
+def cost(plan: Plan, inputs: Inputs, prices: PriceFile, shape: Shape) -> Cost | None:
+    """Price the plan's fleet, spares included, at 95 % sureness; None where no fleet is enough."""
+    if plan.servers.p95 is None:
+        return None
+    priced = monthly_cost(prices, shape.name, float(plan.servers.p95), traffic(plan, inputs))
+    connections = plan.inputs.connections
+    return Cost(
+        currency=priced.currency,
+        shape=shape.name,
+        servers=plan.servers.p95,
+        per_month=priced.total,
+        servers_per_month=priced.servers,
+        egress_per_month=priced.egress,
+        load_balancer_per_month=priced.load_balancer,
+        adapter_per_month=priced.adapter,
+        per_thousand_connections=1000 * priced.total / connections if connections > 0 else None,
+        unpriced=priced.unpriced,
+    )
+
+
+def shapes(plan: Plan, inputs: Inputs, prices: PriceFile, *, draws: int, seed: int) -> Comparison:
+    """Size and price the fleet for each shape that has a price, with the same goals and bad days."""
+
+    def sized(shape: Shape) -> ShapeServers:
+        try:
+            changed = as_shape(inputs, shape, prices.source)
+            fleet = servers(changed, draws, seed)
+            days = evaluate(changed, {key: middle(f.value) for key, f in changed.numbers()}).days
+        except InputError as error:
+            return ShapeServers(math.inf, math.inf, math.inf, impossible=error.message)
+        p50, p90, p95 = (math.inf if n is None else float(n) for n in (fleet.p50, fleet.p90, fleet.p95))
+        return ShapeServers(p50=p50, p90=p90, p95=p95, redundancy=days[int(worst(days))].name)
+
+    return compare_shapes(prices, sized, plan.inputs.connections, traffic=traffic(plan, inputs))

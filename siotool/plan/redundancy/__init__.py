@@ -1,0 +1,1 @@
+"""Servers to have so that enough are left on a bad day."""

@@ -1,0 +1,292 @@
+"""Bad days: what the fleet must have so that enough servers are left on each of them.
+
+Each function takes k, the servers that must be in service, and returns n, the servers to have.
+Servers do not fail as independently as ``k of n`` assumes, so a plan takes the largest n over
+the bad days it wants to survive, and names that day.
+"""
+
+import math
+
+import msgspec
+
+from siotool.errors import InputError
+from siotool.plan.numbers import (
+    Number,
+    ceil,
+    divide,
+    exp,
+    is_array,
+    log,
+    maximum,
+    minimum,
+    sqrt,
+    where,
+)
+from siotool.plan.redundancy.availability import servers_for
+from siotool.units import format_count, format_share
+
+#: Different counts among draws that are worked out one by one.
+_FEW_COUNTS = 40
+
+#: A count within a part in 1e9 of a whole number is that number.
+_NOISE = 1e-9
+
+
+class Deploy(msgspec.Struct, frozen=True):
+    """How a rolling deploy takes servers out: at least ``servers_out`` at once, or a larger share.
+
+    ``share_out`` of the fleet is rounded down, as Kubernetes does with ``maxUnavailable``
+    (https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#max-unavailable).
+    ``failures`` more servers may fail meanwhile. A deploy that starts each new server before
+    it stops an old one (``maxSurge`` with ``maxUnavailable: 0``) takes none out.
+    """
+
+    servers_out: float = 1.0
+    share_out: float = 0.0
+    failures: float = 0.0
+
+
+class Redundancy(msgspec.Struct, frozen=True, kw_only=True):
+    """The bad days a fleet shall survive; None or 0 leaves one out.
+
+    ``availability_target`` 0…1: enough servers are in service with this probability, each out
+    of service for ``downtime_share`` of the time, independently. ``spare_servers``: 1 for
+    N+1, 2 for N+2. ``zones`` of which one fails. ``adapter_shards`` of which one fails.
+    """
+
+    availability_target: float | None = None
+    downtime_share: Number = 0.0
+    spare_servers: int = 0
+    zones: int | None = None
+    deploy: Deploy | None = None
+    adapter_shards: int | None = None
+
+
+class BadDay(msgspec.Struct, frozen=True):
+    """A bad day by name, the servers to have for it (infinite: it cannot be survived), and why."""
+
+    name: str
+    servers: Number
+    sentence: str
+
+
+class ShardLoss(msgspec.Struct, frozen=True, kw_only=True):
+    """What a service loses with one of its adapter's shards, until a replica has taken over.
+
+    ``silenced_share`` of all rooms get nothing from other servers; delivery is at most once,
+    so what was published meanwhile is gone. ``survivor_load`` is what each remaining shard
+    carries, of what it carried before, where the rooms move to the others at once.
+    ``shards_needed`` so that the others can carry that.
+    """
+
+    silenced_share: Number
+    survivor_load: Number
+    shards_needed: Number
+
+
+def bad_days(needed: Number, redundancy: Redundancy) -> list[BadDay]:
+    """Return each bad day with the servers to have for it, the ordinary day first.
+
+    ``needed`` is the whole number of servers that must be in service, as a float; infinity
+    stays. Raises InputError for zones or shares that mean nothing.
+    """
+    days = [BadDay("ordinary day", maximum(needed, 0.0), "every server is in service")]
+    target = redundancy.availability_target
+    if target is not None:
+        days.append(
+            BadDay(
+                "k of n",
+                k_of_n(needed, redundancy.downtime_share, target),
+                f"servers fail independently; enough are left {format_share(target)} of the time",
+            )
+        )
+    if redundancy.spare_servers > 0:
+        days.append(_spares(needed, redundancy.spare_servers))
+    if redundancy.zones is not None:
+        days.append(_zone(needed, redundancy.zones))
+    if redundancy.deploy is not None:
+        days.append(_deploy(needed, redundancy.deploy))
+    if redundancy.adapter_shards is not None:
+        days.append(_shard(needed, redundancy.adapter_shards))
+    return days
+
+
+def fleet(days: list[BadDay]) -> Number:
+    """Return the servers that survive every one of the ``days``."""
+    return maximum(days[0].servers, *(day.servers for day in days[1:]))
+
+
+def worst(days: list[BadDay]) -> Number:
+    """Return the place in ``days`` of the one that needs most servers; of equals, the first."""
+    place: Number = 0.0
+    most = days[0].servers
+    for number, day in enumerate(days[1:], start=1):
+        place = where(day.servers > most, float(number), place)
+        most = maximum(most, day.servers)
+    return place
+
+
+def k_of_n(needed: Number, downtime_share: Number, target: float) -> Number:
+    """Smallest n of which ``needed`` are in service with probability ``target``.
+
+    Exact, by ``siotool.plan.redundancy.availability``. A single figure that no reasonable fleet serves
+    raises InputError; among draws, such a one is infinity.
+    """
+    if not 0 < target < 1:
+        raise InputError(
+            f"availability target is {target:g}; expected more than 0 and less than 1 (100%)",
+            "no fleet is always available; 99.9% is a common target",
+        )
+    if not is_array(downtime_share) and downtime_share <= 0:
+        return maximum(needed, 0.0)
+    if is_array(needed) and not is_array(downtime_share):
+        counts = set(needed.tolist())
+        if len(counts) <= _FEW_COUNTS:
+            fleets = {k: _scalar_k_of_n(k, downtime_share, target) for k in counts}
+            fleet_of: Number = 0.0 * where(needed < math.inf, needed, 0.0)
+            for k, n in fleets.items():
+                fleet_of = where(needed == k, n, fleet_of)
+            return fleet_of
+    if is_array(needed) or is_array(downtime_share):
+        # scipy, whose import costs as much as a plan, for draws of many counts only
+        from siotool.plan.redundancy.availability_draws import servers_for_draws  # noqa: PLC0415
+
+        return servers_for_draws(needed, downtime_share, target)
+    return float(servers_for(int(needed), downtime_share, target)) if math.isfinite(needed) else needed
+
+
+def _scalar_k_of_n(needed: float, downtime_share: float, target: float) -> float:
+    """One draw's fleet; infinite where no reasonable one does it."""
+    try:
+        return float(servers_for(int(needed), downtime_share, target)) if math.isfinite(needed) else needed
+    except InputError:
+        return math.inf
+
+
+def spares(needed: Number, spare_servers: int) -> Number:
+    """N+1, N+2: as many spares whatever the size; a service that needs nothing needs none.
+
+    N+2 lets one server fail while another is being updated (B. Beyer et al., Site Reliability
+    Engineering, chapter 18, https://sre.google/sre-book/software-engineering-in-sre/).
+    """
+    return where(needed > 0, needed + float(spare_servers), 0.0)
+
+
+def survive_zone_loss(needed: Number, zones: int) -> Number:
+    """Equal zones, one of which fails: the others hold ``needed``; infinity with a single zone.
+
+    n ≥ k·Z/(Z − 1), rounded up to a multiple of Z. With three zones that is half as many
+    servers again, each used to two thirds: static stability (AWS Builders' Library,
+    https://aws.amazon.com/builders-library/static-stability-using-availability-zones/).
+    """
+    if zones < 1:
+        raise InputError(f"zones is {zones:g}; expected 1 or more")
+    return zones * _whole(divide(maximum(needed, 0.0), zones - 1.0))
+
+
+def survive_deploy(needed: Number, deploy: Deploy) -> Number:
+    """Smallest n that keeps ``needed`` in service while a deploy rolls and ``failures`` are out too.
+
+    n − max(servers_out, ⌊n·share_out⌋) − failures ≥ k. Infinity when all go out at once.
+    """
+    if not 0 <= deploy.share_out <= 1:
+        raise InputError(f"share out at once is {deploy.share_out:g}; expected 0 to 1 (100%)")
+    if deploy.servers_out < 0 or deploy.failures < 0:
+        raise InputError("servers out at once and failures meanwhile must be 0 or more")
+    left = needed + deploy.failures
+    # n − ⌊n·s⌋ = ⌈n(1 − s)⌉ ≥ left, solved for the smallest n
+    quotient = divide(maximum(left - 1.0, 0.0), 1.0 - deploy.share_out)
+    by_share = _floor(quotient) + 1.0 if deploy.share_out < 1 else math.inf
+    return where(needed > 0, maximum(left + deploy.servers_out, by_share), 0.0)
+
+
+def shard_loss(shards: Number) -> ShardLoss:
+    """Return what the loss of one of an adapter's ``shards`` (1 or more) does.
+
+    Redis Cluster hashes a sharded channel to a slot, and each slot is on one shard
+    (https://redis.io/docs/latest/develop/pubsub/#sharded-pubsub). Sessions stay connected and
+    no load moves between Socket.IO servers: messages within one server still arrive.
+    """
+    return ShardLoss(
+        silenced_share=1.0 / shards,
+        survivor_load=divide(shards, shards - 1.0),
+        shards_needed=shards + 1.0,
+    )
+
+
+def with_imbalance(needed: Number, imbalance: Number) -> Number:
+    """Servers needed when the fullest carries ``imbalance`` times the mean and may not be overloaded."""
+    return _whole(needed * imbalance)
+
+
+def hash_imbalance(connections: Number, servers: Number, sessions_per_address: Number = 1.0) -> Number:
+    """Expected load of the fullest server over the mean, addresses hashed evenly to servers.
+
+    1 + √(2·s·ln N / m), m sessions per server, s the mean number of sessions that a *session*
+    shares its address with, itself included (offices behind one NAT come as one). For m well
+    above s·ln N: M. Raab, A. Steger, "Balls into Bins", 1998. Never more than N, where all
+    are on one server. Least-connections balancing keeps the ratio at 1.
+    """
+    drift = 2.0 * sessions_per_address * log(maximum(servers, 1.0))
+    return minimum(maximum(servers, 1.0), 1.0 + sqrt(divide(drift, divide(connections, servers))))
+
+
+def scale_out_imbalance(
+    before: Number, after: Number, elapsed_s: Number, session_s: Number, *, least_connections: bool
+) -> Number:
+    """Load of an old server over the mean, ``elapsed_s`` after the fleet grew ``before`` → ``after``.
+
+    Connections never move: only sessions that end, after ``session_s`` on average, and begin
+    again are placed anew. Spread evenly, old servers approach the mean as e^(−t/L); with
+    least-connections balancing all go to the new servers until these have caught up.
+    Netflix ends sessions every 30 minutes for this reason ("Pushy to the Limit",
+    https://netflixtechblog.com/pushy-to-the-limit-evolving-netflixs-websocket-proxy-for-the-future-b468bc0ff658).
+    """
+    kept = exp(-elapsed_s / session_s)
+    ratio = after / before
+    return maximum(1.0, ratio * kept) if least_connections else 1.0 + (ratio - 1.0) * kept
+
+
+def forced_reconnects_per_s(connections: Number, period_s: Number) -> Number:
+    """New connections per second when each session is ended and begins again every ``period_s``."""
+    return divide(connections, period_s)
+
+
+def _spares(needed: Number, count: int) -> BadDay:
+    what = "one server is" if count == 1 else f"{format_count(count)} servers are"
+    return BadDay(f"N+{count}", spares(needed, count), f"{what} out of service, planned or not")
+
+
+def _zone(needed: Number, zones: int) -> BadDay:
+    if zones == 1:
+        sentence = "there is one zone; nothing is left when it fails"
+    else:
+        rest = "the other carries" if zones == 2 else f"the other {zones - 1} carry"
+        sentence = f"one of {zones} zones fails; {rest} everything"
+    return BadDay("zone loss", survive_zone_loss(needed, zones), sentence)
+
+
+def _deploy(needed: Number, deploy: Deploy) -> BadDay:
+    out = format_count(deploy.servers_out)
+    if deploy.share_out > 0:
+        out = f"{format_share(deploy.share_out)} of the servers, at least {out},"
+    meanwhile = f", and {format_count(deploy.failures)} more may fail meanwhile" if deploy.failures else ""
+    return BadDay(
+        "rolling deploy", survive_deploy(needed, deploy), f"a deploy takes out {out} at a time{meanwhile}"
+    )
+
+
+def _shard(needed: Number, shards: int) -> BadDay:
+    if shards < 1:
+        raise InputError(f"adapter shards is {shards:g}; expected 1 or more")
+    rooms = f"{format_share(1 / shards)} of the rooms hear" if shards > 1 else "every room hears"
+    sentence = f"{rooms} nothing from other servers until it is replaced; it takes no server out of service"
+    return BadDay("adapter shard loss", maximum(needed, 0.0), sentence)
+
+
+def _whole(value: Number) -> Number:
+    return ceil(value * (1 - _NOISE))
+
+
+def _floor(value: Number) -> Number:
+    return -ceil(-value * (1 + _NOISE))

@@ -1,0 +1,76 @@
+"""What a plan's charts show beyond the plan itself: curves, and one storm, worked out only when drawn."""
+
+import math
+from collections.abc import Mapping
+from typing import cast
+
+import msgspec
+import numpy as np
+
+from siotool.plan.constraints.storm import accept_rate
+from siotool.plan.demand import world as world_of
+from siotool.plan.evaluate import evaluate
+from siotool.plan.figures.inputs import Inputs, middle
+from siotool.plan.model import Plan
+from siotool.plan.numbers import Number
+from siotool.plan.rendering import terms
+from siotool.plan.storm.bound import Lost, failure
+from siotool.plan.storm.model import StormPlan
+from siotool.plan.storm.study import Asked, study
+from siotool.plan.uncertainty.outcomes import as_draws, quantiles
+from siotool.plan.uncertainty.response import Response, responses
+from siotool.plan.uncertainty.worlds import uncertain
+
+#: Inputs whose responses are drawn.
+RESPONSES = 6
+#: Fleets on the curve of chances, at most; beyond the last share only a long tail would be seen.
+_FLEETS = 200
+_LAST = 0.99
+
+
+class Pictures(msgspec.Struct, frozen=True):
+    """``chances``: fleets, ascending, and the probability that each suffices; none without ranges."""
+
+    chances: list[tuple[float, float]]
+    responses: list[Response]
+    storm: StormPlan | None
+
+
+def pictures(plan: Plan, inputs: Inputs, *, draws: int, seed: int) -> Pictures:
+    """Return what is to be drawn of a plan that was sized with these ``inputs``, ``draws`` and ``seed``."""
+    storm = storm_of(plan, inputs, draws=draws, seed=seed)
+    laws = uncertain(inputs, seed)
+    if not laws.laws:
+        return Pictures([], [], storm)
+    names = [effect.key for effect in terms.effects(plan)][:RESPONSES]
+    return Pictures(chances(inputs, laws.draw(draws)), responses(inputs, laws, names), storm)
+
+
+def chances(inputs: Inputs, values: Mapping[str, Number]) -> list[tuple[float, float]]:
+    """Return fleets and the probability that each suffices, from the first that may to nearly all that do."""
+    servers = as_draws(evaluate(inputs, values).fleet)
+    finite = np.sort(servers[np.isfinite(servers)])
+    if not finite.size:
+        return []
+    (last,) = quantiles(finite, _LAST)
+    fleets = np.unique(finite[finite <= last])
+    if fleets.size > _FLEETS:
+        fleets = fleets[np.unique(np.linspace(0, fleets.size - 1, _FLEETS).round().astype(np.intp))]
+    below = np.searchsorted(finite, fleets, side="right")
+    return [(float(n), float(count) / servers.size) for n, count in zip(fleets, below, strict=True)]
+
+
+def storm_of(plan: Plan, inputs: Inputs, *, draws: int, seed: int) -> StormPlan | None:
+    """Return the storm of the plan's fleet at P95.
+
+    None where the plan says nothing of handshakes, or has no fleet, or nobody is connected.
+    Where what the goals name leaves no server, all are lost and there again at once.
+    """
+    world = world_of(inputs, {key: middle(figure.value) for key, figure in inputs.numbers()})
+    rate, fleet, connections = accept_rate(world), plan.servers.p95, world.demand.connections
+    if rate is None or not 0 < rate < math.inf or not fleet or connections < 1:
+        return None
+    lost = cast(Lost, inputs.choice("goals.storm"))
+    if not failure(connections, float(fleet), lost, world["topology.zones"]).survivors > 0:
+        lost = "all"
+    return study(inputs, Asked(servers=fleet, lost=lost), draws=draws, seed=seed)

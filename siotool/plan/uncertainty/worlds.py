@@ -1,0 +1,207 @@
+"""What the ranges make of a plan: the whole model, draw by draw, and which input it hangs on."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from siotool.plan.evaluate import Evaluation, count, evaluate
+from siotool.plan.evidence.provenance import Provenance
+from siotool.plan.figures.fields import field_of
+from siotool.plan.figures.inputs import Inputs
+from siotool.plan.figures.ranges import Range, Samples
+from siotool.plan.model import Constraint, Effect, Fleet, InputFigure, Measurement, Plan, Uncertainty
+from siotool.plan.numbers import Number
+from siotool.plan.uncertainty import outcomes, sensitivity
+from siotool.plan.uncertainty.distributions import Distribution
+from siotool.plan.uncertainty.draws import Uncertain, prepare
+from siotool.units import format_share
+
+#: Fleets whose chances are listed: the quantiles, and this many between and around them.
+_CHANCES = 5
+#: Sobol indices cost a model run for each factor; enough to order them.
+_SOBOL_DRAWS = 1024
+_GUESS_DRAWS = 4096
+
+
+def uncertain(inputs: Inputs, seed: int) -> Uncertain:
+    """Return the inputs ready to be drawn from, each within its field's bounds."""
+    figures: dict[str, float | Range | Samples] = {}
+    for key, figure in inputs.numbers():
+        if not isinstance(figure.value, str | bool):
+            figures[key] = figure.value
+    bounds = {}
+    for key in inputs.uncertain():
+        field = field_of(key)
+        bounds[key] = (field.low if field.low > -math.inf else -math.inf, field.high)
+    return prepare(figures, bounds, seed)
+
+
+def with_uncertainty(
+    plan: Plan,
+    inputs: Inputs,
+    *,
+    draws: int,
+    seed: int,
+    sensitivities: bool = True,
+    servers_of: Callable[[Evaluation], Number] = lambda evaluation: evaluation.fleet,
+) -> Plan:
+    """Return the plan with quantiles over ``draws`` worlds in place of its single figures.
+
+    ``sensitivities`` adds Sobol indices, which take a model run for each uncertain input.
+    """
+    laws = uncertain(inputs, seed)
+    values = laws.draw(draws)
+    evaluation = evaluate(inputs, values)
+    servers = servers_of(evaluation)
+    summary = outcomes.summary(servers)
+    fleet = Fleet(p50=count(summary.p50), p90=count(summary.p90), p95=count(summary.p95))
+
+    def model(changed: Mapping[str, Number]) -> Number:
+        return servers_of(evaluate(inputs, changed))
+
+    return msgspec.structs.replace(
+        plan,
+        servers=fleet,
+        constraints=_constraints(plan, evaluation),
+        figures=_figures(plan, laws),
+        bad_days=[
+            msgspec.structs.replace(day, servers=count(outcomes.summary(drawn.servers).p95))
+            for day, drawn in zip(plan.bad_days, evaluation.days, strict=True)
+        ],
+        shards=_tier(evaluation.shards),
+        balancers=_tier(evaluation.balancers),
+        uncertainty=msgspec.structs.replace(
+            _sensitivity(model, inputs, laws, values, servers, sensitivities),
+            draws=draws,
+            seed=seed,
+            infeasible=summary.infeasible,
+            chances=_chances(servers, fleet),
+        ),
+    )
+
+
+def _constraints(plan: Plan, evaluation: Evaluation) -> list[Constraint]:
+    servers = [bound for bound in evaluation.bounds if bound.constraint.tier == "servers"]
+    chances = outcomes.binding(
+        [bound.constraint.name for bound in servers], [bound.limit.servers for bound in servers]
+    )
+    rows = []
+    bounds = {bound.constraint.name: bound for bound in evaluation.bounds}
+    for row in plan.constraints:
+        bound = bounds[row.name]
+        p50, p95 = (_whole(q) for q in outcomes.quantiles(bound.limit.servers, 0.5, 0.95))
+        rows.append(
+            msgspec.structs.replace(
+                row, servers_p50=p50, servers_p95=p95, binding_probability=chances.get(row.name, 0.0)
+            )
+        )
+    return rows
+
+
+def _whole(exact: float) -> int | None:
+    return math.ceil(exact - 1e-9 * exact) if math.isfinite(exact) else None
+
+
+def _tier(drawn: Number) -> int | None:
+    p95 = outcomes.summary(drawn).p95
+    return count(p95) if p95 else None
+
+
+def _figures(plan: Plan, laws: Uncertain) -> list[InputFigure]:
+    rows = []
+    for row in plan.figures:
+        if row.key not in laws.laws:
+            rows.append(row)
+            continue
+        p5, p50, p95 = (float(q) for q in laws.quantiles(row.key, [0.05, 0.5, 0.95]))
+        law = laws.laws[row.key]
+        fitted = f"{len(law.values):,} replicates" if isinstance(law, Samples) else _law(law)
+        rows.append(msgspec.structs.replace(row, value=p50, p5=p5, p95=p95, fitted=fitted))
+    return rows
+
+
+def _law(law: Distribution) -> str:
+    name = {"log": "lognormal", "logit": "logit-normal", "linear": "normal"}[law.scale]
+    return name if law.left == law.right else f"{name} in two pieces, joined at the most likely value"
+
+
+def _chances(servers: Number, fleet: Fleet) -> list[tuple[int, float]]:
+    """Fleets from well below P50 to above P95, with the probability that each suffices."""
+    known = [n for n in (fleet.p50, fleet.p90, fleet.p95) if n is not None]
+    if not known:
+        return []
+    low, high = max(1, round(known[0] * 0.7)), math.ceil(known[-1] * 1.15)
+    step = max(1, (high - low) // _CHANCES)
+    chances = [(n, outcomes.suffices(servers, n)) for n in sorted({*range(low, high + 1, step), *known})]
+    # a fleet that helps no more often than a smaller one is not listed
+    return [now for before, now in zip([(0, 0.0), *chances], chances, strict=False) if now[1] > before[1]]
+
+
+def _sensitivity(
+    model: Callable[[Mapping[str, Number]], Number],
+    inputs: Inputs,
+    laws: Uncertain,
+    values: Mapping[str, Number],
+    servers: Number,
+    indices: bool,
+) -> Uncertainty:
+    swings = sensitivity.tornado(model, laws)
+    sobol = sensitivity.sobol(model, laws, _SOBOL_DRAWS) if indices else []
+    of = {name: index for index in sobol for name in index.names}
+    provenances = {key: figure.provenance for key, figure in inputs.numbers()}
+    guesses = [key for key in laws.laws if provenances[key].guessed]
+    share = sensitivity.guess_share(model, laws, guesses, _GUESS_DRAWS) if indices else None
+    best = sensitivity.next_measurement(values, servers, _measurable(guesses))
+    effects = [
+        Effect(
+            key=swing.name,
+            servers_p10=_finite(swing.servers_at_p10),
+            servers_p90=_finite(swing.servers_at_p90),
+            first_order=of[swing.name].first if swing.name in of else None,
+            total=of[swing.name].total if swing.name in of else None,
+        )
+        for swing in swings
+    ]
+    effects.sort(key=_weight)
+    return Uncertainty(
+        effects=effects,
+        guessed_share=share,
+        guesswork="" if share is None else _guesswork(share, guesses, effects, provenances),
+        next_measurement=None
+        if best is None
+        else Measurement(key=best.name, servers=max(0.0, best.shrink_servers), sentence=best.sentence),
+    )
+
+
+def _weight(effect: Effect) -> tuple[float, float]:
+    """Largest swing first; of equals, the one that explains more."""
+    low, high = effect.servers_p10, effect.servers_p90
+    swing = abs(high - low) if low is not None and high is not None else math.inf
+    return -(swing if low != high else 0.0), -(effect.total or 0.0)
+
+
+def _guesswork(
+    share: float, guesses: Sequence[str], effects: Sequence[Effect], provenances: Mapping[str, Provenance]
+) -> str:
+    if share < 0.005:
+        return "None of the uncertainty comes from guesses: what varies was measured or published."
+    most = max((e for e in effects if e.key in guesses), key=lambda effect: effect.total or 0.0)
+    return (
+        f"{format_share(round(share, 2))} of the uncertainty comes from guesses, most of it from {most.key} "
+        f"({provenances[most.key].kind})."
+    )
+
+
+#: What a load test or a look at the service in production can tell.
+_MEASURABLE = ("server.", "workload.", "topology.backend", "topology.imbalance", "topology.balancer")
+#: What nobody can measure before it has happened.
+_FUTURE = ("workload.growth", "workload.event_factor")
+
+
+def _measurable(guesses: Sequence[str]) -> list[str]:
+    return [key for key in guesses if key.startswith(_MEASURABLE) and key not in _FUTURE]
+
+
+def _finite(servers: float) -> float | None:
+    return servers if math.isfinite(servers) else None
