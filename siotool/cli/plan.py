@@ -37,6 +37,11 @@ class FileFirst(TyperGroup):
         if args and not args[0].startswith("--") and args[0] not in ("-h", *self.commands):
             if args[0] != "-" and args[0].startswith("-"):
                 return super().parse_args(ctx, args)
+            if len(args) > 1 and not args[1].startswith("-"):
+                raise InputError(
+                    f"one plan file at a time, not {args[0]} and {args[1]}",
+                    f"to compare them: siotool plan diff {args[0]} {args[1]}",
+                )
             args = ["--file", *args]
         return super().parse_args(ctx, args)
 

@@ -46,6 +46,9 @@ def init(
     from siotool.plan.figures import compose, fields, planfile, template
 
     given, messages = {}, [_message(text) for text in message or []]
+    twice = next((name for name, _ in messages if [n for n, _ in messages].count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"--message {twice} is given twice", "give each kind of message a name of its own")
     for setting in settings or []:
         key, equals, text = setting.partition("=")
         if not equals:

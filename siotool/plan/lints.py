@@ -19,7 +19,7 @@ _DISAGREE = 0.25
 def lint(evaluation: Evaluation) -> list[str]:
     """Return warnings about the configuration, each a sentence."""
     world = evaluation.world
-    rules = (_no_adapter, _two_rates, _sticky, _adapter, _recovery)
+    rules = (_growth, _no_adapter, _two_rates, _sticky, _adapter, _recovery)
     return [sentence for rule in rules for sentence in rule(world, evaluation)]
 
 
@@ -63,6 +63,15 @@ def _sticky(world: World, evaluation: Evaluation) -> list[str]:
     return [
         f"{who}: the balancer must send all requests of a session to one process (sticky sessions), and "
         f"keep an idle connection for more than {format_duration(patience)}"
+    ]
+
+
+def _growth(world: World, evaluation: Evaluation) -> list[str]:
+    if world.get("workload.growth") == 0 or world["workload.ahead"] > 0:
+        return []
+    return [
+        "workload.growth alone does not size the fleet for what it grows to: workload.ahead says for when, "
+        "and the forecast how long today's fleet suffices"
     ]
 
 

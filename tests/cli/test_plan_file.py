@@ -150,3 +150,10 @@ def test_the_schema_is_shipped():
     import siotool as package
 
     assert (Path(package.__file__).parent / "schemas/planfile.json").is_file()
+
+
+def test_two_plan_files_are_for_diff(tmp_path):
+    done = siotool("plan", "a.toml", "b.toml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "one plan file at a time" in done.stderr
+    assert "siotool plan diff a.toml b.toml" in done.stderr

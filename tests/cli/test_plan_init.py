@@ -77,3 +77,12 @@ def test_what_is_wrong_is_refused_before_a_file_is_written(arguments, words, tmp
     assert words in done.stderr
     assert "Traceback" not in done.stderr
     assert os.listdir(tmp_path) == []
+
+
+def test_two_kinds_of_message_do_not_share_a_name(tmp_path):
+    done = siotool(
+        "plan", "init", "x.toml", "--message", "a:echo:1/s", "--message", "a:push:1/s", cwd=tmp_path
+    )
+    assert done.returncode == 2
+    assert "--message a is given twice" in done.stderr
+    assert not (tmp_path / "x.toml").exists()

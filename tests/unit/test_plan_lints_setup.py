@@ -2,7 +2,9 @@
 
 import pytest
 
+from siotool.plan import sizing
 from siotool.plan.evaluate import evaluate
+from siotool.plan.figures import compose, planfile
 from siotool.plan.figures.inputs import middle
 from siotool.plan.lints import lint
 
@@ -80,3 +82,19 @@ def test_polling_needs_sticky_sessions(change, words, plan_inputs):
 
 def test_a_plan_without_a_catch_needs_no_warning(plan_inputs):
     assert of(plan_inputs, SMALL) == []
+
+
+@pytest.mark.parametrize(
+    ("ahead", "said"),
+    [
+        pytest.param("", True, id="growth without a date grows nothing"),
+        pytest.param('ahead = "180d"', False, id="growth until a date is sized for"),
+    ],
+)
+def test_growth_that_sizes_nothing_is_pointed_out(ahead, said):
+    text = (
+        '[workload]\nconnections = "10k"\nconsumption_rate = "1kB/s"\ngrowth = "40%"\n'
+        f'{ahead}\n[server]\ncapacity = "1Gbit/s"\n'
+    )
+    plan = sizing.size(compose.complete(planfile.decode(text, "x")))
+    assert any("workload.ahead" in warning for warning in plan.warnings) is said
