@@ -4,6 +4,8 @@
 VENV ?= .venv
 ARGS ?=
 NODE_TARGET := tests/targets/node
+# These measure what other tests beside them would change.
+QUIET := tests/bench tests/integration/test_plan_wire.py tests/integration/test_plan_evidence.py
 
 # python3 if it will do, else the newest one that will (venv needs ensurepip, which Debian packages apart)
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -21,7 +23,8 @@ demo: $(VENV)/.installed ## plan, load a chat server with a swarm of clients, an
 
 test: $(VENV)/.installed ## every test; what needs a tool that is not here skips and says so
 	$(VENV)/bin/python -m pytest -m "not slow" -n auto $(ARGS)
-	$(VENV)/bin/python -m pytest -m slow $(ARGS)
+	$(VENV)/bin/python -m pytest -m slow -n 2 --dist loadfile $(QUIET:%=--ignore=%) $(ARGS)
+	$(VENV)/bin/python -m pytest -m slow $(QUIET) $(ARGS)
 
 test-fast: $(VENV)/.installed ## the tests that start no servers and no browsers, on every core
 	$(VENV)/bin/python -m pytest -m "not slow" -n auto $(ARGS)

@@ -3,6 +3,7 @@
 import difflib
 import os
 import shutil
+import signal
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +17,7 @@ TESTS = Path(__file__).parent
 
 # A loaded machine is no bug: no deadline. On CI the examples are the same every time.
 settings.register_profile("siotool", deadline=None, derandomize="CI" in os.environ, print_blob=True)
+settings.register_profile("brief", settings.get_profile("siotool"), max_examples=25)
 settings.load_profile("siotool")
 
 
@@ -25,6 +27,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write what the tests produce to tests/golden; look at the difference before committing it",
     )
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach what the tests start: in the background of a shell it is ignored, by children too."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
