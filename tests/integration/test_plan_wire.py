@@ -35,16 +35,18 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def uninterrupted() -> Iterator[None]:
-    """Let no process that wakes interrupt the one that writes to it; servers inherit it.
+@contextlib.contextmanager
+def patient() -> Iterator[None]:
+    """Let this process, when it wakes, not interrupt the server that still writes.
 
     On one core (the others being busy) each frame of a message would be read and acknowledged alone.
     """
     policy = os.sched_getscheduler(0)
     os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-    yield
-    os.sched_setscheduler(0, policy, os.sched_param(0))
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, os.sched_param(0))
 
 
 def source(capture: object) -> str:
@@ -53,7 +55,7 @@ def source(capture: object) -> str:
 
 def hold(url: str, transport: str, framing: Framing, capsys: pytest.CaptureFixture[str], name: str) -> None:
     ledger = Ledger(f"{name}, {transport}")
-    with captured(url) as capture:
+    with captured(url) as capture, patient():
         asyncio.run(talk(url, transport, framing, ledger, capture))
     ledger.close(capsys, source(capture))
 
