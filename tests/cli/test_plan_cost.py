@@ -1,7 +1,6 @@
 """Money, time, storage and manifests of ``siotool plan``, as a user and a script see them."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -41,19 +40,6 @@ capacity = "100MB/s"
 """
 
 
-def siotool(*arguments, cwd=None):
-    plain = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
-    return subprocess.run(
-        [sys.executable, "-m", "siotool", *arguments],
-        cwd=cwd,
-        env=plain,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-    )
-
-
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "prices.toml").write_text(PRICES)
@@ -61,7 +47,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def planned(folder, *arguments):
+def planned(siotool, folder, *arguments):
     done = siotool("plan", "plan.toml", *arguments, "--format", "json", cwd=folder)
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
@@ -69,13 +55,13 @@ def planned(folder, *arguments):
     return document
 
 
-def test_without_prices_and_growth_there_is_nothing_to_say_of_them(folder):
-    document = planned(folder)
+def test_without_prices_and_growth_there_is_nothing_to_say_of_them(siotool, folder):
+    document = planned(siotool, folder)
     assert [document[key] for key in ("cost", "shapes", "forecast", "storage")] == [None] * 4
 
 
-def test_the_plans_server_is_priced_as_the_cheapest_shape_that_has_as_much(folder):
-    cost = planned(folder, "--prices", "prices.toml")["cost"]
+def test_the_plans_server_is_priced_as_the_cheapest_shape_that_has_as_much(siotool, folder):
+    cost = planned(siotool, folder, "--prices", "prices.toml")["cost"]
     # 1 GB/s over 70 MB/s: 15 servers; 50 MB/s of small are too few
     assert (cost["shape"], cost["servers"], cost["servers_per_month"]) == ("large", 15, 1500)
     # 1 GB/s for 730.5 h, all of it taken as sent
@@ -85,8 +71,8 @@ def test_the_plans_server_is_priced_as_the_cheapest_shape_that_has_as_much(folde
     assert cost["unpriced"] == []
 
 
-def test_shapes_are_compared_with_their_own_fleets(folder):
-    compared = planned(folder, "--prices", "prices.toml")["shapes"]
+def test_shapes_are_compared_with_their_own_fleets(siotool, folder):
+    compared = planned(siotool, folder, "--prices", "prices.toml")["shapes"]
     rows = {row["shape"]: row for row in compared["rows"]}
     # small: 1 GB/s over 35 MB/s; large may hold 20,000 connections, so 25 of them
     assert (rows["small"]["servers_p95"], rows["large"]["servers_p95"]) == (29, 25)
@@ -95,8 +81,9 @@ def test_shapes_are_compared_with_their_own_fleets(folder):
     assert compared["without_price"] == ["secret"]
 
 
-def test_redundancy_is_part_of_the_comparison(folder):
+def test_redundancy_is_part_of_the_comparison(siotool, folder):
     rows = planned(
+        siotool,
         folder,
         *("--prices", "prices.toml"),
         *("--set", "topology.zones=2", "--set", "goals.survive_zone=true"),
@@ -105,14 +92,14 @@ def test_redundancy_is_part_of_the_comparison(folder):
     assert {row["redundancy"] for row in rows} == {"zone loss"}
 
 
-def test_a_shape_may_be_the_plans_server(folder):
-    document = planned(folder, "--prices", "prices.toml", "--shape", "small")
+def test_a_shape_may_be_the_plans_server(siotool, folder):
+    document = planned(siotool, folder, "--prices", "prices.toml", "--shape", "small")
     assert document["servers"]["p95"] == document["cost"]["servers"] == 29
     assert document["cost"]["servers_per_month"] == 29 * 60
     assert document["inputs"]["capacity_bytes_per_s"] == 50e6
 
 
-def test_a_shape_stands_in_for_a_capacity_nobody_gave(folder):
+def test_a_shape_stands_in_for_a_capacity_nobody_gave(siotool, folder):
     done = siotool(
         *("plan", "--connections", "500k", "--consumption-rate", "2KB/s"),
         *("--prices", "prices.toml", "--shape", "small", "--quiet"),
@@ -122,9 +109,9 @@ def test_a_shape_stands_in_for_a_capacity_nobody_gave(folder):
     assert "29 servers" in done.stdout
 
 
-def test_a_server_no_shape_has_is_not_priced_but_shapes_are(folder):
+def test_a_server_no_shape_has_is_not_priced_but_shapes_are(siotool, folder):
     big = ("--set", "server.memory=1TB", "--prices", "prices.toml")
-    document = planned(folder, *big)
+    document = planned(siotool, folder, *big)
     assert document["cost"] is None
     assert document["shapes"]["rows"]
     assert any("no shape with a price has" in warning for warning in document["warnings"])
@@ -142,14 +129,14 @@ def test_a_server_no_shape_has_is_not_priced_but_shapes_are(folder):
         pytest.param("0", 4, id="nothing allowed"),
     ],
 )
-def test_gate_on_the_cost(most, code, folder):
+def test_gate_on_the_cost(siotool, most, code, folder):
     done = siotool("plan", "plan.toml", "--prices", "prices.toml", "--max-cost", most.strip("'"), cwd=folder)
     assert done.returncode == code
     assert "133,000 USD" in done.stdout or "132,990 USD" in done.stdout
     assert ("gate failed: the fleet costs" in done.stderr) == (code == 4)
 
 
-def test_both_gates_are_told(folder):
+def test_both_gates_are_told(siotool, folder):
     done = siotool(
         *("plan", "plan.toml", "--prices", "prices.toml", "--max-cost", "1", "--max-servers", "1"), cwd=folder
     )
@@ -157,7 +144,7 @@ def test_both_gates_are_told(folder):
     assert done.stderr.count("gate failed: ") == 2
 
 
-def test_text_fits_80_columns_and_markdown_has_every_section(folder):
+def test_text_fits_80_columns_and_markdown_has_every_section(siotool, folder):
     asked = (
         *("plan", "plan.toml", "--prices", "prices.toml", "--date", "2026-01-31", "--lead-time", "30d"),
         *("--set", "workload.growth=20%..60%", "--set", "storage.kind=relational"),
@@ -174,10 +161,10 @@ def test_text_fits_80_columns_and_markdown_has_every_section(folder):
     assert "|---|---:|---:|---|" in md
 
 
-def test_the_forecast_names_the_day_on_which_the_fleet_is_too_small(folder):
-    forecast = planned(folder, "--set", "workload.growth=20%", "--date", "2026-01-31", "--lead-time", "30d")[
-        "forecast"
-    ]
+def test_the_forecast_names_the_day_on_which_the_fleet_is_too_small(siotool, folder):
+    forecast = planned(
+        siotool, folder, "--set", "workload.growth=20%", "--date", "2026-01-31", "--lead-time", "30d"
+    )["forecast"]
     # 15 servers of 70 MB/s hold 525,000 sessions: ln 1.05 / ln 1.2 of a year
     assert forecast["points"][0]["limit"] == pytest.approx(525_000, rel=1e-4)
     assert forecast["points"][0]["day"] == "2026-01-31"
@@ -185,8 +172,9 @@ def test_the_forecast_names_the_day_on_which_the_fleet_is_too_small(folder):
     assert forecast["act_by"] == "2026-04-09"
 
 
-def test_growth_that_was_planned_for_does_not_count_twice(folder):
+def test_growth_that_was_planned_for_does_not_count_twice(siotool, folder):
     ahead = planned(
+        siotool,
         folder,
         *("--set", "workload.growth=20%", "--set", "workload.ahead=365.25d", "--date", "2026-01-31"),
     )
@@ -196,15 +184,17 @@ def test_growth_that_was_planned_for_does_not_count_twice(folder):
     assert ahead["forecast"]["runs_out"] == "2027-05-09"
 
 
-def test_without_growth_a_date_asks_for_the_forecast(folder):
-    forecast = planned(folder, "--date", "2026-01-31")["forecast"]
+def test_without_growth_a_date_asks_for_the_forecast(siotool, folder):
+    forecast = planned(siotool, folder, "--date", "2026-01-31")["forecast"]
     assert forecast["runs_out"] is None
     assert forecast["sentences"] == ["Demand does not grow: the fleet goes on sufficing."]
 
 
-def test_ranges_make_a_date_with_a_risk(folder):
+def test_ranges_make_a_date_with_a_risk(siotool, folder):
     sure, unsure = (
-        planned(folder, "--set", f"workload.growth={growth}", "--date", "2026-01-31", "--draws", "2000")
+        planned(
+            siotool, folder, "--set", f"workload.growth={growth}", "--date", "2026-01-31", "--draws", "2000"
+        )
         for growth in ("30%", "10%..30%..90%")
     )
     assert unsure["forecast"]["at_risk"] < unsure["forecast"]["runs_out"]
@@ -213,8 +203,9 @@ def test_ranges_make_a_date_with_a_risk(folder):
     assert shares == sorted(shares)
 
 
-def test_the_backlog_is_compared_in_both_stores(folder):
+def test_the_backlog_is_compared_in_both_stores(siotool, folder):
     storage = planned(
+        siotool,
         folder,
         *("--set", "storage.offline_users=1M", "--set", "storage.messages=10/d"),
         *("--set", "storage.retention=10d", "--set", "storage.kind=document"),
@@ -268,7 +259,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("change", "wrong", "expected"), REFUSED)
-def test_refuses_before_anything_is_written(change, wrong, expected, folder):
+def test_refuses_before_anything_is_written(siotool, change, wrong, expected, folder):
     (folder / "out.txt").write_text("an older plan")
     done = siotool("plan", "plan.toml", *change, "-o", "out.txt", cwd=folder)
     assert done.returncode == 2
@@ -279,7 +270,7 @@ def test_refuses_before_anything_is_written(change, wrong, expected, folder):
     assert (folder / "out.txt").read_text() == "an older plan"
 
 
-def test_an_autoscaler_gets_the_days_mean_and_the_whole_fleet(folder):
+def test_an_autoscaler_gets_the_days_mean_and_the_whole_fleet(siotool, folder):
     done = siotool(
         *("plan", "plan.toml", "--set", "workload.peak_factor=2", "--format", "hpa"),
         *("--deployment", "chat", "--kube-namespace", "live"),
@@ -295,7 +286,7 @@ def test_an_autoscaler_gets_the_days_mean_and_the_whole_fleet(folder):
     assert 'averageValue: "31818"' in manifest
 
 
-def test_keda_asks_prometheus(folder):
+def test_keda_asks_prometheus(siotool, folder):
     done = siotool(
         *("plan", "plan.toml", "--set", "workload.peak_factor=2", "--format", "keda"),
         *("--deployment", "chat", "--prometheus", "http://prometheus:9090", "-o", "keda.yaml"),
@@ -307,7 +298,7 @@ def test_keda_asks_prometheus(folder):
     assert "maxReplicaCount: 29" in manifest
 
 
-def test_a_ramp_that_outruns_the_autoscaler_is_told(folder):
+def test_a_ramp_that_outruns_the_autoscaler_is_told(siotool, folder):
     asked = (
         *("plan", "plan.toml", "--set", "workload.event_factor=3", "--set", "workload.churn=20k/s"),
         *("--format", "hpa", "--deployment", "chat"),
@@ -319,14 +310,14 @@ def test_a_ramp_that_outruns_the_autoscaler_is_told(folder):
     assert siotool(*asked, "--quiet", cwd=folder).stderr == ""
 
 
-def test_a_fleet_without_a_range_is_nothing_to_scale(folder):
+def test_a_fleet_without_a_range_is_nothing_to_scale(siotool, folder):
     done = siotool("plan", "plan.toml", "--format", "hpa", "--deployment", "chat", cwd=folder)
     assert done.returncode == 0
     assert "both 15" in done.stderr
     assert "workload.peak_factor" in done.stderr
 
 
-def test_a_plan_without_a_fleet_has_no_manifest(folder):
+def test_a_plan_without_a_fleet_has_no_manifest(siotool, folder):
     (folder / "plan.toml").write_text(
         PLAN
         + """\

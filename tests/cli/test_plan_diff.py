@@ -2,7 +2,6 @@
 
 import inspect
 import json
-import os
 import re
 import shlex
 import subprocess
@@ -23,20 +22,6 @@ consumption_rate = "2KB/s"
 [server]
 capacity = "100MB/s"
 """
-
-
-def siotool(*arguments, cwd=None, given=None):
-    plain = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
-    return subprocess.run(
-        [sys.executable, "-m", "siotool", *arguments],
-        cwd=cwd,
-        env=plain,
-        input=given,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-    )
 
 
 def _dedented(schema):
@@ -67,7 +52,7 @@ def test_the_schema_is_the_type(golden):
     golden(f"../../{SCHEMA.relative_to(SCHEMA.parents[2])}", json.dumps(schema, indent=2) + "\n")
 
 
-def test_says_which_input_moved_the_count(folder):
+def test_says_which_input_moved_the_count(siotool, folder):
     done = siotool("plan", "diff", "a.toml", "b.toml", "--format", "json", cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
     document = json.loads(done.stdout)
@@ -85,7 +70,7 @@ def test_says_which_input_moved_the_count(folder):
     assert (document["before"], document["after"]) == ("a.toml", "b.toml")
 
 
-def test_text_and_markdown_say_the_same(folder):
+def test_text_and_markdown_say_the_same(siotool, folder):
     text = siotool("plan", "diff", "a.toml", "b.toml", cwd=folder)
     lines = text.stdout.splitlines()
     assert lines[:2] == [" From 29 to 80 servers (+51).", " a.toml → b.toml"]
@@ -96,20 +81,20 @@ def test_text_and_markdown_say_the_same(folder):
     assert "| workload.connections | 1,000,000 | 2,000,000 | +29 | +34.50 |" in md
 
 
-def test_backwards_the_change_is_the_opposite(folder):
+def test_backwards_the_change_is_the_opposite(siotool, folder):
     document = json.loads(siotool("plan", "diff", "b.toml", "a.toml", "--format=json", cwd=folder).stdout)
     assert document["change"] == -51
     shares = {row["key"]: row["share"] for row in document["moved"]}
     assert shares == {"workload.connections": -34.5, "server.utilization": -16.5}
 
 
-def test_a_plan_and_itself(folder):
+def test_a_plan_and_itself(siotool, folder):
     done = siotool("plan", "diff", "a.toml", "a.toml", cwd=folder)
     assert done.returncode == 0
     assert "The plans have the same inputs and need 29 servers." in done.stdout
 
 
-def test_ranges_and_messages_are_inputs_too(folder):
+def test_ranges_and_messages_are_inputs_too(siotool, folder):
     (folder / "a.toml").write_text(PLAN.replace('"2KB/s"', '"1KB/s..2KB/s..3KB/s"'))
     (folder / "b.toml").write_text(
         PLAN + '[workload.messages.news]\nkind = "announce"\nrate = "1/min"\nsize = "100kB"\n'
@@ -124,7 +109,7 @@ def test_ranges_and_messages_are_inputs_too(folder):
     assert moved["workload.consumption_rate"]["share"] < 0
 
 
-def test_stdin_is_a_plan_too(folder):
+def test_stdin_is_a_plan_too(siotool, folder):
     done = siotool("plan", "diff", "a.toml", "-", "--format", "json", cwd=folder, given=PLAN)
     assert json.loads(done.stdout)["change"] == 0
 
@@ -143,7 +128,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("arguments", "wrong", "expected"), REFUSED)
-def test_refuses_before_anything_is_written(arguments, wrong, expected, folder):
+def test_refuses_before_anything_is_written(siotool, arguments, wrong, expected, folder):
     (folder / "p.json").write_text('{"version": 1}')
     (folder / "slip.toml").write_text(PLAN.replace("connections", "connection"))
     (folder / "empty.toml").write_text("")
@@ -157,7 +142,7 @@ def test_refuses_before_anything_is_written(arguments, wrong, expected, folder):
     assert (folder / "diff.txt").read_text() == "an older one"
 
 
-def test_writes_a_file_and_says_so(folder):
+def test_writes_a_file_and_says_so(siotool, folder):
     done = siotool("plan", "diff", "a.toml", "b.toml", "-o", "diff.md", "--format", "md", cwd=folder)
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr == "siotool: From 29 to 80 servers (+51). Written to diff.md\n"
@@ -178,7 +163,7 @@ def test_a_reader_that_leaves_is_no_error(folder):
     assert done.stdout == " From 29 to 80 servers (+51).\n"
 
 
-def test_help_shows_examples_that_run_as_printed(tmp_path):
+def test_help_shows_examples_that_run_as_printed(siotool, tmp_path):
     printed = siotool("plan", "diff", "--help").stdout
     examples = re.findall(r"^\s+siotool (plan (?:init|diff) .*?)\s*$", printed, re.MULTILINE)
     assert len(examples) == 3

@@ -1,10 +1,7 @@
 """``siotool plan --from RUN`` and ``--verify RUN``, on the example run of this repository."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,17 +9,8 @@ import pytest
 EXAMPLE = Path(__file__).parents[2] / "reports/example/run.jsonl"
 
 
-def siotool(*arguments, cwd):
-    plain = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
-    return subprocess.run(
-        [sys.executable, "-m", "siotool", "plan", "--connections", "10k", *arguments, "--draws=200"],
-        cwd=cwd,
-        env=plain,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-    )
+def planned(siotool, *arguments, cwd):
+    return siotool("plan", "--connections", "10k", *arguments, "--draws=200", cwd=cwd)
 
 
 @pytest.fixture
@@ -32,8 +20,8 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_figures_of_a_run_are_measured_and_name_it(folder):
-    done = siotool("--from", "seen", "--format=json", cwd=folder)
+def test_figures_of_a_run_are_measured_and_name_it(siotool, folder):
+    done = planned(siotool, "--from", "seen", "--format=json", cwd=folder)
     assert done.returncode == 0, done.stderr
     plan = json.loads(done.stdout)
     rows = {row["key"]: row for row in plan["figures"]}
@@ -47,24 +35,26 @@ def test_figures_of_a_run_are_measured_and_name_it(folder):
     assert len(plan["evidence"]["observed_cores"]) == len(plan["evidence"]["predicted_cores"]) > 0
 
 
-def test_what_is_typed_counts_more_than_what_was_measured(folder):
-    done = siotool("--from", "seen", "--capacity", "1GB/s", "--format=json", cwd=folder)
+def test_what_is_typed_counts_more_than_what_was_measured(siotool, folder):
+    done = planned(siotool, "--from", "seen", "--capacity", "1GB/s", "--format=json", cwd=folder)
     rows = {row["key"]: row for row in json.loads(done.stdout)["figures"]}
     assert rows["server.capacity"]["provenance"] == {"kind": "typed", "detail": "--capacity"}
 
 
-def test_text_shows_what_was_measured(folder):
-    done = siotool("--from", "seen", cwd=folder)
+def test_text_shows_what_was_measured(siotool, folder):
+    done = planned(siotool, "--from", "seen", cwd=folder)
     assert "90 % interval" in done.stdout
     assert "the fit explains" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
-def test_a_prediction_is_held_against_the_run(folder):
-    done = siotool("--from", "seen", "--verify", "seen", cwd=folder)
+def test_a_prediction_is_held_against_the_run(siotool, folder):
+    done = planned(siotool, "--from", "seen", "--verify", "seen", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "figures lie within their 90 % interval" in done.stdout
-    checked = json.loads(siotool("--from", "seen", "--verify", "seen", "--format=json", cwd=folder).stdout)
+    checked = json.loads(
+        planned(siotool, "--from", "seen", "--verify", "seen", "--format=json", cwd=folder).stdout
+    )
     assert {"cpu", "memory", "connections"} <= {check["name"] for check in checked["checks"]}
 
 
@@ -79,32 +69,32 @@ def test_a_prediction_is_held_against_the_run(folder):
         pytest.param(["--from", "other.json"], "other.json is not a siotool run", id="another file"),
     ],
 )
-def test_what_is_no_run_is_refused(arguments, words, folder):
+def test_what_is_no_run_is_refused(siotool, arguments, words, folder):
     (folder / "other.json").write_text('{"version": 1}\n')
-    done = siotool(*arguments, cwd=folder)
+    done = planned(siotool, *arguments, cwd=folder)
     assert (done.returncode, done.stdout) == (2, "")
     assert words in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_run_of_another_target_is_refused(folder):
+def test_a_run_of_another_target_is_refused(siotool, folder):
     lines = (folder / "seen/run.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
     header = json.loads(lines[0])
     header["target"]["url"] = "http://elsewhere.example:3000"
     header["run"] = "another"
     (folder / "other").mkdir()
     (folder / "other/run.jsonl").write_text(json.dumps(header) + "\n" + "".join(lines[1:]), encoding="utf-8")
-    done = siotool("--from", "seen", "--from", "other", cwd=folder)
+    done = planned(siotool, "--from", "seen", "--from", "other", cwd=folder)
     assert done.returncode == 2
     assert "elsewhere.example" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_run_cut_short_is_refused_unless_it_is_accepted(folder):
+def test_a_run_cut_short_is_refused_unless_it_is_accepted(siotool, folder):
     text = (folder / "seen/run.jsonl").read_text(encoding="utf-8")
     lines = [line for line in text.splitlines(keepends=True) if '"kind":"end"' not in line.replace(" ", "")]
     (folder / "seen/run.jsonl").write_text("".join(lines), encoding="utf-8")
-    refused = siotool("--from", "seen", cwd=folder)
+    refused = planned(siotool, "--from", "seen", cwd=folder)
     assert refused.returncode == 2
     assert "--accept-suspect" in refused.stderr
-    assert siotool("--from", "seen", "--accept-suspect", cwd=folder).returncode == 0
+    assert planned(siotool, "--from", "seen", "--accept-suspect", cwd=folder).returncode == 0

@@ -1,9 +1,6 @@
 """``siotool plan PLAN.toml`` as a user types it."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -24,20 +21,6 @@ adapter = "redis"
 """
 
 
-def siotool(*arguments, cwd, stdin=None):
-    plain = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
-    return subprocess.run(
-        [sys.executable, "-m", "siotool", *arguments],
-        cwd=cwd,
-        env=plain,
-        input=stdin,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-    )
-
-
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "chat.toml").write_text(EXAMPLE)
@@ -52,14 +35,14 @@ def folder(tmp_path):
         pytest.param(["plan", "-"], EXAMPLE, id="the file on stdin"),
     ],
 )
-def test_a_file_makes_a_plan(arguments, stdin, folder):
-    done = siotool(*arguments, "--draws=200", cwd=folder, stdin=stdin)
+def test_a_file_makes_a_plan(siotool, arguments, stdin, folder):
+    done = siotool(*arguments, "--draws=200", cwd=folder, given=stdin)
     assert (done.returncode, done.stderr) == (0, "")
     assert " servers " in done.stdout
     assert "event loop" in done.stdout
 
 
-def test_flags_override_the_file_and_say_so(folder):
+def test_flags_override_the_file_and_say_so(siotool, folder):
     done = siotool(
         "plan",
         "chat.toml",
@@ -98,7 +81,7 @@ def test_flags_override_the_file_and_say_so(folder):
         pytest.param("", ["plan needs --connections"], id="nothing"),
     ],
 )
-def test_a_wrong_file_is_refused_by_file_and_key(text, words, tmp_path):
+def test_a_wrong_file_is_refused_by_file_and_key(siotool, text, words, tmp_path):
     (tmp_path / "chat.toml").write_text(text)
     done = siotool("plan", "chat.toml", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
@@ -114,7 +97,7 @@ def test_a_wrong_file_is_refused_by_file_and_key(text, words, tmp_path):
         pytest.param(None, ".", "cannot read the plan file .: Is a directory", id="a folder"),
     ],
 )
-def test_a_file_that_cannot_be_read(content, name, words, tmp_path):
+def test_a_file_that_cannot_be_read(siotool, content, name, words, tmp_path):
     if content is not None:
         (tmp_path / name).write_bytes(content)
     done = siotool("plan", name, cwd=tmp_path)
@@ -133,13 +116,13 @@ def test_a_file_that_cannot_be_read(content, name, words, tmp_path):
         ),
     ],
 )
-def test_a_wrong_setting_is_refused_by_its_name(setting, words, folder):
+def test_a_wrong_setting_is_refused_by_its_name(siotool, setting, words, folder):
     done = siotool("plan", "chat.toml", "--set", setting, cwd=folder)
     assert done.returncode == 2
     assert words in done.stderr
 
 
-def test_a_file_of_a_windows_editor_is_read(folder):
+def test_a_file_of_a_windows_editor_is_read(siotool, folder):
     """Notepad begins a file with a byte-order mark and ends lines in two characters."""
     (folder / "win.toml").write_bytes(b"\xef\xbb\xbf" + EXAMPLE.replace("\n", "\r\n").encode())
     done = siotool("plan", "win.toml", "--draws=200", cwd=folder)
@@ -152,7 +135,7 @@ def test_the_schema_is_shipped():
     assert (Path(package.__file__).parent / "schemas/planfile.json").is_file()
 
 
-def test_two_plan_files_are_for_diff(tmp_path):
+def test_two_plan_files_are_for_diff(siotool, tmp_path):
     done = siotool("plan", "a.toml", "b.toml", cwd=tmp_path)
     assert done.returncode == 2
     assert "one plan file at a time" in done.stderr

@@ -1,25 +1,9 @@
 """``siotool plan init`` as a user types it."""
 
 import os
-import subprocess
-import sys
 import tomllib
 
 import pytest
-
-
-def siotool(*arguments, cwd):
-    plain = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
-    return subprocess.run(
-        [sys.executable, "-m", "siotool", *arguments],
-        cwd=cwd,
-        env=plain,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize(
@@ -33,7 +17,7 @@ def siotool(*arguments, cwd):
         pytest.param(["--set", "server.memory=16GiB", "--set", "transport.upgrade=false"], id="other keys"),
     ],
 )
-def test_what_it_writes_makes_a_plan(arguments, tmp_path):
+def test_what_it_writes_makes_a_plan(siotool, arguments, tmp_path):
     done = siotool("plan", "init", "my.toml", *arguments, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr == "siotool: wrote my.toml; next: siotool plan my.toml\n"
@@ -41,14 +25,14 @@ def test_what_it_writes_makes_a_plan(arguments, tmp_path):
     assert (planned.returncode, planned.stderr) == (0, "")
 
 
-def test_a_dash_is_stdout(tmp_path):
+def test_a_dash_is_stdout(siotool, tmp_path):
     done = siotool("plan", "init", "-", "--connections", "50k", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert tomllib.loads(done.stdout)["workload"]["connections"] == "50k"
     assert os.listdir(tmp_path) == []
 
 
-def test_nothing_is_overwritten(tmp_path):
+def test_nothing_is_overwritten(siotool, tmp_path):
     (tmp_path / "plan.toml").write_text("mine")
     done = siotool("plan", "init", cwd=tmp_path)
     assert done.returncode == 2
@@ -71,7 +55,7 @@ def test_nothing_is_overwritten(tmp_path):
         pytest.param(["--set", "server.memory"], "is no key=value", id="no value"),
     ],
 )
-def test_what_is_wrong_is_refused_before_a_file_is_written(arguments, words, tmp_path):
+def test_what_is_wrong_is_refused_before_a_file_is_written(siotool, arguments, words, tmp_path):
     done = siotool("plan", "init", "my.toml", *arguments, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert words in done.stderr
@@ -79,7 +63,7 @@ def test_what_is_wrong_is_refused_before_a_file_is_written(arguments, words, tmp
     assert os.listdir(tmp_path) == []
 
 
-def test_two_kinds_of_message_do_not_share_a_name(tmp_path):
+def test_two_kinds_of_message_do_not_share_a_name(siotool, tmp_path):
     done = siotool(
         "plan", "init", "x.toml", "--message", "a:echo:1/s", "--message", "a:push:1/s", cwd=tmp_path
     )

@@ -40,20 +40,6 @@ storm = "zone"
 """
 
 
-def siotool(*arguments, cwd=None, given=None):
-    plain = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
-    return subprocess.run(
-        [sys.executable, "-m", "siotool", *arguments],
-        cwd=cwd,
-        env=plain,
-        input=given,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-    )
-
-
 def _dedented(schema):
     if isinstance(schema, list):
         return [_dedented(part) for part in schema]
@@ -66,7 +52,7 @@ def _dedented(schema):
 
 
 @pytest.fixture(scope="module")
-def ten():
+def ten(siotool):
     done = siotool(*TEN, "--format", "json")
     assert (done.returncode, done.stderr) == (0, "")
     return json.loads(done.stdout)
@@ -89,7 +75,7 @@ def test_json_holds_to_its_schema(ten):
     assert list(validator.iter_errors(ten | {"more": 1}))
 
 
-def test_a_storm_that_is_not_over_at_the_horizon_holds_to_the_schema_too():
+def test_a_storm_that_is_not_over_at_the_horizon_holds_to_the_schema_too(siotool):
     done = siotool(
         *TEN,
         "--set",
@@ -136,7 +122,7 @@ def test_more_servers_are_back_sooner(ten):
     assert times[0] > ten["course"]["ninety_nine_s"] > times[-1]
 
 
-def test_the_same_seed_the_same_storm_another_one_another():
+def test_the_same_seed_the_same_storm_another_one_another(siotool):
     first, again, other = (
         siotool(*TEN, "--format", "json", "--seed", seed).stdout for seed in ("7", "7", "8")
     )
@@ -145,7 +131,7 @@ def test_the_same_seed_the_same_storm_another_one_another():
     assert first != other
 
 
-def test_text_answers_first_and_fits_80_columns():
+def test_text_answers_first_and_fits_80_columns(siotool):
     done = siotool(*TEN)
     lines = done.stdout.splitlines()
     assert re.match(r" 99 % are back after [\d.]+ s, within the 30 s asked for$", lines[0])
@@ -156,7 +142,7 @@ def test_text_answers_first_and_fits_80_columns():
     assert "reconnectionDelayMax" in done.stdout or "randomizationFactor" in done.stdout
 
 
-def test_a_plan_file_says_what_is_lost_and_flags_override_it(tmp_path):
+def test_a_plan_file_says_what_is_lost_and_flags_override_it(siotool, tmp_path):
     place = tmp_path / "chat.toml"
     place.write_text(CHAT)
     by_file = json.loads(siotool("plan", "storm", str(place), "--format", "json").stdout)
@@ -176,7 +162,7 @@ def test_a_plan_file_says_what_is_lost_and_flags_override_it(tmp_path):
     assert json.loads(piped.stdout) == by_file
 
 
-def test_a_range_of_the_handshakes_cost_is_told(tmp_path):
+def test_a_range_of_the_handshakes_cost_is_told(siotool, tmp_path):
     place = tmp_path / "chat.toml"
     place.write_text(CHAT.replace('"2ms"', '"1ms..4ms"'))
     document = json.loads(siotool("plan", "storm", str(place), "--format", "json").stdout)
@@ -186,7 +172,7 @@ def test_a_range_of_the_handshakes_cost_is_told(tmp_path):
     assert doubt["ninety_nine_at_p5_s"] > doubt["ninety_nine_at_p95_s"]
 
 
-def test_an_outage_fails_whoever_tries_and_a_black_hole_lets_them_wait():
+def test_an_outage_fails_whoever_tries_and_a_black_hole_lets_them_wait(siotool):
     refused, silent = (
         json.loads(siotool(*TEN, "--lose", "all", "--outage", "20s", "--format", "json", *more).stdout)
         for more in ([], ["--blackhole"])
@@ -195,7 +181,7 @@ def test_an_outage_fails_whoever_tries_and_a_black_hole_lets_them_wait():
     assert refused["course"]["half_s"] > 20
 
 
-def test_a_clients_options_change_the_storm():
+def test_a_clients_options_change_the_storm(siotool):
     slow = json.loads(siotool(*TEN, "--reconnection-delay", "10s", "--reconnection-delay-max", "20s",
                               "--randomization-factor", "0", "--format", "json").stdout)  # fmt: skip
     assert (slow["delay_s"], slow["delay_max_s"], slow["jitter"]) == (10, 20, 0)
@@ -222,7 +208,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("change", "wrong", "expected"), REFUSED)
-def test_refuses_before_anything_is_written(change, wrong, expected, tmp_path):
+def test_refuses_before_anything_is_written(siotool, change, wrong, expected, tmp_path):
     place = tmp_path / "storm.txt"
     place.write_text("an older storm")
     done = siotool(*TEN, *change, "-o", str(place), cwd=tmp_path)
@@ -234,7 +220,7 @@ def test_refuses_before_anything_is_written(change, wrong, expected, tmp_path):
     assert place.read_text() == "an older storm"
 
 
-def test_says_what_is_missing_of_a_fleet_and_of_handshakes():
+def test_says_what_is_missing_of_a_fleet_and_of_handshakes(siotool):
     done = siotool("plan", "storm", "--connections", "10k", "--set", "server.accept_rate=5/s")
     assert done.returncode == 2
     assert "--consumption-rate, --capacity" in done.stderr
@@ -256,7 +242,7 @@ def test_a_reader_that_leaves_is_no_error():
     assert len(done.stdout) == 20
 
 
-def test_help_shows_examples_that_run_as_printed(tmp_path):
+def test_help_shows_examples_that_run_as_printed(siotool, tmp_path):
     printed = siotool("plan", "storm", "--help").stdout
     joined = re.sub(r"\\\s*\n\s*", "", printed)
     examples = re.findall(r"^\s+siotool (plan storm .*?)\s*$", joined, re.MULTILINE)
