@@ -21,9 +21,12 @@ from siotool.cli import app
 def siotool() -> Callable[..., "subprocess.CompletedProcess[str]"]:
     """Run ``siotool ARGUMENTS`` in a folder, with ``given`` on stdin; as ``subprocess.run`` returns it."""
 
-    def run(*arguments: str, cwd=None, given: str | None = None) -> "subprocess.CompletedProcess[str]":
+    def run(
+        *arguments: object, cwd=None, given: str | None = None, **variables: str
+    ) -> "subprocess.CompletedProcess[str]":
         stdout, stderr = io.StringIO(), io.StringIO()
-        with _as_a_process(["siotool", *map(str, arguments)], cwd, given, stdout, stderr):
+        argv = ["siotool", *map(str, arguments)]
+        with _as_a_process(argv, cwd, given, variables), _captured(stdout, stderr):
             try:
                 app.main()
                 code = 0
@@ -34,18 +37,22 @@ def siotool() -> Callable[..., "subprocess.CompletedProcess[str]"]:
     return run
 
 
+_TERMINAL = frozenset(("COLUMNS", "NO_COLOR", "FORCE_COLOR"))
+
+
 @contextlib.contextmanager
-def _as_a_process(argv, cwd, given, stdout, stderr) -> Iterator[None]:
+def _as_a_process(argv, cwd, given, variables) -> Iterator[None]:
     plain = {key: text for key, text in os.environ.items() if key not in _TERMINAL}
     with (
         mock.patch.object(sys, "argv", argv),
         mock.patch.object(sys, "stdin", io.StringIO(given or "")),
-        mock.patch.dict(os.environ, plain, clear=True),
-        contextlib.redirect_stdout(stdout),
-        contextlib.redirect_stderr(stderr),
+        mock.patch.dict(os.environ, plain | variables, clear=True),
         contextlib.chdir(cwd or os.curdir),
     ):
         yield
 
 
-_TERMINAL = frozenset(("COLUMNS", "NO_COLOR", "FORCE_COLOR"))
+@contextlib.contextmanager
+def _captured(stdout, stderr) -> Iterator[None]:
+    with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+        yield

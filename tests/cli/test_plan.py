@@ -22,19 +22,6 @@ ARTICLE = shlex.split(
 )
 
 
-def siotool(*arguments, cwd=None, **variables):
-    plain = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
-    return subprocess.run(
-        [sys.executable, "-m", "siotool", *arguments],
-        cwd=cwd,
-        env=plain | variables,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-    )
-
-
 def _dedented(schema):
     """Python 3.13 takes the indentation off docstrings, earlier ones leave it."""
     if isinstance(schema, list):
@@ -48,20 +35,20 @@ def _dedented(schema):
 
 
 @pytest.mark.parametrize("form", ["text", "json", "md"])
-def test_the_example_that_must_hold(form, golden):
+def test_the_example_that_must_hold(siotool, form, golden):
     done = siotool(*ARTICLE, "--format", form)
     assert (done.returncode, done.stderr) == (0, "")
     golden(f"plan.{form.replace('text', 'txt')}", done.stdout)
     assert "27.976" in done.stdout
 
 
-def test_text_fits_80_columns_and_carries_no_colour_through_a_pipe():
+def test_text_fits_80_columns_and_carries_no_colour_through_a_pipe(siotool):
     done = siotool(*ARTICLE)
     assert "\x1b" not in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
-def test_the_formula_and_the_answer_come_first():
+def test_the_formula_and_the_answer_come_first(siotool):
     formula, answer = siotool(*ARTICLE).stdout.splitlines()[:2]
     assert formula.strip() == "1,000,000 × 2 kB/s × (1 − 30 min / 24 h) / (100 MB/s × 70 %) = 27.976…"
     assert answer.strip() == "33 servers   (28 by the formula alone)"
@@ -85,7 +72,7 @@ def test_the_schema_is_the_type(golden):
         pytest.param(["--downtime", "0", "--utilization", "1"], id="every warning"),
     ],
 )
-def test_json_holds_to_its_schema(change):
+def test_json_holds_to_its_schema(siotool, change):
     done = siotool(*ARTICLE, *change, "--format", "json")
     document = json.loads(done.stdout)
     validator = Draft202012Validator(json.loads(SCHEMA.read_text()))
@@ -104,7 +91,7 @@ def test_json_holds_to_its_schema(change):
     ]
 
 
-def test_harmless_figures_have_defaults_and_are_marked():
+def test_harmless_figures_have_defaults_and_are_marked(siotool):
     done = siotool(
         "plan", "--connections", "1M", "--consumption-rate", "2KB/s", "--capacity", "100MB/s", "--format=json"
     )
@@ -142,7 +129,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("change", "wrong", "expected"), REFUSED)
-def test_refuses_before_anything_is_written(change, wrong, expected, tmp_path):
+def test_refuses_before_anything_is_written(siotool, change, wrong, expected, tmp_path):
     place = tmp_path / "plan.txt"
     place.write_text("an older plan")
     done = siotool(*ARTICLE, *change, "-o", str(place))
@@ -154,7 +141,7 @@ def test_refuses_before_anything_is_written(change, wrong, expected, tmp_path):
     assert place.read_text() == "an older plan"
 
 
-def test_names_what_is_missing_and_shows_an_example_that_runs():
+def test_names_what_is_missing_and_shows_an_example_that_runs(siotool):
     done = siotool("plan", "--capacity", "100MB/s")
     assert done.returncode == 2
     assert "plan needs --connections, --consumption-rate\n" in done.stderr
@@ -166,7 +153,7 @@ def test_names_what_is_missing_and_shows_an_example_that_runs():
     ("limit", "code"),
     [pytest.param("33", 0, id="as many as allowed"), pytest.param("32", 4, id="one more than allowed")],
 )
-def test_gate_on_the_number_of_servers(limit, code):
+def test_gate_on_the_number_of_servers(siotool, limit, code):
     done = siotool(*ARTICLE, "--max-servers", limit, "--quiet")
     assert done.returncode == code
     assert done.stdout.splitlines()[1].startswith(" 33 servers")
@@ -174,7 +161,7 @@ def test_gate_on_the_number_of_servers(limit, code):
     assert done.stderr == expected
 
 
-def test_writes_a_file_whole_and_says_so(tmp_path):
+def test_writes_a_file_whole_and_says_so(siotool, tmp_path):
     place = tmp_path / "plan.json"
     place.write_text("an older plan")
     place.chmod(0o640)
@@ -186,12 +173,12 @@ def test_writes_a_file_whole_and_says_so(tmp_path):
     assert os.listdir(tmp_path) == ["plan.json"]
 
 
-def test_quiet_says_nothing(tmp_path):
+def test_quiet_says_nothing(siotool, tmp_path):
     done = siotool(*ARTICLE, "--quiet", "-o", str(tmp_path / "plan.txt"))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_a_link_is_followed_not_replaced(tmp_path):
+def test_a_link_is_followed_not_replaced(siotool, tmp_path):
     (tmp_path / "real.md").touch()
     (tmp_path / "link.md").symlink_to("real.md")
     siotool(*ARTICLE, "--format", "md", "-o", str(tmp_path / "link.md"))
@@ -207,7 +194,7 @@ def test_a_link_is_followed_not_replaced(tmp_path):
         pytest.param(".", "Is a directory", id="a folder"),
     ],
 )
-def test_a_place_that_cannot_be_written(place, reason, tmp_path):
+def test_a_place_that_cannot_be_written(siotool, place, reason, tmp_path):
     (tmp_path / "file").touch()
     done = siotool(*ARTICLE, "-o", place, cwd=tmp_path)
     assert done.returncode == 2
@@ -217,7 +204,7 @@ def test_a_place_that_cannot_be_written(place, reason, tmp_path):
     assert os.listdir(tmp_path) == ["file"]
 
 
-def test_a_read_only_folder(tmp_path):
+def test_a_read_only_folder(siotool, tmp_path):
     folder = tmp_path / "closed"
     folder.mkdir()
     folder.chmod(0o555)
@@ -229,13 +216,13 @@ def test_a_read_only_folder(tmp_path):
     assert "choose another place with -o" in done.stderr
 
 
-def test_a_device_is_written_not_replaced():
+def test_a_device_is_written_not_replaced(siotool):
     done = siotool(*ARTICLE, "-o", os.devnull)
     assert done.returncode == 0
     assert not Path(os.devnull).is_file()
 
 
-def test_help_shows_examples_that_run_as_printed(tmp_path):
+def test_help_shows_examples_that_run_as_printed(siotool, tmp_path):
     printed = siotool("plan", "--help", COLUMNS="80").stdout
     joined = re.sub(r"\\\s*\n\s*", "", printed)
     examples = re.findall(r"^\s+siotool (plan .*?)\s*$", joined, re.MULTILINE)

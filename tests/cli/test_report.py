@@ -13,11 +13,10 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 PLAN = GOLDEN / "plan.json"
 
 
-def siotool(*arguments, cwd=None, stdin=None):
+def process(*arguments, stdin):
     plain = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
     return subprocess.run(
         [sys.executable, "-m", "siotool", *map(str, arguments)],
-        cwd=cwd,
         env=plain,
         input=stdin,
         capture_output=True,
@@ -41,7 +40,7 @@ def run(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["echo", "cut"])
-def test_text_goes_to_stdout_and_nothing_else_anywhere(run, name):
+def test_text_goes_to_stdout_and_nothing_else_anywhere(siotool, run, name):
     done = siotool("report", run(name))
     assert done.returncode == (5 if name == "cut" else 0)
     assert done.stderr == ""
@@ -49,7 +48,7 @@ def test_text_goes_to_stdout_and_nothing_else_anywhere(run, name):
     assert "\x1b" not in done.stdout
 
 
-def test_the_newest_run_is_the_default(run, tmp_path):
+def test_the_newest_run_is_the_default(siotool, run, tmp_path):
     old, new = run("echo", "a"), run("cut", "b")
     os.utime(old / "run.jsonl", (1, 1))
     assert "20260103T000000Z-echo" in siotool("report", cwd=tmp_path).stdout
@@ -57,7 +56,7 @@ def test_the_newest_run_is_the_default(run, tmp_path):
     assert "20260101T000000Z-echo" in siotool("report", cwd=tmp_path).stdout
 
 
-def test_a_plan_file_gives_the_planned_column_and_options_overrule_it(run):
+def test_a_plan_file_gives_the_planned_column_and_options_overrule_it(siotool, run):
     folder = run("echo")
     planned = json.loads(siotool("report", folder, "--plan", PLAN, "--format", "json").stdout)
     assert planned["sizing"]["servers_planned"] == 28
@@ -69,10 +68,10 @@ def test_a_plan_file_gives_the_planned_column_and_options_overrule_it(run):
 
 
 def test_a_plan_and_a_run_come_through_pipes(run):
-    plan = siotool("report", run("echo"), "--plan", "-", "--format", "json", stdin=PLAN.read_text())
+    plan = process("report", run("echo"), "--plan", "-", "--format", "json", stdin=PLAN.read_text())
     assert json.loads(plan.stdout)["sizing"]["servers_planned"] == 28
     text = (GOLDEN / "report/echo.jsonl").read_text()
-    assert json.loads(siotool("report", "-", "--format", "json", stdin=text).stdout)["valid"] == "yes"
+    assert json.loads(process("report", "-", "--format", "json", stdin=text).stdout)["valid"] == "yes"
 
 
 @pytest.mark.parametrize(
@@ -86,7 +85,7 @@ def test_a_plan_and_a_run_come_through_pipes(run):
         pytest.param("cut", ["p99:ack:echo > 1ms"], 5, id="suspect goes before a failed gate"),
     ],
 )
-def test_exit_codes(run, name, gates, code):
+def test_exit_codes(siotool, run, name, gates, code):
     options = [option for gate in gates for option in ("--fail-if", gate)]
     done = siotool("report", run(name), *options, "--format", "json")
     assert done.returncode == code
@@ -95,7 +94,7 @@ def test_exit_codes(run, name, gates, code):
         assert f": {gate} (" in done.stderr
 
 
-def test_the_gates_of_the_run_are_judged_again_unless_others_are_given(run):
+def test_the_gates_of_the_run_are_judged_again_unless_others_are_given(siotool, run):
     folder = run("echo")
     header, rest = (folder / "run.jsonl").read_text().split("\n", 1)
     header = json.dumps(json.loads(header) | {"gates": ["p99:ack:echo > 1ms"]})
@@ -104,7 +103,7 @@ def test_the_gates_of_the_run_are_judged_again_unless_others_are_given(run):
     assert siotool("report", folder, "--fail-if", "p99:ack:echo > 1s").returncode == 0
 
 
-def test_verdicts_and_doubts_are_said_on_stderr_and_quiet_silences_them(run):
+def test_verdicts_and_doubts_are_said_on_stderr_and_quiet_silences_them(siotool, run):
     folder = run("cut")
     arguments = ("report", folder, "--format", "md", "--fail-if", "p99:ack:echo > 1ms")
     done = siotool(*arguments)
@@ -117,7 +116,7 @@ def test_verdicts_and_doubts_are_said_on_stderr_and_quiet_silences_them(run):
     ("name", "begins"),
     [("out.md", "# "), ("out.json", "{"), ("out.html", "<!doctype html>"), ("out.txt", " No doubt")],
 )
-def test_a_file_gets_the_format_of_its_name_and_stdout_nothing(run, tmp_path, name, begins):
+def test_a_file_gets_the_format_of_its_name_and_stdout_nothing(siotool, run, tmp_path, name, begins):
     done = siotool("report", run("echo"), "-o", tmp_path / name)
     assert (done.returncode, done.stdout) == (0, "")
     assert (tmp_path / name).read_text().startswith(begins)
@@ -144,7 +143,7 @@ def _write(folder, text):
         ),
     ],
 )
-def test_a_run_that_cannot_be_read_is_refused_with_its_place(run, tmp_path, break_it, message):
+def test_a_run_that_cannot_be_read_is_refused_with_its_place(siotool, run, tmp_path, break_it, message):
     folder = run("echo")
     break_it(folder)
     done = siotool("report", folder, "-o", tmp_path / "out.md")
@@ -154,7 +153,7 @@ def test_a_run_that_cannot_be_read_is_refused_with_its_place(run, tmp_path, brea
     assert not (tmp_path / "out.md").exists()
 
 
-def test_a_header_only_run_is_reported_as_nothing_measured(run):
+def test_a_header_only_run_is_reported_as_nothing_measured(siotool, run):
     folder = run("echo")
     _write(folder, (GOLDEN / "report/echo.jsonl").read_text().split("\n")[0] + "\n")
     done = siotool("report", folder, "--format", "json")
@@ -177,7 +176,7 @@ def test_a_header_only_run_is_reported_as_nothing_measured(run):
         pytest.param(["--plan", "-", "-"], "- is given twice", id="two from stdin"),
     ],
 )
-def test_wrong_options_are_refused_before_any_run_is_read(tmp_path, arguments, message):
+def test_wrong_options_are_refused_before_any_run_is_read(siotool, tmp_path, arguments, message):
     """The run does not exist, and nobody gets as far as to notice."""
     done = siotool("report", tmp_path / "no-run", *arguments)
     assert done.returncode == 2
@@ -196,7 +195,7 @@ def test_wrong_options_are_refused_before_any_run_is_read(tmp_path, arguments, m
         ),
     ],
 )
-def test_a_plan_that_cannot_be_read_is_refused_naming_the_file(run, tmp_path, text, message):
+def test_a_plan_that_cannot_be_read_is_refused_naming_the_file(siotool, run, tmp_path, text, message):
     (tmp_path / "plan.json").write_text(text)
     done = siotool("report", run("echo"), "--plan", tmp_path / "plan.json")
     assert done.returncode == 2
@@ -204,20 +203,20 @@ def test_a_plan_that_cannot_be_read_is_refused_naming_the_file(run, tmp_path, te
     assert message in done.stderr
 
 
-def test_a_place_that_cannot_be_written_is_said(run, tmp_path):
+def test_a_place_that_cannot_be_written_is_said(siotool, run, tmp_path):
     (tmp_path / "file").write_text("")
     done = siotool("report", run("echo"), "-o", tmp_path / "file" / "out.md")
     assert done.returncode == 2
     assert "cannot write" in done.stderr
 
 
-def test_runs_of_different_targets_are_not_pooled(run):
+def test_runs_of_different_targets_are_not_pooled(siotool, run):
     done = siotool("report", run("echo"), run("chat"))
     assert done.returncode == 2
     assert "different scenarios" in done.stderr
 
 
-def test_runs_of_the_same_target_are_pooled(run):
+def test_runs_of_the_same_target_are_pooled(siotool, run):
     done = siotool("report", run("echo"), run("cut"), "--format", "json")
     document = json.loads(done.stdout)
     assert [part["run"] for part in document["runs"]] == ["20260101T000000Z-echo", "20260103T000000Z-echo"]
