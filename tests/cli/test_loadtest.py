@@ -14,6 +14,9 @@ import pytest
 
 from siotool.cli import app
 
+# each starts a process that loads Locust
+pytestmark = pytest.mark.slow
+
 QUICK = ("demo", "--users", "2", "--spawn-rate", "100", "--run-time", "2s", "--processes", "1")
 
 
@@ -172,7 +175,6 @@ def test_a_folder_that_holds_a_run_is_left_alone(tmp_path):
     assert (run.read_text(), len(list(tmp_path.iterdir()))) == ("precious\n", 1)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "place",
     [
@@ -191,7 +193,6 @@ def test_a_place_that_cannot_be_written_is_refused_before_any_load(place, tmp_pa
     assert (tmp_path / "file").read_text() == "precious\n"
 
 
-@pytest.mark.slow
 def test_runs_land_in_reports_by_default_and_a_report_where_it_is_asked_for(tmp_path):
     done = siotool(*QUICK, "--format", "md", "-o", "result.md", cwd=tmp_path)
     # a busy machine may make so short a run suspect; this is about where it lands
@@ -215,7 +216,6 @@ def test_runs_land_in_reports_by_default_and_a_report_where_it_is_asked_for(tmp_
 # ── streams ───────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.slow
 def test_a_reader_that_left_changes_neither_the_run_nor_its_verdict(tmp_path):
     reader, writer = os.pipe()
     os.close(reader)
@@ -269,7 +269,6 @@ def watched(tmp_path, **variables):
     return process.returncode, (tmp_path / "stdout").read_text(), shown.decode()
 
 
-@pytest.mark.slow
 def test_a_terminal_gets_a_live_view_without_colour_if_so_asked_and_stdout_none_of_it(tmp_path):
     code, stdout, shown = watched(tmp_path, NO_COLOR="1")
     assert code == 0

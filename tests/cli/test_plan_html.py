@@ -31,6 +31,7 @@ def siotool(*arguments, cwd):
     )
 
 
+@pytest.mark.slow
 def test_the_name_of_the_file_asks_for_the_page(tmp_path):
     (tmp_path / "plan.toml").write_text(PLAN, encoding="utf-8")
     done = siotool("plan", "plan.toml", "--date", "2026-01-01", "-o", "plan.html", cwd=tmp_path)

@@ -75,6 +75,7 @@ def test_json_holds_to_its_schema(ten):
     assert list(validator.iter_errors(ten | {"more": 1}))
 
 
+@pytest.mark.slow
 def test_a_storm_that_is_not_over_at_the_horizon_holds_to_the_schema_too(siotool):
     done = siotool(
         *TEN,
@@ -122,6 +123,7 @@ def test_more_servers_are_back_sooner(ten):
     assert times[0] > ten["course"]["ninety_nine_s"] > times[-1]
 
 
+@pytest.mark.slow
 def test_the_same_seed_the_same_storm_another_one_another(siotool):
     first, again, other = (
         siotool(*TEN, "--format", "json", "--seed", seed).stdout for seed in ("7", "7", "8")
@@ -142,6 +144,7 @@ def test_text_answers_first_and_fits_80_columns(siotool):
     assert "reconnectionDelayMax" in done.stdout or "randomizationFactor" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_plan_file_says_what_is_lost_and_flags_override_it(siotool, tmp_path):
     place = tmp_path / "chat.toml"
     place.write_text(CHAT)
@@ -172,6 +175,7 @@ def test_a_range_of_the_handshakes_cost_is_told(siotool, tmp_path):
     assert doubt["ninety_nine_at_p5_s"] > doubt["ninety_nine_at_p95_s"]
 
 
+@pytest.mark.slow
 def test_an_outage_fails_whoever_tries_and_a_black_hole_lets_them_wait(siotool):
     refused, silent = (
         json.loads(siotool(*TEN, "--lose", "all", "--outage", "20s", "--format", "json", *more).stdout)

@@ -44,6 +44,7 @@ def test_an_interval_without_whole_bins_has_no_pings(studied):
     assert studied(transport__ping_interval="25.013s").pings is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rate", "bin_s"),
     [

@@ -266,6 +266,7 @@ def test_duplicates_and_reordered_are_summed():
     assert (delivery.duplicate, delivery.reordered) == (4, 2)
 
 
+@pytest.mark.slow
 def test_eight_hours_of_churn_and_losses_stay_small():
     """Trap: comings and goings, and messages given up, were kept to the end."""
     deliveries = Deliveries()

@@ -211,6 +211,7 @@ def test_a_publisher_silent_for_long_begins_anew_at_its_receivers_but_not_its_nu
     assert outcome(ledger) == (2, 1, 0)
 
 
+@pytest.mark.slow
 def test_a_long_run_with_churn_and_losses_stays_small():
     """Trap: one lost message kept every later one of this worker; gone publishers kept their places."""
 
@@ -240,6 +241,7 @@ def test_a_long_run_with_churn_and_losses_stays_small():
     assert grown < users * 600
 
 
+@pytest.mark.slow
 def test_what_a_receiver_never_gets_is_not_remembered_for_ever():
     """Trap: each lost message stayed in the list of those that may still come, at every receiver."""
 
