@@ -262,6 +262,8 @@ def run(
             measured = plan_evidence.learn(runs, accept_suspect=accept_suspect, seed=seed)
             inputs = compose.with_measured(inputs, measured.inputs)
     inputs = extras.shaped(inputs)
+    extras = extras.within(inputs, quiet=quiet)
+    limit = _limit(inputs) if limit is None else limit
     refuse_missing(inputs)
     inputs = compose.complete(inputs)
     if verify is not None:
@@ -333,7 +335,7 @@ def _judge(result: Any, limit: int | None, too_dear: str | None) -> None:
     if servers is None:
         raise _hopeless(result)
     if limit is not None and servers > limit:
-        complain(f"gate failed: {terms.servers(servers)} needed, --max-servers is {limit:,}")
+        complain(f"gate failed: {terms.servers(servers)} needed, {limit:,} allowed")
     if too_dear is not None:
         complain(f"gate failed: {too_dear}")
     if (limit is not None and servers > limit) or too_dear is not None:
@@ -359,6 +361,12 @@ def _write_verification(checked: Any, output_format: Format, output: str) -> Non
     else:
         written = out.styled(text.render_verification(checked), output)
     out.write(written, output)
+
+
+def _limit(inputs: Any) -> int | None:
+    """The plan file's own gate on servers."""
+    figure = inputs.figures.get("goals.max_servers")
+    return None if figure is None else int(figure.value)
 
 
 def _whole(count: float) -> int:

@@ -8,7 +8,7 @@ import msgspec
 
 from siotool.cli.plan_options import read_text
 from siotool.errors import InputError
-from siotool.plan.figures.inputs import Inputs
+from siotool.plan.figures.inputs import Inputs, middle
 from siotool.plan.model import Plan
 from siotool.plan.money import cost
 from siotool.plan.money.prices import PriceFile, read_prices
@@ -51,6 +51,17 @@ class Extras(msgspec.Struct, frozen=True):
 
         return money.as_shape(inputs, self.prices.shape(self.asked.shape), self.prices.source)
 
+    def within(self, inputs: Inputs, *, quiet: bool) -> "Extras":
+        """Return the options with the plan file's own budget, where no flag gave one."""
+        figure = inputs.figures.get("goals.budget")
+        if figure is None or self.budget is not None:
+            return self
+        if self.prices is None:
+            if not quiet:
+                print("siotool: goals.budget is not checked without --prices FILE", file=sys.stderr)
+            return self
+        return msgspec.structs.replace(self, budget=middle(figure.value))
+
     def complete(self, plan: Plan, inputs: Inputs, *, draws: int, seed: int) -> Plan:
         """Return the plan with cost, shapes, forecast and storage, where they are asked for."""
         from siotool.plan.growth import outlook
@@ -85,7 +96,7 @@ class Extras(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(plan, shapes=compared, cost=money.cost(plan, inputs, prices, shape))
 
     def failed_gate(self, plan: Plan) -> str | None:
-        """Return why ``--max-cost`` fails; None when it holds, or was not asked for."""
+        """Return why the gate on cost fails; None when it holds, or was not asked for."""
         if self.budget is None or plan.cost is None:
             return None
         return cost.over_budget(plan.cost.per_month, self.budget, plan.cost.currency)

@@ -157,7 +157,7 @@ def test_gate_on_the_number_of_servers(siotool, limit, code):
     done = siotool(*ARTICLE, "--max-servers", limit, "--quiet")
     assert done.returncode == code
     assert done.stdout.splitlines()[1].startswith(" 33 servers")
-    expected = "" if code == 0 else f"siotool: gate failed: 33 servers needed, --max-servers is {limit}\n"
+    expected = "" if code == 0 else f"siotool: gate failed: 33 servers needed, {limit} allowed\n"
     assert done.stderr == expected
 
 

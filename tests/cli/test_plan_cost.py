@@ -144,6 +144,27 @@ def test_both_gates_are_told(siotool, folder):
     assert done.stderr.count("gate failed: ") == 2
 
 
+@pytest.mark.parametrize(
+    ("more", "code", "said"),
+    [
+        pytest.param(["--set", "goals.budget=1"], 4, "the fleet costs", id="a budget in the plan file"),
+        pytest.param(["--set", "goals.budget=1", "--max-cost", "1M"], 0, "", id="a flag overrules it"),
+        pytest.param(["--set", "goals.max_servers=1"], 4, "1 allowed", id="a fleet in the plan file"),
+        pytest.param(["--set", "goals.max_servers=1", "--max-servers", "1k"], 0, "", id="so does this one"),
+    ],
+)
+def test_a_plan_file_has_gates_of_its_own(more, code, said, siotool, folder):
+    done = siotool("plan", "plan.toml", "--prices", "prices.toml", *more, cwd=folder)
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr
+
+
+def test_a_budget_without_prices_is_said_not_to_be_checked(siotool, folder):
+    done = siotool("plan", "plan.toml", "--set", "goals.budget=1", cwd=folder)
+    assert done.returncode == 0
+    assert done.stderr == "siotool: goals.budget is not checked without --prices FILE\n"
+
+
 def test_text_fits_80_columns_and_markdown_has_every_section(siotool, folder):
     asked = (
         *("plan", "plan.toml", "--prices", "prices.toml", "--date", "2026-01-31", "--lead-time", "30d"),

@@ -238,6 +238,21 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "goals.max_unavailable", "count", "servers out at once in a rolling deploy", "0", high=1e6, fixed=True
     ),
+    Field(
+        "goals.max_servers",
+        "count",
+        "servers the fleet may have: a gate, exit 4",
+        high=1e8,
+        fixed=True,
+        example="40",
+    ),
+    Field(
+        "goals.budget",
+        "count",
+        "what it may cost a month, in the price file's currency: a gate, exit 4",
+        fixed=True,
+        example="5k",
+    ),
     Field("goals.survive_zone", "flag", "the fleet carries the load without one zone", "false"),
     Field(
         "goals.delivery_time",
