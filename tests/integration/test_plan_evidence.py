@@ -21,7 +21,7 @@ def test_two_runs_predict_a_third(start: Callable[..., Any], until: Callable[...
 
     def run(scenario: str, users: int, rate: float, run_time: str) -> Any:
         test = start(
-            "demo", "--scenario", scenario, "--users", users, "--spawn-rate", users / 2,
+            "demo", "--scenario", scenario, "--users", users, "--spawn-rate", users / 4,
             "--run-time", run_time, "--set", f"rate={rate}", "--seed", 1,
         )  # fmt: skip
         # the next run's processes start while this one's report is made
@@ -38,7 +38,7 @@ def test_two_runs_predict_a_third(start: Callable[..., Any], until: Callable[...
             assert one.code in (0, 5), one.stderr  # a crowded machine doubts its runs
         return observe([one.run for one in finished], ["suspect"] * len(finished), accept_suspect=True)
 
-    runs = [run("echo", 80, 10.0, "6s"), run("chat", 120, 0.6, "6s"), run("chat", 80, 0.8, "5s")]
+    runs = [run("echo", 80, 10.0, "9s"), run("chat", 120, 0.6, "9s"), run("chat", 80, 0.8, "8s")]
     learnt, third = look(*runs[:2]), look(runs[2])
 
     profile = measure(learnt, seed=1)
