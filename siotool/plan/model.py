@@ -154,13 +154,13 @@ class Scaling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The Universal Scalability Law over runs at several numbers of nodes.
 
     ``gamma`` messages per second of one node, ``alpha`` contention, ``beta`` coherency;
-    ``trusted_nodes`` is how far the curve may be believed.
+    ``trusted_nodes`` is how far the curve may be believed; None where its peak was measured past.
     """
 
     alpha: float
     beta: float
     gamma: float
-    trusted_nodes: float
+    trusted_nodes: float | None
     sentence: str
 
 

@@ -98,3 +98,24 @@ def test_a_run_cut_short_is_refused_unless_it_is_accepted(siotool, folder):
     assert refused.returncode == 2
     assert "--accept-suspect" in refused.stderr
     assert planned(siotool, "--from", "seen", "--accept-suspect", cwd=folder).returncode == 0
+
+
+def test_runs_at_several_numbers_of_nodes_make_a_law(siotool, folder):
+    lines = (folder / "seen/run.jsonl").read_text().splitlines()
+    places = []
+    for nodes in (1, 2, 4, 8):
+        place = folder / f"n{nodes}"
+        place.mkdir()
+        head, *rest = (json.loads(line) for line in lines)
+        head |= {"run": place.name, "started_at": f"2026-01-0{nodes}T00:00:00Z"}
+        for line in rest:
+            if line.get("server"):
+                line["server"]["cpu_cores"] /= nodes**0.9  # the sampled one of so many does less
+        (place / "run.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in (head, *rest)))
+        places += ["--from", f"{place.name}@{nodes}"]
+    document = json.loads(planned(siotool, *places, "--format=json", cwd=folder).stdout)
+    scaling = document["evidence"]["scaling"]
+    assert 0 < scaling["alpha"] < 0.2
+    assert scaling["trusted_nodes"] is None or scaling["trusted_nodes"] >= 8
+    assert document["inputs"]["consumption_rate_bytes_per_s"] > 0
+    assert "Over several nodes: contention" in planned(siotool, *places, cwd=folder).stdout

@@ -8,6 +8,7 @@ from siotool.plan.evidence.observe import Observations
 from siotool.plan.evidence.profile import Profile, extrapolation
 from siotool.plan.evidence.usl import fit_usl, points
 from siotool.plan.model import Evidence, MeasuredCost, Scaling
+from siotool.units import format_count
 
 #: Node counts that a law with three parameters needs.
 _LEAST_NODE_COUNTS = 4
@@ -62,10 +63,16 @@ def _scaling(observations: Observations, seed: int) -> Scaling | None:
     if len({origin.nodes for origin in observations.origins}) < _LEAST_NODE_COUNTS:
         return None
     fit = fit_usl(*points(observations), seed)
+    far = "at any number of nodes"
+    if fit.trusted_to < float("inf"):
+        far = f"up to {format_count(fit.trusted_to)} nodes"
     return Scaling(
         alpha=fit.law.alpha,
         beta=fit.law.beta,
         gamma=fit.law.gamma,
-        trusted_nodes=fit.trusted_to,
-        sentence=fit.why,
+        trusted_nodes=fit.trusted_to if fit.trusted_to < float("inf") else None,
+        sentence=(
+            f"Over several nodes: contention {fit.law.alpha:.3g}, coherency {fit.law.beta:.3g}, to be trusted "
+            f"{far}: {fit.why}."
+        ),
     )

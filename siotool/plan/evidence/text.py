@@ -8,7 +8,7 @@ from rich.text import Text
 
 from siotool.plan.evidence.verify import Verification
 from siotool.plan.model import Evidence
-from siotool.units import format_byte_rate, format_count, format_duration, format_share, format_size
+from siotool.units import format_byte_rate, format_duration, format_share, format_size
 
 
 def render(evidence: Evidence) -> list[RenderableType]:
@@ -27,11 +27,7 @@ def render(evidence: Evidence) -> list[RenderableType]:
         f"the CPU's variance and misses by {evidence.residual_sd_cores:.3f} cores (one standard deviation)."
     ]
     if evidence.scaling is not None:
-        law = evidence.scaling
-        said.append(
-            f"Over several nodes: contention {law.alpha:.3g}, coherency {law.beta:.3g}, "
-            f"to be trusted up to {format_count(law.trusted_nodes)} nodes: {law.sentence}."
-        )
+        said.append(evidence.scaling.sentence)
     remarks = [Text(f"· {remark}", style="dim") for remark in evidence.remarks]
     return [table, Padding(Group(Text(" ".join(said)), *remarks), (0, 1))]
 

@@ -9,7 +9,7 @@ from siotool.plan.rendering import terms
 from siotool.plan.rendering.sections import Section, sections
 from siotool.plan.storm import words
 from siotool.plan.storm.model import StormPlan
-from siotool.units import format_count, format_share
+from siotool.units import format_share
 
 
 def counts(plan: Plan) -> Table:
@@ -104,11 +104,7 @@ def evidence_words(known: Evidence) -> list[str]:
         f"of the CPU's variance and misses by {known.residual_sd_cores:.3f} cores (one standard deviation)."
     ]
     if known.scaling is not None:
-        law = known.scaling
-        said.append(
-            f"Over several nodes: contention {law.alpha:.3g}, coherency {law.beta:.3g}, to be trusted up "
-            f"to {format_count(law.trusted_nodes)} nodes: {law.sentence}."
-        )
+        said.append(known.scaling.sentence)
     return said
 
 
