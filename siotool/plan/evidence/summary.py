@@ -72,7 +72,7 @@ def _scaling(observations: Observations, seed: int) -> Scaling | None:
         gamma=fit.law.gamma,
         trusted_nodes=fit.trusted_to if fit.trusted_to < float("inf") else None,
         sentence=(
-            f"Over several nodes: contention {fit.law.alpha:.3g}, coherency {fit.law.beta:.3g}, to be trusted "
-            f"{far}: {fit.why}."
+            f"Over several nodes: contention {fit.law.alpha:.3g}, coherency {fit.law.beta:.3g}, to be "
+            f"trusted {far}: {fit.why}."
         ),
     )
