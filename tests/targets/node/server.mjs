@@ -107,7 +107,8 @@ function tick(seq, due) {
   const period = 1000 / options["tick-rate"];
   const next = due + period * Math.max(1, Math.ceil((performance.now() - due) / period));
   setTimeout(() => {
-    const sent_at = (performance.timeOrigin + performance.now()) / 1000;
+    // the wall clock: performance.timeOrigin may be milliseconds ahead of it
+    const sent_at = Date.now() / 1000;
     broadcast(io, io.of("/").sockets, "tick", [{ seq, sent_at }]);
     tick(seq + 1, next);
   }, next - performance.now());
