@@ -267,7 +267,9 @@ def run(
     refuse_missing(inputs)
     inputs = compose.complete(inputs)
     if verify is not None:
-        checked = plan_evidence.check(verify, inputs, accept_suspect=accept_suspect, draws=draws, seed=seed)
+        checked = plan_evidence.check(
+            verify, inputs, measured, accept_suspect=accept_suspect, draws=draws, seed=seed
+        )
         _write_verification(checked, output_format, output)
         return
     result = sizing.size(

@@ -11,10 +11,11 @@ from siotool.plan.evaluate import Evaluation
 from siotool.plan.evidence.figures import inputs_of
 from siotool.plan.evidence.observe import Observations, observe
 from siotool.plan.evidence.prediction import predict
-from siotool.plan.evidence.profile import measure
+from siotool.plan.evidence.profile import Profile, measure
 from siotool.plan.evidence.summary import describe
 from siotool.plan.evidence.verify import Verification, verify
-from siotool.plan.figures.inputs import Inputs
+from siotool.plan.evidence.verify import predict as predict_measured
+from siotool.plan.figures.inputs import Figure, Inputs
 from siotool.plan.model import Evidence
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
@@ -24,6 +25,7 @@ class Measured(msgspec.Struct, frozen=True):
     """What runs give to a plan: figures, and a description once the plan is there."""
 
     inputs: Inputs
+    profile: Profile
     describe: Callable[[Evaluation], Evidence]
 
 
@@ -31,13 +33,28 @@ def learn(names: Sequence[str], *, accept_suspect: bool, seed: int) -> Measured:
     """Read runs (``RUN`` or ``RUN@NODES``) and estimate what the server's work costs."""
     observations = _observe(names, accept_suspect=accept_suspect)
     profile = measure(observations, seed)
-    return Measured(inputs_of(profile, observations, seed), describe(profile, observations, seed))
+    return Measured(inputs_of(profile, observations, seed), profile, describe(profile, observations, seed))
 
 
-def check(name: str, inputs: Inputs, *, accept_suspect: bool, draws: int, seed: int) -> Verification:
-    """Hold a plan's figures against one run at the run's own load."""
+def check(
+    name: str, inputs: Inputs, measured: Measured | None, *, accept_suspect: bool, draws: int, seed: int
+) -> Verification:
+    """Hold a plan's figures against one run at the run's own load.
+
+    Where none of the measured figures was typed over, the runs they come from say more: open
+    files, and by how much one run differs from the next.
+    """
     observations = _observe([name], accept_suspect=accept_suspect)
-    return verify(predict(inputs, observations, draws=draws, seed=seed), observations)
+    predicted = predict(inputs, observations, draws=draws, seed=seed)
+    if measured is not None and all(inputs.figures[key] is one for key, one in _costs(measured)):
+        predicted |= predict_measured(measured.profile, observations, seed)
+    return verify(predicted, observations)
+
+
+def _costs(measured: Measured) -> list[tuple[str, Figure]]:
+    """The measured figures that a prediction rests on; not those of the formula, which may be planned."""
+    figures = measured.inputs.figures.items()
+    return [(key, one) for key, one in figures if key.endswith("_cost") or key.startswith("server.memory")]
 
 
 def _observe(names: Sequence[str], *, accept_suspect: bool) -> Observations:

@@ -1,17 +1,41 @@
 """From figures to what the service asks of its fleet at the moment it is sized for."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal, cast
 
+from siotool.plan.adapters.laws import Recovery, adapter_named
 from siotool.plan.fanout import Kind, Message, traffic
 from siotool.plan.figures.inputs import Inputs, MessageChoice
 from siotool.plan.numbers import Number, divide, exp, is_array, log
-from siotool.plan.wire.framing import OFFSET_IN_MEMORY_BYTES, Direction, Framing, Travel
+from siotool.plan.wire.framing import (
+    AIOHTTP,
+    NODE,
+    OFFSET_IN_MEMORY_BYTES,
+    OFFSET_MONGO_BYTES,
+    OFFSET_REDIS_STREAMS_BYTES,
+    Direction,
+    Framing,
+    Travel,
+)
 from siotool.plan.wire.messages import ack, event, heartbeat_rates
 from siotool.plan.wire.opening import opening
 from siotool.plan.world import Demand, Stream, World
 
 YEAR_S = 365.25 * 86_400
+
+#: Profiles whose server answers HTTP as aiohttp does.
+_PYTHON = ("python-socketio",)
+
+#: Where an adapter keeps what a client missed → bytes of an event's offset in it.
+_OFFSETS: Mapping[Recovery, int] = MappingProxyType(
+    {
+        "none": 0,
+        "memory": OFFSET_IN_MEMORY_BYTES,
+        "stream": OFFSET_REDIS_STREAMS_BYTES,
+        "collection": OFFSET_MONGO_BYTES,
+    }
+)
 
 #: The id of a call in the middle of a session's life: three digits.
 _ACK_ID = 100
@@ -80,8 +104,16 @@ def framing(inputs: Inputs, transport: Literal["websocket", "polling"]) -> Frami
         parser=cast(Literal["json", "msgpack"], inputs.choice("transport.parser")),
         tls=cast(Literal["none", "1.2", "1.3"], inputs.choice("transport.tls")),
         ip=6 if inputs.choice("transport.ip") == "6" else 4,
-        recovery_offset_bytes=OFFSET_IN_MEMORY_BYTES if inputs.flag("transport.recovery") else 0,
+        recovery_offset_bytes=_offset_bytes(inputs),
+        server=AIOHTTP if "server.profile" in inputs and inputs.choice("server.profile") in _PYTHON else NODE,
     )
+
+
+def _offset_bytes(inputs: Inputs) -> int:
+    """What connection state recovery adds to each event, where the adapter keeps anything to recover from."""
+    if not inputs.flag("transport.recovery"):
+        return 0
+    return _OFFSETS[adapter_named(inputs.choice("topology.adapter")).recovery]
 
 
 def _travel(

@@ -48,8 +48,7 @@ def size(
     price of more. ``evidence`` describes the runs that figures were measured in.
     Raises InputError for figures that make no plan.
     """
-    values = {key: middle(figure.value) for key, figure in inputs.numbers()}
-    at_middle = evaluate(inputs, values)
+    at_middle = evaluate(inputs, values_of(inputs))
     figures = document_figures(at_middle)
     plan = _plan(inputs, at_middle, figures)
     if evidence is not None:

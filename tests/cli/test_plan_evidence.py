@@ -119,3 +119,12 @@ def test_runs_at_several_numbers_of_nodes_make_a_law(siotool, folder):
     assert scaling["trusted_nodes"] is None or scaling["trusted_nodes"] >= 8
     assert document["inputs"]["consumption_rate_bytes_per_s"] > 0
     assert "Over several nodes: contention" in planned(siotool, *places, cwd=folder).stdout
+
+
+def test_a_cost_that_is_typed_is_what_is_verified(siotool, folder):
+    known = ("--from", "seen", "--verify", "seen", "--format=json")
+    measured = json.loads(planned(siotool, *known, cwd=folder).stdout)
+    typed = json.loads(planned(siotool, *known, "--set", "server.delivery_cost=1us", cwd=folder).stdout)
+    found = [{check["name"]: check for check in one["checks"]} for one in (measured, typed)]
+    assert {"cpu", "memory", "files", "connections"} == set(found[0])
+    assert found[1]["cpu"]["high"] < found[0]["cpu"]["low"]

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from siotool.plan.demand import demand, framing, peak_connections
+from siotool.plan.figures import compose, planfile
 from siotool.plan.figures.inputs import middle
-from siotool.plan.wire.framing import OFFSET_IN_MEMORY_BYTES, Direction
+from siotool.plan.wire.framing import AIOHTTP, NODE, OFFSET_IN_MEMORY_BYTES, Direction
 from siotool.plan.wire.messages import ack, event, heartbeat_rates
 from siotool.plan.wire.opening import opening
 
@@ -167,3 +168,25 @@ def test_an_empty_service_has_no_traffic(plan_inputs):
     found = of(plan_inputs, {"workload.connections": "0", "workload.session_length": "1h"}, messages)[1]
     assert found.tcp_to_client_bytes_per_s == found.new_per_s == found.deliveries_per_s == 0
     assert not math.isnan(found.payload_out_bytes_per_s)
+
+
+@pytest.mark.parametrize(
+    ("adapter", "recovery", "offset"),
+    [
+        pytest.param("none", "false", 0, id="without recovery there is no offset"),
+        pytest.param("none", "true", 7, id="in memory: milliseconds in base 64"),
+        pytest.param("redis-streams", "true", 15, id="redis-streams: an entry's id"),
+        pytest.param("mongo", "true", 24, id="mongo: an ObjectId"),
+        pytest.param("redis", "true", 0, id="pub/sub keeps nothing to recover from"),
+    ],
+)
+def test_the_offset_in_each_event_is_the_adapters(adapter, recovery, offset):
+    text = f'[transport]\nrecovery = {recovery}\n[topology]\nadapter = "{adapter}"\n[workload]\nconnections = 1\n'
+    inputs = compose.complete(planfile.decode(text, "x"))
+    assert framing(inputs, "websocket").recovery_offset_bytes == offset
+
+
+@pytest.mark.parametrize(("profile", "server"), [("node-ws", NODE), ("python-socketio", AIOHTTP)])
+def test_http_is_answered_as_the_profiles_server_does(profile, server):
+    text = f'[server]\nprofile = "{profile}"\n[workload]\nconnections = 1\n'
+    assert framing(compose.complete(planfile.decode(text, "x")), "polling").server == server

@@ -1,7 +1,7 @@
 """Memory: of a whole server, and of the heap of one event-loop process.
 
 The kernel's share of a socket is not in a process's resident memory, but control groups
-count it: about 4 kB (Centrifugo, https://centrifugal.dev/blog/2026/08/17).
+count it: about 4 kB (Centrifugo, https://centrifugal.dev/blog, 2026-08-17).
 """
 
 from siotool.plan.constraints.constraint import Constraint, Limit
