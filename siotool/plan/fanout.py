@@ -122,15 +122,6 @@ def presence(name: str, size_bytes: Number, members: Number, visits_per_s: Numbe
     )
 
 
-def servers_reached(room_size: Number, servers: Number) -> Number:
-    """Return how many of ``servers`` (1 or more) hold a session of a room, sessions spread evenly.
-
-    N (1 − (1 − 1/N)^g): the expected number of occupied boxes. This is how often a message to
-    the room is encoded and, with a sharded adapter, received.
-    """
-    return servers * (1.0 - (1.0 - 1.0 / servers) ** room_size)
-
-
 def _room_size(message: Message, connections: Number) -> Number:
     match message.kind:
         case "echo" | "direct" | "push":

@@ -11,7 +11,7 @@ from numpy.random import PCG64, Generator
 from siotool.plan.evidence.fit import fit_cpu
 from siotool.plan.evidence.observe import Observations, Origin
 from siotool.plan.evidence.profile import extrapolation, measure
-from siotool.plan.evidence.provenance import Kind, Provenance, guessed_share
+from siotool.plan.evidence.provenance import Kind
 from siotool.plan.evidence.resample import block_length, run_cv
 from siotool.plan.evidence.usl import Law, fit_usl, least_nodes, throughput
 
@@ -136,10 +136,3 @@ def test_scatter_between_runs_never_vanishes(ratios: list[float], kinds: int) ->
 
 
 KINDS: tuple[Kind, ...] = ("measured", "published", "default", "typed")
-
-
-@given(st.lists(st.tuples(st.sampled_from(KINDS), st.floats(0, 1e6)), max_size=8))
-def test_the_share_of_guesses_is_a_share(inputs: list[tuple[Kind, float]]) -> None:
-    provenances = {f"x{k}": Provenance(kind) for k, (kind, _) in enumerate(inputs)}
-    share = guessed_share(provenances, {f"x{k}": variance for k, (_, variance) in enumerate(inputs)})
-    assert share is None or 0 <= share <= 1

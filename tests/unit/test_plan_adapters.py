@@ -11,7 +11,6 @@ from siotool.plan.adapters.laws import (
     ADAPTERS,
     REDIS_DELIVERIES_PER_S,
     adapter_named,
-    backend_bytes_per_s,
     backend_rate,
     decoded_per_node,
     hosting_share,
@@ -20,7 +19,7 @@ from siotool.plan.adapters.laws import (
     received_per_node,
     shards_needed,
 )
-from siotool.plan.adapters.nodes import crossover_nodes, explain_infeasible, fewest_nodes, node_load
+from siotool.plan.adapters.nodes import explain_infeasible, fewest_nodes, node_load
 from siotool.plan.figures.fields import ADAPTERS as CHOICES
 from siotool.plan.storage.bson_documents import Element, document_bytes
 
@@ -184,11 +183,6 @@ def test_the_envelope_of_a_mongo_change_event():
     assert change - len(as_json(EVENT)) == ADAPTERS["mongo"].envelope_bytes
 
 
-def test_bytes_are_messages_with_their_envelopes():
-    rate = backend_bytes_per_s(ADAPTERS["redis"], 100.0, 10.0, 4.0, 256.0)
-    assert rate == 400 * (256 + ADAPTERS["redis"].envelope_bytes)
-
-
 def test_receiving_and_decoding_cost_apart():
     cores = receive_cores(ADAPTERS["redis"], 1000.0, 2.0, 4.0, receive_s=10e-6, decode_s=20e-6)
     assert cores == pytest.approx(1000 * 10e-6 + 437.5 * 20e-6)
@@ -248,24 +242,6 @@ def test_draws_and_single_figures_agree():
             shards_needed(adapter, float(m), float(g), 50.0, ceiling_per_s=650e3)
             for m, g in zip(publishes, room, strict=True)
         ]
-
-
-@pytest.mark.parametrize(
-    ("room", "ratio", "private"),
-    [(10.0, 1.5, 0.0), (100.0, 1.2, 0.1), (3.0, 2.0, 0.2), (0.5, 4.0, 0.0)],
-)
-def test_the_crossover_is_where_the_costs_meet(room, ratio, private):
-    nodes = crossover_nodes(room, ratio, private)
-    sharded = ADAPTERS["redis-sharded"]
-    cost = ratio * received_per_node(sharded, 1000.0, room, nodes, private)
-    assert cost == pytest.approx(received_per_node(ADAPTERS["redis"], 1000.0, room, nodes))
-
-
-def test_the_crossover_at_its_ends():
-    assert crossover_nodes(10.0) == 1
-    assert crossover_nodes(inf) == inf
-    assert crossover_nodes(inf, 0.5) == 1
-    assert crossover_nodes(10.0, 2.0, 0.6) == inf  # the private messages alone cost more
 
 
 def test_why_no_number_of_nodes_is_enough_and_what_would_work():

@@ -181,7 +181,10 @@ def test_an_empty_service_has_no_traffic(plan_inputs):
     ],
 )
 def test_the_offset_in_each_event_is_the_adapters(adapter, recovery, offset):
-    text = f'[transport]\nrecovery = {recovery}\n[topology]\nadapter = "{adapter}"\n[workload]\nconnections = 1\n'
+    text = (
+        f'[transport]\nrecovery = {recovery}\n[topology]\nadapter = "{adapter}"\n'
+        "[workload]\nconnections = 1\n"
+    )
     inputs = compose.complete(planfile.decode(text, "x"))
     assert framing(inputs, "websocket").recovery_offset_bytes == offset
 

@@ -1,7 +1,5 @@
 """Predictions held against a run, provenance, and the share of guesses."""
 
-import math
-
 import numpy as np
 import pytest
 from numpy.random import PCG64, Generator
@@ -9,7 +7,7 @@ from numpy.random import PCG64, Generator
 from siotool.errors import InputError
 from siotool.plan.evidence.observe import Observations, Origin
 from siotool.plan.evidence.profile import measure
-from siotool.plan.evidence.provenance import Provenance, counted, guessed_share, guesswork, measured
+from siotool.plan.evidence.provenance import Provenance, measured
 from siotool.plan.evidence.usl import fit_usl, points
 from siotool.plan.evidence.verify import Check, load_of, observed, predict, summary, verify
 
@@ -194,39 +192,3 @@ def test_provenance_in_words(name: str, words: str, guessed: bool) -> None:
 def test_provenance_of_several_runs_and_without_detail() -> None:
     assert measured(("a", "b")).words() == "measured (runs a, b)"
     assert Provenance("typed").words() == "typed"
-    assert counted(SOURCES) == {"measured": 1, "published": 1, "typed": 1, "default": 1}
-
-
-@pytest.mark.parametrize(
-    ("variances", "share", "said"),
-    [
-        pytest.param(
-            {"connections": 0.6, "delivery_s": 0.3, "headroom": 0.1},
-            0.7,
-            "70 % of the uncertainty comes from guesses, most of it from connections "
-            "(typed (plan.toml: workload.connections)).",
-            id="most of it typed",
-        ),
-        pytest.param(
-            {"delivery_s": 2.0}, 0.0, "None of the uncertainty comes from guesses", id="all measured"
-        ),
-        pytest.param({"connections": 0.0}, None, "No input varies", id="nothing varies"),
-        pytest.param({}, None, "No input varies", id="nothing at all"),
-    ],
-)
-def test_the_share_of_guesses(variances: dict[str, float], share: float | None, said: str) -> None:
-    assert guessed_share(SOURCES, variances) == (pytest.approx(share) if share is not None else None)
-    assert guesswork(SOURCES, variances).startswith(said)
-
-
-@pytest.mark.parametrize(
-    ("variances", "said"),
-    [
-        pytest.param({"colour": 1.0}, "colour has a variance but no provenance", id="an unknown input"),
-        pytest.param({"headroom": -1.0}, "the variance of headroom is -1.0", id="below 0"),
-        pytest.param({"headroom": math.nan}, "the variance of headroom is nan", id="no number"),
-    ],
-)
-def test_variances_that_cannot_be(variances: dict[str, float], said: str) -> None:
-    with pytest.raises(InputError, match=said):
-        guessed_share(SOURCES, variances)

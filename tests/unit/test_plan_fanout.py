@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from siotool.errors import InputError
-from siotool.plan.fanout import KINDS, Message, presence, servers_reached, traffic
+from siotool.plan.fanout import KINDS, Message, presence, traffic
 
 
 def of(kind, *, connections=1000, rate_per_s=2.0, **fields):
@@ -100,19 +100,6 @@ def test_presence_is_two_messages_a_visit_to_all_members():
     made = traffic(presence("who", 50.0, members=30.0, visits_per_s=0.1), 300.0)
     assert made.inbound_per_s == pytest.approx(60)
     assert made.deliveries_per_s == pytest.approx(1800)
-
-
-@pytest.mark.parametrize(
-    ("room_size", "servers", "reached"),
-    [
-        pytest.param(1.0, 12.0, 1.0, id="one session is on one server"),
-        pytest.param(9.0, 1.0, 1.0, id="one server holds them all"),
-        pytest.param(0.0, 5.0, 0.0, id="an empty room is nowhere"),
-        pytest.param(2.0, 2.0, 1.5, id="two sessions on two servers: together half of the time"),
-    ],
-)
-def test_servers_reached(room_size, servers, reached):
-    assert servers_reached(room_size, servers) == pytest.approx(reached)
 
 
 def test_an_unknown_kind_is_refused_with_its_name():

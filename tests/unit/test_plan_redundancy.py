@@ -14,14 +14,11 @@ from siotool.plan.redundancy.bad_days import (
     bad_days,
     fleet,
     forced_reconnects_per_s,
-    hash_imbalance,
     k_of_n,
-    scale_out_imbalance,
     shard_loss,
     spares,
     survive_deploy,
     survive_zone_loss,
-    with_imbalance,
     worst,
 )
 
@@ -197,48 +194,6 @@ def test_a_lost_shard_silences_rooms_and_asks_for_one_more():
     assert (lost.silenced_share, lost.shards_needed) == (0.25, 5)
     assert lost.survivor_load == pytest.approx(4 / 3)
     assert shard_loss(1.0).survivor_load == math.inf
-
-
-@pytest.mark.parametrize(
-    ("connections", "servers", "each", "ratio"),
-    [
-        pytest.param(1e6, 1.0, 1.0, 1.0, id="one server has them all"),
-        pytest.param(1e6, 20.0, 1.0, 1.0109, id="many sessions spread well"),
-        pytest.param(1e6, 20.0, 500.0, 1.2448, id="offices behind one address do not"),
-        pytest.param(2.0, 20.0, 50.0, 20.0, id="one office, one server"),
-        pytest.param(0.0, 5.0, 1.0, 5.0, id="the first session is on one server"),
-    ],
-)
-def test_hashed_addresses(connections, servers, each, ratio):
-    assert hash_imbalance(connections, servers, each) == pytest.approx(ratio, abs=1e-4)
-
-
-def test_hash_imbalance_is_what_throwing_sessions_at_servers_gives():
-    generator = np.random.Generator(np.random.PCG64(3))
-    thrown = generator.multinomial(200_000, np.full(20, 1 / 20), size=400)
-    seen = (thrown.max(axis=1) / thrown.mean(axis=1)).mean()
-    # the bound is of first order in ln N, and generous for a fleet as small as this
-    assert 1 < seen < hash_imbalance(200_000.0, 20.0) < 1 + 1.6 * (seen - 1)
-
-
-def test_an_imbalance_buys_servers():
-    assert with_imbalance(10.0, 1.0) == 10
-    assert with_imbalance(10.0, 1.25) == 13
-
-
-@pytest.mark.parametrize(
-    ("elapsed_s", "least_connections", "ratio"),
-    [
-        pytest.param(0.0, False, 1.5, id="at first the new servers are empty"),
-        pytest.param(0.0, True, 1.5, id="whatever balances"),
-        pytest.param(1800.0, False, 1.1839, id="spread evenly, old servers drain slowly"),
-        pytest.param(1800.0, True, 1.0, id="least connections fills the new ones first"),
-        pytest.param(600.0, True, 1.0748, id="until they have caught up"),
-    ],
-)
-def test_after_scaling_out_from_ten_to_fifteen(elapsed_s, least_connections, ratio):
-    got = scale_out_imbalance(10.0, 15.0, elapsed_s, 1800.0, least_connections=least_connections)
-    assert got == pytest.approx(ratio, abs=1e-4)
 
 
 def test_ending_sessions_every_half_hour():

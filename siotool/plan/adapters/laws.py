@@ -306,33 +306,6 @@ def backend_rate(
     return delivered
 
 
-def backend_bytes_per_s(
-    adapter: Adapter,
-    publishes_per_s: Number,
-    room_size: Number,
-    nodes: Number,
-    message_bytes: Number,
-    *,
-    private_share: Number = 0.0,
-    shards: Number = 1.0,
-    namespaces: Number = 1.0,
-) -> Number:
-    """Return the bytes per second that the busiest shard sends to the nodes.
-
-    ``message_bytes`` is the event as a JSON array; the adapter's own envelope is added.
-    """
-    rate = backend_rate(
-        adapter,
-        publishes_per_s,
-        room_size,
-        nodes,
-        private_share=private_share,
-        shards=shards,
-        namespaces=namespaces,
-    )
-    return rate * (message_bytes + adapter.envelope_bytes)
-
-
 def shards_needed(
     adapter: Adapter,
     publishes_per_s: Number,

@@ -111,23 +111,6 @@ def _whole(nodes: Number) -> Number:
     return where(finite, whole(where(finite, nodes, 1.0)), inf)
 
 
-def crossover_nodes(room_size: Number, decode_ratio: Number = 1.0, private_share: Number = 0.0) -> Number:
-    """Return the number of nodes above which the sharded adapter costs a node less than the classic one.
-
-    ``decode_ratio``: a message received from the sharded adapter over one from the classic
-    (which drops rooms it does not hold undecoded). Sharded (mode dynamic) is cheaper once
-    ratio·((1 − s)·share(N) + s) < 1, for a share s of private messages; never for broadcasts
-    to everybody with a ratio of 1 or more: infinite.
-    """
-    level = divide(maximum(1 / decode_ratio - private_share, 0.0), 1 - private_share)
-    level = minimum(level, 1.0)
-    crowd = maximum(room_size, 1.0)
-    some = minimum(room_size, 1.0)
-    needed = minimum(divide(level + 0.0 * some, some), 1.0)
-    nodes = divide(1.0 + 0.0 * needed, 1 - (1 - needed) ** (1 / crowd))
-    return where(decode_ratio < 1, 1.0, where(room_size == inf, inf, nodes))
-
-
 def explain_infeasible(
     adapter: Adapter,
     *,

@@ -14,12 +14,8 @@ from siotool.plan.numbers import (
     Number,
     ceil,
     divide,
-    exp,
     is_array,
-    log,
     maximum,
-    minimum,
-    sqrt,
     where,
 )
 from siotool.plan.redundancy.availability import servers_for
@@ -212,39 +208,6 @@ def shard_loss(shards: Number) -> ShardLoss:
         survivor_load=divide(shards, shards - 1.0),
         shards_needed=shards + 1.0,
     )
-
-
-def with_imbalance(needed: Number, imbalance: Number) -> Number:
-    """Servers needed when the fullest carries ``imbalance`` times the mean and may not be overloaded."""
-    return _whole(needed * imbalance)
-
-
-def hash_imbalance(connections: Number, servers: Number, sessions_per_address: Number = 1.0) -> Number:
-    """Expected load of the fullest server over the mean, addresses hashed evenly to servers.
-
-    1 + √(2·s·ln N / m), m sessions per server, s the mean number of sessions that a *session*
-    shares its address with, itself included (offices behind one NAT come as one). For m well
-    above s·ln N: M. Raab, A. Steger, "Balls into Bins", 1998. Never more than N, where all
-    are on one server. Least-connections balancing keeps the ratio at 1.
-    """
-    drift = 2.0 * sessions_per_address * log(maximum(servers, 1.0))
-    return minimum(maximum(servers, 1.0), 1.0 + sqrt(divide(drift, divide(connections, servers))))
-
-
-def scale_out_imbalance(
-    before: Number, after: Number, elapsed_s: Number, session_s: Number, *, least_connections: bool
-) -> Number:
-    """Load of an old server over the mean, ``elapsed_s`` after the fleet grew ``before`` → ``after``.
-
-    Connections never move: only sessions that end, after ``session_s`` on average, and begin
-    again are placed anew. Spread evenly, old servers approach the mean as e^(−t/L); with
-    least-connections balancing all go to the new servers until these have caught up.
-    Netflix ends sessions every 30 minutes for this reason ("Pushy to the Limit",
-    https://netflixtechblog.com/pushy-to-the-limit-evolving-netflixs-websocket-proxy-for-the-future-b468bc0ff658).
-    """
-    kept = exp(-elapsed_s / session_s)
-    ratio = after / before
-    return maximum(1.0, ratio * kept) if least_connections else 1.0 + (ratio - 1.0) * kept
 
 
 def forced_reconnects_per_s(connections: Number, period_s: Number) -> Number:
