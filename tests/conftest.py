@@ -1,13 +1,15 @@
 """What every test may use: golden files, tools that must be there, and one profile for hypothesis."""
 
 import difflib
+import inspect
 import os
 import shutil
 import signal
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import msgspec
 import pytest
 from hypothesis import settings
 
@@ -106,3 +108,29 @@ def require_tool() -> Callable[..., str]:
         return found
 
     return find
+
+
+@pytest.fixture(scope="session")
+def schema_of() -> Callable[[Any, str], dict[str, Any]]:
+    """Return the JSON Schema of a type, with a title, the same under every Python."""
+
+    def make(kind: Any, title: str) -> dict[str, Any]:
+        return {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": title,
+            **_dedented(msgspec.json.schema(kind)),
+        }
+
+    return make
+
+
+def _dedented(schema: Any) -> Any:
+    """Python 3.13 takes the indentation off docstrings, earlier ones leave it."""
+    if isinstance(schema, list):
+        return [_dedented(part) for part in schema]
+    if isinstance(schema, dict):
+        return {
+            key: inspect.cleandoc(part) if key == "description" and isinstance(part, str) else _dedented(part)
+            for key, part in schema.items()
+        }
+    return schema

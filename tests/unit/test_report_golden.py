@@ -1,6 +1,5 @@
 """The renderers over three fabricated runs, held against files, and the schemas of both forms of JSON."""
 
-import inspect
 import json
 from pathlib import Path
 
@@ -103,26 +102,6 @@ def test_json_has_the_keys_that_scripts_rely_on(reports):
     assert document["version"] == 1
 
 
-def _schema(kind, title):
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": title,
-        **_dedented(msgspec.json.schema(kind)),
-    }
-
-
-def _dedented(schema):
-    """Python 3.13 takes the indentation off docstrings, earlier ones leave it."""
-    if isinstance(schema, list):
-        return [_dedented(part) for part in schema]
-    if isinstance(schema, dict):
-        return {
-            key: inspect.cleandoc(part) if key == "description" and isinstance(part, str) else _dedented(part)
-            for key, part in schema.items()
-        }
-    return schema
-
-
 @pytest.mark.parametrize(
     ("name", "kind", "title"),
     [
@@ -130,8 +109,8 @@ def _dedented(schema):
         pytest.param("run", runfile.Line, "a line of run.jsonl", id="run"),
     ],
 )
-def test_the_schema_is_the_type(golden, name, kind, title):
-    schema = _schema(kind, title)
+def test_the_schema_is_the_type(golden, name, kind, title, schema_of):
+    schema = schema_of(kind, title)
     Draft202012Validator.check_schema(schema)
     golden(f"../../siotool/schemas/{name}.json", json.dumps(schema, indent=2) + "\n")
 
