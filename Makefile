@@ -57,7 +57,7 @@ $(VENV)/.locked: requirements.lock
 		"name one with: make PYTHON=/path/to/python …" >&2; exit 2; }
 	@echo "Making $(VENV) with $$($(PYTHON) --version) from requirements.lock …"
 	$(PYTHON) -m venv --clear $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.locked pyproject.toml

@@ -22,7 +22,7 @@ from siotool.workload import Target, Workload
 VERSION = 1
 FILE_NAME = "run.jsonl"
 
-OpKind = Literal["connect", "upgrade", "namespace", "ack", "deliver", "reconnect"]
+OpKind = Literal["connect", "upgrade", "namespace", "ack", "deliver", "reconnect", "custom"]
 
 
 class Machine(msgspec.Struct, frozen=True):
@@ -63,6 +63,7 @@ class Header(msgspec.Struct, frozen=True, tag_field="kind", tag="header"):
     bytes_source: str
     server: Server | None = None
     gates: list[str] = []
+    default_gates: bool = True
     command: list[str] = []
 
 
@@ -83,7 +84,11 @@ class Operation(msgspec.Struct, frozen=True):
 
 
 class Connections(msgspec.Struct, frozen=True):
-    """``open`` and ``users`` at the end of the interval; the rest counted within it."""
+    """``open`` and ``users`` at the end of the interval; the rest counted within it.
+
+    ``hung`` counts the attempts that had no answer in time (``timeout``, or ``unanswered`` when
+    the run ended first) by the phase they hung in: tcp, tls, upgrade, open, namespace.
+    """
 
     open: int = 0
     users: int = 0
@@ -91,6 +96,43 @@ class Connections(msgspec.Struct, frozen=True):
     established: int = 0
     failed: dict[str, int] = {}
     closed: dict[str, int] = {}
+    hung: dict[str, int] = {}
+
+
+class ScenarioFailure(msgspec.Struct, frozen=True):
+    """What a scenario's own code raised, or judged to be wrong, within an interval.
+
+    ``kind`` is the exception's class, ``check_failed`` for a failed check, ``fail`` for a call
+    of ``fail``. ``message`` is shortened. ``where`` names the place in the scenario.
+    """
+
+    kind: str
+    message: str
+    where: str
+    count: int
+
+
+class UserClass(msgspec.Struct, frozen=True):
+    """Users of one class: ``users`` at the end of the interval, the rest counted within it.
+
+    ``started`` and ``ended`` (by themselves) are users; ``attempted`` and ``established`` their
+    connections; ``begun`` and ``failed`` their operations other than connecting. ``offered``,
+    ``achieved`` and ``withheld`` are scheduled operations: what was due, what was begun, and what
+    was not because the target kept the user from it. They are 0 where nothing is scheduled
+    (users with a ``wait_time`` of their own).
+    """
+
+    name: str
+    users: int = 0
+    started: int = 0
+    ended: int = 0
+    attempted: int = 0
+    established: int = 0
+    begun: int = 0
+    failed: int = 0
+    offered: int = 0
+    achieved: int = 0
+    withheld: int = 0
 
 
 class Delivery(msgspec.Struct, frozen=True):
@@ -124,6 +166,9 @@ class WorkerHealth(msgspec.Struct, frozen=True):
 
     ``cpu_cores`` mean over the interval (1.0 is one full core), ``loop_lag_s`` the longest
     the connection loop was late, ``schedule_lag_s`` the longest a scheduled operation was.
+    ``cpu_allowed`` is how many cores it may use (one interpreter: at most 1; less under a quota
+    or an affinity mask). ``cpu_wait`` is the share of the interval in which its busiest thread
+    was ready to run and had no CPU.
     """
 
     worker: int
@@ -133,6 +178,8 @@ class WorkerHealth(msgspec.Struct, frozen=True):
     schedule_lag_s: float
     files_open: int
     files_limit: int
+    cpu_allowed: float = 1.0
+    cpu_wait: float = 0.0
 
 
 class ServerUse(msgspec.Struct, frozen=True):
@@ -145,7 +192,12 @@ class ServerUse(msgspec.Struct, frozen=True):
 
 
 class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
-    """One second of the run; ``t_s`` is its end, in seconds since the start."""
+    """One second of the run; ``t_s`` is its end, in seconds since the start.
+
+    ``overdue`` are the operations under way for more than a second at its end, by op.
+    ``draining`` marks what came after the last stage, while the run waited for what was still
+    under way: it belongs to no hold phase.
+    """
 
     t_s: float
     duration_s: float
@@ -156,6 +208,10 @@ class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
     bytes: Bytes
     generator: list[WorkerHealth]
     server: ServerUse | None = None
+    exceptions: list[ScenarioFailure] = []
+    user_classes: list[UserClass] = []
+    overdue: dict[str, int] = {}
+    draining: bool = False
 
 
 class Note(msgspec.Struct, frozen=True, tag_field="kind", tag="note"):
@@ -174,8 +230,6 @@ class End(msgspec.Struct, frozen=True, tag_field="kind", tag="end"):
 
     t_s: float
     reason: Literal["finished", "interrupted", "workers_lost", "target_lost"]
-    offered: dict[str, int] = {}
-    achieved: dict[str, int] = {}
 
 
 Line = Header | Interval | Note | End

@@ -59,7 +59,7 @@ def exit_code(report: Report, also: Collection[ExitCode] = ()) -> ExitCode:
     codes = set(also)
     if report.valid != "yes":
         codes.add(ExitCode.SUSPECT)
-    if any(verdict.failed for verdict in report.verdicts):
+    if any(gate.failed for gate in report.gates):
         codes.add(ExitCode.GATE_FAILED)
     return worst(codes)
 
@@ -84,7 +84,7 @@ def _tell(report: Report) -> None:
         complain("nothing was measured: no connection was ever open")
     for doubt in report.doubts:
         complain(f"doubt: {doubt}")
-    for verdict in report.verdicts:
-        measured = "" if verdict.measured is None else f"{show(verdict.measured, verdict.unit)}, "
-        state = "FAILED" if verdict.failed else "passed"
-        print(f"siotool: gate {state}: {verdict.gate} ({measured}{verdict.reason})", file=sys.stderr)
+    for gate in report.gates:
+        value = "" if gate.value is None else f"{show(gate.value, gate.unit)}, "
+        state = "FAILED" if gate.failed else "passed"
+        print(f"siotool: gate {state}: {gate.expr} ({value}{gate.reason})", file=sys.stderr)

@@ -31,6 +31,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from siotool.report.model import OperationFigures, Steady, format_cores
+from siotool.report.scenario import sum_up_user_classes
 from siotool.runfile import Run
 from siotool.units import format_duration, format_share
 
@@ -132,14 +133,13 @@ def _generator(rows: pd.DataFrame) -> Iterator[str]:
 
 
 def _load(run: Run, rows: pd.DataFrame) -> Iterator[str]:
-    if run.end is not None:
-        for op, offered in sorted(run.end.offered.items()):
-            achieved = run.end.achieved.get(op, 0)
-            if achieved < ACHIEVED_LEAST * offered and offered - achieved > FEW_OPERATIONS:
-                yield (
-                    f"{achieved:,} of {offered:,} offered {op} operations were achieved "
-                    f"({format_share(achieved / offered)}): the load was lower than asked for"
-                )
+    for found in sum_up_user_classes([run]):
+        possible = found.offered - found.withheld
+        if found.achieved < ACHIEVED_LEAST * possible and possible - found.achieved > FEW_OPERATIONS:
+            yield (
+                f"{found.achieved:,} of {possible:,} offered {found.name} operations were achieved "
+                f"({format_share(found.achieved / possible)}): the load was lower than asked for"
+            )
     planned = run.header.workload.users_max
     users = rows["users"].max() if len(rows) else 0
     finished = run.end is not None and run.end.reason == "finished"

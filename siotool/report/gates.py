@@ -36,7 +36,7 @@ import msgspec
 
 from siotool import units
 from siotool.errors import GateError, UnitError
-from siotool.report.model import OperationFigures, Report, Verdict, format_cores
+from siotool.report.model import GateResult, OperationFigures, Report, format_cores
 from siotool.runfile import OpKind
 
 Unit = Literal["s", "count", "share", "bytes", "bytes_per_s", "per_s", "cores"]
@@ -115,19 +115,17 @@ def parse(text: str) -> Gate:
     )
 
 
-def judge(gate: Gate, report: Report) -> Verdict:
+def judge(gate: Gate, report: Report, *, default: bool = False) -> GateResult:
     """Hold a gate against a report. What was not measured fails, with the reason."""
-    measured, reason = _measure(gate, report)
-    if measured is None:
-        return Verdict(
-            gate=gate.text, measured=None, unit=gate.unit, failed=True, reason=f"not measured: {reason}"
-        )
-    return Verdict(
-        gate=gate.text,
-        measured=measured,
+    value, reason = _measure(gate, report)
+    failed = value is None or _COMPARE[gate.comparison](value, gate.limit)
+    return GateResult(
+        expr=gate.text,
+        default=default,
+        value=value,
         unit=gate.unit,
-        failed=_COMPARE[gate.comparison](measured, gate.limit),
-        reason=reason,
+        outcome="failed" if failed else "passed",
+        reason=f"not measured: {reason}" if value is None else reason,
     )
 
 

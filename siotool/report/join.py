@@ -26,6 +26,7 @@ from siotool.report.model import (
 )
 from siotool.report.operations import sum_up
 from siotool.report.planned import Planned
+from siotool.report.scenario import sum_up_exceptions, sum_up_user_classes
 from siotool.report.series import make_series
 from siotool.report.sizing import size
 from siotool.report.steady import (
@@ -56,6 +57,7 @@ def summarize(runs: Sequence[Run], planned: Planned, gates: Sequence[Gate] = ())
     sized = size(planned, connections, bandwidth, server, hold.steady)
     doubts = find_doubts(runs, table)
     report = Report(
+        verdict="passed",
         valid=_valid(connections, doubts),
         doubts=doubts,
         remarks=find_remarks(runs, table, hold.steady, operations.rows) + sized.remarks,
@@ -70,10 +72,12 @@ def summarize(runs: Sequence[Run], planned: Planned, gates: Sequence[Gate] = ())
         delivery=_delivery(runs),
         bandwidth=bandwidth,
         server=server,
-        verdicts=[],
+        gates=[],
+        exceptions=sum_up_exceptions(runs),
+        user_classes=sum_up_user_classes(runs),
         series=make_series(intervals, table, hold, operations.rows),
     )
-    return msgspec.structs.replace(report, verdicts=[judge(gate, report) for gate in gates])
+    return msgspec.structs.replace(report, gates=[judge(gate, report) for gate in gates])
 
 
 def _check_alike(runs: Sequence[Run]) -> None:
@@ -131,9 +135,11 @@ def _run_info(run: Run) -> RunInfo:
 def _connections(runs: Sequence[Run], table: pd.DataFrame) -> ConnectionFigures:
     intervals = [interval.connections for run in runs for interval in run.intervals]
     failed: Counter[str] = Counter()
+    hung: Counter[str] = Counter()
     closed: Counter[str] = Counter()
     for interval in intervals:
         failed.update(interval.failed)
+        hung.update(interval.hung)
         closed.update(interval.closed)
     return ConnectionFigures(
         peak=max((interval.open for interval in intervals), default=None),
@@ -141,6 +147,7 @@ def _connections(runs: Sequence[Run], table: pd.DataFrame) -> ConnectionFigures:
         attempted=sum(interval.attempted for interval in intervals),
         established=sum(interval.established for interval in intervals),
         failed=dict(sorted(failed.items())),
+        hung=dict(sorted(hung.items())),
         closed=dict(sorted(closed.items())),
         users_peak=max((interval.users for interval in intervals), default=None),
         users_planned=max(run.header.workload.users_max for run in runs),

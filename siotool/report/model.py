@@ -16,6 +16,7 @@ from siotool.workload import Setting, Stage, Target
 VERSION = 1
 
 Valid = Literal["yes", "suspect", "no"]
+Verdict = Literal["passed", "failed", "untrusted"]
 Resource = Literal["bandwidth", "cpu", "memory", "open files"]
 
 
@@ -53,6 +54,7 @@ class ConnectionFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     attempted: int
     established: int
     failed: dict[str, int]
+    hung: dict[str, int]
     closed: dict[str, int]
     users_peak: int | None
     users_planned: int
@@ -183,14 +185,48 @@ class Sizing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     servers_needed: int | None
 
 
-class Verdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a gate found; ``measured`` is in the gate's SI unit, None when not measured."""
+class GateResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a gate found; ``value`` is in the gate's SI ``unit``, None when not measured.
 
-    gate: str
-    measured: float | None
+    ``default`` marks a gate that nobody asked for, which every run is held to.
+    """
+
+    expr: str
+    default: bool
+    value: float | None
     unit: str
-    failed: bool
+    outcome: Literal["passed", "failed"]
     reason: str
+
+    @property
+    def failed(self) -> bool:
+        """True when the run fails by this gate."""
+        return self.outcome == "failed"
+
+
+class ExceptionFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a scenario's own code raised or judged to be wrong, over the run."""
+
+    kind: str
+    message: str
+    where: str
+    count: int
+
+
+class UserClassFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Users of one class over the run; the counts are those of ``runfile.UserClass``, summed up."""
+
+    name: str
+    users_peak: int
+    started: int
+    ended: int
+    attempted: int
+    established: int
+    begun: int
+    failed: int
+    offered: int
+    achieved: int
+    withheld: int
 
 
 class OperationSeries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -241,6 +277,7 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """
 
     version: int = VERSION
+    verdict: Verdict
     valid: Valid
     doubts: list[str]
     remarks: list[str]
@@ -255,7 +292,9 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     delivery: DeliveryFigures
     bandwidth: Bandwidth
     server: ServerFigures | None
-    verdicts: list[Verdict]
+    gates: list[GateResult]
+    exceptions: list[ExceptionFigures]
+    user_classes: list[UserClassFigures]
     series: Series
 
 

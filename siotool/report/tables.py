@@ -22,7 +22,7 @@ def tables(report: Report) -> list[Table]:
         _connections,
         _bandwidth,
         _server,
-        _verdicts,
+        _gates,
         _runs,
     )
     return [table for make in makers if (table := make(report)).rows]
@@ -270,18 +270,18 @@ def _server(report: Report) -> Table:
     return Table("server", "Server", columns, [Row(row) for row in rows], f"Sampled from {server.source}.")
 
 
-def _verdicts(report: Report) -> Table:
+def _gates(report: Report) -> Table:
     rows = [
         Row(
             [
-                "FAILED" if verdict.failed else "passed",
-                verdict.gate,
-                _cell(verdict.measured, lambda value, unit=verdict.unit: show(value, unit)),  # type: ignore[misc]
-                verdict.reason,
+                "FAILED" if gate.failed else "passed",
+                gate.expr,
+                _cell(gate.value, lambda value, unit=gate.unit: show(value, unit)),  # type: ignore[misc]
+                gate.reason,
             ],
-            tone="bad" if verdict.failed else "good",
+            tone="bad" if gate.failed else "good",
         )
-        for verdict in report.verdicts
+        for gate in report.gates
     ]
     columns = [Column("verdict"), Column("fails if"), Column("measured", True), Column("of what")]
     return Table("gates", "Gates", columns, rows)

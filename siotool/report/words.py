@@ -24,10 +24,10 @@ class Headline(msgspec.Struct, frozen=True):
 def headline(report: Report) -> Headline:
     """Return what a reader sees first."""
     verdict, tone = _verdict(report)
-    failed = sum(verdict.failed for verdict in report.verdicts)
+    failed = sum(gate.failed for gate in report.gates)
     gates = ""
-    if report.verdicts:
-        total = len(report.verdicts)
+    if report.gates:
+        total = len(report.gates)
         gates = (
             f"{failed} of {plural(total, 'gate')} failed." if failed else f"{plural(total, 'gate')} passed."
         )

@@ -13,7 +13,17 @@ from math import inf
 import msgspec
 
 from siotool.histogram import Histogram
-from siotool.runfile import Bytes, Connections, Delivery, Interval, Operation, ServerUse
+from siotool.runfile import (
+    Bytes,
+    Connections,
+    Delivery,
+    Interval,
+    Operation,
+    ScenarioFailure,
+    ServerUse,
+    UserClass,
+)
+from siotool.swarm import tally
 from siotool.swarm.ledger import GIVE_UP_S, REMEMBER_S
 from siotool.swarm.records import Presence, Publication, Receipt, WorkerInterval
 
@@ -253,6 +263,24 @@ def _merged(group: list[Operation]) -> Operation:
     )
 
 
+def merge_user_classes(parts: list[WorkerInterval]) -> list[UserClass]:
+    """One entry for each user class, in the order of appearance."""
+    groups: dict[str, list[UserClass]] = defaultdict(list)
+    for part in parts:
+        for found in part.user_classes:
+            groups[found.name].append(found)
+    return [tally.merged(group) for group in groups.values()]
+
+
+def merge_exceptions(parts: list[WorkerInterval]) -> list[ScenarioFailure]:
+    """One entry for each kind, message and place."""
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for part in parts:
+        for found in part.exceptions:
+            counts[found.kind, found.message, found.where] += found.count
+    return [ScenarioFailure(*key, count=count) for key, count in counts.items()]
+
+
 def merge(
     parts: list[WorkerInterval], begin: float, stage: int, delivery: Delivery, server: ServerUse | None
 ) -> Interval:
@@ -260,21 +288,25 @@ def merge(
     number = parts[0].number
     final = all(part.final for part in parts)
     until = max(part.until for part in parts) - begin if final else float(number + 1)
-    failed, closed = Counter[str](), Counter[str]()
+    failed, closed, hung, overdue = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     for part in parts:
         failed.update(part.connections.failed)
         closed.update(part.connections.closed)
+        hung.update(part.connections.hung)
+        overdue.update(part.overdue)
+    user_classes = merge_user_classes(parts)
     return Interval(
         t_s=round(until, 3),
         duration_s=round(max(until - number, 1e-3), 3),
         stage=stage,
         connections=Connections(
             open=sum(part.connections.open for part in parts),
-            users=sum(part.users for part in parts),
+            users=sum(found.users for found in user_classes),
             attempted=sum(part.connections.attempted for part in parts),
             established=sum(part.connections.established for part in parts),
             failed=dict(failed),
             closed=dict(closed),
+            hung=dict(hung),
         ),
         operations=merge_operations(parts),
         delivery=delivery,
@@ -286,4 +318,7 @@ def merge(
         ),
         generator=[part.health for part in parts],
         server=server,
+        exceptions=merge_exceptions(parts),
+        user_classes=user_classes,
+        overdue=dict(overdue),
     )

@@ -204,7 +204,12 @@ class Connection(WSListener):
             self._transport.send(TEXT, frame)
 
     def emit(self, body: bytes) -> None:
-        """Send an event; ``body`` is its JSON array. Nothing is sent once closed."""
+        """Begin an operation that is only sent; ``body`` is the event's JSON array."""
+        self.receiver.tally.sent += 1
+        self.send_event(body)
+
+    def send_event(self, body: bytes) -> None:
+        """Send an event; nothing is sent once closed."""
         if self.open:
             self.send(self._board.event_prefix + body)
 
@@ -220,6 +225,7 @@ class Connection(WSListener):
         now = monotonic()
         board = self._board
         books = board.books
+        self.receiver.tally.sent += 1
         books.begin(now, intended)
         call = (books.samples("ack", event), intended if intended < now else now, now, answer)
         if not self.open:
@@ -239,6 +245,7 @@ class Connection(WSListener):
     def _lost_call(self, call: Call, kind: str) -> None:
         samples, _, _, answer = call
         samples.errors[kind] += 1
+        self.receiver.tally.failed += 1
         if answer is not None:
             self._board.to_hub(answer, Failure(kind))
 

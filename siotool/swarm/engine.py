@@ -23,6 +23,7 @@ from siotool.swarm.connection import Connection
 from siotool.swarm.failures import Failure, classify
 from siotool.swarm.ledger import Ledger, Receiver
 from siotool.swarm.switchboard import Switchboard
+from siotool.swarm.tally import Tally
 from siotool.workload import Target
 
 _socket = monkey.get_original("socket", "socket")
@@ -84,12 +85,12 @@ class Engine:
 
     # ── from greenlets ────────────────────────────────────────────────────────────────
 
-    def receiver(self) -> Receiver:
+    def receiver(self, tally: Tally) -> Receiver:
         """A place in the accounts for one user, given back when it leaves."""
         if self._free_slots:
-            return Receiver(self._free_slots.pop(), used_before=True)
+            return Receiver(self._free_slots.pop(), tally, used_before=True)
         self._next_slot += 1
-        return Receiver(self._next_slot - 1)
+        return Receiver(self._next_slot - 1, tally)
 
     def connect(
         self, receiver: Receiver, intended: float, again: bool, handlers: dict[str, Any] | None = None
@@ -245,6 +246,7 @@ class Engine:
         start = monotonic()
         books = self.books
         books.attempted += 1
+        receiver.tally.attempted += 1
         if receiver.used_before:
             self.ledger.forget_receiver(receiver.slot)
             receiver.used_before = False
@@ -286,6 +288,7 @@ class Engine:
             now = monotonic()
             connection.joined = None
             books.established += 1
+            receiver.tally.established += 1
             samples.book(now - intended, now - start)
             self.to_hub(answer, connection)
 
@@ -313,11 +316,12 @@ class Engine:
         if not connection.open:
             return
         now = monotonic()
+        connection.receiver.tally.sent += 1
         self.books.begin(now, intended)
         stamp = self.ledger.publish(
             publisher, event, now, min(intended, now), self.books.present, int(not includes_sender)
         )
-        connection.emit(packets.event_body(event, compose(stamp)))
+        connection.send_event(packets.event_body(event, compose(stamp)))
 
     def _watch(self, connection: Connection, answer: Callable[[str], None]) -> None:
         if connection.open:

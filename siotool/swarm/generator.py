@@ -1,7 +1,6 @@
 """One worker's generator: the engine, its clock, and the reports it makes each second."""
 
 import socket
-from collections import Counter
 from random import Random
 from time import monotonic
 from typing import Any
@@ -15,6 +14,7 @@ from siotool.swarm.alarm import Alarm
 from siotool.swarm.engine import Address, Engine, EngineSettings
 from siotool.swarm.health import Health
 from siotool.swarm.pacing import ANSWER_S, Schedule
+from siotool.swarm.tally import Tally
 from siotool.workload import Target
 
 #: Users of one worker are numbered within a block of this size.
@@ -32,14 +32,13 @@ class Generator:
         self.engine = Engine(settings)
         self.alarm = Alarm()
         self.seed = seed
-        self._schedules: dict[int, tuple[str, Schedule]] = {}
+        self._schedules: dict[int, tuple[Tally, Schedule]] = {}
+        self._tallies: dict[str, Tally] = {}
         self._environment = environment
         self._worker = settings.worker
         self._users = 0
         self._health = Health(settings.worker)
         self._reports: list[bytes] = []
-        self._offered: Counter[str] = Counter()
-        self._achieved: Counter[str] = Counter()
         self._begin = 0.0
         self._number = 0
         self._running = False
@@ -63,9 +62,16 @@ class Generator:
         self._users += 1
         return self._worker * _USERS_PER_WORKER + self._users
 
-    def add_schedule(self, number: int, name: str, schedule: Schedule) -> None:
+    def tally(self, user_class: str) -> Tally:
+        """Where the users of a class are counted."""
+        found = self._tallies.get(user_class)
+        if found is None:
+            found = self._tallies[user_class] = Tally(user_class)
+        return found
+
+    def add_schedule(self, number: int, tally: Tally, schedule: Schedule) -> None:
         """Count a user's schedule, and let answers wait as long as it can bear."""
-        self._schedules[number] = (name, schedule)
+        self._schedules[number] = (tally, schedule)
         self.engine.let_answers_wait(min(schedule.lead, ANSWER_S))
 
     def drop_schedule(self, number: int) -> None:
@@ -76,9 +82,9 @@ class Generator:
         """A user stops: settle what its schedule still owed."""
         found = self._schedules.pop(number, None)
         if found is not None:
-            name, schedule = found
+            tally, schedule = found
             schedule.abandon(now)
-            self._count(name, schedule)
+            schedule.settle(tally)
 
     def begin(self, at: float) -> None:
         """Second 0 of the run begins at ``at``, on the machine's monotonic clock."""
@@ -143,20 +149,13 @@ class Generator:
     # ── in the hub ────────────────────────────────────────────────────────────────────
 
     def _reported(self, interval: records.WorkerInterval) -> None:
-        for name, schedule in self._schedules.values():
-            self._count(name, schedule)
-        interval.offered, self._offered = dict(self._offered), Counter()
-        interval.achieved, self._achieved = dict(self._achieved), Counter()
-        interval.users = self._environment.runner.user_count
+        for tally, schedule in self._schedules.values():
+            schedule.settle(tally)
+        interval.user_classes = [tally.take() for tally in self._tallies.values()]
         locust_stats.mirror(self._environment.stats, interval.operations)
         self._reports.append(records.encode(interval))
         if interval.final and self._finished is not None:
             self._finished.set()
-
-    def _count(self, name: str, schedule: Schedule) -> None:
-        offered, achieved = schedule.take()
-        self._offered[name] += offered
-        self._achieved[name] += achieved
 
 
 def resolve(target: Target) -> Address:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from siotool.protocol import stamp
 from siotool.swarm.records import Publication, Receipt
+from siotool.swarm.tally import Tally
 
 #: A server may let messages of different senders overtake each other by so much.
 OVERTAKEN_S = 0.1
@@ -31,10 +32,12 @@ _LARGEST_SEQ = 0xFFFFFFFF
 class Receiver:
     """Where deliveries arrive: a user's place in the account and when it is to expect them."""
 
-    __slots__ = ("joined_at", "left_at", "overtaken", "retired", "slot", "used_before")
+    __slots__ = ("joined_at", "left_at", "overtaken", "retired", "slot", "tally", "used_before")
 
-    def __init__(self, slot: int, used_before: bool = False) -> None:
+    def __init__(self, slot: int, tally: Tally, used_before: bool = False) -> None:
         self.slot = slot
+        #: Where what its user does is counted.
+        self.tally = tally
         self.used_before = used_before
         #: Its user is gone; the place is free once the connection has closed.
         self.retired = False

@@ -7,6 +7,8 @@ omission; Tene, "How NOT to Measure Latency").
 
 import math
 
+from siotool.swarm.tally import Tally
+
 #: Moments are multiples of this: what is due together is sent in one go.
 TICK_S = 0.002
 #: Users are woken together, at multiples of this, and at least this long before they are due:
@@ -39,7 +41,7 @@ def spread_s(number: int) -> float:
 class Schedule:
     """Moments ``period`` seconds apart, on the caller's clock."""
 
-    __slots__ = ("achieved", "due", "lead", "offered", "period", "resumed")
+    __slots__ = ("achieved", "due", "lead", "offered", "period", "resumed", "withheld")
 
     def __init__(self, rate: float, first: float) -> None:
         """``rate`` operations per second; ``first`` is when the first is due."""
@@ -50,6 +52,8 @@ class Schedule:
         self.resumed = first
         self.offered = 0
         self.achieved = 0
+        #: Not begun because the target kept the user from it.
+        self.withheld = 0
 
     def begin(self) -> float:
         """Begin the operation that is due: count it, and return when it was to begin."""
@@ -72,6 +76,7 @@ class Schedule:
         """
         missed = int(max(0.0, now - self.due) / self.period)
         self.offered += missed
+        self.withheld += missed
         self.due += missed * self.period
         self.resumed = now
 
@@ -84,8 +89,9 @@ class Schedule:
         if overdue > 0:
             self.offered += 1 + int(overdue / self.period)
 
-    def take(self) -> tuple[int, int]:
-        """Offered and achieved since the last call."""
-        counts = self.offered, self.achieved
-        self.offered = self.achieved = 0
-        return counts
+    def settle(self, tally: Tally) -> None:
+        """Move what was counted since the last call to the user class's tally."""
+        tally.offered += self.offered
+        tally.achieved += self.achieved
+        tally.withheld += self.withheld
+        self.offered = self.achieved = self.withheld = 0

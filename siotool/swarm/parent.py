@@ -5,7 +5,6 @@ Imported only after nothing else has opened ssl: Locust patches it for gevent.
 
 import os
 import signal
-from collections import Counter
 from collections.abc import Callable
 from time import monotonic
 from typing import Any, Literal
@@ -94,8 +93,6 @@ class _LoadTest:
         self._timeline = accounts.Timeline(orders.workload.processes)
         self._deliveries = accounts.Deliveries()
         self._server_use: dict[int, ServerUse] = {}
-        self._offered: Counter[str] = Counter()
-        self._achieved: Counter[str] = Counter()
         self._undated = self._from_the_future = self._pending = 0
         self._open = self._users = 0
         self._failure: OutputError | None = None
@@ -261,8 +258,6 @@ class _LoadTest:
                 use = self._probe.sample(monotonic())
             interval = accounts.merge(parts, self._begin, self._stage, delivery, use)
             for part in parts:
-                self._offered.update(part.offered)
-                self._achieved.update(part.achieved)
                 self._undated += part.undated
                 self._from_the_future += part.from_the_future
             if not last:
@@ -320,14 +315,7 @@ class _LoadTest:
         if self._reason == "finished" and self._users and not self._open:
             self._reason = "target_lost"
         elapsed = max(0.0, monotonic() - self._begin) if self._begin else 0.0
-        self._write(
-            End(
-                t_s=round(elapsed, 3),
-                reason=self._reason,
-                offered=dict(self._offered),
-                achieved=dict(self._achieved),
-            )
-        )
+        self._write(End(t_s=round(elapsed, 3), reason=self._reason))
 
     def _serve_web_ui(self) -> None:
         if self._orders.web_port is not None:

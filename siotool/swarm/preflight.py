@@ -9,6 +9,7 @@ import msgspec
 from siotool.errors import TargetError
 from siotool.swarm.engine import Engine, EngineSettings
 from siotool.swarm.failures import Failure
+from siotool.swarm.tally import Tally
 from siotool.workload import Target
 
 #: Long enough for a slow handshake, short enough to notice a dead port at once.
@@ -29,7 +30,7 @@ def check(settings: EngineSettings) -> None:
     patient = msgspec.structs.replace(settings, connect_timeout_s=min(PATIENCE_S, settings.connect_timeout_s))
     engine = Engine(patient)
     try:
-        engine.connect(engine.receiver(), monotonic(), again=False)
+        engine.connect(engine.receiver(Tally("preflight")), monotonic(), again=False)
         engine.drain()
     except Failure as failure:
         raise _explain(settings.target, failure) from failure

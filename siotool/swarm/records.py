@@ -2,7 +2,7 @@
 
 import msgspec
 
-from siotool.runfile import Bytes, Connections, Operation, WorkerHealth
+from siotool.runfile import Bytes, Connections, Operation, UserClass, WorkerHealth
 
 
 class Publication(msgspec.Struct, frozen=True, array_like=True):
@@ -34,12 +34,24 @@ class Presence(msgspec.Struct, frozen=True, array_like=True):
     change: int
 
 
+class Raised(msgspec.Struct, frozen=True, array_like=True):
+    """What a scenario's code raised or judged to be wrong (``runfile.ScenarioFailure``).
+
+    ``traceback`` is empty but for the first of its kind that a worker tells of.
+    """
+
+    kind: str
+    message: str
+    where: str
+    count: int
+    traceback: str = ""
+
+
 class WorkerInterval(msgspec.Struct):
     """One closed interval of one worker; ``number`` counts seconds since the start.
 
-    ``until`` is when it was closed; times are of the machine's monotonic clock. ``offered``
-    and ``achieved`` count scheduled operations by user class. ``undated`` deliveries had no
-    readable send time, ``from_the_future`` arrived before it.
+    ``until`` is when it was closed; times are of the machine's monotonic clock. ``undated``
+    deliveries had no readable send time, ``from_the_future`` arrived before it.
     """
 
     worker: int
@@ -56,9 +68,9 @@ class WorkerInterval(msgspec.Struct):
     reordered: int = 0
     undated: int = 0
     from_the_future: int = 0
-    users: int = 0
-    offered: dict[str, int] = {}
-    achieved: dict[str, int] = {}
+    user_classes: list[UserClass] = []
+    exceptions: list[Raised] = []
+    overdue: dict[str, int] = {}
     final: bool = False
 
 

@@ -56,7 +56,8 @@ class SocketIOUser(User):
         self._engine = self._generator.engine
         self._number = self._generator.next_user()
         self._random = Random(f"{self._generator.seed}/{self._number}")
-        self._receiver = self._engine.receiver()
+        self._tally = self._generator.tally(type(self).__name__)
+        self._receiver = self._engine.receiver(self._tally)
         self._connection: Connection | None = None
         self._schedule: Schedule | None = None
         #: Whether this task has begun the operation that was due.
@@ -120,6 +121,7 @@ class SocketIOUser(User):
         ``sent_at`` names the field of its payload that holds the send time in epoch seconds
         or milliseconds (dotted path; ``.`` for the payload itself): its one-way time.
         """
+        self._tally.judged += 1
         self._engine.listen(event, sent_at)
 
     def on(self, event: str, handler: Callable[..., None]) -> None:
@@ -128,6 +130,7 @@ class SocketIOUser(User):
 
     def hold(self) -> None:
         """Stay connected, doing nothing, until the connection ends; then come back."""
+        self._tally.judged += 1
         if self._schedule is not None:
             self._schedule = None
             self._generator.drop_schedule(self._number)
@@ -139,10 +142,12 @@ class SocketIOUser(User):
     def on_start(self) -> None:
         """Connect in this user's turn, then wait for the first task's turn on the schedule."""
         gevent.sleep(spread_s(self._number))
+        self._tally.users += 1
+        self._tally.started += 1
         self._connect(again=False)
         period = 1 / self.rate
         self._schedule = Schedule(self.rate, monotonic() + self._random.random() * period)
-        self._generator.add_schedule(self._number, type(self).__name__, self._schedule)
+        self._generator.add_schedule(self._number, self._tally, self._schedule)
         if type(self).wait_time is SocketIOUser.wait_time:
             self._taskset_instance = Tasks(self, self._pause)
         self._generator.alarm.wait(self._schedule.wake_at())
@@ -154,6 +159,7 @@ class SocketIOUser(User):
 
     def on_stop(self) -> None:
         """Leave; what is under way may still arrive."""
+        self._tally.users -= 1
         if self._schedule is not None:
             self._generator.retire_schedule(self._number, monotonic())
         self._engine.leave(self._connection, self._receiver)

@@ -232,7 +232,7 @@ def test_a_reader_that_left_changes_neither_the_run_nor_its_verdict(tmp_path):
     assert "Traceback" not in err
     assert "Broken pipe" not in err
     (folder,) = (tmp_path / "reports").iterdir()
-    assert json.loads((folder / "report.json").read_text())["verdicts"][0]["failed"]
+    assert json.loads((folder / "report.json").read_text())["gates"][0]["outcome"] == "failed"
 
 
 def terminal():

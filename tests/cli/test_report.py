@@ -89,7 +89,7 @@ def test_exit_codes(siotool, run, name, gates, code):
     options = [option for gate in gates for option in ("--fail-if", gate)]
     done = siotool("report", run(name), *options, "--format", "json")
     assert done.returncode == code
-    assert len(json.loads(done.stdout)["verdicts"]) == len(gates)
+    assert len(json.loads(done.stdout)["gates"]) == len(gates)
     for gate in gates:
         assert f": {gate} (" in done.stderr
 

@@ -22,6 +22,8 @@ import pytest
 
 from siotool import runfile
 from siotool.errors import RunFileError
+from siotool.report.model import UserClassFigures
+from siotool.report.scenario import sum_up_user_classes
 
 T = TypeVar("T")
 
@@ -157,6 +159,11 @@ class Finished:
         row: dict[str, Any]
         (row,) = (row for row in self.report["operations"] if (row["op"], row["name"]) == (op, name))
         return row
+
+    def counted(self, user_class: str) -> UserClassFigures:
+        """What the users of a class did."""
+        (found,) = (found for found in sum_up_user_classes([self.run]) if found.name == user_class)
+        return found
 
     def total(self, kind: str, name: str) -> int:
         """A number summed over the intervals: ``total("delivery", "lost")``."""

@@ -141,7 +141,7 @@ def test_users_come_back_after_kicks_and_after_a_restart(
     assert done.operation("connect", "/")["count"] == USERS
     assert restarted.counters()["received"]["echo"] > 0
     # what was due while nobody was connected was offered and not achieved
-    assert done.run.end.achieved["Echo"] < done.run.end.offered["Echo"]
+    assert done.counted("Echo").achieved < done.counted("Echo").offered
     assert (done.code, done.run.end.reason) == (130, "interrupted")
 
 
@@ -195,8 +195,7 @@ def test_a_stall_shows_in_everything_it_delayed(
     assert service is not None
     assert service < 1
     # users caught up with what was due: the load was what was asked for
-    end = done.run.end
-    assert end.achieved["Echo"] >= 0.98 * end.offered["Echo"]
+    assert done.counted("Echo").achieved >= 0.98 * done.counted("Echo").offered
     assert done.total("connections", "established") == USERS
     assert done.classes("closed") == {}
 
@@ -236,7 +235,7 @@ def test_lost_and_repeated_messages_are_counted_to_the_last_one(
     assert done.operation("deliver", "chat message")["count"] == (published - omitted) * USERS
     # loss is a finding about the server, no doubt about the run
     assert not [doubt for doubt in done.report["doubts"] if "lost" in doubt or "deliver" in doubt]
-    assert [verdict["failed"] for verdict in done.report["verdicts"]] == [True, False]
+    assert [gate["outcome"] == "failed" for gate in done.report["gates"]] == [True, False]
     assert done.code == (4 if done.report["valid"] == "yes" else 5)
 
 
@@ -256,9 +255,9 @@ def test_a_call_without_answer_ends_in_a_timeout_and_fails_its_gate(
     assert calls["count"] == 0
     assert set(calls["errors"]) == {"timeout"}
     # those that were waiting when the run ended had their time too
-    assert calls["errors"]["timeout"] == heard == done.run.end.achieved["Echo"]
+    assert calls["errors"]["timeout"] == heard == done.counted("Echo").achieved
     assert calls["p99_s"] is None
-    failed = {verdict["gate"]: verdict["failed"] for verdict in done.report["verdicts"]}
+    failed = {gate["expr"]: gate["outcome"] == "failed" for gate in done.report["gates"]}
     assert failed == {"errors:ack > 50%": True, "p99:ack > 1s": True, "connect_errors > 0": False}
     # in a run this short one late call is reason enough to doubt it, and doubt comes first
     assert done.code == (4 if done.report["valid"] == "yes" else 5)

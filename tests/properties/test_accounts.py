@@ -22,6 +22,7 @@ from siotool.swarm import records
 from siotool.swarm.accounts import Deliveries, Timeline, merge
 from siotool.swarm.books import Books
 from siotool.swarm.ledger import Ledger, Receiver
+from siotool.swarm.tally import Tally
 
 RUN = 0xC0FFEE
 BEGIN = 5_000.0
@@ -98,11 +99,11 @@ class Worker:
 
     def receiver(self) -> Receiver:
         if self.free_slots:
-            receiver = Receiver(self.free_slots.pop(), used_before=True)
+            receiver = Receiver(self.free_slots.pop(), Tally("User"), used_before=True)
             self.ledger.forget_receiver(receiver.slot)
             return receiver
         self.next_slot += 1
-        return Receiver(self.next_slot - 1)
+        return Receiver(self.next_slot - 1, Tally("User"))
 
     def report(self, now: float, final: bool) -> None:
         interval = records.WorkerInterval(

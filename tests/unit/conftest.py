@@ -116,7 +116,6 @@ def make_run(
         )
         intervals.append(change(interval))
         before = now
-    done = sum(operation.count for i in intervals for operation in i.operations if operation.op == "ack")
     return Run(
         path=Path(name) / "run.jsonl",
         header=Header(
@@ -139,9 +138,7 @@ def make_run(
         ),
         intervals=intervals,
         notes=notes or [],
-        end=End(t_s=float(ramp_s + hold_s), reason="finished", offered={"ack": done}, achieved={"ack": done})
-        if ended
-        else None,
+        end=End(t_s=float(ramp_s + hold_s), reason="finished") if ended else None,
     )
 
 

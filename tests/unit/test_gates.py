@@ -154,7 +154,7 @@ def report(make_run):
 )
 def test_a_verdict_holds_the_measured_value(report, text, measured, failed):
     verdict = judge(parse(text), report)
-    assert verdict.measured == pytest.approx(measured, rel=0.011)
+    assert verdict.value == pytest.approx(measured, rel=0.011)
     assert verdict.failed is failed
     assert verdict.reason
 
@@ -173,7 +173,7 @@ def test_a_verdict_holds_the_measured_value(report, text, measured, failed):
 def test_what_was_not_measured_fails_and_says_why(make_run, text, reason):
     """A gate that passes because nobody looked is worse than none."""
     verdict = judge(parse(text), summarize([make_run(server=None)], Planned()))
-    assert (verdict.failed, verdict.measured) == (True, None)
+    assert (verdict.failed, verdict.value) == (True, None)
     assert verdict.reason.startswith("not measured: ")
     assert reason in verdict.reason
 
@@ -184,7 +184,7 @@ def test_an_operation_that_only_failed_has_no_percentile_and_fails_its_gate(make
         return msgspec.structs.replace(interval, operations=[failing])
 
     verdict = judge(parse("p99:ack:echo > 1h"), summarize([make_run(change=change)], Planned()))
-    assert (verdict.failed, verdict.measured) == (True, None)
+    assert (verdict.failed, verdict.value) == (True, None)
     assert "none of 120 succeeded" in verdict.reason
 
 
@@ -199,7 +199,7 @@ def test_without_a_name_all_names_of_the_operation_count(make_run):
     assert judge(parse("p99:ack:echo > 100ms"), report).failed is False
     assert judge(parse("p99:ack > 100ms"), report).failed is True
     assert judge(parse("p50:ack > 100ms"), report).failed is False
-    assert judge(parse("rate:ack > 199/s"), report).measured == pytest.approx(200)
+    assert judge(parse("rate:ack > 199/s"), report).value == pytest.approx(200)
 
 
 def test_the_examples_of_the_manual_are_gates():

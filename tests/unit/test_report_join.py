@@ -11,7 +11,7 @@ from siotool.report.join import summarize
 from siotool.report.planned import Planned
 from siotool.report.steady import hold_phase
 from siotool.report.table import interval_table
-from siotool.runfile import Bytes, Connections, End, Machine, Note, Operation, Server
+from siotool.runfile import Bytes, Connections, End, Machine, Note, Operation, Server, UserClass
 from siotool.workload import Target
 
 ARTICLE = Planned(
@@ -301,6 +301,14 @@ def end(**fields):
     return change
 
 
+def scheduled(**counts):
+    def change(run):
+        counted = [UserClass("Echo", users=100, **counts)]
+        run.intervals[-1] = msgspec.structs.replace(run.intervals[-1], user_classes=counted)
+
+    return change
+
+
 def cut_line(run):
     run.end, run.truncated_line = None, True
 
@@ -344,15 +352,16 @@ DOUBTS = [
     (busy(2), "the generator was the bottleneck for 2 of 30 s", "two busy seconds"),
     (health(loop_lag_s=0.3), "at most 300 ms", "loop lag"),
     (health(files_open=95_000), "95 % of its open-file limit", "generator files"),
-    (end(offered={"ack": 1000}, achieved={"ack": 985}), "985 of 1,000 offered ack", "offered not achieved"),
-    (end(offered={"deliver": 5}, achieved={}), "0 of 5 offered deliver", "nothing achieved"),
+    (scheduled(offered=1000, achieved=985), "985 of 1,000 offered Echo", "offered not achieved"),
+    (scheduled(offered=5), "0 of 5 offered Echo", "nothing achieved"),
     (few_users, "100 of 200 planned users", "users missing"),
     (note("doubt"), "a fault (at 3 s)", "a note of level doubt"),
 ]
 REMARKS = [
     (busy(1), None, "one busy second is no doubt"),
     (health(cpu_cores=0.85), None, "85 % is the limit, not above it"),
-    (end(offered={"ack": 1000}, achieved={"ack": 990}), None, "99 % is enough"),
+    (scheduled(offered=1000, achieved=990), None, "99 % is enough"),
+    (scheduled(offered=1000, achieved=500, withheld=500), None, "what the target withheld is its own"),
     (note("warning"), "a fault (at 3 s)", "a note of level warning"),
     (note("info"), None, "a note of level info is not for here"),
     (unconnected, "at most 50 of 100 users were connected", "the target refused users"),

@@ -83,7 +83,7 @@ INTERVAL = Interval(
     server=ServerUse(cpu_cores=0.5, rss_bytes=90_000_000, files_open=25, processes=1),
 )
 NOTE = Note(t_s=1.0, level="doubt", text="the generator used 98 % of a core\nfor 3 s")
-END = End(t_s=2.0, reason="finished", offered={"ack": 20}, achieved={"ack": 19})
+END = End(t_s=2.0, reason="finished")
 LINES: list[Line] = [HEADER, INTERVAL, NOTE, INTERVAL, END]
 
 

@@ -3,7 +3,7 @@ import tracemalloc
 import pytest
 
 from siotool.histogram import Histogram
-from siotool.runfile import Bytes, Connections, Operation, ServerUse, WorkerHealth
+from siotool.runfile import Bytes, Connections, Operation, ServerUse, UserClass, WorkerHealth
 from siotool.swarm.accounts import Deliveries, Timeline, merge, merge_operations
 from siotool.swarm.ledger import GIVE_UP_S, REMEMBER_S
 from siotool.swarm.records import Presence, Publication, Receipt, WorkerInterval
@@ -333,7 +333,7 @@ def test_a_second_of_the_run_is_the_sum_of_its_workers():
             until=begin + 5.01 + worker,
             connections=Connections(10, 0, 3, 2, {"refused": 1}, {"reset": worker}),
             bytes=Bytes(1, 2, 3, 4),
-            users=12,
+            user_classes=[UserClass("Chat", users=12, begun=3)],
         )
         for worker in (A, B)
     ]
@@ -343,6 +343,7 @@ def test_a_second_of_the_run_is_the_sum_of_its_workers():
     assert (interval.t_s, interval.duration_s, interval.stage) == (5.0, 1.0, 2)
     assert interval.connections == Connections(20, 24, 6, 4, {"refused": 2}, {"reset": 1})
     assert interval.bytes == Bytes(2, 4, 6, 8)
+    assert interval.user_classes == [UserClass("Chat", users=24, begun=6)]
     assert interval.generator == [HEALTH, HEALTH]
     assert (interval.delivery, interval.server) == (delivery, server)
 

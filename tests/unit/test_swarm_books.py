@@ -7,6 +7,7 @@ from siotool.runfile import Bytes, Connections
 from siotool.swarm.books import Books, Dated, Samples, Untimed, epoch_seconds
 from siotool.swarm.ledger import Ledger, Receiver
 from siotool.swarm.records import Presence
+from siotool.swarm.tally import Tally
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_a_time_before_its_start_counts_as_none():
 def test_deliveries_without_a_send_time_are_counted_and_have_no_latency():
     samples = Samples("deliver", "tick")
     for _ in range(3):
-        Untimed(samples).deliver(Receiver(0), 1.0)
+        Untimed(samples).deliver(Receiver(0, Tally("User")), 1.0)
     samples.book(0.5, 0.5)
     closed = samples.close()
     assert (closed.count, sum(closed.response.n)) == (4, 1)
@@ -69,7 +70,7 @@ def test_an_epoch_time_is_read_in_seconds_or_milliseconds(value, seconds):
 
 def test_a_dated_event_is_timed_by_the_wall_clock(books):
     samples = books.samples("deliver", "tick")
-    Dated(samples, epoch() - 5, books).deliver(Receiver(0), 1.0)
+    Dated(samples, epoch() - 5, books).deliver(Receiver(0, Tally("User")), 1.0)
     closed = samples.close()
     assert closed.response == closed.service
     assert 5 <= closed.response.max_s < 3600
@@ -78,7 +79,7 @@ def test_a_dated_event_is_timed_by_the_wall_clock(books):
 
 def test_an_event_from_the_future_has_no_negative_time_and_is_told_of(books):
     samples = books.samples("deliver", "tick")
-    Dated(samples, epoch() + 3600, books).deliver(Receiver(0), 1.0)
+    Dated(samples, epoch() + 3600, books).deliver(Receiver(0, Tally("User")), 1.0)
     assert samples.close().response.max_s == 0
     assert books.from_the_future == 1
 
@@ -100,7 +101,7 @@ def test_stamped_arrivals_are_told_as_deliveries(books):
     text = books.ledger.publish(1, "said", 10.0, 9.0, receivers=2, discount=0)
     message = books.ledger.seen(text.encode(), "said")
     for slot in range(2):
-        receiver = Receiver(slot)
+        receiver = Receiver(slot, Tally("User"))
         receiver.joined_at = 0.0
         message.deliver(receiver, 10.5)
     [closed] = books.close_operations()
@@ -111,7 +112,7 @@ def test_stamped_arrivals_are_told_as_deliveries(books):
 
 def test_history_that_is_replayed_to_a_newcomer_is_counted_but_not_timed(books):
     text = books.ledger.publish(1, "said", 10.0, 10.0, receivers=0, discount=0)
-    newcomer = Receiver(0)
+    newcomer = Receiver(0, Tally("User"))
     newcomer.joined_at = 3600.0
     books.ledger.seen(text.encode(), "said").deliver(newcomer, 3600.5)
     [closed] = books.close_operations()
@@ -121,7 +122,7 @@ def test_history_that_is_replayed_to_a_newcomer_is_counted_but_not_timed(books):
 
 
 def test_a_receiver_is_present_from_its_joining_to_its_leaving_once(books):
-    receiver = Receiver(0)
+    receiver = Receiver(0, Tally("User"))
     books.leave(receiver, 1.0)  # before it came
     books.join(receiver, 2.0)
     books.leave(receiver, 3.0)

@@ -5,13 +5,14 @@ import pytest
 from siotool.protocol import stamp
 from siotool.swarm.ledger import GIVE_UP_S, OVERTAKEN_S, REMEMBER_S, Ledger, Receiver
 from siotool.swarm.records import Publication, Receipt
+from siotool.swarm.tally import Tally
 
 RUN = 7
 PUBLISHER = 5
 
 
 def present(slot=0, joined=0.0):
-    receiver = Receiver(slot)
+    receiver = Receiver(slot, Tally("User"))
     receiver.joined_at = joined
     return receiver
 

@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from siotool.histogram import Histogram
-from siotool.runfile import Bytes, Connections, Operation, WorkerHealth
+from siotool.runfile import Bytes, Connections, Operation, UserClass, WorkerHealth
 from siotool.swarm import records
 from siotool.swarm.records import Presence, Publication, Receipt, WorkerInterval
 
@@ -29,8 +29,7 @@ def test_what_a_worker_tells_arrives_as_it_was_told():
         receipts=[Receipt(1 << 25, 1, 40, 2)],
         duplicate=1,
         reordered=2,
-        offered={"Chat": 5},
-        achieved={"Chat": 4},
+        user_classes=[UserClass("Chat", users=2, offered=5, achieved=4)],
         final=True,
     )
     assert records.decode(records.encode(interval)) == interval

@@ -8,6 +8,7 @@ from siotool.protocol.errors import RemoteProtocolError
 from siotool.swarm.books import Books
 from siotool.swarm.ledger import Ledger, Receiver
 from siotool.swarm.switchboard import Switchboard
+from siotool.swarm.tally import Tally
 
 NAMESPACE = "/"
 
@@ -27,7 +28,7 @@ def arrive(board, payload, times=1):
     for slot in range(times):
         found = board.known.get(payload) or board.recognise(packets.parse_packet(payload[1:]), payload)
         if found is not None:
-            found.deliver(Receiver(slot), 20.0)
+            found.deliver(Receiver(slot, Tally("User")), 20.0)
 
 
 def booked(board):

@@ -1,0 +1,75 @@
+"""What the users of one class did: counted by two threads, read once a second."""
+
+from siotool.runfile import UserClass
+
+
+class Tally:
+    """Counts of one user class, since the start; ``take`` gives what was added to them.
+
+    Each attribute is written by one thread only, so that none needs a lock: ``attempted``,
+    ``established``, ``sent`` and ``failed`` by the loop thread, all others by the hub.
+    """
+
+    __slots__ = (
+        "_taken",
+        "achieved",
+        "attempted",
+        "ended",
+        "established",
+        "failed",
+        "judged",
+        "judged_wrong",
+        "name",
+        "offered",
+        "sent",
+        "started",
+        "users",
+        "withheld",
+    )
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        #: Users there are now.
+        self.users = 0
+        self.started = self.ended = 0
+        self.attempted = self.established = 0
+        #: Events sent (calls, emits, broadcasts), and those of them that failed.
+        self.sent = self.failed = 0
+        #: What the scenario did besides: it held, listened, checked, reported an operation of its own.
+        self.judged = self.judged_wrong = 0
+        self.offered = self.achieved = self.withheld = 0
+        self._taken = UserClass(name)
+
+    def take(self) -> UserClass:
+        """Counts since the last call."""
+        now = UserClass(
+            name=self.name,
+            users=self.users,
+            started=self.started,
+            ended=self.ended,
+            attempted=self.attempted,
+            established=self.established,
+            begun=self.sent + self.judged,
+            failed=self.failed + self.judged_wrong,
+            offered=self.offered,
+            achieved=self.achieved,
+            withheld=self.withheld,
+        )
+        before, self._taken = self._taken, now
+        return UserClass(
+            name=self.name,
+            users=now.users,
+            **{field: getattr(now, field) - getattr(before, field) for field in COUNTS},
+        )
+
+
+#: What of a user class is counted within an interval, rather than a level at its end.
+COUNTS = tuple(field for field in UserClass.__struct_fields__ if field not in ("name", "users"))
+
+
+def merged(parts: list[UserClass]) -> UserClass:
+    """One class as several workers saw it."""
+    summed = ("users", *COUNTS)
+    return UserClass(
+        parts[0].name, **{field: sum(getattr(part, field) for part in parts) for field in summed}
+    )
