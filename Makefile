@@ -1,4 +1,6 @@
 # Everything a fresh clone needs: Python 3.11 to 3.13, make and git.
+# make demo installs what running needs (requirements.lock); make test adds the tools of the
+# tests (requirements-dev.lock, which has the same versions of everything in the other).
 # VENV=… and PYTHON=… choose another environment; ARGS=… goes to pytest.
 
 VENV ?= .venv
@@ -7,10 +9,18 @@ NODE_TARGET := tests/targets/node
 # These measure what other tests beside them would change.
 QUIET := tests/bench tests/integration/test_plan_wire.py tests/integration/test_plan_evidence.py
 
+# Exactly what a lock says, and nothing looked up: no dependencies are resolved, nothing is built.
+INSTALL = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	--no-deps --only-binary :all: --require-hashes
+CHECK = $(VENV)/bin/python -m pip --disable-pip-version-check check
+
 # python3 if it will do, else the newest one that will (venv needs ensurepip, which Debian packages apart)
+SUITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
-	$$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
-		2>/dev/null && { echo $$python; break; }; done)
+	$$python -c '$(SUITS)' 2>/dev/null && { echo $$python; break; }; done)
+
+COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --quiet
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast node lint types bench lock clean
@@ -18,7 +28,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-demo: $(VENV)/.installed ## plan, load a chat server with a swarm of clients, and report
+demo: $(VENV)/.runs ## plan, load a chat server with a swarm of clients, and report
 	$(VENV)/bin/siotool demo
 
 test: $(VENV)/.installed ## every test; what needs a tool that is not here skips and says so
@@ -43,9 +53,9 @@ types: $(VENV)/.installed ## static types, strict
 bench: $(VENV)/.installed ## CPU and memory per delivery, call and connection, beside other clients
 	$(VENV)/bin/python tests/bench/bench.py $(ARGS)
 
-lock: ## resolve requirements.lock anew from pyproject.toml (needs uv)
-	uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev --generate-hashes \
-		--no-emit-index-url --no-header --quiet --output-file requirements.lock
+lock: ## resolve both locks anew from pyproject.toml (needs uv)
+	$(COMPILE) --extra build --output-file requirements.lock
+	$(COMPILE) --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 
 clean: ## remove the environment and everything built
 	rm -rf $(VENV) build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
@@ -53,13 +63,19 @@ clean: ## remove the environment and everything built
 
 # The lock decides the environment: when it changes, the environment is made anew.
 $(VENV)/.locked: requirements.lock
-	@test -n "$(PYTHON)" || { echo "siotool needs Python 3.11, 3.12 or 3.13 with its venv module;" \
-		"name one with: make PYTHON=/path/to/python …" >&2; exit 2; }
+	@$(or $(PYTHON),false) -c '$(SUITS)' 2>/dev/null || { echo "siotool needs Python 3.11, 3.12 or 3.13" \
+		"with its venv module; name one with: make PYTHON=/path/to/python …" >&2; exit 2; }
 	@echo "Making $(VENV) with $$($(PYTHON) --version) from requirements.lock …"
 	$(PYTHON) -m venv --clear $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	$(INSTALL) -r requirements.lock
+	$(CHECK)
 	@touch $@
 
-$(VENV)/.installed: $(VENV)/.locked pyproject.toml
+$(VENV)/.runs: $(VENV)/.locked pyproject.toml
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.runs requirements-dev.lock
+	$(INSTALL) -r requirements-dev.lock
+	$(CHECK)
 	@touch $@

@@ -21,14 +21,13 @@ import sys
 from pathlib import Path
 
 import pytest
-import typer.main
 
-from siotool.cli.app import app
+from siotool.cli import commands
 from siotool.errors import ExitCode
 
 REPOSITORY = Path(__file__).parents[1]
 README = REPOSITORY / "README.md"
-COMMANDS = list(typer.main.get_command(app).commands)
+COMMANDS = list(commands.COMMANDS)
 
 NOT_RUN = {
     "cd": "there is nowhere to go",

@@ -6,15 +6,7 @@ from typing import Annotated
 import typer
 
 from siotool.cli import streams
-from siotool.cli.demo import demo
-from siotool.cli.loadtest import loadtest
 from siotool.cli.overview import Overview
-from siotool.cli.plan import FileFirst, plan
-from siotool.cli.plan_diff import diff
-from siotool.cli.plan_init import init
-from siotool.cli.plan_storm import storm
-from siotool.cli.report import report
-from siotool.cli.target import target
 from siotool.errors import ExitCode, SiotoolError
 
 app = typer.Typer(
@@ -45,18 +37,6 @@ def _common(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
     pass
-
-
-planning = typer.Typer(cls=FileFirst, rich_markup_mode="markdown", pretty_exceptions_enable=False)
-planning.callback(invoke_without_command=True)(plan)
-planning.command()(init)
-planning.command()(storm)
-planning.command()(diff)
-app.add_typer(planning, name="plan")
-app.command()(loadtest)
-app.command()(report)
-app.command()(target)
-app.command()(demo)
 
 
 def main() -> None:

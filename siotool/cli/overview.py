@@ -1,4 +1,4 @@
-"""What ``siotool --help`` prints.
+"""What ``siotool --help`` prints, and where commands are found.
 
 Typer's own renderer does the same for every command, but imports a Markdown parser, a
 syntax highlighter and a traceback printer first: 40 ms of CPU on the one help page that
@@ -15,9 +15,15 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
+from siotool.cli.commands import COMMANDS, Loaded
+
 
 class Overview(TyperGroup):
-    """The top-level command group, with a help page that costs little."""
+    """The top-level command group: a help page that costs little, commands that load when asked for."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = Loaded()
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # typer publishes no name for the types
         """Print usage, purpose, options and commands, as Typer does for a command."""
@@ -27,13 +33,7 @@ class Overview(TyperGroup):
         console.print(Padding(self.help or "", (0, 1, 1, 1)))
         options = [record for param in self.get_params(ctx) if (record := param.get_help_record(ctx))]
         console.print(_panel("Options", options))
-        commands = [
-            (name, command.get_short_help_str(limit=200))
-            for name in self.list_commands(ctx)
-            if (command := self.get_command(ctx, name)) is not None and not command.hidden
-        ]
-        if commands:
-            console.print(_panel("Commands", commands))
+        console.print(_panel("Commands", [(name, found.summary) for name, found in COMMANDS.items()]))
         if self.epilog:
             console.print(Padding(self.epilog, (0, 1, 1, 1)))
 

@@ -6,12 +6,12 @@ import sys
 from importlib.metadata import version
 
 import pytest
-import typer.main
 
 from siotool.cli import app as application
+from siotool.cli import commands
 from siotool.errors import ExitCode, GateError, SiotoolError, TargetError
 
-COMMANDS = list(typer.main.get_command(application.app).commands)
+COMMANDS = list(commands.COMMANDS)
 
 
 def siotool(*arguments: str) -> subprocess.CompletedProcess[str]:
