@@ -99,6 +99,16 @@ class Connections(msgspec.Struct, frozen=True):
     hung: dict[str, int] = {}
 
 
+#: The name under which operations stand together once there are more names than are kept apart.
+OTHER = "(other)"
+
+#: Kinds of a failure that no exception made: a failed check, and a call of ``fail``.
+CHECK_FAILED, FAIL = "check_failed", "fail"
+JUDGED = frozenset({CHECK_FAILED, FAIL})
+#: How ``where`` begins for an operation that was reported as failed through Locust's event.
+REQUEST_EVENT = "request event"
+
+
 class ScenarioFailure(msgspec.Struct, frozen=True):
     """What a scenario's own code raised, or judged to be wrong, within an interval.
 

@@ -85,6 +85,13 @@ def loadtest(
         list[str] | None,
         typer.Option(metavar="EXPR", help="Gate: exit 4 when true, as 'p99:ack > 200ms'. Repeatable."),
     ] = None,
+    no_default_gates: Annotated[
+        bool,
+        typer.Option(
+            "--no-default-gates",
+            help="Judge by --fail-if alone, not by the gates every run is held to (docs/gates.md).",
+        ),
+    ] = False,
     plan: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Planned figures (siotool plan --format json).")
     ] = None,
@@ -117,6 +124,10 @@ def loadtest(
 
     Writes run.jsonl while it runs, and report.html, .md and .json after. The first Ctrl-C
     ends the run in order and keeps everything; a second one ends at once.
+
+    Without --fail-if a run fails (exit 4) when an operation never once succeeded, more
+    than 1 % of operations or connects failed, more than 0.1 % of deliveries were lost,
+    or a task ended in an exception.
 
     Examples:
 
@@ -183,6 +194,7 @@ def loadtest(
             web_port=web_port if web else None,
             locust_files=locust_files,
             gates=fail_if or [],
+            default_gates=not no_default_gates,
             command=_redacted(sys.argv[1:]),
             auth=auth_payload,
             headers=headers,
@@ -201,6 +213,7 @@ def loadtest(
         [outcome.path],
         planned=planned,
         gates=gates,
+        default_gates=not no_default_gates,
         output_format=output_format.value,
         where=output,
         quiet=quiet,

@@ -14,6 +14,7 @@ from siotool.report.join import summarize
 from siotool.report.model import Report
 from siotool.report.planned import Planned
 from siotool.report.renderers import RENDERERS
+from siotool.report.verdict import sentence, target_lost
 
 #: Written beside every run.
 KEPT = ("html", "md", "json")
@@ -24,6 +25,7 @@ def conclude(
     *,
     planned: Planned | None = None,
     gates: Sequence[Gate] | None = None,
+    default_gates: bool | None = None,
     output_format: str = "text",
     where: str = "-",
     quiet: bool = False,
@@ -32,7 +34,8 @@ def conclude(
 ) -> ExitCode:
     """Report runs, judge them, and return the exit code that stands for everything.
 
-    Without ``gates`` those that the runs were started with are judged again. ``keep`` writes
+    Without ``gates`` those that the runs were started with are judged again, and without
+    ``default_gates`` the default ones, unless a run was started without them. ``keep`` writes
     the reports beside the (single) run as well. ``also`` are exit codes the caller has
     reasons of its own for, such as INTERRUPTED. Raises RunFileError, InputError (runs that
     cannot be pooled) and OutputError.
@@ -41,7 +44,9 @@ def conclude(
     if gates is None:
         texts = dict.fromkeys(gate for run in runs for gate in run.header.gates)
         gates = [parse(gate) for gate in texts]
-    report = summarize(runs, planned or Planned(), gates)
+    if default_gates is None:
+        default_gates = all(run.header.default_gates for run in runs)
+    report = summarize(runs, planned or Planned(), gates, default_gates=default_gates)
     if keep and len(runs) == 1:
         write_reports(runs[0].path, report)
     if output_format == "text":
@@ -57,10 +62,12 @@ def conclude(
 def exit_code(report: Report, also: Collection[ExitCode] = ()) -> ExitCode:
     """Return the one code for a report: SUSPECT before GATE_FAILED before OK."""
     codes = set(also)
-    if report.valid != "yes":
+    if report.verdict == "untrusted":
         codes.add(ExitCode.SUSPECT)
     if any(gate.failed for gate in report.gates):
         codes.add(ExitCode.GATE_FAILED)
+    if target_lost(report):
+        codes.add(ExitCode.UNREACHABLE)
     return worst(codes)
 
 
@@ -80,11 +87,10 @@ def write_reports(run_path: Path, report: Report) -> list[Path]:
 
 def _tell(report: Report) -> None:
     """Say on stderr what a reader of the report would see first."""
-    if report.valid == "no":
-        complain("nothing was measured: no connection was ever open")
     for doubt in report.doubts:
         complain(f"doubt: {doubt}")
     for gate in report.gates:
         value = "" if gate.value is None else f"{show(gate.value, gate.unit)}, "
         state = "FAILED" if gate.failed else "passed"
         print(f"siotool: gate {state}: {gate.expr} ({value}{gate.reason})", file=sys.stderr)
+    print(f"siotool: {sentence(report)}", file=sys.stderr)

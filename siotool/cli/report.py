@@ -46,6 +46,9 @@ def report(
             show_default="those the run was started with",
         ),
     ] = None,
+    no_default_gates: Annotated[
+        bool, typer.Option("--no-default-gates", help="Judge by the gates asked for alone.")
+    ] = False,
     plan: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Planned figures from siotool plan --format json; - is stdin."),
@@ -72,9 +75,9 @@ def report(
 ) -> None:
     r"""Report what runs measured beside what was planned.
 
-    Opens with what is doubtful; then the formula's variables planned and
-    measured, the servers they make, and the constraint that binds. Several
-    runs of the same target and scenario are pooled.
+    Opens with the verdict and what is doubtful; then the formula's variables
+    planned and measured, the servers they make, and the constraint that binds.
+    Several runs of the same target and scenario are pooled.
 
     Examples:
 
@@ -115,6 +118,7 @@ def report(
         paths,
         planned=planned,
         gates=gates,
+        default_gates=False if no_default_gates else None,
         output_format=(output_format or _format_of(output)).value,
         where=output,
         quiet=quiet,

@@ -6,12 +6,15 @@ changes no verdict. What the target did, however bad, is a result and never a do
 
 =================================================================  =======
 the file has no end, or its last line was cut                       doubt
-the run was interrupted, or lost its workers or its target          doubt
-a generator process above 85 % of a core, more than 1 % of the time doubt
-its loop more than 100 ms late, more than 1 % of the time           doubt
+the run was interrupted, or lost its workers                        doubt
+a generator process above 85 % of the CPU it may have, too often    doubt
+a generator process that waited for a CPU 10 % of a second, too often doubt
+its loop more than 100 ms late, too often, or more than 1 s once    doubt
 less than 99 % of the offered operations achieved, by more than two doubt
 less than 99 % of the planned users started                         doubt
+a user class that began no operation at all                         doubt
 the generator above 90 % of its open-file limit                     doubt
+a failure of the generator's own (no port, no file, no memory, bug) doubt
 a note of level ``doubt`` in the run file                           doubt
 users that stayed unconnected; deliveries still open at the end     remark
 no steady state; few samples under a percentile                     remark
@@ -21,8 +24,8 @@ the server near its open-file limit; the server not sampled         remark
 runs with unlike settings pooled; a note of level ``warning``       remark
 =================================================================  =======
 
-"More than 1 % of the time" also means at least two seconds, so that one hiccup of a short
-run does not condemn it.
+"Too often" is more than 1 % of the seconds and at least two, so that one hiccup of a short
+run does not condemn it. Late loops count only while connections are open.
 """
 
 from collections import Counter
@@ -32,11 +35,14 @@ import pandas as pd
 
 from siotool.report.model import OperationFigures, Steady, format_cores
 from siotool.report.scenario import sum_up_user_classes
-from siotool.runfile import Run
+from siotool.runfile import OTHER, Run
 from siotool.units import format_duration, format_share
 
 CPU_LIMIT = 0.85
+CPU_WAIT_LIMIT = 0.1
 LOOP_LAG_LIMIT_S = 0.1
+#: A loop that was so late once did not run at all: stopped, suspended, or held up by a task.
+PAUSE_S = 1.0
 SCHEDULE_LAG_LIMIT_S = 0.1
 ACHIEVED_LEAST = 0.99
 #: A run may end a moment before an operation or two, without being wrong for it.
@@ -46,6 +52,13 @@ MACHINE_LIMIT = 0.9
 #: A percentile needs this many samples beyond it before it stops jumping from run to run.
 SAMPLES_BEYOND = 10
 _QUOTED = {"p99": 0.99, "p95": 0.95, "p50": 0.5}
+#: Failures that are the generator's, not the target's, and what helps.
+_OWN = {
+    "no_files": "raise its open-file limit with ulimit -n, or use more --processes",
+    "no_local_port": "this machine has no local port left for the target's address",
+    "memory": "it had no memory left: use fewer users or smaller messages",
+    "internal_error": "a bug in siotool: its message is above",
+}
 
 
 def find_doubts(runs: Sequence[Run], table: pd.DataFrame) -> list[str]:
@@ -54,7 +67,8 @@ def find_doubts(runs: Sequence[Run], table: pd.DataFrame) -> list[str]:
     for number, run in enumerate(runs):
         rows = table[table["run"] == number]
         prefix = f"{run.header.run}: " if len(runs) > 1 else ""
-        found += [prefix + text for text in (*_ending(run), *_generator(rows), *_load(run, rows))]
+        parts = (*_ending(run), *_generator(rows), *_own_failures(run), *_load(run, rows), *_proven(run))
+        found += [prefix + text for text in parts]
         found += [f"{prefix}{note.text} (at {note.t_s:.0f} s)" for note in run.notes if note.level == "doubt"]
     return found
 
@@ -75,6 +89,8 @@ def find_remarks(
             f"{prefix}{note.text} (at {note.t_s:.0f} s)" for note in run.notes if note.level == "warning"
         ]
     found += _fan_out(table)
+    if any(row.name == OTHER for row in operations):
+        found.append(f"more names than are kept apart: what came after the first ones stands under {OTHER}")
     if len({repr(run.header.workload.settings) for run in runs}) > 1:
         found.append("the pooled runs have unlike settings: their operations may not be alike")
     if len({run.header.server.cores for run in runs if run.header.server is not None}) > 1:
@@ -98,11 +114,10 @@ def _ending(run: Run) -> Iterator[str]:
         seconds = run.intervals[-1].t_s if run.intervals else 0
         where = ", in the middle of a line" if run.truncated_line else ""
         yield f"the run file has no end: it was cut after {seconds:.0f} s{where}"
-    elif run.end.reason != "finished":
+    elif run.end.reason in ("interrupted", "workers_lost"):
         what = {
             "interrupted": "was interrupted",
             "workers_lost": "lost its workers",
-            "target_lost": "lost its target",
         }[run.end.reason]
         planned = format_duration(run.header.workload.duration_s)
         yield f"the run {what} after {format_duration(run.end.t_s)} of {planned}"
@@ -111,25 +126,62 @@ def _ending(run: Run) -> Iterator[str]:
 
 
 def _generator(rows: pd.DataFrame) -> Iterator[str]:
-    busy = rows["generator_cpu"] > CPU_LIMIT
+    busy = rows["generator_cpu_share"] > CPU_LIMIT
     if _too_often(rows, busy):
         yield (
             f"the generator was the bottleneck for {_seconds(rows, busy)}: a worker used up to "
-            f"{format_share(rows['generator_cpu'].max())} of a core, more than the {format_share(CPU_LIMIT)} "
-            "it should; use more --processes or machines"
+            f"{format_share(rows['generator_cpu_share'].max())} of the CPU it may have, more than the "
+            f"{format_share(CPU_LIMIT)} it should; use more --processes or machines"
         )
-    late = rows["loop_lag"] > LOOP_LAG_LIMIT_S
-    if _too_often(rows, late):
+    waiting = rows["generator_cpu_wait"] > CPU_WAIT_LIMIT
+    if _too_often(rows, waiting):
+        yield (
+            f"the generator waited for a CPU for {_seconds(rows, waiting)}, up to "
+            f"{format_share(rows['generator_cpu_wait'].max())} of a second: other processes or a quota "
+            "took it, and response times include that"
+        )
+    connected = rows[((rows["open"] > 0) | (rows["mean_open"] > 0)) & (rows["draining"] == 0)]
+    late = connected["loop_lag"] > LOOP_LAG_LIMIT_S
+    if _too_often(connected, late):
         yield (
             f"the generator's loop was more than {format_duration(LOOP_LAG_LIMIT_S)} late in "
-            f"{_seconds(rows, late)}, at most {format_duration(rows['loop_lag'].max())}: response times "
-            "include its own delays"
+            f"{_seconds(connected, late)}, at most {format_duration(connected['loop_lag'].max())}: response "
+            "times include its own delays"
+        )
+    longest = connected["loop_lag"].max()
+    if longest > PAUSE_S:
+        at = connected["t_s"][connected["loop_lag"] == longest].min()
+        yield (
+            f"the generator paused for {format_duration(longest)} until {at:.0f} s: it "
+            "was stopped or suspended, or a task held it up; what arrived meanwhile is not timed right"
         )
     share = rows["generator_files_share"].max()
     if share > FILES_LIMIT:
         yield (
             f"the generator had {format_share(share)} of its open-file limit in use; raise it with ulimit -n"
         )
+
+
+def _own_failures(run: Run) -> Iterator[str]:
+    counts: Counter[str] = Counter()
+    for interval in run.intervals:
+        for kinds in (
+            interval.connections.failed,
+            interval.connections.closed,
+            *(operation.errors for operation in interval.operations if operation.op not in _CONNECTING),
+        ):
+            counts.update({kind: count for kind, count in kinds.items() if kind in _OWN})
+    for kind, count in counts.items():
+        yield f"{count:,} failures are the generator's own ({kind}): {_OWN[kind]}"
+
+
+def _proven(run: Run) -> Iterator[str]:
+    """Users that did nothing prove nothing; those that the target let in nowhere did all they could."""
+    for found in sum_up_user_classes([run]):
+        if not found.started:
+            yield f"no user of class {found.name} was started: it proved nothing"
+        elif not found.begun and not (found.attempted and not found.established):
+            yield f"no user of class {found.name} began an operation: it proved nothing"
 
 
 def _load(run: Run, rows: pd.DataFrame) -> Iterator[str]:
@@ -142,9 +194,14 @@ def _load(run: Run, rows: pd.DataFrame) -> Iterator[str]:
             )
     planned = run.header.workload.users_max
     users = rows["users"].max() if len(rows) else 0
+    # a user that has ended by itself was started, though it is not there any more
+    users += sum(found.ended for found in sum_up_user_classes([run]))
     finished = run.end is not None and run.end.reason == "finished"
     if finished and users < min(ACHIEVED_LEAST * planned, planned - 1):
         yield f"{users:,.0f} of {planned:,} planned users were started"
+
+
+_CONNECTING = frozenset({"connect", "reconnect"})
 
 
 def _target(run: Run, rows: pd.DataFrame) -> Iterator[str]:

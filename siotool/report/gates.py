@@ -9,17 +9,22 @@ The grammar, in full::
                | "rate" ":" op [":" name]         limit: per second       rate:ack:echo < 100/s
                | "lost" | "duplicate" | "reordered"     share or count    lost > 0.1%
                | "connect_errors"                 limit: a share or count connect_errors > 1%
+               | "exceptions"                     limit: a count          exceptions > 0
+               | "never_succeeded"                limit: a count          never_succeeded > 0
                | "connections"                    limit: a count          connections < 1000
                | "server_cpu"                     limit: a share or cores server_cpu > 80%
                | "server_rss"                     limit: a size           server_rss > 2GB
                | "bandwidth_in" | "bandwidth_out" limit: a byte rate      bandwidth_in > 10MB/s
     percentile = "p50" | "p90" | "p95" | "p99" | "p99.9" | "max" | "mean"
-    op         = "connect" | "upgrade" | "namespace" | "ack" | "deliver" | "reconnect"
+    op         = "connect" | "upgrade" | "namespace" | "ack" | "deliver" | "reconnect" | "custom"
 
 Without a name, all names of the operation are taken together. A name may hold spaces and
 colons. Percentiles are of response times, from the intended start. A share of ``errors`` is
 of the operations tried, of ``connect_errors`` of the connections attempted, of ``lost``,
-``duplicate`` and ``reordered`` of the deliveries expected. ``server_cpu`` is the mean over
+``duplicate`` and ``reordered`` of the deliveries expected. ``exceptions`` counts what was raised
+out of a task, a hook or a handler of the scenario; failed checks are ``errors:custom``.
+``never_succeeded`` counts the operations, by name, that were tried and had no success at all.
+``server_cpu`` is the mean over
 the hold phase: ``80%`` of the cores the server can fill, or ``1.5 cores``; a bare number is
 refused, because half of its readers take it for the one and half for the other.
 ``server_rss`` and ``connections`` are maxima; ``rate`` and ``bandwidth_*`` means as the
@@ -56,6 +61,8 @@ _OF_THE_RUN = (
     "duplicate",
     "reordered",
     "connect_errors",
+    "exceptions",
+    "never_succeeded",
     "connections",
     "server_cpu",
     "server_rss",
@@ -71,6 +78,8 @@ _EXAMPLES = {
     "duplicate": "duplicate > 0",
     "reordered": "reordered > 0",
     "connect_errors": "connect_errors > 1%",
+    "exceptions": "exceptions > 0",
+    "never_succeeded": "never_succeeded > 0",
     "connections": "connections < 1000",
     "server_cpu": "server_cpu > 80%",
     "server_rss": "server_rss > 2GB",
@@ -115,9 +124,14 @@ def parse(text: str) -> Gate:
     )
 
 
-def judge(gate: Gate, report: Report, *, default: bool = False) -> GateResult:
-    """Hold a gate against a report. What was not measured fails, with the reason."""
-    value, reason = _measure(gate, report)
+def judge(
+    gate: Gate, report: Report, *, default: bool = False, without: frozenset[str] = frozenset()
+) -> GateResult:
+    """Hold a gate against a report. What was not measured fails, with the reason.
+
+    ``without`` are names of operations that a gate on all names leaves out.
+    """
+    value, reason = _measure(gate, report, without)
     failed = value is None or _COMPARE[gate.comparison](value, gate.limit)
     return GateResult(
         expr=gate.text,
@@ -231,12 +245,16 @@ _READ: dict[str, tuple[Callable[[str, str], float], Unit]] = {
     "bandwidth_in": (units.parse_byte_rate, "bytes_per_s"),
     "bandwidth_out": (units.parse_byte_rate, "bytes_per_s"),
     "connections": (units.parse_count, "count"),
+    "exceptions": (units.parse_count, "count"),
+    "never_succeeded": (units.parse_count, "count"),
 }
 
 _Measured = tuple[float | None, str]
 
 
-def _measure(gate: Gate, report: Report) -> _Measured:
+def _measure(gate: Gate, report: Report, without: frozenset[str]) -> _Measured:
+    if gate.metric == "errors":
+        return _measure_errors(gate, report, without)
     if gate.metric in _OF_OPERATIONS:
         return _measure_operation(gate, report)
     return _MEASURE[gate.metric](gate, report)
@@ -260,6 +278,40 @@ def _measure_bandwidth(gate: Gate, report: Report) -> _Measured:
     return rate, "mean of the hold phase, on the wire, all connections together"
 
 
+def _measure_errors(gate: Gate, report: Report, without: frozenset[str]) -> _Measured:
+    rows = [row for row in report.operations if row.op == gate.op and row.name not in without]
+    if gate.name is not None:
+        rows = [row for row in rows if row.name == gate.name]
+    if not rows:
+        return _absent(gate, report)
+    failed = sum(row.failed for row in rows)
+    value, reason = _count_or_share(gate, failed, failed + sum(row.count for row in rows), "operations tried")
+    if without:
+        reason += f", without {', '.join(sorted(without))}: a gate of its own"
+    return value, reason
+
+
+def _measure_exceptions(_gate: Gate, report: Report) -> _Measured:
+    raised = [found for found in report.exceptions if found.raised]
+    if not raised:
+        return 0.0, "raised by the scenario's code"
+    first = raised[0]
+    return float(sum(found.count for found in raised)), f"most often {first.kind} at {first.where}"
+
+
+def _measure_never_succeeded(_gate: Gate, report: Report) -> _Measured:
+    never = [f"{row.op}:{row.name}" for row in report.operations if row.failed and not row.count]
+    names = f": {', '.join(never)}" if never else ""
+    return float(len(never)), f"of {len(report.operations):,} operations{names}"
+
+
+def _absent(gate: Gate, report: Report) -> _Measured:
+    named = [row for row in report.operations if row.op == gate.op]
+    seen = ", ".join(f"{row.op}:{row.name}" for row in (named or report.operations))
+    wanted = gate.op if gate.name is None else f"{gate.op}:{gate.name}"
+    return None, f"no {wanted} in this run" + (f"; it has {seen}" if seen else "")
+
+
 def _measure_operation(gate: Gate, report: Report) -> _Measured:
     named = [row for row in report.operations if row.op == gate.op]
     if gate.name is not None:
@@ -269,12 +321,8 @@ def _measure_operation(gate: Gate, report: Report) -> _Measured:
     else:
         rows = named
     if not rows:
-        seen = ", ".join(f"{row.op}:{row.name}" for row in (named or report.operations))
-        wanted = gate.op if gate.name is None else f"{gate.op}:{gate.name}"
-        return None, f"no {wanted} in this run" + (f"; it has {seen}" if seen else "")
+        return _absent(gate, report)
     row = rows[0]
-    if gate.metric == "errors":
-        return _count_or_share(gate, row.failed, row.count + row.failed, "operations tried")
     if gate.metric == "rate":
         over = "the hold phase" if row.rate_over == "hold" else "the run"
         return row.rate_per_s, f"mean of {over}" if row.rate_per_s is not None else "no time to count over"
@@ -317,6 +365,8 @@ _MEASURE: dict[str, Callable[[Gate, Report], _Measured]] = {
     "duplicate": _measure_delivery,
     "reordered": _measure_delivery,
     "connect_errors": _measure_connect_errors,
+    "exceptions": _measure_exceptions,
+    "never_succeeded": _measure_never_succeeded,
     "connections": _measure_connections,
     "server_cpu": _measure_server,
     "server_rss": _measure_server,

@@ -13,8 +13,9 @@ import msgspec
 import pandas as pd
 
 from siotool.errors import InputError
+from siotool.report.default_gates import judge_all
 from siotool.report.doubts import find_doubts, find_remarks
-from siotool.report.gates import Gate, judge
+from siotool.report.gates import Gate
 from siotool.report.model import (
     Bandwidth,
     ConnectionFigures,
@@ -38,13 +39,17 @@ from siotool.report.steady import (
     weighted_mean,
 )
 from siotool.report.table import interval_table
+from siotool.report.verdict import verdict_of
 from siotool.runfile import Run, Server
 
 
-def summarize(runs: Sequence[Run], planned: Planned, gates: Sequence[Gate] = ()) -> Report:
+def summarize(
+    runs: Sequence[Run], planned: Planned, gates: Sequence[Gate] = (), *, default_gates: bool = False
+) -> Report:
     """Return the report of one or more runs of the same target and scenario.
 
-    Raises InputError when the runs cannot be pooled.
+    ``default_gates`` holds them to the default gates too. Raises InputError when the runs
+    cannot be pooled.
     """
     _check_alike(runs)
     table = interval_table(runs)
@@ -77,7 +82,8 @@ def summarize(runs: Sequence[Run], planned: Planned, gates: Sequence[Gate] = ())
         user_classes=sum_up_user_classes(runs),
         series=make_series(intervals, table, hold, operations.rows),
     )
-    return msgspec.structs.replace(report, gates=[judge(gate, report) for gate in gates])
+    judged = msgspec.structs.replace(report, gates=judge_all(report, gates, defaults=default_gates))
+    return msgspec.structs.replace(judged, verdict=verdict_of(judged))
 
 
 def _check_alike(runs: Sequence[Run]) -> None:
@@ -108,7 +114,7 @@ def _address(run: Run) -> str:
 
 
 def _valid(connections: ConnectionFigures, doubts: Sequence[str]) -> Valid:
-    if not connections.peak and not connections.established:
+    if not connections.attempted:
         return "no"
     return "suspect" if doubts else "yes"
 

@@ -11,10 +11,10 @@ _MARKS: dict[Tone, str] = {"good": "✅ ", "bad": "❌ ", "": "", "strong": ""}
 
 
 def render(report: Report) -> str:
-    """Return the report as GitHub-flavoured Markdown: doubts first, then servers."""
+    """Return the report as GitHub-flavoured Markdown: the verdict first, then servers."""
     head = words.headline(report)
-    lines = [f"# {_text(head.servers)}", "", f"{_MARKS[head.tone]}**{_text(head.verdict)}**"]
-    lines += [_text(line) for line in (head.binding, head.gates) if line]
+    lines = [f"{_MARKS[head.tone]}**{_text(head.verdict)}**", "", f"# {_text(head.servers)}", ""]
+    lines += [_text(line) for line in (head.binding,) if line]
     lines += ["", _text(head.load), ""]
     if report.doubts:
         lines += [*(f"- **Doubt:** {_text(doubt)}" for doubt in report.doubts), ""]

@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from siotool.runfile import JUDGED, REQUEST_EVENT
 from siotool.units import format_count
 from siotool.workload import Setting, Stage, Target
 
@@ -211,6 +212,11 @@ class ExceptionFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     message: str
     where: str
     count: int
+
+    @property
+    def raised(self) -> bool:
+        """True for an exception out of a task, a hook or a handler; not for what was judged wrong."""
+        return self.kind not in JUDGED and not self.where.startswith(REQUEST_EVENT)
 
 
 class UserClassFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -48,11 +48,14 @@ class Operations(msgspec.Struct, frozen=True):
 
 
 def sum_up(intervals: Sequence[Interval], held: Iterable[bool], *, held_s: float) -> Operations:
-    """Sum operations over intervals; ``held`` marks those of the hold phase, ``held_s`` long."""
+    """Sum operations over intervals; ``held`` marks those of the hold phase, ``held_s`` long.
+
+    The time that a run waited at its end for what was under way is in no rate.
+    """
     totals: dict[tuple[str, str], _Total] = {}
     run_s = 0.0
     for interval, in_hold in zip(intervals, held, strict=True):
-        run_s += interval.duration_s
+        run_s += 0.0 if interval.draining else interval.duration_s
         for operation in interval.operations:
             totals.setdefault((operation.op, operation.name), _Total()).add(operation, held=in_hold)
     ordered = sorted(totals.items(), key=lambda item: (_ORDER[item[0][0]], item[0][1]))

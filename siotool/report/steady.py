@@ -3,7 +3,8 @@
 Rates, bandwidth per connection and the server's CPU mean nothing over a ramp: half of it is
 spent below the load that the run was made for. A second belongs to the hold phase when at
 least 95 % of the run's peak of connections were open at its begin and at its end. That
-leaves out the ramp, the second in which the ramp ends, drops, and the ramp down.
+leaves out the ramp, the second in which the ramp ends, drops, and the ramp down. What came
+after the last stage, while the run waited for what was under way, belongs to no hold phase.
 """
 
 import msgspec
@@ -30,10 +31,11 @@ def hold_phase(table: pd.DataFrame) -> Hold:
     peak = table.groupby("run")["open"].transform("max") if len(table) else table["open"]
     before = table.groupby("run")["open"].shift(fill_value=0.0)
     enough = SHARE_OF_PEAK * peak
-    rows = (peak > 0) & (table["open"] >= enough) & (before >= enough)
+    loaded = table["draining"] == 0
+    rows = loaded & (peak > 0) & (table["open"] >= enough) & (before >= enough)
     found = bool(table.loc[rows, "duration_s"].sum() >= SHORTEST_S)
     if not found:
-        rows = table["mean_open"] > 0
+        rows = loaded & (table["mean_open"] > 0)
     held = table[rows]
     duration = float(held["duration_s"].sum())
     how = (

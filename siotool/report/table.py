@@ -31,6 +31,9 @@ _COLUMNS: dict[str, Callable[[Interval], float]] = {
     "loop_lag": lambda i: _worst(i, lambda worker: worker.loop_lag_s),
     "schedule_lag": lambda i: _worst(i, lambda worker: worker.schedule_lag_s),
     "generator_files_share": lambda i: _worst(i, _files_share),
+    "generator_cpu_share": lambda i: _worst(i, lambda worker: worker.cpu_cores / worker.cpu_allowed),
+    "generator_cpu_wait": lambda i: _worst(i, lambda worker: worker.cpu_wait),
+    "draining": lambda i: i.draining,
 }
 
 

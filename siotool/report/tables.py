@@ -16,13 +16,15 @@ def tables(report: Report) -> list[Table]:
     makers: tuple[Callable[[Report], Table], ...] = (
         _sizing,
         _constraints,
+        _gates,
         _operations,
         _errors,
+        _exceptions,
+        _user_classes,
         _delivery,
         _connections,
         _bandwidth,
         _server,
-        _gates,
         _runs,
     )
     return [table for make in makers if (table := make(report)).rows]
@@ -149,12 +151,51 @@ def _errors(report: Report) -> Table:
     found += [
         ("connection closed", name, n, connections.established) for name, n in connections.closed.items()
     ]
+    hung = sum(connections.hung.values())
+    found += [("… hung while connecting", name, n, hung) for name, n in connections.hung.items()]
     rows = [
         Row([what, name, f"{count:,}", units.format_share(count / whole) if whole else NONE])
         for what, name, count, whole in found
     ]
     columns = [Column("what"), Column("class"), Column("count", True), Column("share", True)]
     return Table("errors", "Errors and closed connections", columns, rows)
+
+
+def _exceptions(report: Report) -> Table:
+    rows = [
+        Row([found.kind, found.message, found.where, f"{found.count:,}"], tone="bad")
+        for found in report.exceptions
+    ]
+    columns = [Column("exception"), Column("message"), Column("where"), Column("count", True)]
+    note = "Raised by the scenario's own code, or judged to be wrong by it (check_failed, fail)."
+    return Table("exceptions", "Exceptions and failed checks", columns, rows, note)
+
+
+def _user_classes(report: Report) -> Table:
+    """One row for each user class, where there are several."""
+    rows = [
+        Row(
+            [
+                found.name,
+                f"{found.users_peak:,}",
+                f"{found.established:,} of {found.attempted:,}",
+                f"{found.begun:,}",
+                f"{found.failed:,}",
+                f"{found.achieved:,} of {found.offered:,}" if found.offered else "not scheduled",
+            ]
+        )
+        for found in report.user_classes
+    ]
+    columns = [
+        Column("user class"),
+        Column("users", True),
+        Column("connected", True),
+        Column("begun", True),
+        Column("failed", True),
+        Column("achieved", True),
+    ]
+    note = "Begun and failed: operations other than connecting. Achieved: of what the schedule offered."
+    return Table("user_classes", "User classes", columns, rows if len(rows) > 1 else [], note)
 
 
 def _delivery(report: Report) -> Table:
@@ -275,7 +316,7 @@ def _gates(report: Report) -> Table:
         Row(
             [
                 "FAILED" if gate.failed else "passed",
-                gate.expr,
+                f"{gate.expr} (default)" if gate.default else gate.expr,
                 _cell(gate.value, lambda value, unit=gate.unit: show(value, unit)),  # type: ignore[misc]
                 gate.reason,
             ],

@@ -18,13 +18,16 @@ _STYLES: dict[Tone, str] = {"": "", "good": "green", "bad": "bold red", "strong"
 
 
 def render(report: Report) -> RenderableType:
-    """Return the report as a rich renderable that fits 80 columns: doubts first, then servers."""
+    """Return the report as a rich renderable that fits 80 columns.
+
+    The verdict is its first line and its last.
+    """
     head = words.headline(report)
     top = Text.assemble(
         (printable(head.verdict), _STYLES[head.tone]),
         "\n",
         (printable(head.servers), "bold"),
-        *(f"\n{line}" for line in (head.binding, head.gates) if line),
+        *(f"\n{line}" for line in (head.binding,) if line),
         "\n",
         (printable(head.load), "dim"),
     )
@@ -34,6 +37,7 @@ def render(report: Report) -> RenderableType:
     if report.remarks:
         parts.append(_points("·", "dim", report.remarks))
     parts += [_table(table) for table in tables(report)]
+    parts.append(Padding(Text(printable(head.verdict), style=_STYLES[head.tone]), (0, 1)))
     spaced: list[RenderableType] = []
     for part in parts:
         spaced += [part, Text()]

@@ -5,38 +5,29 @@ import msgspec
 from siotool import units
 from siotool.page.table import Tone
 from siotool.report.model import Report
+from siotool.report.verdict import sentence
 
 
 class Headline(msgspec.Struct, frozen=True):
-    """``verdict`` says whether to believe the run, ``servers`` how many, ``load`` what was asked.
+    """``verdict`` says what the run proved, ``servers`` how many, ``load`` what was asked.
 
-    ``binding`` and ``gates`` are empty when there is nothing to say.
+    ``binding`` is empty when there is nothing to say.
     """
 
     verdict: str
     tone: Tone
     servers: str
     binding: str
-    gates: str
     load: str
 
 
 def headline(report: Report) -> Headline:
     """Return what a reader sees first."""
-    verdict, tone = _verdict(report)
-    failed = sum(gate.failed for gate in report.gates)
-    gates = ""
-    if report.gates:
-        total = len(report.gates)
-        gates = (
-            f"{failed} of {plural(total, 'gate')} failed." if failed else f"{plural(total, 'gate')} passed."
-        )
     return Headline(
-        verdict=verdict,
-        tone=tone,
+        verdict=sentence(report),
+        tone="good" if report.verdict == "passed" else "bad",
         servers=_servers(report),
         binding=_binding(report),
-        gates=gates,
         load=_load(report),
     )
 
@@ -44,14 +35,6 @@ def headline(report: Report) -> Headline:
 def label(op: str, name: str) -> str:
     """Name an operation: ``ack echo``; a name that only repeats the operation is left out."""
     return op if name in ("", op) else f"{op} {name}"
-
-
-def _verdict(report: Report) -> tuple[str, Tone]:
-    if report.valid == "no":
-        return "Nothing was measured: no connection was ever open.", "bad"
-    if report.valid == "suspect":
-        return f"Suspect: {plural(len(report.doubts), 'doubt')}. Do not rely on these figures.", "bad"
-    return "No doubt was found in this run.", "good"
 
 
 def _servers(report: Report) -> str:

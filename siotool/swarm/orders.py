@@ -37,6 +37,7 @@ class RunOrders(msgspec.Struct, frozen=True):
     web_port: int | None = None
     locust_files: bool = False
     gates: list[str] = []
+    default_gates: bool = True
     command: list[str] = []
 
 
@@ -67,5 +68,6 @@ def header_of(orders: RunOrders, server: Server | None) -> Header:
         bytes_source=tcp.SOURCE,
         server=server,
         gates=orders.gates,
+        default_gates=orders.default_gates,
         command=orders.command,
     )

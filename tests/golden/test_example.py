@@ -18,7 +18,8 @@ def _made(form):
     run = runfile.read(EXAMPLE / "run.jsonl")
     plan = EXAMPLE / "plan.json"
     planned = decode_plan(plan.read_bytes(), str(plan)) if plan.exists() else Planned()
-    return RENDERERS[form](summarize([run], planned, [parse(gate) for gate in run.header.gates]))
+    gates = [parse(gate) for gate in run.header.gates]
+    return RENDERERS[form](summarize([run], planned, gates, default_gates=run.header.default_gates))
 
 
 if (EXAMPLE / "run.jsonl").exists():

@@ -112,5 +112,5 @@ def test_a_run_without_intervals_is_a_page_without_charts(make_run):
     run = make_run(ended=False)
     run.intervals.clear()
     html = render(summarize([run], Planned()))
-    assert "Nothing was measured" in html
+    assert "nothing was measured" in html
     assert "<script" not in html

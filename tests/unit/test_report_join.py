@@ -200,15 +200,15 @@ def test_without_server_and_plan_there_is_no_number_of_servers(make_run):
     "keep",
     [
         pytest.param(0, id="header only"),
-        pytest.param(3, id="no connection ever open"),
+        pytest.param(3, id="nothing was tried"),
     ],
 )
 def test_nothing_measured_is_invalid_and_null_rather_than_zero(make_run, keep):
     run = make_run(
         change=lambda interval: msgspec.structs.replace(
             interval,
-            connections=Connections(users=10, attempted=10, failed={"refused": 10}),
-            operations=[Operation(op="connect", name="websocket", errors={"refused": 10})],
+            connections=Connections(users=10),
+            operations=[],
             bytes=Bytes(),
             server=None,
         ),
@@ -285,9 +285,11 @@ def busy(seconds):
     return change
 
 
-def health(**fields):
+def health(*, only=None, **fields):
     def change(run):
         for number, interval in enumerate(run.intervals):
+            if only not in (None, interval.t_s):
+                continue
             worker = msgspec.structs.replace(interval.generator[0], **fields)
             run.intervals[number] = msgspec.structs.replace(interval, generator=[worker])
 
@@ -303,10 +305,54 @@ def end(**fields):
 
 def scheduled(**counts):
     def change(run):
-        counted = [UserClass("Echo", users=100, **counts)]
+        counted = [UserClass("Echo", **{"users": 100, "started": 100, "begun": 100} | counts)]
         run.intervals[-1] = msgspec.structs.replace(run.intervals[-1], user_classes=counted)
 
     return change
+
+
+def every_interval(run, change):
+    run.intervals[:] = [change(interval) for interval in run.intervals]
+
+
+def own_failure(kind, count):
+    def change(run):
+        last = run.intervals[-1]
+        connections = msgspec.structs.replace(last.connections, failed={kind: count})
+        run.intervals[-1] = msgspec.structs.replace(last, connections=connections)
+
+    return change
+
+
+def waiting(seconds):
+    def change(run):
+        for second in range(5, 5 + seconds):
+            health(cpu_wait=0.4, only=second)(run)
+
+    return change
+
+
+def quota(run):
+    health(cpu_cores=0.225, cpu_allowed=0.25)(run)
+
+
+def late_without_connections(run):
+    def change(interval):
+        connections = msgspec.structs.replace(interval.connections, open=0)
+        return msgspec.structs.replace(interval, connections=connections)
+
+    every_interval(run, change)
+    health(loop_lag_s=3.0)(run)
+
+
+def late_while_draining(run):
+    every_interval(run, lambda interval: msgspec.structs.replace(interval, draining=True))
+    health(loop_lag_s=3.0)(run)
+
+
+def folded(run):
+    many = Operation(op="deliver", name="(other)", count=7)
+    run.intervals[-1] = msgspec.structs.replace(run.intervals[-1], operations=[many])
 
 
 def cut_line(run):
@@ -348,7 +394,13 @@ DOUBTS = [
     (cut_line, "in the middle of a line", "cut in a line"),
     (end(reason="interrupted", t_s=12.0), "was interrupted after 12 s of 30 s", "interrupted"),
     (end(reason="workers_lost"), "lost its workers", "workers lost"),
-    (end(reason="target_lost"), "lost its target", "target lost"),
+    (scheduled(begun=0), "no user of class Echo began an operation: it proved nothing", "nothing begun"),
+    (scheduled(users=0, started=0, begun=0), "no user of class Echo was started", "nobody started"),
+    (own_failure("no_files", 3), "3 failures are the generator's own (no_files): raise", "no files"),
+    (own_failure("no_local_port", 1), "the generator's own (no_local_port)", "no port"),
+    (health(loop_lag_s=1.5, only=12), "the generator paused for 1.5 s until 12 s", "one long pause"),
+    (waiting(2), "the generator waited for a CPU for 2 of 30 s, up to 40 % of a second", "a busy neighbour"),
+    (quota, "a worker used up to 90 % of the CPU it may have", "a quota"),
     (busy(2), "the generator was the bottleneck for 2 of 30 s", "two busy seconds"),
     (health(loop_lag_s=0.3), "at most 300 ms", "loop lag"),
     (health(files_open=95_000), "95 % of its open-file limit", "generator files"),
@@ -358,6 +410,13 @@ DOUBTS = [
     (note("doubt"), "a fault (at 3 s)", "a note of level doubt"),
 ]
 REMARKS = [
+    (end(reason="target_lost"), None, "the target's own end is a result"),
+    (scheduled(begun=0, attempted=9), None, "users whom the target let in nowhere did all they could"),
+    (health(loop_lag_s=0.9, only=12), None, "one late second is no pause"),
+    (waiting(1), None, "one second without a CPU is no doubt"),
+    (late_without_connections, None, "a late loop without connections shapes no figure"),
+    (late_while_draining, None, "nor does one after the last stage"),
+    (folded, "more names than are kept apart", "names that stand together"),
     (busy(1), None, "one busy second is no doubt"),
     (health(cpu_cores=0.85), None, "85 % is the limit, not above it"),
     (scheduled(offered=1000, achieved=990), None, "99 % is enough"),

@@ -1,0 +1,59 @@
+"""The gates that every run is held to, unless it is told otherwise.
+
+=====================  ==========================================================
+``never_succeeded > 0``  an operation was tried and never once succeeded
+``errors:OP > 1%``       more than 1 % of the operations of a kind failed
+``lost > 0.1%``          more than 0.1 % of the expected deliveries were lost
+``connect_errors > 1%``  more than 1 % of the connects failed
+``exceptions > 0``       a task, hook or handler of the scenario ended in an exception
+=====================  ==========================================================
+
+A gate on what did not happen in a run is left out. A ``--fail-if`` on the same metric takes
+the place of its default; one on the errors of a single name takes that name out of it.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from siotool.report.gates import Gate, judge, parse
+from siotool.report.model import GateResult, Report
+
+#: Connects have a gate of their own.
+_CONNECTING = frozenset({"connect", "reconnect"})
+
+
+class Default(msgspec.Struct, frozen=True):
+    """A default gate, and the names whose errors have gates of their own."""
+
+    gate: Gate
+    without: frozenset[str] = frozenset()
+
+
+def default_gates(report: Report, asked: Sequence[Gate]) -> list[Default]:
+    """The default gates of a run beside the gates that were ``asked`` for."""
+    replaced = {
+        (gate.metric, gate.op if gate.metric == "errors" else None) for gate in asked if not gate.name
+    }
+    found = [Default(parse("never_succeeded > 0"))] if report.operations else []
+    for op in dict.fromkeys(row.op for row in report.operations if row.op not in _CONNECTING):
+        names = {row.name for row in report.operations if row.op == op}
+        own = {gate.name for gate in asked if gate.metric == "errors" and gate.op == op and gate.name}
+        if names - own:
+            found.append(Default(parse(f"errors:{op} > 1%"), frozenset(names & own)))
+    if report.delivery.expected:
+        found.append(Default(parse("lost > 0.1%")))
+    if report.connections.attempted:
+        found.append(Default(parse("connect_errors > 1%")))
+    if report.connections.attempted or report.exceptions:
+        found.append(Default(parse("exceptions > 0")))
+    return [default for default in found if (default.gate.metric, default.gate.op) not in replaced]
+
+
+def judge_all(report: Report, asked: Sequence[Gate], *, defaults: bool) -> list[GateResult]:
+    """What the gates asked for, and the default ones unless they were dropped, find in a report."""
+    results = [judge(gate, report) for gate in asked]
+    if defaults:
+        for default in default_gates(report, asked):
+            results.append(judge(default.gate, report, default=True, without=default.without))
+    return results

@@ -1,0 +1,91 @@
+"""The verdict on a run in one breath: passed, failed by what, or not to be trusted and why."""
+
+from siotool.report.model import GateResult, Report, Verdict
+from siotool.units import format_duration, format_share
+
+#: Gates and doubts that the sentence names, before it only counts the others.
+_NAMED = 3
+#: A doubt is quoted up to so many characters.
+_QUOTED = 90
+
+
+def verdict_of(report: Report) -> Verdict:
+    """Untrusted goes before failed: what cannot be believed proves nothing either way."""
+    if report.valid != "yes":
+        return "untrusted"
+    return "failed" if target_lost(report) or any(gate.failed for gate in report.gates) else "passed"
+
+
+def target_lost(report: Report) -> bool:
+    """Whether a run ended because its target was gone."""
+    return any(run.ended == "target_lost" for run in report.runs)
+
+
+def sentence(report: Report) -> str:
+    """The verdict, its reason, and the shares of failed operations and lost deliveries."""
+    shares = _shares(report)
+    failed = [gate for gate in report.gates if gate.failed]
+    match report.verdict:
+        case "passed":
+            nothing = "" if report.gates else " No gate was asked for."
+            return f"PASSED: {shares}.{nothing}"
+        case "failed":
+            return f"FAILED{_by(report, failed)}: {shares}."
+        case "untrusted":
+            also = f" It also failed {_named([gate.expr for gate in failed])}." if failed else ""
+            return f"NOT TO BE TRUSTED: {_why(report)}; {shares}.{also}"
+
+
+def _by(report: Report, failed: list[GateResult]) -> str:
+    reasons = [f" by {_named([gate.expr for gate in failed])}"] if failed else []
+    if target_lost(report):
+        after = max(run.duration_s or 0.0 for run in report.runs if run.ended == "target_lost")
+        reasons.insert(0, f", the target was lost and did not come back within {format_duration(after)}")
+    return "".join(reasons)
+
+
+def _why(report: Report) -> str:
+    if report.valid == "no":
+        return "nothing was measured, as no connection was ever tried"
+    first, *others = report.doubts
+    if len(first) > _QUOTED:
+        first = first[: _QUOTED - 1].rstrip() + "…"
+    more = f" (and {len(others)} more {'doubt' if len(others) == 1 else 'doubts'})" if others else ""
+    return f"{first}{more}"
+
+
+def _named(names: list[str]) -> str:
+    if len(names) > _NAMED:
+        names = [*names[: _NAMED - 1], f"{len(names) - _NAMED + 1} more gates"]
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _shares(report: Report) -> str:
+    tried = sum(row.count + row.failed for row in report.operations if row.op != "deliver")
+    failed = sum(row.failed for row in report.operations if row.op != "deliver")
+    parts = [_share(failed, tried, "operation", "failed")]
+    delivery = report.delivery
+    if delivery.expected:
+        parts.append(
+            _share(delivery.lost, delivery.expected, "expected delivery", "lost", "expected deliveries")
+        )
+    return ", ".join(parts)
+
+
+def _share(count: int, whole: int, noun: str, what: str, plural: str = "") -> str:
+    nouns = noun if whole == 1 else plural or f"{noun}s"
+    if not whole:
+        return f"no {noun} was tried"
+    were = f" were {what}" if what == "lost" else f" {what}"
+    return f"{_percent(count, whole)} of {whole:,} {nouns}{were}"
+
+
+def _percent(count: int, whole: int) -> str:
+    """A share of which neither nothing nor everything is rounded away."""
+    share = count / whole
+    if 0 < share < 0.0001:
+        return "< 0.01 %"
+    if 0.9999 < share < 1:
+        return "> 99.99 %"
+    return format_share(share)
