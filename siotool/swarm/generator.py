@@ -1,6 +1,7 @@
 """One worker's generator: the engine, its clock, and the reports it makes each second."""
 
 import socket
+from collections.abc import Callable
 from random import Random
 from time import monotonic
 from typing import Any
@@ -52,6 +53,8 @@ class Generator:
         #: As it was in the last report.
         self.health: WorkerHealth | None = None
         self._reports: list[bytes] = []
+        #: Called in the hub when there is a report to take; it must not block.
+        self.on_report: Callable[[], object] = lambda: None
         self._begin = self._closed_at = self._times_from = 0.0
         self._number = 0
         self._running = self._draining = False
@@ -111,11 +114,24 @@ class Generator:
         self.engine.at(at, lambda: self._start_health(at))
         self.engine.at(at + 1, lambda: self._close(at))
 
+    def close_due(self) -> None:
+        """Users are about to come or go: a second that is over is closed before, with those there are."""
+        self._and_wait(self._close_due)
+
     def cut(self) -> None:
         """The last stage is over: close an interval now; what comes after it is draining."""
+        self._and_wait(self._cut)
+
+    def _and_wait(self, close: Callable[[], None]) -> None:
+        """Do something in the loop thread, and wait until what it reported has been taken."""
         if self._running and not self._draining:
             closed = gevent.event.Event()
-            self.engine.at(0.0, lambda: self._cut(closed))
+
+            def act() -> None:
+                close()
+                self.engine.to_hub(closed.set)
+
+            self.engine.at(0.0, act)
             closed.wait()
 
     def finish(self) -> None:
@@ -145,16 +161,18 @@ class Generator:
     def _close_now(self) -> None:
         if not self._running:
             return
+        self._close_due()
         begin = self._begin
-        if monotonic() > begin + self._number + 1 - _EARLY_S:  # or it was cut short before
-            self._report(final=False)
         self.engine.at_loop(begin + self._number + 1, lambda: self._close(begin))
 
-    def _cut(self, closed: gevent.event.Event) -> None:
+    def _close_due(self) -> None:
+        if self._running and monotonic() > self._begin + self._number + 1 - _EARLY_S:
+            self._report(final=False)
+
+    def _cut(self) -> None:
         if self._running and monotonic() - self._closed_at >= _SHORTEST_S:
             self._report(final=False)
         self._draining = True
-        self.engine.to_hub(closed.set)
 
     def _close_last(self) -> None:
         self._running = False
@@ -208,6 +226,7 @@ class Generator:
         locust_stats.mirror(self._environment.stats, interval.operations)
         self.health = interval.health
         self._reports.append(records.encode(interval))
+        self.on_report()
         if interval.final and self._finished is not None:
             self._finished.set()
 

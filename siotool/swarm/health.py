@@ -18,9 +18,9 @@ from siotool.swarm.cpu import Line, Waiting, allowed_cores, cgroup_quota, read_t
 #: Counting open files lists a folder of the kernel's; every so many samples is enough.
 _FILES_EVERY = 5
 _NO_FILES = (errno.EMFILE, errno.ENFILE)
-#: Files that a worker needs besides its connections: libraries, the parent's pipe and sockets,
-#: two event loops, and a few for what comes and goes.
-FILES_RESERVED = 40
+#: Files that a worker needs besides its connections: its streams, two event loops, the parent's
+#: sockets, and what is read here.
+FILES_RESERVED = 30
 
 _thread_id = monkey.get_original("_thread", "get_native_id")
 

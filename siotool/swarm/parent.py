@@ -38,6 +38,8 @@ from siotool.units import format_duration
 _FINISH_S = 15.0
 #: Users that are started at once have had their turn before their stage is over.
 _SPREAD_SHARE = 0.9
+#: Stages change a moment after a second is over, and so in the next one.
+_AFTER_S = 0.002
 #: We decide when a worker is lost, not Locust: see ``Crew.forget``.
 _NEVER = 1 << 40
 _HANGUP = getattr(signal, "SIGHUP", None)
@@ -217,7 +219,7 @@ class _LoadTest:
                 )
             if stage.users != users:
                 users = self._move(users, stage.users, stage.duration_s, due)
-            gevent.sleep(max(0.0, due - monotonic()))
+            gevent.sleep(max(0.0, due - monotonic()) + _AFTER_S)
         self._over.set()
 
     def _move(self, before: int, users: int, within_s: float, due: float) -> int:

@@ -58,7 +58,7 @@ def main() -> None:
     raise_files_limit()
     loaded = scenario.load(Path(orders.scenario_path))
     knobs.apply(list(loaded.user_classes), orders.settings)
-    locust.runners.WORKER_REPORT_INTERVAL = 1.0
+    locust.runners.WORKER_REPORT_INTERVAL = 1e9  # when a second is over, not at Locust's own pace
     locust.runners.WORKER_LOG_REPORT_INTERVAL = -1
     # the pipe tells when the parent is gone; a machine that was suspended is no reason to quit
     locust.runners.MASTER_HEARTBEAT_TIMEOUT = 1 << 40
@@ -88,7 +88,6 @@ def main() -> None:
 
     def drain(environment: Environment, **_: Any) -> None:
         generator.finish()
-        runner._send_stats()  # now, not at the next second: the parent waits for it
 
     hooks: Any = environment.events
     hooks.report_to_master.add_listener(report)
@@ -98,6 +97,14 @@ def main() -> None:
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
     runner: Any = environment.create_worker_runner("127.0.0.1", orders.master_port)
+    generator.on_report = lambda: gevent.spawn(runner._send_stats)
+    move = runner.start_worker
+
+    def close_and_move(user_classes_count: dict[str, int], **more: Any) -> None:
+        generator.close_due()
+        move(user_classes_count, **more)
+
+    runner.start_worker = close_and_move
     runner.register_message(BEGIN, begin)
     runner.register_message(SPREAD, spread)
     # Locust has announced this worker before it could hear any of it
