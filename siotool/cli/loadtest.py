@@ -166,12 +166,14 @@ def loadtest(
     from siotool.swarm import scenario as scenarios
     from siotool.swarm.orders import RunOrders
     from siotool.swarm.parent import run
+    from siotool.swarm.preflight import check_files
     from siotool.workload import Workload
 
     loaded = scenarios.load(scenarios.find(scenario))
     resolved = knobs.resolve(loaded.knobs, settings or [], f"scenario {loaded.name}")
     knobs.apply(list(loaded.user_classes), resolved)
     scenarios.check_rates(loaded)
+    check_files(max(stage.users for stage in stages), workers)
     folder = out or REPORTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{loaded.name}"
     if (folder / "run.jsonl").exists():
         raise InputError(f"{folder} already holds a run", "choose another --out folder")

@@ -7,7 +7,6 @@ at connections that opened while it was under way is expected because it arrived
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from math import inf
 
 import msgspec
@@ -29,57 +28,10 @@ from siotool.swarm.records import Presence, Publication, Receipt, WorkerInterval
 
 #: A stamp keeps microseconds: it may lie a little before the second it was written in.
 _STAMPS_MAY_DIFFER_S = 1e-3
-
-
-class Timeline:
-    """Puts the workers' intervals side by side: a second is whole when every worker told of it."""
-
-    def __init__(self, workers: int) -> None:
-        self._waiting: dict[int, dict[int, WorkerInterval]] = defaultdict(dict)
-        self._last: dict[int, int | None] = dict.fromkeys(range(workers))
-        self._next = 0
-        self.lost: set[int] = set()
-
-    @property
-    def waiting(self) -> bool:
-        """True while there are seconds that have not been given out."""
-        return bool(self._waiting)
-
-    @property
-    def finished(self) -> bool:
-        """True when every worker has made its last report, or is gone."""
-        return all(last is not None for last in self._last.values())
-
-    def add(self, interval: WorkerInterval) -> None:
-        """Take one worker's interval.
-
-        The reports of a lost worker may come after the news of it; one whose second has been
-        given out is left aside, and so is all that follows it.
-        """
-        last = self._last[interval.worker]
-        if interval.number < self._next or (last is not None and interval.number != last + 1):
-            return
-        self._waiting[interval.number][interval.worker] = interval
-        if interval.final or last is not None:
-            self._last[interval.worker] = interval.number
-
-    def lose(self, worker: int) -> None:
-        """A worker is gone: wait for it no longer."""
-        if self._last[worker] is None:
-            self.lost.add(worker)
-            told = [number for number, found in self._waiting.items() if worker in found]
-            self._last[worker] = max(told, default=self._next - 1)
-
-    def whole(self) -> Iterator[list[WorkerInterval]]:
-        """Seconds that are whole and have not been given out, in order."""
-        while True:
-            due = {w for w, last in self._last.items() if last is None or last >= self._next}
-            found = self._waiting.get(self._next, {})
-            if not due or not due <= found.keys():
-                return
-            del self._waiting[self._next]
-            self._next += 1
-            yield [found[worker] for worker in sorted(found)]
+#: A second that is closed so much later than it ended is taken for the second that it is.
+_LATE_S = 0.2
+#: Timers may ring a moment before their time.
+_EARLY_S = 0.01
 
 
 class _Presence:
@@ -281,13 +233,31 @@ def merge_exceptions(parts: list[WorkerInterval]) -> list[ScenarioFailure]:
     return [ScenarioFailure(*key, count=count) for key, count in counts.items()]
 
 
+def end_of(parts: list[WorkerInterval], begin: float, before_s: float) -> float:
+    """When an interval of the run ends, in seconds since its start ``begin`` (monotonic clock).
+
+    That is the whole second its number says, unless the workers closed it at another moment:
+    then the mean of theirs. The last one ends when the last worker is done. ``before_s`` is the
+    end of the interval before.
+    """
+    going = [part.until - begin for part in parts if not part.final]
+    if going:
+        until, due = sum(going) / len(going), float(max(part.number + part.covers for part in parts))
+        until = due if -_EARLY_S <= until - due <= _LATE_S else until
+    else:
+        until = max(part.until for part in parts) - begin
+    return round(max(until, before_s + 1e-3), 3)
+
+
 def merge(
-    parts: list[WorkerInterval], begin: float, stage: int, delivery: Delivery, server: ServerUse | None
+    parts: list[WorkerInterval],
+    t_s: float,
+    duration_s: float,
+    stage: int,
+    delivery: Delivery,
+    server: ServerUse | None,
 ) -> Interval:
-    """The run's interval of one second; ``begin`` is the run's start on the monotonic clock."""
-    number = parts[0].number
-    final = all(part.final for part in parts)
-    until = max(part.until for part in parts) - begin if final else float(number + 1)
+    """The run's interval that ends at ``t_s``, of one interval of each worker."""
     failed, closed, hung, overdue = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     for part in parts:
         failed.update(part.connections.failed)
@@ -296,8 +266,8 @@ def merge(
         overdue.update(part.overdue)
     user_classes = merge_user_classes(parts)
     return Interval(
-        t_s=round(until, 3),
-        duration_s=round(max(until - number, 1e-3), 3),
+        t_s=t_s,
+        duration_s=duration_s,
         stage=stage,
         connections=Connections(
             open=sum(part.connections.open for part in parts),
@@ -321,4 +291,5 @@ def merge(
         exceptions=merge_exceptions(parts),
         user_classes=user_classes,
         overdue=dict(overdue),
+        draining=any(part.draining for part in parts),
     )

@@ -1,24 +1,34 @@
 """One worker's generator: the engine, its clock, and the reports it makes each second."""
 
 import socket
+from collections.abc import Callable
 from random import Random
 from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
 import gevent
+import gevent.event
 
 from siotool.errors import TargetError
+from siotool.runfile import WorkerHealth
 from siotool.swarm import knobs, locust_stats, records
 from siotool.swarm.alarm import Alarm
 from siotool.swarm.engine import Address, Engine, EngineSettings
 from siotool.swarm.health import Health
+from siotool.swarm.lateness import STALL_S, seconds_covered, without_times
 from siotool.swarm.pacing import ANSWER_S, Schedule
 from siotool.swarm.tally import Tally
 from siotool.workload import Target
 
 #: Users of one worker are numbered within a block of this size.
 _USERS_PER_WORKER = 1 << 24
+#: How long it takes, at most, to read what has piled up meanwhile.
+_CATCH_UP_S = 0.5
+#: The run's end closes an interval of its own unless the last one was closed so recently.
+_SHORTEST_S = 0.1
+#: Timers count milliseconds, and may ring a moment before their time.
+_EARLY_S = 0.005
 
 
 class Generator:
@@ -28,20 +38,26 @@ class Generator:
     it, and hands it out with ``take_reports``.
     """
 
-    def __init__(self, environment: Any, settings: EngineSettings, seed: int) -> None:
+    def __init__(self, environment: Any, settings: EngineSettings, seed: int, workers: int = 1) -> None:
         self.engine = Engine(settings)
         self.alarm = Alarm()
         self.seed = seed
+        #: Over how much of a second the users that Locust starts at once are spread.
+        self.spread_s = 1.0
         self._schedules: dict[int, tuple[Tally, Schedule]] = {}
         self._tallies: dict[str, Tally] = {}
         self._environment = environment
         self._worker = settings.worker
         self._users = 0
-        self._health = Health(settings.worker)
+        self._health = Health(settings.worker, workers)
+        #: As it was in the last report.
+        self.health: WorkerHealth | None = None
         self._reports: list[bytes] = []
-        self._begin = 0.0
+        #: Called in the hub when there is a report to take; it must not block.
+        self.on_report: Callable[[], object] = lambda: None
+        self._begin = self._closed_at = self._times_from = 0.0
         self._number = 0
-        self._running = False
+        self._running = self._draining = False
         self._finished: gevent.event.Event | None = None
 
     @staticmethod
@@ -87,10 +103,36 @@ class Generator:
             schedule.settle(tally)
 
     def begin(self, at: float) -> None:
-        """Second 0 of the run begins at ``at``, on the machine's monotonic clock."""
-        self._begin = at
+        """Second 0 of the run begins at ``at``, on the machine's monotonic clock.
+
+        The last call before that moment counts.
+        """
+        self._begin = self._closed_at = at
+        self._number = 0
+        self._reports.clear()
         self._running = True
-        self.engine.at(at + 1, self._close)
+        self.engine.at(at, lambda: self._start_health(at))
+        self.engine.at(at + 1, lambda: self._close(at))
+
+    def close_due(self) -> None:
+        """Users are about to come or go: a second that is over is closed before, with those there are."""
+        self._and_wait(self._close_due)
+
+    def cut(self) -> None:
+        """The last stage is over: close an interval now; what comes after it is draining."""
+        self._and_wait(self._cut)
+
+    def _and_wait(self, close: Callable[[], None]) -> None:
+        """Do something in the loop thread, and wait until what it reported has been taken."""
+        if self._running and not self._draining:
+            closed = gevent.event.Event()
+
+            def act() -> None:
+                close()
+                self.engine.to_hub(closed.set)
+
+            self.engine.at(0.0, act)
+            closed.wait()
 
     def finish(self) -> None:
         """Let everything under way arrive, close every connection, make the last report."""
@@ -107,11 +149,30 @@ class Generator:
 
     # ── in the loop thread ────────────────────────────────────────────────────────────
 
-    def _close(self) -> None:
+    def _start_health(self, at: float) -> None:
+        if at == self._begin:
+            self._health.start(monotonic())
+
+    def _close(self, begin: float) -> None:
+        """A second is over. What else is due now comes first: it tells how late the loop is."""
+        if begin == self._begin:
+            self.engine.at_loop(0.0, self._close_now)
+
+    def _close_now(self) -> None:
         if not self._running:
             return
-        self._report(final=False)
-        self.engine.at_loop(self._begin + self._number + 1, self._close)
+        self._close_due()
+        begin = self._begin
+        self.engine.at_loop(begin + self._number + 1, lambda: self._close(begin))
+
+    def _close_due(self) -> None:
+        if self._running and monotonic() > self._begin + self._number + 1 - _EARLY_S:
+            self._report(final=False)
+
+    def _cut(self) -> None:
+        if self._running and monotonic() - self._closed_at >= _SHORTEST_S:
+            self._report(final=False)
+        self._draining = True
 
     def _close_last(self) -> None:
         self._running = False
@@ -122,11 +183,19 @@ class Generator:
         now = monotonic()
         engine.end_silent()
         engine.read_wire()
+        if books.loop_lag > STALL_S:
+            self._times_from = now + _CATCH_UP_S
+        operations, untimed = books.close_operations(), 0
+        if self._closed_at < self._times_from:
+            operations, untimed = without_times(operations)
+        covers = seconds_covered(self._number, now - self._begin)
         interval = records.WorkerInterval(
             worker=self._worker,
             number=self._number,
+            covers=covers,
             until=now,
-            operations=books.close_operations(),
+            operations=operations,
+            untimed=untimed,
             connections=books.close_connections(),
             bytes=books.close_bytes(),
             health=self._health.sample(now, books.loop_lag, books.schedule_lag),
@@ -137,13 +206,15 @@ class Generator:
             reordered=engine.ledger.reordered,
             undated=engine.take_undated(),
             from_the_future=books.from_the_future,
+            draining=self._draining,
             final=final,
         )
         engine.ledger.duplicate = engine.ledger.reordered = 0
         books.loop_lag = books.schedule_lag = 0.0
         books.from_the_future = 0
         engine.ledger.forget_old(now)
-        self._number += 1
+        self._number += covers
+        self._closed_at = now
         engine.to_hub(self._reported, interval)
 
     # ── in the hub ────────────────────────────────────────────────────────────────────
@@ -153,7 +224,9 @@ class Generator:
             schedule.settle(tally)
         interval.user_classes = [tally.take() for tally in self._tallies.values()]
         locust_stats.mirror(self._environment.stats, interval.operations)
+        self.health = interval.health
         self._reports.append(records.encode(interval))
+        self.on_report()
         if interval.final and self._finished is not None:
             self._finished.set()
 

@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import Callable
 from time import monotonic
-from typing import Any, Literal
+from typing import Any
 
 import gevent
 import gevent.event
@@ -18,21 +18,31 @@ from locust.env import Environment
 from locust.stats import stats_history
 
 from siotool.errors import GeneratorError, OutputError
-from siotool.runfile import End, Header, Line, Note, ServerUse, Writer
-from siotool.swarm import accounts, preflight, records, web_ui
+from siotool.runfile import Header, Writer
+from siotool.swarm import preflight, web_ui
+from siotool.swarm.crew import Crew
 from siotool.swarm.engine import EngineSettings
 from siotool.swarm.generator import resolve
 from siotool.swarm.live import Display
 from siotool.swarm.locust_files import LocustFiles
 from siotool.swarm.orders import Outcome, Reason, RunOrders, header_of
+from siotool.swarm.patience import HELD_UP_S, SILENT_S, Patience, suspended_s
+from siotool.swarm.record import Record
 from siotool.swarm.scenario import Scenario
-from siotool.swarm.server_use import ServerProbe
-from siotool.swarm.worker import BEGIN, REPORTS, WorkerOrders
+from siotool.swarm.server_use import Samples, ServerProbe
+from siotool.swarm.worker import REPORTS, SPREAD, WorkerOrders
 from siotool.swarm.worker_process import WorkerProcess
+from siotool.units import format_duration
 
-#: How long workers may take to start, and to make their last report after the end.
-_START_S = 30.0
+#: A worker that goes on reporting after the end may take so long for its last report.
 _FINISH_S = 15.0
+#: Users that are started at once have had their turn before their stage is over.
+_SPREAD_SHARE = 0.9
+#: Stages change a moment after a second is over, and so in the next one.
+_AFTER_S = 0.002
+#: We decide when a worker is lost, not Locust: see ``Crew.forget``.
+_NEVER = 1 << 40
+_HANGUP = getattr(signal, "SIGHUP", None)
 #: Locust's own pace of looking at workers is a second; ours is finer.
 _LOOK_S = 0.05
 
@@ -71,7 +81,7 @@ def run(orders: RunOrders, scenario: Scenario, show: Callable[[Header], Display]
 
 
 class _LoadTest:
-    """One run: its stages, its workers and its books."""
+    """One run: its stages, and who takes part in it."""
 
     def __init__(
         self,
@@ -85,24 +95,20 @@ class _LoadTest:
         self._orders = orders
         self._writer = writer
         self._display = display
-        self._probe = probe
-        self._stage = 0
-        self._begin = 0.0
+        self._server = Samples(probe)
+        self._record = Record(orders.workload, writer, display, self._server, self._break)
         self._reason: Reason = "finished"
         self._over = gevent.event.Event()
-        self._timeline = accounts.Timeline(orders.workload.processes)
-        self._deliveries = accounts.Deliveries()
-        self._server_use: dict[int, ServerUse] = {}
-        self._undated = self._from_the_future = self._pending = 0
-        self._open = self._users = 0
-        self._failure: OutputError | None = None
+        self._patience = Patience(0.0)
+        self._suspended_s = suspended_s()
+        self._failure: Exception | None = None
         self._interrupts = 0
         self._helpers: list[gevent.Greenlet] = []
-        self._workers: list[WorkerProcess] = []
-        self._signals = [
-            gevent.signal_handler(number, self._interrupted) for number in (signal.SIGINT, signal.SIGTERM)
-        ]
+        self._signals = {
+            number: gevent.signal_handler(number, self._interrupted, number) for number in _ends()
+        }
         locust.runners.WORKER_LOG_REPORT_INTERVAL = -1
+        locust.runners.HEARTBEAT_LIVENESS = _NEVER
         self._environment = Environment(
             user_classes=scenario.user_classes, events=events, host=orders.target.url
         )
@@ -110,15 +116,18 @@ class _LoadTest:
         self._locust_files = LocustFiles(self._environment, orders.out) if orders.locust_files else None
         hooks: Any = self._environment.events
         hooks.worker_report.add_listener(self._reported)
+        self._crew = Crew(self._runner)
         for number in range(orders.workload.processes):
-            worker_orders = WorkerOrders(
-                master_port=self._runner.server.port,
-                scenario_path=str(scenario.path),
-                settings=orders.workload.settings,
-                engine=msgspec.structs.replace(engine, worker=number),
-                seed=orders.workload.seed,
+            self._crew.start(
+                WorkerOrders(
+                    master_port=self._runner.server.port,
+                    scenario_path=str(scenario.path),
+                    settings=orders.workload.settings,
+                    engine=msgspec.structs.replace(engine, worker=number),
+                    seed=orders.workload.seed,
+                    workers=orders.workload.processes,
+                )
             )
-            self._workers.append(WorkerProcess(number, worker_orders))
 
     # ── the course of a run ───────────────────────────────────────────────────────────
 
@@ -126,19 +135,18 @@ class _LoadTest:
         """Start, follow the stages, stop, and write everything down."""
         self._display.start()
         try:
-            self._wait_for_workers()
-            if not self._interrupts:
-                self._serve_web_ui()
-                self._helpers.append(gevent.spawn(stats_history, self._runner))
-                self._begin = monotonic() + 0.1
-                self._runner.send_message(BEGIN, {"at": self._begin})
-                stages = gevent.spawn(self._follow_stages)
-                self._helpers += [stages, gevent.spawn(self._watch), gevent.spawn(self._sample_server)]
+            if self._gather():
+                stages = self._spawn(self._follow_stages)
+                self._spawn(self._watch)
+                if self._server.probe is not None:
+                    self._spawn(self._sample_server)
                 self._over.wait()
                 stages.kill()
                 self._stop()
         finally:
-            self._write_end()
+            if self._reason == "finished" and self._record.target_lost:
+                self._reason = "target_lost"
+            self._record.end(self._reason)
             self._display.stop()
             if self._locust_files is not None:
                 self._locust_files.finish()
@@ -148,13 +156,11 @@ class _LoadTest:
 
     def close(self) -> None:
         """End every process and greenlet of the run."""
-        for handler in self._signals:
+        for number, handler in self._signals.items():
             handler.cancel()
-        for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.getsignal(number))  # libev leaves the default behind
         gevent.killall(self._helpers)
-        for worker in self._workers:
-            worker.end()
+        self._crew.end()
         ui: Any = self._environment.web_ui
         if ui is not None:
             ui.stop()
@@ -162,161 +168,192 @@ class _LoadTest:
         self._runner.server.close(linger=0)
         self._writer.close()
 
-    def _wait_for_workers(self) -> None:
-        deadline = monotonic() + _START_S
-        while len(self._runner.clients.ready) < len(self._workers) and not self._interrupts:
-            dead = [worker for worker in self._workers if not worker.alive]
-            if dead:
-                raise GeneratorError(
-                    f"worker {dead[0].number} ended while starting (exit {dead[0].process.returncode})",
-                    "its message is above; siotool --debug loadtest … shows more",
-                )
-            if monotonic() > deadline:
-                raise GeneratorError(
-                    f"only {len(self._runner.clients.ready)} of {len(self._workers)} workers came up "
-                    f"within {_START_S:g} s",
-                    "is the machine overloaded? try fewer --processes",
-                )
-            gevent.sleep(_LOOK_S)
+    def _spawn(self, function: Callable[..., None], *args: Any) -> gevent.Greenlet:
+        """Run something beside the run; when it breaks, the run ends."""
+
+        def guarded() -> None:
+            try:
+                function(*args)
+            except Exception as error:
+                self._break(error)
+
+        helper = gevent.spawn(guarded)
+        self._helpers.append(helper)
+        return helper
+
+    def _break(self, error: Exception) -> None:
+        """Something of ours does not work: the run ends in order, and the error is told."""
+        if self._failure is None:
+            self._failure = error
+            self._reason = "interrupted"
+            if not isinstance(error, OutputError):
+                self._record.note("doubt", f"the run was ended by a bug: {type(error).__name__}: {error}")
+        self._over.set()
+
+    def _gather(self) -> bool:
+        """Wait for the workers and begin with them; False when the run is over before."""
+        try:
+            if not self._crew.gather(self._over):
+                return False
+            self._serve_web_ui()
+            self._spawn(stats_history, self._runner)
+            if not self._crew.agree(self._over):
+                return False
+        except GeneratorError:
+            self._reason = "workers_lost"
+            raise
+        assert self._crew.begin is not None
+        self._record.begin = self._crew.begin
+        self._patience = Patience(self._crew.begin)
+        return True
 
     def _follow_stages(self) -> None:
         users = 0
-        due = self._begin
+        due = self._record.begin
         gevent.sleep(max(0.0, due - monotonic()))
         for number, stage in enumerate(self._orders.workload.stages):
-            self._stage = number
             due += stage.duration_s
             if number:
-                self._note("info", f"stage {number + 1}: {stage.users} users within {stage.duration_s:g} s")
+                self._record.note(
+                    "info", f"stage {number + 1}: {stage.users} users within {stage.duration_s:g} s"
+                )
             if stage.users != users:
-                # Locust moves evenly from one number to the next at this rate
-                rate = abs(stage.users - users) / max(0.1, stage.duration_s)
-                self._runner.start(stage.users, spawn_rate=rate)
-                users = stage.users
-            gevent.sleep(max(0.0, due - monotonic()))
+                users = self._move(users, stage.users, stage.duration_s, due)
+            gevent.sleep(max(0.0, due - monotonic()) + _AFTER_S)
         self._over.set()
+
+    def _move(self, before: int, users: int, within_s: float, due: float) -> int:
+        """Move evenly from one number of users to another; returns how many were asked for by ``due``.
+
+        Locust starts a batch of users at once, at most one a second; each batch is spread over
+        the time until the next one, and over no more than the stage.
+        """
+        rate = abs(users - before) / max(0.1, within_s)
+        batch_s = max(1, int(rate)) / rate
+        self._runner.send_message(SPREAD, {"seconds": _SPREAD_SHARE * min(1.0, within_s, batch_s)})
+        # Locust waits for workers to tell that they have started, also for those that are lost
+        with gevent.Timeout(max(_LOOK_S, due - monotonic()), False):
+            self._runner.start(users, spawn_rate=rate)
+        dispatcher = self._runner._users_dispatcher  # None once Locust's UI has stopped the run
+        return users if dispatcher is None else int(dispatcher.get_current_user_count())
 
     def _watch(self) -> None:
         """Write each second down once it is whole; notice workers that are gone."""
         while True:
-            self._close_seconds()
-            for worker in self._workers:
-                if not worker.alive:
-                    self._lose(worker)
-            if not any(worker.alive for worker in self._workers):
-                self._reason = "workers_lost"
-                self._over.set()
+            self._look_at_clocks()
+            self._record.close_seconds()
+            for worker in self._crew:
+                self._look_after(worker)
+            if not self._crew.alive:
+                if not self._over.is_set():
+                    self._reason = "workers_lost"
+                    self._over.set()
                 return
             if self._runner.state in ("stopping", "stopped") and not self._over.is_set():
                 self._reason = "interrupted"
-                self._note("warning", "stopped from Locust's UI")
+                self._record.note("warning", "stopped from Locust's UI")
                 self._over.set()
             gevent.sleep(_LOOK_S)
 
+    def _look_at_clocks(self) -> None:
+        held_up = self._patience.look(monotonic())
+        if held_up > 2 * HELD_UP_S:
+            self._record.note(
+                "doubt",
+                f"the run's own process stood still for {format_duration(held_up)}: "
+                "changes of stage may have come late",
+            )
+        before, self._suspended_s = self._suspended_s, suspended_s()
+        if self._suspended_s - before > HELD_UP_S:
+            asleep = format_duration(self._suspended_s - before)
+            self._record.note("doubt", f"this machine was suspended for {asleep}")
+
+    def _look_after(self, worker: WorkerProcess) -> None:
+        if not worker.alive:
+            self._lose(worker, f"generator worker {worker.number} was lost ({worker.ending})")
+            return
+        due = self._record.timeline.due(worker.number)
+        if due is not None and self._patience.silent(due, monotonic()):
+            worker.kill()
+            self._lose(
+                worker,
+                f"generator worker {worker.number} did not report second {due + 1} within "
+                f"{SILENT_S:g} s (stopped, or busy in a scenario's code?): it was ended, "
+                "and its users with it",
+            )
+
     def _stop(self) -> None:
-        if any(worker.alive for worker in self._workers):
+        if self._crew.alive:
             # or Locust's master gives the users of a worker that has stopped to those that have not yet
             self._runner.update_state(locust.runners.STATE_STOPPING)
             self._runner.send_message("stop")
             deadline = monotonic() + _FINISH_S
-            while not self._timeline.finished and monotonic() < deadline:
+            # what waits for seconds in between is the watch; when it is broken, nobody waits
+            while not self._record.timeline.finished and monotonic() < deadline and self._failure is None:
                 gevent.sleep(_LOOK_S)
-        for worker in self._workers:
-            self._timeline.lose(worker.number)
-        self._close_seconds()
+        for worker in self._crew:
+            if self._record.timeline.due(worker.number) is not None and self._failure is None:
+                self._lose(
+                    worker,
+                    f"generator worker {worker.number} was not done {_FINISH_S:g} s after the end: "
+                    "what it still had under way is unknown",
+                )
+            self._record.timeline.lose(worker.number)
+        try:
+            self._record.close_seconds()
+        except Exception as error:
+            self._break(error)
 
-    def _interrupted(self) -> None:
+    def _interrupted(self, number: int) -> None:
+        if self._interrupts and number == _HANGUP:
+            return  # a shell that goes sends one too: it is no second wish
         self._interrupts += 1
         if self._interrupts > 1:
-            for worker in self._workers:
-                worker.process.kill()
+            self._crew.kill()
             self._display.stop()
             os._exit(130)
         self._reason = "interrupted"
-        self._note("warning", "interrupted: stopping; interrupt again to end at once")
+        self._record.note("warning", "interrupted: stopping; interrupt again to end at once")
         self._over.set()
 
-    def _lose(self, worker: WorkerProcess) -> None:
-        if worker.number in self._timeline.lost:
-            return
-        self._timeline.lose(worker.number)
-        self._note("doubt", f"generator worker {worker.number} was lost (exit {worker.process.returncode})")
-
-    # ── the books ─────────────────────────────────────────────────────────────────────
+    def _lose(self, worker: WorkerProcess, text: str) -> None:
+        if self._record.timeline.due(worker.number) is None:
+            return  # it is lost already, or has told everything
+        self._record.timeline.lose(worker.number)
+        self._crew.forget(worker)
+        self._record.note("doubt", text)
 
     def _reported(self, client_id: str, data: dict[str, Any]) -> None:
-        for encoded in data.get(REPORTS, []):
-            self._timeline.add(records.decode(encoded))
-
-    def _close_seconds(self) -> None:
-        for parts in self._timeline.whole():
-            number = parts[0].number
-            last = self._timeline.finished and not self._timeline.waiting
-            delivery = self._deliveries.close(parts, min(part.until for part in parts), last)
-            use = self._server_use.pop(number, None)
-            if use is None and last and self._probe is not None:
-                use = self._probe.sample(monotonic())
-            interval = accounts.merge(parts, self._begin, self._stage, delivery, use)
-            for part in parts:
-                self._undated += part.undated
-                self._from_the_future += part.from_the_future
-            if not last:
-                self._open, self._users = interval.connections.open, interval.connections.users
-            self._pending = delivery.pending
-            self._write(interval)
-            self._display.update(interval)
+        if self._crew.begin is None:
+            return  # of a beginning that was put off
+        try:
+            self._record.add(data.get(REPORTS, []))
+        except Exception as error:  # Locust would print it and go on
+            self._break(error)
 
     def _sample_server(self) -> None:
         """Sample the server at the end of each second of the run."""
-        if self._probe is None:
-            return
         number = 0
-        self._probe.sample(monotonic())
+        self._server.begin()
         gone = False
         while True:
-            gevent.sleep(max(0.0, self._begin + number + 1 - monotonic()))
-            use = self._probe.sample(monotonic())
-            if use is not None:
-                self._server_use[number] = use
-            elif not gone:
+            gevent.sleep(max(0.0, self._record.begin + number + 1 - monotonic()))
+            number = max(number, int(monotonic() - self._record.begin) - 1)  # after having stood still
+            if not self._server.sample(number) and not gone:
                 gone = True
-                self._note("warning", "the server's process is gone")
+                self._record.note("warning", "the server's process is gone")
             number += 1
-
-    def _write(self, line: Line) -> None:
-        """Append a line; a run that cannot be written down any more ends."""
-        if self._failure is not None:
-            return
-        try:
-            self._writer.write(line)
-        except OutputError as error:
-            self._failure = error
-            self._over.set()
-
-    def _note(self, level: Literal["info", "warning", "doubt"], text: str) -> None:
-        elapsed = max(0.0, monotonic() - self._begin) if self._begin else 0.0
-        note = Note(t_s=round(elapsed, 3), level=level, text=text)
-        self._write(note)
-        self._display.note(note)
-
-    def _write_end(self) -> None:
-        if self._pending:
-            self._note(
-                "doubt", f"of {self._pending} deliveries nobody could tell any more what became of them"
-            )
-        if self._undated:
-            self._note("doubt", f"{self._undated} deliveries had no readable send time")
-        if self._from_the_future:
-            self._note(
-                "doubt",
-                f"{self._from_the_future} deliveries arrived before they were sent: "
-                "the clocks of server and generator differ",
-            )
-        if self._reason == "finished" and self._users and not self._open:
-            self._reason = "target_lost"
-        elapsed = max(0.0, monotonic() - self._begin) if self._begin else 0.0
-        self._write(End(t_s=round(elapsed, 3), reason=self._reason))
 
     def _serve_web_ui(self) -> None:
         if self._orders.web_port is not None:
-            self._note("info", f"Locust's UI: {web_ui.serve(self._environment, self._orders.web_port)}")
+            self._record.note(
+                "info", f"Locust's UI: {web_ui.serve(self._environment, self._orders.web_port)}"
+            )
+
+
+def _ends() -> list[signal.Signals]:
+    """Signals that end a run in order. A hangup does not where it was to be ignored, as under nohup."""
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if _HANGUP is not None and signal.getsignal(_HANGUP) is not signal.SIG_IGN:
+        numbers.append(_HANGUP)
+    return numbers

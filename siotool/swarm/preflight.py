@@ -1,14 +1,17 @@
-"""One connection before the run: is there a Socket.IO server that lets us in?"""
+"""Before the run: may a worker open as many files as users need, and does the target let us in?"""
 
 import http.client
+import math
+import resource
 from time import monotonic
 from urllib.parse import urlsplit
 
 import msgspec
 
-from siotool.errors import TargetError
+from siotool.errors import InputError, TargetError
 from siotool.swarm.engine import Engine, EngineSettings
 from siotool.swarm.failures import Failure
+from siotool.swarm.health import FILES_RESERVED
 from siotool.swarm.tally import Tally
 from siotool.workload import Target
 
@@ -23,6 +26,25 @@ _ADVICE = {
     "tls": "check the certificate, or use http://",
     "no_local_port": "this machine has no local port left",
 }
+
+
+def check_files(users: int, processes: int) -> None:
+    """Raises InputError when ``users`` over so many worker processes cannot all have a connection.
+
+    Workers raise their own limit as far as the hard one allows.
+    """
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    each = math.ceil(users / processes)
+    if limit == resource.RLIM_INFINITY or each + FILES_RESERVED <= limit:
+        return
+    remedy = f"raise the limit first (ulimit -n {each + FILES_RESERVED})"
+    if limit > FILES_RESERVED:
+        remedy += f", or use --processes {math.ceil(users / (limit - FILES_RESERVED))}"
+    raise InputError(
+        f"{each:,} users in one generator process need {each + FILES_RESERVED:,} open files, "
+        f"and a process may have {limit:,} here",
+        remedy,
+    )
 
 
 def check(settings: EngineSettings) -> None:

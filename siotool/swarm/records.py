@@ -50,8 +50,10 @@ class Raised(msgspec.Struct, frozen=True, array_like=True):
 class WorkerInterval(msgspec.Struct):
     """One closed interval of one worker; ``number`` counts seconds since the start.
 
-    ``until`` is when it was closed; times are of the machine's monotonic clock. ``undated``
-    deliveries had no readable send time, ``from_the_future`` arrived before it.
+    It ``covers`` more than one when the loop stood still. ``until`` is when it was closed; times
+    are of the machine's monotonic clock. ``undated`` deliveries had no readable send time,
+    ``from_the_future`` arrived before it. ``untimed`` operations lost their times, as the loop had
+    stood still while they arrived. ``draining`` marks what came after the parent said stop.
     """
 
     worker: int
@@ -71,6 +73,9 @@ class WorkerInterval(msgspec.Struct):
     user_classes: list[UserClass] = []
     exceptions: list[Raised] = []
     overdue: dict[str, int] = {}
+    covers: int = 1
+    untimed: int = 0
+    draining: bool = False
     final: bool = False
 
 

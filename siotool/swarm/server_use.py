@@ -1,6 +1,7 @@
 """What the server's processes use, sampled once a second by their process id."""
 
 import os
+from time import monotonic
 
 import msgspec
 import psutil
@@ -115,3 +116,33 @@ class ServerProbe:
             return int(self._root.rlimit(psutil.RLIMIT_NOFILE)[0])
         except (AttributeError, psutil.Error, OSError):
             return None
+
+
+class Samples:
+    """What a probe said at the end of each second; ``probe`` None samples nothing."""
+
+    def __init__(self, probe: ServerProbe | None) -> None:
+        self.probe = probe
+        self._waiting: dict[int, ServerUse] = {}
+
+    def begin(self) -> None:
+        """The first second begins now."""
+        if self.probe is not None:
+            self.probe.sample(monotonic())
+
+    def sample(self, number: int) -> bool:
+        """Sample at the end of a numbered second; False when the server is gone."""
+        use = self.probe.sample(monotonic()) if self.probe is not None else None
+        if use is not None:
+            self._waiting[number] = use
+        return use is not None
+
+    def take(self, before: int, last: bool) -> ServerUse | None:
+        """Use over the seconds up to a number that were not taken yet; ``last`` samples again.
+
+        Of several seconds it is their mean CPU, and the last of the rest.
+        """
+        found = [self._waiting.pop(number) for number in sorted(self._waiting) if number < before]
+        if not found:
+            return self.probe.sample(monotonic()) if last and self.probe is not None else None
+        return msgspec.structs.replace(found[-1], cpu_cores=sum(use.cpu_cores for use in found) / len(found))

@@ -141,7 +141,7 @@ class SocketIOUser(User):
 
     def on_start(self) -> None:
         """Connect in this user's turn, then wait for the first task's turn on the schedule."""
-        gevent.sleep(spread_s(self._number))
+        gevent.sleep(spread_s(self._number) * self._generator.spread_s)
         self._tally.users += 1
         self._tally.started += 1
         self._connect(again=False)

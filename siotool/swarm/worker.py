@@ -26,57 +26,89 @@ from siotool.swarm.generator import Generator
 from siotool.swarm.health import raise_files_limit
 from siotool.workload import Setting
 
-#: Custom message of the parent: second 0 of the run is now.
+#: Custom messages. A worker is ready: whatever it is told from now on, it hears.
+READY = "siotool_ready"
+#: The parent says when second 0 of the run is; each worker answers with the same.
 BEGIN = "siotool_begin"
+#: The parent says over how many seconds the users that are started at once are spread.
+SPREAD = "siotool_spread"
 #: Key of our data in Locust's reports.
 REPORTS = "siotool"
 
 
 class WorkerOrders(msgspec.Struct, frozen=True):
-    """Everything a worker is told before it starts."""
+    """Everything a worker is told before it starts; ``workers`` is how many there are."""
 
     master_port: int
     scenario_path: str
     settings: dict[str, Setting]
     engine: EngineSettings
     seed: int
+    workers: int = 1
 
 
 def main() -> None:
     """Run one worker until the parent tells it to quit, or is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides how a run ends
+    for name in ("SIGINT", "SIGHUP"):  # the parent decides how a run ends
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(message)s")
     orders = msgspec.json.decode(sys.stdin.buffer.readline(), type=WorkerOrders)
     _end_with_parent()
     raise_files_limit()
     loaded = scenario.load(Path(orders.scenario_path))
     knobs.apply(list(loaded.user_classes), orders.settings)
-    locust.runners.WORKER_REPORT_INTERVAL = 1.0
+    locust.runners.WORKER_REPORT_INTERVAL = 1e9  # when a second is over, not at Locust's own pace
     locust.runners.WORKER_LOG_REPORT_INTERVAL = -1
+    # the pipe tells when the parent is gone; a machine that was suspended is no reason to quit
+    locust.runners.MASTER_HEARTBEAT_TIMEOUT = 1 << 40
+    # Locust opens files for its own look at this process, and we look once a second
+    locust.runners.CPU_MONITOR_INTERVAL = 1e9
     environment = Environment(
         user_classes=loaded.user_classes, events=events, host=orders.engine.target.url, catch_exceptions=True
     )
-    generator = Generator(environment, orders.engine, orders.seed)
+    generator = Generator(environment, orders.engine, orders.seed, orders.workers)
     generator.attach(environment)
 
     def report(client_id: str, data: dict[str, Any]) -> None:
         data[REPORTS] = generator.take_reports()
+        if generator.health is not None:  # for Locust's UI
+            runner.current_cpu_usage = generator.health.cpu_cores * 100
+            runner.current_memory_usage = generator.health.rss_bytes
 
     def begin(environment: Environment, msg: Any) -> None:
         generator.begin(msg.data["at"])
+        runner.send_message(BEGIN, {"worker": orders.engine.worker, "at": msg.data["at"]})
+
+    def spread(environment: Environment, msg: Any) -> None:
+        generator.spread_s = msg.data["seconds"]
+
+    def cut(environment: Environment, **_: Any) -> None:
+        generator.cut()
 
     def drain(environment: Environment, **_: Any) -> None:
         generator.finish()
-        runner._send_stats()  # now, not at the next second: the parent waits for it
 
     hooks: Any = environment.events
     hooks.report_to_master.add_listener(report)
+    hooks.test_stopping.add_listener(cut)
     hooks.test_stop.add_listener(drain)
     # users are made in the thousands and live long: collecting them over and over is waste
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
     runner: Any = environment.create_worker_runner("127.0.0.1", orders.master_port)
+    generator.on_report = lambda: gevent.spawn(runner._send_stats)
+    move = runner.start_worker
+
+    def close_and_move(user_classes_count: dict[str, int], **more: Any) -> None:
+        generator.close_due()
+        move(user_classes_count, **more)
+
+    runner.start_worker = close_and_move
     runner.register_message(BEGIN, begin)
+    runner.register_message(SPREAD, spread)
+    # Locust has announced this worker before it could hear any of it
+    runner.send_message(READY, {"worker": orders.engine.worker})
     runner.greenlet.join()
     generator.engine.stop()
 

@@ -1,11 +1,16 @@
 """A worker as the parent sees it: a process at the other end of a pipe."""
 
+import contextlib
+import signal
 import subprocess
 import sys
 
 import msgspec
 
 from siotool.swarm.worker import WorkerOrders
+
+#: How long a worker whose pipe was closed may take to end.
+_PATIENCE_S = 2.0
 
 
 class WorkerProcess:
@@ -29,12 +34,35 @@ class WorkerProcess:
         """True until the process has ended."""
         return self.process.poll() is None
 
-    def end(self) -> None:
-        """Close the pipe, which ends it; kill what does not listen."""
-        assert self.process.stdin is not None
-        self.process.stdin.close()
+    @property
+    def ending(self) -> str:
+        """How the process ended, in words."""
+        code = self.process.returncode
+        if code is None:
+            return "still running"
+        if code >= 0:
+            return f"exit {code}"
         try:
-            self.process.wait(timeout=3)
+            name = signal.Signals(-code).name
+        except ValueError:
+            name = f"signal {-code}"
+        return f"killed by {name}"
+
+    def kill(self) -> None:
+        """End it at once, whatever it is doing; also one that is stopped."""
+        self.process.kill()
+
+    def hang_up(self) -> None:
+        """Close the pipe, which ends it."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
+
+    def end(self) -> None:
+        """Close the pipe; kill what does not listen."""
+        self.hang_up()
+        try:
+            self.process.wait(timeout=_PATIENCE_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

@@ -19,10 +19,12 @@ from hypothesis import strategies as st
 from siotool.protocol import stamp
 from siotool.runfile import Delivery, WorkerHealth
 from siotool.swarm import records
-from siotool.swarm.accounts import Deliveries, Timeline, merge
+from siotool.swarm.accounts import Deliveries, end_of, merge
 from siotool.swarm.books import Books
+from siotool.swarm.lateness import seconds_covered
 from siotool.swarm.ledger import Ledger, Receiver
 from siotool.swarm.tally import Tally
+from siotool.swarm.timeline import Timeline
 
 RUN = 0xC0FFEE
 BEGIN = 5_000.0
@@ -106,9 +108,11 @@ class Worker:
         return Receiver(self.next_slot - 1, Tally("User"))
 
     def report(self, now: float, final: bool) -> None:
+        covers = seconds_covered(self.second, now - BEGIN)
         interval = records.WorkerInterval(
             worker=self.number,
             number=self.second,
+            covers=covers,
             until=now,
             operations=self.books.close_operations(),
             connections=self.books.close_connections(),
@@ -123,7 +127,7 @@ class Worker:
         )
         self.ledger.duplicate = self.ledger.reordered = 0
         self.ledger.forget_old(now)
-        self.second += 1
+        self.second += covers
         self.reports.append(records.encode(interval))
 
 
@@ -266,7 +270,7 @@ class Fleet:
             if closed >= ends:
                 break
             self._at(closed, lambda now: worker.dead or worker.report(now, final=False))
-            number += 1
+            number += seconds_covered(number, closed - BEGIN)
         self._at(max(ends, closed), lambda now: worker.dead or worker.report(now, final=True))
 
 
@@ -290,6 +294,7 @@ def account(fleet: Fleet) -> Totals:
     if fleet.killed is not None:
         arriving.insert(random.randint(0, len(arriving)), -1)
     totals = Totals(Counter(), set(), 0, 0)
+    written_s = 0.0
     for number in arriving:
         if number < 0:
             assert fleet.killed is not None
@@ -300,11 +305,14 @@ def account(fleet: Fleet) -> Totals:
             last = timeline.finished and not timeline.waiting
             delivery = deliveries.close(parts, max(part.until for part in parts), last)
             assert delivery.expected == delivery.received + delivery.lost
-            interval = merge(parts, BEGIN, 0, delivery, None)
+            end_s = end_of(parts, BEGIN, written_s)
+            assert end_s > written_s
+            interval = merge(parts, end_s, end_s - written_s, 0, delivery, None)
+            written_s = end_s
             totals.timed += sum(operation.count for operation in interval.operations)
             totals.delivery.update({name: getattr(delivery, name) for name in Delivery.__struct_fields__})
             totals.pending = delivery.pending
-            totals.given_out |= {(part.worker, part.number) for part in parts}
+            totals.given_out |= {(p.worker, p.number + n) for p in parts for n in range(p.covers)}
     assert timeline.finished
     assert not timeline.waiting
     return totals

@@ -4,7 +4,7 @@ import pytest
 
 from siotool.histogram import Histogram
 from siotool.runfile import Bytes, Connections, Operation, ServerUse, UserClass, WorkerHealth
-from siotool.swarm.accounts import Deliveries, Timeline, merge, merge_operations
+from siotool.swarm.accounts import Deliveries, end_of, merge, merge_operations
 from siotool.swarm.ledger import GIVE_UP_S, REMEMBER_S
 from siotool.swarm.records import Presence, Publication, Receipt, WorkerInterval
 
@@ -28,101 +28,6 @@ def part(number, worker=A, until=None, joins=(), leaves=(), published=(), receip
     return WorkerInterval(
         worker=worker, number=number, until=number + 1.0 if until is None else until, **(fields | more)
     )
-
-
-# ── seconds ───────────────────────────────────────────────────────────────────────────
-
-
-def numbers(timeline):
-    return [(parts[0].number, [p.worker for p in parts]) for parts in timeline.whole()]
-
-
-def test_a_second_is_whole_when_every_worker_has_told_of_it():
-    timeline = Timeline(2)
-    assert numbers(timeline) == []
-    timeline.add(part(0, A))
-    timeline.add(part(1, A))
-    assert numbers(timeline) == []
-    timeline.add(part(0, B))
-    assert numbers(timeline) == [(0, [A, B])]
-    timeline.add(part(1, B))
-    assert numbers(timeline) == [(1, [A, B])]
-    assert (timeline.waiting, timeline.finished) == (False, False)
-
-
-def test_a_worker_that_finishes_earlier_holds_up_nobody():
-    timeline = Timeline(2)
-    timeline.add(part(0, A, final=True))
-    timeline.add(part(0, B))
-    timeline.add(part(1, B))
-    assert numbers(timeline) == [(0, [A, B]), (1, [B])]
-    assert not timeline.finished
-    timeline.add(part(2, B, final=True))
-    assert numbers(timeline) == [(2, [B])]
-    assert (timeline.waiting, timeline.finished, timeline.lost) == (False, True, set())
-
-
-def test_a_lost_worker_is_waited_for_no_longer_but_what_it_told_counts():
-    timeline = Timeline(2)
-    for number in range(3):
-        timeline.add(part(number, A))
-    timeline.add(part(0, B))
-    timeline.add(part(1, B))
-    timeline.lose(B)
-    assert numbers(timeline) == [(0, [A, B]), (1, [A, B]), (2, [A])]
-    assert timeline.lost == {B}
-
-
-def test_a_worker_lost_before_it_told_anything():
-    timeline = Timeline(2)
-    timeline.lose(B)
-    timeline.add(part(0, A, final=True))
-    assert numbers(timeline) == [(0, [A])]
-    assert timeline.finished
-
-
-def test_a_worker_that_has_finished_is_not_lost():
-    timeline = Timeline(1)
-    timeline.add(part(0, A, final=True))
-    timeline.lose(A)
-    assert timeline.lost == set()
-
-
-def test_a_report_that_comes_after_its_worker_was_lost_still_counts_in_time():
-    timeline = Timeline(2)
-    timeline.add(part(0, A))
-    timeline.lose(B)
-    timeline.add(part(0, B))
-    assert numbers(timeline) == [(0, [A, B])]
-    timeline.add(part(1, B))
-    timeline.add(part(1, A, final=True))
-    assert numbers(timeline) == [(1, [A, B])]
-    assert timeline.finished
-
-
-def test_a_report_that_comes_after_its_second_was_given_out_is_left_aside():
-    """Trap: it waited for ever, so that the last second was never known to be the last."""
-    timeline = Timeline(2)
-    timeline.add(part(0, A))
-    timeline.lose(B)
-    assert numbers(timeline) == [(0, [A])]
-    timeline.add(part(0, B))
-    timeline.add(part(1, B))
-    timeline.add(part(1, A, final=True))
-    assert numbers(timeline) == [(1, [A])]
-    assert (timeline.waiting, timeline.finished) == (False, True)
-
-
-def test_every_worker_lost():
-    timeline = Timeline(2)
-    timeline.add(part(0, A))
-    timeline.lose(A)
-    timeline.lose(B)
-    assert numbers(timeline) == [(0, [A])]
-    assert (timeline.waiting, timeline.finished) == (False, True)
-    timeline.add(part(1, A))
-    assert numbers(timeline) == [(1, [A])]
-    assert not timeline.waiting
 
 
 # ── deliveries ────────────────────────────────────────────────────────────────────────
@@ -325,12 +230,11 @@ def test_operations_of_one_kind_and_name_become_one():
 
 
 def test_a_second_of_the_run_is_the_sum_of_its_workers():
-    begin = 100.0
     parts = [
         part(
             4,
             worker,
-            until=begin + 5.01 + worker,
+            until=105.01 + worker,
             connections=Connections(10, 0, 3, 2, {"refused": 1}, {"reset": worker}),
             bytes=Bytes(1, 2, 3, 4),
             user_classes=[UserClass("Chat", users=12, begun=3)],
@@ -339,7 +243,7 @@ def test_a_second_of_the_run_is_the_sum_of_its_workers():
     ]
     delivery = Deliveries().close(parts, 106.0, False)
     server = ServerUse(0.5, 1, 2, 3)
-    interval = merge(parts, begin, 2, delivery, server)
+    interval = merge(parts, 5.0, 1.0, 2, delivery, server)
     assert (interval.t_s, interval.duration_s, interval.stage) == (5.0, 1.0, 2)
     assert interval.connections == Connections(20, 24, 6, 4, {"refused": 2}, {"reset": 1})
     assert interval.bytes == Bytes(2, 4, 6, 8)
@@ -349,15 +253,28 @@ def test_a_second_of_the_run_is_the_sum_of_its_workers():
 
 
 @pytest.mark.parametrize(
-    ("finals", "until", "t_s", "duration_s"),
+    ("untils", "finals", "covers", "t_s"),
     [
-        pytest.param((True, True), 104.3, 4.3, 0.3, id="the last one ends when it is closed"),
-        pytest.param((True, True), 107.0, 7.0, 3.0, id="also when that takes long"),
-        pytest.param((True, False), 104.3, 5.0, 1.0, id="one worker's last is not the run's"),
-        pytest.param((True, True), 104.0, 4.0, 0.001, id="it is never of no length"),
+        pytest.param((105.003, 105.15), (False, False), 1, 5.0, id="a little late is the second it is"),
+        pytest.param((104.999, 105.0), (False, False), 1, 5.0, id="a timer may ring a moment early"),
+        pytest.param((105.9, 105.5), (False, False), 1, 5.7, id="later: as long as it was, on average"),
+        pytest.param((119.2, 119.2), (False, False), 15, 19.2, id="fifteen seconds in one"),
+        pytest.param((104.5, 104.52), (False, False), 1, 4.51, id="cut short when the last stage ends"),
+        pytest.param((104.3, 104.2), (True, True), 1, 4.3, id="the last one ends with the last worker"),
+        pytest.param((107.0, 104.2), (True, True), 1, 7.0, id="also when that takes long"),
+        pytest.param((104.3, 105.0), (True, False), 1, 5.0, id="one worker's last is not the run's"),
+        pytest.param((103.9, 103.8), (True, True), 1, 4.001, id="it is never of no length"),
     ],
 )
-def test_the_last_second_is_as_long_as_it_was(finals, until, t_s, duration_s):
-    parts = [part(4, worker, until=until, final=final) for worker, final in enumerate(finals)]
-    interval = merge(parts, 100.0, 0, Deliveries().close(parts, until, False), None)
-    assert (interval.t_s, interval.duration_s) == (t_s, duration_s)
+def test_an_interval_ends_when_its_workers_closed_it(untils, finals, covers, t_s):
+    parts = [
+        part(4, worker, until=until, final=final, covers=covers)
+        for worker, (until, final) in enumerate(zip(untils, finals, strict=True))
+    ]
+    assert end_of(parts, 100.0, 4.0) == t_s
+
+
+def test_draining_in_one_worker_is_draining():
+    parts = [part(4, A), part(4, B, draining=True)]
+    assert merge(parts, 5.0, 1.0, 0, Deliveries().close(parts, 105.0, False), None).draining
+    assert not merge(parts[:1], 5.0, 1.0, 0, Deliveries().close(parts[:1], 105.0, False), None).draining

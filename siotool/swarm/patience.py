@@ -1,0 +1,42 @@
+"""How long the parent of a run waits for its workers, and what became of its own time."""
+
+import time
+from time import monotonic
+
+#: A worker that has not told of a second so long after its end will not: it is stopped, or loops.
+SILENT_S = 5.0
+#: The parent looks twenty times a second; when it comes back so late, it stood still itself.
+HELD_UP_S = 1.0
+
+
+class Patience:
+    """Tells a silent worker from a parent that could not listen; times are monotonic seconds."""
+
+    def __init__(self, begin: float) -> None:
+        """``begin`` is second 0 of the run."""
+        self._begin = begin
+        self._looked = begin
+        self._listening_since = begin
+
+    def look(self, now: float) -> float:
+        """The parent looks after its workers; returns how long it stood still before, or 0."""
+        gap = now - self._looked
+        self._looked = max(now, self._looked)
+        if gap < HELD_UP_S:
+            return 0.0
+        self._listening_since = now
+        return gap
+
+    def silent(self, due: int, now: float) -> bool:
+        """Whether a worker's second ``due`` should have been told of long ago."""
+        ended = self._begin + due + 1
+        return now - max(ended, self._listening_since) > SILENT_S
+
+
+def suspended_s() -> float:
+    """Seconds since boot that the machine was suspended; its monotonic clock leaves them out.
+
+    Only differences mean something. 0 where the system does not tell.
+    """
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.clock_gettime(clock) - monotonic() if clock is not None else 0.0

@@ -1,0 +1,146 @@
+"""The workers' intervals side by side: which of them make one interval of the run.
+
+A worker counts the seconds of the run. One whose loop stood still closes several seconds in
+one interval, which says how many it ``covers``; nobody can tell any more what belongs to which.
+The others' seconds are then put together likewise, so that an interval of the run covers the
+same time of every worker.
+"""
+
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from siotool.runfile import WorkerHealth
+from siotool.swarm.accounts import merge_operations, merge_user_classes
+from siotool.swarm.records import WorkerInterval
+
+
+class Timeline:
+    """A second is whole when every worker told of it."""
+
+    def __init__(self, workers: int) -> None:
+        self._waiting: dict[int, deque[WorkerInterval]] = {worker: deque() for worker in range(workers)}
+        self._told = dict.fromkeys(range(workers), 0)
+        self._ended: set[int] = set()
+        self._next = 0
+        self.lost: set[int] = set()
+
+    @property
+    def waiting(self) -> bool:
+        """True while there are seconds that have not been given out."""
+        return any(self._waiting.values())
+
+    @property
+    def finished(self) -> bool:
+        """True when every worker has made its last report, or is gone."""
+        return len(self._ended) == len(self._told)
+
+    def due(self, worker: int) -> int | None:
+        """The number of the second that a worker is to tell of next; None when no more is to come."""
+        return None if worker in self._ended else self._told[worker]
+
+    def add(self, interval: WorkerInterval) -> None:
+        """Take one worker's interval.
+
+        The reports of a lost worker may come after the news of it; one whose second has been
+        given out is left aside, and so is all that follows it.
+        """
+        worker = interval.worker
+        if interval.number != self._told[worker] or interval.number < self._next:
+            return
+        self._waiting[worker].append(interval)
+        self._told[worker] = interval.number + interval.covers
+        if interval.final:
+            self._ended.add(worker)
+
+    def lose(self, worker: int) -> None:
+        """A worker is gone: wait for it no longer."""
+        if worker not in self._ended:
+            self.lost.add(worker)
+            self._ended.add(worker)
+
+    def whole(self) -> Iterator[list[WorkerInterval]]:
+        """Seconds that are whole and have not been given out, in order: an interval of each worker."""
+        while (end := self._last_of_group()) is not None:
+            group = []
+            for waiting in self._waiting.values():
+                parts = []
+                while waiting and waiting[0].number <= end:
+                    parts.append(waiting.popleft())
+                if parts:
+                    group.append(joined(parts))
+            self._next = end + 1
+            yield group
+
+    def _last_of_group(self) -> int | None:
+        """The first second from the next on that no interval reaches beyond; None when it is not told."""
+        end = self._next
+        while True:
+            if any(told <= end for worker, told in self._told.items() if worker not in self._ended):
+                return None
+            found = [part for waiting in self._waiting.values() for part in waiting if part.number <= end]
+            if not found:
+                return None
+            reaches = max(end, *(part.number + part.covers - 1 for part in found))
+            if reaches == end:
+                return end
+            end = reaches
+
+
+#: What an interval tells of its end rather than of all of it.
+_LEVELS = {"open", "users", "overdue"}
+_IDENTITY = {"worker", "number", "covers", "until", "final", "draining", "health"}
+
+
+def joined(parts: Sequence[WorkerInterval]) -> WorkerInterval:
+    """One interval of a worker for several that follow each other."""
+    first, last = parts[0], parts[-1]
+    if len(parts) == 1:
+        return first
+    users = {found.name: found.users for found in last.user_classes}
+    changed: dict[str, Any] = {
+        "number": first.number,
+        "covers": last.number + last.covers - first.number,
+        "health": _health([part.health for part in parts]),
+        "operations": merge_operations(list(parts)),
+        "user_classes": [
+            msgspec.structs.replace(found, users=users.get(found.name, 0))
+            for found in merge_user_classes(list(parts))
+        ],
+    }
+    for name in WorkerInterval.__struct_fields__:
+        if name not in changed and name not in _IDENTITY and name not in _LEVELS:
+            changed[name] = _added([getattr(part, name) for part in parts])
+    return msgspec.structs.replace(last, **changed)
+
+
+def _added(values: list[Any]) -> Any:
+    """Counts add up, lists follow each other, records are added field by field."""
+    first = values[0]
+    if isinstance(first, list):
+        return [item for value in values for item in value]
+    if isinstance(first, dict):
+        total: Counter[str] = Counter()
+        for value in values:
+            total.update(value)
+        return dict(total)
+    if isinstance(first, msgspec.Struct):
+        fields = [name for name in first.__struct_fields__ if name not in _LEVELS]
+        return msgspec.structs.replace(
+            values[-1], **{name: _added([getattr(value, name) for value in values]) for name in fields}
+        )
+    return sum(values)
+
+
+def _health(samples: list[WorkerHealth]) -> WorkerHealth:
+    return msgspec.structs.replace(
+        samples[-1],
+        cpu_cores=sum(sample.cpu_cores for sample in samples) / len(samples),
+        cpu_wait=sum(sample.cpu_wait for sample in samples) / len(samples),
+        cpu_allowed=min(sample.cpu_allowed for sample in samples),
+        loop_lag_s=max(sample.loop_lag_s for sample in samples),
+        schedule_lag_s=max(sample.schedule_lag_s for sample in samples),
+        files_open=max(sample.files_open for sample in samples),
+    )
