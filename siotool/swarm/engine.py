@@ -154,8 +154,12 @@ class Engine:
         compose: Callable[[str], tuple[Any, ...]],
         intended: float,
         includes_sender: bool,
+        raised: Callable[[BaseException], None],
     ) -> None:
-        """Send a stamped broadcast at ``intended``; ``compose`` makes its arguments of the stamp."""
+        """Send a stamped broadcast at ``intended``; ``compose`` makes its arguments of the stamp.
+
+        ``raised`` is called in the hub with what ``compose`` raises; then nothing is sent.
+        """
         self._bridge.to_loop_at(
             intended,
             self._publish,
@@ -165,6 +169,7 @@ class Engine:
             compose,
             intended,
             includes_sender,
+            raised,
         )
 
     def let_answers_wait(self, seconds: float) -> None:
@@ -312,6 +317,7 @@ class Engine:
         compose: Callable[[str], tuple[Any, ...]],
         intended: float,
         includes_sender: bool,
+        raised: Callable[[BaseException], None],
     ) -> None:
         if not connection.open:
             return
@@ -321,7 +327,14 @@ class Engine:
         stamp = self.ledger.publish(
             publisher, event, now, min(intended, now), self.books.present, int(not includes_sender)
         )
-        connection.send_event(packets.event_body(event, compose(stamp)))
+        try:
+            body = packets.event_body(event, compose(stamp))
+        except Exception as error:  # the scenario's own code
+            self.ledger.take_back()
+            connection.receiver.tally.failed += 1
+            self.to_hub(raised, error)
+            return
+        connection.send_event(body)
 
     def _watch(self, connection: Connection, answer: Callable[[str], None]) -> None:
         if connection.open:

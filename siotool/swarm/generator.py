@@ -16,6 +16,7 @@ from siotool.swarm import knobs, locust_stats, records
 from siotool.swarm.alarm import Alarm
 from siotool.swarm.engine import Address, Engine, EngineSettings
 from siotool.swarm.health import Health
+from siotool.swarm.judgements import Judgements, secrets_of
 from siotool.swarm.lateness import STALL_S, seconds_covered, without_times
 from siotool.swarm.pacing import ANSWER_S, Schedule
 from siotool.swarm.tally import Tally
@@ -41,6 +42,8 @@ class Generator:
     def __init__(self, environment: Any, settings: EngineSettings, seed: int, workers: int = 1) -> None:
         self.engine = Engine(settings)
         self.alarm = Alarm()
+        self.judgements = Judgements(secrets_of(settings.auth, settings.headers))
+        self._listen_to_scenario(environment)
         self.seed = seed
         #: Over how much of a second the users that Locust starts at once are spread.
         self.spread_s = 1.0
@@ -73,6 +76,26 @@ class Generator:
         """Let the environment's users find this generator."""
         environment.siotool_generator = self
 
+    def _listen_to_scenario(self, environment: Any) -> None:
+        """Hear what the scenario raises, and what operations of its own it reports."""
+
+        def raised(user_instance: Any, exception: BaseException, tb: Any, **_: Any) -> None:
+            user_instance.told = exception
+            self.judgements.exception(exception.with_traceback(tb))
+
+        def reported(
+            request_type: str,
+            name: str,
+            response_time: float | None,
+            exception: BaseException | str | None = None,
+            **_: Any,
+        ) -> None:
+            seconds = None if response_time is None else response_time / 1000
+            self.judgements.report(str(request_type), str(name), seconds, exception)
+
+        environment.events.user_error.add_listener(raised)
+        environment.events.request.add_listener(reported)
+
     def next_user(self) -> int:
         """A number for a user that no other user of the run has."""
         self._users += 1
@@ -94,12 +117,12 @@ class Generator:
         """Forget a schedule that its user does not follow."""
         del self._schedules[number]
 
-    def retire_schedule(self, number: int, now: float) -> None:
-        """A user stops: settle what its schedule still owed."""
+    def retire_schedule(self, number: int, now: float, kept_s: float) -> None:
+        """A user stops: settle what its schedule still owed, ``kept_s`` of it to the target."""
         found = self._schedules.pop(number, None)
         if found is not None:
             tally, schedule = found
-            schedule.abandon(now)
+            schedule.abandon(now, kept_s)
             schedule.settle(tally)
 
     def begin(self, at: float) -> None:
@@ -223,7 +246,12 @@ class Generator:
         for tally, schedule in self._schedules.values():
             schedule.settle(tally)
         interval.user_classes = [tally.take() for tally in self._tallies.values()]
-        locust_stats.mirror(self._environment.stats, interval.operations)
+        for tally in self._tallies.values():
+            if (turns := tally.take_turns()) is not None:
+                self.judgements.turns(tally.name, *turns)
+        judged, reported, interval.exceptions = self.judgements.take()
+        locust_stats.mirror(self._environment.stats, [*interval.operations, *judged])
+        interval.operations = [*interval.operations, *judged, *reported]
         self.health = interval.health
         self._reports.append(records.encode(interval))
         self.on_report()

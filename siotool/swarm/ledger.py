@@ -223,6 +223,14 @@ class Ledger:
         self.published.append(Publication(publisher, mark.seq, mark.sent, discount))
         return text
 
+    def take_back(self) -> None:
+        """Close the account that ``publish`` has just opened: its message was not sent."""
+        message = self._own.pop()
+        self.published.pop()
+        self._ages.remove(message)
+        del self._messages[message.publisher.number, message.seq]
+        message.publisher.seq -= 1
+
     def seen(self, payload: bytes, event: str) -> Message | None:
         """The message whose stamp a payload carries; None without one of this run's stamps."""
         mark = stamp.find(payload)

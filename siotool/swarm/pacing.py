@@ -80,14 +80,18 @@ class Schedule:
         self.due += missed * self.period
         self.resumed = now
 
-    def abandon(self, now: float) -> None:
+    def abandon(self, now: float, kept_s: float = 0.0) -> None:
         """The user stops: what was due by now and not begun was offered in vain.
 
         What became due within the last ``GRACE_S`` was about to begin, and is nobody's fault.
+        ``kept_s`` is how long the target kept the user waiting since it was last in time: so
+        many operations were withheld by the target.
         """
         overdue = now - GRACE_S - self.due
         if overdue > 0:
-            self.offered += 1 + int(overdue / self.period)
+            missed = 1 + int(overdue / self.period)
+            self.offered += missed
+            self.withheld += min(missed, math.ceil(kept_s / self.period))
 
     def settle(self, tally: Tally) -> None:
         """Move what was counted since the last call to the user class's tally."""

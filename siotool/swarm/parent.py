@@ -5,6 +5,7 @@ Imported only after nothing else has opened ssl: Locust patches it for gevent.
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 from time import monotonic
 from typing import Any
@@ -148,6 +149,8 @@ class _LoadTest:
                 self._reason = "target_lost"
             self._record.end(self._reason)
             self._display.stop()
+            for line in self._record.complaints:
+                print(f"siotool: {line}", file=sys.stderr)
             if self._locust_files is not None:
                 self._locust_files.finish()
         if self._failure is not None:

@@ -6,6 +6,7 @@ from time import monotonic
 from siotool.errors import OutputError
 from siotool.runfile import End, Line, Note, Writer
 from siotool.swarm import accounts, records
+from siotool.swarm.complaints import Complaints
 from siotool.swarm.lateness import Level, lateness
 from siotool.swarm.live import Display
 from siotool.swarm.orders import Reason
@@ -40,6 +41,7 @@ class Record:
         self.begin = 0.0
         self._written_s = 0.0
         self._deliveries = accounts.Deliveries()
+        self._complaints = Complaints(writer.path.parent, lambda text: self.note("warning", text))
         self._reach = Reach()
         self._undated = self._from_the_future = self._pending = 0
         self._open = self._users = 0
@@ -77,6 +79,7 @@ class Record:
             self._pending = interval.delivery.pending
             self._written_s = end_s
             self._write(interval)
+            self._complaints.take(parts)
             self._display.update(interval)
             if found := lateness(parts, duration_s):
                 self.note(*found)
@@ -86,6 +89,11 @@ class Record:
         note = Note(t_s=self._now_s(), level=level, text=text)
         self._write(note)
         self._display.note(note)
+
+    @property
+    def complaints(self) -> list[str]:
+        """What the scenario's code did wrong over the run, in words; empty when nothing."""
+        return self._complaints.summary()
 
     def end(self, reason: Reason) -> None:
         """Write down how the run ended, and what stays unknown."""

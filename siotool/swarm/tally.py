@@ -12,6 +12,7 @@ class Tally:
 
     __slots__ = (
         "_taken",
+        "_turns_taken",
         "achieved",
         "attempted",
         "ended",
@@ -23,6 +24,8 @@ class Tally:
         "offered",
         "sent",
         "started",
+        "turns",
+        "turns_failed",
         "users",
         "withheld",
     )
@@ -38,7 +41,10 @@ class Tally:
         #: What the scenario did besides: it held, listened, checked, reported an operation of its own.
         self.judged = self.judged_wrong = 0
         self.offered = self.achieved = self.withheld = 0
+        #: Turns of the users at their tasks, and those of them that called ``fail``.
+        self.turns = self.turns_failed = 0
         self._taken = UserClass(name)
+        self._turns_taken = (0, 0)
 
     def take(self) -> UserClass:
         """Counts since the last call."""
@@ -61,6 +67,17 @@ class Tally:
             users=now.users,
             **{field: getattr(now, field) - getattr(before, field) for field in COUNTS},
         )
+
+    def take_turns(self) -> tuple[int, int] | None:
+        """Turns since the last call that were right, and wrong; None while none has ever failed.
+
+        The first call after that tells of all of them.
+        """
+        if not self.turns_failed:
+            return None
+        now = (self.turns - self.turns_failed, self.turns_failed)
+        before, self._turns_taken = self._turns_taken, now
+        return now[0] - before[0], now[1] - before[1]
 
 
 #: What of a user class is counted within an interval, rather than a level at its end.

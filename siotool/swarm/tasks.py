@@ -40,6 +40,6 @@ class Tasks(DefaultTaskSet):
             self._pause()
             if user._state == LOCUST_STATE_STOPPING:
                 raise StopUser
-            user._state = LOCUST_STATE_RUNNING
+            user._state = LOCUST_STATE_RUNNING  # a turn begins: SocketIOUser takes note of it
             tasks = user.tasks
             task = tasks[0] if len(tasks) == 1 else choose()

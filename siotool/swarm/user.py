@@ -13,22 +13,27 @@ A file with such classes runs under ``siotool loadtest --scenario FILE.py`` and 
 ``locust -f FILE.py``.
 """
 
+import sys
 from collections.abc import Callable
 from random import Random
 from time import monotonic
 from typing import Any
 
 import gevent
-from locust import User, events, task
+from locust import TaskSet, User, events, task
 from locust.exception import StopUser
+from locust.user.task import LOCUST_STATE_RUNNING
 
 from siotool.protocol import backoff
+from siotool.swarm import places
 from siotool.swarm.connection import Connection
 from siotool.swarm.failures import Failure
 from siotool.swarm.generator import Generator
 from siotool.swarm.knobs import knob
 from siotool.swarm.pacing import Schedule, spread_s
 from siotool.swarm.tasks import Tasks
+
+_LOOP = gevent.get_hub().loop
 
 __all__ = ["SocketIOUser", "knob", "task"]
 
@@ -38,7 +43,9 @@ class SocketIOUser(User):
 
     It connects before its first task, comes back with the official client's backoff when
     the connection fails or breaks, and runs its tasks ``rate`` times a second on a schedule
-    of its own. Override ``on_connected`` for what must happen after each (re)connect.
+    of its own. With a ``wait_time`` of its own it waits between its tasks instead, as under
+    Locust: then nothing is scheduled, and an operation is due when the task begins it.
+    Override ``on_connected`` for what must happen after each (re)connect.
 
     Users are woken in rounds, up to a tenth of a second before their turn: what a task sends
     waits for its moment, but its code runs earlier.
@@ -63,7 +70,17 @@ class SocketIOUser(User):
         #: Whether this task has begun the operation that was due.
         self._begun = False
         self._moment = 0.0
-        self._handlers: dict[str, Callable[..., None]] | None = None
+        self._handlers: dict[str, Callable[..., None]] = {}
+        self._scheduled = follows_schedule(type(self))
+        #: Iteration of the hub's loop in which this turn began: in another one, it has waited.
+        self._turn = -1
+        self._failed = False
+        #: Since when the target keeps this user waiting; how long it did, since it was last in time.
+        self._kept_since: float | None = None
+        self._kept_s = 0.0
+        self._told_to_stop = False
+        #: The exception that Locust has told of.
+        self.told: BaseException | None = None
 
     # ── what scenarios use ────────────────────────────────────────────────────────────
 
@@ -88,10 +105,15 @@ class SocketIOUser(User):
         if not wait:
             self._engine.call_ahead(connection, event, arguments, self._due(), timeout)
             return None
+        due = self._due()
+        self._kept_since = max(due, monotonic())
         try:
-            return self._engine.call(connection, event, arguments, self._due(), timeout)
+            return self._engine.call(connection, event, arguments, due, timeout)
         except Failure:
             return None
+        finally:
+            self._kept_s += monotonic() - self._kept_since
+            self._kept_since = None
 
     def emit(self, event: str, *arguments: Any) -> None:
         """Emit without acknowledgement: it has no latency, only bytes."""
@@ -113,6 +135,7 @@ class SocketIOUser(User):
             lambda stamp: compose(stamp.ljust(size, ".")) if compose else (stamp.ljust(size, "."),),
             self._due(),
             self.includes_sender,
+            self._tell,
         )
 
     def listen(self, event: str, sent_at: str = "") -> None:
@@ -125,8 +148,35 @@ class SocketIOUser(User):
         self._engine.listen(event, sent_at)
 
     def on(self, event: str, handler: Callable[..., None]) -> None:
-        """Call ``handler`` with an event's arguments, in a greenlet of its own."""
-        self._handlers = (self._handlers or {}) | {event: lambda arguments: _spawn(handler, arguments)}
+        """Call ``handler`` with an event's arguments (``*``: of any event), in a greenlet of its own.
+
+        From now on, whether connected or not. What it raises is booked.
+        """
+        self._handlers[event] = lambda arguments: self._handle(handler, arguments)
+
+    def check(self, condition: object, expected: str) -> bool:
+        """Judge an answer: booked as the operation ``custom`` with ``expected`` for a name.
+
+        Returns whether ``condition`` held; nothing is raised, the task goes on.
+        """
+        right = bool(condition)
+        self._tally.judged += 1
+        self._tally.judged_wrong += not right
+        where = "" if right else places.of_caller(sys._getframe(1))
+        self._generator.judgements.check(expected, where, right=right)
+        return right
+
+    def fail(self, why: str) -> None:
+        """Say that this turn failed, and why: booked as the operation ``custom`` of this user class.
+
+        Of each turn once; the turns without are its successes. Nothing is raised, the task goes on.
+        """
+        self._generator.judgements.fail(why, places.of_caller(sys._getframe(1)))
+        if not self._failed:
+            self._failed = True
+            self._tally.turns_failed += 1
+            self._tally.judged += 1
+            self._tally.judged_wrong += 1
 
     def hold(self) -> None:
         """Stay connected, doing nothing, until the connection ends; then come back."""
@@ -139,17 +189,57 @@ class SocketIOUser(User):
 
     # ── Locust's side ─────────────────────────────────────────────────────────────────
 
-    def on_start(self) -> None:
-        """Connect in this user's turn, then wait for the first task's turn on the schedule."""
-        gevent.sleep(spread_s(self._number) * self._generator.spread_s)
+    def run(self) -> None:  # type: ignore[misc]  # final, for want of this need
+        """Live this user's life: from its turn to start until it ended or was stopped.
+
+        Locust leaves out ``on_stop`` after an exception in ``on_start``; here a user always leaves.
+        """
+        try:
+            gevent.sleep(spread_s(self._number) * self._generator.spread_s)
+        except gevent.GreenletExit:
+            self._engine.leave(None, self._receiver)
+            return
         self._tally.users += 1
         self._tally.started += 1
+        try:
+            super().run()  # type: ignore[no-untyped-call]
+        except Exception as error:
+            if error is not self.told:  # raised while it stopped, which Locust tells nobody of
+                self._tell(error)
+        finally:
+            self._leave()
+
+    def stop(self, force: bool = False) -> bool:
+        """Locust stops this user: it has not ended by itself."""
+        self._told_to_stop = True
+        stopped: bool = super().stop(force)
+        return stopped
+
+    @property
+    def _state(self) -> Any:  # Locust's name
+        return self._locust_state
+
+    @_state.setter
+    def _state(self, state: Any) -> None:
+        """Locust sets it before each task: a turn begins.
+
+        Every kind of task set does, also the nested ones, whose loops are Locust's own.
+        """
+        self._locust_state = state
+        if state == LOCUST_STATE_RUNNING:
+            self._turn = _LOOP.iteration
+            self._failed = False
+            self._tally.turns += 1
+
+    def on_start(self) -> None:
+        """Connect, then wait for the first task's turn on the schedule."""
         self._connect(again=False)
+        if not self._scheduled:
+            return
         period = 1 / self.rate
         self._schedule = Schedule(self.rate, monotonic() + self._random.random() * period)
         self._generator.add_schedule(self._number, self._tally, self._schedule)
-        if type(self).wait_time is SocketIOUser.wait_time:
-            self._taskset_instance = Tasks(self, self._pause)
+        self._taskset_instance = Tasks(self, self._pause)
         self._generator.alarm.wait(self._schedule.wake_at())
 
     def wait_time(self) -> float:
@@ -157,24 +247,30 @@ class SocketIOUser(User):
         wake_at = self._end_task()
         return max(0.0, wake_at - monotonic())
 
-    def on_stop(self) -> None:
+    # ── inside ────────────────────────────────────────────────────────────────────────
+
+    def _leave(self) -> None:
         """Leave; what is under way may still arrive."""
         self._tally.users -= 1
+        self._tally.ended += not self._told_to_stop
         if self._schedule is not None:
-            self._generator.retire_schedule(self._number, monotonic())
+            now = monotonic()
+            waiting = now - self._kept_since if self._kept_since is not None else 0.0
+            self._generator.retire_schedule(self._number, now, self._kept_s + waiting)
         self._engine.leave(self._connection, self._receiver)
-
-    # ── inside ────────────────────────────────────────────────────────────────────────
 
     def _end_task(self) -> float:
         """A task is done; returns when the next one is to be prepared."""
         schedule = self._schedule
         if schedule is None:
-            return 0.0  # it holds
+            return 0.0 if self._scheduled else monotonic() + 1 / self.rate  # it holds, or it waits in places
         if not self._begun:
             schedule.begin()  # a task that sent nothing
         self._begun = False
-        return schedule.wake_at()
+        wake_at = schedule.wake_at()
+        if self._kept_s and wake_at > monotonic():
+            self._kept_s = 0.0
+        return wake_at
 
     def _pause(self) -> None:
         self._generator.alarm.wait(self._end_task())
@@ -182,12 +278,15 @@ class SocketIOUser(User):
     def _due(self) -> float:
         """When the next operation is to start: the schedule's moment, once per task.
 
-        It may lie a little ahead; what follows it in the same task is not sent before it.
+        It may lie a little ahead; what follows it in the same task is not sent before it. A task
+        that waits first takes its time to think: its operation is due when the wait is over.
         """
         if self._begun or self._schedule is None:
             return max(self._moment, monotonic())
         self._begun = True
         self._moment = self._schedule.begin()
+        if _LOOP.iteration != self._turn:
+            self._moment = max(self._moment, monotonic())
         return self._moment
 
     def _connected(self) -> Connection:
@@ -218,9 +317,37 @@ class SocketIOUser(User):
             self.on_connected()
             return self._connection
 
+    def _handle(self, handler: Callable[..., None], arguments: list[Any]) -> None:
+        """An event has come that the scenario wants to handle; called in the hub."""
+        self._tally.judged += 1
+        gevent.spawn(self._guarded, handler, arguments)
 
-def _spawn(handler: Callable[..., None], arguments: list[Any]) -> None:
-    gevent.spawn(handler, *arguments)
+    def _guarded(self, handler: Callable[..., None], arguments: list[Any]) -> None:
+        try:
+            handler(*arguments)
+        except Exception as error:
+            self._tell(error)
+
+    def _tell(self, error: BaseException) -> None:
+        """Tell of an exception as Locust does of those in tasks."""
+        hooks: Any = self.environment.events
+        hooks.user_error.fire(user_instance=self, exception=error, tb=error.__traceback__)
+
+
+def follows_schedule(user_class: type) -> bool:
+    """Whether the users of a class are scheduled: neither it nor a task set of it waits in its own way."""
+    if user_class.wait_time is not SocketIOUser.wait_time:  # type: ignore[attr-defined]
+        return False
+    waiting, seen = list(getattr(user_class, "tasks", [])), set()
+    while waiting:
+        task_set = waiting.pop()
+        if not isinstance(task_set, type) or task_set in seen or not issubclass(task_set, TaskSet):
+            continue
+        seen.add(task_set)
+        if task_set.wait_time is not TaskSet.wait_time:
+            return False
+        waiting += task_set.tasks
+    return True
 
 
 @events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]

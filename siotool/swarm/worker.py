@@ -20,7 +20,7 @@ from gevent import monkey
 from locust import events
 from locust.env import Environment
 
-from siotool.swarm import knobs, scenario
+from siotool.swarm import knobs, locust_log, scenario
 from siotool.swarm.engine import EngineSettings
 from siotool.swarm.generator import Generator
 from siotool.swarm.health import raise_files_limit
@@ -69,6 +69,7 @@ def main() -> None:
     )
     generator = Generator(environment, orders.engine, orders.seed, orders.workers)
     generator.attach(environment)
+    locust_log.take_over(generator.judgements.exception)
 
     def report(client_id: str, data: dict[str, Any]) -> None:
         data[REPORTS] = generator.take_reports()
