@@ -60,6 +60,25 @@ def ramp(users: int, spawn_rate: float, run_time_s: float) -> list[Stage]:
     return [Stage(duration_s=ramp_s, users=users), Stage(duration_s=run_time_s - ramp_s, users=users)]
 
 
+def users_asked(stages: list[Stage], elapsed_s: float) -> int:
+    """The most users that may have been asked for by a moment of the run.
+
+    Users are started for a second ahead (where they come more slowly, one user ahead), and leave
+    up to a second late: it is the most of what the stages want around the moment, but no more
+    than a stage's own users while it moves up to them.
+    """
+    moments = [max(0.0, elapsed_s - 1.0), elapsed_s]
+    now = users_at(stages, elapsed_s)
+    if now is not None:
+        stage, before = stages[now[1]], stages[now[1] - 1].users if now[1] else 0
+        ends = sum(stage.duration_s for stage in stages[: now[1] + 1])
+        ahead = max(1.0, stage.duration_s / max(1, stage.users - before))
+        moments.append(min(elapsed_s + ahead, math.nextafter(ends, 0.0)))
+    found = [users_at(stages, moment) for moment in moments]
+    last = stages[-1].users if stages else 0
+    return max(last if users is None else users[0] for users in found)
+
+
 def users_at(stages: list[Stage], elapsed_s: float) -> tuple[int, int] | None:
     """Users wanted at a moment of the run, and the stage's number; None once it is over.
 

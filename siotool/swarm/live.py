@@ -13,8 +13,8 @@ from siotool.runfile import Header, Interval, Note, WorkerHealth
 from siotool.swarm.progress import WINDOW_S, Lately, Progress
 from siotool.units import format_byte_rate, format_count, format_duration, format_size
 
-#: From here on a generator process is likely to limit what it measures.
-_BUSY_CORES = 0.8
+#: From this share of the CPU it may use on, a generator process is likely to limit what it measures.
+_BUSY = 0.8
 _LATE_S = 0.1
 
 _NOTES_SHOWN = 2
@@ -154,7 +154,11 @@ def line(progress: Progress) -> str:
         parts.append(f"{operation.op} {operation.name} {rate}/s p95 {p95}")
     if delivery.expected or delivery.pending:
         parts.append(f"{_number(delivery.lost)} lost")
+        if delivery.pending:
+            parts.append(f"{_number(delivery.pending)} pending")
     parts.append(_plural(sum(progress.errors.values()), "error"))
+    if progress.overdue:
+        parts.append(f"{_number(sum(progress.overdue.values()))} overdue")
     into, out = progress.wire_rates_per_s
     parts.append(f"in {format_byte_rate(into)} out {format_byte_rate(out)}")
     if last.server is not None:
@@ -271,10 +275,13 @@ def _summary(progress: Progress) -> Table:
 
 
 def _errors(progress: Progress) -> Text:
-    if not progress.errors:
-        return Text("none", style="green")
-    kinds = progress.errors.most_common()
-    return _joined(*(Text(f"{op} {kind} {_number(count)}", style="red") for (op, kind), count in kinds))
+    overdue = ", ".join(f"{op} {_number(count)}" for op, count in progress.overdue.items())
+    late = [Text(f"overdue: {overdue}", style="bold yellow")] if overdue else []
+    kinds = [
+        Text(f"{op} {kind} {_number(count)}", style="red")
+        for (op, kind), count in progress.errors.most_common()
+    ]
+    return _joined(*late, *kinds) if late or kinds else Text("none", style="green")
 
 
 def _operations(operations: list[Lately], shown: int) -> Table:
@@ -324,7 +331,7 @@ def _processes(progress: Progress, workers: list[WorkerHealth], together: bool) 
     if together:
         table.add_row(
             f"generator, worst of {len(workers)}",
-            _cores(max(worker.cpu_cores for worker in workers)),
+            _cores(max(workers, key=_busy)),
             format_size(max(worker.rss_bytes for worker in workers)),
             _lag(max(worker.loop_lag_s for worker in workers)),
             _lag(max(worker.schedule_lag_s for worker in workers)),
@@ -333,7 +340,7 @@ def _processes(progress: Progress, workers: list[WorkerHealth], together: bool) 
     for worker in workers:
         table.add_row(
             f"generator {worker.worker}",
-            _cores(worker.cpu_cores),
+            _cores(worker),
             format_size(worker.rss_bytes),
             _lag(worker.loop_lag_s),
             _lag(worker.schedule_lag_s),
@@ -365,8 +372,13 @@ def _percent(cores: float) -> str:
     return f"{cores * 100:.0f} %"
 
 
-def _cores(cores: float) -> Text:
-    return Text(_percent(cores), style="bold red" if cores >= _BUSY_CORES else "")
+def _cores(worker: WorkerHealth) -> Text:
+    return Text(_percent(worker.cpu_cores), style="bold red" if _busy(worker) >= _BUSY else "")
+
+
+def _busy(worker: WorkerHealth) -> float:
+    """Share of the CPU that a generator process may use."""
+    return worker.cpu_cores / worker.cpu_allowed if worker.cpu_allowed > 0 else worker.cpu_cores
 
 
 def _lag(seconds: float) -> Text:

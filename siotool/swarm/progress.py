@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from siotool.histogram import merged
 from siotool.runfile import Delivery, Header, Interval, Note, Operation, OpKind
-from siotool.workload import users_at
+from siotool.workload import users_asked, users_at
 
 #: Rates and percentiles are of the last few seconds, so that they move with the run.
 WINDOW_S = 5.0
@@ -85,12 +85,14 @@ class Progress:
 
     @property
     def users_wanted(self) -> int:
-        """Users the stages ask for at this moment."""
-        stages = self.header.workload.stages
-        found = users_at(stages, self.elapsed_s)
-        if found:
-            return found[0]
-        return stages[-1].users if stages else 0
+        """The most users the stages may have asked for by this moment."""
+        return users_asked(self.header.workload.stages, self.elapsed_s)
+
+    @property
+    def overdue(self) -> dict[str, int]:
+        """Operations under way for more than a second, by kind; most first."""
+        found = self.last.overdue if self.last else {}
+        return dict(sorted(((op, n) for op, n in found.items() if n), key=lambda entry: -entry[1]))
 
     @property
     def wire_rates_per_s(self) -> tuple[float, float]:

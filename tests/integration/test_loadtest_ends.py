@@ -121,6 +121,37 @@ def test_an_interrupt_while_the_report_is_made_leaves_the_run_and_no_draft(
     assert "Traceback" not in done.stderr
 
 
+# ── a terminal that goes ──────────────────────────────────────────────────────────────
+
+
+def test_a_hangup_ends_a_run_in_order(start: Callable[..., Any], gone: Callable[..., None]) -> None:
+    """Also when it comes twice: from the kernel, and from the shell that goes."""
+    test = start("demo", "--set", "rate=5", *LONG)
+    test.reached(1)
+    family = test.family()
+    test.process.send_signal(signal.SIGHUP)
+    test.process.send_signal(signal.SIGHUP)
+    done = test.finish()
+    gone(family)
+    assert (done.code, done.run.end.reason) == (130, "interrupted")
+    assert {path.name for path in done.folder.iterdir()} == {"run.jsonl", *REPORTS}
+    assert (done.classes("closed"), done.run.intervals[-1].connections.open) == ({}, 0)
+
+
+def test_a_run_that_is_to_outlive_its_terminal_does(start: Callable[..., Any]) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        test = start("demo", "--users", "2", "--run-time", "3s")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    test.reached(1)
+    test.process.send_signal(signal.SIGHUP)
+    for worker in test.workers():
+        worker.send_signal(signal.SIGHUP)
+    done = test.finish()
+    assert (done.code, done.run.end.reason) == (0, "finished")
+
+
 # ── killed processes ──────────────────────────────────────────────────────────────────
 
 
@@ -153,7 +184,7 @@ def test_a_run_goes_on_without_a_lost_worker_and_says_so(
     assert done.code == 5
     assert done.run.end.reason == "finished"
     (doubt,) = (note for note in done.run.notes if note.level == "doubt")
-    assert doubt.text == "generator worker 0 was lost (exit -9)"
+    assert doubt.text == "generator worker 0 was lost (killed by SIGKILL)"
     report = json.loads(done.stdout)
     assert report["valid"] == "suspect"
     assert any("worker 0 was lost" in text for text in report["doubts"])

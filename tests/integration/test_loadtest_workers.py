@@ -156,6 +156,8 @@ def test_a_short_run_on_a_busy_machine_starts_whom_it_was_asked_for(
     assert (started(done.run), done.run.end.reason) == (150, "finished")
     assert max(interval.connections.users for interval in done.run.intervals) <= 150
     assert not [doubt for doubt in done.report["doubts"] if "users were started" in doubt]
+    # who took its CPU from it is told
+    assert max(health.cpu_wait for interval in done.run.intervals for health in interval.generator) > 0.1
     assert is_continuous(done.run)
 
 
@@ -235,6 +237,35 @@ def test_a_pause_of_everything_is_one_interval_that_says_so(start: Callable[...,
     times = [operation.response for interval in run.intervals for operation in interval.operations]
     assert max(found.max_s for found in times if found.n) < 3
     assert sum(interval.connections.closed != {} for interval in run.intervals) == 0
+
+
+# ── CPU ───────────────────────────────────────────────────────────────────────────────
+
+ON_ONE_CORE = r"""
+import os, subprocess, sys, time
+from siotool.swarm.health import Health
+
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+spin = "print('up', flush=True)\nwhile True: pass"
+neighbour = subprocess.Popen([sys.executable, "-c", spin], stdout=subprocess.PIPE)
+neighbour.stdout.readline()
+health = Health(0, workers=2)
+begin = time.monotonic()
+health.start(begin)
+while time.monotonic() < begin + 0.6:
+    pass
+found = health.sample(time.monotonic(), 0.0, 0.0)
+neighbour.kill()
+print(found.cpu_allowed, found.cpu_wait, found.cpu_cores)
+"""
+
+
+def test_a_neighbour_on_the_only_core_shows_as_waiting() -> None:
+    done = subprocess.run([sys.executable, "-c", ON_ONE_CORE], capture_output=True, text=True, check=True)
+    allowed, wait, cores = map(float, done.stdout.split())
+    assert allowed == 0.5  # two workers, one core
+    assert wait > 0.1
+    assert cores < 0.9
 
 
 # ── files ─────────────────────────────────────────────────────────────────────────────

@@ -127,8 +127,8 @@ def test_connections_open_users_and_wanted():
     rows = picture(
         after(interval(1), interval(5, connections=Connections(98, 99, 10, 7, {"refused": 3}, {"reset": 2})))
     )
-    # half of the first stage's ramp to 100
-    assert row(rows, "connections").strip() == "connections 98 open · 99 of 50 users · 3 of 20 failed"
+    # half of the first stage's ramp to 100, and what is started for the second that begins
+    assert row(rows, "connections").strip() == "connections 98 open · 99 of 60 users · 3 of 20 failed"
 
 
 def test_rates_and_percentiles_are_of_the_last_five_seconds():
@@ -161,6 +161,24 @@ def test_errors_by_class_most_frequent_first():
         "errors      connect refused 12 · closed ping_timeout 4 · ack timeout 3"
     )
     assert row(rows, "connect /").endswith(" 12")
+
+
+def test_what_is_overdue_is_shown_before_it_has_failed():
+    """Else a target that hangs looks well until the first timeout."""
+    hung = interval(12, overdue={"connect": 5, "ack": 120, "reconnect": 0})
+    assert row(picture(after(hung)), "errors").strip() == "errors      overdue: ack 120, connect 5"
+    failing = [Operation("ack", "echo", 5, {"timeout": 3}, times(0.01))]
+    rows = picture(after(interval(11, failing), hung))
+    assert row(rows, "errors").strip() == "errors      overdue: ack 120, connect 5 · ack timeout 3"
+    assert "3 errors, 125 overdue, in" in line(after(interval(11, failing), hung))
+    # it is a level: what has come meanwhile is not overdue any more
+    assert row(picture(after(hung, interval(13))), "errors").split() == ["errors", "none"]
+
+
+def test_pending_deliveries_are_in_the_plain_line():
+    assert "2 lost, 7 pending, 0 errors" in line(
+        after(interval(1, delivery=Delivery(5, 20, 18, 2, pending=7)))
+    )
 
 
 def test_no_errors_are_said_to_be_none():
@@ -337,7 +355,7 @@ def test_what_a_plain_line_says():
     connect = Operation("connect", "/", 900, {}, times(0.002))
     progress = after(interval(30, [connect, echo], Delivery(1, 10, 8, 2)))
     assert line(progress) == (
-        "0:30 of 1:00, 98 open, 99 of 140 users, ack echo 500/s p95 12 ms, 2 lost, 1 error, "
+        "0:30 of 1:00, 98 open, 99 of 142 users, ack echo 500/s p95 12 ms, 2 lost, 1 error, "
         "in 1.5 MB/s out 20 kB/s, server 34 %, generator 25 %"
     )
 

@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from siotool.workload import Stage, Workload, ramp, users_at
+from siotool.workload import Stage, Workload, ramp, users_asked, users_at
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,45 @@ def test_totals_of_a_workload() -> None:
 def test_a_stage_with_an_unknown_key_is_refused() -> None:
     with pytest.raises(msgspec.ValidationError, match="unknown field `user`"):
         msgspec.json.decode(b'{"duration_s":1,"users":2,"user":3}', type=Stage)
+
+
+def started_by_locust(stages, moment):
+    """Users whom Locust has started: batches of whole users, at most one a second, each at once."""
+    users, begin = 0, 0.0
+    for stage in stages:
+        if moment < begin:
+            break
+        change = stage.users - users
+        rate = abs(change) / stage.duration_s
+        if rate:
+            batch = max(1, int(rate))
+            batches = int((min(moment, begin + stage.duration_s - 1e-9) - begin) / (batch / rate)) + 1
+            done = min(abs(change), batches * batch)
+            users += done if change > 0 else -done
+        begin += stage.duration_s
+    return users
+
+
+@pytest.mark.parametrize(
+    "stages",
+    [
+        pytest.param([Stage(10, 100), Stage(20, 100)], id="ten users a second"),
+        pytest.param([Stage(10, 3), Stage(20, 3)], id="a user every three seconds"),
+        pytest.param([Stage(10, 15), Stage(5, 0)], id="one and a half a second, and down"),
+        pytest.param([Stage(0.25, 500), Stage(0.75, 500)], id="all at once"),
+        pytest.param([Stage(1, 5), Stage(1, 10), Stage(1, 0)], id="stages of a second"),
+        pytest.param([Stage(2, 15), Stage(3, 4), Stage(3, 1000)], id="down a little, then far up"),
+    ],
+)
+def test_never_more_users_than_were_asked_for(stages):
+    """Trap: "16 of 12 users", as Locust starts a second's users at its beginning."""
+    most = max(stage.users for stage in stages)
+    for tenth in range(int(10 * sum(stage.duration_s for stage in stages)) + 10):
+        asked = users_asked(stages, tenth / 10)
+        assert started_by_locust(stages, tenth / 10) <= asked <= most
+
+
+def test_users_asked_are_no_more_than_a_stages_own_on_its_way_up():
+    stages = [Stage(5, 10), Stage(5, 100)]
+    assert [users_asked(stages, moment) for moment in (0.0, 4.5, 4.999, 5.0, 20.0)] == [2, 10, 10, 28, 100]
+    assert users_asked([], 3.0) == 0
