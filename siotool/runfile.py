@@ -236,10 +236,11 @@ class Note(msgspec.Struct, frozen=True, tag_field="kind", tag="note"):
 
 
 class End(msgspec.Struct, frozen=True, tag_field="kind", tag="end"):
-    """Last line of a run that ended in order."""
+    """Last line of a run that ended in order; ``exceptions`` came after its last second."""
 
     t_s: float
     reason: Literal["finished", "interrupted", "workers_lost", "target_lost"]
+    exceptions: list[ScenarioFailure] = []
 
 
 Line = Header | Interval | Note | End

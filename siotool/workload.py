@@ -28,7 +28,8 @@ class Workload(msgspec.Struct, frozen=True):
     """Demand in numbers.
 
     ``settings`` are the scenario's knobs after defaults and ``--set``; ``processes`` is the
-    number of generator workers.
+    number of generator workers. ``shape`` names the scenario's ``LoadTestShape`` that decided
+    how many users there were; then there are no stages. ``tags`` and ``exclude_tags`` chose tasks.
     """
 
     scenario: str
@@ -36,6 +37,9 @@ class Workload(msgspec.Struct, frozen=True):
     stages: list[Stage]
     processes: int
     seed: int
+    shape: str = ""
+    tags: list[str] = []
+    exclude_tags: list[str] = []
 
     @property
     def duration_s(self) -> float:

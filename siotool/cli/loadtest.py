@@ -41,7 +41,10 @@ def loadtest(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="A setting of the scenario. Repeatable."),
     ] = None,
-    users: Annotated[str, typer.Option("--users", "-u", metavar="COUNT", help="Users at the peak.")] = "10",
+    users: Annotated[
+        str | None,
+        typer.Option("--users", "-u", metavar="COUNT", help="Users at the peak.", show_default="10"),
+    ] = None,
     spawn_rate: Annotated[
         float | None,
         typer.Option(
@@ -52,14 +55,24 @@ def loadtest(
         ),
     ] = None,
     run_time: Annotated[
-        str, typer.Option("--run-time", "-t", metavar="TIME", help="Length of the run, ramp included.")
-    ] = "30s",
+        str | None,
+        typer.Option(
+            "--run-time", "-t", metavar="TIME", help="Length of the run, ramp included.", show_default="30s"
+        ),
+    ] = None,
     stage: Annotated[
         list[str] | None,
         typer.Option(
             metavar="TIME:USERS",
             help="Move evenly to USERS within TIME; repeat it for a profile (instead of the three above).",
         ),
+    ] = None,
+    tags: Annotated[
+        list[str] | None, typer.Option("--tags", metavar="TAG", help="Only tasks with this tag. Repeatable.")
+    ] = None,
+    exclude_tags: Annotated[
+        list[str] | None,
+        typer.Option("--exclude-tags", metavar="TAG", help="No tasks with this tag. Repeatable."),
     ] = None,
     processes: Annotated[
         int | None, typer.Option(min=1, max=256, help="Generator processes.", show_default="one per core")
@@ -159,21 +172,16 @@ def loadtest(
     ack_timeout_s = _patience(ack_timeout, "--ack-timeout")
     _check_namespace(namespace)
     url = target if target == DEMO else _url(target)
-    workers = min(processes or os.cpu_count() or 1, max(1, *(s.users for s in stages)))
 
     # Locust patches ssl for gevent, so it comes before anything that might open it
-    from siotool.swarm import knobs
-    from siotool.swarm import scenario as scenarios
     from siotool.swarm.orders import RunOrders
     from siotool.swarm.parent import run
-    from siotool.swarm.preflight import check_files
     from siotool.workload import Workload
 
-    loaded = scenarios.load(scenarios.find(scenario))
-    resolved = knobs.resolve(loaded.knobs, settings or [], f"scenario {loaded.name}")
-    knobs.apply(list(loaded.user_classes), resolved)
-    scenarios.check_rates(loaded)
-    check_files(max(stage.users for stage in stages), workers)
+    loaded, resolved = _load(scenario, settings or [], tags or [], exclude_tags or [])
+    shape = _shape(loaded, {"--stage": stage, "--users": users, "--spawn-rate": spawn_rate})
+    stages = [] if shape else stages
+    workers = _workers(processes, stages)
     folder = out or REPORTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{loaded.name}"
     if (folder / "run.jsonl").exists():
         raise InputError(f"{folder} already holds a run", "choose another --out folder")
@@ -188,11 +196,19 @@ def loadtest(
         orders = RunOrders(
             target=Target(url=url, path=path, namespace=namespace),
             workload=Workload(
-                scenario=loaded.name, settings=resolved, stages=stages, processes=workers, seed=seed
+                scenario=loaded.name,
+                settings=resolved,
+                stages=stages,
+                processes=workers,
+                seed=seed,
+                shape=shape,
+                tags=tags or [],
+                exclude_tags=exclude_tags or [],
             ),
             out=folder,
             server_pid=server_pid,
             server_cores=server_cores,
+            run_time_s=_run_time(run_time) if shape and run_time else None,
             web_port=web_port if web else None,
             locust_files=locust_files,
             gates=fail_if or [],
@@ -238,7 +254,59 @@ def _display(quiet: bool) -> Any:
     return lambda header: live.display(header, console)
 
 
-def _stages(users: str, spawn_rate: float | None, run_time: str, stage: list[str] | None) -> list[Stage]:
+def _load(scenario: str, settings: list[str], tags: list[str], exclude: list[str]) -> tuple[Any, Any]:
+    """The scenario with its settings and its chosen tasks, and the settings."""
+    from siotool.swarm import knobs
+    from siotool.swarm import scenario as scenarios
+    from siotool.swarm import tags as choosing
+
+    loaded = scenarios.load(scenarios.find(scenario))
+    resolved = knobs.resolve(loaded.knobs, settings, f"scenario {loaded.name}")
+    knobs.apply(list(loaded.user_classes), resolved)
+    scenarios.check_rates(loaded)
+    loaded.user_classes = choosing.choose(loaded.user_classes, tags, exclude)
+    return loaded, resolved
+
+
+def _workers(processes: int | None, stages: list[Stage]) -> int:
+    """Number of generator processes: one per core, and no more than there are users."""
+    from siotool.swarm.preflight import check_files
+
+    workers = processes or os.cpu_count() or 1
+    if not stages:
+        return workers
+    most = max(found.users for found in stages)
+    workers = min(workers, max(1, most))
+    check_files(most, workers)
+    return workers
+
+
+def _shape(loaded: Any, given: dict[str, object]) -> str:
+    """Name of the scenario's load shape, empty without one; it alone decides how many users there are."""
+    if loaded.shape is None:
+        return ""
+    name = type(loaded.shape).__name__
+    for option, value in given.items():
+        if value and not loaded.shape.use_common_options:
+            raise InputError(
+                f"the scenario's load shape {name} decides how many users there are, and so would {option}",
+                f"leave out {option}, or the shape",
+            )
+    return name
+
+
+def _run_time(text: str) -> float:
+    from siotool import units
+
+    duration = units.parse_duration(text, "--run-time")
+    if duration < 1:
+        raise InputError(f"--run-time {text}: expected 1s or more")
+    return duration
+
+
+def _stages(
+    users: str | None, spawn_rate: float | None, run_time: str | None, stage: list[str] | None
+) -> list[Stage]:
     from siotool import units
     from siotool.workload import ramp
 
@@ -247,12 +315,11 @@ def _stages(users: str, spawn_rate: float | None, run_time: str, stage: list[str
         if not any(found.users for found in stages):
             raise InputError("no --stage has any users", "write them TIME:USERS, as 30s:1000")
         return stages
+    users = "10" if users is None else users
     count = _whole(units.parse_count(users, "--users"), "--users", users)
     if count < 1:
         raise InputError(f"--users {users}: expected 1 or more")
-    duration = units.parse_duration(run_time, "--run-time")
-    if duration < 1:
-        raise InputError(f"--run-time {run_time}: expected 1s or more")
+    duration = _run_time("30s" if run_time is None else run_time)
     if spawn_rate is not None and not 0 < spawn_rate < float("inf"):
         raise InputError(f"--spawn-rate {spawn_rate:g}: expected more than 0 users per second")
     return ramp(count, spawn_rate or count / min(5.0, duration / 4), duration)

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from itertools import chain
 
 import msgspec
 
@@ -13,9 +14,9 @@ def sum_up_exceptions(runs: Sequence[Run]) -> list[ExceptionFigures]:
     """One row for each kind, message and place; the most frequent first."""
     counts: Counter[tuple[str, str, str]] = Counter()
     for run in runs:
-        for interval in run.intervals:
-            for found in interval.exceptions:
-                counts[found.kind, found.message, found.where] += found.count
+        lists = [interval.exceptions for interval in run.intervals]
+        for found in chain(*lists, run.end.exceptions if run.end else []):
+            counts[found.kind, found.message, found.where] += found.count
     return [ExceptionFigures(*key, count=count) for key, count in counts.most_common()]
 
 

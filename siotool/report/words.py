@@ -64,7 +64,7 @@ def _binding(report: Report) -> str:
 
 
 def _load(report: Report) -> str:
-    users = max(run.users_planned for run in report.runs)
+    users = max(run.users_planned for run in report.runs) or report.connections.users_peak or 0
     duration = sum(run.duration_s or 0.0 for run in report.runs)
     runs = f", {len(report.runs)} runs" if len(report.runs) > 1 else ""
     namespace = f" {report.target.namespace}" if report.target.namespace != "/" else ""

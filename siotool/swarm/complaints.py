@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from siotool.swarm.records import Raised, WorkerInterval
+from siotool.swarm.records import Raised
 
 FILE_NAME = "exceptions.txt"
 
@@ -21,11 +21,10 @@ class Complaints:
         self._counts: Counter[str] = Counter()
         self._kept: set[tuple[str, str, str]] = set()
 
-    def take(self, parts: Iterable[WorkerInterval]) -> None:
-        """Take what workers told of a second."""
-        for part in parts:
-            for found in part.exceptions:
-                self._take(found)
+    def take(self, raised: Iterable[Raised]) -> None:
+        """Take what was told of a second."""
+        for found in raised:
+            self._take(found)
 
     def summary(self) -> list[str]:
         """A line for each kind, the most frequent first; and where the tracebacks are."""

@@ -114,6 +114,8 @@ class PlainProgress:
         header = self._progress.header
         workload = header.workload
         planned = "until it is stopped"
+        if workload.shape:
+            planned = f"users as {workload.shape} wants them"
         if workload.stages:
             planned = f"{_number(workload.users_max)} users at most, {_clock(workload.duration_s)}"
         processes = _plural(workload.processes, "generator process", "es")
@@ -146,7 +148,7 @@ def line(progress: Progress) -> str:
     parts = [
         _clock(progress.elapsed_s) + (f" of {_clock(planned_s)}" if planned_s else ""),
         f"{_number(last.connections.open)} open",
-        f"{_number(last.connections.users)} of {_number(progress.users_wanted)} users",
+        _users(progress, last.connections.users),
     ]
     working = [o for o in progress.operations() if o.op not in ("connect", "reconnect", "namespace")]
     for operation in sorted(working, key=lambda o: -o.count)[:2]:
@@ -167,6 +169,12 @@ def line(progress: Progress) -> str:
         busiest = max(last.generator, key=lambda worker: worker.cpu_cores)
         parts.append(f"generator {_percent(busiest.cpu_cores)}")
     return ", ".join(parts)
+
+
+def _users(progress: Progress, now: int) -> str:
+    if not progress.header.workload.stages:
+        return f"{_number(now)} users"
+    return f"{_number(now)} of {_number(progress.users_wanted)} users"
 
 
 def view(progress: Progress, height: int) -> RenderableType:
@@ -247,7 +255,7 @@ def _summary(progress: Progress) -> Table:
         "connections",
         _joined(
             Text(f"{_number(connections.open)} open", style="bold"),
-            Text(f"{_number(connections.users)} of {_number(progress.users_wanted)} users"),
+            Text(_users(progress, connections.users)),
             _bad(progress.failed, f"of {_number(progress.attempted)} failed"),
         ),
     )

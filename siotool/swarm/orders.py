@@ -21,6 +21,7 @@ Reason = Literal["finished", "interrupted", "workers_lost", "target_lost"]
 class RunOrders(msgspec.Struct, frozen=True):
     """A load test, decided. ``headers``, ``auth`` are secrets and stay out of the run file.
 
+    ``run_time_s`` bounds a run whose scenario has a load shape of its own.
     ``web_port`` is where Locust's own UI listens on loopback, None for no UI;
     ``locust_files`` asks for Locust's own CSV and HTML beside the run file.
     """
@@ -34,6 +35,7 @@ class RunOrders(msgspec.Struct, frozen=True):
     ack_timeout_s: float = 10.0
     server_pid: int | None = None
     server_cores: float | None = None
+    run_time_s: float | None = None
     web_port: int | None = None
     locust_files: bool = False
     gates: list[str] = []

@@ -18,18 +18,19 @@ from locust import events
 from locust.env import Environment
 from locust.stats import stats_history
 
-from siotool.errors import GeneratorError, OutputError
+from siotool.errors import GeneratorError, SiotoolError
 from siotool.runfile import Header, Writer
-from siotool.swarm import preflight, web_ui
+from siotool.swarm import locust_log, preflight, shape, web_ui
 from siotool.swarm.crew import Crew
 from siotool.swarm.engine import EngineSettings
 from siotool.swarm.generator import resolve
+from siotool.swarm.judgements import secrets_of
 from siotool.swarm.live import Display
 from siotool.swarm.locust_files import LocustFiles
 from siotool.swarm.orders import Outcome, Reason, RunOrders, header_of
 from siotool.swarm.patience import HELD_UP_S, SILENT_S, Patience, suspended_s
 from siotool.swarm.record import Record
-from siotool.swarm.scenario import Scenario
+from siotool.swarm.scenario import Scenario, options
 from siotool.swarm.server_use import Samples, ServerProbe
 from siotool.swarm.worker import REPORTS, SPREAD, WorkerOrders
 from siotool.swarm.worker_process import WorkerProcess
@@ -97,7 +98,14 @@ class _LoadTest:
         self._writer = writer
         self._display = display
         self._server = Samples(probe)
-        self._record = Record(orders.workload, writer, display, self._server, self._break)
+        self._record = Record(
+            orders.workload,
+            writer,
+            display,
+            self._server,
+            self._break,
+            secrets_of(orders.auth, orders.headers),
+        )
         self._reason: Reason = "finished"
         self._over = gevent.event.Event()
         self._patience = Patience(0.0)
@@ -110,8 +118,13 @@ class _LoadTest:
         }
         locust.runners.WORKER_LOG_REPORT_INTERVAL = -1
         locust.runners.HEARTBEAT_LIVENESS = _NEVER
+        self._shape = scenario.shape
+        locust_log.take_over(self._hook_raised)
         self._environment = Environment(
-            user_classes=scenario.user_classes, events=events, host=orders.target.url
+            user_classes=scenario.user_classes,
+            events=events,
+            host=orders.target.url,
+            parsed_options=options(orders.target.url),
         )
         self._runner: Any = self._environment.create_master_runner("127.0.0.1", 0)
         self._locust_files = LocustFiles(self._environment, orders.out) if orders.locust_files else None
@@ -127,6 +140,8 @@ class _LoadTest:
                     engine=msgspec.structs.replace(engine, worker=number),
                     seed=orders.workload.seed,
                     workers=orders.workload.processes,
+                    tags=orders.workload.tags,
+                    exclude_tags=orders.workload.exclude_tags,
                 )
             )
 
@@ -137,7 +152,7 @@ class _LoadTest:
         self._display.start()
         try:
             if self._gather():
-                stages = self._spawn(self._follow_stages)
+                stages = self._spawn(self._follow_stages if self._shape is None else self._follow_shape)
                 self._spawn(self._watch)
                 if self._server.probe is not None:
                     self._spawn(self._sample_server)
@@ -145,6 +160,7 @@ class _LoadTest:
                 stages.kill()
                 self._stop()
         finally:
+            self._fire("quitting", reverse=True)
             if self._reason == "finished" and self._record.target_lost:
                 self._reason = "target_lost"
             self._record.end(self._reason)
@@ -189,7 +205,9 @@ class _LoadTest:
         if self._failure is None:
             self._failure = error
             self._reason = "interrupted"
-            if not isinstance(error, OutputError):
+            if isinstance(error, SiotoolError):
+                self._record.note("doubt", error.message)
+            else:
                 self._record.note("doubt", f"the run was ended by a bug: {type(error).__name__}: {error}")
         self._over.set()
 
@@ -200,6 +218,7 @@ class _LoadTest:
                 return False
             self._serve_web_ui()
             self._spawn(stats_history, self._runner)
+            self._fire("init", runner=self._runner, web_ui=self._environment.web_ui)
             if not self._crew.agree(self._over):
                 return False
         except GeneratorError:
@@ -224,6 +243,27 @@ class _LoadTest:
                 users = self._move(users, stage.users, stage.duration_s, due)
             gevent.sleep(max(0.0, due - monotonic()) + _AFTER_S)
         self._over.set()
+
+    def _follow_shape(self) -> None:
+        assert self._shape is not None
+        begin, limit_s = self._record.begin, self._orders.run_time_s
+        gevent.sleep(max(0.0, begin - monotonic()))
+        shape.follow(self._shape, self._runner, begin, limit_s, self._reshape)
+        self._over.set()
+
+    def _reshape(self, users: int, rate: float, user_classes: Any) -> None:
+        self._record.note("info", f"{users} users at {rate:g} per second")
+        spread_s = _SPREAD_SHARE * min(1.0, max(1, int(rate)) / rate)
+        self._runner.send_message(SPREAD, {"seconds": spread_s})
+        self._runner.start(users, spawn_rate=rate, user_classes=user_classes)
+
+    def _fire(self, hook: str, **more: Any) -> None:
+        """Call a scenario's hook when Locust would."""
+        getattr(self._environment.events, hook).fire(environment=self._environment, **more)
+
+    def _hook_raised(self, error: BaseException) -> None:
+        """An event hook of the scenario raised in this process."""
+        self._record.raised(error)
 
     def _move(self, before: int, users: int, within_s: float, due: float) -> int:
         """Move evenly from one number of users to another; returns how many were asked for by ``due``.
@@ -288,6 +328,7 @@ class _LoadTest:
     def _stop(self) -> None:
         if self._crew.alive:
             # or Locust's master gives the users of a worker that has stopped to those that have not yet
+            self._fire("test_stopping")
             self._runner.update_state(locust.runners.STATE_STOPPING)
             self._runner.send_message("stop")
             deadline = monotonic() + _FINISH_S
@@ -306,6 +347,7 @@ class _LoadTest:
             self._record.close_seconds()
         except Exception as error:
             self._break(error)
+        self._fire("test_stop")
 
     def _interrupted(self, number: int) -> None:
         if self._interrupts and number == _HANGUP:

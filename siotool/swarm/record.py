@@ -1,12 +1,15 @@
 """What a run writes down: the workers' intervals put together, the notes, and the end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic
 
+import msgspec
+
 from siotool.errors import OutputError
-from siotool.runfile import End, Line, Note, Writer
+from siotool.runfile import End, Line, Note, ScenarioFailure, Writer
 from siotool.swarm import accounts, records
 from siotool.swarm.complaints import Complaints
+from siotool.swarm.judgements import Judgements
 from siotool.swarm.lateness import Level, lateness
 from siotool.swarm.live import Display
 from siotool.swarm.orders import Reason
@@ -20,6 +23,7 @@ class Record:
     """The run file of one run, and whoever looks on while it is written.
 
     ``on_failure`` is called once, when it cannot be written any more; nothing is written after.
+    ``secrets`` are texts that are to stand nowhere.
     """
 
     def __init__(
@@ -29,6 +33,7 @@ class Record:
         display: Display,
         server: Samples,
         on_failure: Callable[[OutputError], None],
+        secrets: Sequence[str] = (),
     ) -> None:
         self.timeline = Timeline(workload.processes)
         self._stages = workload.stages
@@ -41,6 +46,7 @@ class Record:
         self.begin = 0.0
         self._written_s = 0.0
         self._deliveries = accounts.Deliveries()
+        self._hooks = Judgements(secrets)
         self._complaints = Complaints(writer.path.parent, lambda text: self.note("warning", text))
         self._reach = Reach()
         self._undated = self._from_the_future = self._pending = 0
@@ -70,6 +76,8 @@ class Record:
                 self._deliveries.close(parts, min(part.until for part in parts), last),
                 self._server.take(max(part.number + part.covers for part in parts), last),
             )
+            if raised := self._raised_in_hooks():
+                interval = msgspec.structs.replace(interval, exceptions=interval.exceptions + raised)
             for part in parts:
                 self._undated += part.undated
                 self._from_the_future += part.from_the_future
@@ -79,7 +87,8 @@ class Record:
             self._pending = interval.delivery.pending
             self._written_s = end_s
             self._write(interval)
-            self._complaints.take(parts)
+            for part in parts:
+                self._complaints.take(part.exceptions)
             self._display.update(interval)
             if found := lateness(parts, duration_s):
                 self.note(*found)
@@ -89,6 +98,15 @@ class Record:
         note = Note(t_s=self._now_s(), level=level, text=text)
         self._write(note)
         self._display.note(note)
+
+    def raised(self, error: BaseException) -> None:
+        """Book what an event hook of the scenario raised in this process."""
+        self._hooks.exception(error)
+
+    def _raised_in_hooks(self) -> list[ScenarioFailure]:
+        _, _, raised = self._hooks.take()
+        self._complaints.take(raised)
+        return [ScenarioFailure(found.kind, found.message, found.where, found.count) for found in raised]
 
     @property
     def complaints(self) -> list[str]:
@@ -109,7 +127,7 @@ class Record:
                 f"{self._from_the_future} deliveries arrived before they were sent: "
                 "the clocks of server and generator differ",
             )
-        self._write(End(t_s=self._now_s(), reason=reason))
+        self._write(End(t_s=self._now_s(), reason=reason, exceptions=self._raised_in_hooks()))
 
     def _now_s(self) -> float:
         return round(max(0.0, monotonic() - self.begin), 3) if self.begin else 0.0

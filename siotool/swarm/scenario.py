@@ -5,9 +5,12 @@ import importlib.util
 import inspect
 import sys
 import traceback
+from argparse import Namespace
 from pathlib import Path
+from types import ModuleType
 
-from locust import User
+from locust import LoadTestShape, User
+from locust.argument_parser import get_parser
 
 from siotool.errors import ScenarioError
 from siotool.swarm.knobs import Knob, knobs_of
@@ -20,10 +23,18 @@ _FOLDERS = (Path(__file__).parents[2] / "scenarios", Path(__file__).parents[1] /
 class Scenario:
     """A loaded scenario: its file, its user classes and their knobs."""
 
-    def __init__(self, path: Path, description: str, user_classes: list[type[User]]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        description: str,
+        user_classes: list[type[User]],
+        shape: LoadTestShape | None = None,
+    ) -> None:
         self.path = path
         self.description = description
         self.user_classes = user_classes
+        #: What decides how many users there are, where the scenario says so itself.
+        self.shape = shape
 
     @property
     def name(self) -> str:
@@ -80,7 +91,45 @@ def load(path: Path) -> Scenario:
     ]
     if not any(issubclass(found, SocketIOUser) for found in user_classes):
         raise ScenarioError(f"{path} has no user class", "derive one from siotool.swarm.user.SocketIOUser")
-    return Scenario(path, inspect.getdoc(module) or "", user_classes)
+    for found in user_classes:
+        if not found.tasks:
+            raise ScenarioError(f"{path}: {found.__name__} has no task", "give it a method marked @task")
+    return Scenario(path, inspect.getdoc(module) or "", user_classes, _shape(path, module))
+
+
+def _shape(path: Path, module: ModuleType) -> LoadTestShape | None:
+    shapes = [
+        value
+        for value in vars(module).values()
+        if inspect.isclass(value)
+        and issubclass(value, LoadTestShape)
+        and value.__module__ == module.__name__
+        and not value.abstract
+    ]
+    if len(shapes) > 1:
+        names = ", ".join(shape.__name__ for shape in shapes)
+        raise ScenarioError(
+            f"{path} has several load shapes: {names}", "leave one of them, or mark others abstract"
+        )
+    if not shapes:
+        return None
+    try:
+        made: LoadTestShape = shapes[0]()
+    except Exception as error:
+        raise ScenarioError(
+            f"{_place(path, error)}: {type(error).__name__}: {error}", "the load shape cannot be made"
+        ) from error
+    return made
+
+
+def options(host: str) -> Namespace:
+    """What Locust's own command line would have said to a scenario: every default, and the target.
+
+    Scenarios read it as ``environment.parsed_options``, and may have added options of their own.
+    """
+    parser = get_parser(default_config_files=[])
+    parsed: Namespace = parser.parse_args(["--host", host], env_vars={})
+    return parsed
 
 
 def check_rates(scenario: Scenario) -> None:

@@ -20,7 +20,7 @@ from gevent import monkey
 from locust import events
 from locust.env import Environment
 
-from siotool.swarm import knobs, locust_log, scenario
+from siotool.swarm import knobs, locust_log, scenario, tags
 from siotool.swarm.engine import EngineSettings
 from siotool.swarm.generator import Generator
 from siotool.swarm.health import raise_files_limit
@@ -45,6 +45,8 @@ class WorkerOrders(msgspec.Struct, frozen=True):
     engine: EngineSettings
     seed: int
     workers: int = 1
+    tags: list[str] = []
+    exclude_tags: list[str] = []
 
 
 def main() -> None:
@@ -58,6 +60,7 @@ def main() -> None:
     raise_files_limit()
     loaded = scenario.load(Path(orders.scenario_path))
     knobs.apply(list(loaded.user_classes), orders.settings)
+    user_classes = tags.choose(loaded.user_classes, orders.tags, orders.exclude_tags)
     locust.runners.WORKER_REPORT_INTERVAL = 1e9  # when a second is over, not at Locust's own pace
     locust.runners.WORKER_LOG_REPORT_INTERVAL = -1
     # the pipe tells when the parent is gone; a machine that was suspended is no reason to quit
@@ -65,11 +68,27 @@ def main() -> None:
     # Locust opens files for its own look at this process, and we look once a second
     locust.runners.CPU_MONITOR_INTERVAL = 1e9
     environment = Environment(
-        user_classes=loaded.user_classes, events=events, host=orders.engine.target.url, catch_exceptions=True
+        user_classes=user_classes,
+        events=events,
+        host=orders.engine.target.url,
+        catch_exceptions=True,
+        parsed_options=scenario.options(orders.engine.target.url),
     )
     generator = Generator(environment, orders.engine, orders.seed, orders.workers)
     generator.attach(environment)
     locust_log.take_over(generator.judgements.exception)
+    # users are made in the thousands and live long: collecting them over and over is waste
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
+    runner = _runner(environment, generator, orders)
+    runner.greenlet.join()
+    hooks: Any = environment.events
+    hooks.quitting.fire(environment=environment, reverse=True)
+    generator.engine.stop()
+
+
+def _runner(environment: Environment, generator: Generator, orders: WorkerOrders) -> Any:
+    """Locust's side of this worker, which says that it is ready once it hears whatever it is told."""
 
     def report(client_id: str, data: dict[str, Any]) -> None:
         data[REPORTS] = generator.take_reports()
@@ -94,9 +113,6 @@ def main() -> None:
     hooks.report_to_master.add_listener(report)
     hooks.test_stopping.add_listener(cut)
     hooks.test_stop.add_listener(drain)
-    # users are made in the thousands and live long: collecting them over and over is waste
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
     runner: Any = environment.create_worker_runner("127.0.0.1", orders.master_port)
     generator.on_report = lambda: gevent.spawn(runner._send_stats)
     move = runner.start_worker
@@ -108,10 +124,10 @@ def main() -> None:
     runner.start_worker = close_and_move
     runner.register_message(BEGIN, begin)
     runner.register_message(SPREAD, spread)
+    hooks.init.fire(environment=environment, runner=runner, web_ui=None)
     # Locust has announced this worker before it could hear any of it
     runner.send_message(READY, {"worker": orders.engine.worker})
-    runner.greenlet.join()
-    generator.engine.stop()
+    return runner
 
 
 def _end_with_parent() -> None:
