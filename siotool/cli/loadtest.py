@@ -52,7 +52,14 @@ def loadtest(
         ),
     ] = None,
     run_time: Annotated[
-        str, typer.Option("--run-time", "-t", metavar="TIME", help="Length of the run, ramp included.")
+        str,
+        typer.Option(
+            "--run-time",
+            "-t",
+            metavar="TIME",
+            help="Length of the run, ramp included. Starting takes about 2s before it; after it, what is "
+            "still under way is waited for (at most 5s, mostly less than 1s), and reports take about 2s.",
+        ),
     ] = "30s",
     stage: Annotated[
         list[str] | None,
