@@ -1,6 +1,5 @@
 """``siotool loadtest``: drive a swarm of Socket.IO clients at a target, and report."""
 
-import os
 import re
 import sys
 from contextlib import ExitStack
@@ -11,13 +10,12 @@ from typing import Annotated, Any
 
 import typer
 
+from siotool.cli import demand
 from siotool.errors import ExitCode, InputError
-from siotool.workload import Stage, Target
+from siotool.workload import Target
 
 REPORTS = Path("reports")
 DEMO = "demo"
-#: Workers number their users, and messages carry the number.
-USERS_AT_MOST = 10_000_000
 
 
 class Format(StrEnum):
@@ -57,7 +55,12 @@ def loadtest(
     run_time: Annotated[
         str | None,
         typer.Option(
-            "--run-time", "-t", metavar="TIME", help="Length of the run, ramp included.", show_default="30s"
+            "--run-time",
+            "-t",
+            metavar="TIME",
+            help="Length of the run, ramp included. Starting takes about 2s before it; after it, what is "
+            "still under way is waited for (at most 5s, mostly less than 1s), and reports take about 2s.",
+            show_default="30s",
         ),
     ] = None,
     stage: Annotated[
@@ -166,7 +169,7 @@ def loadtest(
 
     gates = [parse(text) for text in fail_if or []]
     planned = Planned() if plan is None else decode_plan(_read(plan), str(plan))
-    stages = _stages(users, spawn_rate, run_time, stage)
+    stages = demand.stages(users, spawn_rate, run_time, stage)
     auth_payload, headers = _auth(auth), [_header(text) for text in header or []]
     connect_timeout_s = _patience(connect_timeout, "--connect-timeout")
     ack_timeout_s = _patience(ack_timeout, "--ack-timeout")
@@ -178,10 +181,10 @@ def loadtest(
     from siotool.swarm.parent import run
     from siotool.workload import Workload
 
-    loaded, resolved = _load(scenario, settings or [], tags or [], exclude_tags or [])
-    shape = _shape(loaded, {"--stage": stage, "--users": users, "--spawn-rate": spawn_rate})
+    loaded, resolved = demand.load(scenario, settings or [], tags or [], exclude_tags or [])
+    shape = demand.shape(loaded, {"--stage": stage, "--users": users, "--spawn-rate": spawn_rate})
     stages = [] if shape else stages
-    workers = _workers(processes, stages)
+    workers = demand.workers(processes, stages)
     folder = out or REPORTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{loaded.name}"
     if (folder / "run.jsonl").exists():
         raise InputError(f"{folder} already holds a run", "choose another --out folder")
@@ -208,7 +211,7 @@ def loadtest(
             out=folder,
             server_pid=server_pid,
             server_cores=server_cores,
-            run_time_s=_run_time(run_time) if shape and run_time else None,
+            run_time_s=demand.run_time(run_time) if shape and run_time else None,
             web_port=web_port if web else None,
             locust_files=locust_files,
             gates=fail_if or [],
@@ -252,98 +255,6 @@ def _display(quiet: bool) -> Any:
         return live.Silent
     console = Console(stderr=True)
     return lambda header: live.display(header, console)
-
-
-def _load(scenario: str, settings: list[str], tags: list[str], exclude: list[str]) -> tuple[Any, Any]:
-    """The scenario with its settings and its chosen tasks, and the settings."""
-    from siotool.swarm import knobs
-    from siotool.swarm import scenario as scenarios
-    from siotool.swarm import tags as choosing
-
-    loaded = scenarios.load(scenarios.find(scenario))
-    resolved = knobs.resolve(loaded.knobs, settings, f"scenario {loaded.name}")
-    knobs.apply(list(loaded.user_classes), resolved)
-    scenarios.check_rates(loaded)
-    loaded.user_classes = choosing.choose(loaded.user_classes, tags, exclude)
-    return loaded, resolved
-
-
-def _workers(processes: int | None, stages: list[Stage]) -> int:
-    """Number of generator processes: one per core, and no more than there are users."""
-    from siotool.swarm.preflight import check_files
-
-    workers = processes or os.cpu_count() or 1
-    if not stages:
-        return workers
-    most = max(found.users for found in stages)
-    workers = min(workers, max(1, most))
-    check_files(most, workers)
-    return workers
-
-
-def _shape(loaded: Any, given: dict[str, object]) -> str:
-    """Name of the scenario's load shape, empty without one; it alone decides how many users there are."""
-    if loaded.shape is None:
-        return ""
-    name = type(loaded.shape).__name__
-    for option, value in given.items():
-        if value and not loaded.shape.use_common_options:
-            raise InputError(
-                f"the scenario's load shape {name} decides how many users there are, and so would {option}",
-                f"leave out {option}, or the shape",
-            )
-    return name
-
-
-def _run_time(text: str) -> float:
-    from siotool import units
-
-    duration = units.parse_duration(text, "--run-time")
-    if duration < 1:
-        raise InputError(f"--run-time {text}: expected 1s or more")
-    return duration
-
-
-def _stages(
-    users: str | None, spawn_rate: float | None, run_time: str | None, stage: list[str] | None
-) -> list[Stage]:
-    from siotool import units
-    from siotool.workload import ramp
-
-    if stage:
-        stages = [_stage(text) for text in stage]
-        if not any(found.users for found in stages):
-            raise InputError("no --stage has any users", "write them TIME:USERS, as 30s:1000")
-        return stages
-    users = "10" if users is None else users
-    count = _whole(units.parse_count(users, "--users"), "--users", users)
-    if count < 1:
-        raise InputError(f"--users {users}: expected 1 or more")
-    duration = _run_time("30s" if run_time is None else run_time)
-    if spawn_rate is not None and not 0 < spawn_rate < float("inf"):
-        raise InputError(f"--spawn-rate {spawn_rate:g}: expected more than 0 users per second")
-    return ramp(count, spawn_rate or count / min(5.0, duration / 4), duration)
-
-
-def _stage(text: str) -> Stage:
-    from siotool import units
-
-    duration, colon, users = text.rpartition(":")
-    if not colon:
-        raise InputError(f"--stage {text!r} has no users", "write it TIME:USERS, as 30s:1000")
-    seconds = units.parse_duration(duration, f"--stage {text}")
-    count = _whole(units.parse_count(users, f"--stage {text}"), "--stage", text)
-    if seconds < 1 or count < 0:
-        raise InputError(f"--stage {text}: expected a time of 1s or more and 0 or more users")
-    return Stage(duration_s=seconds, users=count)
-
-
-def _whole(value: float, option: str, text: str) -> int:
-    if value != int(value):
-        raise InputError(f"{option} {text}: users come whole")
-    if value > USERS_AT_MOST:
-        raise InputError(f"{option} {text}: more than {USERS_AT_MOST:,} users are not counted apart")
-    return int(value)
 
 
 def _patience(text: str, option: str) -> float:

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from siotool.runfile import Header, Interval, Note, WorkerHealth
+from siotool.swarm.figures import clock, number, percent, plural, short, time
 from siotool.swarm.progress import WINDOW_S, Lately, Progress
 from siotool.units import format_byte_rate, format_count, format_duration, format_size
 
@@ -117,8 +118,8 @@ class PlainProgress:
         if workload.shape:
             planned = f"users as {workload.shape} wants them"
         if workload.stages:
-            planned = f"{_number(workload.users_max)} users at most, {_clock(workload.duration_s)}"
-        processes = _plural(workload.processes, "generator process", "es")
+            planned = f"{number(workload.users_max)} users at most, {clock(workload.duration_s)}"
+        processes = plural(workload.processes, "generator process", "es")
         self._say(f"{workload.scenario} on {header.target.url}: {planned}, {processes}")
 
     def update(self, interval: Interval) -> None:
@@ -131,7 +132,7 @@ class PlainProgress:
 
     def note(self, note: Note) -> None:
         """Print a note."""
-        self._say(f"{_clock(note.t_s)}  {note.level}: {note.text}")
+        self._say(f"{clock(note.t_s)}  {note.level}: {note.text}")
 
     def stop(self) -> None:
         """Say nothing more; the report has the last word."""
@@ -146,35 +147,35 @@ def line(progress: Progress) -> str:
         return "starting"
     last, delivery, planned_s = progress.last, progress.delivery, progress.header.workload.duration_s
     parts = [
-        _clock(progress.elapsed_s) + (f" of {_clock(planned_s)}" if planned_s else ""),
-        f"{_number(last.connections.open)} open",
+        clock(progress.elapsed_s) + (f" of {clock(planned_s)}" if planned_s else ""),
+        f"{number(last.connections.open)} open",
         _users(progress, last.connections.users),
     ]
     working = [o for o in progress.operations() if o.op not in ("connect", "reconnect", "namespace")]
     for operation in sorted(working, key=lambda o: -o.count)[:2]:
-        rate, p95 = format_count(operation.rate_per_s), _time(operation.p95_s)
+        rate, p95 = format_count(operation.rate_per_s), time(operation.p95_s)
         parts.append(f"{operation.op} {operation.name} {rate}/s p95 {p95}")
     if delivery.expected or delivery.pending:
-        parts.append(f"{_number(delivery.lost)} lost")
+        parts.append(f"{number(delivery.lost)} lost")
         if delivery.pending:
-            parts.append(f"{_number(delivery.pending)} pending")
-    parts.append(_plural(sum(progress.errors.values()), "error"))
+            parts.append(f"{number(delivery.pending)} pending")
+    parts.append(plural(sum(progress.errors.values()), "error"))
     if progress.overdue:
-        parts.append(f"{_number(sum(progress.overdue.values()))} overdue")
+        parts.append(f"{number(sum(progress.overdue.values()))} overdue")
     into, out = progress.wire_rates_per_s
     parts.append(f"in {format_byte_rate(into)} out {format_byte_rate(out)}")
     if last.server is not None:
-        parts.append(f"server {_percent(last.server.cpu_cores)}")
+        parts.append(f"server {percent(last.server.cpu_cores)}")
     if last.generator:
         busiest = max(last.generator, key=lambda worker: worker.cpu_cores)
-        parts.append(f"generator {_percent(busiest.cpu_cores)}")
+        parts.append(f"generator {percent(busiest.cpu_cores)}")
     return ", ".join(parts)
 
 
 def _users(progress: Progress, now: int) -> str:
     if not progress.header.workload.stages:
-        return f"{_number(now)} users"
-    return f"{_number(now)} of {_number(progress.users_wanted)} users"
+        return f"{number(now)} users"
+    return f"{number(now)} of {number(progress.users_wanted)} users"
 
 
 def view(progress: Progress, height: int) -> RenderableType:
@@ -225,22 +226,22 @@ def _stages(progress: Progress) -> RenderableType:
     workload = progress.header.workload
     grid = Table.grid(expand=True, padding=(0, 2, 0, 0))
     if not workload.stages:
-        grid.add_row(f"{_clock(progress.elapsed_s)}, until it is stopped")
+        grid.add_row(f"{clock(progress.elapsed_s)}, until it is stopped")
         return grid
     stage = workload.stages[progress.stage]
     grid.add_column(no_wrap=True)
     grid.add_column(ratio=1)
     grid.add_column(no_wrap=True, justify="right")
-    left = f"{_clock(progress.left_s)} left" if progress.left_s else "finishing"
+    left = f"{clock(progress.left_s)} left" if progress.left_s else "finishing"
     grid.add_row(
-        f"stage {progress.stage + 1} of {len(workload.stages)}, to {_number(stage.users)} users",
+        f"stage {progress.stage + 1} of {len(workload.stages)}, to {number(stage.users)} users",
         ProgressBar(
             total=workload.duration_s,
             completed=min(progress.elapsed_s, workload.duration_s),
             complete_style="cyan",
             finished_style="cyan",
         ),
-        Text.assemble(f"{_clock(progress.elapsed_s)}  ", (left, "bold")),
+        Text.assemble(f"{clock(progress.elapsed_s)}  ", (left, "bold")),
     )
     return grid
 
@@ -254,18 +255,18 @@ def _summary(progress: Progress) -> Table:
     grid.add_row(
         "connections",
         _joined(
-            Text(f"{_number(connections.open)} open", style="bold"),
+            Text(f"{number(connections.open)} open", style="bold"),
             Text(_users(progress, connections.users)),
-            _bad(progress.failed, f"of {_number(progress.attempted)} failed"),
+            _bad(progress.failed, f"of {number(progress.attempted)} failed"),
         ),
     )
     if delivery.expected or delivery.pending:
         grid.add_row(
             "delivery",
             _joined(
-                Text(f"{_short(delivery.received)} of {_short(delivery.expected)} received"),
+                Text(f"{short(delivery.received)} of {short(delivery.expected)} received"),
                 _bad(delivery.lost, "lost"),
-                Text(f"{_short(delivery.pending)} pending"),
+                Text(f"{short(delivery.pending)} pending"),
                 _bad(delivery.duplicate, "duplicate"),
             ),
         )
@@ -283,10 +284,10 @@ def _summary(progress: Progress) -> Table:
 
 
 def _errors(progress: Progress) -> Text:
-    overdue = ", ".join(f"{op} {_number(count)}" for op, count in progress.overdue.items())
+    overdue = ", ".join(f"{op} {number(count)}" for op, count in progress.overdue.items())
     late = [Text(f"overdue: {overdue}", style="bold yellow")] if overdue else []
     kinds = [
-        Text(f"{op} {kind} {_number(count)}", style="red")
+        Text(f"{op} {kind} {number(count)}", style="red")
         for (op, kind), count in progress.errors.most_common()
     ]
     return _joined(*late, *kinds) if late or kinds else Text("none", style="green")
@@ -301,12 +302,12 @@ def _operations(operations: list[Lately], shown: int) -> Table:
     for operation in kept:
         table.add_row(
             Text.assemble((f"{operation.op} ", "bold"), operation.name),
-            _number(operation.count),
+            number(operation.count),
             format_count(operation.rate_per_s),
-            _time(operation.p50_s),
-            _time(operation.p95_s),
-            _time(operation.p99_s),
-            Text(_number(operation.errors), style="red" if operation.errors else ""),
+            time(operation.p50_s),
+            time(operation.p95_s),
+            time(operation.p99_s),
+            Text(number(operation.errors), style="red" if operation.errors else ""),
         )
     if len(kept) < len(operations):
         table.add_row(Text(f"… and {len(operations) - len(kept)} more", style="dim"))
@@ -335,7 +336,7 @@ def _processes(progress: Progress, workers: list[WorkerHealth], together: bool) 
     if server is None:
         table.add_row(Text("server, not sampled", style="dim"))
     else:
-        table.add_row("server", _percent(server.cpu_cores), format_size(server.rss_bytes))
+        table.add_row("server", percent(server.cpu_cores), format_size(server.rss_bytes))
     if together:
         table.add_row(
             f"generator, worst of {len(workers)}",
@@ -364,7 +365,7 @@ def _notes(progress: Progress) -> Table:
     grave_last = sorted(progress.notes, key=lambda note: note.level != "info")
     for note in grave_last[-_NOTES_SHOWN:]:
         style = _LEVEL_STYLES[note.level]
-        grid.add_row(Text(_clock(note.t_s), style="dim"), Text(note.level, style=style), Text(note.text))
+        grid.add_row(Text(clock(note.t_s), style="dim"), Text(note.level, style=style), Text(note.text))
     return grid
 
 
@@ -373,15 +374,11 @@ def _joined(*parts: Text) -> Text:
 
 
 def _bad(count: int, word: str) -> Text:
-    return Text(f"{_short(count)} {word}", style="bold red" if count else "")
-
-
-def _percent(cores: float) -> str:
-    return f"{cores * 100:.0f} %"
+    return Text(f"{short(count)} {word}", style="bold red" if count else "")
 
 
 def _cores(worker: WorkerHealth) -> Text:
-    return Text(_percent(worker.cpu_cores), style="bold red" if _busy(worker) >= _BUSY else "")
+    return Text(percent(worker.cpu_cores), style="bold red" if _busy(worker) >= _BUSY else "")
 
 
 def _busy(worker: WorkerHealth) -> float:
@@ -391,31 +388,3 @@ def _busy(worker: WorkerHealth) -> float:
 
 def _lag(seconds: float) -> Text:
     return Text(format_duration(seconds), style="bold red" if seconds >= _LATE_S else "")
-
-
-def _time(seconds: float | None) -> str:
-    return "–" if seconds is None else format_duration(seconds)
-
-
-def _number(count: int) -> str:
-    """A count in at most seven characters: exact below a million."""
-    return f"{count:,}" if count < 1_000_000 else _short(count)
-
-
-def _short(count: int) -> str:
-    """A count in at most six characters: exact below a hundred thousand."""
-    for factor, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if count >= factor and count >= 100_000:
-            value = count / factor
-            return f"{value:,.0f}{prefix}" if value >= 100 else f"{value:.2f}{prefix}"
-    return f"{count:,}"
-
-
-def _plural(count: int, noun: str, ending: str = "s") -> str:
-    return f"{_number(count)} {noun}{'' if count == 1 else ending}"
-
-
-def _clock(seconds: float) -> str:
-    whole = int(seconds)
-    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -159,6 +159,12 @@ class _LoadTest:
                 self._over.wait()
                 stages.kill()
                 self._stop()
+        except GeneratorError:
+            self._reason = "workers_lost"
+            raise
+        except BaseException:
+            self._reason = "interrupted"
+            raise
         finally:
             self._fire("quitting", reverse=True)
             if self._reason == "finished" and self._record.target_lost:
@@ -213,17 +219,13 @@ class _LoadTest:
 
     def _gather(self) -> bool:
         """Wait for the workers and begin with them; False when the run is over before."""
-        try:
-            if not self._crew.gather(self._over):
-                return False
-            self._serve_web_ui()
-            self._spawn(stats_history, self._runner)
-            self._fire("init", runner=self._runner, web_ui=self._environment.web_ui)
-            if not self._crew.agree(self._over):
-                return False
-        except GeneratorError:
-            self._reason = "workers_lost"
-            raise
+        if not self._crew.gather(self._over):
+            return False
+        self._serve_web_ui()
+        self._spawn(stats_history, self._runner)
+        self._fire("init", runner=self._runner, web_ui=self._environment.web_ui)
+        if not self._crew.agree(self._over):
+            return False
         assert self._crew.begin is not None
         self._record.begin = self._crew.begin
         self._patience = Patience(self._crew.begin)

@@ -124,12 +124,15 @@ def test_an_interrupt_while_the_report_is_made_leaves_the_run_and_no_draft(
 # ── a terminal that goes ──────────────────────────────────────────────────────────────
 
 
-def test_a_hangup_ends_a_run_in_order(start: Callable[..., Any], gone: Callable[..., None]) -> None:
+def test_a_hangup_ends_a_run_in_order(
+    start: Callable[..., Any], gone: Callable[..., None], until: Callable[..., Any]
+) -> None:
     """Also when it comes twice: from the kernel, and from the shell that goes."""
     test = start("demo", "--set", "rate=5", *LONG)
     test.reached(1)
     family = test.family()
     test.process.send_signal(signal.SIGHUP)
+    until(lambda: any("interrupted" in note.text for note in test.run.notes), what="the first is noted")
     test.process.send_signal(signal.SIGHUP)
     done = test.finish()
     gone(family)

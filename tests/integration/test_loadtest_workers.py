@@ -42,7 +42,7 @@ def started(run: Run) -> int:
 
 # ── the start ─────────────────────────────────────────────────────────────────────────
 
-# One of the workers is stopped for 0.4 s before and after each thing it says or hears.
+# One of the workers is stopped for 0.3 s before and after each thing it says or hears.
 HELD = f"""
 import os, signal, sys
 import locust.runners
@@ -60,7 +60,7 @@ def is_first():
 def hold(step):
     with open(FOLDER + "/steps", "a") as steps:
         print(step, file=steps)
-    os.system(f"(sleep 0.4; kill -CONT {{os.getpid()}}) >/dev/null 2>&1 &")
+    os.system(f"(sleep 0.3; kill -CONT {{os.getpid()}}) >/dev/null 2>&1 &")
     os.kill(os.getpid(), signal.SIGSTOP)
 
 if {WORKER} and is_first():
@@ -108,7 +108,7 @@ def test_a_worker_held_back_at_every_step_of_its_start_misses_nothing(
     """Trap: Locust tells of a worker before it can hear custom messages, and the begin was lost."""
     scenario = tmp_path / "held.py"
     scenario.write_text(HELD)
-    done = loadtest("demo", "--scenario", scenario, "--users", "8", "--processes", "2", "--run-time", "3s")
+    done = loadtest("demo", "--scenario", scenario, "--users", "8", "--processes", "2", "--run-time", "2s")
     steps = (tmp_path / "steps").read_text().splitlines()
     assert set(steps) >= {
         "before it says client_ready",
@@ -126,7 +126,7 @@ def test_a_worker_held_back_at_every_step_of_its_start_misses_nothing(
     assert started(done.run) == done.report["connections"]["peak"] == 8
     assert {len(interval.generator) for interval in done.run.intervals} == {2}
     assert (done.run.end.reason, doubts(done.run), is_continuous(done.run)) == ("finished", [], True)
-    # 0.4 s of the first seconds were taken from it: their lateness may be doubted, nothing else
+    # so much of the first seconds was taken from it: their lateness may be doubted, nothing else
     assert [doubt for doubt in done.report["doubts"] if "late" not in doubt] == []
 
 
@@ -145,7 +145,7 @@ def neighbours() -> Iterator[None]:
 @pytest.mark.parametrize(
     "asked",
     [
-        pytest.param(["--users", "150", "--run-time", "1s"], id="a second in all"),
+        pytest.param(["--users", "150", "--run-time", "1300ms"], id="little more than a second"),
         pytest.param(["--stage", "1s:75", "--stage", "1s:150", "--stage", "1s:0"], id="stages of a second"),
     ],
 )
@@ -156,8 +156,12 @@ def test_a_short_run_on_a_busy_machine_starts_whom_it_was_asked_for(
     assert (started(done.run), done.run.end.reason) == (150, "finished")
     assert max(interval.connections.users for interval in done.run.intervals) <= 150
     assert not [doubt for doubt in done.report["doubts"] if "users were started" in doubt]
-    # who took its CPU from it is told
-    assert max(health.cpu_wait for interval in done.run.intervals for health in interval.generator) > 0.1
+    # draining is after the last stage, and nothing of it is in the stage's last interval
+    draining = [interval.draining for interval in done.run.intervals]
+    assert draining == sorted(draining)
+    staged = sum(interval.duration_s for interval in done.run.intervals if not interval.draining)
+    asked_s = done.run.header.workload.duration_s
+    assert asked_s - 0.01 <= staged < asked_s + 0.7
     assert is_continuous(done.run)
 
 
@@ -211,9 +215,9 @@ def test_a_pause_of_everything_is_one_interval_that_says_so(start: Callable[...,
     """Seen: one interval of a second for fifteen seconds and 105,153 acks."""
     test = start(
         *("demo", "--set", "rate=20", "--users", "10", "--spawn-rate", "100"),
-        *("--processes", "2", "--run-time", "10s"),
+        *("--processes", "2", "--run-time", "8s"),
     )
-    test.reached(2)
+    test.reached(1)
     family = test.workers()
     paused = [*family, *test.family("siotool.target.serve")]
     os.kill(test.process.pid, signal.SIGSTOP)

@@ -1,0 +1,104 @@
+"""What a load test is asked for: the scenario with its settings, the users at each moment, the workers."""
+
+import os
+from typing import Any
+
+from siotool.errors import InputError
+from siotool.workload import Stage
+
+#: Workers number their users, and messages carry the number.
+USERS_AT_MOST = 10_000_000
+
+
+def load(scenario: str, settings: list[str], tags: list[str], exclude: list[str]) -> tuple[Any, Any]:
+    """The scenario with its settings and its chosen tasks, and the settings."""
+    from siotool.swarm import knobs
+    from siotool.swarm import scenario as scenarios
+    from siotool.swarm import tags as choosing
+
+    loaded = scenarios.load(scenarios.find(scenario))
+    resolved = knobs.resolve(loaded.knobs, settings, f"scenario {loaded.name}")
+    knobs.apply(list(loaded.user_classes), resolved)
+    scenarios.check_rates(loaded)
+    loaded.user_classes = choosing.choose(loaded.user_classes, tags, exclude)
+    return loaded, resolved
+
+
+def workers(processes: int | None, stages: list[Stage]) -> int:
+    """Number of generator processes: one per core, and no more than there are users."""
+    from siotool.swarm.preflight import check_files
+
+    workers = processes or os.cpu_count() or 1
+    if not stages:
+        return workers
+    most = max(found.users for found in stages)
+    workers = min(workers, max(1, most))
+    check_files(most, workers)
+    return workers
+
+
+def shape(loaded: Any, given: dict[str, object]) -> str:
+    """Name of the scenario's load shape, empty without one; it alone decides how many users there are."""
+    if loaded.shape is None:
+        return ""
+    name = type(loaded.shape).__name__
+    for option, value in given.items():
+        if value and not loaded.shape.use_common_options:
+            raise InputError(
+                f"the scenario's load shape {name} decides how many users there are, and so would {option}",
+                f"leave out {option}, or the shape",
+            )
+    return name
+
+
+def run_time(text: str) -> float:
+    """Seconds of a --run-time. Raises InputError for less than one."""
+    from siotool import units
+
+    duration = units.parse_duration(text, "--run-time")
+    if duration < 1:
+        raise InputError(f"--run-time {text}: expected 1s or more")
+    return duration
+
+
+def stages(
+    users: str | None, spawn_rate: float | None, length: str | None, stage: list[str] | None
+) -> list[Stage]:
+    """The stages that --stage, or --users, --spawn-rate and --run-time ask for. Raises InputError."""
+    from siotool import units
+    from siotool.workload import ramp
+
+    if stage:
+        found = [_stage(text) for text in stage]
+        if not any(one.users for one in found):
+            raise InputError("no --stage has any users", "write them TIME:USERS, as 30s:1000")
+        return found
+    users = "10" if users is None else users
+    count = _whole(units.parse_count(users, "--users"), "--users", users)
+    if count < 1:
+        raise InputError(f"--users {users}: expected 1 or more")
+    duration = run_time("30s" if length is None else length)
+    if spawn_rate is not None and not 0 < spawn_rate < float("inf"):
+        raise InputError(f"--spawn-rate {spawn_rate:g}: expected more than 0 users per second")
+    return ramp(count, spawn_rate or count / min(5.0, duration / 4), duration)
+
+
+def _stage(text: str) -> Stage:
+    from siotool import units
+
+    duration, colon, users = text.rpartition(":")
+    if not colon:
+        raise InputError(f"--stage {text!r} has no users", "write it TIME:USERS, as 30s:1000")
+    seconds = units.parse_duration(duration, f"--stage {text}")
+    count = _whole(units.parse_count(users, f"--stage {text}"), "--stage", text)
+    if seconds < 1 or count < 0:
+        raise InputError(f"--stage {text}: expected a time of 1s or more and 0 or more users")
+    return Stage(duration_s=seconds, users=count)
+
+
+def _whole(value: float, option: str, text: str) -> int:
+    if value != int(value):
+        raise InputError(f"{option} {text}: users come whole")
+    if value > USERS_AT_MOST:
+        raise InputError(f"{option} {text}: more than {USERS_AT_MOST:,} users are not counted apart")
+    return int(value)
