@@ -92,6 +92,21 @@ def test_what_a_stopping_user_still_owed_was_offered_in_vain(now, offered):
     assert taken(schedule) == (offered, 0, 0)
 
 
+@pytest.mark.parametrize(
+    ("kept_s", "withheld"),
+    [
+        pytest.param(0.0, 0, id="the target kept nobody waiting: the generator was late"),
+        pytest.param(1.5, 2, id="what it kept the user from is its own"),
+        pytest.param(60.0, 4, id="but never more than was missed"),
+    ],
+)
+def test_what_the_target_kept_a_user_from_is_withheld(kept_s, withheld):
+    """A slow server with patient users read as a load lower than asked for, and exit 5."""
+    schedule = Schedule(1.0, 10.0)
+    schedule.abandon(13.5, kept_s)
+    assert taken(schedule) == (4, 0, withheld)
+
+
 @given(
     rate=st.floats(0.05, 200),
     first=st.floats(0, 10),
