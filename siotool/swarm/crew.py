@@ -16,7 +16,7 @@ from siotool.swarm.worker import BEGIN, READY, WorkerOrders
 from siotool.swarm.worker_process import WorkerProcess
 
 #: How long workers may take to start, and to answer that they know when the run begins.
-_START_S = 30.0
+_START_S = 60.0
 #: Second 0 is so far ahead at first, and twice as far whenever a worker learned of it too late.
 _LEAD_S = 0.25
 _LEAD_MOST_S = 2.0
