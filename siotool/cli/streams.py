@@ -1,5 +1,6 @@
 """stdout and stderr as the contract wants them: results here, words there, pipes may close."""
 
+import errno
 import io
 import os
 import sys
@@ -19,6 +20,7 @@ class _ForgivingPipe(io.RawIOBase):
     def __init__(self, descriptor: int, *, carries_result: bool) -> None:
         self._descriptor = descriptor
         self._carries_result = carries_result
+        self._terminal = os.isatty(descriptor)
         self._gone = False
 
     def writable(self) -> bool:
@@ -36,7 +38,8 @@ class _ForgivingPipe(io.RawIOBase):
                 return os.write(self._descriptor, data)
             except OSError as error:
                 self._gone = True  # before the exit flushes what is left and fails once more
-                if self._carries_result and not isinstance(error, BrokenPipeError):
+                hung_up = self._terminal and error.errno == errno.EIO
+                if self._carries_result and not hung_up and not isinstance(error, BrokenPipeError):
                     raise OutputError(f"cannot write stdout: {error.strerror}", _REMEDY) from error
         return len(data)
 

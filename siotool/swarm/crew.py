@@ -16,7 +16,7 @@ from siotool.swarm.worker import BEGIN, READY, WorkerOrders
 from siotool.swarm.worker_process import WorkerProcess
 
 #: How long workers may take to start, and to answer that they know when the run begins.
-_START_S = 30.0
+_START_S = 60.0
 #: Second 0 is so far ahead at first, and twice as far whenever a worker learned of it too late.
 _LEAD_S = 0.25
 _LEAD_MOST_S = 2.0
@@ -24,10 +24,10 @@ _LOOK_S = 0.01
 
 
 class Crew:
-    """Worker processes of one run, and what they have answered to its master ``runner``."""
+    """Worker processes of one run, and what they have answered to its master."""
 
-    def __init__(self, runner: Any) -> None:
-        self._runner = runner
+    def __init__(self) -> None:
+        self._runner: Any = None
         self._workers: list[WorkerProcess] = []
         #: Workers that are ready, by number, and Locust's names for them.
         self._ready: dict[int, str] = {}
@@ -35,6 +35,10 @@ class Crew:
         self._told: dict[int, float] = {}
         #: Second 0 of the run on the monotonic clock, once all have agreed on it.
         self.begin: float | None = None
+
+    def listen(self, runner: Any) -> None:
+        """Hear what workers say to the run's master."""
+        self._runner = runner
         runner.register_message(READY, self._worker_ready)
         runner.register_message(BEGIN, self._worker_told)
 

@@ -45,10 +45,20 @@ def lateness(parts: list[WorkerInterval], duration_s: float) -> tuple[Level, str
     left_out = f"the times of {untimed:,} operations, which had piled up, are left out"
     if last > first:
         text = f"seconds {first + 1} to {last + 1} are one interval of {duration_s:.1f} s: {stalled}"
-        return "doubt", f"{text}; {left_out}" if untimed else text
+        return _level(parts, "doubt"), f"{text}; {left_out}" if untimed else text
     if not untimed:
         return None
     if lag <= STALL_S:
         return "info", f"second {first + 1}: {left_out}"
-    level: Level = "warning" if lag > _DOUBTED_ANYWAY_S else "doubt"
+    level = _level(parts, "warning" if lag > _DOUBTED_ANYWAY_S else "doubt")
     return level, f"second {first + 1}: {stalled}; {left_out}"
+
+
+def _level(parts: list[WorkerInterval], level: Level) -> Level:
+    """No more than a warning where nothing was measured that a late loop could have spoiled."""
+    measured = any(
+        part.connections.open or part.connections.attempted or part.operations
+        for part in parts
+        if not part.draining
+    )
+    return level if measured else "warning"

@@ -111,6 +111,7 @@ class _LoadTest:
         self._patience = Patience(0.0)
         self._suspended_s = suspended_s()
         self._failure: Exception | None = None
+        self._crew = Crew()
         self._interrupts = 0
         self._helpers: list[gevent.Greenlet] = []
         self._signals = {
@@ -130,7 +131,7 @@ class _LoadTest:
         self._locust_files = LocustFiles(self._environment, orders.out) if orders.locust_files else None
         hooks: Any = self._environment.events
         hooks.worker_report.add_listener(self._reported)
-        self._crew = Crew(self._runner)
+        self._crew.listen(self._runner)
         for number in range(orders.workload.processes):
             self._crew.start(
                 WorkerOrders(

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from siotool.workload import users_asked
+
 pytestmark = pytest.mark.slow
 
 
@@ -24,6 +26,18 @@ def test_each_stage_reaches_the_users_it_asks_for(profile: Any) -> None:
     assert open_at_end[12] == 0
     assert profile.run.intervals[0].connections.open < 8
     assert profile.report["connections"]["peak"] == 12
+
+
+def test_there_are_never_more_users_than_were_asked_for(profile: Any) -> None:
+    stages = profile.run.header.workload.stages
+    for interval in profile.run.intervals:
+        assert interval.connections.users <= users_asked(stages, interval.t_s)
+
+
+def test_only_what_comes_after_the_last_stage_is_draining(profile: Any) -> None:
+    draining = [interval.t_s for interval in profile.run.intervals if interval.draining]
+    assert draining == [interval.t_s for interval in profile.run.intervals[12:]]
+    assert len(draining) == 1
 
 
 def test_users_leave_while_a_stage_goes_down_and_not_at_its_end(profile: Any) -> None:

@@ -20,6 +20,14 @@ def pipe_without_reader() -> Iterator[int]:
     os.close(writer)
 
 
+@contextmanager
+def terminal_that_is_gone() -> Iterator[int]:
+    master, slave = os.openpty()
+    os.close(master)
+    yield slave
+    os.close(slave)
+
+
 def siotool(*arguments: str, stdout: int = subprocess.PIPE, stderr: int = subprocess.PIPE) -> tuple[int, str]:
     child = subprocess.run(
         [sys.executable, "-m", "siotool", *arguments], stdout=stdout, stderr=stderr, text=True, check=False
@@ -30,6 +38,18 @@ def siotool(*arguments: str, stdout: int = subprocess.PIPE, stderr: int = subpro
 def test_help_into_a_closed_pipe_is_no_error() -> None:
     with pipe_without_reader() as pipe:
         assert siotool("--help", stdout=pipe) == (0, "")
+
+
+def test_a_terminal_that_is_gone_is_a_reader_that_has_left() -> None:
+    """A run that a hangup ends in order keeps its own exit code."""
+    with terminal_that_is_gone() as terminal:
+        # a pty without its other end is no terminal any more: what counts is what it was
+        code = (
+            "import os; os.isatty = lambda _: True\n"
+            "from siotool.cli import streams; streams.forgive_closed_pipes(); print('a result')"
+        )
+        child = subprocess.run([sys.executable, "-c", code], stdout=terminal, check=False)
+        assert child.returncode == 0
 
 
 def test_help_through_head_is_no_error() -> None:

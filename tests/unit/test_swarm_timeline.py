@@ -204,8 +204,16 @@ def test_joining_adds_counts_and_keeps_the_last_of_what_is_a_level():
     assert one.overdue == {"ack": 4}
 
 
-def stalled(lag, untimed, covers=1, worker=A):
-    return part(7, worker, health=WorkerHealth(worker, 0, 0, lag, 0, 0, 0), untimed=untimed, covers=covers)
+def stalled(lag, untimed, covers=1, worker=A, connected=1, draining=False):
+    return part(
+        7,
+        worker,
+        health=WorkerHealth(worker, 0, 0, lag, 0, 0, 0),
+        connections=Connections(open=connected),
+        untimed=untimed,
+        covers=covers,
+        draining=draining,
+    )
 
 
 @pytest.mark.parametrize(
@@ -235,7 +243,7 @@ def stalled(lag, untimed, covers=1, worker=A):
             ("info", "second 8: the times of 9 operations, which had piled up, are left out"),
             id="what was read after the stall",
         ),
-        pytest.param([stalled(3.0, 0)], None, id="nothing was open: nothing was late"),
+        pytest.param([stalled(3.0, 0)], None, id="nothing was timed: nothing was late"),
         pytest.param(
             [stalled(15.2, 0, covers=15)],
             (
@@ -244,6 +252,24 @@ def stalled(lag, untimed, covers=1, worker=A):
                 "the loop of generator worker 0 stood still for 15.2 s",
             ),
             id="seconds that were not written are said",
+        ),
+        pytest.param(
+            [stalled(2.5, 0, covers=2, connected=0)],
+            (
+                "warning",
+                "seconds 8 to 9 are one interval of 15.2 s: "
+                "the loop of generator worker 0 stood still for 2.5 s",
+            ),
+            id="nobody was connected: nothing to doubt",
+        ),
+        pytest.param(
+            [stalled(2.5, 0, covers=2, draining=True)],
+            (
+                "warning",
+                "seconds 8 to 9 are one interval of 15.2 s: "
+                "the loop of generator worker 0 stood still for 2.5 s",
+            ),
+            id="thousands leaving at once at the end are no doubt",
         ),
     ],
 )
