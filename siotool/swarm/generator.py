@@ -1,7 +1,7 @@
 """One worker's generator: the engine, its clock, and the reports it makes each second."""
 
 import socket
-from random import Random
+from random import SystemRandom
 from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,9 +11,10 @@ import gevent
 from siotool.errors import TargetError
 from siotool.swarm import knobs, locust_stats, records
 from siotool.swarm.alarm import Alarm
-from siotool.swarm.engine import Address, Engine, EngineSettings
+from siotool.swarm.engine import Engine
 from siotool.swarm.health import Health
 from siotool.swarm.pacing import ANSWER_S, Schedule
+from siotool.swarm.settings import Address, EngineSettings
 from siotool.swarm.tally import Tally
 from siotool.workload import Target
 
@@ -137,6 +138,8 @@ class Generator:
             reordered=engine.ledger.reordered,
             undated=engine.take_undated(),
             from_the_future=books.from_the_future,
+            overdue=engine.overdue(now),
+            remarks=books.take_remarks(),
             final=final,
         )
         engine.ledger.duplicate = engine.ledger.reordered = 0
@@ -183,7 +186,9 @@ def _under_plain_locust(environment: Any) -> Generator:
     worker = max(0, getattr(environment.runner, "worker_index", 0))
     generator = Generator(
         environment,
-        EngineSettings(target=target, address=resolve(target), run=Random().getrandbits(24), worker=worker),
+        EngineSettings(
+            target=target, address=resolve(target), run=SystemRandom().getrandbits(64), worker=worker
+        ),
         seed=0,
     )
     generator.attach(environment)

@@ -4,6 +4,7 @@ Imported only after nothing else has opened ssl: Locust patches it for gevent.
 """
 
 import os
+import secrets
 import signal
 from collections.abc import Callable
 from time import monotonic
@@ -20,13 +21,13 @@ from locust.stats import stats_history
 from siotool.errors import GeneratorError, OutputError
 from siotool.runfile import End, Header, Line, Note, ServerUse, Writer
 from siotool.swarm import accounts, preflight, records, web_ui
-from siotool.swarm.engine import EngineSettings
 from siotool.swarm.generator import resolve
 from siotool.swarm.live import Display
 from siotool.swarm.locust_files import LocustFiles
 from siotool.swarm.orders import Outcome, Reason, RunOrders, header_of
 from siotool.swarm.scenario import Scenario
 from siotool.swarm.server_use import ServerProbe
+from siotool.swarm.settings import EngineSettings
 from siotool.swarm.worker import BEGIN, REPORTS, WorkerOrders
 from siotool.swarm.worker_process import WorkerProcess
 
@@ -50,7 +51,7 @@ def run(orders: RunOrders, scenario: Scenario, show: Callable[[Header], Display]
     engine = EngineSettings(
         target=orders.target,
         address=resolve(orders.target),
-        run=orders.workload.seed & 0xFFFFFF ^ os.getpid(),
+        run=secrets.randbits(64),
         auth=orders.auth,
         headers=orders.headers,
         connect_timeout_s=orders.connect_timeout_s,
@@ -92,6 +93,7 @@ class _LoadTest:
         self._over = gevent.event.Event()
         self._timeline = accounts.Timeline(orders.workload.processes)
         self._deliveries = accounts.Deliveries()
+        self._remarked: set[records.Remark] = set()
         self._server_use: dict[int, ServerUse] = {}
         self._undated = self._from_the_future = self._pending = 0
         self._open = self._users = 0
@@ -260,6 +262,10 @@ class _LoadTest:
             for part in parts:
                 self._undated += part.undated
                 self._from_the_future += part.from_the_future
+                for remark in part.remarks:
+                    if remark not in self._remarked:  # several workers may meet the same
+                        self._remarked.add(remark)
+                        self._note(remark.level, remark.text)
             if not last:
                 self._open, self._users = interval.connections.open, interval.connections.users
             self._pending = delivery.pending

@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from siotool.errors import TargetError
-from siotool.swarm.engine import Engine, EngineSettings
+from siotool.swarm.engine import Engine
 from siotool.swarm.failures import Failure
+from siotool.swarm.settings import EngineSettings
 from siotool.swarm.tally import Tally
 from siotool.workload import Target
 

@@ -162,7 +162,7 @@ class SocketIOUser(User):
         self._tally.users -= 1
         if self._schedule is not None:
             self._generator.retire_schedule(self._number, monotonic())
-        self._engine.leave(self._connection, self._receiver)
+        self._engine.leave(self._receiver)
 
     # ── inside ────────────────────────────────────────────────────────────────────────
 
