@@ -129,7 +129,7 @@ class Connection(WSListener):
         if payload.startswith(ack_prefix) and frame.fin and frame.msg_type is TEXT:
             bracket = payload.find(b"[")
             ack_id = payload[len(ack_prefix) : bracket]
-            if bracket > 0 and ack_id in self.calls:
+            if bracket > 0 and ack_id in self.calls and self._ack_due is None:
                 self._answered(ack_id, payload[bracket:], now)
                 return
         known = board.known.get(payload)
