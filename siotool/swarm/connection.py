@@ -3,7 +3,6 @@
 import asyncio
 import socket
 from collections.abc import Callable
-from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -153,13 +152,10 @@ class Connection(WSListener):
                 self._acknowledged(packet, now)
         elif kind == CLOSE:
             books.payload_in -= len(payload)
-            self._closed_by_server(payload)
-
-    def _closed_by_server(self, payload: bytes) -> None:
-        kind, remark = close_frame(payload, self._session.max_payload)
-        if remark and not self.close_reason:
-            self._board.books.remark("closed", remark)
-        self.end(kind)
+            reason, remark = close_frame(payload, self._session.max_payload)
+            if remark and not self.close_reason:
+                books.remark("closed", remark)
+            self.end(reason)
 
     def _violated(self, kind: str, detail: str) -> None:
         """The server broke the protocol, or a limit of ours: say how, and end it."""
@@ -276,15 +272,13 @@ class Connection(WSListener):
 
     def pause_writing(self) -> None:
         """The server does not read as fast as we write."""
-        if not self._paused:
-            self._paused = True
-            self._board.paused += 1
+        self._board.paused += not self._paused
+        self._paused = True
 
     def resume_writing(self) -> None:
         """It has read on."""
-        if self._paused:
-            self._paused = False
-            self._board.paused -= 1
+        self._board.paused -= self._paused
+        self._paused = False
 
     def call(
         self,
@@ -354,9 +348,7 @@ class Connection(WSListener):
         if self._transport is not None:
             self._transport.disconnect(graceful=False)
         elif self._meter is not None:
-            # still upgrading: its transport is not known here, but sees the end of its socket
-            with suppress(OSError):
-                self._meter.sock.shutdown(socket.SHUT_RDWR)
+            self._meter.shut()  # still upgrading: its transport is not known, but sees its socket end
 
     def abandon(self, reason: str) -> None:
         """Give a connect up: nothing that still comes is of any account."""
@@ -414,7 +406,7 @@ class Connection(WSListener):
         self.phase = "tls"
 
     def read_wire(self, last: bool = False) -> None:
-        """Book what TCP carried since the last reading; skips a connection where nothing moved."""
+        """Book what TCP carried; skips a connection where nothing moved."""
         meter = self._meter
         if meter is None or (self._wire_seen > self.heard and not self._stirred and not last):
             return

@@ -7,6 +7,7 @@ those of ``struct tcp_info`` in linux/tcp.h, which only ever grows at its end.
 import socket
 import struct
 import sys
+from contextlib import suppress
 from typing import NamedTuple
 
 #: Where ``TCP_INFO`` has byte counters.
@@ -63,6 +64,11 @@ class Meter:
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self._before = Transferred(0, 0, 0)
+
+    def shut(self) -> None:
+        """End the connection at once."""
+        with suppress(OSError):  # it has ended
+            self.sock.shutdown(socket.SHUT_RDWR)
 
     def read(self) -> Transferred:
         """What was carried since; nothing once closed, and where the kernel does not count."""
