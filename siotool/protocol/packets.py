@@ -168,6 +168,21 @@ def parse_event(packet: Packet) -> tuple[str, list[Any]]:
     return arguments[0], arguments[1:]
 
 
+def check_attachments(packet: Packet) -> None:
+    """See that each placeholder names an attachment. Raises RemoteProtocolError."""
+    values: list[Any] = [parse_arguments(packet)]
+    while values:
+        value = values.pop()
+        if isinstance(value, list):
+            values += value
+        elif isinstance(value, dict):
+            number = value.get("num")
+            if value.get("_placeholder") is not True:
+                values += value.values()
+            elif type(number) is not int or not 0 <= number < packet.attachments:
+                raise RemoteProtocolError(f"a placeholder for attachment {number!r} of {packet.attachments}")
+
+
 def parse_error(packet: Packet) -> str:
     """Return the message of a CONNECT_ERROR packet, whatever form the server gave it."""
     try:

@@ -97,6 +97,7 @@ class Session:
         "_next_ack",
         "_own",
         "auth",
+        "max_payload",
         "namespace",
         "patience_s",
         "state",
@@ -112,6 +113,8 @@ class Session:
         self.state = State.OPENING
         #: Seconds of silence after which the server counts as gone; known once open.
         self.patience_s = float("inf")
+        #: Bytes of the largest message the server takes, where it says so.
+        self.max_payload: float | None = None
         self._next_ack = 0
         self._attachments_due = 0
 
@@ -133,6 +136,11 @@ class Session:
             return _IGNORED
         raise RemoteProtocolError(f"not an Engine.IO packet: {frame[:40]!r}")
 
+    @property
+    def attachments_due(self) -> int:
+        """Attachments that were announced and have not come yet."""
+        return self._attachments_due
+
     def receive_binary(self, frame: bytes) -> Event:
         """Take one binary frame: an attachment of the packet before it.
 
@@ -150,6 +158,7 @@ class Session:
             raise RemoteProtocolError("a second Engine.IO open packet")
         handshake = packets.parse_handshake(frame[1:])
         self.patience_s = (handshake.pingInterval + handshake.pingTimeout) / 1000
+        self.max_payload = handshake.maxPayload
         self.state = State.JOINING
         return Opened(handshake.sid, self._connect_frame)
 

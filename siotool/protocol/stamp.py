@@ -1,26 +1,30 @@
 """The stamp inside a published message, by which every delivery is matched to its origin.
 
-    ~s1.<run>.<publisher>.<seq>.<sent>.<lag>~
+    ~s1.<check>.<publisher>.<seq>.<sent>.<lag>~
 
 All fields are hexadecimal. ``sent`` is the publisher's monotonic clock in microseconds
 when the message was handed to the socket, ``lag`` how many microseconds after its intended
-start that was. The stamp is plain ASCII that JSON leaves unescaped, so any server that
+start that was. ``check`` is a keyed hash of the four fields behind it; the key is the run's
+secret. It tells this run's stamps from those of other runs, and from any that somebody else
+made up or changed. The stamp is plain ASCII that JSON leaves unescaped, so any server that
 relays the text unchanged relays the stamp. The monotonic clock is one for all processes
 of a machine: one-way times are exact there, and only there.
 """
 
 import re
+from hashlib import blake2s
 from typing import NamedTuple
 
-# bounded: a foreign number of 300 digits would not fit into a float
-_FIELD = rb"([0-9a-f]{1,32})"
-_STAMP = re.compile(rb"~s1\." + rb"\.".join([_FIELD] * 5) + rb"~")
+# bounded: what is longer was not written here, and need not be hashed to know it
+_FIELD = rb"[0-9a-f]{1,16}"
+_STAMP = re.compile(rb"~s1\.([0-9a-f]{8})\.((" + rb")\.(".join([_FIELD] * 4) + rb"))~")
+_CHECK_BYTES = 4
+_SECRET_BYTES = 8
 
 
 class Stamp(NamedTuple):
     """Who sent which message when; times in seconds of the monotonic clock."""
 
-    run: int
     publisher: int
     seq: int
     sent: float
@@ -28,19 +32,24 @@ class Stamp(NamedTuple):
 
 
 def write(run: int, publisher: int, seq: int, sent: float, intended: float) -> str:
-    """Return the stamp's text; ``run``, ``publisher`` and ``seq`` are from 0 to 2**128 - 1.
+    """Return the stamp's text; ``run`` is the run's secret, all numbers are from 0 to 2**64 - 1.
 
     Both times are kept to the nearest microsecond. An intended start after ``sent`` is taken for ``sent``.
     """
     sent_us = round(sent * 1e6)
     lag_us = max(0, sent_us - round(intended * 1e6))
-    return f"~s1.{run:x}.{publisher:x}.{seq:x}.{sent_us:x}.{lag_us:x}~"
+    fields = f"{publisher:x}.{seq:x}.{sent_us:x}.{lag_us:x}"
+    return f"~s1.{_check(run, fields.encode())}.{fields}~"
 
 
-def find(payload: bytes) -> Stamp | None:
-    """Return the first stamp in a payload, or None."""
+def find(payload: bytes, run: int) -> Stamp | None:
+    """Return the first stamp in a payload; None without one, or when it is not of this run."""
     match = _STAMP.search(payload)
-    if match is None:
+    if match is None or match[1] != _check(run, match[2]).encode():
         return None
-    run, publisher, seq, sent, lag = (int(group, 16) for group in match.groups())
-    return Stamp(run, publisher, seq, sent / 1e6, (sent - lag) / 1e6)
+    publisher, seq, sent, lag = (int(group, 16) for group in match.groups()[2:])
+    return Stamp(publisher, seq, sent / 1e6, (sent - lag) / 1e6)
+
+
+def _check(run: int, fields: bytes) -> str:
+    return blake2s(fields, digest_size=_CHECK_BYTES, key=run.to_bytes(_SECRET_BYTES, "big")).hexdigest()

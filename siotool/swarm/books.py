@@ -4,11 +4,13 @@ from array import array
 from collections import Counter
 from math import inf
 from time import time as epoch
+from typing import Literal
 
 from siotool.histogram import Histogram
-from siotool.runfile import Bytes, Connections, Operation, OpKind
+from siotool.runfile import OTHER, Bytes, Connections, Operation, OpKind
 from siotool.swarm.ledger import Ledger, Receiver
-from siotool.swarm.records import Presence
+from siotool.swarm.limits import NAME_CHARACTERS, NAMES, REMARK_CHARACTERS, REMARKS_OF_A_KIND
+from siotool.swarm.records import Presence, Remark
 
 #: What an epoch time in seconds may be: from 2001 to 2286. The same span in milliseconds
 #: (JavaScript's ``Date.now()``) does not touch it.
@@ -21,6 +23,12 @@ def epoch_seconds(value: float) -> float | None:
         if _EPOCH_FROM <= seconds < _EPOCH_TO:
             return seconds
     return None
+
+
+def _printable(text: str) -> str:
+    """Text on one line that any terminal and any file can take."""
+    shown = "".join(character if character.isprintable() else " " for character in text[:REMARK_CHARACTERS])
+    return shown if len(text) <= REMARK_CHARACTERS else shown + "…"
 
 
 class Samples:
@@ -103,6 +111,8 @@ class Books:
         self.established = 0
         self.failed: Counter[str] = Counter()
         self.closed: Counter[str] = Counter()
+        #: Connects that had no answer in time, by the phase they hung in.
+        self.hung: Counter[str] = Counter()
         self.presence: list[Presence] = []
         self.payload_in = 0
         self.payload_out = 0
@@ -111,15 +121,40 @@ class Books:
         self.loop_lag = 0.0
         self.schedule_lag = 0.0
         self.from_the_future = 0
+        self.remarks: list[Remark] = []
+        self._said: dict[str, set[str]] = {}
         self._samples: dict[tuple[OpKind, str], Samples] = {}
+        self._names: Counter[OpKind] = Counter()
 
     def samples(self, op: OpKind, name: str) -> Samples:
-        """Where operations of this kind are booked."""
-        key = (op, name)
-        found = self._samples.get(key)
-        if found is None:
-            found = self._samples[key] = Samples(op, name)
-        return found
+        """Where operations of this kind are booked; past ``NAMES`` of them all others together."""
+        found = self._samples.get((op, name))
+        return self._new_samples(op, name) if found is None else found
+
+    def _new_samples(self, op: OpKind, name: str) -> Samples:
+        name = name[:NAME_CHARACTERS]
+        if (op, name) not in self._samples:
+            if self._names[op] >= NAMES:
+                self.remark(
+                    "other", f"{op}: more than {NAMES} names; all further ones are counted as {OTHER}"
+                )
+                name = OTHER
+            else:
+                self._names[op] += 1
+        return self._samples.setdefault((op, name), Samples(op, name))
+
+    def remark(self, kind: str, text: str, level: Literal["warning", "doubt"] = "warning") -> None:
+        """Something the report is to say, once; of each kind only the first few."""
+        text = _printable(text)
+        said = self._said.setdefault(kind, set())
+        if text not in said and len(said) < REMARKS_OF_A_KIND:
+            said.add(text)
+            self.remarks.append(Remark(level, text))
+
+    def take_remarks(self) -> list[Remark]:
+        """Remarks since the last report."""
+        remarks, self.remarks = self.remarks, []
+        return remarks
 
     def begin(self, now: float, intended: float) -> None:
         """A scheduled operation begins; how late?"""
@@ -159,10 +194,12 @@ class Books:
             established=self.established,
             failed=dict(self.failed),
             closed=dict(self.closed),
+            hung=dict(self.hung),
         )
         self.attempted = self.established = 0
         self.failed.clear()
         self.closed.clear()
+        self.hung.clear()
         return closed
 
     def close_bytes(self) -> Bytes:

@@ -96,7 +96,10 @@ class Bridge:
         results = self._results
         while results:
             function, args = results.popleft()
-            function(*args)
+            try:
+                function(*args)
+            except Exception:  # others wait for their results too
+                self._hub.handle_error(function, *sys.exc_info())
 
     def _run_loop(self) -> None:
         try:

@@ -10,19 +10,24 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
 from siotool.protocol import packets, session
 from siotool.protocol.errors import RemoteProtocolError
+from siotool.runfile import OpKind
 from siotool.swarm import tcp
 from siotool.swarm.books import Samples
-from siotool.swarm.failures import Failure
+from siotool.swarm.failures import Failure, close_frame, violation_of
+from siotool.swarm.fragments import Fragments
 from siotool.swarm.ledger import Receiver
+from siotool.swarm.limits import CALLS_WAITING
 from siotool.swarm.switchboard import Switchboard
 
 TEXT = WSMsgType.TEXT
 BINARY = WSMsgType.BINARY
 CONTINUATION = WSMsgType.CONTINUATION
 CLOSE = WSMsgType.CLOSE
-#: Why a call failed whose user left: it had time to be answered, and was not.
+#: Why a call or a connect failed whose user left: it had time to be answered, and was not.
 UNANSWERED = "unanswered"
-
+#: Why an operation failed that was never sent: what was sent before has not left yet, or too
+#: many calls wait for their answers.
+NOT_SENT = "not_sent"
 
 #: An event that waits for its acknowledgement: where it is booked, when it was to begin and
 #: when it did, and who wants the answer, if anybody.
@@ -33,13 +38,14 @@ class Connection(WSListener):
     """A Socket.IO connection from its WebSocket upgrade to its end."""
 
     __slots__ = (
+        "_ack_due",
         "_board",
         "_fragments",
+        "_meter",
+        "_paused",
         "_session",
-        "_sock",
+        "_stirred",
         "_transport",
-        "_wire_in",
-        "_wire_out",
         "_wire_seen",
         "calls",
         "close_reason",
@@ -49,31 +55,38 @@ class Connection(WSListener):
         "joined",
         "on_closed",
         "open",
+        "phase",
         "receiver",
     )
 
     def __init__(self, board: Switchboard, receiver: Receiver, namespace: str, auth: Any) -> None:
         self._board = board
         self._session = session.Session(namespace, auth)
-        self._fragments: list[Any] | None = None
+        self._fragments: Fragments | None = None
+        #: An ack whose attachments are still to come.
+        self._ack_due: packets.Packet | None = None
+        #: What is sent waits here, because the server does not read.
+        self._paused = False
+        #: Something may have left, or may still leave, since the bytes were last read.
+        self._stirred = True
         self._transport: WSTransport | None = None
-        self._sock: socket.socket | None = None
-        self._wire_in = 0
-        self._wire_out = 0
+        self._meter: tcp.Meter | None = None
         self._wire_seen = 0.0
         #: By ack id, in digits: what is neither answered nor given up.
         self.calls: dict[bytes, Call] = {}
         self.receiver = receiver
         self.heard = 0.0
         self.open = False
+        #: What a connect is waiting for: tcp, tls, upgrade, open, namespace.
+        self.phase = "tcp"
         self.join_started = 0.0
         self.close_reason = ""
         #: Resolved once the namespace has answered, or the connection ended before.
         self.joined: asyncio.Future[None] | None = None
         #: Called once, with the reason, when an open connection ends.
         self.on_closed: Callable[[str], None] | None = None
-        #: Event name → what the scenario wants called; None when it wants nothing.
-        self.handlers: dict[str, Callable[[list[Any]], None]] | None = None
+        #: Event name → what the scenario wants called; it may change at any time.
+        self.handlers: dict[str, Callable[[list[Any]], None]] = {}
 
     # ── frames ────────────────────────────────────────────────────────────────────────
 
@@ -81,9 +94,25 @@ class Connection(WSListener):
         """The upgrade succeeded."""
         self._transport = transport
         self.heard = monotonic()
+        self.phase = "open"
+        if self.close_reason:  # it was given up meanwhile
+            self.cut()
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """Book a frame; time is taken before anything is decoded."""
+        """Book a frame, whatever it holds."""
+        try:
+            self._frame(frame)
+        except RemoteProtocolError as error:
+            self._violated("protocol_error", str(error))
+        except Failure as error:
+            self._violated(error.kind, str(error))
+        except Exception as error:
+            self._board.bug(error)
+            self._fail(Failure("internal_error", repr(error)))
+            self.end("internal_error")
+
+    def _frame(self, frame: WSFrame) -> None:
+        """Time is taken before anything is decoded."""
         now = monotonic()
         payload = frame.get_payload_as_bytes()
         board = self._board
@@ -92,65 +121,63 @@ class Connection(WSListener):
         books.payload_in += len(payload)
         if not tcp.KERNEL_COUNTS:
             books.wire_in += tcp.frame_size(len(payload), masked=False)
+        if frame.rsv1 or frame.rsv2 or frame.rsv3:
+            raise RemoteProtocolError("a frame with reserved bits, which no extension asked for")
         # the short ways for what comes most; all else goes through the session
         ack_prefix = board.ack_prefix
         if payload.startswith(ack_prefix) and frame.fin and frame.msg_type is TEXT:
             bracket = payload.find(b"[")
-            call = self.calls.pop(payload[len(ack_prefix) : bracket], None)
-            if call is not None:
-                samples, intended, start, answer = call
-                samples.book(now - intended, now - start)
-                if answer is not None:
-                    board.to_hub(answer, payload[bracket:])
+            ack_id = payload[len(ack_prefix) : bracket]
+            if bracket > 0 and ack_id in self.calls and self._ack_due is None:
+                self._answered(ack_id, payload[bracket:], now)
                 return
         known = board.known.get(payload)
-        if known is not None and self.handlers is None:
+        if known is not None and not self.handlers:
             known.deliver(self.receiver, now)
             return
         kind = frame.msg_type
-        if not frame.fin or kind == CONTINUATION:
-            whole = self._assemble(kind, payload, frame.fin)
+        if not frame.fin or kind == CONTINUATION or self._fragments is not None:
+            fragments = self._fragments or Fragments()
+            whole = fragments.add(kind, payload, bool(frame.fin))
+            self._fragments = fragments if fragments.pending else None
             if whole is None:
                 return
             kind, payload = whole
-        try:
-            if kind == TEXT:
-                self._text(payload, now)
-            elif kind == BINARY:
-                self._session.receive_binary(payload)
-            elif kind == CLOSE:
-                books.payload_in -= len(payload)
-                self.end("transport_close")
-            elif kind == CONTINUATION:
-                raise RemoteProtocolError("a continuation frame that continues nothing")
-        except RemoteProtocolError as error:
-            self._fail(Failure("protocol_error", str(error)))
-            self.end("protocol_error")
+        if kind == TEXT:
+            self._text(payload, now)
+        elif kind == BINARY:
+            self._session.receive_binary(payload)
+            if self._ack_due is not None and not self._session.attachments_due:
+                packet, self._ack_due = self._ack_due, None
+                self._acknowledged(packet, now)
+        elif kind == CLOSE:
+            books.payload_in -= len(payload)
+            reason, remark = close_frame(payload, self._session.max_payload)
+            if remark and not self.close_reason:
+                books.remark("closed", remark)
+            self.end(reason)
 
-    def _assemble(self, kind: WSMsgType, payload: bytes, fin: bool) -> tuple[WSMsgType, bytes] | None:
-        """Put a fragmented message together (RFC 6455 §5.4); None until its last frame."""
-        if kind != CONTINUATION:
-            self._fragments = [kind, payload]
-            return None
-        if self._fragments is None:
-            return kind, payload  # nothing to continue: refused as no packet
-        self._fragments.append(payload)
-        if not fin:
-            return None
-        first, *parts = self._fragments
-        self._fragments = None
-        return first, b"".join(parts)
+    def _violated(self, kind: str, detail: str) -> None:
+        """The server broke the protocol, or a limit of ours: say how, and end it."""
+        if not self.close_reason:
+            self._board.books.remark(kind, f"{kind}: {detail}")
+        self._fail(Failure(kind, detail))
+        self.end(kind)
 
     def _text(self, payload: bytes, now: float) -> None:
         match self._session.receive_text(payload):
-            case session.Acknowledged(ack_id, packet):
-                self._acknowledged(ack_id, packet.json, now)
+            case session.Acknowledged(_, packet):
+                if packet.attachments:
+                    self._ack_due = packet
+                else:
+                    self._acknowledged(packet, now)
             case session.Received(packet):
                 self._received(packet, payload, now)
             case session.Ping(reply):
                 self.send(reply)
             case session.Opened(reply=reply):
                 self.join_started = now
+                self.phase = "namespace"
                 self.send(reply)
             case session.Joined():
                 self._joined(now)
@@ -175,7 +202,7 @@ class Connection(WSListener):
         known = self._board.recognise(packet, payload)
         if known is not None:
             known.deliver(self.receiver, now)
-        if self.handlers is not None:
+        if self.handlers:
             name, arguments = packets.parse_event(packet)
             handler = self.handlers.get(name) or self.handlers.get("*")
             if handler is not None:
@@ -183,35 +210,75 @@ class Connection(WSListener):
         if packet.ack_id is not None:
             self.send(packets.ack_frame(packet.ack_id, (), self._session.namespace))
 
-    def _acknowledged(self, ack_id: int, json: bytes, now: float) -> None:
-        call = self.calls.pop(b"%d" % ack_id, None)
-        if call is None:
-            return  # after its timeout, or never asked for
-        samples, intended, start, answer = call
+    def _acknowledged(self, packet: packets.Packet, now: float) -> None:
+        ack_id = b"%d" % (packet.ack_id or 0)
+        if ack_id not in self.calls:
+            packets.parse_arguments(packet)  # after its timeout, or never asked for
+            return
+        if packet.attachments:
+            packets.check_attachments(packet)
+        self._answered(ack_id, packet.json, now)
+
+    def _answered(self, ack_id: bytes, json: bytes, now: float) -> None:
+        """Book an answer once it is known to be one. Raises RemoteProtocolError; the call waits on."""
+        arguments = packets.decode_arguments(json)
+        samples, intended, start, answer = self.calls.pop(ack_id)
         samples.book(now - intended, now - start)
         if answer is not None:
-            self._board.to_hub(answer, json)
+            self._board.to_hub(answer, arguments)
 
     # ── sending ───────────────────────────────────────────────────────────────────────
 
     def send(self, frame: bytes) -> None:
-        """Hand a text frame to the socket."""
+        """Hand a text frame to the socket; nothing is sent while too much waits there."""
         if self._transport is not None:
+            if self._paused and self.clogged:
+                return
+            self._stirred = True
             books = self._board.books
             books.payload_out += len(frame)
             if not tcp.KERNEL_COUNTS:
                 books.wire_out += tcp.frame_size(len(frame), masked=True)
             self._transport.send(TEXT, frame)
 
-    def emit(self, body: bytes) -> None:
+    def emit(self, event: str, body: bytes) -> None:
         """Begin an operation that is only sent; ``body`` is the event's JSON array."""
         self.receiver.tally.sent += 1
-        self.send_event(body)
+        if self._paused and self.clogged:
+            self.not_sent("custom", event)
+        else:
+            self.send_event(body)
 
     def send_event(self, body: bytes) -> None:
         """Send an event; nothing is sent once closed."""
         if self.open:
             self.send(self._board.event_prefix + body)
+
+    @property
+    def clogged(self) -> bool:
+        """True while so much waits to be sent that nothing is to be added."""
+        return self._paused and self.unsent >= self._board.write_limit
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait in this process."""
+        transport = self._transport
+        return 0 if transport is None else int(transport.underlying_transport.get_write_buffer_size())
+
+    def not_sent(self, op: OpKind, event: str) -> None:
+        """Book an operation that could not be sent."""
+        self.receiver.tally.failed += 1
+        self._board.books.samples(op, event).errors[NOT_SENT] += 1
+
+    def pause_writing(self) -> None:
+        """The server does not read as fast as we write."""
+        self._board.paused += not self._paused
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        """It has read on."""
+        self._board.paused -= self._paused
+        self._paused = False
 
     def call(
         self,
@@ -221,7 +288,7 @@ class Connection(WSListener):
         timeout: float,
         answer: Callable[[Any], None] | None = None,
     ) -> None:
-        """Send an event to be acknowledged; ``answer`` gets the answer's JSON, or a Failure."""
+        """Send an event to be acknowledged; ``answer`` gets what was answered, or a Failure."""
         now = monotonic()
         board = self._board
         books = board.books
@@ -230,6 +297,9 @@ class Connection(WSListener):
         call = (books.samples("ack", event), intended if intended < now else now, now, answer)
         if not self.open:
             self._lost_call(call, self.close_reason or "transport_close")
+            return
+        if len(self.calls) >= CALLS_WAITING or (self._paused and self.clogged):
+            self._lost_call(call, NOT_SENT)
             return
         ack_id = b"%d" % self._session.take_ack_id()
         self.calls[ack_id] = call
@@ -260,21 +330,50 @@ class Connection(WSListener):
         """Close the connection for a reason; the first reason counts."""
         if not self.close_reason:
             self.close_reason = reason
-        if self._transport is None:
+        transport = self._transport
+        farewell = self._session.close()
+        if transport is None or reason != "client":
+            self.cut()
             return
-        if reason == "client":
-            farewell = self._session.close()
-            if farewell is not None:
-                self.send(farewell)
-            self._transport.send_close()
-        self._transport.disconnect()
+        if farewell is not None:
+            self.send(farewell)
+        transport.send_close()
+        if self.unsent:
+            self.cut()  # or it would stay open until the server reads
+        else:
+            transport.disconnect()
+
+    def cut(self) -> None:
+        """Close the socket at once, whatever was still to be sent."""
+        if self._transport is not None:
+            self._transport.disconnect(graceful=False)
+        elif self._meter is not None:
+            self._meter.shut()  # still upgrading: its transport is not known, but sees its socket end
+
+    def abandon(self, reason: str) -> None:
+        """Give a connect up: nothing that still comes is of any account."""
+        self.read_wire(last=True)
+        self.joined = None
+        self.end(reason)
+        self._board.forget(self)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         """The socket is gone, whoever closed it."""
-        self.read_wire(last=True)
-        self._sock = None
-        self._transport = None
-        reason = self.close_reason or "transport_close"
+        try:
+            if not self.close_reason and (violation := violation_of(transport)) is not None:
+                self._violated(violation.kind, str(violation))
+            self.read_wire(last=True)
+            self._transport = None
+            self.resume_writing()
+            self.settle("transport_close")
+        except Exception as error:
+            self._board.bug(error)
+        finally:
+            self._meter = None
+
+    def settle(self, reason: str) -> None:
+        """Book the end of the connection, once; the reason counts where there was none before."""
+        reason = self.close_reason or reason
         self.close_reason = reason
         self._session.close()
         self._fail(Failure(reason, "closed before the namespace answered"))
@@ -290,6 +389,7 @@ class Connection(WSListener):
         for call in self.calls.values():
             self._lost_call(call, UNANSWERED if reason == "client" else reason)
         self.calls.clear()
+        self._fragments = None
         self._board.forget(self)
         if self.on_closed is not None:
             self._board.to_hub(self.on_closed, reason)
@@ -302,18 +402,18 @@ class Connection(WSListener):
 
     def attach(self, sock: socket.socket) -> None:
         """Name the socket whose bytes are to be read."""
-        self._sock = sock
+        self._meter = tcp.Meter(sock)
+        self.phase = "tls"
 
     def read_wire(self, last: bool = False) -> None:
-        """Book what TCP carried since the last reading; skips a connection that was silent."""
-        if self._sock is None or (self._wire_seen > self.heard and not last):
+        """Book what TCP carried; skips a connection where nothing moved."""
+        meter = self._meter
+        if meter is None or (self._wire_seen > self.heard and not self._stirred and not last):
             return
         self._wire_seen = monotonic()
-        counts = tcp.transferred(self._sock)
-        if counts is None:
-            return
-        received, sent = counts
+        received, sent, waiting = meter.read()
         books = self._board.books
-        books.wire_in += received - self._wire_in
-        books.wire_out += sent - self._wire_out
-        self._wire_in, self._wire_out = received, sent
+        books.wire_in += received
+        books.wire_out += sent
+        # until it is open, what is sent and heard passes by without being noticed here
+        self._stirred = waiting > 0 or not self.open or self.unsent > 0

@@ -5,62 +5,31 @@ over the bridge and, where an answer is due, wait for it without holding up anyo
 """
 
 import asyncio
-import socket
-import ssl
+from collections import Counter
 from collections.abc import Callable
+from math import inf
 from time import monotonic
 from typing import Any
 
-import msgspec
-import picows
-from gevent import monkey
 from gevent.hub import Waiter
 
 from siotool.protocol import packets
+from siotool.swarm.attempt import Attempt
 from siotool.swarm.books import Books
 from siotool.swarm.bridge import Bridge
-from siotool.swarm.connection import Connection
+from siotool.swarm.bugs import Bugs
+from siotool.swarm.connection import UNANSWERED, Connection
+from siotool.swarm.door import Door
 from siotool.swarm.failures import Failure, classify
 from siotool.swarm.ledger import Ledger, Receiver
-from siotool.swarm.switchboard import Switchboard
+from siotool.swarm.settings import EngineSettings
+from siotool.swarm.switchboard import OVERDUE_S, Switchboard
 from siotool.swarm.tally import Tally
-from siotool.workload import Target
 
-_socket = monkey.get_original("socket", "socket")
-
-#: Receive buffer of a connection; picows doubles it when a frame does not fit.
-_READ_BUFFER = 1024
 #: How often deadlines, heartbeats and farewells are looked after.
 _TICK_S = 0.05
 #: A connection that leaves may still be owed answers, and messages of other workers, for so long.
 _QUIET_S = 0.3
-
-
-class Address(msgspec.Struct, frozen=True):
-    """A resolved target: ``family`` and numeric ``host`` of the socket to open."""
-
-    family: int
-    host: str
-    port: int
-
-
-class EngineSettings(msgspec.Struct, frozen=True):
-    """How an engine connects.
-
-    ``run`` marks this run's messages; ``worker`` is the process's number; durations in
-    seconds. ``drain_timeout_s`` bounds the wait for what is still under way when a user
-    leaves.
-    """
-
-    target: Target
-    address: Address
-    run: int
-    worker: int = 0
-    auth: Any = None
-    headers: list[tuple[str, str]] = []
-    connect_timeout_s: float = 10.0
-    ack_timeout_s: float = 10.0
-    drain_timeout_s: float = 5.0
 
 
 class Engine:
@@ -70,14 +39,25 @@ class Engine:
         self.settings = settings
         self.ledger = Ledger(settings.run)
         self.books = Books(self.ledger)
+        self._bugs = Bugs(self.books)
         self._bridge = Bridge()
         self._board = Switchboard(
-            self.books, self.ledger, self._bridge.to_hub, self._forget, settings.target.namespace
+            self.books,
+            self.ledger,
+            self._bridge.to_hub,
+            self._bugs.tell,
+            self._forget,
+            settings.target.namespace,
         )
-        self._url = websocket_url(settings.target)
-        self._tls = ssl.create_default_context() if self._url.startswith("wss:") else None
+        self._bridge.loop.set_exception_handler(self._bugs.of_loop)
+        self._door = Door(settings.target, settings.address, settings.headers)
         self._leaving: dict[Connection, float] = {}
-        self._opening: dict[Receiver, asyncio.Task[None]] = {}
+        self._opening: dict[Receiver, Attempt] = {}
+        #: The connection of each receiver that has one, from its connect to its end.
+        self._current: dict[Receiver, Connection] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        #: When the last wait for what is under way ends, once the run does.
+        self._drained_by = inf
         self._free_slots: list[int] = []
         self._next_slot = 0
         self._stopped = False
@@ -110,7 +90,7 @@ class Engine:
 
     def emit(self, connection: Connection, event: str, arguments: tuple[Any, ...], intended: float) -> None:
         """Send an event that nobody acknowledges, at ``intended``."""
-        self._bridge.to_loop_at(intended, connection.emit, packets.event_body(event, arguments))
+        self._bridge.to_loop_at(intended, connection.emit, event, packets.event_body(event, arguments))
 
     def call(
         self,
@@ -122,7 +102,7 @@ class Engine:
     ) -> list[Any]:
         """Send an event at ``intended`` and wait for its ack; returns what the server answered.
 
-        Raises Failure (``timeout``, or why the connection closed).
+        Raises Failure (``timeout``, ``protocol_error``, or why the connection closed).
         """
         waiter = Waiter()
         body = packets.event_body(event, arguments)
@@ -131,7 +111,8 @@ class Engine:
         answer = waiter.get()
         if isinstance(answer, Failure):
             raise answer
-        return packets.decode_arguments(answer)
+        assert isinstance(answer, list)
+        return answer
 
     def call_ahead(
         self,
@@ -186,15 +167,20 @@ class Engine:
         self._bridge.to_loop(self._watch, connection, waiter.switch)
         return str(waiter.get())
 
-    def leave(self, connection: Connection | None, receiver: Receiver) -> None:
+    def leave(self, receiver: Receiver) -> None:
         """A user goes: expect nothing more, close once what is under way has arrived.
 
-        Does not wait. The receiver's place is free for another user afterwards.
+        Does not wait. A connect under way may still succeed within the drain time, and is
+        closed at once then. The receiver's place is free for another user afterwards.
         """
-        self._bridge.to_loop(self._leave_for_good, connection, receiver)
+        self._bridge.to_loop(self._leave_for_good, receiver)
 
     def drain(self) -> None:
-        """Leave every connection, and wait until all are closed."""
+        """Leave every connection, and wait until all are closed.
+
+        Takes no longer than the drain time: what is open then is cut, and what is not answered
+        is booked as ``unanswered``.
+        """
         waiter = Waiter()
         self._bridge.to_loop(self._drain, waiter.switch)
         waiter.get()
@@ -219,6 +205,16 @@ class Engine:
         for connection in self._board.connections:
             connection.read_wire()
 
+    def overdue(self, now: float) -> dict[str, int]:
+        """Operations under way for more than ``OVERDUE_S``, by op."""
+        late: Counter[str] = Counter()
+        for attempt in self._opening.values():
+            if now - attempt.start > OVERDUE_S:
+                late["reconnect" if attempt.again else "connect"] += 1
+        if calls := self._board.overdue(now):
+            late["ack"] = calls
+        return dict(late)
+
     def take_undated(self) -> int:
         """Deliveries since the last call whose announced send time could not be read."""
         undated, self._board.undated = self._board.undated, 0
@@ -236,78 +232,83 @@ class Engine:
         handlers: dict[str, Any] | None,
         answer: Callable[[Any], None],
     ) -> None:
-        task = self._bridge.loop.create_task(self._open(receiver, intended, again, handlers, answer))
-        self._opening[receiver] = task
-        task.add_done_callback(lambda _: self._opening.pop(receiver))
+        if receiver.retired or self._drained_by < inf:
+            self.to_hub(answer, Failure("client", "given up because the run ended"))
+            return
+        attempt = self._opening.get(receiver)
+        if attempt is not None:  # another greenlet of the same user had the same wish
+            attempt.answers.append(answer)
+            return
+        before = self._current.get(receiver)
+        if before is not None:
+            if before.open and not before.close_reason:
+                self.to_hub(answer, before)
+                return
+            # its end is not through yet; it must not touch what the next one books
+            before.cut()
+            before.settle("transport_close")
+        attempt = self._opening[receiver] = Attempt(again, answer)
+        task = self._bridge.loop.create_task(self._open(receiver, attempt, intended, handlers))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _open(
-        self,
-        receiver: Receiver,
-        intended: float,
-        again: bool,
-        handlers: dict[str, Any] | None,
-        answer: Callable[[Any], None],
+        self, receiver: Receiver, attempt: Attempt, intended: float, handlers: dict[str, Any] | None
     ) -> None:
-        start = monotonic()
+        start = attempt.start
         books = self.books
         books.attempted += 1
         receiver.tally.attempted += 1
         if receiver.used_before:
             self.ledger.forget_receiver(receiver.slot)
             receiver.used_before = False
-        samples = books.samples("reconnect" if again else "connect", self.settings.target.namespace)
+        samples = books.samples("reconnect" if attempt.again else "connect", self.settings.target.namespace)
         connection = Connection(self._board, receiver, self.settings.target.namespace, self.settings.auth)
-        connection.handlers = handlers
-        connection.joined = self._bridge.loop.create_future()
+        if handlers is not None:
+            connection.handlers = handlers  # the user's own: handlers may come and go
+        joined = connection.joined = self._bridge.loop.create_future()
         self._board.connections.add(connection)
+        self._current[receiver] = connection
         try:
-            async with asyncio.timeout(self.settings.connect_timeout_s):
-                transport, _ = await picows.ws_connect(
-                    lambda: connection,
-                    self._url,
-                    ssl_context=self._tls,
-                    websocket_handshake_timeout=None,
-                    extra_headers=self.settings.headers or None,
-                    max_redirects=0,
-                    read_buffer_init_size=_READ_BUFFER,
-                    socket_factory=lambda _url: self._socket(connection),
-                    use_aiofastnet=False,
-                )
-                if transport.response is None:  # picows returns as if nothing had happened
-                    raise Failure("transport_close", "closed without an answer")
-                await connection.joined
+            async with asyncio.timeout(self.settings.connect_timeout_s) as attempt.limit:
+                attempt.hurry(attempt.hurried_to)
+                await self._door.upgrade(connection)
+                await joined
         except (Exception, asyncio.CancelledError) as error:
-            if isinstance(error, asyncio.CancelledError):
-                failure = Failure("client", "given up because the run ended")
-                books.attempted -= 1
-            else:
-                failure = classify(error)
-                samples.errors[failure.kind] += 1
-                books.failed[failure.kind] += 1
-            connection.read_wire(last=True)
-            connection.joined = None
-            connection.end(failure.kind)
-            self._board.forget(connection)
-            self.to_hub(answer, failure)
+            # it may have succeeded in the very moment it was given up
+            failure = None if connection.open else self._failure(attempt, error)
+        else:
+            failure = None
+        connection.joined = None
+        if failure is not None:
+            samples.errors[failure.kind] += 1
+            books.failed[failure.kind] += 1
+            if failure.kind in ("timeout", UNANSWERED):
+                books.hung[connection.phase] += 1
+            connection.abandon(failure.kind)
         else:
             now = monotonic()
-            connection.joined = None
             books.established += 1
             receiver.tally.established += 1
             samples.book(now - intended, now - start)
-            self.to_hub(answer, connection)
+            if attempt.leaving:
+                self._leave(connection)
+        del self._opening[receiver]
+        if receiver.retired and receiver not in self._current:
+            self._free_slots.append(receiver.slot)
+        for answer in attempt.answers:
+            self.to_hub(answer, connection if failure is None else failure)
 
-    async def _socket(self, connection: Connection) -> socket.socket:
-        address = self.settings.address
-        sock: socket.socket = _socket(address.family, socket.SOCK_STREAM)
-        sock.setblocking(False)
-        try:
-            await self._bridge.loop.sock_connect(sock, (address.host, address.port))
-        except BaseException:
-            sock.close()
-            raise
-        connection.attach(sock)
-        return sock
+    def _failure(self, attempt: Attempt, error: BaseException) -> Failure:
+        """Name what ended a connect."""
+        if isinstance(error, asyncio.CancelledError) or attempt.unanswered():
+            return Failure(UNANSWERED, "the run ended before there was an answer")
+        failure = classify(error)
+        if failure.kind == "internal_error" and isinstance(error, Exception):
+            self._bugs.tell(error)
+        if failure.kind == "protocol_error":
+            self.books.remark("protocol_error", f"protocol_error: {failure}")
+        return failure
 
     def _publish(
         self,
@@ -324,13 +325,16 @@ class Engine:
         now = monotonic()
         connection.receiver.tally.sent += 1
         self.books.begin(now, intended)
+        if connection.clogged:
+            connection.not_sent("deliver", event)
+            return
         stamp = self.ledger.publish(
             publisher, event, now, min(intended, now), self.books.present, int(not includes_sender)
         )
         try:
             body = packets.event_body(event, compose(stamp))
         except Exception as error:  # the scenario's own code
-            self.ledger.take_back()
+            self.ledger.withdraw()
             connection.receiver.tally.failed += 1
             self.to_hub(raised, error)
             return
@@ -342,12 +346,16 @@ class Engine:
         else:
             self.to_hub(answer, connection.close_reason or "transport_close")
 
-    def _leave_for_good(self, connection: Connection | None, receiver: Receiver) -> None:
-        if receiver in self._opening:
-            receiver.retired = True
-            self._opening[receiver].cancel()
-        elif connection is not None and connection.open:
-            receiver.retired = True
+    def _leave_for_good(self, receiver: Receiver) -> None:
+        if receiver.retired:
+            return
+        receiver.retired = True
+        attempt = self._opening.get(receiver)
+        connection = self._current.get(receiver)
+        if attempt is not None:
+            attempt.leaving = True
+            attempt.hurry(self._bridge.loop.time() + self.settings.drain_timeout_s)
+        elif connection is not None:
             self._leave(connection)
         else:
             self._free_slots.append(receiver.slot)
@@ -360,18 +368,29 @@ class Engine:
 
     def _forget(self, connection: Connection) -> None:
         self._leaving.pop(connection, None)
-        if connection.receiver.retired:
-            self._free_slots.append(connection.receiver.slot)
+        receiver = connection.receiver
+        if self._current.get(receiver) is connection:
+            del self._current[receiver]
+            if receiver.retired and receiver not in self._opening:
+                self._free_slots.append(receiver.slot)
 
     def _drain(self, answer: Callable[[None], None]) -> None:
-        for task in self._opening.values():
-            task.cancel()
+        patience = self.settings.drain_timeout_s
+        self._drained_by = monotonic() + patience
+        for attempt in self._opening.values():
+            attempt.leaving = True
+            attempt.hurry(self._bridge.loop.time() + patience)
         for connection in list(self._board.connections):
             self._leave(connection)
         self._answer_when_empty(answer)
 
     def _answer_when_empty(self, answer: Callable[[None], None]) -> None:
-        if self._board.connections:
+        if monotonic() > self._drained_by + _TICK_S and not self._opening:
+            for connection in list(self._board.connections):
+                connection.end("client")
+                connection.cut()
+                connection.settle("client")
+        if self._board.connections or self._opening:
             self._bridge.loop.call_later(_TICK_S / 5, self._answer_when_empty, answer)
         else:
             self.to_hub(answer, None)
@@ -399,18 +418,11 @@ class Engine:
         last_left = max(self._leaving.values())
         caught_up = self.ledger.caught_up(last_left)
         unused = self.ledger.unused
+        patience = self.settings.drain_timeout_s
         for connection, left in list(self._leaving.items()):
             # what still comes may be sent after it left, as in a room that talks on
             quiet = unused or connection.receiver.overtaken or now - min(connection.heard, now) >= _QUIET_S
             settled = caught_up and quiet and now - left >= _QUIET_S and not connection.calls
-            if settled or now - left >= self.settings.drain_timeout_s:
+            if (settled and not connection.unsent) or now >= min(left + patience, self._drained_by):
                 del self._leaving[connection]
                 connection.end("client")
-
-
-def websocket_url(target: Target) -> str:
-    """The URL of a target's WebSocket transport."""
-    scheme, _, rest = target.url.partition("://")
-    base = rest.split("?")[0].rstrip("/")
-    path = "/" + target.path.strip("/") + "/"
-    return f"{'wss' if scheme in ('https', 'wss') else 'ws'}://{base}{path}?EIO=4&transport=websocket"

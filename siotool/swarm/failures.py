@@ -1,14 +1,18 @@
 """Short, stable classes for everything that can go wrong with a connection.
 
 refused, timeout, dns, reset, unreachable, tls, no_local_port, no_files, http_<status>,
-not_websocket, protocol_error, connect_error, internal_error (a bug of ours) while connecting; ping_timeout,
-transport_close, server_disconnect, protocol_error while open.
+not_websocket, protocol_error, too_large, connect_error, unanswered (the run or its user ended first),
+internal_error (a bug of ours) while connecting; ping_timeout, transport_close, server_disconnect,
+protocol_error (of WebSocket, Engine.IO or Socket.IO), too_large (a message over a limit, the server's
+or ours), internal_error while open. A call fails with one of those, or with timeout, unanswered or
+not_sent.
 """
 
 import errno
 import re
 import socket
 import ssl
+from typing import Any
 
 import picows
 
@@ -29,6 +33,11 @@ _BY_ERRNO = {
 
 #: Simple servers and proxies answer in the old version, which picows does not take for HTTP.
 _OLD_HTTP = re.compile(rb"HTTP/1\.0 (\d{3})\b")
+
+
+#: Close codes that say no more than that it is over.
+_PLAIN_CODES = frozenset((0, 1000, 1001, 1005))
+_TOO_BIG = 1009
 
 
 class Failure(Exception):
@@ -65,6 +74,33 @@ def classify(error: BaseException) -> Failure:
         case OSError():
             kind = _BY_ERRNO.get(error.errno or 0, "transport_close")
     return Failure(kind, detail)
+
+
+def close_frame(payload: bytes, max_payload: float | None) -> tuple[str, str]:
+    """The class of a server's close frame (RFC 6455 §5.5.1), and what is to be said of it, if anything.
+
+    ``max_payload`` are the bytes of the largest message the server takes, where it told.
+    """
+    code = int.from_bytes(payload[:2], "big")
+    reason = payload[2:].decode("utf-8", "replace")
+    kind = "too_large" if code == _TOO_BIG else "transport_close"
+    if code in _PLAIN_CODES and not reason:
+        return kind, ""
+    remark = f"the server closed a connection with code {code}" + (f" ({reason})" if reason else "")
+    if code == _TOO_BIG:
+        remark += ": a message was too large for it"
+        if max_payload is not None:
+            remark += f"; its maxPayload is {max_payload:.0f} bytes"
+    return kind, remark
+
+
+def violation_of(transport: picows.WSTransport) -> Failure | None:
+    """Why picows itself closed a connection: the server's frames were none, or too large."""
+    handshake: Any = transport.close_handshake  # None until there is one
+    if handshake is None or handshake.sent is None:
+        return None
+    kind = "too_large" if int(handshake.sent.code) == _TOO_BIG else "protocol_error"
+    return Failure(kind, handshake.sent.reason or "a frame that cannot be read")
 
 
 def _body(error: picows.WSHandshakeError) -> str:

@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Callable
-from random import Random
+from random import SystemRandom
 from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,11 +14,12 @@ from siotool.errors import TargetError
 from siotool.runfile import WorkerHealth
 from siotool.swarm import knobs, locust_stats, records
 from siotool.swarm.alarm import Alarm
-from siotool.swarm.engine import Address, Engine, EngineSettings
+from siotool.swarm.engine import Engine
 from siotool.swarm.health import Health
 from siotool.swarm.judgements import Judgements, secrets_of
 from siotool.swarm.lateness import STALL_S, seconds_covered, without_times
 from siotool.swarm.pacing import ANSWER_S, Schedule
+from siotool.swarm.settings import Address, EngineSettings
 from siotool.swarm.tally import Tally
 from siotool.workload import Target
 
@@ -230,6 +231,8 @@ class Generator:
             undated=engine.take_undated(),
             from_the_future=books.from_the_future,
             draining=self._draining,
+            overdue=engine.overdue(now),
+            remarks=books.take_remarks(),
             final=final,
         )
         engine.ledger.duplicate = engine.ledger.reordered = 0
@@ -284,7 +287,9 @@ def _under_plain_locust(environment: Any) -> Generator:
     worker = max(0, getattr(environment.runner, "worker_index", 0))
     generator = Generator(
         environment,
-        EngineSettings(target=target, address=resolve(target), run=Random().getrandbits(24), worker=worker),
+        EngineSettings(
+            target=target, address=resolve(target), run=SystemRandom().getrandbits(64), worker=worker
+        ),
         seed=0,
     )
     generator.attach(environment)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siotool.protocol import stamp
+from siotool.swarm.limits import NAME_CHARACTERS
 from siotool.swarm.records import Publication, Receipt
 from siotool.swarm.tally import Tally
 
@@ -188,7 +189,8 @@ class Message:
 class Ledger:
     """All stamped messages of one run that this worker has sent or seen.
 
-    ``run`` tells our stamps from those of earlier runs that a server may still hold.
+    ``run`` is the run's secret: by it our stamps are told from those of earlier runs that a
+    server may still hold, and from forged ones.
     """
 
     def __init__(self, run: int) -> None:
@@ -215,7 +217,7 @@ class Ledger:
         sender = self._publisher(publisher)
         sender.seq += 1
         text = stamp.write(self.run, publisher, sender.seq, now, intended)
-        mark = stamp.find(text.encode())
+        mark = stamp.find(text.encode(), self.run)
         assert mark is not None
         message = self._message(mark, event)
         message.local_due = receivers - discount
@@ -223,19 +225,20 @@ class Ledger:
         self.published.append(Publication(publisher, mark.seq, mark.sent, discount))
         return text
 
-    def take_back(self) -> None:
-        """Close the account that ``publish`` has just opened: its message was not sent."""
-        message = self._own.pop()
+    def withdraw(self) -> None:
+        """Undo the last ``publish``: its message could not be sent."""
         self.published.pop()
-        self._ages.remove(message)
+        message = self._own.pop()
+        self._ages.pop()
         del self._messages[message.publisher.number, message.seq]
         message.publisher.seq -= 1
 
     def seen(self, payload: bytes, event: str) -> Message | None:
         """The message whose stamp a payload carries; None without one of this run's stamps."""
-        mark = stamp.find(payload)
-        if mark is None or mark.run != self.run or not 0 < mark.seq <= _LARGEST_SEQ:
+        mark = stamp.find(payload, self.run)
+        if mark is None or not 0 < mark.seq <= _LARGEST_SEQ:
             return None
+        event = event[:NAME_CHARACTERS]
         message = self._message(mark, event)
         message.event = event  # a server may relay it under another name than it was sent
         return message

@@ -32,7 +32,7 @@ class Outbox:
             request = requests.popleft()
             due, function, args = request
             if due <= now:
-                function(*args)
+                self._do(function, args)
                 continue
             tick = round(due / TICK_S)
             waiting = ticks.get(tick)
@@ -43,4 +43,10 @@ class Outbox:
 
     def _begin(self, tick: int) -> None:
         for _, function, args in self._ticks.pop(tick):
+            self._do(function, args)
+
+    def _do(self, function: Callable[..., None], args: tuple[Any, ...]) -> None:
+        try:
             function(*args)
+        except Exception as error:  # what others have put here waits for its turn all the same
+            self._loop.call_exception_handler({"message": "an operation failed", "exception": error})

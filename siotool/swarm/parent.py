@@ -4,6 +4,7 @@ Imported only after nothing else has opened ssl: Locust patches it for gevent.
 """
 
 import os
+import secrets
 import signal
 import sys
 from collections.abc import Callable
@@ -22,7 +23,6 @@ from siotool.errors import GeneratorError, SiotoolError
 from siotool.runfile import Header, Writer
 from siotool.swarm import locust_log, preflight, shape, web_ui
 from siotool.swarm.crew import Crew
-from siotool.swarm.engine import EngineSettings
 from siotool.swarm.generator import resolve
 from siotool.swarm.judgements import secrets_of
 from siotool.swarm.live import Display
@@ -32,6 +32,7 @@ from siotool.swarm.patience import HELD_UP_S, SILENT_S, Patience, suspended_s
 from siotool.swarm.record import Record
 from siotool.swarm.scenario import Scenario, options
 from siotool.swarm.server_use import Samples, ServerProbe
+from siotool.swarm.settings import EngineSettings
 from siotool.swarm.worker import REPORTS, SPREAD, WorkerOrders
 from siotool.swarm.worker_process import WorkerProcess
 from siotool.units import format_duration
@@ -62,7 +63,7 @@ def run(orders: RunOrders, scenario: Scenario, show: Callable[[Header], Display]
     engine = EngineSettings(
         target=orders.target,
         address=resolve(orders.target),
-        run=orders.workload.seed & 0xFFFFFF ^ os.getpid(),
+        run=secrets.randbits(64),
         auth=orders.auth,
         headers=orders.headers,
         connect_timeout_s=orders.connect_timeout_s,

@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 import msgspec
 
 from siotool.errors import InputError, TargetError
-from siotool.swarm.engine import Engine, EngineSettings
+from siotool.swarm.engine import Engine
 from siotool.swarm.failures import Failure
 from siotool.swarm.health import FILES_RESERVED
+from siotool.swarm.settings import EngineSettings
 from siotool.swarm.tally import Tally
 from siotool.workload import Target
 

@@ -49,6 +49,7 @@ class Record:
         self._hooks = Judgements(secrets)
         self._complaints = Complaints(writer.path.parent, lambda text: self.note("warning", text))
         self._reach = Reach()
+        self._remarked: set[records.Remark] = set()
         self._undated = self._from_the_future = self._pending = 0
         self._open = self._users = 0
 
@@ -81,6 +82,10 @@ class Record:
             for part in parts:
                 self._undated += part.undated
                 self._from_the_future += part.from_the_future
+                for remark in part.remarks:
+                    if remark not in self._remarked:  # several workers may meet the same
+                        self._remarked.add(remark)
+                        self.note(remark.level, remark.text)
             if not interval.draining:
                 self._open, self._users = interval.connections.open, interval.connections.users
                 self._reach.follow(interval.connections)

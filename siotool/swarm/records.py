@@ -1,5 +1,7 @@
 """What a worker tells the parent each second, over Locust's report channel."""
 
+from typing import Literal
+
 import msgspec
 
 from siotool.runfile import Bytes, Connections, Operation, UserClass, WorkerHealth
@@ -47,6 +49,13 @@ class Raised(msgspec.Struct, frozen=True, array_like=True):
     traceback: str = ""
 
 
+class Remark(msgspec.Struct, frozen=True, array_like=True):
+    """Something worth knowing that a worker met; it becomes a note in the run file."""
+
+    level: Literal["warning", "doubt"]
+    text: str
+
+
 class WorkerInterval(msgspec.Struct):
     """One closed interval of one worker; ``number`` counts seconds since the start.
 
@@ -76,6 +85,7 @@ class WorkerInterval(msgspec.Struct):
     covers: int = 1
     untimed: int = 0
     draining: bool = False
+    remarks: list[Remark] = []
     final: bool = False
 
 

@@ -11,8 +11,10 @@ from typing import Any, Protocol
 from siotool.protocol import packets
 from siotool.swarm.books import Books, Dated, Samples, Untimed, epoch_seconds
 from siotool.swarm.ledger import Ledger, Receiver
+from siotool.swarm.limits import KNOWN_BYTES, KNOWN_ENTRY_BYTES, WRITE_BUFFER_BYTES, WRITE_BUFFERS_BYTES
 
-_KNOWN_AT_MOST = 4096
+#: An operation that takes longer than this is overdue.
+OVERDUE_S = 1.0
 
 
 class Deliverable(Protocol):
@@ -39,14 +41,20 @@ class Switchboard:
         books: Books,
         ledger: Ledger,
         to_hub: Callable[..., None],
+        bug: Callable[[Exception], None],
         on_forget: Callable[[Any], None],
         namespace: str,
     ) -> None:
         self.books = books
         self.ledger = ledger
         self.to_hub = to_hub
+        #: Told of an exception that no server can bring about.
+        self.bug = bug
         self._on_forget = on_forget
         self.known: dict[bytes, Deliverable] = {}
+        self._known_bytes = 0
+        #: Connections whose server does not read what is sent to it.
+        self.paused = 0
         self.event_prefix = packets.event_prefix(namespace)
         self.ack_prefix = packets.ack_prefix(namespace)
         self.connections: set[Any] = set()
@@ -76,14 +84,35 @@ class Switchboard:
             if not waiting:
                 del self._deadlines[timeout]
 
+    def overdue(self, now: float) -> int:
+        """Calls that have waited longer than ``OVERDUE_S``."""
+        count = 0
+        for timeout, waiting in self._deadlines.items():
+            # what was answered is dropped, so that it is not looked at again a second later
+            late_until = now - OVERDUE_S + timeout
+            late: list[tuple[float, Caller, bytes]] = []
+            while waiting and waiting[0][0] < late_until:
+                entry = waiting.popleft()
+                if entry[2] in entry[1].calls:
+                    late.append(entry)
+            waiting.extendleft(reversed(late))
+            count += len(late)
+        return count
+
+    @property
+    def write_limit(self) -> int:
+        """Bytes that may wait in one connection before nothing more is sent there."""
+        return min(WRITE_BUFFER_BYTES, WRITE_BUFFERS_BYTES // max(1, self.paused))
+
     def listen(self, event: str, sent_at: str) -> None:
         """Book every ``event`` (``*``: any); ``sent_at`` is the field with its send time, or empty."""
         self._listening[event] = sent_at
 
     def forget(self, connection: object) -> None:
-        """Drop a connection that has closed."""
-        self.connections.discard(connection)
-        self._on_forget(connection)
+        """Drop a connection that has closed; a second time nothing happens."""
+        if connection in self.connections:
+            self.connections.discard(connection)
+            self._on_forget(connection)
 
     def recognise(self, packet: packets.Packet, payload: bytes) -> Deliverable | None:
         """What a frame is to be booked as; None when it is of no interest.
@@ -99,10 +128,18 @@ class Switchboard:
             found = self._listened(name, arguments, sent_at)
         # a packet with attachments or an ack id asks for more than booking, each time anew
         if not packet.attachments and packet.ack_id is None:
-            if len(self.known) >= _KNOWN_AT_MOST:
-                self.known.clear()
-            self.known[payload] = found
+            self._remember(payload, found)
         return found
+
+    def _remember(self, payload: bytes, found: Deliverable) -> None:
+        size = len(payload) + KNOWN_ENTRY_BYTES
+        if size > KNOWN_BYTES:
+            return
+        if self._known_bytes + size > KNOWN_BYTES:
+            self.known.clear()
+            self._known_bytes = 0
+        self.known[payload] = found
+        self._known_bytes += size
 
     def _listened(self, name: str, arguments: list[Any], sent_at: str) -> Deliverable:
         samples = self.books.samples("deliver", name)

@@ -7,6 +7,8 @@ those of ``struct tcp_info`` in linux/tcp.h, which only ever grows at its end.
 import socket
 import struct
 import sys
+from contextlib import suppress
+from typing import NamedTuple
 
 #: Where ``TCP_INFO`` has byte counters.
 KERNEL_COUNTS = sys.platform == "linux"
@@ -17,7 +19,9 @@ SOURCE = SOURCE_KERNEL if KERNEL_COUNTS else SOURCE_TRANSPORT
 _SIZE = 224
 _BYTES_RECEIVED = struct.Struct("=Q")
 _SENT_RETRANSMITTED = struct.Struct("=QQ")
+_NOT_SENT = struct.Struct("=I")
 _AT_RECEIVED = 128
+_AT_NOT_SENT = 144
 _AT_SENT = 200
 #: States (the first byte) in which the other side's FIN has come: TIME_WAIT, CLOSE_WAIT,
 #: LAST_ACK, CLOSING. The kernel counts it as a byte received.
@@ -25,8 +29,16 @@ _AFTER_FIN = frozenset((6, 8, 9, 11))
 _MASK = 4
 
 
-def transferred(sock: socket.socket) -> tuple[int, int] | None:
-    """TCP payload bytes received and sent, without retransmissions.
+class Transferred(NamedTuple):
+    """TCP payload bytes received and sent, without retransmissions; ``waiting`` are still to leave."""
+
+    received: int
+    sent: int
+    waiting: int
+
+
+def transferred(sock: socket.socket) -> Transferred | None:
+    """What a connection has carried since it began.
 
     None once closed, and where the kernel does not count.
     """
@@ -40,7 +52,31 @@ def transferred(sock: socket.socket) -> tuple[int, int] | None:
         return None
     (received,) = _BYTES_RECEIVED.unpack_from(info, _AT_RECEIVED)
     sent, again = _SENT_RETRANSMITTED.unpack_from(info, _AT_SENT)
-    return received - (info[0] in _AFTER_FIN), sent - again
+    (waiting,) = _NOT_SENT.unpack_from(info, _AT_NOT_SENT)
+    return Transferred(received - (info[0] in _AFTER_FIN), sent - again, waiting)
+
+
+class Meter:
+    """Reads what one connection has carried, since the last reading."""
+
+    __slots__ = ("_before", "sock")
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self._before = Transferred(0, 0, 0)
+
+    def shut(self) -> None:
+        """End the connection at once."""
+        with suppress(OSError):  # it has ended
+            self.sock.shutdown(socket.SHUT_RDWR)
+
+    def read(self) -> Transferred:
+        """What was carried since; nothing once closed, and where the kernel does not count."""
+        now = transferred(self.sock)
+        if now is None:
+            return Transferred(0, 0, 0)
+        before, self._before = self._before, now
+        return Transferred(now.received - before.received, now.sent - before.sent, now.waiting)
 
 
 def frame_size(payload: int, masked: bool) -> int:

@@ -197,7 +197,7 @@ class SocketIOUser(User):
         try:
             gevent.sleep(spread_s(self._number) * self._generator.spread_s)
         except gevent.GreenletExit:
-            self._engine.leave(None, self._receiver)
+            self._engine.leave(self._receiver)
             return
         self._tally.users += 1
         self._tally.started += 1
@@ -257,7 +257,7 @@ class SocketIOUser(User):
             now = monotonic()
             waiting = now - self._kept_since if self._kept_since is not None else 0.0
             self._generator.retire_schedule(self._number, now, self._kept_s + waiting)
-        self._engine.leave(self._connection, self._receiver)
+        self._engine.leave(self._receiver)
 
     def _end_task(self) -> float:
         """A task is done; returns when the next one is to be prepared."""

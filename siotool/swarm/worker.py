@@ -21,9 +21,9 @@ from locust import events
 from locust.env import Environment
 
 from siotool.swarm import knobs, locust_log, scenario, tags
-from siotool.swarm.engine import EngineSettings
 from siotool.swarm.generator import Generator
 from siotool.swarm.health import raise_files_limit
+from siotool.swarm.settings import EngineSettings
 from siotool.workload import Setting
 
 #: Custom messages. A worker is ready: whatever it is told from now on, it hears.

@@ -221,7 +221,7 @@ class Fleet:
         text = worker.ledger.publish(
             user.number, "said", now, now - random.choice([0.0, 0.4]), worker.books.present, discount
         )
-        mark = stamp.find(text.encode())
+        mark = stamp.find(text.encode(), worker.ledger.run)
         assert mark is not None
         key = (mark.publisher, mark.seq)
         self.published[key] = (worker.number, worker.second)

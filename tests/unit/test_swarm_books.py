@@ -3,9 +3,10 @@ from time import time as epoch
 import pytest
 
 from siotool.histogram import merged
-from siotool.runfile import Bytes, Connections
+from siotool.runfile import OTHER, Bytes, Connections
 from siotool.swarm.books import Books, Dated, Samples, Untimed, epoch_seconds
 from siotool.swarm.ledger import Ledger, Receiver
+from siotool.swarm.limits import NAME_CHARACTERS, NAMES, REMARK_CHARACTERS, REMARKS_OF_A_KIND
 from siotool.swarm.records import Presence
 from siotool.swarm.tally import Tally
 
@@ -137,11 +138,40 @@ def test_a_receiver_is_present_from_its_joining_to_its_leaving_once(books):
 def test_connections_and_bytes_are_told_once_and_the_open_ones_each_time(books):
     books.open, books.attempted, books.established = 3, 5, 4
     books.failed["refused"] += 1
+    books.hung["tls"] += 1
     books.closed["ping_timeout"] += 2
     books.payload_in, books.payload_out, books.wire_in, books.wire_out = 1, 2, 3, 4
     assert books.close_connections() == Connections(
-        open=3, attempted=5, established=4, failed={"refused": 1}, closed={"ping_timeout": 2}
+        open=3, attempted=5, established=4, failed={"refused": 1}, closed={"ping_timeout": 2}, hung={"tls": 1}
     )
     assert books.close_connections() == Connections(open=3)
     assert books.close_bytes() == Bytes(payload_in=1, payload_out=2, wire_in=3, wire_out=4)
     assert books.close_bytes() == Bytes()
+
+
+def test_event_names_are_bounded_in_number_and_length(books):
+    """Trap: a thousand names a second filled 3 GB."""
+    for number in range(3 * NAMES):
+        books.samples("deliver", f"event {number}").untimed += 1
+    books.samples("ack", "x" * 100_000).untimed += 1
+    first = books.close_operations()
+    assert len(first) == NAMES + 2
+    assert {o.name: o.count for o in first}[OTHER] == 2 * NAMES
+    assert max(len(o.name) for o in first) == NAME_CHARACTERS
+    [remark] = books.take_remarks()
+    assert f"more than {NAMES} names" in remark.text
+    books.samples("deliver", "event 0").untimed += 1
+    books.samples("deliver", "one more").untimed += 1
+    assert [(o.name, o.count) for o in books.close_operations()] == [("event 0", 1), (OTHER, 1)]
+
+
+def test_a_remark_is_made_once_and_is_text_that_can_be_shown(books):
+    for _ in range(2):
+        books.remark("protocol_error", "protocol_error: \x1b[31mred\n" + "x" * 10_000)
+    [remark] = books.take_remarks()
+    assert remark.text.isprintable()
+    assert len(remark.text) <= REMARK_CHARACTERS + 1
+    assert books.take_remarks() == []
+    for number in range(100):
+        books.remark("protocol_error", f"protocol_error: {number}")
+    assert len(books.take_remarks()) == REMARKS_OF_A_KIND - 1

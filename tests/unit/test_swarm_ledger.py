@@ -4,6 +4,7 @@ import pytest
 
 from siotool.protocol import stamp
 from siotool.swarm.ledger import GIVE_UP_S, OVERTAKEN_S, REMEMBER_S, Ledger, Receiver
+from siotool.swarm.limits import NAME_CHARACTERS
 from siotool.swarm.records import Publication, Receipt
 from siotool.swarm.tally import Tally
 
@@ -134,14 +135,49 @@ def test_what_is_not_ours_is_left_alone(payload):
     assert Ledger(RUN).seen(payload, "said") is None
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param((0, "f" * 16), id="a publisher of 64 bits"),
+        pytest.param((1, "ffffffff"), id="the highest number of a real publisher"),
+        pytest.param((2, "ffffffffffffffff"), id="sent in a million years"),
+        pytest.param((3, "ffffffffffffffff"), id="meant for a million years ago"),
+    ],
+)
+def test_a_forged_stamp_costs_nothing_but_itself(change):
+    """Trap: one made an interval that could not be written, or duplicates of all that came later."""
+    ledger = Ledger(RUN)
+    receiver = present()
+    arrive(ledger, receiver, 1)
+    fields = stamp.write(RUN, PUBLISHER, 2, 12.0, 12.0).strip("~").split(".")
+    fields[2 + change[0]] = change[1]
+    assert ledger.seen(f'42["said","~{".".join(fields)}~"]'.encode(), "said") is None
+    arrive(ledger, receiver, 2)
+    assert outcome(ledger) == (2, 0, 0)
+
+
+def test_a_message_that_could_not_be_sent_is_taken_back():
+    ledger = Ledger(RUN)
+    ledger.publish(PUBLISHER, "say", 10.0, 10.0, receivers=1, discount=0)
+    ledger.publish(PUBLISHER, "say", 11.0, 11.0, receivers=1, discount=0)
+    ledger.withdraw()
+    assert [p.seq for p in ledger.take_published()] == [1]
+    text = ledger.publish(PUBLISHER, "say", 12.0, 12.0, receivers=1, discount=0)
+    assert stamp.find(text.encode(), RUN).seq == 2
+    ledger.forget_old(13.0 + 2 * GIVE_UP_S)
+
+
+def test_a_name_is_kept_no_longer_than_its_bound():
+    ledger = Ledger(RUN)
+    message = ledger.seen(frame(1), "x" * 1_000_000)
+    assert len(message.event) == NAME_CHARACTERS
+
+
 def test_publishing_opens_an_account_and_tells_of_it_once():
     ledger = Ledger(RUN)
     texts = [ledger.publish(PUBLISHER, "say", 10.0 + n, 9.5, receivers=3, discount=1) for n in range(2)]
-    marks = [stamp.find(text.encode()) for text in texts]
-    assert [(m.run, m.publisher, m.seq, m.sent, m.intended) for m in marks] == [
-        (RUN, PUBLISHER, 1, 10.0, 9.5),
-        (RUN, PUBLISHER, 2, 11.0, 9.5),
-    ]
+    marks = [stamp.find(text.encode(), RUN) for text in texts]
+    assert marks == [(PUBLISHER, 1, 10.0, 9.5), (PUBLISHER, 2, 11.0, 9.5)]
     assert ledger.take_published() == [Publication(PUBLISHER, 1, 10.0, 1), Publication(PUBLISHER, 2, 11.0, 1)]
     assert ledger.take_published() == []
 
@@ -206,7 +242,7 @@ def test_a_publisher_silent_for_long_begins_anew_at_its_receivers_but_not_its_nu
     assert ledger.duplicate == 1, "still known"
     ledger.forget_old(11.0 + REMEMBER_S)
     later = 20.0 + REMEMBER_S
-    mark = stamp.find(ledger.publish(PUBLISHER, "say", later, later, receivers=1, discount=0).encode())
+    mark = stamp.find(ledger.publish(PUBLISHER, "say", later, later, receivers=1, discount=0).encode(), RUN)
     assert mark.seq == 3
     arrive(ledger, present(), 3, sent=later)
     assert outcome(ledger) == (2, 1, 0)
@@ -220,7 +256,7 @@ def test_a_long_run_with_churn_and_losses_stays_small():
         for second in range(begin, begin + 3600, 2):
             user = 1 + second // 10  # a new one every ten seconds
             text = ledger.publish(user, "say", float(second), float(second), receivers=50, discount=0)
-            mark = stamp.find(text.encode())
+            mark = stamp.find(text.encode(), RUN)
             for slot in range(50):
                 if mark.seq % 3 or slot % 2:  # every third message does not reach half of them
                     ledger.seen(text.encode(), "said").deliver(receivers[slot], second + 0.1)
@@ -248,7 +284,7 @@ def test_what_a_receiver_never_gets_is_not_remembered_for_ever():
 
     def hour(begin):
         for second in range(begin, begin + 3600, 2):
-            mark = stamp.find(ledger.publish(1, "say", float(second), float(second), 20, 0).encode())
+            mark = stamp.find(ledger.publish(1, "say", float(second), float(second), 20, 0).encode(), RUN)
             if mark.seq % 3:
                 for receiver in receivers:
                     arrive(ledger, receiver, mark.seq, sent=float(second), publisher=1)

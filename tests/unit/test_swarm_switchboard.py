@@ -5,6 +5,7 @@ import pytest
 
 from siotool.protocol import packets
 from siotool.protocol.errors import RemoteProtocolError
+from siotool.swarm import limits
 from siotool.swarm.books import Books
 from siotool.swarm.ledger import Ledger, Receiver
 from siotool.swarm.switchboard import Switchboard
@@ -16,7 +17,7 @@ NAMESPACE = "/"
 @pytest.fixture
 def board():
     ledger = Ledger(1)
-    return Switchboard(Books(ledger), ledger, lambda *_: None, lambda _: None, NAMESPACE)
+    return Switchboard(Books(ledger), ledger, lambda *_: None, pytest.fail, lambda _: None, NAMESPACE)
 
 
 def event(name, *arguments):
@@ -142,12 +143,52 @@ def test_an_event_that_asks_for_an_answer_is_looked_at_each_time(board):
     assert booked(board) == {"tick": (2, 0)}
 
 
-def test_known_frames_are_bounded(board):
+@pytest.mark.parametrize(
+    ("size", "frames"),
+    [
+        pytest.param(1, 20_000, id="many small ones"),
+        pytest.param(50_000, 400, id="some of 50 kB, of which 4,096 would be 200 MB"),
+        pytest.param(3_000_000, 4, id="large ones"),
+        pytest.param(limits.KNOWN_BYTES, 2, id="one that alone would fill it"),
+    ],
+)
+def test_known_frames_are_bounded_in_bytes(board, size, frames):
     board.listen("tick", "")
-    for number in range(5000):
-        arrive(board, event("tick", number))
-    assert len(board.known) < 4097
-    assert booked(board) == {"tick": (5000, 0)}
+    most = 0
+    for number in range(frames):
+        arrive(board, event("tick", number, "x" * size))
+        most = max(most, sum(len(frame) + limits.KNOWN_ENTRY_BYTES for frame in board.known))
+    assert most <= limits.KNOWN_BYTES
+    assert (most > limits.KNOWN_BYTES / 2) == (size < limits.KNOWN_BYTES)
+    assert booked(board) == {"tick": (frames, 0)}
+
+
+def test_a_large_frame_is_remembered_as_long_as_it_fits(board):
+    board.listen("tick", "")
+    payload = event("tick", "x" * 1_000_000)
+    arrive(board, payload)
+    assert payload in board.known
+
+
+def test_the_more_connections_wait_the_less_each_may_hold(board):
+    assert board.write_limit == limits.WRITE_BUFFER_BYTES
+    board.paused = 1000
+    assert board.write_limit * board.paused <= limits.WRITE_BUFFERS_BYTES
+
+
+def test_calls_that_wait_for_more_than_a_second_are_overdue(board):
+    caller = Caller()
+    for number in range(4):
+        caller.calls[b"%d" % number] = "a call"
+        board.expect(10.0, float(number), caller, b"%d" % number)
+    caller.calls[b"9"] = "one with less patience"
+    board.expect(2.0, 0.0, caller, b"9")
+    assert [board.overdue(now) for now in (1.0, 1.5, 3.5)] == [0, 2, 4]
+    del caller.calls[b"1"]
+    assert board.overdue(3.5) == 3
+    board.expire(11.5)
+    assert caller.expired == [b"0", b"9"]
+    assert board.overdue(30.0) == 2
 
 
 @pytest.mark.parametrize("payload", [b"42{}", b"42[]", b"42[1]", b"42[", b"42"])
@@ -191,7 +232,7 @@ def test_calls_are_given_up_at_their_deadlines(board):
 def test_a_closed_connection_is_dropped_once_and_its_owner_told():
     forgotten = []
     ledger = Ledger(1)
-    board = Switchboard(Books(ledger), ledger, lambda *_: None, forgotten.append, NAMESPACE)
+    board = Switchboard(Books(ledger), ledger, lambda *_: None, pytest.fail, forgotten.append, NAMESPACE)
     connection = object()
     board.connections.add(connection)
     board.forget(connection)

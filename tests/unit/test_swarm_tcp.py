@@ -1,6 +1,7 @@
 import socket
 import struct
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -28,7 +29,7 @@ def pump(sender, receiver, size):
 
 def test_a_new_connection_has_carried_nothing(pair):
     client, server = pair
-    assert tcp.transferred(client) == tcp.transferred(server) == (0, 0)
+    assert tcp.transferred(client) == tcp.transferred(server) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(("out", "back"), [(1, 1), (1000, 77), (1_000_003, 500_000)])
@@ -36,8 +37,20 @@ def test_bytes_are_those_of_the_payload_in_both_directions(pair, out, back):
     client, server = pair
     pump(client, server, out)
     pump(server, client, back)
-    assert tcp.transferred(client) == (back, out)
-    assert tcp.transferred(server) == (out, back)
+    assert tcp.transferred(client) == (back, out, 0)
+    assert tcp.transferred(server) == (out, back, 0)
+
+
+def test_what_the_other_side_does_not_take_waits(pair):
+    client, _ = pair
+    client.setblocking(False)
+    sent = 0
+    with suppress(BlockingIOError):
+        while True:
+            sent += client.send(b"x" * 65_536)
+    counts = tcp.transferred(client)
+    assert counts.waiting > 0
+    assert counts.sent + counts.waiting == sent
 
 
 def test_the_end_of_the_other_side_is_no_byte(pair):
@@ -45,7 +58,7 @@ def test_the_end_of_the_other_side_is_no_byte(pair):
     pump(server, client, 10)
     server.shutdown(socket.SHUT_WR)
     assert client.recv(1) == b""
-    assert tcp.transferred(client) == (10, 0)
+    assert tcp.transferred(client) == (10, 0, 0)
 
 
 def test_a_reset_loses_no_count(pair):
@@ -56,7 +69,7 @@ def test_a_reset_loses_no_count(pair):
     server.close()
     with pytest.raises(ConnectionResetError):
         client.recv(1)
-    assert tcp.transferred(client) == (3, 5)
+    assert tcp.transferred(client) == (3, 5, 0)
 
 
 def test_a_closed_socket_counts_no_more(pair):

@@ -1,0 +1,40 @@
+"""Our own mistakes: told of once each, and never in the way of what is measured."""
+
+import asyncio
+import sys
+import traceback
+from typing import Any
+
+import picows
+
+from siotool.swarm.books import Books
+from siotool.swarm.failures import Failure
+
+#: Kinds that are told of with their traceback; 20 tracebacks are at most some 100 kB.
+_TOLD = 20
+
+
+class Bugs:
+    """Exceptions in the loop thread that no server and no scenario is to blame for."""
+
+    def __init__(self, books: Books) -> None:
+        self._books = books
+        self._told: set[str] = set()
+
+    def tell(self, error: Exception) -> None:
+        """Print the first of its kind with its traceback, and doubt the run."""
+        where = traceback.extract_tb(error.__traceback__)
+        kind = f"{type(error).__name__} at {where[-1].name}:{where[-1].lineno}" if where else repr(error)
+        if kind not in self._told and len(self._told) < _TOLD:
+            self._told.add(kind)
+            traceback.print_exception(error, file=sys.stderr)
+        self._books.remark("internal_error", f"internal_error: {kind}: {error}", "doubt")
+
+    def of_loop(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What asyncio has nobody to tell; the failures of connections are booked elsewhere."""
+        error = context.get("exception")
+        if not isinstance(error, Exception) or isinstance(error, (OSError, Failure, picows.WSError)):
+            return
+        if isinstance(error, asyncio.InvalidStateError) and "protocol" in context:
+            return  # picows has refused an upgrade, and more of it comes
+        self.tell(error)
