@@ -230,6 +230,8 @@ def loadtest(
         "workers_lost": ExitCode.UNREACHABLE,
         "target_lost": ExitCode.UNREACHABLE,
     }
+    if not quiet:  # before the report, whose last line is the verdict
+        print(f"siotool: run and reports in {folder}/", file=sys.stderr)
     code = conclude(
         [outcome.path],
         planned=planned,
@@ -241,8 +243,6 @@ def loadtest(
         keep=True,
         also={ends[outcome.reason]} if outcome.reason in ends else (),
     )
-    if not quiet:
-        print(f"siotool: run and reports in {folder}/", file=sys.stderr)
     raise typer.Exit(code)
 
 

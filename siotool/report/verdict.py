@@ -62,8 +62,10 @@ def _named(names: list[str]) -> str:
 
 
 def _shares(report: Report) -> str:
-    tried = sum(row.count + row.failed for row in report.operations if row.op != "deliver")
-    failed = sum(row.failed for row in report.operations if row.op != "deliver")
+    # namespaces and upgrades are steps of a connect; deliveries have a share of their own
+    rows = [row for row in report.operations if row.op in ("ack", "custom")]
+    tried = report.connections.attempted + sum(row.count + row.failed for row in rows)
+    failed = sum(report.connections.failed.values()) + sum(row.failed for row in rows)
     parts = [_share(failed, tried, "operation", "failed")]
     delivery = report.delivery
     if delivery.expected:

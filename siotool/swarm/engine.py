@@ -21,6 +21,7 @@ from siotool.swarm.bugs import Bugs
 from siotool.swarm.connection import UNANSWERED, Connection
 from siotool.swarm.door import Door
 from siotool.swarm.failures import Failure, classify
+from siotool.swarm.farewells import Farewells
 from siotool.swarm.ledger import Ledger, Receiver
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.switchboard import OVERDUE_S, Switchboard
@@ -28,8 +29,6 @@ from siotool.swarm.tally import Tally
 
 #: How often deadlines, heartbeats and farewells are looked after.
 _TICK_S = 0.05
-#: A connection that leaves may still be owed answers, and messages of other workers, for so long.
-_QUIET_S = 0.3
 
 
 class Engine:
@@ -51,13 +50,11 @@ class Engine:
         )
         self._bridge.loop.set_exception_handler(self._bugs.of_loop)
         self._door = Door(settings.target, settings.address, settings.headers)
-        self._leaving: dict[Connection, float] = {}
+        self._farewells = Farewells(self.books, settings.drain_timeout_s)
         self._opening: dict[Receiver, Attempt] = {}
         #: The connection of each receiver that has one, from its connect to its end.
         self._current: dict[Receiver, Connection] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        #: When the last wait for what is under way ends, once the run does.
-        self._drained_by = inf
         self._free_slots: list[int] = []
         self._next_slot = 0
         self._stopped = False
@@ -232,7 +229,7 @@ class Engine:
         handlers: dict[str, Any] | None,
         answer: Callable[[Any], None],
     ) -> None:
-        if receiver.retired or self._drained_by < inf:
+        if receiver.retired or self._farewells.until < inf:
             self.to_hub(answer, Failure("client", "given up because the run ended"))
             return
         attempt = self._opening.get(receiver)
@@ -292,7 +289,7 @@ class Engine:
             receiver.tally.established += 1
             samples.book(now - intended, now - start)
             if attempt.leaving:
-                self._leave(connection)
+                self._farewells.begin(connection)
         del self._opening[receiver]
         if receiver.retired and receiver not in self._current:
             self._free_slots.append(receiver.slot)
@@ -356,18 +353,12 @@ class Engine:
             attempt.leaving = True
             attempt.hurry(self._bridge.loop.time() + self.settings.drain_timeout_s)
         elif connection is not None:
-            self._leave(connection)
+            self._farewells.begin(connection)
         else:
             self._free_slots.append(receiver.slot)
 
-    def _leave(self, connection: Connection) -> None:
-        if connection.open and connection not in self._leaving:
-            now = monotonic()
-            self.books.leave(connection.receiver, now)
-            self._leaving[connection] = now
-
     def _forget(self, connection: Connection) -> None:
-        self._leaving.pop(connection, None)
+        self._farewells.forget(connection)
         receiver = connection.receiver
         if self._current.get(receiver) is connection:
             del self._current[receiver]
@@ -376,16 +367,16 @@ class Engine:
 
     def _drain(self, answer: Callable[[None], None]) -> None:
         patience = self.settings.drain_timeout_s
-        self._drained_by = monotonic() + patience
+        self._farewells.until = monotonic() + patience
         for attempt in self._opening.values():
             attempt.leaving = True
             attempt.hurry(self._bridge.loop.time() + patience)
         for connection in list(self._board.connections):
-            self._leave(connection)
+            self._farewells.begin(connection)
         self._answer_when_empty(answer)
 
     def _answer_when_empty(self, answer: Callable[[None], None]) -> None:
-        if monotonic() > self._drained_by + _TICK_S and not self._opening:
+        if monotonic() > self._farewells.until + _TICK_S and not self._opening:
             for connection in list(self._board.connections):
                 connection.end("client")
                 connection.cut()
@@ -401,8 +392,8 @@ class Engine:
         now = monotonic()
         due = now + _TICK_S
         self._board.expire(now)
-        if self._leaving:
-            self._close_leaving(now)
+        if self._farewells:
+            self._farewells.close(now)
         self._bridge.loop.call_later(_TICK_S, self._tick_late, due)
 
     def _tick_late(self, due: float) -> None:
@@ -413,16 +404,3 @@ class Engine:
         """Close the connections whose server has missed its heartbeat."""
         for connection in [c for c in self._board.connections if c.open and c.silent]:
             connection.end("ping_timeout")
-
-    def _close_leaving(self, now: float) -> None:
-        last_left = max(self._leaving.values())
-        caught_up = self.ledger.caught_up(last_left)
-        unused = self.ledger.unused
-        patience = self.settings.drain_timeout_s
-        for connection, left in list(self._leaving.items()):
-            # what still comes may be sent after it left, as in a room that talks on
-            quiet = unused or connection.receiver.overtaken or now - min(connection.heard, now) >= _QUIET_S
-            settled = caught_up and quiet and now - left >= _QUIET_S and not connection.calls
-            if (settled and not connection.unsent) or now >= min(left + patience, self._drained_by):
-                del self._leaving[connection]
-                connection.end("client")

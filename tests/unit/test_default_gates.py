@@ -154,7 +154,7 @@ def test_what_did_not_happen_has_no_default_gate(make_run):
                 "exceptions": [RAISED],
                 "connections": Connections(open=100, attempted=9, failed={"reset": 9}),
             },
-            "FAILED by never_succeeded > 0, errors:ack > 1% and 3 more gates: 41.4 % of 4,350 operations "
+            "FAILED by never_succeeded > 0, errors:ack > 1% and 3 more gates: 41.5 % of 4,359 operations "
             "failed.",
             id="many gates are counted",
         ),
