@@ -23,6 +23,12 @@ _LOG_SMALLEST = math.log(SMALLEST_S)
 SIZE = math.ceil((math.log(LARGEST_S) - _LOG_SMALLEST) / _LOG_GROWTH) + 1
 
 
+#: Counts stay exact in a float.
+MOST_COUNTED = 2**53
+#: What rounding may do to a sum of so many values.
+_LESS, _MORE = 1 - 1e-6, 1 + 1e-6
+
+
 class Sparse(msgspec.Struct, frozen=True):
     """A histogram as it travels and is stored: only the buckets that hold something.
 
@@ -43,6 +49,14 @@ class Sparse(msgspec.Struct, frozen=True):
             raise ValueError("not a histogram: bucket numbers and counts do not fit")
         if sorted(set(i)) != i:
             raise ValueError("not a histogram: bucket numbers do not ascend")
+        count = sum(n)
+        if count > MOST_COUNTED:
+            raise ValueError(f"not a histogram: {count} values are more than can be counted")
+        least, most = count * self.min_s * _LESS, count * self.max_s * _MORE
+        if not (0 <= self.min_s <= self.max_s and least <= self.sum_s <= most < math.inf):
+            raise ValueError("not a histogram: sum, smallest and largest do not fit together")
+        if i and not (_holds(i[0], self.min_s) and _holds(i[-1], self.max_s)):
+            raise ValueError("not a histogram: smallest and largest are in none of its buckets")
 
 
 class Histogram:
@@ -121,6 +135,13 @@ class Histogram:
             min_s=self.min_s,
             max_s=self.max_s,
         )
+
+
+def _holds(index: int, value: float) -> bool:
+    """Whether a value may lie in a bucket, give or take the rounding at its edges."""
+    clipped = min(max(value, SMALLEST_S), LARGEST_S)
+    exact = (math.log(clipped) - _LOG_SMALLEST) / _LOG_GROWTH
+    return exact - 1e-6 <= index <= exact + 1 + 1e-6
 
 
 def bucket_value(index: int) -> float:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, BinaryIO, Literal
 
 import msgspec
 
@@ -22,15 +22,26 @@ from siotool.workload import Target, Workload
 VERSION = 1
 FILE_NAME = "run.jsonl"
 
+#: A line is an interval of a second at most, a file a run of some weeks: 1,000,000 seconds are eleven days.
+LONGEST_LINE = 16 << 20
+MOST_LINES = 4_000_000
+#: Times are rounded to milliseconds.
+_ROUNDING_S = 0.002
+
 OpKind = Literal["connect", "upgrade", "namespace", "ack", "deliver", "reconnect", "custom"]
+
+
+#: Counts and quantities that a run can have: no float is exact beyond, and no run so long or large.
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Amount = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 
 
 class Machine(msgspec.Struct, frozen=True):
     """Where the generator ran."""
 
     system: str
-    cpus: int
-    memory_bytes: int
+    cpus: Count
+    memory_bytes: Count
     python: str
 
 
@@ -43,16 +54,16 @@ class Server(msgspec.Struct, frozen=True):
     """
 
     source: str
-    pid: int
-    cores: float
-    memory_bytes: int | None = None
-    files_limit: int | None = None
+    pid: Count
+    cores: Amount
+    memory_bytes: Count | None = None
+    files_limit: Count | None = None
 
 
 class Header(msgspec.Struct, frozen=True, tag_field="kind", tag="header"):
     """First line of a run: everything that was decided before it started."""
 
-    version: int
+    version: Count
     run: str
     started_at: str
     siotool: str
@@ -77,8 +88,8 @@ class Operation(msgspec.Struct, frozen=True):
 
     op: OpKind
     name: str
-    count: int = 0
-    errors: dict[str, int] = {}
+    count: Count = 0
+    errors: dict[str, Count] = {}
     response: Sparse = Sparse()
     service: Sparse = Sparse()
 
@@ -86,17 +97,20 @@ class Operation(msgspec.Struct, frozen=True):
 class Connections(msgspec.Struct, frozen=True):
     """``open`` and ``users`` at the end of the interval; the rest counted within it.
 
+    ``closed`` are connections that ended by class, ``left`` those that their users ended.
+
     ``hung`` counts the attempts that had no answer in time (``timeout``, or ``unanswered`` when
     the run ended first) by the phase they hung in: tcp, tls, upgrade, open, namespace.
     """
 
-    open: int = 0
-    users: int = 0
-    attempted: int = 0
-    established: int = 0
-    failed: dict[str, int] = {}
-    closed: dict[str, int] = {}
-    hung: dict[str, int] = {}
+    open: Count = 0
+    users: Count = 0
+    attempted: Count = 0
+    established: Count = 0
+    failed: dict[str, Count] = {}
+    closed: dict[str, Count] = {}
+    hung: dict[str, Count] = {}
+    left: Count = 0
 
 
 #: The name under which operations stand together once there are more names than are kept apart.
@@ -119,7 +133,7 @@ class ScenarioFailure(msgspec.Struct, frozen=True):
     kind: str
     message: str
     where: str
-    count: int
+    count: Count
 
 
 class UserClass(msgspec.Struct, frozen=True):
@@ -133,16 +147,16 @@ class UserClass(msgspec.Struct, frozen=True):
     """
 
     name: str
-    users: int = 0
-    started: int = 0
-    ended: int = 0
-    attempted: int = 0
-    established: int = 0
-    begun: int = 0
-    failed: int = 0
-    offered: int = 0
-    achieved: int = 0
-    withheld: int = 0
+    users: Count = 0
+    started: Count = 0
+    ended: Count = 0
+    attempted: Count = 0
+    established: Count = 0
+    begun: Count = 0
+    failed: Count = 0
+    offered: Count = 0
+    achieved: Count = 0
+    withheld: Count = 0
 
 
 class Delivery(msgspec.Struct, frozen=True):
@@ -152,23 +166,23 @@ class Delivery(msgspec.Struct, frozen=True):
     or when it is given up; ``pending`` are the deliveries of open messages at its end.
     """
 
-    published: int = 0
-    expected: int = 0
-    received: int = 0
-    lost: int = 0
-    duplicate: int = 0
-    reordered: int = 0
-    late: int = 0
-    pending: int = 0
+    published: Count = 0
+    expected: Count = 0
+    received: Count = 0
+    lost: Count = 0
+    duplicate: Count = 0
+    reordered: Count = 0
+    late: Count = 0
+    pending: Count = 0
 
 
 class Bytes(msgspec.Struct, frozen=True):
     """``payload``: Engine.IO packets. ``wire``: TCP payload (HTTP, frames, heartbeats, TLS)."""
 
-    payload_in: int = 0
-    payload_out: int = 0
-    wire_in: int = 0
-    wire_out: int = 0
+    payload_in: Count = 0
+    payload_out: Count = 0
+    wire_in: Count = 0
+    wire_out: Count = 0
 
 
 class WorkerHealth(msgspec.Struct, frozen=True):
@@ -181,24 +195,24 @@ class WorkerHealth(msgspec.Struct, frozen=True):
     was ready to run and had no CPU.
     """
 
-    worker: int
-    cpu_cores: float
-    rss_bytes: int
-    loop_lag_s: float
-    schedule_lag_s: float
-    files_open: int
-    files_limit: int
-    cpu_allowed: float = 1.0
-    cpu_wait: float = 0.0
+    worker: Count
+    cpu_cores: Amount
+    rss_bytes: Count
+    loop_lag_s: Amount
+    schedule_lag_s: Amount
+    files_open: Count
+    files_limit: Count
+    cpu_allowed: Amount = 1.0
+    cpu_wait: Amount = 0.0
 
 
 class ServerUse(msgspec.Struct, frozen=True):
     """One sample of the server's processes."""
 
-    cpu_cores: float
-    rss_bytes: int
-    files_open: int
-    processes: int
+    cpu_cores: Amount
+    rss_bytes: Count
+    files_open: Count
+    processes: Count
 
 
 class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
@@ -209,9 +223,9 @@ class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
     under way: it belongs to no hold phase.
     """
 
-    t_s: float
-    duration_s: float
-    stage: int
+    t_s: Amount
+    duration_s: Amount
+    stage: Count
     connections: Connections
     operations: list[Operation]
     delivery: Delivery
@@ -220,7 +234,7 @@ class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
     server: ServerUse | None = None
     exceptions: list[ScenarioFailure] = []
     user_classes: list[UserClass] = []
-    overdue: dict[str, int] = {}
+    overdue: dict[str, Count] = {}
     draining: bool = False
 
 
@@ -230,17 +244,22 @@ class Note(msgspec.Struct, frozen=True, tag_field="kind", tag="note"):
     ``level`` ``doubt`` makes the run suspect.
     """
 
-    t_s: float
+    t_s: Amount
     level: Literal["info", "warning", "doubt"]
     text: str
 
 
 class End(msgspec.Struct, frozen=True, tag_field="kind", tag="end"):
-    """Last line of a run that ended in order; ``exceptions`` came after its last second."""
+    """Last line of a run that ended in order.
 
-    t_s: float
+    ``intervals`` is how many were written, None where nobody counted; ``exceptions`` came after
+    the last of them.
+    """
+
+    t_s: Amount
     reason: Literal["finished", "interrupted", "workers_lost", "target_lost"]
     exceptions: list[ScenarioFailure] = []
+    intervals: Count | None = None
 
 
 Line = Header | Interval | Note | End
@@ -303,37 +322,98 @@ def read(path: Path) -> Run:
     """Read a run from its file or its folder.
 
     A last line that was cut is left out and flagged. Raises RunFileError naming the file,
-    the line and the reason when it is no run file, of another version, or damaged inside.
+    the line and the reason when it is no run file, of another version, damaged inside, longer
+    than any run, or says what no run can have said.
     """
+    run: Run | None = None
+    cut = False
+    path = _file(path)
+    for number, line in _lines(path):
+        if not line.endswith(b"\n"):
+            cut = True
+            break
+        decoded = _decode(path, number, line[:-1])
+        if run is None:
+            if not isinstance(decoded, Header):
+                raise _no_header(path)
+            run = Run(path=path, header=decoded, intervals=[], notes=[], end=None)
+        else:
+            _append(run, number, decoded)
+    if run is None:
+        raise RunFileError(
+            f"{path} holds no whole line", "the run ended before it began, or it is no run file"
+        )
+    run.truncated_line = cut
+    return run
+
+
+def _append(run: Run, number: int, line: Line) -> None:
+    where = f"{run.path}:{number}"
+    if run.end is not None:
+        raise RunFileError(f"{where}: a line after the end of the run", "give one run per file")
+    match line:
+        case Interval():
+            if problem := contradiction(line):
+                raise RunFileError(f"{where}: {problem}", "no run has written this: the file was changed")
+            run.intervals.append(line)
+        case Note():
+            run.notes.append(line)
+        case End():
+            run.end = line
+        case Header():
+            raise RunFileError(f"{where}: a second header", "give one run per file")
+
+
+def contradiction(interval: Interval) -> str:
+    """What in an interval no run can have written, however bad it was; empty when nothing."""
+    delivery, connections = interval.delivery, interval.connections
+    if delivery.expected != delivery.received + delivery.lost:
+        return (
+            f"{delivery.expected:,} deliveries were expected, and {delivery.received:,} received and "
+            f"{delivery.lost:,} lost are not as many"
+        )
+    if interval.duration_s <= 0 or interval.duration_s > interval.t_s + _ROUNDING_S:
+        return f"an interval of {interval.duration_s:g} s that ends at {interval.t_s:g} s"
+    if interval.user_classes and sum(found.users for found in interval.user_classes) != connections.users:
+        return f"{connections.users:,} users, and user classes that hold another number"
+    for operation in interval.operations:
+        if sum(operation.response.n) > operation.count:
+            return f"{operation.op} {operation.name} has more times than successes"
+    if sum(connections.hung.values()) > sum(connections.failed.values()):
+        return "more connects hung than failed"
+    return ""
+
+
+def _file(path: Path) -> Path:
     try:
-        if path.is_dir():
-            path = path / FILE_NAME
-        data = path.read_bytes()
+        return path / FILE_NAME if path.is_dir() else path
+    except OSError:
+        return path  # reading it will tell why
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Numbered lines, the last one perhaps without its end; refuses what has no end."""
+    try:
+        with path.open("rb") as stream:
+            yield from _bounded(path, stream)
     except OSError as error:
         raise RunFileError(
             f"cannot read {path}: {error.strerror}", "give a run folder or its run.jsonl"
         ) from error
-    *whole, rest = data.split(b"\n")
-    if not whole:
-        raise RunFileError(
-            f"{path} holds no whole line", "the run ended before it began, or it is no run file"
-        )
-    lines = list(_decode(path, whole))
-    header = lines[0]
-    if not isinstance(header, Header):
-        raise _no_header(path)
-    run = Run(path=path, header=header, intervals=[], notes=[], end=None, truncated_line=bool(rest))
-    for number, line in enumerate(lines[1:], start=2):
-        match line:
-            case Interval():
-                run.intervals.append(line)
-            case Note():
-                run.notes.append(line)
-            case End():
-                run.end = line
-            case Header():
-                raise RunFileError(f"{path}:{number}: a second header", "give one run per file")
-    return run
+
+
+def _bounded(path: Path, stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    for number in range(1, MOST_LINES + 2):
+        line = stream.readline(LONGEST_LINE + 1)
+        if not line:
+            return
+        if len(line) > LONGEST_LINE:
+            raise RunFileError(
+                f"{path}:{number}: a line of more than {LONGEST_LINE >> 20} MiB", "it is no run file"
+            )
+        if number > MOST_LINES:
+            raise RunFileError(f"{path} has more than {MOST_LINES:,} lines", "it is no run file")
+        yield number, line
 
 
 def _no_header(path: Path) -> RunFileError:
@@ -345,21 +425,19 @@ class _Version(msgspec.Struct):
     kind: str | None = None
 
 
+_decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
+
 #: What decoding a line may raise; the last one for lists nested a hundred thousand deep.
-_UNREADABLE = (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_UNREADABLE = (ValueError, RecursionError)
 
 
-def _decode(path: Path, lines: list[bytes]) -> Iterator[Line]:
-    decoder = msgspec.json.Decoder(Line)
-    for number, line in enumerate(lines, start=1):
-        if number == 1:
-            _check_version(path, line)
-        try:
-            yield decoder.decode(line)
-        except _UNREADABLE as error:
-            raise RunFileError(
-                f"{path}:{number}: {error}", "the file is damaged or not a siotool run"
-            ) from error
+def _decode(path: Path, number: int, line: bytes) -> Line:
+    if number == 1:
+        _check_version(path, line)
+    try:
+        return _decoder.decode(line)
+    except _UNREADABLE as error:
+        raise RunFileError(f"{path}:{number}: {error}", "the file is damaged or not a siotool run") from error
 
 
 def _check_version(path: Path, line: bytes) -> None:

@@ -1,7 +1,7 @@
 """What is asked of a run: the target, the stages, the scenario and its settings."""
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -11,8 +11,8 @@ Setting = bool | int | float | str
 class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One ramp segment: move evenly to ``users`` within ``duration_s`` seconds."""
 
-    duration_s: float
-    users: int
+    duration_s: Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+    users: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
 class Target(msgspec.Struct, frozen=True):

@@ -7,8 +7,9 @@ changes no verdict. What the target did, however bad, is a result and never a do
 =================================================================  =======
 the file has no end, or its last line was cut                       doubt
 the run was interrupted, or lost its workers                        doubt
+seconds are missing, repeated, out of order; counts do not add up   doubt
 a generator process above 85 % of the CPU it may have, too often    doubt
-a generator process that waited for a CPU 10 % of a second, too often doubt
+a generator process that waited for a CPU 25 % of a second, too often doubt
 its loop more than 100 ms late, too often, or more than 1 s once    doubt
 less than 99 % of the offered operations achieved, by more than two doubt
 less than 99 % of the planned users started                         doubt
@@ -33,13 +34,14 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
+from siotool.report.continuity import find_gaps
 from siotool.report.model import OperationFigures, Steady, format_cores
 from siotool.report.scenario import sum_up_user_classes
 from siotool.runfile import OTHER, Run
 from siotool.units import format_duration, format_share
 
 CPU_LIMIT = 0.85
-CPU_WAIT_LIMIT = 0.1
+CPU_WAIT_LIMIT = 0.25
 LOOP_LAG_LIMIT_S = 0.1
 #: A loop that was so late once did not run at all: stopped, suspended, or held up by a task.
 PAUSE_S = 1.0
@@ -67,7 +69,8 @@ def find_doubts(runs: Sequence[Run], table: pd.DataFrame) -> list[str]:
     for number, run in enumerate(runs):
         rows = table[table["run"] == number]
         prefix = f"{run.header.run}: " if len(runs) > 1 else ""
-        parts = (*_ending(run), *_generator(rows), *_own_failures(run), *_load(run, rows), *_proven(run))
+        parts = [*_ending(run), *find_gaps(run), *_generator(rows), *_own_failures(run)]
+        parts += [*_load(run, rows), *_proven(run)]
         found += [prefix + text for text in parts]
         found += [f"{prefix}{note.text} (at {note.t_s:.0f} s)" for note in run.notes if note.level == "doubt"]
     return found
@@ -194,8 +197,8 @@ def _load(run: Run, rows: pd.DataFrame) -> Iterator[str]:
             )
     planned = run.header.workload.users_max
     users = rows["users"].max() if len(rows) else 0
-    # a user that has ended by itself was started, though it is not there any more
-    users += sum(found.ended for found in sum_up_user_classes([run]))
+    # one that has ended was started, though it is not there any more at the end of a second
+    users = max(users, sum(found.started for found in sum_up_user_classes([run])))
     finished = run.end is not None and run.end.reason == "finished"
     if finished and users < min(ACHIEVED_LEAST * planned, planned - 1):
         yield f"{users:,.0f} of {planned:,} planned users were started"

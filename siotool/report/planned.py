@@ -11,6 +11,11 @@ DEFAULT_WORKDAY_S = 24 * 3600.0
 DEFAULT_UTILIZATION = 0.7
 
 
+#: Figures beyond these are slips, and what the formula makes of them might be no number.
+LARGEST, SMALLEST = 1e18, 1e-9
+_DIVIDES = ("workday_s", "capacity_bytes_per_s")
+
+
 class Planned(msgspec.Struct, frozen=True):
     """Planned figures in the SI units of ``Figures``; None where nobody said."""
 
@@ -25,6 +30,9 @@ class Planned(msgspec.Struct, frozen=True):
         """Refuse what the formula would refuse, also when other figures are missing."""
         harmless = Figures(0, 0, 0, DEFAULT_WORKDAY_S, 1, DEFAULT_UTILIZATION)
         msgspec.structs.replace(harmless, **self.known())
+        for name, value in self.known().items():
+            if value > LARGEST or (name in _DIVIDES and value < SMALLEST):
+                raise InputError(f"{name} is {value:g}, which no service has", "check its unit")
 
     @classmethod
     def of(cls, figures: Figures) -> "Planned":
@@ -54,7 +62,7 @@ def decode_plan(data: bytes, source: str) -> Planned:
     """Read what ``siotool plan --format json`` wrote; ``source`` names it in errors."""
     try:
         plan = msgspec.json.decode(data, type=_PlanFile)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no JSON, none of ours, or nested without end
         raise InputError(f"{source}: {error}", "give the output of siotool plan --format json") from error
     except InputError as error:
         raise InputError(f"{source}: {error.message}", error.hint) from error

@@ -277,6 +277,7 @@ def merge(
             failed=dict(failed),
             closed=dict(closed),
             hung=dict(hung),
+            left=sum(part.connections.left for part in parts),
         ),
         operations=merge_operations(parts),
         delivery=delivery,

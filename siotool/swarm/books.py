@@ -111,6 +111,7 @@ class Books:
         self.established = 0
         self.failed: Counter[str] = Counter()
         self.closed: Counter[str] = Counter()
+        self.left = 0
         #: Connects that had no answer in time, by the phase they hung in.
         self.hung: Counter[str] = Counter()
         self.presence: list[Presence] = []
@@ -194,9 +195,10 @@ class Books:
             established=self.established,
             failed=dict(self.failed),
             closed=dict(self.closed),
+            left=self.left,
             hung=dict(self.hung),
         )
-        self.attempted = self.established = 0
+        self.attempted = self.established = self.left = 0
         self.failed.clear()
         self.closed.clear()
         self.hung.clear()

@@ -384,7 +384,9 @@ class Connection(WSListener):
         books = self._board.books
         books.leave(self.receiver, now)
         books.open -= 1
-        if reason != "client":
+        if reason == "client":
+            books.left += 1
+        else:
             books.closed[reason] += 1
         for call in self.calls.values():
             self._lost_call(call, UNANSWERED if reason == "client" else reason)

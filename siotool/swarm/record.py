@@ -45,6 +45,7 @@ class Record:
         #: Second 0 on the monotonic clock; 0 before the run has one.
         self.begin = 0.0
         self._written_s = 0.0
+        self._intervals = 0
         self._deliveries = accounts.Deliveries()
         self._hooks = Judgements(secrets)
         self._complaints = Complaints(writer.path.parent, lambda text: self.note("warning", text))
@@ -91,6 +92,7 @@ class Record:
                 self._reach.follow(interval.connections)
             self._pending = interval.delivery.pending
             self._written_s = end_s
+            self._intervals += 1
             self._write(interval)
             for part in parts:
                 self._complaints.take(part.exceptions)
@@ -132,7 +134,8 @@ class Record:
                 f"{self._from_the_future} deliveries arrived before they were sent: "
                 "the clocks of server and generator differ",
             )
-        self._write(End(t_s=self._now_s(), reason=reason, exceptions=self._raised_in_hooks()))
+        exceptions = self._raised_in_hooks()
+        self._write(End(t_s=self._now_s(), reason=reason, exceptions=exceptions, intervals=self._intervals))
 
     def _now_s(self) -> float:
         return round(max(0.0, monotonic() - self.begin), 3) if self.begin else 0.0

@@ -225,7 +225,7 @@ def test_emits_and_broadcasts_that_cannot_leave_are_errors(engine: Engines) -> N
     (connection,) = connect_all(found, [receiver])
     for _ in range(150):
         found.emit(connection, "say", ("x" * 100_000,), monotonic())
-    found.publish(connection, 1, "said", lambda stamp: (stamp,), monotonic(), includes_sender=True)
+    found.publish(connection, 1, "said", lambda stamp: (stamp,), monotonic(), True, print)
     gevent.sleep(0.3)
     found.drain()
     booked = {(o.op, o.name): o.errors for o in found.books.close_operations()}
@@ -375,16 +375,31 @@ def test_a_mistake_of_our_own_is_told_once_and_ends_no_run(
     found = engine("echo")
     (connection,) = connect_all(found, [user(found)])
 
-    def compose(stamp: str) -> tuple[Any, ...]:
-        raise ValueError("a mistake in a scenario")
+    def mistake() -> None:
+        raise ValueError("a mistake of our own")
 
     for _ in range(5):
-        found.publish(connection, 1, "said", compose, monotonic(), includes_sender=True)
+        found.at(0.0, mistake)
     assert found.call(connection, "echo", (), monotonic()) == [1]
-    assert found.ledger.take_published() == []
     assert capfd.readouterr().err.count("ValueError: a mistake") == 1
     [remark] = found.books.take_remarks()
     assert remark.level == "doubt"
+
+
+def test_a_message_that_cannot_be_made_opens_no_account(engine: Engines) -> None:
+    """The scenario's callback raised behind an account that was open already: a false loss."""
+    found = engine("echo")
+    (connection,) = connect_all(found, [user(found)])
+    raised: list[BaseException] = []
+
+    def compose(stamp: str) -> tuple[Any, ...]:
+        raise LookupError("a mistake in a scenario")
+
+    for _ in range(3):
+        found.publish(connection, 1, "said", compose, monotonic(), True, raised.append)
+    assert found.call(connection, "echo", (), monotonic()) == [1]
+    assert found.ledger.take_published() == []
+    assert [type(error) for error in raised] == [LookupError] * 3
 
 
 @pytest.mark.parametrize("behaviour", ["echo", "slow-upgrade"])

@@ -3,7 +3,7 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 from hypothesis import given, settings
@@ -11,11 +11,22 @@ from hypothesis import strategies as st
 
 from siotool import runfile
 from siotool.errors import RunFileError
-from siotool.histogram import SIZE, Histogram, Sparse
-from siotool.runfile import End, Header, Interval, Line, Note
+from siotool.histogram import SIZE, Histogram, Sparse, bucket_value
+from siotool.runfile import End, Header, Interval, Line, Note, contradiction
+
+
+def filled(counts: dict[int, int]) -> Histogram:
+    """A histogram with so many values in each bucket."""
+    histogram = Histogram()
+    for bucket, count in counts.items():
+        histogram.record([bucket_value(bucket)])
+        histogram.counts[bucket] += count - 1
+        histogram.sum_s += (count - 1) * bucket_value(bucket)
+    return histogram
+
 
 HISTOGRAMS = st.dictionaries(st.integers(0, SIZE - 1), st.integers(1, 10**9), max_size=5).map(
-    lambda counts: Sparse(i=sorted(counts), n=[counts[i] for i in sorted(counts)], sum_s=1.5, max_s=0.5)
+    lambda counts: filled(counts).sparse()
 )
 LEAVES: dict[Any, st.SearchStrategy[Any]] = {
     Sparse: HISTOGRAMS,
@@ -30,6 +41,11 @@ LEAVES: dict[Any, st.SearchStrategy[Any]] = {
 def values(kind: Any) -> st.SearchStrategy[Any]:
     """Every value of a type that a run file uses."""
     origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        base, meta = arguments
+        if base is int:
+            return st.integers(meta.ge, meta.le)
+        return st.floats(meta.ge, meta.le, allow_nan=False)
     if kind in LEAVES:
         found = LEAVES[kind]
     elif origin is Literal:
@@ -46,8 +62,34 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
     return found
 
 
+def consistent(interval: Interval) -> Interval:
+    """The same without what no run can have written."""
+    delivery = interval.delivery
+    operations = [
+        msgspec.structs.replace(found, count=max(found.count, sum(found.response.n)))
+        for found in interval.operations
+    ]
+    classes = [msgspec.structs.replace(found, users=found.users // 8) for found in interval.user_classes]
+    users = sum(found.users for found in classes) or interval.connections.users
+    return msgspec.structs.replace(
+        interval,
+        t_s=interval.t_s + 1,
+        duration_s=max(0.5, min(interval.duration_s, interval.t_s + 1)),
+        delivery=msgspec.structs.replace(
+            delivery,
+            expected=delivery.received // 2 + delivery.lost // 2,
+            received=delivery.received // 2,
+            lost=delivery.lost // 2,
+        ),
+        connections=msgspec.structs.replace(interval.connections, users=users, hung={}),
+        operations=operations,
+        user_classes=classes,
+    )
+
+
 headers = values(Header).map(lambda header: msgspec.structs.replace(header, version=runfile.VERSION))
-later_lines = st.lists(values(Interval) | values(Note), max_size=4)
+intervals = values(Interval).map(consistent).filter(lambda interval: not contradiction(interval))
+later_lines = st.lists(intervals | values(Note), max_size=4)
 
 
 @settings(max_examples=60)

@@ -167,7 +167,8 @@ def make_chat_run() -> Run:
         other = [operation for operation in interval.operations if operation.op == "connect"]
         connections = msgspec.structs.replace(
             interval.connections,
-            attempted=interval.connections.attempted + (2 if interval.t_s == 5 else 0),
+            attempted=interval.connections.attempted + (2 if interval.t_s in (5, 25) else 0),
+            established=interval.connections.established + (2 if interval.t_s == 25 else 0),
             failed={"refused": 1, "timeout": 1} if interval.t_s == 5 else {},
             closed={"ping_timeout": 2} if interval.t_s == 25 else {},
         )

@@ -338,7 +338,7 @@ def quota(run):
 
 def late_without_connections(run):
     def change(interval):
-        connections = msgspec.structs.replace(interval.connections, open=0)
+        connections = msgspec.structs.replace(interval.connections, open=0, established=0)
         return msgspec.structs.replace(interval, connections=connections)
 
     every_interval(run, change)
@@ -372,7 +372,10 @@ def note(level):
 
 def unconnected(run):
     for number, interval in enumerate(run.intervals):
-        connections = msgspec.structs.replace(interval.connections, open=interval.connections.open // 2)
+        half = interval.connections.established // 2
+        connections = msgspec.structs.replace(
+            interval.connections, open=interval.connections.open // 2, established=half
+        )
         run.intervals[number] = msgspec.structs.replace(interval, connections=connections)
 
 
