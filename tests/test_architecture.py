@@ -15,10 +15,11 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 #: Imports go downward only: from a later row to an earlier one, or within one package.
 LAYERS = (
-    {"errors"},
-    {"units"},
+    {"errors", "printable"},
+    {"terminal", "units"},
     {"formula", "histogram", "page", "workload"},
     {"protocol", "runfile"},
+    {"runwriter"},
     {"plan", "report", "swarm", "target"},
     {"cli"},
     {"__main__"},
@@ -41,7 +42,7 @@ DOORS = {
     "vl_convert": "siotool.page",
 }
 
-PURE = {"formula", "histogram", "page", "plan", "protocol", "report", "units", "workload"}
+PURE = {"formula", "histogram", "page", "plan", "printable", "protocol", "report", "units", "workload"}
 IMPURE_MODULES = {
     "asyncio",
     "random",

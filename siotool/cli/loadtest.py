@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from siotool.cli import demand
+from siotool.cli.streams import say
 from siotool.errors import ExitCode, InputError
 from siotool.workload import Target
 
@@ -231,7 +232,7 @@ def loadtest(
         "target_lost": ExitCode.UNREACHABLE,
     }
     if not quiet:  # before the report, whose last line is the verdict
-        print(f"siotool: run and reports in {folder}/", file=sys.stderr)
+        say(f"run and reports in {folder}/")
     code = conclude(
         [outcome.path],
         planned=planned,

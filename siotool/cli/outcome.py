@@ -1,12 +1,11 @@
 """How a run ends: its report, the verdicts of its gates, and the one exit code."""
 
-import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from siotool import runfile
 from siotool.cli import output
-from siotool.cli.streams import complain
+from siotool.cli.streams import complain, say
 from siotool.errors import ExitCode, worst
 from siotool.report import text
 from siotool.report.gates import Gate, parse, show
@@ -92,5 +91,5 @@ def _tell(report: Report) -> None:
     for gate in report.gates:
         value = "" if gate.value is None else f"{show(gate.value, gate.unit)}, "
         state = "FAILED" if gate.failed else "passed"
-        print(f"siotool: gate {state}: {gate.expr} ({value}{gate.reason})", file=sys.stderr)
-    print(f"siotool: {sentence(report)}", file=sys.stderr)
+        say(f"gate {state}: {gate.expr} ({value}{gate.reason})")
+    say(f"{sentence(report)}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console, RenderableType
 
 from siotool.errors import OutputError
+from siotool.terminal import Printable
 
 #: What a result is wrapped to where nobody's terminal says otherwise, and at most.
 WIDTH, WIDEST = 80, 100
@@ -22,7 +23,7 @@ def styled(renderable: RenderableType, where: str) -> str:
     else:
         console = Console(file=io.StringIO(), width=WIDTH, color_system=None, highlight=False)
     with console.capture() as capture:
-        console.print(renderable)
+        console.print(Printable(renderable))
     return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
 
 

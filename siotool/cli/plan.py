@@ -1,6 +1,5 @@
 """``siotool plan``: from figures to a number of servers."""
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from siotool.cli.streams import complain
+from siotool.cli.streams import complain, say
 from siotool.errors import ExitCode, InputError
 
 _EXAMPLE = "siotool plan --connections 1M --consumption-rate 2KB/s --capacity 100MB/s"
@@ -290,7 +289,7 @@ def run(
         written = _rendered(result, output_format, output)
     out.write(written, output)
     if output != "-" and not quiet:
-        print(f"siotool: plan of {terms.servers(result.servers.p95)} written to {output}", file=sys.stderr)
+        say(f"plan of {terms.servers(result.servers.p95)} written to {output}")
     _judge(result, limit, extras.failed_gate(result))
 
 

@@ -1,12 +1,12 @@
 """``siotool plan diff``: which input moved the number of servers."""
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from siotool.cli.streams import say
 from siotool.errors import InputError
 
 
@@ -64,7 +64,7 @@ def diff(
             written = change_text.markdown(result)
     out.write(written, output)
     if output != "-" and not quiet:
-        print(f"siotool: {result.sentences[0]} Written to {output}", file=sys.stderr)
+        say(f"{result.sentences[0]} Written to {output}")
 
 
 def _inputs(name: str) -> Any:

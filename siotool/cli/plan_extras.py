@@ -1,12 +1,12 @@
 """What ``siotool plan`` adds to the count of servers: money, the forecast, storage, manifests."""
 
-import sys
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
 import msgspec
 
 from siotool.cli.plan_options import read_text
+from siotool.cli.streams import say
 from siotool.errors import InputError
 from siotool.plan.figures.inputs import Inputs, middle
 from siotool.plan.model import Plan
@@ -58,7 +58,7 @@ class Extras(msgspec.Struct, frozen=True):
             return self
         if self.prices is None:
             if not quiet:
-                print("siotool: goals.budget is not checked without --prices FILE", file=sys.stderr)
+                say("goals.budget is not checked without --prices FILE")
             return self
         return msgspec.structs.replace(self, budget=middle(figure.value))
 
@@ -123,7 +123,7 @@ class Extras(msgspec.Struct, frozen=True):
         warnings.append(autoscale.outrun(inputs, scaling, self.pod_start_s) or "")
         for warning in warnings if not quiet else []:
             if warning:
-                print(f"siotool: {warning}", file=sys.stderr)
+                say(f"{warning}")
         return written
 
 

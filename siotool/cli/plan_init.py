@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from siotool.cli.streams import say
 from siotool.errors import InputError, OutputError
 
 
@@ -72,7 +73,7 @@ def init(
         raise planfile.unknown(unknown[0], [field.key for field in fields.FIELDS], "--set")
     output.write(text, file)
     if file != "-":
-        print(f"siotool: wrote {file}; next: siotool plan {file}", file=sys.stderr)
+        say(f"wrote {file}; next: siotool plan {file}")
 
 
 def _message(text: str) -> tuple[str, dict[str, str]]:

@@ -1,12 +1,12 @@
 """``siotool plan storm``: what a fleet goes through when many clients come back at once."""
 
-import sys
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from siotool.cli import plan as planning
+from siotool.cli.streams import say
 from siotool.errors import InputError
 
 
@@ -156,7 +156,7 @@ def storm(
             written = markdown.render(result)
     out.write(written, output)
     if output != "-" and not quiet:
-        print(f"siotool: {words.headline(result)}; the storm is written to {output}", file=sys.stderr)
+        say(f"{words.headline(result)}; the storm is written to {output}")
 
 
 #: Clients try on for as long; beyond a day nobody waits.

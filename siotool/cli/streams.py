@@ -6,6 +6,7 @@ import os
 import sys
 
 from siotool.errors import OutputError
+from siotool.printable import one_line
 
 _REMEDY = "free some space, or send the result elsewhere"
 
@@ -67,6 +68,11 @@ def forgive_closed_pipes() -> None:
 
 def complain(message: str, hint: str = "") -> None:
     """Print an error and its remedy to stderr."""
-    print(f"siotool: {message}", file=sys.stderr)
+    say(message)
     if hint:
-        print(f"  {hint}", file=sys.stderr)
+        print(f"  {one_line(hint)}", file=sys.stderr)
+
+
+def say(words: str) -> None:
+    """Print a line to stderr, whoever chose the names in it."""
+    print(f"siotool: {one_line(words)}", file=sys.stderr)

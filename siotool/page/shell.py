@@ -13,7 +13,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from siotool.page.chart import Chart
-from siotool.page.table import printable
+from siotool.printable import LINE_AT_MOST, printable
 
 _HERE = "siotool.page"
 
@@ -56,4 +56,6 @@ def _inline_json(value: object) -> Markup:
 
 
 def _printable(value: object) -> object:
-    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return (
+        printable(value, LINE_AT_MOST) if isinstance(value, str) and not isinstance(value, Markup) else value
+    )

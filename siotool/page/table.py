@@ -1,4 +1,4 @@
-"""Tables in words, and the text that may stand in them: what every renderer can show."""
+"""Tables in words: what every renderer can show."""
 
 from typing import Literal
 
@@ -31,10 +31,3 @@ class Table(msgspec.Struct, frozen=True):
     columns: list[Column]
     rows: list[Row]
     note: str = ""
-
-
-def printable(text: str) -> str:
-    """Keep what a server or user named their events from moving a cursor or breaking a file."""
-    return "".join(
-        char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text
-    )

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from siotool.page.table import Table, Tone, printable
+from siotool.page.table import Table, Tone
+from siotool.printable import one_line
 from siotool.report import words
 from siotool.report.model import Report
 from siotool.report.tables import tables
@@ -47,7 +48,7 @@ def _row(cells: Iterable[str]) -> str:
 
 def _text(text: str) -> str:
     """Escape what Markdown or HTML would read as markup, in names that a server or user chose."""
-    one_line = printable(" ".join(text.split()))
+    line = one_line(text)
     for char in "\\`*_[]|~":
-        one_line = one_line.replace(char, f"\\{char}")
-    return one_line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        line = line.replace(char, f"\\{char}")
+    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -9,7 +9,8 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from siotool.page.table import Table, Tone, printable
+from siotool.page.table import Table, Tone
+from siotool.printable import CELL_AT_MOST, LINE_AT_MOST, printable
 from siotool.report import words
 from siotool.report.model import Report
 from siotool.report.tables import tables
@@ -29,7 +30,7 @@ def render(report: Report) -> RenderableType:
         (printable(head.servers), "bold"),
         *(f"\n{line}" for line in (head.binding,) if line),
         "\n",
-        (printable(head.load), "dim"),
+        (printable(head.load, LINE_AT_MOST), "dim"),
     )
     parts: list[RenderableType] = [Padding(top, (0, 1))]
     if report.doubts:
@@ -55,7 +56,7 @@ def plain(report: Report) -> str:
 def _points(mark: str, style: str, texts: Iterable[str]) -> RichTable:
     grid = RichTable.grid(padding=(0, 1))
     for text in texts:
-        grid.add_row("", Text(mark, style=style), Text(printable(text)))
+        grid.add_row("", Text(mark, style=style), Text(printable(text, LINE_AT_MOST)))
     return grid
 
 
@@ -73,7 +74,9 @@ def _table(table: Table) -> RenderableType:
             style="dim" if column.name == "how measured" else "",
         )
     for row in table.rows:
-        grid.add_row(*(Text(printable(row.cells[number])) for number in kept), style=_STYLES[row.tone])
+        grid.add_row(
+            *(Text(printable(row.cells[number], CELL_AT_MOST)) for number in kept), style=_STYLES[row.tone]
+        )
     parts: list[RenderableType] = [Text(f" {table.title}", style="bold"), Padding(grid, (0, 1))]
     if table.note:
         parts.append(Padding(Text(printable(table.note), style="dim"), (0, 1)))

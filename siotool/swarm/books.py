@@ -7,6 +7,7 @@ from time import time as epoch
 from typing import Literal
 
 from siotool.histogram import Histogram
+from siotool.printable import one_line
 from siotool.runfile import OTHER, Bytes, Connections, Operation, OpKind
 from siotool.swarm.ledger import Ledger, Receiver
 from siotool.swarm.limits import NAME_CHARACTERS, NAMES, REMARK_CHARACTERS, REMARKS_OF_A_KIND
@@ -23,12 +24,6 @@ def epoch_seconds(value: float) -> float | None:
         if _EPOCH_FROM <= seconds < _EPOCH_TO:
             return seconds
     return None
-
-
-def _printable(text: str) -> str:
-    """Text on one line that any terminal and any file can take."""
-    shown = "".join(character if character.isprintable() else " " for character in text[:REMARK_CHARACTERS])
-    return shown if len(text) <= REMARK_CHARACTERS else shown + "…"
 
 
 class Samples:
@@ -146,7 +141,7 @@ class Books:
 
     def remark(self, kind: str, text: str, level: Literal["warning", "doubt"] = "warning") -> None:
         """Something the report is to say, once; of each kind only the first few."""
-        text = _printable(text)
+        text = one_line(text, REMARK_CHARACTERS)
         said = self._said.setdefault(kind, set())
         if text not in said and len(said) < REMARKS_OF_A_KIND:
             said.add(text)

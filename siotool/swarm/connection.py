@@ -192,9 +192,8 @@ class Connection(WSListener):
         books = self._board.books
         self.open = True
         books.join(self.receiver, now)
-        books.samples("namespace", self._session.namespace).book(
-            now - self.join_started, now - self.join_started
-        )
+        took = now - self.join_started
+        books.samples("namespace", self._session.namespace).book(took, took)
         if self.joined is not None and not self.joined.done():
             self.joined.set_result(None)
 

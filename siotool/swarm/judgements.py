@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from siotool.printable import one_line
 from siotool.runfile import CHECK_FAILED, FAIL, OTHER, REQUEST_EVENT, Operation
 from siotool.swarm import places
 from siotool.swarm.books import Samples
@@ -142,5 +143,4 @@ def _closed(group: dict[str, Samples]) -> list[Operation]:
 
 
 def _shortened(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= MESSAGE_AT_MOST else f"{line[: MESSAGE_AT_MOST - 1]}…"
+    return one_line(text, MESSAGE_AT_MOST)

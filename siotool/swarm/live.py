@@ -9,9 +9,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from siotool.printable import LINE_AT_MOST, printable
 from siotool.runfile import Header, Interval, Note, WorkerHealth
 from siotool.swarm.figures import clock, number, percent, plural, short, time
 from siotool.swarm.progress import WINDOW_S, Lately, Progress
+from siotool.terminal import Printable
 from siotool.units import format_byte_rate, format_count, format_duration, format_size
 
 #: From this share of the CPU it may use on, a generator process is likely to limit what it measures.
@@ -98,7 +100,7 @@ class LiveView:
 
     def _repaint(self) -> None:
         # one row less than there are, for the line the cursor is on
-        self._live.update(view(self._progress, self._console.height - 1), refresh=True)
+        self._live.update(Printable(view(self._progress, self._console.height - 1)), refresh=True)
 
 
 class PlainProgress:
@@ -138,7 +140,7 @@ class PlainProgress:
         """Say nothing more; the report has the last word."""
 
     def _say(self, text: str) -> None:
-        print(f"siotool: {text}", file=self._stream, flush=True)
+        print(f"siotool: {printable(text, LINE_AT_MOST)}", file=self._stream, flush=True)
 
 
 def line(progress: Progress) -> str:

@@ -20,7 +20,9 @@ from locust.env import Environment
 from locust.stats import stats_history
 
 from siotool.errors import GeneratorError, SiotoolError
-from siotool.runfile import Header, Writer
+from siotool.printable import one_line
+from siotool.runfile import Header
+from siotool.runwriter import Writer
 from siotool.swarm import locust_log, preflight, shape, web_ui
 from siotool.swarm.crew import Crew
 from siotool.swarm.generator import resolve
@@ -174,7 +176,7 @@ class _LoadTest:
             self._record.end(self._reason)
             self._display.stop()
             for line in self._record.complaints:
-                print(f"siotool: {line}", file=sys.stderr)
+                print(f"siotool: {one_line(line)}", file=sys.stderr)
             if self._locust_files is not None:
                 self._locust_files.finish()
         if self._failure is not None:

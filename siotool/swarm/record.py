@@ -6,7 +6,8 @@ from time import monotonic
 import msgspec
 
 from siotool.errors import OutputError
-from siotool.runfile import End, Line, Note, ScenarioFailure, Writer
+from siotool.runfile import End, Line, Note, ScenarioFailure
+from siotool.runwriter import Writer
 from siotool.swarm import accounts, records
 from siotool.swarm.complaints import Complaints
 from siotool.swarm.judgements import Judgements

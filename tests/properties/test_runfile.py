@@ -13,6 +13,7 @@ from siotool import runfile
 from siotool.errors import RunFileError
 from siotool.histogram import SIZE, Histogram, Sparse, bucket_value
 from siotool.runfile import End, Header, Interval, Line, Note, contradiction
+from siotool.runwriter import Writer
 
 
 def filled(counts: dict[int, int]) -> Histogram:
@@ -73,8 +74,8 @@ def consistent(interval: Interval) -> Interval:
     users = sum(found.users for found in classes) or interval.connections.users
     return msgspec.structs.replace(
         interval,
-        t_s=interval.t_s + 1,
-        duration_s=max(0.5, min(interval.duration_s, interval.t_s + 1)),
+        t_s=max(1.0, interval.t_s),
+        duration_s=max(0.5, min(interval.duration_s, interval.t_s)),
         delivery=msgspec.structs.replace(
             delivery,
             expected=delivery.received // 2 + delivery.lost // 2,
@@ -96,7 +97,7 @@ later_lines = st.lists(intervals | values(Note), max_size=4)
 @given(headers, later_lines, st.none() | values(End))
 def test_every_line_comes_back_as_it_was(header: Header, lines: list[Line], end: End | None) -> None:
     with TemporaryDirectory() as folder:
-        writer = runfile.Writer(Path(folder) / "run")
+        writer = Writer(Path(folder) / "run")
         for line in [header, *lines, *([end] if end else [])]:
             writer.write(line)
         writer.close()

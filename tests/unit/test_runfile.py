@@ -28,8 +28,8 @@ from siotool.runfile import (
     Server,
     ServerUse,
     WorkerHealth,
-    Writer,
 )
+from siotool.runwriter import Writer
 from siotool.workload import Stage, Target, Workload
 
 
@@ -284,7 +284,8 @@ import resource, sys
 from pathlib import Path
 import msgspec
 from siotool.errors import OutputError
-from siotool.runfile import End, Header, Note, Writer
+from siotool.runfile import End, Header, Note
+from siotool.runwriter import Writer
 
 writer = Writer(Path(sys.argv[1]))
 writer.write(msgspec.json.decode(sys.argv[2], type=Header))

@@ -22,7 +22,6 @@ from siotool.page.chart import (
     spec,
     time_axis,
 )
-from siotool.page.table import printable
 from siotool.plan.figures.fields import Kind, field_of
 from siotool.plan.growth.forecast import Forecast
 from siotool.plan.html.curves import Named, Points, Tells, curve, log_ticks, servers_axis, x_axis
@@ -31,6 +30,7 @@ from siotool.plan.model import Evidence, Plan
 from siotool.plan.rendering import terms
 from siotool.plan.rendering.pictures import Pictures
 from siotool.plan.uncertainty.response import Response
+from siotool.printable import printable
 
 #: How an axis writes the figures of a plan file.
 _UNITS: Mapping[Kind, str] = MappingProxyType(

@@ -20,7 +20,7 @@ from siotool.page.chart import (
     spec,
     time_axis,
 )
-from siotool.page.table import printable
+from siotool.printable import printable
 from siotool.report.model import OperationSeries, Report, Series, format_cores
 from siotool.report.words import label
 

@@ -1,0 +1,119 @@
+"""Text that a server or a run file brought reaches a terminal only as printable text, shortened."""
+
+import io
+import json
+import sys
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+from rich.text import Text
+
+from siotool import runfile
+from siotool.cli import streams
+from siotool.cli.output import styled
+from siotool.printable import LINE_AT_MOST, one_line, printable
+from siotool.report.join import summarize
+from siotool.report.planned import Planned
+from siotool.report.renderers import RENDERERS
+from siotool.runfile import Note, Operation, ScenarioFailure
+from siotool.swarm.live import LiveView, PlainProgress
+from siotool.terminal import Printable
+
+#: Clears a screen, links, rings, overwrites the line, writes backwards, hides, takes no width.
+EVIL = "\x1b[2J\x1b]8;;http://evil\x07x\r\x07\u202e\u200b\x9b31m\ud800end"
+
+
+@given(st.text(), st.integers(1, 50))
+def test_what_is_left_is_printable_and_no_longer_than_asked(text, most):
+    shown = printable(text, most)
+    assert len(shown) <= most
+    assert shown.replace("\n", "").isprintable()
+    assert one_line(text, most).isprintable()
+
+
+def test_ordinary_text_stays_as_it_is():
+    for text in ("größe 🚀", "a|b <c> *d*", "two\nlines", ""):
+        assert printable(text) == text
+
+
+@pytest.fixture
+def evil_run(make_run):
+    """A run whose every name was chosen by somebody unkind; no file can hold a lone surrogate."""
+    evil = EVIL.replace("\ud800", "")
+    run = make_run()
+    names = Operation("ack", evil + "n" * 2000, count=3, errors={evil: 1})
+    failure = ScenarioFailure(evil, evil, evil, 2)
+    last = run.intervals[-1]
+    connections = msgspec.structs.replace(last.connections, failed={evil: 1}, attempted=1)
+    run.intervals[-1] = msgspec.structs.replace(
+        last, operations=[names], exceptions=[failure], connections=connections
+    )
+    run.notes += [Note(2.0, "doubt", evil), Note(3.0, "warning", evil)]
+    workload = msgspec.structs.replace(run.header.workload, scenario=evil, settings={evil: evil})
+    target = msgspec.structs.replace(run.header.target, url=evil, namespace=evil)
+    run.header = msgspec.structs.replace(run.header, run=evil, workload=workload, target=target)
+    return run
+
+
+@pytest.mark.parametrize("form", ["text", "md", "html"])
+def test_a_report_of_it_moves_no_cursor(evil_run, form):
+    text = RENDERERS[form](summarize([evil_run], Planned(), default_gates=True))
+    data = text if form != "html" else text.split("<script", 1)[0]  # data are JSON, and escaped there
+    assert data.replace("\n", "").isprintable()
+    assert "n" * (LINE_AT_MOST + 1) not in data.replace(" ", "").replace("\n", "")
+
+
+def test_json_keeps_it_as_an_escape(evil_run):
+    """A script is to see what there was, and its terminal is not."""
+    run = msgspec.structs.replace(evil_run.header, run="x")
+    evil_run.header = run
+    text = RENDERERS["json"](summarize([evil_run], Planned()))
+    assert "\x1b" not in text
+    assert json.loads(text)["valid"] == "suspect"
+
+
+@pytest.mark.parametrize("live", [True, False], ids=["live view", "plain lines"])
+def test_a_running_test_shows_it_printable(evil_run, live):
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=live, color_system=None, width=200, height=60)
+    shown = LiveView(evil_run.header, console) if live else PlainProgress(evil_run.header, stream, 1)
+    shown.start()
+    for interval in evil_run.intervals:
+        shown.update(interval)
+    for note in evil_run.notes:
+        shown.note(note)
+    shown.stop()
+    text = stream.getvalue()
+    assert "evil" in text
+    for bad in ("\x1b[2J", "\x1b]8", "\x07", "\u202e", "\u200b", "\x9b"):
+        assert bad not in text
+
+
+def test_errors_on_stderr_are_printable(capsys):
+    streams.complain(f"the server says {EVIL}" + "y" * 5000, EVIL)
+    err = capsys.readouterr().err
+    assert err.replace("\n", "").isprintable()
+    assert err.count("\n") == 2
+    assert len(err) < 3000
+
+
+def test_styles_stay_and_escapes_in_names_do_not(monkeypatch):
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, color_system="standard", width=80)
+    console.print(Printable(Text(EVIL, style="bold red")))
+    assert "\x1b[1;31m" in stream.getvalue(), "the style is ours"
+    assert "\x1b[2J" not in stream.getvalue()
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    assert styled(Text(EVIL), "-").strip("\n").isprintable()
+
+
+def test_a_run_file_is_named_printable_when_it_is_refused(tmp_path, capsys):
+    path = tmp_path / "run.jsonl"
+    path.write_text('{"kind":"header","version":1,"run":"\\u001b[2J"}\n')
+    with pytest.raises(runfile.RunFileError) as caught:
+        runfile.read(path)
+    streams.complain(caught.value.message, caught.value.hint)
+    assert "\x1b" not in capsys.readouterr().err
