@@ -240,9 +240,11 @@ def run(
     quiet: bool = False,
 ) -> None:
     """Make one plan and write it; ``flags`` as for ``plan_options.typed``, ``asked`` as ``plan_extras``."""
+    import msgspec
+
     from siotool.cli import output as out
     from siotool.cli import plan_extras, plan_options
-    from siotool.plan import sizing
+    from siotool.plan import sizing, unused
     from siotool.plan.figures import compose
     from siotool.plan.rendering import terms
     from siotool.units import parse_count
@@ -253,7 +255,7 @@ def run(
         )
     limit = _whole(parse_count(max_servers, "--max-servers")) if max_servers is not None else None
     extras = plan_extras.read(plan_extras.Asked(**(asked or {})), output_format.value)
-    inputs = plan_options.typed(flags, settings, file)
+    inputs = given = plan_options.typed(flags, settings, file)
     measured = None
     if runs or verify is not None:
         from siotool.cli import plan_evidence
@@ -265,6 +267,7 @@ def run(
     extras = extras.within(inputs, quiet=quiet)
     limit = _limit(inputs) if limit is None else limit
     refuse_missing(inputs)
+    before = inputs
     inputs = compose.complete(inputs)
     if verify is not None:
         checked = plan_evidence.check(
@@ -276,6 +279,11 @@ def run(
         inputs, draws=draws, seed=seed, evidence=measured.describe if measured is not None else None
     )
     result = extras.complete(result, inputs, draws=draws, seed=seed)
+    result = msgspec.structs.replace(
+        result,
+        warnings=result.warnings
+        + unused.unused(given, before, priced=extras.prices is not None, scaled=output_format in _MANIFESTS),
+    )
     if result.servers.p95 is None and output_format in _MANIFESTS:
         raise _hopeless(result)
     if output_format in _MANIFESTS:

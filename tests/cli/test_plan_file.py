@@ -140,3 +140,14 @@ def test_two_plan_files_are_for_diff(siotool, tmp_path):
     assert done.returncode == 2
     assert "one plan file at a time" in done.stderr
     assert "siotool plan diff a.toml b.toml" in done.stderr
+
+
+def test_a_figure_that_nothing_rests_on_is_said(siotool, folder):
+    done = siotool(
+        "plan", "--connections=1M", "--consumption-rate=2KB/s", "--capacity=100MB/s", "--set",
+        "server.memory=16GiB", "--format=json", cwd=folder,
+    )  # fmt: skip
+    assert [w for w in json.loads(done.stdout)["warnings"] if "server.memory" in w] == [
+        "server.memory (--set server.memory) is used by nothing in this plan: it needs "
+        "server.memory_per_connection, or a server.profile"
+    ]
