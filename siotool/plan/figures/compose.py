@@ -35,11 +35,13 @@ def with_measured(inputs: Inputs, measured: Inputs) -> Inputs:
     """Return what the user gave, completed by what runs showed.
 
     The bandwidth of a session is the runs' own: a plan that describes its messages goes by these.
+    What ``plan init`` filled in nobody gave: what runs showed counts more.
     """
     figures = dict(measured.figures)
     if inputs.messages:
         figures.pop("workload.consumption_rate", None)
-    return over(inputs, Inputs(figures))
+    given = {key: one for key, one in inputs.figures.items() if one.provenance.kind != "default"}
+    return over(Inputs(given, inputs.messages), over(Inputs(figures), inputs))
 
 
 def complete(inputs: Inputs) -> Inputs:

@@ -83,7 +83,13 @@ def _choice(key: str, about: str, default: str | None, *choices: str) -> Field:
     return Field(key, "choice", about, default, choices=choices)
 
 
+#: What the key of a message's figure starts with; the message's name and the figure's follow.
+MESSAGES = "workload.messages."
+
 SECTIONS = ("workload", "transport", "server", "topology", "goals", "storage")
+
+#: The table in which ``plan init`` says what it filled in itself: key → the value it wrote.
+FILLED_IN = "init"
 
 ADAPTERS = tuple(adapters.ADAPTERS)
 PROFILES = tuple(profiles.PROFILES)

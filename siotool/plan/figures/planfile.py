@@ -14,7 +14,10 @@ from siotool.plan.figures.ranges import Range, parse_figure
 
 
 def decode(text: str, source: str) -> Inputs:
-    """Read a plan file's text; ``source`` names it in errors. Defaults are not filled in."""
+    """Read a plan file's text; ``source`` names it in errors. Defaults are not filled in.
+
+    A figure that still has the value which ``plan init`` filled in is a default, not typed.
+    """
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -23,6 +26,7 @@ def decode(text: str, source: str) -> Inputs:
         ) from error
     figures: dict[str, Figure] = {}
     messages: tuple[MessageChoice, ...] = ()
+    filled_in = tables.pop(fields.FILLED_IN, {})
     for section, table in tables.items():
         if section not in fields.SECTIONS:
             raise unknown(section, fields.SECTIONS, f"{source}: [{section}]")
@@ -38,7 +42,31 @@ def decode(text: str, source: str) -> Inputs:
             else:
                 key = known[name].key
                 figures[key] = read(known[name], raw, f"{source}: {key}", Provenance("typed", source))
+    for key in _unchanged(filled_in, tables, source):
+        if key in figures:
+            figures[key] = Figure(figures[key].value, Provenance("default", "as plan init wrote it"))
     return Inputs(figures, messages)
+
+
+def _unchanged(filled_in: Any, tables: Mapping[str, Any], source: str) -> list[str]:
+    """Return the keys that still have what ``plan init`` wrote. InputError for what it never writes."""
+    where = f"{source}: [{fields.FILLED_IN}]"
+    if not isinstance(filled_in, dict) or not all(isinstance(text, str) for text in filled_in.values()):
+        raise InputError(f"{where} holds the values that plan init wrote, as text", "or leave it out")
+    found = []
+    for key, text in filled_in.items():
+        try:
+            fields.field_of(key)
+        except LookupError:
+            raise unknown(key, [field.key for field in fields.FIELDS], f"{where}: {key}") from None
+        place, _, name = key.rpartition(".")
+        path = ["workload", "messages", place.removeprefix(fields.MESSAGES)]
+        table: Any = tables
+        for step in path if place.startswith(fields.MESSAGES) else [place]:
+            table = table.get(step, {})
+        if table.get(name) == text:
+            found.append(key)
+    return found
 
 
 def read(field: Field, raw: Any, where: str, provenance: Provenance) -> Figure:
