@@ -12,6 +12,9 @@ from siotool.plan.figures.fields import Field, dimension
 from siotool.plan.figures.inputs import Figure, Inputs, MessageChoice
 from siotool.plan.figures.ranges import Range, parse_figure
 
+#: The origin of a figure that still has the value ``plan init`` filled in.
+FILLED_IN = "as plan init wrote it"
+
 
 def decode(text: str, source: str) -> Inputs:
     """Read a plan file's text; ``source`` names it in errors. Defaults are not filled in.
@@ -44,7 +47,7 @@ def decode(text: str, source: str) -> Inputs:
                 figures[key] = read(known[name], raw, f"{source}: {key}", Provenance("typed", source))
     for key in _unchanged(filled_in, tables, source):
         if key in figures:
-            figures[key] = Figure(figures[key].value, Provenance("default", "as plan init wrote it"))
+            figures[key] = Figure(figures[key].value, Provenance("default", FILLED_IN))
     return Inputs(figures, messages)
 
 

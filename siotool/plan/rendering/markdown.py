@@ -19,6 +19,8 @@ def render(plan: Plan) -> str:
     lines += _variables(plan) + _what_if(plan) + _sections(plan)
     if plan.warnings:
         lines += [*(f"- **Warning:** {text}" for text in plan.warnings), ""]
+    if plan.rests_on:
+        lines += ["## What it rests on", "", *(f"- {text}" for text in plan.rests_on), ""]
     if terms.only_the_formula(plan):
         return "\n".join([*lines, terms.SCOPE, ""])
     return "\n".join([*lines, *_inputs(plan)])

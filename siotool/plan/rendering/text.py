@@ -31,6 +31,8 @@ def render(plan: Plan) -> RenderableType:
         parts += evidence(plan.evidence)
     if plan.warnings:
         parts.append(_warnings(plan))
+    if plan.rests_on:
+        parts.append(_paragraph(Text("\n".join(plan.rests_on), style="dim")))
     if terms.only_the_formula(plan):
         parts.append(_paragraph(Text(terms.SCOPE, style="dim")))
     spaced: list[RenderableType] = []
