@@ -86,6 +86,8 @@ def read(field: Field, raw: Any, where: str, provenance: Provenance) -> Figure:
                 raise unknown(str(raw), field.choices, f"{where} is {raw!r}:", "one of")
             return Figure(str(raw), provenance)
     value = parse_figure(raw, dimension(field.kind).parse, where)
+    if field.key == "workload.connections" and not isinstance(value, Range):
+        _refuse_nobody(value, raw, where)
     if field.fixed and isinstance(value, Range):
         raise InputError(f"{where} is a range", "it is decided, not guessed: write one value")
     for bound in (value.low, value.high) if isinstance(value, Range) else (value,):
@@ -93,6 +95,12 @@ def read(field: Field, raw: Any, where: str, provenance: Provenance) -> Figure:
     if field.fixed and field.kind == "count" and not isinstance(value, Range) and value % 1:
         raise InputError(f"{where} is {value:g}; expected a whole number", field.about)
     return Figure(value, provenance)
+
+
+def _refuse_nobody(connections: float, raw: Any, where: str) -> None:
+    """Refuse a count of sessions below one, unless it is 0 and written so: 0k is a script's, not a plan."""
+    if 0 <= connections < 1 and str(raw).strip() not in ("0", "0.0"):
+        raise InputError(f"{where} is {raw!r}, which is not one session", "write 0 if nobody is meant")
 
 
 def check(field: Field, value: float, where: str) -> None:
