@@ -274,6 +274,10 @@ def run(
             verify, inputs, measured, accept_suspect=accept_suspect, draws=draws, seed=seed
         )
         _write_verification(checked, output_format, output)
+        missed = [check.name.replace("_", " ") for check in checked.checks if not check.inside]
+        if missed:
+            complain(f"verification failed: {', '.join(missed)} outside the plan's 90 % interval")
+            raise typer.Exit(ExitCode.GATE_FAILED)
         return
     result = sizing.size(
         inputs, draws=draws, seed=seed, evidence=measured.describe if measured is not None else None

@@ -23,8 +23,8 @@ def diff(
     after: Annotated[str, typer.Argument(metavar="B.toml", help="The plan after; - is stdin.")],
     *,
     draws: Annotated[
-        int, typer.Option(min=100, max=100_000, help="Worlds drawn from the ranges, for each mixture.")
-    ] = 2_000,
+        int, typer.Option(min=100, max=1_000_000, help="Worlds drawn from the ranges, as for a plan.")
+    ] = 10_000,
     seed: Annotated[int, typer.Option(help="Another seed, other draws; the same one, the same answer.")] = 1,
     output_format: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.TEXT,
     output: Annotated[

@@ -128,3 +128,18 @@ def test_a_cost_that_is_typed_is_what_is_verified(siotool, folder):
     found = [{check["name"]: check for check in one["checks"]} for one in (measured, typed)]
     assert {"cpu", "memory", "files", "connections"} == set(found[0])
     assert found[1]["cpu"]["high"] < found[0]["cpu"]["low"]
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_failed_verification_exits_4_and_says_what_failed(siotool, form, folder):
+    """It said "missed" and exited 0, so that no script could go by it."""
+    wrong = ("--set", "server.delivery_cost=5ms", "--set", "server.inbound_cost=5ms")
+    done = planned(siotool, "--from", "seen", *wrong, "--verify", "seen", f"--format={form}", cwd=folder)
+    assert done.returncode == 4
+    assert "cpu" in done.stdout
+    assert done.stderr == "siotool: verification failed: cpu outside the plan's 90 % interval\n"
+
+
+def test_a_verification_that_holds_exits_0(siotool, folder):
+    done = planned(siotool, "--from", "seen", "--verify", "seen", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
