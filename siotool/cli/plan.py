@@ -97,6 +97,9 @@ def plan(
     accept_suspect: Annotated[
         bool, typer.Option("--accept-suspect", help="Learn from runs that cannot be trusted, too.")
     ] = False,
+    same_target: Annotated[
+        bool, typer.Option("--same-target", help="The runs are of one service, whatever its address was.")
+    ] = False,
     max_servers: Annotated[
         str | None,
         typer.Option(metavar="COUNT", help="Gate: exit 4 when the plan needs more servers than this."),
@@ -186,6 +189,7 @@ def plan(
         runs=runs or [],
         verify=verify,
         accept_suspect=accept_suspect,
+        same_target=same_target,
         max_servers=max_servers,
         asked={
             "prices": prices,
@@ -231,6 +235,7 @@ def run(
     runs: list[str] | None = None,
     verify: str | None = None,
     accept_suspect: bool = False,
+    same_target: bool = False,
     max_servers: str | None = None,
     asked: dict[str, Any] | None = None,
     draws: int = 10_000,
@@ -261,7 +266,9 @@ def run(
         from siotool.cli import plan_evidence
 
         if runs:
-            measured = plan_evidence.learn(runs, accept_suspect=accept_suspect, seed=seed)
+            measured = plan_evidence.learn(
+                runs, accept_suspect=accept_suspect, same_target=same_target, seed=seed
+            )
             inputs = compose.with_measured(inputs, measured.inputs)
     inputs = extras.shaped(inputs)
     extras = extras.within(inputs, quiet=quiet)

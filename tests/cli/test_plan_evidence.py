@@ -143,3 +143,20 @@ def test_a_failed_verification_exits_4_and_says_what_failed(siotool, form, folde
 def test_a_verification_that_holds_exits_0(siotool, folder):
     done = planned(siotool, "--from", "seen", "--verify", "seen", cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_runs_at_two_addresses_are_of_one_service_where_the_user_says_so(siotool, folder):
+    header, *rest = (folder / "seen/run.jsonl").read_text().splitlines()
+    for name, port in (("one", 3000), ("two", 3001)):
+        changed = json.loads(header)
+        changed |= {"run": name, "command": []}
+        changed["target"]["url"] = f"http://10.0.0.1:{port}"
+        (folder / name).mkdir()
+        (folder / name / "run.jsonl").write_text("\n".join([json.dumps(changed), *rest]) + "\n")
+    both = ("--from", "one", "--from", "two", "--format=json")
+    refused = planned(siotool, *both, cwd=folder)
+    assert refused.returncode == 2
+    assert "--same-target" in refused.stderr
+    taken = planned(siotool, *both, "--same-target", cwd=folder)
+    assert taken.returncode == 0, taken.stderr
+    assert json.loads(taken.stdout)["evidence"]["runs"] == ["one", "two"]

@@ -60,7 +60,8 @@ def complete(inputs: Inputs) -> Inputs:
         chosen = Figure(profile, Provenance("default", "messages were given and no profile"))
         inputs = inputs.replaced({"server.profile": chosen})
     if profile:
-        inputs = over(inputs, Inputs(published(profile)))
+        prior = published(profile)
+        inputs = over(Inputs(_informed(inputs.figures, prior), inputs.messages), Inputs(prior))
     if "server.capacity" not in inputs and "server.bandwidth_out" in inputs:
         network = inputs.figures["server.bandwidth_out"]
         origin = Provenance(network.provenance.kind, "as server.bandwidth_out")
@@ -70,6 +71,27 @@ def complete(inputs: Inputs) -> Inputs:
     inputs = planfile.with_defaults(inputs)
     _check_hours(inputs)
     return inputs
+
+
+def _informed(figures: Mapping[str, Figure], prior: Mapping[str, Figure]) -> dict[str, Figure]:
+    """Return the figures without those measured ones that say less than was known before.
+
+    A cost that runs cannot tell from 0, and that may be as large as the published range or
+    larger, was not measured: the published one stays.
+    """
+
+    def blank(key: str, figure: Figure) -> bool:
+        seen, known = figure.value, prior.get(key)
+        return (
+            figure.provenance.kind == "measured"
+            and isinstance(seen, Samples)
+            and known is not None
+            and isinstance(known.value, Range)
+            and seen.low <= 0
+            and seen.high >= known.value.high
+        )
+
+    return {key: figure for key, figure in figures.items() if not blank(key, figure)}
 
 
 def _check_messages(inputs: Inputs) -> None:
