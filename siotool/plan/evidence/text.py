@@ -6,9 +6,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from siotool.plan.evidence.amounts import amount
 from siotool.plan.evidence.verify import Verification
 from siotool.plan.model import Evidence
-from siotool.units import format_byte_rate, format_duration, format_share, format_size
+from siotool.units import format_share
 
 
 def render(evidence: Evidence) -> list[RenderableType]:
@@ -49,16 +50,3 @@ def render_verification(verification: Verification) -> RenderableType:
         name = check.name.replace("_", " ")
         table.add_row(name, spread, amount(check.observed, check.unit), mark)
     return Group(table, Text(), Padding(Text(verification.summary), (0, 1)))
-
-
-def amount(value: float, unit: str) -> str:
-    """Write a measured figure in its unit."""
-    match unit:
-        case "bytes":
-            return format_size(value)
-        case "bytes/s":
-            return format_byte_rate(value)
-        case "core-seconds" | "core-seconds/s":
-            return format_duration(value)
-        case _:
-            return f"{value:.3g} {unit}"

@@ -3,7 +3,7 @@
 import msgspec
 
 from siotool.page.table import Column, Row, Table
-from siotool.plan.evidence.text import amount
+from siotool.plan.evidence.amounts import amount
 from siotool.plan.model import Evidence, InputFigure, Plan
 from siotool.plan.rendering import terms
 from siotool.plan.rendering.sections import Section, sections
