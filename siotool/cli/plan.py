@@ -2,7 +2,6 @@
 
 import sys
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -315,8 +314,9 @@ def run(
 
 def _format_of(output: str) -> Format:
     """Return the format a file's name asks for: ``plan.html`` is html."""
-    suffix = Path(output).suffix.removeprefix(".")
-    return Format(suffix) if suffix in ("json", "md", "html") else Format.TEXT
+    from siotool.cli.plan_options import by_ending
+
+    return Format(by_ending(output, {name: name for name in ("json", "md", "html")}))
 
 
 def refuse_missing(inputs: Any) -> None:

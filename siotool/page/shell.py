@@ -1,7 +1,8 @@
 """A page as one self-contained HTML file.
 
 Nothing is loaded from anywhere: Vega, Vega-Lite and Vega-Embed are inlined once, from
-``vega.js``, which vl-convert bundled beforehand (over a second of CPU), and the page's own content policy forbids every request. Without JavaScript the tables remain.
+``vega.js``, which vl-convert bundled beforehand (over a second of CPU), and the page's own
+content policy forbids every request. Without JavaScript the tables remain.
 """
 
 from collections.abc import Sequence

@@ -12,7 +12,9 @@ _HEAD = (
 
 
 def test_the_bundle_is_vl_converts(golden):
-    golden("../../siotool/page/vega.js", _HEAD + vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
+    golden(
+        "../../siotool/page/vega.js", _HEAD + vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    )
 
 
 def test_no_page_makes_the_bundle_anew():
