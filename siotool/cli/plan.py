@@ -1,7 +1,6 @@
 """``siotool plan``: from figures to a number of servers."""
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -96,6 +95,9 @@ def plan(
     accept_suspect: Annotated[
         bool, typer.Option("--accept-suspect", help="Learn from runs that cannot be trusted, too.")
     ] = False,
+    same_target: Annotated[
+        bool, typer.Option("--same-target", help="The runs are of one service, whatever its address was.")
+    ] = False,
     max_servers: Annotated[
         str | None,
         typer.Option(metavar="COUNT", help="Gate: exit 4 when the plan needs more servers than this."),
@@ -185,6 +187,7 @@ def plan(
         runs=runs or [],
         verify=verify,
         accept_suspect=accept_suspect,
+        same_target=same_target,
         max_servers=max_servers,
         asked={
             "prices": prices,
@@ -230,6 +233,7 @@ def run(
     runs: list[str] | None = None,
     verify: str | None = None,
     accept_suspect: bool = False,
+    same_target: bool = False,
     max_servers: str | None = None,
     asked: dict[str, Any] | None = None,
     draws: int = 10_000,
@@ -239,9 +243,11 @@ def run(
     quiet: bool = False,
 ) -> None:
     """Make one plan and write it; ``flags`` as for ``plan_options.typed``, ``asked`` as ``plan_extras``."""
+    import msgspec
+
     from siotool.cli import output as out
     from siotool.cli import plan_extras, plan_options
-    from siotool.plan import sizing
+    from siotool.plan import sizing, unused
     from siotool.plan.figures import compose
     from siotool.plan.rendering import terms
     from siotool.units import parse_count
@@ -252,29 +258,41 @@ def run(
         )
     limit = _whole(parse_count(max_servers, "--max-servers")) if max_servers is not None else None
     extras = plan_extras.read(plan_extras.Asked(**(asked or {})), output_format.value)
-    inputs = plan_options.typed(flags, settings, file)
+    inputs = given = plan_options.typed(flags, settings, file)
     measured = None
     if runs or verify is not None:
         from siotool.cli import plan_evidence
 
         if runs:
-            measured = plan_evidence.learn(runs, accept_suspect=accept_suspect, seed=seed)
+            measured = plan_evidence.learn(
+                runs, accept_suspect=accept_suspect, same_target=same_target, seed=seed
+            )
             inputs = compose.with_measured(inputs, measured.inputs)
     inputs = extras.shaped(inputs)
     extras = extras.within(inputs, quiet=quiet)
     limit = _limit(inputs) if limit is None else limit
     refuse_missing(inputs)
+    before = inputs
     inputs = compose.complete(inputs)
     if verify is not None:
         checked = plan_evidence.check(
             verify, inputs, measured, accept_suspect=accept_suspect, draws=draws, seed=seed
         )
         _write_verification(checked, output_format, output)
+        missed = [check.name.replace("_", " ") for check in checked.checks if not check.inside]
+        if missed:
+            complain(f"verification failed: {', '.join(missed)} outside the plan's 90 % interval")
+            raise typer.Exit(ExitCode.GATE_FAILED)
         return
     result = sizing.size(
         inputs, draws=draws, seed=seed, evidence=measured.describe if measured is not None else None
     )
     result = extras.complete(result, inputs, draws=draws, seed=seed)
+    result = msgspec.structs.replace(
+        result,
+        warnings=result.warnings
+        + unused.unused(given, before, priced=extras.prices is not None, scaled=output_format in _MANIFESTS),
+    )
     if result.servers.p95 is None and output_format in _MANIFESTS:
         raise _hopeless(result)
     if output_format in _MANIFESTS:
@@ -295,8 +313,9 @@ def run(
 
 def _format_of(output: str) -> Format:
     """Return the format a file's name asks for: ``plan.html`` is html."""
-    suffix = Path(output).suffix.removeprefix(".")
-    return Format(suffix) if suffix in ("json", "md", "html") else Format.TEXT
+    from siotool.cli.plan_options import by_ending
+
+    return Format(by_ending(output, {name: name for name in ("json", "md", "html")}))
 
 
 def refuse_missing(inputs: Any) -> None:

@@ -23,10 +23,13 @@ def diff(
     after: Annotated[str, typer.Argument(metavar="B.toml", help="The plan after; - is stdin.")],
     *,
     draws: Annotated[
-        int, typer.Option(min=100, max=100_000, help="Worlds drawn from the ranges, for each mixture.")
-    ] = 2_000,
+        int, typer.Option(min=100, max=1_000_000, help="Worlds drawn from the ranges, as for a plan.")
+    ] = 10_000,
     seed: Annotated[int, typer.Option(help="Another seed, other draws; the same one, the same answer.")] = 1,
-    output_format: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.TEXT,
+    output_format: Annotated[
+        Format | None,
+        typer.Option("--format", help="How to write it.", show_default="by the name of -o, or text"),
+    ] = None,
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="Where to write it; - is stdout.")
     ] = "-",
@@ -48,14 +51,16 @@ def diff(
     import msgspec
 
     from siotool.cli import output as out
+    from siotool.cli import plan_options
     from siotool.plan.change import change
     from siotool.plan.change import text as change_text
 
+    form = output_format or Format(plan_options.by_ending(output, {"json": "json", "md": "md"}))
     if before == after == "-":
         raise InputError("both plans are stdin", "name at least one file")
     first, second = _inputs(before), _inputs(after)
     result = change.compare(first, second, (before, after), draws=draws, seed=seed)
-    match output_format:
+    match form:
         case Format.TEXT:
             written = out.styled(change_text.render(result), output)
         case Format.JSON:

@@ -29,9 +29,9 @@ class Measured(msgspec.Struct, frozen=True):
     describe: Callable[[Evaluation], Evidence]
 
 
-def learn(names: Sequence[str], *, accept_suspect: bool, seed: int) -> Measured:
+def learn(names: Sequence[str], *, accept_suspect: bool, seed: int, same_target: bool = False) -> Measured:
     """Read runs (``RUN`` or ``RUN@NODES``) and estimate what the server's work costs."""
-    observations = _observe(names, accept_suspect=accept_suspect)
+    observations = _observe(names, accept_suspect=accept_suspect, same_target=same_target)
     profile = measure(observations, seed)
     return Measured(inputs_of(profile, observations, seed), profile, describe(profile, observations, seed))
 
@@ -57,11 +57,17 @@ def _costs(measured: Measured) -> list[tuple[str, Figure]]:
     return [(key, one) for key, one in figures if key.endswith("_cost") or key.startswith("server.memory")]
 
 
-def _observe(names: Sequence[str], *, accept_suspect: bool) -> Observations:
+def _observe(names: Sequence[str], *, accept_suspect: bool, same_target: bool = False) -> Observations:
     places = [_place(name) for name in names]
     runs = [runfile.read(path) for path, _ in places]
     verdicts = [summarize([run], Planned()).valid for run in runs]
-    return observe(runs, verdicts, nodes=[nodes for _, nodes in places], accept_suspect=accept_suspect)
+    return observe(
+        runs,
+        verdicts,
+        nodes=[nodes for _, nodes in places],
+        accept_suspect=accept_suspect,
+        same_target=same_target,
+    )
 
 
 def _place(name: str) -> tuple[Path, int]:

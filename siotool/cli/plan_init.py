@@ -47,6 +47,7 @@ def init(
     from siotool.plan.figures import compose, fields, planfile, template
 
     given, messages = {}, [_message(text) for text in message or []]
+    filled_in: list[str] = []
     twice = next((name for name, _ in messages if [n for n, _ in messages].count(name) > 1), None)
     if twice is not None:
         raise InputError(f"--message {twice} is given twice", "give each kind of message a name of its own")
@@ -58,14 +59,17 @@ def init(
     if connections is not None:
         given["workload.connections"] = connections
     if not (given or messages) and sys.stdin.isatty() and sys.stderr.isatty():
-        given, messages = _ask()
-    given.setdefault("workload.connections", "100k")
+        given, messages, filled_in = _ask()
+    needed = {"workload.connections": "100k"}
+    if "server.bandwidth_out" not in given:
+        needed["server.capacity"] = "1Gbit/s"
     if not messages:
-        given.setdefault("workload.consumption_rate", "2KB/s")
-    given.setdefault("server.capacity", "1Gbit/s")
+        needed["workload.consumption_rate"] = "2KB/s"
+    filled_in += [key for key in needed if key not in given]
+    given = needed | given
     if file != "-":
         _refuse_existing(file)
-    text = template.render(given, dict(messages), file)
+    text = template.render(given, dict(messages), file, filled_in)
     # what was typed is refused now, not when the plan is made
     compose.complete(planfile.decode(text, "the new plan file"))
     unknown = [key for key in given if key not in {field.key for field in fields.FIELDS}]
@@ -92,26 +96,42 @@ def _refuse_existing(file: str) -> None:
         raise OutputError(f"{file} is there already", "choose another name, or remove it first")
 
 
-def _ask() -> tuple[dict[str, str], list[tuple[str, dict[str, str]]]]:
-    """Ask what a plan cannot do without; an empty answer takes the default."""
+def _ask() -> tuple[dict[str, str], list[tuple[str, dict[str, str]]], list[str]]:
+    """Ask what a plan cannot do without; an empty answer takes the default, and its key is returned too."""
+    filled_in: list[str] = []
 
-    def ask(question: str, default: str) -> str:
-        return str(typer.prompt(question, default=default, err=True))
+    def ask(key: str, question: str, default: str) -> str:
+        # a default that is not shown as one comes back empty, and so is told from the same answer typed
+        answer = str(typer.prompt(f"{question} [{default}]", default="", show_default=False, err=True))
+        if not answer:
+            filled_in.append(key)
+        return answer or default
 
     given = {
-        "workload.connections": ask("Concurrent sessions (a range is welcome: 50k..100k)", "100k"),
-        "workload.session_length": ask("How long does a session last", "30min"),
+        key: ask(key, question, default)
+        for key, question, default in (
+            ("workload.connections", "Concurrent sessions (a range is welcome: 50k..100k)", "100k"),
+            ("workload.session_length", "How long does a session last", "30min"),
+        )
     }
-    kind = ask("What is sent most: echo, direct, room, broadcast, push or announce", "room")
+    place = f"workload.messages.{_ASKED}"
+    kind = ask("", "What is sent most: echo, direct, room, broadcast, push or announce", "room")
     message = {
         "kind": kind,
-        "rate": ask("How often, per session", "1/min"),
-        "size": ask("How large is its payload", "200B"),
+        "rate": ask(f"{place}.rate", "How often, per session", "1/min"),
+        "size": ask(f"{place}.size", "How large is its payload", "200B"),
     }
     if kind == "room":
-        message["room_size"] = ask("How many are in a room", "50")
-    given["server.capacity"] = ask("Network of one server", "1Gbit/s")
-    given["server.memory"] = ask("Memory of one server", "8GiB")
-    given["server.processes"] = ask("Socket.IO processes on one server", "1")
-    given["topology.adapter"] = ask("Adapter (none, cluster, redis, redis-sharded, …)", "redis")
-    return given, [("message", message)]
+        message["room_size"] = ask(f"{place}.room_size", "How many are in a room", "50")
+    for key, question, default in (
+        ("server.capacity", "Network of one server", "1Gbit/s"),
+        ("server.memory", "Memory of one server", "8GiB"),
+        ("server.processes", "Socket.IO processes on one server", "1"),
+        ("topology.adapter", "Adapter (none, cluster, redis, redis-sharded, …)", "redis"),
+    ):
+        given[key] = ask(key, question, default)
+    return given, [(_ASKED, message)], [key for key in filled_in if key]
+
+
+#: The name of the kind of message that was asked about.
+_ASKED = "message"

@@ -84,7 +84,10 @@ def storm(
     seed: Annotated[
         int, typer.Option(min=0, help="Another seed, other clients; the same one, the same storm.")
     ] = 1,
-    output_format: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.TEXT,
+    output_format: Annotated[
+        Format | None,
+        typer.Option("--format", help="How to write it.", show_default="by the name of -o, or text"),
+    ] = None,
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="Where to write it; - is stdout.")
     ] = "-",
@@ -116,6 +119,7 @@ def storm(
     from siotool.protocol.backoff import Backoff
     from siotool.units import parse_duration, parse_share
 
+    form = output_format or Format(plan_options.by_ending(output, {"json": "json", "md": "md"}))
     if plan_file is not None and file is not None:
         raise InputError(f"two plan files: {plan_file} and --file {file}", "give one of them")
     backoff = Backoff(
@@ -147,7 +151,7 @@ def storm(
         backoff=backoff,
     )
     result = study.study(inputs, asked, draws=draws, seed=seed)
-    match output_format:
+    match form:
         case Format.TEXT:
             written = out.styled(text.render(result), output)
         case Format.JSON:

@@ -6,6 +6,7 @@ from siotool.plan.adapters import limits as adapter_limits
 from siotool.plan.adapters import recovery
 from siotool.plan.adapters.laws import Adapter, adapter_named
 from siotool.plan.evaluate import Evaluation
+from siotool.plan.oddities import odd
 from siotool.plan.world import Stream, World
 from siotool.units import format_duration, format_share
 
@@ -20,7 +21,7 @@ def lint(evaluation: Evaluation) -> list[str]:
     """Return warnings about the configuration, each a sentence."""
     world = evaluation.world
     rules = (_growth, _no_adapter, _two_rates, _sticky, _adapter, _recovery)
-    return [sentence for rule in rules for sentence in rule(world, evaluation)]
+    return odd(world) + [sentence for rule in rules for sentence in rule(world, evaluation)]
 
 
 def _processes(world: World, evaluation: Evaluation) -> float:

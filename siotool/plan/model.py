@@ -248,7 +248,8 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``servers`` is the answer. ``document`` is the published formula, ``corrected`` the count
     that keeps the binding constraint's servers in service through downtime. ``apart`` is how
-    many times the servers of the next constraint the binding one takes.
+    many times the servers of the next constraint the binding one takes. ``rests_on``: what is
+    taken for a server, what nobody gave, and what was not considered.
     """
 
     version: Literal[1]
@@ -273,3 +274,4 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shapes: Comparison | None = None
     forecast: Forecast | None = None
     storage: Storage | None = None
+    rests_on: list[str] = []

@@ -7,7 +7,7 @@ import msgspec
 
 from siotool.errors import InputError
 from siotool.formula import Figures, servers_exact, whole_servers
-from siotool.plan import lints
+from siotool.plan import basis, lints
 from siotool.plan.constraints.bandwidth import consumption_rate
 from siotool.plan.evaluate import Bound, Evaluation, binding, count, evaluate
 from siotool.plan.figures.fields import dimension, field_of
@@ -117,6 +117,7 @@ def _plan(inputs: Inputs, evaluation: Evaluation, figures: Figures) -> Plan:
         shards=_tier(evaluation.shards),
         balancers=_tier(evaluation.balancers),
         remedy=remedy(evaluation),
+        rests_on=basis.rests_on(evaluation),
     )
 
 

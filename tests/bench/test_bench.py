@@ -122,3 +122,18 @@ def test_a_small_run_measures_every_figure(tmp_path: Path) -> None:
     assert measured["ack at 200/s"]["operations"] > measured["ack at 100/s"]["operations"] > 0
     assert all(measured[figure]["client_cores"] > 0 for figure in ("delivery", "ack at 200/s"))
     assert "socket.io-client" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.node
+def test_server_costs_are_measured_for_bytes_polling_and_tls() -> None:
+    command = ["node", HERE / "server_costs.mjs", "--clients", "5", "--seconds", "0.2"]
+    command += ["--sizes", "200,500000", "--connects", "20"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    document = json.loads(done.stdout)
+    rows = {(row["transport"], row["tls"], row["size_bytes"]): row for row in document["deliveries"]}
+    assert len(rows) == 6
+    for transport, tls in (("websocket", False), ("websocket", True), ("polling", False)):
+        small, large = (rows[transport, tls, size]["cpu_s_per_delivery"] for size in (200, 500_000))
+        assert 0 < small < large
+    assert [(row["tls"], row["count"]) for row in document["connects"]] == [(False, 20), (True, 20)]

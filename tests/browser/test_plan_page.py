@@ -139,3 +139,11 @@ def test_what_is_too_wide_or_too_small_would_have_been_seen(browse, planned, tmp
     found = measured(browse, tmp_path, render(*planned).replace("</main>", wrong), 390)
     assert "TABLE.bars" in found["wide"]
     assert int(found["small"]) > 0
+
+
+@pytest.mark.parametrize("width", [pytest.param(718, id="A4"), pytest.param(610, id="A4 with wide margins")])
+def test_paper_has_every_column(browse, planned, tmp_path, width):
+    """Paper does not scroll: what a table had beyond its frame was cut off in a PDF."""
+    on_paper = render(*planned).replace("@media print", "@media all")
+    found = measured(browse, tmp_path, on_paper, width)
+    assert (found["wide"], found["scrolls"]) == ("", "false")

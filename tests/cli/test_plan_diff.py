@@ -173,3 +173,16 @@ def test_single_figures_need_no_numpy(folder):
         check=True,
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_diff_counts_as_a_plan_does(siotool, tmp_path):
+    """It drew 2,000 worlds where a plan draws 10,000, and had a server more or less."""
+    ranged = PLAN.replace('"1M"', '"700k..1300k"').replace('"2KB/s"', '"1KB/s..4KB/s"')
+    (tmp_path / "a.toml").write_text(ranged)
+    (tmp_path / "b.toml").write_text(ranged.replace('"100MB/s"', '"50MB/s..80MB/s"'))
+    found = json.loads(siotool("plan", "diff", "a.toml", "b.toml", "--format=json", cwd=tmp_path).stdout)
+    plans = [
+        json.loads(siotool("plan", name, "--format=json", cwd=tmp_path).stdout)["servers"]["p95"]
+        for name in ("a.toml", "b.toml")
+    ]
+    assert [found["servers_before"], found["servers_after"]] == plans

@@ -118,7 +118,8 @@ def test_runs_at_several_numbers_of_nodes_make_a_law(siotool, folder):
     assert 0 < scaling["alpha"] < 0.2
     assert scaling["trusted_nodes"] is None or scaling["trusted_nodes"] >= 8
     assert document["inputs"]["consumption_rate_bytes_per_s"] > 0
-    assert "Over several nodes: contention" in planned(siotool, *places, cwd=folder).stdout
+    said = " ".join(planned(siotool, *places, cwd=folder).stdout.split())
+    assert "Over several nodes: contention" in said
 
 
 def test_a_cost_that_is_typed_is_what_is_verified(siotool, folder):
@@ -128,3 +129,35 @@ def test_a_cost_that_is_typed_is_what_is_verified(siotool, folder):
     found = [{check["name"]: check for check in one["checks"]} for one in (measured, typed)]
     assert {"cpu", "memory", "files", "connections"} == set(found[0])
     assert found[1]["cpu"]["high"] < found[0]["cpu"]["low"]
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_failed_verification_exits_4_and_says_what_failed(siotool, form, folder):
+    """It said "missed" and exited 0, so that no script could go by it."""
+    wrong = ("--set", "server.delivery_cost=5ms", "--set", "server.inbound_cost=5ms")
+    done = planned(siotool, "--from", "seen", *wrong, "--verify", "seen", f"--format={form}", cwd=folder)
+    assert done.returncode == 4
+    assert "cpu" in done.stdout
+    assert done.stderr == "siotool: verification failed: cpu outside the plan's 90 % interval\n"
+
+
+def test_a_verification_that_holds_exits_0(siotool, folder):
+    done = planned(siotool, "--from", "seen", "--verify", "seen", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_runs_at_two_addresses_are_of_one_service_where_the_user_says_so(siotool, folder):
+    header, *rest = (folder / "seen/run.jsonl").read_text().splitlines()
+    for name, port in (("one", 3000), ("two", 3001)):
+        changed = json.loads(header)
+        changed |= {"run": name, "command": []}
+        changed["target"]["url"] = f"http://10.0.0.1:{port}"
+        (folder / name).mkdir()
+        (folder / name / "run.jsonl").write_text("\n".join([json.dumps(changed), *rest]) + "\n")
+    both = ("--from", "one", "--from", "two", "--format=json")
+    refused = planned(siotool, *both, cwd=folder)
+    assert refused.returncode == 2
+    assert "--same-target" in refused.stderr
+    taken = planned(siotool, *both, "--same-target", cwd=folder)
+    assert taken.returncode == 0, taken.stderr
+    assert json.loads(taken.stdout)["evidence"]["runs"] == ["one", "two"]

@@ -140,3 +140,49 @@ def test_two_plan_files_are_for_diff(siotool, tmp_path):
     assert done.returncode == 2
     assert "one plan file at a time" in done.stderr
     assert "siotool plan diff a.toml b.toml" in done.stderr
+
+
+def test_a_figure_that_nothing_rests_on_is_said(siotool, folder):
+    done = siotool(
+        "plan", "--connections=1M", "--consumption-rate=2KB/s", "--capacity=100MB/s", "--set",
+        "server.memory=16GiB", "--format=json", cwd=folder,
+    )  # fmt: skip
+    assert [w for w in json.loads(done.stdout)["warnings"] if "server.memory" in w] == [
+        "server.memory (--set server.memory) is used by nothing in this plan: it needs "
+        "server.memory_per_connection, or a server.profile"
+    ]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(["plan", "chat.toml"], id="plan"),
+        pytest.param(["plan", "diff", "chat.toml", "chat.toml"], id="plan diff"),
+        pytest.param(["plan", "storm", "chat.toml"], id="plan storm"),
+    ],
+)
+def test_a_name_that_asks_for_no_format_there_is_is_refused(siotool, command, folder):
+    """-o x.xml made a file of text that no reader of XML could open."""
+    done = siotool(*command, "--draws=100", "-o", "x.xml", cwd=folder)
+    assert done.returncode == 2
+    assert "x.xml: .xml is no format there is" in done.stderr
+    assert "--format" in done.stderr
+    assert not (folder / "x.xml").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [("x.json", "{"), ("x.md", "#"), ("x.txt", " "), ("x", " "), ("X.JSON", "{")],
+)
+@pytest.mark.parametrize("command", [("plan", "chat.toml"), ("plan", "diff", "chat.toml", "chat.toml")])
+def test_the_name_of_a_file_asks_for_its_format(siotool, command, name, begins, folder):
+    """plan diff -o x.json wrote text."""
+    done = siotool(*command, "--draws=100", "-o", name, "-q", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert (folder / name).read_text()[0] == begins
+
+
+def test_the_format_counts_over_the_name(siotool, folder):
+    done = siotool("plan", "chat.toml", "--draws=100", "--format=json", "-o", "x.xml", "-q", cwd=folder)
+    assert done.returncode == 0
+    json.loads((folder / "x.xml").read_text())

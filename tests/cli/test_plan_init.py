@@ -1,9 +1,16 @@
 """``siotool plan init`` as a user types it."""
 
+import json
 import os
 import tomllib
+from pathlib import Path
 
 import pytest
+
+from siotool.cli import plan_init
+from siotool.plan.figures import template
+
+EXAMPLE = Path(__file__).parents[2] / "reports/example/run.jsonl"
 
 
 @pytest.mark.parametrize(
@@ -70,3 +77,84 @@ def test_two_kinds_of_message_do_not_share_a_name(siotool, tmp_path):
     assert done.returncode == 2
     assert "--message a is given twice" in done.stderr
     assert not (tmp_path / "x.toml").exists()
+
+
+def kinds(siotool, file, cwd):
+    """Where each figure of a plan comes from, by key."""
+    done = siotool("plan", file, "--draws=100", "--format=json", cwd=cwd)
+    return {row["key"]: row["provenance"]["kind"] for row in json.loads(done.stdout)["figures"]}
+
+
+FILLED_IN = ("workload.connections", "workload.consumption_rate", "server.capacity")
+
+
+def test_what_nobody_gave_is_a_default(siotool, tmp_path):
+    """100,000 sessions that plan init made up were "typed" in the plan."""
+    siotool("plan", "init", "my.toml", "--set", "server.memory=8GiB", cwd=tmp_path)
+    found = kinds(siotool, "my.toml", tmp_path)
+    assert [found[key] for key in FILLED_IN] == ["default"] * 3
+    assert found["server.memory"] == "typed"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kind"),
+    [
+        pytest.param('\nconnections = "100k"', '\nconnections = "120k"', "typed", id="another value"),
+        pytest.param('\nconnections = "100k"', "\nconnections = 100_000", "typed", id="written otherwise"),
+        pytest.param('"workload.connections" = "100k"\n', "", "typed", id="its line in [init] gone"),
+        pytest.param('\nretention = "30d"', '\nretention = "3d"', "default", id="another figure"),
+    ],
+)
+def test_a_default_that_a_person_changed_is_typed(siotool, old, new, kind, tmp_path):
+    siotool("plan", "init", "my.toml", cwd=tmp_path)
+    text = (tmp_path / "my.toml").read_text()
+    assert old in text or kind == "default"
+    (tmp_path / "my.toml").write_text(text.replace(old, new))
+    assert kinds(siotool, "my.toml", tmp_path)["workload.connections"] == kind
+
+
+def test_a_default_given_as_a_flag_is_typed(siotool, tmp_path):
+    siotool("plan", "init", "my.toml", "--connections", "100k", cwd=tmp_path)
+    assert kinds(siotool, "my.toml", tmp_path)["workload.connections"] == "typed"
+
+
+def test_what_runs_showed_counts_more_than_what_nobody_gave(siotool, tmp_path):
+    siotool("plan", "init", "my.toml", cwd=tmp_path)
+    done = siotool(
+        "plan", "my.toml", "--from", EXAMPLE, "--draws=100", "--format=json", cwd=tmp_path
+    )  # fmt: skip
+    rows = {row["key"]: row["provenance"]["kind"] for row in json.loads(done.stdout)["figures"]}
+    assert [rows[key] for key in FILLED_IN] == ["default", "measured", "measured"]
+
+
+def test_an_empty_answer_is_a_default_and_a_typed_one_is_not(siotool, monkeypatch, tmp_path):
+    answers = iter(["100k", "", "room", "", "300B", "", "", "", "", ""])
+    monkeypatch.setattr("typer.prompt", lambda *_, **__: next(answers))
+    given, messages, filled_in = plan_init._ask()
+    assert filled_in == [
+        "workload.session_length",
+        "workload.messages.message.rate",
+        "workload.messages.message.room_size",
+        "server.capacity",
+        "server.memory",
+        "server.processes",
+        "topology.adapter",
+    ]
+    (tmp_path / "x.toml").write_text(template.render(given, dict(messages), "x.toml", filled_in))
+    found = kinds(siotool, "x.toml", tmp_path)
+    assert {key for key in filled_in if found[key] != "default"} == set()
+    assert found["workload.connections"] == found["workload.messages.message.size"] == "typed"
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        pytest.param("init = 3", "[init] holds the values that plan init wrote", id="no table"),
+        pytest.param("[init]\n'server.memory' = 3", "[init] holds the values", id="no text"),
+        pytest.param("[init]\n'server.memry' = '3'", "did you mean server.memory?", id="no key"),
+    ],
+)
+def test_what_init_never_wrote_is_refused(siotool, table, words, tmp_path):
+    (tmp_path / "x.toml").write_text(table)
+    done = siotool("plan", "x.toml", cwd=tmp_path)
+    assert (done.returncode, words in done.stderr) == (2, True), done.stderr

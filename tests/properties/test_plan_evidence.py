@@ -136,3 +136,55 @@ def test_scatter_between_runs_never_vanishes(ratios: list[float], kinds: int) ->
 
 
 KINDS: tuple[Kind, ...] = ("measured", "published", "default", "typed")
+
+
+def _first(table: Observations, count: int) -> Observations:
+    rows = table.run < count
+    names = [name for name in Observations.__struct_fields__ if name != "origins"]
+    return Observations(origins=table.origins[:count], **{name: getattr(table, name)[rows] for name in names})
+
+
+def _width(table: Observations, load: dict[str, float]) -> tuple[float, float]:
+    """The relative width of what a fit says of a load, and the scatter between runs it knows of."""
+    fit = fit_cpu(table, Generator(PCG64(1)), draws=200)
+    low, high = np.quantile(fit.cores(load), (0.05, 0.95))
+    return float((high - low) / fit.cores(load).mean()), fit.run_cv
+
+
+@given(st.integers(0, 10_000), st.floats(0.0, 0.15), st.floats(0.0, 0.3), st.integers(2, 5))
+@settings(max_examples=25)
+def test_more_runs_widen_an_interval_by_no_more_than_their_scatter(
+    seed: int, noise: float, between: float, count: int
+) -> None:
+    """Repeats of a run: the interval of its own load grows with the scatter they show, or shrinks."""
+    generator = Generator(PCG64(seed))
+    ends = np.tile(np.minimum(200, 200 * np.arange(1, SECONDS + 1) / 8), count)
+    begins = np.where(np.arange(len(ends)) % SECONDS == 0, 0.0, np.roll(ends, 1))
+    run = np.repeat(np.arange(count), SECONDS)
+    inbound = 5 * ends
+    cost = np.exp(between * generator.normal(size=count))[run]
+    cores = (
+        (80e-6 * inbound + 1.5e-3 * (ends - begins)) * cost * (1 + noise * generator.normal(size=len(run)))
+    )
+    table = Observations(
+        origins=tuple(Origin(f"r{k}", f"r{k}/run.jsonl", "echo", {}, 200, 1.0) for k in range(count)),
+        run=run,
+        t_s=np.tile(np.arange(1.0, SECONDS + 1), count),
+        duration_s=np.ones(len(run)),
+        connections=(begins + ends) / 2,
+        connections_end=ends,
+        inbound_per_s=inbound,
+        deliveries_per_s=np.zeros(len(run)),
+        handshakes_per_s=ends - begins,
+        bytes_in_per_s=inbound * 80,
+        bytes_out_per_s=inbound * 60,
+        cpu_cores=np.maximum(cores, 0.0),
+        rss_bytes=50e6 + 30e3 * ends,
+        files_open=10 + ends,
+        steady=ends == 200,
+        rising=np.full(len(run), True),
+    )
+    load = {"inbound_per_s": 1000.0, "connections": 200.0, "bytes_per_s": 140_000.0}
+    one, cv_of_one = _width(_first(table, 1), load)
+    all_of_them, cv = _width(table, load)
+    assert all_of_them <= 1.15 * one * max(1.0, cv / cv_of_one)

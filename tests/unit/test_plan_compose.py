@@ -158,3 +158,22 @@ def test_a_flag_changes_a_message_of_the_file():
     key = "workload.messages.chat.rate"
     typed = compose.over(compose.from_flags({key: (f"--set {key}", "2/s")}), decoded(FILE + MESSAGES))
     assert compose.complete(typed).figures[key].value == 2
+
+
+@pytest.mark.parametrize(
+    ("seen", "kept"),
+    [
+        pytest.param((0.0, 0.0, 1e-3), "default", id="from 0 to beyond what is published: nothing was seen"),
+        pytest.param((0.0, 20e-6, 40e-6), "measured", id="from 0, and less than what is published"),
+        pytest.param((90e-6, 95e-6, 1e-3), "measured", id="more than what is published"),
+    ],
+)
+def test_a_fit_that_says_less_than_was_known_replaces_nothing(seen, kept):
+    """A cost of 0..1 ms took the place of 20..80 µs, and the plan's interval grew by measuring."""
+    text = (
+        '[workload]\nconnections = "1k"\n[workload.messages.a]\nkind = "echo"\nrate = "1/s"\n'
+        '[server]\ncapacity = "1Gbit/s"'
+    )
+    measured = Inputs({"server.inbound_cost": Figure(Samples(seen), Provenance("measured", "run a"))})
+    inputs = compose.complete(compose.with_measured(planfile.decode(text, "x"), measured))
+    assert inputs.figures["server.inbound_cost"].provenance.kind == kept

@@ -9,7 +9,7 @@ from siotool.plan import sizing
 from siotool.plan.adapters.laws import ADAPTERS
 from siotool.plan.constraints.event_loop import EVENT_LOOP, load, processes_needed, repeated
 from siotool.plan.demand import world
-from siotool.plan.figures import compose, planfile
+from siotool.plan.figures import compose, planfile, profiles
 from siotool.plan.figures.inputs import middle
 
 #: Every cost 0, so that a row says which one it is about.
@@ -278,3 +278,58 @@ def test_the_solver_against_counting_processes_one_by_one(
     # and one server less is not enough: not to a part in a million of the servers
     fewer = math.ceil(found * (1 - 1e-6)) - 1
     assert fewer < 1 or used(fewer * per_server) > 0.7 * (1 - 1e-6)
+
+
+#: One message a second from and to each of 1,000 sessions.
+ECHO = {"echo": {"kind": "echo", "rate": "1/s", "size": "100kB"}}
+THOUSAND = FREE | {"workload.connections": "1k", "transport.tls": "none"}
+
+
+def cores(both_ways, **figures):
+    """Cores of a plan in which only these figures cost anything: ``server_poll_cost="1ms"``."""
+    given = THOUSAND | {key.replace("_", ".", 1): text for key, text in figures.items()}
+    return both_ways(EVENT_LOOP, given, ECHO).demand
+
+
+def test_bytes_take_cpu(both_ways):
+    """100 kB there and back, 1,000 times a second: 200 MB/s at 0.3 ns are 0.06 cores."""
+    assert cores(both_ways, server_byte_cost="0.3ns") == pytest.approx(0.06, rel=0.01)
+
+
+def test_each_message_of_a_polling_session_is_a_request(both_ways):
+    """A tenth poll: 100 messages up, 100 down, and two requests for each heartbeat in 25 s."""
+    requests = 100 + 100 + 2 * 100 / 25
+    found = cores(both_ways, server_poll_cost="1ms", transport_polling="10%")
+    assert found == pytest.approx(requests * 1e-3)
+    assert cores(both_ways, server_poll_cost="1ms") == 0
+
+
+@pytest.mark.parametrize(("tls", "expected"), [("true", 10 * 1e-3 + 0.1), ("false", 0.0)])
+def test_tls_counts_where_the_process_ends_it(tls, expected, both_ways):
+    found = cores(
+        both_ways,
+        server_tls=tls,
+        server_tls_connect_cost="1ms",
+        server_tls_byte_cost="0.5ns",
+        workload_churn="10/s",
+    )
+    assert found == pytest.approx(expected, rel=0.01)
+
+
+#: CPU of one delivery of a broadcast on a Node.js server, in µs, by its bytes.
+MEASURED = {2_000: 17.6, 20_000: 20.0, 100_000: 45.0, 1_000_000: 353.0}
+
+
+@pytest.mark.parametrize("size", MEASURED)
+def test_large_messages_cost_what_was_measured(size):
+    """A delivery of 1 MB was planned as one of 64 bytes: a twentieth of what it took."""
+    cost = profiles.profile_named("node-ws").byte_s
+    low, high = (17.6 + each * size * 1e6 for each in (cost.low, cost.high))
+    assert 0.9 * low <= MEASURED[size] <= 1.1 * high
+
+
+def test_the_profiles_say_how_bytes_polls_and_tls_were_measured():
+    for field in ("byte_s", "poll_s", "tls_byte_s"):
+        cost = getattr(profiles.profile_named("node-ws"), field)
+        assert "tests/bench/server_costs.mjs" in cost.source
+        assert cost.kind == "default"

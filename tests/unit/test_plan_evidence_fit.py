@@ -7,6 +7,7 @@ import pytest
 from numpy.random import PCG64, Generator
 
 from siotool.errors import InputError
+from siotool.plan.evidence.figures import inputs_of
 from siotool.plan.evidence.fit import fit_cpu
 from siotool.plan.evidence.observe import Floats, Observations, Origin
 from siotool.plan.evidence.profile import Profile, extrapolation, measure
@@ -185,9 +186,53 @@ def test_mixed_work_costs_what_it_costs_together() -> None:
     assert fit.predicted[held].mean() == pytest.approx(fit.observed[held].mean(), rel=0.01)
 
 
+def late(runs: Observations) -> Observations:
+    """The same runs, seen from more than half of their users on."""
+    rows = runs.connections_end > 0.6 * runs.connections_end.max()
+    names = [name for name in Observations.__struct_fields__ if name != "origins"]
+    return Observations(origins=runs.origins, **{name: getattr(runs, name)[rows] for name in names})
+
+
+def test_a_load_that_never_varied_is_no_evidence() -> None:
+    """Its cost was all of the CPU there was, whatever that was spent on."""
+    with pytest.raises(InputError, match="the load never varied"):
+        measure(made_up(Spec("echo", 200, 5), noise=0.02, hold_only=True), seed=1, draws=DRAWS)
+
+
+def test_work_that_stood_still_is_absent_while_the_other_is_learnt() -> None:
+    """One rate of handshakes over all of a run says nothing of a handshake."""
+    runs = made_up(Spec("echo", 200, 5))
+    profile = measure(with_column(runs, handshakes_per_s=np.full(len(runs.run), 5.0)), seed=1, draws=DRAWS)
+    assert "connect_s" not in profile.figures
+    assert "connect_s" not in [one.cost for one in profile.absorbed]
+    (said,) = [one.sentence for one in profile.absent if one.cost == "connect_s"]
+    assert said.startswith("new connections/s stood between 5 and 5")
+    assert profile.figures["inbound_s"].value > 0
+
+
+def test_cpu_that_fell_as_the_load_rose_is_no_evidence() -> None:
+    """R² below 0: the plan took costs from it all the same, in the place of the published ones."""
+    runs = late(made_up(Spec("echo", 200, 5)))
+    steps = np.where(np.arange(len(runs.run)) % 8 < 4, 0.9, 0.01)
+    profile = measure(with_column(runs, cpu_cores=steps, handshakes_per_s=0 * steps), seed=1, draws=DRAWS)
+    assert profile.cpu.explained < 0
+    taken = inputs_of(profile, runs, 1)
+    assert not [key for key in taken.figures if key.endswith("_cost")]
+    assert any("the CPU did not follow the load" in one.sentence for one in profile.absent)
+
+
+def test_an_echo_says_nothing_of_encoding_a_broadcast() -> None:
+    """It was 0 in every plan from an echo."""
+    echo = made_up(Spec("echo", 200, 5))
+    chat = made_up(Spec("chat", 100, 0.5))
+    for runs, known in ((echo, False), (chat, True)):
+        figures = inputs_of(measure(runs, seed=1, draws=DRAWS), runs, 1).figures
+        assert ("server.encode_cost" in figures) == known
+
+
 def test_a_run_without_a_ramp_has_no_base() -> None:
     """Under steady load the server's own load cannot be told from the work's: taken for 0, and said."""
-    profile = measure(made_up(Spec("echo", 200, 5), noise=0.02, hold_only=True), seed=1, draws=DRAWS)
+    profile = measure(late(made_up(Spec("echo", 200, 5), noise=0.02)), seed=1, draws=DRAWS)
     assert "base_cores" not in profile.figures
     assert any("too few seconds had a light load" in remark for remark in profile.remarks)
 
@@ -229,9 +274,9 @@ def test_memory_and_files_of_a_connection() -> None:
     ("runs", "said"),
     [
         pytest.param(
-            made_up(Spec("echo", 200, 5), hold_only=True),
-            "connections stood between 200 and 200",
-            id="no ramp",
+            late(made_up(Spec("echo", 200, 5))),
+            "connections stood between 125 and 200",
+            id="half a ramp",
         ),
         pytest.param(
             with_column(made_up(Spec("echo", 200, 5)), rss_bytes=np.full(RAMP_S + HOLD_S, 5e7)),

@@ -261,3 +261,40 @@ def test_the_example_run_can_be_learnt_from() -> None:
     assert seen.mean("inbound_per_s", held) == pytest.approx(100, rel=0.05)
     assert seen.mean("deliveries_per_s", held) == pytest.approx(100 * 200, rel=0.05)
     assert np.isfinite(seen.cpu_cores).all()
+
+
+def idle_process(opened: int = 40, **use: object) -> list[Interval]:
+    """The seconds of a run whose sampled process was another one."""
+    server = {"cpu_cores": 0.25, "rss_bytes": 50_000_000, "files_open": 20, "processes": 1}
+    return [
+        second(n, opened=min(opened, 10 * n), server=ServerUse(**server | use))  # type: ignore[arg-type]
+        for n in range(1, 11)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("use", "words"),
+    [
+        pytest.param({"cpu_cores": 0.0, "files_open": 0}, "used 0 s of CPU for", id="work that cost no CPU"),
+        pytest.param({"cpu_cores": 1e-5}, "messages and handshakes: it is not the server", id="hardly any"),
+        pytest.param({}, "opened 0 files while 30 connections opened", id="connections without files"),
+    ],
+)
+def test_the_wrong_process_is_refused(use: dict[str, object], words: str) -> None:
+    """A plan took the costs of a shell that started the server."""
+    with pytest.raises(InputError, match=words) as caught:
+        observe([make_run(intervals=idle_process(**use))], ["yes"])
+    assert "a/run.jsonl" in caught.value.message
+    assert "--server-pid" in str(caught.value.hint)
+
+
+def test_files_that_nobody_could_count_are_no_reason() -> None:
+    observe([make_run(intervals=idle_process(files_open=0))], ["yes"])
+
+
+def test_one_service_at_two_addresses_is_one_target_where_the_user_says_so() -> None:
+    runs = [make_run("a"), make_run("b", url="http://10.0.0.2:3001")]
+    with pytest.raises(InputError, match="different targets") as caught:
+        observe(runs, ["yes", "yes"])
+    assert "--same-target" in str(caught.value.hint)
+    assert len(observe(runs, ["yes", "yes"], same_target=True).origins) == 2

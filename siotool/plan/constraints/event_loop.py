@@ -1,6 +1,6 @@
 """CPU of the event loop: each process is one core that does everything in turn.
 
-    ρ(n) = [connections·idle + in·c_in + out·w + bytes·c_byte + new·c_connect] / n
+    ρ(n) = [connections·idle + in·c_in + out·w + bytes·c_byte + new·c_connect + polls·c_poll] / n
            + Σ received(n)·d + encoded(n)·c_enc  ≤  utilization
 
 for n processes. What a process receives from the adapter and encodes does not shrink with n
@@ -26,6 +26,7 @@ COSTS = (
     "server.delivery_cost",
     "server.byte_cost",
     "server.connect_cost",
+    "server.poll_cost",
     "server.encode_cost",
     "server.adapter_cost",
 )
@@ -45,23 +46,41 @@ class Load(msgspec.Struct, frozen=True):
     delivery: Number
     bytes: Number
     connect: Number
+    polls: Number = 0.0
 
     @property
     def shared(self) -> Number:
         """Cores that any number of processes may share."""
-        return self.idle + self.inbound + self.delivery + self.bytes + self.connect
+        return self.idle + self.inbound + self.delivery + self.bytes + self.connect + self.polls
 
 
 def load(world: World) -> Load:
-    """Return the cores the service takes, without what each process repeats."""
+    """Return the cores the service takes, without what each process repeats.
+
+    TLS counts where ``server.tls`` says that the processes end it themselves.
+    """
     demand = world.demand
+    tls = 1.0 if world.inputs.flag("server.tls") else 0.0
     return Load(
         idle=demand.connections * world.get("server.idle_cost"),
         inbound=demand.inbound_per_s * world.get("server.inbound_cost"),
         delivery=demand.deliveries_per_s * world.get("server.delivery_cost"),
-        bytes=_wire_bytes(world) * world.get("server.byte_cost"),
-        connect=demand.new_per_s * world.get("server.connect_cost"),
+        bytes=_wire_bytes(world) * (world.get("server.byte_cost") + tls * world.get("server.tls_byte_cost")),
+        connect=demand.new_per_s
+        * (world.get("server.connect_cost") + tls * world.get("server.tls_connect_cost")),
+        polls=_polls(world) * world.get("server.poll_cost"),
     )
+
+
+def _polls(world: World) -> Number:
+    """HTTP requests per second of the sessions that stay on polling: one for each message either way.
+
+    A heartbeat is two: the ping is an answer, the pong a request. Messages that wait for the
+    same poll share it, so that this is the most there can be.
+    """
+    demand = world.demand
+    heartbeats = 2 * demand.connections / world["transport.ping_interval"]
+    return world["transport.polling"] * (demand.inbound_per_s + demand.deliveries_per_s + heartbeats)
 
 
 def _wire_bytes(world: World) -> Number:
@@ -154,6 +173,7 @@ def _sentence(world: World, limit: Limit) -> str:
         ("messages received", parts.inbound),
         ("deliveries", parts.delivery + parts.bytes),
         ("new connections", parts.connect),
+        ("polling", parts.polls),
         ("publishes of other processes", limit.demand - parts.shared),
         key=lambda part: part[1],
     )

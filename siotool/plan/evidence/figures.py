@@ -28,8 +28,8 @@ def inputs_of(profile: Profile, observations: Observations, seed: int) -> Inputs
     """Return what the runs say of a plan's figures.
 
     Costs that are inside another one are 0 and say so; the encoding of a publish is inside the
-    cost of the message. The consumption rate and the capacity are measured for the formula:
-    wire bytes of a session, and of a core, times the cores of the server.
+    cost of the message, where the runs had any broadcast. The consumption rate and the capacity are
+    measured for the formula: wire bytes of a session, and of a core, times the cores of the server.
     """
     figures: dict[str, Figure] = {}
     for name, key in KEYS:
@@ -47,7 +47,7 @@ def inputs_of(profile: Profile, observations: Observations, seed: int) -> Inputs
         filled = dict(KEYS).get(absorbed.cost)
         if filled is not None:
             figures[filled] = Figure(0.0, Provenance("measured", absorbed.sentence))
-    if "inbound_s" in profile.figures or "delivery_s" in profile.figures:
+    if "delivery_s" in profile.figures:
         inside = Provenance("measured", f"inside the cost of the message, {runs.detail}")
         figures["server.encode_cost"] = Figure(0.0, inside)
     figures |= _for_the_formula(profile, observations, seed, runs)

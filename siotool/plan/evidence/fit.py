@@ -17,7 +17,7 @@ from scipy.optimize import nnls
 
 from siotool.errors import InputError
 from siotool.plan.evidence.observe import Floats, Observations
-from siotool.plan.evidence.regressors import Chosen, choose
+from siotool.plan.evidence.regressors import WORK, Chosen, choose
 from siotool.plan.evidence.resample import lag1, redrawn_errors, run_cv, run_factor
 
 #: Replicates of every figure; a Monte Carlo run draws among them.
@@ -61,6 +61,11 @@ def fit_cpu(observations: Observations, generator: Generator, draws: int = REPLI
     """Fit the costs. Raises InputError when the runs are too short or show no load to learn from."""
     chosen = choose(observations)
     if not chosen.work:
+        if any(np.count_nonzero(getattr(observations, work.column)) for work in WORK):
+            raise InputError(
+                f"{_files(observations)}: the load never varied, which shows no cost of anything",
+                "ramp up from 0, or add a run of another load",
+            )
         raise InputError(
             f"{_files(observations)}: the server had nothing to do", "run a scenario that does something"
         )

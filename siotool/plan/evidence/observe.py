@@ -37,6 +37,11 @@ Validity = Literal["yes", "suspect", "no"]
 STEADY_SHARE = 0.95
 #: A second in which more of the connections than this were closed and not replaced is left out.
 _CLOSED_SHARE = 0.05
+#: No server takes in, writes or greets for less CPU than this: a system call costs more.
+_LEAST_CPU_S = 0.2e-6
+_ENOUGH_WORK = 1000
+#: So many connections more must show among the open files of the process that holds them.
+_ENOUGH_FILES = 20
 #: Fewer seconds than this in one run say nothing.
 LEAST_SECONDS = 5
 
@@ -111,12 +116,14 @@ def observe(
     *,
     nodes: Sequence[int] | None = None,
     accept_suspect: bool = False,
+    same_target: bool = False,
 ) -> Observations:
     """Return the seconds of one or more runs of the same target.
 
     ``validity`` is the report's verdict on each run; a run with ``no`` is refused, one that is
     ``suspect`` or was cut is refused unless ``accept_suspect``. ``nodes`` says how many servers
-    stood behind the target in each run, 1 by default. Raises InputError that names the file.
+    stood behind the target in each run, 1 by default. ``same_target``: the user says that it is
+    one service, whatever its address was. Raises InputError that names the file.
     """
     if not runs:
         raise InputError("no run to learn from", "name a run folder or its run.jsonl")
@@ -134,10 +141,14 @@ def observe(
         seen[identity] = run
         _check_trust(run, valid, accept_suspect=accept_suspect)
         _check_server(run)
-        check_same_target(runs[0], run)
+        if not same_target:
+            check_same_target(runs[0], run)
     rows = [row for number, run in enumerate(runs) for row in _rows(number, run)]
     columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    return Observations(origins=tuple(map(_origin, runs, counts)), **columns)
+    found = Observations(origins=tuple(map(_origin, runs, counts)), **columns)
+    for number in range(len(runs)):
+        _check_process(found, number)
+    return found
 
 
 def target_name(run: Run) -> str:
@@ -155,7 +166,7 @@ def check_same_target(first: Run, other: Run) -> None:
         raise InputError(
             f"runs of different targets have no common cost: {first.path} has {ours}, "
             f"{other.path} has {theirs}",
-            "plan from runs of one target",
+            "plan from runs of one target, or say --same-target if it is one service at several addresses",
         )
 
 
@@ -187,6 +198,32 @@ def _check_server(run: Run) -> None:
         )
     if not any(interval.connections.open for interval in run.intervals):
         raise InputError(f"{run.path}: no connection was open at any time", "run the load test again")
+
+
+def _check_process(observations: Observations, number: int) -> None:
+    """Refuse a run whose sampled process cannot be the server: it worked for nothing, or held no sockets."""
+    origin, mine = observations.origins[number], observations.run == number
+    seconds = observations.duration_s[mine]
+    work = {
+        name: float((getattr(observations, name)[mine] * seconds).sum())
+        for name in ("inbound_per_s", "deliveries_per_s", "handshakes_per_s", "cpu_cores")
+    }
+    cpu_s, done = work.pop("cpu_cores"), sum(work.values())
+    hint = "give --server-pid the process that serves the target"
+    if done >= _ENOUGH_WORK and cpu_s < done * _LEAST_CPU_S:
+        raise InputError(
+            f"{origin.file}: the sampled process used {cpu_s:.2g} s of CPU for {done:,.0f} messages and "
+            "handshakes: it is not the server",
+            hint,
+        )
+    connections, files = observations.connections_end[mine], observations.files_open[mine]
+    rise, seen = float(np.ptp(connections)), float(np.ptp(files))
+    if files.any() and rise >= _ENOUGH_FILES and seen < rise / (2 * origin.nodes):
+        raise InputError(
+            f"{origin.file}: the sampled process opened {seen:,.0f} files while {rise:,.0f} connections "
+            "opened: it does not hold them",
+            hint,
+        )
 
 
 def _origin(run: Run, nodes: int) -> Origin:

@@ -31,6 +31,11 @@ from siotool.units import format_count, format_share
 LOW, HIGH = 0.05, 0.95
 #: Scatter between runs of the open files of a connection: there is none, a connection is a file.
 _FILES_CV = 0.0
+#: Why nothing is learnt of the CPU.
+_UNEXPLAINED = (
+    "the CPU did not follow the load (its mean explains more than any costs do), so the runs are no evidence "
+    "for it; look for other work on that machine, and check --server-pid"
+)
 #: Why there is no mean of a scenario and another.
 _UNLIKE = "the runs differ in their workload, whose bandwidth this is: size it from the messages"
 
@@ -84,7 +89,12 @@ def measure(observations: Observations, seed: int, draws: int = REPLICATES) -> P
         name: _figure(float(cost), sample, _unit(name), origin, seconds)
         for name, cost, sample in zip(cpu.names, cpu.costs, cpu.replicates, strict=True)
     }
-    absent = list(cpu.chosen.absent)
+    absent, absorbed = list(cpu.chosen.absent), cpu.chosen.absorbed
+    if cpu.explained < 0:
+        # a mean would have said more of the runs than these costs do
+        absent += [Absorbed(name, "", _UNEXPLAINED) for name in figures]
+        absent += [Absorbed(one.cost, "", _UNEXPLAINED) for one in absorbed]
+        figures, absorbed = {}, ()
     for column, base, slope, unit, cv in (
         ("rss_bytes", "memory_base_bytes", "memory_per_connection_bytes", "bytes", cpu.run_cv),
         ("files_open", "files_base", "files_per_connection", "files", _FILES_CV),
@@ -106,7 +116,7 @@ def measure(observations: Observations, seed: int, draws: int = REPLICATES) -> P
     nodes = np.array([one.nodes for one in observations.origins], dtype=float)[observations.run]
     return Profile(
         figures=figures,
-        absorbed=cpu.chosen.absorbed,
+        absorbed=absorbed,
         absent=tuple(absent),
         measured_to={work.column: float((getattr(observations, work.column) / nodes).max()) for work in WORK},
         cpu=cpu,
@@ -190,7 +200,7 @@ def _remarks(observations: Observations, cpu: CpuFit, figures: dict[str, Figure]
             "too few seconds had a light load, so the server's own is taken for 0; ramp up slowly from 0"
         )
     for name in cpu.names:
-        if name != "base_cores" and figures[name].low <= 0:
+        if name in figures and name != "base_cores" and figures[name].low <= 0:
             remarks.append(
                 f"{name} cannot be told from 0: at most {figures[name].high:.2g} {figures[name].unit}"
             )

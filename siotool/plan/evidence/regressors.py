@@ -19,6 +19,8 @@ from siotool.units import format_size
 INFLATION_LIMIT = 10.0
 #: A kind of work must be there in this many seconds.
 LEAST_ROWS = 3
+#: And it must have varied by this share of its most: a load that stood still shows no cost of it.
+LEAST_VARIED = 0.25
 #: The server's base load is learnt from seconds with less than this share of the heaviest load.
 _LIGHT_SHARE = 0.25
 _LEAST_LIGHT = 2
@@ -80,11 +82,18 @@ def choose(observations: Observations) -> Chosen:
     """Find the kinds of work whose costs these seconds can tell apart."""
     exercised, absent = [], []
     for work in WORK:
-        if np.count_nonzero(getattr(observations, work.column)) >= LEAST_ROWS:
-            exercised.append(work)
-        else:
+        column = getattr(observations, work.column)
+        if np.count_nonzero(column) < LEAST_ROWS:
             sentence = f"no run had {work.words} to learn from; try {work.try_next}"
-            absent.append(Absorbed(work.cost, "", sentence))
+        elif np.ptp(column) < LEAST_VARIED * column.max():
+            sentence = (
+                f"{work.words} stood between {column.min():,.4g} and {column.max():,.4g}, too close to tell "
+                f"what they cost; ramp up from 0, or try {work.try_next}"
+            )
+        else:
+            exercised.append(work)
+            continue
+        absent.append(Absorbed(work.cost, "", sentence))
     base = _has_light_load(observations, exercised)
     kept: list[Work] = []
     absorbed = []

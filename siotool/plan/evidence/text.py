@@ -6,28 +6,21 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from siotool.plan.evidence.amounts import amount, cost_name, fit_words
 from siotool.plan.evidence.verify import Verification
 from siotool.plan.model import Evidence
-from siotool.units import format_byte_rate, format_duration, format_share, format_size
 
 
 def render(evidence: Evidence) -> list[RenderableType]:
     """Return what runs showed, how well the fit explains them, and what is doubtful about it."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False)
     table.add_column("measured", no_wrap=True)
-    table.add_column("value", justify="right")
-    table.add_column("90 % interval", justify="right")
+    table.add_column("value", justify="right", overflow="fold")
+    table.add_column("90 % interval", justify="right", overflow="fold")
     for cost in evidence.costs:
         low, high = amount(cost.p5, cost.unit), amount(cost.p95, cost.unit)
-        words = cost.name.removesuffix("_per_s").removesuffix("_s").removesuffix("_bytes").replace("_", " ")
-        table.add_row(words, amount(cost.value, cost.unit), f"{low} to {high}")
-    said = [
-        f"{len(evidence.observed_cores):,} seconds of {len(evidence.runs)} run"
-        f"{'s' * (len(evidence.runs) != 1)}; the fit explains {format_share(evidence.explained)} of "
-        f"the CPU's variance and misses by {evidence.residual_sd_cores:.3f} cores (one standard deviation)."
-    ]
-    if evidence.scaling is not None:
-        said.append(evidence.scaling.sentence)
+        table.add_row(cost_name(cost.name), amount(cost.value, cost.unit), f"{low} to {high}")
+    said = fit_words(evidence)
     remarks = [Text(f"· {remark}", style="dim") for remark in evidence.remarks]
     return [table, Padding(Group(Text(" ".join(said)), *remarks), (0, 1))]
 
@@ -49,16 +42,3 @@ def render_verification(verification: Verification) -> RenderableType:
         name = check.name.replace("_", " ")
         table.add_row(name, spread, amount(check.observed, check.unit), mark)
     return Group(table, Text(), Padding(Text(verification.summary), (0, 1)))
-
-
-def amount(value: float, unit: str) -> str:
-    """Write a measured figure in its unit."""
-    match unit:
-        case "bytes":
-            return format_size(value)
-        case "bytes/s":
-            return format_byte_rate(value)
-        case "core-seconds" | "core-seconds/s":
-            return format_duration(value)
-        case _:
-            return f"{value:.3g} {unit}"

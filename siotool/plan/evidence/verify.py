@@ -94,10 +94,9 @@ def predict(profile: Profile, observations: Observations, seed: int = 0) -> dict
     count = len(profile.cpu.replicates[0])
     scatter = run_factor(profile.cpu.run_cv, count, generator)
     samples = {name: figure.replicates for name, figure in profile.figures.items()}
-    result: dict[str, Floats] = {
-        "cpu": profile.cpu.cores(load_of(observations)) * scatter,
-        "connections": np.full(count, float(origin.users)),
-    }
+    result: dict[str, Floats] = {"connections": np.full(count, float(origin.users))}
+    if any(name in samples for name in profile.cpu.names):
+        result["cpu"] = profile.cpu.cores(load_of(observations)) * scatter
     for name, base, each in (
         ("memory", "memory_base_bytes", "memory_per_connection_bytes"),
         ("files", "files_base", "files_per_connection"),

@@ -35,11 +35,13 @@ def with_measured(inputs: Inputs, measured: Inputs) -> Inputs:
     """Return what the user gave, completed by what runs showed.
 
     The bandwidth of a session is the runs' own: a plan that describes its messages goes by these.
+    What ``plan init`` filled in nobody gave: what runs showed counts more.
     """
     figures = dict(measured.figures)
     if inputs.messages:
         figures.pop("workload.consumption_rate", None)
-    return over(inputs, Inputs(figures))
+    given = {key: one for key, one in inputs.figures.items() if one.provenance.kind != "default"}
+    return over(Inputs(given, inputs.messages), over(Inputs(figures), inputs))
 
 
 def complete(inputs: Inputs) -> Inputs:
@@ -58,7 +60,8 @@ def complete(inputs: Inputs) -> Inputs:
         chosen = Figure(profile, Provenance("default", "messages were given and no profile"))
         inputs = inputs.replaced({"server.profile": chosen})
     if profile:
-        inputs = over(inputs, Inputs(published(profile)))
+        prior = published(profile)
+        inputs = over(Inputs(_informed(inputs.figures, prior), inputs.messages), Inputs(prior))
     if "server.capacity" not in inputs and "server.bandwidth_out" in inputs:
         network = inputs.figures["server.bandwidth_out"]
         origin = Provenance(network.provenance.kind, "as server.bandwidth_out")
@@ -68,6 +71,27 @@ def complete(inputs: Inputs) -> Inputs:
     inputs = planfile.with_defaults(inputs)
     _check_hours(inputs)
     return inputs
+
+
+def _informed(figures: Mapping[str, Figure], prior: Mapping[str, Figure]) -> dict[str, Figure]:
+    """Return the figures without those measured ones that say less than was known before.
+
+    A cost that runs cannot tell from 0, and that may be as large as the published range or
+    larger, was not measured: the published one stays.
+    """
+
+    def blank(key: str, figure: Figure) -> bool:
+        seen, known = figure.value, prior.get(key)
+        return (
+            figure.provenance.kind == "measured"
+            and isinstance(seen, Samples)
+            and known is not None
+            and isinstance(known.value, Range)
+            and seen.low <= 0
+            and seen.high >= known.value.high
+        )
+
+    return {key: figure for key, figure in figures.items() if not blank(key, figure)}
 
 
 def _check_messages(inputs: Inputs) -> None:

@@ -83,7 +83,13 @@ def _choice(key: str, about: str, default: str | None, *choices: str) -> Field:
     return Field(key, "choice", about, default, choices=choices)
 
 
+#: What the key of a message's figure starts with; the message's name and the figure's follow.
+MESSAGES = "workload.messages."
+
 SECTIONS = ("workload", "transport", "server", "topology", "goals", "storage")
+
+#: The table in which ``plan init`` says what it filled in itself: key → the value it wrote.
+FILLED_IN = "init"
 
 ADAPTERS = tuple(adapters.ADAPTERS)
 PROFILES = tuple(profiles.PROFILES)
@@ -163,6 +169,10 @@ FIELDS: tuple[Field, ...] = (
     Field("server.encode_cost", "duration", "CPU to encode one publish, once per process", example="20us"),
     Field("server.delivery_cost", "duration", "CPU per message written to one client", example="33us"),
     Field("server.byte_cost", "duration", "CPU per byte on the wire, both ways", example="2ns"),
+    Field("server.poll_cost", "duration", "CPU per HTTP request of a polling session", example="150us"),
+    Field("server.tls", "flag", "its processes end TLS themselves", "false"),
+    Field("server.tls_connect_cost", "duration", "CPU per new connection for its TLS", example="700us"),
+    Field("server.tls_byte_cost", "duration", "CPU per byte on the wire for its TLS", example="0.5ns"),
     Field("server.adapter_cost", "duration", "CPU per message received from the adapter", example="30us"),
     Field("server.decode_cost", "duration", "CPU to decode one of them", example="10us"),
     Field("server.connect_cost", "duration", "CPU per new connection, TLS not included", example="1ms"),

@@ -12,9 +12,15 @@ from siotool.plan.figures.fields import Field, dimension
 from siotool.plan.figures.inputs import Figure, Inputs, MessageChoice
 from siotool.plan.figures.ranges import Range, parse_figure
 
+#: The origin of a figure that still has the value ``plan init`` filled in.
+FILLED_IN = "as plan init wrote it"
+
 
 def decode(text: str, source: str) -> Inputs:
-    """Read a plan file's text; ``source`` names it in errors. Defaults are not filled in."""
+    """Read a plan file's text; ``source`` names it in errors. Defaults are not filled in.
+
+    A figure that still has the value which ``plan init`` filled in is a default, not typed.
+    """
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -23,6 +29,7 @@ def decode(text: str, source: str) -> Inputs:
         ) from error
     figures: dict[str, Figure] = {}
     messages: tuple[MessageChoice, ...] = ()
+    filled_in = tables.pop(fields.FILLED_IN, {})
     for section, table in tables.items():
         if section not in fields.SECTIONS:
             raise unknown(section, fields.SECTIONS, f"{source}: [{section}]")
@@ -38,7 +45,31 @@ def decode(text: str, source: str) -> Inputs:
             else:
                 key = known[name].key
                 figures[key] = read(known[name], raw, f"{source}: {key}", Provenance("typed", source))
+    for key in _unchanged(filled_in, tables, source):
+        if key in figures:
+            figures[key] = Figure(figures[key].value, Provenance("default", FILLED_IN))
     return Inputs(figures, messages)
+
+
+def _unchanged(filled_in: Any, tables: Mapping[str, Any], source: str) -> list[str]:
+    """Return the keys that still have what ``plan init`` wrote. InputError for what it never writes."""
+    where = f"{source}: [{fields.FILLED_IN}]"
+    if not isinstance(filled_in, dict) or not all(isinstance(text, str) for text in filled_in.values()):
+        raise InputError(f"{where} holds the values that plan init wrote, as text", "or leave it out")
+    found = []
+    for key, text in filled_in.items():
+        try:
+            fields.field_of(key)
+        except LookupError:
+            raise unknown(key, [field.key for field in fields.FIELDS], f"{where}: {key}") from None
+        place, _, name = key.rpartition(".")
+        path = ["workload", "messages", place.removeprefix(fields.MESSAGES)]
+        table: Any = tables
+        for step in path if place.startswith(fields.MESSAGES) else [place]:
+            table = table.get(step, {})
+        if table.get(name) == text:
+            found.append(key)
+    return found
 
 
 def read(field: Field, raw: Any, where: str, provenance: Provenance) -> Figure:
@@ -55,6 +86,8 @@ def read(field: Field, raw: Any, where: str, provenance: Provenance) -> Figure:
                 raise unknown(str(raw), field.choices, f"{where} is {raw!r}:", "one of")
             return Figure(str(raw), provenance)
     value = parse_figure(raw, dimension(field.kind).parse, where)
+    if field.key == "workload.connections" and not isinstance(value, Range):
+        _refuse_nobody(value, raw, where)
     if field.fixed and isinstance(value, Range):
         raise InputError(f"{where} is a range", "it is decided, not guessed: write one value")
     for bound in (value.low, value.high) if isinstance(value, Range) else (value,):
@@ -62,6 +95,12 @@ def read(field: Field, raw: Any, where: str, provenance: Provenance) -> Figure:
     if field.fixed and field.kind == "count" and not isinstance(value, Range) and value % 1:
         raise InputError(f"{where} is {value:g}; expected a whole number", field.about)
     return Figure(value, provenance)
+
+
+def _refuse_nobody(connections: float, raw: Any, where: str) -> None:
+    """Refuse a count of sessions below one, unless it is 0 and written so: 0k is a script's, not a plan."""
+    if 0 <= connections < 1 and str(raw).strip() not in ("0", "0.0"):
+        raise InputError(f"{where} is {raw!r}, which is not one session", "write 0 if nobody is meant")
 
 
 def check(field: Field, value: float, where: str) -> None:

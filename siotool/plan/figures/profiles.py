@@ -34,8 +34,10 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     ``delivery_s``: one frame written to one client; ``byte_s`` more for each byte of payload.
     ``adapter_s``: one publish received from the adapter, whether anybody here wants it or not;
     ``decode_s`` more where somebody does. ``connect_s``: one new connection, and
-    ``tls_connect_s`` more where this process ends TLS. ``memory_base_bytes``: the process
-    without connections; ``memory_per_connection_bytes``: resident memory of each, of which
+    ``tls_connect_s`` more where this process ends TLS, ``tls_byte_s`` for each byte.
+    ``poll_s``: one HTTP request of a polling session, beside the message it brings.
+    ``memory_base_bytes``: the process without connections; ``memory_per_connection_bytes``:
+    resident memory of each, of which
     ``heap_per_connection_bytes`` under the JavaScript heap's limit;
     ``kernel_per_connection_bytes`` beside it.
     """
@@ -50,14 +52,16 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     adapter_s: Cost
     decode_s: Cost
     connect_s: Cost
+    poll_s: Cost
     tls_connect_s: Cost
+    tls_byte_s: Cost
     memory_base_bytes: Cost
     memory_per_connection_bytes: Cost
     kernel_per_connection_bytes: Cost
     heap_per_connection_bytes: Cost | None = None
 
 
-#: Field of a profile → key of the plan file. TLS has none: it is ended by the load balancer.
+#: Field of a profile → key of the plan file.
 KEYS: Mapping[str, str] = MappingProxyType(
     {
         "idle_s_per_s": "server.idle_cost",
@@ -68,6 +72,9 @@ KEYS: Mapping[str, str] = MappingProxyType(
         "adapter_s": "server.adapter_cost",
         "decode_s": "server.decode_cost",
         "connect_s": "server.connect_cost",
+        "poll_s": "server.poll_cost",
+        "tls_connect_s": "server.tls_connect_cost",
+        "tls_byte_s": "server.tls_byte_cost",
         "memory_base_bytes": "server.memory_base",
         "memory_per_connection_bytes": "server.memory_per_connection",
         "kernel_per_connection_bytes": "server.kernel_memory_per_connection",
@@ -94,8 +101,6 @@ _KERNEL = Cost(
     "published",
     "Centrifugo: about 4 kB of kernel slab a socket (https://centrifugal.dev/blog, 2026-08-17)",
 )
-# A heartbeat's size in the kernel and the copy of a payload hardly show beside a delivery.
-_BYTES = Cost(0.0, None, 0.0, "default", "not seen below messages of many kB; measure it for larger ones")
 _HANDSHAKES = Cost(
     1 / 2000,
     None,
@@ -109,8 +114,31 @@ _HANDSHAKES = Cost(
 _HERE = "by siotool loadtest on a virtual machine with 2 cores, November 2026"
 
 
+#: Broadcasts of five sizes to 40 clients of a Socket.IO server on Node.js, its own CPU in user and system.
+_BENCH = "by tests/bench/server_costs.mjs on a virtual machine with 2 cores, November 2026"
+
+
 def _guess(low: float, likely: float | None, high: float, why: str) -> Cost:
     return Cost(low, likely, high, "default", why)
+
+
+# A payload is copied and sent once for each recipient: nothing at 2 kB, ten deliveries at 1 MB.
+_BYTES = _guess(
+    0.1e-9,
+    0.28e-9,
+    0.4e-9,
+    "broadcasts on Node.js: 17.6 µs a delivery at 200 B and 2 kB, 20 at 20 kB, 45 at 100 kB, 353 at 1 MB "
+    f"({_BENCH}: 0.2 ns/B up to 20 kB, 0.32 at 1 MB)",
+)
+_POLLS = _guess(
+    80e-6,
+    140e-6,
+    300e-6,
+    f"a delivery by polling with the request it answers: 140–270 µs on Node.js {_BENCH}",
+)
+_TLS_BYTES = _guess(
+    0.2e-9, 0.5e-9, 0.8e-9, f"TLS 1.3 in the process: 0.47–0.6 ns/B more than without, Node.js {_BENCH}"
+)
 
 
 _NODE_WS = Profile(
@@ -130,7 +158,9 @@ _NODE_WS = Profile(
     adapter_s=_guess(5e-6, 10e-6, 30e-6, "one Redis message read, its channel looked up"),
     decode_s=_guess(5e-6, 15e-6, 40e-6, "msgpack of a small message, and the way to its room"),
     connect_s=_guess(0.7e-3, 1.5e-3, 4e-3, f"WebSocket at once: 1.3–1.8 ms {_HERE}"),
+    poll_s=_POLLS,
     tls_connect_s=_HANDSHAKES,
+    tls_byte_s=_TLS_BYTES,
     memory_base_bytes=_guess(45e6, 60e6, 120e6, "a Node.js process with socket.io and little else"),
     memory_per_connection_bytes=_guess(
         15e3,
@@ -190,11 +220,13 @@ _PYTHON = Profile(
     inbound_s=_guess(100e-6, 200e-6, 300e-6, f"a call with its answer: 251 µs {_HERE}"),
     encode_s=_guess(5e-6, 15e-6, 40e-6, "JSON of a small message"),
     delivery_s=_guess(30e-6, 46e-6, 120e-6, f"small messages: 46 µs {_HERE}"),
-    byte_s=_BYTES,
+    byte_s=_guess(0.1e-9, 0.4e-9, 1.5e-9, "as Node.js or more: not measured"),
     adapter_s=_guess(30e-6, 80e-6, 200e-6, "one channel for all rooms: every message is decoded everywhere"),
     decode_s=_guess(5e-6, 10e-6, 30e-6, "the way of a decoded message to its room"),
     connect_s=_guess(0.7e-3, 1e-3, 4e-3, f"WebSocket at once: 0.9 ms {_HERE}"),
+    poll_s=_guess(150e-6, 400e-6, 1e-3, "an aiohttp request: as a call or more; not measured"),
     tls_connect_s=_HANDSHAKES,
+    tls_byte_s=_guess(0.2e-9, 0.6e-9, 1.5e-9, "OpenSSL as in Node.js, a copy more; not measured"),
     memory_base_bytes=_guess(35e6, 55e6, 120e6, "a Python process with an asyncio server and little else"),
     memory_per_connection_bytes=_guess(25e3, 34e3, 90e3, f"31–34 kB {_HERE}"),
     kernel_per_connection_bytes=_KERNEL,

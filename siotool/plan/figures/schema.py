@@ -28,6 +28,11 @@ def schema() -> dict[str, Any]:
         "description": "each kind of message by its name",
         "additionalProperties": _message(),
     }
+    tables[fields.FILLED_IN] = {
+        "type": "object",
+        "description": "what plan init filled in: a figure that still has this value is a default, not typed",
+        "additionalProperties": {"type": "string"},
+    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "siotool plan PLAN.toml",

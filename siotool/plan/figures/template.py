@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from siotool.plan.figures import fields
 from siotool.plan.figures.fields import Field
@@ -35,11 +35,24 @@ _KINDS = """\
 """
 
 
-def render(given: Mapping[str, str], messages: Mapping[str, Mapping[str, str]], name: str) -> str:
+#: Above the figures that nobody gave.
+_FILLED_IN = """\
+# Nobody gave these figures: plan init filled them in. One that still has the value below counts
+# as a default. Change it above, or delete its line here, and it counts as yours.
+"""
+
+
+def render(
+    given: Mapping[str, str],
+    messages: Mapping[str, Mapping[str, str]],
+    name: str,
+    filled_in: Collection[str] = (),
+) -> str:
     """Return the text of a plan file.
 
     ``given`` has values as they were typed, by key (``workload.connections``); ``messages``
     the keys of each kind of message, by its name. What is not given stands as a comment.
+    ``filled_in`` are the keys among both that nobody gave: the file says so.
     """
     parts = [_HEAD.format(name=name)]
     for section in fields.SECTIONS:
@@ -48,7 +61,19 @@ def render(given: Mapping[str, str], messages: Mapping[str, Mapping[str, str]], 
         parts.append("\n".join(lines) + "\n")
         if section == "workload":
             parts.append(_messages(messages))
+    if filled_in:
+        every = {**given, **_flat(messages)}
+        lines = [f"{_quoted(key)} = {_quoted(every[key])}" for key in filled_in]
+        parts.append(_FILLED_IN + "\n".join([f"[{fields.FILLED_IN}]", *lines]) + "\n")
     return "\n".join(parts)
+
+
+def _flat(messages: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    return {
+        f"{fields.MESSAGES}{name}.{key}": text
+        for name, keys in messages.items()
+        for key, text in keys.items()
+    }
 
 
 def _line(field: Field, value: str | None) -> str:

@@ -1,6 +1,7 @@
 """The plan as one self-contained HTML file."""
 
 from siotool.page.shell import page
+from siotool.plan.evidence.amounts import fit_words
 from siotool.plan.html import bars, tables
 from siotool.plan.html.charts import charts
 from siotool.plan.model import Plan
@@ -42,7 +43,7 @@ def render(plan: Plan, pictures: Pictures) -> str:
         storm_words=tables.storm_words(storm) if storm is not None else [],
         storm_fleets=tables.storm_fleets(storm) if storm is not None else None,
         evidence=tables.evidence(plan.evidence) if plan.evidence is not None else None,
-        evidence_words=tables.evidence_words(plan.evidence) if plan.evidence is not None else [],
+        evidence_words=fit_words(plan.evidence) if plan.evidence is not None else [],
         others=tables.others(plan),
         inputs=given,
         assumed=assumed,

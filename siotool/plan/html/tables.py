@@ -3,7 +3,7 @@
 import msgspec
 
 from siotool.page.table import Column, Row, Table
-from siotool.plan.evidence.text import amount
+from siotool.plan.evidence.amounts import amount, cost_name
 from siotool.plan.model import Evidence, InputFigure, Plan
 from siotool.plan.rendering import terms
 from siotool.plan.rendering.sections import Section, sections
@@ -72,7 +72,7 @@ def evidence(known: Evidence) -> Table:
     rows = [
         Row(
             [
-                _bare(cost.name),
+                cost_name(cost.name),
                 amount(cost.value, cost.unit),
                 f"{amount(cost.p5, cost.unit)} to {amount(cost.p95, cost.unit)}",
                 cost.how,
@@ -87,25 +87,6 @@ def evidence(known: Evidence) -> Table:
         Column("how"),
     ]
     return Table("costs", "Measured costs", columns, rows)
-
-
-def _bare(name: str) -> str:
-    """A cost's name without its unit, which stands beside the value."""
-    for unit in ("_per_s", "_s", "_bytes"):
-        name = name.removesuffix(unit)
-    return name.replace("_", " ")
-
-
-def evidence_words(known: Evidence) -> list[str]:
-    """Return how well the fit explains the runs; what is doubtful about it are its remarks."""
-    runs = f"{len(known.runs)} run{'s' * (len(known.runs) != 1)} ({', '.join(known.runs)})"
-    said = [
-        f"{len(known.observed_cores):,} seconds of {runs}; the fit explains {format_share(known.explained)} "
-        f"of the CPU's variance and misses by {known.residual_sd_cores:.3f} cores (one standard deviation)."
-    ]
-    if known.scaling is not None:
-        said.append(known.scaling.sentence)
-    return said
 
 
 def others(plan: Plan) -> list[tuple[Table, list[str]]]:

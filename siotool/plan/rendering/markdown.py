@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from siotool.plan.evidence.amounts import amount, cost_name, fit_words
 from siotool.plan.model import Plan
 from siotool.plan.rendering import terms
 from siotool.plan.rendering.sections import sections
@@ -16,9 +17,11 @@ def render(plan: Plan) -> str:
         lines += _counts(plan)
     else:
         lines += _constraints(plan) + _bad_days(plan)
-    lines += _variables(plan) + _what_if(plan) + _sections(plan)
+    lines += _variables(plan) + _what_if(plan) + _sections(plan) + _evidence(plan)
     if plan.warnings:
         lines += [*(f"- **Warning:** {text}" for text in plan.warnings), ""]
+    if plan.rests_on:
+        lines += ["## What it rests on", "", *(f"- {text}" for text in plan.rests_on), ""]
     if terms.only_the_formula(plan):
         return "\n".join([*lines, terms.SCOPE, ""])
     return "\n".join([*lines, *_inputs(plan)])
@@ -96,6 +99,24 @@ def _sections(plan: Plan) -> list[str]:
         lines += _table(f"| {' | '.join(names)} |", f"|{'|'.join(align)}|", section.rows)
         lines += [" ".join(section.sentences), ""] if section.sentences else []
     return lines
+
+
+def _evidence(plan: Plan) -> list[str]:
+    known = plan.evidence
+    if known is None:
+        return []
+    rows = [
+        (
+            cost_name(cost.name),
+            amount(cost.value, cost.unit),
+            f"{amount(cost.p5, cost.unit)} to {amount(cost.p95, cost.unit)}",
+            cost.how,
+        )
+        for cost in known.costs
+    ]
+    lines = _table("| measured | value | 90 % interval | how |", "|---|---:|---:|---|", rows)
+    said = [" ".join(fit_words(known)), "", *(f"- {remark}" for remark in known.remarks), ""]
+    return ["## What was measured", "", *lines, *said]
 
 
 def _inputs(plan: Plan) -> list[str]:

@@ -1,7 +1,7 @@
 """A plan for a terminal, or for a file of plain text: the answer, why, what if, and doubts."""
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Group, JustifyMethod, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -31,6 +31,8 @@ def render(plan: Plan) -> RenderableType:
         parts += evidence(plan.evidence)
     if plan.warnings:
         parts.append(_warnings(plan))
+    if plan.rests_on:
+        parts.append(_paragraph(Text("\n".join(plan.rests_on), style="dim")))
     if terms.only_the_formula(plan):
         parts.append(_paragraph(Text(terms.SCOPE, style="dim")))
     spaced: list[RenderableType] = []
@@ -59,13 +61,13 @@ def _answer(plan: Plan) -> RenderableType:
 def _table(*columns: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False)
     for name in columns:
-        table.add_column(name)
+        table.add_column(name, no_wrap=True)  # names stay whole, whatever the width
     return table
 
 
 def _counts(plan: Plan) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False)
-    table.add_column("count")
+    table.add_column("count", no_wrap=True)
     table.add_column("exact", justify="right")
     table.add_column("servers", justify="right", style="bold")
     table.add_column("", style="dim")
@@ -111,9 +113,9 @@ def _bad_days(plan: Plan) -> Table:
 def _variables(plan: Plan) -> Table:
     table = _table("variable")
     table.add_column("value", justify="right", overflow="fold")
-    table.add_column("in SI units", justify="right")
-    table.add_column("", style="dim")
-    table.add_column("from", style="dim")
+    table.add_column("in SI units", justify="right", overflow="fold")
+    table.add_column("", style="dim", overflow="fold")
+    table.add_column("from", style="dim", overflow="fold")
     for term in terms.terms(plan):
         table.add_row(*(Text(cell) for cell in term))
     return table
@@ -138,10 +140,10 @@ def _what_if(plan: Plan) -> list[RenderableType]:
         return []
     table = Table(box=box.SIMPLE_HEAD, show_edge=False)
     table.add_column("what if", no_wrap=True)
-    table.add_column("its 90 %", justify="right")
-    table.add_column("servers", justify="right", style="bold")
-    table.add_column("variance", justify="right")
-    table.add_column("", style="dim")
+    table.add_column("its 90 %", justify="right", overflow="fold")
+    table.add_column("servers", justify="right", style="bold", overflow="fold")
+    table.add_column("variance", justify="right", overflow="fold")
+    table.add_column("", style="dim", overflow="fold")
     known = {figure.key: figure for figure in plan.figures}
     for effect in terms.effects(plan)[:_EFFECTS]:
         share = "" if effect.total is None else format_share(round(effect.total, 2))
@@ -160,9 +162,10 @@ def _what_if(plan: Plan) -> list[RenderableType]:
 
 def _section(section: Section) -> RenderableType:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False)
-    for name in section.columns:
+    for number, name in enumerate(section.columns):
         right = name.endswith(">")
-        table.add_column(name.removesuffix(">"), justify="right" if right else "left")
+        justify: JustifyMethod = "right" if right else "left"
+        table.add_column(name.removesuffix(">"), justify=justify, overflow="fold", no_wrap=number == 0)
     for number, row in enumerate(section.rows):
         table.add_row(*map(Text, row), style="bold" if number == section.strong else "")
     return Group(table, _paragraph(Text(" ".join(section.sentences)))) if section.sentences else table

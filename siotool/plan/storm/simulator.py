@@ -17,6 +17,7 @@ the room, every share stays as it was and every time too. A storm of more than `
 is computed with ``sample`` of them.
 """
 
+import itertools
 import math
 from collections import deque
 
@@ -34,6 +35,9 @@ _STEP_MS = 50
 #: The line at one server: Node's own default for listen()
 #: (https://nodejs.org/api/net.html#serverlisten, "backlog").
 QUEUE = 511
+
+
+_NOBODY = np.zeros(0, np.int64)
 
 
 class Storm(msgspec.Struct, frozen=True):
@@ -163,7 +167,7 @@ class _Run:
         trying = everyone[self._due < down_until]
         while len(trying):
             due = self._due[trying]
-            self._count(self._tries, due)
+            self._count(due, self._tries)
             self._lost_in_outage += len(trying)
             self._wait(trying, due + self._timeout if self._blackhole else due)
             trying = trying[self._due[trying] < down_until]
@@ -189,7 +193,7 @@ class _Run:
 
     def _wait(self, who: Ints, since: Ints) -> None:
         failures = self._failures[who]
-        if len(who) and failures.min() in self._equal and failures.max() in self._equal:
+        if len(who) and int(failures.min()) in self._equal and int(failures.max()) in self._equal:
             self._due[who] = since + self._cap  # no need for random numbers
         else:
             self._due[who] = since + self._waits(failures, self._generator.random(len(who)))
@@ -197,36 +201,46 @@ class _Run:
 
     def _enter(self, who: Ints, earliest: int) -> None:
         """Note down in which step each tries, the earliest being the one given."""
-        who = who[self._due[who] < self._horizon]
-        if not len(who):
+        due = self._due[who]
+        order = np.argsort(due, kind="stable")
+        due = due[order]
+        order = order[: np.searchsorted(due, self._horizon)]
+        if not len(order):
             return
-        who = who[np.argsort(self._due[who], kind="stable")]
-        steps = np.maximum((self._due[who] - self._outage) // _STEP_MS, earliest)
-        cuts = np.flatnonzero(np.diff(steps, prepend=-1))  # where another step begins
-        for step, part in zip(steps[cuts].tolist(), np.split(who, cuts[1:]), strict=True):
-            self._calendar.setdefault(step, []).append(part)
+        who = who[order]
+        steps = np.maximum((due[: len(order)] - self._outage) // _STEP_MS, earliest)
+        cuts = [0, *(np.flatnonzero(steps[1:] != steps[:-1]) + 1).tolist(), len(who)]  # where a step begins
+        for first, last in itertools.pairwise(cuts):
+            self._calendar.setdefault(int(steps[first]), []).append(who[first:last])
 
     def _arrivals(self, step: int) -> Ints:
         parts = self._calendar.pop(step, [])
         if not parts:
-            return np.zeros(0, np.int64)
-        who = np.concatenate(parts)
-        who = who[np.argsort(self._due[who], kind="stable")]
-        self._count(self._tries, self._due[who])
-        self._count(self._tries_after, self._due[who])
+            return _NOBODY
+        who = parts[0]
+        due = self._due[who]
+        if len(parts) > 1:  # each is sorted in itself
+            who = np.concatenate(parts)
+            due = self._due[who]
+            order = np.argsort(due, kind="stable")
+            who, due = who[order], due[order]
+        self._count(due, self._tries, self._tries_after)
         return who
 
-    def _count(self, tries: Ints, due: Ints) -> None:
+    def _count(self, due: Ints, *tries: Ints) -> None:
         if len(due):
             bins = due // self._bin
             first = int(bins.min())
             counts = np.bincount(bins - first)
-            tries[first : first + len(counts)] += counts
+            for each in tries:
+                each[first : first + len(counts)] += counts
 
     def _expire(self, start: int, step: int) -> None:
         """Those at the head whose time is up by now leave the line and wait again."""
         while self._line:
             head = self._line[0]
+            if self._due[head[0]] > start - self._timeout:
+                return
             up = int(np.searchsorted(self._due[head], start - self._timeout, side="right"))
             if not up:
                 return
@@ -253,6 +267,8 @@ class _Run:
         return served
 
     def _receive(self, newcomers: Ints, hands: int, served: int, start: int, step: int) -> int:
+        if not len(newcomers):
+            return 0
         at_once = newcomers[: hands - served]
         self._serve(at_once, served, hands, start)
         rest = newcomers[len(at_once) :]

@@ -22,6 +22,8 @@ _CHANCES = 5
 #: Sobol indices cost a model run for each factor; enough to order them.
 _SOBOL_DRAWS = 1024
 _GUESS_DRAWS = 4096
+#: Inputs that get indices: with more, a plan of many kinds of messages would cost its square.
+_INDEXED = 32
 
 
 def uncertain(inputs: Inputs, seed: int) -> Uncertain:
@@ -147,7 +149,8 @@ def _sensitivity(
     indices: bool,
 ) -> Uncertainty:
     swings = sensitivity.tornado(model, laws)
-    sobol = sensitivity.sobol(model, laws, _SOBOL_DRAWS) if indices else []
+    worth = sensitivity.foremost(values, servers, swings, _INDEXED)
+    sobol = sensitivity.sobol(model, laws, _SOBOL_DRAWS, worth) if indices else []
     of = {name: index for index in sobol for name in index.names}
     provenances = {key: figure.provenance for key, figure in inputs.numbers()}
     guesses = [key for key in laws.laws if provenances[key].guessed]
