@@ -1,8 +1,7 @@
 """A page as one self-contained HTML file.
 
-Nothing is loaded from anywhere: Vega, Vega-Lite and Vega-Embed are inlined once, from
-``vega.js``, which vl-convert bundled beforehand (over a second of CPU), and the page's own
-content policy forbids every request. Without JavaScript the tables remain.
+Nothing is loaded from anywhere: Vega, Vega-Lite and Vega-Embed are inlined once (``vega``),
+and the page's own content policy forbids every request. Without JavaScript the tables remain.
 """
 
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from siotool.page.chart import Chart
+from siotool.page.vega import bundle
 from siotool.printable import LINE_AT_MOST, printable
 
 _HERE = "siotool.page"
@@ -42,7 +42,7 @@ def page(package: str, template: str, charts: Sequence[Chart], *, style: str = "
         specs=_inline_json({chart.key: chart.spec for chart in charts}),
         style=Markup(_asset(_HERE, "page.css") + (_asset(package, style) if style else "")),
         script=Markup(_asset(_HERE, "page.js")),
-        vega=Markup(_asset(_HERE, "vega.js")) if charts else "",
+        vega=Markup(bundle()) if charts else "",
     )
 
 
@@ -56,6 +56,6 @@ def _inline_json(value: object) -> Markup:
 
 
 def _printable(value: object) -> object:
-    return (
-        printable(value, LINE_AT_MOST) if isinstance(value, str) and not isinstance(value, Markup) else value
-    )
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return printable(value, LINE_AT_MOST)
+    return value
