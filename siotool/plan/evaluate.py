@@ -10,7 +10,7 @@ from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.constraints.registry import BEHIND_THE_SERVERS, CONSTRAINTS
 from siotool.plan.demand import world as world_of
 from siotool.plan.figures.inputs import Inputs
-from siotool.plan.numbers import Number, is_array, maximum, whole
+from siotool.plan.numbers import Number, is_array, maximum, where, whole
 from siotool.plan.redundancy.availability import MOST_SERVERS
 from siotool.plan.redundancy.bad_days import BadDay, Deploy, Redundancy, bad_days, fleet
 from siotool.plan.world import World
@@ -27,7 +27,8 @@ class Bound(msgspec.Struct, frozen=True):
 class Evaluation(msgspec.Struct, frozen=True):
     """What a world needs: ``needed`` servers in service, ``fleet`` with spares for every bad day.
 
-    ``shards`` and ``balancers`` are whole numbers too; 0 where the plan says nothing of them.
+    ``shards`` and ``balancers`` are whole numbers too; 0 where the plan says nothing of them. Where
+    no number of these is enough, no number of servers is either.
     """
 
     world: World
@@ -47,15 +48,22 @@ def evaluate(inputs: Inputs, values: Mapping[str, Number]) -> Evaluation:
     needed = maximum(0.0, *(whole(bound.limit.servers) for bound in bounds))
     days = bad_days(needed, redundancy(inputs, values))
     servers = fleet(days)
-    behind = _bounds(msgspec.structs.replace(world, servers=maximum(servers, 0.0)), BEHIND_THE_SERVERS)
+    world = msgspec.structs.replace(world, servers=maximum(servers, 0.0))
+    behind = _bounds(world, BEHIND_THE_SERVERS)
+    shards, balancers = _most(behind, "shards"), _most(behind, "balancers")
+    hopeless = maximum(shards, balancers) == math.inf
+    if hopeless.any() if is_array(hopeless) else hopeless:
+        needed = where(hopeless, math.inf, needed)
+        days = bad_days(needed, redundancy(inputs, values))
+        servers = fleet(days)
     return Evaluation(
         world=world,
         bounds=bounds + behind,
         needed=needed,
         days=days,
         fleet=servers,
-        shards=_most(behind, "shards"),
-        balancers=_most(behind, "balancers"),
+        shards=shards,
+        balancers=balancers,
     )
 
 
@@ -74,9 +82,12 @@ def redundancy(inputs: Inputs, values: Mapping[str, Number]) -> Redundancy:
 
 
 def binding(bounds: tuple[Bound, ...]) -> list[Bound]:
-    """Return the constraints on servers, the one that asks for most first; single figures only."""
-    servers = [bound for bound in bounds if bound.constraint.tier == "servers"]
-    return sorted(servers, key=lambda bound: -bound.limit.servers)
+    """Return the constraints on servers, the one that asks for most first; single figures only.
+
+    A tier behind the servers that no number satisfies comes before those: it decides that there is no fleet.
+    """
+    deciding = [b for b in bounds if b.constraint.tier == "servers" or math.isinf(b.limit.servers)]
+    return sorted(deciding, key=lambda bound: -bound.limit.servers)
 
 
 def _bounds(world: World, constraints: tuple[Constraint, ...]) -> tuple[Bound, ...]:

@@ -55,10 +55,11 @@ def _two_rates(world: World, evaluation: Evaluation) -> list[str]:
 
 def _sticky(world: World, evaluation: Evaluation) -> list[str]:
     several = _processes(world, evaluation) > 1
-    polls = world["transport.polling"] > 0 or world.inputs.flag("transport.upgrade")
-    if not (several and polls and world.inputs.choice("topology.balancer") != "none"):
-        return []
     share = world["transport.polling"]
+    # a plan of the formula alone says nothing of transports
+    spread = world.inputs.choice("topology.balancer") != "none" or world.demand.streams
+    if not (several and (share > 0 or (world.inputs.flag("transport.upgrade") and spread))):
+        return []
     who = f"{format_share(share)} of sessions poll" if share else "clients open with polling"
     patience = world["transport.ping_interval"] + PING_TIMEOUT_S
     return [

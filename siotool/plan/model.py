@@ -71,14 +71,15 @@ class Corrected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Constraint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One resource: demand of the whole service, and what one server may give of it.
 
-    Both in ``unit`` and for the middle of every range; ``servers_p50`` and ``servers_p95``
+    Both in ``unit`` and for the middle of every range, the latter null where nobody knows it.
+    ``servers_p50`` and ``servers_p95``
     are the servers (or shards, or balancers: ``tier``) that must be in service at that
     quantile; ``binding_probability`` is how often it decides.
     """
 
     name: str
     demand: Amount
-    capacity_per_server: Amount
+    capacity_per_server: Amount | None
     unit: str
     servers_p50: Servers | None
     servers_p95: Servers | None

@@ -2,11 +2,16 @@
 
 import math
 
+import msgspec
+
 from siotool.plan.adapters import laws as adapters
 from siotool.plan.adapters.nodes import explain_infeasible
 from siotool.plan.constraints.event_loop import load
-from siotool.plan.evaluate import Evaluation
+from siotool.plan.evaluate import Bound, Evaluation
+from siotool.plan.evidence.provenance import Provenance
+from siotool.plan.figures.inputs import Figure
 from siotool.plan.world import World
+from siotool.units import format_rate
 
 
 def remedy(evaluation: Evaluation) -> str:
@@ -17,6 +22,8 @@ def remedy(evaluation: Evaluation) -> str:
             continue
         if bound.constraint.name == "event loop":
             sentences.append(_event_loop(evaluation.world))
+        elif bound.constraint.name == "adapter":
+            sentences.append(_backend(evaluation.world, bound))
         else:
             reason = bound.constraint.sentence(evaluation.world, bound.limit)
             sentences.append(f"{bound.constraint.name}: {reason}.")
@@ -47,3 +54,34 @@ def _event_loop(world: World) -> str:
             delivery_cores=load(world).shared,
         )
     return sentence or "No number of servers is enough: what each process repeats fills its core."
+
+
+#: Adapters that divide by rooms, the one that divides more last.
+_SHARDED = ("redis-sharded", "redis-sharded-private")
+
+
+def _backend(world: World, bound: Bound) -> str:
+    """Why no number of shards is enough, and what would be: an adapter that divides, or less to deliver."""
+    limit = bound.limit
+    fits = limit.capacity_per_server / limit.demand
+    works = []
+    for name in _SHARDED:
+        other = Figure(name, Provenance("default"))
+        sharded = bound.constraint.limit(
+            msgspec.structs.replace(world, inputs=world.inputs.replaced({"topology.adapter": other}))
+        )
+        if sharded is not None and math.isfinite(sharded.servers):
+            works.append(f"{name}, on {math.ceil(sharded.servers):,} shards or more")
+            break
+    publishes = world.demand.publishes_per_s
+    works += [
+        f"at most {format_rate(publishes * fits)} publishes instead of {format_rate(publishes)}",
+        "the local flag for what need not leave its process",
+        "fewer processes, each of which does more",
+        f"a backend that delivers {format_rate(limit.demand / world['server.utilization'])} "
+        "(topology.backend_rate)",
+    ]
+    reason = bound.constraint.sentence(world, limit)
+    return f"adapter: {reason}. No number of shards, and so no fleet, is enough. What would work: " + (
+        "; ".join(works) + "."
+    )

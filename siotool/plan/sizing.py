@@ -90,7 +90,11 @@ def _plan(inputs: Inputs, evaluation: Evaluation, figures: Figures) -> Plan:
     target = evaluation.world["goals.availability"]
     down = evaluation.world["goals.downtime"] / evaluation.world["goals.workday"]
     # a resource that costs nothing limits nothing: there is no capacity to show
-    limiting = tuple(b for b in evaluation.bounds if math.isfinite(b.limit.capacity_per_server))
+    limiting = tuple(
+        b
+        for b in evaluation.bounds
+        if math.isfinite(b.limit.capacity_per_server) or b.constraint.tier != "servers"
+    )
     order = binding(limiting)
     fleet = count(evaluation.fleet)
     exact = servers_exact(figures)
@@ -128,7 +132,7 @@ def _constraint(inputs: Inputs, evaluation: Evaluation, bound: Bound) -> Constra
     return Constraint(
         name=bound.constraint.name,
         demand=limit.demand,
-        capacity_per_server=limit.capacity_per_server,
+        capacity_per_server=limit.capacity_per_server if math.isfinite(limit.capacity_per_server) else None,
         unit=bound.constraint.unit,
         servers_p50=servers,
         servers_p95=servers,

@@ -227,3 +227,40 @@ def test_imports_nothing_that_takes_long():
         [sys.executable, "-c", code], capture_output=True, encoding="utf-8", timeout=60, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+NO_FLEET = """\
+[workload]
+connections = "100k"
+consumption_rate = "1KB/s"
+[workload.messages.chat]
+kind = "room"
+rate = "1/s"
+room_size = "10"
+[server]
+capacity = "1Gbit/s"
+[topology]
+adapter = "redis"
+backend_rate = "10k/s"
+"""
+
+
+@pytest.mark.parametrize("form", ["text", "json", "md", "html", "hpa", "keda"])
+def test_a_tier_that_no_number_satisfies_is_no_fleet_in_every_format(siotool, tmp_path, form):
+    """All of them named a fleet and exited 0; the manifests would have been applied."""
+    (tmp_path / "p.toml").write_text(NO_FLEET)
+    done = siotool(
+        *("plan", tmp_path / "p.toml", "--format", form, "--set", "server.adapter_cost=0us"),
+        *("--set", "server.decode_cost=0us", "--set", "server.encode_cost=0us"),
+        *("--deployment", "chat", "--prometheus", "http://p:1", "--draws", "200"),
+    )
+    assert done.returncode == 4
+    assert "What would work: redis-sharded" in done.stderr
+    if form in ("hpa", "keda"):
+        assert done.stdout == ""
+        return
+    said = " ".join(done.stdout.split())
+    assert "No number of shards, and so no fleet, is enough." in said
+    assert "What would work: redis-sharded" in said
+    if form == "json":
+        assert json.loads(done.stdout)["servers"] == {"p50": None, "p90": None, "p95": None}

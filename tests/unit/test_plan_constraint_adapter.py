@@ -109,7 +109,7 @@ def test_the_most_that_one_shard_delivers(change, rate, plan_inputs):
     ("change", "messages"),
     [
         pytest.param({}, None, id="nothing is sent"),
-        pytest.param({"topology.adapter": "postgres", "topology.backend_rate": ""}, ROOM, id="no ceiling"),
+        pytest.param({"topology.adapter": "none", "topology.backend_rate": ""}, ROOM, id="no backend"),
     ],
 )
 def test_says_nothing_where(change, messages, both_ways):
@@ -133,9 +133,51 @@ def test_the_sentence(servers, sentence, both_ways, plan_inputs):
     assert ADAPTER.sentence(world_of(plan_inputs(KEYS, ROOM)), limit) == sentence
 
 
-def test_a_plan_whose_adapter_cannot_carry_it_says_so(plan_inputs):
+@pytest.mark.parametrize("adapter", ["redis-streams", "mongo", "cluster", "postgres"])
+def test_a_backend_that_nobody_has_measured_has_its_row(adapter, plan_inputs):
+    """Four adapters had no row at all, as if their backends carried anything."""
+    keys = {key: text for key, text in KEYS.items() if key != "topology.backend_rate"}
+    inputs = plan_inputs(keys | {"topology.adapter": adapter, "goals.spares": "20"}, ROOM)
+    plan = sizing.size(inputs, draws=200)
+    row = next(c for c in plan.constraints if c.name == "adapter")
+    assert row.demand > 1000
+    assert row.capacity_per_server is None
+    assert row.servers_p95 == 1
+    assert "nobody has published" in row.sentence
+    assert "set topology.backend_rate" in row.sentence
+
+
+def test_an_adapter_that_no_shards_satisfy_makes_no_fleet(plan_inputs):
+    """The plan answered with 24 servers and exit 0 beside a row of infinitely many shards."""
     plan = sizing.size(
         plan_inputs(KEYS | {"goals.spares": "20", "server.delivery_cost": "1us"}, ROOM), draws=200
     )
     assert plan.shards is None
+    assert (plan.servers.p50, plan.servers.p95, plan.corrected.servers) == (None, None, None)
+    assert all(day.servers is None for day in plan.bad_days)
+    assert plan.binding == "adapter"
+    assert next(c for c in plan.constraints if c.name == "adapter").binding_probability == 1
+    for words in (
+        "redis delivers",
+        "no fleet",
+        "redis-sharded",
+        "publishes instead of 100 /s",
+        "backend_rate",
+    ):
+        assert words in plan.remedy, plan.remedy
+
+
+def test_sharding_is_no_remedy_where_it_would_not_help(plan_inputs):
+    plan = sizing.size(
+        plan_inputs(KEYS | {"goals.spares": "20", "server.delivery_cost": "1us"}, NEWS), draws=200
+    )
+    assert plan.servers.p95 is None
+    assert "redis-sharded" not in plan.remedy
+
+
+def test_a_world_without_a_fleet_proves_itself_where_the_middle_has_one(plan_inputs):
+    keys = KEYS | {"goals.spares": "3", "topology.backend_rate": "300/s..3k/s"}
+    plan = sizing.size(plan_inputs(keys, ROOM), draws=500)
+    assert plan.servers.p50 is not None
+    assert plan.servers.p95 is None
     assert "redis delivers" in plan.remedy

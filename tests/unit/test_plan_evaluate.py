@@ -98,7 +98,7 @@ def test_no_fleet_survives_the_loss_of_its_only_zone(plan_inputs):
 def test_shards_and_balancers_follow_from_the_fleet(plan_inputs):
     keys = KEYS | {
         "topology.adapter": "redis",
-        "topology.backend_rate": "1k/s",
+        "topology.backend_rate": "100k/s",
         "topology.balancer_connections": "300k",
         "goals.spares": "1",
     }

@@ -45,7 +45,7 @@ capacity = "1Gbit/s"
 memory = "8GiB"
 processes = 4
 [topology]
-adapter = "redis"
+adapter = "redis-sharded"
 zones = 3
 [goals]
 survive_zone = true

@@ -72,6 +72,11 @@ def test_a_typed_rate_against_what_messages_make(change, messages, warned, plan_
         ),
         pytest.param({}, None, id="WebSocket alone goes where it goes"),
         pytest.param({"transport.upgrade": "true", "topology.balancer": "none"}, None, id="no balancer"),
+        pytest.param(
+            {"transport.polling": "1%", "topology.balancer": "none"},
+            "1 % of sessions poll: the balancer must send",
+            id="whoever polls is warned of, whatever balancer is named",
+        ),
         pytest.param({"transport.upgrade": "true"} | SMALL, None, id="one process"),
     ],
 )

@@ -18,9 +18,11 @@ def ceiling(world: World) -> Number | None:
 
 def _limit(world: World) -> Limit | None:
     most = ceiling(world)
-    if most is None or not world.demand.streams:
-        return None
     adapter = adapters.adapter_named(world.inputs.choice("topology.adapter"))
+    if not world.demand.streams or (most is None and adapter.law == "nobody"):
+        return None
+    known = most is not None
+    most = most if known else inf
     usable = most * world["server.utilization"]
     # where no fleet is enough, what it would ask of the adapter does not matter
     servers = where(world.servers < inf, world.servers, 1.0)
@@ -35,7 +37,8 @@ def _limit(world: World) -> Limit | None:
     more = divide(maximum(total - endless, 0.0), where(divides, usable - endless, 1.0))
     shards = where(total <= usable, divide(total, usable), where(divides, more, inf))
     keys = ("topology.adapter", "topology.backend_rate", "server.utilization")
-    return Limit(total, usable, shards, keys)
+    # what nobody has measured is taken for one, and the sentence says so
+    return Limit(total, usable, shards if known else 1.0 + 0.0 * total, keys)
 
 
 def _busiest(adapter: adapters.Adapter, stream: Stream, processes: Number, shards: float) -> Number:
@@ -53,6 +56,12 @@ def _busiest(adapter: adapters.Adapter, stream: Stream, processes: Number, shard
 
 def _sentence(world: World, limit: Limit) -> str:
     name = world.inputs.choice("topology.adapter")
+    if limit.capacity_per_server == inf:
+        source = adapters.adapter_named(name).ceiling_source
+        return (
+            f"{format_rate(limit.demand)} to the processes; what one instance delivers nobody has published, "
+            f"so that one is taken: {source}, and set topology.backend_rate"
+        )
     if limit.servers == inf:
         return (
             f"{name} delivers {format_rate(limit.demand)} to the processes, and shards do not divide it: "

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.numbers import Number, divide
 from siotool.plan.world import World
-from siotool.units import format_byte_rate, format_share
+from siotool.units import format_byte_rate, format_count, format_share
 
 
 def consumption_rate(world: World) -> Number | None:
@@ -23,7 +23,7 @@ def _bandwidth(world: World) -> Limit | None:
     rate = consumption_rate(world)
     if rate is None or not world.has("server.capacity"):
         return None
-    demand = world.demand.connections * rate
+    demand = world.demand.connections * rate * world["topology.imbalance"]
     usable = world["server.capacity"] * world["server.utilization"]
     keys = ("workload.connections", "workload.consumption_rate", "server.capacity", "server.utilization")
     return Limit(demand, usable, divide(demand, usable), keys)
@@ -33,7 +33,15 @@ def _sentence(world: World, limit: Limit) -> str:
     return (
         f"{format_byte_rate(limit.demand)} of all sessions over "
         f"{format_byte_rate(limit.capacity_per_server)} per server, "
-        f"{format_share(world['server.utilization'])} of its capacity"
+        f"{format_share(world['server.utilization'])} of its capacity" + _uneven(world)
+    )
+
+
+def _uneven(world: World) -> str:
+    """What the demand is more than the sum of all, where the fullest server has more than its part."""
+    times = world["topology.imbalance"]
+    return (
+        f", as if all were as full as the fullest: {format_count(times)} times the mean" if times > 1 else ""
     )
 
 
@@ -45,6 +53,7 @@ def _one_way(name: str, key: str, asked: Callable[[World], Number | None]) -> Co
         demand = asked(world)
         if demand is None or not world.has(key):
             return None
+        demand = demand * world["topology.imbalance"]
         usable = world[key] * world["server.utilization"]
         return Limit(
             demand, usable, divide(demand, usable), ("workload.connections", key, "server.utilization")
@@ -53,7 +62,7 @@ def _one_way(name: str, key: str, asked: Callable[[World], Number | None]) -> Co
     def sentence(world: World, limit: Limit) -> str:
         return (
             f"{format_byte_rate(limit.demand)} on the wire, headers and acknowledgements of TCP included, "
-            f"over {format_byte_rate(limit.capacity_per_server)} per server"
+            f"over {format_byte_rate(limit.capacity_per_server)} per server" + _uneven(world)
         )
 
     return Constraint(name, "bytes/s", limit, sentence)

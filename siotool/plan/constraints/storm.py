@@ -35,7 +35,7 @@ def _storm(world: World) -> Limit | None:
     if rate is None or not world.has("goals.reconnect_time"):
         return None
     lost = cast(Lost, world.inputs.choice("goals.storm"))
-    connections = world.demand.connections
+    connections = world.demand.connections * world["topology.imbalance"]
     servers = fewest_servers_for_storm(
         connections, rate, world["goals.reconnect_time"], lost, world["topology.zones"]
     )

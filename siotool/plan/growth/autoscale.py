@@ -20,7 +20,9 @@ from siotool.units import format_count
 def scaling(plan: Plan, inputs: Inputs, target: str, namespace: str, *, draws: int, seed: int) -> Autoscaling:
     """Return replicas and connections per pod for a workload named ``target``.
 
-    A pod holds what a server in service may carry: with ranges, in 95 % of the draws. Raises
+    A pod holds its part of the whole fleet, spares included, or scaling would take these away:
+    what the fleet of the peak or that of the mean day spreads over each, whichever is less, and
+    with ranges in 95 % of the draws. Raises
     InputError for a plan that no number of servers satisfies, or without demand.
     """
     most = plan.servers.p95
@@ -29,8 +31,9 @@ def scaling(plan: Plan, inputs: Inputs, target: str, namespace: str, *, draws: i
             "the plan has no fleet to scale", "there is no demand, or no number of servers is enough"
         )
     values = counting.values_of(inputs, draws, seed)
-    each = _p5(counting.per_server(evaluate(inputs, values)))
     mean = counting.mean_day(inputs)
+    of_mean = evaluate(mean, counting.values_of(mean, draws, seed))
+    each = min(_p5(counting.per_server(evaluate(inputs, values))), _p5(counting.per_server(of_mean)))
     fewest = counting.servers(mean, draws, seed).p95 or 1
     fewest = max(1, min(fewest, most))
     return Autoscaling(

@@ -12,7 +12,7 @@ from siotool.plan.evaluate import Evaluation, count, evaluate
 from siotool.plan.evidence.provenance import Provenance
 from siotool.plan.figures.inputs import Figure, Inputs, middle
 from siotool.plan.model import Fleet
-from siotool.plan.numbers import Number, divide, is_array, maximum, where
+from siotool.plan.numbers import Number, divide, is_array, where
 
 #: So many times today's connections are looked at; a fleet that holds more holds all.
 _MOST_TIMES = 2.0**20
@@ -94,12 +94,9 @@ def holds(
 
 
 def per_server(evaluation: Evaluation) -> Number:
-    """Return the connections that one server in service carries when none of its resources is exceeded."""
-    needed: Number = 0.0
-    for bound in evaluation.bounds:
-        if bound.constraint.tier == "servers":
-            needed = maximum(needed, bound.limit.servers)
-    return divide(evaluation.world.demand.connections, needed)
+    """Return the connections on each server of the whole fleet, spares included; infinite without a fleet."""
+    fleet = evaluation.fleet
+    return where(fleet > 0, divide(evaluation.world.demand.connections, fleet), math.inf)
 
 
 def _fits(evaluation: Evaluation, most: int, shards: int | None, balancers: int | None) -> Number:

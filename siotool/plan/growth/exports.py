@@ -193,7 +193,7 @@ def _comments(scaling: Autoscaling, target: int) -> str:
     lines = [
         "Written by siotool plan.",
         *scaling.figures,
-        f"A pod may hold {math.floor(scaling.connections_per_pod):,} connections. The autoscaler tolerates "
+        f"A pod is to hold {math.floor(scaling.connections_per_pod):,} connections. The autoscaler tolerates "
         f"{100 * TOLERANCE:g} % above its target,",
         f"so the target is {target:,}.",
         "New pods get new connections only: those that are open stay where they are.",

@@ -75,7 +75,7 @@ def _asked(row: Constraint) -> tuple[float, float, float]:
 
 
 def _constraint(row: Constraint, most: int, plan: Plan) -> BarRow:
-    binding = row.tier == "servers" and row.name == plan.binding
+    binding = row.name == plan.binding
     solid = _share(row.servers_p50, most)
     endless = row.servers_p95 is None
     if plan.uncertainty is None:

@@ -117,7 +117,7 @@ def counts(plan: Plan) -> list[Count]:
     """Return the formula's count and, beside it, the ones that take downtime the other way."""
     bandwidth = _bandwidth(plan)
     needed = bandwidth.servers_p50 or 0
-    average = bandwidth.demand / bandwidth.capacity_per_server / plan.corrected.availability
+    average = bandwidth.demand / (bandwidth.capacity_per_server or math.inf) / plan.corrected.availability
     rows = [
         Count("the formula", quotient(plan, 3), plan.document.servers, "downtime taken off the demand"),
         Count("demand / availability", f"{average:,.3f}", whole_servers(average), "enough on average"),

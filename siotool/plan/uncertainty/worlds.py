@@ -4,14 +4,16 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
+import numpy as np
 
-from siotool.plan.evaluate import Evaluation, count, evaluate
+from siotool.plan.evaluate import Bound, Evaluation, count, evaluate
 from siotool.plan.evidence.provenance import Provenance
 from siotool.plan.figures.fields import field_of
 from siotool.plan.figures.inputs import Inputs
 from siotool.plan.figures.ranges import Range, Samples
 from siotool.plan.model import Constraint, Effect, Fleet, InputFigure, Measurement, Plan, Uncertainty
-from siotool.plan.numbers import Number
+from siotool.plan.numbers import Number, is_array, where
+from siotool.plan.remedy import remedy
 from siotool.plan.uncertainty import outcomes, sensitivity
 from siotool.plan.uncertainty.distributions import Distribution
 from siotool.plan.uncertainty.draws import Uncertain, prepare
@@ -73,6 +75,7 @@ def with_uncertainty(
         ],
         shards=_tier(evaluation.shards),
         balancers=_tier(evaluation.balancers),
+        remedy=plan.remedy or _remedy(inputs, values, servers, summary.p95),
         uncertainty=msgspec.structs.replace(
             _sensitivity(model, inputs, laws, values, servers, sensitivities),
             draws=draws,
@@ -84,9 +87,8 @@ def with_uncertainty(
 
 
 def _constraints(plan: Plan, evaluation: Evaluation) -> list[Constraint]:
-    servers = [bound for bound in evaluation.bounds if bound.constraint.tier == "servers"]
     chances = outcomes.binding(
-        [bound.constraint.name for bound in servers], [bound.limit.servers for bound in servers]
+        [bound.constraint.name for bound in evaluation.bounds], [_decides(b) for b in evaluation.bounds]
     )
     rows = []
     bounds = {bound.constraint.name: bound for bound in evaluation.bounds}
@@ -99,6 +101,21 @@ def _constraints(plan: Plan, evaluation: Evaluation) -> list[Constraint]:
             )
         )
     return rows
+
+
+def _decides(bound: Bound) -> Number:
+    """Servers that a constraint asks for; a tier behind them decides only where no number of it is enough."""
+    asked = bound.limit.servers
+    return asked if bound.constraint.tier == "servers" else where(asked == math.inf, math.inf, -1.0)
+
+
+def _remedy(inputs: Inputs, values: Mapping[str, Number], servers: Number, p95: float) -> str:
+    """Why a plan has no fleet that has one for the middle of its ranges: the first world without says it."""
+    if math.isfinite(p95):
+        return ""
+    world = int(np.argmax(np.isinf(outcomes.as_draws(servers))))
+    single = {key: float(drawn[world]) if is_array(drawn) else drawn for key, drawn in values.items()}
+    return remedy(evaluate(inputs, single))
 
 
 def _whole(exact: float) -> int | None:
