@@ -75,9 +75,11 @@ class Tally:
         """
         if not self.turns_failed:
             return None
-        now = (self.turns - self.turns_failed, self.turns_failed)
-        before, self._turns_taken = self._turns_taken, now
-        return now[0] - before[0], now[1] - before[1]
+        # a turn under way counted as right until it called fail: it is taken off what comes next
+        right, wrong = self._turns_taken
+        now = (max(right, self.turns - self.turns_failed), self.turns_failed)
+        self._turns_taken = now
+        return now[0] - right, now[1] - wrong
 
 
 #: What of a user class is counted within an interval, rather than a level at its end.

@@ -29,7 +29,7 @@ capacity = "1Gbit/s"
 memory = "8GiB"
 processes = 4
 [topology]
-adapter = "redis"
+adapter = "redis-sharded"
 balancer = "nginx"
 zones = 3
 [goals]

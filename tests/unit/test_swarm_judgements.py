@@ -130,6 +130,18 @@ def test_turns_count_from_the_first_one_once_one_has_failed():
     assert tally.take_turns() == (5, 0)
 
 
+def test_a_turn_that_fails_after_it_was_told_of_is_taken_off_what_comes_next():
+    """It made a count of −1, which ended the run."""
+    tally = Tally("Flow")
+    tally.turns, tally.turns_failed = 10, 1
+    assert tally.take_turns() == (9, 1)
+    tally.turns_failed = 2  # the tenth, which was under way
+    assert tally.take_turns() == (0, 1)
+    tally.turns = 12
+    assert tally.take_turns() == (1, 0)
+    assert tally.turns - tally.turns_failed == 9 + 0 + 1
+
+
 def test_a_person_is_told_the_first_of_each_kind_and_a_count(tmp_path):
     said = []
     complaints = Complaints(tmp_path, said.append)
