@@ -54,9 +54,14 @@ class Patient(SocketIOUser):
     @task(3)
     def ask(self):
         self.call("echo", "patient")
+        self.report()
 
     @tag("calm")
     @task(1)
+    def ask_otherwise(self):
+        self.call("echo", "calm")
+        self.report()
+
     def report(self):
         self.environment.events.request.fire(
             request_type="db", name="query", response_time=7, response_length=0, exception=None, context={}
