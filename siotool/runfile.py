@@ -199,7 +199,7 @@ class WorkerHealth(msgspec.Struct, frozen=True):
     schedule_lag_s: Amount
     files_open: Count
     files_limit: Count
-    cpu_allowed: Amount = 1.0
+    cpu_allowed: Annotated[float, msgspec.Meta(gt=0, le=1e12)] = 1.0
     cpu_wait: Amount = 0.0
 
 

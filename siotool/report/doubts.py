@@ -122,8 +122,10 @@ def _ending(run: Run) -> Iterator[str]:
             "interrupted": "was interrupted",
             "workers_lost": "lost its workers",
         }[run.end.reason]
-        planned = format_duration(run.header.workload.duration_s)
-        yield f"the run {what} after {format_duration(run.end.t_s)} of {planned}"
+        # a load shape says only as it goes how long a run is to be
+        planned = run.header.workload.duration_s
+        of = f" of {format_duration(planned)}" if planned else ""
+        yield f"the run {what} after {format_duration(run.end.t_s)}{of}"
     if run.end is not None and run.truncated_line:
         yield "something after the end of the run file is cut and was left out"
 

@@ -46,7 +46,8 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
         base, meta = arguments
         if base is int:
             return st.integers(meta.ge, meta.le)
-        return st.floats(meta.ge, meta.le, allow_nan=False)
+        least = meta.ge if meta.gt is None else meta.gt
+        return st.floats(least, meta.le, allow_nan=False, exclude_min=meta.gt is not None)
     if kind in LEAVES:
         found = LEAVES[kind]
     elif origin is Literal:

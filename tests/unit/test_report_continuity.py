@@ -105,6 +105,9 @@ IMPOSSIBLE = [
     ),
     pytest.param('"cpu_cores":0.2', '"cpu_cores":NaN', "invalid", id="a figure that is none"),
     pytest.param('"cpu_cores":0.2', '"cpu_cores":1e999', "", id="a figure beyond every float"),
+    pytest.param(
+        '"cpu_allowed":1.0', '"cpu_allowed":0.0', "> 0", id="a generator that may have no CPU at all"
+    ),
     pytest.param('"duration_s":1.0', '"duration_s":-1.0', ">= 0", id="a negative duration"),
     pytest.param(
         '"duration_s":1.0', '"duration_s":0.0', "an interval of 0 s", id="an interval without a time"
