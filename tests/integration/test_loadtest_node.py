@@ -169,9 +169,14 @@ def test_the_report_fits_its_schema(measured: Measured) -> None:
 
 
 def test_there_is_one_interval_for_each_second(measured: Measured) -> None:
-    *seconds, _last = measured.done.run.intervals
-    assert [interval.t_s for interval in seconds] == list(range(1, len(seconds) + 1))
-    assert len(seconds) >= measured.done.run.header.workload.duration_s
+    run = measured.done.run
+    asked = round(run.header.workload.duration_s)
+    ends = [interval.t_s for interval in run.intervals]
+    assert ends[:asked] == list(range(1, asked + 1))
+    # the end comes a moment after the last second: that moment and the draining have intervals of their own
+    assert ends == sorted(set(ends))
+    assert not any(interval.draining for interval in run.intervals[:asked])
+    assert run.intervals[-1].draining
 
 
 def test_bytes_are_those_of_the_servers_sockets_within_two_percent(measured: Measured) -> None:
