@@ -27,7 +27,6 @@ _ROUNDING_S = 0.002
 
 OpKind = Literal["connect", "upgrade", "namespace", "ack", "deliver", "reconnect", "custom"]
 
-
 #: Counts and quantities that a run can have: no float is exact beyond, and no run so long or large.
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Amount = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
@@ -80,7 +79,9 @@ class Operation(msgspec.Struct, frozen=True):
 
     ``response`` counts from the intended start, ``service`` from the actual send (equal
     where nothing was scheduled). ``count`` are the successes; those without a latency, such as
-    a delivery without a send time, are in neither. ``errors`` are the failures by class.
+    a delivery without a send time, are in neither. ``errors`` are the failures by class;
+    ``given_up`` is how long those of them had waited, from the intended start, that nobody had
+    answered in time (``timeout``) or before the run ended (``unanswered``).
     """
 
     op: OpKind
@@ -89,13 +90,13 @@ class Operation(msgspec.Struct, frozen=True):
     errors: dict[str, Count] = {}
     response: Sparse = Sparse()
     service: Sparse = Sparse()
+    given_up: Sparse = Sparse()
 
 
 class Connections(msgspec.Struct, frozen=True):
     """``open`` and ``users`` at the end of the interval; the rest counted within it.
 
     ``closed`` are connections that ended by class, ``left`` those that their users ended.
-
     ``hung`` counts the attempts that had no answer in time (``timeout``, or ``unanswered`` when
     the run ended first) by the phase they hung in: tcp, tls, upgrade, open, namespace.
     """
@@ -137,10 +138,10 @@ class UserClass(msgspec.Struct, frozen=True):
     """Users of one class: ``users`` at the end of the interval, the rest counted within it.
 
     ``started`` and ``ended`` (by themselves) are users; ``attempted`` and ``established`` their
-    connections; ``begun`` and ``failed`` their operations other than connecting. ``offered``,
-    ``achieved`` and ``withheld`` are scheduled operations: what was due, what was begun, and what
-    was not because the target kept the user from it. They are 0 where nothing is scheduled
-    (users with a ``wait_time`` of their own).
+    connections; ``begun`` and ``failed`` their operations other than connecting, of which ``sent``
+    are events sent to the server. ``offered``, ``issued`` and ``withheld`` are scheduled
+    operations: what was due, what was begun, and what was not because the target kept the user
+    from it. They are 0 where nothing is scheduled (a ``wait_time`` of the user's own).
     """
 
     name: str
@@ -151,8 +152,9 @@ class UserClass(msgspec.Struct, frozen=True):
     established: Count = 0
     begun: Count = 0
     failed: Count = 0
+    sent: Count = 0
     offered: Count = 0
-    achieved: Count = 0
+    issued: Count = 0
     withheld: Count = 0
 
 
@@ -332,8 +334,9 @@ def contradiction(interval: Interval) -> str:
     if interval.user_classes and sum(found.users for found in interval.user_classes) != connections.users:
         return f"{connections.users:,} users, and user classes that hold another number"
     for operation in interval.operations:
-        if sum(operation.response.n) > operation.count:
-            return f"{operation.op} {operation.name} has more times than successes"
+        times, given_up = sum(operation.response.n), sum(operation.given_up.n)
+        if times > operation.count or given_up > sum(operation.errors.values()):
+            return f"{operation.op} {operation.name} has more times than successes, or than failures"
     if sum(connections.hung.values()) > sum(connections.failed.values()):
         return "more connects hung than failed"
     return ""

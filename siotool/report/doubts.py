@@ -11,7 +11,7 @@ seconds are missing, repeated, out of order; counts do not add up   doubt
 a generator process above 85 % of the CPU it may have, too often    doubt
 a generator process that waited for a CPU 25 % of a second, too often doubt
 its loop more than 100 ms late, too often, or more than 1 s once    doubt
-less than 99 % of the offered operations achieved, by more than two doubt
+less than 99 % of the offered operations issued, by more than two doubt
 less than 99 % of the planned users started                         doubt
 a user class that began no operation at all                         doubt
 the generator above 90 % of its open-file limit                     doubt
@@ -192,10 +192,10 @@ def _proven(run: Run) -> Iterator[str]:
 def _load(run: Run, rows: pd.DataFrame) -> Iterator[str]:
     for found in sum_up_user_classes([run]):
         possible = found.offered - found.withheld
-        if found.achieved < ACHIEVED_LEAST * possible and possible - found.achieved > FEW_OPERATIONS:
+        if found.issued < ACHIEVED_LEAST * possible and possible - found.issued > FEW_OPERATIONS:
             yield (
-                f"{found.achieved:,} of {possible:,} offered {found.name} operations were achieved "
-                f"({format_share(found.achieved / possible)}): the load was lower than asked for"
+                f"{found.issued:,} of {possible:,} offered {found.name} operations were issued "
+                f"({format_share(found.issued / possible)}): the load was lower than asked for"
             )
     planned = run.header.workload.users_max
     users = rows["users"].max() if len(rows) else 0

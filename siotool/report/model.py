@@ -64,8 +64,9 @@ class ConnectionFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 class OperationFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One operation over the run.
 
-    ``count`` are the successes, which the percentiles describe; they count from the intended
-    start. ``service_*`` count from the actual send and are None where nothing was scheduled.
+    ``count`` are the successes. The percentiles describe these and what nobody answered in
+    time, which counts as the time it was waited for; they count from the intended start.
+    ``service_*`` count from the actual send and are None where nothing was scheduled.
     ``rate_per_s`` is of successes, over the hold phase for ``ack`` and ``deliver`` and over
     the run for what happens while connecting (``rate_over``).
     """
@@ -220,7 +221,11 @@ class ExceptionFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class UserClassFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Users of one class over the run; the counts are those of ``runfile.UserClass``, summed up."""
+    """Users of one class over the run; the counts are those of ``runfile.UserClass``, summed up.
+
+    ``achieved`` is what was issued as scheduled and did not fail: a call that nobody answered in
+    time was issued and not achieved.
+    """
 
     name: str
     users_peak: int
@@ -230,7 +235,9 @@ class UserClassFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     established: int
     begun: int
     failed: int
+    sent: int
     offered: int
+    issued: int
     achieved: int
     withheld: int
 

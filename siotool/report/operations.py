@@ -30,6 +30,7 @@ class _Total:
         self.held += operation.count if held else 0
         self.errors.update(operation.errors)
         self.response.add(operation.response)
+        self.response.add(operation.given_up)
         self.service.add(operation.service)
 
     def merge(self, other: "_Total") -> None:

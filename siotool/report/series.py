@@ -95,7 +95,7 @@ def _operation(
 
 
 def _percentiles(parts: list[Operation]) -> tuple[float | None, float | None, float | None]:
-    histogram = merged(part.response for part in parts)
+    histogram = merged(times for part in parts for times in (part.response, part.given_up))
     p50, p95, p99 = (
         None if value is None else _digits(value) for value in map(histogram.quantile, (0.5, 0.95, 0.99))
     )

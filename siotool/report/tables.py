@@ -194,7 +194,10 @@ def _user_classes(report: Report) -> Table:
         Column("failed", True),
         Column("achieved", True),
     ]
-    note = "Begun and failed: operations other than connecting. Achieved: of what the schedule offered."
+    note = (
+        "Begun and failed: operations other than connecting. Achieved: of what the schedule offered, "
+        "what was issued and did not fail."
+    )
     return Table("user_classes", "User classes", columns, rows if len(rows) > 1 else [], note)
 
 

@@ -200,10 +200,11 @@ def merge_operations(parts: list[WorkerInterval]) -> list[Operation]:
 def _merged(group: list[Operation]) -> Operation:
     if len(group) == 1:
         return group[0]
-    response, service, errors = Histogram(), Histogram(), Counter[str]()
+    response, service, given_up, errors = Histogram(), Histogram(), Histogram(), Counter[str]()
     for operation in group:
         response.add(operation.response)
         service.add(operation.service)
+        given_up.add(operation.given_up)
         errors.update(operation.errors)
     return Operation(
         op=group[0].op,
@@ -212,6 +213,7 @@ def _merged(group: list[Operation]) -> Operation:
         errors=dict(errors),
         response=response.sparse(),
         service=service.sparse(),
+        given_up=given_up.sparse(),
     )
 
 

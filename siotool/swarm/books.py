@@ -29,7 +29,7 @@ def epoch_seconds(value: float) -> float | None:
 class Samples:
     """One kind of operation since the last report; times in seconds."""
 
-    __slots__ = ("errors", "name", "op", "response", "service", "untimed")
+    __slots__ = ("errors", "given_up", "name", "op", "response", "service", "untimed")
 
     def __init__(self, op: OpKind, name: str) -> None:
         self.op = op
@@ -38,17 +38,25 @@ class Samples:
         self.service = array("d")
         self.untimed = 0
         self.errors: Counter[str] = Counter()
+        self.given_up = array("d")
 
     def book(self, response: float, service: float) -> None:
         """Book a success: seconds since the intended start, and since the actual one."""
         self.response.append(response)
         self.service.append(service)
 
+    def fail(self, kind: str, waited: float | None = None) -> None:
+        """Book a failure; ``waited`` seconds since the intended start where nobody answered."""
+        self.errors[kind] += 1
+        if waited is not None:
+            self.given_up.append(waited)
+
     def close(self) -> Operation:
         """Return what was booked, and begin anew."""
-        response, service = Histogram(), Histogram()
+        response, service, given_up = Histogram(), Histogram(), Histogram()
         response.record(self.response)
         service.record(self.service)
+        given_up.record(self.given_up)
         closed = Operation(
             op=self.op,
             name=self.name,
@@ -56,8 +64,10 @@ class Samples:
             errors=dict(self.errors),
             response=response.sparse(),
             service=service.sparse(),
+            given_up=given_up.sparse(),
         )
         self.response, self.service, self.untimed = array("d"), array("d"), 0
+        self.given_up = array("d")
         self.errors.clear()
         return closed
 

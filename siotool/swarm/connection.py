@@ -13,7 +13,7 @@ from siotool.protocol.errors import RemoteProtocolError
 from siotool.runfile import OpKind
 from siotool.swarm import tcp
 from siotool.swarm.books import Samples
-from siotool.swarm.failures import Failure, close_frame, violation_of
+from siotool.swarm.failures import NOT_SENT, UNANSWERED, UNHEARD, Failure, close_frame, violation_of
 from siotool.swarm.fragments import Fragments
 from siotool.swarm.ledger import Receiver
 from siotool.swarm.limits import CALLS_WAITING
@@ -23,11 +23,6 @@ TEXT = WSMsgType.TEXT
 BINARY = WSMsgType.BINARY
 CONTINUATION = WSMsgType.CONTINUATION
 CLOSE = WSMsgType.CLOSE
-#: Why a call or a connect failed whose user left: it had time to be answered, and was not.
-UNANSWERED = "unanswered"
-#: Why an operation failed that was never sent: what was sent before has not left yet, or too
-#: many calls wait for their answers.
-NOT_SENT = "not_sent"
 
 #: An event that waits for its acknowledgement: where it is booked, when it was to begin and
 #: when it did, and who wants the answer, if anybody.
@@ -312,8 +307,8 @@ class Connection(WSListener):
             self._lost_call(call, "timeout")
 
     def _lost_call(self, call: Call, kind: str) -> None:
-        samples, _, _, answer = call
-        samples.errors[kind] += 1
+        samples, intended, _, answer = call
+        samples.fail(kind, monotonic() - intended if kind in UNHEARD else None)
         self.receiver.tally.failed += 1
         if answer is not None:
             self._board.to_hub(answer, Failure(kind))

@@ -18,9 +18,9 @@ from siotool.swarm.attempt import Attempt
 from siotool.swarm.books import Books
 from siotool.swarm.bridge import Bridge
 from siotool.swarm.bugs import Bugs
-from siotool.swarm.connection import UNANSWERED, Connection
+from siotool.swarm.connection import Connection
 from siotool.swarm.door import Door
-from siotool.swarm.failures import Failure, classify
+from siotool.swarm.failures import UNANSWERED, UNHEARD, Failure, classify
 from siotool.swarm.farewells import Farewells
 from siotool.swarm.ledger import Ledger, Receiver
 from siotool.swarm.settings import EngineSettings
@@ -278,9 +278,10 @@ class Engine:
             failure = None
         connection.joined = None
         if failure is not None:
-            samples.errors[failure.kind] += 1
+            unheard = failure.kind in UNHEARD
+            samples.fail(failure.kind, monotonic() - intended if unheard else None)
             books.failed[failure.kind] += 1
-            if failure.kind in ("timeout", UNANSWERED):
+            if unheard:
                 books.hung[connection.phase] += 1
             connection.abandon(failure.kind)
         else:

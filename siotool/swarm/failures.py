@@ -35,6 +35,14 @@ _BY_ERRNO = {
 _OLD_HTTP = re.compile(rb"HTTP/1\.0 (\d{3})\b")
 
 
+#: Why a call or a connect failed whose user left: it had time to be answered, and was not.
+UNANSWERED = "unanswered"
+#: Failures that took as long as somebody had patience: nobody answered.
+UNHEARD = ("timeout", UNANSWERED)
+#: Why an operation failed that was never sent: what was sent before has not left yet, or too
+#: many calls wait for their answers.
+NOT_SENT = "not_sent"
+
 #: Close codes that say no more than that it is over.
 _PLAIN_CODES = frozenset((0, 1000, 1001, 1005))
 _TOO_BIG = 1009

@@ -41,7 +41,7 @@ def spread_s(number: int) -> float:
 class Schedule:
     """Moments ``period`` seconds apart, on the caller's clock."""
 
-    __slots__ = ("achieved", "due", "lead", "offered", "period", "resumed", "withheld")
+    __slots__ = ("due", "issued", "lead", "offered", "period", "resumed", "withheld")
 
     def __init__(self, rate: float, first: float) -> None:
         """``rate`` operations per second; ``first`` is when the first is due."""
@@ -51,7 +51,7 @@ class Schedule:
         self.due = first
         self.resumed = first
         self.offered = 0
-        self.achieved = 0
+        self.issued = 0
         #: Not begun because the target kept the user from it.
         self.withheld = 0
 
@@ -59,7 +59,7 @@ class Schedule:
         """Begin the operation that is due: count it, and return when it was to begin."""
         due = math.ceil(self.due / TICK_S - 1e-6) * TICK_S
         self.offered += 1
-        self.achieved += 1
+        self.issued += 1
         self.due += self.period
         return due if due > self.resumed else self.resumed
 
@@ -96,6 +96,6 @@ class Schedule:
     def settle(self, tally: Tally) -> None:
         """Move what was counted since the last call to the user class's tally."""
         tally.offered += self.offered
-        tally.achieved += self.achieved
+        tally.issued += self.issued
         tally.withheld += self.withheld
-        self.offered = self.achieved = self.withheld = 0
+        self.offered = self.issued = self.withheld = 0

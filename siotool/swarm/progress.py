@@ -113,7 +113,7 @@ class Progress:
         return [self._lately(key, recent[key]) for key in self._counts]
 
     def _lately(self, key: tuple[OpKind, str], recent: list[Operation]) -> Lately:
-        times = merged(operation.response for operation in recent)
+        times = merged(part for operation in recent for part in (operation.response, operation.given_up))
         count = sum(operation.count for operation in recent)
         return Lately(
             *key,

@@ -13,11 +13,11 @@ class Tally:
     __slots__ = (
         "_taken",
         "_turns_taken",
-        "achieved",
         "attempted",
         "ended",
         "established",
         "failed",
+        "issued",
         "judged",
         "judged_wrong",
         "name",
@@ -40,7 +40,7 @@ class Tally:
         self.sent = self.failed = 0
         #: What the scenario did besides: it held, listened, checked, reported an operation of its own.
         self.judged = self.judged_wrong = 0
-        self.offered = self.achieved = self.withheld = 0
+        self.offered = self.issued = self.withheld = 0
         #: Turns of the users at their tasks, and those of them that called ``fail``.
         self.turns = self.turns_failed = 0
         self._taken = UserClass(name)
@@ -57,8 +57,9 @@ class Tally:
             established=self.established,
             begun=self.sent + self.judged,
             failed=self.failed + self.judged_wrong,
+            sent=self.sent,
             offered=self.offered,
-            achieved=self.achieved,
+            issued=self.issued,
             withheld=self.withheld,
         )
         before, self._taken = self._taken, now

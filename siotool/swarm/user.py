@@ -296,7 +296,7 @@ class SocketIOUser(User):
             return connection
         connection = self._connect(again=True)
         if self._schedule is not None:
-            # what was due meanwhile is not sent; it counts as offered, not as achieved
+            # what was due meanwhile is not sent; it counts as offered, not as issued
             self._schedule.skip_to(monotonic())
         return connection
 

@@ -42,8 +42,8 @@ def test_a_stalled_server_does_not_put_off_the_next_call(
     )
     assert sent.quantile(0.95) == pytest.approx(calls["p95_s"], rel=0.1)
     assert max(worker.schedule_lag_s for i in done.run.intervals for worker in i.generator) < 1
-    assert calls["count"] == server.counters()["received"]["echo"] == done.counted("Echo").achieved
-    assert done.counted("Echo").achieved >= 0.98 * done.counted("Echo").offered
+    assert calls["count"] == server.counters()["received"]["echo"] == done.counted("Echo").issued
+    assert done.counted("Echo").issued >= 0.98 * done.counted("Echo").offered
 
 
 def test_a_call_answered_after_its_timeout_is_booked_once(
@@ -59,7 +59,7 @@ def test_a_call_answered_after_its_timeout_is_booked_once(
     assert set(calls["errors"]) == {"timeout"}
     # all that were due in the first second of it, and no more than were due in all of it
     assert 0.8 * USERS * 10 <= calls["errors"]["timeout"] <= 2 * USERS * 10
-    assert booked(done) == server.counters()["received"]["echo"] == done.counted("Echo").achieved
+    assert booked(done) == server.counters()["received"]["echo"] == done.counted("Echo").issued
 
 
 def test_calls_under_way_fail_once_when_the_connection_ends(
@@ -76,7 +76,7 @@ def test_calls_under_way_fail_once_when_the_connection_ends(
     # those before the kick, and those that were waiting when their users left
     assert set(calls["errors"]) == {"server_disconnect", "unanswered"}
     assert calls["errors"]["server_disconnect"] >= USERS * 10
-    assert booked(done, "nobody hears") == done.counted("Echo").achieved
+    assert booked(done, "nobody hears") == done.counted("Echo").issued
     assert done.classes("closed") == {"server_disconnect": USERS}
 
 
@@ -91,7 +91,7 @@ def test_a_user_that_stops_hears_of_the_calls_it_left_behind(
     done = test.finish()
     calls = done.operation("ack", "echo")
     assert calls["errors"] == {}
-    assert calls["count"] == server.counters()["received"]["echo"] == done.counted("Echo").achieved
+    assert calls["count"] == server.counters()["received"]["echo"] == done.counted("Echo").issued
     assert done.classes("closed") == {}
 
 
@@ -118,5 +118,5 @@ class Both(SocketIOUser):
     assert calls["errors"] == {}
     assert calls["count"] == server.counters()["received"]["echo"]
     # a task stopped between the two has made one
-    assert 2 * done.counted("Both").achieved - USERS <= calls["count"] <= 2 * done.counted("Both").achieved
+    assert 2 * done.counted("Both").issued - USERS <= calls["count"] <= 2 * done.counted("Both").issued
     assert "Error" not in done.stderr

@@ -142,8 +142,8 @@ def test_users_come_back_after_kicks_and_after_a_restart(
     assert set(reconnects["errors"]) <= {"refused"}
     assert done.operation("connect", "/")["count"] == USERS
     assert restarted.counters()["received"]["echo"] > 0
-    # what was due while nobody was connected was offered and not achieved
-    assert done.counted("Echo").achieved < done.counted("Echo").offered
+    # what was due while nobody was connected was offered and not issued
+    assert done.counted("Echo").issued < done.counted("Echo").offered
     assert (done.code, done.run.end.reason) == (130, "interrupted")
 
 
@@ -199,7 +199,7 @@ def test_a_stall_shows_in_everything_it_delayed(
     assert service is not None
     assert service < 1
     # users caught up with what was due: the load was what was asked for
-    assert done.counted("Echo").achieved >= 0.98 * done.counted("Echo").offered
+    assert done.counted("Echo").issued >= 0.98 * done.counted("Echo").offered
     assert done.total("connections", "established") == USERS
     assert done.classes("closed") == {}
 
@@ -260,7 +260,7 @@ def test_a_call_without_answer_ends_in_a_timeout_and_fails_its_gate(
     assert calls["count"] == 0
     assert set(calls["errors"]) == {"timeout"}
     # those that were waiting when the run ended had their time too
-    assert calls["errors"]["timeout"] == heard == done.counted("Echo").achieved
+    assert calls["errors"]["timeout"] == heard == done.counted("Echo").issued
     assert calls["p99_s"] is None
     failed = {gate["expr"]: gate["outcome"] == "failed" for gate in done.report["gates"]}
     assert failed.pop("never_succeeded > 0"), "a default gate"

@@ -140,8 +140,8 @@ def both(url: str, tmp_path_factory: pytest.TempPathFactory, lasting_start: Call
 
 
 def alike(ours: int, theirs: int) -> bool:
-    """Starts and ends differ by a moment, and each user may do one more or less."""
-    return abs(ours - theirs) <= max(PATIENT + 1, 0.25 * theirs)
+    """Each user may do one more or less, and a machine that is busy for one of the two does half of it."""
+    return abs(ours - theirs) <= max(PATIENT + 1, 0.5 * max(ours, theirs))
 
 
 @pytest.mark.parametrize(
@@ -172,13 +172,13 @@ def test_pacing_is_kept_while_the_server_does_not_answer(both: Any) -> None:
 
 
 def test_a_closed_model_offers_no_rate_and_no_doubt(both: Any) -> None:
-    """It read "11.7 % of offered operations were achieved" and ended in 5."""
+    """It read "11.7 % of offered operations were issued" and ended in 5."""
     _, done, _, _ = both
     for user_class in ("Patient", "Pacing", "Nested"):
         counted = done.counted(user_class)
-        assert (counted.offered, counted.achieved, counted.withheld) == (0, 0, 0)
+        assert (counted.offered, counted.issued, counted.withheld) == (0, 0, 0)
         assert counted.begun > SECONDS
-    assert not any("achieved" in doubt for doubt in done.report["doubts"])
+    assert not any("issued" in doubt for doubt in done.report["doubts"])
 
 
 def test_weights_and_fixed_counts_decide_who_comes(both: Any) -> None:

@@ -9,10 +9,10 @@ from siotool.swarm.tally import Tally
 
 
 def taken(schedule):
-    """Offered, achieved and withheld since the last call."""
+    """Offered, issued and withheld since the last call."""
     tally = Tally("User")
     schedule.settle(tally)
-    return tally.offered, tally.achieved, tally.withheld
+    return tally.offered, tally.issued, tally.withheld
 
 
 def test_the_next_moment_is_a_period_after_the_last_whatever_the_delay():
@@ -118,11 +118,11 @@ def test_what_the_target_kept_a_user_from_is_withheld(kept_s, withheld):
 def test_offered_are_the_moments_that_were_due(rate, first, steps, rest):
     """A user's life: operations that take any time, lost connections, reports in between."""
     schedule = Schedule(rate, first)
-    now, offered, achieved = first, 0, 0
+    now, offered, issued = first, 0, 0
     for kind, seconds in steps:
         if kind == "look":
             counts = taken(schedule)
-            offered, achieved = offered + counts[0], achieved + counts[1]
+            offered, issued = offered + counts[0], issued + counts[1]
             continue
         # a lost connection is noticed by the operation that needs it
         now = max(now, schedule.wake_at())
@@ -136,10 +136,10 @@ def test_offered_are_the_moments_that_were_due(rate, first, steps, rest):
     now += rest
     schedule.abandon(now)
     counts = taken(schedule)
-    offered, achieved = offered + counts[0], achieved + counts[1]
+    offered, issued = offered + counts[0], issued + counts[1]
     due = max(0, math.floor((now - GRACE_S - first) * rate) + 1)
-    assert offered >= achieved
-    assert achieved == sum(kind != "look" for kind, _ in steps)
+    assert offered >= issued
+    assert issued == sum(kind != "look" for kind, _ in steps)
     # what began within the grace counts too
     assert due - 1 <= offered <= due + 1 + math.ceil(GRACE_S * rate)
 

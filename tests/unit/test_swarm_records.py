@@ -29,7 +29,7 @@ def test_what_a_worker_tells_arrives_as_it_was_told():
         receipts=[Receipt(1 << 25, 1, 40, 2)],
         duplicate=1,
         reordered=2,
-        user_classes=[UserClass("Chat", users=2, offered=5, achieved=4)],
+        user_classes=[UserClass("Chat", users=2, offered=5, issued=4)],
         final=True,
     )
     assert records.decode(records.encode(interval)) == interval
