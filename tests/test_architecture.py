@@ -17,7 +17,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     {"errors", "printable"},
     {"terminal", "units"},
-    {"formula", "histogram", "page", "workload"},
+    {"formula", "histogram", "page", "slope", "workload"},
     {"protocol", "runfile"},
     {"runwriter"},
     {"plan", "report", "swarm", "target"},
@@ -42,7 +42,7 @@ DOORS = {
     "vl_convert": "siotool.page",
 }
 
-PURE = {"formula", "histogram", "page", "plan", "printable", "protocol", "report", "units", "workload"}
+PURE = {"formula", "histogram", "page", "plan", "printable", "protocol", "report", "slope", "units", "workload"}
 IMPURE_MODULES = {
     "asyncio",
     "random",

@@ -165,11 +165,11 @@ def loadtest(
         return
     if target is None:
         raise InputError("no target", "give the URL of a Socket.IO server, or demo for the embedded one")
+    from siotool.cli.plan_options import planned
     from siotool.report.gates import parse
-    from siotool.report.planned import Planned, decode_plan
 
     gates = [parse(text) for text in fail_if or []]
-    planned = Planned() if plan is None else decode_plan(_read(plan), str(plan))
+    read_back = None if plan is None else planned(str(plan))
     stages = demand.stages(users, spawn_rate, run_time, stage)
     auth_payload, headers = _auth(auth), [_header(text) for text in header or []]
     connect_timeout_s = _patience(connect_timeout, "--connect-timeout")
@@ -224,6 +224,7 @@ def loadtest(
             ack_timeout_s=ack_timeout_s,
         )
         outcome = run(orders, loaded, _display(quiet))
+    from siotool.cli.counts import Intent
     from siotool.cli.outcome import conclude
 
     ends = {
@@ -235,7 +236,7 @@ def loadtest(
         say(f"run and reports in {folder}/")
     code = conclude(
         [outcome.path],
-        planned=planned,
+        intent=Intent(plan=read_back),
         gates=gates,
         default_gates=not no_default_gates,
         output_format=output_format.value,

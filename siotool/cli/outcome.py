@@ -5,13 +5,13 @@ from pathlib import Path
 
 from siotool import runfile
 from siotool.cli import output
+from siotool.cli.counts import Counting, Intent
 from siotool.cli.streams import complain, say
 from siotool.errors import ExitCode, worst
 from siotool.report import text
 from siotool.report.gates import Gate, parse, show
 from siotool.report.join import summarize
 from siotool.report.model import Report
-from siotool.report.planned import Planned
 from siotool.report.renderers import RENDERERS
 from siotool.report.verdict import sentence, target_lost
 
@@ -22,7 +22,7 @@ KEPT = ("html", "md", "json")
 def conclude(
     run_paths: Sequence[Path],
     *,
-    planned: Planned | None = None,
+    intent: Intent | None = None,
     gates: Sequence[Gate] | None = None,
     default_gates: bool | None = None,
     output_format: str = "text",
@@ -45,7 +45,10 @@ def conclude(
         gates = [parse(gate) for gate in texts]
     if default_gates is None:
         default_gates = all(run.header.default_gates for run in runs)
-    report = summarize(runs, planned or Planned(), gates, default_gates=default_gates)
+    intent = intent or Intent()
+    report = summarize(
+        runs, intent.planned, gates, counts=Counting(runs, intent), default_gates=default_gates
+    )
     if keep and len(runs) == 1:
         write_reports(runs[0].path, report)
     if output_format == "text":

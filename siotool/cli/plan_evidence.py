@@ -14,7 +14,6 @@ from siotool.plan.evidence.prediction import predict
 from siotool.plan.evidence.profile import Profile, measure
 from siotool.plan.evidence.summary import describe
 from siotool.plan.evidence.verify import Verification, verify
-from siotool.plan.evidence.verify import predict as predict_measured
 from siotool.plan.figures.inputs import Figure, Inputs
 from siotool.plan.model import Evidence
 from siotool.report.join import summarize
@@ -45,10 +44,9 @@ def check(
     files, and by how much one run differs from the next.
     """
     observations = _observe([name], accept_suspect=accept_suspect)
-    predicted = predict(inputs, observations, draws=draws, seed=seed)
-    if measured is not None and all(inputs.figures[key] is one for key, one in _costs(measured)):
-        predicted |= predict_measured(measured.profile, observations, seed)
-    return verify(predicted, observations)
+    own = measured is not None and all(inputs.figures[key] is one for key, one in _costs(measured))
+    profile = measured.profile if measured is not None and own else None
+    return verify(predict(inputs, observations, draws=draws, seed=seed, profile=profile), observations)
 
 
 def _costs(measured: Measured) -> list[tuple[str, Figure]]:

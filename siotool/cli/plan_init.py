@@ -21,8 +21,8 @@ def init(
         list[str] | None,
         typer.Option(
             metavar="NAME:KIND:RATE[:SIZE[:ROOM]]",
-            help="A kind of message: chat:room:1/min:200B:50. KIND is echo, direct, room, broadcast, push "
-            "or announce. Repeatable.",
+            help="A kind of message: chat:room:1/min:200B:50. KIND is echo, emit, direct, room, "
+            "broadcast, push or announce. Repeatable.",
         ),
     ] = None,
     settings: Annotated[
@@ -115,7 +115,7 @@ def _ask() -> tuple[dict[str, str], list[tuple[str, dict[str, str]]], list[str]]
         )
     }
     place = f"workload.messages.{_ASKED}"
-    kind = ask("", "What is sent most: echo, direct, room, broadcast, push or announce", "room")
+    kind = ask("", "What is sent most: echo, emit, direct, room, broadcast, push or announce", "room")
     message = {
         "kind": kind,
         "rate": ask(f"{place}.rate", "How often, per session", "1/min"),

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from siotool.errors import InputError
+from siotool.plan.figures import replan
 from siotool.plan.figures.compose import from_flags, over
 from siotool.plan.figures.inputs import Inputs
 from siotool.plan.figures.planfile import decode
+from siotool.plan.figures.replan import ReadBack
 
 
 def read_text(name: str, what: str) -> str:
@@ -58,3 +60,8 @@ def typed(flags: dict[str, tuple[str, str | None]], settings: list[str], file: s
     if file is None:
         return inputs
     return over(inputs, decode(read_text(file, "the plan file"), "stdin" if file == "-" else file))
+
+
+def planned(name: str) -> ReadBack:
+    """Read a plan that ``siotool plan --format json`` wrote, ``-`` for stdin. Raises InputError."""
+    return replan.decode(read_text(name, "the plan").encode(), "stdin" if name == "-" else name)

@@ -90,33 +90,36 @@ def report(
       --fail-if "connect_errors > 1%" --format md
     ```
     """
-    from siotool import runfile, units
+    from siotool import runfile
+    from siotool.cli import plan_options
+    from siotool.cli.plan import flags_of
     from siotool.report.gates import parse
-    from siotool.report.planned import Planned, decode_plan
 
     gates = [parse(text) for text in fail_if] if fail_if else None
-    read = {
-        "connections": (connections, units.parse_count, "--connections"),
-        "consumption_rate_bytes_per_s": (consumption_rate, units.parse_byte_rate, "--consumption-rate"),
-        "downtime_s": (downtime, units.parse_duration, "--downtime"),
-        "workday_s": (workday, units.parse_duration, "--workday"),
-        "capacity_bytes_per_s": (capacity, units.parse_byte_rate, "--capacity"),
-        "utilization": (utilization, units.parse_share, "--utilization"),
-    }
-    typed = {key: reader(text, what) for key, (text, reader, what) in read.items() if text is not None}
     names = runs or []
     if [*names, plan].count("-") > 1:
         raise InputError("- is given twice", "only one run or plan can come from stdin")
-    planned = Planned(**typed)
-    if plan is not None:
-        planned = planned.over(decode_plan(_read(plan), plan))
+    typed = plan_options.typed(
+        flags_of(
+            connections=connections,
+            consumption_rate=consumption_rate,
+            downtime=downtime,
+            workday=workday,
+            capacity=capacity,
+            utilization=utilization,
+        ),
+        [],
+        None,
+    )
+    read_back = None if plan is None else plan_options.planned(plan)
 
+    from siotool.cli.counts import Intent  # pandas and numpy, only once nothing can be refused any more
     from siotool.cli.outcome import conclude  # pandas, only once nothing can be refused any more
 
     paths = [_STDIN if name == "-" else Path(name) for name in names] or [runfile.newest(REPORTS)]
     code = conclude(
         paths,
-        planned=planned,
+        intent=Intent(typed, read_back),
         gates=gates,
         default_gates=False if no_default_gates else None,
         output_format=(output_format or _format_of(output)).value,
@@ -124,16 +127,6 @@ def report(
         quiet=quiet,
     )
     raise typer.Exit(code)
-
-
-def _read(name: str) -> bytes:
-    path = _STDIN if name == "-" else Path(name)
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"cannot read {path}: {error.strerror}", "give the output of siotool plan --format json"
-        ) from error
 
 
 def _format_of(output: str) -> Format:

@@ -1,7 +1,7 @@
 """What a plan rests on: what a server is taken for, what nobody gave, and what was not looked at."""
 
 from siotool.plan.evaluate import Evaluation
-from siotool.plan.figures.inputs import Figure, Inputs
+from siotool.plan.figures.inputs import Figure, Inputs, middle
 from siotool.plan.figures.planfile import FILLED_IN
 from siotool.units import format_count
 
@@ -38,11 +38,16 @@ def rests_on(evaluation: Evaluation) -> list[str]:
     return said
 
 
+def server_words(inputs: Inputs) -> str:
+    """Return what one server is: ``one process of one core``, ``4 processes of 0.5 cores each``."""
+    count, cores = (middle(inputs.figures[f"server.{name}"].value) for name in ("processes", "process_cores"))
+    of = "one core" if cores == 1 else f"{format_count(cores)} of a core"
+    return f"{format_count(count)} processes of {of} each" if count > 1 else f"one process of {of}"
+
+
 def _server(inputs: Inputs) -> str:
-    processes = inputs.figures["server.processes"]
-    count = float(processes.value) if isinstance(processes.value, float) else 1.0
-    several = f"{format_count(count)} processes of" if count > 1 else "one process of"
-    sentence = f"A server is {several} one core{' each' * (count > 1)} ({processes.provenance.kind})"
+    kind = inputs.figures["server.processes"].provenance.kind
+    sentence = f"A server is {server_words(inputs)} ({kind})"
     profile = inputs.figures.get("server.profile")
     if profile is None:
         return f"{sentence}; no server profile, its costs are those given."

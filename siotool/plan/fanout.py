@@ -12,9 +12,9 @@ import msgspec
 from siotool.errors import InputError
 from siotool.plan.numbers import Number, maximum, minimum
 
-Kind = Literal["echo", "direct", "room", "broadcast", "push", "announce"]
+Kind = Literal["echo", "emit", "direct", "room", "broadcast", "push", "announce"]
 
-KINDS: tuple[Kind, ...] = ("echo", "direct", "room", "broadcast", "push", "announce")
+KINDS: tuple[Kind, ...] = ("echo", "emit", "direct", "room", "broadcast", "push", "announce")
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +24,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     kind        who sends                             who receives
     ==========  ====================================  =======================================
     echo        a session                             that session, from the server it is on
+    emit        a session                             its server alone
     direct      a session                             one other session
     room        a session                             the ``room_size`` sessions of its room
     broadcast   a session                             every session
@@ -78,7 +79,7 @@ def traffic(message: Message, connections: Number) -> Traffic:
 
     A room holds no more sessions than there are. Every message to somebody else is published:
     Socket.IO's adapters publish without knowing where a room's sessions are, even to a room of
-    one (https://github.com/socketio/socket.io-redis-adapter, lib/index.ts). An echo is not.
+    one (https://github.com/socketio/socket.io-redis-adapter, lib/index.ts). An echo is not, nor an emit.
     Raises InputError for an unknown kind.
     """
     from_sessions = connections * message.rate_per_s
@@ -86,6 +87,8 @@ def traffic(message: Message, connections: Number) -> Traffic:
     match message.kind:
         case "echo":
             inbound, publishes, deliveries = from_sessions, 0.0 * from_sessions, from_sessions
+        case "emit":
+            inbound, publishes, deliveries = from_sessions, 0.0 * from_sessions, 0.0 * from_sessions
         case "direct":
             inbound = publishes = deliveries = from_sessions
         case "room" | "broadcast":
@@ -97,7 +100,7 @@ def traffic(message: Message, connections: Number) -> Traffic:
             publishes = message.rate_per_s
             inbound, deliveries = 0.0 * publishes, message.rate_per_s * room_size
     asked_by_service = message.kind in ("push", "announce")
-    answered_by_server = message.kind in ("direct", "room", "broadcast")
+    answered_by_server = message.kind in ("emit", "direct", "room", "broadcast")
     return Traffic(
         inbound_per_s=inbound,
         deliveries_per_s=deliveries,
@@ -124,7 +127,7 @@ def presence(name: str, size_bytes: Number, members: Number, visits_per_s: Numbe
 
 def _room_size(message: Message, connections: Number) -> Number:
     match message.kind:
-        case "echo" | "direct" | "push":
+        case "echo" | "emit" | "direct" | "push":
             return 1.0
         case "room":
             return message.room_size

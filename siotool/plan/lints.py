@@ -13,7 +13,7 @@ from siotool.units import format_duration, format_share
 #: Engine.IO's pingTimeout: a connection without a pong for so long is dead.
 PING_TIMEOUT_S = 20.0
 
-#: A measured or typed consumption rate further than this from what the messages make is a slip.
+#: A typed consumption rate further than this from what the messages make is a slip.
 _DISAGREE = 0.25
 
 
@@ -42,7 +42,10 @@ def _no_adapter(world: World, evaluation: Evaluation) -> list[str]:
 
 def _two_rates(world: World, evaluation: Evaluation) -> list[str]:
     typed, demand = world.get("workload.consumption_rate"), world.demand
-    if not typed or demand.tcp_to_client_bytes_per_s is None or not demand.connections:
+    measured = world.has("workload.consumption_rate") and (
+        world.inputs.figures["workload.consumption_rate"].provenance.kind == "measured"
+    )
+    if not typed or measured or demand.tcp_to_client_bytes_per_s is None or not demand.connections:
         return []
     both = (demand.tcp_to_client_bytes_per_s + demand.tcp_to_server_bytes_per_s) / demand.connections
     if abs(both / typed - 1) <= _DISAGREE:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from siotool.plan.evidence.provenance import Provenance
+from siotool.plan.figures.inputs import MessageChoice
 from siotool.plan.growth.forecast import Forecast
 from siotool.plan.money.cost import Comparison
 
@@ -249,8 +250,8 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``servers`` is the answer. ``document`` is the published formula, ``corrected`` the count
     that keeps the binding constraint's servers in service through downtime. ``apart`` is how
-    many times the servers of the next constraint the binding one takes. ``rests_on``: what is
-    taken for a server, what nobody gave, and what was not considered.
+    many times the servers of the next constraint the binding one takes. ``server`` says what one
+    of them is; ``rests_on`` what nobody gave, and what was not considered.
     """
 
     version: Literal[1]
@@ -261,7 +262,9 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     binding: str
     servers: Fleet
     warnings: list[str]
+    server: str = ""
     figures: list[InputFigure] = []
+    messages: list[MessageChoice] = []
     next_constraint: str | None = None
     apart: float | None = None
     bad_days: list[BadDay] = []

@@ -22,6 +22,21 @@ class Stream(msgspec.Struct, frozen=True):
         return inf if self.message.kind in ("broadcast", "announce") else self.traffic.room_size
 
     @property
+    def answers_per_s(self) -> Number:
+        """Acknowledgements that servers write: an acknowledged echo is one."""
+        echoed = self.traffic.deliveries_per_s if self._is_call else 0.0
+        return self.traffic.acks_out_per_s + echoed
+
+    @property
+    def deliveries_per_s(self) -> Number:
+        """Messages that servers write to sessions, without acknowledgements."""
+        return 0.0 if self._is_call else self.traffic.deliveries_per_s
+
+    @property
+    def _is_call(self) -> bool:
+        return self.message.kind == "echo" and self.message.acknowledged
+
+    @property
     def private_share(self) -> float:
         """1 where publishes go to a socket's own room, as ``io.to(socket.id)`` does; else 0."""
         return 1.0 if self.message.kind in ("direct", "push") else 0.0
@@ -50,8 +65,13 @@ class Demand(msgspec.Struct, frozen=True):
 
     @property
     def deliveries_per_s(self) -> Number:
-        """Messages and acknowledgements that servers write to clients."""
-        return sum(s.traffic.deliveries_per_s + s.traffic.acks_out_per_s for s in self.streams)
+        """Messages that servers write to clients, without acknowledgements."""
+        return sum(s.deliveries_per_s for s in self.streams)
+
+    @property
+    def answers_per_s(self) -> Number:
+        """Acknowledgements that servers write to clients."""
+        return sum(s.answers_per_s for s in self.streams)
 
     @property
     def publishes_per_s(self) -> Number:

@@ -7,7 +7,7 @@ refused.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 import pandas as pd
@@ -19,6 +19,7 @@ from siotool.report.gates import Gate
 from siotool.report.model import (
     Bandwidth,
     ConnectionFigures,
+    Counts,
     DeliveryFigures,
     Report,
     RunInfo,
@@ -26,6 +27,7 @@ from siotool.report.model import (
     Valid,
 )
 from siotool.report.operations import sum_up
+from siotool.report.overload import overload
 from siotool.report.planned import Planned
 from siotool.report.scenario import sum_up_exceptions, sum_up_user_classes
 from siotool.report.series import make_series
@@ -44,12 +46,18 @@ from siotool.runfile import Run, Server
 
 
 def summarize(
-    runs: Sequence[Run], planned: Planned, gates: Sequence[Gate] = (), *, default_gates: bool = False
+    runs: Sequence[Run],
+    planned: Planned,
+    gates: Sequence[Gate] = (),
+    *,
+    counts: Callable[[ConnectionFigures, Bandwidth], Counts] = lambda *_: Counts(),
+    default_gates: bool = False,
 ) -> Report:
     """Return the report of one or more runs of the same target and scenario.
 
-    ``default_gates`` holds them to the default gates too. Raises InputError when the runs
-    cannot be pooled.
+    ``counts`` asks the planner what it makes of the planned figures, and of the measured ones.
+    ``default_gates`` holds the runs to the default gates too. Raises InputError when they cannot
+    be pooled.
     """
     _check_alike(runs)
     table = interval_table(runs)
@@ -59,27 +67,36 @@ def summarize(
     connections = _connections(runs, table)
     bandwidth = _bandwidth(runs, table[hold.rows])
     server = _server(runs, table, hold)
-    sized = size(planned, connections, bandwidth, server, hold.steady)
+    delivery, user_classes = _delivery(runs), sum_up_user_classes(runs)
+    sizing = size(
+        planned,
+        counts(connections, bandwidth),
+        connections,
+        bandwidth,
+        server,
+        hold.steady,
+        overload(operations.rows, connections, delivery, user_classes),
+    )
     doubts = find_doubts(runs, table)
     report = Report(
         verdict="passed",
         valid=_valid(connections, doubts),
         doubts=doubts,
-        remarks=find_remarks(runs, table, hold.steady, operations.rows) + sized.remarks,
+        remarks=find_remarks(runs, table, hold.steady, operations.rows),
         target=runs[0].header.target,
         scenario=runs[0].header.workload.scenario,
         runs=[_run_info(run) for run in runs],
         steady=hold.steady,
-        sizing=sized.sizing,
+        sizing=sizing,
         connections=connections,
         operations=operations.rows,
         operations_merged=operations.merged,
-        delivery=_delivery(runs),
+        delivery=delivery,
         bandwidth=bandwidth,
         server=server,
         gates=[],
         exceptions=sum_up_exceptions(runs),
-        user_classes=sum_up_user_classes(runs),
+        user_classes=user_classes,
         series=make_series(intervals, table, hold, operations.rows),
     )
     judged = msgspec.structs.replace(report, gates=judge_all(report, gates, defaults=default_gates))

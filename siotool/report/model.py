@@ -18,7 +18,6 @@ VERSION = 1
 
 Valid = Literal["yes", "suspect", "no"]
 Verdict = Literal["passed", "failed", "untrusted"]
-Resource = Literal["bandwidth", "cpu", "memory", "open files"]
 
 
 class RunInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -157,34 +156,70 @@ class Variable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Constraint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One resource of a server: ``servers = demand / capacity_per_server``, a fraction."""
+    """One resource: demand of the whole service, what one server may give of it, and the servers that makes.
 
-    name: Resource
+    ``figures`` says whose figures it rests on. ``capacity_per_server`` is null where nobody knows
+    it, ``servers`` where no number is enough.
+    """
+
+    name: str
+    figures: Literal["planned", "measured"]
     demand: float
-    capacity_per_server: float
+    capacity_per_server: float | None
     unit: str
-    servers: float
+    servers: int | None
     how: str
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the planner makes of a set of figures.
+
+    ``servers`` is the fleet, None where no number is enough (``remedy`` says why); ``document`` and
+    ``document_exact`` the published formula alone. ``server`` says what one server is. ``bound`` is
+    set where the count is the most it can be: why, and the load that would settle it.
+    """
+
+    servers: int | None
+    document: int
+    document_exact: float
+    server: str
+    constraints: list[Constraint]
+    binding: str
+    remedy: str = ""
+    bound: str = ""
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """Servers from planned figures, and from the measured ones; ``how`` says what these rest on, or lack."""
+
+    planned: Answer | None = None
+    measured: Answer | None = None
+    how: str = "nobody counted"
 
 
 class Sizing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Planned against measured.
 
-    ``servers_planned`` is the formula on planned figures, ``servers_measured`` the formula
-    on measured rate and capacity. ``binding`` is the constraint that asks for the most
-    servers, ``servers_needed`` how many it asks for: more than the formula when it is not
-    the one the formula knows.
+    ``document_*`` is the published formula on planned and on measured figures, ``servers_planned`` and
+    ``servers_measured`` what siotool's planner makes of them, spares included. ``servers_needed``
+    is the larger of the two, ``binding`` the constraint that asks for it. ``servers_measured`` is null
+    where the run is no evidence of a server's capacity; where ``bound`` says something, it is the
+    most that it can be. ``server`` says what one server is.
     """
 
     variables: list[Variable]
+    document_planned: int | None
+    document_planned_exact: float | None
+    document_measured: int | None
+    document_measured_exact: float | None
     servers_planned: int | None
-    servers_planned_exact: float | None
     servers_measured: int | None
-    servers_measured_exact: float | None
     servers_measured_how: str
-    constraints: list[Constraint]
-    binding: Resource | None
     servers_needed: int | None
+    bound: str
+    server: str
+    constraints: list[Constraint]
+    binding: str | None
 
 
 class GateResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

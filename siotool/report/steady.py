@@ -8,9 +8,9 @@ after the last stage, while the run waited for what was under way, belongs to no
 """
 
 import msgspec
-import numpy as np
 import pandas as pd
 
+from siotool import slope
 from siotool.report.model import Steady
 from siotool.units import format_share
 
@@ -82,30 +82,16 @@ class Slope(msgspec.Struct, frozen=True):
 
 
 def cost_per_connection(table: pd.DataFrame, rows: "pd.Series[bool]", column: str) -> Slope:
-    """Cost of one connection in a gauge of the server, such as its memory.
+    """Cost of one connection in a gauge of the server, such as its memory, by ``siotool.slope``.
 
-    A least-squares line of the gauge on connections, over the seconds until the end of the
-    hold phase (memory is seldom given back when clients leave, so the ramp down would bend
-    it). The line is trusted when connections varied by half of their peak over at least 5
-    samples, it explains at least half of the variance (R²), and it rises. Otherwise the
-    hold phase's mean is divided by its connections, which counts the idle server in.
+    Over the seconds until the end of the hold phase: memory is seldom given back when clients
+    leave, so the ramp down would bend the line.
     """
     last = table[rows].groupby("run")["t_s"].max()
     until = table["t_s"] <= table["run"].map(last)
     known = table[until & table[column].notna()]
-    x, y = known["open"].to_numpy(float), known[column].to_numpy(float)
-    if len(x) >= 5 and x.max() - x.min() >= 0.5 * x.max() > 0 and np.ptp(y) > 0:
-        slope, base = np.polyfit(x, y, 1)
-        explained = 1 - float(((y - slope * x - base) ** 2).sum() / ((y - y.mean()) ** 2).sum())
-        if slope > 0 and base >= 0 and explained >= 0.5:
-            how = f"slope over {len(x)} samples from {x.min():.0f} to {x.max():.0f} connections"
-            return Slope(base=float(base), per_connection=float(slope), how=how)
-    held = table[rows & table[column].notna()]
-    mean, connections = weighted_mean(held, column), weighted_mean(held, "mean_open")
-    if mean is None or not connections:
-        return Slope(base=None, per_connection=None, how="not measured")
-    return Slope(
-        base=None,
-        per_connection=mean / connections,
-        how="mean of the hold phase divided by its connections, the idle server included",
-    )
+    runs = [(part["open"].to_numpy(float), part[column].to_numpy(float)) for _, part in known.groupby("run")]
+    found = slope.fit(runs)
+    if isinstance(found, str):
+        return Slope(base=None, per_connection=None, how=found)
+    return Slope(base=found.base, per_connection=found.slope, how=found.how)

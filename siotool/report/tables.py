@@ -42,6 +42,8 @@ _UNITS: dict[str, Callable[[float], str]] = {
     "share": units.format_share,
     "cores": format_cores,
     "files": units.format_count,
+    "sockets": units.format_count,
+    "sessions": units.format_count,
 }
 
 
@@ -58,17 +60,13 @@ def _sizing(report: Report) -> Table:
         )
         for variable in sizing.variables
     ]
-    rows.append(
-        Row(
-            [
-                "servers",
-                _cell(sizing.servers_planned, units.format_count),
-                _cell(sizing.servers_measured, units.format_count),
-                sizing.servers_measured_how,
-            ],
-            tone="strong",
-        )
+    counts = (
+        ("by the formula", sizing.document_planned, sizing.document_measured, "the formula alone"),
+        ("servers", sizing.servers_planned, sizing.servers_measured, sizing.servers_measured_how),
     )
+    for name, before, after, how in counts:
+        cells = [name, _cell(before, units.format_count), _cell(after, units.format_count), how]
+        rows.append(Row(cells, tone="strong" if name == "servers" else ""))
     columns = [Column("variable"), Column("planned", True), Column("measured", True), Column("how measured")]
     note = "servers = connections × consumption rate × (1 − downtime / workday) / (capacity × utilization)"
     return Table("sizing", "Sizing: planned and measured", columns, rows, note)
@@ -76,33 +74,36 @@ def _sizing(report: Report) -> Table:
 
 def _constraints(report: Report) -> Table:
     sizing = report.sizing
-    rows = [
-        Row(
-            [
-                constraint.name + (" (binding)" if constraint.name == sizing.binding else ""),
-                _UNITS[constraint.unit](constraint.demand),
-                _UNITS[constraint.unit](constraint.capacity_per_server),
-                "< 0.01" if 0 < constraint.servers < 0.01 else units.format_count(constraint.servers),
-                constraint.how,
-            ],
-            tone="strong" if constraint.name == sizing.binding else "",
-        )
-        for constraint in sizing.constraints
-    ]
+    most = sizing.servers_needed
+    rows = []
+    for constraint in sizing.constraints:
+        binding = constraint.name == sizing.binding
+        cells = [
+            constraint.name + (" (binding)" if binding else ""),
+            constraint.figures,
+            _amount(constraint.demand, constraint.unit),
+            _cell(constraint.capacity_per_server, lambda each, unit=constraint.unit: _amount(each, unit)),  # type: ignore[misc]
+            "none enough" if constraint.servers is None else f"{constraint.servers:,}",
+            constraint.how,
+        ]
+        rows.append(Row(cells, tone="strong" if binding else ""))
     columns = [
         Column("constraint"),
-        Column("demand", True),
-        Column("per server", True),
+        Column("figures", wide_only=True),
+        Column("demand", True, wide_only=True),
+        Column("per server", True, wide_only=True),
         Column("servers", True),
-        Column("how measured"),
+        Column("what it is"),
     ]
-    return Table(
-        "constraints",
-        "What limits a server",
-        columns,
-        rows,
-        "Each resource on its own, at the utilization above; downtime is not in these counts.",
-    )
+    note = "Each resource on its own, at the utilization above."
+    if most is not None:
+        note += f" {plural(most, 'server')} needed, spares for bad days included."
+    return Table("constraints", "What limits a server", columns, rows, note)
+
+
+def _amount(value: float, unit: str) -> str:
+    write = _UNITS.get(unit.replace("/", "_per_"))
+    return write(value) if write is not None else f"{units.format_count(value)} {unit}"
 
 
 def _operations(report: Report) -> Table:

@@ -39,28 +39,39 @@ def label(op: str, name: str) -> str:
 
 def _servers(report: Report) -> str:
     sizing = report.sizing
-    if sizing.servers_measured is None and sizing.servers_planned is None:
+    planned, measured = sizing.servers_planned, sizing.servers_measured
+    if planned is None and measured is None:
         return f"No number of servers: {sizing.servers_measured_how}."
-    if sizing.servers_planned is None or sizing.servers_measured is None:
-        count, source = (
-            (sizing.servers_planned, "planned")
-            if sizing.servers_planned is not None
-            else (sizing.servers_measured or 0, "from measurement")
-        )
-        return f"{plural(count, 'server')} {source}."
-    return (
-        f"{plural(sizing.servers_planned, 'server')} planned, {sizing.servers_measured:,} from measurement."
-    )
+    each = f" A server is {sizing.server}." if sizing.server else ""
+    at_most = "at most " if sizing.bound else ""
+    said = []
+    if planned is not None:
+        said.append(f"{plural(planned, 'server')} planned{_formula(sizing.document_planned)}")
+    if measured is not None:
+        count = f"{measured:,}" if said else plural(measured, "server")
+        said.append(f"{at_most}{count} from measurement{_formula(sizing.document_measured)}")
+    else:
+        said.append("none from measurement")
+    sentence = ", ".join(said)
+    return f"{sentence[0].upper()}{sentence[1:]}.{each}"
+
+
+def _formula(count: int | None) -> str:
+    return "" if count is None else f" ({count:,} by the formula alone)"
 
 
 def _binding(report: Report) -> str:
     sizing = report.sizing
-    if sizing.binding is None or sizing.servers_needed is None:
-        return ""
-    text = f"The binding constraint is {sizing.binding}: {plural(sizing.servers_needed, 'server')}"
-    if sizing.binding in ("bandwidth", "cpu") and sizing.servers_needed != sizing.servers_measured:
-        text += ", without the downtime that the formula takes off"
-    return text + "."
+    said = []
+    if sizing.servers_planned is not None and sizing.servers_measured is None:
+        said.append(f"None from measurement: {sizing.servers_measured_how}.")
+    if sizing.binding is not None and sizing.servers_needed is not None:
+        said.append(
+            f"The binding constraint is {sizing.binding}: {plural(sizing.servers_needed, 'server')} needed."
+        )
+    if sizing.bound:
+        said.append(f"The measured count is a bound: {sizing.bound}.")
+    return " ".join(said)
 
 
 def _load(report: Report) -> str:

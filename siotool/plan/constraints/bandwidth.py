@@ -21,12 +21,17 @@ def consumption_rate(world: World) -> Number | None:
 
 def _bandwidth(world: World) -> Limit | None:
     rate = consumption_rate(world)
-    if rate is None or not world.has("server.capacity"):
+    if rate is None or not world.has("server.capacity") or _is_cpu(world):
         return None
     demand = world.demand.connections * rate * world["topology.imbalance"]
     usable = world["server.capacity"] * world["server.utilization"]
     keys = ("workload.connections", "workload.consumption_rate", "server.capacity", "server.utilization")
     return Limit(demand, usable, divide(demand, usable), keys)
+
+
+def _is_cpu(world: World) -> bool:
+    """True for a capacity that runs showed: bytes for CPU, of which the event loop knows more."""
+    return world.inputs.figures["server.capacity"].provenance.kind == "measured"
 
 
 def _sentence(world: World, limit: Limit) -> str:

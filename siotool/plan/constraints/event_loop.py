@@ -1,7 +1,7 @@
 """CPU of the event loop: each process is one core that does everything in turn.
 
-    ρ(n) = [connections·idle + in·c_in + out·w + bytes·c_byte + new·c_connect + polls·c_poll] / n
-           + Σ received(n)·d + encoded(n)·c_enc  ≤  utilization
+    ρ(n) = [connections·idle + in·c_in + acks·c_ack + out·w + bytes·c_byte + new·c_connect + polls·c_poll] / n
+           + Σ received(n)·d + encoded(n)·c_enc  ≤  utilization · process_cores
 
 for n processes. What a process receives from the adapter and encodes does not shrink with n
 for a classic adapter, so there may be no n at all; both fall with n for a sharded one.
@@ -23,6 +23,7 @@ from siotool.units import format_count, format_share
 COSTS = (
     "server.idle_cost",
     "server.inbound_cost",
+    "server.ack_cost",
     "server.delivery_cost",
     "server.byte_cost",
     "server.connect_cost",
@@ -60,11 +61,13 @@ def load(world: World) -> Load:
     TLS counts where ``server.tls`` says that the processes end it themselves.
     """
     demand = world.demand
+    delivery_s = world.get("server.delivery_cost")
+    answer_s = world["server.ack_cost"] if world.has("server.ack_cost") else delivery_s
     tls = 1.0 if world.inputs.flag("server.tls") else 0.0
     return Load(
         idle=demand.connections * world.get("server.idle_cost"),
-        inbound=demand.inbound_per_s * world.get("server.inbound_cost"),
-        delivery=demand.deliveries_per_s * world.get("server.delivery_cost"),
+        inbound=demand.inbound_per_s * world.get("server.inbound_cost") + demand.answers_per_s * answer_s,
+        delivery=demand.deliveries_per_s * delivery_s,
         bytes=_wire_bytes(world) * (world.get("server.byte_cost") + tls * world.get("server.tls_byte_cost")),
         connect=demand.new_per_s
         * (world.get("server.connect_cost") + tls * world.get("server.tls_connect_cost")),
@@ -80,7 +83,8 @@ def _polls(world: World) -> Number:
     """
     demand = world.demand
     heartbeats = 2 * demand.connections / world["transport.ping_interval"]
-    return world["transport.polling"] * (demand.inbound_per_s + demand.deliveries_per_s + heartbeats)
+    messages = demand.inbound_per_s + demand.deliveries_per_s + demand.answers_per_s
+    return world["transport.polling"] * (messages + heartbeats)
 
 
 def _wire_bytes(world: World) -> Number:
@@ -109,6 +113,11 @@ def repeated(world: World, processes: Number) -> Number:
     return total
 
 
+def usable(world: World) -> Number:
+    """Return the share of a core that one process may use: of what it may fill, the utilization."""
+    return world["server.utilization"] * world["server.process_cores"]
+
+
 def processes_needed(world: World) -> Number:
     """Return the fewest processes, not rounded, that stay under the utilization; infinite if none do.
 
@@ -118,7 +127,7 @@ def processes_needed(world: World) -> Number:
     receives everything.
     """
     shared = load(world).shared * world["topology.imbalance"]
-    zero, most = 0.0 * shared, world["server.utilization"] * (1 + _NOISE)
+    zero, most = 0.0 * shared, usable(world) * (1 + _NOISE)
     least = world["server.processes"]
     alone = divide(shared, most - repeated(world, least))
 
@@ -151,7 +160,7 @@ def _limit(world: World) -> Limit | None:
     if not any(world.has(key) for key in COSTS):
         return None
     processes = processes_needed(world)
-    each = world["server.processes"] * world["server.utilization"]
+    each = world["server.processes"] * usable(world)
     shared = load(world).shared * world["topology.imbalance"]
     some = where(processes < inf, processes, 1.0)
     cores = shared + some * repeated(world, maximum(some, world["server.processes"]))

@@ -7,6 +7,7 @@ from siotool.plan.constraints import (
     broadcast,
     event_loop,
     memory,
+    seen,
     storm,
     tables,
 )
@@ -17,6 +18,7 @@ CONSTRAINTS = (
     bandwidth.IN,
     event_loop.EVENT_LOOP,
     broadcast.BROADCAST,
+    seen.SEEN,
     memory.MEMORY,
     memory.HEAP,
     tables.CONNECTIONS,

@@ -1,12 +1,15 @@
 """The CPU of a server as a sum of what it does, each at its cost: a fit by non-negative least squares.
 
-    cores = base + idle × connections + inbound × messages/s + delivery × deliveries/s
-            + byte × bytes/s + connect × handshakes/s
+    cores = base + idle × connections + inbound × messages/s + ack × acks/s
+            + delivery × deliveries/s + byte × bytes/s + connect × handshakes/s
 
 Costs are core-seconds and cannot be negative (scipy.optimize.nnls: C. L. Lawson, R. J. Hanson,
-"Solving Least Squares Problems", 1974, ch. 23). ``inbound`` includes the acknowledgement where
-the scenario calls, and the encoding of a broadcast where it publishes: each is done once for the
-message. ``delivery`` is one write to one recipient.
+"Solving Least Squares Problems", 1974, ch. 23). ``inbound`` includes the encoding of a broadcast
+where it publishes: that is done once for the message. ``delivery`` is one write to one recipient.
+
+A server that warms up is dearer than it will be: its seconds of the ramp tell only what the hold
+phase cannot, and weigh a ten-thousandth of those. Nor can a server at rest take more than it took in
+its quietest second.
 """
 
 import msgspec
@@ -24,6 +27,8 @@ from siotool.plan.evidence.resample import lag1, redrawn_errors, run_cv, run_fac
 REPLICATES = 1000
 #: Seconds needed for each cost that is fitted.
 _ROWS_PER_COST = 3
+#: What a second outside the hold phase weighs, of one within it.
+_UNSTEADY = 1e-4
 
 
 class CpuFit(msgspec.Struct, frozen=True, eq=False):
@@ -79,17 +84,23 @@ def fit_cpu(observations: Observations, generator: Generator, draws: int = REPLI
         )
     design, scale = _design(observations, columns)
     observed = observations.cpu_cores
-    weights = np.sqrt(observations.duration_s / observations.duration_s.mean())
-    orthogonal, upper = np.linalg.qr(design * weights[:, None])
-    scaled = nnls(upper, orthogonal.T @ (observed * weights))[0]
+    held = np.where(observations.held(), 1.0, _UNSTEADY)
+    weights = np.sqrt(held * observations.duration_s / observations.duration_s.mean())
+    solve = _Solver(design, weights, float(observed.min()) if chosen.base else None)
+    scaled = solve(observed)
     predicted = design @ scaled
     errors = observed - predicted
-    leverage = (orthogonal**2).sum(axis=1)
-    redrawn = redrawn_errors(errors, leverage, observations.run, draws, generator)
+    redrawn = redrawn_errors(errors, solve.leverage, observations.run, draws, generator)
     cv, repeats = run_cv(*_runs(observations, predicted))
     of_run = run_factor(cv, (draws, len(observations.origins)), generator)
-    targets = ((predicted * of_run[:, observations.run] + redrawn) * weights) @ orthogonal
-    replicates = np.array([nnls(upper, target)[0] for target in targets]).T / scale[:, None]
+    replicates = (
+        np.array([solve(target) for target in predicted * of_run[:, observations.run] + redrawn]).T
+        / scale[:, None]
+    )
+    # costs below 0 are cut off, which moves the middle of the others up
+    middle = np.median(replicates, axis=1)
+    centred = (scaled > 0) & (middle > 0)
+    replicates[centred] *= (scaled / scale)[centred, None] / middle[centred, None]
     variance = float(((observed - observed.mean()) ** 2).sum())
     return CpuFit(
         names=names,
@@ -105,6 +116,31 @@ def fit_cpu(observations: Observations, generator: Generator, draws: int = REPLI
         repeats=repeats,
         chosen=chosen,
     )
+
+
+class _Solver:
+    """Weighted non-negative least squares on one design; its last column is the server at rest.
+
+    ``rest_at_most`` bounds that column's cost, None where there is no such column.
+    """
+
+    def __init__(self, design: Floats, weights: Floats, rest_at_most: float | None) -> None:
+        self._weights = weights
+        self._rest_at_most = rest_at_most
+        self._orthogonal, self._upper = np.linalg.qr(design * weights[:, None])
+        self.leverage: Floats = (self._orthogonal**2).sum(axis=1)
+
+    def __call__(self, target: Floats) -> Floats:
+        """Return the cost of each column that explains ``target`` best."""
+        aim = (target * self._weights) @ self._orthogonal
+        found: Floats = nnls(self._upper, aim)[0]
+        most = self._rest_at_most
+        if most is None or found[-1] <= most:
+            return found
+        if self._upper.shape[1] == 1:
+            return np.array([most])
+        rest = nnls(self._upper[:, :-1], aim - most * self._upper[:, -1])[0]
+        return np.append(rest, most)
 
 
 def _design(observations: Observations, columns: tuple[str, ...]) -> tuple[Floats, Floats]:

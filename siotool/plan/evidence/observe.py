@@ -4,15 +4,17 @@
 |---|---|
 | ``connections`` | connections open, mean of the interval's begin and end |
 | ``connections_end`` | connections open at its end, when the server's gauges are read |
-| ``inbound_per_s`` | messages the server took: acknowledged calls, and published broadcasts |
-| ``deliveries_per_s`` | broadcasts the clients received, one for each recipient |
+| ``inbound_per_s`` | messages the server took: calls, broadcasts, and emits without acknowledgement |
+| ``acks_per_s`` | those of them that it acknowledged |
+| ``publishes_per_s`` | those of them that it was to broadcast, with a stamp |
+| ``deliveries_per_s`` | events the clients received, one for each recipient |
 | ``handshakes_per_s`` | connections established, reconnects included |
 | ``bytes_in_per_s``, ``bytes_out_per_s`` | wire bytes, in and out as the clients see them |
 | ``cpu_cores``, ``rss_bytes``, ``files_open`` | the sample of the server's processes |
 
 A run counts a publish when its account is closed, which is when its last delivery came: within
-milliseconds of the send, unless deliveries are lost. An emit without acknowledgement that is no
-publish is in the bytes only, and so are heartbeats, whose cost is one of open connections.
+milliseconds of the send, unless deliveries are lost. Heartbeats are in the bytes only: their cost
+is one of open connections.
 
 Ramps stay in: they hold all there is to learn about handshakes. Seconds without a sample of the
 server are left out, and so are those in which connections were closed in numbers: closing costs
@@ -27,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siotool.errors import InputError
+from siotool.plan.evidence.asked import Asked, asked_of
 from siotool.runfile import Interval, Run
 from siotool.workload import Setting
 
@@ -49,8 +52,10 @@ LEAST_SECONDS = 5
 class Origin(msgspec.Struct, frozen=True):
     """One run of the evidence: its id and file, what was asked of it, and what served it.
 
-    ``nodes`` is how many servers stood behind the target; ``cores`` what the sampled
-    processes could fill, ``users`` the most users asked for.
+    ``nodes`` is how many servers stood behind the target; ``processes`` were sampled, and
+    ``cores`` what they could fill; ``users`` the most users asked for, and ``asked`` what these did.
+    ``memory_bytes`` is their machine's, ``files_limit`` of one of them; ``secure`` where the clients
+    used TLS.
     """
 
     run: str
@@ -59,12 +64,22 @@ class Origin(msgspec.Struct, frozen=True):
     settings: dict[str, Setting]
     users: int
     cores: float
+    asked: Asked
     nodes: int = 1
+    processes: int = 1
+    memory_bytes: int | None = None
+    files_limit: int | None = None
+    secure: bool = False
 
     @property
     def alike(self) -> tuple[Any, ...]:
         """Runs with the same value repeat each other: their differences are run-to-run variance."""
-        return self.scenario, tuple(sorted(self.settings.items())), self.users, self.nodes
+        return *self.workload, self.users, self.nodes
+
+    @property
+    def workload(self) -> tuple[Any, ...]:
+        """Runs with the same value had users that did the same, however many they were."""
+        return self.scenario, tuple(sorted(self.settings.items()))
 
 
 class Observations(msgspec.Struct, frozen=True, eq=False):
@@ -81,6 +96,8 @@ class Observations(msgspec.Struct, frozen=True, eq=False):
     connections: Floats
     connections_end: Floats
     inbound_per_s: Floats
+    acks_per_s: Floats
+    publishes_per_s: Floats
     deliveries_per_s: Floats
     handshakes_per_s: Floats
     bytes_in_per_s: Floats
@@ -237,17 +254,18 @@ def _origin(run: Run, nodes: int) -> Origin:
         users=header.workload.users_max,
         cores=header.server.cores,
         nodes=nodes,
+        processes=max(interval.server.processes for interval in run.intervals if interval.server),
+        asked=asked_of(run, steady_seconds(run)),
+        memory_bytes=header.server.memory_bytes,
+        files_limit=header.server.files_limit,
+        secure=header.target.url.startswith(("https:", "wss:")),
     )
 
 
 def _rows(number: int, run: Run) -> list[dict[str, Any]]:
     """Usable seconds of a run as dictionaries of the columns of ``Observations``."""
-    peak = max((interval.connections.open for interval in run.intervals), default=0)
     begins = [0, *(interval.connections.open for interval in run.intervals)]
-    steady = [
-        peak > 0 and min(before, interval.connections.open) >= STEADY_SHARE * peak
-        for before, interval in zip(begins, run.intervals, strict=False)
-    ]
+    steady = steady_seconds(run)
     last = max((index for index, held in enumerate(steady) if held), default=len(steady) - 1)
     rows = []
     for index, (before, interval) in enumerate(zip(begins, run.intervals, strict=False)):
@@ -261,7 +279,9 @@ def _rows(number: int, run: Run) -> list[dict[str, Any]]:
                 "duration_s": seconds,
                 "connections": (before + interval.connections.open) / 2,
                 "connections_end": float(interval.connections.open),
-                "inbound_per_s": (_count(interval, "ack") + interval.delivery.published) / seconds,
+                "inbound_per_s": _received(interval) / seconds,
+                "acks_per_s": _count(interval, "ack") / seconds,
+                "publishes_per_s": interval.delivery.published / seconds,
                 "deliveries_per_s": _count(interval, "deliver") / seconds,
                 "handshakes_per_s": interval.connections.established / seconds,
                 "bytes_in_per_s": interval.bytes.wire_in / seconds,
@@ -276,8 +296,24 @@ def _rows(number: int, run: Run) -> list[dict[str, Any]]:
     return rows
 
 
+def _received(interval: Interval) -> int:
+    """Events that went to the server; what could not be sent did not."""
+    unsent = sum(operation.errors.get("not_sent", 0) for operation in interval.operations)
+    return max(0, sum(found.sent for found in interval.user_classes) - unsent)
+
+
 def _count(interval: Interval, op: str) -> int:
     return sum(operation.count for operation in interval.operations if operation.op == op)
+
+
+def steady_seconds(run: Run) -> list[bool]:
+    """Mark the intervals of the hold phase."""
+    peak = max((interval.connections.open for interval in run.intervals), default=0)
+    before = [0, *(interval.connections.open for interval in run.intervals)]
+    return [
+        peak > 0 and not interval.draining and min(opened, interval.connections.open) >= STEADY_SHARE * peak
+        for opened, interval in zip(before, run.intervals, strict=False)
+    ]
 
 
 def _emptied(before: int, interval: Interval) -> bool:

@@ -1,47 +1,88 @@
 """What a plan's figures predict for the load that a run carried: to be held against what it saw."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.random import PCG64, Generator
 
+from siotool.plan.constraints import event_loop
 from siotool.plan.demand import framing
+from siotool.plan.demand import world as world_of
+from siotool.plan.evidence.asked import workload
 from siotool.plan.evidence.observe import Floats, Observations
-from siotool.plan.evidence.verify import load_of
-from siotool.plan.figures.inputs import Inputs
+from siotool.plan.evidence.profile import Profile
+from siotool.plan.evidence.provenance import measured
+from siotool.plan.evidence.resample import run_factor
+from siotool.plan.figures.inputs import Figure, Inputs
 from siotool.plan.numbers import Number
 from siotool.plan.uncertainty.worlds import uncertain
 from siotool.plan.wire.messages import heartbeat_rates
 
-_COSTS = (
-    ("connections", "server.idle_cost"),
-    ("inbound_per_s", "server.inbound_cost"),
-    ("deliveries_per_s", "server.delivery_cost"),
-    ("bytes_per_s", "server.byte_cost"),
-    ("handshakes_per_s", "server.connect_cost"),
-)
 
-
-def predict(inputs: Inputs, observations: Observations, *, draws: int, seed: int) -> dict[str, Floats]:
+def predict(
+    inputs: Inputs, observations: Observations, *, draws: int, seed: int, profile: Profile | None = None
+) -> dict[str, Floats]:
     """Return draws of CPU, memory, files and connections for one run's load, by ``verify``'s names.
 
-    ``inputs`` are complete. Figures that the plan lacks leave their row out. An idle run's
-    bandwidth is predicted too: heartbeats are all it carries.
+    ``inputs`` are complete; the load is the run's, and goes through the plan's own model. Figures
+    that the plan lacks leave their row out. ``profile`` says more, where the plan's costs are its
+    own: open files, and by how much one run differs from the next. An idle run's bandwidth is
+    predicted too: heartbeats are all it carries.
     """
-    values = uncertain(inputs, seed).draw(draws)
-    origin, load = observations.origins[0], load_of(observations)
+    origin = observations.origins[0]
+    as_run = _with_load_of(inputs, observations)
+    values = uncertain(as_run, seed).draw(draws)
     users = float(origin.users)
+    scatter: Number = 1.0
     predicted: dict[str, Floats] = {"connections": _array(users, draws)}
-    if any(key in values for _, key in _COSTS):
-        cores: Number = values.get("server.base_cost", 0.0) * origin.cores
-        for column, key in _COSTS:
-            cores = cores + values.get(key, 0.0) * load[column]
-        predicted["cpu"] = _array(cores, draws)
+    if profile is not None:
+        generator = Generator(PCG64(seed))
+        scatter = run_factor(profile.cpu.run_cv, draws, generator)
+        drawn = profile.draws(draws, generator)
+        if "files_per_connection" in drawn:
+            predicted["files"] = drawn["files_base"] + drawn["files_per_connection"] * users
+    processes = float(max(1, math.ceil(origin.cores - 1e-9)))
+    if any(key in values for key in event_loop.COSTS):
+        world = world_of(as_run, values)
+        each = event_loop.repeated(world, processes)
+        predicted["cpu"] = _array((event_loop.load(world).shared + each * processes) * scatter, draws)
     if "server.memory_per_connection" in values:
-        base = values.get("server.memory_base", 0.0) * origin.cores
-        predicted["memory"] = _array(base + values["server.memory_per_connection"] * users, draws)
+        base = values.get("server.memory_base", 0.0) * processes
+        added = values["server.memory_per_connection"] * users
+        predicted["memory"] = _array(base + added * scatter, draws)
     if origin.scenario == "idle":
-        predicted |= _idle_bandwidth(inputs, values, users, draws)
+        predicted |= _idle_bandwidth(as_run, values, users, draws)
     return predicted
+
+
+def _with_load_of(inputs: Inputs, observations: Observations) -> Inputs:
+    """Return the plan's figures with the workload of one run in the place of the plan's."""
+    (origin,) = observations.origins
+    seen = measured((origin.run,))
+    held = observations.held()
+    own = {key: one for key, one in inputs.figures.items() if not key.startswith("workload.")}
+    of_run = workload(origin.asked, seen)
+    connections = observations.mean("connections", held)
+    rate = observations.mean("bytes_per_s", held) / connections if connections else 0.0
+    defaults = {
+        key: one
+        for key, one in inputs.figures.items()
+        if key.startswith("workload.") and one.provenance.kind == "default"
+    }
+    figures = {
+        **defaults,
+        **own,
+        **of_run.figures,
+        "workload.connections": Figure(connections, seen),
+        "workload.consumption_rate": Figure(rate, seen),
+        **{key: Figure(1.0, seen) for key in ("workload.peak_factor", "workload.event_factor")},
+        "workload.growth": Figure(0.0, seen),
+        "topology.imbalance": Figure(1.0, seen),
+    }
+    if not origin.secure:
+        figures["transport.tls"] = Figure("none", seen)
+    return Inputs(figures, of_run.messages)
 
 
 def _idle_bandwidth(

@@ -6,7 +6,8 @@ Figures are named as the plan's model names its inputs, in SI:
 |---|---|---|
 | ``base_cores`` | cores | the server with nothing to do |
 | ``idle_s_per_s`` | core-seconds per second | one open connection |
-| ``inbound_s`` | core-seconds | one message in, its answer or its encoding for a broadcast included |
+| ``inbound_s`` | core-seconds | one message in, its encoding for a broadcast included |
+| ``ack_s`` | core-seconds | one acknowledgement |
 | ``delivery_s`` | core-seconds | one write of a broadcast to one recipient |
 | ``byte_s`` | core-seconds | one wire byte, in or out |
 | ``connect_s`` | core-seconds | one handshake |
@@ -58,7 +59,8 @@ class Profile(msgspec.Struct, frozen=True, eq=False):
     ``absorbed`` are costs inside another one (use 0 for them), ``absent`` figures that the runs
     show nothing of (use a published or typed one), each with its sentence. ``measured_to`` is the
     most of each kind of work that one server was seen doing in a second, by the column names of
-    ``Observations``. ``remarks`` are further doubts.
+    ``Observations``; ``share_of_limit`` of its CPU the most that a hold phase took. ``one_workload``
+    where all runs had the same scenario and settings. ``remarks`` are further doubts.
     """
 
     figures: dict[str, Figure]
@@ -66,6 +68,8 @@ class Profile(msgspec.Struct, frozen=True, eq=False):
     absent: tuple[Absorbed, ...]
     measured_to: dict[str, float]
     cpu: CpuFit
+    share_of_limit: float
+    one_workload: bool
     runs: tuple[str, ...]
     remarks: tuple[str, ...]
 
@@ -105,7 +109,7 @@ def measure(observations: Observations, seed: int, draws: int = REPLICATES) -> P
             figures[slope] = _figure(line.slope, line.slope_replicates, unit, origin, line.how)
         else:
             absent += [Absorbed(base, "", line), Absorbed(slope, "", line)]
-    unlike = len({one.alike[:-1] for one in observations.origins}) > 1  # whatever the nodes
+    unlike = len({one.workload for one in observations.origins}) > 1
     for side in ("in", "out"):
         if unlike:
             absent.append(Absorbed(f"bytes_{side}_per_connection_per_s", "", _UNLIKE))
@@ -120,9 +124,21 @@ def measure(observations: Observations, seed: int, draws: int = REPLICATES) -> P
         absent=tuple(absent),
         measured_to={work.column: float((getattr(observations, work.column) / nodes).max()) for work in WORK},
         cpu=cpu,
+        share_of_limit=_share_of_limit(observations),
+        one_workload=not unlike,
         runs=runs,
         remarks=tuple(_remarks(observations, cpu, figures)),
     )
+
+
+def _share_of_limit(observations: Observations) -> float:
+    held = observations.held()
+    shares = [
+        observations.mean("cpu_cores", mine) / origin.cores
+        for number, origin in enumerate(observations.origins)
+        if (mine := held & (observations.run == number)).any() and origin.cores > 0
+    ]
+    return max(shares, default=0.0)
 
 
 class Extrapolation(msgspec.Struct, frozen=True):

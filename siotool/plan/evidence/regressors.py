@@ -49,6 +49,7 @@ WORK = (
         "--scenario chat with another number of users",
     ),
     Work("inbound_per_s", "inbound_s", "inbound messages/s", "inbound message", "--scenario echo"),
+    Work("acks_per_s", "ack_s", "acknowledgements/s", "acknowledgement", "emits without acknowledgement"),
     Work(
         "handshakes_per_s", "connect_s", "new connections/s", "handshake", "a ramp with another --spawn-rate"
     ),

@@ -52,6 +52,7 @@ def _load_per_server(evaluation: Evaluation) -> dict[str, float]:
     whole = {
         "connections": demand.connections,
         "inbound_per_s": demand.inbound_per_s,
+        "acks_per_s": demand.answers_per_s,
         "deliveries_per_s": demand.deliveries_per_s,
         "handshakes_per_s": demand.new_per_s,
         "bytes_per_s": demand.connections * rate if rate is not None else 0.0,

@@ -9,13 +9,11 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
-from numpy.random import PCG64, Generator
 
 from siotool.errors import InputError
 from siotool.plan.evidence.observe import Floats, Observations, Origin
-from siotool.plan.evidence.profile import HIGH, LOW, Profile
+from siotool.plan.evidence.profile import HIGH, LOW
 from siotool.plan.evidence.regressors import WORK
-from siotool.plan.evidence.resample import run_factor
 
 #: A figure predicted without any spread is held to be met within this share of it.
 EXACT_WITHIN = 0.01
@@ -80,31 +78,6 @@ def load_of(observations: Observations) -> dict[str, float]:
     """Return the mean load of the hold phase, by column name: what ``CpuFit.cores`` asks for."""
     held = observations.held()
     return {work.column: observations.mean(work.column, held) for work in WORK}
-
-
-def predict(profile: Profile, observations: Observations, seed: int = 0) -> dict[str, Floats]:
-    """Return draws of what a measured profile expects of a run at the run's own load.
-
-    CPU from the load of its hold phase, memory and files from the users that were asked for.
-    Bandwidth is the workload's, not the server's: it comes from the wire model. Draws include
-    the scatter of a run that is yet to come.
-    """
-    origin = _one_run(observations)
-    generator = Generator(PCG64(seed))
-    count = len(profile.cpu.replicates[0])
-    scatter = run_factor(profile.cpu.run_cv, count, generator)
-    samples = {name: figure.replicates for name, figure in profile.figures.items()}
-    result: dict[str, Floats] = {"connections": np.full(count, float(origin.users))}
-    if any(name in samples for name in profile.cpu.names):
-        result["cpu"] = profile.cpu.cores(load_of(observations)) * scatter
-    for name, base, each in (
-        ("memory", "memory_base_bytes", "memory_per_connection_bytes"),
-        ("files", "files_base", "files_per_connection"),
-    ):
-        if base in samples and each in samples:
-            added = samples[each] * origin.users
-            result[name] = samples[base] + (added * scatter if name == "memory" else added)
-    return result
 
 
 def verify(predicted: Mapping[str, Floats | float], observations: Observations) -> Verification:

@@ -34,14 +34,15 @@ def over(first: Inputs, second: Inputs) -> Inputs:
 def with_measured(inputs: Inputs, measured: Inputs) -> Inputs:
     """Return what the user gave, completed by what runs showed.
 
-    The bandwidth of a session is the runs' own: a plan that describes its messages goes by these.
+    What a session asks for is the runs' own: a plan that describes its messages goes by these.
     What ``plan init`` filled in nobody gave: what runs showed counts more.
     """
     figures = dict(measured.figures)
     if inputs.messages:
-        figures.pop("workload.consumption_rate", None)
+        figures = {key: one for key, one in figures.items() if not key.startswith("workload.")}
+        measured = Inputs(figures)
     given = {key: one for key, one in inputs.figures.items() if one.provenance.kind != "default"}
-    return over(Inputs(given, inputs.messages), over(Inputs(figures), inputs))
+    return over(Inputs(given, inputs.messages), over(measured, inputs))
 
 
 def complete(inputs: Inputs) -> Inputs:

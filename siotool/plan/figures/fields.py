@@ -149,6 +149,12 @@ FIELDS: tuple[Field, ...] = (
         high=4096,
         fixed=True,
     ),
+    _share(
+        "server.process_cores",
+        "share of a core that one process may fill, under a quota",
+        "100%",
+        above=True,
+    ),
     Field("server.bandwidth_in", "byte_rate", "network towards one server", above=True, example="1Gbit/s"),
     Field("server.bandwidth_out", "byte_rate", "network from one server", above=True, example="1Gbit/s"),
     Field("server.memory", "size", "memory of one server", above=True, example="16GiB"),
@@ -163,9 +169,24 @@ FIELDS: tuple[Field, ...] = (
         above=True,
         example="500/s",
     ),
+    Field(
+        "server.seen_connections",
+        "count",
+        "connections one core was seen to carry; a plan believes 2.5 times as many",
+        above=True,
+        example="2k",
+    ),
+    Field("server.seen_messages", "rate", "messages received, likewise", above=True, example="500/s"),
+    Field("server.seen_deliveries", "rate", "messages delivered, likewise", above=True, example="10k/s"),
     _share("server.base_cost", "CPU of a process with nothing to do, of its core", example="2%"),
     Field("server.idle_cost", "duration", "CPU per second of an idle connection", example="5us"),
     Field("server.inbound_cost", "duration", "CPU per message received from a client", example="40us"),
+    Field(
+        "server.ack_cost",
+        "duration",
+        "CPU to answer a message with an acknowledgement; left out, a delivery's",
+        example="20us",
+    ),
     Field("server.encode_cost", "duration", "CPU to encode one publish, once per process", example="20us"),
     Field("server.delivery_cost", "duration", "CPU per message written to one client", example="33us"),
     Field("server.byte_cost", "duration", "CPU per byte on the wire, both ways", example="2ns"),
@@ -297,7 +318,7 @@ MESSAGE_FIELDS: tuple[Field, ...] = (
     Field("room_size", "count", "members of a room", "10", low=1),
 )
 MESSAGE_FLAGS = ("acknowledged", "binary", "to_sender")
-KINDS = ("echo", "direct", "room", "broadcast", "push", "announce")
+KINDS = ("echo", "emit", "direct", "room", "broadcast", "push", "announce")
 
 
 def field_of(key: str) -> Field:

@@ -29,9 +29,10 @@ MEANINGS = {
 }
 
 _KINDS = """\
-# kind: echo (answered to the sender), direct (to one other session), room (to room_size
-# sessions), broadcast (to all), push (from the service to each session), announce (from the
-# service to all). rate is per session; of announce, of the whole service.
+# kind: echo (answered to the sender), emit (for its server alone), direct (to one other
+# session), room (to room_size sessions), broadcast (to all), push (from the service to each
+# session), announce (from the service to all). rate is per session; of announce, of the
+# whole service.
 """
 
 

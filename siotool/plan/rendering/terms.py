@@ -115,22 +115,20 @@ class Count(NamedTuple):
 
 def counts(plan: Plan) -> list[Count]:
     """Return the formula's count and, beside it, the ones that take downtime the other way."""
-    bandwidth = _bandwidth(plan)
-    needed = bandwidth.servers_p50 or 0
-    average = bandwidth.demand / (bandwidth.capacity_per_server or math.inf) / plan.corrected.availability
+    given = plan.inputs
+    bandwidth = next((one for one in plan.constraints if one.name == "bandwidth"), None)
+    demand = bandwidth.demand if bandwidth else given.connections * given.consumption_rate_bytes_per_s
+    average = demand / (given.capacity_bytes_per_s * given.utilization) / plan.corrected.availability
     rows = [
         Count("the formula", quotient(plan, 3), plan.document.servers, "downtime taken off the demand"),
         Count("demand / availability", f"{average:,.3f}", whole_servers(average), "enough on average"),
     ]
     fleet = plan.corrected.servers
     if fleet is not None and only_the_formula(plan):
+        needed = plan.constraints[0].servers_p50 or 0
         target = format_share(plan.inputs.availability_target)
         rows.append(Count("corrected", "", fleet, f"{needed:,} of {fleet:,} up {target} of the time"))
     return rows
-
-
-def _bandwidth(plan: Plan) -> Constraint:
-    return next(c for c in plan.constraints if c.name == "bandwidth")
 
 
 def rows(plan: Plan) -> list[Constraint]:
@@ -140,7 +138,7 @@ def rows(plan: Plan) -> list[Constraint]:
 
 def only_the_formula(plan: Plan) -> bool:
     """Return whether bandwidth is all that the plan is about."""
-    return len(plan.constraints) == 1
+    return [constraint.name for constraint in plan.constraints] == ["bandwidth"]
 
 
 def headline(plan: Plan) -> tuple[str, str]:

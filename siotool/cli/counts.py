@@ -1,0 +1,217 @@
+"""Servers from figures: the planner's answer to what was planned, and to what runs measured.
+
+``report`` and ``plan`` share it: the same figures make the same number of servers in both.
+"""
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+
+from siotool.errors import InputError
+from siotool.plan.evidence.figures import ENOUGH, inputs_of
+from siotool.plan.evidence.observe import Observations, observe
+from siotool.plan.evidence.profile import Profile, measure
+from siotool.plan.evidence.provenance import Provenance
+from siotool.plan.figures import compose
+from siotool.plan.figures.inputs import Figure, Inputs, middle
+from siotool.plan.figures.replan import ReadBack
+from siotool.plan.model import Constraint as PlanConstraint
+from siotool.plan.model import Plan
+from siotool.plan.sizing import size
+from siotool.report.model import Answer, Bandwidth, ConnectionFigures, Constraint, Counts
+from siotool.report.planned import Planned
+from siotool.runfile import Run
+from siotool.units import format_share
+
+#: As ``siotool plan`` draws unless told otherwise: the same figures, the same number.
+_DRAWS, _SEED = 10_000, 1
+
+#: The formula's figures → the fields of the report's planned side.
+_FORMULA = (
+    ("workload.connections", "connections"),
+    ("workload.consumption_rate", "consumption_rate_bytes_per_s"),
+    ("goals.downtime", "downtime_s"),
+    ("goals.workday", "workday_s"),
+    ("server.capacity", "capacity_bytes_per_s"),
+    ("server.utilization", "utilization"),
+)
+#: What a run says of these is of the machine it met; what was planned counts more.
+_PLANNED_FIRST = ("server.capacity", "server.processes", "server.process_cores", "server.memory")
+#: A room of everybody: its messages grow with the square of the users.
+_EVERYBODY = 0.9
+
+
+class Intent(msgspec.Struct, frozen=True):
+    """What was planned: figures that were typed, over a plan that was read; both may say nothing."""
+
+    typed: Inputs = Inputs()
+    plan: ReadBack | None = None
+
+    @property
+    def inputs(self) -> Inputs:
+        """All that was planned, before defaults."""
+        return compose.over(self.typed, self.plan.inputs) if self.plan is not None else self.typed
+
+    @property
+    def planned(self) -> Planned:
+        """The formula's figures, with the defaults of a plan where anything was planned at all."""
+        inputs = self.inputs
+        if not inputs.figures:
+            return Planned()
+        known = compose.complete(_at_least_one(inputs))
+        figures = {name: middle(known.figures[key].value) for key, name in _FORMULA if key in known}
+        if "workload.connections" not in inputs:
+            del figures["connections"]
+        if self.plan is not None and "consumption_rate_bytes_per_s" not in figures:
+            figures["consumption_rate_bytes_per_s"] = self.plan.formula.consumption_rate_bytes_per_s
+        return Planned(**figures)
+
+
+class Counting(msgspec.Struct, frozen=True):
+    """Counts servers for a report of ``runs``, as ``siotool.report.join.summarize`` asks."""
+
+    runs: Sequence[Run]
+    intent: Intent = Intent()
+
+    def __call__(self, connections: ConnectionFigures, bandwidth: Bandwidth) -> Counts:
+        """Return what the planner makes of the planned figures, and of the measured ones."""
+        measured, how = self._measured(connections, bandwidth)
+        return Counts(planned=self._planned(), measured=measured, how=how)
+
+    def _planned(self) -> Answer | None:
+        inputs = self.intent.inputs
+        has_rate = "workload.consumption_rate" in inputs or inputs.messages
+        if "workload.connections" not in inputs or "server.capacity" not in inputs or not has_rate:
+            return None
+        answer = _answer(inputs, "planned")
+        plan = self.intent.plan
+        if plan is not None and plan.servers is not None and not self.intent.typed.figures:
+            answer = msgspec.structs.replace(answer, servers=plan.servers.p95)
+        return answer
+
+    def _measured(self, connections: ConnectionFigures, bandwidth: Bandwidth) -> tuple[Answer | None, str]:
+        planned = self.intent.inputs
+        try:
+            observations, profile, seen = _learnt(self.runs)
+            how = "the planner with measured costs, messages and consumption rate, and the rest as planned"
+        except InputError as error:
+            observations, profile, seen = None, None, _rate_alone(bandwidth, self.runs)
+            how = f"the formula with the measured consumption rate; {error.message}"
+        inputs = measured_over(planned, seen)
+        if "workload.connections" not in inputs and connections.peak:
+            origin = Provenance("measured", "the most that were open")
+            inputs = inputs.replaced({"workload.connections": Figure(float(connections.peak), origin)})
+        missing = [
+            what
+            for what, there in (
+                ("connections", "workload.connections" in inputs),
+                ("consumption rate", "workload.consumption_rate" in inputs),
+                (
+                    "capacity (sample the server with --server-pid, or give --capacity)",
+                    "server.capacity" in inputs,
+                ),
+            )
+            if not there
+        ]
+        if missing:
+            return None, f"no {' and no '.join(missing)}"
+        try:
+            answer = _answer(inputs, "measured")
+        except InputError as error:
+            return None, error.message
+        if observations is not None and profile is not None:
+            answer = msgspec.structs.replace(answer, bound=_bound(observations, profile))
+        return answer, how
+
+
+def measured_over(planned: Inputs, seen: Inputs) -> Inputs:
+    """Return what runs showed, completed by what was planned.
+
+    What a server is, its network and its memory stay as planned where they were.
+    """
+    given = {key: one for key, one in planned.figures.items() if one.provenance.kind != "default"}
+    first = {key: given[key] for key in _PLANNED_FIRST if key in given}
+    rest = {
+        key: one
+        for key, one in planned.figures.items()
+        if not (seen.messages and key.startswith("workload.messages."))
+    }
+    merged = compose.over(Inputs(first), compose.over(seen, Inputs(rest)))
+    return Inputs(merged.figures, seen.messages or planned.messages)
+
+
+def _learnt(runs: Sequence[Run]) -> tuple[Observations, Profile, Inputs]:
+    """What the runs teach; they are pooled already, and the report says itself what is doubtful of them."""
+    observations = observe(runs, ["yes"] * len(runs), accept_suspect=True, same_target=True)
+    profile = measure(observations, _SEED)
+    return observations, profile, inputs_of(profile, observations, _SEED)
+
+
+def _rate_alone(bandwidth: Bandwidth, runs: Sequence[Run]) -> Inputs:
+    into, out = bandwidth.per_connection_in_bytes_per_s, bandwidth.per_connection_out_bytes_per_s
+    if into is None or out is None:
+        return Inputs()
+    origin = Provenance("measured", ", ".join(run.header.run for run in runs))
+    return Inputs({"workload.consumption_rate": Figure(into + out, origin)})
+
+
+def _answer(inputs: Inputs, figures: str) -> Answer:
+    complete = compose.complete(inputs)
+    plan = size(complete, draws=_DRAWS, seed=_SEED, sensitivities=False)
+    return Answer(
+        servers=plan.servers.p95,
+        document=plan.document.servers,
+        document_exact=plan.document.servers_exact,
+        server=plan.server,
+        constraints=[_constraint(one, figures) for one in plan.constraints if one.demand > 0],
+        binding=plan.binding,
+        remedy=_remedy(plan),
+    )
+
+
+def _remedy(plan: Plan) -> str:
+    return (plan.remedy or "no number of servers is enough") if plan.servers.p95 is None else ""
+
+
+def _constraint(one: PlanConstraint, figures: str) -> Constraint:
+    return Constraint(
+        name=one.name if one.tier == "servers" else f"{one.name} ({one.tier})",
+        figures="planned" if figures == "planned" else "measured",
+        demand=one.demand,
+        capacity_per_server=one.capacity_per_server,
+        unit=one.unit,
+        servers=one.servers_p95,
+        how=one.sentence,
+    )
+
+
+def _bound(observations: Observations, profile: Profile) -> str:
+    """Why a count is the most it can be, and the load that would settle it; empty where it is the count."""
+    share = profile.share_of_limit
+    if share >= ENOUGH:
+        return ""
+    largest = max(observations.origins, key=lambda origin: origin.users)
+    times = ENOUGH / max(share, 1e-6)
+    if largest.asked.room_size > _EVERYBODY * largest.users:
+        times = math.sqrt(times)
+    wanted = math.ceil(largest.users * times / 10) * 10
+    settle = (
+        f"a run with some {wanted:,} users would settle it"
+        if share >= _LEAST_SHARE
+        else ("only a run with far more users would settle it")
+    )
+    return (
+        f"the run took {format_share(share)} of the server's CPU, and no more than 2.5 times its "
+        f"load is believed; {settle}"
+    )
+
+
+#: Less of its CPU than this says nothing of how much more load would take.
+_LEAST_SHARE = 0.02
+
+
+def _at_least_one(inputs: Inputs) -> Inputs:
+    if "workload.connections" in inputs:
+        return inputs
+    return inputs.replaced({"workload.connections": Figure(1.0, Provenance("default"))})

@@ -1,0 +1,39 @@
+"""What a light run proves: that a server carries this load, and not how many times more of it.
+
+Costs change with the load: a server that is busier does more at a time, a garbage collector runs
+more often. So a line through a light load promises what nobody has seen. A plan believes up to
+2.5 times the load that was seen: that is the whole server, where the run had brought it to 40 %.
+"""
+
+from siotool.plan.constraints.constraint import Constraint, Limit
+from siotool.plan.numbers import divide, maximum
+from siotool.plan.world import World
+from siotool.units import format_count
+
+#: So many times the load that was seen.
+BELIEVED = 2.5
+
+
+def _limit(world: World) -> Limit | None:
+    asked = (
+        ("server.seen_connections", world.demand.connections),
+        ("server.seen_messages", world.demand.inbound_per_s),
+        ("server.seen_deliveries", world.demand.deliveries_per_s),
+    )
+    cores = world["server.processes"] * world["server.process_cores"]
+    times = [divide(amount, world[key] * cores) for key, amount in asked if world.has(key)]
+    if not times:
+        return None
+    demand = maximum(0.0, *times) * world["topology.imbalance"]
+    keys = ("workload.connections", *(key for key, _ in asked if world.has(key)))
+    return Limit(demand, BELIEVED, divide(demand, BELIEVED), keys)
+
+
+def _sentence(world: World, limit: Limit) -> str:
+    return (
+        f"the service is {format_count(limit.demand)} times the load that one server was seen to carry, of "
+        f"which {format_count(BELIEVED)} times are believed: a bound, until a run takes 40 % of its CPU"
+    )
+
+
+SEEN = Constraint("seen load", "times", _limit, _sentence)

@@ -1,0 +1,149 @@
+"""What a run asked of its server, in a plan's words: its kinds of messages, and how long sessions last.
+
+What was measured of a run's workload is what a plan multiplies by its connections. A room is
+taken for as large as it was: messages to a room of everybody grow with the square of its
+members, and no run shows what a larger one does.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+
+from siotool.plan.evidence.provenance import Provenance
+from siotool.plan.figures.inputs import Figure, Inputs, MessageChoice
+from siotool.runfile import Interval, Run
+
+#: Kinds of calls that a plan keeps apart, the most frequent; all others are one.
+_APART = 8
+#: Fewer sessions than this that began in the hold phase are not a churn.
+_LEAST_CHURN = 10
+#: What stands around a message's text: the packet's type, brackets, quotes, a comma.
+_AROUND = 9
+_OTHER = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """Counts over the hold phase of a run, or over all of it that had connections where it has none.
+
+    ``connection_s`` is connections times seconds. ``calls`` and ``pushed`` count by event name;
+    ``pushed`` are events that no publish of this run explains. ``audience`` are the deliveries that
+    ``published`` messages were to have.
+    """
+
+    connection_s: float
+    calls: dict[str, int]
+    emitted: int
+    published: int
+    audience: int
+    heard: str
+    pushed: int
+    begun: int
+    payload_in: int
+    payload_out: int
+
+    @property
+    def room_size(self) -> float:
+        """Sessions that one published message went to."""
+        return self.audience / self.published if self.published else 0.0
+
+
+def asked_of(run: Run, steady: Sequence[bool]) -> Asked:
+    """Sum up what a run asked for; ``steady`` marks its intervals of the hold phase."""
+    begins = [0, *(interval.connections.open for interval in run.intervals)]
+    seconds = list(zip(begins, run.intervals, steady, strict=False))
+    chosen = [(before, one) for before, one, held in seconds if held]
+    if not chosen:
+        chosen = [(before, one) for before, one, _ in seconds if before or one.connections.open]
+    calls, heard = Counter[str](), Counter[str]()
+    for _, interval in chosen:
+        for operation in interval.operations:
+            if operation.op == "ack":
+                calls[operation.name] += operation.count + sum(operation.errors.values())
+            elif operation.op == "deliver":
+                heard[operation.name] += operation.count
+    intervals = [interval for _, interval in chosen]
+    published = sum(one.delivery.published for one in intervals)
+    received = sum(one.delivery.received for one in intervals)
+    sent = sum(found.sent for one in intervals for found in one.user_classes)
+    return Asked(
+        connection_s=sum((before + one.connections.open) / 2 * one.duration_s for before, one in chosen),
+        calls=dict(calls.most_common()),
+        emitted=max(0, sent - calls.total() - published),
+        published=published,
+        audience=sum(one.delivery.expected for one in intervals),
+        heard=max(heard, key=lambda name: heard[name], default=""),
+        pushed=max(0, heard.total() - received),
+        begun=sum(_begun(one) for one in intervals),
+        payload_in=sum(one.bytes.payload_in for one in intervals),
+        payload_out=sum(one.bytes.payload_out for one in intervals),
+    )
+
+
+def _begun(interval: Interval) -> int:
+    return interval.connections.established
+
+
+def workload(asked: Asked, origin: Provenance) -> Inputs:
+    """Return the messages of a run as a plan file has them; rates are per session and second."""
+    if asked.connection_s <= 0:
+        return Inputs()
+    kinds = _kinds(asked)
+    figures: dict[str, Figure] = {}
+    messages = []
+    size = _sizes(asked, kinds)
+    for name, kind, count, room in kinds:
+        if count <= 0:
+            continue
+        acknowledged = kind == "echo"
+        messages.append(MessageChoice(name, kind, acknowledged=acknowledged))
+        place = f"workload.messages.{name}"
+        figures[f"{place}.rate"] = Figure(count / asked.connection_s, origin)
+        figures[f"{place}.size"] = Figure(size, origin)
+        if kind == "room":
+            figures[f"{place}.room_size"] = Figure(max(1.0, room), origin)
+    if asked.begun >= _LEAST_CHURN:
+        figures["workload.session_length"] = Figure(asked.connection_s / asked.begun, origin)
+    return Inputs(figures, tuple(messages))
+
+
+def _kinds(asked: Asked) -> list[tuple[str, str, float, float]]:
+    """Name, kind, count and room of each kind of message."""
+    calls = list(asked.calls.items())
+    found: list[tuple[str, str, float, float]] = [
+        (_name(name, "call"), "echo", count, 0.0) for name, count in calls[:_APART]
+    ]
+    found.append(("other_calls", "echo", sum(count for _, count in calls[_APART:]), 0.0))
+    found.append(("emits", "emit", asked.emitted, 0.0))
+    found.append((_name(asked.heard, "broadcast"), "room", asked.published, asked.room_size))
+    found.append(("pushes", "push", asked.pushed, 0.0))
+    # two events of unlike spelling may come out alike, and a call may be named as a broadcast is
+    merged: dict[tuple[str, str], tuple[str, str, float, float]] = {}
+    for name, kind, count, room in found:
+        before = merged.get((name, kind), (name, kind, 0.0, room))
+        merged[name, kind] = (name, kind, before[2] + count, room)
+    taken = Counter(name for name, _ in merged)
+    return [
+        (f"{name}_{kind}" if taken[name] > 1 else name, kind, count, room)
+        for name, kind, count, room in merged.values()
+    ]
+
+
+def _name(event: str, absent: str) -> str:
+    return _OTHER.sub("_", event).strip("_")[:40] or absent
+
+
+def _sizes(asked: Asked, kinds: Sequence[tuple[str, str, float, float]]) -> float:
+    """Payload of a message in bytes: the mean of the direction that carried more of them."""
+    sent = sum(count for _, kind, count, _ in kinds if kind != "push")
+    came = asked.pushed + sum(
+        count * room if kind == "room" else count
+        for _, kind, count, room in kinds
+        if kind in ("room", "echo")
+    )
+    payload, count = (asked.payload_out, sent) if sent >= came else (asked.payload_in, came)
+    if not count:
+        return 0.0
+    names = sum(len(name) * count for name, _, count, _ in kinds) / max(1.0, sent + asked.pushed)
+    return max(0.0, payload / count - names - _AROUND)
