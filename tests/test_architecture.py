@@ -42,7 +42,18 @@ DOORS = {
     "vl_convert": "siotool.page",
 }
 
-PURE = {"formula", "histogram", "page", "plan", "printable", "protocol", "report", "slope", "units", "workload"}
+PURE = {
+    "formula",
+    "histogram",
+    "page",
+    "plan",
+    "printable",
+    "protocol",
+    "report",
+    "slope",
+    "units",
+    "workload",
+}
 IMPURE_MODULES = {
     "asyncio",
     "random",

@@ -98,6 +98,8 @@ class Counting(msgspec.Struct, frozen=True):
         except InputError as error:
             observations, profile, seen = None, None, _rate_alone(bandwidth, self.runs)
             how = f"the formula with the measured consumption rate; {error.message}"
+        if not seen.figures:
+            return None, "no open connection to measure"
         inputs = measured_over(planned, seen)
         if "workload.connections" not in inputs and connections.peak:
             origin = Provenance("measured", "the most that were open")

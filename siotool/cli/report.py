@@ -113,13 +113,16 @@ def report(
     )
     read_back = None if plan is None else plan_options.planned(plan)
 
-    from siotool.cli.counts import Intent  # pandas and numpy, only once nothing can be refused any more
+    from siotool.cli.counts import Intent  # numpy, only once few things can be refused any more
+
+    intent = Intent(typed, read_back)
+    _ = intent.planned  # refused before any run is read
     from siotool.cli.outcome import conclude  # pandas, only once nothing can be refused any more
 
     paths = [_STDIN if name == "-" else Path(name) for name in names] or [runfile.newest(REPORTS)]
     code = conclude(
         paths,
-        intent=Intent(typed, read_back),
+        intent=intent,
         gates=gates,
         default_gates=False if no_default_gates else None,
         output_format=(output_format or _format_of(output)).value,

@@ -43,6 +43,7 @@ from siotool.report.steady import (
 from siotool.report.table import interval_table
 from siotool.report.verdict import verdict_of
 from siotool.runfile import Run, Server
+from siotool.slope import OWN_MEMORY_BYTES
 
 
 def summarize(
@@ -210,7 +211,7 @@ def _server(runs: Sequence[Run], table: pd.DataFrame, hold: Hold) -> ServerFigur
     held = table[hold.rows & table["server_cpu"].notna()]
     cpu = weighted_mean(held, "server_cpu")
     wire = per_second(held.assign(wire=held["wire_in"] + held["wire_out"]), "wire")
-    memory = cost_per_connection(table, hold.rows, "server_rss")
+    memory = cost_per_connection(table, hold.rows, "server_rss", OWN_MEMORY_BYTES)
     files = cost_per_connection(table, hold.rows, "server_files")
     return ServerFigures(
         cpu_cores_mean=cpu,

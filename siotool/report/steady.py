@@ -81,9 +81,10 @@ class Slope(msgspec.Struct, frozen=True):
     how: str
 
 
-def cost_per_connection(table: pd.DataFrame, rows: "pd.Series[bool]", column: str) -> Slope:
+def cost_per_connection(table: pd.DataFrame, rows: "pd.Series[bool]", column: str, own: float = 0.0) -> Slope:
     """Cost of one connection in a gauge of the server, such as its memory, by ``siotool.slope``.
 
+    ``own`` is what the gauge may rise by without any.
     Over the seconds until the end of the hold phase: memory is seldom given back when clients
     leave, so the ramp down would bend the line.
     """
@@ -91,7 +92,7 @@ def cost_per_connection(table: pd.DataFrame, rows: "pd.Series[bool]", column: st
     until = table["t_s"] <= table["run"].map(last)
     known = table[until & table[column].notna()]
     runs = [(part["open"].to_numpy(float), part[column].to_numpy(float)) for _, part in known.groupby("run")]
-    found = slope.fit(runs)
+    found = slope.fit(runs, own)
     if isinstance(found, str):
         return Slope(base=None, per_connection=None, how=found)
     return Slope(base=found.base, per_connection=found.slope, how=found.how)

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from siotool import runfile
+from siotool.cli.counts import Counting, Intent
+from siotool.cli.plan_options import planned
 from siotool.report.gates import parse
 from siotool.report.join import summarize
-from siotool.report.planned import Planned, decode_plan
 from siotool.report.renderers import RENDERERS
 
 EXAMPLE = Path(__file__).parents[2] / "reports/example"
@@ -17,9 +18,16 @@ def _made(form):
     """As ``siotool report reports/example --plan reports/example/plan.json`` makes it."""
     run = runfile.read(EXAMPLE / "run.jsonl")
     plan = EXAMPLE / "plan.json"
-    planned = decode_plan(plan.read_bytes(), str(plan)) if plan.exists() else Planned()
+    intent = Intent(plan=planned(str(plan)) if plan.exists() else None)
     gates = [parse(gate) for gate in run.header.gates]
-    return RENDERERS[form](summarize([run], planned, gates, default_gates=run.header.default_gates))
+    report = summarize(
+        [run],
+        intent.planned,
+        gates,
+        counts=Counting([run], intent),
+        default_gates=run.header.default_gates,
+    )
+    return RENDERERS[form](report)
 
 
 if (EXAMPLE / "run.jsonl").exists():

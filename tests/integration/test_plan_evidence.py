@@ -6,9 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from siotool.plan.evidence.figures import inputs_of
 from siotool.plan.evidence.observe import Observations, observe
+from siotool.plan.evidence.prediction import predict
 from siotool.plan.evidence.profile import extrapolation, measure
-from siotool.plan.evidence.verify import load_of, predict, verify
+from siotool.plan.evidence.provenance import Provenance
+from siotool.plan.evidence.verify import load_of, verify
+from siotool.plan.figures import compose
+from siotool.plan.figures.inputs import Figure, Inputs
 
 pytestmark = pytest.mark.slow
 
@@ -51,7 +56,10 @@ def test_two_runs_predict_a_third(start: Callable[..., Any], until: Callable[...
 
     load = load_of(third)
     assert extrapolation(profile, load).factor <= 1, "the third run is smaller than what was measured"
-    predicted = predict(profile, third)
+    typed = Provenance("typed")
+    given = Inputs({"workload.connections": Figure(1e4, typed), "server.capacity": Figure(1e9, typed)})
+    inputs = compose.complete(compose.with_measured(given, inputs_of(profile, learnt, 1)))
+    predicted = predict(inputs, third, draws=2000, seed=1, profile=profile)
     checked = verify(predicted, third)
     cpu = checked.checks[0]
     assert cpu.name == "cpu"

@@ -11,13 +11,13 @@ import msgspec
 import pytest
 
 from siotool import runfile
+from siotool.cli.counts import Counting, Intent
 from siotool.cli.plan import refuse_missing
 from siotool.errors import InputError
-from siotool.plan.figures import planfile
-from siotool.plan.figures.compose import complete
+from siotool.plan.figures import compose, planfile, replan
 from siotool.plan.sizing import size
 from siotool.report.join import summarize
-from siotool.report.planned import Planned, decode_plan
+from siotool.report.planned import Planned
 from siotool.report.renderers import RENDERERS
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -119,21 +119,24 @@ def sane(value: Any, path: str = "") -> None:
 def read_run(text: str, folder: Path) -> None:
     path = folder / "run.jsonl"
     path.write_text(text, encoding="utf-8", errors="surrogatepass")
-    report = summarize([runfile.read(path)], Planned(connections=1000.0), default_gates=True)
+    runs = [runfile.read(path)]
+    intent = Intent(compose.from_flags({"workload.connections": ("--connections", "1k")}))
+    report = summarize(runs, intent.planned, counts=Counting(runs, intent), default_gates=True)
     for form in ("json", "text", "md"):
         RENDERERS[form](report)
     sane(msgspec.to_builtins(report))
 
 
 def read_plan(text: str, folder: Path) -> None:
-    planned = decode_plan(text.encode("utf-8", "surrogatepass"), "plan.json")
-    sane(msgspec.to_builtins(planned))
+    intent = Intent(plan=replan.decode(text.encode("utf-8", "surrogatepass"), "plan.json"))
+    sane(msgspec.to_builtins(intent.planned))
+    sane(msgspec.to_builtins(size(compose.complete(intent.inputs), draws=50, sensitivities=False)))
 
 
 def read_planfile(text: str, folder: Path) -> None:
     inputs = planfile.decode(text, "plan.toml")
     refuse_missing(inputs)
-    inputs = complete(inputs)
+    inputs = compose.complete(inputs)
     sane(msgspec.to_builtins(size(inputs, draws=50, sensitivities=False)))
 
 

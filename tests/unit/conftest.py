@@ -1,6 +1,6 @@
 """Fabricated runs for the tests of report, small, seeded, with known answers; plans from a few keys."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +8,16 @@ import msgspec
 import numpy as np
 import pytest
 
+from siotool.cli.counts import Counting, Intent
 from siotool.histogram import Histogram, Sparse
 from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.demand import world
 from siotool.plan.figures import compose, planfile
 from siotool.plan.figures.fields import field_of
 from siotool.plan.figures.inputs import Inputs, middle
+from siotool.report.gates import Gate
+from siotool.report.join import summarize
+from siotool.report.model import Report
 from siotool.runfile import (
     VERSION,
     Bytes,
@@ -28,6 +32,7 @@ from siotool.runfile import (
     Run,
     Server,
     ServerUse,
+    UserClass,
     WorkerHealth,
 )
 from siotool.workload import Stage, Target, Workload
@@ -89,6 +94,7 @@ def make_run(
             duration_s=1.0,
             stage=0 if second <= ramp_s else 1,
             connections=Connections(open=now, users=now, attempted=now - before, established=now - before),
+            user_classes=[UserClass("Echo", users=now, started=now - before, begun=now, sent=now)],
             operations=operations,
             delivery=Delivery(),
             bytes=Bytes(
@@ -198,6 +204,35 @@ def make_chat_run() -> Run:
             Note(t_s=19.0, level="warning", text="the target closed 2 connections"),
         ],
     )
+
+
+#: The article's example, by the keys of a plan.
+ARTICLE = {
+    "workload.connections": "1M",
+    "workload.consumption_rate": "2KB/s",
+    "goals.downtime": "0.5h",
+    "server.capacity": "100MB/s",
+    "server.utilization": "70%",
+}
+
+
+def reported(
+    runs: Run | list[Run], planned: Mapping[str, str] | None = None, gates: Sequence[Gate] = (), **more: Any
+) -> Report:
+    """The report of runs as the command makes it; ``planned`` by the keys of a plan."""
+    typed = compose.from_flags({key: (key, text) for key, text in (planned or {}).items()})
+    intent, several = Intent(typed), runs if isinstance(runs, list) else [runs]
+    return summarize(several, intent.planned, gates, counts=Counting(several, intent), **more)
+
+
+@pytest.fixture(name="reported", scope="session")
+def _reported() -> Callable[..., Report]:
+    return reported
+
+
+@pytest.fixture(name="article", scope="session")
+def _article() -> dict[str, str]:
+    return ARTICLE
 
 
 def make_cut_run() -> Run:

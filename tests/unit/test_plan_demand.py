@@ -95,7 +95,7 @@ def test_an_acknowledged_echo_is_its_own_answer(plan_inputs):
     )
     assert found.tcp_to_client_bytes_per_s == pytest.approx(whole.to_client.tcp)
     assert found.link_to_server_bytes_per_s == pytest.approx(whole.to_server.link)
-    assert (found.inbound_per_s, found.deliveries_per_s) == (1000, 1000)
+    assert (found.inbound_per_s, found.answers_per_s, found.deliveries_per_s) == (1000, 1000, 0)
 
 
 def test_an_acknowledged_push_is_asked_for_by_the_service(plan_inputs):

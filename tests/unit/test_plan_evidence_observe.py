@@ -23,6 +23,7 @@ from siotool.runfile import (
     Run,
     Server,
     ServerUse,
+    UserClass,
 )
 from siotool.workload import Stage, Target, Workload
 
@@ -32,6 +33,7 @@ SERVER = Server(source="pid 4711", pid=4711, cores=2.0)
 def second(number: int, *, opened: int, **change: object) -> Interval:
     """A second with calls, publishes and deliveries, at the end of which ``opened`` connections are open."""
     interval = Interval(
+        user_classes=[UserClass("Chat", users=opened, sent=70)],
         t_s=float(number),
         duration_s=1.0,
         stage=0,
@@ -103,7 +105,8 @@ def test_a_second_becomes_rates_and_gauges() -> None:
         "duration_s": 1.0,
         "connections": 15.0,  # 10 at its begin, 20 at its end
         "connections_end": 20.0,
-        "inbound_per_s": 60.0,  # 40 acknowledged calls and 20 publishes; the errors were not answered
+        "inbound_per_s": 70.0,  # 45 calls, of which 5 were not answered in time, 20 publishes, 5 emits
+        "acks_per_s": 40.0,
         "deliveries_per_s": 600.0,
         "handshakes_per_s": 10.0,
         "bytes_in_per_s": 60_000.0,

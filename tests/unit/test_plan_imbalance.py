@@ -17,6 +17,7 @@ KEYS = {
     "server.open_files": "65536",
     "server.memory_per_connection": "40kB",
     "server.heap_per_connection": "10kB",
+    "server.seen_connections": "5k",
     "server.accept_rate": "500/s",
     "topology.balancer_ports": "28232",
     "topology.conntrack": "262144",

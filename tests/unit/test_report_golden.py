@@ -15,27 +15,19 @@ from siotool.report.planned import Planned
 from siotool.report.renderers import RENDERERS
 
 ROOT = Path(__file__).parents[2]
-ARTICLE = Planned(
-    connections=1_000_000,
-    consumption_rate_bytes_per_s=2000,
-    downtime_s=1800,
-    workday_s=86400,
-    capacity_bytes_per_s=100e6,
-    utilization=0.7,
-)
 GATES = ["p99:ack > 200ms", "lost > 0", "connect_errors > 1%", "server_cpu > 80%"]
 OPERATION = "op name count errors rate_per_s p50_s p90_s p95_s p99_s max_s"
 SUFFIX = {"text": "txt", "json": "json", "md": "md"}
 
 
 @pytest.fixture(scope="module")
-def reports(fabricated):
+def reports(fabricated, reported, article):
     """The cut run without plan and gates, the others with both."""
     gates = [parse(text) for text in GATES]
     return {
-        "echo": summarize([fabricated["echo"]], ARTICLE, gates),
-        "chat": summarize([fabricated["chat"]], ARTICLE, gates),
-        "cut": summarize([fabricated["cut"]], Planned()),
+        "echo": reported(fabricated["echo"], article, gates),
+        "chat": reported(fabricated["chat"], article, gates),
+        "cut": reported(fabricated["cut"]),
     }
 
 

@@ -162,7 +162,7 @@ def _limit(world: World) -> Limit | None:
     processes = processes_needed(world)
     each = world["server.processes"] * usable(world)
     shared = load(world).shared * world["topology.imbalance"]
-    some = where(processes < inf, processes, 1.0)
+    some = maximum(where(processes < inf, processes, 1.0), 1.0)
     cores = shared + some * repeated(world, maximum(some, world["server.processes"]))
     keys = ("workload.connections", "server.utilization", "server.processes", *filter(world.has, COSTS))
     messages = tuple(key for key in world.values if key.startswith("workload.messages."))

@@ -13,7 +13,7 @@ import msgspec
 
 from siotool.plan.evidence.provenance import Provenance
 from siotool.plan.figures.inputs import Figure, Inputs, MessageChoice
-from siotool.runfile import Interval, Run
+from siotool.runfile import Run
 
 #: Kinds of calls that a plan keeps apart, the most frequent; all others are one.
 _APART = 8
@@ -27,21 +27,22 @@ _OTHER = re.compile(r"[^A-Za-z0-9_-]+")
 class Asked(msgspec.Struct, frozen=True):
     """Counts over the hold phase of a run, or over all of it that had connections where it has none.
 
-    ``connection_s`` is connections times seconds. ``calls`` and ``pushed`` count by event name;
-    ``pushed`` are events that no publish of this run explains. ``audience`` are the deliveries that
-    ``published`` messages were to have.
+    ``connection_s`` is connections times seconds. ``calls`` count by event name, ``emitted`` events
+    that nobody answers. ``audience`` are the deliveries that ``published`` messages were to have,
+    ``pushed`` events that no publish of this run explains, ``heard`` the one that came most often.
+    ``begun`` are new connections; payload as the clients see it.
     """
 
-    connection_s: float
-    calls: dict[str, int]
-    emitted: int
-    published: int
-    audience: int
-    heard: str
-    pushed: int
-    begun: int
-    payload_in: int
-    payload_out: int
+    connection_s: float = 0.0
+    calls: dict[str, int] = {}
+    emitted: int = 0
+    published: int = 0
+    audience: int = 0
+    heard: str = ""
+    pushed: int = 0
+    begun: int = 0
+    payload_in: int = 0
+    payload_out: int = 0
 
     @property
     def room_size(self) -> float:
@@ -75,14 +76,10 @@ def asked_of(run: Run, steady: Sequence[bool]) -> Asked:
         audience=sum(one.delivery.expected for one in intervals),
         heard=max(heard, key=lambda name: heard[name], default=""),
         pushed=max(0, heard.total() - received),
-        begun=sum(_begun(one) for one in intervals),
+        begun=sum(one.connections.established for one in intervals),
         payload_in=sum(one.bytes.payload_in for one in intervals),
         payload_out=sum(one.bytes.payload_out for one in intervals),
     )
-
-
-def _begun(interval: Interval) -> int:
-    return interval.connections.established
 
 
 def workload(asked: Asked, origin: Provenance) -> Inputs:

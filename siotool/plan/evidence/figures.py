@@ -50,14 +50,18 @@ def inputs_of(profile: Profile, observations: Observations, seed: int) -> Inputs
         if name in profile.figures:
             one = profile.figures[name]
             figures[key] = Figure(_samples(one.replicates, name), one.provenance)
+    sampled = min(_event_loops(origin.cores) for origin in observations.origins)
+    if "memory_base_bytes" in profile.figures:
+        one = profile.figures["memory_base_bytes"]
+        figures["server.memory_base"] = Figure(_samples(one.replicates / sampled, ""), one.provenance)
     runs = measured(profile.runs)
     cores = server_cores(observations)
-    processes = max(1, math.ceil(cores - 1e-9))
+    processes = _event_loops(cores)
     figures["server.processes"] = Figure(float(processes), runs)
     figures["server.process_cores"] = Figure(min(1.0, cores / processes), runs)
     if "base_cores" in profile.figures:
         one = profile.figures["base_cores"]
-        each = np.clip(one.replicates / processes, 0.0, 0.99)
+        each = np.clip(one.replicates / sampled, 0.0, 0.99)
         figures["server.base_cost"] = Figure(_samples(each, "base_cores"), one.provenance)
     for absorbed in profile.absorbed:
         filled = dict(KEYS).get(absorbed.cost)
@@ -77,6 +81,11 @@ def inputs_of(profile: Profile, observations: Observations, seed: int) -> Inputs
     largest = max(observations.origins, key=lambda origin: origin.asked.connection_s / origin.nodes)
     of_run = workload(largest.asked, runs)
     return Inputs({**figures, **of_run.figures}, of_run.messages)
+
+
+def _event_loops(cores: float) -> int:
+    """Processes that fill so many cores: each is one event loop, and fills one at most."""
+    return max(1, math.ceil(cores - 1e-9))
 
 
 def _places(profile: Profile, observations: Observations, runs: Provenance) -> dict[str, Figure]:

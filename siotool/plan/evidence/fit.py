@@ -8,7 +8,7 @@ Costs are core-seconds and cannot be negative (scipy.optimize.nnls: C. L. Lawson
 where it publishes: that is done once for the message. ``delivery`` is one write to one recipient.
 
 A server that warms up is dearer than it will be: its seconds of the ramp tell only what the hold
-phase cannot, and weigh a ten-thousandth of those. Nor can a server at rest take more than it took in
+phase cannot, and weigh a hundredth of those. Nor can a server at rest take more than it took in
 its quietest second.
 """
 
@@ -28,7 +28,7 @@ REPLICATES = 1000
 #: Seconds needed for each cost that is fitted.
 _ROWS_PER_COST = 3
 #: What a second outside the hold phase weighs, of one within it.
-_UNSTEADY = 1e-4
+_UNSTEADY = 1e-2
 
 
 class CpuFit(msgspec.Struct, frozen=True, eq=False):
@@ -74,7 +74,10 @@ def fit_cpu(observations: Observations, generator: Generator, draws: int = REPLI
         raise InputError(
             f"{_files(observations)}: the server had nothing to do", "run a scenario that does something"
         )
-    columns = tuple(work.column for work in chosen.work) + (("",) if chosen.base else ())
+    held = np.where(observations.held(), 1.0, _UNSTEADY)
+    weights = np.sqrt(held * observations.duration_s / observations.duration_s.mean())
+    observed = observations.cpu_cores
+    columns = _columns(chosen)
     names = tuple(work.cost for work in chosen.work) + (("base_cores",) if chosen.base else ())
     if len(observations.run) < _ROWS_PER_COST * len(columns):
         raise InputError(
@@ -83,9 +86,6 @@ def fit_cpu(observations: Observations, generator: Generator, draws: int = REPLI
             "run longer, or give more runs",
         )
     design, scale = _design(observations, columns)
-    observed = observations.cpu_cores
-    held = np.where(observations.held(), 1.0, _UNSTEADY)
-    weights = np.sqrt(held * observations.duration_s / observations.duration_s.mean())
     solve = _Solver(design, weights, float(observed.min()) if chosen.base else None)
     scaled = solve(observed)
     predicted = design @ scaled
@@ -141,6 +141,11 @@ class _Solver:
             return np.array([most])
         rest = nnls(self._upper[:, :-1], aim - most * self._upper[:, -1])[0]
         return np.append(rest, most)
+
+
+def _columns(chosen: Chosen) -> tuple[str, ...]:
+    """The columns of the design; the server at rest is the last, and has no name."""
+    return tuple(work.column for work in chosen.work) + (("",) if chosen.base else ())
 
 
 def _design(observations: Observations, columns: tuple[str, ...]) -> tuple[Floats, Floats]:

@@ -6,15 +6,12 @@
 | ``connections_end`` | connections open at its end, when the server's gauges are read |
 | ``inbound_per_s`` | messages the server took: calls, broadcasts, and emits without acknowledgement |
 | ``acks_per_s`` | those of them that it acknowledged |
-| ``publishes_per_s`` | those of them that it was to broadcast, with a stamp |
 | ``deliveries_per_s`` | events the clients received, one for each recipient |
 | ``handshakes_per_s`` | connections established, reconnects included |
 | ``bytes_in_per_s``, ``bytes_out_per_s`` | wire bytes, in and out as the clients see them |
 | ``cpu_cores``, ``rss_bytes``, ``files_open`` | the sample of the server's processes |
 
-A run counts a publish when its account is closed, which is when its last delivery came: within
-milliseconds of the send, unless deliveries are lost. Heartbeats are in the bytes only: their cost
-is one of open connections.
+Heartbeats are in the bytes only: their cost is one of open connections.
 
 Ramps stay in: they hold all there is to learn about handshakes. Seconds without a sample of the
 server are left out, and so are those in which connections were closed in numbers: closing costs
@@ -64,12 +61,12 @@ class Origin(msgspec.Struct, frozen=True):
     settings: dict[str, Setting]
     users: int
     cores: float
-    asked: Asked
     nodes: int = 1
     processes: int = 1
     memory_bytes: int | None = None
     files_limit: int | None = None
     secure: bool = False
+    asked: Asked = Asked()
 
     @property
     def alike(self) -> tuple[Any, ...]:
@@ -97,7 +94,6 @@ class Observations(msgspec.Struct, frozen=True, eq=False):
     connections_end: Floats
     inbound_per_s: Floats
     acks_per_s: Floats
-    publishes_per_s: Floats
     deliveries_per_s: Floats
     handshakes_per_s: Floats
     bytes_in_per_s: Floats
@@ -281,7 +277,6 @@ def _rows(number: int, run: Run) -> list[dict[str, Any]]:
                 "connections_end": float(interval.connections.open),
                 "inbound_per_s": _received(interval) / seconds,
                 "acks_per_s": _count(interval, "ack") / seconds,
-                "publishes_per_s": interval.delivery.published / seconds,
                 "deliveries_per_s": _count(interval, "deliver") / seconds,
                 "handshakes_per_s": interval.connections.established / seconds,
                 "bytes_in_per_s": interval.bytes.wire_in / seconds,

@@ -26,12 +26,15 @@ from siotool.plan.evidence.provenance import Provenance, measured
 from siotool.plan.evidence.regressors import WORK, Absorbed
 from siotool.plan.evidence.resample import PRIOR_RUN_CV, redrawn_errors
 from siotool.plan.evidence.slopes import Line, robust_line
+from siotool.slope import OWN_MEMORY_BYTES
 from siotool.units import format_count, format_share
 
 #: Figures lie between ``low`` and ``high`` with a probability of 90 %.
 LOW, HIGH = 0.05, 0.95
 #: Scatter between runs of the open files of a connection: there is none, a connection is a file.
 _FILES_CV = 0.0
+_MEMORY = ("memory_base_bytes", "memory_per_connection_bytes")
+_FILES = ("files_base", "files_per_connection")
 #: Why nothing is learnt of the CPU.
 _UNEXPLAINED = (
     "the CPU did not follow the load (its mean explains more than any costs do), so the runs are no evidence "
@@ -99,11 +102,11 @@ def measure(observations: Observations, seed: int, draws: int = REPLICATES) -> P
         absent += [Absorbed(name, "", _UNEXPLAINED) for name in figures]
         absent += [Absorbed(one.cost, "", _UNEXPLAINED) for one in absorbed]
         figures, absorbed = {}, ()
-    for column, base, slope, unit, cv in (
-        ("rss_bytes", "memory_base_bytes", "memory_per_connection_bytes", "bytes", cpu.run_cv),
-        ("files_open", "files_base", "files_per_connection", "files", _FILES_CV),
+    for column, base, slope, unit, cv, own in (
+        ("rss_bytes", *_MEMORY, "bytes", cpu.run_cv, OWN_MEMORY_BYTES),
+        ("files_open", *_FILES, "files", _FILES_CV, 0.0),
     ):
-        line = robust_line(observations, column, cv=cv, draws=draws, generator=generator)
+        line = robust_line(observations, column, own=own, cv=cv, draws=draws, generator=generator)
         if isinstance(line, Line):
             figures[base] = _figure(line.base, line.base_replicates, unit, origin, line.how)
             figures[slope] = _figure(line.slope, line.slope_replicates, unit, origin, line.how)
@@ -213,7 +216,8 @@ def _remarks(observations: Observations, cpu: CpuFit, figures: dict[str, Figure]
         )
     if not cpu.chosen.base:
         remarks.append(
-            "too few seconds had a light load, so the server's own is taken for 0; ramp up slowly from 0"
+            "too few seconds had a light load, or all runs held the same one, so what the server takes at "
+            "rest is taken for 0; add a run with other users"
         )
     for name in cpu.names:
         if name in figures and name != "base_cores" and figures[name].low <= 0:

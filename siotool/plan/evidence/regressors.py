@@ -95,7 +95,7 @@ def choose(observations: Observations) -> Chosen:
             exercised.append(work)
             continue
         absent.append(Absorbed(work.cost, "", sentence))
-    base = _has_light_load(observations, exercised)
+    base = _has_light_load(observations, exercised) and _has_levels(observations, exercised)
     kept: list[Work] = []
     absorbed = []
     for work in exercised:
@@ -139,6 +139,17 @@ def _has_light_load(observations: Observations, exercised: list[Work]) -> bool:
         return False
     heaviest = np.max([column / column.max() for column in columns], axis=0)
     return int((heaviest <= _LIGHT_SHARE).sum()) >= _LEAST_LIGHT
+
+
+def _has_levels(observations: Observations, exercised: list[Work]) -> bool:
+    """True when the runs held loads that differ: a ramp shows a server that warms up, not one at rest."""
+    held = observations.held()
+    runs = [held & (observations.run == number) for number in range(len(observations.origins))]
+    for work in exercised:
+        levels = [observations.mean(work.column, mine) for mine in runs if mine.any()]
+        if max(levels) - min(levels) >= LEAST_VARIED * max(levels) > 0:
+            return True
+    return False
 
 
 def _absorb(work: Work, kept: tuple[Work, ...], columns: Floats, *, centred: bool) -> Absorbed:

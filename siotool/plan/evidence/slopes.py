@@ -23,19 +23,19 @@ class Line(msgspec.Struct, frozen=True, eq=False):
 
 
 def robust_line(
-    observations: Observations, column: str, *, cv: float, draws: int, generator: Generator
+    observations: Observations, column: str, *, own: float, cv: float, draws: int, generator: Generator
 ) -> Line | str:
     """Fit a gauge on open connections, up to the end of the hold phase.
 
-    ``cv`` is the scatter between runs. Returns a sentence with the reason when there is nothing
-    to learn.
+    ``own`` is what it may rise by without them, ``cv`` the scatter between runs. Returns a
+    sentence with the reason when there is nothing to learn.
     """
     runs = [
         (observations.connections_end[mine], getattr(observations, column)[mine])
         for number in range(len(observations.origins))
         if (mine := (observations.run == number) & observations.rising).any()
     ]
-    found = slope.fit(runs)
+    found = slope.fit(runs, own)
     if isinstance(found, str):
         return found
     x, y = found.points
