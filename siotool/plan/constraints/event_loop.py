@@ -8,6 +8,7 @@ for a classic adapter, so there may be no n at all; both fall with n for a shard
 Pre-encoding once per process: socket.io-adapter, in-memory-adapter.ts, ``_encode``.
 """
 
+from collections.abc import Callable
 from math import inf
 
 import msgspec
@@ -114,13 +115,17 @@ def repeated(world: World, processes: Number) -> Number:
     return total
 
 
-def occupied(world: World, processes: Number) -> Number:
-    """Return ρ of so many processes: the share of its core that the fullest of them needs, above 1 too.
+def occupied(world: World) -> Callable[[Number], Number]:
+    """Return ρ by the number of processes: the share of its core that the fullest needs, above 1 too.
 
     Fewer processes than one server has, on average, still run all of them.
     """
-    shared = load(world).shared * world["topology.imbalance"]
-    return divide(shared, processes) + repeated(world, maximum(processes, world["server.processes"]))
+    shared, least = load(world).shared * world["topology.imbalance"], world["server.processes"]
+
+    def share(processes: Number) -> Number:
+        return divide(shared, processes) + repeated(world, maximum(processes, least))
+
+    return share
 
 
 def processes_needed(world: World) -> Number:

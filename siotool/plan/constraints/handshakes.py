@@ -34,7 +34,7 @@ def at_rest(world: World) -> Number | None:
 
 def left(world: World, survivors: Number) -> Number:
     """Return the share of its cores, 0…1, that the load leaves the fullest of so many servers."""
-    return maximum(1.0 - occupied(world, survivors * world["server.processes"]), 0.0)
+    return maximum(1.0 - occupied(world)(survivors * world["server.processes"]), 0.0)
 
 
 def with_connections(inputs: Inputs, values: Mapping[str, Number], world: World, connections: float) -> World:

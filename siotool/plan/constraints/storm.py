@@ -46,22 +46,19 @@ def servers_needed(world: World, rate: Number) -> Number:
     resting = fewest_servers_for_storm(connections, rate, goal_s, lost, zones, imbalance)
     if goal_s <= OFFICIAL.delay_max_s or (lost == "zone" and zones == 1):
         return resting
-    most_each = rate * (goal_s - OFFICIAL.delay_max_s)
+    most_each, processes = rate * (goal_s - OFFICIAL.delay_max_s), world["server.processes"]
+    busy = event_loop.occupied(world)
 
     def excess(x: Number) -> Number:
         gone = failure(connections, 1 / maximum(x, _LEAST_X), lost, zones, imbalance)
         handshakes = divide(gone.lost, gone.even * most_each)
-        return (
-            handshakes
-            + event_loop.occupied(world, gone.survivors * world["server.processes"])
-            - (1.0 + _NOISE)
-        )
+        return handshakes + busy(gone.survivors * processes) - (1.0 + _NOISE)
 
     step = zones if lost == "zone" else 1.0  # zones are equal
     least = maximum(resting, step)
     # the load alone, without any handshakes, takes as many
     loaded = event_loop.load(world).shared * imbalance
-    high = minimum(1 / least, divide(world["server.processes"] + 0.0 * loaded, loaded))
+    high = minimum(1 / least, divide(processes + 0.0 * loaded, loaded))
     found = maximum(step * whole(divide(1.0, step * largest_fitting(excess, high))), least)
     fewer = maximum(found - step, least)
     found = where(excess(1 / fewer) <= 0, fewer, found)
