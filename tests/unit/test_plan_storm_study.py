@@ -156,6 +156,9 @@ def test_survivors_that_are_full_take_nobody_in_and_say_why(plan_inputs):
     assert words.headline(storm) == (
         "nobody is ever back: the load of the service leaves the servers no CPU for handshakes"
     )
+    assert words.setting(storm).endswith(
+        "come back to 4 servers. The load that returns takes all of their CPU: they take nobody in."
+    )
     assert {when for _, when in words.times(storm)} == {"never"}
     assert words.curve(storm)[words.own_row(storm)] == ("5", "never", "", "0 /s", "")
     assert storm.advice.startswith("No backoff helps: the load of the service leaves")

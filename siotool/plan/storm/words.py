@@ -38,9 +38,14 @@ def setting(storm: StormPlan) -> str:
     return (
         f"The fleet of {storm.servers:,} loses {_LOST[storm.lost]}: {storm.lost_connections:,} of "
         f"{storm.connections:,} connections come back to {left:,g} "
-        f"server{'s' * (left != 1)}{outage}, {_rate(storm.accept_rate_per_s)} taken in by each"
-        f"{_fullest(storm)}.{_beside(storm)}"
+        f"server{'s' * (left != 1)}{outage}{_taken_in(storm)}"
     )
+
+
+def _taken_in(storm: StormPlan) -> str:
+    if not storm.accept_rate_per_s:
+        return ". The load that returns takes all of their CPU: they take nobody in."
+    return f", {_rate(storm.accept_rate_per_s)} taken in by each{_fullest(storm)}.{_beside(storm)}"
 
 
 def _rate(per_s: float) -> str:
