@@ -198,9 +198,13 @@ def test_handshakes_cost_their_tls(plan_inputs):
     [
         pytest.param({"goals.storm": "server"}, id="a server"),
         pytest.param({"goals.storm": "zone", "topology.zones": "3"}, id="a zone"),
-        pytest.param({"goals.storm": "all"}, id="all"),
+        pytest.param({"goals.storm": "all"}, id="all", marks=pytest.mark.slow),
         pytest.param({"goals.storm": "all", "topology.imbalance": "1.3"}, id="all, unevenly"),
-        pytest.param({"goals.storm": "server", "topology.imbalance": "1.3"}, id="the fullest server"),
+        pytest.param(
+            {"goals.storm": "server", "topology.imbalance": "1.3"},
+            id="the fullest server",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_the_constraints_count_is_in_time_in_the_study_too(change, plan_inputs):
