@@ -95,7 +95,8 @@ def storm(
 ) -> None:
     r"""Simulate the reconnect storm of a plan's fleet.
 
-    Every client waits and tries as the official one does. Shows attempts over
+    Every client waits and tries as the official one does; servers take clients in
+    with the CPU that the load of the whole service leaves them. Shows attempts over
     time, when 50, 90, 99 and 100 % are back, how that depends on the number of
     servers, the most connections per server, and a better backoff.
 

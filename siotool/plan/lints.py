@@ -131,11 +131,12 @@ def _recovery(world: World, evaluation: Evaluation) -> list[str]:
     recovers = world.inputs.flag("transport.recovery") and adapter.recovery != "none"
     if not recovers or heaviest is None or not 0 < fleet < math.inf:
         return []
+    fullest = min(1.0, world["topology.imbalance"] / fleet)
     return recovery.lint(
         adapter,
         publishes_per_s=publishes,
         entry_bytes=_message_bytes(world) + adapter.envelope_bytes,
         nodes=_processes(world, evaluation),
-        sessions=math.ceil(world.demand.connections / fleet),
+        sessions=math.ceil(world.demand.connections * fullest),
         heap_bytes=world.get("server.heap"),
     )

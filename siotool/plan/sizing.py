@@ -167,9 +167,9 @@ def _figure(inputs: Inputs, key: str) -> InputFigure:
 
 def _apart(order: list[Bound]) -> float | None:
     """How many times the servers of the next constraint the first one takes."""
-    if len(order) < 2 or not 0 < order[1].limit.servers < math.inf or math.isinf(order[0].limit.servers):
+    if len(order) < 2 or not 0 < order[1].weight < math.inf or math.isinf(order[0].weight):
         return None
-    return float(order[0].limit.servers / order[1].limit.servers)
+    return float(order[0].weight / order[1].weight)
 
 
 def _tier(servers: float) -> int | None:
@@ -185,7 +185,7 @@ def _warnings(figures: Figures, by_formula: int, evaluation: Evaluation) -> list
             f"the formula's {by_formula:,} servers would run at {format_share(share)} of capacity with all "
             f"of them in service, above the {format_share(figures.utilization)} asked for"
         )
-    if figures.downtime_s == 0 and evaluation.needed and evaluation.fleet == evaluation.needed:
+    if figures.downtime_s == 0 and evaluation.for_load and evaluation.fleet == evaluation.for_load:
         warnings.append("downtime is 0: no server is set aside for one that is out of service")
     if figures.utilization == 1:
         warnings.append("utilization is 100 %: nothing is left for a peak above the average")

@@ -133,10 +133,12 @@ def test_a_plan_file_says_what_is_lost_and_flags_override_it(siotool, tmp_path):
     place.write_text(CHAT)
     by_file = json.loads(siotool("plan", "storm", str(place), "--format", "json").stdout)
     assert (by_file["lost"], by_file["connections"]) == ("zone", 100_000)
-    # a third of all; at 70 % utilization 4 cores have 1.2 to spare, 2 ms each
+    # a third of all; 4 cores complete 2,000 of 2 ms each, less what the load takes of them
     assert by_file["lost_connections"] == 33_334
-    assert by_file["accept_rate_per_s"] == pytest.approx(600)
-    assert by_file["doubt"] is None  # the profile's other costs are ranges, the handshake's is not
+    assert by_file["accept_rate_at_rest_per_s"] == pytest.approx(2000)
+    assert by_file["accept_rate_per_s"] == pytest.approx(2000 * by_file["share_left"])
+    assert 0.2 < by_file["share_left"] < 0.95
+    assert by_file["doubt"]["accept_rate_p5_per_s"] < by_file["accept_rate_per_s"]  # the load is a range
     sized = json.loads(siotool("plan", str(place), "--format", "json").stdout)
     assert by_file["servers"] == sized["servers"]["p95"]
     by_flags = siotool(
@@ -152,9 +154,9 @@ def test_a_range_of_the_handshakes_cost_is_told(siotool, tmp_path):
     place = tmp_path / "chat.toml"
     place.write_text(CHAT.replace('"2ms"', '"1ms..4ms"'))
     document = json.loads(siotool("plan", "storm", str(place), "--format", "json").stdout)
-    doubt = document["doubt"]
-    assert doubt["accept_rate_p5_per_s"] == pytest.approx(300, rel=0.05)
-    assert doubt["accept_rate_p95_per_s"] == pytest.approx(1200, rel=0.05)
+    doubt, left = document["doubt"], document["share_left"]
+    assert doubt["accept_rate_p5_per_s"] == pytest.approx(1000 * left, rel=0.2)
+    assert doubt["accept_rate_p95_per_s"] == pytest.approx(4000 * left, rel=0.2)
     assert doubt["ninety_nine_at_p5_s"] > doubt["ninety_nine_at_p95_s"]
 
 

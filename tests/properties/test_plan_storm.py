@@ -84,18 +84,22 @@ def test_more_servers_bring_nobody_back_later(clients, rate, seed):
     st.floats(5.1, 3600),
     st.sampled_from(["server", "zone", "all"]),
     st.integers(2, 6),
+    st.sampled_from([1.0, 1.0, 1.3, 4.0]),
 )
-def test_the_fewest_servers_meet_the_goal_and_one_less_does_not(connections, rate, goal_s, lost, zones):
-    servers = fewest_servers_for_storm(connections, rate, goal_s, lost, zones)
+def test_the_fewest_servers_meet_the_goal_and_one_less_does_not(
+    connections, rate, goal_s, lost, zones, imbalance
+):
+    servers = fewest_servers_for_storm(connections, rate, goal_s, lost, zones, imbalance)
     assert servers == math.ceil(servers)
 
     def time(count):
-        gone = failure(connections, count, lost, zones)
-        return recovery_s(gone.lost, gone.survivors, rate)
+        gone = failure(connections, count, lost, zones, imbalance)
+        return recovery_s(gone.lost, gone.even, rate)
 
     noise = 1e-6 * goal_s
     assert time(servers) <= goal_s + noise
-    assert servers <= 1 or time(servers - 1) > goal_s - noise
+    fewer = servers - (zones if lost == "zone" else 1)
+    assert fewer < 1 or time(fewer) > goal_s - noise
 
 
 @given(

@@ -333,6 +333,6 @@ def _both_ways() -> Callable[..., Limit | None]:
     return both_ways
 
 
-@pytest.fixture(name="plan_inputs")
+@pytest.fixture(name="plan_inputs", scope="session")
 def _plan_inputs() -> Callable[..., Inputs]:
     return plan_inputs

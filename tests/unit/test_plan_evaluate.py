@@ -6,6 +6,7 @@ from siotool.errors import InputError
 from siotool.plan import sizing
 from siotool.plan.evaluate import binding, count, evaluate, redundancy
 from siotool.plan.figures.inputs import middle
+from siotool.plan.rendering import terms
 
 #: Bandwidth asks for 28.57 servers; memory, where given, for 1,000,000 / (7 GB / 20 kB) = 2.857.
 KEYS = {"workload.connections": "1M", "workload.consumption_rate": "2KB/s", "server.capacity": "100MB/s"}
@@ -72,6 +73,88 @@ def test_bad_days(change, worst, fleet, plan_inputs):
     assert plan.servers.p95 == fleet
     assert plan.worst_day == worst
     assert max(day.servers for day in plan.bad_days) == fleet
+
+
+#: 8.57 servers' worth of bandwidth; a storm of 300,000 clients at 500/s, in 25 s.
+STORM = {
+    "workload.connections": "300k",
+    "workload.consumption_rate": "2KB/s",
+    "server.capacity": "100MB/s",
+    "server.accept_rate": "500/s",
+    "goals.reconnect_time": "30s",
+    "topology.zones": "3",
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "worst", "fleet", "binding"),
+    [
+        # a third comes back to two thirds: 8 · N · 2/3 >= 24 · 8/3, N = 12; bandwidth has 9, on two zones 15
+        pytest.param({"goals.storm": "zone"}, "ordinary day", 12, "reconnect storm", id="a storm of a zone"),
+        pytest.param(
+            {"goals.storm": "zone", "goals.survive_zone": "true"},
+            "zone loss",
+            15,
+            "bandwidth",
+            id="which the others survive with more",
+        ),
+        pytest.param(
+            {"goals.storm": "zone", "goals.survive_zone": "true", "server.accept_rate": "300/s"},
+            "ordinary day",
+            21,
+            "reconnect storm",
+            id="one that asks for 20, which are 21 in equal zones",
+        ),
+        # N (N − 1) >= 120, that is 12
+        pytest.param(
+            {"server.accept_rate": "100/s", "goals.spares": "1"},
+            "ordinary day",
+            12,
+            "reconnect storm",
+            id="a server, and a spare",
+        ),
+        pytest.param(
+            {"server.accept_rate": "100/s", "goals.spares": "2"},
+            "N+2",
+            13,
+            "reconnect storm",
+            id="and two spares",
+        ),
+        pytest.param(
+            {"server.accept_rate": "150/s", "goals.spares": "1"},
+            "ordinary day",
+            10,
+            "reconnect storm",
+            id="a storm that asks for 10 beside a load that asks for 9 and a spare",
+        ),
+    ],
+)
+def test_a_storm_and_the_day_it_is_of_are_not_added_up(change, worst, fleet, binding, plan_inputs):
+    plan = sizing.size(plan_inputs(STORM | change))
+    assert (plan.servers.p95, plan.worst_day, plan.binding) == (fleet, worst, binding)
+    assert [row.name for row in plan.constraints if row.binding_probability] == [binding]
+    in_service = next(row.servers_p95 for row in plan.constraints if row.name == binding)
+    purpose = "get over a reconnect storm in time" if binding == "reconnect storm" else "carry the demand"
+    assert f"It takes {in_service} in service to {purpose}" in terms.answer(plan)
+
+
+def test_what_decides_in_draws_is_what_makes_the_fleet(plan_inputs):
+    """The storm asks for 12 servers and bandwidth for 9, which the loss of a zone makes 15."""
+    keys = STORM | {"goals.storm": "zone", "goals.survive_zone": "true"}
+    plan = sizing.size(plan_inputs(keys | {"server.capacity": "99MB/s..101MB/s"}), draws=200)
+    assert plan.servers.p95 == 15
+    assert {row.name for row in plan.constraints if row.binding_probability} == {"bandwidth"}
+    single = sizing.size(plan_inputs(keys))
+    assert (single.next_constraint, single.apart) == ("reconnect storm", pytest.approx(15 / 12))
+
+
+def test_a_server_that_a_storm_sets_aside_is_one_set_aside(plan_inputs):
+    """A storm's fleet outlives the loss of a server, spares or not."""
+    said = "no server is set aside for one that is out of service"
+    for change in ({"goals.spares": "1"}, {}):
+        plan = sizing.size(plan_inputs(STORM | change | {"server.accept_rate": "100/s"}))
+        assert not any(said in warning for warning in plan.warnings)
+    assert any(said in warning for warning in sizing.size(plan_inputs(STORM)).warnings)
 
 
 def test_the_goals_of_the_plan_are_its_bad_days(plan_inputs):

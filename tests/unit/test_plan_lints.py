@@ -114,6 +114,14 @@ def test_shards_that_nobody_decided_on_are_as_many_as_are_needed():
     )
 
 
+@pytest.mark.parametrize(("imbalance", "returning"), [(1, "50,000"), (1.2, "60,000"), (9, "200,000")])
+def test_the_sessions_that_come_back_at_once_are_the_fullest_servers(imbalance, returning):
+    """They were the mean server's."""
+    four = f"imbalance = {imbalance}\n[goals]\nspares = 3"
+    found = warnings(adapter="redis-streams", recovery="true", rate="1/h", topology=four)
+    assert any(w.startswith(f"{returning} sessions that come back at once") for w in found), found
+
+
 def test_one_process_needs_no_adapter():
     inputs = compose.complete(
         planfile.decode(

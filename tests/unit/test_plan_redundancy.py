@@ -11,6 +11,7 @@ from siotool.plan.redundancy.availability_draws import servers_for_draws
 from siotool.plan.redundancy.bad_days import (
     Deploy,
     Redundancy,
+    Storm,
     bad_days,
     fleet,
     forced_reconnects_per_s,
@@ -141,6 +142,46 @@ def test_draws_agree_with_single_figures():
         assert [day.servers[i] for day in drawn] == [day.servers for day in single]
         assert fleet(drawn)[i] == fleet(single)
         assert worst(drawn)[i] == worst(single)
+
+
+@pytest.mark.parametrize(
+    ("load", "storm", "servers"),
+    [
+        # ordinary, k of n, N+2, three zones, a deploy of two at a time, a lost shard
+        pytest.param(10.0, Storm(), [10, 12, 12, 15, 12, 10], id="no storm"),
+        pytest.param(10.0, Storm(8.0, spares=1), [10, 12, 12, 15, 12, 10], id="one that asks for less"),
+        pytest.param(
+            10.0, Storm(13.0, spares=1), [13, 15, 14, 15, 15, 13], id="one spare is the server that it takes"
+        ),
+        pytest.param(
+            10.0, Storm(13.0), [13, 15, 15, 15, 15, 13], id="it takes a zone: the spares are others"
+        ),
+        pytest.param(10.0, Storm(18.0), [18, 21, 20, 18, 20, 18], id="its zone is lost already"),
+        pytest.param(0.0, Storm(), [0, 0, 0, 0, 0, 0], id="nobody is there"),
+        pytest.param(10.0, Storm(math.inf), [math.inf] * 6, id="one that no fleet gets over"),
+    ],
+)
+def test_a_storm_is_not_charged_for_what_it_has_lost_already(load, storm, servers):
+    """A storm of a zone was made half as large again by its loss, that of a server had a spare more."""
+    goals = Redundancy(
+        availability_target=0.999,
+        downtime_share=0.01,
+        spare_servers=2,
+        zones=3,
+        deploy=Deploy(2.0),
+        adapter_shards=2,
+    )
+    single = [day.servers for day in bad_days(load, goals, storm)]
+    assert single == servers
+    drawn = bad_days(np.array([load, 2.0]), goals, Storm(np.array([storm.servers, 1.0]), storm.spares))
+    assert [day.servers[0] for day in drawn] == servers
+
+
+def test_the_only_spare_is_for_the_server_that_a_storm_takes():
+    goals = Redundancy(spare_servers=1)
+    assert fleet(bad_days(10.0, goals, Storm(12.0, spares=1))) == 12
+    assert fleet(bad_days(12.0, goals, Storm(12.0, spares=1))) == 13
+    assert fleet(bad_days(10.0, goals, Storm(12.0))) == 13
 
 
 @pytest.mark.parametrize(

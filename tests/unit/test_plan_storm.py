@@ -15,7 +15,7 @@ from siotool.plan.storm.bound import (
     recovery_at_least_s,
     recovery_s,
 )
-from siotool.plan.storm.fleet import curve, largest_connections_per_server, pings_after
+from siotool.plan.storm.fleet import Setting, curve, largest_connections_per_server, pings_after
 from siotool.plan.storm.simulator import Conditions, simulate
 from siotool.plan.storm.waits import equal_waits, schedule
 from siotool.protocol.backoff import Backoff
@@ -237,7 +237,7 @@ def test_a_sample_stands_for_all():
     [
         pytest.param({"clients": 0}, id="nobody"),
         pytest.param({"servers": 0}, id="no server"),
-        pytest.param({"accept_per_s": 0}, id="no rate"),
+        pytest.param({"accept_per_s": -1}, id="less than no rate"),
         pytest.param({"accept_per_s": math.nan}, id="not a rate"),
         pytest.param({"outage_s": -1}, id="an outage that ended before"),
         pytest.param({"outage_s": math.inf}, id="an outage without end"),
@@ -272,7 +272,21 @@ def test_figures_without_a_meaning_are_refused(wrong):
 )
 def test_what_a_failure_takes(lost, zones, connections, survivors):
     gone = failure(12_000, 12, lost, zones)
-    assert (gone.lost, gone.survivors) == (connections, survivors)
+    assert (gone.lost, gone.survivors, gone.even) == (connections, survivors, survivors)
+
+
+@pytest.mark.parametrize(
+    ("lost", "imbalance", "connections", "even"),
+    [
+        pytest.param("server", 1.25, 1250, 8.8, id="the fullest server"),
+        pytest.param("server", 20, 12_000, 0.55, id="holds no more than there are"),
+        pytest.param("zone", 1.25, 4000, 6.4, id="zones are equal"),
+        pytest.param("all", 1.25, 12_000, 9.6, id="all"),
+    ],
+)
+def test_what_a_failure_takes_of_a_fleet_that_is_unevenly_full(lost, imbalance, connections, even):
+    gone = failure(12_000, 12, lost, 3, imbalance)
+    assert (gone.lost, gone.even) == (connections, pytest.approx(even))
 
 
 def test_nothing_else_can_be_lost():
@@ -284,8 +298,13 @@ def test_nothing_else_can_be_lost():
             ask()
 
 
+def idle(rate, lost, zones=1, imbalance=1.0):
+    """A storm whose survivors have nothing else to do."""
+    return Setting(lambda connections, survivors: rate, lost, zones, imbalance)
+
+
 def test_more_servers_make_a_lost_server_a_smaller_storm():
-    points = curve(200_000, [5, 10, 20, 40], Conditions(200), "server")
+    points = curve(200_000, [5, 10, 20, 40], idle(200, "server"), Conditions(0))
     times = [point.ninety_nine_s for point in points]
     assert times == sorted(times, reverse=True)
     assert times[0] > 8 * times[2], "both the loss shrinks and the survivors grow"
@@ -294,29 +313,69 @@ def test_more_servers_make_a_lost_server_a_smaller_storm():
 
 
 def test_a_fleet_of_which_nobody_is_left_never_recovers():
-    (point,) = curve(1000, [1], Conditions(200), "server")
+    (point,) = curve(1000, [1], idle(200, "server"), Conditions(0))
     assert math.isinf(point.ninety_nine_s)
     assert math.isinf(point.at_least_s)
-    assert largest_connections_per_server(60, 1, Conditions(200), "server") == 0
+    assert largest_connections_per_server(60, 1, idle(200, "server"), Conditions(0)) == 0
     with pytest.raises(InputError, match="fleet of 0"):
-        curve(1000, [0], Conditions(200), "server")
+        curve(1000, [0], idle(200, "server"), Conditions(0))
 
 
 @pytest.mark.parametrize(
     ("lost", "outage_s"),
     [pytest.param("server", 0), pytest.param("zone", 0), pytest.param("all", 20)],
 )
-def test_the_largest_load_meets_the_goal_and_a_little_more_does_not(lost, outage_s):
-    conditions, goal_s, servers = Conditions(20, outage_s=outage_s), 40, 6
-    most = largest_connections_per_server(goal_s, servers, conditions, lost, zones=3)
+@pytest.mark.parametrize("load", [0.0, 1 / 2000])
+def test_the_largest_load_meets_the_goal_and_a_little_more_does_not(lost, outage_s, load):
+    conditions, goal_s, servers = Conditions(0, outage_s=outage_s), 40, 6
+
+    def accept(connections, survivors):
+        return max(0.0, 20 * (1 - load * connections / survivors))
+
+    setting = Setting(accept, lost, zones=3)
+    most = largest_connections_per_server(goal_s, servers, setting, conditions)
 
     def time(each):
-        (point,) = curve(each * servers, [servers], conditions, lost, zones=3)
+        (point,) = curve(each * servers, [servers], setting, conditions)
         return point.ninety_nine_s
 
     assert time(most) <= goal_s < time(math.ceil(most * 1.03))
     gone = failure(most * servers, servers, lost, 3)
-    assert recovery_at_least_s(gone.lost, gone.survivors, 20, outage_s) <= goal_s
+    rate = accept(most * servers, gone.survivors)
+    assert recovery_at_least_s(gone.lost, gone.survivors, rate, outage_s) <= goal_s
+
+
+def test_each_fleet_of_the_curve_has_its_own_load():
+    """Every fleet took in what the first one did, though the survivors of a small one are full."""
+    full_at = 2000
+    setting = Setting(lambda connections, left: max(0.0, 100 * (1 - connections / left / full_at)), "server")
+    points = curve(10_000, [4, 6, 9, 11], setting, Conditions(0))
+    assert [point.accept_per_s for point in points] == pytest.approx([0, 0, 37.5, 50])
+    assert [math.isinf(point.ninety_nine_s) for point in points] == [True, True, False, False]
+    assert points[2].at_least_s == pytest.approx(0.99 * 10_000 / 9 / 8 / 37.5)
+
+
+@pytest.mark.parametrize("lost", ["server", "zone", "all"])
+def test_a_fleet_that_is_unevenly_full_takes_longer(lost):
+    """The simulation knew only the mean server: its clients, and its share of those who come back."""
+    even, uneven = (
+        curve(60_000, [9], idle(50, lost, 3, by), Conditions(0), sample=3000)[0] for by in (1.0, 1.5)
+    )
+    more_lost = 1.5 if lost == "server" else 1
+    assert uneven.lost == pytest.approx(more_lost * even.lost)
+    assert uneven.at_least_s == pytest.approx(1.5 * more_lost * even.at_least_s)
+    assert uneven.ninety_nine_s > 1.3 * more_lost * even.ninety_nine_s
+    most_even, most_uneven = (
+        largest_connections_per_server(60, 9, idle(50, lost, 3, by), Conditions(0), sample=1000)
+        for by in (1.0, 1.5)
+    )
+    assert most_uneven == pytest.approx(most_even / 1.5 / more_lost, rel=0.1)
+
+
+def test_where_nothing_is_left_over_everybody_tries_in_vain():
+    storm = simulate(1000, 3, Conditions(0), horizon_s=60)
+    assert (storm.served, math.isinf(storm.half_s)) == (0, True)
+    assert storm.attempts > 1000
 
 
 @pytest.mark.parametrize(
@@ -327,7 +386,7 @@ def test_the_largest_load_meets_the_goal_and_a_little_more_does_not(lost, outage
     ],
 )
 def test_a_goal_that_nothing_meets(goal_s, outage_s):
-    assert largest_connections_per_server(goal_s, 10, Conditions(100, outage_s=outage_s), "all") == 0
+    assert largest_connections_per_server(goal_s, 10, idle(100, "all"), Conditions(0, outage_s=outage_s)) == 0
 
 
 # ── advice ──
@@ -364,6 +423,15 @@ def test_too_few_servers_are_beyond_any_backoff():
     assert "4,950 s" in advice.sentence
 
 
+def test_no_backoff_makes_room_on_servers_that_are_full():
+    advice = better_delay_max(1000, 10, Conditions(0), horizon_s=60, sample=1000)
+    assert not advice.change
+    assert advice.sentence == (
+        "No backoff helps: the load of the service leaves the servers no CPU for handshakes. "
+        "More servers would, or less load."
+    )
+
+
 def test_a_change_that_only_makes_an_end_possible_says_so():
     now = Backoff(delay_max_s=120)
     advice = better_delay_max(
@@ -381,7 +449,7 @@ def test_a_change_that_only_makes_an_end_possible_says_so():
     [
         # 1 M connections, 200 handshakes a second, goal 55 s + the last wait of 5 s
         pytest.param("server", 11, id="N (N - 1) >= 1e6 / 11,000 = 90.9"),
-        pytest.param("zone", 46, id="N >= 90.9 / 2"),
+        pytest.param("zone", 48, id="N >= 90.9 / 2, in equal zones"),
         pytest.param("all", 91, id="N >= 90.9"),
     ],
 )

@@ -2,8 +2,11 @@
 
 import pytest
 
-from siotool.errors import InputError
-from siotool.plan.storm import study, words
+from siotool.plan.constraints.storm import STORM
+from siotool.plan.demand import world as world_of
+from siotool.plan.figures.inputs import middle
+from siotool.plan.html import tables
+from siotool.plan.storm import markdown, study, words
 from siotool.plan.storm.simulator import Conditions, simulate
 
 SMALL = {
@@ -99,10 +102,131 @@ def test_all_lost_come_back_to_all(studied):
     assert "failed in the outage" in words.outcomes(storm)
 
 
-def test_a_utilization_of_all_leaves_no_handshakes(plan_inputs):
-    keys = {"workload.connections": "10k", "server.connect_cost": "1ms", "server.utilization": "100%"}
-    with pytest.raises(InputError, match="0 handshakes per second"):
-        study.study(plan_inputs(keys), study.Asked(servers=4), draws=100, seed=1)
+#: One core of idle connections; 100 handshakes fill another.
+LOADED = {
+    "workload.connections": "10k",
+    "server.idle_cost": "100us",
+    "server.connect_cost": "10ms",
+    "goals.reconnect_time": "30s",
+}
+
+
+def of(inputs, servers, **asked):
+    return study.study(inputs, study.Asked(servers=servers, **asked), draws=100, seed=1)
+
+
+def test_survivors_take_in_what_their_load_leaves(plan_inputs):
+    """At a utilization of 70 % each had 30 % to spare, however full it was."""
+    inputs = plan_inputs(LOADED)
+    storm = of(inputs, 5)
+    # a core of load on four survivors
+    assert storm.accept_rate_per_s == pytest.approx(75)
+    assert (storm.accept_rate_at_rest_per_s, storm.share_left) == (100, pytest.approx(0.75))
+    assert storm.curve[words.own_row(storm)].accept_rate_per_s == storm.accept_rate_per_s
+    assert [(p.servers, p.accept_rate_per_s) for p in storm.curve if p.servers in (2, 10, 20)] == [
+        (2, pytest.approx(0)),
+        (10, pytest.approx(100 * (1 - 1 / 9))),
+        (20, pytest.approx(100 * (1 - 1 / 19))),
+    ]
+    said = words.setting(storm)
+    assert (
+        "come back to 4 servers, 75 /s taken in by each. That is 75 % of what one at rest completes, 100 /s"
+        in said
+    )
+    for rendered in (markdown.render(storm), *tables.storm_words(storm)[:1]):
+        assert said in rendered
+    assert "| **5** |" in markdown.render(storm)
+    assert "| 75 /s |" in markdown.render(storm)
+    table = tables.storm_fleets(storm)
+    assert (table.columns[3].name, table.rows[words.own_row(storm)].cells[3]) == ("each takes in", "75 /s")
+
+
+def test_nothing_known_of_the_load_leaves_all(studied):
+    storm = studied()
+    assert (storm.accept_rate_per_s, storm.share_left, storm.imbalance) == (50, 1, 1)
+    assert "50 /s taken in by each." in words.setting(storm)
+    assert "at rest" not in words.setting(storm)
+
+
+def test_survivors_that_are_full_take_nobody_in_and_say_why(plan_inputs):
+    storm = of(plan_inputs(LOADED | {"server.idle_cost": "400us"}), 5)
+    assert (storm.accept_rate_per_s, storm.share_left, storm.course.served) == (0, 0, 0)
+    assert storm.course.ninety_nine_s is None
+    assert study.goal_met(storm) is False
+    assert words.headline(storm) == (
+        "nobody is ever back: the load of the service leaves the servers no CPU for handshakes"
+    )
+    assert words.setting(storm).endswith(
+        "come back to 4 servers. The load that returns takes all of their CPU: they take nobody in."
+    )
+    assert {when for _, when in words.times(storm)} == {"never"}
+    assert words.curve(storm)[words.own_row(storm)] == ("5", "never", "", "0 /s", "")
+    assert storm.advice.startswith("No backoff helps: the load of the service leaves")
+    assert storm.pings is None
+    assert storm.largest_connections_per_server > 0
+
+
+def test_the_most_connections_have_their_load_beside_them(plan_inputs):
+    """The load was that of today's connections, or none, however many came on top."""
+    most = of(plan_inputs(LOADED), 5).largest_connections_per_server
+
+    def back_s(each):
+        keys = LOADED | {"workload.connections": f"{5 * each}"}
+        return of(plan_inputs(keys), 5).course.ninety_nine_s
+
+    assert back_s(round(most * 0.98)) <= 30 < back_s(round(most * 1.05))
+
+
+def test_an_uneven_fleet_loses_more_and_takes_in_less(plan_inputs):
+    """The study knew only the mean server, the constraint the fullest."""
+    storm = of(plan_inputs(LOADED | {"topology.imbalance": "1.5"}), 5)
+    assert (storm.lost_connections, storm.surviving_servers, storm.imbalance) == (3000, 4, 1.5)
+    assert storm.accept_rate_per_s == pytest.approx(100 * (1 - 1.5 / 4))
+    assert "taken in by each, the fullest of which has 1.5 times its share to take in" in words.setting(storm)
+    point = storm.curve[words.own_row(storm)]
+    assert point.at_least_s == pytest.approx(0.99 * 3000 * 1.5 / 4 / storm.accept_rate_per_s)
+    assert storm.course.ninety_nine_s >= point.at_least_s
+
+
+def test_handshakes_cost_their_tls(plan_inputs):
+    tls = {"server.tls": "true", "server.tls_connect_cost": "30ms"}
+    assert of(plan_inputs(LOADED | tls), 5).accept_rate_per_s == pytest.approx(25 * 0.75)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"goals.storm": "server"}, id="a server"),
+        pytest.param({"goals.storm": "zone", "topology.zones": "3"}, id="a zone"),
+        pytest.param({"goals.storm": "all"}, id="all", marks=pytest.mark.slow),
+        pytest.param({"goals.storm": "all", "topology.imbalance": "1.3"}, id="all, unevenly"),
+        pytest.param(
+            {"goals.storm": "server", "topology.imbalance": "1.3"},
+            id="the fullest server",
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_the_constraints_count_is_in_time_in_the_study_too(change, plan_inputs):
+    """The constraint is arithmetic, the study plays it out: waves may cost it a quarter more.
+
+    One server less is beyond the arithmetic: without its last wait, which not every client has.
+    """
+    inputs = plan_inputs(LOADED | {"goals.reconnect_time": "20s"} | change)
+    world = world_of(inputs, {key: middle(figure.value) for key, figure in inputs.numbers()})
+    enough = int(STORM.limit(world).servers)
+    assert of(inputs, enough).course.ninety_nine_s <= 1.25 * 20
+    less = of(inputs, enough - (3 if "topology.zones" in change else 1))
+    own = less.curve[words.own_row(less)].at_least_s
+    assert own is None or own > 0.99 * (20 - 5)
+
+
+def test_a_doubt_may_be_whether_anybody_is_ever_back(plan_inputs):
+    storm = of(plan_inputs(LOADED | {"server.idle_cost": "200us..800us"}), 5)
+    assert storm.doubt.accept_rate_p5_per_s == 0
+    assert storm.doubt.ninety_nine_at_p5_s is None
+    assert storm.doubt.accept_rate_p95_per_s == pytest.approx(50, rel=0.05)
+    assert any("where the load fills the servers, nobody is ever back" in s for s in words.conclusions(storm))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ for a classic adapter, so there may be no n at all; both fall with n for a shard
 Pre-encoding once per process: socket.io-adapter, in-memory-adapter.ts, ``_encode``.
 """
 
+from collections.abc import Callable
 from math import inf
 
 import msgspec
@@ -16,6 +17,7 @@ from siotool.plan.adapters import laws as adapters
 from siotool.plan.constraints.bandwidth import consumption_rate
 from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.numbers import Number, divide, maximum, minimum, where
+from siotool.plan.roots import largest_fitting
 from siotool.plan.world import World
 from siotool.units import format_count, format_share
 
@@ -32,7 +34,6 @@ COSTS = (
     "server.adapter_cost",
 )
 
-_STEPS = 14
 #: More processes than this are infinitely many.
 _LEAST_X = 1e-12
 #: What the sums may be off by.
@@ -69,10 +70,15 @@ def load(world: World) -> Load:
         inbound=demand.inbound_per_s * world.get("server.inbound_cost") + demand.answers_per_s * answer_s,
         delivery=demand.deliveries_per_s * delivery_s,
         bytes=_wire_bytes(world) * (world.get("server.byte_cost") + tls * world.get("server.tls_byte_cost")),
-        connect=demand.new_per_s
-        * (world.get("server.connect_cost") + tls * world.get("server.tls_connect_cost")),
+        connect=demand.new_per_s * connect_cost(world),
         polls=_polls(world) * world.get("server.poll_cost"),
     )
+
+
+def connect_cost(world: World) -> Number:
+    """Return the CPU seconds of one new connection, its TLS included where the processes end it."""
+    tls = 1.0 if world.inputs.flag("server.tls") else 0.0
+    return world.get("server.connect_cost") + tls * world.get("server.tls_connect_cost")
 
 
 def _polls(world: World) -> Number:
@@ -118,13 +124,26 @@ def usable(world: World) -> Number:
     return world["server.utilization"] * world["server.process_cores"]
 
 
+def occupied(world: World) -> Callable[[Number], Number]:
+    """Return ρ by the number of processes: the share of what it may fill that the fullest needs, above 1 too.
+
+    Fewer processes than one server has, on average, still run all of them.
+    """
+    shared, least = load(world).shared * world["topology.imbalance"], world["server.processes"]
+
+    def share(processes: Number) -> Number:
+        needed = divide(shared, processes) + repeated(world, maximum(processes, least))
+        return needed / world["server.process_cores"]
+
+    return share
+
+
 def processes_needed(world: World) -> Number:
     """Return the fewest processes, not rounded, that stay under the utilization; infinite if none do.
 
     Less than one server's processes where these, all running, have CPU to spare. Beyond, solved
-    for x = 1/n, in which ρ is nearly a straight line, by the Illinois variant of false position
-    (M. Dowell, P. Jarratt, BIT 11, 1971): exact at once for adapters under which every process
-    receives everything.
+    for x = 1/n, in which ρ is nearly a straight line: exact at once for adapters under which every
+    process receives everything.
     """
     shared = load(world).shared * world["topology.imbalance"]
     zero, most = 0.0 * shared, usable(world) * (1 + _NOISE)
@@ -135,24 +154,8 @@ def processes_needed(world: World) -> Number:
         x = maximum(x, _LEAST_X)
         return shared * x + repeated(world, 1 / x) - most
 
-    low, below = zero, excess(zero)
-    impossible = below >= 0
     high = minimum(1 / least + zero, divide(most + zero, shared))
-    above = excess(high)
-    before: Number = zero
-    for _ in range(_STEPS):
-        width = above - below
-        x = low - below * (high - low) / where(width > 0, width, 1.0)
-        x = minimum(maximum(x, low), high)
-        at = excess(x)
-        fits = at <= 0
-        side = where(fits, -1.0, 1.0)
-        # an end that stays twice counts half, or it would never move
-        above = where(fits, where(before < 0, above / 2, above), at)
-        below = where(fits, at, where(before > 0, below / 2, below))
-        low, high = where(fits, x, low), where(fits, high, x)
-        before = side
-    several = where(impossible, inf, divide(1.0 + zero, low))
+    several = divide(1.0 + zero, largest_fitting(excess, high))
     return where(alone <= least, alone, several)
 
 

@@ -165,7 +165,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "server.accept_rate",
         "rate",
-        "handshakes one server completes per second",
+        "handshakes a server with nothing else to do completes per second",
         above=True,
         example="500/s",
     ),

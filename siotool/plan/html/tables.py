@@ -51,10 +51,15 @@ def storm_fleets(storm: StormPlan) -> Table:
     """Return the same storm over other fleets."""
     own = words.own_row(storm)
     rows = [
-        Row([servers, back, least], "strong" if number == own else "")
-        for number, (servers, back, least, _) in enumerate(words.curve(storm))
+        Row([servers, back, least, rate], "strong" if number == own else "")
+        for number, (servers, back, least, rate, _) in enumerate(words.curve(storm))
     ]
-    columns = [Column("servers", True), Column("99 % back after", True), Column("at least", True)]
+    columns = [
+        Column("servers", True),
+        Column("99 % back after", True),
+        Column("at least", True),
+        Column("each takes in", True),
+    ]
     return Table("storm-fleets", "The same storm over other fleets", columns, rows)
 
 

@@ -66,6 +66,19 @@ class BadDay(msgspec.Struct, frozen=True):
     sentence: str
 
 
+class Storm(msgspec.Struct, frozen=True):
+    """Servers that must be in service when a reconnect storm begins, those that it takes included.
+
+    ``spares`` of the lost are what a spare stands for: 1 when the storm takes one server.
+    """
+
+    servers: Number = 0.0
+    spares: int = 0
+
+
+_NO_STORM = Storm()
+
+
 class ShardLoss(msgspec.Struct, frozen=True, kw_only=True):
     """What a service loses with one of its adapter's shards, until a replica has taken over.
 
@@ -80,30 +93,34 @@ class ShardLoss(msgspec.Struct, frozen=True, kw_only=True):
     shards_needed: Number
 
 
-def bad_days(needed: Number, redundancy: Redundancy) -> list[BadDay]:
+def bad_days(needed: Number, redundancy: Redundancy, storm: Storm = _NO_STORM) -> list[BadDay]:
     """Return each bad day with the servers to have for it, the ordinary day first.
 
-    ``needed`` is the whole number of servers that must be in service, as a float; infinity
-    stays. Raises InputError for zones or shares that mean nothing.
+    ``needed`` is the whole number of servers that must be in service for the load, as a float;
+    infinity stays. A storm is a bad day of its own, and its servers include those it takes: a
+    lost zone and a storm are not added up, nor is a spare server and the one that a storm takes.
+    What is out of service as a matter of course (k of n, a deploy, further spares) is so when a
+    storm begins too, and comes on top. Raises InputError for zones or shares that mean nothing.
     """
-    days = [BadDay("ordinary day", maximum(needed, 0.0), "every server is in service")]
+    days = [BadDay("ordinary day", maximum(needed, storm.servers, 0.0), "every server is in service")]
+    in_service = maximum(needed, storm.servers)
     target = redundancy.availability_target
     if target is not None:
         days.append(
             BadDay(
                 "k of n",
-                k_of_n(needed, redundancy.downtime_share, target),
+                k_of_n(in_service, redundancy.downtime_share, target),
                 f"servers fail independently; enough are left {format_share(target)} of the time",
             )
         )
     if redundancy.spare_servers > 0:
-        days.append(_spares(needed, redundancy.spare_servers))
+        days.append(_spares(needed, redundancy.spare_servers, storm))
     if redundancy.zones is not None:
-        days.append(_zone(needed, redundancy.zones))
+        days.append(_zone(needed, redundancy.zones, storm))
     if redundancy.deploy is not None:
-        days.append(_deploy(needed, redundancy.deploy))
+        days.append(_deploy(in_service, redundancy.deploy))
     if redundancy.adapter_shards is not None:
-        days.append(_shard(needed, redundancy.adapter_shards))
+        days.append(_shard(in_service, redundancy.adapter_shards))
     return days
 
 
@@ -215,18 +232,19 @@ def forced_reconnects_per_s(connections: Number, period_s: Number) -> Number:
     return divide(connections, period_s)
 
 
-def _spares(needed: Number, count: int) -> BadDay:
+def _spares(needed: Number, count: int, storm: Storm) -> BadDay:
     what = "one server is" if count == 1 else f"{format_count(count)} servers are"
-    return BadDay(f"N+{count}", spares(needed, count), f"{what} out of service, planned or not")
+    servers = maximum(spares(needed, count), spares(storm.servers, max(0, count - storm.spares)))
+    return BadDay(f"N+{count}", servers, f"{what} out of service, planned or not")
 
 
-def _zone(needed: Number, zones: int) -> BadDay:
+def _zone(needed: Number, zones: int, storm: Storm) -> BadDay:
     if zones == 1:
         sentence = "there is one zone; nothing is left when it fails"
     else:
         rest = "the other carries" if zones == 2 else f"the other {zones - 1} carry"
         sentence = f"one of {zones} zones fails; {rest} everything"
-    return BadDay("zone loss", survive_zone_loss(needed, zones), sentence)
+    return BadDay("zone loss", maximum(survive_zone_loss(needed, zones), storm.servers), sentence)
 
 
 def _deploy(needed: Number, deploy: Deploy) -> BadDay:

@@ -1,20 +1,19 @@
 """What a plan's charts show beyond the plan itself: curves, and one storm, worked out only when drawn."""
 
-import math
 from collections.abc import Mapping
-from typing import cast
 
 import msgspec
 import numpy as np
 
-from siotool.plan.constraints.storm import accept_rate
+from siotool.plan.constraints.handshakes import at_rest
+from siotool.plan.constraints.storm import lost_at_once
 from siotool.plan.demand import world as world_of
 from siotool.plan.evaluate import evaluate
 from siotool.plan.figures.inputs import Inputs, middle
 from siotool.plan.model import Plan
 from siotool.plan.numbers import Number
 from siotool.plan.rendering import terms
-from siotool.plan.storm.bound import Lost, failure
+from siotool.plan.storm.bound import failure
 from siotool.plan.storm.model import StormPlan
 from siotool.plan.storm.study import Asked, study
 from siotool.plan.uncertainty.outcomes import as_draws, quantiles
@@ -67,10 +66,10 @@ def storm_of(plan: Plan, inputs: Inputs, *, draws: int, seed: int) -> StormPlan 
     Where what the goals name leaves no server, all are lost and there again at once.
     """
     world = world_of(inputs, {key: middle(figure.value) for key, figure in inputs.numbers()})
-    rate, fleet, connections = accept_rate(world), plan.servers.p95, world.demand.connections
-    if rate is None or not 0 < rate < math.inf or not fleet or connections < 1:
+    fleet, connections = plan.servers.p95, world.demand.connections
+    if at_rest(world) is None or not fleet or connections < 1:
         return None
-    lost = cast(Lost, inputs.choice("goals.storm"))
+    lost = lost_at_once(world)
     if not failure(connections, float(fleet), lost, world["topology.zones"]).survivors > 0:
         lost = "all"
     return study(inputs, Asked(servers=fleet, lost=lost), draws=draws, seed=seed)

@@ -162,7 +162,8 @@ def answer(plan: Plan) -> str:
     if not needed:
         return "There is no demand to carry."
     binding = "" if only_the_formula(plan) else f" {plan.binding.capitalize()} decides{_apart(plan)}."
-    return f"It takes {needed:,} in service to carry the demand{_spares(plan, needed)}{binding}"
+    what = "get over a reconnect storm in time" if plan.binding == "reconnect storm" else "carry the demand"
+    return f"It takes {needed:,} in service to {what}{_spares(plan, needed)}{binding}"
 
 
 def _spares(plan: Plan, needed: int) -> str:
@@ -193,7 +194,8 @@ def _uncertain_answer(plan: Plan) -> str:
 
 
 def _needed(plan: Plan) -> int:
-    return max((c.servers_p95 or 0 for c in plan.constraints if c.tier == "servers"), default=0)
+    """Servers in service for the constraint that decides."""
+    return next((c.servers_p95 or 0 for c in plan.constraints if c.name == plan.binding), 0)
 
 
 def _apart(plan: Plan) -> str:

@@ -87,6 +87,7 @@ def better_delay_max(
 ) -> Advice:
     """Return the backoff among those given, and the present one, that suits this storm best.
 
+    ``servers`` are those that take clients in, and the accept rate of ``conditions`` is theirs.
     The best has 99 % of the clients back soonest; among those within 5 % of that, the one with
     the fewest attempts. A change is advised only for 5 % of the time or 10 % of the attempts.
     """
@@ -124,6 +125,11 @@ def better_delay_max(
 
 
 def _hopeless(clients: int, least_s: float) -> str:
+    if math.isinf(least_s):
+        return (
+            "No backoff helps: the load of the service leaves the servers no CPU for handshakes. "
+            "More servers would, or less load."
+        )
     return (
         f"No backoff helps: with every server busy all the time, {clients:,} clients take "
         f"{_rounded(least_s)} s to be back. More servers would, or handshakes that cost less."

@@ -22,10 +22,19 @@ PING_INTERVAL_S = 25.0
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """Who is lost and who is left: connections, and servers to take them in (maybe a broken number)."""
+    """Who is lost and who is left: connections, and servers to take them in (maybe a broken number).
+
+    ``imbalance``: the fullest survivor takes in so many times its even share.
+    """
 
     lost: Number
     survivors: Number
+    imbalance: Number = 1.0
+
+    @property
+    def even(self) -> Number:
+        """Survivors that would take as long if each took in the same."""
+        return self.survivors / self.imbalance
 
 
 class Pulse(msgspec.Struct, frozen=True):
@@ -40,18 +49,23 @@ class Pulse(msgspec.Struct, frozen=True):
     width_s: Number
 
 
-def failure(connections: Number, servers: Number, lost: Lost, zones: Number = 1) -> Failure:
-    """Return what a failure takes from a fleet whose connections and servers are spread evenly.
+def failure(
+    connections: Number, servers: Number, lost: Lost, zones: Number = 1, imbalance: Number = 1.0
+) -> Failure:
+    """Return what a failure takes from a fleet whose fullest server holds ``imbalance`` times the mean.
 
-    ``connections`` is the whole fleet's; ``zones`` counts only when a zone is lost, and its
-    servers are ``servers / zones``, whole or not. After the loss of all, all come back.
+    ``connections`` is the whole fleet's. The server that is lost is the fullest. ``zones``
+    counts only when a zone is lost; zones are equal, and its servers are ``servers / zones``,
+    whole or not. After the loss of all, all come back.
     """
     if lost == "server":
-        return Failure(divide(connections, servers), maximum(servers - 1, 0))
+        gone = minimum(divide(connections * imbalance, servers), connections)
+        return Failure(gone, maximum(servers - 1, 0), imbalance)
     if lost == "zone":
-        return Failure(divide(connections, zones), maximum(servers - divide(servers, zones), 0))
+        left = maximum(servers - divide(servers, zones), 0)
+        return Failure(divide(connections, zones), left, imbalance)
     if lost == "all":
-        return Failure(connections, servers)
+        return Failure(connections, servers, imbalance)
     raise InputError(f"a storm cannot lose '{lost}'", "say server, zone or all")
 
 
@@ -87,22 +101,27 @@ def fewest_servers_for_storm(
     goal_s: Number,
     lost: Lost,
     zones: Number = 1,
+    imbalance: Number = 1.0,
     outage_s: Number = 0.0,
     last_backoff_s: Number = OFFICIAL.delay_max_s,
 ) -> Number:
     """Return the smallest whole number of servers that keeps ``recovery_s`` within the goal.
 
-    Infinite where outage and last wait alone take longer than the goal, or no zone is left.
-    With N servers one lost server leaves connections/N to N - 1, so N (N - 1) decides; a lost
-    zone of Z leaves connections/Z to N (Z - 1)/Z; after the loss of all, N take all.
+    ``accept_per_s`` is the same for every fleet: servers that carry a load leave less the fewer
+    they are (``constraints.storm``). Infinite where outage and last wait alone take longer than
+    the goal, or no zone is left. With N servers one lost server leaves connections/N to N - 1,
+    so N (N - 1) decides; a lost zone of Z leaves connections/Z to N (Z - 1)/Z, where N is a
+    multiple of Z, as zones are equal; after the loss of all, N take all.
     """
-    need = divide(connections, accept_per_s * (goal_s - outage_s - last_backoff_s))
+    need = divide(connections * imbalance, accept_per_s * (goal_s - outage_s - last_backoff_s))
     if lost == "server":
-        # (1 + √(1 + 4·need)) / 2, written so that a need near 0 keeps its digits
-        exact = 1 + divide(2 * need, 1 + sqrt(1 + 4 * minimum(need, 1e300)))
-        return where(need > 0, maximum(_whole(exact), 2.0), 0.0)
+        # (1 + √(1 + 4·n)) / 2, written so that an n near 0 keeps its digits
+        squared = need * imbalance
+        fullest = 1 + divide(2 * squared, 1 + sqrt(1 + 4 * minimum(squared, 1e300)))
+        # one server never holds more than all connections
+        return where(need > 0, maximum(_whole(minimum(fullest, 1 + need)), 2.0), 0.0)
     if lost == "zone":
-        return _whole(divide(need, zones - 1))
+        return zones * _whole(divide(need, zones * (zones - 1)))
     if lost == "all":
         return _whole(need)
     raise InputError(f"a storm cannot lose '{lost}'", "say server, zone or all")

@@ -1,7 +1,7 @@
 """Storms seen from the fleet: how many servers, and how many connections on each, get over them in time."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -16,16 +16,36 @@ SAMPLE = 20_000
 _PRECISION = 0.005
 
 
+class Setting(msgspec.Struct, frozen=True):
+    """What a storm takes, whatever the fleet, and what its survivors do for those who come back.
+
+    ``accept(connections, survivors)``: handshakes per second that each of so many servers
+    completes beside the load of so many connections, which are all of the service. ``zones``
+    counts where one is lost; the fullest server holds ``imbalance`` times the mean.
+    """
+
+    accept: Callable[[float, float], float]
+    lost: Lost
+    zones: int = 1
+    imbalance: float = 1.0
+
+    def failure(self, connections: float, servers: float) -> Failure:
+        """Return what is lost of a fleet, and what is left."""
+        return failure(connections, servers, self.lost, self.zones, self.imbalance)
+
+
 class Point(msgspec.Struct, frozen=True):
     """One fleet size: what is lost, what is left, and how long 99 % of the lost take to be back.
 
     Seconds are infinite (null in JSON) where that is not within the horizon, or nobody is left
-    to take them in; then there is no peak either (not a number). No backoff beats ``at_least_s``.
+    to take them in, or nothing of those who are; then there is no peak either (not a number). No
+    backoff beats ``at_least_s``.
     """
 
     servers: int
     lost: float
     survivors: float
+    accept_per_s: float
     ninety_nine_s: float
     at_least_s: float
     peak_attempts_per_s: float
@@ -43,32 +63,32 @@ class Pings(msgspec.Struct, frozen=True):
 def curve(
     connections: int,
     servers: Sequence[int],
+    setting: Setting,
     conditions: Conditions,
-    lost: Lost,
     *,
-    zones: int = 1,
     horizon_s: float = 1800.0,
     sample: int = SAMPLE,
 ) -> list[Point]:
     """Return the storm of each fleet size: ``connections`` on so many servers when some of them fail.
 
-    Raises InputError for a fleet of no servers.
+    The accept rate of ``conditions`` is not looked at: each fleet has its own. Raises InputError
+    for a fleet of no servers.
     """
     points = []
     for count in servers:
         if count < 1:
             raise InputError(f"a fleet of {count} servers", "give at least 1")
-        gone = failure(connections, count, lost, zones)
-        storm = _storm(gone, conditions, horizon_s, sample)
+        gone = setting.failure(connections, count)
+        rate = setting.accept(connections, gone.survivors) if gone.survivors > 0 else 0.0
+        storm = _storm(gone, rate, conditions, horizon_s, sample)
         points.append(
             Point(
                 servers=count,
                 lost=gone.lost,
                 survivors=gone.survivors,
+                accept_per_s=rate,
                 ninety_nine_s=storm.ninety_nine_s if storm else math.inf,
-                at_least_s=recovery_at_least_s(
-                    gone.lost, gone.survivors, conditions.accept_per_s, conditions.outage_s
-                ),
+                at_least_s=recovery_at_least_s(gone.lost, gone.even, rate, conditions.outage_s),
                 peak_attempts_per_s=storm.peak_attempts_per_s if storm else math.nan,
             )
         )
@@ -76,29 +96,26 @@ def curve(
 
 
 def largest_connections_per_server(
-    goal_s: float,
-    servers: int,
-    conditions: Conditions,
-    lost: Lost,
-    *,
-    zones: int = 1,
-    sample: int = SAMPLE,
+    goal_s: float, servers: int, setting: Setting, conditions: Conditions, *, sample: int = SAMPLE
 ) -> int:
     """Return the largest connections per server with which 99 % of the lost are back within ``goal_s``.
 
-    Found by bisection, to half a percent; 0 where not even one is, or no server is left.
+    Each connection more is a client more that may be lost, and load more on the survivors. Found
+    by bisection, to half a percent; 0 where not even one is, or no server is left.
     """
-    one = failure(servers, servers, lost, zones)
+    one = setting.failure(servers, servers)
     if not one.survivors > 0 or not goal_s > conditions.outage_s:
         return 0
 
     def enough(each: int) -> bool:
-        gone = Failure(each * one.lost, one.survivors)
-        storm = _storm(gone, conditions, goal_s, sample)
+        gone = setting.failure(each * servers, servers)
+        rate = setting.accept(each * servers, gone.survivors)
+        storm = _storm(gone, rate, conditions, goal_s, sample)
         return storm is not None and storm.ninety_nine_s <= goal_s
 
-    fluid = one.survivors * conditions.accept_per_s * (goal_s - conditions.outage_s) / (0.99 * one.lost)
-    low, high = 0, math.floor(fluid) + 2  # what even servers that are never idle cannot do
+    # what even servers that are never idle, and carry next to nothing, cannot do
+    most = one.even * setting.accept(servers, one.survivors) * (goal_s - conditions.outage_s)
+    low, high = 0, math.floor(most / (0.99 * one.lost)) + 2
     while high - low > max(1, _PRECISION * low):
         middle = (low + high) // 2
         low, high = (middle, high) if enough(middle) else (low, middle)
@@ -124,9 +141,10 @@ def pings_after(storm: Storm, ping_interval_s: float = PING_INTERVAL_S) -> Pings
     return Pings(storm.bin_s, pings, before / ping_interval_s, max(pings))
 
 
-def _storm(gone: Failure, conditions: Conditions, horizon_s: float, sample: int) -> Storm | None:
-    """None where nobody is left to take anyone in."""
-    if not gone.survivors > 0:
+def _storm(gone: Failure, rate: float, conditions: Conditions, horizon_s: float, sample: int) -> Storm | None:
+    """None where nothing is left to take anyone in."""
+    if not gone.even * rate > 0:
         return None
     clients = max(1, math.ceil(gone.lost))
-    return simulate(clients, gone.survivors, conditions, horizon_s=horizon_s, sample=sample)
+    meets = msgspec.structs.replace(conditions, accept_per_s=rate)
+    return simulate(clients, gone.even, meets, horizon_s=horizon_s, sample=sample)

@@ -26,13 +26,13 @@ def render(storm: StormPlan) -> str:
         "|---:|---:|---:|",
         *_course(storm),
         "",
-        "| servers | 99 % back after | at least |",
-        "|---:|---:|---:|",
+        "| servers | 99 % back after | at least | each takes in |",
+        "|---:|---:|---:|---:|",
     ]
     own = words.own_row(storm)
-    for number, (servers, after, least, _) in enumerate(words.curve(storm)):
+    for number, (servers, after, least, rate, _) in enumerate(words.curve(storm)):
         strong = "**" if number == own else ""
-        lines.append(f"| {strong}{servers}{strong} | {after} | {least} |")
+        lines.append(f"| {strong}{servers}{strong} | {after} | {least} | {rate} |")
     return "\n".join([*lines, "", *(f"- {said}" for said in words.conclusions(storm)), ""])
 
 

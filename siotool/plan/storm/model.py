@@ -38,9 +38,13 @@ class Course(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FleetPoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The same storm over another fleet; no backoff beats ``at_least_s``."""
+    """The same storm over another fleet; no backoff beats ``at_least_s``.
+
+    ``accept_rate_per_s`` is what the load leaves each of its survivors; null where nobody is left.
+    """
 
     servers: Count
+    accept_rate_per_s: Amount | None
     ninety_nine_s: Amount | None
     at_least_s: Amount | None
     peak_attempts_per_s: Amount | None
@@ -72,10 +76,12 @@ class RateDoubt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class StormPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The storm after ``lost`` is gone from a fleet of ``servers``.
 
-    ``lost_connections`` come back to ``surviving_servers`` (maybe a broken number), each of
-    which completes ``accept_rate_per_s`` handshakes. ``delay_s``, ``delay_max_s`` and ``jitter``
-    are the client's reconnectionDelay, reconnectionDelayMax and randomizationFactor;
-    ``better_delay_max_s`` and ``better_jitter`` those that suit this storm best.
+    ``lost_connections`` come back to ``surviving_servers`` (maybe a broken number), the fullest of
+    which takes in ``imbalance`` times its even share. It completes ``accept_rate_per_s``
+    handshakes: ``share_left`` of what it does at rest, the service's load takes the rest of it.
+    ``delay_s``, ``delay_max_s`` and ``jitter`` are the client's reconnectionDelay,
+    reconnectionDelayMax and randomizationFactor; ``better_delay_max_s`` and ``better_jitter``
+    those that suit this storm best.
     ``largest_connections_per_server`` keeps 99 % within ``goal_s``; null without a goal.
     """
 
@@ -85,7 +91,10 @@ class StormPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lost: Literal["server", "zone", "all"]
     lost_connections: Count
     surviving_servers: Amount
+    imbalance: Amount
     accept_rate_per_s: Amount
+    accept_rate_at_rest_per_s: Amount
+    share_left: Annotated[float, msgspec.Meta(ge=0, le=1)]
     outage_s: Amount
     delay_s: Amount
     delay_max_s: Amount

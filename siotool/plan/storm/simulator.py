@@ -73,10 +73,10 @@ class Storm(msgspec.Struct, frozen=True):
 class Conditions(msgspec.Struct, frozen=True):
     """What a storm meets, apart from how many are lost and how many servers are left.
 
-    ``accept_per_s``: handshakes a server completes per second. ``outage_s``: seconds until the
-    servers are there, 0 when survivors take over at once. ``blackhole``: attempts before that
-    get no answer instead of a refusal. ``timeout_s``: when the client gives an attempt up.
-    ``queue``: how many wait in line at one server.
+    ``accept_per_s``: handshakes a server completes per second, 0 where its load leaves none.
+    ``outage_s``: seconds until the servers are there, 0 when survivors take over at once.
+    ``blackhole``: attempts before that get no answer instead of a refusal. ``timeout_s``: when
+    the client gives an attempt up. ``queue``: how many wait in line at one server.
     """
 
     accept_per_s: float
@@ -119,7 +119,7 @@ def _check(
     for name, value, least, most in (
         ("clients", clients, 1, 1e12),
         ("servers", servers, 1e-9, 1e12),
-        ("accept_per_s", conditions.accept_per_s, 1e-9, 1e12),
+        ("accept_per_s", conditions.accept_per_s, 0, 1e12),
         ("outage_s", conditions.outage_s, 0, 1e6),
         ("timeout_s", conditions.timeout_s, 0.001, 1e6),
         ("queue", conditions.queue, 0, math.inf),

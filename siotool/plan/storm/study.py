@@ -2,27 +2,31 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import cast
 
 import msgspec
 
 from siotool.errors import InputError
-from siotool.plan.constraints.storm import accept_rate
+from siotool.plan.constraints import handshakes
+from siotool.plan.constraints.storm import lost_at_once
 from siotool.plan.demand import world as world_of
 from siotool.plan.figures.inputs import Inputs, middle
 from siotool.plan.growth import counting
 from siotool.plan.numbers import Number
 from siotool.plan.storm import fleet
 from siotool.plan.storm.advice import better_delay_max
-from siotool.plan.storm.bound import Failure, Lost, failure
+from siotool.plan.storm.bound import Failure, Lost
 from siotool.plan.storm.model import Course, FleetPoint, Pings, RateDoubt, StormPlan
 from siotool.plan.storm.simulator import Conditions, Storm, simulate
 from siotool.plan.uncertainty import outcomes
+from siotool.plan.world import World
 from siotool.protocol.backoff import OFFICIAL, Backoff
 from siotool.units import format_duration
 
 #: Clients computed for the storm itself; fewer for each of the many others.
 SAMPLE = 200_000
+
+#: Where nobody is taken in, each of them tries again until the horizon.
+_IN_VAIN = 5_000
 
 #: Longer than this no client is waited for.
 HORIZON_S = 1800.0
@@ -58,30 +62,25 @@ class Asked(msgspec.Struct, frozen=True):
 def study(inputs: Inputs, asked: Asked, *, draws: int, seed: int) -> StormPlan:
     """Simulate the plan's storm with the middle of every range, and what would change it.
 
-    ``inputs`` are complete. Raises InputError where the plan says nothing of handshakes, has no
-    fleet, or loses all there is.
+    ``inputs`` are complete. Survivors take clients in beside the load of the whole service. Raises
+    InputError where the plan says nothing of handshakes, has no fleet, or loses all there is.
     """
     values = {key: middle(figure.value) for key, figure in inputs.numbers()}
     world = world_of(inputs, values)
-    rate = accept_rate(world)
-    if rate is None:
+    at_rest = handshakes.at_rest(world)
+    if at_rest is None:
         raise InputError(
             "the plan does not say how many handshakes a server completes",
             "for example --set server.accept_rate=500/s, or --set server.connect_cost=1ms",
         )
-    if not 0 < rate < math.inf:
-        raise InputError(
-            f"a server completes {rate:g} handshakes per second",
-            "a utilization of 100% leaves no CPU for them: set server.utilization or server.accept_rate",
-        )
     servers = _fleet(inputs, asked, draws, seed)
     connections = math.ceil(world.demand.connections)
-    lost = asked.lost or cast(Lost, inputs.choice("goals.storm"))
-    zones = int(values["topology.zones"])
-    gone = failure(float(connections), float(servers), lost, zones)
-    _refuse_empty(connections, servers, lost, gone)
+    setting = _setting(inputs, values, world, at_rest, asked.lost or lost_at_once(world))
+    gone = setting.failure(float(connections), float(servers))
+    _refuse_empty(connections, servers, setting.lost, gone)
+    rate = setting.accept(connections, gone.survivors)
     conditions = Conditions(
-        accept_per_s=float(rate),
+        accept_per_s=rate,
         backoff=asked.backoff,
         outage_s=asked.outage_s,
         blackhole=asked.blackhole,
@@ -89,18 +88,21 @@ def study(inputs: Inputs, asked: Asked, *, draws: int, seed: int) -> StormPlan:
     )
     clients = max(1, math.ceil(gone.lost))
     horizon_s = HORIZON_S + asked.outage_s
-    storm = _storm(clients, gone.survivors, conditions, horizon_s)
+    storm = _storm(clients, gone.even, conditions, horizon_s)
     goal_s = values.get("goals.reconnect_time")
-    points = fleet.curve(connections, _sizes(servers), conditions, lost, zones=zones, horizon_s=horizon_s)
-    advice = better_delay_max(clients, gone.survivors, conditions, horizon_s=900.0 + asked.outage_s)
+    points = fleet.curve(connections, _sizes(servers), setting, conditions, horizon_s=horizon_s)
+    advice = better_delay_max(clients, gone.even, conditions, horizon_s=900.0 + asked.outage_s)
     return StormPlan(
         version=1,
         servers=servers,
         connections=connections,
-        lost=lost,
+        lost=setting.lost,
         lost_connections=clients,
         surviving_servers=float(gone.survivors),
-        accept_rate_per_s=float(rate),
+        imbalance=setting.imbalance,
+        accept_rate_per_s=rate,
+        accept_rate_at_rest_per_s=float(at_rest),
+        share_left=min(1.0, rate / at_rest),
         outage_s=asked.outage_s,
         delay_s=asked.backoff.delay_s,
         delay_max_s=asked.backoff.delay_max_s,
@@ -108,22 +110,11 @@ def study(inputs: Inputs, asked: Asked, *, draws: int, seed: int) -> StormPlan:
         goal_s=goal_s,
         seed=seed,
         course=_course(storm),
-        curve=[
-            FleetPoint(
-                servers=point.servers,
-                # of this fleet the storm above is known better
-                ninety_nine_s=_finite(
-                    storm.ninety_nine_s if point.servers == servers else point.ninety_nine_s
-                ),
-                at_least_s=_finite(point.at_least_s),
-                peak_attempts_per_s=_finite(point.peak_attempts_per_s),
-            )
-            for point in points
-        ],
+        curve=[_point(point, storm if point.servers == servers else None) for point in points],
         connections_per_server=connections / servers,
         largest_connections_per_server=None
         if goal_s is None
-        else fleet.largest_connections_per_server(goal_s, servers, conditions, lost, zones=zones),
+        else fleet.largest_connections_per_server(goal_s, servers, setting, conditions),
         better_delay_max_s=advice.better.delay_max_s,
         better_jitter=advice.better.jitter,
         advice=advice.sentence,
@@ -131,6 +122,30 @@ def study(inputs: Inputs, asked: Asked, *, draws: int, seed: int) -> StormPlan:
             storm, clients, gone, conditions, values["transport.ping_interval"], connections - clients
         ),
         doubt=_doubt(inputs, clients, gone, conditions, horizon_s, seed),
+    )
+
+
+def _setting(
+    inputs: Inputs, values: Mapping[str, float], world: World, at_rest: float, lost: Lost
+) -> fleet.Setting:
+    """Return what the plan's storm takes, and what servers do for those who come back."""
+
+    def accept(connections: float, survivors: float) -> float:
+        loaded = handshakes.with_connections(inputs, values, world, connections)
+        return float(handshakes.left(loaded, survivors) * at_rest)
+
+    return fleet.Setting(accept, lost, int(values["topology.zones"]), values["topology.imbalance"])
+
+
+def _point(point: fleet.Point, storm: Storm | None) -> FleetPoint:
+    """``storm`` is that of the plan's own fleet, which is known better."""
+    back_s = point.ninety_nine_s if storm is None else storm.ninety_nine_s
+    return FleetPoint(
+        servers=point.servers,
+        accept_rate_per_s=point.accept_per_s if point.survivors > 0 else None,
+        ninety_nine_s=_finite(back_s),
+        at_least_s=_finite(point.at_least_s),
+        peak_attempts_per_s=_finite(point.peak_attempts_per_s),
     )
 
 
@@ -160,11 +175,12 @@ def _refuse_empty(connections: int, servers: int, lost: Lost, gone: Failure) -> 
 
 def _storm(clients: int, survivors: float, conditions: Conditions, horizon_s: float) -> Storm:
     """Simulate in bins of a second, or in finer ones where it is soon over."""
-    storm = simulate(clients, survivors, conditions, horizon_s=horizon_s, sample=SAMPLE)
+    sample = SAMPLE if conditions.accept_per_s else _IN_VAIN
+    storm = simulate(clients, survivors, conditions, horizon_s=horizon_s, sample=sample)
     bin_s = next(size for size in _BINS_S if size * _CELLS >= len(storm.attempts_per_s) or size == 1.0)
     if bin_s == storm.bin_s:
         return storm
-    return simulate(clients, survivors, conditions, horizon_s=horizon_s, bin_s=bin_s, sample=SAMPLE)
+    return simulate(clients, survivors, conditions, horizon_s=horizon_s, bin_s=bin_s, sample=sample)
 
 
 def _sizes(servers: int) -> Sequence[int]:
@@ -213,7 +229,7 @@ def _pings(
     if bin_ms != round(storm.bin_s * 1000):
         horizon_s = storm.all_s + 60.0
         storm = simulate(
-            clients, gone.survivors, conditions, horizon_s=horizon_s, bin_s=bin_ms / 1000, sample=SAMPLE
+            clients, gone.even, conditions, horizon_s=horizon_s, bin_s=bin_ms / 1000, sample=SAMPLE
         )
     pulse = fleet.pings_after(storm, interval_s)
     resident = stayed / interval_s
@@ -231,25 +247,27 @@ def _pings(
 def _doubt(
     inputs: Inputs, clients: int, gone: Failure, conditions: Conditions, horizon_s: float, seed: int
 ) -> RateDoubt | None:
-    """What the range of the accept rate makes of the time; None where it is a single figure."""
+    """What the range of the accept rate, and of the load beside, makes of the time; None without a range."""
     if not inputs.uncertain():
         return None
-    drawn: Mapping[str, Number] = counting.values_of(inputs, _DRAWS, seed)
-    rates = accept_rate(world_of(inputs, drawn))
-    low, high = outcomes.quantiles(rates, 0.05, 0.95)
-    if not 0 < low < high < math.inf:
+    drawn = world_of(inputs, counting.values_of(inputs, _DRAWS, seed))
+    low, high = outcomes.quantiles(_rates(drawn, gone.survivors), 0.05, 0.95)
+    if not low < high:
         return None
-    slow, fast = (
-        simulate(
-            clients,
-            gone.survivors,
-            msgspec.structs.replace(conditions, accept_per_s=rate),
-            horizon_s=horizon_s,
-            sample=fleet.SAMPLE,
-        ).ninety_nine_s
-        for rate in (low, high)
-    )
-    return RateDoubt(low, high, _finite(slow), _finite(fast))
+
+    def back_s(rate: float) -> float | None:
+        if not rate:
+            return None
+        meets = msgspec.structs.replace(conditions, accept_per_s=rate)
+        return _finite(
+            simulate(clients, gone.even, meets, horizon_s=horizon_s, sample=fleet.SAMPLE).ninety_nine_s
+        )
+
+    return RateDoubt(low, high, back_s(low), back_s(high))
+
+
+def _rates(world: World, survivors: float) -> Number:
+    return handshakes.left(world, survivors) * handshakes.at_rest(world)
 
 
 def goal_met(storm: StormPlan) -> bool | None:

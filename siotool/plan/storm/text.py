@@ -59,6 +59,7 @@ def _curve(storm: StormPlan) -> Table:
     table.add_column("servers", justify="right")
     table.add_column("99 % back after", justify="right")
     table.add_column("at least", justify="right", style="dim")
+    table.add_column("each takes in", justify="right", style="dim")
     table.add_column("")
     for number, row in enumerate(words.curve(storm)):
         style = "bold" if number == words.own_row(storm) else ""

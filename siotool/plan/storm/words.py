@@ -1,11 +1,14 @@
 """A storm in words and figures: what text and Markdown both show."""
 
-from siotool.plan.storm.model import Pings, StormPlan
+from siotool.plan.storm.model import Pings, RateDoubt, StormPlan
 from siotool.plan.storm.study import HORIZON_S, goal_met, written
-from siotool.units import format_count, format_duration, format_rate
+from siotool.units import format_count, format_duration, format_rate, format_share
 
 #: The blocks of a bar one line high.
 _BLOCKS = " ▁▂▃▄▅▆▇█"
+
+#: Cells of the longest bar.
+_BAR = 20
 
 #: A pulse this little above the mean is none.
 _BOUNDLESS = 1e6
@@ -16,6 +19,8 @@ _LOST = {"server": "one server", "zone": "a zone", "all": "all servers"}
 
 def headline(storm: StormPlan) -> str:
     """Return the answer: how long until 99 % are back, and whether that is soon enough."""
+    if not storm.accept_rate_per_s:
+        return "nobody is ever back: the load of the service leaves the servers no CPU for handshakes"
     back = written(storm.course.ninety_nine_s, HORIZON_S + storm.outage_s)
     met = goal_met(storm)
     if met is None:
@@ -27,13 +32,40 @@ def headline(storm: StormPlan) -> str:
 
 
 def setting(storm: StormPlan) -> str:
-    """Return what happens to whom."""
+    """Return what happens to whom, and what servers have left for it."""
     outage = f" after {format_duration(storm.outage_s)} of outage" if storm.outage_s else ""
     left = float(f"{storm.surviving_servers:.3g}")
     return (
         f"The fleet of {storm.servers:,} loses {_LOST[storm.lost]}: {storm.lost_connections:,} of "
         f"{storm.connections:,} connections come back to {left:,g} "
-        f"server{'s' * (left != 1)}{outage}, {format_rate(storm.accept_rate_per_s)} taken in by each."
+        f"server{'s' * (left != 1)}{outage}{_taken_in(storm)}"
+    )
+
+
+def _taken_in(storm: StormPlan) -> str:
+    if not storm.accept_rate_per_s:
+        return ". The load that returns takes all of their CPU: they take nobody in."
+    return f", {_rate(storm.accept_rate_per_s)} taken in by each{_fullest(storm)}.{_beside(storm)}"
+
+
+def _rate(per_s: float) -> str:
+    return format_rate(float(f"{per_s:.3g}"))
+
+
+def _fullest(storm: StormPlan) -> str:
+    if storm.imbalance == 1:
+        return ""
+    return f", the fullest of which has {format_count(storm.imbalance)} times its share to take in"
+
+
+def _beside(storm: StormPlan) -> str:
+    """What the load leaves of a server at rest."""
+    if storm.share_left == 1:
+        return ""
+    share, rest = format_share(float(f"{storm.share_left:.2g}")), _rate(storm.accept_rate_at_rest_per_s)
+    return (
+        f" That is {share} of what one at rest completes, {rest}: the load that returns takes the rest of "
+        "its CPU."
     )
 
 
@@ -46,7 +78,12 @@ def times(storm: StormPlan) -> list[tuple[str, str]]:
         ("99 %", course.ninety_nine_s),
         ("100 %", course.all_s),
     )
-    return [(share, written(seconds, horizon)) for share, seconds in shares]
+    return [(share, _after(storm.accept_rate_per_s, seconds, horizon)) for share, seconds in shares]
+
+
+def _after(rate_per_s: float, seconds: float | None, horizon_s: float) -> str:
+    """Write when clients are back that so many are taken in of."""
+    return written(seconds, horizon_s) if rate_per_s else "never"
 
 
 def outcomes(storm: StormPlan) -> str:
@@ -96,23 +133,22 @@ def back(storm: StormPlan) -> list[float]:
     return rates
 
 
-def curve(storm: StormPlan) -> list[tuple[str, str, str, str]]:
-    """Return fleets with the time until 99 % are back, the least it could be, and a bar."""
+def curve(storm: StormPlan) -> list[tuple[str, str, str, str, str]]:
+    """Return fleets: the time until 99 % are back, the least it could be, what a server takes in, a bar."""
     horizon = HORIZON_S + storm.outage_s
     known = [point.ninety_nine_s for point in storm.curve if point.ninety_nine_s is not None]
     longest = max(known, default=1.0)
     rows = []
     for point in storm.curve:
-        seconds = point.ninety_nine_s
-        length = 24 if seconds is None else max(1, round(24 * seconds / longest))
-        least = "" if point.at_least_s is None else written(point.at_least_s)
-        nobody = point.peak_attempts_per_s is None
+        seconds, rate = point.ninety_nine_s, point.accept_rate_per_s
+        length = _BAR if seconds is None else max(1, round(_BAR * seconds / longest))
         rows.append(
             (
                 f"{point.servers:,}",
-                "nobody left" if nobody else written(seconds, horizon),
-                least,
-                "" if nobody else "█" * length,
+                "nobody left" if rate is None else _after(rate, seconds, horizon),
+                "" if point.at_least_s is None else written(point.at_least_s),
+                "" if rate is None else _rate(rate),
+                "█" * length if rate else "",
             )
         )
     return rows
@@ -132,17 +168,23 @@ def conclusions(storm: StormPlan) -> list[str]:
         doubt = storm.doubt
         horizon = HORIZON_S + storm.outage_s
         said.append(
-            f"How fast a server takes clients in is a range: at {format_rate(doubt.accept_rate_p5_per_s)} "
-            f"99 % are back after {written(doubt.ninety_nine_at_p5_s, horizon)}, at "
+            f"How fast a server takes clients in is a range: {_slowest(doubt, horizon)}, at "
             f"{_fastest(doubt.accept_rate_p95_per_s)} after "
             f"{written(doubt.ninety_nine_at_p95_s, horizon)}. Measure it: siotool loadtest, then --from."
         )
     return said
 
 
+def _slowest(doubt: RateDoubt, horizon_s: float) -> str:
+    if not doubt.accept_rate_p5_per_s:
+        return "where the load fills the servers, nobody is ever back"
+    back = written(doubt.ninety_nine_at_p5_s, horizon_s)
+    return f"at {_rate(doubt.accept_rate_p5_per_s)} 99 % are back after {back}"
+
+
 def _fastest(rate_per_s: float) -> str:
     """A rate that no server has stands for a handshake whose cost could not be told from 0."""
-    return format_rate(rate_per_s) if rate_per_s < _BOUNDLESS else "any rate"
+    return _rate(rate_per_s) if rate_per_s < _BOUNDLESS else "any rate"
 
 
 def _pulse(pings: Pings) -> str:

@@ -104,8 +104,8 @@ def _constraints(plan: Plan, evaluation: Evaluation) -> list[Constraint]:
 
 
 def _decides(bound: Bound) -> Number:
-    """Servers that a constraint asks for; a tier behind them decides only where no number of it is enough."""
-    asked = bound.limit.servers
+    """The weight of a constraint; a tier behind them decides only where no number of it is enough."""
+    asked = bound.weight
     return asked if bound.constraint.tier == "servers" else where(asked == math.inf, math.inf, -1.0)
 
 
