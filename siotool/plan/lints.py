@@ -5,10 +5,11 @@ import math
 from siotool.plan.adapters import limits as adapter_limits
 from siotool.plan.adapters import recovery
 from siotool.plan.adapters.laws import Adapter, adapter_named
+from siotool.plan.constraints import event_loop
 from siotool.plan.evaluate import Evaluation
 from siotool.plan.oddities import odd
 from siotool.plan.world import Stream, World
-from siotool.units import format_duration, format_share
+from siotool.units import format_count, format_duration, format_share
 
 #: Engine.IO's pingTimeout: a connection without a pong for so long is dead.
 PING_TIMEOUT_S = 20.0
@@ -20,7 +21,7 @@ _DISAGREE = 0.25
 def lint(evaluation: Evaluation) -> list[str]:
     """Return warnings about the configuration, each a sentence."""
     world = evaluation.world
-    rules = (_growth, _no_adapter, _two_rates, _sticky, _adapter, _recovery)
+    rules = (_growth, _no_adapter, _two_rates, _sticky, _adapter, _asking, _recovery)
     return odd(world) + [sentence for rule in rules for sentence in rule(world, evaluation)]
 
 
@@ -117,9 +118,24 @@ def _adapter(world: World, evaluation: Evaluation) -> list[str]:
         private_share=heaviest.private_share,
         shards=world["topology.shards"] if decided else max(1.0, needed),
         binary=any(s.message.binary for s in world.demand.streams if s.traffic.publishes_per_s > 0),
+        requests=world.requests,
         recovery=world.inputs.flag("transport.recovery"),
         ceiling_per_s=world.values.get("topology.backend_rate"),
     )
+
+
+def _asking(world: World, evaluation: Evaluation) -> list[str]:
+    processes = _processes(world, evaluation)
+    if not world.has("topology.fetch_rate") or not 1 < processes < math.inf:
+        return []
+    busy, goal = event_loop.utilization(world, processes), world["server.utilization"]
+    if busy <= goal * (1 + 1e-9) or processes <= event_loop.lightest(world):
+        return []
+    return [
+        f"with all {format_count(processes)} processes up each is busy for {format_share(busy)}, more than "
+        f"the {format_share(goal)} asked for: every one answers each call of fetchSockets, and spares are "
+        "processes too"
+    ]
 
 
 def _recovery(world: World, evaluation: Evaluation) -> list[str]:

@@ -32,6 +32,9 @@ Law = Literal["nobody", "every", "others", "hosting"]
 #: What a backend's load divides by: nothing, the shard of each room, the stream of each namespace.
 Division = Literal["nothing", "rooms", "namespaces"]
 
+#: Who hears the answers when one process asks all others (``siotool.plan.adapters.requests``).
+Answers = Literal["nobody", "all", "others", "asker"]
+
 Recovery = Literal["none", "memory", "stream", "collection"]
 
 #: Deliveries per second of 256-byte messages by one Redis instance; 8 shards carry 5 million,
@@ -63,6 +66,7 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     ceiling_per_s: float | None = None
     ceiling_source: str = ""
     recovery: Recovery = "none"
+    answers: Answers = "nobody"
 
 
 _RECORDS = (
@@ -85,6 +89,7 @@ _RECORDS = (
         ceiling_source="measure it: the primary, one process, copies each publish to every worker",
         loses="Nothing leaves the machine; when the primary ends, its workers end with it.",
         recovery_window="not supported: the adapter gives messages no offset.",
+        answers="asker",
     ),
     Adapter(
         name="redis",
@@ -97,6 +102,7 @@ _RECORDS = (
         ceiling_source=_REDIS_SOURCE,
         loses="What is published while a node or Redis is disconnected is lost, and nobody is told.",
         recovery_window="not supported: pub/sub keeps nothing.",
+        answers="all",
     ),
     Adapter(
         name="redis-sharded",
@@ -109,6 +115,7 @@ _RECORDS = (
         ceiling_source=_REDIS_SOURCE,
         loses="A lost shard silences its rooms until a replica takes over; what they missed is lost.",
         recovery_window="not supported: pub/sub keeps nothing.",
+        answers="asker",
     ),
     Adapter(
         name="redis-sharded-private",
@@ -122,6 +129,7 @@ _RECORDS = (
         ceiling_source=_REDIS_SOURCE,
         loses="A lost shard silences its rooms until a replica takes over; what they missed is lost.",
         recovery_window="not supported: pub/sub keeps nothing.",
+        answers="asker",
     ),
     Adapter(
         name="redis-streams",
@@ -134,6 +142,7 @@ _RECORDS = (
         loses="A node that falls more than maxLen entries behind loses what was trimmed.",
         recovery="stream",
         recovery_window="120 s, or maxLen entries when that is shorter: 10,000 by default.",
+        answers="asker",
     ),
     Adapter(
         name="postgres",
@@ -147,6 +156,7 @@ _RECORDS = (
         ),
         loses="Notifications while a node reconnects, 1 to 3 s, are lost.",
         recovery_window="not supported: the adapter gives messages no offset.",
+        answers="all",
     ),
     Adapter(
         name="mongo",
@@ -158,6 +168,7 @@ _RECORDS = (
         loses="A node resumes where it stopped, unless the oplog has moved on: then the gap is lost.",
         recovery="collection",
         recovery_window="as long as the collection keeps messages, by its size or its TTL index.",
+        answers="others",
     ),
     Adapter(
         name="python-redis",
