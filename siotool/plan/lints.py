@@ -21,7 +21,7 @@ _DISAGREE = 0.25
 def lint(evaluation: Evaluation) -> list[str]:
     """Return warnings about the configuration, each a sentence."""
     world = evaluation.world
-    rules = (_growth, _no_adapter, _two_rates, _sticky, _adapter, _asking, _recovery)
+    rules = (_growth, _several, _two_rates, _adapter, _asking, _recovery)
     return odd(world) + [sentence for rule in rules for sentence in rule(world, evaluation)]
 
 
@@ -29,11 +29,18 @@ def _processes(world: World, evaluation: Evaluation) -> float:
     return float(evaluation.fleet * world["server.processes"])
 
 
-def _no_adapter(world: World, evaluation: Evaluation) -> list[str]:
+def _several(world: World, evaluation: Evaluation) -> list[str]:
+    return of_several(world) if _processes(world, evaluation) > 1 else []
+
+
+def of_several(world: World) -> list[str]:
+    """Return what more than one process needs: an adapter, and a sticky balancer where sessions poll."""
+    return _no_adapter(world) + _sticky(world)
+
+
+def _no_adapter(world: World) -> list[str]:
     publishes = any(stream.traffic.publishes_per_s > 0 for stream in world.demand.streams)
     if world.inputs.choice("topology.adapter") != "none" or not publishes:
-        return []
-    if _processes(world, evaluation) <= 1:
         return []
     return [
         "there is more than one process and no adapter: what is sent to other sessions reaches only those "
@@ -54,18 +61,19 @@ def _two_rates(world: World, evaluation: Evaluation) -> list[str]:
     ]
 
 
-def _sticky(world: World, evaluation: Evaluation) -> list[str]:
-    several = _processes(world, evaluation) > 1
+def _sticky(world: World) -> list[str]:
     share = world["transport.polling"]
     # a plan of the formula alone says nothing of transports
     spread = world.inputs.choice("topology.balancer") != "none" or world.demand.streams
-    if not (several and (share > 0 or (world.inputs.flag("transport.upgrade") and spread))):
+    polls = share > 0 or (world.inputs.flag("transport.upgrade") and spread)
+    if not polls or world.inputs.flag("topology.sticky"):
         return []
     who = f"{format_share(share)} of sessions poll" if share else "clients open with polling"
     patience = world["transport.ping_interval"] + PING_TIMEOUT_S
     return [
         f"{who}: the balancer must send all requests of a session to one process (sticky sessions), and "
-        f"keep an idle connection for more than {format_duration(patience)}"
+        f"keep an idle connection for more than {format_duration(patience)}; topology.sticky = true says "
+        "that it does"
     ]
 
 

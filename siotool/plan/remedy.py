@@ -44,8 +44,8 @@ def _event_loop(world: World) -> str:
                 f"event loop: with {format_rate(asked)} calls such as fetchSockets no number of servers is "
                 "enough: all processes answer each, and more of them make more answers. What would work: "
                 "fewer calls; an adapter whose answers only the asker hears (redis-sharded, redis-streams, "
-                "or redis with publishOnSpecificResponseChannel: topology.own_response_channel); fewer servers, "
-                "each of which does more."
+                "or redis with publishOnSpecificResponseChannel: topology.own_response_channel); fewer "
+                "servers, each of which does more."
             )
     adapter = adapters.adapter_named(world.inputs.choice("topology.adapter"))
     publishes = sum(stream.traffic.publishes_per_s for stream in world.demand.streams)

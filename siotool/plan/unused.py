@@ -43,6 +43,7 @@ _WANTING: Mapping[str, str] = MappingProxyType(
         "topology.fetch_rate": "it needs several processes and an adapter by which they ask each other",
         "topology.fetch_sessions": "it needs topology.fetch_rate, several processes and an adapter",
         "topology.own_response_channel": "it needs topology.fetch_rate and the adapter redis",
+        "topology.sticky": "no session polls, or there is one process only",
         "topology.adapter": "nothing is sent from one session to others",
         "workload.ahead": "it needs workload.growth",
         "workload.session_length": "it needs a cost of new connections",

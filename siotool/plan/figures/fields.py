@@ -213,6 +213,7 @@ FIELDS: tuple[Field, ...] = (
         "false",
     ),
     _choice("topology.balancer", "what spreads connections over servers", "none", *BALANCERS),
+    Field("topology.sticky", "flag", "it sends all requests of a session to the same process", "false"),
     Field(
         "topology.balancer_connections", "count", "connections one balancer holds", above=True, example="1M"
     ),
