@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from siotool.cli.endings import by_ending
 from siotool.errors import InputError
 
 REPORTS = Path("reports")
@@ -94,6 +95,7 @@ def report(
     from siotool.report.gates import parse
     from siotool.report.planned import Planned, decode_plan
 
+    form = output_format or Format(by_ending(output, ("json", "md", "html")))
     gates = [parse(text) for text in fail_if] if fail_if else None
     read = {
         "connections": (connections, units.parse_count, "--connections"),
@@ -119,7 +121,7 @@ def report(
         planned=planned,
         gates=gates,
         default_gates=False if no_default_gates else None,
-        output_format=(output_format or _format_of(output)).value,
+        output_format=form.value,
         where=output,
         quiet=quiet,
     )
@@ -134,9 +136,3 @@ def _read(name: str) -> bytes:
         raise InputError(
             f"cannot read {path}: {error.strerror}", "give the output of siotool plan --format json"
         ) from error
-
-
-def _format_of(output: str) -> Format:
-    """Return the format a file's name asks for: ``report.html`` is html."""
-    suffix = Path(output).suffix.removeprefix(".")
-    return Format(suffix) if suffix in set(Format) else Format.TEXT

@@ -230,6 +230,14 @@ def test_runs_of_the_same_target_are_pooled(siotool, run):
     assert document["connections"]["attempted"] == 200
 
 
+def test_a_name_that_asks_for_no_format_there_is_is_refused(siotool, run, tmp_path):
+    """-o x.xml made a file of text that no reader of XML could open."""
+    done = siotool("report", run("echo"), "-o", tmp_path / "x.xml")
+    assert done.returncode == 2
+    assert "x.xml: .xml is no format there is" in done.stderr
+    assert not (tmp_path / "x.xml").exists()
+
+
 def test_a_reader_that_leaves_changes_no_verdict(run):
     command = f"{sys.executable} -m siotool report {run('cut')} | head -1; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
