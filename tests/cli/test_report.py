@@ -48,6 +48,14 @@ def test_text_goes_to_stdout_and_nothing_else_anywhere(siotool, run, name):
     assert "\x1b" not in done.stdout
 
 
+@pytest.mark.parametrize(("columns", "widest"), [("60", 60), ("0", 80), ("many", 80), ("", 80)])
+def test_a_pipe_is_as_wide_as_asked_and_a_file_never(siotool, run, tmp_path, columns, widest):
+    lines = siotool("report", run("echo"), COLUMNS=columns).stdout.splitlines()
+    assert widest - 20 < max(map(len, lines)) <= widest
+    siotool("report", tmp_path / "reports/20260101T000000Z-echo", "-o", tmp_path / "x.txt", COLUMNS=columns)
+    assert max(map(len, (tmp_path / "x.txt").read_text().splitlines())) > 60
+
+
 def test_the_newest_run_is_the_default(siotool, run, tmp_path):
     old, new = run("echo", "a"), run("cut", "b")
     os.utime(old / "run.jsonl", (1, 1))
