@@ -1,5 +1,7 @@
 """A report in words: the headline that every renderer shows alike."""
 
+from datetime import UTC, datetime
+
 import msgspec
 
 from siotool import units
@@ -70,8 +72,22 @@ def _load(report: Report) -> str:
     namespace = f" {report.target.namespace}" if report.target.namespace != "/" else ""
     return (
         f"{report.scenario}: {plural(users, 'user')} for {units.format_duration(duration)}{runs} "
-        f"at {report.target.url}{namespace}"
+        f"at {report.target.url}{namespace}, {_when(report)}"
     )
+
+
+def _when(report: Report) -> str:
+    """When the run began, or the first and the last of several."""
+    first, *_, last = sorted({_moment(run.started_at) for run in report.runs}) * 2
+    return f"begun {first}" if first == last else f"begun {first} to {last}"
+
+
+def _moment(started_at: str) -> str:
+    """An ISO time as people write it, to the minute: ``2026-01-01 00:00 UTC``; what is none, as it is."""
+    try:
+        return f"{datetime.fromisoformat(started_at).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    except ValueError:
+        return started_at
 
 
 def plural(count: int, noun: str) -> str:
