@@ -14,10 +14,10 @@ from siotool.page.table import Table, Tone
 from siotool.printable import CELL_AT_MOST, LINE_AT_MOST, printable
 from siotool.report import words
 from siotool.report.model import Report
-from siotool.report.tables import tables
+from siotool.report.tables import NONE, tables
 
 #: Columns of a terminal that a row's name, and any other words, are left at least.
-_NAME, _WORDS = 18, 12
+_NAME, _WORDS = 14, 12
 #: Between two columns of a table.
 _GAP = 2
 
@@ -68,9 +68,25 @@ def _points(mark: str, style: str, texts: Iterable[str]) -> RichTable:
 
 def _table(table: Table) -> RenderableType:
     parts: list[RenderableType] = [Text(f" {table.title}", style="bold"), Padding(_Rows(table), (0, 1))]
+    parts += [Padding(Text(line, style="dim"), (0, 1)) for line in _beside(table)]
     if table.note:
         parts.append(Padding(Text(printable(table.note), style="dim"), (0, 1)))
     return Group(*parts)
+
+
+def _beside(table: Table) -> list[str]:
+    """What the columns that are left out for their width say, a line each; all in one of a single row."""
+    lines = []
+    for number, column in enumerate(table.columns):
+        known = [(row.cells[0], row.cells[number]) for row in table.rows if row.cells[number] != NONE]
+        if not column.wide_only or not known:
+            continue
+        if len(table.rows) == 1:
+            lines.append(f"{column.name} {printable(known[0][1], CELL_AT_MOST)}")
+        else:
+            cells = [printable(f"{name} {cell}", CELL_AT_MOST) for name, cell in known]
+            lines.append(f"{column.name}: {', '.join(cells)}")
+    return [" · ".join(lines)] if lines and len(table.rows) == 1 else lines
 
 
 class _Rows:

@@ -9,6 +9,9 @@ from siotool.page.table import Tone
 from siotool.report.model import Report
 from siotool.report.verdict import sentence
 
+#: Where a Socket.IO server listens unless it is told otherwise.
+DEFAULT_PATH = "/socket.io/"
+
 
 class Headline(msgspec.Struct, frozen=True):
     """``verdict`` says what the run proved, ``servers`` how many, ``load`` what was asked.
@@ -69,10 +72,12 @@ def _load(report: Report) -> str:
     users = max(run.users_planned for run in report.runs) or report.connections.users_peak or 0
     duration = sum(run.duration_s or 0.0 for run in report.runs)
     runs = f", {len(report.runs)} runs" if len(report.runs) > 1 else ""
-    namespace = f" {report.target.namespace}" if report.target.namespace != "/" else ""
+    target = report.target
+    namespace = f" {target.namespace}" if target.namespace != "/" else ""
+    path = target.path if target.path != DEFAULT_PATH else ""
     return (
         f"{report.scenario}: {plural(users, 'user')} for {units.format_duration(duration)}{runs} "
-        f"at {report.target.url}{namespace}, {_when(report)}"
+        f"at {target.url}{path}{namespace}, {_when(report)}"
     )
 
 
