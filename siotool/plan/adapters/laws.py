@@ -16,7 +16,7 @@ Each law is read from the adapter's source, named in its record. Rooms are sprea
 the nodes; a room that the load balancer keeps together is heard by fewer.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
 from math import inf
 from types import MappingProxyType
@@ -213,25 +213,27 @@ def _others(nodes: Number) -> Number:
     return 1 - 1 / maximum(nodes, 1.0)
 
 
-_RECEIVED: Mapping[Law, Callable[[Number, Number], Number]] = MappingProxyType(
-    {
-        "nobody": lambda room_size, nodes: 0.0 * nodes,
-        "every": lambda room_size, nodes: 1.0 + 0.0 * nodes,
-        "others": lambda room_size, nodes: _others(nodes),
-        "hosting": hosting_share,
-    }
-)
-
-
-def received_share(adapter: Adapter, room_size: Number, nodes: Number, private_share: Number = 0.0) -> Number:
+def received_share(
+    adapter: Adapter,
+    room_size: Number,
+    nodes: Number,
+    private_share: Number = 0.0,
+    hosts: Number | None = None,
+) -> Number:
     """Return the share of nodes that one publish reaches, the publisher's own copy included.
 
     ``private_share`` of the publishes go to a socket's own room (``io.to(socket.id)``). The
     sharded adapter in mode dynamic sends those to every node; in mode dynamic-private, to one.
+    ``hosts`` is the room's ``hosting_share``, where the caller has it already.
     """
-    public = _RECEIVED[adapter.law](room_size, nodes)
-    if adapter.law != "hosting":
-        return public
+    match adapter.law:
+        case "nobody":
+            return 0.0 * nodes
+        case "every":
+            return 1.0 + 0.0 * nodes
+        case "others":
+            return _others(nodes)
+    public = hosting_share(room_size, nodes) if hosts is None else hosts
     private = 1.0 if adapter.private_to_all else 1 / maximum(nodes, 1.0)
     return (1 - private_share) * public + private_share * private
 
@@ -257,6 +259,7 @@ def decoded_per_node(
     room_size: Number,
     nodes: Number,
     private_share: Number = 0.0,
+    hosts: Number | None = None,
 ) -> Number:
     """Return the messages per second that each node decodes, its own among them.
 
@@ -266,7 +269,7 @@ def decoded_per_node(
     if not adapter.decodes_rooms_only:
         return received_per_node(adapter, publishes_per_s, room_size, nodes, private_share)
     private = 1 / maximum(nodes, 1.0)
-    public = hosting_share(room_size, nodes)
+    public = hosting_share(room_size, nodes) if hosts is None else hosts
     return publishes_per_s * ((1 - private_share) * public + private_share * private)
 
 
@@ -279,12 +282,15 @@ def receive_cores(
     receive_s: Number,
     decode_s: Number,
     private_share: Number = 0.0,
+    hosts: Number | None = None,
 ) -> Number:
     """Return the cores each node spends on the adapter: ``receive_s`` on each message, ``decode_s`` more
-    on each that it decodes.
+    on each that it decodes. ``hosts`` as for ``received_share``.
     """
-    received = received_per_node(adapter, publishes_per_s, room_size, nodes, private_share)
-    decoded = decoded_per_node(adapter, publishes_per_s, room_size, nodes, private_share)
+    received = publishes_per_s * received_share(adapter, room_size, nodes, private_share, hosts)
+    if not adapter.decodes_rooms_only:
+        return received * (receive_s + decode_s)
+    decoded = decoded_per_node(adapter, publishes_per_s, room_size, nodes, private_share, hosts)
     return received * receive_s + decoded * decode_s
 
 

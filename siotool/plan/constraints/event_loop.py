@@ -19,6 +19,7 @@ from siotool.plan.adapters import requests
 from siotool.plan.constraints.bandwidth import consumption_rate
 from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.numbers import Number, divide, exp, log, maximum, minimum, where, whole
+from siotool.plan.roots import largest_fitting
 from siotool.plan.world import World
 from siotool.units import format_count, format_share
 
@@ -34,7 +35,6 @@ COSTS = (
     "server.adapter_cost",
 )
 
-_STEPS = 14
 #: More processes than this are infinitely many.
 _LEAST_X = 1e-12
 #: Steps of the search for the processes that are busy least, each of which leaves this share of the span.
@@ -101,7 +101,7 @@ def repeated(world: World, processes: Number) -> Number:
     total: Number = world.get("server.base_cost")
     for stream in world.demand.streams:
         publishes = stream.traffic.publishes_per_s
-        encoded = publishes * adapters.hosting_share(stream.crowd, processes)
+        hosts = adapters.hosting_share(stream.crowd, processes)
         received = adapters.receive_cores(
             adapter,
             publishes,
@@ -110,8 +110,9 @@ def repeated(world: World, processes: Number) -> Number:
             receive_s=world.get("server.adapter_cost"),
             decode_s=world.get("server.decode_cost"),
             private_share=stream.private_share,
+            hosts=hosts,
         )
-        total = total + received + encoded * world.get("server.encode_cost")
+        total = total + received + publishes * hosts * world.get("server.encode_cost")
     return total + _asking(world, processes)
 
 
@@ -129,13 +130,21 @@ def _asking(world: World, processes: Number) -> Number:
     )
 
 
+def occupied(world: World, processes: Number) -> Number:
+    """Return ρ of so many processes: the share of its core that the fullest of them needs, above 1 too.
+
+    Fewer processes than one server has, on average, still run all of them.
+    """
+    shared = load(world).shared * world["topology.imbalance"]
+    return divide(shared, processes) + repeated(world, maximum(processes, world["server.processes"]))
+
+
 def processes_needed(world: World) -> Number:
     """Return the fewest processes, not rounded, that stay under the utilization; infinite if none do.
 
     Less than one server's processes where these, all running, have CPU to spare. Beyond, solved
-    for x = 1/n, in which ρ is nearly a straight line, by the Illinois variant of false position
-    (M. Dowell, P. Jarratt, BIT 11, 1971): exact at once for adapters under which every process
-    receives everything.
+    for x = 1/n, in which ρ is nearly a straight line: exact at once for adapters under which every
+    process receives everything.
     """
     shared = load(world).shared * world["topology.imbalance"]
     zero, most = 0.0 * shared, world["server.utilization"] * (1 + _NOISE)
@@ -143,37 +152,17 @@ def processes_needed(world: World) -> Number:
     alone = divide(shared, most - repeated(world, least))
 
     def excess(x: Number) -> Number:
-        return utilization(world, 1 / maximum(x, _LEAST_X)) - most
+        x = maximum(x, _LEAST_X)
+        return shared * x + repeated(world, 1 / x) - most
 
-    low = 1 / lightest(world) if world.has("topology.fetch_rate") else zero
-    below = excess(low)
-    impossible = below >= 0
     high = minimum(1 / least + zero, divide(most + zero, shared))
-    above = excess(high)
-    before: Number = zero
-    for _ in range(_STEPS):
-        width = above - below
-        x = low - below * (high - low) / where(width > 0, width, 1.0)
-        x = minimum(maximum(x, low), high)
-        at = excess(x)
-        fits = at <= 0
-        side = where(fits, -1.0, 1.0)
-        # an end that stays twice counts half, or it would never move
-        above = where(fits, where(before < 0, above / 2, above), at)
-        below = where(fits, at, where(before > 0, below / 2, below))
-        low, high = where(fits, x, low), where(fits, high, x)
-        before = side
-    several = where(impossible, inf, divide(1.0 + zero, low))
+    low = 1 / lightest(world) if world.has("topology.fetch_rate") else 0.0
+    several = divide(1.0 + zero, largest_fitting(excess, high, minimum(low, high)))
     if world.has("topology.fetch_rate"):
         # rounded up to whole servers they may be too many
-        servers = maximum(whole(where(impossible, 1.0, several) / least), 1.0)
-        several = where(utilization(world, servers * least) <= most, several, inf)
+        servers = maximum(whole(where(several < inf, several, 1.0) / least), 1.0)
+        several = where((several < inf) & (occupied(world, servers * least) <= most), several, inf)
     return where(alone <= least, alone, several)
-
-
-def utilization(world: World, processes: Number) -> Number:
-    """Return the share of its core that each of so many processes is busy for, on the fullest server."""
-    return load(world).shared * world["topology.imbalance"] / processes + repeated(world, processes)
 
 
 def lightest(world: World) -> Number:
@@ -184,12 +173,12 @@ def lightest(world: World) -> Number:
     zero = 0.0 * (load(world).shared + world.requests.calls_per_s)
     low, high = log(1.0 + zero), log(1 / _LEAST_X + zero)
     left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
-    at_left, at_right = utilization(world, exp(left)), utilization(world, exp(right))
+    at_left, at_right = occupied(world, exp(left)), occupied(world, exp(right))
     for _ in range(_NARROWING):
         fewer = at_left < at_right
         low, high = where(fewer, low, left), where(fewer, right, high)
         probe = where(fewer, high - _GOLDEN * (high - low), low + _GOLDEN * (high - low))
-        at = utilization(world, exp(probe))
+        at = occupied(world, exp(probe))
         left, right = where(fewer, probe, right), where(fewer, left, probe)
         at_left, at_right = where(fewer, at, at_right), where(fewer, at_left, at)
     return exp((low + high) / 2)
@@ -212,7 +201,7 @@ def _sentence(world: World, limit: Limit) -> str:
     if limit.servers == inf and _asking(world, 2.0) > 0:
         best = max(2.0, round(lightest(world)))
         return (
-            f"each of {format_count(best)} processes is busy for {format_share(utilization(world, best))}, "
+            f"each of {format_count(best)} processes is busy for {format_share(occupied(world, best))}, "
             f"{format_share(_asking(world, best))} of its core with calls such as fetchSockets, which all "
             "of them answer; with more or fewer it is busier: no number of servers is enough"
         )

@@ -1,5 +1,6 @@
 """The plan as one self-contained HTML file."""
 
+from siotool.page.chart import unchecked
 from siotool.page.shell import page
 from siotool.plan.evidence.amounts import fit_words
 from siotool.plan.html import bars, tables
@@ -11,7 +12,8 @@ from siotool.plan.rendering.pictures import RESPONSES, Pictures
 
 def render(plan: Plan, pictures: Pictures) -> str:
     """Return the page; ``pictures`` are those of the same plan."""
-    drawn = charts(plan, pictures)
+    with unchecked():
+        drawn = charts(plan, pictures)
     headline, formula = terms.headline(plan)
     given, assumed = tables.inputs(plan)
     storm = pictures.storm
