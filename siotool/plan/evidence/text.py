@@ -17,9 +17,11 @@ def render(evidence: Evidence) -> list[RenderableType]:
     table.add_column("measured", no_wrap=True)
     table.add_column("value", justify="right", overflow="fold")
     table.add_column("90 % interval", justify="right", overflow="fold")
+    table.add_column("how", style="dim", overflow="fold")
     for cost in evidence.costs:
         low, high = amount(cost.p5, cost.unit), amount(cost.p95, cost.unit)
-        table.add_row(cost_name(cost.name), amount(cost.value, cost.unit), f"{low} to {high}")
+        cells = (cost_name(cost.name), amount(cost.value, cost.unit), f"{low} to {high}", cost.how)
+        table.add_row(*map(Text, cells))
     said = fit_words(evidence)
     remarks = [Text(f"· {remark}", style="dim") for remark in evidence.remarks]
     return [table, Padding(Group(Text(" ".join(said)), *remarks), (0, 1))]
