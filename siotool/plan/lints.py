@@ -136,7 +136,7 @@ def _asking(world: World, evaluation: Evaluation) -> list[str]:
     processes = _processes(world, evaluation)
     if not world.has("topology.fetch_rate") or not 1 < processes < math.inf:
         return []
-    busy, goal = event_loop.occupied(world, processes), world["server.utilization"]
+    busy, goal = event_loop.occupied(world)(processes), world["server.utilization"]
     if busy <= goal * (1 + 1e-9) or processes <= event_loop.lightest(world):
         return []
     return [

@@ -10,6 +10,7 @@ Pre-encoding once per process: socket.io-adapter, in-memory-adapter.ts, ``_encod
 all processes hear it grows with n: then too many are as bad as too few.
 """
 
+from collections.abc import Callable
 from math import inf
 
 import msgspec
@@ -130,13 +131,17 @@ def _asking(world: World, processes: Number) -> Number:
     )
 
 
-def occupied(world: World, processes: Number) -> Number:
-    """Return ρ of so many processes: the share of its core that the fullest of them needs, above 1 too.
+def occupied(world: World) -> Callable[[Number], Number]:
+    """Return ρ by the number of processes: the share of its core that the fullest needs, above 1 too.
 
     Fewer processes than one server has, on average, still run all of them.
     """
-    shared = load(world).shared * world["topology.imbalance"]
-    return divide(shared, processes) + repeated(world, maximum(processes, world["server.processes"]))
+    shared, least = load(world).shared * world["topology.imbalance"], world["server.processes"]
+
+    def share(processes: Number) -> Number:
+        return divide(shared, processes) + repeated(world, maximum(processes, least))
+
+    return share
 
 
 def processes_needed(world: World) -> Number:
@@ -161,7 +166,7 @@ def processes_needed(world: World) -> Number:
     if world.has("topology.fetch_rate"):
         # rounded up to whole servers they may be too many
         servers = maximum(whole(where(several < inf, several, 1.0) / least), 1.0)
-        several = where((several < inf) & (occupied(world, servers * least) <= most), several, inf)
+        several = where((several < inf) & (occupied(world)(servers * least) <= most), several, inf)
     return where(alone <= least, alone, several)
 
 
@@ -171,14 +176,15 @@ def lightest(world: World) -> Number:
     More of them are busier again where all of them hear the answers to every call of fetchSockets.
     """
     zero = 0.0 * (load(world).shared + world.requests.calls_per_s)
+    share = occupied(world)
     low, high = log(1.0 + zero), log(1 / _LEAST_X + zero)
     left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
-    at_left, at_right = occupied(world, exp(left)), occupied(world, exp(right))
+    at_left, at_right = share(exp(left)), share(exp(right))
     for _ in range(_NARROWING):
         fewer = at_left < at_right
         low, high = where(fewer, low, left), where(fewer, right, high)
         probe = where(fewer, high - _GOLDEN * (high - low), low + _GOLDEN * (high - low))
-        at = occupied(world, exp(probe))
+        at = share(exp(probe))
         left, right = where(fewer, probe, right), where(fewer, left, probe)
         at_left, at_right = where(fewer, at, at_right), where(fewer, at_left, at)
     return exp((low + high) / 2)
@@ -201,7 +207,7 @@ def _sentence(world: World, limit: Limit) -> str:
     if limit.servers == inf and _asking(world, 2.0) > 0:
         best = max(2.0, round(lightest(world)))
         return (
-            f"each of {format_count(best)} processes is busy for {format_share(occupied(world, best))}, "
+            f"each of {format_count(best)} processes is busy for {format_share(occupied(world)(best))}, "
             f"{format_share(_asking(world, best))} of its core with calls such as fetchSockets, which all "
             "of them answer; with more or fewer it is busier: no number of servers is enough"
         )

@@ -16,7 +16,7 @@ from siotool.plan.numbers import Number
 from siotool.plan.rendering import terms
 from siotool.plan.storm.bound import Lost, failure
 from siotool.plan.storm.model import StormPlan
-from siotool.plan.storm.study import Asked, Sample, study
+from siotool.plan.storm.study import Asked, study
 from siotool.plan.uncertainty.outcomes import as_draws, quantiles
 from siotool.plan.uncertainty.response import Response, responses
 from siotool.plan.uncertainty.worlds import uncertain
@@ -26,8 +26,8 @@ RESPONSES = 6
 #: Fleets on the curve of chances, at most; beyond the last share only a long tail would be seen.
 _FLEETS = 200
 _LAST = 0.99
-#: Clients of the storm that a page draws: it has no more to show, and plan storm looks closer.
-_SAMPLE = Sample(storm=50_000, fleets=4_000, backoffs=2_500, times=(0.25, 0.5, 1.0, 2.0, 4.0), step_s=0.1)
+#: A page shows no more of a storm; plan storm looks closer.
+_COARSENESS = 2.0
 
 
 class Pictures(msgspec.Struct, frozen=True):
@@ -75,4 +75,4 @@ def storm_of(plan: Plan, inputs: Inputs, *, draws: int, seed: int) -> StormPlan 
     lost = cast(Lost, inputs.choice("goals.storm"))
     if not failure(connections, float(fleet), lost, world["topology.zones"]).survivors > 0:
         lost = "all"
-    return study(inputs, Asked(servers=fleet, lost=lost, sample=_SAMPLE), draws=draws, seed=seed)
+    return study(inputs, Asked(servers=fleet, lost=lost, coarseness=_COARSENESS), draws=draws, seed=seed)

@@ -75,7 +75,7 @@ class Conditions(msgspec.Struct, frozen=True):
     ``accept_per_s``: handshakes a server completes per second. ``outage_s``: seconds until the
     servers are there, 0 when survivors take over at once. ``blackhole``: attempts before that
     get no answer instead of a refusal. ``timeout_s``: when the client gives an attempt up.
-    ``queue``: how many wait in line at one server. ``step_s``: how finely the line is looked at.
+    ``queue``: how many wait in line at one server.
     """
 
     accept_per_s: float
@@ -85,7 +85,8 @@ class Conditions(msgspec.Struct, frozen=True):
     timeout_s: float = 20.0
     queue: float = QUEUE
     seed: int = 0
-    step_s: float = STEP_S
+    #: Steps so many times as long, of the square of it fewer clients: to be seen, not to be measured.
+    coarseness: float = 1.0
 
 
 def simulate(
@@ -102,7 +103,7 @@ def simulate(
     It takes about 100 ns of CPU per attempt. Raises InputError for figures without a meaning.
     """
     _check(clients, servers, conditions, horizon_s, bin_s, sample)
-    computed = min(clients, sample)
+    computed = min(clients, math.ceil(sample / conditions.coarseness**2))
     run = _Run(computed, servers * computed / clients, conditions, _ms(horizon_s), _ms(bin_s))
     run.outage()
     run.recovery()
@@ -123,8 +124,8 @@ def _check(
         ("outage_s", conditions.outage_s, 0, 1e6),
         ("timeout_s", conditions.timeout_s, 0.001, 1e6),
         ("queue", conditions.queue, 0, math.inf),
-        ("step_s", conditions.step_s, 0.001, 10),
-        ("horizon_s", horizon_s, conditions.step_s, 1e6),
+        ("coarseness", conditions.coarseness, 0.1, 10),
+        ("horizon_s", horizon_s, STEP_S * conditions.coarseness, 1e6),
         ("bin_s", bin_s, 0.001, 1e6),
         ("sample", sample, 1, 1e9),
     ):
@@ -145,7 +146,7 @@ class _Run:
         self._timeout = _ms(conditions.timeout_s)
         self._blackhole = conditions.blackhole
         self._horizon = horizon_ms
-        self._step = _ms(conditions.step_s)
+        self._step = _ms(STEP_S * conditions.coarseness)
         self._bin = bin_ms
         self._generator = Generator(PCG64(conditions.seed))
         self._waits = schedule(conditions.backoff)

@@ -16,24 +16,13 @@ from siotool.plan.storm import fleet
 from siotool.plan.storm.advice import better_delay_max
 from siotool.plan.storm.bound import Failure, Lost, failure
 from siotool.plan.storm.model import Course, FleetPoint, Pings, RateDoubt, StormPlan
-from siotool.plan.storm.simulator import STEP_S, Conditions, Storm, simulate
+from siotool.plan.storm.simulator import Conditions, Storm, simulate
 from siotool.plan.uncertainty import outcomes
 from siotool.protocol.backoff import OFFICIAL, Backoff
 from siotool.units import format_duration
 
-
-class Sample(msgspec.Struct, frozen=True):
-    """Clients computed of the storm itself, of each fleet of the curve, and under each other backoff.
-
-    ``times`` are the fleets of the curve, over the plan's own; ``step_s`` as in ``Conditions``.
-    """
-
-    storm: int = 200_000
-    fleets: int = fleet.SAMPLE
-    backoffs: int = 10_000
-    times: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0)
-    step_s: float = STEP_S
-
+#: Clients computed for the storm itself; fewer for each of the many others.
+SAMPLE = 200_000
 
 #: Longer than this no client is waited for.
 HORIZON_S = 1800.0
@@ -48,13 +37,16 @@ _FINEST_MS, _COARSEST_MS = 100, 1000
 _CELLS = 60
 _BINS_S = (0.1, 0.2, 0.5, 1.0)
 
+#: Fleets of the curve, over the plan's own.
+_TIMES = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0)
+
 
 class Asked(msgspec.Struct, frozen=True):
     """What is asked of the storm beside the plan; None leaves it to the plan.
 
     ``servers``: the fleet; ``lost``: what fails; ``outage_s``: how long nobody is taken in;
-    ``blackhole``: attempts meanwhile get no answer instead of a refusal; ``sample``: how closely
-    it is looked at.
+    ``blackhole``: attempts meanwhile get no answer instead of a refusal. ``coarseness`` as in
+    ``Conditions``.
     """
 
     servers: int | None = None
@@ -62,7 +54,7 @@ class Asked(msgspec.Struct, frozen=True):
     outage_s: float = 0.0
     blackhole: bool = False
     backoff: Backoff = OFFICIAL
-    sample: Sample = Sample()
+    coarseness: float = 1.0
 
 
 def study(inputs: Inputs, asked: Asked, *, draws: int, seed: int) -> StormPlan:
@@ -96,28 +88,14 @@ def study(inputs: Inputs, asked: Asked, *, draws: int, seed: int) -> StormPlan:
         outage_s=asked.outage_s,
         blackhole=asked.blackhole,
         seed=seed,
-        step_s=asked.sample.step_s,
+        coarseness=asked.coarseness,
     )
     clients = max(1, math.ceil(gone.lost))
     horizon_s = HORIZON_S + asked.outage_s
-    storm = _storm(clients, gone.survivors, conditions, horizon_s, asked.sample.storm)
+    storm = _storm(clients, gone.survivors, conditions, horizon_s)
     goal_s = values.get("goals.reconnect_time")
-    points = fleet.curve(
-        connections,
-        _sizes(servers, asked.sample.times),
-        conditions,
-        lost,
-        zones=zones,
-        horizon_s=horizon_s,
-        sample=asked.sample.fleets,
-    )
-    advice = better_delay_max(
-        clients,
-        gone.survivors,
-        conditions,
-        horizon_s=900.0 + asked.outage_s,
-        sample=asked.sample.backoffs,
-    )
+    points = fleet.curve(connections, _sizes(servers), conditions, lost, zones=zones, horizon_s=horizon_s)
+    advice = better_delay_max(clients, gone.survivors, conditions, horizon_s=900.0 + asked.outage_s)
     return StormPlan(
         version=1,
         servers=servers,
@@ -148,22 +126,14 @@ def study(inputs: Inputs, asked: Asked, *, draws: int, seed: int) -> StormPlan:
         connections_per_server=connections / servers,
         largest_connections_per_server=None
         if goal_s is None
-        else fleet.largest_connections_per_server(
-            goal_s, servers, conditions, lost, zones=zones, sample=asked.sample.fleets
-        ),
+        else fleet.largest_connections_per_server(goal_s, servers, conditions, lost, zones=zones),
         better_delay_max_s=advice.better.delay_max_s,
         better_jitter=advice.better.jitter,
         advice=advice.sentence,
         pings=_pings(
-            storm,
-            clients,
-            gone,
-            conditions,
-            values["transport.ping_interval"],
-            connections - clients,
-            asked.sample.storm,
+            storm, clients, gone, conditions, values["transport.ping_interval"], connections - clients
         ),
-        doubt=_doubt(inputs, clients, gone, conditions, horizon_s, seed, asked.sample.fleets),
+        doubt=_doubt(inputs, clients, gone, conditions, horizon_s, seed),
     )
 
 
@@ -191,18 +161,18 @@ def _refuse_empty(connections: int, servers: int, lost: Lost, gone: Failure) -> 
         )
 
 
-def _storm(clients: int, survivors: float, conditions: Conditions, horizon_s: float, sample: int) -> Storm:
+def _storm(clients: int, survivors: float, conditions: Conditions, horizon_s: float) -> Storm:
     """Simulate in bins of a second, or in finer ones where it is soon over."""
-    storm = simulate(clients, survivors, conditions, horizon_s=horizon_s, sample=sample)
+    storm = simulate(clients, survivors, conditions, horizon_s=horizon_s, sample=SAMPLE)
     bin_s = next(size for size in _BINS_S if size * _CELLS >= len(storm.attempts_per_s) or size == 1.0)
     if bin_s == storm.bin_s:
         return storm
-    return simulate(clients, survivors, conditions, horizon_s=horizon_s, bin_s=bin_s, sample=sample)
+    return simulate(clients, survivors, conditions, horizon_s=horizon_s, bin_s=bin_s, sample=SAMPLE)
 
 
-def _sizes(servers: int, times: Sequence[float]) -> Sequence[int]:
-    """Fleets so many times this one; one server alone has nobody to lose."""
-    return sorted({max(2, round(servers * each)) for each in times} | {servers})
+def _sizes(servers: int) -> Sequence[int]:
+    """Fleets from a quarter of this one to four of it; one server alone has nobody to lose."""
+    return sorted({max(2, round(servers * times)) for times in _TIMES} | {servers})
 
 
 def _course(storm: Storm) -> Course:
@@ -237,13 +207,7 @@ def _bin_ms(interval_ms: int) -> int | None:
 
 
 def _pings(
-    storm: Storm,
-    clients: int,
-    gone: Failure,
-    conditions: Conditions,
-    interval_s: float,
-    stayed: int,
-    sample: int,
+    storm: Storm, clients: int, gone: Failure, conditions: Conditions, interval_s: float, stayed: int
 ) -> Pings | None:
     """Pings of all servers left, those of the ``stayed`` spread evenly; None until all are back."""
     bin_ms = _bin_ms(round(interval_s * 1000))
@@ -252,7 +216,7 @@ def _pings(
     if bin_ms != round(storm.bin_s * 1000):
         horizon_s = storm.all_s + 60.0
         storm = simulate(
-            clients, gone.survivors, conditions, horizon_s=horizon_s, bin_s=bin_ms / 1000, sample=sample
+            clients, gone.survivors, conditions, horizon_s=horizon_s, bin_s=bin_ms / 1000, sample=SAMPLE
         )
     pulse = fleet.pings_after(storm, interval_s)
     resident = stayed / interval_s
@@ -268,13 +232,7 @@ def _pings(
 
 
 def _doubt(
-    inputs: Inputs,
-    clients: int,
-    gone: Failure,
-    conditions: Conditions,
-    horizon_s: float,
-    seed: int,
-    sample: int,
+    inputs: Inputs, clients: int, gone: Failure, conditions: Conditions, horizon_s: float, seed: int
 ) -> RateDoubt | None:
     """What the range of the accept rate makes of the time; None where it is a single figure."""
     if not inputs.uncertain():
@@ -290,7 +248,7 @@ def _doubt(
             gone.survivors,
             msgspec.structs.replace(conditions, accept_per_s=rate),
             horizon_s=horizon_s,
-            sample=sample,
+            sample=fleet.SAMPLE,
         ).ninety_nine_s
         for rate in (low, high)
     )
