@@ -96,6 +96,20 @@ def _wire_bytes(world: World) -> Number:
     return 0.0 if rate is None else world.demand.connections * rate
 
 
+def _asking(world: World, processes: Number) -> Number:
+    """Cores that each of so many processes spends on calls such as fetchSockets: more, the more there are."""
+    if not world.has("topology.fetch_rate"):
+        return 0.0
+    return requests.cores(
+        adapters.adapter_named(world.inputs.choice("topology.adapter")),
+        world.requests,
+        processes,
+        receive_s=world.get("server.adapter_cost"),
+        decode_s=world.get("server.decode_cost"),
+        encode_s=world.get("server.encode_cost"),
+    )
+
+
 def repeated(world: World, processes: Number) -> Number:
     """Return the cores that each of so many processes spends on itself: at rest, receiving, encoding."""
     adapter = adapters.adapter_named(world.inputs.choice("topology.adapter"))
@@ -115,20 +129,6 @@ def repeated(world: World, processes: Number) -> Number:
         )
         total = total + received + publishes * hosts * world.get("server.encode_cost")
     return total + _asking(world, processes)
-
-
-def _asking(world: World, processes: Number) -> Number:
-    """Cores that each of so many processes spends on calls such as fetchSockets: more, the more there are."""
-    if not world.has("topology.fetch_rate"):
-        return 0.0
-    return requests.cores(
-        adapters.adapter_named(world.inputs.choice("topology.adapter")),
-        world.requests,
-        processes,
-        receive_s=world.get("server.adapter_cost"),
-        decode_s=world.get("server.decode_cost"),
-        encode_s=world.get("server.encode_cost"),
-    )
 
 
 def occupied(world: World) -> Callable[[Number], Number]:
