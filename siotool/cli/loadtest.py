@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from siotool.cli import demand
+from siotool.cli.endings import by_ending
 from siotool.cli.streams import say
 from siotool.errors import ExitCode, InputError
 from siotool.workload import Target
@@ -116,9 +117,10 @@ def loadtest(
         Path | None,
         typer.Option(metavar="DIR", help="Folder of the run.", show_default="reports/<UTC time>-<scenario>"),
     ] = None,
-    output_format: Annotated[Format, typer.Option("--format", help="Form of the report on stdout.")] = (
-        Format.TEXT
-    ),
+    output_format: Annotated[
+        Format | None,
+        typer.Option("--format", help="Form of the report.", show_default="by the name of -o, or text"),
+    ] = None,
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="Where the report goes; - is stdout.")
     ] = "-",
@@ -168,6 +170,7 @@ def loadtest(
     from siotool.cli.plan_options import planned
     from siotool.report.gates import parse
 
+    form = output_format or Format(by_ending(output, ("json", "md", "html")))
     gates = [parse(text) for text in fail_if or []]
     read_back = None if plan is None else planned(str(plan))
     stages = demand.stages(users, spawn_rate, run_time, stage)
@@ -239,7 +242,7 @@ def loadtest(
         intent=Intent(plan=read_back),
         gates=gates,
         default_gates=not no_default_gates,
-        output_format=output_format.value,
+        output_format=form.value,
         where=output,
         quiet=quiet,
         keep=True,

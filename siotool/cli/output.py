@@ -16,12 +16,17 @@ WIDTH, WIDEST = 80, 100
 
 
 def styled(renderable: RenderableType, where: str) -> str:
-    """Render for ``where``: a terminal gets its width and its colours, anything else plain 80 columns."""
+    """Render for ``where``: a terminal gets its width and its colours, anything else plain 80 columns.
+
+    A pipe gets as many as ``COLUMNS`` says where somebody set it; a file never depends on that.
+    """
     if where == "-" and sys.stdout.isatty():
         console = Console(file=io.StringIO(), force_terminal=True, highlight=False)
         console.width = min(console.width, WIDEST)
     else:
-        console = Console(file=io.StringIO(), width=WIDTH, color_system=None, highlight=False)
+        asked = os.environ.get("COLUMNS", "") if where == "-" else ""
+        width = min(int(asked), WIDEST) if asked.isdecimal() and int(asked) else WIDTH
+        console = Console(file=io.StringIO(), width=width, color_system=None, highlight=False)
     with console.capture() as capture:
         console.print(Printable(renderable))
     return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())

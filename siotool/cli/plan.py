@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from siotool.cli.endings import by_ending
 from siotool.cli.streams import complain, say
 from siotool.errors import ExitCode, InputError
 
@@ -202,7 +203,7 @@ def plan(
         },
         draws=draws,
         seed=seed,
-        output_format=output_format or _format_of(output),
+        output_format=output_format or Format(by_ending(output, ("json", "md", "html"))),
         output=output,
         quiet=quiet,
     )
@@ -252,9 +253,10 @@ def run(
     from siotool.plan.rendering import terms
     from siotool.units import parse_count
 
-    if verify is not None and output_format is Format.HTML:
+    if verify is not None and output_format not in (Format.TEXT, Format.JSON, Format.MD):
         raise InputError(
-            "--verify writes no html", "say --format text or json, and name the file accordingly"
+            f"--verify writes no {output_format.value}",
+            "say --format text, md or json, and name the file accordingly",
         )
     limit = _whole(parse_count(max_servers, "--max-servers")) if max_servers is not None else None
     extras = plan_extras.read(plan_extras.Asked(**(asked or {})), output_format.value)
@@ -309,13 +311,6 @@ def run(
     if output != "-" and not quiet:
         say(f"plan of {terms.servers(result.servers.p95)} written to {output}")
     _judge(result, limit, extras.failed_gate(result))
-
-
-def _format_of(output: str) -> Format:
-    """Return the format a file's name asks for: ``plan.html`` is html."""
-    from siotool.cli.plan_options import by_ending
-
-    return Format(by_ending(output, {name: name for name in ("json", "md", "html")}))
 
 
 def refuse_missing(inputs: Any) -> None:
@@ -378,6 +373,8 @@ def _write_verification(checked: Any, output_format: Format, output: str) -> Non
 
     if output_format is Format.JSON:
         written = msgspec.json.format(msgspec.json.encode(checked), indent=2).decode() + "\n"
+    elif output_format is Format.MD:
+        written = text.verification_markdown(checked)
     else:
         written = out.styled(text.render_verification(checked), output)
     out.write(written, output)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from siotool.cli.endings import by_ending
 from siotool.cli.streams import say
 from siotool.errors import InputError
 
@@ -51,11 +52,10 @@ def diff(
     import msgspec
 
     from siotool.cli import output as out
-    from siotool.cli import plan_options
     from siotool.plan.change import change
     from siotool.plan.change import text as change_text
 
-    form = output_format or Format(plan_options.by_ending(output, {"json": "json", "md": "md"}))
+    form = output_format or Format(by_ending(output, ("json", "md")))
     if before == after == "-":
         raise InputError("both plans are stdin", "name at least one file")
     first, second = _inputs(before), _inputs(after)

@@ -82,6 +82,8 @@ class Extras(msgspec.Struct, frozen=True):
         from siotool.plan.money import pricing as money
 
         compared = money.shapes(plan, inputs, prices, draws=draws, seed=seed)
+        priced = [shape for name, shape in prices.shapes.items() if name in prices.prices]
+        plan = msgspec.structs.replace(plan, warnings=plan.warnings + money.kept(inputs, priced))
         if self.asked.shape is not None:
             prices.price(self.asked.shape)
             shape = prices.shape(self.asked.shape)

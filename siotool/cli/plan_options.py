@@ -1,7 +1,6 @@
 """Where a plan's figures come from: the command line, a plan file, and measured runs."""
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 from siotool.errors import InputError
@@ -22,27 +21,6 @@ def read_text(name: str, what: str) -> str:
         raise InputError(f"cannot read {what} {name}: {error.strerror}", "check the name") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{what} {name} is not text in UTF-8", "give the file it was meant to be") from error
-
-
-#: Endings of names that say nothing of a format, and those that say text.
-_PLAIN = ("", "txt", "text")
-
-
-def by_ending(output: str, formats: Mapping[str, str]) -> str:
-    """Return the format that a file's name asks for, text where it asks for none.
-
-    ``formats`` are ending → format. Raises InputError for an ending that stands for none.
-    """
-    ending = "" if output == "-" else Path(output).suffix.removeprefix(".").lower()
-    if ending in formats:
-        return formats[ending]
-    if ending in _PLAIN:
-        return "text"
-    known = ", ".join(f".{one}" for one in (*formats, "txt"))
-    raise InputError(
-        f"-o {output}: .{ending} is no format there is; its name may end in {known}",
-        "or say --format, which counts over the name",
-    )
 
 
 def typed(flags: dict[str, tuple[str, str | None]], settings: list[str], file: str | None) -> Inputs:

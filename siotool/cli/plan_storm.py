@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from siotool.cli import plan as planning
+from siotool.cli.endings import by_ending
 from siotool.cli.streams import say
 from siotool.errors import InputError
 
@@ -120,7 +121,7 @@ def storm(
     from siotool.protocol.backoff import Backoff
     from siotool.units import parse_duration, parse_share
 
-    form = output_format or Format(plan_options.by_ending(output, {"json": "json", "md": "md"}))
+    form = output_format or Format(by_ending(output, ("json", "md")))
     if plan_file is not None and file is not None:
         raise InputError(f"two plan files: {plan_file} and --file {file}", "give one of them")
     backoff = Backoff(

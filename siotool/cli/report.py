@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from siotool.cli.endings import by_ending
 from siotool.errors import InputError
 
 REPORTS = Path("reports")
@@ -95,6 +96,7 @@ def report(
     from siotool.cli.plan import flags_of
     from siotool.report.gates import parse
 
+    form = output_format or Format(by_ending(output, ("json", "md", "html")))
     gates = [parse(text) for text in fail_if] if fail_if else None
     names = runs or []
     if [*names, plan].count("-") > 1:
@@ -125,14 +127,8 @@ def report(
         intent=intent,
         gates=gates,
         default_gates=False if no_default_gates else None,
-        output_format=(output_format or _format_of(output)).value,
+        output_format=form.value,
         where=output,
         quiet=quiet,
     )
     raise typer.Exit(code)
-
-
-def _format_of(output: str) -> Format:
-    """Return the format a file's name asks for: ``report.html`` is html."""
-    suffix = Path(output).suffix.removeprefix(".")
-    return Format(suffix) if suffix in set(Format) else Format.TEXT

@@ -53,3 +53,6 @@ async function draw() {
 
 dark.addEventListener("change", draw);
 draw();
+
+// paper unfolds nothing
+window.addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => (one.open = true)));

@@ -5,10 +5,11 @@ import math
 from siotool.plan.adapters import limits as adapter_limits
 from siotool.plan.adapters import recovery
 from siotool.plan.adapters.laws import Adapter, adapter_named
+from siotool.plan.constraints import event_loop
 from siotool.plan.evaluate import Evaluation
 from siotool.plan.oddities import odd
 from siotool.plan.world import Stream, World
-from siotool.units import format_duration, format_share
+from siotool.units import format_count, format_duration, format_share
 
 #: Engine.IO's pingTimeout: a connection without a pong for so long is dead.
 PING_TIMEOUT_S = 20.0
@@ -20,7 +21,7 @@ _DISAGREE = 0.25
 def lint(evaluation: Evaluation) -> list[str]:
     """Return warnings about the configuration, each a sentence."""
     world = evaluation.world
-    rules = (_growth, _no_adapter, _two_rates, _sticky, _adapter, _recovery)
+    rules = (_growth, _several, _two_rates, _adapter, _asking, _recovery)
     return odd(world) + [sentence for rule in rules for sentence in rule(world, evaluation)]
 
 
@@ -28,11 +29,18 @@ def _processes(world: World, evaluation: Evaluation) -> float:
     return float(evaluation.fleet * world["server.processes"])
 
 
-def _no_adapter(world: World, evaluation: Evaluation) -> list[str]:
+def _several(world: World, evaluation: Evaluation) -> list[str]:
+    return of_several(world) if _processes(world, evaluation) > 1 else []
+
+
+def of_several(world: World) -> list[str]:
+    """Return what more than one process needs: an adapter, and a sticky balancer where sessions poll."""
+    return _no_adapter(world) + _sticky(world)
+
+
+def _no_adapter(world: World) -> list[str]:
     publishes = any(stream.traffic.publishes_per_s > 0 for stream in world.demand.streams)
     if world.inputs.choice("topology.adapter") != "none" or not publishes:
-        return []
-    if _processes(world, evaluation) <= 1:
         return []
     return [
         "there is more than one process and no adapter: what is sent to other sessions reaches only those "
@@ -56,18 +64,19 @@ def _two_rates(world: World, evaluation: Evaluation) -> list[str]:
     ]
 
 
-def _sticky(world: World, evaluation: Evaluation) -> list[str]:
-    several = _processes(world, evaluation) > 1
+def _sticky(world: World) -> list[str]:
     share = world["transport.polling"]
     # a plan of the formula alone says nothing of transports
     spread = world.inputs.choice("topology.balancer") != "none" or world.demand.streams
-    if not (several and (share > 0 or (world.inputs.flag("transport.upgrade") and spread))):
+    polls = share > 0 or (world.inputs.flag("transport.upgrade") and spread)
+    if not polls or world.inputs.flag("topology.sticky"):
         return []
     who = f"{format_share(share)} of sessions poll" if share else "clients open with polling"
     patience = world["transport.ping_interval"] + PING_TIMEOUT_S
     return [
         f"{who}: the balancer must send all requests of a session to one process (sticky sessions), and "
-        f"keep an idle connection for more than {format_duration(patience)}"
+        f"keep an idle connection for more than {format_duration(patience)}; topology.sticky = true says "
+        "that it does"
     ]
 
 
@@ -120,9 +129,24 @@ def _adapter(world: World, evaluation: Evaluation) -> list[str]:
         private_share=heaviest.private_share,
         shards=world["topology.shards"] if decided else max(1.0, needed),
         binary=any(s.message.binary for s in world.demand.streams if s.traffic.publishes_per_s > 0),
+        requests=world.requests,
         recovery=world.inputs.flag("transport.recovery"),
         ceiling_per_s=world.values.get("topology.backend_rate"),
     )
+
+
+def _asking(world: World, evaluation: Evaluation) -> list[str]:
+    processes = _processes(world, evaluation)
+    if not world.has("topology.fetch_rate") or not 1 < processes < math.inf:
+        return []
+    busy, goal = event_loop.occupied(world)(processes), world["server.utilization"]
+    if busy <= goal * (1 + 1e-9) or processes <= event_loop.lightest(world):
+        return []
+    return [
+        f"with all {format_count(processes)} processes up each is busy for {format_share(busy)}, more than "
+        f"the {format_share(goal)} asked for: every one answers each call of fetchSockets, and spares are "
+        "processes too"
+    ]
 
 
 def _recovery(world: World, evaluation: Evaluation) -> list[str]:

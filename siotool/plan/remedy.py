@@ -6,7 +6,7 @@ import msgspec
 
 from siotool.plan.adapters import laws as adapters
 from siotool.plan.adapters.nodes import explain_infeasible
-from siotool.plan.constraints.event_loop import load
+from siotool.plan.constraints.event_loop import load, processes_needed
 from siotool.plan.evaluate import Bound, Evaluation
 from siotool.plan.evidence.provenance import Provenance
 from siotool.plan.figures.inputs import Figure
@@ -36,6 +36,17 @@ def remedy(evaluation: Evaluation) -> str:
 
 
 def _event_loop(world: World) -> str:
+    asked = world.values.get("topology.fetch_rate")
+    if asked:
+        quiet = {key: value for key, value in world.values.items() if key != "topology.fetch_rate"}
+        if math.isfinite(processes_needed(msgspec.structs.replace(world, values=quiet))):
+            return (
+                f"event loop: with {format_rate(asked)} calls such as fetchSockets no number of servers is "
+                "enough: all processes answer each, and more of them make more answers. What would work: "
+                "fewer calls; an adapter whose answers only the asker hears (redis-sharded, redis-streams, "
+                "or redis with publishOnSpecificResponseChannel: topology.own_response_channel); fewer "
+                "servers, each of which does more."
+            )
     adapter = adapters.adapter_named(world.inputs.choice("topology.adapter"))
     publishes = sum(stream.traffic.publishes_per_s for stream in world.demand.streams)
     heaviest = max(world.demand.streams, key=lambda stream: stream.traffic.publishes_per_s, default=None)

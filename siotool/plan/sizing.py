@@ -59,7 +59,17 @@ def size(
     # numpy, for ranges only
     from siotool.plan.uncertainty.worlds import with_uncertainty  # noqa: PLC0415
 
-    return with_uncertainty(plan, inputs, draws=draws, seed=seed, sensitivities=sensitivities)
+    return _several(
+        with_uncertainty(plan, inputs, draws=draws, seed=seed, sensitivities=sensitivities), at_middle
+    )
+
+
+def _several(plan: Plan, at_middle: Evaluation) -> Plan:
+    """Return the plan with what its fleet needs where the middle of its ranges is one process only."""
+    each, most = at_middle.world["server.processes"], plan.servers.p95
+    if at_middle.fleet * each > 1 or most is None or most * each <= 1:
+        return plan
+    return msgspec.structs.replace(plan, warnings=plan.warnings + lints.of_several(at_middle.world))
 
 
 def document_figures(evaluation: Evaluation) -> Figures:

@@ -5,6 +5,7 @@ from math import inf
 
 import msgspec
 
+from siotool.plan.adapters.requests import Requests
 from siotool.plan.fanout import Message, Traffic
 from siotool.plan.figures.inputs import Inputs
 from siotool.plan.numbers import Number
@@ -96,6 +97,15 @@ class World(msgspec.Struct, frozen=True):
     def get(self, key: str, absent: float = 0.0) -> Number:
         """Return a figure, or ``absent`` where the plan has none."""
         return self.values.get(key, absent)
+
+    @property
+    def requests(self) -> Requests:
+        """Calls by which one process asks all others."""
+        return Requests(
+            calls_per_s=self.get("topology.fetch_rate"),
+            sessions=self.get("topology.fetch_sessions"),
+            own_channel=self.inputs.flag("topology.own_response_channel"),
+        )
 
     def __getitem__(self, key: str) -> Number:
         """Return a figure that has a default, or whose presence was checked."""

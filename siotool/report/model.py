@@ -282,7 +282,7 @@ class OperationSeries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     op: str
     name: str
-    rate_per_s: list[float]
+    rate_per_s: list[float | None]
     errors_per_s: list[float]
     p50_s: list[float | None]
     p95_s: list[float | None]
@@ -294,20 +294,20 @@ class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     A point stands for ``point_s`` seconds (1, or more when a long run was thinned out).
     ``begins_s`` is where each run begins, ``hold_s`` the begin and end of each span of the
-    hold phase.
+    hold phase. A part of a second in which a run ended or was cut has no load (None), but failures.
     """
 
     point_s: float
     begins_s: list[float]
     hold_s: list[tuple[float, float]]
     t_s: list[float]
-    users: list[float]
-    connections: list[float]
+    users: list[float | None]
+    connections: list[float | None]
     connect_errors_per_s: list[float]
     closed_per_s: list[float]
-    wire_in_bytes_per_s: list[float]
-    wire_out_bytes_per_s: list[float]
-    received_per_s: list[float]
+    wire_in_bytes_per_s: list[float | None]
+    wire_out_bytes_per_s: list[float | None]
+    received_per_s: list[float | None]
     lost_per_s: list[float]
     duplicate_per_s: list[float]
     server_cpu_cores: list[float | None]

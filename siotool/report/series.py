@@ -16,6 +16,8 @@ from siotool.report.steady import Hold
 from siotool.runfile import Interval, Operation
 
 MOST_POINTS = 2000
+#: Of a usual second, what an interval must have to be a point of its own; and one after the load's end.
+_HALF, _NEARLY = 0.5, 0.95
 
 
 def make_series(
@@ -25,21 +27,24 @@ def make_series(
     step = max(1, math.ceil(len(table) / MOST_POINTS))
     group = np.arange(len(table)) // step
     times = table["duration_s"].groupby(group).sum()
+    whole = _whole(table)
+    loaded = table["duration_s"].where(whole, 0.0)
 
-    def mean(column: str) -> list[float]:
-        weighted = (table[column] * table["duration_s"]).groupby(group).sum()
-        return _rounded(weighted / times)
+    def level(values: "pd.Series[float]", time: "pd.Series[float]") -> list[float | None]:
+        """Values that were weighted by time, over the time they are known for; None where that is none."""
+        over = time.groupby(group).sum().replace(0.0, np.nan)
+        return [None if math.isnan(v) else v for v in _rounded(values.groupby(group).sum() / over)]
 
-    def known_mean(column: str) -> list[float | None]:
-        known = table[column].notna()
-        weighted = (table[column] * table["duration_s"]).groupby(group).sum()
-        time = table["duration_s"].where(known, 0.0).groupby(group).sum()
-        return [None if math.isnan(v) else v for v in _rounded(weighted / time.replace(0.0, np.nan))]
+    def mean(column: str) -> list[float | None]:
+        time = loaded.where(table[column].notna(), 0.0)
+        return level(table[column] * time, time)
 
-    def rate(column: str) -> list[float]:
+    def rate(column: str) -> list[float | None]:
+        return level(table[column].where(whole, 0.0), loaded)
+
+    def failures(column: str) -> list[float]:
         return _rounded(table[column].groupby(group).sum() / times)
 
-    seconds = times.tolist()
     return Series(
         point_s=float(times.median()) if len(times) else 1.0,
         begins_s=_rounded(table.groupby("run")["begin_s"].min()),
@@ -47,19 +52,30 @@ def make_series(
         t_s=_rounded((table["begin_s"] + table["duration_s"]).groupby(group).max()),
         users=mean("users"),
         connections=mean("open"),
-        connect_errors_per_s=rate("connect_errors"),
-        closed_per_s=rate("closed"),
+        connect_errors_per_s=failures("connect_errors"),
+        closed_per_s=failures("closed"),
         wire_in_bytes_per_s=rate("wire_in"),
         wire_out_bytes_per_s=rate("wire_out"),
         received_per_s=rate("received"),
-        lost_per_s=rate("lost"),
-        duplicate_per_s=rate("duplicate"),
-        server_cpu_cores=known_mean("server_cpu"),
-        server_rss_bytes=known_mean("server_rss"),
-        generator_cpu_cores=known_mean("generator_cpu"),
-        generator_loop_lag_s=known_mean("loop_lag"),
-        operations=[_operation(row, intervals, step, seconds) for row in operations],
+        lost_per_s=failures("lost"),
+        duplicate_per_s=failures("duplicate"),
+        server_cpu_cores=mean("server_cpu"),
+        server_rss_bytes=mean("server_rss"),
+        generator_cpu_cores=mean("generator_cpu"),
+        generator_loop_lag_s=mean("loop_lag"),
+        operations=[_operation(row, intervals, loaded.tolist(), step, times.tolist()) for row in operations],
     )
+
+
+def _whole(table: pd.DataFrame) -> "pd.Series[bool]":
+    """Mark the seconds that say what the load was: not the rest of one in which a run ended or was cut.
+
+    Of its last second a run spends a part on saying good-bye: as a rate that would be a drop.
+    What failed in it is shown all the same.
+    """
+    usual = table["duration_s"].median()
+    least = (table["draining"] > 0).map({True: _NEARLY, False: _HALF}).astype(float)
+    return table["duration_s"] >= least * usual
 
 
 def _spans(table: pd.DataFrame, hold: Hold) -> list[tuple[float, float]]:
@@ -73,19 +89,23 @@ def _spans(table: pd.DataFrame, hold: Hold) -> list[tuple[float, float]]:
 
 
 def _operation(
-    row: OperationFigures, intervals: Sequence[Interval], step: int, seconds: list[float]
+    row: OperationFigures, intervals: Sequence[Interval], loaded: list[float], step: int, seconds: list[float]
 ) -> OperationSeries:
-    rates, errors, p50, p95, p99 = [], [], [], [], []
+    rates: list[float | None] = []
+    errors, p50, p95, p99 = [], [], [], []
     for point, time in enumerate(seconds):
+        here = range(point * step, min((point + 1) * step, len(intervals)))
         parts = [
-            operation
-            for interval in intervals[point * step : (point + 1) * step]
-            for operation in interval.operations
+            (operation, loaded[number] > 0)
+            for number in here
+            for operation in intervals[number].operations
             if (operation.op, operation.name) == (row.op, row.name)
         ]
-        rates.append(_digits(sum(part.count for part in parts) / time))
-        errors.append(_digits(sum(sum(part.errors.values()) for part in parts) / time))
-        at = _percentiles(parts)
+        known = sum(loaded[number] for number in here)
+        done = sum(part.count for part, whole in parts if whole)
+        rates.append(_digits(done / known) if known else None)
+        errors.append(_digits(sum(sum(part.errors.values()) for part, _ in parts) / time))
+        at = _percentiles([part for part, _ in parts])
         p50.append(at[0])
         p95.append(at[1])
         p99.append(at[2])

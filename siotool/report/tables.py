@@ -5,7 +5,7 @@ from collections.abc import Callable
 from siotool import units
 from siotool.page.table import Column, Row, Table
 from siotool.report.gates import show
-from siotool.report.model import OperationFigures, Report, format_cores
+from siotool.report.model import OperationFigures, Report, RunInfo, format_cores
 from siotool.report.words import label, plural
 
 NONE = "–"
@@ -121,7 +121,14 @@ def _operations(report: Report) -> Table:
     ]
     if service:
         columns.append(Column("p99 service", True, wide_only=True))
-    rows = [Row(_operation(row, service=service)) for row in report.operations]
+    # all names of one operation together stand below the last of them
+    together = {row.op: row for row in report.operations_merged}
+    last = {row.op: row for row in report.operations}
+    rows = []
+    for row in report.operations:
+        rows.append(Row(_operation(row, service=service)))
+        if row.op in together and row is last[row.op]:
+            rows.append(Row([f"{row.op} (all)", *_operation(together[row.op], service=service)[1:]]))
     note = (
         "Response times, from the intended start. Rates of ack and deliver are over "
         f"{report.steady.how}; all others over the run."
@@ -173,7 +180,6 @@ def _exceptions(report: Report) -> Table:
 
 
 def _user_classes(report: Report) -> Table:
-    """One row for each user class, where there are several."""
     rows = [
         Row(
             [
@@ -183,6 +189,9 @@ def _user_classes(report: Report) -> Table:
                 f"{found.begun:,}",
                 f"{found.failed:,}",
                 f"{found.achieved:,} of {found.offered:,}" if found.offered else "not scheduled",
+                f"{found.withheld:,}",
+                f"{found.started:,}",
+                f"{found.ended:,}",
             ]
         )
         for found in report.user_classes
@@ -194,12 +203,16 @@ def _user_classes(report: Report) -> Table:
         Column("begun", True),
         Column("failed", True),
         Column("achieved", True),
+        Column("withheld", True, wide_only=True),
+        Column("started", True, wide_only=True),
+        Column("ended", True, wide_only=True),
     ]
     note = (
         "Begun and failed: operations other than connecting. Achieved: of what the schedule offered, "
-        "what was issued and did not fail."
+        "what was issued and did not fail. "
+        "Users: at most at once, of those started and ended."
     )
-    return Table("user_classes", "User classes", columns, rows if len(rows) > 1 else [], note)
+    return Table("user_classes", "User classes", columns, rows, note)
 
 
 def _delivery(report: Report) -> Table:
@@ -237,6 +250,7 @@ def _connections(report: Report) -> Table:
         Row(["attempted", f"{connections.attempted:,}"]),
         Row(["established", f"{connections.established:,}"]),
         Row(["failed", f"{sum(connections.failed.values()):,}"]),
+        Row(["hung while connecting", f"{sum(connections.hung.values()):,}"]),
         Row(["closed before the end", f"{sum(connections.closed.values()):,}"]),
         Row(
             ["users", f"{_cell(connections.users_peak, units.format_count)} of {connections.users_planned:,}"]
@@ -292,7 +306,12 @@ def _server(report: Report) -> Table:
     rows = [
         ["CPU, mean of hold phase", cores(server.cpu_cores_mean) + of_cores.strip(NONE), ""],
         ["CPU, largest second", cores(server.cpu_cores_max), ""],
-        ["memory (RSS), largest", _cell(server.rss_bytes_max, units.format_size), ""],
+        [
+            "memory (RSS), largest",
+            _cell(server.rss_bytes_max, units.format_size)
+            + (f" of {units.format_size(server.memory_bytes)}" if server.memory_bytes else ""),
+            "",
+        ],
         [
             "memory per connection",
             _cell(server.rss_bytes_per_connection, units.format_size),
@@ -309,6 +328,13 @@ def _server(report: Report) -> Table:
             "open files per connection",
             _cell(server.files_per_connection, units.format_count),
             server.files_how,
+        ],
+        ["open files, idle server", _cell(server.files_base, units.format_count), "where the slope begins"],
+        ["processes, most", _cell(server.processes_max, units.format_count), ""],
+        [
+            "bytes on the wire, hold phase",
+            _cell(server.wire_bytes_per_s, units.format_byte_rate),
+            "in and out, of all connections",
         ],
     ]
     columns = [Column("server"), Column("measured", True), Column("how measured")]
@@ -343,6 +369,7 @@ def _runs(report: Report) -> Table:
                 f"{run.processes}",
                 f"{run.seed}",
                 ", ".join(f"{key}={value}" for key, value in run.settings.items()) or NONE,
+                _stages(run),
                 f"siotool {run.siotool} on {run.machine}, {run.started_at}",
             ]
         )
@@ -356,6 +383,15 @@ def _runs(report: Report) -> Table:
         Column("workers", True, wide_only=True),
         Column("seed", True, wide_only=True),
         Column("settings"),
+        Column("stages", wide_only=True),
         Column("made by", wide_only=True),
     ]
     return Table("runs", "Runs", columns, rows)
+
+
+def _stages(run: RunInfo) -> str:
+    """The stages as they were asked for: ``5 s to 200 users, 25 s to 200``."""
+    return (
+        ", ".join(f"{units.format_duration(stage.duration_s)} to {stage.users:,}" for stage in run.stages)
+        or NONE
+    )

@@ -1,11 +1,16 @@
 """A report in words: the headline that every renderer shows alike."""
 
+from datetime import UTC, datetime
+
 import msgspec
 
 from siotool import units
 from siotool.page.table import Tone
 from siotool.report.model import Report
 from siotool.report.verdict import sentence
+
+#: Where a Socket.IO server listens unless it is told otherwise.
+DEFAULT_PATH = "/socket.io/"
 
 
 class Headline(msgspec.Struct, frozen=True):
@@ -78,11 +83,27 @@ def _load(report: Report) -> str:
     users = max(run.users_planned for run in report.runs) or report.connections.users_peak or 0
     duration = sum(run.duration_s or 0.0 for run in report.runs)
     runs = f", {len(report.runs)} runs" if len(report.runs) > 1 else ""
-    namespace = f" {report.target.namespace}" if report.target.namespace != "/" else ""
+    target = report.target
+    namespace = f" {target.namespace}" if target.namespace != "/" else ""
+    path = target.path if target.path != DEFAULT_PATH else ""
     return (
         f"{report.scenario}: {plural(users, 'user')} for {units.format_duration(duration)}{runs} "
-        f"at {report.target.url}{namespace}"
+        f"at {target.url}{path}{namespace}, {_when(report)}"
     )
+
+
+def _when(report: Report) -> str:
+    """When the run began, or the first and the last of several."""
+    first, *_, last = sorted({_moment(run.started_at) for run in report.runs}) * 2
+    return f"begun {first}" if first == last else f"begun {first} to {last}"
+
+
+def _moment(started_at: str) -> str:
+    """An ISO time as people write it, to the minute: ``2026-01-01 00:00 UTC``; what is none, as it is."""
+    try:
+        return f"{datetime.fromisoformat(started_at).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    except ValueError:
+        return started_at
 
 
 def plural(count: int, noun: str) -> str:

@@ -9,6 +9,8 @@ from siotool.workload import users_asked, users_at
 
 #: Rates and percentiles are of the last few seconds, so that they move with the run.
 WINDOW_S = 5.0
+#: Of the load's last seconds, none is shorter.
+_WHOLE_S = 0.95
 _NOTES_KEPT = 50
 
 
@@ -50,7 +52,9 @@ class Progress:
     def update(self, interval: Interval) -> None:
         """Add one interval."""
         self.last = interval
-        self._window.append(interval)
+        # a part of a second after the load's end is no rate
+        if not interval.draining or interval.duration_s >= _WHOLE_S or not self._window:
+            self._window.append(interval)
         while self._window[0].t_s <= interval.t_s - WINDOW_S:
             self._window.popleft()
         self.attempted += interval.connections.attempted

@@ -91,6 +91,7 @@ def refused(tmp_path, monkeypatch, capsys):
         pytest.param(["demo", "--fail-if", "p42:ack > 1s"], "p42", id="a gate on nothing"),
         pytest.param(["demo", "--processes", "0"], "--processes", id="no processes"),
         pytest.param(["demo", "--format", "pdf"], "--format", id="a format that is not there"),
+        pytest.param(["demo", "-o", "x.xml"], ".xml is no format there is", id="a name of no format"),
         pytest.param(["demo", "--no-such-option"], "No such option", id="an unknown option"),
     ],
 )
@@ -194,7 +195,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_any_load(place, tmp_pa
 
 
 def test_runs_land_in_reports_by_default_and_a_report_where_it_is_asked_for(tmp_path):
-    done = siotool(*QUICK, "--format", "md", "-o", "result.md", cwd=tmp_path)
+    done = siotool(*QUICK, "-o", "result.md", cwd=tmp_path)
     # a busy machine may make so short a run suspect; this is about where it lands
     assert done.returncode in (0, 5), done.stderr
     assert done.stdout == ""

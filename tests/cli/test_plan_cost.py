@@ -109,6 +109,14 @@ def test_a_shape_stands_in_for_a_capacity_nobody_gave(siotool, folder):
     assert "29 servers" in done.stdout
 
 
+def test_a_limit_that_a_shape_says_nothing_of_is_kept_and_told(siotool, folder):
+    document = planned(
+        siotool, folder, "--prices", "prices.toml", "--shape", "small", "--set", "server.connections=10k"
+    )
+    assert document["servers"]["p95"] == 50
+    assert any("server.connections (not in small)" in warning for warning in document["warnings"])
+
+
 def test_a_server_no_shape_has_is_not_priced_but_shapes_are(siotool, folder):
     big = ("--set", "server.memory=1TB", "--prices", "prices.toml")
     document = planned(siotool, folder, *big)

@@ -41,6 +41,29 @@ def test_what_is_typed_counts_more_than_what_was_measured(siotool, folder):
     assert rows["server.capacity"]["provenance"] == {"kind": "typed", "detail": "--capacity"}
 
 
+@pytest.mark.parametrize("asked", [("--format=md",), ("-o", "checked.md", "-q")])
+def test_a_verification_is_written_as_markdown(siotool, asked, folder):
+    """--verify --format md wrote text."""
+    done = planned(siotool, "--from", "seen", "--verify", "seen", *asked, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    first, _, header, align, *rows = (done.stdout or (folder / "checked.md").read_text()).splitlines()
+    assert first.startswith("# ")
+    assert "figures lie within their 90 % interval" in first
+    assert header.count("|") == align.count("|") == 6
+    cpu = next(row for row in rows if row.startswith("| cpu |"))
+    assert "| inside |" in cpu
+    assert "mean CPU of the server" in cpu
+
+
+@pytest.mark.parametrize("form", ["html", "hpa"])
+def test_a_verification_has_no_other_form(siotool, form, folder):
+    done = planned(
+        siotool, "--verify", "seen", f"--format={form}", "--deployment=chat", "--capacity=1GB/s", cwd=folder
+    )
+    assert done.returncode == 2
+    assert f"--verify writes no {form}" in done.stderr
+
+
 def test_text_shows_what_was_measured(siotool, folder):
     done = planned(siotool, "--from", "seen", cwd=folder)
     assert "90 % interval" in done.stdout

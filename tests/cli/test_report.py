@@ -48,6 +48,14 @@ def test_text_goes_to_stdout_and_nothing_else_anywhere(siotool, run, name):
     assert "\x1b" not in done.stdout
 
 
+@pytest.mark.parametrize(("columns", "widest"), [("60", 60), ("0", 80), ("many", 80), ("", 80)])
+def test_a_pipe_is_as_wide_as_asked_and_a_file_never(siotool, run, tmp_path, columns, widest):
+    lines = siotool("report", run("echo"), COLUMNS=columns).stdout.splitlines()
+    assert widest - 20 < max(map(len, lines)) <= widest
+    siotool("report", tmp_path / "reports/20260101T000000Z-echo", "-o", tmp_path / "x.txt", COLUMNS=columns)
+    assert max(map(len, (tmp_path / "x.txt").read_text().splitlines())) > 60
+
+
 def test_the_newest_run_is_the_default(siotool, run, tmp_path):
     old, new = run("echo", "a"), run("cut", "b")
     os.utime(old / "run.jsonl", (1, 1))
@@ -230,6 +238,14 @@ def test_runs_of_the_same_target_are_pooled(siotool, run):
     document = json.loads(done.stdout)
     assert [part["run"] for part in document["runs"]] == ["20260101T000000Z-echo", "20260103T000000Z-echo"]
     assert document["connections"]["attempted"] == 200
+
+
+def test_a_name_that_asks_for_no_format_there_is_is_refused(siotool, run, tmp_path):
+    """-o x.xml made a file of text that no reader of XML could open."""
+    done = siotool("report", run("echo"), "-o", tmp_path / "x.xml")
+    assert done.returncode == 2
+    assert "x.xml: .xml is no format there is" in done.stderr
+    assert not (tmp_path / "x.xml").exists()
 
 
 def test_a_reader_that_leaves_changes_no_verdict(run):

@@ -20,6 +20,7 @@ from siotool.plan.adapters.laws import (
     shards_needed,
 )
 from siotool.plan.adapters.nodes import explain_infeasible, fewest_nodes, node_load
+from siotool.plan.adapters.requests import Requests
 from siotool.plan.figures.fields import ADAPTERS as CHOICES
 from siotool.plan.storage.bson_documents import Element, document_bytes
 
@@ -293,12 +294,10 @@ def test_how_long_redis_waits_for_a_slow_node():
     assert list(drawn) == [1, inf]
 
 
-def test_heartbeats_responses_and_attachments():
+def test_heartbeats_and_attachments():
     assert adapter_limits.heartbeats_per_s(ADAPTERS["mongo"], 51.0) == 10
     assert adapter_limits.heartbeats_per_s(ADAPTERS["postgres"], 50.0, 3.0) == 30
     assert adapter_limits.heartbeats_per_s(ADAPTERS["redis"], 50.0) == 0
-    assert adapter_limits.responses_per_s(1.0, 32.0) == 32 + 31 * 32
-    assert adapter_limits.responses_per_s(1.0, 32.0, own_channel=True) == 32 + 31
     assert adapter_limits.attachment_rows(10.0, 4.0) == (600, 40)
 
 
@@ -326,7 +325,7 @@ def test_a_modest_fleet_is_left_in_peace(name):
         pytest.param("redis-sharded", {"private_share": 0.5}, "dynamic-private", id="socket ids"),
         pytest.param("redis", {"publishes_per_s": 20_000.0}, "stops reading for 5.16 s", id="slow node"),
         pytest.param("redis", {"namespaces": 5000.0}, "5,000 patterns", id="dynamic namespaces"),
-        pytest.param("redis", {"requests_per_s": 1.0}, "deliver 16 messages/s", id="fetchSockets"),
+        pytest.param("redis", {"requests": Requests(1.0)}, "deliver 16 messages/s", id="fetchSockets"),
         pytest.param("postgres", {}, "commit one after another", id="the NOTIFY lock"),
         pytest.param("postgres", {"message_bytes": 9e3}, "100 INSERTs/s, 400 SELECTs/s", id="8,000 bytes"),
         pytest.param("postgres", {"binary": True}, "up to 6,000 rows kept", id="binary goes to a table"),

@@ -219,7 +219,10 @@ def test_says_nothing_without_costs(both_ways):
         ({"server.idle_cost": "33us"}, "idle connections"),
         ({"server.inbound_cost": "9ms"}, "messages received"),
         ({"server.connect_cost": "9ms", "workload.churn": "1k/s"}, "new connections"),
-        ({"server.adapter_cost": "60us", "topology.adapter": "redis"}, "publishes of other processes"),
+        (
+            {"server.adapter_cost": "60us", "topology.adapter": "redis"},
+            "publishes and requests of other processes",
+        ),
     ],
 )
 def test_the_sentence_names_what_takes_most(change, most, both_ways, plan_inputs):

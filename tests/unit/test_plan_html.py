@@ -211,7 +211,7 @@ def test_the_bar_of_the_binding_constraint_is_the_longest_of_its_tier(chat):
 
 def test_the_tornado_is_as_wide_as_its_swing_and_marks_the_median(chat):
     plan, pictured = chat
-    table = bars.tornado(plan, pictured.responses, 6)
+    table = bars.tornado(plan, pictured.responses)
     rows = table.groups[0][1]
     effects = {effect.key: effect for effect in plan.uncertainty.effects}
     widths = [(abs(effects[r.name].servers_p90 - effects[r.name].servers_p10), r.bar.solid) for r in rows]

@@ -78,11 +78,31 @@ def test_a_typed_rate_against_what_messages_make(change, messages, warned, plan_
             id="whoever polls is warned of, whatever balancer is named",
         ),
         pytest.param({"transport.upgrade": "true"} | SMALL, None, id="one process"),
+        pytest.param(
+            {"transport.polling": "1%", "server.processes": "2"} | SMALL,
+            "1 % of sessions poll",
+            id="two processes of one server",
+        ),
+        pytest.param(
+            {"transport.polling": "0%..1%"}, "of sessions poll: the balancer must", id="a share in a range"
+        ),
+        pytest.param({"transport.polling": "5%", "topology.sticky": "true"}, None, id="said to be sticky"),
+        pytest.param({"transport.upgrade": "true", "topology.sticky": "true"}, None, id="sticky, upgrades"),
     ],
 )
 def test_polling_needs_sticky_sessions(change, words, plan_inputs):
     found = of(plan_inputs, {"topology.balancer": "nginx"} | change)
     assert said(words, found) if words else not said("sticky", found)
+
+
+def test_a_fleet_that_may_be_several_is_warned_as_one(plan_inputs):
+    """One server for the middle of the ranges, more to be sure: the answer is more."""
+    change = {"workload.connections": "1k", "server.capacity": "5MB/s..1GB/s", "transport.polling": "1%"}
+    plan = sizing.size(plan_inputs(BASE | change, ROOM), draws=500)
+    assert plan.servers.p50 == 1
+    assert plan.servers.p95 > 1
+    assert said("sticky sessions", plan.warnings)
+    assert said("more than one process and no adapter", plan.warnings)
 
 
 def test_a_plan_without_a_catch_needs_no_warning(plan_inputs):

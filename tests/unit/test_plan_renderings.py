@@ -2,18 +2,26 @@
 
 import html
 import json
+import re
+from datetime import date
 
 import msgspec
 import pytest
 from rich.console import Console
 
+from siotool import units
 from siotool.plan import sizing
 from siotool.plan.evidence.amounts import amount, cost_name
 from siotool.plan.figures import compose, planfile
+from siotool.plan.growth import outlook
 from siotool.plan.html.page import render as page
 from siotool.plan.model import Evidence, MeasuredCost
+from siotool.plan.money import pricing
+from siotool.plan.money.prices import read_prices
 from siotool.plan.rendering import markdown, terms, text
 from siotool.plan.rendering.pictures import Pictures
+from siotool.plan.rendering.sections import sections
+from siotool.plan.storage import offline
 
 CHAT = """\
 [workload]
@@ -29,6 +37,27 @@ capacity = "1Gbit/s"
 memory = "8GiB"
 [topology]
 adapter = "redis-sharded"
+"""
+
+PRICES = """\
+currency = "USD"
+egress_per_gb = 0.05
+[shapes.small]
+cores = 1
+memory = "2GiB"
+bandwidth = "50MB/s"
+[shapes.large]
+cores = 4
+memory = "8GiB"
+bandwidth = "100MB/s"
+[shapes.secret]
+cores = 8
+memory = "8GiB"
+bandwidth = "200MB/s"
+[prices.small]
+per_month = 60
+[prices.large]
+per_month = 100
 """
 
 EVIDENCE = Evidence(
@@ -91,10 +120,126 @@ def test_names_are_whole_on_any_terminal(measured, width):
     assert max(map(len, lines)) <= width
     firsts = [line.strip() for line in lines]
     names = [row.name for row in terms.rows(measured)] + [day.name for day in measured.bad_days]
-    names += [effect.key for effect in terms.effects(measured)[:6]] + [
-        t.variable for t in terms.terms(measured)
-    ]
+    names += [effect.key for effect in terms.effects(measured)] + [t.variable for t in terms.terms(measured)]
     for name in [*names, "delivery"]:
         assert any(line.startswith(name) for line in firsts), name
     assert "workload.messages.conversation.room_size" in names
     assert "…" not in "".join(lines).replace(terms.quotient(measured, 3), "")
+
+
+#: What only scripts read, and why the others may.
+ONLY_IN_JSON = (
+    r"version",
+    r"inputs\..*",  # the formula's figures, which the table of variables writes in SI units
+    r"evidence\.(lag1|extrapolation|(observed|predicted)_cores.*)",  # curves, and what a warning says
+    r"forecast\.points.*",  # a line of the table for every sixth
+    r"constraints\[\d+\]\.(demand|unit|capacity_per_server|servers_exact|provenance|tier)",  # in its sentence
+    r"corrected\.(method|availability)",  # a day to survive says it in words
+    r"(apart|next_constraint|document\.servers_exact)",
+    r"uncertainty\.effects\[\d+\]\.first_order",
+    r"uncertainty\.(guessed_share|infeasible|next_measurement\.(key|servers))",  # in their sentences
+    r"figures\[\d+\]\.(unit|value|p5|p95|provenance\..*)",  # written together; compared below
+    r"storage\..*",
+    r"(cost|shapes)\..*(currency|quantile|_p90|per_thousand_connections)",
+    r"servers\.p90",
+)
+
+
+@pytest.fixture(scope="module")
+def rich(measured):
+    """A plan with everything: evidence, money, a forecast, storage, warnings, ranges."""
+    text_of = CHAT.replace("[server]", "[server]\naccept_rate = '300/s..500/s'").replace(
+        "session_length", "growth = '20%..40%'\nsession_length"
+    )
+    goals = "[goals]\nreconnect_time = '60s'\ndowntime = '10min..20min'\nspares = 2\n"
+    backlog = "[storage]\nkind = 'document'\noffline_users = '5M'\nmessages = '20/d'\n"
+    inputs = compose.complete(planfile.decode(text_of + goals + backlog, "plan.toml"))
+    plan = sizing.size(inputs, draws=200)
+    prices = read_prices(PRICES, "prices.toml")
+    return msgspec.structs.replace(
+        plan,
+        evidence=EVIDENCE,
+        warnings=plan.warnings + EVIDENCE.beyond,
+        cost=pricing.cost(plan, inputs, prices, prices.shape("large")),
+        shapes=pricing.shapes(plan, inputs, prices, draws=200, seed=1),
+        forecast=outlook.outlook(plan, inputs, date(2026, 1, 1), lead_time_s=0.0, draws=200, seed=1),
+        storage=offline.storage(inputs, draws=200, seed=1),
+    )
+
+
+@pytest.fixture(scope="module")
+def forms(rich):
+    page_text = re.sub(r"<(style|script).*?</\1>", "", page(rich, Pictures([], [], None)), flags=re.S)
+    found = {
+        "text": printed(rich, 100_000),
+        "md": markdown.render(rich).replace("**", "").replace("\\|", "|"),
+        "html": html.unescape(re.sub(r"<[^>]+>", " ", page_text)),
+    }
+    return {form: " ".join(made.split()) for form, made in found.items()}
+
+
+def leaves(value, path=""):
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from leaves(item, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from leaves(item, f"{path}[{number}]")
+    else:
+        yield path, value
+
+
+def ways_to_write(value):
+    """The ways in which a leaf of the JSON may stand in a text for people."""
+    if isinstance(value, str):
+        return [value, value.capitalize(), f"{value[:1].upper()}{value[1:]}"]
+    return [
+        *(f"{value:,.0f}", f"{value:,}", f"{value:,.2f}", f"{value:.3f}"),
+        *(
+            units.format_share(value),
+            units.format_share(round(value, 2)),
+            units.format_share(round(value, 3)),
+        ),
+        *(units.format_count(value), units.format_count(round(value))),
+    ]
+
+
+def test_every_fact_of_the_json_is_in_every_form(rich, forms):
+    """The Markdown lacked the chances and the draws, the text the inputs and how costs were measured."""
+    document = json.loads(msgspec.json.encode(rich))
+    facts = [
+        (path, value)
+        for path, value in leaves(document)
+        if value not in (None, "")
+        and not isinstance(value, bool)
+        and not any(re.fullmatch(known, path) for known in ONLY_IN_JSON)
+        and not path.startswith(("evidence.costs", "shapes.rows", "cost."))
+        and value != 0
+    ]
+    assert len(facts) > 100
+    missing = []
+    for path, value in facts:
+        ways = [" ".join(way.split()) for way in ways_to_write(value)]
+        missing += [(form, path, value) for form, said in forms.items() if not any(w in said for w in ways)]
+    assert missing == []
+
+
+def test_every_input_is_in_every_form_with_where_it_comes_from(rich, forms):
+    for figure in terms.given(rich):
+        written = [figure.key, terms.shown(figure), figure.fitted or "", figure.provenance.words()]
+        for form, said in forms.items():
+            assert [part for part in written if " ".join(part.split()) not in said] == [], (form, figure.key)
+
+
+def test_every_section_and_measured_cost_is_in_every_form(rich, forms):
+    facts = [cell for section in sections(rich) for row in section.rows for cell in row]
+    facts += [sentence for section in sections(rich) for sentence in section.sentences]
+    assert {section.title for section in sections(rich)} == {"Cost", "Shapes", "Forecast", "Storage"}
+    for cost in EVIDENCE.costs:
+        facts += [cost_name(cost.name), amount(cost.value, cost.unit), cost.how]
+    for effect in terms.effects(rich):
+        facts += [effect.key, terms.swing(effect)]
+    facts += [part for chance in terms.chances(rich) for part in chance]
+    facts += [terms.drawn_from(rich), terms.answer(rich), *rich.rests_on, *rich.warnings]
+    for form, said in forms.items():
+        assert [fact for fact in facts if " ".join(fact.split()) not in said] == [], form

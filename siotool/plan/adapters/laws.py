@@ -16,7 +16,7 @@ Each law is read from the adapter's source, named in its record. Rooms are sprea
 the nodes; a room that the load balancer keeps together is heard by fewer.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
 from math import inf
 from types import MappingProxyType
@@ -31,6 +31,9 @@ Law = Literal["nobody", "every", "others", "hosting"]
 
 #: What a backend's load divides by: nothing, the shard of each room, the stream of each namespace.
 Division = Literal["nothing", "rooms", "namespaces"]
+
+#: Who hears the answers when one process asks all others (``siotool.plan.adapters.requests``).
+Answers = Literal["nobody", "all", "others", "asker"]
 
 Recovery = Literal["none", "memory", "stream", "collection"]
 
@@ -63,6 +66,7 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     ceiling_per_s: float | None = None
     ceiling_source: str = ""
     recovery: Recovery = "none"
+    answers: Answers = "nobody"
 
 
 _RECORDS = (
@@ -85,6 +89,7 @@ _RECORDS = (
         ceiling_source="measure it: the primary, one process, copies each publish to every worker",
         loses="Nothing leaves the machine; when the primary ends, its workers end with it.",
         recovery_window="not supported: the adapter gives messages no offset.",
+        answers="asker",
     ),
     Adapter(
         name="redis",
@@ -97,6 +102,7 @@ _RECORDS = (
         ceiling_source=_REDIS_SOURCE,
         loses="What is published while a node or Redis is disconnected is lost, and nobody is told.",
         recovery_window="not supported: pub/sub keeps nothing.",
+        answers="all",
     ),
     Adapter(
         name="redis-sharded",
@@ -109,6 +115,7 @@ _RECORDS = (
         ceiling_source=_REDIS_SOURCE,
         loses="A lost shard silences its rooms until a replica takes over; what they missed is lost.",
         recovery_window="not supported: pub/sub keeps nothing.",
+        answers="asker",
     ),
     Adapter(
         name="redis-sharded-private",
@@ -122,6 +129,7 @@ _RECORDS = (
         ceiling_source=_REDIS_SOURCE,
         loses="A lost shard silences its rooms until a replica takes over; what they missed is lost.",
         recovery_window="not supported: pub/sub keeps nothing.",
+        answers="asker",
     ),
     Adapter(
         name="redis-streams",
@@ -134,6 +142,7 @@ _RECORDS = (
         loses="A node that falls more than maxLen entries behind loses what was trimmed.",
         recovery="stream",
         recovery_window="120 s, or maxLen entries when that is shorter: 10,000 by default.",
+        answers="asker",
     ),
     Adapter(
         name="postgres",
@@ -147,6 +156,7 @@ _RECORDS = (
         ),
         loses="Notifications while a node reconnects, 1 to 3 s, are lost.",
         recovery_window="not supported: the adapter gives messages no offset.",
+        answers="all",
     ),
     Adapter(
         name="mongo",
@@ -158,6 +168,7 @@ _RECORDS = (
         loses="A node resumes where it stopped, unless the oplog has moved on: then the gap is lost.",
         recovery="collection",
         recovery_window="as long as the collection keeps messages, by its size or its TTL index.",
+        answers="others",
     ),
     Adapter(
         name="python-redis",
@@ -202,25 +213,27 @@ def _others(nodes: Number) -> Number:
     return 1 - 1 / maximum(nodes, 1.0)
 
 
-_RECEIVED: Mapping[Law, Callable[[Number, Number], Number]] = MappingProxyType(
-    {
-        "nobody": lambda room_size, nodes: 0.0 * nodes,
-        "every": lambda room_size, nodes: 1.0 + 0.0 * nodes,
-        "others": lambda room_size, nodes: _others(nodes),
-        "hosting": hosting_share,
-    }
-)
-
-
-def received_share(adapter: Adapter, room_size: Number, nodes: Number, private_share: Number = 0.0) -> Number:
+def received_share(
+    adapter: Adapter,
+    room_size: Number,
+    nodes: Number,
+    private_share: Number = 0.0,
+    hosts: Number | None = None,
+) -> Number:
     """Return the share of nodes that one publish reaches, the publisher's own copy included.
 
     ``private_share`` of the publishes go to a socket's own room (``io.to(socket.id)``). The
     sharded adapter in mode dynamic sends those to every node; in mode dynamic-private, to one.
+    ``hosts`` is the room's ``hosting_share``, where the caller has it already.
     """
-    public = _RECEIVED[adapter.law](room_size, nodes)
-    if adapter.law != "hosting":
-        return public
+    match adapter.law:
+        case "nobody":
+            return 0.0 * nodes
+        case "every":
+            return 1.0 + 0.0 * nodes
+        case "others":
+            return _others(nodes)
+    public = hosting_share(room_size, nodes) if hosts is None else hosts
     private = 1.0 if adapter.private_to_all else 1 / maximum(nodes, 1.0)
     return (1 - private_share) * public + private_share * private
 
@@ -246,6 +259,7 @@ def decoded_per_node(
     room_size: Number,
     nodes: Number,
     private_share: Number = 0.0,
+    hosts: Number | None = None,
 ) -> Number:
     """Return the messages per second that each node decodes, its own among them.
 
@@ -255,7 +269,7 @@ def decoded_per_node(
     if not adapter.decodes_rooms_only:
         return received_per_node(adapter, publishes_per_s, room_size, nodes, private_share)
     private = 1 / maximum(nodes, 1.0)
-    public = hosting_share(room_size, nodes)
+    public = hosting_share(room_size, nodes) if hosts is None else hosts
     return publishes_per_s * ((1 - private_share) * public + private_share * private)
 
 
@@ -268,12 +282,15 @@ def receive_cores(
     receive_s: Number,
     decode_s: Number,
     private_share: Number = 0.0,
+    hosts: Number | None = None,
 ) -> Number:
     """Return the cores each node spends on the adapter: ``receive_s`` on each message, ``decode_s`` more
-    on each that it decodes.
+    on each that it decodes. ``hosts`` as for ``received_share``.
     """
-    received = received_per_node(adapter, publishes_per_s, room_size, nodes, private_share)
-    decoded = decoded_per_node(adapter, publishes_per_s, room_size, nodes, private_share)
+    received = publishes_per_s * received_share(adapter, room_size, nodes, private_share, hosts)
+    if not adapter.decodes_rooms_only:
+        return received * (receive_s + decode_s)
+    decoded = decoded_per_node(adapter, publishes_per_s, room_size, nodes, private_share, hosts)
     return received * receive_s + decoded * decode_s
 
 

@@ -6,7 +6,10 @@
 from collections.abc import Iterator
 from math import inf, isfinite
 
+import msgspec
+
 from siotool.plan.adapters.laws import Adapter, backend_rate, received_per_node
+from siotool.plan.adapters.requests import Requests, delivered
 from siotool.plan.numbers import Number, maximum, minimum, where
 from siotool.units import format_count, format_duration, format_size
 
@@ -59,17 +62,6 @@ def heartbeats_per_s(adapter: Adapter, nodes: Number, namespaces: Number = 1.0) 
     return senders * namespaces / HEARTBEAT_S
 
 
-def responses_per_s(requests_per_s: Number, nodes: Number, *, own_channel: bool = False) -> Number:
-    """Return the messages per second that classic Redis delivers for fetchSockets and its like.
-
-    Each request goes to all N nodes. N − 1 of them answer on a channel that all N hear, or, with
-    ``publishOnSpecificResponseChannel``, only the one that asked (socket.io-redis-adapter
-    lib/index.ts, publishResponse). Asking locally needs no answer from the asker.
-    """
-    answers = maximum(nodes - 1, 0.0)
-    return requests_per_s * (nodes + answers * (1.0 if own_channel else nodes))
-
-
 def attachment_rows(large_per_s: Number, nodes: Number) -> tuple[Number, Number]:
     """Return (rows kept at most, SELECTs per second) of the postgres adapter's table.
 
@@ -93,15 +85,15 @@ def lint(
     shards: float = 1.0,
     machines: float = 1.0,
     binary: bool = False,
-    requests_per_s: float = 0.0,
+    requests: Requests | None = None,
     recovery: bool = False,
     ceiling_per_s: float | None = None,
 ) -> list[str]:
     """Return what is wrong, or will be, with this adapter in this fleet: one sentence each.
 
-    ``nodes`` are processes, on ``machines``; ``message_bytes`` is the event as JSON; ``requests_per_s``
-    are calls of fetchSockets, serverSideEmit with acknowledgement and the like over the fleet;
-    ``recovery``: connectionStateRecovery is set. ``ceiling_per_s`` replaces the record's.
+    ``nodes`` are processes, on ``machines``; ``message_bytes`` is the event as JSON; ``requests``
+    are calls of fetchSockets and the like; ``recovery``: connectionStateRecovery is set.
+    ``ceiling_per_s`` replaces the record's.
     """
     rate = backend_rate(
         adapter,
@@ -119,7 +111,7 @@ def lint(
         *_shards(adapter, room_size, private_share, namespaces, shards),
         *_buffers(adapter, received, message_bytes),
         *_postgres(adapter, nodes, publishes_per_s, message_bytes, binary),
-        *_chatter(adapter, nodes, publishes_per_s, namespaces, requests_per_s),
+        *_chatter(adapter, nodes, publishes_per_s, namespaces, requests),
         *_recovery(adapter, nodes, recovery),
     ]
 
@@ -208,7 +200,7 @@ def _notify_json_bytes(adapter: Adapter) -> float:
 
 
 def _chatter(
-    adapter: Adapter, nodes: float, publishes_per_s: float, namespaces: float, requests_per_s: float
+    adapter: Adapter, nodes: float, publishes_per_s: float, namespaces: float, requests: Requests | None
 ) -> Iterator[str]:
     if adapter.name == "redis" and namespaces > NOTICEABLE_PATTERNS:
         yield (
@@ -221,13 +213,14 @@ def _chatter(
             f"Heartbeats alone bring each node {format_count(beats)} messages/s, beside "
             f"{format_count(publishes_per_s)} publishes/s."
         )
-    if adapter.name == "redis" and requests_per_s > 0 and nodes > 2:
-        now = responses_per_s(requests_per_s, nodes)
-        then = responses_per_s(requests_per_s, nodes, own_channel=True)
-        yield (
-            f"{format_count(requests_per_s)} requests/s such as fetchSockets make Redis deliver "
-            f"{format_count(now)} messages/s; with publishOnSpecificResponseChannel {format_count(then)}."
-        )
+    if adapter.name == "redis" and requests is not None and not requests.own_channel and nodes > 2:
+        now = delivered(adapter, requests, nodes)
+        then = delivered(adapter, msgspec.structs.replace(requests, own_channel=True), nodes)
+        if now > then:
+            yield (
+                f"{format_count(requests.calls_per_s)} requests/s such as fetchSockets make Redis deliver "
+                f"{format_count(now)} messages/s; with publishOnSpecificResponseChannel {format_count(then)}."
+            )
 
 
 def _recovery(adapter: Adapter, nodes: float, recovery: bool) -> Iterator[str]:

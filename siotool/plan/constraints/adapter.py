@@ -3,6 +3,7 @@
 from math import inf
 
 from siotool.plan.adapters import laws as adapters
+from siotool.plan.adapters.requests import delivered
 from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.numbers import Number, divide, maximum, where, whole
 from siotool.plan.world import Stream, World
@@ -19,7 +20,8 @@ def ceiling(world: World) -> Number | None:
 def _limit(world: World) -> Limit | None:
     most = ceiling(world)
     adapter = adapters.adapter_named(world.inputs.choice("topology.adapter"))
-    if not world.demand.streams or (most is None and adapter.law == "nobody"):
+    asks = world.has("topology.fetch_rate") and adapter.answers != "nobody"
+    if not (world.demand.streams or asks) or (most is None and adapter.law == "nobody"):
         return None
     known = most is not None
     most = most if known else inf
@@ -27,8 +29,8 @@ def _limit(world: World) -> Limit | None:
     # where no fleet is enough, what it would ask of the adapter does not matter
     servers = where(world.servers < inf, world.servers, 1.0)
     processes = maximum(whole(servers), 1.0) * world["server.processes"]
-    total: Number = 0.0
-    endless: Number = 0.0
+    total: Number = delivered(adapter, world.requests, processes)
+    endless: Number = delivered(adapter, world.requests, processes, inf)
     for stream in world.demand.streams:
         total = total + _busiest(adapter, stream, processes, 1.0)
         endless = endless + _busiest(adapter, stream, processes, inf)
@@ -36,7 +38,7 @@ def _limit(world: World) -> Limit | None:
     divides = endless < usable
     more = divide(maximum(total - endless, 0.0), where(divides, usable - endless, 1.0))
     shards = where(total <= usable, divide(total, usable), where(divides, more, inf))
-    keys = ("topology.adapter", "topology.backend_rate", "server.utilization")
+    keys = ("topology.adapter", "topology.backend_rate", "topology.fetch_rate", "server.utilization")
     # what nobody has measured is taken for one, and the sentence says so
     return Limit(total, usable, shards if known else 1.0 + 0.0 * total, keys)
 

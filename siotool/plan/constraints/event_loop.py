@@ -1,11 +1,13 @@
 """CPU of the event loop: each process is one core that does everything in turn.
 
     ρ(n) = [connections·idle + in·c_in + acks·c_ack + out·w + bytes·c_byte + new·c_connect + polls·c_poll] / n
-           + Σ received(n)·d + encoded(n)·c_enc  ≤  utilization · process_cores
+           + Σ received(n)·d + encoded(n)·c_enc + asking(n)  ≤  utilization · process_cores
 
 for n processes. What a process receives from the adapter and encodes does not shrink with n
 for a classic adapter, so there may be no n at all; both fall with n for a sharded one.
 Pre-encoding once per process: socket.io-adapter, in-memory-adapter.ts, ``_encode``.
+``asking`` is what calls such as fetchSockets take of each process; with adapters whose answers
+all processes hear it grows with n: then too many are as bad as too few.
 """
 
 from collections.abc import Callable
@@ -14,9 +16,10 @@ from math import inf
 import msgspec
 
 from siotool.plan.adapters import laws as adapters
+from siotool.plan.adapters import requests
 from siotool.plan.constraints.bandwidth import consumption_rate
 from siotool.plan.constraints.constraint import Constraint, Limit
-from siotool.plan.numbers import Number, divide, maximum, minimum, where
+from siotool.plan.numbers import Number, divide, exp, log, maximum, minimum, where, whole
 from siotool.plan.roots import largest_fitting
 from siotool.plan.world import World
 from siotool.units import format_count, format_share
@@ -36,6 +39,9 @@ COSTS = (
 
 #: More processes than this are infinitely many.
 _LEAST_X = 1e-12
+#: Steps of the search for the processes that are busy least, each of which leaves this share of the span.
+_NARROWING = 30
+_GOLDEN = (5**0.5 - 1) / 2
 #: What the sums may be off by.
 _NOISE = 1e-12
 
@@ -99,13 +105,27 @@ def _wire_bytes(world: World) -> Number:
     return 0.0 if rate is None else world.demand.connections * rate
 
 
+def _asking(world: World, processes: Number) -> Number:
+    """Cores that each of so many processes spends on calls such as fetchSockets: more, the more there are."""
+    if not world.has("topology.fetch_rate"):
+        return 0.0
+    return requests.cores(
+        adapters.adapter_named(world.inputs.choice("topology.adapter")),
+        world.requests,
+        processes,
+        receive_s=world.get("server.adapter_cost"),
+        decode_s=world.get("server.decode_cost"),
+        encode_s=world.get("server.encode_cost"),
+    )
+
+
 def repeated(world: World, processes: Number) -> Number:
     """Return the cores that each of so many processes spends on itself: at rest, receiving, encoding."""
     adapter = adapters.adapter_named(world.inputs.choice("topology.adapter"))
     total: Number = world.get("server.base_cost")
     for stream in world.demand.streams:
         publishes = stream.traffic.publishes_per_s
-        encoded = publishes * adapters.hosting_share(stream.crowd, processes)
+        hosts = adapters.hosting_share(stream.crowd, processes)
         received = adapters.receive_cores(
             adapter,
             publishes,
@@ -114,9 +134,10 @@ def repeated(world: World, processes: Number) -> Number:
             receive_s=world.get("server.adapter_cost"),
             decode_s=world.get("server.decode_cost"),
             private_share=stream.private_share,
+            hosts=hosts,
         )
-        total = total + received + encoded * world.get("server.encode_cost")
-    return total
+        total = total + received + publishes * hosts * world.get("server.encode_cost")
+    return total + _asking(world, processes)
 
 
 def usable(world: World) -> Number:
@@ -155,8 +176,34 @@ def processes_needed(world: World) -> Number:
         return shared * x + repeated(world, 1 / x) - most
 
     high = minimum(1 / least + zero, divide(most + zero, shared))
-    several = divide(1.0 + zero, largest_fitting(excess, high))
+    low = 1 / lightest(world) if world.has("topology.fetch_rate") else 0.0
+    several = divide(1.0 + zero, largest_fitting(excess, high, minimum(low, high)))
+    if world.has("topology.fetch_rate"):
+        limit = world["server.utilization"] * (1 + _NOISE)
+        # rounded up to whole servers they may be too many
+        servers = maximum(whole(where(several < inf, several, 1.0) / least), 1.0)
+        several = where((several < inf) & (occupied(world)(servers * least) <= limit), several, inf)
     return where(alone <= least, alone, several)
+
+
+def lightest(world: World) -> Number:
+    """Return the processes at which each is busy least, by golden section of the logarithm of their number.
+
+    More of them are busier again where all of them hear the answers to every call of fetchSockets.
+    """
+    zero = 0.0 * (load(world).shared + world.requests.calls_per_s)
+    share = occupied(world)
+    low, high = log(1.0 + zero), log(1 / _LEAST_X + zero)
+    left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
+    at_left, at_right = share(exp(left)), share(exp(right))
+    for _ in range(_NARROWING):
+        fewer = at_left < at_right
+        low, high = where(fewer, low, left), where(fewer, right, high)
+        probe = where(fewer, high - _GOLDEN * (high - low), low + _GOLDEN * (high - low))
+        at = share(exp(probe))
+        left, right = where(fewer, probe, right), where(fewer, left, probe)
+        at_left, at_right = where(fewer, at, at_right), where(fewer, at_left, at)
+    return exp((low + high) / 2)
 
 
 def _limit(world: World) -> Limit | None:
@@ -173,6 +220,13 @@ def _limit(world: World) -> Limit | None:
 
 
 def _sentence(world: World, limit: Limit) -> str:
+    if limit.servers == inf and _asking(world, 2.0) > 0:
+        best = max(2.0, round(lightest(world)))
+        return (
+            f"each of {format_count(best)} processes is busy for {format_share(occupied(world)(best))}, "
+            f"{format_share(_asking(world, best))} of its core with calls such as fetchSockets, which all "
+            "of them answer; with more or fewer it is busier: no number of servers is enough"
+        )
     if limit.servers == inf:
         alone = repeated(world, 1e12)
         return (
@@ -186,7 +240,7 @@ def _sentence(world: World, limit: Limit) -> str:
         ("deliveries", parts.delivery + parts.bytes),
         ("new connections", parts.connect),
         ("polling", parts.polls),
-        ("publishes of other processes", limit.demand - parts.shared),
+        ("publishes and requests of other processes", limit.demand - parts.shared),
         key=lambda part: part[1],
     )
     return (

@@ -219,7 +219,22 @@ FIELDS: tuple[Field, ...] = (
         above=True,
         example="650k/s",
     ),
+    Field(
+        "topology.fetch_rate",
+        "rate",
+        "calls of fetchSockets, allRooms, serverSideEmit with acknowledgement over the service: "
+        "all processes answer each",
+        example="10/s",
+    ),
+    Field("topology.fetch_sessions", "count", "sessions that one of these calls returns", example="50"),
+    Field(
+        "topology.own_response_channel",
+        "flag",
+        "redis adapter: publishOnSpecificResponseChannel is set",
+        "false",
+    ),
     _choice("topology.balancer", "what spreads connections over servers", "none", *BALANCERS),
+    Field("topology.sticky", "flag", "it sends all requests of a session to the same process", "false"),
     Field(
         "topology.balancer_connections", "count", "connections one balancer holds", above=True, example="1M"
     ),

@@ -5,7 +5,7 @@ constraints in words, chances or sensitivities.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from siotool.plan.demand import peak_connections
 from siotool.plan.evaluate import Evaluation, count, evaluate
@@ -74,8 +74,10 @@ def holds(
     now = values["workload.connections"]
     start = where(now > 0, now, 1.0)
 
-    def fits(factor: Number) -> Number:
-        changed = {**values, "workload.connections": start * factor}
+    def fits(factor: Number, some: Number | None = None) -> Number:
+        """Whether so many times today's connections fit: all draws, or ``some`` of them."""
+        changed = {key: _of(value, some) for key, value in values.items()}
+        changed["workload.connections"] = _of(start, some) * factor
         return _fits(evaluate(inputs, changed), most_servers, shards, balancers)
 
     low, high = 0.0 * start, 0.0 * start + 1.0
@@ -85,12 +87,33 @@ def holds(
         high = where(fitting, high * 2, high)
         fitting = fits(high)
     endless = fitting
-    for _ in range(_steps(low)):
+    each = where(fitting, 0.0, 0.0)  # draw by draw, also where all of today's connections are too many
+    low, high = low + each, high + each
+    too_many = low == 0
+    low, high = _halved(fits, low, high, _HALVINGS)
+    if _any(too_many):
+        # even today's connections are: the fraction that fits may be tiny
+        some = too_many if is_array(low) else None
+        less, _ = _halved(lambda factor: fits(factor, some), _of(low, some), _of(high, some), 2 * _HALVINGS)
+        if is_array(low):
+            low[too_many] = less
+        else:
+            low = less
+    peak = peak_connections({**values, "workload.connections": start, "workload.ahead": 0.0})
+    return where(endless, math.inf, peak * low)
+
+
+def _halved(fits: Callable[[Number], Number], low: Number, high: Number, times: int) -> tuple[Number, Number]:
+    for _ in range(times):
         middle_one = (low + high) / 2
         inside = fits(middle_one)
         low, high = where(inside, middle_one, low), where(inside, high, middle_one)
-    peak = peak_connections({**values, "workload.connections": start, "workload.ahead": 0.0})
-    return where(endless, math.inf, peak * low)
+    return low, high
+
+
+def _of(value: Number, some: Number | None) -> Number:
+    """Some draws of a figure; a single figure is the same for all."""
+    return value[some] if some is not None and is_array(value) else value
 
 
 def per_server(evaluation: Evaluation) -> Number:
@@ -110,9 +133,3 @@ def _fits(evaluation: Evaluation, most: int, shards: int | None, balancers: int 
 
 def _any(condition: Number) -> bool:
     return bool(condition.any()) if is_array(condition) else bool(condition)
-
-
-def _steps(low: Number) -> int:
-    """More halvings where even today's connections are too many: the fraction may be tiny."""
-    smallest = float(low.min()) if is_array(low) else float(low)
-    return _HALVINGS if smallest > 0 else 3 * _HALVINGS

@@ -123,9 +123,9 @@ def _day(day: BadDay, most: int, worst: str) -> BarRow:
     )
 
 
-def tornado(plan: Plan, responses: Sequence[Response], most_rows: int) -> BarTable | None:
+def tornado(plan: Plan, responses: Sequence[Response]) -> BarTable | None:
     """Return what each uncertain input does to the fleet, the largest swing first; None without any."""
-    effects = terms.effects(plan)[:most_rows]
+    effects = terms.effects(plan)
     if not effects:
         return None
     known = {figure.key: figure for figure in plan.figures}

@@ -1,17 +1,19 @@
 """The plan as one self-contained HTML file."""
 
+from siotool.page.chart import unchecked
 from siotool.page.shell import page
 from siotool.plan.evidence.amounts import fit_words
 from siotool.plan.html import bars, tables
 from siotool.plan.html.charts import charts
 from siotool.plan.model import Plan
 from siotool.plan.rendering import terms
-from siotool.plan.rendering.pictures import RESPONSES, Pictures
+from siotool.plan.rendering.pictures import Pictures
 
 
 def render(plan: Plan, pictures: Pictures) -> str:
     """Return the page; ``pictures`` are those of the same plan."""
-    drawn = charts(plan, pictures)
+    with unchecked():
+        drawn = charts(plan, pictures)
     headline, formula = terms.headline(plan)
     given, assumed = tables.inputs(plan)
     storm = pictures.storm
@@ -37,7 +39,7 @@ def render(plan: Plan, pictures: Pictures) -> str:
         by_formula=terms.servers(plan.document.servers),
         chances=tables.chances(plan),
         sure=_sure(plan),
-        tornado=bars.tornado(plan, pictures.responses, RESPONSES),
+        tornado=bars.tornado(plan, pictures.responses),
         storm=storm,
         storm_facts=tables.storm_facts(storm) if storm is not None else [],
         storm_words=tables.storm_words(storm) if storm is not None else [],
@@ -47,8 +49,7 @@ def render(plan: Plan, pictures: Pictures) -> str:
         others=tables.others(plan),
         inputs=given,
         assumed=assumed,
-        draws=plan.uncertainty.draws if plan.uncertainty is not None else 0,
-        seed=plan.uncertainty.seed if plan.uncertainty is not None else 0,
+        drawn_from=terms.drawn_from(plan),
     )
 
 

@@ -9,7 +9,6 @@ from siotool.plan.rendering import terms
 from siotool.plan.rendering.sections import Section, sections
 from siotool.plan.storm import words
 from siotool.plan.storm.model import StormPlan
-from siotool.units import format_share
 
 
 def counts(plan: Plan) -> Table:
@@ -34,11 +33,8 @@ def variables(plan: Plan) -> Table:
 
 def chances(plan: Plan) -> Table:
     """Return fleets and the probability that each suffices."""
-    doubt = plan.uncertainty
-    rows = [
-        Row([f"{fleet:,}", format_share(round(chance, 3))], "strong" if fleet == plan.servers.p95 else "")
-        for fleet, chance in (doubt.chances if doubt is not None else [])
-    ]
+    p95 = "" if plan.servers.p95 is None else f"{plan.servers.p95:,}"
+    rows = [Row([fleet, chance], "strong" if fleet == p95 else "") for fleet, chance in terms.chances(plan)]
     return Table("chances", "Fleets", [Column("servers", True), Column("suffices", True)], rows)
 
 
@@ -122,11 +118,8 @@ _INPUTS = [
 
 def inputs(plan: Plan) -> tuple[Table, Table]:
     """Return every input with its origin: those given or uncertain, and the defaults nobody touched."""
-    given: list[Row] = []
-    assumed: list[Row] = []
-    for figure in plan.figures:
-        untouched = figure.provenance.kind == "default" and figure.p5 is None
-        (assumed if untouched else given).append(_input(figure))
+    given = [_input(figure) for figure in terms.given(plan)]
+    assumed = [_input(figure) for figure in terms.untouched(plan)]
     return (
         Table("inputs", "Inputs", _INPUTS, given),
         Table(

@@ -1,19 +1,35 @@
 """What a plan costs a month, and what it would cost on other shapes of server.
 
-A shape replaces what the plan says of one server: its cores become ``server.processes`` (an
-event loop each), its memory ``server.memory``, its bandwidth ``server.capacity``,
-``server.bandwidth_in`` and ``server.bandwidth_out``, its limit of connections
-``server.connections``. Costs per message and per connection stay: they are those of a core.
+A shape replaces all that it says of one server, and nothing else:
+
+===========  ==================================================================================
+it says      replaced
+===========  ==================================================================================
+cores        ``server.processes``: an event loop each, whole ones
+memory       ``server.memory``
+bandwidth    ``server.bandwidth_in``, ``server.bandwidth_out``, and ``server.capacity`` where the
+             plan means the network by it
+connections  ``server.connections``; a shape without leaves the plan's
+===========  ==================================================================================
+
+Costs per message and per connection stay: they are those of a core. So do the limits that are
+set for a process, its heap and its open files. A capacity that is not the network but what the
+processes were seen to carry (measured, or typed beside the network) follows the cores, and is
+never more than the network.
 """
 
 import math
+from collections.abc import Iterable
+
+import msgspec
 
 from siotool.errors import InputError
 from siotool.plan.constraints.bandwidth import consumption_rate
 from siotool.plan.demand import world
 from siotool.plan.evaluate import evaluate
 from siotool.plan.evidence.provenance import Provenance
-from siotool.plan.figures.inputs import Figure, Inputs, middle
+from siotool.plan.figures.inputs import Figure, Inputs, Value, middle
+from siotool.plan.figures.ranges import Range, Samples
 from siotool.plan.growth.counting import mean_day, servers
 from siotool.plan.model import Cost, Plan
 from siotool.plan.money.cost import Comparison, ShapeServers, Traffic, compare_shapes, monthly_cost
@@ -32,16 +48,66 @@ def as_shape(inputs: Inputs, shape: Shape, source: str) -> Inputs:
             f"{source}: shapes.{shape.name} has {shape.cores:g} cores", "an event loop needs one of its own"
         )
     said = Provenance("typed", f"{source}: shapes.{shape.name}")
+    network = Figure(shape.bandwidth_bytes_per_s, said)
+    processes = float(math.floor(shape.cores))
     changes = {
-        "server.processes": Figure(float(math.floor(shape.cores)), said),
+        "server.processes": Figure(processes, said),
         "server.memory": Figure(shape.memory_bytes, said),
-        "server.capacity": Figure(shape.bandwidth_bytes_per_s, said),
-        "server.bandwidth_in": Figure(shape.bandwidth_bytes_per_s, said),
-        "server.bandwidth_out": Figure(shape.bandwidth_bytes_per_s, said),
+        "server.bandwidth_in": network,
+        "server.bandwidth_out": network,
+        "server.capacity": _capacity(inputs, processes, network) or network,
     }
     if shape.connections is not None:
         changes["server.connections"] = Figure(shape.connections, said)
     return inputs.replaced(changes)
+
+
+def _capacity(inputs: Inputs, processes: float, network: Figure) -> Figure | None:
+    """What so many processes carry at the plan's capacity of each; None where that means the network."""
+    capacity = inputs.figures.get("server.capacity")
+    if capacity is None or isinstance(capacity.value, str | bool):
+        return None
+    typed = inputs.figures.get("server.bandwidth_out")
+    apart = typed is not None and typed.value != capacity.value
+    if capacity.provenance.kind != "measured" and not apart:
+        return None
+    before = inputs.figures.get("server.processes")
+    times = processes / (1.0 if before is None else middle(before.value))
+    most = middle(network.value)
+
+    def scaled(value: float) -> float:
+        return min(value * times, most)
+
+    match capacity.value:
+        case Samples(values=values):
+            value: Value = msgspec.structs.replace(capacity.value, values=tuple(map(scaled, values)))
+        case Range(low=low, likely=likely, high=high):
+            likely = None if likely is None else scaled(likely)
+            value = Range(scaled(low), likely, scaled(high)) if scaled(low) < scaled(high) else scaled(low)
+        case single:
+            value = scaled(single)
+    origin = capacity.provenance
+    detail = f"{origin.detail}, for {processes:g} cores and {format_byte_rate(most)} of network".lstrip(", ")
+    return Figure(value, Provenance(origin.kind, detail))
+
+
+#: Limits of a whole server beside those that every shape says.
+_WHOLE = ("server.connections", "server.accept_rate", "topology.conntrack")
+
+
+def kept(inputs: Inputs, shapes: Iterable[Shape]) -> list[str]:
+    """Return a sentence on the limits of one server that these shapes leave as they are; none, none."""
+    silent = [shape.name for shape in shapes if shape.connections is None]
+    names = [key for key in _WHOLE if key in inputs and inputs.figures[key].provenance.kind != "published"]
+    if not silent:
+        names = [key for key in names if key != "server.connections"]
+    if not names:
+        return []
+    named = ", ".join(names).replace("connections", f"connections (not in {', '.join(silent)})", 1)
+    return [
+        f"no shape replaces {named}: what the plan says of one server is kept for each, also where it was "
+        "another machine's"
+    ]
 
 
 def shape_of(inputs: Inputs, prices: PriceFile) -> Shape:

@@ -22,7 +22,7 @@ from siotool.plan.redundancy.availability import servers_for
 from siotool.units import format_count, format_share
 
 #: Different counts among draws that are worked out one by one.
-_FEW_COUNTS = 40
+_FEW_COUNTS = 100
 
 #: A count within a part in 1e9 of a whole number is that number.
 _NOISE = 1e-9
@@ -153,13 +153,11 @@ def k_of_n(needed: Number, downtime_share: Number, target: float) -> Number:
     if not is_array(downtime_share) and downtime_share <= 0:
         return maximum(needed, 0.0)
     if is_array(needed) and not is_array(downtime_share):
-        counts = set(needed.tolist())
+        import numpy as np  # noqa: PLC0415  (an array is here, so it is loaded)
+
+        counts, place = np.unique(needed, return_inverse=True)
         if len(counts) <= _FEW_COUNTS:
-            fleets = {k: _scalar_k_of_n(k, downtime_share, target) for k in counts}
-            fleet_of: Number = 0.0 * where(needed < math.inf, needed, 0.0)
-            for k, n in fleets.items():
-                fleet_of = where(needed == k, n, fleet_of)
-            return fleet_of
+            return np.array([_scalar_k_of_n(k, downtime_share, target) for k in counts.tolist()])[place]
     if is_array(needed) or is_array(downtime_share):
         # scipy, whose import costs as much as a plan, for draws of many counts only
         from siotool.plan.redundancy.availability_draws import servers_for_draws  # noqa: PLC0415

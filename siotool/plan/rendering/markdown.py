@@ -40,7 +40,7 @@ def _counts(plan: Plan) -> list[str]:
 def _constraints(plan: Plan) -> list[str]:
     rows = [
         (
-            c.name if c.tier == "servers" else f"{c.name} ({c.tier})",
+            _strong(c.name, c.name == plan.binding) if c.tier == "servers" else f"{c.name} ({c.tier})",
             _servers(c.servers_p50),
             _servers(c.servers_p95),
             format_share(round(c.binding_probability, 2)) if c.binding_probability else "",
@@ -54,7 +54,10 @@ def _constraints(plan: Plan) -> list[str]:
 
 
 def _bad_days(plan: Plan) -> list[str]:
-    rows = [(day.name, _servers(day.servers), day.sentence) for day in plan.bad_days]
+    rows = [
+        (_strong(day.name, day.name == plan.worst_day), _servers(day.servers), day.sentence)
+        for day in plan.bad_days
+    ]
     return _table("| day to survive | servers | |", "|---|---:|---|", rows)
 
 
@@ -86,8 +89,14 @@ def _what_if(plan: Plan) -> list[str]:
         for effect in terms.effects(plan)
     ]
     lines = _table("| what if | its 90 % | servers | of the variance |", "|---|---:|---:|---:|", rows)
-    said = [doubt.next_measurement.sentence.capitalize() + "."] if doubt.next_measurement else []
-    return [*lines, " ".join([*said, doubt.guesswork]).strip(), ""]
+    said = []
+    if doubt.next_measurement:
+        sentence = doubt.next_measurement.sentence
+        said.append(f"{sentence[0].upper()}{sentence[1:]}.")
+    lines += [" ".join([*said, doubt.guesswork]).strip(), ""]
+    if doubt.chances:
+        lines += _table("| servers | suffice with probability |", "|---:|---:|", terms.chances(plan))
+    return [*lines, terms.drawn_from(plan), ""]
 
 
 def _sections(plan: Plan) -> list[str]:
@@ -120,16 +129,18 @@ def _evidence(plan: Plan) -> list[str]:
 
 
 def _inputs(plan: Plan) -> list[str]:
-    rows = [
-        (f.key, terms.shown(f), f.fitted or "", f.provenance.words())
-        for f in plan.figures
-        if f.provenance.kind != "default" or f.p5 is not None
-    ]
-    return ["## Inputs", "", *_table("| input | value | drawn as | from |", "|---|---:|---|---|", rows)]
+    rows = [(f.key, terms.shown(f), f.fitted or "", f.provenance.words()) for f in terms.given(plan)]
+    lines = ["## Inputs", "", *_table("| input | value | drawn as | from |", "|---|---:|---|---|", rows)]
+    untouched = [f"{f.key} {terms.shown(f)}" for f in terms.untouched(plan)]
+    return [*lines, f"Defaults that nobody touched: {', '.join(untouched)}.", ""] if untouched else lines
 
 
 def _servers(count: int | None) -> str:
     return "none is enough" if count is None else f"{count:,}"
+
+
+def _strong(text: str, strong: bool) -> str:
+    return f"**{text}**" if strong else text
 
 
 def _cell(text: str) -> str:

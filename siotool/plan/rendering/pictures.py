@@ -25,6 +25,8 @@ RESPONSES = 6
 #: Fleets on the curve of chances, at most; beyond the last share only a long tail would be seen.
 _FLEETS = 200
 _LAST = 0.99
+#: A page shows no more of a storm; plan storm looks closer.
+_COARSENESS = 2.0
 
 
 class Pictures(msgspec.Struct, frozen=True):
@@ -72,4 +74,4 @@ def storm_of(plan: Plan, inputs: Inputs, *, draws: int, seed: int) -> StormPlan 
     lost = lost_at_once(world)
     if not failure(connections, float(fleet), lost, world["topology.zones"]).survivors > 0:
         lost = "all"
-    return study(inputs, Asked(servers=fleet, lost=lost), draws=draws, seed=seed)
+    return study(inputs, Asked(servers=fleet, lost=lost, coarseness=_COARSENESS), draws=draws, seed=seed)

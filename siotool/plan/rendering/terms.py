@@ -229,6 +229,28 @@ def effects(plan: Plan) -> list[Effect]:
     return [e for e in found if e.servers_p10 != e.servers_p90 or (e.total or 0.0) >= 0.005]
 
 
+def drawn_from(plan: Plan) -> str:
+    """Return how the quantiles were found; empty without ranges."""
+    doubt = plan.uncertainty
+    return "" if doubt is None else f"{doubt.draws:,} draws of all ranges, seed {doubt.seed}."
+
+
+def chances(plan: Plan) -> list[tuple[str, str]]:
+    """Return fleets and the probability that each suffices, written."""
+    found = plan.uncertainty.chances if plan.uncertainty is not None else []
+    return [(f"{fleet:,}", format_share(round(chance, 3))) for fleet, chance in found]
+
+
+def given(plan: Plan) -> list[InputFigure]:
+    """Return the inputs that somebody gave, measured or published, or that vary: not the plain defaults."""
+    return [f for f in plan.figures if f.provenance.kind != "default" or f.p5 is not None]
+
+
+def untouched(plan: Plan) -> list[InputFigure]:
+    """Return the plain defaults."""
+    return [f for f in plan.figures if f.provenance.kind == "default" and f.p5 is None]
+
+
 def swing(effect: Effect) -> str:
     """Return what one input does to the fleet: ``6 → 12 servers``."""
     low, high = (

@@ -11,9 +11,6 @@ from siotool.plan.rendering import terms
 from siotool.plan.rendering.sections import Section, sections
 from siotool.units import format_share
 
-#: Inputs listed under "what if".
-_EFFECTS = 6
-
 
 def render(plan: Plan) -> RenderableType:
     """Return the plan as a rich renderable that fits 80 columns."""
@@ -29,6 +26,8 @@ def render(plan: Plan) -> RenderableType:
         from siotool.plan.evidence.text import render as evidence  # noqa: PLC0415
 
         parts += evidence(plan.evidence)
+    if not terms.only_the_formula(plan):
+        parts.append(_inputs(plan))
     if plan.warnings:
         parts.append(_warnings(plan))
     if plan.rests_on:
@@ -145,19 +144,34 @@ def _what_if(plan: Plan) -> list[RenderableType]:
     table.add_column("variance", justify="right", overflow="fold")
     table.add_column("", style="dim", overflow="fold")
     known = {figure.key: figure for figure in plan.figures}
-    for effect in terms.effects(plan)[:_EFFECTS]:
+    for effect in terms.effects(plan):
         share = "" if effect.total is None else format_share(round(effect.total, 2))
         figure = known[effect.key]
         table.add_row(
             Text(effect.key), terms.shown(figure), terms.swing(effect), share, figure.provenance.kind
         )
-    chances = ", ".join(f"{n:,} {format_share(round(p, 3))}" for n, p in doubt.chances)
+    chances = ", ".join(f"{fleet} {chance}" for fleet, chance in terms.chances(plan))
     said = [f"Servers that suffice, with which probability: {chances}."] if chances else []
     if doubt.next_measurement is not None:
         said.append(f"{doubt.next_measurement.sentence[0].upper()}{doubt.next_measurement.sentence[1:]}.")
     if doubt.guesswork:
         said.append(doubt.guesswork)
+    said.append(terms.drawn_from(plan))
     return [table, _paragraph(Text("\n".join(said)))]
+
+
+def _inputs(plan: Plan) -> Table:
+    """A paragraph for each origin, as a table of inputs would be mostly of long words."""
+    origins: dict[str, list[str]] = {}
+    for figure in [*terms.given(plan), *terms.untouched(plan)]:
+        drawn = f" ({figure.fitted})" if figure.fitted else ""
+        origins.setdefault(figure.provenance.words(), []).append(f"{figure.key} {terms.shown(figure)}{drawn}")
+    grid = Table.grid(padding=(0, 1))
+    for _ in range(3):
+        grid.add_column(overflow="fold")
+    for origin, figures in origins.items():
+        grid.add_row("", "·", Text.assemble(f"{'; '.join(figures)}: ", (origin, "dim")))
+    return grid
 
 
 def _section(section: Section) -> RenderableType:

@@ -8,7 +8,7 @@ attempt that finds them busy waits in line if there is room, and times out if it
 come (``timeout``, 20 s, in socketio/socket.io packages/socket.io-client/lib/manager.ts); one
 that finds no room is refused at once. A client that is served stays.
 
-Time is exact to the millisecond for attempts and to ``STEP_S`` for the line at the servers; a
+Time is exact to the millisecond for attempts and to a step (``STEP_S``) for the line at the servers; a
 client never waits less than one step there. Work done for a client that has given up is not
 counted, so that a real storm with long lines is rather worse.
 
@@ -30,7 +30,6 @@ from siotool.plan.storm.waits import Ints, equal_waits, schedule
 from siotool.protocol.backoff import OFFICIAL, Backoff
 
 STEP_S = 0.05
-_STEP_MS = 50
 
 #: The line at one server: Node's own default for listen()
 #: (https://nodejs.org/api/net.html#serverlisten, "backlog").
@@ -86,6 +85,8 @@ class Conditions(msgspec.Struct, frozen=True):
     timeout_s: float = 20.0
     queue: float = QUEUE
     seed: int = 0
+    #: Steps so many times as long, of the square of it fewer clients: to be seen, not to be measured.
+    coarseness: float = 1.0
 
 
 def simulate(
@@ -102,7 +103,7 @@ def simulate(
     It takes about 100 ns of CPU per attempt. Raises InputError for figures without a meaning.
     """
     _check(clients, servers, conditions, horizon_s, bin_s, sample)
-    computed = min(clients, sample)
+    computed = min(clients, math.ceil(sample / conditions.coarseness**2))
     run = _Run(computed, servers * computed / clients, conditions, _ms(horizon_s), _ms(bin_s))
     run.outage()
     run.recovery()
@@ -123,7 +124,8 @@ def _check(
         ("outage_s", conditions.outage_s, 0, 1e6),
         ("timeout_s", conditions.timeout_s, 0.001, 1e6),
         ("queue", conditions.queue, 0, math.inf),
-        ("horizon_s", horizon_s, STEP_S, 1e6),
+        ("coarseness", conditions.coarseness, 0.1, 10),
+        ("horizon_s", horizon_s, STEP_S * conditions.coarseness, 1e6),
         ("bin_s", bin_s, 0.001, 1e6),
         ("sample", sample, 1, 1e9),
     ):
@@ -144,6 +146,7 @@ class _Run:
         self._timeout = _ms(conditions.timeout_s)
         self._blackhole = conditions.blackhole
         self._horizon = horizon_ms
+        self._step = _ms(STEP_S * conditions.coarseness)
         self._bin = bin_ms
         self._generator = Generator(PCG64(conditions.seed))
         self._waits = schedule(conditions.backoff)
@@ -177,12 +180,12 @@ class _Run:
         self._enter(np.arange(len(self._due)), 0)
         credit = 0.0
         left = len(self._due)
-        steps = math.ceil((self._horizon - self._outage) / _STEP_MS)
+        steps = math.ceil((self._horizon - self._outage) / self._step)
         for step in range(steps):
-            start = self._outage + step * _STEP_MS
+            start = self._outage + step * self._step
             self._expire(start, step)
             newcomers = self._arrivals(step)
-            credit += self._rate * STEP_S
+            credit += self._rate * self._step / 1000
             hands = math.floor(credit)
             credit -= hands  # what a step does not use is lost
             served = self._serve_line(hands, start)
@@ -208,7 +211,7 @@ class _Run:
         if not len(order):
             return
         who = who[order]
-        steps = np.maximum((due[: len(order)] - self._outage) // _STEP_MS, earliest)
+        steps = np.maximum((due[: len(order)] - self._outage) // self._step, earliest)
         cuts = [0, *(np.flatnonzero(steps[1:] != steps[:-1]) + 1).tolist(), len(who)]  # where a step begins
         for first, last in itertools.pairwise(cuts):
             self._calendar.setdefault(int(steps[first]), []).append(who[first:last])
@@ -285,7 +288,7 @@ class _Run:
 
     def _serve(self, who: Ints, before: int, hands: int, start: int) -> None:
         if len(who):
-            turns = start + (before + 1 + np.arange(len(who))) * (_STEP_MS / hands)
+            turns = start + (before + 1 + np.arange(len(who))) * (self._step / hands)
             self._served_ms[who] = np.maximum(turns, self._due[who])
 
     def result(self, clients: int) -> Storm:

@@ -49,7 +49,8 @@ class Asked(msgspec.Struct, frozen=True):
     """What is asked of the storm beside the plan; None leaves it to the plan.
 
     ``servers``: the fleet; ``lost``: what fails; ``outage_s``: how long nobody is taken in;
-    ``blackhole``: attempts meanwhile get no answer instead of a refusal.
+    ``blackhole``: attempts meanwhile get no answer instead of a refusal. ``coarseness`` as in
+    ``Conditions``.
     """
 
     servers: int | None = None
@@ -57,6 +58,7 @@ class Asked(msgspec.Struct, frozen=True):
     outage_s: float = 0.0
     blackhole: bool = False
     backoff: Backoff = OFFICIAL
+    coarseness: float = 1.0
 
 
 def study(inputs: Inputs, asked: Asked, *, draws: int, seed: int) -> StormPlan:
@@ -85,6 +87,7 @@ def study(inputs: Inputs, asked: Asked, *, draws: int, seed: int) -> StormPlan:
         outage_s=asked.outage_s,
         blackhole=asked.blackhole,
         seed=seed,
+        coarseness=asked.coarseness,
     )
     clients = max(1, math.ceil(gone.lost))
     horizon_s = HORIZON_S + asked.outage_s

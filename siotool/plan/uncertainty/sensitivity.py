@@ -21,6 +21,8 @@ Evaluate = Callable[[Mapping[str, Number]], Number]
 
 #: Draws that tell what a measurement is worth to a percent or so.
 _ENOUGH = 40_000
+#: Draws in one evaluation: more take no less time each.
+_AT_ONCE = 8_192
 
 
 class Swing(msgspec.Struct, frozen=True):
@@ -136,8 +138,7 @@ def sobol(
     a, b = uncertain.draw(base_draws, "sobol a"), uncertain.draw(base_draws, "sobol b")
     factors = [f for f in uncertain.factors if only is None or bool(only & set(f.names))]
     mixed = [a | {name: b[name] for name in factor.names} for factor in factors]
-    drawn = np.stack([_evaluated(evaluate, values, base_draws) for values in (a, b, *mixed)])
-    drawn = capped(drawn)
+    drawn = capped(_evaluated_together(evaluate, [a, b, *mixed], base_draws))
     drawn -= drawn[:2].mean()
     from_a, from_b, variance = drawn[0], drawn[1], drawn[:2].var()
     indices = [
@@ -209,6 +210,22 @@ def next_measurement(
 
 def _evaluated(evaluate: Evaluate, values: Mapping[str, Number], count: int) -> Floats:
     return np.broadcast_to(as_draws(evaluate(values)), (count,))
+
+
+def _evaluated_together(evaluate: Evaluate, sets: Sequence[Mapping[str, Number]], count: int) -> Floats:
+    """Return a row of servers for each set of ``count`` draws; many sets at once, which is faster."""
+    each = max(1, _AT_ONCE // count)
+    rows = []
+    for first in range(0, len(sets), each):
+        some = sets[first : first + each]
+        joined = {
+            name: np.concatenate([np.broadcast_to(values[name], (count,)) for values in some])
+            if any(is_array(values[name]) for values in some)
+            else value
+            for name, value in some[0].items()
+        }
+        rows.append(_evaluated(evaluate, joined, count * len(some)).reshape(len(some), count))
+    return np.concatenate(rows)
 
 
 def _share(part: float, variance: float) -> float:

@@ -1,5 +1,6 @@
 """The report as one self-contained HTML file."""
 
+from siotool.page.chart import unchecked
 from siotool.page.shell import page
 from siotool.report import words
 from siotool.report.html.charts import charts
@@ -9,10 +10,12 @@ from siotool.report.tables import tables
 
 def render(report: Report) -> str:
     """Return the page."""
+    with unchecked():
+        drawn = charts(report)
     return page(
         "siotool.report.html",
         "page.html.jinja",
-        charts(report),
+        drawn,
         report=report,
         head=words.headline(report),
         tables=tables(report),

@@ -1,0 +1,82 @@
+"""Pages on paper: every column is there, and no figure is broken over two lines."""
+
+import html
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from siotool import runfile
+from siotool.plan import sizing
+from siotool.plan.figures import compose, planfile
+from siotool.plan.html.page import render as render_plan
+from siotool.plan.rendering.pictures import pictures
+from siotool.report.html.page import render
+from siotool.report.join import summarize
+from siotool.report.planned import Planned
+
+pytestmark = pytest.mark.slow
+
+GOLDEN = Path(__file__).parents[1] / "golden/report"
+#: A4 at 96 pixels an inch, less two margins of 12 mm.
+PAPER_PX = 703
+
+PLAN = """\
+[workload]
+connections = "100k..200k"
+session_length = "20min..40min"
+messages.chat = {kind = "room", rate = "1/min..2/min", size = "100B..300B", room_size = "20..50"}
+[server]
+capacity = "1Gbit/s"
+memory = "16GiB"
+[topology]
+adapter = "redis"
+[goals]
+reconnect_time = "60s"
+downtime = "10min..30min"
+"""
+
+#: Cells that reach out of the page, and figures that take more than one line.
+MEASURE = """<script>
+window.dispatchEvent(new Event("beforeprint"));
+const edge = document.documentElement.clientWidth, cut = [], broken = [];
+for (const cell of document.querySelectorAll("table :is(th, td)")) {
+  if (cell.getBoundingClientRect().right > edge + 1) cut.push(cell.textContent);
+  if (!cell.matches("td.numeric")) continue;
+  const text = document.createRange();
+  text.selectNodeContents(cell);
+  const lines = new Set([...text.getClientRects()].map((line) => Math.round(line.top)));
+  if (lines.size > 1) broken.push(cell.textContent);
+}
+document.body.dataset.paper = JSON.stringify({
+  cells: document.querySelectorAll("td").length,
+  folded: document.querySelectorAll("details:not([open])").length,
+  cut,
+  broken,
+});
+</script></body>"""
+
+
+def report_page():
+    planned = Planned(connections=1e6, capacity_bytes_per_s=100e6, workday_s=86400, downtime_s=1800)
+    return render(summarize([runfile.read(GOLDEN / "chat.jsonl")], planned))
+
+
+def plan_page():
+    inputs = compose.complete(planfile.decode(PLAN, "plan.toml"))
+    plan = sizing.size(inputs, draws=500)
+    return render_plan(plan, pictures(plan, inputs, draws=500, seed=1))
+
+
+@pytest.mark.parametrize("make", [report_page, plan_page])
+def test_every_column_is_on_the_paper_and_every_figure_whole(browse, make, tmp_path):
+    """Figures were broken in their middle: 1,000,0 and 00 below."""
+    page = tmp_path / "page.html"
+    paper = make().replace("@media print", "@media all").replace("</body>", MEASURE)
+    page.write_text(paper, encoding="utf-8")
+    dom, _ = browse(page, width=PAPER_PX)
+    (written,) = re.findall(r'data-paper="([^"]*)"', dom)
+    found = json.loads(html.unescape(written))
+    assert found["cells"] > 50
+    assert (found["cut"], found["broken"], found["folded"]) == ([], [], 0)

@@ -1,0 +1,178 @@
+"""What one form of a report says, all say: each fact of the JSON is looked for in text, Markdown and HTML."""
+
+import html
+import io
+import json
+import re
+
+import msgspec
+import pytest
+from rich.console import Console
+
+from siotool import units
+from siotool.report import text
+from siotool.report.gates import parse, show
+from siotool.report.join import summarize
+from siotool.report.planned import Planned
+from siotool.report.renderers import RENDERERS
+from siotool.report.tables import tables
+from siotool.report.words import headline
+from siotool.runfile import ScenarioFailure, UserClass
+from siotool.workload import Target
+
+#: What only scripts read: curves, which are pictures on the page, and figures finer than a table shows.
+ONLY_IN_JSON = (
+    r"version",
+    r"series\..*",
+    r"operations(_merged)?\[\d+\]\.(p99_9_s|mean_s|service_p50_s|rate_over)",
+    r"operations_merged\[\d+\]\.(op|name)",  # named after the operation: ack (all)
+    r"sizing\..*",  # its tables are compared cell by cell
+    r"valid",  # no and suspect are the verdict untrusted, with the doubts beside it
+    r"target\.transport",  # there is one
+    r"steady\..*",  # stands in words below the operations
+    r"gates\[\d+\]\.(unit|default)",
+    r"runs\[\d+\]\.started_at",  # written as people write it; test_report_words
+)
+
+
+@pytest.fixture(scope="module")
+def rich(fabricated, make_run):
+    """A report in which everything happened: each count is its own, so that none stands for another."""
+    run = fabricated["chat"]
+    server = make_run(rss_per_connection=21_000)
+
+    def change(number, interval):
+        connections = msgspec.structs.replace(
+            interval.connections, hung={"tls": 3, "open": 4} if number == 5 else {}
+        )
+        names = [
+            msgspec.structs.replace(op, name="leave", count=op.count + 7)
+            for op in interval.operations
+            if op.op == "ack"
+        ]
+        first = number == 5
+        return msgspec.structs.replace(
+            interval,
+            connections=connections,
+            operations=[*interval.operations, *names],
+            server=server.intervals[number].server,
+            exceptions=[ScenarioFailure("ValueError", "no such room", "chat.py:12", 13)] if first else [],
+            user_classes=[
+                UserClass("Reader", 61, 17, 5, 18, 19, 6001, 31, 0, 0, 0)
+                if first
+                else UserClass("Reader", 60),
+                UserClass("Writer", 41, 43, 2, 47, 53, 7001, 37, 8009, 8011, 29)
+                if first
+                else UserClass("Writer", 40),
+            ],
+        )
+
+    header = msgspec.structs.replace(
+        run.header, target=Target("http://127.0.0.1:3000", "/rt/", "/room"), server=server.header.server
+    )
+    run = msgspec.structs.replace(
+        run, header=header, intervals=[change(n, interval) for n, interval in enumerate(run.intervals)]
+    )
+    planned = Planned(connections=1e6, capacity_bytes_per_s=100e6, workday_s=86_400, downtime_s=1800)
+    gates = [parse(gate) for gate in ("p99:ack:leave > 200ms", "connect_errors > 1%", "server_cpu > 80%")]
+    return summarize([run], planned, gates, default_gates=True)
+
+
+@pytest.fixture(scope="module")
+def forms(rich):
+    """Each form as a person reads it: without markup, on lines as long as need be."""
+    console = Console(file=io.StringIO(), width=10_000, color_system=None, highlight=False)
+    with console.capture() as capture:
+        console.print(text.render(rich))
+    page = re.sub(r"<(style|script).*?</\1>", "", RENDERERS["html"](rich), flags=re.S)
+    markdown = re.sub(r"\\(.)", r"\1", RENDERERS["md"](rich)).replace("**", "")
+    found = {
+        "text": capture.get(),
+        "md": html.unescape(markdown),
+        "html": html.unescape(re.sub(r"<[^>]+>", " ", page)),
+    }
+    return {form: " ".join(written.split()) for form, written in found.items()}
+
+
+def leaves(value, path=""):
+    if isinstance(value, dict):
+        for key, item in value.items():
+            # names of classes, and counts of nothing, are facts too
+            yield from leaves(item, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from leaves(item, f"{path}[{number}]")
+    else:
+        yield path, value
+
+
+def ways_to_write(path, value, document):
+    """The ways in which a leaf of the JSON may stand in a text for people."""
+    key = path.rpartition(".")[2]
+    if isinstance(value, bool | str):
+        return [str(value)]
+    gate = re.match(r"gates\[(\d+)\]\.value", path)
+    if gate:
+        return [show(value, document["gates"][int(gate[1])]["unit"])]
+    if key.endswith("bytes_per_s"):
+        return [units.format_byte_rate(value)]
+    if "bytes" in key:
+        return [units.format_size(value)]
+    if key.endswith("_s") and not key.endswith("per_s"):
+        return [units.format_duration(value)]
+    return [
+        f"{value:,}",
+        units.format_count(value),
+        units.format_share(value),
+        f"{value:.2f} cores",
+        f"of {value:g}",
+    ]
+
+
+def test_every_fact_of_the_json_is_in_every_form(rich, forms):
+    document = json.loads(RENDERERS["json"](rich))
+    facts = [
+        (path, value)
+        for path, value in leaves(document)
+        if value is not None and value != "" and not any(re.fullmatch(known, path) for known in ONLY_IN_JSON)
+    ]
+    assert len(facts) > 150
+    missing = []
+    for path, value in facts:
+        ways = [" ".join(way.split()) for way in ways_to_write(path, value, document)]
+        # a word in the verdict's own: PASSED, NOT TO BE TRUSTED
+        ways += {"untrusted": ["NOT TO BE TRUSTED"], "failed": ["FAILED"]}.get(str(value), [])
+        ways += [one.replace("\x1b", "\N{REPLACEMENT CHARACTER}") for one in ways]
+        missing += [(form, path, value) for form, said in forms.items() if not any(w in said for w in ways)]
+    assert missing == []
+
+
+def test_classes_of_failures_are_named_in_every_form(rich, forms):
+    connections = rich.connections
+    names = [*connections.failed, *connections.closed, *connections.hung]
+    names += [name for row in rich.operations for name in row.errors]
+    assert set(names) >= {"tls", "open", "refused", "ping_timeout", "timeout"}
+    for form, said in forms.items():
+        assert [name for name in names if name not in said] == [], form
+
+
+def test_every_cell_and_note_and_sentence_is_in_every_form(rich, forms):
+    """The text left out columns that are wide: p90, seeds, who made the run."""
+    head = headline(rich)
+    facts = [head.verdict, head.servers, head.binding, head.load, *rich.doubts, *rich.remarks]
+    for table in tables(rich):
+        facts += [table.title, table.note, *(cell for row in table.rows for cell in row.cells if cell != "–")]
+    facts = [" ".join(fact.replace("\x1b", "\N{REPLACEMENT CHARACTER}").split()) for fact in facts]
+    for form, said in forms.items():
+        assert [fact for fact in facts if fact not in said] == [], form
+
+
+def test_the_report_of_these_tests_has_everything(rich):
+    have = {table.key for table in tables(rich)}
+    assert have == {
+        *("sizing", "constraints", "gates", "operations", "errors", "exceptions", "user_classes"),
+        *("delivery", "connections", "bandwidth", "server", "runs"),
+    }
+    assert rich.doubts
+    assert rich.remarks
+    assert {gate.default for gate in rich.gates} == {True, False}

@@ -1,0 +1,47 @@
+"""The text of a report on terminals of any width: names whole, figures whole, nothing cut."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from siotool.report import text
+from siotool.report.gates import parse
+from siotool.report.join import summarize
+from siotool.report.planned import Planned
+from siotool.report.tables import tables
+
+
+def printed(report, width):
+    console = Console(file=io.StringIO(), width=width, color_system=None, highlight=False)
+    with console.capture() as capture:
+        console.print(text.render(report))
+    return [line.rstrip() for line in capture.get().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def reports(fabricated):
+    gates = [parse("p99:ack > 200ms"), parse("connect_errors > 1%")]
+    return {name: summarize([fabricated[name]], Planned(connections=1e6), gates) for name in ("echo", "chat")}
+
+
+@pytest.mark.parametrize("width", [40, 60, 72, 80, 100, 160])
+@pytest.mark.parametrize("name", ["echo", "chat"])
+def test_names_and_figures_are_whole_on_any_terminal(reports, name, width):
+    """On 60 columns the names of operations were gone, on 40 the figures were cut in two."""
+    lines = printed(reports[name], width)
+    assert max(map(len, lines)) <= width
+    said = " ".join(" ".join(lines).split())
+    for table in tables(reports[name]):
+        for row in table.rows:
+            for column, cell in zip(table.columns, row.cells, strict=True):
+                if column.numeric and not column.wide_only:
+                    assert any(cell in line for line in lines), (table.key, cell)
+    for operation in ("connect websocket", "ack echo" if name == "echo" else "ack join"):
+        assert operation in said
+    assert "…" not in said.replace("CPU it m…", "")
+
+
+def test_a_terminal_of_80_columns_has_columns(reports):
+    (header,) = [line for line in printed(reports["echo"], 80) if line.startswith(" operation ")]
+    assert header.split() == ["operation", "count", "errors", "per", "s", "p50", "p95", "p99", "max"]
