@@ -57,7 +57,10 @@ class Server(msgspec.Struct, frozen=True):
 
 
 class Header(msgspec.Struct, frozen=True, tag_field="kind", tag="header"):
-    """First line of a run: everything that was decided before it started."""
+    """First line of a run: everything that was decided before it started.
+
+    ``compression``: the target would have compressed for clients that offer it.
+    """
 
     version: Count
     run: str
@@ -69,6 +72,7 @@ class Header(msgspec.Struct, frozen=True, tag_field="kind", tag="header"):
     workload: Workload
     bytes_source: str
     server: Server | None = None
+    compression: bool | None = None
     gates: list[str] = []
     default_gates: bool = True
     command: list[str] = []
@@ -410,11 +414,3 @@ def _check_version(path: Path, line: bytes) -> None:
             f"{path} has run format {head.version}; this siotool reads {VERSION}",
             "read it with the siotool that wrote it (its version is in the first line)",
         )
-
-
-def newest(folder: Path) -> Path:
-    """Return the newest run file below ``folder``; raises RunFileError when there is none."""
-    runs = sorted(folder.glob(f"*/{FILE_NAME}"), key=lambda p: (p.stat().st_mtime, p.parent.name))
-    if not runs:
-        raise RunFileError(f"no run in {folder}/", "run siotool loadtest first, or name a run")
-    return runs[-1]

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from siotool.cli.endings import by_ending
-from siotool.errors import InputError
+from siotool.errors import InputError, RunFileError
 
 REPORTS = Path("reports")
 _STDIN = Path("/dev/stdin")
@@ -91,7 +91,6 @@ def report(
       --fail-if "connect_errors > 1%" --format md
     ```
     """
-    from siotool import runfile
     from siotool.cli import plan_options
     from siotool.cli.plan import flags_of
     from siotool.report.gates import parse
@@ -121,7 +120,7 @@ def report(
     _ = intent.planned  # refused before any run is read
     from siotool.cli.outcome import conclude  # pandas, only once nothing can be refused any more
 
-    paths = [_STDIN if name == "-" else Path(name) for name in names] or [runfile.newest(REPORTS)]
+    paths = [_STDIN if name == "-" else Path(name) for name in names] or [newest(REPORTS)]
     code = conclude(
         paths,
         intent=intent,
@@ -132,3 +131,13 @@ def report(
         quiet=quiet,
     )
     raise typer.Exit(code)
+
+
+def newest(folder: Path) -> Path:
+    """Return the newest run file below ``folder``; raises RunFileError when there is none."""
+    from siotool.runfile import FILE_NAME
+
+    runs = sorted(folder.glob(f"*/{FILE_NAME}"), key=lambda p: (p.stat().st_mtime, p.parent.name))
+    if not runs:
+        raise RunFileError(f"no run in {folder}/", "run siotool loadtest first, or name a run")
+    return runs[-1]

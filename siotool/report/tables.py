@@ -1,11 +1,12 @@
 """The report's tables in words: what every renderer shows, in a reader's order of questions."""
 
+import math
 from collections.abc import Callable
 
 from siotool import units
 from siotool.page.table import Column, Row, Table
 from siotool.report.gates import show
-from siotool.report.model import OperationFigures, Report, RunInfo, format_cores
+from siotool.report.model import Constraint, OperationFigures, Report, RunInfo, format_cores
 from siotool.report.words import label, plural
 
 NONE = "–"
@@ -75,12 +76,13 @@ def _sizing(report: Report) -> Table:
 def _constraints(report: Report) -> Table:
     sizing = report.sizing
     most = sizing.servers_needed
+    named = [one for one in sizing.constraints if one.name == sizing.binding]
+    deciding = max(named, key=lambda one: math.inf if one.servers is None else one.servers, default=None)
     rows = []
     for constraint in sizing.constraints:
-        binding = constraint.name == sizing.binding
+        binding = constraint is deciding
         cells = [
-            constraint.name + (" (binding)" if binding else ""),
-            constraint.figures,
+            _constraint_name(constraint, binding=binding),
             _amount(constraint.demand, constraint.unit),
             _cell(constraint.capacity_per_server, lambda each, unit=constraint.unit: _amount(each, unit)),  # type: ignore[misc]
             "none enough" if constraint.servers is None else f"{constraint.servers:,}",
@@ -89,7 +91,6 @@ def _constraints(report: Report) -> Table:
         rows.append(Row(cells, tone="strong" if binding else ""))
     columns = [
         Column("constraint"),
-        Column("figures", wide_only=True),
         Column("demand", True, wide_only=True),
         Column("per server", True, wide_only=True),
         Column("servers", True),
@@ -99,6 +100,11 @@ def _constraints(report: Report) -> Table:
     if most is not None:
         note += f" {plural(most, 'server')} needed, spares for bad days included."
     return Table("constraints", "What limits a server", columns, rows, note)
+
+
+def _constraint_name(constraint: Constraint, *, binding: bool) -> str:
+    planned = ", planned" if constraint.figures == "planned" else ""
+    return f"{constraint.name}{planned}{' (binding)' if binding else ''}"
 
 
 def _amount(value: float, unit: str) -> str:
@@ -189,6 +195,8 @@ def _user_classes(report: Report) -> Table:
                 f"{found.begun:,}",
                 f"{found.failed:,}",
                 f"{found.achieved:,} of {found.offered:,}" if found.offered else "not scheduled",
+                f"{found.sent:,}",
+                f"{found.issued:,}",
                 f"{found.withheld:,}",
                 f"{found.started:,}",
                 f"{found.ended:,}",
@@ -203,13 +211,15 @@ def _user_classes(report: Report) -> Table:
         Column("begun", True),
         Column("failed", True),
         Column("achieved", True),
+        Column("sent", True, wide_only=True),
+        Column("issued", True, wide_only=True),
         Column("withheld", True, wide_only=True),
         Column("started", True, wide_only=True),
         Column("ended", True, wide_only=True),
     ]
     note = (
         "Begun and failed: operations other than connecting. Achieved: of what the schedule offered, "
-        "what was issued and did not fail. "
+        "what was issued and did not fail. Sent: events to the server. "
         "Users: at most at once, of those started and ended."
     )
     return Table("user_classes", "User classes", columns, rows, note)

@@ -24,14 +24,14 @@ def allowed_cores(workers: int, quota: float | None) -> float:
     return min(1.0, together / max(1, workers))
 
 
-def cgroup_quota(read: Callable[[str], str]) -> float | None:
-    """CPU quota of this process's control group, in cores; None without one.
+def cgroup_quota(read: Callable[[str], str], process: str = "self") -> float | None:
+    """CPU quota of a process's control group, in cores; None without one.
 
     A group is also held by those above it: the least counts. ``read`` returns a file's text,
-    and raises OSError where there is none.
+    and raises OSError where there is none. ``process`` is its id, or ``self``.
     """
     try:
-        groups = read("/proc/self/cgroup").splitlines()
+        groups = read(f"/proc/{process}/cgroup").splitlines()
     except OSError:
         return None
     found: list[float] = []

@@ -50,8 +50,8 @@ class Outcome(msgspec.Struct, frozen=True):
     reason: Reason
 
 
-def header_of(orders: RunOrders, server: Server | None) -> Header:
-    """The first line of the run file."""
+def header_of(orders: RunOrders, server: Server | None, compression: bool | None) -> Header:
+    """The first line of the run file; ``compression`` where the target would have compressed."""
     libraries = ("locust", "picows", "uvloop", "python-socketio", "msgspec", "numpy")
     return Header(
         version=runfile.VERSION,
@@ -69,6 +69,7 @@ def header_of(orders: RunOrders, server: Server | None) -> Header:
         workload=orders.workload,
         bytes_source=tcp.SOURCE,
         server=server,
+        compression=compression,
         gates=orders.gates,
         default_gates=orders.default_gates,
         command=orders.command,

@@ -24,6 +24,7 @@ from siotool.printable import one_line
 from siotool.runfile import Header
 from siotool.runwriter import Writer
 from siotool.swarm import locust_log, preflight, shape, web_ui
+from siotool.swarm.compression import would_compress
 from siotool.swarm.crew import Crew
 from siotool.swarm.generator import resolve
 from siotool.swarm.judgements import secrets_of
@@ -74,7 +75,8 @@ def run(orders: RunOrders, scenario: Scenario, show: Callable[[Header], Display]
     if orders.web_port is not None:
         orders = msgspec.structs.replace(orders, web_port=web_ui.free_port(orders.web_port))
     preflight.check(engine)
-    header = header_of(orders, probe.describe() if probe is not None else None)
+    compression = would_compress(orders.target, orders.headers)
+    header = header_of(orders, probe.describe() if probe is not None else None, compression)
     writer = Writer(orders.out)
     writer.write(header)
     display = show(header)

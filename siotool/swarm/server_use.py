@@ -1,5 +1,6 @@
 """What the server's processes use, sampled once a second by their process id."""
 
+import math
 import os
 from time import monotonic
 
@@ -8,6 +9,7 @@ import psutil
 
 from siotool.errors import InputError
 from siotool.runfile import Server, ServerUse
+from siotool.swarm.cpu import cgroup_quota, read_text
 
 
 class Spent(msgspec.Struct, frozen=True):
@@ -41,7 +43,7 @@ class ServerProbe:
         """Raises InputError when there is no such process or it may not be read.
 
         ``cores`` is how many the server can fill; by default one for each of its processes,
-        because an event loop fills one.
+        because an event loop fills one, and no more than its quota and its affinity allow.
         """
         try:
             self._root = psutil.Process(pid)
@@ -63,7 +65,7 @@ class ServerProbe:
         return Server(
             source=f"pid {self._pid} and its children" if count > 1 else f"pid {self._pid}",
             pid=self._pid,
-            cores=self._cores or float(min(count, os.cpu_count() or count)),
+            cores=self._cores or self._allowed_cores(count),
             memory_bytes=int(psutil.virtual_memory().total),
             files_limit=self._files_limit(),
         )
@@ -110,6 +112,14 @@ class ServerProbe:
                     raise
         self._spent = spent
         return rss, files
+
+    def _allowed_cores(self, processes: int) -> float:
+        quota = cgroup_quota(read_text, str(self._pid))
+        try:
+            cpus = len(self._root.cpu_affinity())
+        except (AttributeError, psutil.Error):
+            cpus = os.cpu_count() or processes
+        return min(float(processes), float(cpus), quota if quota is not None else math.inf)
 
     def _files_limit(self) -> int | None:
         try:

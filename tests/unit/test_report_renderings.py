@@ -12,8 +12,6 @@ from rich.console import Console
 from siotool import units
 from siotool.report import text
 from siotool.report.gates import parse, show
-from siotool.report.join import summarize
-from siotool.report.planned import Planned
 from siotool.report.renderers import RENDERERS
 from siotool.report.tables import tables
 from siotool.report.words import headline
@@ -36,7 +34,7 @@ ONLY_IN_JSON = (
 
 
 @pytest.fixture(scope="module")
-def rich(fabricated, make_run):
+def rich(fabricated, make_run, reported, article):
     """A report in which everything happened: each count is its own, so that none stands for another."""
     run = fabricated["chat"]
     server = make_run(rss_per_connection=21_000)
@@ -58,10 +56,8 @@ def rich(fabricated, make_run):
             server=server.intervals[number].server,
             exceptions=[ScenarioFailure("ValueError", "no such room", "chat.py:12", 13)] if first else [],
             user_classes=[
-                UserClass("Reader", 61, 17, 5, 18, 19, 6001, 31, 0, 0, 0)
-                if first
-                else UserClass("Reader", 60),
-                UserClass("Writer", 41, 43, 2, 47, 53, 7001, 37, 8009, 8011, 29)
+                UserClass("Reader", 61, 17, 5, 18, 19, 6001, 31) if first else UserClass("Reader", 60),
+                UserClass("Writer", 41, 43, 2, 47, 53, 7001, 37, 7919, 8009, 8011, 29)
                 if first
                 else UserClass("Writer", 40),
             ],
@@ -73,9 +69,8 @@ def rich(fabricated, make_run):
     run = msgspec.structs.replace(
         run, header=header, intervals=[change(n, interval) for n, interval in enumerate(run.intervals)]
     )
-    planned = Planned(connections=1e6, capacity_bytes_per_s=100e6, workday_s=86_400, downtime_s=1800)
     gates = [parse(gate) for gate in ("p99:ack:leave > 200ms", "connect_errors > 1%", "server_cpu > 80%")]
-    return summarize([run], planned, gates, default_gates=True)
+    return reported(run, article, gates, default_gates=True)
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from siotool import runfile
+from siotool.cli.report import newest
 from siotool.errors import ExitCode, OutputError, RunFileError
 from siotool.histogram import Histogram
 from siotool.runfile import (
@@ -325,10 +326,10 @@ def test_the_newest_run_is_the_one_written_last(tmp_path: Path) -> None:
     for age, name in enumerate(["b", "a", "c"]):
         path = written(tmp_path / name, LINES)
         os.utime(path, (1_000_000 - age, 1_000_000 - age))
-    assert runfile.newest(tmp_path) == tmp_path / "b" / FILE_NAME
+    assert newest(tmp_path) == tmp_path / "b" / FILE_NAME
 
 
 def test_no_newest_run_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(RunFileError, match="no run in") as caught:
-        runfile.newest(tmp_path / "reports")
+        newest(tmp_path / "reports")
     assert "siotool loadtest" in caught.value.hint

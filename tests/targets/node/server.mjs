@@ -2,7 +2,7 @@
 // and a few ways to misbehave on command.
 //
 //   node server.mjs [--port 0] [--tick-rate 0] [--omit-every 0] [--duplicate-every 0]
-//                   [--ping-interval 25000] [--ping-timeout 20000]
+//                   [--ping-interval 25000] [--ping-timeout 20000] [--deflate-over 0]
 //
 // prints {"port": …, "pid": …} on one line once it accepts connections, and ends when its
 // standard input closes.
@@ -11,6 +11,7 @@
 //   POST /stall?ms=2000          blocks the event loop for so long, then answers
 //   POST /kick[?close=false]     disconnects every client, and closes its transport or not
 //
+// --deflate-over BYTES compresses messages of so many bytes for clients that offer it.
 // --omit-every N leaves every Nth chat message out; --duplicate-every M sends every Mth twice.
 
 import { createServer } from "node:http";
@@ -30,6 +31,7 @@ const io = new Server(http, {
   cors: { origin: "*" },
   pingInterval: options["ping-interval"],
   pingTimeout: options["ping-timeout"],
+  perMessageDeflate: options["deflate-over"] > 0 && { threshold: options["deflate-over"] },
 });
 
 // after Socket.IO took its place in front of the other listeners, so that these see every request
@@ -66,6 +68,7 @@ function readOptions() {
     "duplicate-every": 0,
     "ping-interval": 25000,
     "ping-timeout": 20000,
+    "deflate-over": 0,
   };
   const known = Object.fromEntries(Object.keys(defaults).map((name) => [name, { type: "string" }]));
   const { values } = parseArgs({ options: known });
