@@ -39,10 +39,10 @@ def rests_on(evaluation: Evaluation) -> list[str]:
 
 
 def server_words(inputs: Inputs) -> str:
-    """Return what one server is: ``one process of one core``, ``4 processes of 0.5 cores each``."""
+    """Return what one server is: ``one process of one core``, ``4 processes of 0.5 of a core``."""
     count, cores = (middle(inputs.figures[f"server.{name}"].value) for name in ("processes", "process_cores"))
     of = "one core" if cores == 1 else f"{format_count(cores)} of a core"
-    return f"{format_count(count)} processes of {of} each" if count > 1 else f"one process of {of}"
+    return f"{format_count(count)} processes of {of}" if count > 1 else f"one process of {of}"
 
 
 def _server(inputs: Inputs) -> str:

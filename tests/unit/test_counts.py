@@ -337,8 +337,8 @@ def test_a_room_of_everybody_settles_at_the_square_root(make_run, reported):
     [
         pytest.param(1, "one process of one core", 1, id="one process"),
         pytest.param(0.25, "one process of 0.25 of a core", 4, id="a quota of a quarter"),
-        pytest.param(4, "4 processes of one core each", 0.25, id="four processes"),
-        pytest.param(1.5, "2 processes of 0.75 of a core each", 2 / 3, id="two processes under a quota"),
+        pytest.param(4, "4 processes of one core", 0.25, id="four processes"),
+        pytest.param(1.5, "2 processes of 0.75 of a core", 2 / 3, id="two processes under a quota"),
     ],
 )
 def test_the_cores_and_the_quota_of_the_measured_server_are_kept(make_run, reported, cores, server, times):
@@ -356,7 +356,7 @@ def test_the_cores_and_the_quota_of_the_measured_server_are_kept(make_run, repor
 def test_a_server_that_is_planned_otherwise_than_measured_stays_as_planned(make_run, reported):
     run = make_run(users=400, cpu_per_connection=0.5 / 400)
     sizing = reported(run, SERVICE | {"server.processes": "4"}).sizing
-    assert sizing.server == "4 processes of one core each"
+    assert sizing.server == "4 processes of one core"
 
 
 def test_the_memory_and_files_of_the_measured_server_are_constraints(make_run, reported):

@@ -42,7 +42,7 @@ def plan(server="", goals="", init=""):
         ),
         pytest.param(
             'processes = 4\nprofile = "python-socketio"',
-            "4 processes of one core each (typed) at the costs of the profile python-socketio (typed).",
+            "4 processes of one core (typed) at the costs of the profile python-socketio (typed).",
             id="both said",
         ),
         pytest.param(

@@ -52,6 +52,7 @@ def as_shape(inputs: Inputs, shape: Shape, source: str) -> Inputs:
     processes = float(math.floor(shape.cores))
     changes = {
         "server.processes": Figure(processes, said),
+        "server.process_cores": Figure(1.0, said),
         "server.memory": Figure(shape.memory_bytes, said),
         "server.bandwidth_in": network,
         "server.bandwidth_out": network,
@@ -71,8 +72,8 @@ def _capacity(inputs: Inputs, processes: float, network: Figure) -> Figure | Non
     apart = typed is not None and typed.value != capacity.value
     if capacity.provenance.kind != "measured" and not apart:
         return None
-    before = inputs.figures.get("server.processes")
-    times = processes / (1.0 if before is None else middle(before.value))
+    before = [inputs.figures.get(f"server.{name}") for name in ("processes", "process_cores")]
+    times = processes / math.prod(middle(one.value) for one in before if one is not None)
     most = middle(network.value)
 
     def scaled(value: float) -> float:

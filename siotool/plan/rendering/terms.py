@@ -146,10 +146,15 @@ def headline(plan: Plan) -> tuple[str, str]:
     fleet, formula = plan.servers, f"{plan.document.servers:,} by the formula alone"
     if fleet.p95 is None:
         return "no number of servers is enough", formula
+    each = "" if only_the_formula(plan) or not fleet.p95 else f", {_each(fleet.p95)}{plan.server}"
     if plan.uncertainty is None:
-        return servers(fleet.p95), formula
+        return f"{servers(fleet.p95)}{each}", formula
     half = f"{fleet.p50:,} suffice half of the time" if fleet.p50 is not None else "half of the time none"
-    return f"{servers(fleet.p95)} to be 95 % sure", f"{half}; {formula}"
+    return f"{servers(fleet.p95)} to be 95 % sure{each}", f"{half}; {formula}"
+
+
+def _each(count: int) -> str:
+    return "each " if count > 1 else ""
 
 
 def answer(plan: Plan) -> str:
