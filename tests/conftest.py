@@ -11,14 +11,20 @@ from typing import Any, TypeVar
 
 import msgspec
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 TESTS = Path(__file__).parent
 
-# A loaded machine is no bug: no deadline. On CI the examples are the same every time.
-settings.register_profile("siotool", deadline=None, derandomize="CI" in os.environ, print_blob=True)
+# A loaded machine is no bug: no deadline, and examples may be slow to make. On CI the examples are the same every time.
+settings.register_profile(
+    "siotool",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="CI" in os.environ,
+    print_blob=True,
+)
 settings.register_profile("brief", settings.get_profile("siotool"), max_examples=25)
 settings.load_profile("siotool")
 

@@ -17,6 +17,7 @@ from siotool.plan.evidence.verify import Verification, verify
 from siotool.plan.figures.inputs import Figure, Inputs
 from siotool.plan.model import Evidence
 from siotool.report.join import summarize
+from siotool.report.overload import overload
 from siotool.report.planned import Planned
 
 
@@ -58,10 +59,15 @@ def _costs(measured: Measured) -> list[tuple[str, Figure]]:
 def _observe(names: Sequence[str], *, accept_suspect: bool, same_target: bool = False) -> Observations:
     places = [_place(name) for name in names]
     runs = [runfile.read(path) for path, _ in places]
-    verdicts = [summarize([run], Planned()).valid for run in runs]
+    reports = [summarize([run], Planned()) for run in runs]
+    for run, report in zip(runs, reports, strict=True):
+        if beyond := overload(report.operations, report.connections, report.delivery, report.user_classes):
+            raise InputError(
+                f"{run.path} shows no cost: {beyond}", "plan from a run that its server kept up with"
+            )
     return observe(
         runs,
-        verdicts,
+        [report.valid for report in reports],
         nodes=[nodes for _, nodes in places],
         accept_suspect=accept_suspect,
         same_target=same_target,
