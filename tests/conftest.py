@@ -17,7 +17,8 @@ Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 TESTS = Path(__file__).parent
 
-# A loaded machine is no bug: no deadline, and examples may be slow to make. On CI the examples are the same every time.
+# A loaded machine is no bug: no deadline, and examples may be slow to make.
+# On CI the examples are the same every time.
 settings.register_profile(
     "siotool",
     deadline=None,
