@@ -94,7 +94,7 @@ class Counting(msgspec.Struct, frozen=True):
         planned = self.intent.inputs
         try:
             observations, profile, seen = _learnt(self.runs)
-            how = "the planner with measured costs, messages and consumption rate, and the rest as planned"
+            how = _how(profile)
         except InputError as error:
             observations, profile, seen = None, None, _rate_alone(bandwidth, self.runs)
             how = f"the formula with the measured consumption rate; {error.message}"
@@ -148,6 +148,13 @@ def _learnt(runs: Sequence[Run]) -> tuple[Observations, Profile, Inputs]:
     observations = observe(runs, ["yes"] * len(runs), accept_suspect=True, same_target=True)
     profile = measure(observations, _SEED)
     return observations, profile, inputs_of(profile, observations, _SEED)
+
+
+def _how(profile: Profile) -> str:
+    if any(name in profile.figures for name in profile.cpu.names):
+        return "the planner with measured costs, messages and consumption rate, and the rest as planned"
+    why = next((one.sentence for one in profile.absent if one.cost == profile.cpu.names[0]), "")
+    return f"the planner with measured messages and consumption rate, and published costs: {why}"
 
 
 def _rate_alone(bandwidth: Bandwidth, runs: Sequence[Run]) -> Inputs:

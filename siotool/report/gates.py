@@ -133,6 +133,10 @@ def judge(
     """
     value, reason = _measure(gate, report, without)
     failed = value is None or _COMPARE[gate.comparison](value, gate.limit)
+    row = _row(gate, report) if gate.metric in _PERCENTILES else None
+    if row is not None and _is_unheard(gate.metric, row):
+        reason += "; at least, as nobody answered"
+        failed = failed or gate.comparison in (">", ">=")  # it may be any time from there on
     return GateResult(
         expr=gate.text,
         default=default,
@@ -312,7 +316,8 @@ def _absent(gate: Gate, report: Report) -> _Measured:
     return None, f"no {wanted} in this run" + (f"; it has {seen}" if seen else "")
 
 
-def _measure_operation(gate: Gate, report: Report) -> _Measured:
+def _row(gate: Gate, report: Report) -> OperationFigures | None:
+    """The operation that a gate is about; None where the run had none."""
     named = [row for row in report.operations if row.op == gate.op]
     if gate.name is not None:
         rows = [row for row in named if row.name == gate.name]
@@ -320,14 +325,24 @@ def _measure_operation(gate: Gate, report: Report) -> _Measured:
         rows = [row for row in report.operations_merged if row.op == gate.op]
     else:
         rows = named
-    if not rows:
+    return rows[0] if rows else None
+
+
+def _measure_operation(gate: Gate, report: Report) -> _Measured:
+    row = _row(gate, report)
+    if row is None:
         return _absent(gate, report)
-    row = rows[0]
     if gate.metric == "rate":
         over = "the hold phase" if row.rate_over == "hold" else "the run"
         return row.rate_per_s, f"mean of {over}" if row.rate_per_s is not None else "no time to count over"
     value: float | None = getattr(row, _PERCENTILES[gate.metric])
     return value, _of_samples(row)
+
+
+def _is_unheard(metric: str, row: OperationFigures) -> bool:
+    """Whether a percentile lies among what nobody answered: it is as long as their patience, or longer."""
+    share = float(metric[1:]) / 100 if metric[0] == "p" else 1.0  # max and mean hang on every one
+    return row.given_up > 0 and share * (row.count + row.given_up) > row.count
 
 
 def _of_samples(row: OperationFigures) -> str:

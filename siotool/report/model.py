@@ -63,8 +63,8 @@ class ConnectionFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 class OperationFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One operation over the run.
 
-    ``count`` are the successes. The percentiles describe these and what nobody answered in
-    time, which counts as the time it was waited for; they count from the intended start.
+    ``count`` are the successes. The percentiles describe these and the ``given_up``, which nobody
+    answered in time and which count as the time they were waited for, from the intended start.
     ``service_*`` count from the actual send and are None where nothing was scheduled.
     ``rate_per_s`` is of successes, over the hold phase for ``ack`` and ``deliver`` and over
     the run for what happens while connecting (``rate_over``).
@@ -73,6 +73,7 @@ class OperationFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     op: str
     name: str
     count: int
+    given_up: int
     errors: dict[str, int]
     rate_per_s: float | None
     rate_over: Literal["hold", "run"]

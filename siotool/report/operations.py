@@ -20,6 +20,7 @@ class _Total:
 
     def __init__(self) -> None:
         self.count = 0
+        self.given_up = 0
         self.held = 0
         self.errors: Counter[str] = Counter()
         self.response = Histogram()
@@ -27,6 +28,7 @@ class _Total:
 
     def add(self, operation: Operation, *, held: bool) -> None:
         self.count += operation.count
+        self.given_up += sum(operation.given_up.n)
         self.held += operation.count if held else 0
         self.errors.update(operation.errors)
         self.response.add(operation.response)
@@ -35,6 +37,7 @@ class _Total:
 
     def merge(self, other: "_Total") -> None:
         self.count += other.count
+        self.given_up += other.given_up
         self.held += other.held
         self.errors.update(other.errors)
         self.response.add(other.response)
@@ -86,6 +89,7 @@ def _figures(op: str, name: str, total: _Total, run_s: float, held_s: float) -> 
         op=op,
         name=name,
         count=total.count,
+        given_up=total.given_up,
         errors=dict(sorted(total.errors.items())),
         rate_per_s=successes / seconds if seconds > 0 else None,
         rate_over=over,

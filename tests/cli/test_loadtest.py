@@ -86,7 +86,7 @@ def refused(tmp_path, monkeypatch, capsys):
         pytest.param(["demo", "--namespace", "chat"], "begins with /", id="a namespace without slash"),
         pytest.param(["demo", "--ack-timeout", "0s"], "expected more than 0s", id="no patience"),
         pytest.param(["demo", "--connect-timeout", "-1s"], "expected more than 0s", id="negative patience"),
-        pytest.param(["demo", "--plan", "none.json"], "cannot read none.json", id="no plan file"),
+        pytest.param(["demo", "--plan", "none.json"], "cannot read the plan none.json", id="no plan file"),
         pytest.param(["demo", "--fail-if", "p99:ack > 200"], "p99:ack > 200", id="a gate without unit"),
         pytest.param(["demo", "--fail-if", "p42:ack > 1s"], "p42", id="a gate on nothing"),
         pytest.param(["demo", "--processes", "0"], "--processes", id="no processes"),

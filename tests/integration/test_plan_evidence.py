@@ -51,7 +51,8 @@ def test_two_runs_predict_a_third(start: Callable[..., Any], until: Callable[...
     assert 2e-6 < delivery.value < 1e-3, "a delivery takes microseconds"
     assert 5e-6 < inbound.value < 5e-3, "a call takes tens of microseconds"
     assert profile.figures["files_per_connection"].value == pytest.approx(1, rel=0.1)
-    assert 5e3 < profile.figures["memory_per_connection_bytes"].value < 5e5
+    # 120 users take less memory than a young server takes by itself
+    assert "memory_per_connection_bytes" not in profile.figures
     assert profile.cpu.explained > 0.5
 
     load = load_of(third)

@@ -230,6 +230,11 @@ def _reported() -> Callable[..., Report]:
     return reported
 
 
+@pytest.fixture(name="sparse", scope="session")
+def _sparse() -> Callable[[Any], Sparse]:
+    return sparse
+
+
 @pytest.fixture(name="article", scope="session")
 def _article() -> dict[str, str]:
     return ARTICLE

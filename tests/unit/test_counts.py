@@ -195,9 +195,8 @@ def test_the_planned_count_stays_where_the_measured_one_is_withheld(make_run, re
     assert (sizing.servers_planned, sizing.servers_measured, sizing.servers_needed) == (33, None, 33)
 
 
-def test_what_nobody_answered_counts_as_the_time_it_was_waited_for(make_run, reported):
+def test_what_nobody_answered_counts_as_the_time_it_was_waited_for(make_run, reported, sparse):
     """3,533 of 8,533 calls timed out after 5 s, and the p99 was that of the others."""
-    from tests.unit.conftest import sparse
 
     def field(interval):
         (*others, ack) = interval.operations

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -218,3 +219,34 @@ def test_a_header_only_run_fails_every_gate(make_run):
     report = summarize([run], Planned())
     counted = {"exceptions", "never_succeeded"}  # none of them is what they say
     assert all(judge(parse(text), report).failed for text, read in READ if read[0] not in counted)
+
+
+@pytest.mark.parametrize(
+    ("text", "given_up", "outcome"),
+    [
+        pytest.param("p99:ack > 1s", 100, "failed", id="the percentile is among what nobody answered"),
+        pytest.param("p50:ack > 1s", 100, "passed", id="it is among what was answered"),
+        pytest.param("p99:ack > 1s", 0, "passed", id="everything was answered"),
+        pytest.param("max:ack > 1s", 1, "failed", id="the longest is one that nobody answered"),
+        pytest.param("p99:ack > 200ms", 100, "failed", id="the timeout alone is too long"),
+        pytest.param("p99:ack < 200ms", 100, "passed", id="a lower limit is kept by what was waited for"),
+    ],
+)
+def test_a_percentile_that_nobody_answered_passes_no_gate_beyond_the_timeout(
+    make_run, sparse, text, given_up, outcome
+):
+    """With --ack-timeout 300ms no p99 could ever exceed a second."""
+
+    def change(interval):
+        (*others, ack) = interval.operations
+        if interval.t_s != 20:
+            return interval
+        late = msgspec.structs.replace(
+            ack, errors={"timeout": given_up} if given_up else {}, given_up=sparse(np.full(given_up, 0.3))
+        )
+        return msgspec.structs.replace(interval, operations=[*others, late])
+
+    verdict = judge(parse(text), summarize([make_run(change=change)], Planned()))
+    assert verdict.outcome == outcome
+    if outcome == "failed":
+        assert verdict.reason.endswith("; at least, as nobody answered")

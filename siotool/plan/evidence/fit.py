@@ -36,7 +36,8 @@ class CpuFit(msgspec.Struct, frozen=True, eq=False):
 
     ``costs`` and ``replicates`` have one entry, and one row, for each of ``names``; the draws of
     all rows belong together. ``observed`` and ``predicted`` are cores, one for each row of the
-    observations. ``explained`` is the share of the variance of a straight-line model.
+    observations. ``explained`` is the share of the variance that costs explain at best, ramps
+    included.
     ``run_cv`` is the scatter between runs, learnt from ``repeats`` repeated runs and a prior.
     """
 
@@ -101,7 +102,6 @@ def fit_cpu(observations: Observations, generator: Generator, draws: int = REPLI
     middle = np.median(replicates, axis=1)
     centred = (scaled > 0) & (middle > 0)
     replicates[centred] *= (scaled / scale)[centred, None] / middle[centred, None]
-    variance = float(((observed - observed.mean()) ** 2).sum())
     return CpuFit(
         names=names,
         columns=columns,
@@ -111,11 +111,21 @@ def fit_cpu(observations: Observations, generator: Generator, draws: int = REPLI
         predicted=predicted,
         residual_sd_cores=float(np.sqrt((errors**2).sum() / max(1, len(errors) - len(columns)))),
         lag1=lag1(errors, observations.run),
-        explained=1 - float((errors**2).sum()) / variance if variance > 0 else 0.0,
+        explained=_explained(observations, chosen),
         run_cv=cv,
         repeats=repeats,
         chosen=chosen,
     )
+
+
+def _explained(observations: Observations, chosen: Chosen) -> float:
+    """The share of the CPU's variance over all seconds that costs can explain at best; below 0: none do."""
+    observed, alike = observations.cpu_cores, np.sqrt(observations.duration_s)
+    columns = _columns(msgspec.structs.replace(chosen, base=chosen.light))
+    design, _ = _design(observations, columns)
+    errors = observed - design @ _Solver(design, alike, None)(observed)
+    variance = float(((observed - observed.mean()) ** 2).sum())
+    return 1 - float((errors**2).sum()) / variance if variance > 0 else 0.0
 
 
 class _Solver:

@@ -69,12 +69,14 @@ class Absorbed(msgspec.Struct, frozen=True):
 class Chosen(msgspec.Struct, frozen=True):
     """The kinds of work whose costs can be learnt, and what becomes of the others.
 
-    ``base`` says whether the server's own load, with nothing to do, can be learnt as well.
+    ``base`` says whether the server's own load, with nothing to do, can be learnt as well;
+    ``light`` whether some seconds had little of everything, be they of a ramp.
     ``absent`` are costs of which the runs show nothing at all, each with a sentence.
     """
 
     work: tuple[Work, ...]
     base: bool
+    light: bool
     absorbed: tuple[Absorbed, ...]
     absent: tuple[Absorbed, ...]
 
@@ -95,7 +97,8 @@ def choose(observations: Observations) -> Chosen:
             exercised.append(work)
             continue
         absent.append(Absorbed(work.cost, "", sentence))
-    base = _has_light_load(observations, exercised) and _has_levels(observations, exercised)
+    light = _has_light_load(observations, exercised)
+    base = light and _has_levels(observations, exercised)
     kept: list[Work] = []
     absorbed = []
     for work in exercised:
@@ -104,7 +107,7 @@ def choose(observations: Observations) -> Chosen:
             absorbed.append(_absorb(work, tuple(kept), columns, centred=base))
         else:
             kept.append(work)
-    return Chosen(work=tuple(kept), base=base, absorbed=tuple(absorbed), absent=tuple(absent))
+    return Chosen(work=tuple(kept), base=base, light=light, absorbed=tuple(absorbed), absent=tuple(absent))
 
 
 def inflation(columns: Floats, *, centred: bool) -> float:

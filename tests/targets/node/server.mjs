@@ -2,7 +2,7 @@
 // and a few ways to misbehave on command.
 //
 //   node server.mjs [--port 0] [--tick-rate 0] [--omit-every 0] [--duplicate-every 0]
-//                   [--ping-interval 25000] [--ping-timeout 20000] [--deflate-over 0]
+//                   [--ping-interval 25000] [--ping-timeout 20000] [--deflate-over 0] [--answer-every 0]
 //
 // prints {"port": …, "pid": …} on one line once it accepts connections, and ends when its
 // standard input closes.
@@ -12,6 +12,7 @@
 //   POST /kick[?close=false]     disconnects every client, and closes its transport or not
 //
 // --deflate-over BYTES compresses messages of so many bytes for clients that offer it.
+// --answer-every MS answers echoes one after another, each so long after the one before.
 // --omit-every N leaves every Nth chat message out; --duplicate-every M sends every Mth twice.
 
 import { createServer } from "node:http";
@@ -69,6 +70,7 @@ function readOptions() {
     "ping-interval": 25000,
     "ping-timeout": 20000,
     "deflate-over": 0,
+    "answer-every": 0,
   };
   const known = Object.fromEntries(Object.keys(defaults).map((name) => [name, { type: "string" }]));
   const { values } = parseArgs({ options: known });
@@ -82,9 +84,15 @@ function add(map, name, count) {
   map.set(name, (map.get(name) ?? 0) + count);
 }
 
+let nextAnswer = 0; // when the next echo may be answered, ms of performance.now()
+
 function echo(...args) {
   const acknowledge = args.pop();
-  if (typeof acknowledge === "function") acknowledge(...args);
+  if (typeof acknowledge !== "function") return;
+  const every = options["answer-every"];
+  if (!every) return acknowledge(...args);
+  nextAnswer = Math.max(nextAnswer + every, performance.now());
+  setTimeout(() => acknowledge(...args), nextAnswer - performance.now());
 }
 
 function broadcast(to, recipients, name, args) {
