@@ -47,7 +47,7 @@ def _servers(report: Report) -> str:
     planned, measured = sizing.servers_planned, sizing.servers_measured
     if planned is None and measured is None:
         return f"No number of servers: {sizing.servers_measured_how}."
-    each = f" A server is {sizing.server}." if sizing.server else ""
+    each = f"; a server is {sizing.server}" if sizing.server else ""
     at_most = "at most " if sizing.bound else ""
     said = []
     if planned is not None:
@@ -58,7 +58,7 @@ def _servers(report: Report) -> str:
     else:
         said.append("none from measurement")
     sentence = ", ".join(said)
-    return f"{sentence[0].upper()}{sentence[1:]}.{each}"
+    return f"{sentence[0].upper()}{sentence[1:]}{each}."
 
 
 def _formula(count: int | None) -> str:
