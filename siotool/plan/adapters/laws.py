@@ -259,24 +259,6 @@ def decoded_per_node(
     return publishes_per_s * ((1 - private_share) * public + private_share * private)
 
 
-def receive_cores(
-    adapter: Adapter,
-    publishes_per_s: Number,
-    room_size: Number,
-    nodes: Number,
-    *,
-    receive_s: Number,
-    decode_s: Number,
-    private_share: Number = 0.0,
-) -> Number:
-    """Return the cores each node spends on the adapter: ``receive_s`` on each message, ``decode_s`` more
-    on each that it decodes.
-    """
-    received = received_per_node(adapter, publishes_per_s, room_size, nodes, private_share)
-    decoded = decoded_per_node(adapter, publishes_per_s, room_size, nodes, private_share)
-    return received * receive_s + decoded * decode_s
-
-
 def backend_rate(
     adapter: Adapter,
     publishes_per_s: Number,

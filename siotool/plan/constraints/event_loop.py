@@ -5,31 +5,16 @@
 
 for n processes. What a process receives from the adapter and encodes does not shrink with n
 for a classic adapter, so there may be no n at all; both fall with n for a sharded one.
-Pre-encoding once per process: socket.io-adapter, in-memory-adapter.ts, ``_encode``.
 """
 
 from math import inf
 
-import msgspec
-
-from siotool.plan.adapters import laws as adapters
-from siotool.plan.constraints.bandwidth import consumption_rate
 from siotool.plan.constraints.constraint import Constraint, Limit
+from siotool.plan.constraints.cpu import COSTS, load, repeated
 from siotool.plan.numbers import Number, divide, maximum, minimum, where
+from siotool.plan.solve import rises_to_zero
 from siotool.plan.world import World
 from siotool.units import format_count, format_share
-
-#: CPU seconds that a figure is multiplied by, in the order of the sum.
-COSTS = (
-    "server.idle_cost",
-    "server.inbound_cost",
-    "server.delivery_cost",
-    "server.byte_cost",
-    "server.connect_cost",
-    "server.poll_cost",
-    "server.encode_cost",
-    "server.adapter_cost",
-)
 
 _STEPS = 14
 #: More processes than this are infinitely many.
@@ -38,84 +23,12 @@ _LEAST_X = 1e-12
 _NOISE = 1e-12
 
 
-class Load(msgspec.Struct, frozen=True):
-    """Cores that the service takes: ``shared`` among all processes, by what they are for."""
-
-    idle: Number
-    inbound: Number
-    delivery: Number
-    bytes: Number
-    connect: Number
-    polls: Number = 0.0
-
-    @property
-    def shared(self) -> Number:
-        """Cores that any number of processes may share."""
-        return self.idle + self.inbound + self.delivery + self.bytes + self.connect + self.polls
-
-
-def load(world: World) -> Load:
-    """Return the cores the service takes, without what each process repeats.
-
-    TLS counts where ``server.tls`` says that the processes end it themselves.
-    """
-    demand = world.demand
-    tls = 1.0 if world.inputs.flag("server.tls") else 0.0
-    return Load(
-        idle=demand.connections * world.get("server.idle_cost"),
-        inbound=demand.inbound_per_s * world.get("server.inbound_cost"),
-        delivery=demand.deliveries_per_s * world.get("server.delivery_cost"),
-        bytes=_wire_bytes(world) * (world.get("server.byte_cost") + tls * world.get("server.tls_byte_cost")),
-        connect=demand.new_per_s
-        * (world.get("server.connect_cost") + tls * world.get("server.tls_connect_cost")),
-        polls=_polls(world) * world.get("server.poll_cost"),
-    )
-
-
-def _polls(world: World) -> Number:
-    """HTTP requests per second of the sessions that stay on polling: one for each message either way.
-
-    A heartbeat is two: the ping is an answer, the pong a request. Messages that wait for the
-    same poll share it, so that this is the most there can be.
-    """
-    demand = world.demand
-    heartbeats = 2 * demand.connections / world["transport.ping_interval"]
-    return world["transport.polling"] * (demand.inbound_per_s + demand.deliveries_per_s + heartbeats)
-
-
-def _wire_bytes(world: World) -> Number:
-    """Bytes per second over all connections, both ways; 0 where nothing says how many."""
-    rate = consumption_rate(world)
-    return 0.0 if rate is None else world.demand.connections * rate
-
-
-def repeated(world: World, processes: Number) -> Number:
-    """Return the cores that each of so many processes spends on itself: at rest, receiving, encoding."""
-    adapter = adapters.adapter_named(world.inputs.choice("topology.adapter"))
-    total: Number = world.get("server.base_cost")
-    for stream in world.demand.streams:
-        publishes = stream.traffic.publishes_per_s
-        encoded = publishes * adapters.hosting_share(stream.crowd, processes)
-        received = adapters.receive_cores(
-            adapter,
-            publishes,
-            stream.crowd,
-            processes,
-            receive_s=world.get("server.adapter_cost"),
-            decode_s=world.get("server.decode_cost"),
-            private_share=stream.private_share,
-        )
-        total = total + received + encoded * world.get("server.encode_cost")
-    return total
-
-
 def processes_needed(world: World) -> Number:
     """Return the fewest processes, not rounded, that stay under the utilization; infinite if none do.
 
     Less than one server's processes where these, all running, have CPU to spare. Beyond, solved
-    for x = 1/n, in which ρ is nearly a straight line, by the Illinois variant of false position
-    (M. Dowell, P. Jarratt, BIT 11, 1971): exact at once for adapters under which every process
-    receives everything.
+    for x = 1/n, in which ρ is nearly a straight line: quite one for adapters under which every
+    process receives everything.
     """
     shared = load(world).shared * world["topology.imbalance"]
     zero, most = 0.0 * shared, world["server.utilization"] * (1 + _NOISE)
@@ -126,24 +39,9 @@ def processes_needed(world: World) -> Number:
         x = maximum(x, _LEAST_X)
         return shared * x + repeated(world, 1 / x) - most
 
-    low, below = zero, excess(zero)
-    impossible = below >= 0
     high = minimum(1 / least + zero, divide(most + zero, shared))
-    above = excess(high)
-    before: Number = zero
-    for _ in range(_STEPS):
-        width = above - below
-        x = low - below * (high - low) / where(width > 0, width, 1.0)
-        x = minimum(maximum(x, low), high)
-        at = excess(x)
-        fits = at <= 0
-        side = where(fits, -1.0, 1.0)
-        # an end that stays twice counts half, or it would never move
-        above = where(fits, where(before < 0, above / 2, above), at)
-        below = where(fits, at, where(before > 0, below / 2, below))
-        low, high = where(fits, x, low), where(fits, high, x)
-        before = side
-    several = where(impossible, inf, divide(1.0 + zero, low))
+    found = rises_to_zero(excess, zero, high, _STEPS)
+    several = where(found.never, inf, divide(1.0 + zero, found.low))
     return where(alone <= least, alone, several)
 
 
