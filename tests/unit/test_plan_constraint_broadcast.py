@@ -16,8 +16,8 @@ FREE = {
     for name in ("idle", "inbound", "encode", "byte", "adapter", "decode", "connect")
 }
 KEYS = {"workload.connections": "30k", "server.delivery_cost": "33us", "goals.delivery_time": "200ms"}
-#: Draws and single figures are both found to a part in ten million.
-NEAR = 1e-6
+#: Draws and single figures are both found to a part in a million.
+NEAR = 1e-5
 
 
 def to(kind, rate="1/d", **more):

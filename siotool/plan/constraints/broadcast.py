@@ -32,9 +32,9 @@ _RARE = 2e-4
 #: What a goal's worth of spare time counts for, where waiting does not.
 _SLOPE = 5.0
 #: Servers are found to this part of them.
-_CLOSE = 1e-7
+_CLOSE = 1e-6
 #: Steps of the solver: for all draws, for those few that it has not settled by then, for one figure.
-_STEPS = 12, 100, 100
+_STEPS = 11, 100, 100
 #: So many draws at once stay near the processor.
 _CHUNK = 4096
 
