@@ -6,7 +6,7 @@ a plan of single figures does without it and starts in half the time.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 #: A float, or a numpy array of floats, one for each draw.
@@ -89,17 +89,6 @@ def whole(exact: Number) -> Number:
         finite = exact < math.inf  # infinity less infinity is no number
         return where(finite, ceil(where(finite, exact, 0.0) * (1 - 1e-9)), exact)
     return ceil(exact * (1 - 1e-9)) if math.isfinite(exact) else exact
-
-
-def together(parts: Iterable[Number], each: int, count: int) -> Number:
-    """Return ``count`` draws as one array, found in order and ``each`` at a time; a single figure is one
-    for all of its part.
-    """
-    numpy = _numpy()
-    ends = range(0, count, each)
-    return numpy.concatenate(
-        [numpy.broadcast_to(part, (min(each, count - at),)) for at, part in zip(ends, parts, strict=True)]
-    )
 
 
 def _fold(name: str, plain: Callable[..., Any], first: Number, others: tuple[Number, ...]) -> Number:

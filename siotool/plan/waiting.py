@@ -20,7 +20,7 @@ from itertools import count
 
 import msgspec
 
-from siotool.plan.numbers import Number, divide, exp, maximum, minimum, turned, where
+from siotool.plan.numbers import Number, divide, exp, is_array, maximum, minimum, turned, where
 
 #: What the series leaves out is less than exp(−_DAMPING) of all messages.
 _DAMPING = 10.0
@@ -100,13 +100,15 @@ def share_later(loop: Loop, than_s: Number, passes: Number = 0.0) -> Number:
     turns = [turned(-2.0 * math.pi / _DAMPING * unit * job.length_s) for job in loop.jobs]
     coming, common = sum(rates), [n for n, job in enumerate(loop.jobs) if job.common]
     done = sum(rates[n] for n in common)
+    goes_on = passes.any() if is_array(passes) else passes > 0
     total: Number = 0.0
     for s, weight in zip(_POINTS, _WEIGHTS, strict=True):
         left = sum(points, idle * s) - coming
         waiting = free / left
-        left = left + done - sum(points[n] for n in common)
-        then = 1.0 + passes * (s * next_free / left - 1.0)
-        total = total + weight * (1.0 / s - waiting * then).real
+        if goes_on:
+            left = left + done - sum(points[n] for n in common)
+            waiting = waiting * (1.0 + passes * (s * next_free / left - 1.0))
+        total = total + weight * (1.0 / s - waiting).real
         points = [point * turn for point, turn in zip(points, turns, strict=True)]
     at_all = 1.0 - free * (1.0 - passes * (1.0 - next_free))
     later = minimum(minimum(maximum(total, 0.0), 1.0), at_all)

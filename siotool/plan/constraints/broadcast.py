@@ -9,13 +9,12 @@ processes, which is another question for each number of them.
 """
 
 from math import inf
-from typing import Any
 
 from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.constraints.cpu import COSTS, load
 from siotool.plan.constraints.turns import turns
 from siotool.plan.demand import world as world_of
-from siotool.plan.numbers import Number, divide, is_array, log, maximum, minimum, together, where, whole
+from siotool.plan.numbers import Number, divide, is_array, log, maximum, minimum, where, whole
 from siotool.plan.solve import rises_to_zero
 from siotool.plan.world import World
 from siotool.units import format_count, format_duration, format_share
@@ -33,10 +32,8 @@ _RARE = 2e-4
 _SLOPE = 5.0
 #: Servers are found to this part of them.
 _CLOSE = 1e-6
-#: Steps of the solver: for all draws, for those few that it has not settled by then, for one figure.
-_STEPS = 11, 100, 100
-#: So many draws at once stay near the processor.
-_CHUNK = 4096
+#: Steps of the solver for all draws, and for those few that it has not settled by then.
+_STEPS, _MORE_STEPS = 11, 100
 
 
 def audience(world: World) -> Number:
@@ -51,25 +48,26 @@ def servers_in_time(world: World) -> Number:
     Less than one where one server takes less than the goal: the part of the goal that it takes.
     """
     drawn = [key for key, value in world.values.items() if is_array(value)]
-    if not drawn:
-        return _servers(world, _STEPS[-1])[0]
-    count = world.values[drawn[0]].size
-    parts = [
-        _servers(_part(world, drawn, slice(at, at + _CHUNK)), _STEPS[0]) for at in range(0, count, _CHUNK)
-    ]
-    servers, settled = (together(found, _CHUNK, count) for found in zip(*parts, strict=True))
-    if not settled.all():
-        servers[~settled] = _servers(_part(world, drawn, ~settled), _STEPS[1])[0]
+    servers, low, high = _servers(world, _STEPS if drawn else _MORE_STEPS)
+    rest = high - low > _CLOSE * high
+    if not is_array(rest):
+        # what varies has nothing to do with broadcasts, or nothing does
+        return _servers(world, _MORE_STEPS, (low, high))[0] if rest else servers
+    if rest.any():
+        # more steps for the few draws that are not settled, apart from all the others
+        few = {**world.values, **{key: world.values[key][rest] for key in drawn}}
+        known = low[rest], high[rest]
+        servers[rest] = _servers(world_of(world.inputs, few), _MORE_STEPS, known)[0]
     return servers
 
 
-def _part(world: World, drawn: list[str], chosen: Any) -> World:
-    """The worlds of some of the draws."""
-    return world_of(world.inputs, {**world.values, **{key: world.values[key][chosen] for key in drawn}})
+def _servers(
+    world: World, steps: int, known: tuple[Number, Number] | None = None
+) -> tuple[Number, Number, Number]:
+    """The fewest servers, and the two parts of the work, or of the goal, between which they were sought.
 
-
-def _servers(world: World, steps: int) -> tuple[Number, Number]:
-    """The fewest servers, and whether so many steps were enough to find them."""
+    The parts are equal where there is nothing more to seek. ``known``: such parts of a search before.
+    """
     goal, least = world["goals.delivery_time"], world["server.processes"]
     parts = load(world)
     one = turns(world, parts, least)
@@ -86,17 +84,20 @@ def _servers(world: World, steps: int) -> tuple[Number, Number]:
         return where(spare > 0, some, maximum(above, 0.0) + minimum(-_SLOPE * spare, _SLOPE))
 
     alone = 1.0 + 0.0 * one.longest.own_s
-    enough = excess(alone) <= 0
-    low = where(enough, alone, 0.0)
-    # more than this part of the work, or of the writing, is no server's
-    writing = minimum(divide(goal * alone, one.longest.own_s), _MOST)
-    working = divide(alone, divide(parts.shared * world["topology.imbalance"], least))
-    high = where(enough, writing, minimum(minimum(writing, working), 1.0))
-    part = rises_to_zero(excess, low, high, steps, _CLOSE)
+    if known is None:
+        enough = excess(alone) <= 0
+        # more than this part of the work, or of the writing, is no server's
+        writing = minimum(divide(goal * alone, one.longest.own_s), _MOST)
+        working = divide(alone, divide(parts.shared * world["topology.imbalance"], least))
+        known = (
+            where(enough, alone, 0.0),
+            where(enough, writing, minimum(minimum(writing, working), 1.0)),
+        )
+    found = rises_to_zero(excess, *known, steps, _CLOSE)
     idle = (one.longest.own_s == 0) & (one.loop.utilization == 0)
     nothing = idle | (one.longest.recipients == 0)
-    servers = where(nothing, 0.0, where(part.never, inf, divide(alone, part.low)))
-    return servers, part.never | nothing | part.closed(_CLOSE)
+    servers = where(nothing, 0.0, where(found.never, inf, divide(alone, found.low)))
+    return servers, found.low, where(found.never | nothing, found.low, found.high)
 
 
 def _broadcast(world: World) -> Limit | None:
