@@ -57,6 +57,14 @@ def sqrt(value: Number) -> Number:
     return _apply("sqrt", math.sqrt, value)
 
 
+def turned(angle: Number) -> Number:
+    """Return exp(i·angle): a complex number, or an array of them."""
+    if is_array(angle):
+        numpy = _numpy()
+        return numpy.cos(angle) + 1j * numpy.sin(angle)
+    return complex(math.cos(angle), math.sin(angle))
+
+
 def divide(above: Number, below: Number) -> Number:
     """Quotient for ``above`` ≥ 0: 0/anything is 0, and anything else over 0 or less is infinity.
 

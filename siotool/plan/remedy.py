@@ -6,7 +6,8 @@ import msgspec
 
 from siotool.plan.adapters import laws as adapters
 from siotool.plan.adapters.nodes import explain_infeasible
-from siotool.plan.constraints.event_loop import load, processes_needed
+from siotool.plan.constraints.cpu import load
+from siotool.plan.constraints.event_loop import processes_needed
 from siotool.plan.evaluate import Bound, Evaluation
 from siotool.plan.evidence.provenance import Provenance
 from siotool.plan.figures.inputs import Figure

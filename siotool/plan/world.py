@@ -25,16 +25,17 @@ class Stream(msgspec.Struct, frozen=True):
     @property
     def answers_per_s(self) -> Number:
         """Acknowledgements that servers write: an acknowledged echo is one."""
-        echoed = self.traffic.deliveries_per_s if self._is_call else 0.0
+        echoed = self.traffic.deliveries_per_s if self.is_call else 0.0
         return self.traffic.acks_out_per_s + echoed
 
     @property
     def deliveries_per_s(self) -> Number:
         """Messages that servers write to sessions, without acknowledgements."""
-        return 0.0 if self._is_call else self.traffic.deliveries_per_s
+        return 0.0 if self.is_call else self.traffic.deliveries_per_s
 
     @property
-    def _is_call(self) -> bool:
+    def is_call(self) -> bool:
+        """True for an acknowledged echo, whose acknowledgement is the answer."""
         return self.message.kind == "echo" and self.message.acknowledged
 
     @property

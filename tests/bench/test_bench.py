@@ -137,3 +137,12 @@ def test_server_costs_are_measured_for_bytes_polling_and_tls() -> None:
         small, large = (rows[transport, tls, size]["cpu_s_per_delivery"] for size in (200, 500_000))
         assert 0 < small < large
     assert [(row["tls"], row["count"]) for row in document["connects"]] == [(False, 20), (True, 20)]
+
+
+@pytest.mark.slow
+@pytest.mark.node
+def test_delivery_times_are_shown_beside_those_predicted() -> None:
+    command = [sys.executable, HERE / "delivery_time.py", "--users", "5", "--rates", "40", "--seconds", "3"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    heads, row = done.stdout.splitlines()
+    assert len(row.split(" | ")) == len(heads.split(" | ")) == 6

@@ -302,7 +302,12 @@ def plan_inputs(keys: Keys, messages: Kinds | None = None) -> Inputs:
 
 
 def both_ways(
-    constraint: Constraint, keys: Keys, messages: Kinds | None = None, *, servers: float = 0.0
+    constraint: Constraint,
+    keys: Keys,
+    messages: Kinds | None = None,
+    *,
+    servers: float = 0.0,
+    rel: float = 1e-11,
 ) -> Limit | None:
     """A constraint's limit for single figures, after it was found equal draw by draw for arrays.
 
@@ -329,7 +334,7 @@ def both_ways(
         for name in ("demand", "capacity_per_server", "servers"):
             all_of_them = np.broadcast_to(np.asarray(getattr(together, name), dtype=float), (count,))
             assert not np.isnan(all_of_them).any()
-            assert all_of_them[i] == pytest.approx(getattr(alone, name), rel=1e-11), (name, i)
+            assert all_of_them[i] == pytest.approx(getattr(alone, name), rel=rel), (name, i)
     return single
 
 

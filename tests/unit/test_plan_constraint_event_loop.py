@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from siotool.plan import sizing
 from siotool.plan.adapters.laws import ADAPTERS
-from siotool.plan.constraints.event_loop import EVENT_LOOP, load, processes_needed, repeated
+from siotool.plan.constraints.cpu import load, repeated
+from siotool.plan.constraints.event_loop import EVENT_LOOP, processes_needed
 from siotool.plan.demand import world
 from siotool.plan.figures import compose, planfile, profiles
 from siotool.plan.figures.inputs import middle

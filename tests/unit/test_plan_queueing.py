@@ -9,15 +9,13 @@ from siotool.errors import InputError
 from siotool.plan.published.queueing import (
     halfin_whitt_wait,
     largest_batch,
-    loop_delay,
+    last_written_s,
     occupancy,
     servers_for_wait,
     square_root_staffing,
     utilization_for,
     wait_probability,
 )
-
-FORTY = 40 * 33e-6  # forty deliveries, as one core of Socket.IO does them
 
 
 @pytest.mark.parametrize(
@@ -92,65 +90,8 @@ def test_erlang_c_agrees_with_its_definition(servers, share):
     assert wait_probability(servers, load) == pytest.approx(last / (sum(terms[:-1]) + last), rel=1e-9)
 
 
-def test_an_idle_loop_only_writes():
-    delay = loop_delay(0.0, 30_000.0, 33e-6)
-    assert (delay.utilization, delay.wait_s) == (0, 0)
-    assert delay.last_s == delay.quantile_s == pytest.approx(0.99)  # 30,000 recipients, one second
-    assert delay.mean_s == pytest.approx(0.495, abs=1e-3)
-
-
-def test_an_overloaded_loop_never_gets_there():
-    delay = loop_delay(1000.0, 40.0, 33e-6)
-    assert delay.utilization == pytest.approx(1.32)
-    assert {delay.wait_s, delay.mean_s, delay.last_s, delay.quantile_s} == {math.inf}
-
-
-def test_one_write_at_a_time_is_a_plain_queue():
-    # M/D/1 at one half waits half a service on average
-    delay = loop_delay(500.0, 1.0, 1e-3)
-    assert delay.wait_s == pytest.approx(0.5e-3)
-    assert delay.mean_s == pytest.approx(1.5e-3) == delay.last_s
-
-
-def waits_of(arrivals, services):
-    """Lindley: each job's wait, from the gaps between arrivals and the work each brings."""
-    steps = np.concatenate([[0.0], np.cumsum(services[:-1] - arrivals[1:])])
-    return steps - np.minimum.accumulate(steps)
-
-
-@pytest.mark.parametrize("rho", [0.3, 0.6, 0.85])
-def test_broadcasts_wait_as_in_a_simulated_loop(rho):
-    generator = np.random.Generator(np.random.PCG64(int(rho * 100)))
-    rate = rho / FORTY
-    services = np.full(400_000, FORTY)
-    waits = waits_of(generator.exponential(1 / rate, services.size), services)
-    delay = loop_delay(rate, 40.0, 33e-6)
-    assert delay.wait_s == pytest.approx(waits.mean(), rel=0.06)
-    seen = np.quantile(waits + FORTY, 0.99)
-    assert seen * 0.98 < delay.quantile_s < seen * 1.2  # errs to the safe side
-
-
-def test_other_work_delays_broadcasts_as_in_a_simulated_loop():
-    generator = np.random.Generator(np.random.PCG64(7))
-    batches_per_s, others_per_s, task_s = 0.3 / FORTY, 0.4 / 2e-4, 2e-4
-    total = batches_per_s + others_per_s
-    batch = generator.random(600_000) < batches_per_s / total
-    services = np.where(batch, FORTY, generator.exponential(task_s, batch.size))
-    waits = waits_of(generator.exponential(1 / total, batch.size), services)
-    delay = loop_delay(batches_per_s, 40.0, 33e-6, other_utilization=0.4, other_task_s=task_s)
-    assert delay.utilization == pytest.approx(0.7)
-    assert delay.wait_s == pytest.approx(waits.mean(), rel=0.06)
-    seen = np.quantile(waits[batch] + FORTY, 0.99)
-    assert seen * 0.98 < delay.quantile_s < seen * 1.2
-
-
-def test_draws_agree_with_single_figures():
-    rates, sizes = np.array([0.0, 100.0, 300.0, 5000.0]), np.array([40.0, 1.0, 50.0, 40.0])
-    drawn = loop_delay(rates, sizes, 33e-6, other_utilization=0.1, other_task_s=1e-4)
-    for i, rate in enumerate(rates):
-        one = loop_delay(float(rate), float(sizes[i]), 33e-6, other_utilization=0.1, other_task_s=1e-4)
-        for field in one.__struct_fields__:
-            assert getattr(drawn, field)[i] == pytest.approx(getattr(one, field), rel=1e-12)
+def test_the_last_of_a_batch_waits_for_all_before():
+    assert last_written_s(30_000.0, 33e-6) == pytest.approx(0.99)  # 30,000 recipients, one second
 
 
 @pytest.mark.parametrize(
@@ -171,7 +112,6 @@ def test_a_broadcast_is_limited_by_its_last_recipient(goal_s, write_s, recipient
         pytest.param(lambda: wait_probability(0, 1.0), id="no servers"),
         pytest.param(lambda: servers_for_wait(3.0, 0.0), id="nobody may ever wait"),
         pytest.param(lambda: servers_for_wait(math.inf, 0.5), id="endless load"),
-        pytest.param(lambda: loop_delay(1.0, 1.0, 1e-3, quantile=1.0), id="the slowest of all"),
     ],
 )
 def test_what_has_no_answer_is_refused(wrong):

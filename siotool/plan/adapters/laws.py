@@ -244,13 +244,14 @@ def received_per_node(
     room_size: Number,
     nodes: Number,
     private_share: Number = 0.0,
+    hosts: Number | None = None,
 ) -> Number:
     """Return the messages per second that each node receives from the backend.
 
     ``publishes_per_s`` are those of the whole fleet, ``room_size`` the sessions one is for,
-    the sender's included (infinite: everybody).
+    the sender's included (infinite: everybody). ``hosts`` as for ``received_share``.
     """
-    return publishes_per_s * received_share(adapter, room_size, nodes, private_share)
+    return publishes_per_s * received_share(adapter, room_size, nodes, private_share, hosts)
 
 
 def decoded_per_node(
@@ -267,31 +268,10 @@ def decoded_per_node(
     undecoded (``onmessage``); all others decode what they receive, their own copy too.
     """
     if not adapter.decodes_rooms_only:
-        return received_per_node(adapter, publishes_per_s, room_size, nodes, private_share)
+        return received_per_node(adapter, publishes_per_s, room_size, nodes, private_share, hosts)
     private = 1 / maximum(nodes, 1.0)
     public = hosting_share(room_size, nodes) if hosts is None else hosts
     return publishes_per_s * ((1 - private_share) * public + private_share * private)
-
-
-def receive_cores(
-    adapter: Adapter,
-    publishes_per_s: Number,
-    room_size: Number,
-    nodes: Number,
-    *,
-    receive_s: Number,
-    decode_s: Number,
-    private_share: Number = 0.0,
-    hosts: Number | None = None,
-) -> Number:
-    """Return the cores each node spends on the adapter: ``receive_s`` on each message, ``decode_s`` more
-    on each that it decodes. ``hosts`` as for ``received_share``.
-    """
-    received = publishes_per_s * received_share(adapter, room_size, nodes, private_share, hosts)
-    if not adapter.decodes_rooms_only:
-        return received * (receive_s + decode_s)
-    decoded = decoded_per_node(adapter, publishes_per_s, room_size, nodes, private_share, hosts)
-    return received * receive_s + decoded * decode_s
 
 
 def backend_rate(

@@ -5,7 +5,6 @@
 
 for n processes. What a process receives from the adapter and encodes does not shrink with n
 for a classic adapter, so there may be no n at all; both fall with n for a sharded one.
-Pre-encoding once per process: socket.io-adapter, in-memory-adapter.ts, ``_encode``.
 ``asking`` is what calls such as fetchSockets take of each process; with adapters whose answers
 all processes hear it grows with n: then too many are as bad as too few.
 """
@@ -13,29 +12,12 @@ all processes hear it grows with n: then too many are as bad as too few.
 from collections.abc import Callable
 from math import inf
 
-import msgspec
-
-from siotool.plan.adapters import laws as adapters
-from siotool.plan.adapters import requests
-from siotool.plan.constraints.bandwidth import consumption_rate
 from siotool.plan.constraints.constraint import Constraint, Limit
+from siotool.plan.constraints.cpu import COSTS, asking, load, repeated
 from siotool.plan.numbers import Number, divide, exp, log, maximum, minimum, where, whole
 from siotool.plan.roots import largest_fitting
 from siotool.plan.world import World
 from siotool.units import format_count, format_share
-
-#: CPU seconds that a figure is multiplied by, in the order of the sum.
-COSTS = (
-    "server.idle_cost",
-    "server.inbound_cost",
-    "server.ack_cost",
-    "server.delivery_cost",
-    "server.byte_cost",
-    "server.connect_cost",
-    "server.poll_cost",
-    "server.encode_cost",
-    "server.adapter_cost",
-)
 
 #: More processes than this are infinitely many.
 _LEAST_X = 1e-12
@@ -44,100 +26,6 @@ _NARROWING = 30
 _GOLDEN = (5**0.5 - 1) / 2
 #: What the sums may be off by.
 _NOISE = 1e-12
-
-
-class Load(msgspec.Struct, frozen=True):
-    """Cores that the service takes: ``shared`` among all processes, by what they are for."""
-
-    idle: Number
-    inbound: Number
-    delivery: Number
-    bytes: Number
-    connect: Number
-    polls: Number = 0.0
-
-    @property
-    def shared(self) -> Number:
-        """Cores that any number of processes may share."""
-        return self.idle + self.inbound + self.delivery + self.bytes + self.connect + self.polls
-
-
-def load(world: World) -> Load:
-    """Return the cores the service takes, without what each process repeats.
-
-    TLS counts where ``server.tls`` says that the processes end it themselves.
-    """
-    demand = world.demand
-    delivery_s = world.get("server.delivery_cost")
-    answer_s = world["server.ack_cost"] if world.has("server.ack_cost") else delivery_s
-    tls = 1.0 if world.inputs.flag("server.tls") else 0.0
-    return Load(
-        idle=demand.connections * world.get("server.idle_cost"),
-        inbound=demand.inbound_per_s * world.get("server.inbound_cost") + demand.answers_per_s * answer_s,
-        delivery=demand.deliveries_per_s * delivery_s,
-        bytes=_wire_bytes(world) * (world.get("server.byte_cost") + tls * world.get("server.tls_byte_cost")),
-        connect=demand.new_per_s * connect_cost(world),
-        polls=_polls(world) * world.get("server.poll_cost"),
-    )
-
-
-def connect_cost(world: World) -> Number:
-    """Return the CPU seconds of one new connection, its TLS included where the processes end it."""
-    tls = 1.0 if world.inputs.flag("server.tls") else 0.0
-    return world.get("server.connect_cost") + tls * world.get("server.tls_connect_cost")
-
-
-def _polls(world: World) -> Number:
-    """HTTP requests per second of the sessions that stay on polling: one for each message either way.
-
-    A heartbeat is two: the ping is an answer, the pong a request. Messages that wait for the
-    same poll share it, so that this is the most there can be.
-    """
-    demand = world.demand
-    heartbeats = 2 * demand.connections / world["transport.ping_interval"]
-    messages = demand.inbound_per_s + demand.deliveries_per_s + demand.answers_per_s
-    return world["transport.polling"] * (messages + heartbeats)
-
-
-def _wire_bytes(world: World) -> Number:
-    """Bytes per second over all connections, both ways; 0 where nothing says how many."""
-    rate = consumption_rate(world)
-    return 0.0 if rate is None else world.demand.connections * rate
-
-
-def _asking(world: World, processes: Number) -> Number:
-    """Cores that each of so many processes spends on calls such as fetchSockets: more, the more there are."""
-    if not world.has("topology.fetch_rate"):
-        return 0.0
-    return requests.cores(
-        adapters.adapter_named(world.inputs.choice("topology.adapter")),
-        world.requests,
-        processes,
-        receive_s=world.get("server.adapter_cost"),
-        decode_s=world.get("server.decode_cost"),
-        encode_s=world.get("server.encode_cost"),
-    )
-
-
-def repeated(world: World, processes: Number) -> Number:
-    """Return the cores that each of so many processes spends on itself: at rest, receiving, encoding."""
-    adapter = adapters.adapter_named(world.inputs.choice("topology.adapter"))
-    total: Number = world.get("server.base_cost")
-    for stream in world.demand.streams:
-        publishes = stream.traffic.publishes_per_s
-        hosts = adapters.hosting_share(stream.crowd, processes)
-        received = adapters.receive_cores(
-            adapter,
-            publishes,
-            stream.crowd,
-            processes,
-            receive_s=world.get("server.adapter_cost"),
-            decode_s=world.get("server.decode_cost"),
-            private_share=stream.private_share,
-            hosts=hosts,
-        )
-        total = total + received + publishes * hosts * world.get("server.encode_cost")
-    return total + _asking(world, processes)
 
 
 def usable(world: World) -> Number:
@@ -220,11 +108,11 @@ def _limit(world: World) -> Limit | None:
 
 
 def _sentence(world: World, limit: Limit) -> str:
-    if limit.servers == inf and _asking(world, 2.0) > 0:
+    if limit.servers == inf and asking(world, 2.0) > 0:
         best = max(2.0, round(lightest(world)))
         return (
             f"each of {format_count(best)} processes is busy for {format_share(occupied(world)(best))}, "
-            f"{format_share(_asking(world, best))} of its core with calls such as fetchSockets, which all "
+            f"{format_share(asking(world, best))} of its core with calls such as fetchSockets, which all "
             "of them answer; with more or fewer it is busier: no number of servers is enough"
         )
     if limit.servers == inf:

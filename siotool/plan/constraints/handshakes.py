@@ -10,7 +10,8 @@ servers have more to spare, so that no storm takes longer for it.
 
 from collections.abc import Mapping
 
-from siotool.plan.constraints.event_loop import connect_cost, occupied
+from siotool.plan.constraints.cpu import connect_s
+from siotool.plan.constraints.event_loop import occupied
 from siotool.plan.demand import world as world_of
 from siotool.plan.figures.inputs import Inputs
 from siotool.plan.numbers import Number, divide, maximum, minimum
@@ -29,7 +30,7 @@ def at_rest(world: World) -> Number | None:
         return world["server.accept_rate"]
     if world.has("server.connect_cost"):
         cores = world["server.processes"] * world["server.process_cores"]
-        return minimum(divide(cores, connect_cost(world)), _MOST_PER_S)
+        return minimum(divide(cores, connect_s(world)), _MOST_PER_S)
     return None
 
 

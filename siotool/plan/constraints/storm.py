@@ -7,7 +7,7 @@ is its arithmetic (``storm.bound``).
 
 from typing import cast
 
-from siotool.plan.constraints import event_loop
+from siotool.plan.constraints import cpu, event_loop
 from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.constraints.handshakes import at_rest, left
 from siotool.plan.numbers import Number, divide, maximum, minimum, where, whole
@@ -57,7 +57,7 @@ def servers_needed(world: World, rate: Number) -> Number:
     step = zones if lost == "zone" else 1.0  # zones are equal
     least = maximum(resting, step)
     # the load alone, without any handshakes, takes as many
-    loaded = event_loop.load(world).shared * imbalance
+    loaded = cpu.load(world).shared * imbalance
     high = minimum(1 / least, divide(processes + 0.0 * loaded, loaded))
     found = maximum(step * whole(divide(1.0, step * largest_fitting(excess, high))), least)
     fewer = maximum(found - step, least)
@@ -76,7 +76,7 @@ def _storm(world: World) -> Limit | None:
         if world.has("server.accept_rate")
         else ("server.connect_cost", *_tls(world), "server.processes")
     )
-    load = (key for key in event_loop.COSTS if world.has(key) and key not in handshakes)
+    load = (key for key in cpu.COSTS if world.has(key) and key not in handshakes)
     keys = ("workload.connections", "goals.reconnect_time", *handshakes, *load)
     return Limit(connections, divide(connections, servers), servers, keys)
 

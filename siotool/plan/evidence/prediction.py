@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.random import PCG64, Generator
 
-from siotool.plan.constraints import event_loop
+from siotool.plan.constraints import cpu
 from siotool.plan.demand import framing
 from siotool.plan.demand import world as world_of
 from siotool.plan.evidence.asked import workload
@@ -43,10 +43,10 @@ def predict(
         if "files_per_connection" in drawn:
             predicted["files"] = drawn["files_base"] + drawn["files_per_connection"] * users
     processes = float(max(1, math.ceil(origin.cores - 1e-9)))
-    if any(key in values for key in event_loop.COSTS):
+    if any(key in values for key in cpu.COSTS):
         world = world_of(as_run, values)
-        each = event_loop.repeated(world, processes)
-        predicted["cpu"] = _array((event_loop.load(world).shared + each * processes) * scatter, draws)
+        each = cpu.repeated(world, processes)
+        predicted["cpu"] = _array((cpu.load(world).shared + each * processes) * scatter, draws)
     if "server.memory_per_connection" in values:
         base = values.get("server.memory_base", 0.0) * processes
         added = values["server.memory_per_connection"] * users

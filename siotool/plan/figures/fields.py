@@ -303,7 +303,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "goals.delivery_time",
         "duration",
-        "a broadcast reaches the last client within",
+        "99 of 100 broadcasts reach the last client of a process within, waiting included",
         above=True,
         fixed=True,
         example="200ms",

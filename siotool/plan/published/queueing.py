@@ -1,18 +1,15 @@
-"""Waiting: how long messages wait for a busy server, and how many servers keep the wait short.
+"""Waiting where equal servers share the work, and what one event loop does in a given time.
 
-A Node.js process runs one event loop, so it is one server, M/G/1, and a broadcast is a batch of
-writes that arrives at once: averages over many cores (M/M/c) promise too much. Where work is
-shared between c equal servers, such as the cores of a load balancer, Erlang C says how often a
-task waits. All functions are textbook results; L. Kleinrock, "Queueing Systems", volume 1, 1975,
-unless another source is named.
+A Node.js process runs one event loop and is a queue of its own (``siotool.plan.waiting``):
+averages over many cores (M/M/c) promise too much. Where work is shared between c equal servers,
+such as the cores of a load balancer, Erlang C says how often a task waits. All functions are
+textbook results; L. Kleinrock, "Queueing Systems", volume 1, 1975, unless another source is named.
 """
 
 import math
 
-import msgspec
-
 from siotool.errors import InputError
-from siotool.plan.numbers import Number, ceil, divide, log, maximum, minimum, sqrt, where
+from siotool.plan.numbers import Number, ceil, divide, sqrt
 
 #: Erlang's recursion takes a step for each server; past this many it would take seconds.
 _MOST_SERVERS = 10_000_000
@@ -92,55 +89,9 @@ def square_root_staffing(load: Number, quality: Number) -> Number:
     return ceil(load + quality * sqrt(load))
 
 
-class LoopDelay(msgspec.Struct, frozen=True, kw_only=True):
-    """Delays on one event loop, in seconds; infinite when it has more work than time.
-
-    ``wait_s``: mean time until the loop turns to a batch. ``mean_s``: until the mean recipient
-    of a batch has been written to. ``last_s``: until the last one has, on average.
-    ``quantile_s``: not exceeded by the last recipient for the share asked about.
-    """
-
-    utilization: Number
-    wait_s: Number
-    mean_s: Number
-    last_s: Number
-    quantile_s: Number
-
-
-def loop_delay(
-    batches_per_s: Number,
-    batch_size: Number,
-    write_s: Number,
-    *,
-    other_utilization: Number = 0.0,
-    other_task_s: Number = 0.0,
-    quantile: float = 0.99,
-) -> LoopDelay:
-    """Return how long broadcasts take on one event loop.
-
-    Batches of ``batch_size`` writes arrive at random, each write takes ``write_s`` of CPU; the
-    loop spends ``other_utilization`` of its time on tasks of ``other_task_s`` each (heartbeats,
-    inbound messages). A batch is one job of M/G/1, so its mean wait is that of Pollaczek and
-    Khinchine, Σ λ E[S²] / 2(1 − ρ), with E[S²] = S² for a batch and 2 S² for other tasks (taken
-    as exponential). The wait is 0 with probability 1 − ρ and else about exponential, which is
-    exact in heavy traffic (J. F. C. Kingman, 1961); hence the upper quantile.
-    """
-    if not 0 < quantile < 1:
-        raise InputError(f"quantile is {quantile:g}; expected more than 0 and less than 1 (100%)")
-    batch_s = batch_size * write_s
-    rho = batches_per_s * batch_s + other_utilization
-    residual = batches_per_s * batch_s * batch_s / 2.0 + other_utilization * other_task_s
-    wait = where(rho < 1, divide(residual, 1.0 - rho), math.inf)
-    # P[wait > t] = rho exp(-t rho / E[wait])
-    excess = maximum(log(minimum(rho, 1.0) / (1.0 - quantile)), 0.0)
-    tail = divide(where(rho < 1, wait, 0.0) * excess, rho)
-    return LoopDelay(
-        utilization=rho,
-        wait_s=wait,
-        mean_s=wait + (batch_size + 1.0) / 2.0 * write_s,
-        last_s=wait + batch_s,
-        quantile_s=where(rho < 1, tail, math.inf) + batch_s,
-    )
+def last_written_s(batch: Number, write_s: Number) -> Number:
+    """Return when the last of a batch has been written to, in seconds, by a loop with nothing else to do."""
+    return batch * write_s
 
 
 def largest_batch(goal_s: Number, write_s: Number) -> Number:

@@ -8,7 +8,7 @@ from siotool.plan.figures.profiles import profile_named
 from siotool.plan.numbers import divide, whole
 from siotool.plan.published.check import Check, Table
 from siotool.plan.published.headroom import headroom
-from siotool.plan.published.queueing import largest_batch, loop_delay, occupancy
+from siotool.plan.published.queueing import largest_batch, last_written_s, occupancy
 from siotool.plan.storage.backlog import backlog
 
 SUPABASE = Table("Supabase Realtime", "https://supabase.com/docs/guides/realtime/benchmarks")
@@ -138,8 +138,8 @@ def socket_io() -> Iterator[Check]:
         yield ONE_CORE.rounded(f"{profile.name}, {clients:,} clients, % of a core", share, 2, 100 * used)
     most = headroom({"core": occupancy(1.0, uws.delivery_s.likely or 0.0)}, {"core": 1.0})
     yield ONE_CORE.rounded("node-uws, clients at most, thousands", 150, 10, most.factor / 1e3)
-    all_at_once = loop_delay(0.0, 30_000.0, ws.delivery_s.low)
-    yield ONE_CORE.rounded("node-ws, last of 30,000 written to, s", 1, 0.1, all_at_once.last_s)
+    all_at_once = last_written_s(30_000.0, ws.delivery_s.low)
+    yield ONE_CORE.rounded("node-ws, last of 30,000 written to, s", 1, 0.1, all_at_once)
     yield ONE_CORE.rounded("node-ws, recipients in 200 ms", 6_060, 0, largest_batch(0.2, ws.delivery_s.low))
     for name, printed in (("node-ws", 98.0), ("node-eiows", 65.0), ("node-uws", 61.5)):
         heap = profile_named(name).heap_per_connection_bytes
@@ -153,7 +153,7 @@ def messengers() -> Iterator[Check]:
     yield WHATSAPP.rounded("connections in 96 GiB at 45.2 kB", 2_277_845, 5_000, room.factor)
     yield DISCORD.rounded("relays of 15,000 sessions for a million", 67, 0, whole(divide(1e6, 15_000.0)))
     for write_s, printed in ((30e-6, 0.9), (70e-6, 2.1)):
-        last = loop_delay(0.0, 30_000.0, write_s).last_s
+        last = last_written_s(30_000.0, write_s)
         yield DISCORD.rounded(f"30,000 sends of {write_s * 1e6:g} µs, s", printed, 0.1, last)
 
 
