@@ -10,6 +10,10 @@ from siotool.plan.numbers import Number, is_array, maximum, minimum, where
 _HALVE = 6
 
 
+#: Steps to where a nearly straight line meets zero.
+_NEARLY_STRAIGHT = 14
+
+
 class Bracket(msgspec.Struct, frozen=True):
     """Two ends: the function is not above 0 at ``low``, and not below it at ``high``.
 
@@ -58,3 +62,12 @@ def rises_to_zero(
         if closed.all() if is_array(closed) else closed:
             break
     return Bracket(low, high, never)
+
+
+def largest_fitting(excess: Callable[[Number], Number], high: Number, low: Number = 0.0) -> Number:
+    """Return the largest x of ``low`` to ``high`` at which ``excess`` is not above 0; 0 if none.
+
+    ``excess`` is nearly a straight line.
+    """
+    found = rises_to_zero(excess, low + 0.0 * high, high, _NEARLY_STRAIGHT)
+    return where(found.never, 0.0, found.low)

@@ -4,7 +4,7 @@ import math
 
 import msgspec
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from siotool import formula
@@ -227,7 +227,8 @@ def test_quantiles_are_in_order_and_chances_add_up(workload, choices, message, w
     msgspec.json.encode(found)
 
 
-@whole_plans
+# a storm's servers are whole numbers, which are passed over here
+@settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(*PLANS)
 def test_a_single_figure_is_a_range_of_no_width(workload, choices, message):
     inputs = inputs_of(workload, choices, message)

@@ -123,3 +123,11 @@ def test_rooms_wait_as_long_as_their_members_are_spread(room, processes, plan_in
     expected = publishes_per_s * (here**2).mean() / 2 / (1 - publishes_per_s * here.mean())
     assert mean_wait(found.loop) == pytest.approx(expected, rel=0.02)
     assert found.longest.recipients == pytest.approx(here[here > 0].mean() / WRITE, rel=0.02)
+
+
+def test_what_keeps_sessions_alive_is_in_no_message(plan_inputs):
+    """A message of a byte, once a day, bore the bytes of all heartbeats: it took 64 ms to write."""
+    keys = {"workload.connections": "12", "server.capacity": "1GB/s", "server.profile": "node-ws"}
+    inputs = plan_inputs(keys, {"call": {"kind": "echo", "rate": "1/d", "size": "1B"}})
+    found = world(inputs, {key: middle(figure.value) for key, figure in inputs.numbers()})
+    assert turns(found, load(found), 1.0).longest.own_s < 1e-3

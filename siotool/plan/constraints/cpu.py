@@ -51,7 +51,7 @@ def load(world: World) -> Load:
         inbound=demand.inbound_per_s * world.get("server.inbound_cost")
         + demand.answers_per_s * answer_s(world),
         delivery=demand.deliveries_per_s * world.get("server.delivery_cost"),
-        bytes=_wire_bytes(world) * (world.get("server.byte_cost") + _tls(world, "server.tls_byte_cost")),
+        bytes=wire_bytes_per_s(world) * (world.get("server.byte_cost") + _tls(world, "server.tls_byte_cost")),
         connect=demand.new_per_s * connect_s(world),
         polls=polls_per_s(world) * world.get("server.poll_cost"),
     )
@@ -89,7 +89,7 @@ def polls_per_s(world: World) -> Number:
     return world["transport.polling"] * (messages + heartbeats_per_s(world))
 
 
-def _wire_bytes(world: World) -> Number:
+def wire_bytes_per_s(world: World) -> Number:
     """Bytes per second over all connections, both ways; 0 where nothing says how many."""
     rate = consumption_rate(world)
     return 0.0 if rate is None else world.demand.connections * rate

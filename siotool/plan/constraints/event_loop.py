@@ -15,7 +15,7 @@ from math import inf
 from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.constraints.cpu import COSTS, asking, load, repeated
 from siotool.plan.numbers import Number, divide, exp, log, maximum, minimum, where, whole
-from siotool.plan.roots import largest_fitting
+from siotool.plan.solve import largest_fitting
 from siotool.plan.world import World
 from siotool.units import format_count, format_share
 

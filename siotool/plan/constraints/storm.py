@@ -11,7 +11,7 @@ from siotool.plan.constraints import cpu, event_loop
 from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.constraints.handshakes import at_rest, left
 from siotool.plan.numbers import Number, divide, maximum, minimum, where, whole
-from siotool.plan.roots import largest_fitting
+from siotool.plan.solve import largest_fitting
 from siotool.plan.storm.bound import Lost, failure, fewest_servers_for_storm
 from siotool.plan.world import World
 from siotool.protocol.backoff import OFFICIAL

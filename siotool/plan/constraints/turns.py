@@ -19,6 +19,7 @@ from siotool.plan.constraints.cpu import (
     heard,
     heartbeats_per_s,
     polls_per_s,
+    wire_bytes_per_s,
 )
 from siotool.plan.numbers import Number, divide, is_array, maximum, minimum, where
 from siotool.plan.waiting import Job, Loop, mean_wait, share_later, wait_within
@@ -66,10 +67,12 @@ def turns(world: World, parts: Load, processes: Number) -> Turns:
     """Return what the fullest of so many processes does; ``parts`` is the load of a plan with messages."""
     share = world["topology.imbalance"] / processes
     payload = sum(_payload(stream) for stream in world.demand.streams)
-    connect, small = _others(world, parts, share, where(payload > 0, 0.0, parts.bytes))
+    # what wraps the messages, opens sessions and keeps them alive is in no message
+    all_bytes = maximum(payload, wire_bytes_per_s(world))
+    connect, small = _others(world, parts, share, parts.bytes * (1.0 - divide(payload, all_bytes)))
     jobs, broadcasts = [connect], []
     for stream in world.demand.streams:
-        bytes_cores = parts.bytes * divide(_payload(stream), payload)
+        bytes_cores = parts.bytes * divide(_payload(stream), all_bytes)
         job, more, broadcast = _stream(world, stream, processes, share, bytes_cores)
         jobs.append(job)
         small += more
@@ -100,8 +103,8 @@ def _stream(
     write_s = answered_s if stream.is_call else world.get("server.delivery_cost")
     receive_s, decode_s = world.get("server.adapter_cost"), world.get("server.decode_cost")
     one = heard(world, stream, processes)
-    echo = stream.message.kind == "echo"
-    wanted = traffic.inbound_per_s * share if echo else one.encoded_per_s
+    at_home = stream.message.kind in ("echo", "emit")  # it goes to no other session
+    wanted = traffic.inbound_per_s * share if at_home else one.encoded_per_s
     received = minimum(one.received_per_s, wanted)
     decoded = minimum(one.decoded_per_s, wanted)
     each = maximum(wanted, 1e-300)
@@ -127,12 +130,12 @@ def _stream(
         _job(traffic.acks_in_per_s * share * read_s, read_s),
     ]
     adapter = adapters.adapter_named(world.inputs.choice("topology.adapter"))
-    apart = where((processes > 1) & (not echo and adapter.law != "nobody"), 1.0, 0.0)
+    apart = where((processes > 1) & (not at_home and adapter.law != "nobody"), 1.0, 0.0)
     from_session = 0.0 if stream.message.kind in ("push", "announce") else 1.0
     own_s = (
         from_session * read_s
         + apart * (receive_s + decode_s)
-        + (0.0 if echo else world.get("server.encode_cost"))
+        + (0.0 if at_home else world.get("server.encode_cost"))
         + recipients * per_recipient_s
     )
     # what sessions send to all is written by all processes at the same time
