@@ -134,10 +134,12 @@ def measured_over(planned: Inputs, seen: Inputs) -> Inputs:
     """
     given = {key: one for key, one in planned.figures.items() if one.provenance.kind != "default"}
     first = {key: given[key] for key in _PLANNED_FIRST if key in given}
+    learnt = "server.processes" in seen  # and so what other runs had seen says nothing of this one
     rest = {
         key: one
         for key, one in planned.figures.items()
         if not (seen.messages and key.startswith("workload.messages."))
+        and not (learnt and key.startswith("server.seen_"))
     }
     merged = compose.over(Inputs(first), compose.over(seen, Inputs(rest)))
     return Inputs(merged.figures, seen.messages or planned.messages)

@@ -4,6 +4,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from siotool.cli.counts import measured_over
 from siotool.plan.evidence.figures import inputs_of
 from siotool.plan.evidence.observe import observe
 from siotool.plan.evidence.prediction import predict
@@ -406,3 +407,13 @@ def test_a_run_that_teaches_nothing_says_why(make_run, reported):
     """Too short, or a load that never varied: no cost, and so no number but the formula's."""
     sizing = reported(make_run(ramp_s=2, hold_s=2), SERVICE).sizing
     assert "4 s with a sample of the server are too few to learn from" in sizing.servers_measured_how
+
+
+def test_a_bound_of_earlier_runs_is_none_of_a_later_one(make_run):
+    """A plan from a light run kept its bound in the report of a heavy one."""
+    light, heavy = (
+        inputs_of(measure(seen, 1), seen, 1)
+        for seen in (observe([make_run(cpu_per_connection=cpu)], ["yes"]) for cpu in (0.001, 0.006))
+    )
+    assert "server.seen_connections" in light
+    assert "server.seen_connections" not in measured_over(light, heavy)
