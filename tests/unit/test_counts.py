@@ -300,6 +300,33 @@ def test_a_workload_planned_from_its_own_run_takes_the_cpu_that_was_seen(make_ru
     assert cpu.demand == pytest.approx(seen, rel=0.05)
 
 
+@pytest.mark.parametrize("field", [emits, chat, pushes], ids=["emits", "chat", "pushes"])
+def test_a_plan_of_calls_foretells_a_run_of_another_workload(make_run, plan_inputs, field):
+    """The load is the run's own: its messages are none of the plan's."""
+    learnt = observe([make_run(cpu_per_connection=0.006)], ["yes"])
+    found = inputs_of(measure(learnt, 1), learnt, 1)
+    inputs = compose.complete(
+        compose.with_measured(plan_inputs(SERVICE | {"server.profile": "node-ws"}), found)
+    )
+    other = observe([make_run(change=changed(field), cpu_per_connection=0.006)], ["yes"])
+    assert np.median(predict(inputs, other, draws=200, seed=1)["cpu"]) > 0
+
+
+def test_a_few_late_messages_are_no_kind_of_their_own(make_run):
+    """A publish counts when its last delivery came: the difference made emits and pushes of a chat."""
+
+    def late(interval):
+        made = chat(interval)
+        (found,) = made["user_classes"]
+        (*others, came) = made["operations"]
+        return made | {
+            "user_classes": [msgspec.structs.replace(found, sent=found.sent + (interval.t_s == 15))],
+            "operations": [*others, msgspec.structs.replace(came, count=came.count + 7)],
+        }
+
+    assert [one.kind for one in plan_of(make_run(change=changed(late)), SERVICE).messages] == ["room"]
+
+
 def test_the_messages_of_a_run_are_those_of_its_plan(make_run):
     plan = plan_of(make_run(change=changed(chat)), SERVICE)
     (message,) = plan.messages

@@ -19,7 +19,7 @@ from siotool.runfile import Run
 _APART = 8
 #: Fewer sessions than this that began in the hold phase are not a churn.
 _LEAST_CHURN = 10
-#: So small a share of what was sent are not emits.
+#: So small a share of what was sent is no emit, and of what came no push.
 _FEW = 0.02
 #: What stands around a message's text: the packet's type, brackets, quotes, a comma.
 _AROUND = 9
@@ -73,12 +73,12 @@ def asked_of(run: Run, steady: Sequence[bool]) -> Asked:
     return Asked(
         connection_s=sum((before + one.connections.open) / 2 * one.duration_s for before, one in chosen),
         calls=dict(calls.most_common()),
-        # a publish counts once its last delivery came: a few more are sent than counted
+        # a publish counts once its last delivery came: a few more are sent, and arrive, than counted
         emitted=emitted if (emitted := sent - calls.total() - published) > _FEW * sent else 0,
         published=published,
         audience=sum(one.delivery.expected for one in intervals),
         heard=max(heard, key=lambda name: heard[name], default=""),
-        pushed=max(0, heard.total() - received),
+        pushed=pushed if (pushed := heard.total() - received) > _FEW * heard.total() else 0,
         begun=sum(one.connections.established for one in intervals),
         payload_in=sum(one.bytes.payload_in for one in intervals),
         payload_out=sum(one.bytes.payload_out for one in intervals),

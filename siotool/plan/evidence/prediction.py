@@ -15,6 +15,7 @@ from siotool.plan.evidence.profile import Profile
 from siotool.plan.evidence.provenance import measured
 from siotool.plan.evidence.resample import run_factor
 from siotool.plan.figures.inputs import Figure, Inputs
+from siotool.plan.figures.planfile import with_defaults
 from siotool.plan.numbers import Number
 from siotool.plan.uncertainty.worlds import uncertain
 from siotool.plan.wire.messages import heartbeat_rates
@@ -82,7 +83,7 @@ def _with_load_of(inputs: Inputs, observations: Observations) -> Inputs:
     }
     if not origin.secure:
         figures["transport.tls"] = Figure("none", seen)
-    return Inputs(figures, of_run.messages)
+    return with_defaults(Inputs(figures, of_run.messages))
 
 
 def _idle_bandwidth(
