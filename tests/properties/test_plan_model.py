@@ -189,7 +189,7 @@ def test_cheaper_work_never_needs_more(workload, choices, message, key, factor):
     assert fleet_of(scaled(inputs, key, factor)) <= fleet_of(inputs)
 
 
-@whole_plans
+@settings(max_examples=25)
 @given(*PLANS)
 def test_units_change_nothing(workload, choices, message):
     text = text_of(workload, choices, message)
@@ -228,7 +228,7 @@ def test_quantiles_are_in_order_and_chances_add_up(workload, choices, message, w
 
 
 # a storm's servers are whole numbers, which are passed over here
-@settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(*PLANS)
 def test_a_single_figure_is_a_range_of_no_width(workload, choices, message):
     inputs = inputs_of(workload, choices, message)

@@ -39,7 +39,7 @@ def of_a_report(fabricated):
         return report_charts(summarize([fabricated["chat"]], Planned()))
 
 
-@pytest.mark.parametrize("make", [of_a_plan, of_a_report])
+@pytest.mark.parametrize("make", [pytest.param(of_a_plan, marks=pytest.mark.slow), of_a_report])
 def test_every_chart_is_valid(make, fabricated):
     made = make(fabricated)
     assert len(made) >= 5

@@ -14,6 +14,7 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "siotool"
 
 
+@pytest.mark.slow
 def test_it_is_vl_converts_and_is_made_once(cache, monkeypatch):
     made = vega.bundle()
     assert made.startswith(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))

@@ -16,6 +16,7 @@ CHAT = {
 }
 
 
+@pytest.mark.slow
 def test_a_page_takes_a_fraction_of_the_steps_for_the_same_storm(plan_inputs, monkeypatch):
     """It simulated 22 storms at full length: a quarter of a page's time went into what nobody sees."""
     looked_at = [0]

@@ -166,6 +166,7 @@ def test_survivors_that_are_full_take_nobody_in_and_say_why(plan_inputs):
     assert storm.largest_connections_per_server > 0
 
 
+@pytest.mark.slow
 def test_the_most_connections_have_their_load_beside_them(plan_inputs):
     """The load was that of today's connections, or none, however many came on top."""
     most = of(plan_inputs(LOADED), 5).largest_connections_per_server
@@ -197,9 +198,11 @@ def test_handshakes_cost_their_tls(plan_inputs):
     "change",
     [
         pytest.param({"goals.storm": "server"}, id="a server"),
-        pytest.param({"goals.storm": "zone", "topology.zones": "3"}, id="a zone"),
+        pytest.param({"goals.storm": "zone", "topology.zones": "3"}, id="a zone", marks=pytest.mark.slow),
         pytest.param({"goals.storm": "all"}, id="all", marks=pytest.mark.slow),
-        pytest.param({"goals.storm": "all", "topology.imbalance": "1.3"}, id="all, unevenly"),
+        pytest.param(
+            {"goals.storm": "all", "topology.imbalance": "1.3"}, id="all, unevenly", marks=pytest.mark.slow
+        ),
         pytest.param(
             {"goals.storm": "server", "topology.imbalance": "1.3"},
             id="the fullest server",

@@ -146,7 +146,7 @@ def test_an_event_that_asks_for_an_answer_is_looked_at_each_time(board):
 @pytest.mark.parametrize(
     ("size", "frames"),
     [
-        pytest.param(1, 20_000, id="many small ones"),
+        pytest.param(1, 20_000, id="many small ones", marks=pytest.mark.slow),
         pytest.param(50_000, 400, id="some of 50 kB, of which 4,096 would be 200 MB"),
         pytest.param(3_000_000, 4, id="large ones"),
         pytest.param(limits.KNOWN_BYTES, 2, id="one that alone would fill it"),
