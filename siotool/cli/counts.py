@@ -1,14 +1,17 @@
 """Servers from figures: the planner's answer to what was planned, and to what runs measured.
 
-``report`` and ``plan`` share it: the same figures make the same number of servers in both.
+A report counts as ``siotool plan --from`` does: with ``siotool.plan.sizing`` and what the planner
+learns of runs. The same figures make the same number of servers in both.
 """
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 
 from siotool.errors import InputError
+from siotool.plan.constraints.seen import BELIEVED
 from siotool.plan.evidence.figures import ENOUGH, inputs_of
 from siotool.plan.evidence.observe import Observations, observe
 from siotool.plan.evidence.profile import Profile, measure
@@ -24,6 +27,9 @@ from siotool.report.planned import Planned
 from siotool.runfile import Run
 from siotool.units import format_share
 
+#: Whose figures a count rests on.
+Figures = Literal["planned", "measured"]
+
 #: As ``siotool plan`` draws unless told otherwise: the same figures, the same number.
 _DRAWS, _SEED = 10_000, 1
 
@@ -38,6 +44,8 @@ _FORMULA = (
 )
 #: What a run says of these is of the machine it met; what was planned counts more.
 _PLANNED_FIRST = ("server.capacity", "server.processes", "server.process_cores", "server.memory")
+#: Less of its CPU than this says nothing of how much more load would take.
+_LEAST_SHARE = 0.02
 #: A room of everybody: its messages grow with the square of the users.
 _EVERYBODY = 0.9
 
@@ -167,7 +175,7 @@ def _rate_alone(bandwidth: Bandwidth, runs: Sequence[Run]) -> Inputs:
     return Inputs({"workload.consumption_rate": Figure(into + out, origin)})
 
 
-def _answer(inputs: Inputs, figures: str) -> Answer:
+def _answer(inputs: Inputs, figures: Figures) -> Answer:
     complete = compose.complete(inputs)
     plan = size(complete, draws=_DRAWS, seed=_SEED, sensitivities=False)
     return Answer(
@@ -185,10 +193,10 @@ def _remedy(plan: Plan) -> str:
     return (plan.remedy or "no number of servers is enough") if plan.servers.p95 is None else ""
 
 
-def _constraint(one: PlanConstraint, figures: str) -> Constraint:
+def _constraint(one: PlanConstraint, figures: Figures) -> Constraint:
     return Constraint(
         name=one.name if one.tier == "servers" else f"{one.name} ({one.tier})",
-        figures="planned" if figures == "planned" else "measured",
+        figures=figures,
         demand=one.demand,
         capacity_per_server=one.capacity_per_server,
         unit=one.unit,
@@ -210,16 +218,12 @@ def _bound(observations: Observations, profile: Profile) -> str:
     settle = (
         f"a run with some {wanted:,} users would settle it"
         if share >= _LEAST_SHARE
-        else ("only a run with far more users would settle it")
+        else "only a run with far more users would settle it"
     )
     return (
-        f"the run took {format_share(share)} of the server's CPU, and no more than 2.5 times its "
+        f"the run took {format_share(share)} of the server's CPU, and no more than {BELIEVED:g} times its "
         f"load is believed; {settle}"
     )
-
-
-#: Less of its CPU than this says nothing of how much more load would take.
-_LEAST_SHARE = 0.02
 
 
 def _at_least_one(inputs: Inputs) -> Inputs:

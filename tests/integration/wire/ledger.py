@@ -31,8 +31,8 @@ class Comparison:
     figures: list[Figure]
 
     @classmethod
-    def of(cls, said: Travel, before: Travel, after: Travel, spare: float = 0.0) -> "Comparison":
-        """Compare what the model said with how two readings differ, ``spare`` bytes on the link aside."""
+    def of(cls, said: Travel, before: Travel, after: Travel) -> "Comparison":
+        """Compare what the model said with how two readings differ."""
         figures = []
         for way in Direction:
             for level in ("tcp", "link"):
@@ -40,10 +40,7 @@ class Comparison:
                 base = seen
                 if not _moved(before, after, way, "tcp"):  # acknowledgements only: a share of the exchange
                     base = sum(_moved(before, after, each, level) for each in Direction)
-                off = model - seen
-                if level == "link":
-                    off = max(abs(off) - spare, 0.0) * (1 if off > 0 else -1)
-                figures.append(Figure(way, level, model, seen, off / base))
+                figures.append(Figure(way, level, model, seen, (model - seen) / base))
         return cls(figures)
 
     @property
