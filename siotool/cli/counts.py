@@ -94,9 +94,14 @@ class Counting(msgspec.Struct, frozen=True):
             return None
         answer = _answer(inputs, "planned")
         plan = self.intent.plan
-        if plan is not None and plan.servers is not None and not self.intent.typed.figures:
-            answer = msgspec.structs.replace(answer, servers=plan.servers.p95)
-        return answer
+        if plan is None or plan.servers is None or plan.document is None or self.intent.typed.figures:
+            return answer
+        return msgspec.structs.replace(
+            answer,
+            servers=plan.servers.p95,
+            document=plan.document.servers,
+            document_exact=plan.document.servers_exact,
+        )
 
     def _measured(self, connections: ConnectionFigures, bandwidth: Bandwidth) -> tuple[Answer | None, str]:
         planned = self.intent.inputs

@@ -77,6 +77,17 @@ def test_a_plan_file_gives_the_planned_column_and_options_overrule_it(siotool, r
     assert (first["connections"], first["consumption_rate"]) == (2e6, 2000)
 
 
+def test_the_planned_side_is_what_the_plan_came_to(siotool, run, tmp_path):
+    """Made again from its medians, a plan with a most likely value had another count by the formula."""
+    given = ("--connections", "10k..20k..60k", "--consumption-rate", "2KB/s", "--capacity", "1MB/s")
+    siotool("plan", *given, "-o", tmp_path / "plan.json")
+    plan = json.loads((tmp_path / "plan.json").read_text())
+    done = siotool("report", run("echo"), "--plan", tmp_path / "plan.json", "--format", "json")
+    sizing = json.loads(done.stdout)["sizing"]
+    assert sizing["servers_planned"] == plan["servers"]["p95"]
+    assert sizing["document_planned_exact"] == pytest.approx(plan["document"]["servers_exact"])
+
+
 def test_a_plan_and_a_run_come_through_pipes(run):
     plan = process("report", run("echo"), "--plan", "-", "--format", "json", stdin=PLAN.read_text())
     assert json.loads(plan.stdout)["sizing"]["document_planned"] == 28

@@ -207,17 +207,33 @@ def test_what_was_given_up_is_known_as_late_for_a_while():
 # ── merging ───────────────────────────────────────────────────────────────────────────
 
 
-def operation(name, times, errors=None, untimed=0):
-    response, service = Histogram(), Histogram()
+def operation(name, times, errors=None, untimed=0, given_up=()):
+    response, service, waited = Histogram(), Histogram(), Histogram()
+    waited.record(given_up)
     response.record(times)
     service.record([time / 2 for time in times])
-    return Operation("ack", name, len(times) + untimed, errors or {}, response.sparse(), service.sparse())
+    return Operation(
+        "ack",
+        name,
+        len(times) + untimed,
+        errors or {},
+        response.sparse(),
+        service.sparse(),
+        waited.sparse(),
+    )
 
 
 def test_operations_of_one_kind_and_name_become_one():
     parts = [
-        part(0, A, operations=[operation("echo", [0.1, 0.2], {"timeout": 1}), operation("join", [0.3])]),
-        part(0, B, operations=[operation("echo", [0.4], {"timeout": 2, "reset": 1}, untimed=5)]),
+        part(
+            0,
+            A,
+            operations=[
+                operation("echo", [0.1, 0.2], {"timeout": 1}, given_up=[5.0]),
+                operation("join", [0.3]),
+            ],
+        ),
+        part(0, B, operations=[operation("echo", [0.4], {"timeout": 2, "reset": 1}, 5, given_up=[5, 6])]),
     ]
     echo, join = merge_operations(parts)
     assert (echo.name, echo.count, echo.errors) == ("echo", 8, {"timeout": 3, "reset": 1})
@@ -226,6 +242,7 @@ def test_operations_of_one_kind_and_name_become_one():
     assert (echo.response.i, echo.response.n) == (whole.sparse().i, whole.sparse().n)
     assert (echo.response.min_s, echo.response.max_s) == (0.1, 0.4)
     assert (echo.service.min_s, echo.service.max_s) == (0.05, 0.2)
+    assert (sum(echo.given_up.n), echo.given_up.min_s, echo.given_up.max_s) == (3, 5.0, 6.0)
     assert join == parts[0].operations[1]
 
 

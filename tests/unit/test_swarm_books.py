@@ -9,6 +9,7 @@ from siotool.swarm.ledger import Ledger, Receiver
 from siotool.swarm.limits import NAME_CHARACTERS, NAMES, REMARK_CHARACTERS, REMARKS_OF_A_KIND
 from siotool.swarm.records import Presence
 from siotool.swarm.tally import Tally
+from siotool.swarm.tally import merged as merged_classes
 
 
 @pytest.fixture
@@ -28,6 +29,26 @@ def test_samples_keep_response_and_service_times_apart():
     again = samples.close()
     assert (again.count, again.errors, again.response.n) == (0, {}, [])
     assert closed.errors == {"timeout": 2}, "what was closed stays"
+
+
+def test_what_nobody_answered_keeps_how_long_it_was_waited_for():
+    samples = Samples("ack", "echo")
+    samples.fail("timeout", 5.1)
+    samples.fail("unanswered", 2.0)
+    samples.fail("transport_close")
+    closed = samples.close()
+    assert (closed.count, closed.errors) == (0, {"timeout": 1, "unanswered": 1, "transport_close": 1})
+    assert (sum(closed.given_up.n), closed.given_up.min_s, closed.given_up.max_s) == (2, 2.0, 5.1)
+    assert samples.close().given_up.n == []
+
+
+def test_counts_of_a_class_are_those_since_the_last_look():
+    tally = Tally("Chat")
+    tally.sent, tally.judged, tally.failed = 7, 2, 1
+    taken = tally.take()
+    assert (taken.sent, taken.begun, taken.failed) == (7, 9, 1)
+    tally.sent = 10
+    assert (tally.take().sent, merged_classes([taken, taken]).sent) == (3, 14)
 
 
 def test_a_time_before_its_start_counts_as_none():

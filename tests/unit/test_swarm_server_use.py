@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from siotool.errors import InputError
+from siotool.swarm import server_use
 from siotool.swarm.server_use import ServerProbe, Spent, cpu_between
 
 #: Each figure of the kernel's is in hundredths of a second, and a fork or two is not free.
@@ -172,7 +173,42 @@ def test_memory_and_files_are_those_of_all(server):
     assert after.files_open >= 2 * before.files_open + 100
 
 
-def test_it_says_what_it_watches(server):
+@pytest.fixture
+def groups(monkeypatch):
+    """Control groups as a test writes them, in the place of this machine's."""
+    files = {}
+
+    def read(path):
+        try:
+            return files[path]
+        except KeyError:
+            raise FileNotFoundError(path) from None
+
+    monkeypatch.setattr(server_use, "read_text", read)
+    return files
+
+
+@pytest.mark.parametrize(
+    ("quota", "cores"),
+    [
+        pytest.param("25000 100000\n", 0.25, id="a quarter of a core"),
+        pytest.param("150000 100000\n", 1.0, id="more than its one process fills"),
+        pytest.param("max 100000\n", 1.0, id="no quota"),
+    ],
+)
+def test_a_server_fills_no_more_than_its_quota(server, groups, quota, cores):
+    groups[f"/proc/{server.process.pid}/cgroup"] = "0::/service\n"
+    groups["/sys/fs/cgroup/service/cpu.max"] = quota
+    assert server.watch().describe().cores == cores
+
+
+def test_a_server_fills_no_more_than_the_cores_it_may_run_on(server, groups):
+    server.do("child")
+    os.sched_setaffinity(server.process.pid, {min(os.sched_getaffinity(0))})
+    assert server.watch().describe().cores == 1.0
+
+
+def test_it_says_what_it_watches(server, groups):
     alone = server.watch().describe()
     assert alone.source == f"pid {server.process.pid}"
     assert alone.cores == 1.0
@@ -181,7 +217,7 @@ def test_it_says_what_it_watches(server):
     server.do("child")
     both = ServerProbe(server.process.pid, None).describe()
     assert both.source == f"pid {server.process.pid} and its children"
-    assert both.cores == min(2, os.cpu_count())
+    assert both.cores == min(2, len(os.sched_getaffinity(0)))
     assert ServerProbe(server.process.pid, 6.0).describe().cores == 6.0
 
 

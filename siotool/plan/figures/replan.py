@@ -1,6 +1,7 @@
 """A plan read back: from what ``siotool plan --format json`` wrote to the inputs it was made from.
 
-Ranges come back as their 90 % bounds and their middle.
+Ranges come back as their 90 % bounds and their median, so that a plan made again differs a little;
+what this one came to is read as it was.
 """
 
 import msgspec
@@ -11,7 +12,7 @@ from siotool.plan.evidence.provenance import Provenance
 from siotool.plan.figures import fields, planfile
 from siotool.plan.figures.inputs import Figure, Inputs, MessageChoice, Value
 from siotool.plan.figures.ranges import Range
-from siotool.plan.model import Fleet, InputFigure
+from siotool.plan.model import Document, Fleet, InputFigure
 
 VERSION = 1
 
@@ -27,10 +28,11 @@ _FORMULA = (
 
 
 class ReadBack(msgspec.Struct, frozen=True):
-    """A plan's inputs, what the formula was fed with, and the servers it came to."""
+    """A plan's inputs, what the formula was fed with and came to, and the servers; None where not told."""
 
     inputs: Inputs
     formula: Figures
+    document: Document | None
     servers: Fleet | None
 
 
@@ -39,6 +41,7 @@ class _PlanFile(msgspec.Struct):
     inputs: Figures
     figures: list[InputFigure] = []
     messages: list[MessageChoice] = []
+    document: Document | None = None
     servers: Fleet | None = None
 
 
@@ -61,7 +64,7 @@ def decode(data: bytes, source: str) -> ReadBack:
     if not figures:
         typed = Provenance("typed", source)
         figures = {key: Figure(getattr(plan.inputs, name), typed) for name, key in _FORMULA}
-    return ReadBack(Inputs(figures, tuple(plan.messages)), plan.inputs, plan.servers)
+    return ReadBack(Inputs(figures, tuple(plan.messages)), plan.inputs, plan.document, plan.servers)
 
 
 def _figure(figure: InputFigure, source: str) -> Figure:
