@@ -81,6 +81,19 @@ def test_a_prediction_is_held_against_the_run(siotool, folder):
     assert {"cpu", "memory", "connections"} <= {check["name"] for check in checked["checks"]}
 
 
+def test_a_run_that_was_beyond_its_server_is_no_evidence(siotool, folder):
+    """A server that answered half of its calls did half of the work: its costs were half of the truth."""
+    path = folder / "seen/run.jsonl"
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    for line in lines:
+        if line["kind"] == "interval":
+            line["operations"].append({"op": "ack", "name": "ask", "count": 5, "errors": {"timeout": 5}})
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    done = planned(siotool, "--from", "seen", "--accept-suspect", cwd=folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "seen/run.jsonl shows no cost: the load was beyond this server (50 % of" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -22,6 +22,7 @@ from siotool.plan.rendering import markdown, terms, text
 from siotool.plan.rendering.pictures import Pictures
 from siotool.plan.rendering.sections import sections
 from siotool.plan.storage import offline
+from tests.unit.facts import leaves
 
 CHAT = """\
 [workload]
@@ -176,17 +177,6 @@ def forms(rich):
         "html": html.unescape(re.sub(r"<[^>]+>", " ", page_text)),
     }
     return {form: " ".join(made.split()) for form, made in found.items()}
-
-
-def leaves(value, path=""):
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from leaves(item, f"{path}.{key}" if path else key)
-    elif isinstance(value, list):
-        for number, item in enumerate(value):
-            yield from leaves(item, f"{path}[{number}]")
-    else:
-        yield path, value
 
 
 def ways_to_write(value):

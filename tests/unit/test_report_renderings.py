@@ -17,6 +17,7 @@ from siotool.report.tables import tables
 from siotool.report.words import headline
 from siotool.runfile import ScenarioFailure, UserClass
 from siotool.workload import Target
+from tests.unit.facts import leaves
 
 #: What only scripts read: curves, which are pictures on the page, and figures finer than a table shows.
 ONLY_IN_JSON = (
@@ -87,18 +88,6 @@ def forms(rich):
         "html": html.unescape(re.sub(r"<[^>]+>", " ", page)),
     }
     return {form: " ".join(written.split()) for form, written in found.items()}
-
-
-def leaves(value, path=""):
-    if isinstance(value, dict):
-        for key, item in value.items():
-            # names of classes, and counts of nothing, are facts too
-            yield from leaves(item, f"{path}.{key}" if path else key)
-    elif isinstance(value, list):
-        for number, item in enumerate(value):
-            yield from leaves(item, f"{path}[{number}]")
-    else:
-        yield path, value
 
 
 def ways_to_write(path, value, document):
