@@ -1,13 +1,11 @@
 """Measured figures as a plan takes them: costs by their keys, with the scatter that was seen."""
 
-import math
-
 import numpy as np
 from numpy.random import PCG64, Generator
 
 from siotool.plan.evidence.asked import workload
 from siotool.plan.evidence.fit import REPLICATES
-from siotool.plan.evidence.observe import Floats, Observations
+from siotool.plan.evidence.observe import Floats, Observations, event_loops
 from siotool.plan.evidence.profile import Profile
 from siotool.plan.evidence.provenance import Provenance, measured
 from siotool.plan.evidence.resample import run_factor
@@ -50,13 +48,13 @@ def inputs_of(profile: Profile, observations: Observations, seed: int) -> Inputs
         if name in profile.figures:
             one = profile.figures[name]
             figures[key] = Figure(_samples(one.replicates, name), one.provenance)
-    sampled = min(_event_loops(origin.cores) for origin in observations.origins)
+    sampled = min(event_loops(origin.cores) for origin in observations.origins)
     if "memory_base_bytes" in profile.figures:
         one = profile.figures["memory_base_bytes"]
         figures["server.memory_base"] = Figure(_samples(one.replicates / sampled, ""), one.provenance)
     runs = measured(profile.runs)
     cores = server_cores(observations)
-    processes = _event_loops(cores)
+    processes = event_loops(cores)
     figures["server.processes"] = Figure(float(processes), runs)
     figures["server.process_cores"] = Figure(min(1.0, cores / processes), runs)
     if "base_cores" in profile.figures:
@@ -81,11 +79,6 @@ def inputs_of(profile: Profile, observations: Observations, seed: int) -> Inputs
     largest = max(observations.origins, key=lambda origin: origin.asked.connection_s / origin.nodes)
     of_run = workload(largest.asked, runs)
     return Inputs({**figures, **of_run.figures}, of_run.messages)
-
-
-def _event_loops(cores: float) -> int:
-    """Processes that fill so many cores: each is one event loop, and fills one at most."""
-    return max(1, math.ceil(cores - 1e-9))
 
 
 def _places(profile: Profile, observations: Observations, runs: Provenance) -> dict[str, Figure]:

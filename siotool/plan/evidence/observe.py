@@ -18,6 +18,7 @@ server are left out, and so are those in which connections were closed in number
 CPU and no figure stands for it. Where connections churn evenly, it is part of a handshake's cost.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -46,11 +47,16 @@ _ENOUGH_FILES = 20
 LEAST_SECONDS = 5
 
 
+def event_loops(cores: float) -> int:
+    """Return the processes that fill so many cores: each is one event loop, and fills one at most."""
+    return max(1, math.ceil(cores - 1e-9))
+
+
 class Origin(msgspec.Struct, frozen=True):
     """One run of the evidence: its id and file, what was asked of it, and what served it.
 
-    ``nodes`` is how many servers stood behind the target; ``processes`` were sampled, and
-    ``cores`` what they could fill; ``users`` the most users asked for, and ``asked`` what these did.
+    ``nodes`` is how many servers stood behind the target, ``cores`` what the sampled processes
+    could fill; ``users`` the most users asked for, and ``asked`` what these did.
     ``memory_bytes`` is their machine's, ``files_limit`` of one of them; ``secure`` where the clients
     used TLS.
     """
@@ -62,7 +68,6 @@ class Origin(msgspec.Struct, frozen=True):
     users: int
     cores: float
     nodes: int = 1
-    processes: int = 1
     memory_bytes: int | None = None
     files_limit: int | None = None
     secure: bool = False
@@ -250,7 +255,6 @@ def _origin(run: Run, nodes: int) -> Origin:
         users=header.workload.users_max,
         cores=header.server.cores,
         nodes=nodes,
-        processes=max(interval.server.processes for interval in run.intervals if interval.server),
         asked=asked_of(run, steady_seconds(run)),
         memory_bytes=header.server.memory_bytes,
         files_limit=header.server.files_limit,

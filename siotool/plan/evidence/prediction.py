@@ -1,6 +1,5 @@
 """What a plan's figures predict for the load that a run carried: to be held against what it saw."""
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -10,7 +9,7 @@ from siotool.plan.constraints import cpu
 from siotool.plan.demand import framing
 from siotool.plan.demand import world as world_of
 from siotool.plan.evidence.asked import workload
-from siotool.plan.evidence.observe import Floats, Observations
+from siotool.plan.evidence.observe import Floats, Observations, event_loops
 from siotool.plan.evidence.profile import Profile
 from siotool.plan.evidence.provenance import measured
 from siotool.plan.evidence.resample import run_factor
@@ -43,7 +42,7 @@ def predict(
         drawn = profile.draws(draws, generator)
         if "files_per_connection" in drawn:
             predicted["files"] = drawn["files_base"] + drawn["files_per_connection"] * users
-    processes = float(max(1, math.ceil(origin.cores - 1e-9)))
+    processes = float(event_loops(origin.cores))
     if any(key in values for key in cpu.COSTS):
         world = world_of(as_run, values)
         each = cpu.repeated(world, processes)
