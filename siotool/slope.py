@@ -8,7 +8,8 @@ of a run, does not drown the ramp, which holds all there is to learn.
 
 A young server's memory grows by itself, by megabytes that are no connection's: a Node.js server of
 58 MB grew by 7 to 19 MB under 60 to 300 users, whatever these did, and gave some of it back
-(tests/targets/node under siotool loadtest, November 2026). So a slope counts only where the gauge rose by much more than it moves by itself.
+(tests/targets/node under siotool loadtest, November 2026). So a slope counts only where the gauge
+rose by much more than it moves by itself.
 """
 
 from collections.abc import Sequence

@@ -3,8 +3,8 @@
     python tests/bench/plan.py
 
 A plan of every constraint, with messages, a profile and fifteen ranges: of single figures, of
-10,000 draws and of 100,000. Waits (``goals.delivery_time``) take most of it: without them the last
-stays under 1 s of CPU, with them under 5 s.
+10,000 draws and of 100,000. The last shall stay under 2 s of CPU. It does not any more: waits
+(``goals.delivery_time``) take most of it.
 """
 
 import time
