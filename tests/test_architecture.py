@@ -17,7 +17,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     {"errors", "printable"},
     {"terminal", "units"},
-    {"formula", "histogram", "page", "slope", "workload"},
+    {"document", "formula", "histogram", "page", "slope", "workload"},
     {"protocol", "runfile"},
     {"runwriter"},
     {"plan", "report", "swarm", "target"},
@@ -43,6 +43,7 @@ DOORS = {
 }
 
 PURE = {
+    "document",
     "formula",
     "histogram",
     "page",

@@ -1,0 +1,170 @@
+"""What a reader meets, in a reader's order: every printer prints this, and knows nothing of plans or runs.
+
+Words and written figures only, but for charts, whose figures are in SI units. A printer shows
+every section of a document; how it looks there is the printer's business.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import msgspec
+
+#: Never the only carrier of a meaning.
+Tone: TypeAlias = Literal["", "good", "bad", "strong"]
+
+#: How much a sentence asks of its reader: a ``doubt`` is a reason not to believe the answer, a ``warning``
+#: one to act, a ``remark`` worth knowing, a ``note`` says how figures were made.
+Level: TypeAlias = Literal["plain", "doubt", "warning", "remark", "note"]
+
+#: What an axis counts; it decides how its figures are written.
+Unit: TypeAlias = Literal[
+    "bytes",
+    "bytes_per_s",
+    "clock",
+    "cores",
+    "count",
+    "day",
+    "factor",
+    "per_s",
+    "seconds",
+    "servers",
+    "share",
+]
+
+
+class Sentence(msgspec.Struct, frozen=True):
+    """A sentence or two, and how much they ask of the reader."""
+
+    text: str
+    level: Level = "plain"
+
+
+class Fact(msgspec.Struct, frozen=True):
+    """One figure a reader takes along, with its name."""
+
+    name: str
+    value: str
+
+
+class Equation(msgspec.Struct, frozen=True):
+    """One quotient in several writings (what stands above the bar, and below), and its result."""
+
+    subject: str
+    quotients: Sequence[tuple[str, str]]
+    result: str
+
+
+class Column(msgspec.Struct, frozen=True):
+    """``wide_only`` columns are told below the table where there are 80 characters to a line."""
+
+    name: str
+    numeric: bool = False
+    wide_only: bool = False
+
+
+class Bar(msgspec.Struct, frozen=True):
+    """Where a row's bar begins and how long its two parts are, in percent of the track.
+
+    ``endless`` stands for a number that none is. ``mark`` is where a thin line crosses it.
+    Nothing is said by a bar that the row's cells do not say.
+    """
+
+    begin: float = 0.0
+    solid: float = 0.0
+    soft: float = 0.0
+    endless: bool = False
+    mark: float | None = None
+
+
+class Row(msgspec.Struct, frozen=True):
+    """Cells in the order of the columns. Rows of one ``group`` stand together under its name."""
+
+    cells: Sequence[str]
+    tone: Tone = ""
+    bar: Bar | None = None
+    group: str = ""
+
+
+class Table(msgspec.Struct, frozen=True):
+    """``folded`` is what a printer that can fold shows in the table's place until it is opened."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+    note: str = ""
+    folded: str = ""
+
+
+class Line(msgspec.Struct, frozen=True):
+    """Points (horizontal, vertical) under one name; None where nothing is known.
+
+    ``drawn``: straight from point to point, with a step half-way or at the end, or as dots.
+    """
+
+    name: str
+    points: Sequence[tuple[float, float | None]]
+    drawn: Literal["linear", "step", "step-after", "dots"] = "linear"
+
+
+class Axis(msgspec.Struct, frozen=True):
+    """``low`` and ``high`` bound it where they are known; ``name`` says what the pointer tells of."""
+
+    unit: Unit
+    name: str = ""
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """A line across a chart, at ``x`` or at ``y``; dashed, as the chart's note says what it stands for."""
+
+    x: float | None = None
+    y: float | None = None
+
+
+class Chart(msgspec.Struct, frozen=True):
+    """Lines over two axes. ``shades`` are spans of the horizontal; ``key`` is unique in its document.
+
+    ``telling`` charts say what no table says: printers without pictures write them in words or blocks.
+    """
+
+    key: str
+    title: str
+    x: Axis
+    y: Axis
+    lines: Sequence[Line]
+    note: str = ""
+    rules: Sequence[Rule] = ()
+    shades: Sequence[tuple[float, float]] = ()
+    height: int = 190
+    telling: bool = False
+
+
+Block: TypeAlias = Sentence | Fact | Equation | Table | Chart
+
+
+class Section(msgspec.Struct, frozen=True):
+    """``key`` is stable and names the section in anchors; blocks stand in a reader's order."""
+
+    key: str
+    title: str
+    blocks: Sequence[Block]
+
+
+class Document(msgspec.Struct, frozen=True):
+    """An answer on one page.
+
+    ``name`` is the page's own, ``context`` what was asked, ``verdict`` what was proven (if
+    anything was judged), ``headline`` the answer, ``answer`` what it rests on, ``facts`` its
+    figures, ``made_of`` what the document was made from.
+    """
+
+    name: str
+    context: str
+    headline: str
+    tone: Tone
+    sections: Sequence[Section]
+    verdict: str = ""
+    answer: Sequence[str] = ()
+    facts: Sequence[Fact] = ()
+    made_of: str = ""
