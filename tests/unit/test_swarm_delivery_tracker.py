@@ -178,10 +178,8 @@ def test_publishing_opens_an_account_and_tells_of_it_once():
     texts = [tracker.publish(PUBLISHER, "say", 10.0 + n, 9.5, receivers=3, discount=1) for n in range(2)]
     marks = [stamp.find(text.encode(), RUN) for text in texts]
     assert marks == [(PUBLISHER, 1, 10.0, 9.5), (PUBLISHER, 2, 11.0, 9.5)]
-    assert tracker.take_published() == [
-        Publication(PUBLISHER, 1, 10.0, 1),
-        Publication(PUBLISHER, 2, 11.0, 1),
-    ]
+    published = [Publication(PUBLISHER, 1, 10.0, 1), Publication(PUBLISHER, 2, 11.0, 1)]
+    assert tracker.take_published() == published
     assert tracker.take_published() == []
 
 

@@ -45,7 +45,7 @@ def test_a_foreign_report_is_refused():
     [
         "knobs",
         "pacing",
-        "tracker",
+        "delivery_tracker",
         "accounts",
         "timeline",
         "lateness",
