@@ -15,7 +15,7 @@ from siotool.swarm import tcp
 from siotool.swarm.delivery_tracker import Receiver
 from siotool.swarm.failures import NOT_SENT, UNANSWERED, UNHEARD, Failure, close_frame, violation_of
 from siotool.swarm.fragments import Fragments
-from siotool.swarm.limits import CALLS_WAITING
+from siotool.swarm.memory_limits import CALLS_WAITING
 from siotool.swarm.metrics import Samples
 from siotool.swarm.switchboard import Switchboard
 
