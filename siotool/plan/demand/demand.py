@@ -5,8 +5,9 @@ from types import MappingProxyType
 from typing import Literal, cast
 
 from siotool.plan.adapters.laws import Recovery, adapter_named
-from siotool.plan.fanout import Kind, Message, traffic
-from siotool.plan.figures.inputs import Inputs, MessageChoice
+from siotool.plan.demand.fanout import Kind, Message, traffic
+from siotool.plan.demand.world import Demand, Stream, World
+from siotool.plan.inputs.figure import Inputs, MessageChoice
 from siotool.plan.numbers import Number, divide, exp, is_array, log
 from siotool.plan.wire.framing import (
     AIOHTTP,
@@ -20,7 +21,6 @@ from siotool.plan.wire.framing import (
 )
 from siotool.plan.wire.messages import ack, event, heartbeat_rates
 from siotool.plan.wire.opening import opening
-from siotool.plan.world import Demand, Stream, World
 
 YEAR_S = 365.25 * 86_400
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from siotool.plan.figures import fields
-from siotool.plan.figures.fields import Field, dimension
-from siotool.plan.figures.template import MEANINGS
+from siotool.plan.inputs import fields
+from siotool.plan.inputs.fields import Field, dimension
+from siotool.plan.inputs.template import MEANINGS
 
 #: Kinds that a bare number can be of; the others need a unit, and so text.
 _PLAIN = frozenset(("count", "factor", "share"))

@@ -6,8 +6,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from siotool.plan.change.change import PlanDiff
-from siotool.plan.change.diff import Moved
+from siotool.plan.diff.change import PlanDiff
+from siotool.plan.diff.diff import Moved
 
 _COLUMNS = ("input", "before", "after", "alone", "share")
 

@@ -6,8 +6,8 @@ from math import inf
 import msgspec
 
 from siotool.plan.adapters.requests import Requests
-from siotool.plan.fanout import Message, Traffic
-from siotool.plan.figures.inputs import Inputs
+from siotool.plan.demand.fanout import Message, Traffic
+from siotool.plan.inputs.figure import Inputs
 from siotool.plan.numbers import Number
 
 

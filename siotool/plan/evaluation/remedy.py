@@ -8,10 +8,10 @@ from siotool.plan.adapters import laws as adapters
 from siotool.plan.adapters.nodes import explain_infeasible
 from siotool.plan.constraints.cpu import load
 from siotool.plan.constraints.event_loop import processes_needed
-from siotool.plan.evaluate import Bound, Evaluation
-from siotool.plan.evidence.provenance import Provenance
-from siotool.plan.figures.inputs import Figure
-from siotool.plan.world import World
+from siotool.plan.demand.world import World
+from siotool.plan.evaluation.evaluate import Bound, Evaluation
+from siotool.plan.inputs.figure import Figure
+from siotool.plan.inputs.provenance import Provenance
 from siotool.units import format_rate
 
 

@@ -8,9 +8,9 @@ sets a limit here.
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from siotool.plan.evidence.provenance import Provenance
-from siotool.plan.figures.inputs import Figure
-from siotool.plan.figures.places import AWS_CONNECTIONS, LINUX_PORTS, ports_between
+from siotool.plan.inputs.figure import Figure
+from siotool.plan.inputs.places import AWS_CONNECTIONS, LINUX_PORTS, ports_between
+from siotool.plan.inputs.provenance import Provenance
 
 BALANCERS = ("none", "lvs", "nginx", "haproxy", "nlb", "alb")
 

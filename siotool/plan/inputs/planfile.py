@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from siotool.errors import InputError
-from siotool.plan.evidence.provenance import Provenance
-from siotool.plan.figures import fields
-from siotool.plan.figures.fields import Field, dimension
-from siotool.plan.figures.inputs import Figure, Inputs, MessageChoice
-from siotool.plan.figures.ranges import Range, parse_figure
+from siotool.plan.inputs import fields
+from siotool.plan.inputs.fields import Field, dimension
+from siotool.plan.inputs.figure import Figure, Inputs, MessageChoice
+from siotool.plan.inputs.provenance import Provenance
+from siotool.plan.inputs.ranges import Range, parse_figure
 
 #: The origin of a figure that still has the value ``plan init`` filled in.
 FILLED_IN = "as plan init wrote it"

@@ -10,11 +10,11 @@ from types import MappingProxyType
 from typing import Any
 
 from siotool.errors import InputError
-from siotool.plan import lints
-from siotool.plan.evaluate import evaluate
-from siotool.plan.figures import compose
-from siotool.plan.figures.fields import Field, field_of
-from siotool.plan.figures.inputs import Figure, Inputs, Value, middle
+from siotool.plan.evaluation import lints
+from siotool.plan.evaluation.evaluate import evaluate
+from siotool.plan.inputs import compose
+from siotool.plan.inputs.fields import Field, field_of
+from siotool.plan.inputs.figure import Figure, Inputs, Value, middle
 from siotool.plan.storage import offline
 
 #: Gates, and what the forecast, the price of a balancer or another command goes by.

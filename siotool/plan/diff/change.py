@@ -12,14 +12,14 @@ from typing import Literal
 
 import msgspec
 
-from siotool.plan.change.diff import Difference, Moved, diff
-from siotool.plan.evidence.provenance import Provenance
-from siotool.plan.figures import compose
-from siotool.plan.figures.fields import dimension, field_of
-from siotool.plan.figures.inputs import Figure, Inputs, MessageChoice, Value
-from siotool.plan.figures.planfile import read
-from siotool.plan.figures.ranges import Range, Samples, format_figure
+from siotool.plan.diff.diff import Difference, Moved, diff
 from siotool.plan.growth import counting
+from siotool.plan.inputs import compose
+from siotool.plan.inputs.fields import dimension, field_of
+from siotool.plan.inputs.figure import Figure, Inputs, MessageChoice, Value
+from siotool.plan.inputs.planfile import read
+from siotool.plan.inputs.provenance import Provenance
+from siotool.plan.inputs.ranges import Range, Samples, format_figure
 
 _MESSAGES = "workload.messages."
 

@@ -1,8 +1,8 @@
 """What a plan rests on: what a server is taken for, what nobody gave, and what was not looked at."""
 
-from siotool.plan.evaluate import Evaluation
-from siotool.plan.figures.inputs import Figure, Inputs, middle
-from siotool.plan.figures.planfile import FILLED_IN
+from siotool.plan.evaluation.evaluate import Evaluation
+from siotool.plan.inputs.figure import Figure, Inputs, middle
+from siotool.plan.inputs.planfile import FILLED_IN
 from siotool.units import format_count
 
 #: A constraint → what it is about, and what a plan needs to consider it; in the order it is said.

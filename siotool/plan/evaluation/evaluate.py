@@ -9,12 +9,12 @@ from siotool.errors import InputError
 from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.constraints.registry import BEHIND_THE_SERVERS, CONSTRAINTS
 from siotool.plan.constraints.storm import STORM, lost_at_once
-from siotool.plan.demand import world as world_of
-from siotool.plan.figures.inputs import Inputs
+from siotool.plan.demand.demand import world as world_of
+from siotool.plan.demand.world import World
+from siotool.plan.inputs.figure import Inputs
 from siotool.plan.numbers import Number, divide, is_array, maximum, minimum, where, whole
 from siotool.plan.redundancy.availability import MOST_SERVERS
 from siotool.plan.redundancy.bad_days import BadDay, Deploy, Redundancy, Storm, bad_days, fleet
-from siotool.plan.world import World
 from siotool.units import format_byte_rate
 
 

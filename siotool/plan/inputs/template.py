@@ -4,8 +4,8 @@ import json
 import re
 from collections.abc import Collection, Mapping
 
-from siotool.plan.figures import fields
-from siotool.plan.figures.fields import Field
+from siotool.plan.inputs import fields
+from siotool.plan.inputs.fields import Field
 
 #: A key of TOML that needs no quotes.
 _BARE = re.compile(r"[A-Za-z0-9_-]+")

@@ -1,6 +1,6 @@
 """Demands that are possible and hardly meant: a slip of the keyboard, of units, or of a script."""
 
-from siotool.plan.world import World
+from siotool.plan.demand.world import World
 from siotool.units import format_count, format_rate, format_share
 
 #: More sessions than this are more than there are people.

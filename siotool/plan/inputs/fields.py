@@ -12,8 +12,8 @@ import msgspec
 
 from siotool import units
 from siotool.plan.adapters import laws as adapters
-from siotool.plan.figures import profiles
-from siotool.plan.figures.balancers import BALANCERS
+from siotool.plan.inputs import profiles
+from siotool.plan.inputs.balancers import BALANCERS
 
 Kind = Literal["count", "rate", "byte_rate", "size", "duration", "share", "factor", "choice", "flag"]
 

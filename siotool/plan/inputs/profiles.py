@@ -11,9 +11,9 @@ from typing import Literal
 import msgspec
 
 from siotool.errors import InputError
-from siotool.plan.evidence.provenance import Provenance
-from siotool.plan.figures.inputs import Figure
-from siotool.plan.figures.ranges import Range
+from siotool.plan.inputs.figure import Figure
+from siotool.plan.inputs.provenance import Provenance
+from siotool.plan.inputs.ranges import Range
 
 
 class Cost(msgspec.Struct, frozen=True):

@@ -10,8 +10,8 @@ from types import MappingProxyType
 import msgspec
 
 from siotool.errors import InputError
-from siotool.plan.evidence.provenance import Provenance
-from siotool.plan.figures.ranges import Range, Samples
+from siotool.plan.inputs.provenance import Provenance
+from siotool.plan.inputs.ranges import Range, Samples
 
 #: One figure: known, within a range, or measured with scatter; or a choice by name.
 Value = float | Range | Samples | str | bool

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 
 from siotool.errors import InputError
-from siotool.plan.evidence.provenance import Provenance
-from siotool.plan.figures import balancers, fields, planfile
-from siotool.plan.figures.inputs import Figure, Inputs, middle
-from siotool.plan.figures.profiles import published
-from siotool.plan.figures.ranges import Range, Samples
+from siotool.plan.inputs import balancers, fields, planfile
+from siotool.plan.inputs.figure import Figure, Inputs, middle
+from siotool.plan.inputs.profiles import published
+from siotool.plan.inputs.provenance import Provenance
+from siotool.plan.inputs.ranges import Range, Samples
 from siotool.units import format_duration
 
 #: The profile of a plan that has messages and says nothing of its server.

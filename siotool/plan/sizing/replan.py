@@ -8,10 +8,10 @@ import msgspec
 
 from siotool.errors import InputError
 from siotool.formula import Figures
-from siotool.plan.evidence.provenance import Provenance
-from siotool.plan.figures import fields, planfile
-from siotool.plan.figures.inputs import Figure, Inputs, MessageChoice, Value
-from siotool.plan.figures.ranges import Range
+from siotool.plan.inputs import fields, planfile
+from siotool.plan.inputs.figure import Figure, Inputs, MessageChoice, Value
+from siotool.plan.inputs.provenance import Provenance
+from siotool.plan.inputs.ranges import Range
 from siotool.plan.model import Document, Fleet, InputFigure
 
 VERSION = 1

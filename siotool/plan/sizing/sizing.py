@@ -7,11 +7,12 @@ import msgspec
 
 from siotool.errors import InputError
 from siotool.formula import Figures, servers_exact, whole_servers
-from siotool.plan import basis, lints
 from siotool.plan.constraints.bandwidth import consumption_rate
-from siotool.plan.evaluate import Bound, Evaluation, binding, count, evaluate
-from siotool.plan.figures.fields import dimension, field_of
-from siotool.plan.figures.inputs import Inputs, middle
+from siotool.plan.evaluation import basis, lints
+from siotool.plan.evaluation.evaluate import Bound, Evaluation, binding, count, evaluate
+from siotool.plan.evaluation.remedy import remedy
+from siotool.plan.inputs.fields import dimension, field_of
+from siotool.plan.inputs.figure import Inputs, middle
 from siotool.plan.model import (
     BadDay,
     Constraint,
@@ -24,7 +25,6 @@ from siotool.plan.model import (
 )
 from siotool.plan.model import Inputs as DocumentInputs
 from siotool.plan.redundancy.bad_days import k_of_n, worst
-from siotool.plan.remedy import remedy
 from siotool.units import format_byte_rate, format_share
 
 _FORMULA_NEEDS = 'the formula needs both: capacity = "1Gbit/s" is the network of one server, say'

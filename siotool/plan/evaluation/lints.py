@@ -6,9 +6,9 @@ from siotool.plan.adapters import limits as adapter_limits
 from siotool.plan.adapters import recovery
 from siotool.plan.adapters.laws import Adapter, adapter_named
 from siotool.plan.constraints import event_loop
-from siotool.plan.evaluate import Evaluation
-from siotool.plan.oddities import odd
-from siotool.plan.world import Stream, World
+from siotool.plan.demand.world import Stream, World
+from siotool.plan.evaluation.evaluate import Evaluation
+from siotool.plan.evaluation.oddities import odd
 from siotool.units import format_count, format_duration, format_share
 
 #: Engine.IO's pingTimeout: a connection without a pong for so long is dead.
