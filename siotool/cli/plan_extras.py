@@ -111,11 +111,7 @@ class Extras(msgspec.Struct, frozen=True):
         scaling = autoscale.scaling(
             plan, inputs, self.asked.deployment, self.asked.kube_namespace, draws=draws, seed=seed
         )
-        written = (
-            exports.hpa_manifest(scaling)
-            if kind == "hpa"
-            else exports.keda_manifest(scaling, self.asked.prometheus or "")
-        )
+        written = exports.manifest(kind, scaling, self.asked.prometheus or "")
         warnings = []
         if scaling.min_replicas == scaling.max_replicas:
             warnings.append(

@@ -15,7 +15,7 @@ from siotool.protocol import packets, session
 from siotool.protocol.errors import RemoteProtocolError
 from siotool.runfile import OpKind
 from siotool.swarm.delivery_tracker import Receiver
-from siotool.swarm.limits import CALLS_WAITING
+from siotool.swarm.memory_limits import CALLS_WAITING
 from siotool.swarm.metrics import Samples
 from siotool.swarm.switchboard import Switchboard
 

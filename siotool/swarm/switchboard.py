@@ -10,7 +10,12 @@ from typing import Any, Protocol
 
 from siotool.protocol import packets
 from siotool.swarm.delivery_tracker import DeliveryTracker, Receiver
-from siotool.swarm.limits import KNOWN_BYTES, KNOWN_ENTRY_BYTES, WRITE_BUFFER_BYTES, WRITE_BUFFERS_BYTES
+from siotool.swarm.memory_limits import (
+    KNOWN_BYTES,
+    KNOWN_ENTRY_BYTES,
+    WRITE_BUFFER_BYTES,
+    WRITE_BUFFERS_BYTES,
+)
 from siotool.swarm.metrics import Dated, Metrics, Samples, Untimed, epoch_seconds
 
 #: An operation that takes longer than this is overdue.

@@ -5,11 +5,11 @@ import pytest
 from siotool.histogram import merged
 from siotool.runfile import OTHER, Bytes, Connections
 from siotool.swarm.delivery_tracker import DeliveryTracker, Receiver
-from siotool.swarm.limits import NAME_CHARACTERS, NAMES, REMARK_CHARACTERS, REMARKS_OF_A_KIND
+from siotool.swarm.memory_limits import NAME_CHARACTERS, NAMES, REMARK_CHARACTERS, REMARKS_OF_A_KIND
 from siotool.swarm.metrics import Dated, Metrics, Samples, Untimed, epoch_seconds
-from siotool.swarm.records import Presence
 from siotool.swarm.tally import Tally
 from siotool.swarm.tally import merged as merged_classes
+from siotool.swarm.worker_report import Presence
 
 
 @pytest.fixture

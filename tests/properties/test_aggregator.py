@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from siotool.protocol import stamp
 from siotool.runfile import Delivery, WorkerHealth
-from siotool.swarm import records
-from siotool.swarm.accounts import Deliveries, end_of, merge
+from siotool.swarm import worker_report
+from siotool.swarm.aggregator import DeliveryAggregator, end_of, merge
 from siotool.swarm.delivery_tracker import DeliveryTracker, Receiver
 from siotool.swarm.lateness import seconds_covered
 from siotool.swarm.metrics import Metrics
@@ -109,7 +109,7 @@ class Worker:
 
     def report(self, now: float, final: bool) -> None:
         covers = seconds_covered(self.second, now - BEGIN)
-        interval = records.WorkerInterval(
+        interval = worker_report.WorkerInterval(
             worker=self.number,
             number=self.second,
             covers=covers,
@@ -128,7 +128,7 @@ class Worker:
         self.tracker.duplicate = self.tracker.reordered = 0
         self.tracker.forget_old(now)
         self.second += covers
-        self.reports.append(records.encode(interval))
+        self.reports.append(worker_report.encode(interval))
 
 
 class Fleet:
@@ -287,7 +287,7 @@ class Totals:
 def account(fleet: Fleet) -> Totals:
     """Do as the parent does, with the workers' reports arriving in any order."""
     random = Random(fleet.plan.seed + 1)
-    timeline, deliveries = Timeline(len(fleet.workers)), Deliveries()
+    timeline, deliveries = Timeline(len(fleet.workers)), DeliveryAggregator()
     arriving = [worker.number for worker in fleet.workers for _ in worker.reports]
     random.shuffle(arriving)
     waiting = [iter(worker.reports) for worker in fleet.workers]
@@ -300,7 +300,7 @@ def account(fleet: Fleet) -> Totals:
             assert fleet.killed is not None
             timeline.lose(fleet.killed.number)
         else:
-            timeline.add(records.decode(next(waiting[number])))
+            timeline.add(worker_report.decode(next(waiting[number])))
         for parts in timeline.whole():
             last = timeline.finished and not timeline.waiting
             delivery = deliveries.close(parts, max(part.until for part in parts), last)

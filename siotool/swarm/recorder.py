@@ -8,19 +8,19 @@ import msgspec
 from siotool.errors import OutputError
 from siotool.runfile import End, Line, Note, ScenarioFailure
 from siotool.runwriter import Writer
-from siotool.swarm import accounts, records
+from siotool.swarm import aggregator, worker_report
 from siotool.swarm.complaints import Complaints
-from siotool.swarm.judgements import Judgements
+from siotool.swarm.config import Reason
 from siotool.swarm.lateness import Level, lateness
 from siotool.swarm.live import Display
-from siotool.swarm.orders import Reason
 from siotool.swarm.reach import Reach
-from siotool.swarm.server_use import Samples
+from siotool.swarm.scenario_results import ScenarioResults
+from siotool.swarm.server_use import ServerSamples
 from siotool.swarm.timeline import Timeline
 from siotool.workload import Workload, users_at
 
 
-class Record:
+class Recorder:
     """The run file of one run, and whoever looks on while it is written.
 
     ``on_failure`` is called once, when it cannot be written any more; nothing is written after.
@@ -32,7 +32,7 @@ class Record:
         workload: Workload,
         writer: Writer,
         display: Display,
-        server: Samples,
+        server: ServerSamples,
         on_failure: Callable[[OutputError], None],
         secrets: Sequence[str] = (),
     ) -> None:
@@ -47,11 +47,11 @@ class Record:
         self.begin = 0.0
         self._written_s = 0.0
         self._intervals = 0
-        self._deliveries = accounts.Deliveries()
-        self._hooks = Judgements(secrets)
+        self._deliveries = aggregator.DeliveryAggregator()
+        self._hooks = ScenarioResults(secrets)
         self._complaints = Complaints(writer.path.parent, lambda text: self.note("warning", text))
         self._reach = Reach()
-        self._remarked: set[records.Remark] = set()
+        self._remarked: set[worker_report.Remark] = set()
         self._undated = self._from_the_future = self._pending = 0
         self._open = self._users = 0
 
@@ -63,15 +63,15 @@ class Record:
     def add(self, encoded: list[bytes]) -> None:
         """Take what a worker reports."""
         for report in encoded:
-            self.timeline.add(records.decode(report))
+            self.timeline.add(worker_report.decode(report))
 
     def close_seconds(self) -> None:
         """Write down the seconds that every worker has told of."""
         for parts in self.timeline.whole():
             last = self.timeline.finished and not self.timeline.waiting
-            begin_s, end_s = self._written_s, accounts.end_of(parts, self.begin, self._written_s)
+            begin_s, end_s = self._written_s, aggregator.end_of(parts, self.begin, self._written_s)
             duration_s = round(end_s - begin_s, 3)
-            interval = accounts.merge(
+            interval = aggregator.merge(
                 parts,
                 end_s,
                 duration_s,

@@ -4,9 +4,9 @@ import pytest
 
 from siotool.histogram import Histogram
 from siotool.runfile import Bytes, Connections, Operation, ServerUse, UserClass, WorkerHealth
-from siotool.swarm.accounts import Deliveries, end_of, merge, merge_operations
+from siotool.swarm.aggregator import DeliveryAggregator, end_of, merge, merge_operations
 from siotool.swarm.delivery_tracker import GIVE_UP_S, REMEMBER_S
-from siotool.swarm.records import Presence, Publication, Receipt, WorkerInterval
+from siotool.swarm.worker_report import Presence, Publication, Receipt, WorkerInterval
 
 HEALTH = WorkerHealth(0, 0.25, 80, 0.002, 0.0, 30, 1024)
 A, B = 0, 1
@@ -37,7 +37,7 @@ class Run:
     """Seconds closed one after the other."""
 
     def __init__(self):
-        self.deliveries = Deliveries()
+        self.deliveries = DeliveryAggregator()
 
     def close(self, *parts, last=False):
         delivery = self.deliveries.close(list(parts), max(p.until for p in parts), last)
@@ -167,14 +167,16 @@ def test_what_a_lost_worker_sent_without_telling_arrived_all_the_same():
 
 
 def test_duplicates_and_reordered_are_summed():
-    delivery = Deliveries().close([part(0, A, duplicate=1, reordered=2), part(0, B, duplicate=3)], 1.0, False)
+    delivery = DeliveryAggregator().close(
+        [part(0, A, duplicate=1, reordered=2), part(0, B, duplicate=3)], 1.0, False
+    )
     assert (delivery.duplicate, delivery.reordered) == (4, 2)
 
 
 @pytest.mark.slow
 def test_eight_hours_of_churn_and_losses_stay_small():
     """Trap: comings and goings, and messages given up, were kept to the end."""
-    deliveries = Deliveries()
+    deliveries = DeliveryAggregator()
 
     def hour(begin):
         for number in range(begin, begin + 3600):
@@ -258,7 +260,7 @@ def test_a_second_of_the_run_is_the_sum_of_its_workers():
         )
         for worker in (A, B)
     ]
-    delivery = Deliveries().close(parts, 106.0, False)
+    delivery = DeliveryAggregator().close(parts, 106.0, False)
     server = ServerUse(0.5, 1, 2, 3)
     interval = merge(parts, 5.0, 1.0, 2, delivery, server)
     assert (interval.t_s, interval.duration_s, interval.stage) == (5.0, 1.0, 2)
@@ -293,5 +295,7 @@ def test_an_interval_ends_when_its_workers_closed_it(untils, finals, covers, t_s
 
 def test_draining_in_one_worker_is_draining():
     parts = [part(4, A), part(4, B, draining=True)]
-    assert merge(parts, 5.0, 1.0, 0, Deliveries().close(parts, 105.0, False), None).draining
-    assert not merge(parts[:1], 5.0, 1.0, 0, Deliveries().close(parts[:1], 105.0, False), None).draining
+    assert merge(parts, 5.0, 1.0, 0, DeliveryAggregator().close(parts, 105.0, False), None).draining
+    assert not merge(
+        parts[:1], 5.0, 1.0, 0, DeliveryAggregator().close(parts[:1], 105.0, False), None
+    ).draining

@@ -24,7 +24,7 @@ from siotool.runfile import (
 )
 from siotool.swarm import tally
 from siotool.swarm.delivery_tracker import GIVE_UP_S, REMEMBER_S
-from siotool.swarm.records import Presence, Publication, Receipt, WorkerInterval
+from siotool.swarm.worker_report import Presence, Publication, Receipt, WorkerInterval
 
 #: A stamp keeps microseconds: it may lie a little before the second it was written in.
 _STAMPS_MAY_DIFFER_S = 1e-3
@@ -83,7 +83,7 @@ class _Open(msgspec.Struct):
         self.owed[worker] = self.owed.get(worker, 0) - count
 
 
-class Deliveries:
+class DeliveryAggregator:
     """Expected, received and lost deliveries of stamped messages over all workers.
 
     A worker's second is closed when its loop gets to it, so two workers' seconds do not end

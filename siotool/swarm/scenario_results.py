@@ -11,9 +11,9 @@ from typing import Any
 
 from siotool.printable import one_line
 from siotool.runfile import CHECK_FAILED, FAIL, OTHER, REQUEST_EVENT, Operation
-from siotool.swarm import places
+from siotool.swarm import location
 from siotool.swarm.metrics import Samples
-from siotool.swarm.records import Raised
+from siotool.swarm.worker_report import Raised
 
 #: Characters of a message, and of a traceback, that are kept.
 MESSAGE_AT_MOST = 200
@@ -26,7 +26,7 @@ NAMES_AT_MOST = 200
 Entry = tuple[str, str, str]
 
 
-class Judgements:
+class ScenarioResults:
     """Failures and operations of a scenario's own since the last report of a worker.
 
     ``secrets`` are texts that stand in no message: they are replaced by ``***``.
@@ -44,7 +44,7 @@ class Judgements:
     def exception(self, error: BaseException) -> None:
         """Book an exception of a task, a hook or a handler."""
         text = "".join(tracebacks.format_exception(error))
-        self._book(type(error).__name__, str(error), places.of_traceback(error.__traceback__), text)
+        self._book(type(error).__name__, str(error), location.of_traceback(error.__traceback__), text)
 
     def check(self, text: str, where: str, *, right: bool) -> None:
         """Book a check: an operation with its text for a name."""

@@ -12,7 +12,7 @@ import gevent.event
 from locust.env import Environment
 
 from siotool.errors import GeneratorError
-from siotool.swarm.worker import BEGIN, READY, WorkerOrders
+from siotool.swarm.worker import BEGIN, READY, WorkerConfig
 from siotool.swarm.worker_process import WorkerProcess
 
 #: How long workers may take to start, and to answer that they know when the run begins.
@@ -23,7 +23,7 @@ _LEAD_MOST_S = 2.0
 _LOOK_S = 0.01
 
 
-class Crew:
+class Workers:
     """Worker processes of one run, and what they have answered to its master."""
 
     def __init__(self) -> None:
@@ -42,9 +42,9 @@ class Crew:
         runner.register_message(READY, self._worker_ready)
         runner.register_message(BEGIN, self._worker_told)
 
-    def start(self, orders: WorkerOrders) -> None:
+    def start(self, config: WorkerConfig) -> None:
         """Start one more worker process; it does not wait for it."""
-        self._workers.append(WorkerProcess(orders.engine.worker, orders))
+        self._workers.append(WorkerProcess(config.engine.worker, config))
 
     def __iter__(self) -> Iterator[WorkerProcess]:
         return iter(self._workers)

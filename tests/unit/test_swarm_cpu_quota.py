@@ -1,7 +1,7 @@
 import pytest
 
-from siotool.swarm import cpu
-from siotool.swarm.cpu import Line, Waiting, allowed_cores, cgroup_quota, waited_s
+from siotool.swarm import cpu_quota
+from siotool.swarm.cpu_quota import KernelFile, Waiting, allowed_cores, cgroup_quota, waited_s
 
 V2 = {"/proc/self/cgroup": "0::/ci/job\n"}
 V1 = {"/proc/self/cgroup": "5:cpuset:/\n4:cpu,cpuacct:/docker/abc\n3:memory:/x\n"}
@@ -61,10 +61,14 @@ def read_from(files):
             id="version 1 without a limit",
         ),
         pytest.param(
-            V1 | {"/sys/fs/cgroup/cpuset/cpu.cfs_quota_us": "1\n"}, None, id="another controller says nothing"
+            V1 | {"/sys/fs/cgroup/cpuset/cpu.cfs_quota_us": "1\n"},
+            None,
+            id="another controller says nothing",
         ),
         pytest.param(
-            V2 | {"/sys/fs/cgroup/ci/job/cpu.max": "half of it\n"}, None, id="what cannot be read is no limit"
+            V2 | {"/sys/fs/cgroup/ci/job/cpu.max": "half of it\n"},
+            None,
+            id="what cannot be read is no limit",
         ),
     ],
 )
@@ -84,7 +88,7 @@ def test_a_control_groups_quota(files, quota):
     ],
 )
 def test_cores_that_a_worker_may_use(monkeypatch, cpus, workers, quota, cores):
-    monkeypatch.setattr(cpu.os, "sched_getaffinity", lambda _: set(range(cpus)))
+    monkeypatch.setattr(cpu_quota.os, "sched_getaffinity", lambda _: set(range(cpus)))
     assert allowed_cores(workers, quota) == cores
 
 
@@ -96,11 +100,11 @@ def test_time_spent_waiting_is_the_second_number_in_nanoseconds():
 def test_a_line_is_read_anew_without_opening_its_file_again(tmp_path):
     file = tmp_path / "schedstat"
     file.write_bytes(b"1 2 3\n")
-    line = Line(str(file))
+    line = KernelFile(str(file))
     assert line.read() == b"1 2 3\n"
     file.write_bytes(b"4 5 6\n")
     assert line.read() == b"4 5 6\n"
-    assert Line(str(tmp_path / "none")).read() == b""
+    assert KernelFile(str(tmp_path / "none")).read() == b""
 
 
 def test_without_the_kernels_word_nothing_waited():

@@ -78,7 +78,7 @@ def waited_s(line: bytes) -> float:
     return int(fields[1]) / 1e9 if len(fields) > 1 else 0.0
 
 
-class Line:
+class KernelFile:
     """The line in a file of the kernel's, read again and again without opening it again.
 
     It can be read when this process has no file left to open.
@@ -108,7 +108,7 @@ class Waiting:
 
     def __init__(self, threads: list[int]) -> None:
         """``threads`` are the kernel's ids of the threads that count."""
-        self._lines = [Line(f"/proc/self/task/{thread}/schedstat") for thread in threads]
+        self._lines = [KernelFile(f"/proc/self/task/{thread}/schedstat") for thread in threads]
         self._before = self._look()
 
     def since_last(self) -> float:

@@ -6,8 +6,8 @@ import pytest
 
 from siotool.histogram import Histogram
 from siotool.runfile import Bytes, Connections, Operation, UserClass, WorkerHealth
-from siotool.swarm import records
-from siotool.swarm.records import Presence, Publication, Receipt, WorkerInterval
+from siotool.swarm import worker_report
+from siotool.swarm.worker_report import Presence, Publication, Receipt, WorkerInterval
 
 
 def test_what_a_worker_tells_arrives_as_it_was_told():
@@ -32,12 +32,12 @@ def test_what_a_worker_tells_arrives_as_it_was_told():
         user_classes=[UserClass("Chat", users=2, offered=5, issued=4)],
         final=True,
     )
-    assert records.decode(records.encode(interval)) == interval
+    assert worker_report.decode(worker_report.encode(interval)) == interval
 
 
 def test_a_foreign_report_is_refused():
     with pytest.raises(msgspec.ValidationError):
-        records.decode(msgspec.msgpack.encode({"worker": "one"}))
+        worker_report.decode(msgspec.msgpack.encode({"worker": "one"}))
 
 
 @pytest.mark.parametrize(
@@ -46,14 +46,14 @@ def test_a_foreign_report_is_refused():
         "knobs",
         "pacing",
         "delivery_tracker",
-        "accounts",
+        "aggregator",
         "timeline",
         "lateness",
         "patience",
         "reach",
-        "cpu",
+        "cpu_quota",
         "metrics",
-        "records",
+        "worker_report",
         "switchboard",
     ],
 )

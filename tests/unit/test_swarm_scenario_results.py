@@ -2,11 +2,11 @@
 
 import pytest
 
-from siotool.swarm import judgements
+from siotool.swarm import scenario_results
 from siotool.swarm.complaints import FILE_NAME, Complaints
-from siotool.swarm.judgements import Judgements, secrets_of
-from siotool.swarm.records import Raised
+from siotool.swarm.scenario_results import ScenarioResults, secrets_of
 from siotool.swarm.tally import Tally
+from siotool.swarm.worker_report import Raised
 
 
 def raised(error):
@@ -17,12 +17,12 @@ def raised(error):
 
 
 def test_an_exception_is_told_with_class_message_place_and_once_with_its_traceback():
-    book = Judgements()
+    book = ScenarioResults()
     for _ in range(3):
         book.exception(raised(KeyError("token")))
     _, _, (first,) = book.take()
     assert (first.kind, first.message, first.count) == ("KeyError", "'token'", 3)
-    assert first.where == "test_swarm_judgements.py:14 in raised"
+    assert first.where == "test_swarm_scenario_results.py:14 in raised"
     assert "Traceback" in first.traceback
     book.exception(raised(KeyError("token")))
     _, _, (again,) = book.take()
@@ -30,7 +30,7 @@ def test_an_exception_is_told_with_class_message_place_and_once_with_its_traceba
 
 
 def test_nothing_is_told_twice():
-    book = Judgements()
+    book = ScenarioResults()
     book.exception(raised(ValueError("x")))
     book.check("fine", "", right=True)
     book.take()
@@ -38,7 +38,7 @@ def test_nothing_is_told_twice():
 
 
 def test_checks_are_an_operation_with_their_text_for_a_name():
-    book = Judgements()
+    book = ScenarioResults()
     for right in (True, True, False):
         book.check("it was ok", "flow.py:1 in t", right=right)
     (judged,), reported, (wrong,) = book.take()
@@ -63,7 +63,7 @@ def test_checks_are_an_operation_with_their_text_for_a_name():
     ],
 )
 def test_what_is_reported_through_locusts_event_is_an_operation(seconds, error, count, timed, errors):
-    book = Judgements()
+    book = ScenarioResults()
     book.report("db", "query", seconds, error)
     judged, (reported,), failures = book.take()
     assert judged == [], "Locust has counted it itself"
@@ -77,40 +77,40 @@ def test_what_is_reported_through_locusts_event_is_an_operation(seconds, error, 
 
 
 def test_messages_that_differ_by_a_number_do_not_make_thousands_of_entries():
-    book = Judgements()
+    book = ScenarioResults()
     for number in range(5000):
         book.exception(raised(ValueError(f"order {number}")))
     _, _, told = book.take()
-    assert len(told) == judgements.MESSAGES_OF_A_PLACE + 1
+    assert len(told) == scenario_results.MESSAGES_OF_A_PLACE + 1
     assert sum(found.count for found in told) == 5000
     assert told[-1].message == "(other)"
 
 
 def test_entries_and_names_have_an_end():
-    book = Judgements()
-    for number in range(3 * judgements.ENTRIES_AT_MOST):
+    book = ScenarioResults()
+    for number in range(3 * scenario_results.ENTRIES_AT_MOST):
         book.check(f"check {number}", f"flow.py:{number} in t", right=False)
     judged, _, told = book.take()
-    assert len(told) <= judgements.ENTRIES_AT_MOST + 1
-    assert len(judged) <= judgements.NAMES_AT_MOST + 1
-    assert sum(found.count for found in told) == 3 * judgements.ENTRIES_AT_MOST
+    assert len(told) <= scenario_results.ENTRIES_AT_MOST + 1
+    assert len(judged) <= scenario_results.NAMES_AT_MOST + 1
+    assert sum(found.count for found in told) == 3 * scenario_results.ENTRIES_AT_MOST
     assert judged[-1].name == "(other)"
 
 
 def test_long_messages_are_shortened_to_one_line():
-    book = Judgements()
+    book = ScenarioResults()
     book.exception(raised(ValueError("a\nb " * 400)))
     _, _, (told,) = book.take()
-    assert len(told.message) == judgements.MESSAGE_AT_MOST
+    assert len(told.message) == scenario_results.MESSAGE_AT_MOST
     assert "\n" not in told.message
-    assert len(told.traceback) <= judgements.TRACEBACK_AT_MOST
+    assert len(told.traceback) <= scenario_results.TRACEBACK_AT_MOST
 
 
 def test_secrets_stand_nowhere():
     secrets = secrets_of(
         {"token": "s3cr3t-token", "deep": ["other-secret"]}, [("Authorization", "Bearer abcdef")]
     )
-    book = Judgements(secrets)
+    book = ScenarioResults(secrets)
     book.exception(raised(ValueError("bad s3cr3t-token, other-secret, Bearer abcdef")))
     book.check("has abcdef", "", right=False)
     _, _, told = book.take()

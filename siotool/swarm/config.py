@@ -18,7 +18,7 @@ from siotool.workload import Target, Workload
 Reason = Literal["finished", "interrupted", "workers_lost", "target_lost"]
 
 
-class RunOrders(msgspec.Struct, frozen=True):
+class RunConfig(msgspec.Struct, frozen=True):
     """A load test, decided. ``headers``, ``auth`` are secrets and stay out of the run file.
 
     ``run_time_s`` bounds a run whose scenario has a load shape of its own.
@@ -50,12 +50,12 @@ class Outcome(msgspec.Struct, frozen=True):
     reason: Reason
 
 
-def header_of(orders: RunOrders, server: Server | None, compression: bool | None) -> Header:
+def header_of(config: RunConfig, server: Server | None, compression: bool | None) -> Header:
     """The first line of the run file; ``compression`` where the target would have compressed."""
     libraries = ("locust", "picows", "uvloop", "python-socketio", "msgspec", "numpy")
     return Header(
         version=runfile.VERSION,
-        run=orders.out.name,
+        run=config.out.name,
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         siotool=version("siotool"),
         libraries={name: version(name) for name in libraries},
@@ -65,12 +65,12 @@ def header_of(orders: RunOrders, server: Server | None, compression: bool | None
             memory_bytes=int(psutil.virtual_memory().total),
             python=platform.python_version(),
         ),
-        target=orders.target,
-        workload=orders.workload,
+        target=config.target,
+        workload=config.workload,
         bytes_source=tcp.SOURCE,
         server=server,
         compression=compression,
-        gates=orders.gates,
-        default_gates=orders.default_gates,
-        command=orders.command,
+        gates=config.gates,
+        default_gates=config.default_gates,
+        command=config.command,
     )
