@@ -31,7 +31,7 @@ DOORS = {
     "altair": "siotool.page siotool.plan.html siotool.report.html",
     "engineio": "siotool.target",
     "gevent": "siotool.swarm",
-    "jinja2": "siotool.page",
+    "jinja2": "siotool.page siotool.plan.growth",
     "locust": "siotool.swarm",
     "pandas": "siotool.report siotool.runs",
     "picows": "siotool.swarm",

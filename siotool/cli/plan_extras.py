@@ -8,7 +8,7 @@ import msgspec
 from siotool.cli.plan_options import read_text
 from siotool.cli.streams import say
 from siotool.errors import InputError
-from siotool.plan.figures.inputs import Inputs, middle
+from siotool.plan.inputs.figure import Inputs, middle
 from siotool.plan.model import Plan
 from siotool.plan.money import cost
 from siotool.plan.money.prices import PriceFile, read_prices
@@ -111,11 +111,7 @@ class Extras(msgspec.Struct, frozen=True):
         scaling = autoscale.scaling(
             plan, inputs, self.asked.deployment, self.asked.kube_namespace, draws=draws, seed=seed
         )
-        written = (
-            exports.hpa_manifest(scaling)
-            if kind == "hpa"
-            else exports.keda_manifest(scaling, self.asked.prometheus or "")
-        )
+        written = exports.manifest(kind, scaling, self.asked.prometheus or "")
         warnings = []
         if scaling.min_replicas == scaling.max_replicas:
             warnings.append(
