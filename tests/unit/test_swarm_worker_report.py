@@ -45,18 +45,16 @@ def test_a_foreign_report_is_refused():
     [
         "knobs",
         "pacing",
-        "ledger",
+        "delivery_tracker",
         "aggregator",
         "timeline",
         "lateness",
         "patience",
         "reach",
         "cpu_quota",
-        "books",
+        "metrics",
         "worker_report",
         "switchboard",
-        "tcp",
-        "failures",
     ],
 )
 def test_pure_modules_of_the_swarm_do_not_load_locust(module):
