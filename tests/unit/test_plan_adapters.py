@@ -9,14 +9,11 @@ from siotool.errors import InputError
 from siotool.plan.adapters import limits as adapter_limits
 from siotool.plan.adapters.laws import (
     ADAPTERS,
-    REDIS_DELIVERIES_PER_S,
     adapter_named,
     backend_rate,
     decoded_per_node,
     hosting_share,
-    most_publishes,
     received_per_node,
-    shards_needed,
 )
 from siotool.plan.adapters.nodes import explain_infeasible, fewest_nodes, node_load
 from siotool.plan.adapters.requests import Requests
@@ -42,11 +39,6 @@ def test_what_classic_nodes_receive_in_vain(nodes, discarded):
 def test_a_chat_of_500_by_user_rooms_on_32_nodes():
     # https://github.com/socketio/socket.io-redis-adapter/issues/510
     assert backend_rate(ADAPTERS["redis"], 500.0, 1.0, 32.0) == 16_000
-
-
-def test_redis_reaches_its_ceiling_on_24_nodes_at_27_thousand_publishes():
-    most = most_publishes(ADAPTERS["redis"], 10.0, 24.0, ceiling_per_s=REDIS_DELIVERIES_PER_S)
-    assert most == pytest.approx(27_083, rel=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -97,15 +89,6 @@ def test_what_the_busiest_shard_delivers(name, room, private, shards, namespaces
         ADAPTERS[name], 1000.0, room, 20.0, private_share=private, shards=shards, namespaces=namespaces
     )
     assert rate == pytest.approx(delivered)
-
-
-def test_how_many_shards_are_needed():
-    classic, sharded = ADAPTERS["redis"], ADAPTERS["redis-sharded"]
-    assert shards_needed(classic, 10_000.0, 10.0, 50.0, ceiling_per_s=650e3) == 1
-    assert shards_needed(classic, 20_000.0, 10.0, 50.0, ceiling_per_s=650e3) == inf
-    # rooms of 10 on 50 nodes reach 9.15 of them: 1.83 M/s
-    assert shards_needed(sharded, 200_000.0, 10.0, 50.0, ceiling_per_s=650e3) == 3
-    assert shards_needed(sharded, 200_000.0, inf, 50.0, ceiling_per_s=650e3) == inf
 
 
 EVENT = ["message", "x" * 100]
@@ -237,11 +220,6 @@ def test_draws_and_single_figures_agree():
             for m, g in zip(publishes, room, strict=True)
         ]
         assert list(drawn) == single
-        rates = shards_needed(adapter, publishes, room, 50.0, ceiling_per_s=650e3)
-        assert list(rates) == [
-            shards_needed(adapter, float(m), float(g), 50.0, ceiling_per_s=650e3)
-            for m, g in zip(publishes, room, strict=True)
-        ]
 
 
 def test_why_no_number_of_nodes_is_enough_and_what_would_work():

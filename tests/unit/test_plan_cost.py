@@ -152,22 +152,20 @@ def test_a_name_that_is_no_bare_key_is_quoted_in_the_hint():
 
 
 @pytest.mark.parametrize(
-    ("unit", "new", "active", "bytes_per_s", "rules", "units"),
+    ("unit", "new", "active", "bytes_per_s", "units"),
     [
         # https://aws.amazon.com/elasticloadbalancing/pricing/
-        pytest.param("alb", 0, 1e6, 0, 0, 334, id="a million idle sockets through an ALB"),
-        pytest.param("alb", 25, 3000, 1e9 / 3600, 1000, 1, id="one LCU, full to the brim in all four"),
-        pytest.param("alb", 100, 3000, 0, 0, 4, id="new connections decide"),
-        pytest.param("alb", 0, 0, 1e6, 0, 4, id="3.6 GB an hour"),
-        pytest.param("alb", 0, 3000, 0, 5000, 5, id="rules decide"),
-        pytest.param("nlb", 0, 1e6, 0, 0, 10, id="the same sockets through an NLB"),
-        pytest.param("nlb", 800, 1, 0, 1e9, 1, id="an NLB has no rules"),
-        pytest.param("nlb-tls", 0, 1e6, 0, 0, 334, id="an NLB that ends TLS counts like an ALB"),
-        pytest.param("nlb-tls", 500, 0, 0, 0, 10, id="50 handshakes a second each"),
+        pytest.param("alb", 0, 1e6, 0, 334, id="a million idle sockets through an ALB"),
+        pytest.param("alb", 25, 3000, 1e9 / 3600, 1, id="one LCU, full to the brim in all three"),
+        pytest.param("alb", 100, 3000, 0, 4, id="new connections decide"),
+        pytest.param("alb", 0, 0, 1e6, 4, id="3.6 GB an hour"),
+        pytest.param("nlb", 0, 1e6, 0, 10, id="the same sockets through an NLB"),
+        pytest.param("nlb-tls", 0, 1e6, 0, 334, id="an NLB that ends TLS counts like an ALB"),
+        pytest.param("nlb-tls", 500, 0, 0, 10, id="50 handshakes a second each"),
     ],
 )
-def test_capacity_units_of_a_balancer(unit, new, active, bytes_per_s, rules, units):
-    used = capacity_units(CAPACITY_UNITS[unit], new, active, bytes_per_s, rules)
+def test_capacity_units_of_a_balancer(unit, new, active, bytes_per_s, units):
+    used = capacity_units(CAPACITY_UNITS[unit], new, active, bytes_per_s)
     assert math.ceil(used - 1e-9) == units
 
 

@@ -25,7 +25,7 @@ from typing import Literal
 import msgspec
 
 from siotool.errors import InputError
-from siotool.plan.numbers import Number, divide, maximum, minimum, where, whole
+from siotool.plan.numbers import Number, maximum, minimum, where
 
 Law = Literal["nobody", "every", "others", "hosting"]
 
@@ -301,54 +301,3 @@ def backend_rate(
         common = publishes_per_s * nodes * together
         return common + maximum(delivered - common, 0.0) / maximum(shards, 1.0)
     return delivered
-
-
-def shards_needed(
-    adapter: Adapter,
-    publishes_per_s: Number,
-    room_size: Number,
-    nodes: Number,
-    *,
-    ceiling_per_s: Number,
-    private_share: Number = 0.0,
-) -> Number:
-    """Return the fewest shards, each good for ``ceiling_per_s`` deliveries; infinite where none suffice.
-
-    Streams are taken to have a namespace for each shard.
-    """
-    total = backend_rate(adapter, publishes_per_s, room_size, nodes, private_share=private_share)
-    endless = backend_rate(
-        adapter,
-        publishes_per_s,
-        room_size,
-        nodes,
-        private_share=private_share,
-        shards=inf,
-        namespaces=inf,
-    )
-    possible = endless < ceiling_per_s
-    needed = divide(maximum(total - endless, 0.0), where(possible, ceiling_per_s - endless, 1.0))
-    return where(total <= ceiling_per_s, 1.0, where(possible, whole(needed), inf))
-
-
-def most_publishes(
-    adapter: Adapter,
-    room_size: Number,
-    nodes: Number,
-    *,
-    ceiling_per_s: Number,
-    private_share: Number = 0.0,
-    shards: Number = 1.0,
-    namespaces: Number = 1.0,
-) -> Number:
-    """Return the publishes per second at which the busiest shard reaches ``ceiling_per_s``."""
-    each = backend_rate(
-        adapter,
-        1.0,
-        room_size,
-        nodes,
-        private_share=private_share,
-        shards=shards,
-        namespaces=namespaces,
-    )
-    return divide(ceiling_per_s + 0.0 * each, each)

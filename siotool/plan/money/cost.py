@@ -27,15 +27,14 @@ class CapacityUnit(msgspec.Struct, frozen=True):
     new_connections_per_s: float
     active_connections: float
     bytes_per_hour: float
-    rule_evaluations_per_s: float = math.inf
 
 
-#: https://aws.amazon.com/elasticloadbalancing/pricing/ (LCU and NLCU dimensions). Of an ALB's
-#: rule evaluations the first ten rules of a request are free. A connection through an NLB
-#: that ends TLS counts as TLS.
+#: https://aws.amazon.com/elasticloadbalancing/pricing/ (LCU and NLCU dimensions). An ALB's
+#: rule evaluations are left out: the first ten rules of a request are free. A connection through an
+#: NLB that ends TLS counts as TLS.
 CAPACITY_UNITS = MappingProxyType[UnitName, CapacityUnit](
     {
-        "alb": CapacityUnit(25, 3_000, 1e9, 1_000),
+        "alb": CapacityUnit(25, 3_000, 1e9),
         "nlb": CapacityUnit(800, 100_000, 1e9),
         "nlb-tls": CapacityUnit(50, 3_000, 1e9),
     }
@@ -47,7 +46,6 @@ def capacity_units(
     new_connections_per_s: Number,
     active_connections: Number,
     bytes_per_s: Number,
-    rule_evaluations_per_s: Number = 0.0,
 ) -> Number:
     """Return the units a balancer uses, a fraction: the dimension that needs most of them decides.
 
@@ -58,7 +56,6 @@ def capacity_units(
         new_connections_per_s / unit.new_connections_per_s,
         active_connections / unit.active_connections,
         bytes_per_s * 3600 / unit.bytes_per_hour,
-        rule_evaluations_per_s / unit.rule_evaluations_per_s,
     )
 
 
@@ -69,7 +66,6 @@ class Traffic(msgspec.Struct, frozen=True):
     ingress_bytes_per_s: float = 0.0
     connections: float = 0.0
     new_connections_per_s: float = 0.0
-    rule_evaluations_per_s: float = 0.0
     balancers: float = 0.0
     adapter_nodes: float = 0.0
 
@@ -131,7 +127,6 @@ def _balancer_cost(prices: PriceFile, traffic: Traffic) -> float:
         traffic.new_connections_per_s,
         traffic.connections,
         traffic.egress_bytes_per_s + traffic.ingress_bytes_per_s,
-        traffic.rule_evaluations_per_s,
     )
     return cost + units * price.per_unit_hour * HOURS_PER_MONTH
 

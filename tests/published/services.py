@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from siotool.plan.adapters.laws import adapter_named, most_publishes
-from siotool.plan.demand.fanout import Message, presence, traffic
+from siotool.plan.adapters.laws import REDIS_DELIVERIES_PER_S, Adapter, adapter_named, backend_rate
+from siotool.plan.demand.fanout import Message, traffic
 from siotool.plan.inputs.profiles import profile_named
-from siotool.plan.numbers import divide, whole
-from siotool.plan.published.check import Check, Table
-from siotool.plan.published.headroom import headroom
-from siotool.plan.published.queueing import largest_batch, last_written_s, occupancy
+from siotool.plan.numbers import Number, divide, whole
 from siotool.plan.storage.backlog import backlog
+from tests.published.check import Check, Table
+from tests.published.headroom import headroom
+from tests.published.queues import largest_batch, last_written_s, occupancy
 
 SUPABASE = Table("Supabase Realtime", "https://supabase.com/docs/guides/realtime/benchmarks")
 ABLY = Table("Ably", "https://ably.com/docs/platform/pricing/limits")
@@ -55,6 +55,23 @@ def _two_channels(rate_per_s: float, size_bytes: float) -> tuple[Message, Messag
         Message(name="own channel", kind="echo", size_bytes=size_bytes, rate_per_s=rate_per_s),
         Message(name="six", kind="room", size_bytes=size_bytes, rate_per_s=rate_per_s, room_size=6.0),
     )
+
+
+def presence(name: str, size_bytes: Number, members: Number, visits_per_s: Number) -> Message:
+    """Return the messages by which a room of ``members`` hears who enters and who leaves it.
+
+    Each visit is two messages to the whole room, so the traffic of a full room grows with the
+    square of its members. ``visits_per_s`` is how often one session enters and leaves. Source:
+    https://ably.com/docs/platform/pricing/limits
+    """
+    return Message(
+        name=name, kind="room", size_bytes=size_bytes, rate_per_s=2.0 * visits_per_s, room_size=members
+    )
+
+
+def most_publishes(adapter: Adapter, shards: float = 1.0) -> Number:
+    """Publishes per second, each for a room of 10 on 24 nodes, at which one Redis delivers its most."""
+    return divide(REDIS_DELIVERIES_PER_S, backend_rate(adapter, 1.0, 10.0, 24.0, shards=shards))
 
 
 def supabase() -> Iterator[Check]:
@@ -116,13 +133,11 @@ def centrifugo() -> Iterator[Check]:
     yield CENTRIFUGO.rounded("churn a minute, sessions of 5 min", 200_000, 0, 60 * 1e6 / 300)
     idle = profile_named("node-ws").idle_s_per_s
     yield CENTRIFUGO.rounded("200,000 idle connections, cores", 0.94, 0.01, occupancy(200e3, idle.low))
-    redis, ceiling = adapter_named("redis"), 650_000.0
-    most = most_publishes(redis, 10.0, 24.0, ceiling_per_s=ceiling)
+    most = most_publishes(adapter_named("redis"))
     yield CENTRIFUGO.rounded("publishes/s that 24 nodes get from one Redis, thousands", 27, 1, most / 1e3)
     sharded = adapter_named("redis-sharded")
-    single = most_publishes(sharded, 10.0, 24.0, ceiling_per_s=ceiling)
-    eight = most_publishes(sharded, 10.0, 24.0, ceiling_per_s=ceiling, shards=8.0)
-    yield CENTRIFUGO.rounded("deliveries/s of 8 shards, millions", 5, 1, eight / single * ceiling / 1e6)
+    eight = most_publishes(sharded, 8.0) / most_publishes(sharded) * REDIS_DELIVERIES_PER_S
+    yield CENTRIFUGO.rounded("deliveries/s of 8 shards, millions", 5, 1, eight / 1e6)
 
 
 def socket_io() -> Iterator[Check]:
