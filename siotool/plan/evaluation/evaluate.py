@@ -14,7 +14,7 @@ from siotool.plan.demand.world import World
 from siotool.plan.inputs.figure import Inputs
 from siotool.plan.numbers import Number, divide, is_array, maximum, minimum, where, whole
 from siotool.plan.redundancy.availability import MOST_SERVERS
-from siotool.plan.redundancy.bad_days import BadDay, Deploy, Redundancy, Storm, bad_days, fleet
+from siotool.plan.redundancy.bad_days import DayToSurvive, Redundancy, StormFleet, bad_days, fleet
 from siotool.units import format_byte_rate
 
 
@@ -43,7 +43,7 @@ class Evaluation(msgspec.Struct, frozen=True):
     bounds: tuple[Bound, ...]
     needed: Number
     for_load: Number
-    days: list[BadDay]
+    days: list[DayToSurvive]
     fleet: Number
     shards: Number
     balancers: Number
@@ -80,12 +80,12 @@ def evaluate(inputs: Inputs, values: Mapping[str, Number]) -> Evaluation:
     )
 
 
-def _storm(world: World, bounds: tuple[Bound, ...]) -> Storm:
+def _storm(world: World, bounds: tuple[Bound, ...]) -> StormFleet:
     servers = maximum(0.0, *(whole(b.limit.servers) for b in bounds if b.constraint is STORM))
-    return Storm(servers, spares=1 if lost_at_once(world) == "server" else 0)
+    return StormFleet(servers, spares=1 if lost_at_once(world) == "server" else 0)
 
 
-def _weighed(bounds: tuple[Bound, ...], goals: Redundancy, storm: Storm) -> tuple[Bound, ...]:
+def _weighed(bounds: tuple[Bound, ...], goals: Redundancy, storm: StormFleet) -> tuple[Bound, ...]:
     """Return the bounds with the storm's weight as its fleet compares with that of the others."""
     others = [b.limit.servers for b in bounds if b.constraint is not STORM]
     alike = goals.zones is None and not goals.spare_servers
@@ -105,14 +105,13 @@ def _weighed(bounds: tuple[Bound, ...], goals: Redundancy, storm: Storm) -> tupl
 
 def redundancy(inputs: Inputs, values: Mapping[str, Number]) -> Redundancy:
     """Return the bad days that the plan's goals name."""
-    out = values["goals.max_unavailable"]
     zones = int(values["topology.zones"])
     return Redundancy(
         availability_target=values["goals.availability"],
         downtime_share=values["goals.downtime"] / values["goals.workday"],
         spare_servers=int(values["goals.spares"]),
         zones=zones if inputs.flag("goals.survive_zone") else None,
-        deploy=Deploy(servers_out=out) if out > 0 else None,
+        deploy_out=values["goals.max_unavailable"],
         adapter_shards=values["topology.shards"] if values["topology.shards"] > 1 else None,
     )
 

@@ -28,37 +28,25 @@ _FEW_COUNTS = 100
 _NOISE = 1e-9
 
 
-class Deploy(msgspec.Struct, frozen=True):
-    """How a rolling deploy takes servers out: at least ``servers_out`` at once, or a larger share.
-
-    ``share_out`` of the fleet is rounded down, as Kubernetes does with ``maxUnavailable``
-    (https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#max-unavailable).
-    ``failures`` more servers may fail meanwhile. A deploy that starts each new server before
-    it stops an old one (``maxSurge`` with ``maxUnavailable: 0``) takes none out.
-    """
-
-    servers_out: float = 1.0
-    share_out: float = 0.0
-    failures: float = 0.0
-
-
 class Redundancy(msgspec.Struct, frozen=True, kw_only=True):
     """The bad days a fleet shall survive; None or 0 leaves one out.
 
     ``availability_target`` 0…1: enough servers are in service with this probability, each out
     of service for ``downtime_share`` of the time, independently. ``spare_servers``: 1 for
-    N+1, 2 for N+2. ``zones`` of which one fails. ``adapter_shards`` of which one fails.
+    N+1, 2 for N+2. ``zones`` of which one fails. ``deploy_out``: servers that a rolling deploy takes
+    out at once; one that starts each new server before it stops an old one (``maxSurge`` with
+    ``maxUnavailable: 0``) takes none out. ``adapter_shards`` of which one fails.
     """
 
     availability_target: float | None = None
     downtime_share: Number = 0.0
     spare_servers: int = 0
     zones: int | None = None
-    deploy: Deploy | None = None
-    adapter_shards: int | None = None
+    deploy_out: float = 0.0
+    adapter_shards: float | None = None
 
 
-class BadDay(msgspec.Struct, frozen=True):
+class DayToSurvive(msgspec.Struct, frozen=True):
     """A bad day by name, the servers to have for it (infinite: it cannot be survived), and why."""
 
     name: str
@@ -66,7 +54,7 @@ class BadDay(msgspec.Struct, frozen=True):
     sentence: str
 
 
-class Storm(msgspec.Struct, frozen=True):
+class StormFleet(msgspec.Struct, frozen=True):
     """Servers that must be in service when a reconnect storm begins, those that it takes included.
 
     ``spares`` of the lost are what a spare stands for: 1 when the storm takes one server.
@@ -76,24 +64,10 @@ class Storm(msgspec.Struct, frozen=True):
     spares: int = 0
 
 
-_NO_STORM = Storm()
+_NO_STORM = StormFleet()
 
 
-class ShardLoss(msgspec.Struct, frozen=True, kw_only=True):
-    """What a service loses with one of its adapter's shards, until a replica has taken over.
-
-    ``silenced_share`` of all rooms get nothing from other servers; delivery is at most once,
-    so what was published meanwhile is gone. ``survivor_load`` is what each remaining shard
-    carries, of what it carried before, where the rooms move to the others at once.
-    ``shards_needed`` so that the others can carry that.
-    """
-
-    silenced_share: Number
-    survivor_load: Number
-    shards_needed: Number
-
-
-def bad_days(needed: Number, redundancy: Redundancy, storm: Storm = _NO_STORM) -> list[BadDay]:
+def bad_days(needed: Number, redundancy: Redundancy, storm: StormFleet = _NO_STORM) -> list[DayToSurvive]:
     """Return each bad day with the servers to have for it, the ordinary day first.
 
     ``needed`` is the whole number of servers that must be in service for the load, as a float;
@@ -102,12 +76,12 @@ def bad_days(needed: Number, redundancy: Redundancy, storm: Storm = _NO_STORM) -
     What is out of service as a matter of course (k of n, a deploy, further spares) is so when a
     storm begins too, and comes on top. Raises InputError for zones or shares that mean nothing.
     """
-    days = [BadDay("ordinary day", maximum(needed, storm.servers, 0.0), "every server is in service")]
+    days = [DayToSurvive("ordinary day", maximum(needed, storm.servers, 0.0), "every server is in service")]
     in_service = maximum(needed, storm.servers)
     target = redundancy.availability_target
     if target is not None:
         days.append(
-            BadDay(
+            DayToSurvive(
                 "k of n",
                 k_of_n(in_service, redundancy.downtime_share, target),
                 f"servers fail independently; enough are left {format_share(target)} of the time",
@@ -117,19 +91,20 @@ def bad_days(needed: Number, redundancy: Redundancy, storm: Storm = _NO_STORM) -
         days.append(_spares(needed, redundancy.spare_servers, storm))
     if redundancy.zones is not None:
         days.append(_zone(needed, redundancy.zones, storm))
-    if redundancy.deploy is not None:
-        days.append(_deploy(in_service, redundancy.deploy))
+    if redundancy.deploy_out > 0:
+        sentence = f"a deploy takes out {format_count(redundancy.deploy_out)} at a time"
+        days.append(DayToSurvive("rolling deploy", spares(in_service, redundancy.deploy_out), sentence))
     if redundancy.adapter_shards is not None:
         days.append(_shard(in_service, redundancy.adapter_shards))
     return days
 
 
-def fleet(days: list[BadDay]) -> Number:
+def fleet(days: list[DayToSurvive]) -> Number:
     """Return the servers that survive every one of the ``days``."""
     return maximum(days[0].servers, *(day.servers for day in days[1:]))
 
 
-def worst(days: list[BadDay]) -> Number:
+def worst(days: list[DayToSurvive]) -> Number:
     """Return the place in ``days`` of the one that needs most servers; of equals, the first."""
     place: Number = 0.0
     most = days[0].servers
@@ -174,13 +149,13 @@ def _scalar_k_of_n(needed: float, downtime_share: float, target: float) -> float
         return math.inf
 
 
-def spares(needed: Number, spare_servers: int) -> Number:
+def spares(needed: Number, spare_servers: float) -> Number:
     """N+1, N+2: as many spares whatever the size; a service that needs nothing needs none.
 
     N+2 lets one server fail while another is being updated (B. Beyer et al., Site Reliability
     Engineering, chapter 18, https://sre.google/sre-book/software-engineering-in-sre/).
     """
-    return where(needed > 0, needed + float(spare_servers), 0.0)
+    return where(needed > 0, needed + spare_servers, 0.0)
 
 
 def survive_zone_loss(needed: Number, zones: int) -> Number:
@@ -195,77 +170,31 @@ def survive_zone_loss(needed: Number, zones: int) -> Number:
     return zones * _whole(divide(maximum(needed, 0.0), zones - 1.0))
 
 
-def survive_deploy(needed: Number, deploy: Deploy) -> Number:
-    """Smallest n that keeps ``needed`` in service while a deploy rolls and ``failures`` are out too.
-
-    n − max(servers_out, ⌊n·share_out⌋) − failures ≥ k. Infinity when all go out at once.
-    """
-    if not 0 <= deploy.share_out <= 1:
-        raise InputError(f"share out at once is {deploy.share_out:g}; expected 0 to 1 (100%)")
-    if deploy.servers_out < 0 or deploy.failures < 0:
-        raise InputError("servers out at once and failures meanwhile must be 0 or more")
-    left = needed + deploy.failures
-    # n − ⌊n·s⌋ = ⌈n(1 − s)⌉ ≥ left, solved for the smallest n
-    quotient = divide(maximum(left - 1.0, 0.0), 1.0 - deploy.share_out)
-    by_share = _floor(quotient) + 1.0 if deploy.share_out < 1 else math.inf
-    return where(needed > 0, maximum(left + deploy.servers_out, by_share), 0.0)
-
-
-def shard_loss(shards: Number) -> ShardLoss:
-    """Return what the loss of one of an adapter's ``shards`` (1 or more) does.
-
-    Redis Cluster hashes a sharded channel to a slot, and each slot is on one shard
-    (https://redis.io/docs/latest/develop/pubsub/#sharded-pubsub). Sessions stay connected and
-    no load moves between Socket.IO servers: messages within one server still arrive.
-    """
-    return ShardLoss(
-        silenced_share=1.0 / shards,
-        survivor_load=divide(shards, shards - 1.0),
-        shards_needed=shards + 1.0,
-    )
-
-
-def forced_reconnects_per_s(connections: Number, period_s: Number) -> Number:
-    """New connections per second when each session is ended and begins again every ``period_s``."""
-    return divide(connections, period_s)
-
-
-def _spares(needed: Number, count: int, storm: Storm) -> BadDay:
+def _spares(needed: Number, count: int, storm: StormFleet) -> DayToSurvive:
     what = "one server is" if count == 1 else f"{format_count(count)} servers are"
     servers = maximum(spares(needed, count), spares(storm.servers, max(0, count - storm.spares)))
-    return BadDay(f"N+{count}", servers, f"{what} out of service, planned or not")
+    return DayToSurvive(f"N+{count}", servers, f"{what} out of service, planned or not")
 
 
-def _zone(needed: Number, zones: int, storm: Storm) -> BadDay:
+def _zone(needed: Number, zones: int, storm: StormFleet) -> DayToSurvive:
     if zones == 1:
         sentence = "there is one zone; nothing is left when it fails"
     else:
         rest = "the other carries" if zones == 2 else f"the other {zones - 1} carry"
         sentence = f"one of {zones} zones fails; {rest} everything"
-    return BadDay("zone loss", maximum(survive_zone_loss(needed, zones), storm.servers), sentence)
+    return DayToSurvive("zone loss", maximum(survive_zone_loss(needed, zones), storm.servers), sentence)
 
 
-def _deploy(needed: Number, deploy: Deploy) -> BadDay:
-    out = format_count(deploy.servers_out)
-    if deploy.share_out > 0:
-        out = f"{format_share(deploy.share_out)} of the servers, at least {out},"
-    meanwhile = f", and {format_count(deploy.failures)} more may fail meanwhile" if deploy.failures else ""
-    return BadDay(
-        "rolling deploy", survive_deploy(needed, deploy), f"a deploy takes out {out} at a time{meanwhile}"
-    )
+def _shard(needed: Number, shards: float) -> DayToSurvive:
+    """Sessions stay connected and no load moves between servers: messages within one still arrive.
 
-
-def _shard(needed: Number, shards: int) -> BadDay:
-    if shards < 1:
-        raise InputError(f"adapter shards is {shards:g}; expected 1 or more")
+    Redis Cluster hashes a sharded channel to a slot, and each slot is on one shard
+    (https://redis.io/docs/latest/develop/pubsub/#sharded-pubsub).
+    """
     rooms = f"{format_share(1 / shards)} of the rooms hear" if shards > 1 else "every room hears"
     sentence = f"{rooms} nothing from other servers until it is replaced; it takes no server out of service"
-    return BadDay("adapter shard loss", maximum(needed, 0.0), sentence)
+    return DayToSurvive("adapter shard loss", maximum(needed, 0.0), sentence)
 
 
 def _whole(value: Number) -> Number:
     return ceil(value * (1 - _NOISE))
-
-
-def _floor(value: Number) -> Number:
-    return -ceil(-value * (1 + _NOISE))
