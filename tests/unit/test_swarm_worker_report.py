@@ -53,8 +53,6 @@ PURE = [
     "metrics",
     "worker_report",
     "switchboard",
-    "tcp",
-    "failures",
 ]
 
 
