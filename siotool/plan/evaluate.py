@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import Generic
 
 import msgspec
 
@@ -11,14 +12,14 @@ from siotool.plan.constraints.registry import BEHIND_THE_SERVERS, CONSTRAINTS
 from siotool.plan.constraints.storm import STORM, lost_at_once
 from siotool.plan.demand import world as world_of
 from siotool.plan.figures.inputs import Inputs
-from siotool.plan.numbers import Number, divide, is_array, maximum, minimum, where, whole
+from siotool.plan.numbers import N, divide, is_array, maximum, minimum, where, whole
 from siotool.plan.redundancy.availability import MOST_SERVERS
 from siotool.plan.redundancy.bad_days import BadDay, Deploy, Redundancy, Storm, bad_days, fleet
 from siotool.plan.world import World
 from siotool.units import format_byte_rate
 
 
-class Bound(msgspec.Struct, frozen=True):
+class Bound(msgspec.Struct, Generic[N], frozen=True):
     """A constraint and what it came to.
 
     ``weight`` is the servers it asks for, by which constraints are compared. Bad days add less to
@@ -27,11 +28,11 @@ class Bound(msgspec.Struct, frozen=True):
     """
 
     constraint: Constraint
-    limit: Limit
-    weight: Number
+    limit: Limit[N]
+    weight: N
 
 
-class Evaluation(msgspec.Struct, frozen=True):
+class Evaluation(msgspec.Struct, Generic[N], frozen=True):
     """What a world needs: ``needed`` servers in service, ``fleet`` with spares for every bad day.
 
     ``for_load`` is what is needed apart from storms. ``shards`` and ``balancers`` are whole numbers
@@ -39,17 +40,17 @@ class Evaluation(msgspec.Struct, frozen=True):
     servers is either.
     """
 
-    world: World
-    bounds: tuple[Bound, ...]
-    needed: Number
-    for_load: Number
-    days: list[BadDay]
-    fleet: Number
-    shards: Number
-    balancers: Number
+    world: World[N]
+    bounds: tuple[Bound[N], ...]
+    needed: N
+    for_load: N
+    days: list[BadDay[N]]
+    fleet: N
+    shards: N
+    balancers: N
 
 
-def evaluate(inputs: Inputs, values: Mapping[str, Number]) -> Evaluation:
+def evaluate(inputs: Inputs, values: Mapping[str, N]) -> Evaluation[N]:
     """Return what the service needs when its figures have these values."""
     world = world_of(inputs, values)
     bounds = _bounds(world, CONSTRAINTS)
@@ -80,12 +81,12 @@ def evaluate(inputs: Inputs, values: Mapping[str, Number]) -> Evaluation:
     )
 
 
-def _storm(world: World, bounds: tuple[Bound, ...]) -> Storm:
+def _storm(world: World[N], bounds: tuple[Bound[N], ...]) -> Storm[N]:
     servers = maximum(0.0, *(whole(b.limit.servers) for b in bounds if b.constraint is STORM))
     return Storm(servers, spares=1 if lost_at_once(world) == "server" else 0)
 
 
-def _weighed(bounds: tuple[Bound, ...], goals: Redundancy, storm: Storm) -> tuple[Bound, ...]:
+def _weighed(bounds: tuple[Bound[N], ...], goals: Redundancy[N], storm: Storm[N]) -> tuple[Bound[N], ...]:
     """Return the bounds with the storm's weight as its fleet compares with that of the others."""
     others = [b.limit.servers for b in bounds if b.constraint is not STORM]
     alike = goals.zones is None and not goals.spare_servers
@@ -103,7 +104,7 @@ def _weighed(bounds: tuple[Bound, ...], goals: Redundancy, storm: Storm) -> tupl
     )
 
 
-def redundancy(inputs: Inputs, values: Mapping[str, Number]) -> Redundancy:
+def redundancy(inputs: Inputs, values: Mapping[str, N]) -> Redundancy[N]:
     """Return the bad days that the plan's goals name."""
     out = values["goals.max_unavailable"]
     zones = int(values["topology.zones"])
@@ -117,7 +118,7 @@ def redundancy(inputs: Inputs, values: Mapping[str, Number]) -> Redundancy:
     )
 
 
-def binding(bounds: tuple[Bound, ...]) -> list[Bound]:
+def binding(bounds: tuple[Bound[N], ...]) -> list[Bound[N]]:
     """Return the constraints on servers, the one that asks for most first; single figures only.
 
     A tier behind the servers that no number satisfies comes before those: it decides that there is no fleet.
@@ -126,12 +127,12 @@ def binding(bounds: tuple[Bound, ...]) -> list[Bound]:
     return sorted(deciding, key=lambda bound: -bound.weight)
 
 
-def _bounds(world: World, constraints: tuple[Constraint, ...]) -> tuple[Bound, ...]:
+def _bounds(world: World[N], constraints: tuple[Constraint, ...]) -> tuple[Bound[N], ...]:
     found = ((constraint, constraint.limit(world)) for constraint in constraints)
     return tuple(Bound(constraint, limit, limit.servers) for constraint, limit in found if limit is not None)
 
 
-def _refuse_absurd(bounds: tuple[Bound, ...]) -> None:
+def _refuse_absurd(bounds: tuple[Bound[N], ...]) -> None:
     """Refuse single figures that are a slip of units; among draws, such a one is infinity."""
     for bound in bounds:
         limit = bound.limit
@@ -147,12 +148,12 @@ def _refuse_absurd(bounds: tuple[Bound, ...]) -> None:
             )
 
 
-def _amount(value: float, bound: Bound) -> str:
+def _amount(value: float, bound: Bound[N]) -> str:
     unit = bound.constraint.unit
     return format_byte_rate(value) if unit == "bytes/s" else f"{value:,.4g} {unit}"
 
 
-def _most(bounds: tuple[Bound, ...], tier: str) -> Number:
+def _most(bounds: tuple[Bound[N], ...], tier: str) -> N:
     return maximum(0.0, *(whole(b.limit.servers) for b in bounds if b.constraint.tier == tier))
 
 

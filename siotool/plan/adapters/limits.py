@@ -85,7 +85,7 @@ def lint(
     shards: float = 1.0,
     machines: float = 1.0,
     binary: bool = False,
-    requests: Requests | None = None,
+    requests: Requests[float] | None = None,
     recovery: bool = False,
     ceiling_per_s: float | None = None,
 ) -> list[str]:
@@ -200,7 +200,7 @@ def _notify_json_bytes(adapter: Adapter) -> float:
 
 
 def _chatter(
-    adapter: Adapter, nodes: float, publishes_per_s: float, namespaces: float, requests: Requests | None
+    adapter: Adapter, nodes: float, publishes_per_s: float, namespaces: float, requests: Requests[float] | None
 ) -> Iterator[str]:
     if adapter.name == "redis" and namespaces > NOTICEABLE_PATTERNS:
         yield (

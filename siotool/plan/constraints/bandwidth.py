@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 from siotool.plan.constraints.constraint import Constraint, Limit
-from siotool.plan.numbers import Number, divide
+from siotool.plan.numbers import N, divide
 from siotool.plan.world import World
 from siotool.units import format_byte_rate, format_count, format_share
 
 
-def consumption_rate(world: World) -> Number | None:
+def consumption_rate(world: World[N]) -> N | None:
     """Return the bandwidth of one session, both ways: as given, or as its messages make it."""
     demand = world.demand
     if world.has("workload.consumption_rate"):
@@ -19,7 +19,7 @@ def consumption_rate(world: World) -> Number | None:
     return divide(both, demand.connections)
 
 
-def _bandwidth(world: World) -> Limit | None:
+def _bandwidth(world: World[N]) -> Limit[N] | None:
     rate = consumption_rate(world)
     if rate is None or not world.has("server.capacity") or _is_cpu(world):
         return None
@@ -29,12 +29,12 @@ def _bandwidth(world: World) -> Limit | None:
     return Limit(demand, usable, divide(demand, usable), keys)
 
 
-def _is_cpu(world: World) -> bool:
+def _is_cpu(world: World[N]) -> bool:
     """True for a capacity that runs showed: bytes for CPU, of which the event loop knows more."""
     return world.inputs.figures["server.capacity"].provenance.kind == "measured"
 
 
-def _sentence(world: World, limit: Limit) -> str:
+def _sentence(world: World[float], limit: Limit[float]) -> str:
     return (
         f"{format_byte_rate(limit.demand)} of all sessions over "
         f"{format_byte_rate(limit.capacity_per_server)} per server, "
@@ -42,7 +42,7 @@ def _sentence(world: World, limit: Limit) -> str:
     )
 
 
-def _uneven(world: World) -> str:
+def _uneven(world: World[float]) -> str:
     """What the demand is more than the sum of all, where the fullest server has more than its part."""
     times = world["topology.imbalance"]
     return (
@@ -53,8 +53,8 @@ def _uneven(world: World) -> str:
 BANDWIDTH = Constraint("bandwidth", "bytes/s", _bandwidth, _sentence)
 
 
-def _one_way(name: str, key: str, asked: Callable[[World], Number | None]) -> Constraint:
-    def limit(world: World) -> Limit | None:
+def _one_way(name: str, key: str, asked: Callable[[World[N]], N | None]) -> Constraint:
+    def limit(world: World[N]) -> Limit[N] | None:
         demand = asked(world)
         if demand is None or not world.has(key):
             return None
@@ -64,7 +64,7 @@ def _one_way(name: str, key: str, asked: Callable[[World], Number | None]) -> Co
             demand, usable, divide(demand, usable), ("workload.connections", key, "server.utilization")
         )
 
-    def sentence(world: World, limit: Limit) -> str:
+    def sentence(world: World[float], limit: Limit[float]) -> str:
         return (
             f"{format_byte_rate(limit.demand)} on the wire, headers and acknowledgements of TCP included, "
             f"over {format_byte_rate(limit.capacity_per_server)} per server" + _uneven(world)
