@@ -1,6 +1,6 @@
 """Servers from figures: the planner's answer to what was planned, and to what runs measured.
 
-A report counts as ``siotool plan --from`` does: with ``siotool.plan.sizing`` and what the planner
+A report counts as ``siotool plan --from`` does: with ``siotool.plan.sizing.sizing`` and what the planner
 learns of runs. The same figures make the same number of servers in both.
 """
 
@@ -15,13 +15,13 @@ from siotool.plan.constraints.seen import BELIEVED
 from siotool.plan.evidence.figures import ENOUGH, inputs_of
 from siotool.plan.evidence.observe import Observations, observe
 from siotool.plan.evidence.profile import Profile, measure
-from siotool.plan.evidence.provenance import Provenance
-from siotool.plan.figures import compose
-from siotool.plan.figures.inputs import Figure, Inputs, middle
-from siotool.plan.figures.replan import ReadBack
+from siotool.plan.inputs import compose
+from siotool.plan.inputs.figure import Figure, Inputs, middle
+from siotool.plan.inputs.provenance import Provenance
 from siotool.plan.model import Constraint as PlanConstraint
 from siotool.plan.model import Plan
-from siotool.plan.sizing import size
+from siotool.plan.sizing.replan import ReadBack
+from siotool.plan.sizing.sizing import size
 from siotool.report.model import Answer, Bandwidth, ConnectionFigures, Constraint, Counts
 from siotool.report.planned import Planned
 from siotool.runfile import Run

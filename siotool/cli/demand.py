@@ -12,14 +12,13 @@ USERS_AT_MOST = 10_000_000
 
 def load(scenario: str, settings: list[str], tags: list[str], exclude: list[str]) -> tuple[Any, Any]:
     """The scenario with its settings and its chosen tasks, and the settings."""
-    from siotool.swarm import knobs
-    from siotool.swarm import scenario as scenarios
+    from siotool.swarm import knobs, scenario_file
     from siotool.swarm import tags as choosing
 
-    loaded = scenarios.load(scenarios.find(scenario))
+    loaded = scenario_file.load(scenario_file.find(scenario))
     resolved = knobs.resolve(loaded.knobs, settings, f"scenario {loaded.name}")
     knobs.apply(list(loaded.user_classes), resolved)
-    scenarios.check_rates(loaded)
+    scenario_file.check_rates(loaded)
     loaded.user_classes = choosing.choose(loaded.user_classes, tags, exclude)
     return loaded, resolved
 

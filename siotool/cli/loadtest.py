@@ -181,7 +181,7 @@ def loadtest(
     url = target if target == DEMO else _url(target)
 
     # Locust patches ssl for gevent, so it comes before anything that might open it
-    from siotool.swarm.orders import RunOrders
+    from siotool.swarm.config import RunConfig
     from siotool.swarm.parent import run
     from siotool.workload import Workload
 
@@ -200,7 +200,7 @@ def loadtest(
             ticks = tick_rate if tick_rate is not None else float(loaded.name == "listen")
             embedded = stack.enter_context(TargetProcess(tick_rate=ticks))
             url, server_pid = embedded.url, server_pid or embedded.pid
-        orders = RunOrders(
+        config = RunConfig(
             target=Target(url=url, path=path, namespace=namespace),
             workload=Workload(
                 scenario=loaded.name,
@@ -226,7 +226,7 @@ def loadtest(
             connect_timeout_s=connect_timeout_s,
             ack_timeout_s=ack_timeout_s,
         )
-        outcome = run(orders, loaded, _display(quiet))
+        outcome = run(config, loaded, _display(quiet))
     from siotool.cli.counts import Intent
     from siotool.cli.outcome import conclude
 

@@ -6,14 +6,14 @@ from rich.table import Table
 from rich.text import Text
 
 from siotool.cli.output import styled
-from siotool.swarm import scenario
+from siotool.swarm import scenario_file
 
 
 def listing() -> str:
     """Every built-in scenario: what it does, and its settings."""
     parts: list[Text | Padding] = []
-    for path in scenario.built_in():
-        found = scenario.load(path)
+    for path in scenario_file.built_in():
+        found = scenario_file.load(path)
         first, _, rest = found.description.partition("\n\n")
         parts.append(Text.assemble((found.name, "bold cyan"), "  ", first.replace("\n", " ")))
         if rest:

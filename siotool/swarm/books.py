@@ -10,8 +10,8 @@ from siotool.histogram import Histogram
 from siotool.printable import one_line
 from siotool.runfile import OTHER, Bytes, Connections, Operation, OpKind
 from siotool.swarm.ledger import Ledger, Receiver
-from siotool.swarm.limits import NAME_CHARACTERS, NAMES, REMARK_CHARACTERS, REMARKS_OF_A_KIND
-from siotool.swarm.records import Presence, Remark
+from siotool.swarm.memory_limits import NAME_CHARACTERS, NAMES, REMARK_CHARACTERS, REMARKS_OF_A_KIND
+from siotool.swarm.worker_report import Presence, Remark
 
 #: What an epoch time in seconds may be: from 2001 to 2286. The same span in milliseconds
 #: (JavaScript's ``Date.now()``) does not touch it.

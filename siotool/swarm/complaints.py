@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from siotool.swarm.records import Raised
+from siotool.swarm.worker_report import Raised
 
 FILE_NAME = "exceptions.txt"
 

@@ -16,7 +16,7 @@ from siotool.swarm.books import Samples
 from siotool.swarm.failures import NOT_SENT, UNANSWERED, UNHEARD, Failure, close_frame, violation_of
 from siotool.swarm.fragments import Fragments
 from siotool.swarm.ledger import Receiver
-from siotool.swarm.limits import CALLS_WAITING
+from siotool.swarm.memory_limits import CALLS_WAITING
 from siotool.swarm.switchboard import Switchboard
 
 TEXT = WSMsgType.TEXT

@@ -12,7 +12,7 @@ from gevent import monkey
 
 from siotool.swarm.connection import Connection
 from siotool.swarm.failures import Failure
-from siotool.swarm.limits import MESSAGE_BYTES
+from siotool.swarm.memory_limits import MESSAGE_BYTES
 from siotool.swarm.settings import Address
 from siotool.workload import Target
 

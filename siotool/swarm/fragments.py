@@ -4,7 +4,7 @@ from picows import WSMsgType
 
 from siotool.protocol.errors import RemoteProtocolError
 from siotool.swarm.failures import Failure
-from siotool.swarm.limits import MESSAGE_BYTES
+from siotool.swarm.memory_limits import MESSAGE_BYTES
 
 _DATA = (WSMsgType.TEXT, WSMsgType.BINARY)
 _CONTINUATION = WSMsgType.CONTINUATION

@@ -12,13 +12,13 @@ import gevent.event
 
 from siotool.errors import TargetError
 from siotool.runfile import WorkerHealth
-from siotool.swarm import knobs, locust_stats, records
+from siotool.swarm import knobs, locust_stats, worker_report
 from siotool.swarm.alarm import Alarm
 from siotool.swarm.engine import Engine
 from siotool.swarm.health import Health
-from siotool.swarm.judgements import Judgements, secrets_of
 from siotool.swarm.lateness import STALL_S, seconds_covered, without_times
 from siotool.swarm.pacing import ANSWER_S, Schedule
+from siotool.swarm.scenario_results import ScenarioResults, secrets_of
 from siotool.swarm.settings import Address, EngineSettings
 from siotool.swarm.tally import Tally
 from siotool.workload import Target
@@ -43,7 +43,7 @@ class Generator:
     def __init__(self, environment: Any, settings: EngineSettings, seed: int, workers: int = 1) -> None:
         self.engine = Engine(settings)
         self.alarm = Alarm()
-        self.judgements = Judgements(secrets_of(settings.auth, settings.headers))
+        self.results = ScenarioResults(secrets_of(settings.auth, settings.headers))
         self._listen_to_scenario(environment)
         self.seed = seed
         #: Over how much of a second the users that Locust starts at once are spread.
@@ -82,7 +82,7 @@ class Generator:
 
         def raised(user_instance: Any, exception: BaseException, tb: Any, **_: Any) -> None:
             user_instance.told = exception
-            self.judgements.exception(exception.with_traceback(tb))
+            self.results.exception(exception.with_traceback(tb))
 
         def reported(
             request_type: str,
@@ -92,7 +92,7 @@ class Generator:
             **_: Any,
         ) -> None:
             seconds = None if response_time is None else response_time / 1000
-            self.judgements.report(str(request_type), str(name), seconds, exception)
+            self.results.report(str(request_type), str(name), seconds, exception)
 
         environment.events.user_error.add_listener(raised)
         environment.events.request.add_listener(reported)
@@ -213,7 +213,7 @@ class Generator:
         if self._closed_at < self._times_from:
             operations, untimed = without_times(operations)
         covers = seconds_covered(self._number, now - self._begin)
-        interval = records.WorkerInterval(
+        interval = worker_report.WorkerInterval(
             worker=self._worker,
             number=self._number,
             covers=covers,
@@ -245,18 +245,18 @@ class Generator:
 
     # ── in the hub ────────────────────────────────────────────────────────────────────
 
-    def _reported(self, interval: records.WorkerInterval) -> None:
+    def _reported(self, interval: worker_report.WorkerInterval) -> None:
         for tally, schedule in self._schedules.values():
             schedule.settle(tally)
         interval.user_classes = [tally.take() for tally in self._tallies.values()]
         for tally in self._tallies.values():
             if (turns := tally.take_turns()) is not None:
-                self.judgements.turns(tally.name, *turns)
-        judged, reported, interval.exceptions = self.judgements.take()
+                self.results.turns(tally.name, *turns)
+        judged, reported, interval.exceptions = self.results.take()
         locust_stats.mirror(self._environment.stats, [*interval.operations, *judged])
         interval.operations = [*interval.operations, *judged, *reported]
         self.health = interval.health
-        self._reports.append(records.encode(interval))
+        self._reports.append(worker_report.encode(interval))
         self.on_report()
         if interval.final and self._finished is not None:
             self._finished.set()

@@ -13,7 +13,7 @@ import psutil
 from gevent import monkey
 
 from siotool.runfile import WorkerHealth
-from siotool.swarm.cpu import Line, Waiting, allowed_cores, cgroup_quota, read_text
+from siotool.swarm.cpu_quota import KernelFile, Waiting, allowed_cores, cgroup_quota, read_text
 
 #: Counting open files lists a folder of the kernel's; every so many samples is enough.
 _FILES_EVERY = 5
@@ -36,7 +36,7 @@ class Health:
         self._workers = workers
         self._quota = cgroup_quota(read_text)
         self._process = psutil.Process(os.getpid())
-        self._memory = Line("/proc/self/statm")
+        self._memory = KernelFile("/proc/self/statm")
         self._hub_thread: int = _thread_id()
         self._waiting: Waiting | None = None
         self._cpu = process_time()

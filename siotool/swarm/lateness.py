@@ -6,7 +6,7 @@ import msgspec
 
 from siotool.histogram import Sparse
 from siotool.runfile import Operation
-from siotool.swarm.records import WorkerInterval
+from siotool.swarm.worker_report import WorkerInterval
 from siotool.units import format_duration
 
 #: A loop that stood still for longer found answers that had come long before: they get no times.

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siotool.protocol import stamp
-from siotool.swarm.limits import NAME_CHARACTERS
-from siotool.swarm.records import Publication, Receipt
+from siotool.swarm.memory_limits import NAME_CHARACTERS
 from siotool.swarm.tally import Tally
+from siotool.swarm.worker_report import Publication, Receipt
 
 #: A server may let messages of different senders overtake each other by so much.
 OVERTAKEN_S = 0.1

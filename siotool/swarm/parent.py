@@ -25,19 +25,19 @@ from siotool.runfile import Header
 from siotool.runwriter import Writer
 from siotool.swarm import locust_log, preflight, shape, web_ui
 from siotool.swarm.compression import would_compress
-from siotool.swarm.crew import Crew
+from siotool.swarm.config import Outcome, Reason, RunConfig, header_of
 from siotool.swarm.generator import resolve
-from siotool.swarm.judgements import secrets_of
 from siotool.swarm.live import Display
 from siotool.swarm.locust_files import LocustFiles
-from siotool.swarm.orders import Outcome, Reason, RunOrders, header_of
 from siotool.swarm.patience import HELD_UP_S, SILENT_S, Patience, suspended_s
-from siotool.swarm.record import Record
-from siotool.swarm.scenario import Scenario, options
-from siotool.swarm.server_use import Samples, ServerProbe
+from siotool.swarm.recorder import Recorder
+from siotool.swarm.scenario_file import Scenario, options
+from siotool.swarm.scenario_results import secrets_of
+from siotool.swarm.server_use import ServerProbe, ServerSamples
 from siotool.swarm.settings import EngineSettings
-from siotool.swarm.worker import REPORTS, SPREAD, WorkerOrders
+from siotool.swarm.worker import REPORTS, SPREAD, WorkerConfig
 from siotool.swarm.worker_process import WorkerProcess
+from siotool.swarm.workers import Workers
 from siotool.units import format_duration
 
 #: A worker that goes on reporting after the end may take so long for its last report.
@@ -46,14 +46,14 @@ _FINISH_S = 15.0
 _SPREAD_SHARE = 0.9
 #: Stages change a moment after a second is over, and so in the next one.
 _AFTER_S = 0.002
-#: We decide when a worker is lost, not Locust: see ``Crew.forget``.
+#: We decide when a worker is lost, not Locust: see ``Workers.forget``.
 _NEVER = 1 << 40
 _HANGUP = getattr(signal, "SIGHUP", None)
 #: Locust's own pace of looking at workers is a second; ours is finer.
 _LOOK_S = 0.05
 
 
-def run(orders: RunOrders, scenario: Scenario, show: Callable[[Header], Display]) -> Outcome:
+def run(config: RunConfig, scenario: Scenario, show: Callable[[Header], Display]) -> Outcome:
     """Run a load test to its end; returns the run file and how it ended.
 
     Raises TargetError before anything is written when the target does not answer,
@@ -62,25 +62,25 @@ def run(orders: RunOrders, scenario: Scenario, show: Callable[[Header], Display]
     # a Ctrl-C before the run has handlers of its own is no error for gevent to print
     hub: Any = gevent.get_hub()
     hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)
-    probe = ServerProbe(orders.server_pid, orders.server_cores) if orders.server_pid else None
+    probe = ServerProbe(config.server_pid, config.server_cores) if config.server_pid else None
     engine = EngineSettings(
-        target=orders.target,
-        address=resolve(orders.target),
+        target=config.target,
+        address=resolve(config.target),
         run=secrets.randbits(64),
-        auth=orders.auth,
-        headers=orders.headers,
-        connect_timeout_s=orders.connect_timeout_s,
-        ack_timeout_s=orders.ack_timeout_s,
+        auth=config.auth,
+        headers=config.headers,
+        connect_timeout_s=config.connect_timeout_s,
+        ack_timeout_s=config.ack_timeout_s,
     )
-    if orders.web_port is not None:
-        orders = msgspec.structs.replace(orders, web_port=web_ui.free_port(orders.web_port))
+    if config.web_port is not None:
+        config = msgspec.structs.replace(config, web_port=web_ui.free_port(config.web_port))
     preflight.check(engine)
-    compression = would_compress(orders.target, orders.headers)
-    header = header_of(orders, probe.describe() if probe is not None else None, compression)
-    writer = Writer(orders.out)
+    compression = would_compress(config.target, config.headers)
+    header = header_of(config, probe.describe() if probe is not None else None, compression)
+    writer = Writer(config.out)
     writer.write(header)
     display = show(header)
-    test = _LoadTest(orders, scenario, engine, writer, display, probe)
+    test = _LoadTest(config, scenario, engine, writer, display, probe)
     try:
         return test.run()
     finally:
@@ -92,31 +92,31 @@ class _LoadTest:
 
     def __init__(
         self,
-        orders: RunOrders,
+        config: RunConfig,
         scenario: Scenario,
         engine: EngineSettings,
         writer: Writer,
         display: Display,
         probe: ServerProbe | None,
     ) -> None:
-        self._orders = orders
+        self._config = config
         self._writer = writer
         self._display = display
-        self._server = Samples(probe)
-        self._record = Record(
-            orders.workload,
+        self._server = ServerSamples(probe)
+        self._recorder = Recorder(
+            config.workload,
             writer,
             display,
             self._server,
             self._break,
-            secrets_of(orders.auth, orders.headers),
+            secrets_of(config.auth, config.headers),
         )
         self._reason: Reason = "finished"
         self._over = gevent.event.Event()
         self._patience = Patience(0.0)
         self._suspended_s = suspended_s()
         self._failure: Exception | None = None
-        self._crew = Crew()
+        self._workers = Workers()
         self._interrupts = 0
         self._helpers: list[gevent.Greenlet] = []
         self._signals = {
@@ -129,25 +129,25 @@ class _LoadTest:
         self._environment = Environment(
             user_classes=scenario.user_classes,
             events=events,
-            host=orders.target.url,
-            parsed_options=options(orders.target.url),
+            host=config.target.url,
+            parsed_options=options(config.target.url),
         )
         self._runner: Any = self._environment.create_master_runner("127.0.0.1", 0)
-        self._locust_files = LocustFiles(self._environment, orders.out) if orders.locust_files else None
+        self._locust_files = LocustFiles(self._environment, config.out) if config.locust_files else None
         hooks: Any = self._environment.events
         hooks.worker_report.add_listener(self._reported)
-        self._crew.listen(self._runner)
-        for number in range(orders.workload.processes):
-            self._crew.start(
-                WorkerOrders(
+        self._workers.listen(self._runner)
+        for number in range(config.workload.processes):
+            self._workers.start(
+                WorkerConfig(
                     master_port=self._runner.server.port,
                     scenario_path=str(scenario.path),
-                    settings=orders.workload.settings,
+                    settings=config.workload.settings,
                     engine=msgspec.structs.replace(engine, worker=number),
-                    seed=orders.workload.seed,
-                    workers=orders.workload.processes,
-                    tags=orders.workload.tags,
-                    exclude_tags=orders.workload.exclude_tags,
+                    seed=config.workload.seed,
+                    workers=config.workload.processes,
+                    tags=config.workload.tags,
+                    exclude_tags=config.workload.exclude_tags,
                 )
             )
 
@@ -173,11 +173,11 @@ class _LoadTest:
             raise
         finally:
             self._fire("quitting", reverse=True)
-            if self._reason == "finished" and self._record.target_lost:
+            if self._reason == "finished" and self._recorder.target_lost:
                 self._reason = "target_lost"
-            self._record.end(self._reason)
+            self._recorder.end(self._reason)
             self._display.stop()
-            for line in self._record.complaints:
+            for line in self._recorder.complaints:
                 print(f"siotool: {one_line(line)}", file=sys.stderr)
             if self._locust_files is not None:
                 self._locust_files.finish()
@@ -191,7 +191,7 @@ class _LoadTest:
             handler.cancel()
             signal.signal(number, signal.getsignal(number))  # libev leaves the default behind
         gevent.killall(self._helpers)
-        self._crew.end()
+        self._workers.end()
         ui: Any = self._environment.web_ui
         if ui is not None:
             ui.stop()
@@ -218,33 +218,33 @@ class _LoadTest:
             self._failure = error
             self._reason = "interrupted"
             if isinstance(error, SiotoolError):
-                self._record.note("doubt", error.message)
+                self._recorder.note("doubt", error.message)
             else:
-                self._record.note("doubt", f"the run was ended by a bug: {type(error).__name__}: {error}")
+                self._recorder.note("doubt", f"the run was ended by a bug: {type(error).__name__}: {error}")
         self._over.set()
 
     def _gather(self) -> bool:
         """Wait for the workers and begin with them; False when the run is over before."""
-        if not self._crew.gather(self._over):
+        if not self._workers.gather(self._over):
             return False
         self._serve_web_ui()
         self._spawn(stats_history, self._runner)
         self._fire("init", runner=self._runner, web_ui=self._environment.web_ui)
-        if not self._crew.agree(self._over):
+        if not self._workers.agree(self._over):
             return False
-        assert self._crew.begin is not None
-        self._record.begin = self._crew.begin
-        self._patience = Patience(self._crew.begin)
+        assert self._workers.begin is not None
+        self._recorder.begin = self._workers.begin
+        self._patience = Patience(self._workers.begin)
         return True
 
     def _follow_stages(self) -> None:
         users = 0
-        due = self._record.begin
+        due = self._recorder.begin
         gevent.sleep(max(0.0, due - monotonic()))
-        for number, stage in enumerate(self._orders.workload.stages):
+        for number, stage in enumerate(self._config.workload.stages):
             due += stage.duration_s
             if number:
-                self._record.note(
+                self._recorder.note(
                     "info", f"stage {number + 1}: {stage.users} users within {stage.duration_s:g} s"
                 )
             if stage.users != users:
@@ -254,13 +254,13 @@ class _LoadTest:
 
     def _follow_shape(self) -> None:
         assert self._shape is not None
-        begin, limit_s = self._record.begin, self._orders.run_time_s
+        begin, limit_s = self._recorder.begin, self._config.run_time_s
         gevent.sleep(max(0.0, begin - monotonic()))
         shape.follow(self._shape, self._runner, begin, limit_s, self._reshape)
         self._over.set()
 
     def _reshape(self, users: int, rate: float, user_classes: Any) -> None:
-        self._record.note("info", f"{users} users at {rate:g} per second")
+        self._recorder.note("info", f"{users} users at {rate:g} per second")
         spread_s = _SPREAD_SHARE * min(1.0, max(1, int(rate)) / rate)
         self._runner.send_message(SPREAD, {"seconds": spread_s})
         self._runner.start(users, spawn_rate=rate, user_classes=user_classes)
@@ -271,7 +271,7 @@ class _LoadTest:
 
     def _hook_raised(self, error: BaseException) -> None:
         """An event hook of the scenario raised in this process."""
-        self._record.raised(error)
+        self._recorder.raised(error)
 
     def _move(self, before: int, users: int, within_s: float, due: float) -> int:
         """Move evenly from one number of users to another; returns how many were asked for by ``due``.
@@ -292,24 +292,24 @@ class _LoadTest:
         """Write each second down once it is whole; notice workers that are gone."""
         while True:
             self._look_at_clocks()
-            self._record.close_seconds()
-            for worker in self._crew:
+            self._recorder.close_seconds()
+            for worker in self._workers:
                 self._look_after(worker)
-            if not self._crew.alive:
+            if not self._workers.alive:
                 if not self._over.is_set():
                     self._reason = "workers_lost"
                     self._over.set()
                 return
             if self._runner.state in ("stopping", "stopped") and not self._over.is_set():
                 self._reason = "interrupted"
-                self._record.note("warning", "stopped from Locust's UI")
+                self._recorder.note("warning", "stopped from Locust's UI")
                 self._over.set()
             gevent.sleep(_LOOK_S)
 
     def _look_at_clocks(self) -> None:
         held_up = self._patience.look(monotonic())
         if held_up > 2 * HELD_UP_S:
-            self._record.note(
+            self._recorder.note(
                 "doubt",
                 f"the run's own process stood still for {format_duration(held_up)}: "
                 "changes of stage may have come late",
@@ -317,13 +317,13 @@ class _LoadTest:
         before, self._suspended_s = self._suspended_s, suspended_s()
         if self._suspended_s - before > HELD_UP_S:
             asleep = format_duration(self._suspended_s - before)
-            self._record.note("doubt", f"this machine was suspended for {asleep}")
+            self._recorder.note("doubt", f"this machine was suspended for {asleep}")
 
     def _look_after(self, worker: WorkerProcess) -> None:
         if not worker.alive:
             self._lose(worker, f"generator worker {worker.number} was lost ({worker.ending})")
             return
-        due = self._record.timeline.due(worker.number)
+        due = self._recorder.timeline.due(worker.number)
         if due is not None and self._patience.silent(due, monotonic()):
             worker.kill()
             self._lose(
@@ -334,25 +334,25 @@ class _LoadTest:
             )
 
     def _stop(self) -> None:
-        if self._crew.alive:
+        if self._workers.alive:
             # or Locust's master gives the users of a worker that has stopped to those that have not yet
             self._fire("test_stopping")
             self._runner.update_state(locust.runners.STATE_STOPPING)
             self._runner.send_message("stop")
             deadline = monotonic() + _FINISH_S
             # what waits for seconds in between is the watch; when it is broken, nobody waits
-            while not self._record.timeline.finished and monotonic() < deadline and self._failure is None:
+            while not self._recorder.timeline.finished and monotonic() < deadline and self._failure is None:
                 gevent.sleep(_LOOK_S)
-        for worker in self._crew:
-            if self._record.timeline.due(worker.number) is not None and self._failure is None:
+        for worker in self._workers:
+            if self._recorder.timeline.due(worker.number) is not None and self._failure is None:
                 self._lose(
                     worker,
                     f"generator worker {worker.number} was not done {_FINISH_S:g} s after the end: "
                     "what it still had under way is unknown",
                 )
-            self._record.timeline.lose(worker.number)
+            self._recorder.timeline.lose(worker.number)
         try:
-            self._record.close_seconds()
+            self._recorder.close_seconds()
         except Exception as error:
             self._break(error)
         self._fire("test_stop")
@@ -362,25 +362,25 @@ class _LoadTest:
             return  # a shell that goes sends one too: it is no second wish
         self._interrupts += 1
         if self._interrupts > 1:
-            self._crew.kill()
+            self._workers.kill()
             self._display.stop()
             os._exit(130)
         self._reason = "interrupted"
-        self._record.note("warning", "interrupted: stopping; interrupt again to end at once")
+        self._recorder.note("warning", "interrupted: stopping; interrupt again to end at once")
         self._over.set()
 
     def _lose(self, worker: WorkerProcess, text: str) -> None:
-        if self._record.timeline.due(worker.number) is None:
+        if self._recorder.timeline.due(worker.number) is None:
             return  # it is lost already, or has told everything
-        self._record.timeline.lose(worker.number)
-        self._crew.forget(worker)
-        self._record.note("doubt", text)
+        self._recorder.timeline.lose(worker.number)
+        self._workers.forget(worker)
+        self._recorder.note("doubt", text)
 
     def _reported(self, client_id: str, data: dict[str, Any]) -> None:
-        if self._crew.begin is None:
+        if self._workers.begin is None:
             return  # of a beginning that was put off
         try:
-            self._record.add(data.get(REPORTS, []))
+            self._recorder.add(data.get(REPORTS, []))
         except Exception as error:  # Locust would print it and go on
             self._break(error)
 
@@ -390,17 +390,17 @@ class _LoadTest:
         self._server.begin()
         gone = False
         while True:
-            gevent.sleep(max(0.0, self._record.begin + number + 1 - monotonic()))
-            number = max(number, int(monotonic() - self._record.begin) - 1)  # after having stood still
+            gevent.sleep(max(0.0, self._recorder.begin + number + 1 - monotonic()))
+            number = max(number, int(monotonic() - self._recorder.begin) - 1)  # after having stood still
             if not self._server.sample(number) and not gone:
                 gone = True
-                self._record.note("warning", "the server's process is gone")
+                self._recorder.note("warning", "the server's process is gone")
             number += 1
 
     def _serve_web_ui(self) -> None:
-        if self._orders.web_port is not None:
-            self._record.note(
-                "info", f"Locust's UI: {web_ui.serve(self._environment, self._orders.web_port)}"
+        if self._config.web_port is not None:
+            self._recorder.note(
+                "info", f"Locust's UI: {web_ui.serve(self._environment, self._config.web_port)}"
             )
 
 

@@ -9,7 +9,7 @@ import psutil
 
 from siotool.errors import InputError
 from siotool.runfile import Server, ServerUse
-from siotool.swarm.cpu import cgroup_quota, read_text
+from siotool.swarm.cpu_quota import cgroup_quota, read_text
 
 
 class Spent(msgspec.Struct, frozen=True):
@@ -128,7 +128,7 @@ class ServerProbe:
             return None
 
 
-class Samples:
+class ServerSamples:
     """What a probe said at the end of each second; ``probe`` None samples nothing."""
 
     def __init__(self, probe: ServerProbe | None) -> None:

@@ -11,7 +11,12 @@ from typing import Any, Protocol
 from siotool.protocol import packets
 from siotool.swarm.books import Books, Dated, Samples, Untimed, epoch_seconds
 from siotool.swarm.ledger import Ledger, Receiver
-from siotool.swarm.limits import KNOWN_BYTES, KNOWN_ENTRY_BYTES, WRITE_BUFFER_BYTES, WRITE_BUFFERS_BYTES
+from siotool.swarm.memory_limits import (
+    KNOWN_BYTES,
+    KNOWN_ENTRY_BYTES,
+    WRITE_BUFFER_BYTES,
+    WRITE_BUFFERS_BYTES,
+)
 
 #: An operation that takes longer than this is overdue.
 OVERDUE_S = 1.0

@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from siotool.runfile import WorkerHealth
-from siotool.swarm.accounts import merge_operations, merge_user_classes
-from siotool.swarm.records import WorkerInterval
+from siotool.swarm.aggregator import merge_operations, merge_user_classes
+from siotool.swarm.worker_report import WorkerInterval
 
 
 class Timeline:

@@ -25,7 +25,7 @@ from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING
 
 from siotool.protocol import backoff
-from siotool.swarm import places
+from siotool.swarm import location
 from siotool.swarm.connection import Connection
 from siotool.swarm.failures import Failure
 from siotool.swarm.generator import Generator
@@ -162,8 +162,8 @@ class SocketIOUser(User):
         right = bool(condition)
         self._tally.judged += 1
         self._tally.judged_wrong += not right
-        where = "" if right else places.of_caller(sys._getframe(1))
-        self._generator.judgements.check(expected, where, right=right)
+        where = "" if right else location.of_caller(sys._getframe(1))
+        self._generator.results.check(expected, where, right=right)
         return right
 
     def fail(self, why: str) -> None:
@@ -171,7 +171,7 @@ class SocketIOUser(User):
 
         Of each turn once; the turns without are its successes. Nothing is raised, the task goes on.
         """
-        self._generator.judgements.fail(why, places.of_caller(sys._getframe(1)))
+        self._generator.results.fail(why, location.of_caller(sys._getframe(1)))
         if not self._failed:
             self._failed = True
             self._tally.turns_failed += 1

@@ -1,6 +1,6 @@
-"""A worker process: ``python -m siotool.swarm.worker``, with its orders on standard input.
+"""A worker process: ``python -m siotool.swarm.worker``, with its configuration on standard input.
 
-The first line of standard input is a ``WorkerOrders`` in JSON. The pipe stays open for as
+The first line of standard input is a ``WorkerConfig`` in JSON. The pipe stays open for as
 long as the parent lives; its end is the worker's end, however the parent died.
 """
 
@@ -20,7 +20,7 @@ from gevent import monkey
 from locust import events
 from locust.env import Environment
 
-from siotool.swarm import knobs, locust_log, scenario, tags
+from siotool.swarm import knobs, locust_log, scenario_file, tags
 from siotool.swarm.generator import Generator
 from siotool.swarm.health import raise_files_limit
 from siotool.swarm.settings import EngineSettings
@@ -36,7 +36,7 @@ SPREAD = "siotool_spread"
 REPORTS = "siotool"
 
 
-class WorkerOrders(msgspec.Struct, frozen=True):
+class WorkerConfig(msgspec.Struct, frozen=True):
     """Everything a worker is told before it starts; ``workers`` is how many there are."""
 
     master_port: int
@@ -55,12 +55,12 @@ def main() -> None:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(message)s")
-    orders = msgspec.json.decode(sys.stdin.buffer.readline(), type=WorkerOrders)
+    config = msgspec.json.decode(sys.stdin.buffer.readline(), type=WorkerConfig)
     _end_with_parent()
     raise_files_limit()
-    loaded = scenario.load(Path(orders.scenario_path))
-    knobs.apply(list(loaded.user_classes), orders.settings)
-    user_classes = tags.choose(loaded.user_classes, orders.tags, orders.exclude_tags)
+    loaded = scenario_file.load(Path(config.scenario_path))
+    knobs.apply(list(loaded.user_classes), config.settings)
+    user_classes = tags.choose(loaded.user_classes, config.tags, config.exclude_tags)
     locust.runners.WORKER_REPORT_INTERVAL = 1e9  # when a second is over, not at Locust's own pace
     locust.runners.WORKER_LOG_REPORT_INTERVAL = -1
     # the pipe tells when the parent is gone; a machine that was suspended is no reason to quit
@@ -70,24 +70,24 @@ def main() -> None:
     environment = Environment(
         user_classes=user_classes,
         events=events,
-        host=orders.engine.target.url,
+        host=config.engine.target.url,
         catch_exceptions=True,
-        parsed_options=scenario.options(orders.engine.target.url),
+        parsed_options=scenario_file.options(config.engine.target.url),
     )
-    generator = Generator(environment, orders.engine, orders.seed, orders.workers)
+    generator = Generator(environment, config.engine, config.seed, config.workers)
     generator.attach(environment)
-    locust_log.take_over(generator.judgements.exception)
+    locust_log.take_over(generator.results.exception)
     # users are made in the thousands and live long: collecting them over and over is waste
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
-    runner = _runner(environment, generator, orders)
+    runner = _runner(environment, generator, config)
     runner.greenlet.join()
     hooks: Any = environment.events
     hooks.quitting.fire(environment=environment, reverse=True)
     generator.engine.stop()
 
 
-def _runner(environment: Environment, generator: Generator, orders: WorkerOrders) -> Any:
+def _runner(environment: Environment, generator: Generator, config: WorkerConfig) -> Any:
     """Locust's side of this worker, which says that it is ready once it hears whatever it is told."""
 
     def report(client_id: str, data: dict[str, Any]) -> None:
@@ -98,7 +98,7 @@ def _runner(environment: Environment, generator: Generator, orders: WorkerOrders
 
     def begin(environment: Environment, msg: Any) -> None:
         generator.begin(msg.data["at"])
-        runner.send_message(BEGIN, {"worker": orders.engine.worker, "at": msg.data["at"]})
+        runner.send_message(BEGIN, {"worker": config.engine.worker, "at": msg.data["at"]})
 
     def spread(environment: Environment, msg: Any) -> None:
         generator.spread_s = msg.data["seconds"]
@@ -113,7 +113,7 @@ def _runner(environment: Environment, generator: Generator, orders: WorkerOrders
     hooks.report_to_master.add_listener(report)
     hooks.test_stopping.add_listener(cut)
     hooks.test_stop.add_listener(drain)
-    runner: Any = environment.create_worker_runner("127.0.0.1", orders.master_port)
+    runner: Any = environment.create_worker_runner("127.0.0.1", config.master_port)
     generator.on_report = lambda: gevent.spawn(runner._send_stats)
     move = runner.start_worker
 
@@ -126,7 +126,7 @@ def _runner(environment: Environment, generator: Generator, orders: WorkerOrders
     runner.register_message(SPREAD, spread)
     hooks.init.fire(environment=environment, runner=runner, web_ui=None)
     # Locust has announced this worker before it could hear any of it
-    runner.send_message(READY, {"worker": orders.engine.worker})
+    runner.send_message(READY, {"worker": config.engine.worker})
     return runner
 
 

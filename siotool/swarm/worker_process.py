@@ -7,7 +7,7 @@ import sys
 
 import msgspec
 
-from siotool.swarm.worker import WorkerOrders
+from siotool.swarm.worker import WorkerConfig
 
 #: How long a worker whose pipe was closed may take to end.
 _PATIENCE_S = 2.0
@@ -16,7 +16,7 @@ _PATIENCE_S = 2.0
 class WorkerProcess:
     """A worker process and the pipe that keeps it alive."""
 
-    def __init__(self, number: int, orders: WorkerOrders) -> None:
+    def __init__(self, number: int, config: WorkerConfig) -> None:
         self.number = number
         self.process = subprocess.Popen(
             # -P: a user's folder may hold a file named like one of our libraries
@@ -26,7 +26,7 @@ class WorkerProcess:
             start_new_session=True,  # a Ctrl-C is for the parent, also before the worker could ignore it
         )
         assert self.process.stdin is not None
-        self.process.stdin.write(msgspec.json.encode(orders) + b"\n")
+        self.process.stdin.write(msgspec.json.encode(config) + b"\n")
         self.process.stdin.flush()
 
     @property

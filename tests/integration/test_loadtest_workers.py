@@ -342,10 +342,10 @@ def test_more_users_than_files_are_refused(tmp_path: Path) -> None:
 
 # Scenarios are loaded into the parent too: this one breaks it in the third second.
 BREAKS = """
-from siotool.swarm import accounts
+from siotool.swarm import aggregator
 from siotool.swarm.user import SocketIOUser, knob, task
 
-merge, seconds = accounts.merge, []
+merge, seconds = aggregator.merge, []
 
 def broken(parts, *args):
     seconds.append(parts)
@@ -353,7 +353,7 @@ def broken(parts, *args):
         raise ZeroDivisionError("planted")
     return merge(parts, *args)
 
-accounts.merge = broken
+aggregator.merge = broken
 
 class Idle(SocketIOUser):
     @task

@@ -13,7 +13,7 @@ from typing import Any
 import gevent
 import pytest
 
-from siotool.swarm import limits
+from siotool.swarm import memory_limits
 from siotool.swarm.engine import Engine
 from siotool.swarm.failures import Failure
 from siotool.swarm.ledger import Receiver
@@ -215,7 +215,7 @@ def test_a_server_that_stops_reading_holds_back_neither_the_end_nor_its_calls(
     gevent.sleep(0.01)
     assert len(results) == (3 * calls if awaited else 0)
     # what waited in this process had its bound
-    assert kinds["unanswered"] * 100_000 < 3 * (limits.WRITE_BUFFER_BYTES + 10_000_000)
+    assert kinds["unanswered"] * 100_000 < 3 * (memory_limits.WRITE_BUFFER_BYTES + 10_000_000)
     add_up(found)
 
 

@@ -11,10 +11,10 @@ import pytest
 from siotool.cli.counts import Counting, Intent
 from siotool.histogram import Histogram, Sparse
 from siotool.plan.constraints.constraint import Constraint, Limit
-from siotool.plan.demand import world
-from siotool.plan.figures import compose, planfile
-from siotool.plan.figures.fields import field_of
-from siotool.plan.figures.inputs import Inputs, middle
+from siotool.plan.demand.demand import world
+from siotool.plan.inputs import compose, planfile
+from siotool.plan.inputs.fields import field_of
+from siotool.plan.inputs.figure import Inputs, middle
 from siotool.report.gates import Gate
 from siotool.report.join import summarize
 from siotool.report.model import Report

@@ -9,8 +9,8 @@ from siotool.plan.evidence.figures import inputs_of
 from siotool.plan.evidence.observe import observe
 from siotool.plan.evidence.prediction import predict
 from siotool.plan.evidence.profile import measure
-from siotool.plan.figures import compose
-from siotool.plan.sizing import size
+from siotool.plan.inputs import compose
+from siotool.plan.sizing.sizing import size
 from siotool.runfile import Delivery, Operation, Server
 
 SERVICE = {"workload.connections": "10k", "server.capacity": "1GB/s"}

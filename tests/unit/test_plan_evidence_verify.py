@@ -10,11 +10,11 @@ from siotool.plan.evidence.asked import Asked
 from siotool.plan.evidence.figures import inputs_of
 from siotool.plan.evidence.observe import Floats, Observations, Origin
 from siotool.plan.evidence.profile import measure
-from siotool.plan.evidence.provenance import Provenance, measured
 from siotool.plan.evidence.usl import fit_usl, points
 from siotool.plan.evidence.verify import Check, load_of, observed, summary, verify
-from siotool.plan.figures import compose
-from siotool.plan.figures.inputs import Figure, Inputs
+from siotool.plan.inputs import compose
+from siotool.plan.inputs.figure import Figure, Inputs
+from siotool.plan.inputs.provenance import Provenance, measured
 
 SECONDS = 30
 PER_CALL, BASE = 200e-6, 0.02

@@ -6,10 +6,10 @@ from siotool.histogram import merged
 from siotool.runfile import OTHER, Bytes, Connections
 from siotool.swarm.books import Books, Dated, Samples, Untimed, epoch_seconds
 from siotool.swarm.ledger import Ledger, Receiver
-from siotool.swarm.limits import NAME_CHARACTERS, NAMES, REMARK_CHARACTERS, REMARKS_OF_A_KIND
-from siotool.swarm.records import Presence
+from siotool.swarm.memory_limits import NAME_CHARACTERS, NAMES, REMARK_CHARACTERS, REMARKS_OF_A_KIND
 from siotool.swarm.tally import Tally
 from siotool.swarm.tally import merged as merged_classes
+from siotool.swarm.worker_report import Presence
 
 
 @pytest.fixture

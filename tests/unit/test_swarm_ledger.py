@@ -4,9 +4,9 @@ import pytest
 
 from siotool.protocol import stamp
 from siotool.swarm.ledger import GIVE_UP_S, OVERTAKEN_S, REMEMBER_S, Ledger, Receiver
-from siotool.swarm.limits import NAME_CHARACTERS
-from siotool.swarm.records import Publication, Receipt
+from siotool.swarm.memory_limits import NAME_CHARACTERS
 from siotool.swarm.tally import Tally
+from siotool.swarm.worker_report import Publication, Receipt
 
 RUN = 7
 PUBLISHER = 5

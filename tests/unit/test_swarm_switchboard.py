@@ -5,7 +5,7 @@ import pytest
 
 from siotool.protocol import packets
 from siotool.protocol.errors import RemoteProtocolError
-from siotool.swarm import limits
+from siotool.swarm import memory_limits
 from siotool.swarm.books import Books
 from siotool.swarm.ledger import Ledger, Receiver
 from siotool.swarm.switchboard import Switchboard
@@ -149,7 +149,7 @@ def test_an_event_that_asks_for_an_answer_is_looked_at_each_time(board):
         pytest.param(1, 20_000, id="many small ones", marks=pytest.mark.slow),
         pytest.param(50_000, 400, id="some of 50 kB, of which 4,096 would be 200 MB"),
         pytest.param(3_000_000, 4, id="large ones"),
-        pytest.param(limits.KNOWN_BYTES, 2, id="one that alone would fill it"),
+        pytest.param(memory_limits.KNOWN_BYTES, 2, id="one that alone would fill it"),
     ],
 )
 def test_known_frames_are_bounded_in_bytes(board, size, frames):
@@ -157,9 +157,9 @@ def test_known_frames_are_bounded_in_bytes(board, size, frames):
     most = 0
     for number in range(frames):
         arrive(board, event("tick", number, "x" * size))
-        most = max(most, sum(len(frame) + limits.KNOWN_ENTRY_BYTES for frame in board.known))
-    assert most <= limits.KNOWN_BYTES
-    assert (most > limits.KNOWN_BYTES / 2) == (size < limits.KNOWN_BYTES)
+        most = max(most, sum(len(frame) + memory_limits.KNOWN_ENTRY_BYTES for frame in board.known))
+    assert most <= memory_limits.KNOWN_BYTES
+    assert (most > memory_limits.KNOWN_BYTES / 2) == (size < memory_limits.KNOWN_BYTES)
     assert booked(board) == {"tick": (frames, 0)}
 
 
@@ -171,9 +171,9 @@ def test_a_large_frame_is_remembered_as_long_as_it_fits(board):
 
 
 def test_the_more_connections_wait_the_less_each_may_hold(board):
-    assert board.write_limit == limits.WRITE_BUFFER_BYTES
+    assert board.write_limit == memory_limits.WRITE_BUFFER_BYTES
     board.paused = 1000
-    assert board.write_limit * board.paused <= limits.WRITE_BUFFERS_BYTES
+    assert board.write_limit * board.paused <= memory_limits.WRITE_BUFFERS_BYTES
 
 
 def test_calls_that_wait_for_more_than_a_second_are_overdue(board):

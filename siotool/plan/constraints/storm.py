@@ -10,10 +10,10 @@ from typing import cast
 from siotool.plan.constraints import cpu, event_loop
 from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.constraints.handshakes import at_rest, left
+from siotool.plan.constraints.solve import largest_fitting
+from siotool.plan.constraints.storm_bound import Lost, failure, fewest_servers_for_storm
+from siotool.plan.demand.world import World
 from siotool.plan.numbers import N, divide, maximum, minimum, where, whole
-from siotool.plan.solve import largest_fitting
-from siotool.plan.storm.bound import Lost, failure, fewest_servers_for_storm
-from siotool.plan.world import World
 from siotool.protocol.backoff import OFFICIAL
 from siotool.units import format_duration, format_rate, format_share
 

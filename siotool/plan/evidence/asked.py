@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from siotool.plan.evidence.provenance import Provenance
-from siotool.plan.figures.inputs import Figure, Inputs, MessageChoice
+from siotool.plan.inputs.figure import Figure, Inputs, MessageChoice
+from siotool.plan.inputs.provenance import Provenance
 from siotool.runfile import Run
 
 #: Kinds of calls that a plan keeps apart, the most frequent; all others are one.

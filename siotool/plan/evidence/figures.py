@@ -7,10 +7,10 @@ from siotool.plan.evidence.asked import workload
 from siotool.plan.evidence.fit import REPLICATES
 from siotool.plan.evidence.observe import Floats, Observations, event_loops
 from siotool.plan.evidence.profile import Profile
-from siotool.plan.evidence.provenance import Provenance, measured
 from siotool.plan.evidence.resample import run_factor
-from siotool.plan.figures.inputs import Figure, Inputs
-from siotool.plan.figures.ranges import Samples
+from siotool.plan.inputs.figure import Figure, Inputs
+from siotool.plan.inputs.provenance import Provenance, measured
+from siotool.plan.inputs.ranges import Samples
 
 #: A measured figure → the key of the plan file it fills.
 KEYS = (

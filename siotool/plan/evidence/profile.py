@@ -22,10 +22,10 @@ from numpy.random import PCG64, Generator
 
 from siotool.plan.evidence.fit import REPLICATES, CpuFit, fit_cpu
 from siotool.plan.evidence.observe import Floats, Observations
-from siotool.plan.evidence.provenance import Provenance, measured
 from siotool.plan.evidence.regressors import WORK, Absorbed
 from siotool.plan.evidence.resample import PRIOR_RUN_CV, redrawn_errors
 from siotool.plan.evidence.slopes import Line, robust_line
+from siotool.plan.inputs.provenance import Provenance, measured
 from siotool.slope import OWN_MEMORY_BYTES
 from siotool.units import format_count, format_share
 

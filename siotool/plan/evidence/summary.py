@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from siotool.plan.constraints.bandwidth import consumption_rate
-from siotool.plan.evaluate import Evaluation
+from siotool.plan.evaluation.evaluate import Evaluation
 from siotool.plan.evidence.observe import Observations
 from siotool.plan.evidence.profile import Profile, extrapolation
 from siotool.plan.evidence.usl import fit_usl, points

@@ -1,0 +1,76 @@
+"""What a load test is told before it begins, and what the run file says of it first."""
+
+import os
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import psutil
+
+from siotool import runfile
+from siotool.runfile import Header, Machine, Server
+from siotool.swarm import tcp
+from siotool.workload import Target, Workload
+
+Reason = Literal["finished", "interrupted", "workers_lost", "target_lost"]
+
+
+class RunConfig(msgspec.Struct, frozen=True):
+    """A load test, decided. ``headers``, ``auth`` are secrets and stay out of the run file.
+
+    ``run_time_s`` bounds a run whose scenario has a load shape of its own.
+    ``web_port`` is where Locust's own UI listens on loopback, None for no UI;
+    ``locust_files`` asks for Locust's own CSV and HTML beside the run file.
+    """
+
+    target: Target
+    workload: Workload
+    out: Path
+    auth: Any = None
+    headers: list[tuple[str, str]] = []
+    connect_timeout_s: float = 10.0
+    ack_timeout_s: float = 10.0
+    server_pid: int | None = None
+    server_cores: float | None = None
+    run_time_s: float | None = None
+    web_port: int | None = None
+    locust_files: bool = False
+    gates: list[str] = []
+    default_gates: bool = True
+    command: list[str] = []
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """Where the run file is, and how the run ended."""
+
+    path: Path
+    reason: Reason
+
+
+def header_of(config: RunConfig, server: Server | None, compression: bool | None) -> Header:
+    """The first line of the run file; ``compression`` where the target would have compressed."""
+    libraries = ("locust", "picows", "uvloop", "python-socketio", "msgspec", "numpy")
+    return Header(
+        version=runfile.VERSION,
+        run=config.out.name,
+        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        siotool=version("siotool"),
+        libraries={name: version(name) for name in libraries},
+        machine=Machine(
+            system=f"{platform.system()} {platform.release()} {platform.machine()}",
+            cpus=os.cpu_count() or 1,
+            memory_bytes=int(psutil.virtual_memory().total),
+            python=platform.python_version(),
+        ),
+        target=config.target,
+        workload=config.workload,
+        bytes_source=tcp.SOURCE,
+        server=server,
+        compression=compression,
+        gates=config.gates,
+        default_gates=config.default_gates,
+        command=config.command,
+    )

@@ -1,0 +1,155 @@
+"""What a run writes down: the workers' intervals put together, the notes, and the end."""
+
+from collections.abc import Callable, Sequence
+from time import monotonic
+
+import msgspec
+
+from siotool.errors import OutputError
+from siotool.runfile import End, Line, Note, ScenarioFailure
+from siotool.runwriter import Writer
+from siotool.swarm import aggregator, worker_report
+from siotool.swarm.complaints import Complaints
+from siotool.swarm.config import Reason
+from siotool.swarm.lateness import Level, lateness
+from siotool.swarm.live import Display
+from siotool.swarm.reach import Reach
+from siotool.swarm.scenario_results import ScenarioResults
+from siotool.swarm.server_use import ServerSamples
+from siotool.swarm.timeline import Timeline
+from siotool.workload import Workload, users_at
+
+
+class Recorder:
+    """The run file of one run, and whoever looks on while it is written.
+
+    ``on_failure`` is called once, when it cannot be written any more; nothing is written after.
+    ``secrets`` are texts that are to stand nowhere.
+    """
+
+    def __init__(
+        self,
+        workload: Workload,
+        writer: Writer,
+        display: Display,
+        server: ServerSamples,
+        on_failure: Callable[[OutputError], None],
+        secrets: Sequence[str] = (),
+    ) -> None:
+        self.timeline = Timeline(workload.processes)
+        self._stages = workload.stages
+        self._writer = writer
+        self._display = display
+        self._server = server
+        self._on_failure = on_failure
+        self._failed = False
+        #: Second 0 on the monotonic clock; 0 before the run has one.
+        self.begin = 0.0
+        self._written_s = 0.0
+        self._intervals = 0
+        self._deliveries = aggregator.DeliveryAggregator()
+        self._hooks = ScenarioResults(secrets)
+        self._complaints = Complaints(writer.path.parent, lambda text: self.note("warning", text))
+        self._reach = Reach()
+        self._remarked: set[worker_report.Remark] = set()
+        self._undated = self._from_the_future = self._pending = 0
+        self._open = self._users = 0
+
+    @property
+    def target_lost(self) -> bool:
+        """True when users were there at the end, and the target was not."""
+        return bool(self._users and not self._open and self._reach.lost)
+
+    def add(self, encoded: list[bytes]) -> None:
+        """Take what a worker reports."""
+        for report in encoded:
+            self.timeline.add(worker_report.decode(report))
+
+    def close_seconds(self) -> None:
+        """Write down the seconds that every worker has told of."""
+        for parts in self.timeline.whole():
+            last = self.timeline.finished and not self.timeline.waiting
+            begin_s, end_s = self._written_s, aggregator.end_of(parts, self.begin, self._written_s)
+            duration_s = round(end_s - begin_s, 3)
+            interval = aggregator.merge(
+                parts,
+                end_s,
+                duration_s,
+                self._stage_at((begin_s + end_s) / 2),
+                self._deliveries.close(parts, min(part.until for part in parts), last),
+                self._server.take(max(part.number + part.covers for part in parts), last),
+            )
+            if raised := self._raised_in_hooks():
+                interval = msgspec.structs.replace(interval, exceptions=interval.exceptions + raised)
+            for part in parts:
+                self._undated += part.undated
+                self._from_the_future += part.from_the_future
+                for remark in part.remarks:
+                    if remark not in self._remarked:  # several workers may meet the same
+                        self._remarked.add(remark)
+                        self.note(remark.level, remark.text)
+            if not interval.draining:
+                self._open, self._users = interval.connections.open, interval.connections.users
+                self._reach.follow(interval.connections)
+            self._pending = interval.delivery.pending
+            self._written_s = end_s
+            self._intervals += 1
+            self._write(interval)
+            for part in parts:
+                self._complaints.take(part.exceptions)
+            self._display.update(interval)
+            if found := lateness(parts, duration_s):
+                self.note(*found)
+
+    def note(self, level: Level, text: str) -> None:
+        """Write down something worth knowing that happens now."""
+        note = Note(t_s=self._now_s(), level=level, text=text)
+        self._write(note)
+        self._display.note(note)
+
+    def raised(self, error: BaseException) -> None:
+        """Book what an event hook of the scenario raised in this process."""
+        self._hooks.exception(error)
+
+    def _raised_in_hooks(self) -> list[ScenarioFailure]:
+        _, _, raised = self._hooks.take()
+        self._complaints.take(raised)
+        return [ScenarioFailure(found.kind, found.message, found.where, found.count) for found in raised]
+
+    @property
+    def complaints(self) -> list[str]:
+        """What the scenario's code did wrong over the run, in words; empty when nothing."""
+        return self._complaints.summary()
+
+    def end(self, reason: Reason) -> None:
+        """Write down how the run ended, and what stays unknown."""
+        if self._pending:
+            self.note(
+                "doubt", f"of {self._pending} deliveries nobody could tell any more what became of them"
+            )
+        if self._undated:
+            self.note("doubt", f"{self._undated} deliveries had no readable send time")
+        if self._from_the_future:
+            self.note(
+                "doubt",
+                f"{self._from_the_future} deliveries arrived before they were sent: "
+                "the clocks of server and generator differ",
+            )
+        exceptions = self._raised_in_hooks()
+        self._write(End(t_s=self._now_s(), reason=reason, exceptions=exceptions, intervals=self._intervals))
+
+    def _now_s(self) -> float:
+        return round(max(0.0, monotonic() - self.begin), 3) if self.begin else 0.0
+
+    def _stage_at(self, elapsed_s: float) -> int:
+        found = users_at(self._stages, elapsed_s)
+        return found[1] if found else max(0, len(self._stages) - 1)
+
+    def _write(self, line: Line) -> None:
+        if self._failed:
+            return
+        try:
+            self._writer.write(line)
+        except OutputError as error:
+            self._failed = True
+            self._on_failure(error)

@@ -1,0 +1,146 @@
+"""What a scenario's own code raised, judged and reported: kept in the hub, told once a second.
+
+Failures are counted by class, message and place. A worker keeps so many messages of one place
+apart, and so many entries in all; what comes after them stands under ``(other)``.
+"""
+
+import traceback as tracebacks
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from siotool.printable import one_line
+from siotool.runfile import CHECK_FAILED, FAIL, OTHER, REQUEST_EVENT, Operation
+from siotool.swarm import location
+from siotool.swarm.books import Samples
+from siotool.swarm.worker_report import Raised
+
+#: Characters of a message, and of a traceback, that are kept.
+MESSAGE_AT_MOST = 200
+TRACEBACK_AT_MOST = 8000
+#: Messages of one class at one place, entries of a worker, and names of operations, kept apart.
+MESSAGES_OF_A_PLACE = 10
+ENTRIES_AT_MOST = 200
+NAMES_AT_MOST = 200
+
+Entry = tuple[str, str, str]
+
+
+class ScenarioResults:
+    """Failures and operations of a scenario's own since the last report of a worker.
+
+    ``secrets`` are texts that stand in no message: they are replaced by ``***``.
+    """
+
+    def __init__(self, secrets: Sequence[str] = ()) -> None:
+        self._secrets = sorted((secret for secret in secrets if secret), key=len, reverse=True)
+        self._counts: Counter[Entry] = Counter()
+        self._tracebacks: dict[Entry, str] = {}
+        self._known: set[Entry] = set()
+        self._messages: Counter[tuple[str, str]] = Counter()
+        self._judged: dict[str, Samples] = {}
+        self._reported: dict[str, Samples] = {}
+
+    def exception(self, error: BaseException) -> None:
+        """Book an exception of a task, a hook or a handler."""
+        text = "".join(tracebacks.format_exception(error))
+        self._book(type(error).__name__, str(error), location.of_traceback(error.__traceback__), text)
+
+    def check(self, text: str, where: str, *, right: bool) -> None:
+        """Book a check: an operation with its text for a name."""
+        samples = self._samples(self._judged, text)
+        if right:
+            samples.untimed += 1
+            return
+        samples.errors[CHECK_FAILED] += 1
+        self._book(CHECK_FAILED, text, where)
+
+    def fail(self, why: str, where: str) -> None:
+        """Book why a turn of a user failed; the turn itself is booked by ``turns``."""
+        self._book(FAIL, why, where)
+
+    def turns(self, user_class: str, right: int, wrong: int) -> None:
+        """Book turns of a user class of which some called ``fail``."""
+        samples = self._samples(self._judged, user_class)
+        samples.untimed += right
+        if wrong:
+            samples.errors[FAIL] += wrong
+
+    def report(
+        self, kind: str, name: str, response_s: float | None, error: BaseException | str | None
+    ) -> None:
+        """Book an operation that the scenario reports through Locust's ``request`` event."""
+        samples = self._samples(self._reported, name)
+        if error is not None:
+            failed = type(error).__name__ if isinstance(error, BaseException) else "error"
+            samples.errors[failed] += 1
+            self._book(failed, str(error), f"{REQUEST_EVENT} {kind}")
+        elif response_s is None:
+            samples.untimed += 1
+        else:
+            samples.book(response_s, response_s)
+
+    def take(self) -> tuple[list[Operation], list[Operation], list[Raised]]:
+        """What was judged, what was reported (Locust has counted it itself), and what failed."""
+        raised = [
+            Raised(*entry, count=count, traceback=self._tracebacks.pop(entry, ""))
+            for entry, count in self._counts.items()
+        ]
+        self._counts.clear()
+        return _closed(self._judged), _closed(self._reported), raised
+
+    def _book(self, kind: str, message: str, where: str, traceback: str = "") -> None:
+        entry = self._entry(kind, _shortened(self._without_secrets(message)), where)
+        self._counts[entry] += 1
+        if traceback and entry not in self._known:
+            self._tracebacks[entry] = self._without_secrets(traceback)[-TRACEBACK_AT_MOST:]
+        self._known.add(entry)
+
+    def _entry(self, kind: str, message: str, where: str) -> Entry:
+        entry = (kind, message, where)
+        if entry in self._known:
+            return entry
+        if len(self._known) >= ENTRIES_AT_MOST:
+            return (OTHER, "", "")
+        self._messages[kind, where] += 1
+        if self._messages[kind, where] > MESSAGES_OF_A_PLACE:
+            return (kind, OTHER, where)
+        return entry
+
+    def _without_secrets(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+    def _samples(self, group: dict[str, Samples], name: str) -> Samples:
+        name = _shortened(name)
+        if name not in group and len(group) >= NAMES_AT_MOST:
+            name = OTHER
+        found = group.get(name)
+        if found is None:
+            found = group[name] = Samples("custom", name)
+        return found
+
+
+def secrets_of(auth: Any, headers: Sequence[tuple[str, str]]) -> list[str]:
+    """Texts of an auth payload and of headers that are to stand nowhere."""
+    found = [part for _, value in headers for part in (value, *value.split())]
+    waiting = [auth]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list | tuple):
+            waiting += value
+        elif isinstance(value, str):
+            found.append(value)
+    return [text for text in found if len(text) >= 4]  # a shorter one would blot out ordinary words
+
+
+def _closed(group: dict[str, Samples]) -> list[Operation]:
+    closed = [samples.close() for samples in group.values()]
+    return [operation for operation in closed if operation.count or operation.errors]
+
+
+def _shortened(text: str) -> str:
+    return one_line(text, MESSAGE_AT_MOST)

@@ -1,0 +1,127 @@
+"""The workers of a run: they start, say that they are ready, and begin together.
+
+Locust tells of a worker before that worker can hear what it is told. So each says itself when
+it is ready; then all are told when second 0 is, and the run begins when each has answered in time.
+"""
+
+from collections.abc import Collection, Iterator
+from time import monotonic
+from typing import Any
+
+import gevent.event
+from locust.env import Environment
+
+from siotool.errors import GeneratorError
+from siotool.swarm.worker import BEGIN, READY, WorkerConfig
+from siotool.swarm.worker_process import WorkerProcess
+
+#: How long workers may take to start, and to answer that they know when the run begins.
+_START_S = 60.0
+#: Second 0 is so far ahead at first, and twice as far whenever a worker learned of it too late.
+_LEAD_S = 0.25
+_LEAD_MOST_S = 2.0
+_LOOK_S = 0.01
+
+
+class Workers:
+    """Worker processes of one run, and what they have answered to its master."""
+
+    def __init__(self) -> None:
+        self._runner: Any = None
+        self._workers: list[WorkerProcess] = []
+        #: Workers that are ready, by number, and Locust's names for them.
+        self._ready: dict[int, str] = {}
+        #: Workers that know a moment to begin at, and that moment.
+        self._told: dict[int, float] = {}
+        #: Second 0 of the run on the monotonic clock, once all have agreed on it.
+        self.begin: float | None = None
+
+    def listen(self, runner: Any) -> None:
+        """Hear what workers say to the run's master."""
+        self._runner = runner
+        runner.register_message(READY, self._worker_ready)
+        runner.register_message(BEGIN, self._worker_told)
+
+    def start(self, config: WorkerConfig) -> None:
+        """Start one more worker process; it does not wait for it."""
+        self._workers.append(WorkerProcess(config.engine.worker, config))
+
+    def __iter__(self) -> Iterator[WorkerProcess]:
+        return iter(self._workers)
+
+    @property
+    def alive(self) -> bool:
+        """True while there is a worker left."""
+        return any(worker.alive for worker in self._workers)
+
+    def gather(self, gave_up: gevent.event.Event) -> bool:
+        """Wait until every worker is ready; False when the run was given up first.
+
+        Raises GeneratorError when one ends or does not come up.
+        """
+        deadline = monotonic() + _START_S
+        while self._ready.keys() != self._everyone and not gave_up.is_set():
+            self._check("came up", self._ready.keys(), deadline)
+            gave_up.wait(_LOOK_S)
+        return not gave_up.is_set()
+
+    def agree(self, gave_up: gevent.event.Event) -> bool:
+        """Agree with every worker on when second 0 is; False when the run was given up first.
+
+        Raises GeneratorError when one ends or does not answer.
+        """
+        deadline, lead = monotonic() + _START_S, _LEAD_S
+        while not gave_up.is_set():
+            at = monotonic() + lead
+            self._runner.send_message(BEGIN, {"at": at})
+            while monotonic() < at and not gave_up.is_set():
+                known = {number for number, moment in self._told.items() if moment == at}
+                if known == self._everyone:
+                    self.begin = at
+                    return True
+                self._check("answered", known, deadline)
+                gave_up.wait(_LOOK_S)
+            lead = min(2 * lead, _LEAD_MOST_S)
+        return False
+
+    def forget(self, worker: WorkerProcess) -> None:
+        """A worker is lost: Locust's account of it goes, and its share of the users with it.
+
+        Locust would give them to the others, and there would be too many if it came back.
+        """
+        self._runner.clients.pop(self._ready.get(worker.number, ""), None)
+
+    def kill(self) -> None:
+        """End every process at once."""
+        for worker in self._workers:
+            worker.kill()
+
+    def end(self) -> None:
+        """End every process."""
+        for worker in self._workers:
+            worker.hang_up()
+        for worker in self._workers:
+            worker.end()
+
+    @property
+    def _everyone(self) -> set[int]:
+        return {worker.number for worker in self._workers}
+
+    def _check(self, did: str, found: Collection[int], deadline: float) -> None:
+        for worker in self._workers:
+            if not worker.alive:
+                raise GeneratorError(
+                    f"worker {worker.number} ended while starting ({worker.ending})",
+                    "its message is above; siotool --debug loadtest … shows more",
+                )
+        if monotonic() > deadline:
+            raise GeneratorError(
+                f"only {len(found)} of {len(self._workers)} workers {did} within {_START_S:g} s",
+                "is the machine overloaded? try fewer --processes",
+            )
+
+    def _worker_ready(self, environment: Environment, msg: Any) -> None:
+        self._ready[msg.data["worker"]] = msg.node_id
+
+    def _worker_told(self, environment: Environment, msg: Any) -> None:
+        self._told[msg.data["worker"]] = msg.data["at"]

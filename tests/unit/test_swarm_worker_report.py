@@ -1,0 +1,65 @@
+import subprocess
+import sys
+
+import msgspec
+import pytest
+
+from siotool.histogram import Histogram
+from siotool.runfile import Bytes, Connections, Operation, UserClass, WorkerHealth
+from siotool.swarm import worker_report
+from siotool.swarm.worker_report import Presence, Publication, Receipt, WorkerInterval
+
+
+def test_what_a_worker_tells_arrives_as_it_was_told():
+    times = Histogram()
+    times.record([0.001, 0.002, 3.0])
+    interval = WorkerInterval(
+        worker=3,
+        number=17,
+        until=1e6 + 1 / 3,
+        connections=Connections(open=2, users=3, failed={"refused": 1}, closed={"reset": 4}),
+        operations=[
+            Operation("ack", "écho", 3, {"timeout": 1}, times.sparse()),
+            Operation("deliver", "tick", 9),
+        ],
+        bytes=Bytes(1, 2, 3, 4),
+        health=WorkerHealth(3, 0.5, 80_000_000, 0.001, 0.0, 30, 1024),
+        presence=[Presence(1.5, 1), Presence(2.5, -1)],
+        published=[Publication(1 << 25, 1, 2.25, 1)],
+        receipts=[Receipt(1 << 25, 1, 40, 2)],
+        duplicate=1,
+        reordered=2,
+        user_classes=[UserClass("Chat", users=2, offered=5, issued=4)],
+        final=True,
+    )
+    assert worker_report.decode(worker_report.encode(interval)) == interval
+
+
+def test_a_foreign_report_is_refused():
+    with pytest.raises(msgspec.ValidationError):
+        worker_report.decode(msgspec.msgpack.encode({"worker": "one"}))
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "knobs",
+        "pacing",
+        "ledger",
+        "aggregator",
+        "timeline",
+        "lateness",
+        "patience",
+        "reach",
+        "cpu_quota",
+        "books",
+        "worker_report",
+        "switchboard",
+        "tcp",
+        "failures",
+    ],
+)
+def test_pure_modules_of_the_swarm_do_not_load_locust(module):
+    """Trap: whoever loads Locust has every socket and ssl of the process patched."""
+    code = f"import sys, siotool.swarm.{module}; sys.exit(bool({{'locust', 'gevent'}} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
