@@ -37,18 +37,21 @@ class Draws(Protocol):
     def __le__(self, other: "Number", /) -> "Flags": ...
     def __gt__(self, other: "Number", /) -> "Flags": ...
     def __ge__(self, other: "Number", /) -> "Flags": ...
-    def __eq__(self, other: object, /) -> Any: ...
 
 
 class Flags(Protocol):
     """A numpy array of bools, one for each draw."""
 
+    def __array__(self) -> Any: ...
     def __and__(self, other: "Condition", /) -> "Flags": ...
     def __rand__(self, other: "Condition", /) -> "Flags": ...
     def __or__(self, other: "Condition", /) -> "Flags": ...
     def __ror__(self, other: "Condition", /) -> "Flags": ...
-    def any(self) -> Any: ...
-    def all(self) -> Any: ...
+    def any(self) -> Any:
+        """Return whether one draw holds."""
+
+    def all(self) -> Any:
+        """Return whether all do."""
 
 
 #: A float, or one for each draw.
@@ -65,6 +68,13 @@ N_co = TypeVar("N_co", float, Number, covariant=True)
 def is_array(value: object) -> TypeGuard[Any]:
     """True for one value per draw, False for a single figure."""
     return bool(getattr(value, "shape", ()))
+
+
+def single(value: Number) -> float:
+    """Return a single figure as it is; TypeError for draws, which are many."""
+    if not isinstance(value, float | int):
+        raise TypeError("draws stand where a single figure is needed")
+    return value
 
 
 def anywhere(condition: Condition) -> bool:

@@ -23,9 +23,7 @@ def _limit(world: World[N]) -> Limit[N] | None:
     asks = world.has("topology.fetch_rate") and adapter.answers != "nobody"
     if not (world.demand.streams or asks) or (most is None and adapter.law == "nobody"):
         return None
-    known = most is not None
-    most = most if known else inf
-    usable = most * world["server.utilization"]
+    usable = inf if most is None else most * world["server.utilization"]
     # where no fleet is enough, what it would ask of the adapter does not matter
     servers = where(world.servers < inf, world.servers, 1.0)
     processes = maximum(whole(servers), 1.0) * world["server.processes"]
@@ -40,7 +38,7 @@ def _limit(world: World[N]) -> Limit[N] | None:
     shards = where(total <= usable, divide(total, usable), where(divides, more, inf))
     keys = ("topology.adapter", "topology.backend_rate", "topology.fetch_rate", "server.utilization")
     # what nobody has measured is taken for one, and the sentence says so
-    return Limit(total, usable, shards if known else 1.0 + 0.0 * total, keys)
+    return Limit(total, usable, 1.0 + 0.0 * total if most is None else shards, keys)
 
 
 def _busiest(adapter: adapters.Adapter, stream: Stream[N], processes: N, shards: float) -> N:

@@ -1,22 +1,18 @@
 """Bandwidth: the document's own constraint, and the two directions of a server's network."""
 
-from collections.abc import Callable
-
 from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.demand.world import World
 from siotool.plan.numbers import N, divide
+from siotool.plan.wire.framing import Direction
 from siotool.units import format_byte_rate, format_count, format_share
 
 
 def consumption_rate(world: World[N]) -> N | None:
     """Return the bandwidth of one session, both ways: as given, or as its messages make it."""
-    demand = world.demand
     if world.has("workload.consumption_rate"):
         return world["workload.consumption_rate"]
-    if demand.tcp_to_client_bytes_per_s is None:
-        return None
-    both = demand.tcp_to_client_bytes_per_s + demand.tcp_to_server_bytes_per_s
-    return divide(both, demand.connections)
+    travel = world.demand.travel
+    return None if travel is None else divide(travel.tcp_both, world.demand.connections)
 
 
 def _bandwidth(world: World[N]) -> Limit[N] | None:
@@ -53,12 +49,13 @@ def _uneven(world: World[float]) -> str:
 BANDWIDTH = Constraint("bandwidth", "bytes/s", _bandwidth, _sentence)
 
 
-def _one_way(name: str, key: str, asked: Callable[[World[N]], N | None]) -> Constraint:
+def _one_way(name: str, key: str, way: Direction) -> Constraint:
     def limit(world: World[N]) -> Limit[N] | None:
-        demand = asked(world)
-        if demand is None or not world.has(key):
+        travel = world.demand.travel
+        if travel is None or not world.has(key):
             return None
-        demand = demand * world["topology.imbalance"]
+        flow = travel.to_client if way == Direction.TO_CLIENT else travel.to_server
+        demand = flow.link * world["topology.imbalance"]
         usable = world[key] * world["server.utilization"]
         return Limit(
             demand, usable, divide(demand, usable), ("workload.connections", key, "server.utilization")
@@ -73,5 +70,5 @@ def _one_way(name: str, key: str, asked: Callable[[World[N]], N | None]) -> Cons
     return Constraint(name, "bytes/s", limit, sentence)
 
 
-OUT = _one_way("network out", "server.bandwidth_out", lambda world: world.demand.link_to_client_bytes_per_s)
-IN = _one_way("network in", "server.bandwidth_in", lambda world: world.demand.link_to_server_bytes_per_s)
+OUT = _one_way("network out", "server.bandwidth_out", Direction.TO_CLIENT)
+IN = _one_way("network in", "server.bandwidth_in", Direction.TO_SERVER)

@@ -47,17 +47,17 @@ def servers_in_time(world: World[N]) -> N:
 
     Less than one where one server takes less than the goal: the part of the goal that it takes.
     """
-    drawn = [key for key, value in world.values.items() if is_array(value)]
+    drawn = any(is_array(value) for value in world.values.values())
     servers, low, high = _servers(world, _STEPS if drawn else _MORE_STEPS)
     rest = high - low > _CLOSE * high
     if not is_array(rest):
         # what varies has nothing to do with broadcasts, or nothing does
         return _servers(world, _MORE_STEPS, (low, high))[0] if rest else servers
-    if rest.any():
+    if is_array(servers) and is_array(low) and is_array(high) and rest.any():
         # more steps for the few draws that are not settled, apart from all the others
-        few = {**world.values, **{key: world.values[key][rest] for key in drawn}}
-        known = low[rest], high[rest]
-        servers[rest] = _servers(world_of(world.inputs, few), _MORE_STEPS, known)[0]
+        few: dict[str, N] = {**world.values}
+        few |= {key: value[rest] for key, value in few.items() if is_array(value)}
+        servers[rest] = _servers(world_of(world.inputs, few), _MORE_STEPS, (low[rest], high[rest]))[0]
     return servers
 
 

@@ -26,9 +26,10 @@ class Limit(msgspec.Struct, Generic[N], frozen=True):
 
 
 class Limiting(Protocol):
-    """Works out a limit, of single figures or draw by draw; None where the plan says nothing of the resource."""
+    """How a limit is worked out, of single figures or draw by draw."""
 
-    def __call__(self, world: World[N], /) -> Limit[N] | None: ...
+    def __call__(self, world: World[N], /) -> Limit[N] | None:
+        """Return the limit; None where the plan says nothing of the resource."""
 
 
 class Constraint(msgspec.Struct, frozen=True):

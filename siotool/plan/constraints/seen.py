@@ -15,7 +15,7 @@ BELIEVED = 2.5
 
 
 def _limit(world: World[N]) -> Limit[N] | None:
-    asked = (
+    asked: tuple[tuple[str, N], ...] = (
         ("server.seen_connections", world.demand.connections),
         ("server.seen_messages", world.demand.inbound_per_s),
         ("server.seen_deliveries", world.demand.deliveries_per_s),

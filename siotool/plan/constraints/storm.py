@@ -71,12 +71,12 @@ def _storm(world: World[N]) -> Limit[N] | None:
         return None
     connections = world.demand.connections * world["topology.imbalance"]
     servers = servers_needed(world, rate)
-    handshakes = (
+    handshakes: tuple[str, ...] = (
         ("server.accept_rate",)
         if world.has("server.accept_rate")
         else ("server.connect_cost", *_tls(world), "server.processes")
     )
-    load = (key for key in cpu.COSTS if world.has(key) and key not in handshakes)
+    load: tuple[str, ...] = tuple(key for key in cpu.COSTS if world.has(key) and key not in handshakes)
     keys = ("workload.connections", "goals.reconnect_time", *handshakes, *load)
     return Limit(connections, divide(connections, servers), servers, keys)
 

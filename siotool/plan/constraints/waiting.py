@@ -28,7 +28,9 @@ _DAMPING = 10.0
 #: Terms that are summed as they are, and those that Euler's summation averages.
 _PLAIN, _AVERAGED = 10, 6
 #: Where the transform is looked at, in units of _DAMPING / 2t.
-_POINTS: tuple[Any, ...] = tuple(complex(1.0, 2.0 * math.pi * k / _DAMPING) for k in range(_PLAIN + _AVERAGED + 1))
+_POINTS: tuple[Any, ...] = tuple(
+    complex(1.0, 2.0 * math.pi * k / _DAMPING) for k in range(_PLAIN + _AVERAGED + 1)
+)
 _WEIGHTS = tuple(
     (-1) ** k
     * (0.5 if k == 0 else 1.0)

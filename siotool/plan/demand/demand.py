@@ -65,18 +65,8 @@ def demand(inputs: Inputs, values: Mapping[str, N]) -> Demand[N]:
         # Little's law: so many connections, each so long, need so many new ones
         new_per_s = new_per_s + divide(connections, values["workload.session_length"])
     streams = tuple(Stream(message, traffic(message, connections)) for message in _messages(inputs, values))
-    if not streams:
-        return Demand(connections, new_per_s, (), None, None, None, None)
-    travel = _travel(inputs, values, connections, new_per_s, streams)
-    return Demand(
-        connections=connections,
-        new_per_s=new_per_s,
-        streams=streams,
-        tcp_to_client_bytes_per_s=travel.to_client.tcp,
-        tcp_to_server_bytes_per_s=travel.to_server.tcp,
-        link_to_client_bytes_per_s=travel.to_client.link,
-        link_to_server_bytes_per_s=travel.to_server.link,
-    )
+    travel = _travel(inputs, values, connections, new_per_s, streams) if streams else None
+    return Demand(connections, new_per_s, streams, travel)
 
 
 def _messages(inputs: Inputs, values: Mapping[str, N]) -> list[Message[N]]:

@@ -10,6 +10,7 @@ from siotool.plan.adapters.requests import Requests
 from siotool.plan.demand.fanout import Message, Traffic
 from siotool.plan.inputs.figure import Inputs
 from siotool.plan.numbers import N
+from siotool.plan.wire.framing import Travel
 
 
 class Stream(msgspec.Struct, Generic[N], frozen=True):
@@ -48,18 +49,14 @@ class Stream(msgspec.Struct, Generic[N], frozen=True):
 class Demand(msgspec.Struct, Generic[N], frozen=True):
     """What the service asks of its fleet at the moment it is sized for.
 
-    Rates are per second over the whole service. ``tcp`` bytes are what TCP carries as
-    payload, ``link`` bytes what a network card does; None where nothing says how large
-    messages are.
+    Rates, those of the bytes that ``travel`` too, are per second over the whole service; no bytes
+    where nothing says how large messages are.
     """
 
     connections: N
     new_per_s: N
     streams: tuple[Stream[N], ...]
-    tcp_to_client_bytes_per_s: N | None
-    tcp_to_server_bytes_per_s: N | None
-    link_to_client_bytes_per_s: N | None
-    link_to_server_bytes_per_s: N | None
+    travel: Travel[N] | None
 
     @property
     def inbound_per_s(self) -> N:

@@ -13,7 +13,7 @@ from siotool.plan.constraints.storm import STORM, lost_at_once
 from siotool.plan.demand.demand import world as world_of
 from siotool.plan.demand.world import World
 from siotool.plan.inputs.figure import Inputs
-from siotool.plan.numbers import N, divide, is_array, maximum, minimum, where, whole
+from siotool.plan.numbers import N, anywhere, divide, is_array, maximum, minimum, single, where, whole
 from siotool.plan.redundancy.availability import MOST_SERVERS
 from siotool.plan.redundancy.bad_days import BadDay, Deploy, Redundancy, Storm, bad_days, fleet
 from siotool.units import format_byte_rate
@@ -65,7 +65,7 @@ def evaluate(inputs: Inputs, values: Mapping[str, N]) -> Evaluation[N]:
     behind = _bounds(world, BEHIND_THE_SERVERS)
     shards, balancers = _most(behind, "shards"), _most(behind, "balancers")
     hopeless = maximum(shards, balancers) == math.inf
-    if hopeless.any() if is_array(hopeless) else hopeless:
+    if anywhere(hopeless):
         for_load, needed = where(hopeless, math.inf, for_load), where(hopeless, math.inf, needed)
         days = bad_days(for_load, goals, storm)
         servers = fleet(days)
@@ -106,19 +106,19 @@ def _weighed(bounds: tuple[Bound[N], ...], goals: Redundancy[N], storm: Storm[N]
 
 def redundancy(inputs: Inputs, values: Mapping[str, N]) -> Redundancy[N]:
     """Return the bad days that the plan's goals name."""
-    out = values["goals.max_unavailable"]
-    zones = int(values["topology.zones"])
+    out, shards = single(values["goals.max_unavailable"]), single(values["topology.shards"])
+    zones = int(single(values["topology.zones"]))
     return Redundancy(
-        availability_target=values["goals.availability"],
+        availability_target=single(values["goals.availability"]),
         downtime_share=values["goals.downtime"] / values["goals.workday"],
-        spare_servers=int(values["goals.spares"]),
+        spare_servers=int(single(values["goals.spares"])),
         zones=zones if inputs.flag("goals.survive_zone") else None,
         deploy=Deploy(servers_out=out) if out > 0 else None,
-        adapter_shards=values["topology.shards"] if values["topology.shards"] > 1 else None,
+        adapter_shards=shards if shards > 1 else None,
     )
 
 
-def binding(bounds: tuple[Bound[N], ...]) -> list[Bound[N]]:
+def binding(bounds: tuple[Bound[float], ...]) -> list[Bound[float]]:
     """Return the constraints on servers, the one that asks for most first; single figures only.
 
     A tier behind the servers that no number satisfies comes before those: it decides that there is no fleet.
@@ -135,21 +135,21 @@ def _bounds(world: World[N], constraints: tuple[Constraint, ...]) -> tuple[Bound
 def _refuse_absurd(bounds: tuple[Bound[N], ...]) -> None:
     """Refuse single figures that are a slip of units; among draws, such a one is infinity."""
     for bound in bounds:
-        limit = bound.limit
+        unit, limit = bound.constraint.unit, bound.limit
         if is_array(limit.servers) or is_array(limit.demand):
             continue
-        overflow = math.isinf(limit.servers) and bound.constraint.name == "bandwidth"
-        if MOST_SERVERS < limit.servers < math.inf or overflow or not math.isfinite(limit.demand):
+        servers, asked = single(limit.servers), single(limit.demand)
+        overflow = math.isinf(servers) and bound.constraint.name == "bandwidth"
+        if MOST_SERVERS < servers < math.inf or overflow or not math.isfinite(asked):
             raise InputError(
-                f"{bound.constraint.name}: a demand of {_amount(limit.demand, bound)} and "
-                f"{_amount(limit.capacity_per_server, bound)} per server make more than "
+                f"{bound.constraint.name}: a demand of {_amount(asked, unit)} and "
+                f"{_amount(single(limit.capacity_per_server), unit)} per server make more than "
                 f"{MOST_SERVERS:,} servers",
                 "check the units of connections, consumption rate and capacity",
             )
 
 
-def _amount(value: float, bound: Bound[N]) -> str:
-    unit = bound.constraint.unit
+def _amount(value: float, unit: str) -> str:
     return format_byte_rate(value) if unit == "bytes/s" else f"{value:,.4g} {unit}"
 
 

@@ -53,9 +53,9 @@ def _two_rates(world: World[float], evaluation: Evaluation[float]) -> list[str]:
     measured = world.has("workload.consumption_rate") and (
         world.inputs.figures["workload.consumption_rate"].provenance.kind == "measured"
     )
-    if not typed or measured or demand.tcp_to_client_bytes_per_s is None or not demand.connections:
+    if not typed or measured or demand.travel is None or not demand.connections:
         return []
-    both = (demand.tcp_to_client_bytes_per_s + demand.tcp_to_server_bytes_per_s) / demand.connections
+    both = demand.travel.tcp_both / demand.connections
     if abs(both / typed - 1) <= _DISAGREE:
         return []
     return [
@@ -89,7 +89,7 @@ def _growth(world: World[float], evaluation: Evaluation[float]) -> list[str]:
     ]
 
 
-def _published(world: World[float]) -> tuple[Adapter, float, Stream | None]:
+def _published(world: World[float]) -> tuple[Adapter, float, Stream[float] | None]:
     """The adapter, the publishes per second it carries, and the stream that most of them are of."""
     adapter = adapter_named(world.inputs.choice("topology.adapter"))
     streams = world.demand.streams

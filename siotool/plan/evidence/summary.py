@@ -14,7 +14,9 @@ from siotool.units import format_count
 _LEAST_NODE_COUNTS = 4
 
 
-def describe(profile: Profile, observations: Observations, seed: int) -> Callable[[Evaluation[float]], Evidence]:
+def describe(
+    profile: Profile, observations: Observations, seed: int
+) -> Callable[[Evaluation[float]], Evidence]:
     """Return a function that describes the evidence for a plan once it has been evaluated."""
 
     def of(evaluation: Evaluation[float]) -> Evidence:

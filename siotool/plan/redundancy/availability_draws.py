@@ -32,7 +32,7 @@ def servers_for_draws(servers: Number, share: Number, target: float) -> Floats:
     no reasonable fleet serves, for which that raises InputError, is infinity.
     """
     needed, down = np.broadcast_arrays(np.asarray(servers, float), np.asarray(share, float))
-    answer = np.maximum(needed, 0.0)
+    answer: Floats = np.maximum(needed, 0.0)
     walk = (needed > 0) & (down > 0)
     answer[walk & (~np.isfinite(needed) | (down >= 1))] = np.inf
     walk &= np.isfinite(needed) & (down < 1)
@@ -69,8 +69,8 @@ def _estimate(needed: Floats, down: Floats, allowed: float) -> Floats:
     mean, spread = needed * down / up, np.sqrt(needed * down) / up
     z = special.ndtri(1 - allowed)
     skew = (1 + down) / np.sqrt(needed * down)
-    estimate = np.ceil(mean + spread * (z + (z * z - 1) * skew / 6) - 0.5)
-    return np.clip(estimate, 0.0, float(MOST_SERVERS))
+    estimate: Floats = np.ceil(mean + spread * (z + (z * z - 1) * skew / 6) - 0.5)
+    return np.asarray(np.clip(estimate, 0.0, float(MOST_SERVERS)))
 
 
 def _walk(needed: Floats, down: Floats, allowed: float, start: Floats) -> tuple[Floats, Floats]:

@@ -11,7 +11,7 @@ from typing import Generic
 import msgspec
 
 from siotool.errors import InputError
-from siotool.plan.numbers import N, ceil, divide, is_array, maximum, where
+from siotool.plan.numbers import N, ceil, divide, maximum, where
 from siotool.plan.redundancy.availability import servers_for
 from siotool.units import format_count, format_share
 
@@ -49,7 +49,7 @@ class Redundancy(msgspec.Struct, Generic[N], frozen=True, kw_only=True):
     spare_servers: int = 0
     zones: int | None = None
     deploy: Deploy | None = None
-    adapter_shards: int | None = None
+    adapter_shards: float | None = None
 
 
 class BadDay(msgspec.Struct, Generic[N], frozen=True):
@@ -146,19 +146,21 @@ def k_of_n(needed: N, downtime_share: N, target: float) -> N:
         if downtime_share <= 0:
             return maximum(needed, 0.0)
         if isinstance(needed, float | int):
-            return float(servers_for(int(needed), downtime_share, target)) if math.isfinite(needed) else needed
+            return (
+                float(servers_for(int(needed), downtime_share, target)) if math.isfinite(needed) else needed
+            )
         import numpy as np  # noqa: PLC0415  (an array is here, so it is loaded)
 
         counts, place = np.unique(needed, return_inverse=True)
         if len(counts) <= _FEW_COUNTS:
             few = np.array([_scalar_k_of_n(k, downtime_share, target) for k in counts.tolist()])
-            fleets: N = few[place]
-            return fleets
+            drawn: N = few[place]
+            return drawn
     # scipy, whose import costs as much as a plan, for draws of many counts only
     from siotool.plan.redundancy.availability_draws import servers_for_draws  # noqa: PLC0415
 
-    drawn: N = servers_for_draws(needed, downtime_share, target)
-    return drawn
+    found: N = servers_for_draws(needed, downtime_share, target)
+    return found
 
 
 def _scalar_k_of_n(needed: float, downtime_share: float, target: float) -> float:
@@ -250,7 +252,7 @@ def _deploy(needed: N, deploy: Deploy) -> BadDay[N]:
     )
 
 
-def _shard(needed: N, shards: int) -> BadDay[N]:
+def _shard(needed: N, shards: float) -> BadDay[N]:
     if shards < 1:
         raise InputError(f"adapter shards is {shards:g}; expected 1 or more")
     rooms = f"{format_share(1 / shards)} of the rooms hear" if shards > 1 else "every room hears"

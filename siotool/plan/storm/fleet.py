@@ -141,7 +141,9 @@ def pings_after(storm: Storm, ping_interval_s: float = PING_INTERVAL_S) -> Pings
     return Pings(storm.bin_s, pings, before / ping_interval_s, max(pings))
 
 
-def _storm(gone: Failure[float], rate: float, conditions: Conditions, horizon_s: float, sample: int) -> Storm | None:
+def _storm(
+    gone: Failure[float], rate: float, conditions: Conditions, horizon_s: float, sample: int
+) -> Storm | None:
     """None where nothing is left to take anyone in."""
     if not gone.even * rate > 0:
         return None

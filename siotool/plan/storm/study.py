@@ -13,7 +13,7 @@ from siotool.plan.demand.demand import world as world_of
 from siotool.plan.demand.world import World
 from siotool.plan.growth import counting
 from siotool.plan.inputs.figure import Inputs, middle
-from siotool.plan.numbers import Number
+from siotool.plan.numbers import N
 from siotool.plan.storm import fleet
 from siotool.plan.storm.advice import better_delay_max
 from siotool.plan.storm.model import Course, FleetPoint, Pings, RateDoubt, StormPlan
@@ -269,8 +269,9 @@ def _doubt(
     return RateDoubt(low, high, back_s(low), back_s(high))
 
 
-def _rates(world: World[float], survivors: float) -> Number:
-    return handshakes.left(world, survivors) * handshakes.at_rest(world)
+def _rates(world: World[N], survivors: N) -> N:
+    rate = handshakes.at_rest(world)
+    return 0.0 * survivors if rate is None else handshakes.left(world, survivors) * rate
 
 
 def goal_met(storm: StormPlan) -> bool | None:

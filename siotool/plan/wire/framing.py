@@ -64,6 +64,11 @@ class Travel(msgspec.Struct, Generic[N_co], frozen=True):
         """Both, one after the other."""
         return Travel(self.to_client + other.to_client, self.to_server + other.to_server)
 
+    @property
+    def tcp_both(self: "Travel[N]") -> N:
+        """TCP payload of both directions together."""
+        return self.to_client.tcp + self.to_server.tcp
+
     def __mul__(self: "Travel[N]", times: N) -> "Travel[N]":
         """Return so many times the same; a rate per second makes bytes per second of it."""
         return Travel(self.to_client * times, self.to_server * times)

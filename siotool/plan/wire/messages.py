@@ -150,7 +150,8 @@ def get_exchange(
     """
     request = framing.client.get_bytes + framing.extra_request_bytes - unnamed_bytes
     answer = framing.server.get_bytes + framing.extra_response_bytes + digits(body_bytes) + body_bytes
-    up, down = written(framing, request), written(framing, answer, payload)
+    up: Flow[N] = written(framing, request)
+    down = written(framing, answer, payload)
     if fresh:
         return Travel(down + quick_acks(framing, up.packets), up + quick_acks(framing, down.packets))
     return Travel(
@@ -163,7 +164,8 @@ def post_exchange(framing: Framing, body_bytes: N, payload: N) -> Travel[N]:
     """Return a POST and its answer; nothing follows that could carry the answer's acknowledgement."""
     request = framing.client.post_bytes + framing.extra_request_bytes + digits(body_bytes) + body_bytes
     answer = framing.server.post_bytes + framing.extra_response_bytes + 1 + _POST_ANSWER_BYTES
-    up, down = written(framing, request, payload), written(framing, answer)
+    up = written(framing, request, payload)
+    down: Flow[N] = written(framing, answer)
     return Travel(down + pure_acks(framing, up.packets, carried=True), up + pure_acks(framing, down.packets))
 
 

@@ -8,7 +8,7 @@ from typing import Generic
 
 import msgspec
 
-from siotool.plan.numbers import N, ceil, where
+from siotool.plan.numbers import N, N_co, ceil, where
 from siotool.plan.wire.framing import Framing
 
 #: A session id: 15 bytes in base 64 (github.com/socketio/socket.io, engine.io/lib/server.ts).
@@ -25,18 +25,18 @@ _MAP = _ARRAY = _SMALL = 1  # msgpack: headers of few elements, and integers up 
 _KEY_TYPE, _KEY_DATA, _KEY_NSP, _KEY_ID, _KEY_SID, _KEY_PID = 5, 5, 4, 3, 4, 4
 
 
-class Packets(msgspec.Struct, Generic[N], frozen=True):
+class Packets(msgspec.Struct, Generic[N_co], frozen=True):
     """One Socket.IO packet in Engine.IO packets: a first one, and equal attachments behind it."""
 
     #: Bytes of the first Engine.IO packet, its type included where it has one.
-    first: N
+    first: N_co
     #: The first one is bytes, which polling carries in base 64.
     binary: bool = False
     attachments: int = 0
-    attachment: N = 0.0
+    attachment: N_co = 0.0
 
     @property
-    def payload(self) -> N:
+    def payload(self: "Packets[N]") -> N:
         """Bytes of all Engine.IO packets over WebSocket."""
         return self.first + self.attachments * self.attachment
 
@@ -46,12 +46,12 @@ class Packets(msgspec.Struct, Generic[N], frozen=True):
         return 1 + self.attachments
 
     @property
-    def polled_first(self) -> N:
+    def polled_first(self: "Packets[N]") -> N:
         """Bytes of the first one in a polling body."""
         return base64_bytes(self.first) if self.binary else self.first
 
     @property
-    def polled(self) -> N:
+    def polled(self: "Packets[N]") -> N:
         """Bytes in a polling body, without the separators between packets."""
         return self.polled_first + self.attachments * base64_bytes(self.attachment)
 
