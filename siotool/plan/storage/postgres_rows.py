@@ -96,10 +96,6 @@ def tuple_bytes(columns: Sequence[Column[N]], *, nulls: bool = False) -> N:
     return _header_bytes(len(columns), nulls) + end
 
 
-def _and(columns: Sequence[Column[N]], last: Column[N]) -> list[Column[N]]:
-    return [*list(columns), last]
-
-
 def _header_bytes(columns: int, nulls: bool) -> float:
     return align(TUPLE_HEADER_BYTES + ((columns + 7) // 8 if nulls else 0), MAX_ALIGN)
 
@@ -111,10 +107,10 @@ def row(columns: Sequence[Column[N]], payload_bytes: N, *, compression: N = 1.0)
     tried only beyond 2,032 bytes, and 1 means that it gains nothing. What is then still too long
     moves out in pieces of 1,996 bytes, four to a page, with an index entry each.
     """
-    plain = tuple_bytes(_and(columns, varying(payload_bytes)))
+    plain = tuple_bytes((*columns, varying(payload_bytes)))
     gains = compression > 1
     stored = where(gains, payload_bytes / compression + 4, payload_bytes)  # 4: the original length
-    packed = tuple_bytes(_and(columns, varying(stored)))
+    packed = tuple_bytes((*columns, varying(stored)))
     inline = where(plain <= TOAST_THRESHOLD_BYTES, plain, packed)
     moves = inline > TOAST_THRESHOLD_BYTES
     pointer = _header_bytes(len(columns) + 1, False) + _data_bytes(columns) + TOAST_POINTER_BYTES
