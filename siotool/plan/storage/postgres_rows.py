@@ -107,10 +107,13 @@ def row(columns: Sequence[Column[N]], payload_bytes: N, *, compression: N = 1.0)
     tried only beyond 2,032 bytes, and 1 means that it gains nothing. What is then still too long
     moves out in pieces of 1,996 bytes, four to a page, with an index entry each.
     """
-    plain = tuple_bytes((*columns, varying(payload_bytes)))
+    whole = list(columns)
+    whole.append(varying(payload_bytes))
+    plain = tuple_bytes(whole)
     gains = compression > 1
     stored = where(gains, payload_bytes / compression + 4, payload_bytes)  # 4: the original length
-    packed = tuple_bytes((*columns, varying(stored)))
+    whole[-1] = varying(stored)
+    packed = tuple_bytes(whole)
     inline = where(plain <= TOAST_THRESHOLD_BYTES, plain, packed)
     moves = inline > TOAST_THRESHOLD_BYTES
     pointer = _header_bytes(len(columns) + 1, False) + _data_bytes(columns) + TOAST_POINTER_BYTES
