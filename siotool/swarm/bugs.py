@@ -7,7 +7,7 @@ from typing import Any
 
 import picows
 
-from siotool.swarm.failures import Failure
+from siotool.client.failures import Failure
 from siotool.swarm.metrics import Metrics
 
 #: Kinds that are told of with their traceback; 20 tracebacks are at most some 100 kB.

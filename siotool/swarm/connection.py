@@ -8,13 +8,13 @@ from typing import Any
 
 from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
+from siotool.client import tcp
+from siotool.client.failures import NOT_SENT, UNANSWERED, UNHEARD, Failure, close_frame, violation_of
+from siotool.client.fragments import Fragments
 from siotool.protocol import packets, session
 from siotool.protocol.errors import RemoteProtocolError
 from siotool.runfile import OpKind
-from siotool.swarm import tcp
 from siotool.swarm.delivery_tracker import Receiver
-from siotool.swarm.failures import NOT_SENT, UNANSWERED, UNHEARD, Failure, close_frame, violation_of
-from siotool.swarm.fragments import Fragments
 from siotool.swarm.memory_limits import CALLS_WAITING
 from siotool.swarm.metrics import Samples
 from siotool.swarm.switchboard import Switchboard

@@ -13,6 +13,7 @@ from typing import Any
 
 from gevent.hub import Waiter
 
+from siotool.client.failures import UNANSWERED, UNHEARD, Failure, classify
 from siotool.protocol import packets
 from siotool.swarm.attempt import Attempt
 from siotool.swarm.bridge import Bridge
@@ -20,7 +21,6 @@ from siotool.swarm.bugs import Bugs
 from siotool.swarm.connection import Connection
 from siotool.swarm.delivery_tracker import DeliveryTracker, Receiver
 from siotool.swarm.door import Door
-from siotool.swarm.failures import UNANSWERED, UNHEARD, Failure, classify
 from siotool.swarm.farewells import Farewells
 from siotool.swarm.metrics import Metrics
 from siotool.swarm.settings import EngineSettings

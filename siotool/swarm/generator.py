@@ -1,15 +1,14 @@
 """One worker's generator: the engine, its clock, and the reports it makes each second."""
 
-import socket
 from collections.abc import Callable
 from random import SystemRandom
 from time import monotonic
 from typing import Any
-from urllib.parse import urlsplit
 
 import gevent
 import gevent.event
 
+from siotool.client.address import resolve
 from siotool.errors import TargetError
 from siotool.runfile import WorkerHealth
 from siotool.swarm import knobs, locust_stats, worker_report
@@ -18,7 +17,7 @@ from siotool.swarm.health import Health
 from siotool.swarm.lateness import STALL_S, seconds_covered, without_times
 from siotool.swarm.pacing import ANSWER_S, Schedule
 from siotool.swarm.scenario_results import ScenarioResults, secrets_of
-from siotool.swarm.settings import Address, EngineSettings
+from siotool.swarm.settings import EngineSettings
 from siotool.swarm.tally import Tally
 from siotool.swarm.timer_wheel import TimerWheel
 from siotool.workload import Target
@@ -260,19 +259,6 @@ class Generator:
         self.on_report()
         if interval.final and self._finished is not None:
             self._finished.set()
-
-
-def resolve(target: Target) -> Address:
-    """Look the target's host up, once for all connections. Raises TargetError."""
-    parts = urlsplit(target.url)
-    port = parts.port or (443 if parts.scheme in ("https", "wss") else 80)
-    host = parts.hostname or ""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise TargetError(f"cannot find {host}: {error.strerror}", "check the host's name") from error
-    family, _, _, _, address = found[0]
-    return Address(family=int(family), host=str(address[0]), port=port)
 
 
 def _under_plain_locust(environment: Any) -> Generator:

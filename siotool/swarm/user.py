@@ -24,10 +24,10 @@ from locust import TaskSet, User, events, task
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING
 
+from siotool.client.failures import Failure
 from siotool.protocol import backoff
 from siotool.swarm import location
 from siotool.swarm.connection import Connection
-from siotool.swarm.failures import Failure
 from siotool.swarm.generator import Generator
 from siotool.swarm.knobs import knob
 from siotool.swarm.pacing import Schedule, spread_s

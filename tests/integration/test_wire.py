@@ -13,11 +13,12 @@ from typing import Any
 import gevent
 import pytest
 
+from siotool.client.address import Address
+from siotool.client.failures import Failure
 from siotool.swarm import memory_limits
 from siotool.swarm.delivery_tracker import Receiver
 from siotool.swarm.engine import Engine
-from siotool.swarm.failures import Failure
-from siotool.swarm.settings import Address, EngineSettings
+from siotool.swarm.settings import EngineSettings
 from siotool.swarm.tally import Tally
 from siotool.workload import Target
 
@@ -365,7 +366,7 @@ def test_idle_connections_cost_no_system_call(engine: Engines, monkeypatch: pyte
     connect_all(found, [user(found) for _ in range(10)])
     found.read_wire()
     asked: list[object] = []
-    monkeypatch.setattr("siotool.swarm.tcp.transferred", asked.append)
+    monkeypatch.setattr("siotool.client.tcp.transferred", asked.append)
     found.read_wire()
     assert asked == []
 

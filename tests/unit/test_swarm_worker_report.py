@@ -55,8 +55,6 @@ def test_a_foreign_report_is_refused():
         "metrics",
         "worker_report",
         "switchboard",
-        "tcp",
-        "failures",
     ],
 )
 def test_pure_modules_of_the_swarm_do_not_load_locust(module):
