@@ -10,7 +10,7 @@ import msgspec
 
 from siotool.plan.adapters.laws import Adapter, backend_rate, received_per_node
 from siotool.plan.adapters.requests import Requests, delivered
-from siotool.plan.numbers import Number, divide, maximum, minimum
+from siotool.plan.numbers import N, divide, maximum, minimum
 from siotool.units import format_count, format_duration, format_size
 
 #: Redis's default client-output-buffer-limit for pub/sub clients, 32mb 8mb 60: disconnected at
@@ -32,7 +32,7 @@ _WITH_HEARTBEAT = ("cluster", "postgres", "mongo")
 _PUBSUB = ("redis", "redis-sharded", "redis-sharded-private", "python-redis")
 
 
-def slow_node_s(bytes_per_s: Number) -> Number:
+def slow_node_s(bytes_per_s: N) -> N:
     """Return the seconds until Redis drops a pub/sub node that stops reading what it is sent.
 
     What is in the socket's own buffers comes on top.
@@ -43,7 +43,7 @@ def slow_node_s(bytes_per_s: Number) -> Number:
     )
 
 
-def heartbeats_per_s(adapter: Adapter, nodes: Number) -> Number:
+def heartbeats_per_s(adapter: Adapter, nodes: N) -> N:
     """Return the messages per second each node receives because the others say they are alive.
 
     One per node every 5 s; the postgres adapter hears its own too. The mongo
@@ -55,7 +55,7 @@ def heartbeats_per_s(adapter: Adapter, nodes: Number) -> Number:
     return senders / HEARTBEAT_S
 
 
-def attachment_rows(large_per_s: Number, nodes: Number) -> tuple[Number, Number]:
+def attachment_rows(large_per_s: N, nodes: N) -> tuple[N, N]:
     """Return (rows kept at most, SELECTs per second) of the postgres adapter's table.
 
     ``large_per_s``: publishes that are binary or of 8,000 bytes and more. A row goes at the first
@@ -77,7 +77,7 @@ def lint(
     shards: float,
     machines: float,
     binary: bool,
-    requests: Requests,
+    requests: Requests[float],
     recovery: bool,
     ceiling_per_s: float | None,
 ) -> list[str]:
@@ -181,7 +181,9 @@ def _postgres(
     )
 
 
-def _chatter(adapter: Adapter, nodes: float, publishes_per_s: float, requests: Requests) -> Iterator[str]:
+def _chatter(
+    adapter: Adapter, nodes: float, publishes_per_s: float, requests: Requests[float]
+) -> Iterator[str]:
     beats = float(heartbeats_per_s(adapter, nodes))
     if beats > max(1.0, 0.1 * publishes_per_s):
         yield (

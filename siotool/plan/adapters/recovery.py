@@ -6,7 +6,7 @@ by everybody at the same moment, it is a lot to read.
 """
 
 from siotool.plan.adapters.laws import Adapter
-from siotool.plan.numbers import Number, divide, minimum
+from siotool.plan.numbers import N, divide, minimum
 from siotool.units import format_count, format_duration, format_size
 
 #: The default of connectionStateRecovery.maxDisconnectionDuration.
@@ -26,7 +26,7 @@ CAPPED_BYTES = 1e6
 _MUCH_BYTES = 1e9
 
 
-def packets_kept(packets_per_s: Number) -> Number:
+def packets_kept(packets_per_s: N) -> N:
     """Return the packets that one process keeps at most in its own memory.
 
     ``packets_per_s``: events of this process that are neither volatile nor acknowledged, to whatever
@@ -37,7 +37,7 @@ def packets_kept(packets_per_s: Number) -> Number:
     return packets_per_s * (WINDOW_S + SWEEP_S)
 
 
-def stream_window_s(entries_per_s: Number) -> Number:
+def stream_window_s(entries_per_s: N) -> N:
     """Return the real window of one stream that takes ``entries_per_s``, of all its namespaces.
 
     min(window, maxLen/M). 120 s need maxLen ≥ 120·M: the default of 10,000 is enough up to 83
@@ -47,7 +47,7 @@ def stream_window_s(entries_per_s: Number) -> Number:
     return minimum(WINDOW_S, divide(STREAM_ENTRIES + 0.0 * entries_per_s, entries_per_s))
 
 
-def collection_window_s(entries_per_s: Number, entry_bytes: Number) -> Number:
+def collection_window_s(entries_per_s: N, entry_bytes: N) -> N:
     """Return for how many seconds a capped MongoDB collection holds messages and sessions.
 
     The mongo adapter compares no time (``restoreSession``): what the collection still holds can be
@@ -56,7 +56,7 @@ def collection_window_s(entries_per_s: Number, entry_bytes: Number) -> Number:
     return divide(CAPPED_BYTES + 0.0 * entries_per_s, entries_per_s * entry_bytes)
 
 
-def restored_bytes(returning: Number, entries_per_s: Number, away_s: Number, entry_bytes: Number) -> Number:
+def restored_bytes(returning: N, entries_per_s: N, away_s: N, entry_bytes: N) -> N:
     """Return the bytes that ``returning`` sessions, each ``away_s`` away, read from one stream.
 
     A restore reads everything after the session's offset, for whatever room, by XRANGE without a

@@ -6,18 +6,12 @@ the bad days it wants to survive, and names that day.
 """
 
 import math
+from typing import Generic
 
 import msgspec
 
 from siotool.errors import InputError
-from siotool.plan.numbers import (
-    Number,
-    ceil,
-    divide,
-    is_array,
-    maximum,
-    where,
-)
+from siotool.plan.numbers import N, ceil, divide, maximum, where
 from siotool.plan.redundancy.availability import servers_for
 from siotool.units import format_count, format_share
 
@@ -28,7 +22,7 @@ _FEW_COUNTS = 100
 _NOISE = 1e-9
 
 
-class Redundancy(msgspec.Struct, frozen=True, kw_only=True):
+class Redundancy(msgspec.Struct, Generic[N], frozen=True, kw_only=True):
     """The bad days a fleet shall survive; None or 0 leaves one out.
 
     ``availability_target`` 0…1: enough servers are in service with this probability, each out
@@ -39,35 +33,34 @@ class Redundancy(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     availability_target: float | None = None
-    downtime_share: Number = 0.0
+    downtime_share: N = 0.0
     spare_servers: int = 0
     zones: int | None = None
     deploy_out: float = 0.0
     adapter_shards: float | None = None
 
 
-class DayToSurvive(msgspec.Struct, frozen=True):
+class DayToSurvive(msgspec.Struct, Generic[N], frozen=True):
     """A bad day by name, the servers to have for it (infinite: it cannot be survived), and why."""
 
     name: str
-    servers: Number
+    servers: N
     sentence: str
 
 
-class StormFleet(msgspec.Struct, frozen=True):
+class StormFleet(msgspec.Struct, Generic[N], frozen=True):
     """Servers that must be in service when a reconnect storm begins, those that it takes included.
 
     ``spares`` of the lost are what a spare stands for: 1 when the storm takes one server.
     """
 
-    servers: Number = 0.0
+    servers: N = 0.0
     spares: int = 0
 
 
-_NO_STORM = StormFleet()
-
-
-def bad_days(needed: Number, redundancy: Redundancy, storm: StormFleet = _NO_STORM) -> list[DayToSurvive]:
+def bad_days(
+    needed: N, redundancy: Redundancy[N], storm: StormFleet[N] | None = None
+) -> list[DayToSurvive[N]]:
     """Return each bad day with the servers to have for it, the ordinary day first.
 
     ``needed`` is the whole number of servers that must be in service for the load, as a float;
@@ -76,6 +69,7 @@ def bad_days(needed: Number, redundancy: Redundancy, storm: StormFleet = _NO_STO
     What is out of service as a matter of course (k of n, a deploy, further spares) is so when a
     storm begins too, and comes on top. Raises InputError for zones or shares that mean nothing.
     """
+    storm = storm or StormFleet()
     days = [DayToSurvive("ordinary day", maximum(needed, storm.servers, 0.0), "every server is in service")]
     in_service = maximum(needed, storm.servers)
     target = redundancy.availability_target
@@ -99,14 +93,14 @@ def bad_days(needed: Number, redundancy: Redundancy, storm: StormFleet = _NO_STO
     return days
 
 
-def fleet(days: list[DayToSurvive]) -> Number:
+def fleet(days: list[DayToSurvive[N]]) -> N:
     """Return the servers that survive every one of the ``days``."""
     return maximum(days[0].servers, *(day.servers for day in days[1:]))
 
 
-def worst(days: list[DayToSurvive]) -> Number:
+def worst(days: list[DayToSurvive[N]]) -> N:
     """Return the place in ``days`` of the one that needs most servers; of equals, the first."""
-    place: Number = 0.0
+    place: N = 0.0
     most = days[0].servers
     for number, day in enumerate(days[1:], start=1):
         place = where(day.servers > most, float(number), place)
@@ -114,7 +108,7 @@ def worst(days: list[DayToSurvive]) -> Number:
     return place
 
 
-def k_of_n(needed: Number, downtime_share: Number, target: float) -> Number:
+def k_of_n(needed: N, downtime_share: N, target: float) -> N:
     """Smallest n of which ``needed`` are in service with probability ``target``.
 
     Exact, by ``siotool.plan.redundancy.availability``. A single figure that no reasonable fleet serves
@@ -125,20 +119,25 @@ def k_of_n(needed: Number, downtime_share: Number, target: float) -> Number:
             f"availability target is {target:g}; expected more than 0 and less than 1 (100%)",
             "no fleet is always available; 99.9% is a common target",
         )
-    if not is_array(downtime_share) and downtime_share <= 0:
-        return maximum(needed, 0.0)
-    if is_array(needed) and not is_array(downtime_share):
+    if isinstance(downtime_share, float | int):
+        if downtime_share <= 0:
+            return maximum(needed, 0.0)
+        if isinstance(needed, float | int):
+            return (
+                float(servers_for(int(needed), downtime_share, target)) if math.isfinite(needed) else needed
+            )
         import numpy as np  # noqa: PLC0415  (an array is here, so it is loaded)
 
         counts, place = np.unique(needed, return_inverse=True)
         if len(counts) <= _FEW_COUNTS:
-            return np.array([_scalar_k_of_n(k, downtime_share, target) for k in counts.tolist()])[place]
-    if is_array(needed) or is_array(downtime_share):
-        # scipy, whose import costs as much as a plan, for draws of many counts only
-        from siotool.plan.redundancy.availability_draws import servers_for_draws  # noqa: PLC0415
+            few = np.array([_scalar_k_of_n(k, downtime_share, target) for k in counts.tolist()])
+            drawn: N = few[place]
+            return drawn
+    # scipy, whose import costs as much as a plan, for draws of many counts only
+    from siotool.plan.redundancy.availability_draws import servers_for_draws  # noqa: PLC0415
 
-        return servers_for_draws(needed, downtime_share, target)
-    return float(servers_for(int(needed), downtime_share, target)) if math.isfinite(needed) else needed
+    found: N = servers_for_draws(needed, downtime_share, target)
+    return found
 
 
 def _scalar_k_of_n(needed: float, downtime_share: float, target: float) -> float:
@@ -149,7 +148,7 @@ def _scalar_k_of_n(needed: float, downtime_share: float, target: float) -> float
         return math.inf
 
 
-def spares(needed: Number, spare_servers: float) -> Number:
+def spares(needed: N, spare_servers: float) -> N:
     """N+1, N+2: as many spares whatever the size; a service that needs nothing needs none.
 
     N+2 lets one server fail while another is being updated (B. Beyer et al., Site Reliability
@@ -158,7 +157,7 @@ def spares(needed: Number, spare_servers: float) -> Number:
     return where(needed > 0, needed + spare_servers, 0.0)
 
 
-def survive_zone_loss(needed: Number, zones: int) -> Number:
+def survive_zone_loss(needed: N, zones: int) -> N:
     """Equal zones, one of which fails: the others hold ``needed``; infinity with a single zone.
 
     n ≥ k·Z/(Z − 1), rounded up to a multiple of Z. With three zones that is half as many
@@ -170,13 +169,13 @@ def survive_zone_loss(needed: Number, zones: int) -> Number:
     return zones * _whole(divide(maximum(needed, 0.0), zones - 1.0))
 
 
-def _spares(needed: Number, count: int, storm: StormFleet) -> DayToSurvive:
+def _spares(needed: N, count: int, storm: StormFleet[N]) -> DayToSurvive[N]:
     what = "one server is" if count == 1 else f"{format_count(count)} servers are"
     servers = maximum(spares(needed, count), spares(storm.servers, max(0, count - storm.spares)))
     return DayToSurvive(f"N+{count}", servers, f"{what} out of service, planned or not")
 
 
-def _zone(needed: Number, zones: int, storm: StormFleet) -> DayToSurvive:
+def _zone(needed: N, zones: int, storm: StormFleet[N]) -> DayToSurvive[N]:
     if zones == 1:
         sentence = "there is one zone; nothing is left when it fails"
     else:
@@ -185,7 +184,7 @@ def _zone(needed: Number, zones: int, storm: StormFleet) -> DayToSurvive:
     return DayToSurvive("zone loss", maximum(survive_zone_loss(needed, zones), storm.servers), sentence)
 
 
-def _shard(needed: Number, shards: float) -> DayToSurvive:
+def _shard(needed: N, shards: float) -> DayToSurvive[N]:
     """Sessions stay connected and no load moves between servers: messages within one still arrive.
 
     Redis Cluster hashes a sharded channel to a slot, and each slot is on one shard
@@ -196,5 +195,5 @@ def _shard(needed: Number, shards: float) -> DayToSurvive:
     return DayToSurvive("adapter shard loss", maximum(needed, 0.0), sentence)
 
 
-def _whole(value: Number) -> Number:
+def _whole(value: N) -> N:
     return ceil(value * (1 - _NOISE))
