@@ -6,7 +6,7 @@ from siotool.plan.adapters.laws import REDIS_DELIVERIES_PER_S, Adapter, adapter_
 from siotool.plan.demand.fanout import Message, traffic
 from siotool.plan.inputs.profiles import profile_named
 from siotool.plan.numbers import Number, divide, whole
-from siotool.plan.storage.backlog import backlog
+from siotool.plan.storage.offline import messages_per_s
 from tests.published.check import Check, Table
 from tests.published.headroom import headroom
 from tests.published.queues import largest_batch, last_written_s, occupancy
@@ -205,7 +205,7 @@ def mattermost() -> Iterator[Check]:
     yield MATTERMOST.rounded("150,000 logins in 1.5 h, per second", 30, 10, divide(150_000.0, 1.5 * 3600))
     for users, low_tb, high_tb, stale in MATTERMOST_STORAGE:
         for size_bytes, printed in ((5e6, low_tb), (25e6, high_tb)):
-            kept = backlog(float(users), 1 / MONTH_S, 12 * MONTH_S, size_bytes)
-            terabytes = 2 * kept.messages * kept.payload_bytes / 1e12
+            coming = messages_per_s({"storage.offline_users": float(users), "storage.messages": 1 / MONTH_S})
+            terabytes = 2 * coming * 12 * MONTH_S * size_bytes / 1e12
             what = f"{users:,} users at {size_bytes / 1e6:g} MB a month, TB a year"
             yield MATTERMOST.rounded(what, printed, 0, terabytes, stale)

@@ -17,7 +17,7 @@ from siotool.plan.adapters.laws import (
 )
 from siotool.plan.adapters.requests import Requests
 from siotool.plan.inputs.fields import ADAPTERS as CHOICES
-from siotool.plan.storage.bson_documents import Element, document_bytes
+from tests.unit.bson_documents import Element, document_bytes
 
 
 @pytest.mark.parametrize(
