@@ -145,7 +145,7 @@ def storm(
     inputs = compose.complete(plan_options.typed(flags, settings or [], file or plan_file))
     if servers is None:
         planning.refuse_missing(inputs)
-    asked = study.Asked(
+    asked = study.StormOptions(
         servers=servers,
         lost=None if lose is None else lose.value,
         outage_s=outage_s,
