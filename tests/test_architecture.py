@@ -17,9 +17,9 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     {"errors", "printable"},
     {"terminal", "units"},
-    {"document", "formula", "histogram", "page", "slope", "workload"},
+    {"document", "formula", "histogram", "page", "workload"},
     {"protocol", "runfile"},
-    {"client", "runwriter"},
+    {"client", "runs", "runwriter"},
     {"plan", "report", "swarm", "target"},
     {"cli"},
     {"__main__"},
@@ -33,7 +33,7 @@ DOORS = {
     "gevent": "siotool.swarm",
     "jinja2": "siotool.page siotool.plan.growth",
     "locust": "siotool.swarm",
-    "pandas": "siotool.report",
+    "pandas": "siotool.report siotool.runs",
     "picows": "siotool.client",
     "scipy": "siotool.plan",
     "socketio": "siotool.target",
@@ -51,7 +51,7 @@ PURE = {
     "printable",
     "protocol",
     "report",
-    "slope",
+    "runs",
     "units",
     "workload",
 }
@@ -236,6 +236,7 @@ def test_the_file_keeps_the_rules(path: Path) -> None:
     [
         ("siotool.units", "from siotool.histogram import Histogram", "units imports histogram"),
         ("siotool.workload", "import siotool.runfile", "workload imports runfile"),
+        ("siotool.runs.hold", "from siotool.report.contents import Report", "runs imports report"),
         ("siotool.runfile", "from siotool.protocol.packets import Packet", "runfile imports protocol"),
         ("siotool.plan.sizing", "from siotool.report.join import join", "plan imports report"),
         ("siotool.report.join", "def f():\n    from siotool.swarm import parent", "report imports swarm"),

@@ -248,9 +248,9 @@ def run(
 
     from siotool.cli import output as out
     from siotool.cli import plan_extras, plan_options
-    from siotool.plan import sizing, unused
-    from siotool.plan.figures import compose
+    from siotool.plan.inputs import compose
     from siotool.plan.rendering import terms
+    from siotool.plan.sizing import sizing, unused
     from siotool.units import parse_count
 
     if verify is not None and output_format not in (Format.TEXT, Format.JSON, Format.MD):

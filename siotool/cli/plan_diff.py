@@ -52,8 +52,8 @@ def diff(
     import msgspec
 
     from siotool.cli import output as out
-    from siotool.plan.change import change
-    from siotool.plan.change import text as change_text
+    from siotool.plan.diff import change
+    from siotool.plan.diff import text as change_text
 
     form = output_format or Format(by_ending(output, ("json", "md")))
     if before == after == "-":
@@ -74,7 +74,7 @@ def diff(
 
 def _inputs(name: str) -> Any:
     from siotool.cli.plan_options import read_text
-    from siotool.plan.figures.planfile import decode
+    from siotool.plan.inputs.planfile import decode
 
     text = read_text(name, "the plan file")
     if text.lstrip().startswith("{") or Path(name).suffix == ".json":

@@ -8,7 +8,7 @@ import msgspec
 from siotool.cli.plan_options import read_text
 from siotool.cli.streams import say
 from siotool.errors import InputError
-from siotool.plan.figures.inputs import Inputs, middle
+from siotool.plan.inputs.figure import Inputs, middle
 from siotool.plan.model import Plan
 from siotool.plan.money import cost
 from siotool.plan.money.prices import PriceFile, read_prices

@@ -44,7 +44,7 @@ def init(
     ```
     """
     from siotool.cli import output
-    from siotool.plan.figures import compose, fields, planfile, template
+    from siotool.plan.inputs import compose, fields, planfile, template
 
     given, messages = {}, [_message(text) for text in message or []]
     filled_in: list[str] = []

@@ -4,11 +4,11 @@ import sys
 from pathlib import Path
 
 from siotool.errors import InputError
-from siotool.plan.figures import replan
-from siotool.plan.figures.compose import from_flags, over
-from siotool.plan.figures.inputs import Inputs
-from siotool.plan.figures.planfile import decode
-from siotool.plan.figures.replan import ReadBack
+from siotool.plan.inputs.compose import from_flags, over
+from siotool.plan.inputs.figure import Inputs
+from siotool.plan.inputs.planfile import decode
+from siotool.plan.sizing import replan
+from siotool.plan.sizing.replan import ReadBack
 
 
 def read_text(name: str, what: str) -> str:

@@ -115,7 +115,7 @@ def storm(
 
     from siotool.cli import output as out
     from siotool.cli import plan_options
-    from siotool.plan.figures import compose
+    from siotool.plan.inputs import compose
     from siotool.plan.storm import markdown, study, text, words
     from siotool.plan.storm.waits import check
     from siotool.protocol.backoff import Backoff

@@ -4,14 +4,13 @@ Field names are the contract; units are SI and stand in the names. A number of s
 null where no number is enough.
 """
 
+from datetime import date
 from typing import Annotated, Literal
 
 import msgspec
 
-from siotool.plan.evidence.provenance import Provenance
-from siotool.plan.figures.inputs import MessageChoice
-from siotool.plan.growth.forecast import Forecast
-from siotool.plan.money.cost import Comparison
+from siotool.plan.inputs.figure import MessageChoice
+from siotool.plan.inputs.provenance import Provenance
 
 Amount = Annotated[float, msgspec.Meta(ge=0)]
 Servers = Annotated[int, msgspec.Meta(ge=0)]
@@ -202,6 +201,65 @@ class Cost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     adapter_per_month: Amount
     per_thousand_connections: Amount | None
     unpriced: list[str]
+
+
+class ShapeCost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One row of the comparison; what cannot be is None, with the reason in ``impossible``."""
+
+    shape: str
+    servers_p50: float | None
+    servers_p90: float | None
+    servers_p95: float | None
+    redundancy: str
+    per_month: float | None
+    per_thousand_connections: float | None
+    impossible: str = ""
+
+
+class Comparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Shapes by what the whole fleet costs a month, cheapest first, the impossible ones last.
+
+    ``quantile`` says which count of servers is priced; ``without_price`` names the shapes
+    that could not be compared, ``unpriced`` what is missing from every row's cost.
+    """
+
+    currency: str
+    quantile: str
+    rows: list[ShapeCost]
+    without_price: list[str]
+    unpriced: list[str]
+
+
+class Point(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One month of a forecast, in connections.
+
+    ``limit`` is the median of what the fleet holds safely; ``short`` the probability that
+    demand is above what it holds.
+    """
+
+    day: date
+    p50: float
+    p95: float
+    limit: float
+    short: float
+
+
+class Forecast(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long the fleet suffices.
+
+    ``runs_out`` is the first day on which it more likely than not does not, however far
+    ahead; ``at_risk`` the first day within the horizon on which the probability of that is
+    above ``threshold``; ``act_by`` is ``lead_time_s`` before that, when more servers must be
+    on their way. None where there is no such day. ``sentences`` say it in words.
+    """
+
+    points: list[Point]
+    runs_out: date | None
+    at_risk: date | None
+    act_by: date | None
+    threshold: float
+    lead_time_s: float
+    sentences: list[str]
 
 
 class StoreOption(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

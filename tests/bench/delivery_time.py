@@ -4,7 +4,7 @@
 
 Starts the Socket.IO server of the tests on Node.js and loads it with the scenario chat at some
 rates of messages of all users together. A message's CPU is the server's cores over the messages
-of that run; the run's percentiles are predicted by ``siotool.plan.waiting`` for messages that
+of that run; the run's percentiles are predicted by ``siotool.plan.constraints.waiting`` for messages that
 come at random, and shown beside what every delivery took. At a rate at which nothing waits, the
 difference is what the kernel and siotool itself add. The machine should have nothing else to do:
 needs Node.js and ``npm ci`` in tests/targets/node.
@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from siotool.plan.waiting import Job, Loop, share_later
+from siotool.plan.constraints.waiting import Job, Loop, share_later
 
 SERVER = Path(__file__).parents[1] / "targets/node/server.mjs"
 SHARES = (0.5, 0.9, 0.99)

@@ -9,9 +9,9 @@ A plan of every constraint, with messages, a profile and fifteen ranges: of sing
 
 import time
 
-from siotool.plan import sizing
-from siotool.plan.figures import compose, planfile
-from siotool.plan.figures.inputs import Figure, middle
+from siotool.plan.inputs import compose, planfile
+from siotool.plan.inputs.figure import Figure, middle
+from siotool.plan.sizing import sizing
 
 PLAN = """
 [workload]

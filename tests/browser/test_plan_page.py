@@ -6,13 +6,13 @@ from datetime import date
 import msgspec
 import pytest
 
-from siotool.plan import sizing
-from siotool.plan.figures import compose, planfile
 from siotool.plan.growth import outlook
 from siotool.plan.html.charts import charts
 from siotool.plan.html.page import render
+from siotool.plan.inputs import compose, planfile
 from siotool.plan.model import Evidence
 from siotool.plan.rendering.pictures import pictures
+from siotool.plan.sizing import sizing
 from siotool.plan.storage import offline
 
 pytestmark = pytest.mark.slow

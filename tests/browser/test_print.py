@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from siotool import runfile
-from siotool.plan import sizing
-from siotool.plan.figures import compose, planfile
 from siotool.plan.html.page import render as render_plan
+from siotool.plan.inputs import compose, planfile
 from siotool.plan.rendering.pictures import pictures
+from siotool.plan.sizing import sizing
 from siotool.report.html.page import render
 from siotool.report.join import summarize
 from siotool.report.planned import Planned

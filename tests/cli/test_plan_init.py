@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from siotool.cli import plan_init
-from siotool.plan.figures import template
+from siotool.plan.inputs import template
 
 EXAMPLE = Path(__file__).parents[2] / "reports/example/run.jsonl"
 

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from siotool.plan.evidence.figures import inputs_of
+from siotool.plan.evidence.measured_inputs import inputs_of
 from siotool.plan.evidence.observe import Observations, observe
 from siotool.plan.evidence.prediction import predict
 from siotool.plan.evidence.profile import extrapolation, measure
-from siotool.plan.evidence.provenance import Provenance
 from siotool.plan.evidence.verify import load_of, verify
-from siotool.plan.figures import compose
-from siotool.plan.figures.inputs import Figure, Inputs
+from siotool.plan.inputs import compose
+from siotool.plan.inputs.figure import Figure, Inputs
+from siotool.plan.inputs.provenance import Provenance
 
 pytestmark = pytest.mark.slow
 

@@ -14,8 +14,9 @@ from siotool import runfile
 from siotool.cli.counts import Counting, Intent
 from siotool.cli.plan import refuse_missing
 from siotool.errors import InputError
-from siotool.plan.figures import compose, planfile, replan
-from siotool.plan.sizing import size
+from siotool.plan.inputs import compose, planfile
+from siotool.plan.sizing import replan
+from siotool.plan.sizing.sizing import size
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
 from siotool.report.renderers import RENDERERS

@@ -11,9 +11,9 @@ from numpy.random import PCG64, Generator
 from siotool.plan.evidence.fit import fit_cpu
 from siotool.plan.evidence.observe import Observations, Origin
 from siotool.plan.evidence.profile import extrapolation, measure
-from siotool.plan.evidence.provenance import Kind
 from siotool.plan.evidence.resample import block_length, run_cv
 from siotool.plan.evidence.usl import Law, fit_usl, least_nodes, throughput
+from siotool.plan.inputs.provenance import Kind
 
 SECONDS = 24
 

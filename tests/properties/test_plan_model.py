@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from siotool import formula
 from siotool.errors import InputError, SiotoolError
-from siotool.plan import sizing
-from siotool.plan.evaluate import evaluate
-from siotool.plan.figures import compose, planfile
-from siotool.plan.figures.fields import ADAPTERS, FIELDS, KINDS, MESSAGE_FIELDS, MESSAGE_FLAGS, SECTIONS
-from siotool.plan.figures.inputs import Figure, middle
-from siotool.plan.figures.ranges import Range
+from siotool.plan.evaluation.evaluate import evaluate
+from siotool.plan.inputs import compose, planfile
+from siotool.plan.inputs.fields import ADAPTERS, FIELDS, KINDS, MESSAGE_FIELDS, MESSAGE_FLAGS, SECTIONS
+from siotool.plan.inputs.figure import Figure, middle
+from siotool.plan.inputs.ranges import Range
+from siotool.plan.sizing import sizing
 
 whole_plans = settings(max_examples=60)
 

@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siotool.plan.storm.bound import failure, fewest_servers_for_storm, recovery_at_least_s, recovery_s
+from siotool.plan.constraints.storm_bound import (
+    failure,
+    fewest_servers_for_storm,
+    recovery_at_least_s,
+    recovery_s,
+)
 from siotool.plan.storm.simulator import Conditions, simulate
 from siotool.plan.storm.waits import schedule
 from siotool.protocol.backoff import Backoff, delay_s

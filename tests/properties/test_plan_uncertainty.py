@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from siotool.errors import InputError, UnitError
-from siotool.plan.figures.ranges import Range, Samples, parse_figure
+from siotool.plan.inputs.ranges import Range, Samples, parse_figure
 from siotool.plan.numbers import Number, divide, maximum, whole
 from siotool.plan.uncertainty.distributions import UNBOUNDED, fit, fitted
 from siotool.plan.uncertainty.draws import Correlation, draw, prepare

@@ -5,10 +5,10 @@ import jsonschema
 import pytest
 
 from siotool.page.chart import unchecked
-from siotool.plan import sizing
-from siotool.plan.figures import compose, planfile
 from siotool.plan.html.charts import charts as plan_charts
+from siotool.plan.inputs import compose, planfile
 from siotool.plan.rendering.pictures import pictures
+from siotool.plan.sizing import sizing
 from siotool.report.html.charts import charts as report_charts
 from siotool.report.join import summarize
 from siotool.report.planned import Planned

@@ -20,7 +20,7 @@ from siotool.plan.adapters.laws import (
 )
 from siotool.plan.adapters.nodes import explain_infeasible, fewest_nodes, node_load
 from siotool.plan.adapters.requests import Requests
-from siotool.plan.figures.fields import ADAPTERS as CHOICES
+from siotool.plan.inputs.fields import ADAPTERS as CHOICES
 from siotool.plan.storage.bson_documents import Element, document_bytes
 
 

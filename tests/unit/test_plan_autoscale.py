@@ -4,11 +4,11 @@ import math
 
 import pytest
 
-from siotool.plan import sizing
-from siotool.plan.evaluate import evaluate
-from siotool.plan.figures.inputs import middle
+from siotool.plan.evaluation.evaluate import evaluate
 from siotool.plan.growth.autoscale import scaling
 from siotool.plan.growth.exports import target_per_pod
+from siotool.plan.inputs.figure import middle
+from siotool.plan.sizing import sizing
 
 KEYS = {
     "workload.connections": "400k",

@@ -1,7 +1,7 @@
 import pytest
 
-from siotool.plan.figures import compose, planfile
-from siotool.plan.figures.balancers import BALANCERS, published
+from siotool.plan.inputs import compose, planfile
+from siotool.plan.inputs.balancers import BALANCERS, published
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from siotool.plan import sizing
-from siotool.plan.figures import compose, planfile
 from siotool.plan.html.page import render as html
+from siotool.plan.inputs import compose, planfile
 from siotool.plan.rendering import markdown, text
 from siotool.plan.rendering.pictures import Pictures
+from siotool.plan.sizing import sizing
 
 CHAT = """\
 [workload]

@@ -3,8 +3,8 @@
 import pytest
 
 from siotool.errors import InputError
-from siotool.plan.change.change import compare
-from siotool.plan.figures.planfile import decode
+from siotool.plan.diff.change import compare
+from siotool.plan.inputs.planfile import decode
 
 PLAN = """\
 [workload]

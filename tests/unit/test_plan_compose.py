@@ -1,12 +1,12 @@
 import pytest
 
 from siotool.errors import InputError
-from siotool.plan import sizing
-from siotool.plan.evidence.provenance import Provenance, measured
-from siotool.plan.figures import compose, planfile
-from siotool.plan.figures.inputs import Figure, Inputs
-from siotool.plan.figures.profiles import KEYS as COSTS
-from siotool.plan.figures.ranges import Range, Samples
+from siotool.plan.inputs import compose, planfile
+from siotool.plan.inputs.figure import Figure, Inputs
+from siotool.plan.inputs.profiles import KEYS as COSTS
+from siotool.plan.inputs.provenance import Provenance, measured
+from siotool.plan.inputs.ranges import Range, Samples
+from siotool.plan.sizing import sizing
 
 FILE = """
 [workload]

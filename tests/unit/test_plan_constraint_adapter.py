@@ -2,10 +2,10 @@ import math
 
 import pytest
 
-from siotool.plan import sizing
 from siotool.plan.constraints.adapter import ADAPTER, ceiling
-from siotool.plan.demand import world
-from siotool.plan.figures.inputs import middle
+from siotool.plan.demand.demand import world
+from siotool.plan.inputs.figure import middle
+from siotool.plan.sizing import sizing
 
 #: One shard delivers 700 messages per second at 70 %; 100 publishes per second are made.
 KEYS = {

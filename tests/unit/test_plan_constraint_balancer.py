@@ -1,9 +1,9 @@
 import pytest
 
-from siotool.plan import sizing
 from siotool.plan.constraints import balancer
-from siotool.plan.demand import world
-from siotool.plan.figures.inputs import middle
+from siotool.plan.demand.demand import world
+from siotool.plan.inputs.figure import middle
+from siotool.plan.sizing import sizing
 
 KEYS = {"workload.connections": "3M", "workload.consumption_rate": "1KB/s", "server.capacity": "1GB/s"}
 

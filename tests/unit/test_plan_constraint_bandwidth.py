@@ -1,8 +1,8 @@
 import pytest
 
 from siotool.plan.constraints import bandwidth
-from siotool.plan.demand import world
-from siotool.plan.figures.inputs import middle
+from siotool.plan.demand.demand import world
+from siotool.plan.inputs.figure import middle
 
 ARTICLE = {"workload.connections": "1M", "workload.consumption_rate": "2KB/s", "server.capacity": "100MB/s"}
 IDLE = {"workload.connections": "1M", "transport.upgrade": "false"}

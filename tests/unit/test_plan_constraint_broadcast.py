@@ -3,13 +3,13 @@ import math
 import numpy as np
 import pytest
 
-from siotool.plan import sizing
 from siotool.plan.constraints.broadcast import BROADCAST, IN_TIME, servers_in_time
 from siotool.plan.constraints.cpu import load
 from siotool.plan.constraints.event_loop import EVENT_LOOP
 from siotool.plan.constraints.turns import turns
-from siotool.plan.demand import world
-from siotool.plan.figures.inputs import middle
+from siotool.plan.demand.demand import world
+from siotool.plan.inputs.figure import middle
+from siotool.plan.sizing import sizing
 
 #: Every cost 0 but the writes, and a message so rare that nothing ever waits.
 FREE = {

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from siotool.plan import sizing
 from siotool.plan.adapters.laws import ADAPTERS
 from siotool.plan.constraints.cpu import load, repeated
 from siotool.plan.constraints.event_loop import EVENT_LOOP, processes_needed
-from siotool.plan.demand import world
-from siotool.plan.figures import compose, planfile, profiles
-from siotool.plan.figures.inputs import middle
+from siotool.plan.demand.demand import world
+from siotool.plan.inputs import compose, planfile, profiles
+from siotool.plan.inputs.figure import middle
+from siotool.plan.sizing import sizing
 
 #: Every cost 0, so that a row says which one it is about.
 FREE = {

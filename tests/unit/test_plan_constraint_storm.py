@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siotool.plan import sizing
 from siotool.plan.constraints.handshakes import at_rest, left
 from siotool.plan.constraints.storm import STORM
-from siotool.plan.demand import world
-from siotool.plan.figures.inputs import middle
+from siotool.plan.demand.demand import world
+from siotool.plan.inputs.figure import middle
+from siotool.plan.sizing import sizing
 
 #: 100,000 connections; 500 handshakes per second and server; 25 s are left after the last wait of 5 s.
 KEYS = {"workload.connections": "100k", "server.accept_rate": "500/s", "goals.reconnect_time": "30s"}

@@ -2,10 +2,10 @@ import math
 
 import pytest
 
-from siotool.plan import sizing
 from siotool.plan.constraints.tables import CONNECTIONS, CONNTRACK, FILES, PORTS
-from siotool.plan.demand import world
-from siotool.plan.figures.inputs import middle
+from siotool.plan.demand.demand import world
+from siotool.plan.inputs.figure import middle
+from siotool.plan.sizing import sizing
 
 MILLION = {"workload.connections": "1M"}
 FILE_KEYS = MILLION | {"server.open_files": "65536"}

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siotool.plan.evaluate import evaluate
-from siotool.plan.figures import compose, planfile
+from siotool.plan.evaluation.evaluate import evaluate
 from siotool.plan.growth import counting
+from siotool.plan.inputs import compose, planfile
 
 FORMULA = """\
 [workload]
@@ -133,6 +133,6 @@ def test_what_is_held_needs_no_more_servers_and_a_little_more_does(connections, 
 
 
 def _middles(plan):
-    from siotool.plan.sizing import values_of
+    from siotool.plan.sizing.sizing import values_of
 
     return values_of(plan)

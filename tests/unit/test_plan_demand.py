@@ -3,9 +3,9 @@ import math
 import numpy as np
 import pytest
 
-from siotool.plan.demand import demand, framing, peak_connections
-from siotool.plan.figures import compose, planfile
-from siotool.plan.figures.inputs import middle
+from siotool.plan.demand.demand import demand, framing, peak_connections
+from siotool.plan.inputs import compose, planfile
+from siotool.plan.inputs.figure import middle
 from siotool.plan.wire.framing import AIOHTTP, NODE, OFFSET_IN_MEMORY_BYTES, Direction
 from siotool.plan.wire.messages import ack, event, heartbeat_rates
 from siotool.plan.wire.opening import opening

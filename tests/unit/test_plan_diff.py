@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siotool.errors import InputError
-from siotool.plan.change.diff import MOST_EXACT, MOST_SHARED, diff
+from siotool.plan.diff.diff import MOST_EXACT, MOST_SHARED, diff
 
 
 def servers(inputs):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from siotool.errors import InputError
-from siotool.plan.figures.ranges import Range
+from siotool.plan.inputs.ranges import Range
 from siotool.plan.uncertainty.distributions import (
     UNBOUNDED,
     Distribution,

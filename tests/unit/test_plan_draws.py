@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from siotool.errors import InputError
-from siotool.plan.figures.ranges import Range, Samples
+from siotool.plan.inputs.ranges import Range, Samples
 from siotool.plan.uncertainty.draws import Correlation, draw, prepare
 
 INPUTS = {

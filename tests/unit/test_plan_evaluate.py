@@ -3,10 +3,10 @@ import math
 import pytest
 
 from siotool.errors import InputError
-from siotool.plan import sizing
-from siotool.plan.evaluate import binding, count, evaluate, redundancy
-from siotool.plan.figures.inputs import middle
+from siotool.plan.evaluation.evaluate import binding, count, evaluate, redundancy
+from siotool.plan.inputs.figure import middle
 from siotool.plan.rendering import terms
+from siotool.plan.sizing import sizing
 
 #: Bandwidth asks for 28.57 servers; memory, where given, for 1,000,000 / (7 GB / 20 kB) = 2.857.
 KEYS = {"workload.connections": "1M", "workload.consumption_rate": "2KB/s", "server.capacity": "100MB/s"}

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from siotool.errors import InputError
-from siotool.plan.fanout import KINDS, Message, presence, traffic
+from siotool.plan.demand.fanout import KINDS, Message, presence, traffic
 
 
 def of(kind, *, connections=1000, rate_per_s=2.0, **fields):

@@ -3,9 +3,8 @@ import math
 import pytest
 
 from siotool.errors import InputError, UnitError
-from siotool.plan.evidence.provenance import Provenance
-from siotool.plan.figures import planfile
-from siotool.plan.figures.fields import (
+from siotool.plan.inputs import planfile
+from siotool.plan.inputs.fields import (
     DIMENSIONS,
     FIELDS,
     KINDS,
@@ -14,7 +13,8 @@ from siotool.plan.figures.fields import (
     dimension,
     field_of,
 )
-from siotool.plan.figures.ranges import Range
+from siotool.plan.inputs.provenance import Provenance
+from siotool.plan.inputs.ranges import Range
 
 TYPED = Provenance("typed", "a test")
 NUMBERS = [field for field in FIELDS if field.kind not in ("choice", "flag")]

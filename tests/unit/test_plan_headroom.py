@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from siotool.errors import InputError
-from siotool.plan.figures.places import LINUX_PORTS, kube_proxy_conntrack, ports_between
+from siotool.plan.inputs.places import LINUX_PORTS, kube_proxy_conntrack, ports_between
 from siotool.plan.published.headroom import headroom
 
 

@@ -8,14 +8,14 @@ from html.parser import HTMLParser
 import msgspec
 import pytest
 
-from siotool.plan import sizing
-from siotool.plan.figures import compose, planfile
 from siotool.plan.growth import outlook
 from siotool.plan.html import bars
 from siotool.plan.html.page import render
 from siotool.plan.html.storm_charts import storm_charts
+from siotool.plan.inputs import compose, planfile
 from siotool.plan.model import Evidence, MeasuredCost
 from siotool.plan.rendering.pictures import pictures
+from siotool.plan.sizing import sizing
 from siotool.plan.storage import offline
 
 DRAWS = 1000

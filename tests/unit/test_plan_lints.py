@@ -2,11 +2,11 @@
 
 import pytest
 
-from siotool.plan import lints
-from siotool.plan.evaluate import evaluate
-from siotool.plan.figures import compose, planfile
-from siotool.plan.figures.inputs import middle
+from siotool.plan.evaluation import lints
+from siotool.plan.evaluation.evaluate import evaluate
 from siotool.plan.growth import counting
+from siotool.plan.inputs import compose, planfile
+from siotool.plan.inputs.figure import middle
 
 CHAT = """\
 [workload]

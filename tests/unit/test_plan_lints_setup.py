@@ -2,11 +2,11 @@
 
 import pytest
 
-from siotool.plan import sizing
-from siotool.plan.evaluate import evaluate
-from siotool.plan.figures import compose, planfile
-from siotool.plan.figures.inputs import middle
-from siotool.plan.lints import lint
+from siotool.plan.evaluation.evaluate import evaluate
+from siotool.plan.evaluation.lints import lint
+from siotool.plan.inputs import compose, planfile
+from siotool.plan.inputs.figure import middle
+from siotool.plan.sizing import sizing
 
 #: 3 servers by bandwidth.
 BASE = {

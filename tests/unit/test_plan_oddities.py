@@ -3,8 +3,8 @@
 import pytest
 
 from siotool.errors import InputError
-from siotool.plan import sizing
-from siotool.plan.figures import compose, planfile
+from siotool.plan.inputs import compose, planfile
+from siotool.plan.sizing import sizing
 
 PLAN = """\
 [workload]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from siotool.plan import sizing
 from siotool.plan.rendering.pictures import storm_of
+from siotool.plan.sizing import sizing
 from siotool.plan.storm import simulator
 from siotool.plan.storm.study import Asked, study
 

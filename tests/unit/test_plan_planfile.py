@@ -6,10 +6,10 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from siotool.errors import InputError
-from siotool.plan.figures import compose, planfile, template
-from siotool.plan.figures import schema as planfile_schema
-from siotool.plan.figures.fields import FIELDS, MESSAGE_FLAGS
-from siotool.plan.figures.ranges import Range
+from siotool.plan.inputs import compose, planfile, template
+from siotool.plan.inputs import schema as planfile_schema
+from siotool.plan.inputs.fields import FIELDS, MESSAGE_FLAGS
+from siotool.plan.inputs.ranges import Range
 
 SCHEMA = Path(__file__).parents[2] / "siotool/schemas/planfile.json"
 

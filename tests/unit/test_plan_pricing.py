@@ -2,9 +2,9 @@
 
 import pytest
 
-from siotool.plan.evidence.provenance import Provenance
-from siotool.plan.figures.inputs import Figure
-from siotool.plan.figures.ranges import Range, Samples
+from siotool.plan.inputs.figure import Figure
+from siotool.plan.inputs.provenance import Provenance
+from siotool.plan.inputs.ranges import Range, Samples
 from siotool.plan.money.prices import Shape
 from siotool.plan.money.pricing import as_shape, kept
 

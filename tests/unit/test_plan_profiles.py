@@ -4,9 +4,9 @@ import msgspec
 import pytest
 
 from siotool.errors import InputError
-from siotool.plan.figures import fields
-from siotool.plan.figures.profiles import KEYS, PROFILES, Cost, profile_named, published
-from siotool.plan.figures.ranges import Range
+from siotool.plan.inputs import fields
+from siotool.plan.inputs.profiles import KEYS, PROFILES, Cost, profile_named, published
+from siotool.plan.inputs.ranges import Range
 
 COSTS = [
     pytest.param(profile, field, id=f"{profile.name} {field}")

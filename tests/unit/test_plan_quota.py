@@ -2,8 +2,8 @@
 
 import pytest
 
-from siotool.plan.evaluate import evaluate
-from siotool.plan.sizing import values_of
+from siotool.plan.evaluation.evaluate import evaluate
+from siotool.plan.sizing.sizing import values_of
 
 COSTS = {
     "base": "1%",

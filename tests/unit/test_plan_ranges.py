@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from siotool.errors import InputError, UnitError
-from siotool.plan.figures.ranges import Range, Samples, format_figure, parse_figure
+from siotool.plan.inputs.ranges import Range, Samples, format_figure, parse_figure
 from siotool.units import (
     format_byte_rate,
     format_duration,
@@ -151,6 +151,6 @@ def test_samples_are_finite_numbers(values):
 
 
 def test_reading_ranges_does_without_numpy():
-    code = "import sys, siotool.plan.figures.ranges; print(sorted({'numpy', 'scipy'} & set(sys.modules)))"
+    code = "import sys, siotool.plan.inputs.ranges; print(sorted({'numpy', 'scipy'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ast.literal_eval(done.stdout) == []

@@ -1,8 +1,8 @@
 import pytest
 
-from siotool.plan.evaluate import evaluate
-from siotool.plan.figures.inputs import middle
-from siotool.plan.remedy import remedy
+from siotool.plan.evaluation.evaluate import evaluate
+from siotool.plan.evaluation.remedy import remedy
+from siotool.plan.inputs.figure import middle
 
 BASE = {
     "workload.connections": "10k",

@@ -10,17 +10,17 @@ import pytest
 from rich.console import Console
 
 from siotool import units
-from siotool.plan import sizing
 from siotool.plan.evidence.amounts import amount, cost_name
-from siotool.plan.figures import compose, planfile
 from siotool.plan.growth import outlook
 from siotool.plan.html.page import render as page
+from siotool.plan.inputs import compose, planfile
 from siotool.plan.model import Evidence, MeasuredCost
 from siotool.plan.money import pricing
 from siotool.plan.money.prices import read_prices
 from siotool.plan.rendering import markdown, terms, text
 from siotool.plan.rendering.pictures import Pictures
 from siotool.plan.rendering.sections import sections
+from siotool.plan.sizing import sizing
 from siotool.plan.storage import offline
 from tests.unit.facts import leaves
 

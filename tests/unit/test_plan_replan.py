@@ -4,8 +4,9 @@ import msgspec
 import pytest
 
 from siotool.errors import InputError
-from siotool.plan.figures import compose, replan
-from siotool.plan.sizing import size
+from siotool.plan.inputs import compose
+from siotool.plan.sizing import replan
+from siotool.plan.sizing.sizing import size
 
 MESSAGES = {
     "say": {"kind": "room", "rate": "1/min", "size": "200B", "room_size": "50", "acknowledged": "true"},

@@ -5,17 +5,17 @@ import math
 import numpy as np
 import pytest
 
-from siotool.plan import sizing
 from siotool.plan.adapters import requests
 from siotool.plan.adapters.laws import ADAPTERS
 from siotool.plan.adapters.requests import Requests
 from siotool.plan.constraints.adapter import ADAPTER
 from siotool.plan.constraints.event_loop import EVENT_LOOP
-from siotool.plan.evaluate import evaluate
-from siotool.plan.figures import compose, planfile
-from siotool.plan.figures.inputs import middle
-from siotool.plan.lints import lint
-from siotool.plan.unused import unused
+from siotool.plan.evaluation.evaluate import evaluate
+from siotool.plan.evaluation.lints import lint
+from siotool.plan.inputs import compose, planfile
+from siotool.plan.inputs.figure import middle
+from siotool.plan.sizing import sizing
+from siotool.plan.sizing.unused import unused
 
 #: 10 cores of idle connections, all other costs 0: 15 processes without a call.
 QUIET = {

@@ -2,9 +2,9 @@
 
 import pytest
 
-from siotool.plan.evaluate import evaluate
-from siotool.plan.figures import compose, planfile
-from siotool.plan.figures.inputs import Inputs
+from siotool.plan.evaluation.evaluate import evaluate
+from siotool.plan.inputs import compose, planfile
+from siotool.plan.inputs.figure import Inputs
 from siotool.plan.uncertainty import worlds as uncertainty
 from siotool.plan.uncertainty.response import POINTS, responses
 

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from siotool.plan.figures.ranges import Range, Samples
+from siotool.plan.inputs.ranges import Range, Samples
 from siotool.plan.numbers import ceil, divide, maximum
 from siotool.plan.uncertainty.draws import Correlation, prepare
 from siotool.plan.uncertainty.outcomes import binding, quantiles, suffices, summary

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from siotool.errors import InputError
 from siotool.formula import Figures
-from siotool.plan import sizing
-from siotool.plan.evaluate import evaluate
-from siotool.plan.evidence.provenance import Provenance
-from siotool.plan.figures import compose, planfile
-from siotool.plan.figures.inputs import Figure, Inputs
+from siotool.plan.evaluation.evaluate import evaluate
+from siotool.plan.inputs import compose, planfile
+from siotool.plan.inputs.figure import Figure, Inputs
+from siotool.plan.inputs.provenance import Provenance
+from siotool.plan.sizing import sizing
 from siotool.plan.uncertainty import worlds
 from siotool.units import parse_byte_rate, parse_duration, parse_share
 

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from siotool.errors import InputError
-from siotool.plan.storm.advice import better_delay_max, wave
-from siotool.plan.storm.bound import (
+from siotool.plan.constraints.storm_bound import (
     failure,
     fewest_servers_for_storm,
     heartbeat_pulse,
     recovery_at_least_s,
     recovery_s,
 )
+from siotool.plan.storm.advice import better_delay_max, wave
 from siotool.plan.storm.fleet import Setting, curve, largest_connections_per_server, pings_after
 from siotool.plan.storm.simulator import Conditions, simulate
 from siotool.plan.storm.waits import equal_waits, schedule

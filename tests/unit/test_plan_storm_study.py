@@ -3,9 +3,9 @@
 import pytest
 
 from siotool.plan.constraints.storm import STORM
-from siotool.plan.demand import world as world_of
-from siotool.plan.figures.inputs import middle
+from siotool.plan.demand.demand import world as world_of
 from siotool.plan.html import tables
+from siotool.plan.inputs.figure import middle
 from siotool.plan.storm import markdown, study, words
 from siotool.plan.storm.simulator import Conditions, simulate
 

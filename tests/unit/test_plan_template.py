@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siotool.errors import InputError
-from siotool.plan import sizing
-from siotool.plan.figures import compose, planfile, template
-from siotool.plan.figures.fields import FIELDS, KINDS, SECTIONS
+from siotool.plan.inputs import compose, planfile, template
+from siotool.plan.inputs.fields import FIELDS, KINDS, SECTIONS
+from siotool.plan.sizing import sizing
 
 LEAST = {
     "workload.connections": "100k",

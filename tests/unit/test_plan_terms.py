@@ -1,8 +1,8 @@
 import pytest
 
-from siotool.plan import sizing
-from siotool.plan.figures import compose
+from siotool.plan.inputs import compose
 from siotool.plan.rendering import terms
+from siotool.plan.sizing import sizing
 
 
 def plan(downtime="0.5h", target="99.9%", connections="1M", **more):

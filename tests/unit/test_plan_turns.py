@@ -8,9 +8,9 @@ import pytest
 from siotool.plan.adapters.laws import ADAPTERS
 from siotool.plan.constraints.cpu import load, repeated
 from siotool.plan.constraints.turns import turns
-from siotool.plan.demand import world
-from siotool.plan.figures.inputs import middle
-from siotool.plan.waiting import mean_wait
+from siotool.plan.constraints.waiting import mean_wait
+from siotool.plan.demand.demand import world
+from siotool.plan.inputs.figure import middle
 
 KEYS = {
     "server.profile": "node-ws",

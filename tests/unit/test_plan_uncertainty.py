@@ -2,8 +2,8 @@ import math
 
 import pytest
 
-from siotool.plan import sizing
-from siotool.plan.figures.ranges import Range
+from siotool.plan.inputs.ranges import Range
+from siotool.plan.sizing import sizing
 from siotool.plan.uncertainty.worlds import uncertain
 
 KEYS = {"workload.connections": "1M", "workload.consumption_rate": "2KB/s", "server.capacity": "100MB/s"}

@@ -2,10 +2,10 @@
 
 import pytest
 
-from siotool.plan import sizing
-from siotool.plan.figures import compose, planfile
-from siotool.plan.figures.inputs import Inputs
-from siotool.plan.unused import unused
+from siotool.plan.inputs import compose, planfile
+from siotool.plan.inputs.figure import Inputs
+from siotool.plan.sizing import sizing
+from siotool.plan.sizing.unused import unused
 
 FORMULA = """\
 [workload]

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from siotool.plan.waiting import Job, Loop, mean_wait, share_later, wait_within
+from siotool.plan.constraints.waiting import Job, Loop, mean_wait, share_later, wait_within
 
 #: A job of so many seconds, and its part of all the work.
 FORTY = ((1.3e-3, 1.0),)

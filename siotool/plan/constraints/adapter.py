@@ -5,8 +5,8 @@ from math import inf
 from siotool.plan.adapters import laws as adapters
 from siotool.plan.adapters.requests import delivered
 from siotool.plan.constraints.constraint import Constraint, Limit
+from siotool.plan.demand.world import Stream, World
 from siotool.plan.numbers import Number, divide, maximum, where, whole
-from siotool.plan.world import Stream, World
 from siotool.units import format_rate
 
 

@@ -2,8 +2,8 @@
 
 from siotool.plan.constraints.bandwidth import consumption_rate
 from siotool.plan.constraints.constraint import Constraint, Limit
+from siotool.plan.demand.world import World
 from siotool.plan.numbers import divide
-from siotool.plan.world import World
 from siotool.units import format_byte_rate, format_count, format_rate
 
 

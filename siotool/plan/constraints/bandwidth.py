@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from siotool.plan.constraints.constraint import Constraint, Limit
+from siotool.plan.demand.world import World
 from siotool.plan.numbers import Number, divide
-from siotool.plan.world import World
 from siotool.units import format_byte_rate, format_count, format_share
 
 

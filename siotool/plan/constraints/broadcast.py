@@ -12,11 +12,11 @@ from math import inf
 
 from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.constraints.cpu import COSTS, load
+from siotool.plan.constraints.solve import rises_to_zero
 from siotool.plan.constraints.turns import turns
-from siotool.plan.demand import world as world_of
+from siotool.plan.demand.demand import world as world_of
+from siotool.plan.demand.world import World
 from siotool.plan.numbers import Number, divide, is_array, log, maximum, minimum, where, whole
-from siotool.plan.solve import rises_to_zero
-from siotool.plan.world import World
 from siotool.units import format_count, format_duration, format_share
 
 #: The share of broadcasts that arrive in time.

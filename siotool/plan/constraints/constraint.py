@@ -5,8 +5,8 @@ from typing import Literal
 
 import msgspec
 
+from siotool.plan.demand.world import World
 from siotool.plan.numbers import Number
-from siotool.plan.world import World
 
 #: What is counted: Socket.IO servers, shards of the adapter's backend, or load balancers.
 Tier = Literal["servers", "shards", "balancers"]

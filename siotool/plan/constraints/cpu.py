@@ -10,8 +10,8 @@ import msgspec
 from siotool.plan.adapters import laws as adapters
 from siotool.plan.adapters import requests
 from siotool.plan.constraints.bandwidth import consumption_rate
+from siotool.plan.demand.world import Stream, World
 from siotool.plan.numbers import Number
-from siotool.plan.world import Stream, World
 
 #: CPU seconds that a figure is multiplied by, in the order of the sum.
 COSTS = (

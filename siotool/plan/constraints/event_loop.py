@@ -14,9 +14,9 @@ from math import inf
 
 from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.constraints.cpu import COSTS, asking, load, repeated
+from siotool.plan.constraints.solve import largest_fitting
+from siotool.plan.demand.world import World
 from siotool.plan.numbers import Number, divide, exp, log, maximum, minimum, where, whole
-from siotool.plan.solve import largest_fitting
-from siotool.plan.world import World
 from siotool.units import format_count, format_share
 
 #: More processes than this are infinitely many.

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 
 from siotool.plan.constraints.cpu import connect_s
 from siotool.plan.constraints.event_loop import occupied
-from siotool.plan.demand import world as world_of
-from siotool.plan.figures.inputs import Inputs
+from siotool.plan.demand.demand import world as world_of
+from siotool.plan.demand.world import World
+from siotool.plan.inputs.figure import Inputs
 from siotool.plan.numbers import Number, divide, maximum, minimum
-from siotool.plan.world import World
 
 #: No server completes more; a handshake that costs nothing leaves the rest of the sums finite.
 _MOST_PER_S = 1e9

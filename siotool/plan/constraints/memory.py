@@ -5,8 +5,8 @@ count it: about 4 kB (Centrifugo, https://centrifugal.dev/blog, 2026-08-17).
 """
 
 from siotool.plan.constraints.constraint import Constraint, Limit
+from siotool.plan.demand.world import World
 from siotool.plan.numbers import divide, maximum
-from siotool.plan.world import World
 from siotool.units import format_count, format_size
 
 

@@ -6,8 +6,8 @@ more often. So a line through a light load promises what nobody has seen. A plan
 """
 
 from siotool.plan.constraints.constraint import Constraint, Limit
+from siotool.plan.demand.world import World
 from siotool.plan.numbers import divide, maximum
-from siotool.plan.world import World
 from siotool.units import format_count
 
 #: So many times the load that was seen.

@@ -2,7 +2,7 @@
 
 The fullest survivor decides. It takes in its part of the lost with what the service's load
 leaves of it (``handshakes``). The storm simulator plays the clients out one by one; this bound
-is its arithmetic (``storm.bound``).
+is its arithmetic (``storm_bound``).
 """
 
 from typing import cast
@@ -10,10 +10,10 @@ from typing import cast
 from siotool.plan.constraints import cpu, event_loop
 from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.constraints.handshakes import at_rest, left
+from siotool.plan.constraints.solve import largest_fitting
+from siotool.plan.constraints.storm_bound import Lost, failure, fewest_servers_for_storm
+from siotool.plan.demand.world import World
 from siotool.plan.numbers import Number, divide, maximum, minimum, where, whole
-from siotool.plan.solve import largest_fitting
-from siotool.plan.storm.bound import Lost, failure, fewest_servers_for_storm
-from siotool.plan.world import World
 from siotool.protocol.backoff import OFFICIAL
 from siotool.units import format_duration, format_rate, format_share
 

@@ -1,8 +1,8 @@
 """Fixed numbers of places: connections allowed, open files, ports of a balancer, connection tracking."""
 
 from siotool.plan.constraints.constraint import Constraint, Limit
+from siotool.plan.demand.world import World
 from siotool.plan.numbers import Number, divide, maximum
-from siotool.plan.world import World
 from siotool.units import format_count
 
 

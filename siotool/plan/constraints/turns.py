@@ -21,9 +21,9 @@ from siotool.plan.constraints.cpu import (
     polls_per_s,
     wire_bytes_per_s,
 )
+from siotool.plan.constraints.waiting import Job, Loop, mean_wait, share_later, wait_within
+from siotool.plan.demand.world import Stream, World
 from siotool.plan.numbers import Number, divide, is_array, maximum, minimum, where
-from siotool.plan.waiting import Job, Loop, mean_wait, share_later, wait_within
-from siotool.plan.world import Stream, World
 
 #: Jobs shorter than this keep nobody waiting.
 _LEAST_S = 1e-9

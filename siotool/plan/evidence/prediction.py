@@ -6,22 +6,22 @@ import numpy as np
 from numpy.random import PCG64, Generator
 
 from siotool.plan.constraints import cpu
-from siotool.plan.demand import framing
-from siotool.plan.demand import world as world_of
+from siotool.plan.demand.demand import framing
+from siotool.plan.demand.demand import world as world_of
 from siotool.plan.evidence.asked import workload
 from siotool.plan.evidence.observe import Floats, Observations, event_loops
-from siotool.plan.evidence.profile import Profile
-from siotool.plan.evidence.provenance import measured
+from siotool.plan.evidence.profile import ServerProfile
 from siotool.plan.evidence.resample import run_factor
-from siotool.plan.figures.inputs import Figure, Inputs
-from siotool.plan.figures.planfile import with_defaults
+from siotool.plan.inputs.figure import Figure, Inputs
+from siotool.plan.inputs.planfile import with_defaults
+from siotool.plan.inputs.provenance import measured
 from siotool.plan.numbers import Number
 from siotool.plan.uncertainty.worlds import uncertain
 from siotool.plan.wire.messages import heartbeat_rates
 
 
 def predict(
-    inputs: Inputs, observations: Observations, *, draws: int, seed: int, profile: Profile | None = None
+    inputs: Inputs, observations: Observations, *, draws: int, seed: int, profile: ServerProfile | None = None
 ) -> dict[str, Floats]:
     """Return draws of CPU, memory, files and connections for one run's load, by ``verify``'s names.
 

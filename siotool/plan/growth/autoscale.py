@@ -6,12 +6,12 @@ needs: without ``workload.peak_factor`` and ``workload.event_factor``, and witho
 """
 
 from siotool.errors import InputError
-from siotool.plan.demand import peak_connections
-from siotool.plan.evaluate import evaluate
-from siotool.plan.figures.inputs import Inputs, middle
+from siotool.plan.demand.demand import peak_connections
+from siotool.plan.evaluation.evaluate import evaluate
 from siotool.plan.growth import counting
 from siotool.plan.growth.exports import Autoscaling
 from siotool.plan.growth.rampup import MOST_RAMP_S, Ramp, ramp_warning
+from siotool.plan.inputs.figure import Inputs, middle
 from siotool.plan.model import Plan
 from siotool.plan.numbers import Number, is_array
 from siotool.units import format_count

@@ -7,10 +7,10 @@ constraints in words, chances or sensitivities.
 import math
 from collections.abc import Callable, Mapping
 
-from siotool.plan.demand import peak_connections
-from siotool.plan.evaluate import Evaluation, count, evaluate
-from siotool.plan.evidence.provenance import Provenance
-from siotool.plan.figures.inputs import Figure, Inputs, middle
+from siotool.plan.demand.demand import peak_connections
+from siotool.plan.evaluation.evaluate import Evaluation, count, evaluate
+from siotool.plan.inputs.figure import Figure, Inputs, middle
+from siotool.plan.inputs.provenance import Provenance
 from siotool.plan.model import Fleet
 from siotool.plan.numbers import Number, divide, is_array, where
 

@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from siotool.errors import InputError
+from siotool.plan.model import Forecast, Point
 from siotool.plan.numbers import Number, exp, is_array, log, maximum, where
 from siotool.units import format_count, format_share
 
@@ -35,38 +36,6 @@ _NEXT_TO_NOTHING = 1e-290
 
 #: Compound: a share of what there is, year after year. Linear: a share of the start's demand.
 Kind = Literal["compound", "linear"]
-
-
-class Point(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One month of a forecast, in connections.
-
-    ``limit`` is the median of what the fleet holds safely; ``short`` the probability that
-    demand is above what it holds.
-    """
-
-    day: date
-    p50: float
-    p95: float
-    limit: float
-    short: float
-
-
-class Forecast(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long the fleet suffices.
-
-    ``runs_out`` is the first day on which it more likely than not does not, however far
-    ahead; ``at_risk`` the first day within the horizon on which the probability of that is
-    above ``threshold``; ``act_by`` is ``lead_time_s`` before that, when more servers must be
-    on their way. None where there is no such day. ``sentences`` say it in words.
-    """
-
-    points: list[Point]
-    runs_out: date | None
-    at_risk: date | None
-    act_by: date | None
-    threshold: float
-    lead_time_s: float
-    sentences: list[str]
 
 
 def peak_connections(mean: Number, diurnal_peak_factor: Number = 1.0, event_spike: Number = 1.0) -> Number:

@@ -3,11 +3,11 @@
 from datetime import date
 
 from siotool.errors import InputError
-from siotool.plan.demand import peak_connections
-from siotool.plan.figures.inputs import Inputs
+from siotool.plan.demand.demand import peak_connections
 from siotool.plan.growth.counting import holds, today, values_of
-from siotool.plan.growth.forecast import MOST_CONNECTIONS, Forecast, forecast
-from siotool.plan.model import Plan
+from siotool.plan.growth.forecast import MOST_CONNECTIONS, forecast
+from siotool.plan.inputs.figure import Inputs
+from siotool.plan.model import Forecast, Plan
 from siotool.plan.numbers import minimum
 
 #: As far ahead as the forecast looks month by month; the day itself may be farther.

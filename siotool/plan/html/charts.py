@@ -22,11 +22,10 @@ from siotool.page.chart import (
     spec,
     time_axis,
 )
-from siotool.plan.figures.fields import Kind, field_of
-from siotool.plan.growth.forecast import Forecast
 from siotool.plan.html.curves import Named, Points, Tells, curve, log_ticks, servers_axis, x_axis
 from siotool.plan.html.storm_charts import storm_charts
-from siotool.plan.model import Evidence, Plan
+from siotool.plan.inputs.fields import Kind, field_of
+from siotool.plan.model import Evidence, Forecast, Plan
 from siotool.plan.rendering import terms
 from siotool.plan.rendering.pictures import Pictures
 from siotool.plan.uncertainty.response import Response

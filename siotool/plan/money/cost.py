@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from siotool.errors import InputError
+from siotool.plan.model import Comparison, ShapeCost
 from siotool.plan.money.prices import HOURS_PER_MONTH, PriceFile, Shape, UnitName
 from siotool.plan.numbers import Number, maximum
 from siotool.units import parse_count
@@ -146,33 +147,6 @@ class ShapeServers(msgspec.Struct, frozen=True):
     p95: float
     redundancy: str = ""
     impossible: str = ""
-
-
-class ShapeCost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One row of the comparison; what cannot be is None, with the reason in ``impossible``."""
-
-    shape: str
-    servers_p50: float | None
-    servers_p90: float | None
-    servers_p95: float | None
-    redundancy: str
-    per_month: float | None
-    per_thousand_connections: float | None
-    impossible: str = ""
-
-
-class Comparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Shapes by what the whole fleet costs a month, cheapest first, the impossible ones last.
-
-    ``quantile`` says which count of servers is priced; ``without_price`` names the shapes
-    that could not be compared, ``unpriced`` what is missing from every row's cost.
-    """
-
-    currency: str
-    quantile: str
-    rows: list[ShapeCost]
-    without_price: list[str]
-    unpriced: list[str]
 
 
 Quantile = Literal["p50", "p90", "p95"]

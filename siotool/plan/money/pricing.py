@@ -25,14 +25,14 @@ import msgspec
 
 from siotool.errors import InputError
 from siotool.plan.constraints.bandwidth import consumption_rate
-from siotool.plan.demand import world
-from siotool.plan.evaluate import evaluate
-from siotool.plan.evidence.provenance import Provenance
-from siotool.plan.figures.inputs import Figure, Inputs, Value, middle
-from siotool.plan.figures.ranges import Range, Samples
+from siotool.plan.demand.demand import world
+from siotool.plan.evaluation.evaluate import evaluate
 from siotool.plan.growth.counting import mean_day, servers
-from siotool.plan.model import Cost, Plan
-from siotool.plan.money.cost import Comparison, ShapeServers, Traffic, compare_shapes, monthly_cost
+from siotool.plan.inputs.figure import Figure, Inputs, Value, middle
+from siotool.plan.inputs.provenance import Provenance
+from siotool.plan.inputs.ranges import Range, Samples
+from siotool.plan.model import Comparison, Cost, Plan
+from siotool.plan.money.cost import ShapeServers, Traffic, compare_shapes, monthly_cost
 from siotool.plan.money.prices import PriceFile, Shape
 from siotool.plan.redundancy.bad_days import worst
 from siotool.units import format_byte_rate, format_count, format_size

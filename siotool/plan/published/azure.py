@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from siotool.plan.fanout import Kind, Message, Traffic, traffic
+from siotool.plan.demand.fanout import Kind, Message, Traffic, traffic
 from siotool.plan.numbers import maximum, whole
 from siotool.plan.published.check import Check, Table
 from siotool.plan.published.headroom import Headroom, headroom

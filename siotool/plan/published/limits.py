@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from siotool.plan.figures.places import (
+from siotool.plan.inputs.places import (
     AWS_CONNECTIONS,
     LINUX_PORTS,
     WIDE_PORTS,
     kube_proxy_conntrack,
     ports_between,
 )
-from siotool.plan.figures.profiles import profile_named
+from siotool.plan.inputs.profiles import profile_named
 from siotool.plan.money.cost import CAPACITY_UNITS, capacity_units
 from siotool.plan.numbers import divide, whole
 from siotool.plan.published.check import Check, Table

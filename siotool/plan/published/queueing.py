@@ -1,6 +1,6 @@
 """Waiting where equal servers share the work, and what one event loop does in a given time.
 
-A Node.js process runs one event loop and is a queue of its own (``siotool.plan.waiting``):
+A Node.js process runs one event loop and is a queue of its own (``siotool.plan.constraints.waiting``):
 averages over many cores (M/M/c) promise too much. Where work is shared between c equal servers,
 such as the cores of a load balancer, Erlang C says how often a task waits. All functions are
 textbook results; L. Kleinrock, "Queueing Systems", volume 1, 1975, unless another source is named.

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from siotool.plan.adapters.laws import adapter_named, most_publishes
-from siotool.plan.fanout import Message, presence, traffic
-from siotool.plan.figures.profiles import profile_named
+from siotool.plan.demand.fanout import Message, presence, traffic
+from siotool.plan.inputs.profiles import profile_named
 from siotool.plan.numbers import divide, whole
 from siotool.plan.published.check import Check, Table
 from siotool.plan.published.headroom import headroom

@@ -7,13 +7,13 @@ import numpy as np
 
 from siotool.plan.constraints.handshakes import at_rest
 from siotool.plan.constraints.storm import lost_at_once
-from siotool.plan.demand import world as world_of
-from siotool.plan.evaluate import evaluate
-from siotool.plan.figures.inputs import Inputs, middle
+from siotool.plan.constraints.storm_bound import failure
+from siotool.plan.demand.demand import world as world_of
+from siotool.plan.evaluation.evaluate import evaluate
+from siotool.plan.inputs.figure import Inputs, middle
 from siotool.plan.model import Plan
 from siotool.plan.numbers import Number
 from siotool.plan.rendering import terms
-from siotool.plan.storm.bound import failure
 from siotool.plan.storm.model import StormPlan
 from siotool.plan.storm.study import Asked, study
 from siotool.plan.uncertainty.outcomes import as_draws, quantiles

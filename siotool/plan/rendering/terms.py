@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 from siotool.formula import whole_servers
-from siotool.plan.figures.fields import dimension, field_of
+from siotool.plan.inputs.fields import dimension, field_of
 from siotool.plan.model import Constraint, Effect, InputFigure, Plan
 from siotool.units import format_byte_rate, format_count, format_duration, format_share
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Literal
 
 from siotool.errors import InputError
-from siotool.plan.figures.inputs import Inputs, middle
 from siotool.plan.growth.counting import values_of
+from siotool.plan.inputs.figure import Inputs, middle
 from siotool.plan.model import Storage, StoreOption
 from siotool.plan.numbers import Number, is_array
 from siotool.plan.storage.backlog import (

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 from numpy.random import PCG64, Generator
 
-from siotool.plan.storm.bound import recovery_at_least_s
+from siotool.plan.constraints.storm_bound import recovery_at_least_s
 from siotool.plan.storm.simulator import Conditions, simulate
 from siotool.plan.storm.waits import Ints, equal_waits, schedule
 from siotool.protocol.backoff import Backoff

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from siotool.errors import InputError
-from siotool.plan.storm.bound import PING_INTERVAL_S, Failure, Lost, failure, recovery_at_least_s
+from siotool.plan.constraints.storm_bound import PING_INTERVAL_S, Failure, Lost, failure, recovery_at_least_s
 from siotool.plan.storm.simulator import Conditions, Storm, simulate
 
 #: Clients computed for each point; see the simulator's remark on scale.

@@ -8,17 +8,17 @@ import msgspec
 from siotool.errors import InputError
 from siotool.plan.constraints import handshakes
 from siotool.plan.constraints.storm import lost_at_once
-from siotool.plan.demand import world as world_of
-from siotool.plan.figures.inputs import Inputs, middle
+from siotool.plan.constraints.storm_bound import Failure, Lost
+from siotool.plan.demand.demand import world as world_of
+from siotool.plan.demand.world import World
 from siotool.plan.growth import counting
+from siotool.plan.inputs.figure import Inputs, middle
 from siotool.plan.numbers import Number
 from siotool.plan.storm import fleet
 from siotool.plan.storm.advice import better_delay_max
-from siotool.plan.storm.bound import Failure, Lost
 from siotool.plan.storm.model import Course, FleetPoint, Pings, RateDoubt, StormPlan
 from siotool.plan.storm.simulator import Conditions, Storm, simulate
 from siotool.plan.uncertainty import outcomes
-from siotool.plan.world import World
 from siotool.protocol.backoff import OFFICIAL, Backoff
 from siotool.units import format_duration
 

@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siotool.errors import InputError
-from siotool.plan.figures.ranges import HIGH, LOW, Range
+from siotool.plan.inputs.ranges import HIGH, LOW, Range
 
 Floats = NDArray[np.float64]
 

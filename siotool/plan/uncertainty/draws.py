@@ -19,7 +19,7 @@ import numpy as np
 from numpy.random import PCG64, Generator
 
 from siotool.errors import InputError
-from siotool.plan.figures.ranges import Range, Samples
+from siotool.plan.inputs.ranges import Range, Samples
 from siotool.plan.numbers import Number
 from siotool.plan.uncertainty.distributions import UNBOUNDED, Distribution, Floats, fit, normal_quantile
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from siotool.plan.evaluate import evaluate
-from siotool.plan.figures.inputs import Inputs
+from siotool.plan.evaluation.evaluate import evaluate
+from siotool.plan.inputs.figure import Inputs
 from siotool.plan.numbers import Number, maximum
 from siotool.plan.uncertainty.draws import Uncertain
 from siotool.plan.uncertainty.outcomes import as_draws

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 import numpy as np
 
-from siotool.plan.evaluate import Bound, Evaluation, count, evaluate
-from siotool.plan.evidence.provenance import Provenance
-from siotool.plan.figures.fields import field_of
-from siotool.plan.figures.inputs import Inputs
-from siotool.plan.figures.ranges import Range, Samples
+from siotool.plan.evaluation.evaluate import Bound, Evaluation, count, evaluate
+from siotool.plan.evaluation.remedy import remedy
+from siotool.plan.inputs.fields import field_of
+from siotool.plan.inputs.figure import Inputs
+from siotool.plan.inputs.provenance import Provenance
+from siotool.plan.inputs.ranges import Range, Samples
 from siotool.plan.model import Constraint, Effect, Fleet, InputFigure, Measurement, Plan, Uncertainty
 from siotool.plan.numbers import Number, is_array, where
-from siotool.plan.remedy import remedy
 from siotool.plan.uncertainty import outcomes, sensitivity
 from siotool.plan.uncertainty.distributions import Distribution
 from siotool.plan.uncertainty.draws import Uncertain, prepare

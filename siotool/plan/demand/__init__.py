@@ -1,0 +1,1 @@
+"""What a service asks of its fleet: messages, connections, bytes."""

@@ -1,0 +1,180 @@
+"""From figures to what the service asks of its fleet at the moment it is sized for."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal, cast
+
+from siotool.plan.adapters.laws import Recovery, adapter_named
+from siotool.plan.demand.fanout import Kind, Message, traffic
+from siotool.plan.demand.world import Demand, Stream, World
+from siotool.plan.inputs.figure import Inputs, MessageChoice
+from siotool.plan.numbers import Number, divide, exp, is_array, log
+from siotool.plan.wire.framing import (
+    AIOHTTP,
+    NODE,
+    OFFSET_IN_MEMORY_BYTES,
+    OFFSET_MONGO_BYTES,
+    OFFSET_REDIS_STREAMS_BYTES,
+    Direction,
+    Framing,
+    Travel,
+)
+from siotool.plan.wire.messages import ack, event, heartbeat_rates
+from siotool.plan.wire.opening import opening
+
+YEAR_S = 365.25 * 86_400
+
+#: Profiles whose server answers HTTP as aiohttp does.
+_PYTHON = ("python-socketio",)
+
+#: Where an adapter keeps what a client missed → bytes of an event's offset in it.
+_OFFSETS: Mapping[Recovery, int] = MappingProxyType(
+    {
+        "none": 0,
+        "memory": OFFSET_IN_MEMORY_BYTES,
+        "stream": OFFSET_REDIS_STREAMS_BYTES,
+        "collection": OFFSET_MONGO_BYTES,
+    }
+)
+
+#: The id of a call in the middle of a session's life: three digits.
+_ACK_ID = 100
+
+
+def world(inputs: Inputs, values: Mapping[str, Number]) -> World:
+    """Return the world in which the inputs have these values."""
+    return World(inputs, values, demand(inputs, values))
+
+
+def peak_connections(values: Mapping[str, Number]) -> Number:
+    """Return the connections to size for: mean × daily peak × event spike × growth until then."""
+    growth = exp(values["workload.ahead"] / YEAR_S * log(1.0 + values["workload.growth"]))
+    return (
+        values["workload.connections"]
+        * values["workload.peak_factor"]
+        * values["workload.event_factor"]
+        * growth
+    )
+
+
+def demand(inputs: Inputs, values: Mapping[str, Number]) -> Demand:
+    """Return the service's demand: connections, messages, and the bytes they make."""
+    connections = peak_connections(values)
+    new_per_s = values.get("workload.churn", 0.0)
+    if "workload.session_length" in values:
+        # Little's law: so many connections, each so long, need so many new ones
+        new_per_s = new_per_s + divide(connections, values["workload.session_length"])
+    streams = tuple(Stream(message, traffic(message, connections)) for message in _messages(inputs, values))
+    if not streams:
+        return Demand(connections, new_per_s, (), None, None, None, None)
+    travel = _travel(inputs, values, connections, new_per_s, streams)
+    return Demand(
+        connections=connections,
+        new_per_s=new_per_s,
+        streams=streams,
+        tcp_to_client_bytes_per_s=travel.to_client.tcp,
+        tcp_to_server_bytes_per_s=travel.to_server.tcp,
+        link_to_client_bytes_per_s=travel.to_client.link,
+        link_to_server_bytes_per_s=travel.to_server.link,
+    )
+
+
+def _messages(inputs: Inputs, values: Mapping[str, Number]) -> list[Message]:
+    return [_message(choice, values) for choice in inputs.messages]
+
+
+def _message(choice: MessageChoice, values: Mapping[str, Number]) -> Message:
+    place = f"workload.messages.{choice.name}"
+    return Message(
+        name=choice.name,
+        kind=cast(Kind, choice.kind),
+        size_bytes=values[f"{place}.size"],
+        rate_per_s=values[f"{place}.rate"],
+        room_size=values[f"{place}.room_size"],
+        acknowledged=choice.acknowledged,
+        binary=choice.binary,
+        to_sender=choice.to_sender,
+    )
+
+
+def framing(inputs: Inputs, transport: Literal["websocket", "polling"]) -> Framing:
+    """Return how the plan's messages are wrapped on one transport."""
+    return Framing(
+        transport=transport,
+        parser=cast(Literal["json", "msgpack"], inputs.choice("transport.parser")),
+        tls=cast(Literal["none", "1.2", "1.3"], inputs.choice("transport.tls")),
+        ip=6 if inputs.choice("transport.ip") == "6" else 4,
+        recovery_offset_bytes=_offset_bytes(inputs),
+        server=AIOHTTP if "server.profile" in inputs and inputs.choice("server.profile") in _PYTHON else NODE,
+    )
+
+
+def _offset_bytes(inputs: Inputs) -> int:
+    """What connection state recovery adds to each event, where the adapter keeps anything to recover from."""
+    if not inputs.flag("transport.recovery"):
+        return 0
+    return _OFFSETS[adapter_named(inputs.choice("topology.adapter")).recovery]
+
+
+def _travel(
+    inputs: Inputs,
+    values: Mapping[str, Number],
+    connections: Number,
+    new_per_s: Number,
+    streams: tuple[Stream, ...],
+) -> Travel:
+    polling = values["transport.polling"]
+    total = Travel()
+    for transport, share in (("websocket", 1 - polling), ("polling", polling)):
+        if not is_array(share) and share == 0:
+            continue
+        frames = framing(inputs, cast(Literal["websocket", "polling"], transport))
+        upgrade = transport == "websocket" and inputs.flag("transport.upgrade")
+        whole = heartbeat_rates(frames, values["transport.ping_interval"]) * connections
+        whole = whole + opening(frames, upgrade=upgrade) * new_per_s
+        for stream in streams:
+            whole = whole + _of_stream(frames, stream)
+        total = total + whole * share
+    return total
+
+
+def _of_stream(frames: Framing, stream: Stream) -> Travel:
+    """Bytes per second of one kind of message, sent, delivered and acknowledged."""
+    message, rates = stream.message, stream.traffic
+    size = 0 if message.binary else message.size_bytes + 2  # the quotes of a JSON string
+    attachments, attached = (1, message.size_bytes) if message.binary else (0, 0)
+    asks = message.acknowledged and message.kind not in ("push", "announce")
+    asked = message.acknowledged and not asks
+    call = message.kind == "echo" and message.acknowledged
+
+    def one(direction: Direction, ack_id: int | None) -> Travel:
+        return event(
+            frames,
+            direction,
+            len(message.name.encode()),
+            size,
+            ack_id=ack_id,
+            attachments=attachments,
+            attachment_bytes=attached,
+            answered=message.kind == "echo" and direction == Direction.TO_SERVER,
+        )
+
+    up = one(Direction.TO_SERVER, _ACK_ID if asks else None)
+    if call:
+        down = ack(
+            frames,
+            Direction.TO_CLIENT,
+            size,
+            ack_id=_ACK_ID,
+            attachments=attachments,
+            attachment_bytes=attached,
+        )
+    else:
+        down = one(Direction.TO_CLIENT, _ACK_ID if asked else None)
+    both: Travel = (
+        up * rates.inbound_per_s
+        + down * rates.deliveries_per_s
+        + ack(frames, Direction.TO_SERVER, 0, ack_id=_ACK_ID) * rates.acks_in_per_s
+        + ack(frames, Direction.TO_CLIENT, 0, ack_id=_ACK_ID) * rates.acks_out_per_s
+    )
+    return both

@@ -1,0 +1,70 @@
+"""What a plan rests on: what a server is taken for, what nobody gave, and what was not looked at."""
+
+from siotool.plan.evaluation.evaluate import Evaluation
+from siotool.plan.inputs.figure import Figure, Inputs, middle
+from siotool.plan.inputs.planfile import FILLED_IN
+from siotool.units import format_count
+
+#: A constraint → what it is about, and what a plan needs to consider it; in the order it is said.
+_LIMITS = (
+    ("event loop", "CPU", "server.profile, or messages"),
+    ("network out", "the network of each direction", "messages and server.bandwidth_out"),
+    ("memory", "memory", "server.memory"),
+    ("open files", "open files", "server.open_files"),
+    ("reconnect storm", "reconnect storms", "goals.reconnect_time"),
+    ("broadcast time", "how long a broadcast takes", "goals.delivery_time"),
+    ("balancer ports", "the load balancer", "topology.balancer"),
+)
+
+
+def rests_on(evaluation: Evaluation) -> list[str]:
+    """Return sentences that say what the plan takes for a server, for given, and for no matter.
+
+    None of a server and its limits where bandwidth is all that the plan is about: that says so
+    itself.
+    """
+    inputs = evaluation.world.inputs
+    considered = {bound.constraint.name for bound in evaluation.bounds}
+    said = []
+    if considered != {"bandwidth"}:
+        said.append(_server(inputs))
+        missing = [f"{what} ({key})" for name, what, key in _LIMITS if name not in considered]
+        missing += _bad_days(inputs)
+        if missing:
+            said.append(f"Not considered, and what would have it considered: {'; '.join(missing)}.")
+    nobody = [key for key, one in inputs.figures.items() if one.provenance.detail == FILLED_IN]
+    if nobody:
+        said.append(f"Nobody gave these figures, plan init filled them in: {', '.join(nobody)}.")
+    return said
+
+
+def server_words(inputs: Inputs) -> str:
+    """Return what one server is: ``one process of one core``, ``4 processes of 0.5 of a core``."""
+    count, cores = (middle(inputs.figures[f"server.{name}"].value) for name in ("processes", "process_cores"))
+    of = "one core" if cores == 1 else f"{format_count(cores)} of a core"
+    return f"{format_count(count)} processes of {of}" if count > 1 else f"one process of {of}"
+
+
+def _server(inputs: Inputs) -> str:
+    kind = inputs.figures["server.processes"].provenance.kind
+    sentence = f"A server is {server_words(inputs)} ({kind})"
+    profile = inputs.figures.get("server.profile")
+    if profile is None:
+        return f"{sentence}; no server profile, its costs are those given."
+    left = [key for key, one in inputs.figures.items() if key.startswith("server.") and _replaces(key, one)]
+    other = f", but for {', '.join(left)}" if left else ""
+    return f"{sentence} at the costs of the profile {profile.value} ({profile.provenance.kind}){other}."
+
+
+def _replaces(key: str, figure: Figure) -> bool:
+    """True for a cost that was typed or measured in the place of the profile's."""
+    return figure.provenance.kind in ("typed", "measured") and (key.endswith("_cost") or "memory_" in key)
+
+
+def _bad_days(inputs: Inputs) -> list[str]:
+    found = []
+    if inputs.figures["goals.downtime"].value == 0:
+        found.append("servers out of service (goals.downtime)")
+    if not inputs.flag("goals.survive_zone"):
+        found.append("the loss of a zone (goals.survive_zone)")
+    return found

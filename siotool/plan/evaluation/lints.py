@@ -1,0 +1,166 @@
+"""What an experienced colleague would say on reading the plan, whatever its number of servers."""
+
+import math
+
+from siotool.plan.adapters import limits as adapter_limits
+from siotool.plan.adapters import recovery
+from siotool.plan.adapters.laws import Adapter, adapter_named
+from siotool.plan.constraints import event_loop
+from siotool.plan.demand.world import Stream, World
+from siotool.plan.evaluation.evaluate import Evaluation
+from siotool.plan.evaluation.oddities import odd
+from siotool.units import format_count, format_duration, format_share
+
+#: Engine.IO's pingTimeout: a connection without a pong for so long is dead.
+PING_TIMEOUT_S = 20.0
+
+#: A typed consumption rate further than this from what the messages make is a slip.
+_DISAGREE = 0.25
+
+
+def lint(evaluation: Evaluation) -> list[str]:
+    """Return warnings about the configuration, each a sentence."""
+    world = evaluation.world
+    rules = (_growth, _several, _two_rates, _adapter, _asking, _recovery)
+    return odd(world) + [sentence for rule in rules for sentence in rule(world, evaluation)]
+
+
+def _processes(world: World, evaluation: Evaluation) -> float:
+    return float(evaluation.fleet * world["server.processes"])
+
+
+def _several(world: World, evaluation: Evaluation) -> list[str]:
+    return of_several(world) if _processes(world, evaluation) > 1 else []
+
+
+def of_several(world: World) -> list[str]:
+    """Return what more than one process needs: an adapter, and a sticky balancer where sessions poll."""
+    return _no_adapter(world) + _sticky(world)
+
+
+def _no_adapter(world: World) -> list[str]:
+    publishes = any(stream.traffic.publishes_per_s > 0 for stream in world.demand.streams)
+    if world.inputs.choice("topology.adapter") != "none" or not publishes:
+        return []
+    return [
+        "there is more than one process and no adapter: what is sent to other sessions reaches only those "
+        "of the same process. Set topology.adapter"
+    ]
+
+
+def _two_rates(world: World, evaluation: Evaluation) -> list[str]:
+    typed, demand = world.get("workload.consumption_rate"), world.demand
+    measured = world.has("workload.consumption_rate") and (
+        world.inputs.figures["workload.consumption_rate"].provenance.kind == "measured"
+    )
+    if not typed or measured or demand.tcp_to_client_bytes_per_s is None or not demand.connections:
+        return []
+    both = (demand.tcp_to_client_bytes_per_s + demand.tcp_to_server_bytes_per_s) / demand.connections
+    if abs(both / typed - 1) <= _DISAGREE:
+        return []
+    return [
+        f"the messages make {both:,.0f} bytes/s a session, the consumption rate says {typed:,.0f}: "
+        "the formula goes by the latter"
+    ]
+
+
+def _sticky(world: World) -> list[str]:
+    share = world["transport.polling"]
+    # a plan of the formula alone says nothing of transports
+    spread = world.inputs.choice("topology.balancer") != "none" or world.demand.streams
+    polls = share > 0 or (world.inputs.flag("transport.upgrade") and spread)
+    if not polls or world.inputs.flag("topology.sticky"):
+        return []
+    who = f"{format_share(share)} of sessions poll" if share else "clients open with polling"
+    patience = world["transport.ping_interval"] + PING_TIMEOUT_S
+    return [
+        f"{who}: the balancer must send all requests of a session to one process (sticky sessions), and "
+        f"keep an idle connection for more than {format_duration(patience)}; topology.sticky = true says "
+        "that it does"
+    ]
+
+
+def _growth(world: World, evaluation: Evaluation) -> list[str]:
+    if world.get("workload.growth") == 0 or world["workload.ahead"] > 0:
+        return []
+    return [
+        "workload.growth alone does not size the fleet for what it grows to: workload.ahead says for when, "
+        "and the forecast how long today's fleet suffices"
+    ]
+
+
+def _published(world: World) -> tuple[Adapter, float, Stream | None]:
+    """The adapter, the publishes per second it carries, and the stream that most of them are of."""
+    adapter = adapter_named(world.inputs.choice("topology.adapter"))
+    streams = world.demand.streams
+    heaviest = max(streams, key=lambda stream: stream.traffic.publishes_per_s, default=None)
+    return adapter, world.demand.publishes_per_s, heaviest
+
+
+def _message_bytes(world: World) -> float:
+    """The largest event that is published, as the JSON array that adapters carry: ["name","payload"]."""
+    return max(
+        (
+            len(stream.message.name) + stream.message.size_bytes + 7
+            for stream in world.demand.streams
+            if stream.traffic.publishes_per_s > 0
+        ),
+        default=0.0,
+    )
+
+
+def _adapter(world: World, evaluation: Evaluation) -> list[str]:
+    adapter, publishes, heaviest = _published(world)
+    processes = _processes(world, evaluation)
+    if heaviest is None or not math.isfinite(processes):
+        return []
+    if adapter.law == "nobody":
+        publishes = 0.0  # that they reach nobody is said already
+    # shards that nobody decided on are as many as the plan needs
+    decided = world.inputs.figures["topology.shards"].provenance.kind != "default"
+    needed = evaluation.shards if math.isfinite(evaluation.shards) else 1.0
+    return adapter_limits.lint(
+        adapter,
+        nodes=processes,
+        machines=float(evaluation.fleet),
+        publishes_per_s=publishes,
+        message_bytes=_message_bytes(world),
+        room_size=float(heaviest.crowd),
+        private_share=heaviest.private_share,
+        shards=world["topology.shards"] if decided else max(1.0, needed),
+        binary=any(s.message.binary for s in world.demand.streams if s.traffic.publishes_per_s > 0),
+        requests=world.requests,
+        recovery=world.inputs.flag("transport.recovery"),
+        ceiling_per_s=world.values.get("topology.backend_rate"),
+    )
+
+
+def _asking(world: World, evaluation: Evaluation) -> list[str]:
+    processes = _processes(world, evaluation)
+    if not world.has("topology.fetch_rate") or not 1 < processes < math.inf:
+        return []
+    busy, goal = event_loop.occupied(world)(processes), world["server.utilization"]
+    if busy <= goal * (1 + 1e-9) or processes <= event_loop.lightest(world):
+        return []
+    return [
+        f"with all {format_count(processes)} processes up each is busy for {format_share(busy)}, more than "
+        f"the {format_share(goal)} asked for: every one answers each call of fetchSockets, and spares are "
+        "processes too"
+    ]
+
+
+def _recovery(world: World, evaluation: Evaluation) -> list[str]:
+    adapter, publishes, heaviest = _published(world)
+    fleet = float(evaluation.fleet)
+    recovers = world.inputs.flag("transport.recovery") and adapter.recovery != "none"
+    if not recovers or heaviest is None or not 0 < fleet < math.inf:
+        return []
+    fullest = min(1.0, world["topology.imbalance"] / fleet)
+    return recovery.lint(
+        adapter,
+        publishes_per_s=publishes,
+        entry_bytes=_message_bytes(world) + adapter.envelope_bytes,
+        nodes=_processes(world, evaluation),
+        sessions=math.ceil(world.demand.connections * fullest),
+        heap_bytes=world.get("server.heap"),
+    )

@@ -1,0 +1,133 @@
+"""Measured figures as a plan takes them: costs by their keys, with the scatter that was seen."""
+
+import numpy as np
+from numpy.random import PCG64, Generator
+
+from siotool.plan.evidence.asked import workload
+from siotool.plan.evidence.fit import REPLICATES
+from siotool.plan.evidence.observe import Floats, Observations, event_loops
+from siotool.plan.evidence.profile import ServerProfile
+from siotool.plan.evidence.resample import run_factor
+from siotool.plan.inputs.figure import Figure, Inputs
+from siotool.plan.inputs.provenance import Provenance, measured
+from siotool.plan.inputs.ranges import Samples
+
+#: A measured figure → the key of the plan file it fills.
+KEYS = (
+    ("idle_s_per_s", "server.idle_cost"),
+    ("inbound_s", "server.inbound_cost"),
+    ("ack_s", "server.ack_cost"),
+    ("delivery_s", "server.delivery_cost"),
+    ("byte_s", "server.byte_cost"),
+    ("connect_s", "server.connect_cost"),
+    ("memory_base_bytes", "server.memory_base"),
+    ("memory_per_connection_bytes", "server.memory_per_connection"),
+)
+#: A column of ``Observations`` → the key for how much of it one core was seen to carry.
+SEEN = (
+    ("connections", "server.seen_connections"),
+    ("inbound_per_s", "server.seen_messages"),
+    ("deliveries_per_s", "server.seen_deliveries"),
+)
+#: A run that brought its server to so much of its CPU shows what the rest of it does.
+ENOUGH = 0.4
+_CPU = frozenset(("base_cores", "idle_s_per_s", "inbound_s", "ack_s", "delivery_s", "byte_s", "connect_s"))
+
+
+def inputs_of(profile: ServerProfile, observations: Observations, seed: int) -> Inputs:
+    """Return what the runs say of a plan's figures, and of its messages where they are of one workload.
+
+    Costs that are inside another one are 0 and say so; the encoding of a publish is inside the
+    cost of the message, where the runs had any broadcast. What one server was seen to carry stands
+    there where that was little: a plan believes no more than a few times as much. The consumption
+    rate and the capacity are for the formula: wire bytes of a session, and of a core, times the
+    cores of the server.
+    """
+    figures: dict[str, Figure] = {}
+    for name, key in KEYS:
+        if name in profile.figures:
+            one = profile.figures[name]
+            figures[key] = Figure(_samples(one.replicates, name), one.provenance)
+    sampled = min(event_loops(origin.cores) for origin in observations.origins)
+    if "memory_base_bytes" in profile.figures:
+        one = profile.figures["memory_base_bytes"]
+        figures["server.memory_base"] = Figure(_samples(one.replicates / sampled, ""), one.provenance)
+    runs = measured(profile.runs)
+    cores = server_cores(observations)
+    processes = event_loops(cores)
+    figures["server.processes"] = Figure(float(processes), runs)
+    figures["server.process_cores"] = Figure(min(1.0, cores / processes), runs)
+    if "base_cores" in profile.figures:
+        one = profile.figures["base_cores"]
+        each = np.clip(one.replicates / sampled, 0.0, 0.99)
+        figures["server.base_cost"] = Figure(_samples(each, "base_cores"), one.provenance)
+    for absorbed in profile.absorbed:
+        filled = dict(KEYS).get(absorbed.cost)
+        if filled is not None:
+            figures[filled] = Figure(0.0, Provenance("measured", absorbed.sentence))
+    if "delivery_s" in profile.figures:
+        inside = Provenance("measured", f"inside the cost of the message, {runs.detail}")
+        figures["server.encode_cost"] = Figure(0.0, inside)
+    figures |= _for_the_formula(profile, observations, seed, runs)
+    figures |= _places(profile, observations, runs)
+    if profile.share_of_limit < ENOUGH:
+        for column, key in SEEN:
+            if profile.measured_to[column] > 0:
+                figures[key] = Figure(profile.measured_to[column] / cores, runs)
+    if not profile.one_workload:
+        return Inputs(figures)
+    largest = max(observations.origins, key=lambda origin: origin.asked.connection_s / origin.nodes)
+    of_run = workload(largest.asked, runs)
+    return Inputs({**figures, **of_run.figures}, of_run.messages)
+
+
+def _places(profile: ServerProfile, observations: Observations, runs: Provenance) -> dict[str, Figure]:
+    """The memory and open files of the server that was measured, where the runs show what a session takes."""
+    figures = {}
+    memory = [one.memory_bytes / one.nodes for one in observations.origins if one.memory_bytes]
+    files = [one.files_limit for one in observations.origins if one.files_limit]
+    if memory and "memory_per_connection_bytes" in profile.figures:
+        figures["server.memory"] = Figure(float(min(memory)), runs)
+    if (
+        files
+        and "files_per_connection" in profile.figures
+        and profile.figures["files_base"].value < min(files)
+    ):
+        figures["server.open_files"] = Figure(float(min(files)), runs)
+        figures["server.open_files_reserved"] = Figure(profile.figures["files_base"].value, runs)
+    return figures
+
+
+def server_cores(observations: Observations) -> float:
+    """Cores that one of the sampled servers may fill; the most where the runs differ."""
+    return max(origin.cores / origin.nodes for origin in observations.origins)
+
+
+def _for_the_formula(
+    profile: ServerProfile, observations: Observations, seed: int, runs: Provenance
+) -> dict[str, Figure]:
+    # runs of several workloads have no common bandwidth of a session
+    each = [
+        profile.figures[name].replicates
+        for name in ("bytes_in_per_connection_per_s", "bytes_out_per_connection_per_s")
+        if name in profile.figures
+    ]
+    figures = {}
+    if len(each) == 2:
+        figures["workload.consumption_rate"] = Figure(_samples(each[0] + each[1], ""), runs)
+    held = observations.held()
+    cores = observations.mean("cpu_cores", held)
+    bytes_per_s = observations.mean("bytes_per_s", held)
+    if cores > 0 and bytes_per_s > 0:
+        capacity = bytes_per_s / cores * server_cores(observations)
+        scatter = run_factor(profile.cpu.run_cv, REPLICATES, Generator(PCG64(seed)))
+        figures["server.capacity"] = Figure(
+            _samples(capacity * scatter, ""),
+            Provenance("measured", f"{runs.detail}: a straight line through the CPU it used"),
+        )
+    return figures
+
+
+def _samples(replicates: Floats, name: str) -> Samples:
+    # what was fitted together is drawn together
+    return Samples(tuple(float(value) for value in replicates), "cpu" if name in _CPU else "")

@@ -1,0 +1,119 @@
+"""Put a plan's inputs together: flags over the plan file over measured figures over published costs."""
+
+from collections.abc import Mapping
+
+from siotool.errors import InputError
+from siotool.plan.inputs import balancers, fields, planfile
+from siotool.plan.inputs.figure import Figure, Inputs, middle
+from siotool.plan.inputs.profiles import published
+from siotool.plan.inputs.provenance import Provenance
+from siotool.plan.inputs.ranges import Range, Samples
+from siotool.units import format_duration
+
+#: The profile of a plan that has messages and says nothing of its server.
+DEFAULT_PROFILE = "node-ws"
+
+
+def from_flags(flags: Mapping[str, tuple[str, str]]) -> Inputs:
+    """Read figures given on the command line: key → (the flag's name, its text)."""
+    figures = {}
+    for key, (flag, text) in flags.items():
+        try:
+            field = fields.field_of(key)
+        except LookupError:
+            raise planfile.unknown(key, [f.key for f in fields.FIELDS], flag) from None
+        figures[key] = planfile.read(field, text, flag, Provenance("typed", flag))
+    return Inputs(figures)
+
+
+def over(first: Inputs, second: Inputs) -> Inputs:
+    """Return what ``first`` says, completed by what ``second`` does."""
+    return Inputs({**second.figures, **first.figures}, first.messages or second.messages)
+
+
+def with_measured(inputs: Inputs, measured: Inputs) -> Inputs:
+    """Return what the user gave, completed by what runs showed.
+
+    What a session asks for is the runs' own: a plan that describes its messages goes by these.
+    What ``plan init`` filled in nobody gave: what runs showed counts more.
+    """
+    figures = dict(measured.figures)
+    if inputs.messages:
+        figures = {key: one for key, one in figures.items() if not key.startswith("workload.")}
+        measured = Inputs(figures)
+    given = {key: one for key, one in inputs.figures.items() if one.provenance.kind != "default"}
+    return over(Inputs(given, inputs.messages), over(measured, inputs))
+
+
+def complete(inputs: Inputs) -> Inputs:
+    """Fill in what nobody gave: the profile's published costs, then the defaults.
+
+    A plan of the formula's figures alone has no profile: bandwidth is all it is about. Raises
+    InputError without connections.
+    """
+    if "workload.connections" not in inputs:
+        raise InputError("the plan has no workload.connections", "give --connections 1M, say")
+    _check_messages(inputs)
+    profile = inputs.choice("server.profile") if "server.profile" in inputs else ""
+    by_default = not profile and bool(inputs.messages)
+    if by_default:
+        profile = DEFAULT_PROFILE
+        chosen = Figure(profile, Provenance("default", "messages were given and no profile"))
+        inputs = inputs.replaced({"server.profile": chosen})
+    if profile:
+        prior = published(profile)
+        inputs = over(Inputs(_informed(inputs.figures, prior), inputs.messages), Inputs(prior))
+    if "server.capacity" not in inputs and "server.bandwidth_out" in inputs:
+        network = inputs.figures["server.bandwidth_out"]
+        origin = Provenance(network.provenance.kind, "as server.bandwidth_out")
+        inputs = inputs.replaced({"server.capacity": Figure(network.value, origin)})
+    if "topology.balancer" in inputs:
+        inputs = over(inputs, Inputs(balancers.published(inputs.choice("topology.balancer"))))
+    inputs = planfile.with_defaults(inputs)
+    _check_hours(inputs)
+    return inputs
+
+
+def _informed(figures: Mapping[str, Figure], prior: Mapping[str, Figure]) -> dict[str, Figure]:
+    """Return the figures without those measured ones that say less than was known before.
+
+    A cost that runs cannot tell from 0, and that may be as large as the published range or
+    larger, was not measured: the published one stays.
+    """
+
+    def blank(key: str, figure: Figure) -> bool:
+        seen, known = figure.value, prior.get(key)
+        return (
+            figure.provenance.kind == "measured"
+            and isinstance(seen, Samples)
+            and known is not None
+            and isinstance(known.value, Range)
+            and seen.low <= 0
+            and seen.high >= known.value.high
+        )
+
+    return {key: figure for key, figure in figures.items() if not blank(key, figure)}
+
+
+def _check_messages(inputs: Inputs) -> None:
+    """Refuse a figure of a kind of message that is not in the plan: it would change nothing."""
+    known = [message.name for message in inputs.messages]
+    for key, figure in inputs.figures.items():
+        name = key.removeprefix("workload.messages.").rpartition(".")[0]
+        if key.startswith("workload.messages.") and name not in known:
+            where = figure.provenance.detail or key
+            if not known:
+                raise InputError(
+                    f"{where}: the plan has no messages", f"add [workload.messages.{name}] to it"
+                )
+            raise planfile.unknown(name, known, f"{where}:")
+
+
+def _check_hours(inputs: Inputs) -> None:
+    downtime, workday = (inputs.figures[f"goals.{name}"].value for name in ("downtime", "workday"))
+    longest, day = downtime.high if isinstance(downtime, Range | Samples) else downtime, middle(workday)
+    if not isinstance(longest, str | bool) and longest >= day:
+        raise InputError(
+            f"downtime {format_duration(longest)} is not shorter than the workday {format_duration(day)}",
+            "downtime is the part of the workday in which a server is out of service",
+        )

@@ -1,0 +1,78 @@
+"""The figures a plan is made from, each with where it comes from.
+
+Keys are those of the plan file, ``section.key``. A figure is a single value, a range, or
+replicates of a measurement; provenance says how far it can be trusted.
+"""
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+import msgspec
+
+from siotool.errors import InputError
+from siotool.plan.inputs.provenance import Provenance
+from siotool.plan.inputs.ranges import Range, Samples
+
+#: One figure: known, within a range, or measured with scatter; or a choice by name.
+Value = float | Range | Samples | str | bool
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """A value in SI units, and where it comes from."""
+
+    value: Value
+    provenance: Provenance
+
+
+class MessageChoice(msgspec.Struct, frozen=True):
+    """One kind of message of the workload: its choices; its figures are inputs like any other."""
+
+    name: str
+    kind: str
+    acknowledged: bool = False
+    binary: bool = False
+    to_sender: bool = True
+
+
+class Inputs(msgspec.Struct, frozen=True):
+    """Everything a plan is made from: figures by key, and the kinds of messages."""
+
+    figures: Mapping[str, Figure] = MappingProxyType({})
+    messages: tuple[MessageChoice, ...] = ()
+
+    def __contains__(self, key: str) -> bool:
+        """Return whether the plan knows a figure."""
+        return key in self.figures
+
+    def choice(self, key: str) -> str:
+        """Return a figure that is a name, such as the adapter's."""
+        return str(self.figures[key].value)
+
+    def flag(self, key: str) -> bool:
+        """Return a figure that is yes or no; no where nobody said."""
+        return key in self.figures and self.figures[key].value is True
+
+    def uncertain(self) -> list[str]:
+        """Return the keys whose figures are not single values."""
+        return [key for key, figure in self.figures.items() if isinstance(figure.value, Range | Samples)]
+
+    def numbers(self) -> Iterator[tuple[str, Figure]]:
+        """Yield the figures that are numbers, in the order of the plan file."""
+        for key, figure in self.figures.items():
+            if not isinstance(figure.value, str | bool):
+                yield key, figure
+
+    def replaced(self, changes: Mapping[str, Figure]) -> "Inputs":
+        """Return these inputs with some figures replaced or added."""
+        return Inputs({**self.figures, **changes}, self.messages)
+
+
+def middle(value: Value) -> float:
+    """Return the single figure that stands for a value: itself, the likeliest, or the median."""
+    if isinstance(value, Range):
+        return value.middle
+    if isinstance(value, Samples):
+        return value.middle
+    if isinstance(value, str | bool):
+        raise InputError(f"{value!r} is no number")
+    return value

@@ -1,0 +1,1 @@
+"""A plan: its figures evaluated, made uncertain and described; and read back."""

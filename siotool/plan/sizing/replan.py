@@ -1,0 +1,83 @@
+"""A plan read back: from what ``siotool plan --format json`` wrote to the inputs it was made from.
+
+Ranges come back as their 90 % bounds and their median, so that a plan made again differs a little;
+what this one came to is read as it was.
+"""
+
+import msgspec
+
+from siotool.errors import InputError
+from siotool.formula import Figures
+from siotool.plan.inputs import fields, planfile
+from siotool.plan.inputs.figure import Figure, Inputs, MessageChoice, Value
+from siotool.plan.inputs.provenance import Provenance
+from siotool.plan.inputs.ranges import Range
+from siotool.plan.model import Document, Fleet, InputFigure
+
+VERSION = 1
+
+#: The formula's figures in a plan → their keys.
+_FORMULA = (
+    ("connections", "workload.connections"),
+    ("consumption_rate_bytes_per_s", "workload.consumption_rate"),
+    ("downtime_s", "goals.downtime"),
+    ("workday_s", "goals.workday"),
+    ("capacity_bytes_per_s", "server.capacity"),
+    ("utilization", "server.utilization"),
+)
+
+
+class ReadBack(msgspec.Struct, frozen=True):
+    """A plan's inputs, what the formula was fed with and came to, and the servers; None where not told."""
+
+    inputs: Inputs
+    formula: Figures
+    document: Document | None
+    servers: Fleet | None
+
+
+class _PlanFile(msgspec.Struct):
+    version: int
+    inputs: Figures
+    figures: list[InputFigure] = []
+    messages: list[MessageChoice] = []
+    document: Document | None = None
+    servers: Fleet | None = None
+
+
+def decode(data: bytes, source: str) -> ReadBack:
+    """Read what ``siotool plan --format json`` wrote; ``source`` names it in errors.
+
+    Raises InputError for what is no plan, of another version, or holds what no plan can.
+    """
+    try:
+        plan = msgspec.json.decode(data, type=_PlanFile)
+        figures = {figure.key: _figure(figure, source) for figure in plan.figures}
+    except (ValueError, RecursionError) as error:  # no JSON, none of ours, or nested without end
+        raise InputError(f"{source}: {error}", "give the output of siotool plan --format json") from error
+    except InputError as error:
+        raise InputError(f"{source}: {error.message}", error.hint) from error
+    if plan.version != VERSION:
+        raise InputError(
+            f"{source} has plan format {plan.version}; this siotool reads {VERSION}", "make the plan again"
+        )
+    if not figures:
+        typed = Provenance("typed", source)
+        figures = {key: Figure(getattr(plan.inputs, name), typed) for name, key in _FORMULA}
+    return ReadBack(Inputs(figures, tuple(plan.messages)), plan.inputs, plan.document, plan.servers)
+
+
+def _figure(figure: InputFigure, source: str) -> Figure:
+    try:
+        field = fields.field_of(figure.key)
+    except LookupError:
+        raise InputError(f"{figure.key} is no figure of a plan", "make the plan again") from None
+    if field.kind in ("flag", "choice"):
+        return planfile.read(field, figure.text or "", f"{source}: {figure.key}", figure.provenance)
+    if figure.value is None:
+        raise InputError(f"{figure.key} has no value", "make the plan again")
+    value: Value = figure.value
+    planfile.check(field, figure.value, figure.key)
+    if figure.p5 is not None and figure.p95 is not None and figure.p5 < figure.p95:
+        value = Range(figure.p5, min(max(figure.value, figure.p5), figure.p95), figure.p95)
+    return Figure(value, figure.provenance)

@@ -1,0 +1,344 @@
+"""What a report says: the tree behind ``report --format json``.
+
+SI units are in the names. A figure that was not measured or cannot be computed is None
+(``null``), never 0. ``in`` and ``out`` are as the clients see them. Two spans of time are
+used and each figure belongs to one of them: *the run* is all of it; *the hold phase* is the
+part in which the load stood still (``Steady``).
+"""
+
+from typing import Literal
+
+import msgspec
+
+from siotool.runfile import JUDGED, REQUEST_EVENT
+from siotool.runs.steady import Steady
+from siotool.units import format_count
+from siotool.workload import Setting, Stage, Target
+
+VERSION = 1
+
+Valid = Literal["yes", "suspect", "no"]
+Verdict = Literal["passed", "failed", "untrusted"]
+
+
+class RunInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One run that went into the report; ``ended`` is ``cut`` when its file has no end."""
+
+    run: str
+    started_at: str
+    duration_s: float | None
+    ended: Literal["finished", "interrupted", "workers_lost", "target_lost", "cut"]
+    users_planned: int
+    stages: list[Stage]
+    settings: dict[str, Setting]
+    processes: int
+    seed: int
+    siotool: str
+    machine: str
+    bytes_source: str
+
+
+class ConnectionFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Connections over the run; ``failed`` and ``closed`` count by class."""
+
+    peak: int | None
+    mean: float | None
+    attempted: int
+    established: int
+    failed: dict[str, int]
+    hung: dict[str, int]
+    closed: dict[str, int]
+    users_peak: int | None
+    users_planned: int
+
+
+class OperationFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One operation over the run.
+
+    ``count`` are the successes. The percentiles describe these and the ``given_up``, which nobody
+    answered in time and which count as the time they were waited for, from the intended start.
+    ``service_*`` count from the actual send and are None where nothing was scheduled.
+    ``rate_per_s`` is of successes, over the hold phase for ``ack`` and ``deliver`` and over
+    the run for what happens while connecting (``rate_over``).
+    """
+
+    op: str
+    name: str
+    count: int
+    given_up: int
+    errors: dict[str, int]
+    rate_per_s: float | None
+    rate_over: Literal["hold", "run"]
+    p50_s: float | None
+    p90_s: float | None
+    p95_s: float | None
+    p99_s: float | None
+    p99_9_s: float | None
+    max_s: float | None
+    mean_s: float | None
+    service_p50_s: float | None
+    service_p99_s: float | None
+
+    @property
+    def failed(self) -> int:
+        """Failures of all classes."""
+        return sum(self.errors.values())
+
+
+class DeliveryFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Stamped broadcasts over the run; ``expected = received + lost``."""
+
+    published: int
+    expected: int
+    received: int
+    lost: int
+    duplicate: int
+    reordered: int
+    late: int
+    pending: int
+
+
+class Bandwidth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Bytes over the run; the rates are of wire bytes, over the hold phase."""
+
+    payload_bytes_in: int
+    payload_bytes_out: int
+    wire_bytes_in: int
+    wire_bytes_out: int
+    wire_in_bytes_per_s: float | None
+    wire_out_bytes_per_s: float | None
+    per_connection_in_bytes_per_s: float | None
+    per_connection_out_bytes_per_s: float | None
+    source: str
+
+
+class ServerFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The server's use: means over the hold phase, maxima over the run.
+
+    ``cpu_share_mean`` is of all ``cores``. ``*_per_connection`` and ``*_base`` (of the idle
+    server) come from a line fitted to the ramp where it allows one; ``*_how`` says so.
+    """
+
+    cpu_cores_mean: float | None
+    cpu_cores_max: float | None
+    cpu_share_mean: float | None
+    cores: float
+    rss_bytes_max: int | None
+    rss_bytes_base: float | None
+    rss_bytes_per_connection: float | None
+    rss_how: str
+    memory_bytes: int | None
+    files_open_max: int | None
+    files_base: float | None
+    files_per_connection: float | None
+    files_how: str
+    files_limit: int | None
+    processes_max: int | None
+    wire_bytes_per_s: float | None
+    source: str
+
+
+class Variable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One variable of the formula: what was planned, what was measured, and how."""
+
+    name: str
+    planned: float | None
+    measured: float | None
+    unit: str
+    how: str
+
+
+class ConstraintFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One resource: demand of the whole service, what one server may give of it, and the servers that makes.
+
+    ``figures`` says whose figures it rests on. ``capacity_per_server`` is null where nobody knows
+    it, ``servers`` where no number is enough.
+    """
+
+    name: str
+    figures: Literal["planned", "measured"]
+    demand: float
+    capacity_per_server: float | None
+    unit: str
+    servers: int | None
+    how: str
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the planner makes of a set of figures.
+
+    ``servers`` is the fleet, None where no number is enough (``remedy`` says why); ``document`` and
+    ``document_exact`` the published formula alone. ``server`` says what one server is. ``bound`` is
+    set where the count is the most it can be: why, and the load that would settle it.
+    """
+
+    servers: int | None
+    document: int
+    document_exact: float
+    server: str
+    constraints: list[ConstraintFigures]
+    binding: str
+    remedy: str = ""
+    bound: str = ""
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """Servers from planned figures, and from the measured ones; ``how`` says what these rest on, or lack."""
+
+    planned: Answer | None = None
+    measured: Answer | None = None
+    how: str = "nobody counted"
+
+
+class Sizing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Planned against measured.
+
+    ``document_*`` is the published formula on planned and on measured figures, ``servers_planned`` and
+    ``servers_measured`` what siotool's planner makes of them, spares included. ``servers_needed``
+    is the larger of the two, ``binding`` the constraint that asks for it. ``servers_measured`` is null
+    where the run is no evidence of a server's capacity; where ``bound`` says something, it is the
+    most that it can be. ``server`` says what one server is.
+    """
+
+    variables: list[Variable]
+    document_planned: int | None
+    document_planned_exact: float | None
+    document_measured: int | None
+    document_measured_exact: float | None
+    servers_planned: int | None
+    servers_measured: int | None
+    servers_measured_how: str
+    servers_needed: int | None
+    bound: str
+    server: str
+    constraints: list[ConstraintFigures]
+    binding: str | None
+
+
+class GateResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a gate found; ``value`` is in the gate's SI ``unit``, None when not measured.
+
+    ``default`` marks a gate that nobody asked for, which every run is held to.
+    """
+
+    expr: str
+    default: bool
+    value: float | None
+    unit: str
+    outcome: Literal["passed", "failed"]
+    reason: str
+
+    @property
+    def failed(self) -> bool:
+        """True when the run fails by this gate."""
+        return self.outcome == "failed"
+
+
+class ExceptionFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a scenario's own code raised or judged to be wrong, over the run."""
+
+    kind: str
+    message: str
+    where: str
+    count: int
+
+    @property
+    def raised(self) -> bool:
+        """True for an exception out of a task, a hook or a handler; not for what was judged wrong."""
+        return self.kind not in JUDGED and not self.where.startswith(REQUEST_EVENT)
+
+
+class UserClassFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Users of one class over the run; the counts are those of ``runfile.UserClass``, summed up.
+
+    ``achieved`` is what was issued as scheduled and did not fail: a call that nobody answered in
+    time was issued and not achieved.
+    """
+
+    name: str
+    users_peak: int
+    started: int
+    ended: int
+    attempted: int
+    established: int
+    begun: int
+    failed: int
+    sent: int
+    offered: int
+    issued: int
+    achieved: int
+    withheld: int
+
+
+class OperationSeries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One operation over time, a value for each point of ``Series.t_s``."""
+
+    op: str
+    name: str
+    rate_per_s: list[float | None]
+    errors_per_s: list[float]
+    p50_s: list[float | None]
+    p95_s: list[float | None]
+    p99_s: list[float | None]
+
+
+class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The run over time, in columns of equal length; several runs are laid end to end.
+
+    A point stands for ``point_s`` seconds (1, or more when a long run was thinned out).
+    ``begins_s`` is where each run begins, ``hold_s`` the begin and end of each span of the
+    hold phase. A part of a second in which a run ended or was cut has no load (None), but failures.
+    """
+
+    point_s: float
+    begins_s: list[float]
+    hold_s: list[tuple[float, float]]
+    t_s: list[float]
+    users: list[float | None]
+    connections: list[float | None]
+    connect_errors_per_s: list[float]
+    closed_per_s: list[float]
+    wire_in_bytes_per_s: list[float | None]
+    wire_out_bytes_per_s: list[float | None]
+    received_per_s: list[float | None]
+    lost_per_s: list[float]
+    duplicate_per_s: list[float]
+    server_cpu_cores: list[float | None]
+    server_rss_bytes: list[float | None]
+    generator_cpu_cores: list[float | None]
+    generator_loop_lag_s: list[float | None]
+    operations: list[OperationSeries]
+
+
+class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything a renderer needs, and the JSON that scripts rely on.
+
+    ``doubts`` make the run suspect; ``remarks`` do not. ``operations_merged`` hold all names
+    of one operation together, for operations that have several.
+    """
+
+    version: int = VERSION
+    verdict: Verdict
+    valid: Valid
+    doubts: list[str]
+    remarks: list[str]
+    target: Target
+    scenario: str
+    runs: list[RunInfo]
+    steady: Steady
+    sizing: Sizing
+    connections: ConnectionFigures
+    operations: list[OperationFigures]
+    operations_merged: list[OperationFigures]
+    delivery: DeliveryFigures
+    bandwidth: Bandwidth
+    server: ServerFigures | None
+    gates: list[GateResult]
+    exceptions: list[ExceptionFigures]
+    user_classes: list[UserClassFigures]
+    series: Series
+
+
+def format_cores(cores: float) -> str:
+    """Write a number of cores: ``1 core``, ``2.5 cores``."""
+    return "1 core" if cores == 1 else f"{format_count(cores)} cores"
