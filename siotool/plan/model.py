@@ -18,7 +18,7 @@ Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
 Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
-class FormulaInputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Inputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The formula's figures in SI units, and the availability the fleet shall reach.
 
     Ranges stand here with their middle; ``figures`` has them whole.
@@ -49,7 +49,7 @@ class InputFigure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fitted: str | None = None
 
 
-class FormulaResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The published formula's result: its exact quotient, and that in whole servers."""
 
     servers_exact: Amount
@@ -68,7 +68,7 @@ class Corrected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     method: str
 
 
-class ConstraintResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Constraint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One resource: demand of the whole service, and what one server may give of it.
 
     Both in ``unit`` and for the middle of every range, the latter null where nobody knows it.
@@ -119,7 +119,7 @@ class Effect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     total: float | None = None
 
 
-class NextMeasurement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Measurement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What to measure next, and by how many servers that would shrink the gap from P50 to P95."""
 
     key: str
@@ -133,7 +133,7 @@ class Uncertainty(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     effects: list[Effect]
     guessed_share: Probability | None
     guesswork: str
-    next_measurement: NextMeasurement | None
+    next_measurement: Measurement | None
     draws: int = 0
     seed: int = 0
     infeasible: Probability = 0.0
@@ -313,10 +313,10 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     version: Literal[1]
-    inputs: FormulaInputs
-    document: FormulaResult
+    inputs: Inputs
+    document: Document
     corrected: Corrected
-    constraints: list[ConstraintResult]
+    constraints: list[Constraint]
     binding: str
     servers: Fleet
     warnings: list[str]

@@ -15,15 +15,15 @@ from siotool.plan.inputs.fields import dimension, field_of
 from siotool.plan.inputs.figure import Inputs, middle
 from siotool.plan.model import (
     BadDay,
-    ConstraintResult,
+    Constraint,
     Corrected,
+    Document,
     Evidence,
     Fleet,
-    FormulaInputs,
-    FormulaResult,
     InputFigure,
     Plan,
 )
+from siotool.plan.model import Inputs as DocumentInputs
 from siotool.plan.redundancy.bad_days import k_of_n, worst
 from siotool.units import format_byte_rate, format_share
 
@@ -108,11 +108,11 @@ def _plan(inputs: Inputs, evaluation: Evaluation[float], figures: Figures) -> Pl
     order = binding(limiting)
     fleet = count(evaluation.fleet)
     exact = servers_exact(figures)
-    document = FormulaResult(servers_exact=exact, servers=whole_servers(exact))
+    document = Document(servers_exact=exact, servers=whole_servers(exact))
     next_one = order[1] if len(order) > 1 else None
     return Plan(
         version=1,
-        inputs=FormulaInputs(**msgspec.structs.asdict(figures), availability_target=target),
+        inputs=DocumentInputs(**msgspec.structs.asdict(figures), availability_target=target),
         document=document,
         corrected=Corrected(
             servers=count(k_of_n(evaluation.needed, down, target)),
@@ -137,11 +137,11 @@ def _plan(inputs: Inputs, evaluation: Evaluation[float], figures: Figures) -> Pl
     )
 
 
-def _constraint(inputs: Inputs, evaluation: Evaluation[float], bound: Bound[float]) -> ConstraintResult:
+def _constraint(inputs: Inputs, evaluation: Evaluation[float], bound: Bound[float]) -> Constraint:
     limit = bound.limit
     servers = count(float(whole_servers(limit.servers)) if math.isfinite(limit.servers) else limit.servers)
     first = binding(evaluation.bounds)[0]
-    return ConstraintResult(
+    return Constraint(
         name=bound.constraint.name,
         demand=limit.demand,
         capacity_per_server=limit.capacity_per_server if math.isfinite(limit.capacity_per_server) else None,

@@ -12,15 +12,7 @@ from siotool.plan.inputs.fields import field_of
 from siotool.plan.inputs.figure import Inputs
 from siotool.plan.inputs.provenance import Provenance
 from siotool.plan.inputs.ranges import Range, Samples
-from siotool.plan.model import (
-    ConstraintResult,
-    Effect,
-    Fleet,
-    InputFigure,
-    NextMeasurement,
-    Plan,
-    Uncertainty,
-)
+from siotool.plan.model import Constraint, Effect, Fleet, InputFigure, Measurement, Plan, Uncertainty
 from siotool.plan.numbers import Number, is_array, single, where
 from siotool.plan.uncertainty import outcomes, sensitivity
 from siotool.plan.uncertainty.distributions import Distribution
@@ -94,7 +86,7 @@ def with_uncertainty(
     )
 
 
-def _constraints(plan: Plan, evaluation: Evaluation[Number]) -> list[ConstraintResult]:
+def _constraints(plan: Plan, evaluation: Evaluation[Number]) -> list[Constraint]:
     chances = outcomes.binding(
         [bound.constraint.name for bound in evaluation.bounds], [_decides(b) for b in evaluation.bounds]
     )
@@ -198,7 +190,7 @@ def _sensitivity(
         guesswork="" if share is None else _guesswork(share, guesses, effects, provenances),
         next_measurement=None
         if best is None
-        else NextMeasurement(key=best.name, servers=max(0.0, best.shrink_servers), sentence=best.sentence),
+        else Measurement(key=best.name, servers=max(0.0, best.shrink_servers), sentence=best.sentence),
     )
 
 
