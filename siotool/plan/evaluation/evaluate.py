@@ -15,7 +15,7 @@ from siotool.plan.demand.world import World
 from siotool.plan.inputs.figure import Inputs
 from siotool.plan.numbers import N, anywhere, divide, is_array, maximum, minimum, single, where, whole
 from siotool.plan.redundancy.availability import MOST_SERVERS
-from siotool.plan.redundancy.bad_days import DayToSurvive, Redundancy, StormFleet, bad_days, fleet
+from siotool.plan.redundancy.bad_days import BadDay, Redundancy, StormServers, bad_days, fleet
 from siotool.units import format_byte_rate
 
 
@@ -44,7 +44,7 @@ class Evaluation(msgspec.Struct, Generic[N], frozen=True):
     bounds: tuple[Bound[N], ...]
     needed: N
     for_load: N
-    days: list[DayToSurvive[N]]
+    days: list[BadDay[N]]
     fleet: N
     shards: N
     balancers: N
@@ -81,13 +81,13 @@ def evaluate(inputs: Inputs, values: Mapping[str, N]) -> Evaluation[N]:
     )
 
 
-def _storm(world: World[N], bounds: tuple[Bound[N], ...]) -> StormFleet[N]:
+def _storm(world: World[N], bounds: tuple[Bound[N], ...]) -> StormServers[N]:
     servers = maximum(0.0, *(whole(b.limit.servers) for b in bounds if b.constraint is STORM))
-    return StormFleet(servers, spares=1 if lost_at_once(world) == "server" else 0)
+    return StormServers(servers, spares=1 if lost_at_once(world) == "server" else 0)
 
 
 def _weighed(
-    bounds: tuple[Bound[N], ...], goals: Redundancy[N], storm: StormFleet[N]
+    bounds: tuple[Bound[N], ...], goals: Redundancy[N], storm: StormServers[N]
 ) -> tuple[Bound[N], ...]:
     """Return the bounds with the storm's weight as its fleet compares with that of the others."""
     others = [b.limit.servers for b in bounds if b.constraint is not STORM]

@@ -40,7 +40,7 @@ class Redundancy(msgspec.Struct, Generic[N], frozen=True, kw_only=True):
     adapter_shards: float | None = None
 
 
-class DayToSurvive(msgspec.Struct, Generic[N], frozen=True):
+class BadDay(msgspec.Struct, Generic[N], frozen=True):
     """A bad day by name, the servers to have for it (infinite: it cannot be survived), and why."""
 
     name: str
@@ -48,7 +48,7 @@ class DayToSurvive(msgspec.Struct, Generic[N], frozen=True):
     sentence: str
 
 
-class StormFleet(msgspec.Struct, Generic[N], frozen=True):
+class StormServers(msgspec.Struct, Generic[N], frozen=True):
     """Servers that must be in service when a reconnect storm begins, those that it takes included.
 
     ``spares`` of the lost are what a spare stands for: 1 when the storm takes one server.
@@ -58,9 +58,7 @@ class StormFleet(msgspec.Struct, Generic[N], frozen=True):
     spares: int = 0
 
 
-def bad_days(
-    needed: N, redundancy: Redundancy[N], storm: StormFleet[N] | None = None
-) -> list[DayToSurvive[N]]:
+def bad_days(needed: N, redundancy: Redundancy[N], storm: StormServers[N] | None = None) -> list[BadDay[N]]:
     """Return each bad day with the servers to have for it, the ordinary day first.
 
     ``needed`` is the whole number of servers that must be in service for the load, as a float;
@@ -69,13 +67,13 @@ def bad_days(
     What is out of service as a matter of course (k of n, a deploy, further spares) is so when a
     storm begins too, and comes on top. Raises InputError for zones or shares that mean nothing.
     """
-    storm = storm or StormFleet()
-    days = [DayToSurvive("ordinary day", maximum(needed, storm.servers, 0.0), "every server is in service")]
+    storm = storm or StormServers()
+    days = [BadDay("ordinary day", maximum(needed, storm.servers, 0.0), "every server is in service")]
     in_service = maximum(needed, storm.servers)
     target = redundancy.availability_target
     if target is not None:
         days.append(
-            DayToSurvive(
+            BadDay(
                 "k of n",
                 k_of_n(in_service, redundancy.downtime_share, target),
                 f"servers fail independently; enough are left {format_share(target)} of the time",
@@ -87,18 +85,18 @@ def bad_days(
         days.append(_zone(needed, redundancy.zones, storm))
     if redundancy.deploy_out > 0:
         sentence = f"a deploy takes out {format_count(redundancy.deploy_out)} at a time"
-        days.append(DayToSurvive("rolling deploy", spares(in_service, redundancy.deploy_out), sentence))
+        days.append(BadDay("rolling deploy", spares(in_service, redundancy.deploy_out), sentence))
     if redundancy.adapter_shards is not None:
         days.append(_shard(in_service, redundancy.adapter_shards))
     return days
 
 
-def fleet(days: list[DayToSurvive[N]]) -> N:
+def fleet(days: list[BadDay[N]]) -> N:
     """Return the servers that survive every one of the ``days``."""
     return maximum(days[0].servers, *(day.servers for day in days[1:]))
 
 
-def worst(days: list[DayToSurvive[N]]) -> N:
+def worst(days: list[BadDay[N]]) -> N:
     """Return the place in ``days`` of the one that needs most servers; of equals, the first."""
     place: N = 0.0
     most = days[0].servers
@@ -169,22 +167,22 @@ def survive_zone_loss(needed: N, zones: int) -> N:
     return zones * _whole(divide(maximum(needed, 0.0), zones - 1.0))
 
 
-def _spares(needed: N, count: int, storm: StormFleet[N]) -> DayToSurvive[N]:
+def _spares(needed: N, count: int, storm: StormServers[N]) -> BadDay[N]:
     what = "one server is" if count == 1 else f"{format_count(count)} servers are"
     servers = maximum(spares(needed, count), spares(storm.servers, max(0, count - storm.spares)))
-    return DayToSurvive(f"N+{count}", servers, f"{what} out of service, planned or not")
+    return BadDay(f"N+{count}", servers, f"{what} out of service, planned or not")
 
 
-def _zone(needed: N, zones: int, storm: StormFleet[N]) -> DayToSurvive[N]:
+def _zone(needed: N, zones: int, storm: StormServers[N]) -> BadDay[N]:
     if zones == 1:
         sentence = "there is one zone; nothing is left when it fails"
     else:
         rest = "the other carries" if zones == 2 else f"the other {zones - 1} carry"
         sentence = f"one of {zones} zones fails; {rest} everything"
-    return DayToSurvive("zone loss", maximum(survive_zone_loss(needed, zones), storm.servers), sentence)
+    return BadDay("zone loss", maximum(survive_zone_loss(needed, zones), storm.servers), sentence)
 
 
-def _shard(needed: N, shards: float) -> DayToSurvive[N]:
+def _shard(needed: N, shards: float) -> BadDay[N]:
     """Sessions stay connected and no load moves between servers: messages within one still arrive.
 
     Redis Cluster hashes a sharded channel to a slot, and each slot is on one shard
@@ -192,7 +190,7 @@ def _shard(needed: N, shards: float) -> DayToSurvive[N]:
     """
     rooms = f"{format_share(1 / shards)} of the rooms hear" if shards > 1 else "every room hears"
     sentence = f"{rooms} nothing from other servers until it is replaced; it takes no server out of service"
-    return DayToSurvive("adapter shard loss", maximum(needed, 0.0), sentence)
+    return BadDay("adapter shard loss", maximum(needed, 0.0), sentence)
 
 
 def _whole(value: N) -> N:
