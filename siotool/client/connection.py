@@ -36,6 +36,7 @@ class Connection(Generic[Told]):
         "handlers",
         "heard",
         "join_started",
+        "known",
         "observer",
         "open",
         "paused",
@@ -54,6 +55,8 @@ class Connection(Generic[Told]):
         self._joined: asyncio.Future[None] | None = None
         self.observer = observer
         self.handlers = handlers
+        #: Packets that need not be parsed again; a transport may look here before it does anything else.
+        self.known = pool.known
         #: Set by the transport as soon as there is something to cut.
         self.transport: Transport | None = None
         #: By ack id, in digits: what is neither answered nor given up.
@@ -94,7 +97,7 @@ class Connection(Generic[Told]):
             if bracket > 0 and ack_id in self.calls and self._ack_due is None:
                 self._answered(ack_id, packet[bracket:], now)
                 return
-        known = pool.known.get(packet)
+        known = self.known.get(packet)
         if known is not None and not self.handlers:
             known.deliver(self.observer, now)
             return

@@ -75,7 +75,10 @@ class WebSocket(WSListener):
                 traffic.wire_in += tcp.frame_size(len(payload), masked=False)
             if frame.rsv1 or frame.rsv2 or frame.rsv3:
                 raise RemoteProtocolError("a frame with reserved bits, which no extension asked for")
-            if frame.fin and frame.msg_type is TEXT and self._fragments is None:
+            known = connection.known.get(payload)
+            if known is not None and not connection.handlers:
+                known.deliver(connection.observer, now)  # before the kind, which costs more than that
+            elif frame.fin and frame.msg_type is TEXT and self._fragments is None:
                 connection.receive_text(payload, now)
             else:
                 self._receive(frame, payload, now)
