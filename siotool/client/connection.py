@@ -9,8 +9,9 @@ from siotool.client.failures import NOT_SENT, UNANSWERED, Failure
 from siotool.client.observer import Observer, Pending
 from siotool.client.pool import Pool
 from siotool.client.transport import Transport
-from siotool.protocol import packets, session
+from siotool.protocol import session
 from siotool.protocol.errors import RemoteProtocolError
+from siotool.protocol.packets import Packet, check_attachments, name_and_arguments
 
 #: Calls of one connection that wait for their answers, at about 400 bytes each: 4 MB. Past it
 #: calls are not sent (``not_sent``).
@@ -47,9 +48,9 @@ class Connection(Generic[Told]):
     def __init__(self, pool: Pool, observer: Told, handlers: dict[str, Handler]) -> None:
         """``handlers``: what is to be called by event name (``*``: any); they may change at any time."""
         self._pool = pool
-        self._session = session.Session(pool.namespace, pool.auth)
+        self._session = session.Session(pool.namespace, pool.auth, pool.parser)
         #: An ack whose attachments are still to come.
-        self._ack_due: packets.Packet | None = None
+        self._ack_due: Packet | None = None
         self._next_ack = 0
         #: Resolved once the namespace has answered, or the connection ended before.
         self._joined: asyncio.Future[None] | None = None
@@ -95,7 +96,9 @@ class Connection(Generic[Told]):
             bracket = packet.find(b"[")
             ack_id = packet[len(ack_prefix) : bracket]
             if bracket > 0 and ack_id in self.calls and self._ack_due is None:
-                self._answered(ack_id, packet[bracket:], now)
+                # once it is known to be an answer; where it raises, the call waits on
+                arguments = pool.parser.decode(packet[bracket:])
+                self.calls.pop(ack_id).answered(arguments, now)
                 return
         known = self.known.get(packet)
         if known is not None and not self.handlers:
@@ -107,7 +110,7 @@ class Connection(Generic[Told]):
         match self._session.receive_text(packet):
             case session.Received(event):
                 self._received(event, packet, now)
-            case session.Acknowledged(_, ack):
+            case session.Acknowledged(ack):
                 if ack.attachments:
                     self._ack_due = ack
                 else:
@@ -178,29 +181,23 @@ class Connection(Generic[Told]):
 
     # ── events and answers ────────────────────────────────────────────────────────────
 
-    def _received(self, packet: packets.Packet, payload: bytes, now: float) -> None:
-        name, arguments = packets.parse_event(packet)
+    def _received(self, packet: Packet, payload: bytes, now: float) -> None:
+        name, arguments = name_and_arguments(self._pool.parser.decode(packet.data))
         self.observer.event(name, arguments, packet, payload, now)
         if self.handlers:
             handler = self.handlers.get(name) or self.handlers.get("*")
             if handler is not None:
                 handler(arguments)
         if packet.ack_id is not None:
-            self.send(packets.ack_frame(packet.ack_id, (), self._pool.namespace))
+            self.send(self._pool.ack_prefix + b"%d[]" % packet.ack_id)
 
-    def _acknowledged(self, packet: packets.Packet, now: float) -> None:
-        ack_id = b"%d" % (packet.ack_id or 0)
-        if ack_id not in self.calls:
-            packets.decode_arguments(packet.json)  # after its timeout, or never asked for
-            return
+    def _acknowledged(self, packet: Packet, now: float) -> None:
+        arguments = self._pool.parser.decode(packet.data)
         if packet.attachments:
-            packets.check_attachments(packet)
-        self._answered(ack_id, packet.json, now)
-
-    def _answered(self, ack_id: bytes, json: bytes, now: float) -> None:
-        """Tell of an answer once it is known to be one. Raises RemoteProtocolError; the call waits on."""
-        arguments = packets.decode_arguments(json)
-        self.calls.pop(ack_id).answered(arguments, now)
+            check_attachments(arguments, packet.attachments)
+        ack_id = b"%d" % (packet.ack_id or 0)
+        if ack_id in self.calls:  # or it comes after its timeout, or was never asked for
+            self.calls.pop(ack_id).answered(arguments, now)
 
     # ── sending ───────────────────────────────────────────────────────────────────────
 
@@ -211,7 +208,7 @@ class Connection(Generic[Told]):
             transport.send(packet)
 
     def emit(self, body: bytes) -> None:
-        """Send an event, unless closed; ``body`` is its JSON array (``packets.event_body``)."""
+        """Send an event, unless closed; ``body`` is its name and arguments, encoded."""
         if self.open and self.transport is not None:
             self.transport.send(self._pool.event_prefix + body)
 

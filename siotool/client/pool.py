@@ -4,7 +4,8 @@ from collections import deque
 from typing import Any, Protocol
 
 from siotool.client.observer import Arrival, Pending, Traffic
-from siotool.protocol import packets
+from siotool.protocol import json_parser
+from siotool.protocol.packets import PacketType, Parser
 
 #: Bytes that wait in one connection because its server does not read. Past it nothing more is
 #: sent there (``not_sent``); the last message may go over it.
@@ -32,8 +33,9 @@ class Pool:
         self.namespace = namespace
         self.auth = auth
         self.traffic = traffic
-        self.event_prefix = packets.event_prefix(namespace)
-        self.ack_prefix = packets.ack_prefix(namespace)
+        self.parser: Parser = json_parser
+        self.event_prefix = json_parser.prefix(PacketType.EVENT, namespace)
+        self.ack_prefix = json_parser.prefix(PacketType.ACK, namespace)
         self.known: dict[bytes, Arrival] = {}
         self.connections: set[Any] = set()
         #: Connections whose server does not read what is sent to it.

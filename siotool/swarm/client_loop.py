@@ -17,7 +17,6 @@ from siotool.client.failures import UNHEARD, Failure
 from siotool.client.opening import Opening
 from siotool.client.pool import Pool
 from siotool.client.websocket import WebSockets
-from siotool.protocol import packets
 from siotool.swarm.bridge import Bridge
 from siotool.swarm.bugs import Bugs
 from siotool.swarm.delivery_tracker import DeliveryTracker
@@ -205,7 +204,7 @@ class ClientLoop:
             publisher, event, now, min(intended, now), metrics.present, int(not includes_sender)
         )
         try:
-            body = packets.event_body(event, compose(stamp))
+            body = self.pool.parser.encode((event, *compose(stamp)))
         except Exception as error:  # the scenario's own code
             self.tracker.withdraw()
             user.tally.failed += 1

@@ -10,7 +10,6 @@ from gevent.hub import Waiter
 
 from siotool.client.connection import Handler
 from siotool.client.failures import Failure
-from siotool.protocol import packets
 from siotool.swarm.bridge import Bridge
 from siotool.swarm.client_loop import Answer, ClientLoop
 from siotool.swarm.settings import EngineSettings
@@ -26,6 +25,7 @@ class Engine:
         self._bridge = Bridge()
         #: For what is called in the loop's thread.
         self.loop = ClientLoop(settings, self._bridge)
+        self._encode = self.loop.pool.parser.encode
         self._bridge.to_loop(self.loop.tick)
 
     def new_user(self, tally: Tally) -> UserObserver:
@@ -47,7 +47,7 @@ class Engine:
         self, connection: UserConnection, event: str, arguments: tuple[Any, ...], intended: float
     ) -> None:
         """Send an event that nobody acknowledges, at ``intended``."""
-        body = packets.event_body(event, arguments)
+        body = self._encode((event, *arguments))
         self._bridge.to_loop_at(intended, self.loop.emit, connection, event, body)
 
     def call(
@@ -83,7 +83,7 @@ class Engine:
 
         ``answer`` is called in the hub with what the server answered, or with a Failure.
         """
-        body = packets.event_body(event, arguments)
+        body = self._encode((event, *arguments))
         patience = self._ack_timeout_s if timeout is None else timeout
         self._bridge.to_loop_at(intended, self.loop.call, connection, event, body, intended, patience, answer)
 

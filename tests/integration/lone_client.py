@@ -15,7 +15,7 @@ from siotool.client.observer import Traffic
 from siotool.client.opening import Opening
 from siotool.client.pool import Pool
 from siotool.client.websocket import WebSockets
-from siotool.protocol import packets
+from siotool.protocol import json_parser, packets
 from siotool.workload import Target
 
 PATIENCE_S = 10.0
@@ -74,13 +74,13 @@ async def talk(url: str, namespace: str) -> dict[str, Any]:
     answers = []
     for number in range(3):
         answer = Answer()
-        body = packets.event_body("echo", (number, "é"))
+        body = json_parser.encode(("echo", number, "é"))
         connection.call(body, PATIENCE_S, monotonic(), answer)
         answers.append(await asyncio.wait_for(answer.future, PATIENCE_S))
-    connection.emit(packets.event_body("chat message", ("hello",)))
+    connection.emit(json_parser.encode(("chat message", "hello")))
     await asyncio.wait_for(said.wait(), PATIENCE_S)
     unanswered = Answer()
-    connection.call(packets.event_body("echo", ("too late",)), PATIENCE_S, monotonic(), unanswered)
+    connection.call(json_parser.encode(("echo", "too late")), PATIENCE_S, monotonic(), unanswered)
     connection.end("client")
     await asyncio.wait_for(witness.gone.wait(), PATIENCE_S)
     pool.read_wire()

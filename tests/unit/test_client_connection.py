@@ -7,7 +7,7 @@ from siotool.client.connection import Connection
 from siotool.client.failures import Failure
 from siotool.client.observer import Traffic
 from siotool.client.pool import WRITE_BUFFER_BYTES, Pool
-from siotool.protocol import packets
+from siotool.protocol import json_parser
 from siotool.protocol.errors import RemoteProtocolError
 
 OPEN = b'0{"sid":"a","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000}'
@@ -78,7 +78,7 @@ def test_a_heartbeat_is_answered(joined):
 
 def test_a_call_is_answered_once(joined):
     call = Diary()
-    joined.call(packets.event_body("echo", (1,)), 10.0, 4.0, call)
+    joined.call(json_parser.encode(("echo", 1)), 10.0, 4.0, call)
     assert joined.transport.sent == [b'420["echo",1]']
     joined.receive_text(b"430[1]", 5.0)
     joined.receive_text(b"430[2]", 6.0)  # nobody asked
@@ -130,7 +130,7 @@ def test_a_known_packet_is_looked_at_where_a_handler_wants_its_arguments(joined,
     assert taken == [[7]]
     name, event, arguments, packet, payload, now = joined.observer.heard[-1]
     assert (name, event, arguments, now) == ("event", "tick", [7], 4.0)
-    assert packets.parse_packet(payload[1:]) == packet
+    assert json_parser.parse(payload[1:]) == packet
 
 
 def test_an_event_that_asks_for_an_answer_gets_one(joined):
