@@ -109,7 +109,7 @@ def test_reading_a_packet_ends_well(content: bytes) -> None:
     assert "?" not in packet.namespace
     assert packet.ack_id is None or packet.ack_id >= 0
     assert packet.attachments >= 0
-    assert content.endswith(packet.json)
+    assert content.endswith(packet.data)
     for reader in READERS:
         attempt(reader, packet)
 
