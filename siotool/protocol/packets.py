@@ -50,9 +50,9 @@ class Parser(Protocol):
         """Read data. Raises RemoteProtocolError."""
 
 
-def name_and_arguments(data: list[Any]) -> tuple[str, list[Any]]:
+def name_and_arguments(data: Any) -> tuple[str, list[Any]]:
     """Take an event's data apart. Raises RemoteProtocolError."""
-    if not data or not isinstance(data[0], str):
+    if not isinstance(data, list) or not data or not isinstance(data[0], str):
         raise RemoteProtocolError(f"an event must begin with its name, not {str(data)[:20]}")
     return data[0], data[1:]
 

@@ -230,6 +230,8 @@ def test_an_event_is_its_name_and_its_arguments() -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        pytest.param(b"{}", id="an event is an array, not an object"),
+        pytest.param(b'"a"', id="nor a string"),
         pytest.param(b"[]", id="an event's array must not be empty"),
         pytest.param(b"[true]", id="a name is no boolean"),
         pytest.param(b"[null]", id="a name is not null"),
