@@ -3,8 +3,8 @@
 from typing import Any
 
 from siotool.protocol import json_parser
-from siotool.protocol.packets import Packet, PacketType, name_and_arguments
 from siotool.protocol.session import join_request
+from siotool.protocol.socket_io import Packet, PacketType, name_and_arguments
 
 
 def connect_frame(namespace: str = "/", auth: Any = None) -> bytes:

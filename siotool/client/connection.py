@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Any, Generic, TypeVar
 
-from siotool.client.failures import NOT_SENT, UNANSWERED, Failure
+from siotool.client.failures import NOT_SENT, UNANSWERED, ClientFailure
 from siotool.client.observer import Observer, Pending
 from siotool.client.pool import Pool
 from siotool.client.transport import Transport
 from siotool.protocol import session
-from siotool.protocol.errors import RemoteProtocolError
-from siotool.protocol.packets import Packet, check_attachments, name_and_arguments
+from siotool.protocol.faults import RemoteProtocolError
+from siotool.protocol.socket_io import Packet, check_attachments, name_and_arguments
 
 #: Calls of one connection that wait for their answers, at about 400 bytes each: 4 MB. Past it
 #: calls are not sent (``not_sent``).
@@ -127,10 +127,10 @@ class Connection(Generic[Told]):
                 if self._joined is not None and not self._joined.done():
                     self._joined.set_result(None)
             case session.Refused(message):
-                self._fail(Failure("connect_error", message))
+                self._fail(ClientFailure("connect_error", message))
                 self.end("server_disconnect")
             case session.Ended():
-                self._fail(Failure("server_disconnect", "the server closed the session"))
+                self._fail(ClientFailure("server_disconnect", "the server closed the session"))
                 self.end("server_disconnect")
 
     def receive_binary(self, payload: bytes, now: float) -> None:
@@ -144,18 +144,18 @@ class Connection(Generic[Told]):
         """End it for what was raised by something that the server sent."""
         if isinstance(error, RemoteProtocolError):
             self.violated("protocol_error", str(error))
-        elif isinstance(error, Failure):
+        elif isinstance(error, ClientFailure):
             self.violated(error.kind, str(error))
         else:
             self.observer.bug(error)
-            self._fail(Failure("internal_error", repr(error)))
+            self._fail(ClientFailure("internal_error", repr(error)))
             self.end("internal_error")
 
     def violated(self, kind: str, detail: str) -> None:
         """The server broke the protocol, or a limit of ours: say how, and end it."""
         if not self.close_reason:
             self.observer.remark(kind, f"{kind}: {detail}")
-        self._fail(Failure(kind, detail))
+        self._fail(ClientFailure(kind, detail))
         self.end(kind)
 
     def pause_writing(self) -> None:
@@ -280,7 +280,7 @@ class Connection(Generic[Told]):
         reason = self.close_reason or reason
         self.close_reason = reason
         self._session.close()
-        self._fail(Failure(reason, "closed before the namespace answered"))
+        self._fail(ClientFailure(reason, "closed before the namespace answered"))
         if not self.open:
             return
         self.open = False
@@ -290,6 +290,6 @@ class Connection(Generic[Told]):
         self._pool.connections.discard(self)
         self.observer.ended(reason)
 
-    def _fail(self, failure: Failure) -> None:
+    def _fail(self, failure: ClientFailure) -> None:
         if self._joined is not None and not self._joined.done():
             self._joined.set_exception(failure)

@@ -3,9 +3,9 @@
 from collections import deque
 from typing import Any, Protocol
 
-from siotool.client.observer import Arrival, Pending, Traffic
+from siotool.client.observer import Arrival, ByteCounts, Pending
 from siotool.protocol import json_parser
-from siotool.protocol.packets import PacketType, Parser
+from siotool.protocol.socket_io import PacketType, Parser
 
 #: Bytes that wait in one connection because its server does not read. Past it nothing more is
 #: sent there (``not_sent``); the last message may go over it.
@@ -29,7 +29,7 @@ class Pool:
     ``known`` is filled by whoever wants to: packets whose event need not be parsed again.
     """
 
-    def __init__(self, namespace: str, auth: Any, traffic: Traffic) -> None:
+    def __init__(self, namespace: str, auth: Any, traffic: ByteCounts) -> None:
         self.namespace = namespace
         self.auth = auth
         self.traffic = traffic

@@ -14,10 +14,10 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport
 from siotool.client import tcp
 from siotool.client.address import Address, websocket_url
 from siotool.client.connection import Connection
-from siotool.client.failures import Failure, close_frame, violation_of
+from siotool.client.failures import ClientFailure, close_frame, violation_of
 from siotool.client.fragments import MESSAGE_BYTES, Fragments
-from siotool.client.observer import Traffic
-from siotool.protocol.errors import RemoteProtocolError
+from siotool.client.observer import ByteCounts
+from siotool.protocol.faults import RemoteProtocolError
 from siotool.workload import Target
 
 TEXT = WSMsgType.TEXT
@@ -36,7 +36,7 @@ class WebSocket(WSListener):
 
     __slots__ = ("_connection", "_fragments", "_meter", "_socket", "_stirred", "_traffic", "_wire_seen")
 
-    def __init__(self, connection: Connection[Any], traffic: Traffic) -> None:
+    def __init__(self, connection: Connection[Any], traffic: ByteCounts) -> None:
         self._connection = connection
         self._traffic = traffic
         self._fragments: Fragments | None = None
@@ -185,7 +185,7 @@ class WebSockets:
         target: Target,
         address: Address,
         headers: list[tuple[str, str]],
-        traffic: Traffic,
+        traffic: ByteCounts,
         make_socket: Callable[[int, int], socket.socket] = socket.socket,
     ) -> None:
         self._address = address
@@ -218,7 +218,7 @@ class WebSockets:
             **options,
         )
         if transport.response is None:  # picows returns as if nothing had happened
-            raise Failure("transport_close", "closed without an answer")
+            raise ClientFailure("transport_close", "closed without an answer")
 
     def _asked_for(self, connection: Connection[Any]) -> Iterator[tuple[str, str]]:
         """The request's headers; picows asks for them when it is about to send it."""

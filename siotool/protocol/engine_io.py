@@ -9,7 +9,7 @@ from typing import Annotated
 
 import msgspec
 
-from siotool.protocol.errors import RemoteProtocolError
+from siotool.protocol.faults import RemoteProtocolError
 
 
 class EngineType(IntEnum):

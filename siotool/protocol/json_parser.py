@@ -2,7 +2,7 @@
 
     <type>[<attachments>-][<namespace>,][<ack id>][JSON]
 
-Source: github.com/socketio/socket.io-protocol (revision 5). This module is a ``packets.Parser``.
+Source: github.com/socketio/socket.io-protocol (revision 5). This module is a ``socket_io.Parser``.
 """
 
 from collections.abc import Iterable
@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from siotool.protocol import engine_io
-from siotool.protocol.errors import RemoteProtocolError
-from siotool.protocol.packets import Packet, PacketType
+from siotool.protocol.faults import RemoteProtocolError
+from siotool.protocol.socket_io import Packet, PacketType
 
 # plain integers: looking a member up on its enum costs more than the comparison it is for
 _ZERO = ord("0")

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 from siotool.protocol import engine_io, json_parser
 from siotool.protocol.engine_io import EngineType
-from siotool.protocol.errors import LocalProtocolError, RemoteProtocolError
-from siotool.protocol.packets import Packet, PacketType, Parser, error_message, session_id
+from siotool.protocol.faults import LocalProtocolError, RemoteProtocolError
+from siotool.protocol.socket_io import Packet, PacketType, Parser, error_message, session_id
 
 
 class State(Enum):

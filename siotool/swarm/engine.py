@@ -9,7 +9,7 @@ from typing import Any
 from gevent.hub import Waiter
 
 from siotool.client.connection import Handler
-from siotool.client.failures import Failure
+from siotool.client.failures import ClientFailure
 from siotool.swarm.bridge import Bridge
 from siotool.swarm.client_loop import Answer, ClientLoop
 from siotool.swarm.settings import EngineSettings
@@ -38,7 +38,7 @@ class Engine:
         """Open a connection and wait until its namespace has let us in.
 
         ``intended`` is when it should have begun (monotonic clock); ``again`` books it as a
-        reconnect; ``handlers`` may come and go while it is open. Raises Failure.
+        reconnect; ``handlers`` may come and go while it is open. Raises ClientFailure.
         """
         connection: UserConnection = self._ask(self.loop.connect, user, intended, again, handlers)
         return connection
@@ -60,12 +60,12 @@ class Engine:
     ) -> list[Any]:
         """Send an event at ``intended`` and wait for its ack; returns what the server answered.
 
-        Raises Failure (``timeout``, ``protocol_error``, or why the connection closed).
+        Raises ClientFailure (``timeout``, ``protocol_error``, or why the connection closed).
         """
         waiter = Waiter()
         self.call_ahead(connection, event, arguments, intended, timeout, waiter.switch)
         answer = waiter.get()
-        if isinstance(answer, Failure):
+        if isinstance(answer, ClientFailure):
             raise answer
         assert isinstance(answer, list)
         return answer
@@ -81,7 +81,7 @@ class Engine:
     ) -> None:
         """Send an event at ``intended`` whose ack, or the lack of one, is booked.
 
-        ``answer`` is called in the hub with what the server answered, or with a Failure.
+        ``answer`` is called in the hub with what the server answered, or with a ClientFailure.
         """
         body = self._encode((event, *arguments))
         patience = self._ack_timeout_s if timeout is None else timeout
@@ -142,10 +142,10 @@ class Engine:
         self._bridge.stop()
 
     def _ask(self, function: Callable[..., None], *arguments: Any) -> Any:
-        """Call a function of the loop's side, and wait for its answer. Raises Failure."""
+        """Call a function of the loop's side, and wait for its answer. Raises ClientFailure."""
         waiter = Waiter()
         self._bridge.to_loop(function, *arguments, waiter.switch)
         answer = waiter.get()
-        if isinstance(answer, Failure):
+        if isinstance(answer, ClientFailure):
             raise answer
         return answer

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from siotool.client.observer import Arrival
-from siotool.protocol.packets import Packet
+from siotool.protocol.socket_io import Packet
 from siotool.swarm.memory_limits import KNOWN_BYTES, KNOWN_ENTRY_BYTES
 from siotool.swarm.metrics import Dated, Metrics, Undated, Untimed, epoch_seconds
 

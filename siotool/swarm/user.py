@@ -26,7 +26,7 @@ from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING
 
 from siotool.client.connection import Handler
-from siotool.client.failures import Failure
+from siotool.client.failures import ClientFailure
 from siotool.protocol import backoff
 from siotool.swarm import location
 from siotool.swarm.generator import Generator
@@ -111,7 +111,7 @@ class SocketIOUser(User):
         self._kept_since = max(due, monotonic())
         try:
             return self._engine.call(connection, event, arguments, due, timeout)
-        except Failure:
+        except ClientFailure:
             return None
         finally:
             self._kept_s += monotonic() - self._kept_since
@@ -311,7 +311,7 @@ class SocketIOUser(User):
         while True:
             try:
                 self._connection = self._engine.connect(self._user, monotonic(), again, self._handlers)
-            except Failure as failure:
+            except ClientFailure as failure:
                 if failure.kind == "client":
                     raise StopUser from failure
                 gevent.sleep(backoff.delay_s(attempt, self._random.random()))

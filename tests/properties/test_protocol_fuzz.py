@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from siotool.protocol import engine_io, json_parser, packets, stamp
-from siotool.protocol.errors import RemoteProtocolError
+from siotool.protocol import engine_io, json_parser, socket_io, stamp
+from siotool.protocol.faults import RemoteProtocolError
 from siotool.protocol.session import (
     Acknowledged,
     Event,
@@ -57,11 +57,11 @@ FRAGMENTS = [
 ]
 FRAGMENTS += [b"9" * 5000, b"[" * 5000, b'{"a":' * 5000, b"-1", b"1e999", b"NaN", b"\\ud800", b"\xd9\xa3"]
 
-READERS: list[Callable[[packets.Packet], object]] = [
+READERS: list[Callable[[socket_io.Packet], object]] = [
     arguments_of,
     event_of,
-    lambda packet: packets.error_message(packet, json_parser),
-    lambda packet: packets.session_id(packet, json_parser),
+    lambda packet: socket_io.error_message(packet, json_parser),
+    lambda packet: socket_io.session_id(packet, json_parser),
 ]
 
 

@@ -7,9 +7,8 @@ import socketio.packet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siotool.protocol import engine_io, json_parser, packets
-from siotool.protocol.errors import RemoteProtocolError
-from siotool.protocol.packets import Packet, PacketType
+from siotool.protocol import engine_io, json_parser, socket_io
+from siotool.protocol.faults import RemoteProtocolError
 from siotool.protocol.session import (
     Acknowledged,
     Ended,
@@ -20,6 +19,7 @@ from siotool.protocol.session import (
     Refused,
     Session,
 )
+from siotool.protocol.socket_io import Packet, PacketType
 from tests import frames
 
 OPEN = b'0{"sid":"engine","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}'
@@ -111,7 +111,7 @@ def test_we_read_their_acks(namespace: str, ack_id: int, arguments: list[Any]) -
 def test_we_read_their_welcome(namespace: str, sid: str) -> None:
     packet = as_we_read(socketio.packet.Packet(socketio.packet.CONNECT, {"sid": sid}, namespace))
     assert packet[:3] == (PacketType.CONNECT, namespace, None)
-    assert packets.session_id(packet, json_parser) == sid
+    assert socket_io.session_id(packet, json_parser) == sid
 
 
 @given(namespace=namespaces, message=texts, data=values, bare=st.booleans())
@@ -119,7 +119,7 @@ def test_we_read_their_refusal(namespace: str, message: str, data: Any, bare: bo
     why = message if bare else {"message": message, "data": data}
     packet = as_we_read(socketio.packet.Packet(socketio.packet.CONNECT_ERROR, why, namespace))
     assert packet[:3] == (PacketType.CONNECT_ERROR, namespace, None)
-    assert packets.error_message(packet, json_parser) == message
+    assert socket_io.error_message(packet, json_parser) == message
 
 
 @given(namespace=namespaces, query=st.text(st.characters(codec="utf-8", exclude_characters=","), max_size=20))

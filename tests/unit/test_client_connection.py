@@ -4,11 +4,11 @@ import msgspec
 import pytest
 
 from siotool.client.connection import Connection
-from siotool.client.failures import Failure
-from siotool.client.observer import Traffic
+from siotool.client.failures import ClientFailure
+from siotool.client.observer import ByteCounts
 from siotool.client.pool import WRITE_BUFFER_BYTES, Pool
 from siotool.protocol import json_parser
-from siotool.protocol.errors import RemoteProtocolError
+from siotool.protocol.faults import RemoteProtocolError
 
 OPEN = b'0{"sid":"a","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000}'
 
@@ -44,7 +44,7 @@ class Diary:
 
 @pytest.fixture
 def pool():
-    return Pool("/", {"token": "t"}, Traffic())
+    return Pool("/", {"token": "t"}, ByteCounts())
 
 
 @pytest.fixture
@@ -180,7 +180,7 @@ def test_a_mistake_of_our_own_ends_it_and_is_told_as_one(joined):
 
 
 def test_a_limit_of_ours_has_its_own_class(joined):
-    joined.failed(Failure("too_large", "a message"))
+    joined.failed(ClientFailure("too_large", "a message"))
     assert joined.observer.heard[1:] == [("remark", "too_large", "too_large: a message")]
     assert joined.close_reason == "too_large"
 

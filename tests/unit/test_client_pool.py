@@ -1,12 +1,12 @@
 import pytest
 
-from siotool.client.observer import Traffic
+from siotool.client.observer import ByteCounts
 from siotool.client.pool import WRITE_BUFFER_BYTES, WRITE_BUFFERS_BYTES, Pool
 
 
 @pytest.fixture
 def pool():
-    return Pool("/", None, Traffic())
+    return Pool("/", None, ByteCounts())
 
 
 class Caller:

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from siotool.protocol.errors import LocalProtocolError, RemoteProtocolError
-from siotool.protocol.packets import Packet, PacketType
+from siotool.protocol.faults import LocalProtocolError, RemoteProtocolError
 from siotool.protocol.session import (
     Acknowledged,
     Ended,
@@ -19,6 +18,7 @@ from siotool.protocol.session import (
     Session,
     State,
 )
+from siotool.protocol.socket_io import Packet, PacketType
 
 OPENING, JOINING, JOINED, CLOSED = State.OPENING, State.JOINING, State.JOINED, State.CLOSED
 

@@ -6,7 +6,7 @@ Source: github.com/socketio/socket.io-protocol (revision 5).
 from enum import IntEnum
 from typing import Any, NamedTuple, Protocol
 
-from siotool.protocol.errors import RemoteProtocolError
+from siotool.protocol.faults import RemoteProtocolError
 
 
 class PacketType(IntEnum):

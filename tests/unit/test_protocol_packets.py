@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from siotool.protocol import engine_io, json_parser, packets
+from siotool.protocol import engine_io, json_parser, socket_io
 from siotool.protocol.engine_io import EngineType, Handshake
-from siotool.protocol.errors import LocalProtocolError, RemoteProtocolError
-from siotool.protocol.packets import Packet, PacketType
+from siotool.protocol.faults import LocalProtocolError, RemoteProtocolError
+from siotool.protocol.socket_io import Packet, PacketType
 from tests import frames
 
 
@@ -259,7 +259,7 @@ def test_an_event_without_a_name_is_the_servers_fault(text: bytes) -> None:
     ],
 )
 def test_a_refusal_has_a_message_whatever_its_form(text: bytes, message: str) -> None:
-    assert packets.error_message(Packet(PacketType.CONNECT_ERROR, data=text), json_parser) == message
+    assert socket_io.error_message(Packet(PacketType.CONNECT_ERROR, data=text), json_parser) == message
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_a_refusal_has_a_message_whatever_its_form(text: bytes, message: str) ->
     ],
 )
 def test_the_session_id_of_a_connect(text: bytes, sid: str) -> None:
-    assert packets.session_id(Packet(PacketType.CONNECT, data=text), json_parser) == sid
+    assert socket_io.session_id(Packet(PacketType.CONNECT, data=text), json_parser) == sid
 
 
 @pytest.mark.parametrize(
