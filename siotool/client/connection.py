@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from time import monotonic
 from typing import Any, Generic, TypeVar
 
 from siotool.client.failures import NOT_SENT, UNANSWERED, ClientFailure
@@ -31,7 +30,6 @@ class Connection(Generic[Told]):
         "_joined",
         "_next_ack",
         "_pool",
-        "_session",
         "calls",
         "close_reason",
         "handlers",
@@ -42,13 +40,14 @@ class Connection(Generic[Told]):
         "open",
         "paused",
         "phase",
+        "session",
         "transport",
     )
 
     def __init__(self, pool: Pool, observer: Told, handlers: dict[str, Handler]) -> None:
         """``handlers``: what is to be called by event name (``*``: any); they may change at any time."""
         self._pool = pool
-        self._session = session.Session(pool.namespace, pool.auth, pool.parser)
+        self.session = session.Session(pool.namespace, pool.auth, pool.parser)
         #: An ack whose attachments are still to come.
         self._ack_due: Packet | None = None
         self._next_ack = 0
@@ -107,7 +106,7 @@ class Connection(Generic[Told]):
         self._take(packet, now)
 
     def _take(self, packet: bytes, now: float) -> None:
-        match self._session.receive_text(packet):
+        match self.session.receive_text(packet):
             case session.Received(event):
                 self._received(event, packet, now)
             case session.Acknowledged(ack):
@@ -135,8 +134,8 @@ class Connection(Generic[Told]):
 
     def receive_binary(self, payload: bytes, now: float) -> None:
         """Take an attachment of the packet before it."""
-        self._session.receive_binary(payload)
-        if self._ack_due is not None and not self._session.attachments_due:
+        self.session.receive_binary(payload)
+        if self._ack_due is not None and not self.session.attachments_due:
             packet, self._ack_due = self._ack_due, None
             self._acknowledged(packet, now)
 
@@ -173,11 +172,6 @@ class Connection(Generic[Told]):
         self.transport = None
         self.resume_writing()
         self.settle("transport_close")
-
-    @property
-    def max_payload(self) -> float | None:
-        """Bytes of the largest message the server takes, where it says so."""
-        return self._session.max_payload
 
     # ── events and answers ────────────────────────────────────────────────────────────
 
@@ -246,16 +240,11 @@ class Connection(Generic[Told]):
 
     # ── the end ───────────────────────────────────────────────────────────────────────
 
-    @property
-    def silent(self) -> bool:
-        """True when the server has missed its heartbeat."""
-        return monotonic() - self.heard > self._session.patience_s
-
     def end(self, reason: str) -> None:
         """Close the connection for a reason; the first reason counts."""
         if not self.close_reason:
             self.close_reason = reason
-        farewell = self._session.close()
+        farewell = self.session.close()
         if reason != "client":
             self.cut()
         elif self.transport is not None:
@@ -279,7 +268,7 @@ class Connection(Generic[Told]):
         """Tell of the end of the connection, once; the reason counts where there was none before."""
         reason = self.close_reason or reason
         self.close_reason = reason
-        self._session.close()
+        self.session.close()
         self._fail(ClientFailure(reason, "closed before the namespace answered"))
         if not self.open:
             return

@@ -83,9 +83,9 @@ class Pool:
             count += len(late)
         return count
 
-    def end_silent(self) -> None:
+    def end_silent(self, now: float) -> None:
         """Close the connections whose server has missed its heartbeat."""
-        for connection in [c for c in self.connections if c.open and c.silent]:
+        for connection in [c for c in self.connections if c.open and now - c.heard > c.session.patience_s]:
             connection.end("ping_timeout")
 
     def read_wire(self) -> None:

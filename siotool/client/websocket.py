@@ -101,7 +101,7 @@ class WebSocket(WSListener):
             connection.receive_binary(payload, now)
         elif kind == CLOSE:
             self._traffic.payload_in -= len(payload)
-            reason, remark = close_frame(payload, connection.max_payload)
+            reason, remark = close_frame(payload, connection.session.max_payload)
             if remark and not connection.close_reason:
                 connection.observer.remark("closed", remark)
             connection.end(reason)

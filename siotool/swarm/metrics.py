@@ -87,37 +87,26 @@ class Untimed:
 
 
 class Dated:
-    """A server event that carries its own send time; ``sent_at`` in epoch seconds."""
+    """A server event that is to carry its send time, in epoch seconds; None when it cannot be read."""
 
     __slots__ = ("metrics", "samples", "sent_at")
 
-    def __init__(self, samples: OperationSamples, sent_at: float, metrics: "Metrics") -> None:
+    def __init__(self, samples: OperationSamples, sent_at: float | None, metrics: "Metrics") -> None:
         self.samples = samples
         self.sent_at = sent_at
         self.metrics = metrics
 
     def deliver(self, receiver: Receiver, now: float) -> None:
         """Book one arrival by the wall clock, which is the only one a server shares."""
+        if self.sent_at is None:
+            self.samples.untimed += 1
+            self.metrics.undated += 1
+            return
         elapsed = epoch() - self.sent_at
         if elapsed < 0:
             self.metrics.from_the_future += 1
             elapsed = 0.0
         self.samples.book(elapsed, elapsed)
-
-
-class Undated(Untimed):
-    """A server event that was to carry its send time, and has none that can be read."""
-
-    __slots__ = ("metrics",)
-
-    def __init__(self, samples: OperationSamples, metrics: "Metrics") -> None:
-        super().__init__(samples)
-        self.metrics = metrics
-
-    def deliver(self, receiver: Receiver, now: float) -> None:
-        """Book one arrival."""
-        self.samples.untimed += 1
-        self.metrics.undated += 1
 
 
 class Metrics:

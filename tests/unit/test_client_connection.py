@@ -67,7 +67,7 @@ def test_it_joins_with_its_auth_and_says_how_long_it_took(joined, pool):
     assert joined.open
     assert joined.phase == "namespace"
     assert joined.observer.heard == [("joined", 3.0, 2.0)]
-    assert joined.max_payload == 1000
+    assert joined.session.max_payload == 1000
     assert pool.connections == {joined}
 
 
