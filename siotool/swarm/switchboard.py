@@ -40,18 +40,18 @@ class Switchboard:
         self._listening: dict[str, str] = {}
 
     def listen(self, event: str, sent_at: str) -> None:
-        """Book every ``event`` (``*``: any); ``sent_at`` is the field with its send time, or empty."""
+        """Count every ``event`` (``*``: any); ``sent_at`` is the field with its send time, or empty."""
         self._listening[event] = sent_at
 
     def recognise(self, name: str, arguments: list[Any], packet: Packet, payload: bytes) -> Arrival | None:
-        """What an event is to be booked as; None when it is of no interest."""
+        """What an event is to be counted as; None when it is of no interest."""
         found: Arrival | None = self.metrics.tracker.seen(payload, name)
         if found is None:
             sent_at = self._listening.get(name, self._listening.get("*"))
             if sent_at is None:
                 return None
             found = self._listened(name, arguments, sent_at)
-        # a packet with attachments or an ack id asks for more than booking, each time anew
+        # a packet with attachments or an ack id asks for more than counting, each time anew
         if not packet.attachments and packet.ack_id is None:
             self._remember(payload, found)
         return found

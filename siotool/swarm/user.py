@@ -95,10 +95,10 @@ class SocketIOUser(User):
     ) -> list[Any] | None:
         """Emit and wait for the acknowledgement; returns what the server answered with it.
 
-        Timed from the intended start and booked as ``ack``. None when it failed, which is
-        booked by class: ``timeout`` (seconds), or why the connection closed.
+        Timed from the intended start and counted as ``ack``. None when it failed, which is
+        counted by class: ``timeout`` (seconds), or why the connection closed.
 
-        With ``wait=False`` it returns None at once. The acknowledgement is timed and booked
+        With ``wait=False`` it returns None at once. The acknowledgement is timed and counted
         all the same, without waking this user, so that a slow answer does not put off the
         next call: calls come at their rate, however the server does.
         """
@@ -142,7 +142,7 @@ class SocketIOUser(User):
         )
 
     def listen(self, event: str, sent_at: str = "") -> None:
-        """Book every ``event`` of the server (``*``: any), without waking this user.
+        """Count every ``event`` of the server (``*``: any), without waking this user.
 
         ``sent_at`` names the field of its payload that holds the send time in epoch seconds
         or milliseconds (dotted path; ``.`` for the payload itself): its one-way time.
@@ -153,13 +153,13 @@ class SocketIOUser(User):
     def on(self, event: str, handler: Callable[..., None]) -> None:
         """Call ``handler`` with an event's arguments (``*``: of any event), in a greenlet of its own.
 
-        From now on, whether connected or not. What it raises is booked.
+        From now on, whether connected or not. What it raises is counted.
         """
         handle = partial(self._handle, handler)
         self._handlers[event] = lambda arguments: self._engine.loop.to_hub(handle, arguments)
 
     def check(self, condition: object, expected: str) -> bool:
-        """Judge an answer: booked as the operation ``custom`` with ``expected`` for a name.
+        """Judge an answer: counted as the operation ``custom`` with ``expected`` for a name.
 
         Returns whether ``condition`` held; nothing is raised, the task goes on.
         """
@@ -171,7 +171,7 @@ class SocketIOUser(User):
         return right
 
     def fail(self, why: str) -> None:
-        """Say that this turn failed, and why: booked as the operation ``custom`` of this user class.
+        """Say that this turn failed, and why: counted as the operation ``custom`` of this user class.
 
         Of each turn once; the turns without are its successes. Nothing is raised, the task goes on.
         """
