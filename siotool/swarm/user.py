@@ -15,7 +15,6 @@ A file with such classes runs under ``siotool loadtest --scenario FILE.py`` and 
 
 import sys
 from collections.abc import Callable
-from functools import partial
 from itertools import count
 from random import Random
 from time import monotonic
@@ -155,8 +154,18 @@ class SocketIOUser(User):
 
         From now on, whether connected or not. What it raises is counted.
         """
-        handle = partial(self._handle, handler)
-        self._handlers[event] = lambda arguments: self._engine.loop.to_hub(handle, arguments)
+
+        def run(arguments: list[Any]) -> None:
+            try:
+                handler(*arguments)
+            except Exception as error:
+                self._tell(error)
+
+        def heard(arguments: list[Any]) -> None:
+            self._tally.judged += 1
+            gevent.spawn(run, arguments)
+
+        self._handlers[event] = lambda arguments: self._engine.loop.to_hub(heard, arguments)
 
     def check(self, condition: object, expected: str) -> bool:
         """Judge an answer: counted as the operation ``custom`` with ``expected`` for a name.
@@ -317,17 +326,6 @@ class SocketIOUser(User):
         self.on_connected()
         assert self._connection is not None
         return self._connection
-
-    def _handle(self, handler: Callable[..., None], arguments: list[Any]) -> None:
-        """An event has come that the scenario wants to handle; called in the hub."""
-        self._tally.judged += 1
-        gevent.spawn(self._guarded, handler, arguments)
-
-    def _guarded(self, handler: Callable[..., None], arguments: list[Any]) -> None:
-        try:
-            handler(*arguments)
-        except Exception as error:
-            self._tell(error)
 
     def _tell(self, error: BaseException) -> None:
         """Tell of an exception as Locust does of those in tasks."""
