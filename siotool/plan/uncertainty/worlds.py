@@ -15,7 +15,6 @@ from siotool.plan.inputs.ranges import Range, Samples
 from siotool.plan.model import Constraint, Effect, Fleet, InputFigure, Measurement, Plan, Uncertainty
 from siotool.plan.numbers import Number, is_array, single, where
 from siotool.plan.uncertainty import outcomes, sensitivity
-from siotool.plan.uncertainty.distributions import Distribution
 from siotool.plan.uncertainty.draws import Uncertain, prepare
 from siotool.units import format_share
 
@@ -135,14 +134,9 @@ def _figures(plan: Plan, laws: Uncertain) -> list[InputFigure]:
             continue
         p5, p50, p95 = (float(q) for q in laws.quantiles(row.key, [0.05, 0.5, 0.95]))
         law = laws.laws[row.key]
-        fitted = f"{len(law.values):,} replicates" if isinstance(law, Samples) else _law(law)
+        fitted = f"{len(law.values):,} replicates" if isinstance(law, Samples) else law.words
         rows.append(msgspec.structs.replace(row, value=p50, p5=p5, p95=p95, fitted=fitted))
     return rows
-
-
-def _law(law: Distribution) -> str:
-    name = {"log": "lognormal", "logit": "logit-normal", "linear": "normal"}[law.scale]
-    return name if law.left == law.right else f"{name} in two pieces, joined at the most likely value"
 
 
 def _chances(servers: Number, fleet: Fleet) -> list[tuple[int, float]]:
