@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from siotool.errors import InputError, UnitError
-from siotool.plan.inputs.ranges import Range, Samples, parse_figure
+from siotool.plan.inputs.ranges import Range, Replicates, parse_figure
 from siotool.plan.numbers import Number, divide, maximum, whole
 from siotool.plan.uncertainty.distributions import UNBOUNDED, fit
 from siotool.plan.uncertainty.draws import prepare
@@ -113,7 +113,7 @@ def test_draws_repeat_whatever_else_is_drawn(
 
 @given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=40).map(tuple), counts, seeds)
 def test_scatter_is_drawn_from_its_replicates(values: tuple[float, ...], count: int, seed: int) -> None:
-    drawn = prepare({"x": Samples(values), "y": Samples(values, "fit")}, {}, seed).draw(count)
+    drawn = prepare({"x": Replicates(values), "y": Replicates(values, "fit")}, {}, seed).draw(count)
     assert set(drawn["x"]) | set(drawn["y"]) <= set(values)
     most = math.ceil(count / len(values)) + 1
     for value, times in zip(*np.unique(drawn["x"], return_counts=True), strict=True):

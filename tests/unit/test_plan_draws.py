@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from siotool.errors import InputError
-from siotool.plan.inputs.ranges import Range, Samples
+from siotool.plan.inputs.ranges import Range, Replicates
 from siotool.plan.uncertainty.draws import prepare
 
 INPUTS = {
@@ -12,7 +12,7 @@ INPUTS = {
     "rate": Range(0.1, None, 0.4),
     "utilization": Range(0.5, None, 0.8),
     "capacity": 100e6,
-    "cost": Samples((3e-5, 4e-5, 5e-5, 6e-5)),
+    "cost": Replicates((3e-5, 4e-5, 5e-5, 6e-5)),
 }
 BOUNDS = {"connections": (0, math.inf), "rate": (0, math.inf), "utilization": (0.0, 1.0)}
 
@@ -74,9 +74,9 @@ def test_scatter_is_drawn_as_often_as_it_was_measured():
 def test_what_was_estimated_together_is_drawn_together():
     idle = tuple(float(i) for i in (5, 1, 4, 2, 3))
     fitted = {
-        "idle": Samples(idle, "run"),
-        "delivery": Samples(tuple(10 - i for i in idle), "run"),
-        "alone": Samples(idle),
+        "idle": Replicates(idle, "run"),
+        "delivery": Replicates(tuple(10 - i for i in idle), "run"),
+        "alone": Replicates(idle),
     }
     values = prepare(fitted, {}, 7).draw(1_000)
     assert np.all(values["idle"] + values["delivery"] == 10)
@@ -87,7 +87,7 @@ def test_what_was_estimated_together_is_drawn_together():
 
 
 def test_another_estimate_of_a_group_does_not_move_the_others():
-    fitted = {name: Samples(tuple(map(float, range(50))), "run") for name in ("idle", "delivery", "byte")}
+    fitted = {name: Replicates(tuple(map(float, range(50))), "run") for name in ("idle", "delivery", "byte")}
     values = prepare(fitted, {}, 7).draw(500)
     fitted.pop("byte")
     assert np.array_equal(prepare(fitted, {}, 7).draw(500)["idle"], values["idle"])
@@ -110,4 +110,4 @@ def test_a_range_beyond_its_bounds_is_refused_by_name():
 
 def test_samples_of_a_group_are_equally_many():
     with pytest.raises(ValueError, match="not equally many"):
-        prepare({"a": Samples((1.0,), "run"), "b": Samples((1.0, 2.0), "run")})
+        prepare({"a": Replicates((1.0,), "run"), "b": Replicates((1.0, 2.0), "run")})

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 from numpy.random import PCG64, Generator
 
-from siotool.plan.inputs.ranges import Range, Samples
+from siotool.plan.inputs.ranges import Range, Replicates
 from siotool.plan.numbers import Number
 from siotool.plan.uncertainty.distributions import UNBOUNDED, Distribution, Floats, fit
 
@@ -39,7 +39,7 @@ class Uncertain(msgspec.Struct, frozen=True):
     """
 
     known: Mapping[str, float]
-    laws: Mapping[str, Distribution | Samples]
+    laws: Mapping[str, Distribution | Replicates]
     factors: tuple[Factor, ...]
     seed: int
 
@@ -79,28 +79,28 @@ class Uncertain(msgspec.Struct, frozen=True):
 
 
 def prepare(
-    inputs: Mapping[str, float | Range | Samples], bounds: Bounds = MappingProxyType({}), seed: int = 0
+    inputs: Mapping[str, float | Range | Replicates], bounds: Bounds = MappingProxyType({}), seed: int = 0
 ) -> Uncertain:
     """Fit every range and find what depends on what.
 
     ``bounds`` are the least and largest value of an input, −∞..∞ where it is not named. Raises
     InputError for ranges that cannot be fitted.
     """
-    known = {name: value for name, value in inputs.items() if not isinstance(value, Range | Samples)}
-    laws: dict[str, Distribution | Samples] = {}
+    known = {name: value for name, value in inputs.items() if not isinstance(value, Range | Replicates)}
+    laws: dict[str, Distribution | Replicates] = {}
     for name, value in inputs.items():
         if isinstance(value, Range):
             laws[name] = fit(value, bounds.get(name, UNBOUNDED), name)
-        elif isinstance(value, Samples):
+        elif isinstance(value, Replicates):
             laws[name] = value
     return Uncertain(known, laws, tuple(_factors(laws)), seed)
 
 
-def _values(law: Distribution | Samples, shares: Floats) -> Floats:
+def _values(law: Distribution | Replicates, shares: Floats) -> Floats:
     return law.quantile(shares) if isinstance(law, Distribution) else _pick(np.sort(_replicates(law)), shares)
 
 
-def _replicates(law: Distribution | Samples) -> Floats:
+def _replicates(law: Distribution | Replicates) -> Floats:
     if isinstance(law, Distribution):
         raise TypeError("a distribution has no replicates")
     return np.array(law.values, dtype=np.float64)
@@ -113,10 +113,10 @@ def _pick(replicates: Floats, shares: Floats) -> Floats:
     return chosen
 
 
-def _factors(laws: Mapping[str, Distribution | Samples]) -> Iterator[Factor]:
+def _factors(laws: Mapping[str, Distribution | Replicates]) -> Iterator[Factor]:
     groups: dict[str, list[str]] = {}
     for name, law in laws.items():
-        if isinstance(law, Samples) and law.group:
+        if isinstance(law, Replicates) and law.group:
             groups.setdefault(law.group, []).append(name)
         else:
             yield Factor((name,))
