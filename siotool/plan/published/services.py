@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from siotool.plan.adapters.laws import adapter_named, most_publishes
-from siotool.plan.demand.fanout import Message, presence, traffic
-from siotool.plan.inputs.profiles import profile_named
+from siotool.plan.demand.fanout import MessageKind, presence, traffic
+from siotool.plan.inputs.costs import priors
 from siotool.plan.numbers import divide, whole
 from siotool.plan.published.check import Check, Table
 from siotool.plan.published.headroom import headroom
@@ -43,17 +43,17 @@ def checks() -> Iterator[Check]:
     yield from mattermost()
 
 
-def _sent(*messages: Message[float], connections: float) -> tuple[float, float]:
+def _sent(*messages: MessageKind[float], connections: float) -> tuple[float, float]:
     """Messages and payload bytes delivered per second."""
     made = [traffic(message, connections) for message in messages]
     return sum(m.deliveries_per_s for m in made), sum(m.payload_out_bytes_per_s for m in made)
 
 
-def _two_channels(rate_per_s: float, size_bytes: float) -> tuple[Message[float], Message[float]]:
+def _two_channels(rate_per_s: float, size_bytes: float) -> tuple[MessageKind[float], MessageKind[float]]:
     """A channel of one's own and one of six, each sent to at a rate."""
     return (
-        Message(name="own channel", kind="echo", size_bytes=size_bytes, rate_per_s=rate_per_s),
-        Message(name="six", kind="room", size_bytes=size_bytes, rate_per_s=rate_per_s, room_size=6.0),
+        MessageKind(name="own channel", kind="echo", size_bytes=size_bytes, rate_per_s=rate_per_s),
+        MessageKind(name="six", kind="room", size_bytes=size_bytes, rate_per_s=rate_per_s, room_size=6.0),
     )
 
 
@@ -85,12 +85,12 @@ def supabase() -> Iterator[Check]:
             out_bytes / 1e6,
             stale="less than payload times messages: the mean over the test takes its ramps in",
         )
-    hundred = Message(name="100", kind="room", size_bytes=50.0, rate_per_s=2 / 60, room_size=100.0)
+    hundred = MessageKind(name="100", kind="room", size_bytes=50.0, rate_per_s=2 / 60, room_size=100.0)
     for users, printed, next_one in ((250_000, 800_000, 900_000), (50_000, 150_000, 200_000)):
         out, _ = _sent(hundred, connections=users)
         yield SUPABASE.between(f"{users:,} users, messages/s", f">{printed:,}", printed, next_one, out)
     out, out_bytes = _sent(
-        Message(name="received", kind="push", size_bytes=211.0, rate_per_s=7.0), connections=32_000
+        MessageKind(name="received", kind="push", size_bytes=211.0, rate_per_s=7.0), connections=32_000
     )
     yield SUPABASE.rounded("32,000 users, MB/s received at 211 B a message", 47.2, 0.2, out_bytes / 1e6)
 
@@ -105,7 +105,7 @@ def ably() -> Iterator[Check]:
 
 def centrifugo() -> Iterator[Check]:
     """A million connections on 20 pods; idle connections; Redis in between."""
-    made = traffic(Message(name="m", kind="push", size_bytes=100.0, rate_per_s=0.5), 1e6)
+    made = traffic(MessageKind(name="m", kind="push", size_bytes=100.0, rate_per_s=0.5), 1e6)
     yield CENTRIFUGO.rounded("1M connections, messages/s", 500_000, 0, made.deliveries_per_s)
     cores = {"idle": occupancy(1e6, 10e-6), "deliveries": occupancy(made.deliveries_per_s, 60e-6)}
     yield CENTRIFUGO.rounded("1M idle connections at 10 µs/s, cores", 10, 1, cores["idle"])
@@ -114,7 +114,7 @@ def centrifugo() -> Iterator[Check]:
     yield CENTRIFUGO.rounded("pods that send 150 Mbit/s at 750 B a delivery", 20, 0, 1 / pods.factor)
     yield CENTRIFUGO.rounded("memory, kB a connection", 30, 10, divide(27e9, 1e6) / 1e3)
     yield CENTRIFUGO.rounded("churn a minute, sessions of 5 min", 200_000, 0, 60 * 1e6 / 300)
-    idle = profile_named("node-ws").idle_s_per_s
+    idle = priors("node-ws")["server.idle_cost"]
     yield CENTRIFUGO.rounded("200,000 idle connections, cores", 0.94, 0.01, occupancy(200e3, idle.low))
     redis, ceiling = adapter_named("redis"), 650_000.0
     most = most_publishes(redis, 10.0, 24.0, ceiling_per_s=ceiling)
@@ -127,23 +127,23 @@ def centrifugo() -> Iterator[Check]:
 
 def socket_io() -> Iterator[Check]:
     """One core: 30,000 clients get 1 kB a second each; and what connections take of the heap."""
-    ws, uws = profile_named("node-ws"), profile_named("node-uws")
-    push = Message(name="1 kB", kind="push", size_bytes=1000.0, rate_per_s=1.0)
-    for profile, end, clients, share in (
-        (ws, ws.delivery_s.low, 30_000, 100),
-        (ws, ws.delivery_s.high, 20_000, 90),
-        (uws, uws.delivery_s.low, 120_000, 70),
+    ws, uws = (priors(name)["server.delivery_cost"] for name in ("node-ws", "node-uws"))
+    push = MessageKind(name="1 kB", kind="push", size_bytes=1000.0, rate_per_s=1.0)
+    for name, end, clients, share in (
+        ("node-ws", ws.low, 30_000, 100),
+        ("node-ws", ws.high, 20_000, 90),
+        ("node-uws", uws.low, 120_000, 70),
     ):
         used = occupancy(traffic(push, float(clients)).deliveries_per_s, end)
-        yield ONE_CORE.rounded(f"{profile.name}, {clients:,} clients, % of a core", share, 2, 100 * used)
-    most = headroom({"core": occupancy(1.0, uws.delivery_s.likely or 0.0)}, {"core": 1.0})
+        yield ONE_CORE.rounded(f"{name}, {clients:,} clients, % of a core", share, 2, 100 * used)
+    most = headroom({"core": occupancy(1.0, uws.likely or 0.0)}, {"core": 1.0})
     yield ONE_CORE.rounded("node-uws, clients at most, thousands", 150, 10, most.factor / 1e3)
-    all_at_once = last_written_s(30_000.0, ws.delivery_s.low)
+    all_at_once = last_written_s(30_000.0, ws.low)
     yield ONE_CORE.rounded("node-ws, last of 30,000 written to, s", 1, 0.1, all_at_once)
-    yield ONE_CORE.rounded("node-ws, recipients in 200 ms", 6_060, 0, largest_batch(0.2, ws.delivery_s.low))
+    yield ONE_CORE.rounded("node-ws, recipients in 200 ms", 6_060, 0, largest_batch(0.2, ws.low))
     for name, printed in (("node-ws", 98.0), ("node-eiows", 65.0), ("node-uws", 61.5)):
-        heap = profile_named(name).heap_per_connection_bytes
-        used = 5.5 + occupancy(10_000.0, heap.low if heap else 0.0) / 1e6
+        heap = priors(name)["server.heap_per_connection"]
+        used = 5.5 + occupancy(10_000.0, heap.low) / 1e6
         yield HEAP.rounded(f"{name}, 10,000 connections, MB", printed, 4, used)
 
 
