@@ -2,14 +2,14 @@
 
 from typing import Any, Protocol
 
-from siotool.protocol.packets import Packet
+from siotool.protocol.socket_io import Packet
 
 
 class Arrival(Protocol):
-    """What a packet turned out to be, to be booked again each time the same bytes arrive."""
+    """What a packet turned out to be, to be counted again each time the same bytes arrive."""
 
     def deliver(self, receiver: Any, now: float) -> None:
-        """Book one arrival at a connection's observer."""
+        """Count one arrival at a connection's observer."""
 
 
 class Observer(Protocol):
@@ -41,7 +41,7 @@ class Pending(Protocol):
         """There will be no answer; ``kind`` is one of ``failures``."""
 
 
-class Traffic:
+class ByteCounts:
     """Bytes since they were last taken, over many connections.
 
     ``payload``: Engine.IO packets. ``wire``: what TCP carried.

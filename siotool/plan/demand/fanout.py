@@ -17,7 +17,7 @@ Kind = Literal["echo", "emit", "direct", "room", "broadcast", "push", "announce"
 KINDS: tuple[Kind, ...] = ("echo", "emit", "direct", "room", "broadcast", "push", "announce")
 
 
-class Message(msgspec.Struct, Generic[N], frozen=True, kw_only=True):
+class MessageKind(msgspec.Struct, Generic[N], frozen=True, kw_only=True):
     """One kind of message, and how often a session sends (``push``: receives) it.
 
     ==========  ====================================  =======================================
@@ -53,7 +53,7 @@ class Message(msgspec.Struct, Generic[N], frozen=True, kw_only=True):
     to_sender: bool = True
 
 
-class Traffic(msgspec.Struct, Generic[N], frozen=True, kw_only=True):
+class MessageTraffic(msgspec.Struct, Generic[N], frozen=True, kw_only=True):
     """Rates over the whole service, in messages per second.
 
     ``inbound_per_s`` sessions → servers and ``deliveries_per_s`` servers → sessions, both
@@ -74,7 +74,7 @@ class Traffic(msgspec.Struct, Generic[N], frozen=True, kw_only=True):
     payload_out_bytes_per_s: N
 
 
-def traffic(message: Message[N], connections: N) -> Traffic[N]:
+def traffic(message: MessageKind[N], connections: N) -> MessageTraffic[N]:
     """Return the traffic of one kind of message in a service of ``connections`` sessions.
 
     A room holds no more sessions than there are. Every message to somebody else is published:
@@ -101,7 +101,7 @@ def traffic(message: Message[N], connections: N) -> Traffic[N]:
             inbound, deliveries = 0.0 * publishes, message.rate_per_s * room_size
     asked_by_service = message.kind in ("push", "announce")
     answered_by_server = message.kind in ("emit", "direct", "room", "broadcast")
-    return Traffic(
+    return MessageTraffic(
         inbound_per_s=inbound,
         deliveries_per_s=deliveries,
         publishes_per_s=publishes,
@@ -113,7 +113,7 @@ def traffic(message: Message[N], connections: N) -> Traffic[N]:
     )
 
 
-def _room_size(message: Message[N], connections: N) -> N:
+def _room_size(message: MessageKind[N], connections: N) -> N:
     match message.kind:
         case "echo" | "emit" | "direct" | "push":
             return 1.0

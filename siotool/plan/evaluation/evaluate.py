@@ -10,7 +10,7 @@ from siotool.errors import InputError
 from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.constraints.registry import BEHIND_THE_SERVERS, CONSTRAINTS
 from siotool.plan.constraints.storm import STORM, lost_at_once
-from siotool.plan.demand.demand import world as world_of
+from siotool.plan.demand.service import world as world_of
 from siotool.plan.demand.world import World
 from siotool.plan.inputs.figure import Inputs
 from siotool.plan.numbers import N, anywhere, divide, is_array, maximum, minimum, single, where, whole
