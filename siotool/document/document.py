@@ -66,6 +66,11 @@ class Column(msgspec.Struct, frozen=True):
     wide_only: bool = False
 
 
+def columns(*names: str) -> list[Column]:
+    """Return columns by their names: numeric where a name ends in ``>``, ``wide_only`` after a ``?``."""
+    return [Column(name.rstrip(">?"), name.rstrip("?").endswith(">"), name.endswith("?")) for name in names]
+
+
 class Bar(msgspec.Struct, frozen=True):
     """Where a row's bar begins and how long its two parts are, in percent of the track.
 
