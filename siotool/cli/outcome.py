@@ -9,9 +9,9 @@ from siotool.cli.counts import Counting, Intent
 from siotool.cli.streams import complain, say
 from siotool.document.contract import to_json
 from siotool.errors import ExitCode, worst
+from siotool.report.contents import Report
 from siotool.report.gates import Gate, parse, show
 from siotool.report.join import summarize
-from siotool.report.model import Report
 from siotool.report.report_document import as_document
 from siotool.report.verdict import sentence, target_lost
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from siotool import units
 from siotool.document.document import Document, Level, Section, Sentence
 from siotool.report import run_tables, sizing_tables
-from siotool.report.model import Report
+from siotool.report.contents import Report
 from siotool.report.sizing_tables import plural
 from siotool.report.time_charts import over_time
 from siotool.report.verdict import sentence
@@ -17,7 +17,7 @@ DEFAULT_PATH = "/socket.io/"
 
 def as_document(report: Report) -> Document:
     """Return the report in a reader's order of questions, without its empty parts."""
-    load, binding = _load(report), _binding(report)
+    binding = _binding(report)
     sections = [
         _sentences("doubts", "What is doubtful", report.doubts, "doubt"),
         sizing_tables.sizing(report),
@@ -36,14 +36,14 @@ def as_document(report: Report) -> Document:
         run_tables.runs(report),
     ]
     return Document(
-        name=f"siotool: {load}",
-        context=load,
+        name="siotool report",
+        context=_load(report),
         verdict=sentence(report),
         tone="good" if report.verdict == "passed" else "bad",
         headline=_servers(report),
         answer=[binding] if binding else [],
         sections=[section for section in sections if section.blocks],
-        made_of=f"Made by siotool from {', '.join(run.run for run in report.runs)}.",
+        made_of=", ".join(run.run for run in report.runs),
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from siotool import units
 from siotool.document.document import Column, Row, Section, Table, columns
 from siotool.document.groups import NONE
-from siotool.report.model import OperationFigures, Report, RunInfo, UserClassFigures
+from siotool.report.contents import OperationFigures, Report, RunInfo, UserClassFigures
 from siotool.report.sizing_tables import cell, plural
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from siotool import units
 from siotool.document.document import Row, Section, Table, Tone, columns
 from siotool.document.groups import NONE
+from siotool.report.contents import ConstraintFigures, GateResult, Report, Variable, format_cores
 from siotool.report.gates import show
-from siotool.report.model import Constraint, GateResult, Report, Variable, format_cores
 
 _UNITS: dict[str, Callable[[float], str]] = {
     "connections": units.format_count,
@@ -67,7 +67,7 @@ def constraints(report: Report) -> Section:
     return Section("constraints", "What limits a server", [table] if rows else [])
 
 
-def _constraint(constraint: Constraint, *, binding: bool) -> Row:
+def _constraint(constraint: ConstraintFigures, *, binding: bool) -> Row:
     planned = ", planned" if constraint.figures == "planned" else ""
 
     def amount(value: float) -> str:

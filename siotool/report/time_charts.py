@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from siotool.document.document import Axis, Chart, Curve, Rule, Section, Sentence, Unit
-from siotool.report.model import OperationSeries, Report, Series, format_cores
+from siotool.report.contents import OperationSeries, Report, Series, format_cores
 from siotool.report.run_tables import label
 
 #: Operations that get charts of their own: the most frequent ones.

@@ -5,10 +5,8 @@ import sys
 import traceback
 from typing import Any
 
-import picows
-
-from siotool.swarm.books import Books
-from siotool.swarm.failures import Failure
+from siotool.client.failures import foreseen
+from siotool.swarm.metrics import Metrics
 
 #: Kinds that are told of with their traceback; 20 tracebacks are at most some 100 kB.
 _TOLD = 20
@@ -17,8 +15,8 @@ _TOLD = 20
 class Bugs:
     """Exceptions in the loop thread that no server and no scenario is to blame for."""
 
-    def __init__(self, books: Books) -> None:
-        self._books = books
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
         self._told: set[str] = set()
 
     def tell(self, error: Exception) -> None:
@@ -28,13 +26,10 @@ class Bugs:
         if kind not in self._told and len(self._told) < _TOLD:
             self._told.add(kind)
             traceback.print_exception(error, file=sys.stderr)
-        self._books.remark("internal_error", f"internal_error: {kind}: {error}", "doubt")
+        self._metrics.remark("internal_error", f"internal_error: {kind}: {error}", "doubt")
 
     def of_loop(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """What asyncio has nobody to tell; the failures of connections are booked elsewhere."""
         error = context.get("exception")
-        if not isinstance(error, Exception) or isinstance(error, (OSError, Failure, picows.WSError)):
-            return
-        if isinstance(error, asyncio.InvalidStateError) and "protocol" in context:
-            return  # picows has refused an upgrade, and more of it comes
-        self.tell(error)
+        if isinstance(error, Exception) and not foreseen(error, context):
+            self.tell(error)

@@ -9,9 +9,9 @@ from jsonschema import Draft202012Validator
 
 from siotool import runfile
 from siotool.cli.outcome import rendered
+from siotool.report.contents import Report
 from siotool.report.gates import parse
 from siotool.report.join import summarize
-from siotool.report.model import Report
 from siotool.report.planned import Planned
 
 ROOT = Path(__file__).parents[2]

@@ -6,10 +6,11 @@ from math import inf
 from time import time as epoch
 from typing import Literal
 
+from siotool.client.observer import Traffic
 from siotool.histogram import Histogram
 from siotool.printable import one_line
 from siotool.runfile import OTHER, Bytes, Connections, Operation, OpKind
-from siotool.swarm.ledger import Ledger, Receiver
+from siotool.swarm.delivery_tracker import DeliveryTracker, Receiver
 from siotool.swarm.memory_limits import NAME_CHARACTERS, NAMES, REMARK_CHARACTERS, REMARKS_OF_A_KIND
 from siotool.swarm.worker_report import Presence, Remark
 
@@ -88,27 +89,42 @@ class Untimed:
 class Dated:
     """A server event that carries its own send time; ``sent_at`` in epoch seconds."""
 
-    __slots__ = ("books", "samples", "sent_at")
+    __slots__ = ("metrics", "samples", "sent_at")
 
-    def __init__(self, samples: Samples, sent_at: float, books: "Books") -> None:
+    def __init__(self, samples: Samples, sent_at: float, metrics: "Metrics") -> None:
         self.samples = samples
         self.sent_at = sent_at
-        self.books = books
+        self.metrics = metrics
 
     def deliver(self, receiver: Receiver, now: float) -> None:
         """Book one arrival by the wall clock, which is the only one a server shares."""
         elapsed = epoch() - self.sent_at
         if elapsed < 0:
-            self.books.from_the_future += 1
+            self.metrics.from_the_future += 1
             elapsed = 0.0
         self.samples.book(elapsed, elapsed)
 
 
-class Books:
+class Undated(Untimed):
+    """A server event that was to carry its send time, and has none that can be read."""
+
+    __slots__ = ("metrics",)
+
+    def __init__(self, samples: Samples, metrics: "Metrics") -> None:
+        super().__init__(samples)
+        self.metrics = metrics
+
+    def deliver(self, receiver: Receiver, now: float) -> None:
+        """Book one arrival."""
+        self.samples.untimed += 1
+        self.metrics.undated += 1
+
+
+class Metrics:
     """Counts of connections, operations and bytes since the last report."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self.ledger = ledger
+    def __init__(self, tracker: DeliveryTracker) -> None:
+        self.tracker = tracker
         #: Connections that are open; those of them that expect broadcasts.
         self.open = 0
         self.present = 0
@@ -120,13 +136,12 @@ class Books:
         #: Connects that had no answer in time, by the phase they hung in.
         self.hung: Counter[str] = Counter()
         self.presence: list[Presence] = []
-        self.payload_in = 0
-        self.payload_out = 0
-        self.wire_in = 0
-        self.wire_out = 0
+        self.traffic = Traffic()
         self.loop_lag = 0.0
         self.schedule_lag = 0.0
+        #: Deliveries that arrived before their send time; whose announced one could not be read.
         self.from_the_future = 0
+        self.undated = 0
         self.remarks: list[Remark] = []
         self._said: dict[str, set[str]] = {}
         self._samples: dict[tuple[OpKind, str], Samples] = {}
@@ -183,11 +198,11 @@ class Books:
 
     def close_operations(self) -> list[Operation]:
         """Operations since the last report, deliveries included."""
-        for event, response, service in self.ledger.arrivals():
+        for event, response, service in self.tracker.arrivals():
             samples = self.samples("deliver", event)
             samples.response.frombytes(response.tobytes())
             samples.service.frombytes(service.tobytes())
-        for event, count in self.ledger.undue():
+        for event, count in self.tracker.undue():
             self.samples("deliver", event).untimed += count
         closed = [samples.close() for samples in self._samples.values()]
         return [operation for operation in closed if operation.count or operation.errors]
@@ -211,13 +226,9 @@ class Books:
 
     def close_bytes(self) -> Bytes:
         """Bytes since the last report."""
-        closed = Bytes(
-            payload_in=self.payload_in,
-            payload_out=self.payload_out,
-            wire_in=self.wire_in,
-            wire_out=self.wire_out,
-        )
-        self.payload_in = self.payload_out = self.wire_in = self.wire_out = 0
+        traffic = self.traffic
+        closed = Bytes(traffic.payload_in, traffic.payload_out, traffic.wire_in, traffic.wire_out)
+        traffic.payload_in = traffic.payload_out = traffic.wire_in = traffic.wire_out = 0
         return closed
 
     def take_presence(self) -> list[Presence]:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from siotool.protocol import stamp
 from siotool.swarm.memory_limits import NAME_CHARACTERS
-from siotool.swarm.tally import Tally
 from siotool.swarm.worker_report import Publication, Receipt
 
 #: A server may let messages of different senders overtake each other by so much.
@@ -31,17 +30,12 @@ _LARGEST_SEQ = 0xFFFFFFFF
 
 
 class Receiver:
-    """Where deliveries arrive: a user's place in the account and when it is to expect them."""
+    """Where deliveries arrive: its place in the account and when it is to expect them."""
 
-    __slots__ = ("joined_at", "left_at", "overtaken", "retired", "slot", "tally", "used_before")
+    __slots__ = ("joined_at", "left_at", "overtaken", "slot")
 
-    def __init__(self, slot: int, tally: Tally, used_before: bool = False) -> None:
+    def __init__(self, slot: int) -> None:
         self.slot = slot
-        #: Where what its user does is counted.
-        self.tally = tally
-        self.used_before = used_before
-        #: Its user is gone; the place is free once the connection has closed.
-        self.retired = False
         #: A message has arrived that was sent well after it left: none from before is under way.
         self.overtaken = False
         self.joined_at = inf
@@ -126,18 +120,20 @@ class Message:
         "due",
         "event",
         "intended",
-        "ledger",
         "local_due",
         "publisher",
         "reported_due",
         "reported_undue",
         "sent",
         "seq",
+        "tracker",
         "undue",
     )
 
-    def __init__(self, ledger: "Ledger", publisher: Publisher, mark: stamp.Stamp, event: str) -> None:
-        self.ledger = ledger
+    def __init__(
+        self, tracker: "DeliveryTracker", publisher: Publisher, mark: stamp.Stamp, event: str
+    ) -> None:
+        self.tracker = tracker
         self.publisher = publisher
         self.seq = mark.seq
         self.sent = mark.sent
@@ -164,7 +160,7 @@ class Message:
         elif not self._out_of_line(slot, previous):
             return
         if not self.arrivals and self.undue == self.reported_undue:
-            self.ledger.touched.append(self)
+            self.tracker.touched.append(self)
         if receiver.joined_at <= self.sent < receiver.left_at:
             self.due += 1
             self.arrivals.append(now)
@@ -180,13 +176,13 @@ class Message:
             self.publisher.leap(slot, previous, self.seq)
             return True
         if self.publisher.fill(slot, self.seq):
-            self.ledger.reordered += 1
+            self.tracker.reordered += 1
             return True
-        self.ledger.duplicate += 1
+        self.tracker.duplicate += 1
         return False
 
 
-class Ledger:
+class DeliveryTracker:
     """All stamped messages of one run that this worker has sent or seen.
 
     ``run`` is the run's secret: by it our stamps are told from those of earlier runs that a
