@@ -5,7 +5,7 @@ style sheet), so every chart follows the reader's scheme. Units stand on the axe
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from altair.utils.schemapi import debug_mode
 from msgspec import structs
 
 from siotool.document.course import extent
-from siotool.document.document import Chart, Curve, Rule, Unit
+from siotool.document.document import Chart, Curve, Unit
 from siotool.printable import printable
 
 _SECONDS = (
@@ -54,16 +54,10 @@ def spec(chart: Chart) -> dict[str, Any]:
     named = [structs.replace(curve, name=printable(curve.name)) for curve in chart.curves]
     chart = structs.replace(chart, curves=named)
     with debug_mode(False):
-        made: dict[str, Any] = (
-            alt.layer(*_layers(chart))
-            .properties(
-                width="container",
-                height=chart.height,
-                autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
-            )
-            .to_dict(validate=False)
-        )
+        made: dict[str, Any] = alt.layer(*_layers(chart)).to_dict(validate=False)
     made.pop("config", None)  # altair's default theme: the page has its own
+    made |= {"width": "container", "height": chart.height}
+    made["autosize"] = {"type": "fit-x", "contains": "padding"}
     rows = [
         {"t": _place(chart, t), "s": curve.name, "v": v} for curve in _named(chart) for t, v in curve.points
     ]
@@ -72,17 +66,14 @@ def spec(chart: Chart) -> dict[str, Any]:
 
 
 def _layers(chart: Chart) -> list[alt.Chart]:
-    x, y = _x(chart), _y(chart)
     named = _named(chart)
     names = [curve.name for curve in named]
     colour = alt.Color("s:N", sort=names, legend=_legend(named), scale=alt.Scale(domain=names))
     base = alt.Chart(alt.NamedData(name=_ROWS)).transform_calculate(at=_written(chart, "datum.t"))
     if chart.y.log:
         base = base.transform_filter("datum.v > 0")
-    base = base.encode(x=x, y=y, color=colour)
-    layers = [_shade(chart, x)] if chart.shades else []
-    layers += [_rule(chart, rule, x, y) for rule in chart.rules]
-    layers += [_dashed(chart, curve, x, y) for curve in chart.curves if curve.drawn == "dashed"]
+    base = base.encode(x=_x(chart), y=_y(chart), color=colour)
+    layers = [*_across(chart)]
     for drawn in dict.fromkeys(curve.drawn for curve in named):
         alike = [curve for curve in named if curve.drawn == drawn]
         own = base
@@ -141,7 +132,7 @@ def _x(chart: Chart) -> alt.X:
     if chart.x.unit == "day":
         kind = "utc"
     scale = alt.Scale(type=kind, domain=[_place(chart, low), _place(chart, high)], nice=False)
-    return alt.X("t:T" if chart.x.unit == "day" else "t:Q", axis=axis, scale=scale)
+    return alt.X(_field(chart), axis=axis, scale=scale)
 
 
 def _y(chart: Chart) -> alt.Y:
@@ -184,24 +175,29 @@ def _legend(named: Sequence[Curve]) -> alt.Legend | None:
     )
 
 
-def _shade(chart: Chart, x: alt.X) -> alt.Chart:
-    spans = [{"t": _place(chart, begin), "end": _place(chart, end)} for begin, end in chart.shades]
-    shade: alt.Chart = alt.Chart(alt.InlineData(values=spans)).mark_rect().encode(x=x, x2="end")
-    return shade
+def _across(chart: Chart) -> Iterator[alt.Chart]:
+    """What stands beside the curves: shades, rules, and dashed curves, on the axes of the others."""
+    x, y = alt.X(_field(chart)), alt.Y("v:Q")
+    if chart.shades:
+        spans = [{"t": _place(chart, begin), "end": _place(chart, end)} for begin, end in chart.shades]
+        yield _of(spans).mark_rect().encode(x=x, x2=alt.X2("end"))
+    for rule in chart.rules:
+        if rule.x is None:
+            yield _of([{"v": rule.y}]).mark_rule().encode(y=y)
+        else:
+            yield _of([{"t": _place(chart, rule.x)}]).mark_rule().encode(x=x)
+    for curve in chart.curves:
+        if curve.drawn == "dashed":
+            points = [{"t": _place(chart, t), "v": v} for t, v in curve.points]
+            yield _of(points).mark_line(strokeDash=[4, 4], strokeWidth=1).encode(x=x, y=y)
 
 
-def _rule(chart: Chart, rule: Rule, x: alt.X, y: alt.Y) -> alt.Chart:
-    at = {"v": rule.y} if rule.x is None else {"t": _place(chart, rule.x)}
-    across = alt.Chart(alt.InlineData(values=[at])).mark_rule()
-    ruled: alt.Chart = across.encode(y=y) if rule.x is None else across.encode(x=x)
-    return ruled
+def _of(rows: list[dict[str, Any]]) -> alt.Chart:
+    return alt.Chart(alt.InlineData(values=rows))
 
 
-def _dashed(chart: Chart, curve: Curve, x: alt.X, y: alt.Y) -> alt.Chart:
-    points = [{"t": _place(chart, t), "v": v} for t, v in curve.points]
-    line = alt.Chart(alt.InlineData(values=points)).mark_line(strokeDash=[4, 4], strokeWidth=1)
-    dashed: alt.Chart = line.encode(x=x, y=y)
-    return dashed
+def _field(chart: Chart) -> str:
+    return "t:T" if chart.x.unit == "day" else "t:Q"
 
 
 def _hover(base: alt.Chart, chart: Chart) -> alt.Chart:
