@@ -39,7 +39,8 @@ class RampCheck(msgspec.Struct, frozen=True):
     """How an autoscaler fares with a ramp.
 
     ``full_after_s`` is when the pods that are ready first hold all they may, None when they
-    never do; ``short`` the most connections above that at any moment; ``capped`` that more would have been needed than the most there may be.
+    never do; ``short`` the most connections above that at any moment; ``capped`` that more would
+    have been needed than the most there may be.
     """
 
     full_after_s: float | None
