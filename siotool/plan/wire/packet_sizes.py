@@ -41,6 +41,11 @@ class Packets(msgspec.Struct, Generic[N_co], frozen=True):
         return self.first + self.attachments * self.attachment
 
     @property
+    def count(self) -> int:
+        """Return how many Engine.IO packets there are."""
+        return 1 + self.attachments
+
+    @property
     def polled_first(self: "Packets[N]") -> N:
         """Bytes of the first one in a polling body."""
         return base64_bytes(self.first) if self.binary else self.first
@@ -53,7 +58,7 @@ class Packets(msgspec.Struct, Generic[N_co], frozen=True):
     @property
     def body(self: "Packets[N]") -> N:
         """Bytes of a polling body; a separator stands between packets."""
-        return self.polled + self.attachments
+        return self.polled + self.count - 1
 
 
 def event_packets(
