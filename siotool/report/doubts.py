@@ -243,8 +243,11 @@ def _schedule(rows: pd.DataFrame) -> Iterator[str]:
 
 
 def _machine(run: Run, rows: pd.DataFrame) -> Iterator[str]:
+    header = run.header
+    if len(header.generators) != 1 or any(one.host != header.generators[0].host for one in header.servers):
+        return
     together = rows["generator_cpu_sum"] + rows["server_cpu"]
-    cpus = run.header.machine.cpus
+    cpus = header.generators[0].cpus
     crowded = together > MACHINE_LIMIT * cpus
     if _too_often(rows, crowded):
         yield (

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from siotool import runfile
 from siotool.plan.html.page import render as render_plan
 from siotool.plan.inputs import compose, planfile
 from siotool.plan.rendering.pictures import pictures
@@ -15,6 +14,7 @@ from siotool.plan.sizing import sizing
 from siotool.report.html.page import render
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
+from siotool.runs import reading
 
 pytestmark = pytest.mark.slow
 
@@ -60,7 +60,7 @@ document.body.dataset.paper = JSON.stringify({
 
 def report_page():
     planned = Planned(connections=1e6, capacity_bytes_per_s=100e6, workday_s=86400, downtime_s=1800)
-    return render(summarize([runfile.read(GOLDEN / "chat.jsonl")], planned))
+    return render(summarize([reading.read(GOLDEN / "chat.jsonl")], planned))
 
 
 def plan_page():

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from siotool import runfile
 from siotool.report.html.charts import charts
 from siotool.report.html.page import render
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
+from siotool.runs import reading
 
 pytestmark = pytest.mark.slow
 
@@ -19,7 +19,7 @@ GOLDEN = Path(__file__).parents[1] / "golden/report"
 @pytest.fixture(scope="module")
 def reports():
     return {
-        name: summarize([runfile.read(GOLDEN / f"{name}.jsonl")], Planned(connections=1e6))
+        name: summarize([reading.read(GOLDEN / f"{name}.jsonl")], Planned(connections=1e6))
         for name in ("echo", "chat")
     }
 

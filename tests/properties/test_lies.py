@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from siotool import runfile
 from siotool.cli.counts import Counting, Intent
 from siotool.cli.plan import refuse_missing
 from siotool.errors import InputError
@@ -20,6 +19,7 @@ from siotool.plan.sizing.sizing import size
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
 from siotool.report.renderers import RENDERERS
+from siotool.runs import reading
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 RUN = "".join((GOLDEN / "report/chat.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)[:6])
@@ -120,7 +120,7 @@ def sane(value: Any, path: str = "") -> None:
 def read_run(text: str, folder: Path) -> None:
     path = folder / "run.jsonl"
     path.write_text(text, encoding="utf-8", errors="surrogatepass")
-    runs = [runfile.read(path)]
+    runs = [reading.read(path)]
     intent = Intent(compose.from_flags({"workload.connections": ("--connections", "1k")}))
     report = summarize(runs, intent.planned, counts=Counting(runs, intent), default_gates=True)
     for form in ("json", "text", "md"):
@@ -186,9 +186,9 @@ def test_an_interval_that_is_gone_twice_or_elsewhere_is_always_noticed(seed: int
         case _:
             moved[at], moved[to] = moved[to], moved[at]
     (tmp_path / "run.jsonl").write_text("".join(lines))
-    assert summarize([runfile.read(tmp_path / "run.jsonl")], Planned()).valid == "yes"
+    assert summarize([reading.read(tmp_path / "run.jsonl")], Planned()).valid == "yes"
     (tmp_path / "run.jsonl").write_text("".join(moved))
-    assert summarize([runfile.read(tmp_path / "run.jsonl")], Planned()).valid == "suspect"
+    assert summarize([reading.read(tmp_path / "run.jsonl")], Planned()).valid == "suspect"
 
 
 def test_the_plan_file_that_is_mutated_is_one() -> None:

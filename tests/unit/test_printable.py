@@ -19,6 +19,7 @@ from siotool.report.join import summarize
 from siotool.report.planned import Planned
 from siotool.report.renderers import RENDERERS
 from siotool.runfile import Note, Operation, ScenarioFailure
+from siotool.runs import reading
 from siotool.swarm.live import LiveView, PlainProgress
 from siotool.terminal import Printable
 
@@ -114,6 +115,6 @@ def test_a_run_file_is_named_printable_when_it_is_refused(tmp_path, capsys):
     path = tmp_path / "run.jsonl"
     path.write_text('{"kind":"header","version":1,"run":"\\u001b[2J"}\n')
     with pytest.raises(runfile.RunFileError) as caught:
-        runfile.read(path)
+        reading.read(path)
     streams.complain(caught.value.message, caught.value.hint)
     assert "\x1b" not in capsys.readouterr().err
