@@ -11,8 +11,8 @@ import msgspec
 import psutil
 
 from siotool import runfile
+from siotool.client import tcp
 from siotool.runfile import GeneratorMachine, Header, MeasuredServer
-from siotool.swarm import tcp
 from siotool.workload import Target, Workload
 
 Reason = Literal["finished", "interrupted", "workers_lost", "target_lost"]

@@ -14,10 +14,10 @@ EXAMPLE = Path(__file__).parents[2] / "reports/example/run.jsonl"
 def _both(siotool, tmp_path):
     """What both commands answer about runs, in a folder of the test's own."""
 
-    def ask(*runs, **more):
+    def ask(*runs):
         named = [argument for run in runs for argument in ("--from", run)]
         return (
-            siotool("report", *runs, "--format=json", cwd=tmp_path, **more),
+            siotool("report", *runs, "--format=json", cwd=tmp_path),
             siotool(
                 "plan", "--connections=10k", "--draws=100", "--format=json", *named, cwd=tmp_path, **more
             ),
