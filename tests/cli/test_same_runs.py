@@ -18,9 +18,7 @@ def _both(siotool, tmp_path):
         named = [argument for run in runs for argument in ("--from", run)]
         return (
             siotool("report", *runs, "--format=json", cwd=tmp_path),
-            siotool(
-                "plan", "--connections=10k", "--draws=100", "--format=json", *named, cwd=tmp_path, **more
-            ),
+            siotool("plan", "--connections=10k", "--draws=100", "--format=json", *named, cwd=tmp_path),
         )
 
     return ask

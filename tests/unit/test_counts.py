@@ -362,7 +362,7 @@ def test_a_room_of_everybody_settles_at_the_square_root(make_run, reported):
 
     def light(interval):
         made = chat(interval)
-        return made | {"server": msgspec.structs.replace(made["server"], cpu_cores=0.1)}
+        return made | {"servers": used(interval, 0.1)}
 
     assert "some 200 users would settle it" in reported(make_run(change=changed(light)), SERVICE).sizing.bound
 
