@@ -43,7 +43,7 @@ class GeneratorMachine(msgspec.Struct, frozen=True):
     cpus: Count
     memory_bytes: Count
     python: str
-    clock_error_s: Amount = 0.0
+    clock_error_s: Amount
 
 
 class MeasuredServer(msgspec.Struct, frozen=True):

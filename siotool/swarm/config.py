@@ -69,6 +69,7 @@ def header_of(config: RunConfig, server: MeasuredServer | None, compression: boo
                 cpus=os.cpu_count() or 1,
                 memory_bytes=int(psutil.virtual_memory().total),
                 python=platform.python_version(),
+                clock_error_s=0.0,
             )
         ],
         target=config.target,

@@ -137,7 +137,7 @@ def make_run(
             started_at="2026-01-01T00:00:00Z",
             siotool="0.1.0",
             libraries={"locust": "2.46.2"},
-            generators=[GeneratorMachine("localhost", 1, "Linux", 8, 16_000 * MB, "3.12.1")],
+            generators=[GeneratorMachine("localhost", 1, "Linux", 8, 16_000 * MB, "3.12.1", 0.0)],
             target=Target(url=url),
             workload=Workload(
                 scenario=scenario,

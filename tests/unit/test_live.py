@@ -40,7 +40,7 @@ def header(stages=STAGES, url="http://127.0.0.1:3000"):
         started_at="2026-03-01T10:15:00Z",
         siotool="0.1.0",
         libraries={},
-        generators=[GeneratorMachine("localhost", 2, "Linux", 2, 8 << 30, "3.11")],
+        generators=[GeneratorMachine("localhost", 2, "Linux", 2, 8 << 30, "3.11", 0.0)],
         target=Target(url),
         workload=Workload("chat", {}, list(stages), 2, 1),
         bytes_source="TCP_INFO",
@@ -68,7 +68,7 @@ def interval(t_s, operations=(), delivery=NO_DELIVERY, workers=2, **changes):
             "delivery": delivery,
             "bytes": Bytes(10, 10, 1_500_000, 20_000),
             "generator": [worker(n + 1) for n in range(workers)],
-            "server": ServerUse(0.34, 120_000_000, 510, 1),
+            "servers": {"server": ServerUse(0.34, 120_000_000, 510, 1)},
         }
         | changes
     )

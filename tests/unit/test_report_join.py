@@ -329,7 +329,7 @@ def unconnected(run):
 
 def small_machine(run):
     run.header = msgspec.structs.replace(
-        run.header, generators=[GeneratorMachine("localhost", 1, "Linux", 1, 1, "3.12")]
+        run.header, generators=[GeneratorMachine("localhost", 1, "Linux", 1, 1, "3.12", 0.0)]
     )
     health(cpu_cores=0.6)(run)
 
@@ -471,3 +471,13 @@ def test_an_end_before_its_time_is_what_the_run_info_says(make_run):
     run.end = None
     (info,) = summarize([run], Planned()).runs
     assert (info.duration_s, info.ended) == (30.0, "cut")
+
+
+def test_clocks_that_differ_are_a_remark(make_run):
+    """A generator on another machine tells its time by another clock."""
+    run = make_run()
+    assert "clocks" not in " ".join(summarize([run], Planned()).remarks)
+    other = msgspec.structs.replace(run.header.generators[0], host="two", clock_error_s=0.003)
+    run.header = msgspec.structs.replace(run.header, generators=[*run.header.generators, other])
+    (remark,) = [text for text in summarize([run], Planned()).remarks if "clocks" in text]
+    assert remark == "the generators' clocks may differ by 3 ms: no delivery between them is timed better"

@@ -47,7 +47,7 @@ HEADER = Header(
     started_at="2026-01-02T03:04:05Z",
     siotool="0.1.0",
     libraries={"locust": "2.47.0"},
-    generators=[GeneratorMachine("localhost", 1, "Linux", 2, 8_000_000_000, "3.11.7")],
+    generators=[GeneratorMachine("localhost", 1, "Linux", 2, 8_000_000_000, "3.11.7", 0.0)],
     target=Target(url="http://127.0.0.1:3000"),
     workload=Workload(
         scenario="echo",
