@@ -1,6 +1,7 @@
 """``siotool loadtest``: drive a swarm of Socket.IO clients at a target, and report."""
 
 import re
+import secrets
 import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -180,12 +181,14 @@ def loadtest(
     _check_namespace(namespace)
     url = target if target == DEMO else _url(target)
 
-    # Locust patches ssl for gevent, so it comes before anything that might open it
+    # this loads Locust, which patches ssl for gevent, before anything that might open it
+    loaded, resolved = demand.load(scenario, settings or [], tags or [], exclude_tags or [])
     from siotool.swarm.config import RunConfig
+    from siotool.swarm.generator import resolve
     from siotool.swarm.parent import run
+    from siotool.swarm.settings import EngineSettings
     from siotool.workload import Workload
 
-    loaded, resolved = demand.load(scenario, settings or [], tags or [], exclude_tags or [])
     shape = demand.shape(loaded, {"--stage": stage, "--users": users, "--spawn-rate": spawn_rate})
     stages = [] if shape else stages
     workers = demand.workers(processes, stages)
@@ -200,8 +203,17 @@ def loadtest(
             ticks = tick_rate if tick_rate is not None else float(loaded.name == "listen")
             embedded = stack.enter_context(TargetProcess(tick_rate=ticks))
             url, server_pid = embedded.url, server_pid or embedded.pid
+        at = Target(url=url, path=path, namespace=namespace)
         config = RunConfig(
-            target=Target(url=url, path=path, namespace=namespace),
+            engine=EngineSettings(
+                target=at,
+                address=resolve(at),
+                run=secrets.randbits(64),
+                auth=auth_payload,
+                headers=headers,
+                connect_timeout_s=connect_timeout_s,
+                ack_timeout_s=ack_timeout_s,
+            ),
             workload=Workload(
                 scenario=loaded.name,
                 settings=resolved,
@@ -221,10 +233,6 @@ def loadtest(
             gates=fail_if or [],
             default_gates=not no_default_gates,
             command=_redacted(sys.argv[1:]),
-            auth=auth_payload,
-            headers=headers,
-            connect_timeout_s=connect_timeout_s,
-            ack_timeout_s=ack_timeout_s,
         )
         outcome = run(config, loaded, _display(quiet))
     from siotool.cli.counts import Intent

@@ -13,11 +13,11 @@ from siotool.swarm.complaints import Complaints
 from siotool.swarm.config import Reason
 from siotool.swarm.lateness import Level, lateness
 from siotool.swarm.live import Display
+from siotool.swarm.program import Seen, seen
 from siotool.swarm.reach import Reach
 from siotool.swarm.scenario_results import ScenarioResults
 from siotool.swarm.server_use import ServerSamples
 from siotool.swarm.timeline import Timeline
-from siotool.workload import Workload, users_at
 
 
 class Recorder:
@@ -29,15 +29,19 @@ class Recorder:
 
     def __init__(
         self,
-        workload: Workload,
+        workers: int,
         writer: Writer,
         display: Display,
         server: ServerSamples,
         on_failure: Callable[[OutputError], None],
         secrets: Sequence[str] = (),
     ) -> None:
-        self.timeline = Timeline(workload.processes)
-        self._stages = workload.stages
+        self.timeline = Timeline(workers)
+        #: Stages of the run, and the second at which each began; and what the program in force has seen.
+        self._stages: list[tuple[float, int]] = []
+        self._program_begin_s = 0.0
+        self._seen: list[Seen] = []
+        self._doubts: list[str] = []
         self._writer = writer
         self._display = display
         self._server = server
@@ -59,6 +63,15 @@ class Recorder:
     def target_lost(self) -> bool:
         """True when users were there at the end, and the target was not."""
         return bool(self._users and not self._open and self._reach.lost)
+
+    def begin_program(self, second: float) -> Sequence[Seen]:
+        """A program begins at a second of the run; returns what it will have seen, as it grows."""
+        self._program_begin_s, self._seen = second, []
+        return self._seen
+
+    def begin_stage(self, second: float, number: int) -> None:
+        """A stage of the run begins at a second of the run."""
+        self._stages.append((second, number))
 
     def add(self, encoded: list[bytes]) -> None:
         """Take what a worker reports."""
@@ -100,10 +113,15 @@ class Recorder:
             self._display.update(interval)
             if found := lateness(parts, duration_s):
                 self.note(*found)
+            if (begin_s + end_s) / 2 > self._program_begin_s and not interval.draining:
+                self._seen.append(seen(interval, self._program_begin_s, self._doubts))
+            self._doubts = []
 
     def note(self, level: Level, text: str) -> None:
         """Write down something worth knowing that happens now."""
         note = Note(t_s=self._now_s(), level=level, text=text)
+        if level == "doubt":
+            self._doubts.append(text)
         self._write(note)
         self._display.note(note)
 
@@ -141,9 +159,8 @@ class Recorder:
     def _now_s(self) -> float:
         return round(max(0.0, monotonic() - self.begin), 3) if self.begin else 0.0
 
-    def _stage_at(self, elapsed_s: float) -> int:
-        found = users_at(self._stages, elapsed_s)
-        return found[1] if found else max(0, len(self._stages) - 1)
+    def _stage_at(self, second: float) -> int:
+        return max((number for begin_s, number in self._stages if begin_s <= second), default=0)
 
     def _write(self, line: Line) -> None:
         if self._failed:

@@ -50,6 +50,7 @@ def test_a_foreign_report_is_refused():
         "timeline",
         "lateness",
         "patience",
+        "program",
         "reach",
         "cpu_quota",
         "books",
