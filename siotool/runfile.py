@@ -41,7 +41,7 @@ class Machine(msgspec.Struct, frozen=True):
     python: str
 
 
-class Server(msgspec.Struct, frozen=True):
+class MeasuredServer(msgspec.Struct, frozen=True):
     """How the server's use was sampled, and what it could use.
 
     ``source`` is a sentence such as ``pid 4711 and its children``. ``cores`` is how many
@@ -71,7 +71,7 @@ class Header(msgspec.Struct, frozen=True, tag_field="kind", tag="header"):
     target: Target
     workload: Workload
     bytes_source: str
-    server: Server | None = None
+    server: MeasuredServer | None = None
     compression: bool | None = None
     gates: list[str] = []
     default_gates: bool = True

@@ -12,17 +12,16 @@ import msgspec
 
 from siotool.errors import InputError
 from siotool.plan.constraints.seen import BELIEVED
-from siotool.plan.evidence.figures import ENOUGH, inputs_of
+from siotool.plan.evidence.measured_inputs import ENOUGH, inputs_of
 from siotool.plan.evidence.observe import Observations, observe
-from siotool.plan.evidence.profile import Profile, measure
+from siotool.plan.evidence.profile import ServerProfile, measure
 from siotool.plan.inputs import compose
 from siotool.plan.inputs.figure import Figure, Inputs, middle
 from siotool.plan.inputs.provenance import Provenance
-from siotool.plan.model import Constraint as PlanConstraint
-from siotool.plan.model import Plan
+from siotool.plan.model import Constraint, Plan
 from siotool.plan.sizing.replan import ReadBack
 from siotool.plan.sizing.sizing import size
-from siotool.report.model import Answer, Bandwidth, ConnectionFigures, Constraint, Counts
+from siotool.report.contents import Answer, Bandwidth, ConnectionFigures, ConstraintFigures, Counts
 from siotool.report.planned import Planned
 from siotool.runfile import Run
 from siotool.units import format_share
@@ -158,14 +157,14 @@ def measured_over(planned: Inputs, seen: Inputs) -> Inputs:
     return Inputs(merged.figures, seen.messages or planned.messages)
 
 
-def _learnt(runs: Sequence[Run]) -> tuple[Observations, Profile, Inputs]:
+def _learnt(runs: Sequence[Run]) -> tuple[Observations, ServerProfile, Inputs]:
     """What the runs teach; they are pooled already, and the report says itself what is doubtful of them."""
     observations = observe(runs, ["yes"] * len(runs), accept_suspect=True, same_target=True)
     profile = measure(observations, _SEED)
     return observations, profile, inputs_of(profile, observations, _SEED)
 
 
-def _how(profile: Profile) -> str:
+def _how(profile: ServerProfile) -> str:
     if any(name in profile.figures for name in profile.cpu.names):
         return "the planner with measured costs, messages and consumption rate, and the rest as planned"
     why = next((one.sentence for one in profile.absent if one.cost == profile.cpu.names[0]), "")
@@ -198,8 +197,8 @@ def _remedy(plan: Plan) -> str:
     return (plan.remedy or "no number of servers is enough") if plan.servers.p95 is None else ""
 
 
-def _constraint(one: PlanConstraint, figures: Figures) -> Constraint:
-    return Constraint(
+def _constraint(one: Constraint, figures: Figures) -> ConstraintFigures:
+    return ConstraintFigures(
         name=one.name if one.tier == "servers" else f"{one.name} ({one.tier})",
         figures=figures,
         demand=one.demand,
@@ -210,7 +209,7 @@ def _constraint(one: PlanConstraint, figures: Figures) -> Constraint:
     )
 
 
-def _bound(observations: Observations, profile: Profile) -> str:
+def _bound(observations: Observations, profile: ServerProfile) -> str:
     """Why a count is the most it can be, and the load that would settle it; empty where it is the count."""
     share = profile.share_of_limit
     if share >= ENOUGH:

@@ -183,8 +183,8 @@ def loadtest(
 
     # this loads Locust, which patches ssl for gevent, before anything that might open it
     loaded, resolved = demand.load(scenario, settings or [], tags or [], exclude_tags or [])
+    from siotool.client.address import resolve
     from siotool.swarm.config import RunConfig
-    from siotool.swarm.generator import resolve
     from siotool.swarm.parent import run
     from siotool.swarm.settings import EngineSettings
     from siotool.workload import Workload

@@ -9,9 +9,9 @@ from siotool.cli.counts import Counting, Intent
 from siotool.cli.streams import complain, say
 from siotool.errors import ExitCode, worst
 from siotool.report import text
+from siotool.report.contents import Report
 from siotool.report.gates import Gate, parse, show
 from siotool.report.join import summarize
-from siotool.report.model import Report
 from siotool.report.renderers import RENDERERS
 from siotool.report.verdict import sentence, target_lost
 

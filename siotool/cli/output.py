@@ -8,11 +8,18 @@ from pathlib import Path
 
 from rich.console import Console, RenderableType
 
+from siotool.document import markdown, text
+from siotool.document.document import Document
 from siotool.errors import OutputError
 from siotool.terminal import Printable
 
 #: What a result is wrapped to where nobody's terminal says otherwise, and at most.
 WIDTH, WIDEST = 80, 100
+
+
+def printed(document: Document, form: str, where: str) -> str:
+    """Return a document as ``text`` for ``where``, or as ``md``."""
+    return markdown.render(document) if form == "md" else styled(text.render(document), where)
 
 
 def styled(renderable: RenderableType, where: str) -> str:
@@ -32,17 +39,17 @@ def styled(renderable: RenderableType, where: str) -> str:
     return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
 
 
-def write(text: str, where: str) -> None:
-    """Write ``text`` to stdout (``-``) or to a file, which is replaced only once all of it is written.
+def write(written: str, where: str) -> None:
+    """Write ``written`` to stdout (``-``) or to a file, which is replaced only once all of it is written.
 
     Raises OutputError saying why it cannot be written.
     """
     if where == "-":
-        sys.stdout.write(text)
+        sys.stdout.write(written)
         sys.stdout.flush()
         return
     try:
-        _replace(Path(where).resolve(), text)
+        _replace(Path(where).resolve(), written)
     except OSError as error:
         raise OutputError(
             f"cannot write {where}: {error.strerror}", "choose another place with -o, or - for stdout"

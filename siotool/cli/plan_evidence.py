@@ -8,10 +8,10 @@ import msgspec
 from siotool import runfile
 from siotool.errors import InputError
 from siotool.plan.evaluation.evaluate import Evaluation
-from siotool.plan.evidence.figures import inputs_of
+from siotool.plan.evidence.measured_inputs import inputs_of
 from siotool.plan.evidence.observe import Observations, observe
 from siotool.plan.evidence.prediction import predict
-from siotool.plan.evidence.profile import Profile, measure
+from siotool.plan.evidence.profile import ServerProfile, measure
 from siotool.plan.evidence.summary import describe
 from siotool.plan.evidence.verify import Verification, verify
 from siotool.plan.inputs.figure import Figure, Inputs
@@ -25,7 +25,7 @@ class Measured(msgspec.Struct, frozen=True):
     """What runs give to a plan: figures, and a description once the plan is there."""
 
     inputs: Inputs
-    profile: Profile
+    profile: ServerProfile
     describe: Callable[[Evaluation], Evidence]
 
 

@@ -16,7 +16,8 @@ Tone: TypeAlias = Literal["", "good", "bad", "strong"]
 #: one to act, a ``remark`` worth knowing, a ``note`` says how figures were made.
 Level: TypeAlias = Literal["plain", "doubt", "warning", "remark", "note"]
 
-#: What an axis counts; it decides how its figures are written.
+#: What an axis counts; it decides how its figures are written. A ``clock`` counts seconds from a beginning,
+#: a ``day`` seconds since 1970 in UTC.
 Unit: TypeAlias = Literal[
     "bytes",
     "bytes_per_s",
@@ -55,7 +56,10 @@ class Equation(msgspec.Struct, frozen=True):
 
 
 class Column(msgspec.Struct, frozen=True):
-    """``wide_only`` columns are told below the table where there are 80 characters to a line."""
+    """``wide_only`` columns are told below the table where there are 80 characters to a line.
+
+    The last column is for words about its row, unless it is numeric.
+    """
 
     name: str
     numeric: bool = False
@@ -86,7 +90,7 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Table(msgspec.Struct, frozen=True):
-    """``folded`` is what a printer that can fold shows in the table's place until it is opened."""
+    """``folded`` names a table that is shown on demand, where a printer can fold it; above it where not."""
 
     columns: Sequence[Column]
     rows: Sequence[Row]
@@ -94,15 +98,16 @@ class Table(msgspec.Struct, frozen=True):
     folded: str = ""
 
 
-class Line(msgspec.Struct, frozen=True):
+class Curve(msgspec.Struct, frozen=True):
     """Points (horizontal, vertical) under one name; None where nothing is known.
 
-    ``drawn``: straight from point to point, with a step half-way or at the end, or as dots.
+    ``drawn``: straight from point to point, with a step half-way or at the end, as dots, or as a
+    thin dashed line that the chart's note explains.
     """
 
     name: str
     points: Sequence[tuple[float, float | None]]
-    drawn: Literal["linear", "step", "step-after", "dots"] = "linear"
+    drawn: Literal["linear", "step", "step-after", "dots", "dashed"] = "linear"
 
 
 class Axis(msgspec.Struct, frozen=True):
@@ -123,16 +128,17 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 class Chart(msgspec.Struct, frozen=True):
-    """Lines over two axes. ``shades`` are spans of the horizontal; ``key`` is unique in its document.
+    """Curves over two axes. ``shades`` are spans of the horizontal; ``key`` is unique in its document.
 
     ``telling`` charts say what no table says: printers without pictures write them in words or blocks.
+    The points of such a chart are equally far apart.
     """
 
     key: str
     title: str
     x: Axis
     y: Axis
-    lines: Sequence[Line]
+    curves: Sequence[Curve]
     note: str = ""
     rules: Sequence[Rule] = ()
     shades: Sequence[tuple[float, float]] = ()
@@ -156,7 +162,7 @@ class Document(msgspec.Struct, frozen=True):
 
     ``name`` is the page's own, ``context`` what was asked, ``verdict`` what was proven (if
     anything was judged), ``headline`` the answer, ``answer`` what it rests on, ``facts`` its
-    figures, ``made_of`` what the document was made from.
+    figures, ``made_of`` what the document was made from: for a page that is read far from its command.
     """
 
     name: str

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from siotool.report.contents import GateResult, Report
 from siotool.report.gates import Gate, judge, parse
-from siotool.report.model import GateResult, Report
 
 #: Connects have a gate of their own.
 _CONNECTING = frozenset({"connect", "reconnect"})

@@ -35,10 +35,11 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
+from siotool.report.contents import OperationFigures, format_cores
 from siotool.report.continuity import find_gaps
-from siotool.report.model import OperationFigures, Steady, format_cores
-from siotool.report.scenario import sum_up_user_classes
+from siotool.report.users import sum_up_user_classes
 from siotool.runfile import OTHER, Run
+from siotool.runs.steady import Steady
 from siotool.units import format_duration, format_share
 
 CPU_LIMIT = 0.85

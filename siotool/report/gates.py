@@ -41,7 +41,7 @@ import msgspec
 
 from siotool import units
 from siotool.errors import GateError, UnitError
-from siotool.report.model import GateResult, OperationFigures, Report, format_cores
+from siotool.report.contents import GateResult, OperationFigures, Report, format_cores
 from siotool.runfile import OpKind
 
 Unit = Literal["s", "count", "share", "bytes", "bytes_per_s", "per_s", "cores"]

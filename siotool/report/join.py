@@ -13,10 +13,7 @@ import msgspec
 import pandas as pd
 
 from siotool.errors import InputError
-from siotool.report.default_gates import judge_all
-from siotool.report.doubts import find_doubts, find_remarks
-from siotool.report.gates import Gate
-from siotool.report.model import (
+from siotool.report.contents import (
     Bandwidth,
     ConnectionFigures,
     Counts,
@@ -26,13 +23,18 @@ from siotool.report.model import (
     ServerFigures,
     Valid,
 )
+from siotool.report.default_gates import judge_all
+from siotool.report.doubts import find_doubts, find_remarks
+from siotool.report.gates import Gate
 from siotool.report.operations import sum_up
 from siotool.report.overload import overload
 from siotool.report.planned import Planned
-from siotool.report.scenario import sum_up_exceptions, sum_up_user_classes
 from siotool.report.series import make_series
-from siotool.report.sizing import size
-from siotool.report.steady import (
+from siotool.report.users import sum_up_exceptions, sum_up_user_classes
+from siotool.report.variables import size
+from siotool.report.verdict import verdict_of
+from siotool.runfile import MeasuredServer, Run
+from siotool.runs.hold import (
     Hold,
     cost_per_connection,
     hold_phase,
@@ -40,10 +42,8 @@ from siotool.report.steady import (
     per_second,
     weighted_mean,
 )
-from siotool.report.table import interval_table
-from siotool.report.verdict import verdict_of
-from siotool.runfile import Run, Server
-from siotool.slope import OWN_MEMORY_BYTES
+from siotool.runs.seconds import interval_table
+from siotool.runs.slope import OWN_MEMORY_BYTES
 
 
 def summarize(
@@ -234,5 +234,5 @@ def _server(runs: Sequence[Run], table: pd.DataFrame, hold: Hold) -> ServerFigur
     )
 
 
-def _sources(servers: Sequence[Server]) -> str:
+def _sources(servers: Sequence[MeasuredServer]) -> str:
     return "; ".join(dict.fromkeys(server.source for server in servers))

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from siotool.page.table import Table, Tone
 from siotool.printable import one_line
 from siotool.report import words
-from siotool.report.model import Report
+from siotool.report.contents import Report
 from siotool.report.tables import tables
 
 _MARKS: dict[Tone, str] = {"good": "✅ ", "bad": "❌ ", "": "", "strong": ""}

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import msgspec
 
 from siotool.histogram import Histogram
-from siotool.report.model import OperationFigures
+from siotool.report.contents import OperationFigures
 from siotool.runfile import Interval, Operation, OpKind
 
 #: What happens while connecting is counted over the run: the hold phase has none of it.

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from siotool.report import markdown, text
-from siotool.report.model import Report
+from siotool.report.contents import Report
 
 
 def _html(report: Report) -> str:

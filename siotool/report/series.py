@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from siotool.histogram import merged
-from siotool.report.model import OperationFigures, OperationSeries, Series
-from siotool.report.steady import Hold
+from siotool.report.contents import OperationFigures, OperationSeries, Series
 from siotool.runfile import Interval, Operation
+from siotool.runs.hold import Hold
 
 MOST_POINTS = 2000
 #: Of a usual second, what an interval must have to be a point of its own; and one after the load's end.

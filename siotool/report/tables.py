@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from siotool import units
 from siotool.page.table import Column, Row, Table
+from siotool.report.contents import ConstraintFigures, OperationFigures, Report, RunInfo, format_cores
 from siotool.report.gates import show
-from siotool.report.model import Constraint, OperationFigures, Report, RunInfo, format_cores
 from siotool.report.words import label, plural
 
 NONE = "–"
@@ -102,7 +102,7 @@ def _constraints(report: Report) -> Table:
     return Table("constraints", "What limits a server", columns, rows, note)
 
 
-def _constraint_name(constraint: Constraint, *, binding: bool) -> str:
+def _constraint_name(constraint: ConstraintFigures, *, binding: bool) -> str:
     planned = ", planned" if constraint.figures == "planned" else ""
     return f"{constraint.name}{planned}{' (binding)' if binding else ''}"
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from siotool.page.table import Table, Tone
 from siotool.printable import CELL_AT_MOST, LINE_AT_MOST, printable
 from siotool.report import words
-from siotool.report.model import Report
+from siotool.report.contents import Report
 from siotool.report.tables import NONE, tables
 
 #: Columns of a terminal that a row's name, and any other words, are left at least.

@@ -1,6 +1,6 @@
 """The verdict on a run in one breath: passed, failed by what, or not to be trusted and why."""
 
-from siotool.report.model import GateResult, Report, Verdict
+from siotool.report.contents import GateResult, Report, Verdict
 from siotool.units import format_duration, format_share
 
 #: Gates and doubts that the sentence names, before it only counts the others.

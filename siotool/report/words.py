@@ -6,7 +6,7 @@ import msgspec
 
 from siotool import units
 from siotool.page.table import Tone
-from siotool.report.model import Report
+from siotool.report.contents import Report
 from siotool.report.verdict import sentence
 
 #: Where a Socket.IO server listens unless it is told otherwise.

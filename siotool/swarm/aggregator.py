@@ -23,7 +23,7 @@ from siotool.runfile import (
     UserClass,
 )
 from siotool.swarm import tally
-from siotool.swarm.ledger import GIVE_UP_S, REMEMBER_S
+from siotool.swarm.delivery_tracker import GIVE_UP_S, REMEMBER_S
 from siotool.swarm.worker_report import Presence, Publication, Receipt, WorkerInterval
 
 #: A stamp keeps microseconds: it may lie a little before the second it was written in.

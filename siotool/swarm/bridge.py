@@ -15,7 +15,7 @@ from typing import Any
 import gevent
 from gevent import monkey
 
-from siotool.swarm.outbox import Outbox, Request
+from siotool.swarm.send_queue import Request, SendQueue
 
 _start_native_thread = monkey.get_original("_thread", "start_new_thread")
 _NativeLock = monkey.get_original("_thread", "allocate_lock")
@@ -37,7 +37,7 @@ class Bridge:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         self.loop = _new_loop()
         self._requests: deque[Request] = deque()
-        self._outbox = Outbox(self.loop)
+        self._send_queue = SendQueue(self.loop)
         self._requests_announced = False
         self._results: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
         self._results_announced = False
@@ -89,7 +89,7 @@ class Bridge:
 
     def _run_requests(self) -> None:
         self._requests_announced = False
-        self._outbox.put(self._requests)
+        self._send_queue.put(self._requests)
 
     def _run_results(self) -> None:
         self._results_announced = False

@@ -7,8 +7,8 @@ from typing import Any
 
 import picows
 
-from siotool.swarm.books import Books
-from siotool.swarm.failures import Failure
+from siotool.client.failures import Failure
+from siotool.swarm.metrics import Metrics
 
 #: Kinds that are told of with their traceback; 20 tracebacks are at most some 100 kB.
 _TOLD = 20
@@ -17,8 +17,8 @@ _TOLD = 20
 class Bugs:
     """Exceptions in the loop thread that no server and no scenario is to blame for."""
 
-    def __init__(self, books: Books) -> None:
-        self._books = books
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
         self._told: set[str] = set()
 
     def tell(self, error: Exception) -> None:
@@ -28,7 +28,7 @@ class Bugs:
         if kind not in self._told and len(self._told) < _TOLD:
             self._told.add(kind)
             traceback.print_exception(error, file=sys.stderr)
-        self._books.remark("internal_error", f"internal_error: {kind}: {error}", "doubt")
+        self._metrics.remark("internal_error", f"internal_error: {kind}: {error}", "doubt")
 
     def of_loop(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """What asyncio has nobody to tell; the failures of connections are booked elsewhere."""

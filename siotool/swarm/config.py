@@ -11,8 +11,8 @@ import msgspec
 import psutil
 
 from siotool import runfile
-from siotool.runfile import Header, Machine, Server
-from siotool.swarm import tcp
+from siotool.client import tcp
+from siotool.runfile import Header, Machine, MeasuredServer
 from siotool.swarm.settings import EngineSettings
 from siotool.workload import Workload
 
@@ -56,7 +56,7 @@ class Outcome(msgspec.Struct, frozen=True):
     reason: Reason
 
 
-def header_of(config: RunConfig, server: Server | None, compression: bool | None) -> Header:
+def header_of(config: RunConfig, server: MeasuredServer | None, compression: bool | None) -> Header:
     """The first line of the run file; ``compression`` where the target would have compressed."""
     libraries = ("locust", "picows", "uvloop", "python-socketio", "msgspec", "numpy")
     return Header(

@@ -1,4 +1,4 @@
-"""One connection of one user, in the loop thread: frames in, books written, frames out."""
+"""One connection of one user, in the loop thread: frames in, metrics kept, frames out."""
 
 import asyncio
 import socket
@@ -8,15 +8,15 @@ from typing import Any
 
 from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
+from siotool.client import tcp
+from siotool.client.failures import NOT_SENT, UNANSWERED, UNHEARD, Failure, close_frame, violation_of
+from siotool.client.fragments import Fragments
 from siotool.protocol import packets, session
 from siotool.protocol.errors import RemoteProtocolError
 from siotool.runfile import OpKind
-from siotool.swarm import tcp
-from siotool.swarm.books import Samples
-from siotool.swarm.failures import NOT_SENT, UNANSWERED, UNHEARD, Failure, close_frame, violation_of
-from siotool.swarm.fragments import Fragments
-from siotool.swarm.ledger import Receiver
+from siotool.swarm.delivery_tracker import Receiver
 from siotool.swarm.memory_limits import CALLS_WAITING
+from siotool.swarm.metrics import Samples
 from siotool.swarm.switchboard import Switchboard
 
 TEXT = WSMsgType.TEXT
@@ -112,10 +112,10 @@ class Connection(WSListener):
         payload = frame.get_payload_as_bytes()
         board = self._board
         self.heard = now
-        books = board.books
-        books.payload_in += len(payload)
+        metrics = board.metrics
+        metrics.payload_in += len(payload)
         if not tcp.KERNEL_COUNTS:
-            books.wire_in += tcp.frame_size(len(payload), masked=False)
+            metrics.wire_in += tcp.frame_size(len(payload), masked=False)
         if frame.rsv1 or frame.rsv2 or frame.rsv3:
             raise RemoteProtocolError("a frame with reserved bits, which no extension asked for")
         # the short ways for what comes most; all else goes through the session
@@ -146,16 +146,16 @@ class Connection(WSListener):
                 packet, self._ack_due = self._ack_due, None
                 self._acknowledged(packet, now)
         elif kind == CLOSE:
-            books.payload_in -= len(payload)
+            metrics.payload_in -= len(payload)
             reason, remark = close_frame(payload, self._session.max_payload)
             if remark and not self.close_reason:
-                books.remark("closed", remark)
+                metrics.remark("closed", remark)
             self.end(reason)
 
     def _violated(self, kind: str, detail: str) -> None:
         """The server broke the protocol, or a limit of ours: say how, and end it."""
         if not self.close_reason:
-            self._board.books.remark(kind, f"{kind}: {detail}")
+            self._board.metrics.remark(kind, f"{kind}: {detail}")
         self._fail(Failure(kind, detail))
         self.end(kind)
 
@@ -184,11 +184,11 @@ class Connection(WSListener):
                 self.end("server_disconnect")
 
     def _joined(self, now: float) -> None:
-        books = self._board.books
+        metrics = self._board.metrics
         self.open = True
-        books.join(self.receiver, now)
+        metrics.join(self.receiver, now)
         took = now - self.join_started
-        books.samples("namespace", self._session.namespace).book(took, took)
+        metrics.samples("namespace", self._session.namespace).book(took, took)
         if self.joined is not None and not self.joined.done():
             self.joined.set_result(None)
 
@@ -229,10 +229,10 @@ class Connection(WSListener):
             if self._paused and self.clogged:
                 return
             self._stirred = True
-            books = self._board.books
-            books.payload_out += len(frame)
+            metrics = self._board.metrics
+            metrics.payload_out += len(frame)
             if not tcp.KERNEL_COUNTS:
-                books.wire_out += tcp.frame_size(len(frame), masked=True)
+                metrics.wire_out += tcp.frame_size(len(frame), masked=True)
             self._transport.send(TEXT, frame)
 
     def emit(self, event: str, body: bytes) -> None:
@@ -262,7 +262,7 @@ class Connection(WSListener):
     def not_sent(self, op: OpKind, event: str) -> None:
         """Book an operation that could not be sent."""
         self.receiver.tally.failed += 1
-        self._board.books.samples(op, event).errors[NOT_SENT] += 1
+        self._board.metrics.samples(op, event).errors[NOT_SENT] += 1
 
     def pause_writing(self) -> None:
         """The server does not read as fast as we write."""
@@ -285,10 +285,10 @@ class Connection(WSListener):
         """Send an event to be acknowledged; ``answer`` gets what was answered, or a Failure."""
         now = monotonic()
         board = self._board
-        books = board.books
+        metrics = board.metrics
         self.receiver.tally.sent += 1
-        books.begin(now, intended)
-        call = (books.samples("ack", event), intended if intended < now else now, now, answer)
+        metrics.begin(now, intended)
+        call = (metrics.samples("ack", event), intended if intended < now else now, now, answer)
         if not self.open:
             self._lost_call(call, self.close_reason or "transport_close")
             return
@@ -375,13 +375,13 @@ class Connection(WSListener):
             return
         self.open = False
         now = monotonic()
-        books = self._board.books
-        books.leave(self.receiver, now)
-        books.open -= 1
+        metrics = self._board.metrics
+        metrics.leave(self.receiver, now)
+        metrics.open -= 1
         if reason == "client":
-            books.left += 1
+            metrics.left += 1
         else:
-            books.closed[reason] += 1
+            metrics.closed[reason] += 1
         for call in self.calls.values():
             self._lost_call(call, UNANSWERED if reason == "client" else reason)
         self.calls.clear()
@@ -408,8 +408,8 @@ class Connection(WSListener):
             return
         self._wire_seen = monotonic()
         received, sent, waiting = meter.read()
-        books = self._board.books
-        books.wire_in += received
-        books.wire_out += sent
+        metrics = self._board.metrics
+        metrics.wire_in += received
+        metrics.wire_out += sent
         # until it is open, what is sent and heard passes by without being noticed here
         self._stirred = waiting > 0 or not self.open or self.unsent > 0

@@ -10,10 +10,10 @@ from typing import Any
 import picows
 from gevent import monkey
 
+from siotool.client.address import Address, websocket_url
+from siotool.client.failures import Failure
+from siotool.client.fragments import MESSAGE_BYTES
 from siotool.swarm.connection import Connection
-from siotool.swarm.failures import Failure
-from siotool.swarm.memory_limits import MESSAGE_BYTES
-from siotool.swarm.settings import Address
 from siotool.workload import Target
 
 _socket = monkey.get_original("socket", "socket")
@@ -73,11 +73,3 @@ class Door:
             raise
         connection.attach(sock)
         return sock
-
-
-def websocket_url(target: Target) -> str:
-    """The URL of a target's WebSocket transport."""
-    scheme, _, rest = target.url.partition("://")
-    base = rest.split("?")[0].rstrip("/")
-    path = "/" + target.path.strip("/") + "/"
-    return f"{'wss' if scheme in ('https', 'wss') else 'ws'}://{base}{path}?EIO=4&transport=websocket"

@@ -13,16 +13,16 @@ from typing import Any
 
 from gevent.hub import Waiter
 
+from siotool.client.failures import UNANSWERED, UNHEARD, Failure, classify
 from siotool.protocol import packets
 from siotool.swarm.attempt import Attempt
-from siotool.swarm.books import Books
 from siotool.swarm.bridge import Bridge
 from siotool.swarm.bugs import Bugs
 from siotool.swarm.connection import Connection
+from siotool.swarm.delivery_tracker import DeliveryTracker, Receiver
 from siotool.swarm.door import Door
-from siotool.swarm.failures import UNANSWERED, UNHEARD, Failure, classify
 from siotool.swarm.farewells import Farewells
-from siotool.swarm.ledger import Ledger, Receiver
+from siotool.swarm.metrics import Metrics
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.switchboard import OVERDUE_S, Switchboard
 from siotool.swarm.tally import Tally
@@ -32,17 +32,17 @@ _TICK_S = 0.05
 
 
 class Engine:
-    """Connections of one process, and the books they write."""
+    """Connections of one process, and their metrics."""
 
     def __init__(self, settings: EngineSettings) -> None:
         self.settings = settings
-        self.ledger = Ledger(settings.run)
-        self.books = Books(self.ledger)
-        self._bugs = Bugs(self.books)
+        self.tracker = DeliveryTracker(settings.run)
+        self.metrics = Metrics(self.tracker)
+        self._bugs = Bugs(self.metrics)
         self._bridge = Bridge()
         self._board = Switchboard(
-            self.books,
-            self.ledger,
+            self.metrics,
+            self.tracker,
             self._bridge.to_hub,
             self._bugs.tell,
             self._forget,
@@ -50,7 +50,7 @@ class Engine:
         )
         self._bridge.loop.set_exception_handler(self._bugs.of_loop)
         self._door = Door(settings.target, settings.address, settings.headers)
-        self._farewells = Farewells(self.books, settings.drain_timeout_s)
+        self._farewells = Farewells(self.metrics, settings.drain_timeout_s)
         self._opening: dict[Receiver, Attempt] = {}
         #: The connection of each receiver that has one, from its connect to its end.
         self._current: dict[Receiver, Connection] = {}
@@ -74,7 +74,7 @@ class Engine:
     ) -> Connection:
         """Open a connection and wait until its namespace has let us in.
 
-        ``intended`` is when it should have begun (monotonic clock); ``again`` books it as a
+        ``intended`` is when it should have begun (monotonic clock); ``again`` metrics it as a
         reconnect. Raises Failure.
         """
         waiter = Waiter()
@@ -253,13 +253,13 @@ class Engine:
         self, receiver: Receiver, attempt: Attempt, intended: float, handlers: dict[str, Any] | None
     ) -> None:
         start = attempt.start
-        books = self.books
-        books.attempted += 1
+        metrics = self.metrics
+        metrics.attempted += 1
         receiver.tally.attempted += 1
         if receiver.used_before:
-            self.ledger.forget_receiver(receiver.slot)
+            self.tracker.forget_receiver(receiver.slot)
             receiver.used_before = False
-        samples = books.samples("reconnect" if attempt.again else "connect", self.settings.target.namespace)
+        samples = metrics.samples("reconnect" if attempt.again else "connect", self.settings.target.namespace)
         connection = Connection(self._board, receiver, self.settings.target.namespace, self.settings.auth)
         if handlers is not None:
             connection.handlers = handlers  # the user's own: handlers may come and go
@@ -280,13 +280,13 @@ class Engine:
         if failure is not None:
             unheard = failure.kind in UNHEARD
             samples.fail(failure.kind, monotonic() - intended if unheard else None)
-            books.failed[failure.kind] += 1
+            metrics.failed[failure.kind] += 1
             if unheard:
-                books.hung[connection.phase] += 1
+                metrics.hung[connection.phase] += 1
             connection.abandon(failure.kind)
         else:
             now = monotonic()
-            books.established += 1
+            metrics.established += 1
             receiver.tally.established += 1
             samples.book(now - intended, now - start)
             if attempt.leaving:
@@ -305,7 +305,7 @@ class Engine:
         if failure.kind == "internal_error" and isinstance(error, Exception):
             self._bugs.tell(error)
         if failure.kind == "protocol_error":
-            self.books.remark("protocol_error", f"protocol_error: {failure}")
+            self.metrics.remark("protocol_error", f"protocol_error: {failure}")
         return failure
 
     def _publish(
@@ -322,17 +322,17 @@ class Engine:
             return
         now = monotonic()
         connection.receiver.tally.sent += 1
-        self.books.begin(now, intended)
+        self.metrics.begin(now, intended)
         if connection.clogged:
             connection.not_sent("deliver", event)
             return
-        stamp = self.ledger.publish(
-            publisher, event, now, min(intended, now), self.books.present, int(not includes_sender)
+        stamp = self.tracker.publish(
+            publisher, event, now, min(intended, now), self.metrics.present, int(not includes_sender)
         )
         try:
             body = packets.event_body(event, compose(stamp))
         except Exception as error:  # the scenario's own code
-            self.ledger.withdraw()
+            self.tracker.withdraw()
             connection.receiver.tally.failed += 1
             self.to_hub(raised, error)
             return
@@ -398,7 +398,7 @@ class Engine:
         self._bridge.loop.call_later(_TICK_S, self._tick_late, due)
 
     def _tick_late(self, due: float) -> None:
-        self.books.loop_lag = max(self.books.loop_lag, monotonic() - due)
+        self.metrics.loop_lag = max(self.metrics.loop_lag, monotonic() - due)
         self._tick()
 
     def end_silent(self) -> None:

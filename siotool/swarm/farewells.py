@@ -3,8 +3,8 @@
 from math import inf
 from time import monotonic
 
-from siotool.swarm.books import Books
 from siotool.swarm.connection import Connection
+from siotool.swarm.metrics import Metrics
 
 #: A connection that leaves may still be owed answers, and messages of other workers, for so long.
 QUIET_S = 0.3
@@ -13,8 +13,8 @@ QUIET_S = 0.3
 class Farewells:
     """Those of one worker, in its loop thread; none takes longer than ``patience_s``."""
 
-    def __init__(self, books: Books, patience_s: float) -> None:
-        self._books = books
+    def __init__(self, metrics: Metrics, patience_s: float) -> None:
+        self._metrics = metrics
         self._patience_s = patience_s
         self._leaving: dict[Connection, float] = {}
         #: When the last wait for what is under way ends, once the run does.
@@ -27,7 +27,7 @@ class Farewells:
         """An open connection expects nothing from now on."""
         if connection.open and connection not in self._leaving:
             now = monotonic()
-            self._books.leave(connection.receiver, now)
+            self._metrics.leave(connection.receiver, now)
             self._leaving[connection] = now
 
     def forget(self, connection: Connection) -> None:
@@ -36,9 +36,9 @@ class Farewells:
 
     def close(self, now: float) -> None:
         """Close those that nothing is under way for any more, and those that have waited enough."""
-        ledger = self._books.ledger
-        caught_up = ledger.caught_up(max(self._leaving.values()))
-        unused = ledger.unused
+        tracker = self._metrics.tracker
+        caught_up = tracker.caught_up(max(self._leaving.values()))
+        unused = tracker.unused
         for connection, left in list(self._leaving.items()):
             # what still comes may be sent after it left, as in a room that talks on
             quiet = unused or connection.receiver.overtaken or now - min(connection.heard, now) >= QUIET_S

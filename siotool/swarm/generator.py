@@ -1,26 +1,25 @@
 """One worker's generator: the engine, its clock, and the reports it makes each second."""
 
-import socket
 from collections.abc import Callable
 from random import SystemRandom
 from time import monotonic
 from typing import Any
-from urllib.parse import urlsplit
 
 import gevent
 import gevent.event
 
+from siotool.client.address import resolve
 from siotool.errors import TargetError
 from siotool.runfile import WorkerHealth
 from siotool.swarm import knobs, locust_stats, worker_report
-from siotool.swarm.alarm import Alarm
 from siotool.swarm.engine import Engine
 from siotool.swarm.health import Health
 from siotool.swarm.lateness import STALL_S, seconds_covered, without_times
 from siotool.swarm.pacing import ANSWER_S, Schedule
 from siotool.swarm.scenario_results import ScenarioResults, secrets_of
-from siotool.swarm.settings import Address, EngineSettings
+from siotool.swarm.settings import EngineSettings
 from siotool.swarm.tally import Tally
+from siotool.swarm.timer_wheel import TimerWheel
 from siotool.workload import Target
 
 #: Users of one worker are numbered within a block of this size.
@@ -42,7 +41,7 @@ class Generator:
 
     def __init__(self, environment: Any, settings: EngineSettings, seed: int, workers: int = 1) -> None:
         self.engine = Engine(settings)
-        self.alarm = Alarm()
+        self.timer_wheel = TimerWheel()
         self.results = ScenarioResults(secrets_of(settings.auth, settings.headers))
         self._listen_to_scenario(environment)
         self.seed = seed
@@ -203,13 +202,13 @@ class Generator:
         self._report(final=True)
 
     def _report(self, final: bool) -> None:
-        engine, books = self.engine, self.engine.books
+        engine, metrics = self.engine, self.engine.metrics
         now = monotonic()
         engine.end_silent()
         engine.read_wire()
-        if books.loop_lag > STALL_S:
+        if metrics.loop_lag > STALL_S:
             self._times_from = now + _CATCH_UP_S
-        operations, untimed = books.close_operations(), 0
+        operations, untimed = metrics.close_operations(), 0
         if self._closed_at < self._times_from:
             operations, untimed = without_times(operations)
         covers = seconds_covered(self._number, now - self._begin)
@@ -220,25 +219,25 @@ class Generator:
             until=now,
             operations=operations,
             untimed=untimed,
-            connections=books.close_connections(),
-            bytes=books.close_bytes(),
-            health=self._health.sample(now, books.loop_lag, books.schedule_lag),
-            presence=books.take_presence(),
-            published=engine.ledger.take_published(),
-            receipts=engine.ledger.take_receipts(),
-            duplicate=engine.ledger.duplicate,
-            reordered=engine.ledger.reordered,
+            connections=metrics.close_connections(),
+            bytes=metrics.close_bytes(),
+            health=self._health.sample(now, metrics.loop_lag, metrics.schedule_lag),
+            presence=metrics.take_presence(),
+            published=engine.tracker.take_published(),
+            receipts=engine.tracker.take_receipts(),
+            duplicate=engine.tracker.duplicate,
+            reordered=engine.tracker.reordered,
             undated=engine.take_undated(),
-            from_the_future=books.from_the_future,
+            from_the_future=metrics.from_the_future,
             draining=self._draining,
             overdue=engine.overdue(now),
-            remarks=books.take_remarks(),
+            remarks=metrics.take_remarks(),
             final=final,
         )
-        engine.ledger.duplicate = engine.ledger.reordered = 0
-        books.loop_lag = books.schedule_lag = 0.0
-        books.from_the_future = 0
-        engine.ledger.forget_old(now)
+        engine.tracker.duplicate = engine.tracker.reordered = 0
+        metrics.loop_lag = metrics.schedule_lag = 0.0
+        metrics.from_the_future = 0
+        engine.tracker.forget_old(now)
         self._number += covers
         self._closed_at = now
         engine.to_hub(self._reported, interval)
@@ -260,19 +259,6 @@ class Generator:
         self.on_report()
         if interval.final and self._finished is not None:
             self._finished.set()
-
-
-def resolve(target: Target) -> Address:
-    """Look the target's host up, once for all connections. Raises TargetError."""
-    parts = urlsplit(target.url)
-    port = parts.port or (443 if parts.scheme in ("https", "wss") else 80)
-    host = parts.hostname or ""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise TargetError(f"cannot find {host}: {error.strerror}", "check the host's name") from error
-    family, _, _, _, address = found[0]
-    return Address(family=int(family), host=str(address[0]), port=port)
 
 
 def _under_plain_locust(environment: Any) -> Generator:

@@ -12,12 +12,6 @@ KNOWN_BYTES = 8_000_000
 #: What remembering a frame takes beyond its own bytes: 8 MB hold at most 15,625 frames.
 KNOWN_ENTRY_BYTES = 512
 
-#: The largest frame, and the largest message of fragments, that is taken from a server. Past it
-#: the connection is closed (``too_large``). The buffer that a connection receives into may be
-#: twice as large as the largest frame it has had; what was put together of fragments is in a
-#: second one.
-MESSAGE_BYTES = 10 * 1024 * 1024
-
 #: Bytes that wait in one connection because its server does not read. Past it nothing more is
 #: sent there (``not_sent``); the last message may go over it.
 WRITE_BUFFER_BYTES = 4_000_000

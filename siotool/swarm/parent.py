@@ -19,12 +19,12 @@ from locust import events
 from locust.env import Environment
 from locust.stats import stats_history
 
+from siotool.client.compression import would_compress
 from siotool.errors import GeneratorError, SiotoolError
 from siotool.printable import one_line
 from siotool.runfile import Header
 from siotool.runwriter import Writer
 from siotool.swarm import locust_log, preflight, web_ui
-from siotool.swarm.compression import would_compress
 from siotool.swarm.config import Outcome, Reason, RunConfig, WorkerConfig, header_of
 from siotool.swarm.live import Display
 from siotool.swarm.locust_files import LocustFiles

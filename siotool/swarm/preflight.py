@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from siotool.client.failures import Failure
 from siotool.errors import InputError, TargetError
 from siotool.swarm.engine import Engine
-from siotool.swarm.failures import Failure
 from siotool.swarm.health import FILES_RESERVED
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.tally import Tally

@@ -12,7 +12,7 @@ from typing import Any
 from siotool.printable import one_line
 from siotool.runfile import CHECK_FAILED, FAIL, OTHER, REQUEST_EVENT, Operation
 from siotool.swarm import location
-from siotool.swarm.books import Samples
+from siotool.swarm.metrics import Samples
 from siotool.swarm.worker_report import Raised
 
 #: Characters of a message, and of a traceback, that are kept.

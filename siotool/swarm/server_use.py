@@ -8,7 +8,7 @@ import msgspec
 import psutil
 
 from siotool.errors import InputError
-from siotool.runfile import Server, ServerUse
+from siotool.runfile import MeasuredServer, ServerUse
 from siotool.swarm.cpu_quota import cgroup_quota, read_text
 
 
@@ -59,10 +59,10 @@ class ServerProbe:
         self._pid = pid
         self._cores = cores
 
-    def describe(self) -> Server:
+    def describe(self) -> MeasuredServer:
         """What the run file says of the server."""
         count = len(self._spent)
-        return Server(
+        return MeasuredServer(
             source=f"pid {self._pid} and its children" if count > 1 else f"pid {self._pid}",
             pid=self._pid,
             cores=self._cores or self._allowed_cores(count),

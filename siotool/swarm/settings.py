@@ -4,15 +4,8 @@ from typing import Any
 
 import msgspec
 
+from siotool.client.address import Address
 from siotool.workload import Target
-
-
-class Address(msgspec.Struct, frozen=True):
-    """A resolved target: ``family`` and numeric ``host`` of the socket to open."""
-
-    family: int
-    host: str
-    port: int
 
 
 class EngineSettings(msgspec.Struct, frozen=True):

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from siotool.protocol import packets
-from siotool.swarm.books import Books, Dated, Samples, Untimed, epoch_seconds
-from siotool.swarm.ledger import Ledger, Receiver
+from siotool.swarm.delivery_tracker import DeliveryTracker, Receiver
 from siotool.swarm.memory_limits import (
     KNOWN_BYTES,
     KNOWN_ENTRY_BYTES,
     WRITE_BUFFER_BYTES,
     WRITE_BUFFERS_BYTES,
 )
+from siotool.swarm.metrics import Dated, Metrics, Samples, Untimed, epoch_seconds
 
 #: An operation that takes longer than this is overdue.
 OVERDUE_S = 1.0
@@ -39,19 +39,19 @@ class Caller(Protocol):
 
 
 class Switchboard:
-    """Books, known frames, and who listens to what."""
+    """Metrics, known frames, and who listens to what."""
 
     def __init__(
         self,
-        books: Books,
-        ledger: Ledger,
+        metrics: Metrics,
+        tracker: DeliveryTracker,
         to_hub: Callable[..., None],
         bug: Callable[[Exception], None],
         on_forget: Callable[[Any], None],
         namespace: str,
     ) -> None:
-        self.books = books
-        self.ledger = ledger
+        self.metrics = metrics
+        self.tracker = tracker
         self.to_hub = to_hub
         #: Told of an exception that no server can bring about.
         self.bug = bug
@@ -125,7 +125,7 @@ class Switchboard:
         Raises RemoteProtocolError when it is no event.
         """
         name, arguments = packets.parse_event(packet)
-        found: Deliverable | None = self.ledger.seen(payload, name)
+        found: Deliverable | None = self.tracker.seen(payload, name)
         if found is None:
             sent_at = self._listening.get(name, self._listening.get("*"))
             if sent_at is None:
@@ -147,12 +147,12 @@ class Switchboard:
         self._known_bytes += size
 
     def _listened(self, name: str, arguments: list[Any], sent_at: str) -> Deliverable:
-        samples = self.books.samples("deliver", name)
+        samples = self.metrics.samples("deliver", name)
         if not sent_at:
             return Untimed(samples)
         value = _field(arguments, sent_at)
         sent = None if value is None else epoch_seconds(value)
-        return Undated(samples, self) if sent is None else Dated(samples, sent, self.books)
+        return Undated(samples, self) if sent is None else Dated(samples, sent, self.metrics)
 
 
 class Undated(Untimed):

@@ -24,10 +24,10 @@ from locust import TaskSet, User, events, task
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING
 
+from siotool.client.failures import Failure
 from siotool.protocol import backoff
 from siotool.swarm import location
 from siotool.swarm.connection import Connection
-from siotool.swarm.failures import Failure
 from siotool.swarm.generator import Generator
 from siotool.swarm.knobs import knob
 from siotool.swarm.pacing import Schedule, spread_s
@@ -240,7 +240,7 @@ class SocketIOUser(User):
         self._schedule = Schedule(self.rate, monotonic() + self._random.random() * period)
         self._generator.add_schedule(self._number, self._tally, self._schedule)
         self._taskset_instance = Tasks(self, self._pause)
-        self._generator.alarm.wait(self._schedule.wake_at())
+        self._generator.timer_wheel.wait(self._schedule.wake_at())
 
     def wait_time(self) -> float:
         """Seconds until the schedule's next moment; nested task sets ask after each task."""
@@ -273,7 +273,7 @@ class SocketIOUser(User):
         return wake_at
 
     def _pause(self) -> None:
-        self._generator.alarm.wait(self._end_task())
+        self._generator.timer_wheel.wait(self._end_task())
 
     def _due(self) -> float:
         """When the next operation is to start: the schedule's moment, once per task.

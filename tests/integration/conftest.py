@@ -22,8 +22,8 @@ import pytest
 
 from siotool import runfile
 from siotool.errors import RunFileError
-from siotool.report.model import UserClassFigures
-from siotool.report.scenario import sum_up_user_classes
+from siotool.report.contents import UserClassFigures
+from siotool.report.users import sum_up_user_classes
 
 T = TypeVar("T")
 

@@ -1,4 +1,4 @@
-"""Calls that nobody waits for: an open workload, with every call of it in the books."""
+"""Calls that nobody waits for: an open workload, with every call of it in the metrics."""
 
 from collections.abc import Callable
 from pathlib import Path

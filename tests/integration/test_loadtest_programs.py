@@ -22,7 +22,7 @@ import psutil
 
 from siotool.swarm import knobs, scenario_file  # Locust comes first
 from siotool.swarm.config import RunConfig
-from siotool.swarm.generator import resolve
+from siotool.client.address import resolve
 from siotool.swarm.live import Silent
 from siotool.swarm.parent import run
 from siotool.swarm.program import Stages, Wanted

@@ -362,7 +362,7 @@ class Idle(SocketIOUser):
 """
 
 
-def test_a_bug_in_the_books_ends_the_run_and_keeps_what_was_written(
+def test_a_bug_in_the_metrics_ends_the_run_and_keeps_what_was_written(
     start: Callable[..., Any], tmp_path: Path
 ) -> None:
     """Trap: it killed one greenlet, the run went on, and nothing was written any more."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from siotool.plan.evidence.figures import inputs_of
+from siotool.plan.evidence.measured_inputs import inputs_of
 from siotool.plan.evidence.observe import Observations, observe
 from siotool.plan.evidence.prediction import predict
 from siotool.plan.evidence.profile import extrapolation, measure

@@ -13,11 +13,12 @@ from typing import Any
 import gevent
 import pytest
 
+from siotool.client.address import Address
+from siotool.client.failures import Failure
 from siotool.swarm import memory_limits
+from siotool.swarm.delivery_tracker import Receiver
 from siotool.swarm.engine import Engine
-from siotool.swarm.failures import Failure
-from siotool.swarm.ledger import Receiver
-from siotool.swarm.settings import Address, EngineSettings
+from siotool.swarm.settings import EngineSettings
 from siotool.swarm.tally import Tally
 from siotool.workload import Target
 
@@ -97,13 +98,13 @@ def connect_all(engine: Engine, receivers: list[Receiver]) -> list[Any]:
 
 
 def add_up(engine: Engine) -> None:
-    books = engine.books
-    assert books.attempted == books.established + books.failed.total()
-    assert books.open == books.present == 0
+    metrics = engine.metrics
+    assert metrics.attempted == metrics.established + metrics.failed.total()
+    assert metrics.open == metrics.present == 0
 
 
 def errors(engine: Engine, op: str, name: str = "/") -> dict[str, int]:
-    (found,) = (o for o in engine.books.close_operations() if (o.op, o.name) == (op, name))
+    (found,) = (o for o in engine.metrics.close_operations() if (o.op, o.name) == (op, name))
     return found.errors
 
 
@@ -152,7 +153,7 @@ def test_a_connect_that_hangs_is_counted_with_the_phase_it_hung_in(
         assert monotonic() - begin < 2
         jobs.join(1)
         assert jobs.value == [kind] * 3
-    assert (found.books.attempted, found.books.failed, found.books.hung) == (3, {kind: 3}, {phase: 3})
+    assert (found.metrics.attempted, found.metrics.failed, found.metrics.hung) == (3, {kind: 3}, {phase: 3})
     assert errors(found, "connect") == {kind: 3}
     add_up(found)
 
@@ -164,8 +165,8 @@ def test_a_connect_that_succeeds_while_the_run_drains_leaves_at_once(engine: Eng
     found.drain()
     jobs.join(1)
     assert all(connection.close_reason == "client" for connection in jobs.value)
-    assert (found.books.attempted, found.books.established, found.books.failed.total()) == (3, 3, 0)
-    assert found.books.closed == {}
+    assert (found.metrics.attempted, found.metrics.established, found.metrics.failed.total()) == (3, 3, 0)
+    assert found.metrics.closed == {}
     add_up(found)
 
 
@@ -175,7 +176,8 @@ def test_a_connect_that_timed_out_never_joins_later(
     found = engine("slow-upgrade", connect_timeout_s=0.1)
     assert connect_all(found, [user(found) for _ in range(5)]) == ["timeout"] * 5
     until(lambda: server.counts()["open"] == 0, what="every socket closed")
-    assert (found.books.attempted, found.books.established, found.books.failed) == (5, 0, {"timeout": 5})
+    metrics = found.metrics
+    assert (metrics.attempted, metrics.established, metrics.failed) == (5, 0, {"timeout": 5})
     found.drain()
     add_up(found)
 
@@ -228,10 +230,10 @@ def test_emits_and_broadcasts_that_cannot_leave_are_errors(engine: Engines) -> N
     found.publish(connection, 1, "said", lambda stamp: (stamp,), monotonic(), True, print)
     gevent.sleep(0.3)
     found.drain()
-    booked = {(o.op, o.name): o.errors for o in found.books.close_operations()}
+    booked = {(o.op, o.name): o.errors for o in found.metrics.close_operations()}
     assert booked["custom", "say"]["not_sent"] > 0
     assert booked["deliver", "said"] == {"not_sent": 1}
-    assert found.ledger.take_published() == []
+    assert found.tracker.take_published() == []
 
 
 def test_calls_that_wait_on_one_connection_are_bounded(
@@ -293,8 +295,8 @@ def test_what_breaks_the_protocol_is_an_error_of_its_class(
         found.call_ahead(connection, "echo", (), monotonic())
     until(lambda: gevent.sleep(0.01) or not connection.open, what="the connection closed")
     assert errors(found, "ack", "echo") == {kind: 1}
-    assert found.books.closed == {kind: 1}
-    [remark] = found.books.take_remarks()
+    assert found.metrics.closed == {kind: 1}
+    [remark] = found.metrics.take_remarks()
     assert remark.level == "warning"
     assert remark.text.startswith(f"{kind}: ")
     assert len(remark.text) > len(kind) + 10
@@ -330,8 +332,8 @@ def test_the_code_of_a_close_frame_is_told(
     (connection,) = connect_all(found, [user(found)])
     found.call_ahead(connection, "echo", (), monotonic())
     until(lambda: gevent.sleep(0.01) or not connection.open, what="the connection closed")
-    assert found.books.closed == {kind: 1}
-    [remark] = found.books.take_remarks()
+    assert found.metrics.closed == {kind: 1}
+    [remark] = found.metrics.take_remarks()
     assert all(word in remark.text for word in words)
 
 
@@ -343,7 +345,7 @@ def test_bytes_of_users_that_only_send_are_counted_as_they_leave(
     (connection,) = connect_all(found, [user(found)])
     found.read_wire()
     found.read_wire()  # nothing has moved since
-    before, read = found.books.wire_out, server.counts()["read"]
+    before, read = found.metrics.wire_out, server.counts()["read"]
     for _ in range(20):
         found.emit(connection, "say", ("x" * 100_000,), monotonic())
     gevent.sleep(0.05)
@@ -351,12 +353,12 @@ def test_bytes_of_users_that_only_send_are_counted_as_they_leave(
     def counted() -> bool:
         gevent.sleep(0.01)
         found.read_wire()
-        return found.books.wire_out - before >= 20 * 100_000
+        return found.metrics.wire_out - before >= 20 * 100_000
 
     until(counted, what="all that was sent")
     until(lambda: server.counts()["read"] - read >= 20 * 100_000, what="all that was sent is read")
     # six or more bytes of each frame are no payload; the server does not count all of them
-    assert found.books.wire_out - before == server.counts()["read"] - read + 20 * 8
+    assert found.metrics.wire_out - before == server.counts()["read"] - read + 20 * 8
 
 
 def test_idle_connections_cost_no_system_call(engine: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -364,7 +366,7 @@ def test_idle_connections_cost_no_system_call(engine: Engines, monkeypatch: pyte
     connect_all(found, [user(found) for _ in range(10)])
     found.read_wire()
     asked: list[object] = []
-    monkeypatch.setattr("siotool.swarm.tcp.transferred", asked.append)
+    monkeypatch.setattr("siotool.client.tcp.transferred", asked.append)
     found.read_wire()
     assert asked == []
 
@@ -382,7 +384,7 @@ def test_a_mistake_of_our_own_is_told_once_and_ends_no_run(
         found.at(0.0, mistake)
     assert found.call(connection, "echo", (), monotonic()) == [1]
     assert capfd.readouterr().err.count("ValueError: a mistake") == 1
-    [remark] = found.books.take_remarks()
+    [remark] = found.metrics.take_remarks()
     assert remark.level == "doubt"
 
 
@@ -398,7 +400,7 @@ def test_a_message_that_cannot_be_made_opens_no_account(engine: Engines) -> None
     for _ in range(3):
         found.publish(connection, 1, "said", compose, monotonic(), True, raised.append)
     assert found.call(connection, "echo", (), monotonic()) == [1]
-    assert found.ledger.take_published() == []
+    assert found.tracker.take_published() == []
     assert [type(error) for error in raised] == [LookupError] * 3
 
 
@@ -435,13 +437,13 @@ def test_users_that_come_and_go_while_they_connect_leave_nothing_behind(
         greenlets = [greenlet for greenlet in greenlets if greenlet not in gone]
     # the connects of those who went may go on for as long as the drain time
     with gevent.Timeout(20):
-        while server.counts()["open"] > others + len(greenlets) or found.books.open > len(greenlets):
+        while server.counts()["open"] > others + len(greenlets) or found.metrics.open > len(greenlets):
             gevent.sleep(0.02)  # not until(): these greenlets are to have their turns
-    assert found.books.open <= len(greenlets)
+    assert found.metrics.open <= len(greenlets)
     gevent.killall(greenlets)
     found.drain()
     until(lambda: server.counts()["open"] <= others, what="every connection closed")
-    assert found.books.failed == {}
+    assert found.metrics.failed == {}
     add_up(found)
     free = [user(found).slot for _ in range(len(slots))]
     assert sorted(free) == sorted(set(free)), "no place is given twice"
@@ -453,7 +455,7 @@ def test_two_greenlets_of_one_user_share_a_connection(engine: Engines) -> None:
     first, second = connect_all(found, [receiver, receiver])
     assert first is second
     assert connect_all(found, [receiver]) == [first]
-    assert found.books.attempted == 1
+    assert found.metrics.attempted == 1
 
 
 def test_connects_and_calls_of_more_than_a_second_are_overdue(engine: Engines) -> None:

@@ -1,4 +1,4 @@
-"""A simulated fleet behind real ledgers, books and reports, held against an oracle that sees everything.
+"""A simulated fleet behind real trackers, metrics and reports, held against an oracle that sees everything.
 
 Only the network, the clock and the server are made up: the server delays, loses, repeats and
 overtakes at will, connections come, go and break, workers close their seconds late and their
@@ -20,9 +20,9 @@ from siotool.protocol import stamp
 from siotool.runfile import Delivery, WorkerHealth
 from siotool.swarm import worker_report
 from siotool.swarm.aggregator import DeliveryAggregator, end_of, merge
-from siotool.swarm.books import Books
+from siotool.swarm.delivery_tracker import DeliveryTracker, Receiver
 from siotool.swarm.lateness import seconds_covered
-from siotool.swarm.ledger import Ledger, Receiver
+from siotool.swarm.metrics import Metrics
 from siotool.swarm.tally import Tally
 from siotool.swarm.timeline import Timeline
 
@@ -87,12 +87,12 @@ class User:
 
 
 class Worker:
-    """A worker process without its engine: real books, made-up connections."""
+    """A worker process without its engine: real metrics, made-up connections."""
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.ledger = Ledger(RUN)
-        self.books = Books(self.ledger)
+        self.tracker = DeliveryTracker(RUN)
+        self.metrics = Metrics(self.tracker)
         self.second = 0
         self.reports: list[bytes] = []
         self.free_slots: list[int] = []
@@ -102,7 +102,7 @@ class Worker:
     def receiver(self) -> Receiver:
         if self.free_slots:
             receiver = Receiver(self.free_slots.pop(), Tally("User"), used_before=True)
-            self.ledger.forget_receiver(receiver.slot)
+            self.tracker.forget_receiver(receiver.slot)
             return receiver
         self.next_slot += 1
         return Receiver(self.next_slot - 1, Tally("User"))
@@ -114,19 +114,19 @@ class Worker:
             number=self.second,
             covers=covers,
             until=now,
-            operations=self.books.close_operations(),
-            connections=self.books.close_connections(),
-            bytes=self.books.close_bytes(),
+            operations=self.metrics.close_operations(),
+            connections=self.metrics.close_connections(),
+            bytes=self.metrics.close_bytes(),
             health=HEALTH,
-            presence=self.books.take_presence(),
-            published=self.ledger.take_published(),
-            receipts=self.ledger.take_receipts(),
-            duplicate=self.ledger.duplicate,
-            reordered=self.ledger.reordered,
+            presence=self.metrics.take_presence(),
+            published=self.tracker.take_published(),
+            receipts=self.tracker.take_receipts(),
+            duplicate=self.tracker.duplicate,
+            reordered=self.tracker.reordered,
             final=final,
         )
-        self.ledger.duplicate = self.ledger.reordered = 0
-        self.ledger.forget_old(now)
+        self.tracker.duplicate = self.tracker.reordered = 0
+        self.tracker.forget_old(now)
         self.second += covers
         self.reports.append(worker_report.encode(interval))
 
@@ -198,12 +198,12 @@ class Fleet:
         if user.receiver is None:
             user.receiver = user.worker.receiver()
         session.open = True
-        user.worker.books.join(user.receiver, now)
+        user.worker.metrics.join(user.receiver, now)
 
     def _leave(self, session: Session, now: float) -> None:
         if not session.user.worker.dead:
             assert session.user.receiver is not None
-            session.user.worker.books.leave(session.user.receiver, now)
+            session.user.worker.metrics.leave(session.user.receiver, now)
 
     def _closed(self, session: Session, now: float) -> None:
         user = session.user
@@ -218,10 +218,10 @@ class Fleet:
         if session is None or worker.dead:
             return
         discount = int(not plan.includes_sender)
-        text = worker.ledger.publish(
-            user.number, "said", now, now - random.choice([0.0, 0.4]), worker.books.present, discount
+        text = worker.tracker.publish(
+            user.number, "said", now, now - random.choice([0.0, 0.4]), worker.metrics.present, discount
         )
-        mark = stamp.find(text.encode(), worker.ledger.run)
+        mark = stamp.find(text.encode(), worker.tracker.run)
         assert mark is not None
         key = (mark.publisher, mark.seq)
         self.published[key] = (worker.number, worker.second)
@@ -245,7 +245,7 @@ class Fleet:
         user, worker = session.user, session.user.worker
         if not session.open or worker.dead:
             return
-        message = worker.ledger.seen(b'42["said","' + text.encode() + b'"]', "said")
+        message = worker.tracker.seen(b'42["said","' + text.encode() + b'"]', "said")
         assert message is not None
         assert user.receiver is not None
         message.deliver(user.receiver, now)

@@ -15,9 +15,9 @@ from siotool.plan.demand.demand import world
 from siotool.plan.inputs import compose, planfile
 from siotool.plan.inputs.fields import field_of
 from siotool.plan.inputs.figure import Inputs, middle
+from siotool.report.contents import Report
 from siotool.report.gates import Gate
 from siotool.report.join import summarize
-from siotool.report.model import Report
 from siotool.runfile import (
     VERSION,
     Bytes,
@@ -27,10 +27,10 @@ from siotool.runfile import (
     Header,
     Interval,
     Machine,
+    MeasuredServer,
     Note,
     Operation,
     Run,
-    Server,
     ServerUse,
     UserClass,
     WorkerHealth,
@@ -38,7 +38,7 @@ from siotool.runfile import (
 from siotool.workload import Stage, Target, Workload
 
 MB = 1_000_000
-SERVER = Server(
+SERVER = MeasuredServer(
     source="pid 4711 and its children", pid=4711, cores=1, memory_bytes=1000 * MB, files_limit=1024
 )
 
@@ -63,7 +63,7 @@ def make_run(
     cpu_per_connection: float = 0.004,
     rss_base: int = 50 * MB,
     rss_per_connection: int = 20_000,
-    server: Server | None = SERVER,
+    server: MeasuredServer | None = SERVER,
     generator_cpu: float = 0.2,
     loop_lag_s: float = 0.001,
     change: Callable[[Interval], Interval] = lambda interval: interval,

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from siotool.cli.counts import measured_over
-from siotool.plan.evidence.figures import inputs_of
+from siotool.plan.evidence.measured_inputs import inputs_of
 from siotool.plan.evidence.observe import observe
 from siotool.plan.evidence.prediction import predict
 from siotool.plan.evidence.profile import measure
 from siotool.plan.inputs import compose
 from siotool.plan.sizing.sizing import size
-from siotool.runfile import Delivery, Operation, Server
+from siotool.runfile import Delivery, MeasuredServer, Operation
 
 SERVICE = {"workload.connections": "10k", "server.capacity": "1GB/s"}
 
@@ -376,7 +376,7 @@ def test_a_room_of_everybody_settles_at_the_square_root(make_run, reported):
 )
 def test_the_cores_and_the_quota_of_the_measured_server_are_kept(make_run, reported, cores, server, times):
     """``plan --from`` took any server for one core: 1 server instead of 3."""
-    measured = Server(source="pid 1", pid=1, cores=cores)
+    measured = MeasuredServer(source="pid 1", pid=1, cores=cores)
     run = make_run(users=400, server=measured, cpu_per_connection=0.5 * cores / 400)
     sizing = reported(run, SERVICE).sizing
     assert sizing.server == server

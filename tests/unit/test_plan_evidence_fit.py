@@ -7,10 +7,10 @@ import pytest
 from numpy.random import PCG64, Generator
 
 from siotool.errors import InputError
-from siotool.plan.evidence.figures import inputs_of
 from siotool.plan.evidence.fit import fit_cpu
+from siotool.plan.evidence.measured_inputs import inputs_of
 from siotool.plan.evidence.observe import Floats, Observations, Origin
-from siotool.plan.evidence.profile import Profile, extrapolation, measure
+from siotool.plan.evidence.profile import ServerProfile, extrapolation, measure
 from siotool.plan.evidence.regressors import choose, inflation
 from siotool.plan.evidence.resample import PRIOR_RUN_CV, block_length, lag1, redrawn_errors, run_cv
 
@@ -321,12 +321,12 @@ def test_bandwidth_of_a_connection_is_the_workloads() -> None:
 
 
 @pytest.fixture(scope="module")
-def profile() -> Profile:
+def profile() -> ServerProfile:
     """Everything, measured."""
     return measure(made_up(*APART, noise=0.05), seed=1, draws=DRAWS)
 
 
-def test_draws_keep_together_what_was_fitted_together(profile: Profile) -> None:
+def test_draws_keep_together_what_was_fitted_together(profile: ServerProfile) -> None:
     """A draw of all figures is a replicate of all figures: trade-offs between them stay."""
     drawn = profile.draws(5000, Generator(PCG64(3)))
     assert set(drawn) == set(profile.figures)
@@ -336,14 +336,14 @@ def test_draws_keep_together_what_was_fitted_together(profile: Profile) -> None:
     assert np.corrcoef(drawn[first], drawn[second])[0, 1] == pytest.approx(own, abs=0.1)
 
 
-def test_a_seed_repeats_exactly(profile: Profile) -> None:
+def test_a_seed_repeats_exactly(profile: ServerProfile) -> None:
     again = measure(made_up(*APART, noise=0.05), seed=1, draws=DRAWS)
     assert {n: (f.low, f.value, f.high) for n, f in again.figures.items()} == {
         n: (f.low, f.value, f.high) for n, f in profile.figures.items()
     }
 
 
-def test_every_figure_says_where_it_comes_from(profile: Profile) -> None:
+def test_every_figure_says_where_it_comes_from(profile: ServerProfile) -> None:
     assert {f.provenance.words() for f in profile.figures.values()} == {"measured (runs r0, r1, r2, r3)"}
     assert all(figure.how and figure.unit for figure in profile.figures.values())
 
@@ -357,7 +357,9 @@ def test_every_figure_says_where_it_comes_from(profile: Profile) -> None:
         pytest.param(40.0, 40.0, "per server, 40 times what was measured", id="far beyond"),
     ],
 )
-def test_a_plan_beyond_the_measured_says_so(profile: Profile, times: float, factor: float, said: str) -> None:
+def test_a_plan_beyond_the_measured_says_so(
+    profile: ServerProfile, times: float, factor: float, said: str
+) -> None:
     asked = times * profile.measured_to["deliveries_per_s"]
     found = extrapolation(profile, {"deliveries_per_s": asked, "connections": 10.0})
     assert (found.factor, found.column) == (pytest.approx(factor), "deliveries_per_s")

@@ -19,15 +19,15 @@ from siotool.runfile import (
     Header,
     Interval,
     Machine,
+    MeasuredServer,
     Operation,
     Run,
-    Server,
     ServerUse,
     UserClass,
 )
 from siotool.workload import Stage, Target, Workload
 
-SERVER = Server(source="pid 4711", pid=4711, cores=2.0)
+SERVER = MeasuredServer(source="pid 4711", pid=4711, cores=2.0)
 
 
 def second(number: int, *, opened: int, **change: object) -> Interval:
@@ -59,7 +59,7 @@ def make_run(
     intervals: list[Interval] | None = None,
     url: str = "http://10.0.0.1:3000",
     command: list[str] | None = None,
-    server: Server | None = SERVER,
+    server: MeasuredServer | None = SERVER,
     ended: bool = True,
 ) -> Run:
     """A run of ten seconds: four of ramp to 40 connections, and six that hold them."""

@@ -6,12 +6,12 @@ from numpy.random import PCG64, Generator
 
 from siotool.errors import InputError
 from siotool.plan.evidence import prediction
-from siotool.plan.evidence.asked import Asked
-from siotool.plan.evidence.figures import inputs_of
+from siotool.plan.evidence.asked import RunLoad
+from siotool.plan.evidence.measured_inputs import inputs_of
 from siotool.plan.evidence.observe import Floats, Observations, Origin
 from siotool.plan.evidence.profile import measure
 from siotool.plan.evidence.usl import fit_usl, points
-from siotool.plan.evidence.verify import Check, load_of, observed, summary, verify
+from siotool.plan.evidence.verify import CheckedFigure, load_of, observed, summary, verify
 from siotool.plan.inputs import compose
 from siotool.plan.inputs.figure import Figure, Inputs
 from siotool.plan.inputs.provenance import Provenance, measured
@@ -39,7 +39,7 @@ def echo(
                 users,
                 2.0,
                 nodes,
-                asked=Asked(connection_s=20.0 * users, calls={"echo": 100 * users}),
+                asked=RunLoad(connection_s=20.0 * users, calls={"echo": 100 * users}),
             ),
         ),
         run=np.zeros(SECONDS, dtype=np.intp),
@@ -148,7 +148,7 @@ def test_predictions_may_be_single_figures() -> None:
     ],
 )
 def test_inside(low: float, high: float, seen: float, inside: bool) -> None:
-    check = Check("cpu", "cores", low, (low + high) / 2, high, seen, "")
+    check = CheckedFigure("cpu", "cores", low, (low + high) / 2, high, seen, "")
     assert check.inside is inside
     assert summary([check]).startswith(f"{int(inside)} of 1 ")
 

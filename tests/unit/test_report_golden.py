@@ -8,9 +8,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from siotool import runfile
+from siotool.report.contents import Report
 from siotool.report.gates import parse
 from siotool.report.join import summarize
-from siotool.report.model import Report
 from siotool.report.planned import Planned
 from siotool.report.renderers import RENDERERS
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from siotool.errors import InputError
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
-from siotool.report.steady import hold_phase
-from siotool.report.table import interval_table
 from siotool.runfile import Bytes, Connections, End, Machine, Note, Operation, UserClass
+from siotool.runs.hold import hold_phase
+from siotool.runs.seconds import interval_table
 from siotool.workload import Target
 
 ARTICLE = Planned(

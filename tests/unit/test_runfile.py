@@ -24,9 +24,9 @@ from siotool.runfile import (
     Interval,
     Line,
     Machine,
+    MeasuredServer,
     Note,
     Operation,
-    Server,
     ServerUse,
     WorkerHealth,
 )
@@ -56,7 +56,7 @@ HEADER = Header(
         seed=7,
     ),
     bytes_source="TCP_INFO",
-    server=Server(source="pid 4711 and its children", pid=4711, cores=1.0, files_limit=1024),
+    server=MeasuredServer(source="pid 4711 and its children", pid=4711, cores=1.0, files_limit=1024),
     gates=["lost > 0"],
     command=["siotool", "loadtest", "demo"],
 )

@@ -5,7 +5,7 @@ import pytest
 from siotool.histogram import Histogram
 from siotool.runfile import Bytes, Connections, Operation, ServerUse, UserClass, WorkerHealth
 from siotool.swarm.aggregator import DeliveryAggregator, end_of, merge, merge_operations
-from siotool.swarm.ledger import GIVE_UP_S, REMEMBER_S
+from siotool.swarm.delivery_tracker import GIVE_UP_S, REMEMBER_S
 from siotool.swarm.worker_report import Presence, Publication, Receipt, WorkerInterval
 
 HEALTH = WorkerHealth(0, 0.25, 80, 0.002, 0.0, 30, 1024)

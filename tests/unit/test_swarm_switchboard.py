@@ -6,8 +6,8 @@ import pytest
 from siotool.protocol import packets
 from siotool.protocol.errors import RemoteProtocolError
 from siotool.swarm import memory_limits
-from siotool.swarm.books import Books
-from siotool.swarm.ledger import Ledger, Receiver
+from siotool.swarm.delivery_tracker import DeliveryTracker, Receiver
+from siotool.swarm.metrics import Metrics
 from siotool.swarm.switchboard import Switchboard
 from siotool.swarm.tally import Tally
 
@@ -16,8 +16,8 @@ NAMESPACE = "/"
 
 @pytest.fixture
 def board():
-    ledger = Ledger(1)
-    return Switchboard(Books(ledger), ledger, lambda *_: None, pytest.fail, lambda _: None, NAMESPACE)
+    tracker = DeliveryTracker(1)
+    return Switchboard(Metrics(tracker), tracker, lambda *_: None, pytest.fail, lambda _: None, NAMESPACE)
 
 
 def event(name, *arguments):
@@ -33,7 +33,7 @@ def arrive(board, payload, times=1):
 
 
 def booked(board):
-    return {o.name: (o.count, sum(o.response.n)) for o in board.books.close_operations()}
+    return {o.name: (o.count, sum(o.response.n)) for o in board.metrics.close_operations()}
 
 
 def test_a_frame_is_decoded_once_for_all_users(board):
@@ -87,7 +87,7 @@ def test_the_send_time_is_found_by_its_path(board, path, arguments, scale):
     board.listen("tick", path)
     text = msgspec.json.encode(arguments).replace(b'"NOW"', b"%.3f" % ((epoch() - 2) * scale))
     arrive(board, b'42["tick",' + text[1:], 3)
-    [operation] = board.books.close_operations()
+    [operation] = board.metrics.close_operations()
     assert sum(operation.response.n) == 3
     assert 1.9 < operation.response.min_s <= operation.response.max_s < 3600
     assert board.undated == 0
@@ -124,14 +124,14 @@ def test_every_delivery_without_a_readable_send_time_is_counted_as_such(board, a
 
 def test_a_stamp_of_ours_goes_before_any_listening(board):
     board.listen("*", "")
-    text = board.ledger.publish(1, "say", 10.0, 10.0, receivers=2, discount=0)
+    text = board.tracker.publish(1, "say", 10.0, 10.0, receivers=2, discount=0)
     arrive(board, event("said", text), 2)
     assert booked(board) == {"said": (2, 0)}  # counted; not timed, for nobody had joined before
 
 
 def test_a_stamp_of_an_earlier_run_is_an_event_like_others(board):
     board.listen("said", "")
-    text = Ledger(2).publish(1, "say", 10.0, 10.0, receivers=2, discount=0)
+    text = DeliveryTracker(2).publish(1, "say", 10.0, 10.0, receivers=2, discount=0)
     arrive(board, event("said", text))
     assert booked(board) == {"said": (1, 0)}
 
@@ -231,8 +231,8 @@ def test_calls_are_given_up_at_their_deadlines(board):
 
 def test_a_closed_connection_is_dropped_once_and_its_owner_told():
     forgotten = []
-    ledger = Ledger(1)
-    board = Switchboard(Books(ledger), ledger, lambda *_: None, pytest.fail, forgotten.append, NAMESPACE)
+    tracker = DeliveryTracker(1)
+    board = Switchboard(Metrics(tracker), tracker, lambda *_: None, pytest.fail, forgotten.append, NAMESPACE)
     connection = object()
     board.connections.add(connection)
     board.forget(connection)

@@ -45,7 +45,7 @@ def test_a_foreign_report_is_refused():
     [
         "knobs",
         "pacing",
-        "ledger",
+        "delivery_tracker",
         "aggregator",
         "timeline",
         "lateness",
@@ -53,11 +53,9 @@ def test_a_foreign_report_is_refused():
         "program",
         "reach",
         "cpu_quota",
-        "books",
+        "metrics",
         "worker_report",
         "switchboard",
-        "tcp",
-        "failures",
     ],
 )
 def test_pure_modules_of_the_swarm_do_not_load_locust(module):

@@ -26,7 +26,7 @@ _AROUND = 9
 _OTHER = re.compile(r"[^A-Za-z0-9_-]+")
 
 
-class Asked(msgspec.Struct, frozen=True):
+class RunLoad(msgspec.Struct, frozen=True):
     """Counts over the hold phase of a run, or over all of it that had connections where it has none.
 
     ``connection_s`` is connections times seconds. ``calls`` count by event name, ``emitted`` events
@@ -52,7 +52,7 @@ class Asked(msgspec.Struct, frozen=True):
         return self.audience / self.published if self.published else 0.0
 
 
-def asked_of(run: Run, steady: Sequence[bool]) -> Asked:
+def asked_of(run: Run, steady: Sequence[bool]) -> RunLoad:
     """Sum up what a run asked for; ``steady`` marks its intervals of the hold phase."""
     begins = [0, *(interval.connections.open for interval in run.intervals)]
     seconds = list(zip(begins, run.intervals, steady, strict=False))
@@ -70,7 +70,7 @@ def asked_of(run: Run, steady: Sequence[bool]) -> Asked:
     published = sum(one.delivery.published for one in intervals)
     received = sum(one.delivery.received for one in intervals)
     sent = sum(found.sent for one in intervals for found in one.user_classes)
-    return Asked(
+    return RunLoad(
         connection_s=sum((before + one.connections.open) / 2 * one.duration_s for before, one in chosen),
         calls=dict(calls.most_common()),
         # a publish counts once its last delivery came: a few more are sent, and arrive, than counted
@@ -85,7 +85,7 @@ def asked_of(run: Run, steady: Sequence[bool]) -> Asked:
     )
 
 
-def workload(asked: Asked, origin: Provenance) -> Inputs:
+def workload(asked: RunLoad, origin: Provenance) -> Inputs:
     """Return the messages of a run as a plan file has them; rates are per session and second."""
     if asked.connection_s <= 0:
         return Inputs()
@@ -108,7 +108,7 @@ def workload(asked: Asked, origin: Provenance) -> Inputs:
     return Inputs(figures, tuple(messages))
 
 
-def _kinds(asked: Asked) -> list[tuple[str, str, float, float]]:
+def _kinds(asked: RunLoad) -> list[tuple[str, str, float, float]]:
     """Name, kind, count and room of each kind of message."""
     calls = list(asked.calls.items())
     found: list[tuple[str, str, float, float]] = [
@@ -134,7 +134,7 @@ def _name(event: str, absent: str) -> str:
     return _OTHER.sub("_", event).strip("_")[:40] or absent
 
 
-def _sizes(asked: Asked, kinds: Sequence[tuple[str, str, float, float]]) -> float:
+def _sizes(asked: RunLoad, kinds: Sequence[tuple[str, str, float, float]]) -> float:
     """Payload of a message in bytes: the mean of the direction that carried more of them."""
     sent = sum(count for _, kind, count, _ in kinds if kind != "push")
     came = asked.pushed + sum(

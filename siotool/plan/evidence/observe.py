@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siotool.errors import InputError
-from siotool.plan.evidence.asked import Asked, asked_of
+from siotool.plan.evidence.asked import RunLoad, asked_of
 from siotool.runfile import Interval, Run
 from siotool.workload import Setting
 
@@ -71,7 +71,7 @@ class Origin(msgspec.Struct, frozen=True):
     memory_bytes: int | None = None
     files_limit: int | None = None
     secure: bool = False
-    asked: Asked = Asked()
+    asked: RunLoad = RunLoad()
 
     @property
     def alike(self) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from siotool.plan.demand.demand import framing
 from siotool.plan.demand.demand import world as world_of
 from siotool.plan.evidence.asked import workload
 from siotool.plan.evidence.observe import Floats, Observations, event_loops
-from siotool.plan.evidence.profile import Profile
+from siotool.plan.evidence.profile import ServerProfile
 from siotool.plan.evidence.resample import run_factor
 from siotool.plan.inputs.figure import Figure, Inputs
 from siotool.plan.inputs.planfile import with_defaults
@@ -21,7 +21,7 @@ from siotool.plan.wire.messages import heartbeat_rates
 
 
 def predict(
-    inputs: Inputs, observations: Observations, *, draws: int, seed: int, profile: Profile | None = None
+    inputs: Inputs, observations: Observations, *, draws: int, seed: int, profile: ServerProfile | None = None
 ) -> dict[str, Floats]:
     """Return draws of CPU, memory, files and connections for one run's load, by ``verify``'s names.
 

@@ -24,9 +24,9 @@ from siotool.plan.evidence.fit import REPLICATES, CpuFit, fit_cpu
 from siotool.plan.evidence.observe import Floats, Observations
 from siotool.plan.evidence.regressors import WORK, Absorbed
 from siotool.plan.evidence.resample import PRIOR_RUN_CV, redrawn_errors
-from siotool.plan.evidence.slopes import Line, robust_line
+from siotool.plan.evidence.slopes import LineDraws, robust_line
 from siotool.plan.inputs.provenance import Provenance, measured
-from siotool.slope import OWN_MEMORY_BYTES
+from siotool.runs.slope import OWN_MEMORY_BYTES
 from siotool.units import format_count, format_share
 
 #: Figures lie between ``low`` and ``high`` with a probability of 90 %.
@@ -44,7 +44,7 @@ _UNEXPLAINED = (
 _UNLIKE = "the runs differ in their workload, whose bandwidth this is: size it from the messages"
 
 
-class Figure(msgspec.Struct, frozen=True, eq=False):
+class Estimate(msgspec.Struct, frozen=True, eq=False):
     """One measured figure in ``unit``, its 90 % interval and the draws it stands for."""
 
     value: float
@@ -56,7 +56,7 @@ class Figure(msgspec.Struct, frozen=True, eq=False):
     how: str
 
 
-class Profile(msgspec.Struct, frozen=True, eq=False):
+class ServerProfile(msgspec.Struct, frozen=True, eq=False):
     """All that a set of runs says about a server.
 
     ``absorbed`` are costs inside another one (use 0 for them), ``absent`` figures that the runs
@@ -66,7 +66,7 @@ class Profile(msgspec.Struct, frozen=True, eq=False):
     where all runs had the same scenario and settings. ``remarks`` are further doubts.
     """
 
-    figures: dict[str, Figure]
+    figures: dict[str, Estimate]
     absorbed: tuple[Absorbed, ...]
     absent: tuple[Absorbed, ...]
     measured_to: dict[str, float]
@@ -82,7 +82,7 @@ class Profile(msgspec.Struct, frozen=True, eq=False):
         return {name: figure.replicates[chosen] for name, figure in self.figures.items()}
 
 
-def measure(observations: Observations, seed: int, draws: int = REPLICATES) -> Profile:
+def measure(observations: Observations, seed: int, draws: int = REPLICATES) -> ServerProfile:
     """Estimate every figure that the observations can show; the same seed gives the same profile.
 
     Raises InputError when the runs are too short or the server had nothing to do.
@@ -107,7 +107,7 @@ def measure(observations: Observations, seed: int, draws: int = REPLICATES) -> P
         ("files_open", *_FILES, "files", _FILES_CV, 0.0),
     ):
         line = robust_line(observations, column, own=own, cv=cv, draws=draws, generator=generator)
-        if isinstance(line, Line):
+        if isinstance(line, LineDraws):
             figures[base] = _figure(line.base, line.base_replicates, unit, origin, line.how)
             figures[slope] = _figure(line.slope, line.slope_replicates, unit, origin, line.how)
         else:
@@ -121,7 +121,7 @@ def measure(observations: Observations, seed: int, draws: int = REPLICATES) -> P
         how = "wire bytes per open connection and second of the hold phase"
         figures[f"bytes_{side}_per_connection_per_s"] = _figure(value, sample, "bytes/s", origin, how)
     nodes = np.array([one.nodes for one in observations.origins], dtype=float)[observations.run]
-    return Profile(
+    return ServerProfile(
         figures=figures,
         absorbed=absorbed,
         absent=tuple(absent),
@@ -155,7 +155,7 @@ class Extrapolation(msgspec.Struct, frozen=True):
     sentences: tuple[str, ...]
 
 
-def extrapolation(profile: Profile, per_server: dict[str, float]) -> Extrapolation:
+def extrapolation(profile: ServerProfile, per_server: dict[str, float]) -> Extrapolation:
     """Compare the load of one planned server, by column name, with what was measured.
 
     Work that a plan asks for and that no run showed at all is infinitely far.
@@ -183,9 +183,9 @@ def _unit(name: str) -> str:
     return {"base_cores": "cores", "idle_s_per_s": "core-seconds/s"}.get(name, "core-seconds")
 
 
-def _figure(value: float, replicates: Floats, unit: str, provenance: Provenance, how: str) -> Figure:
+def _figure(value: float, replicates: Floats, unit: str, provenance: Provenance, how: str) -> Estimate:
     low, high = (float(bound) for bound in np.quantile(replicates, (LOW, HIGH)))
-    return Figure(value, min(low, value), max(high, value), unit, replicates, provenance, how)
+    return Estimate(value, min(low, value), max(high, value), unit, replicates, provenance, how)
 
 
 def _per_connection(
@@ -206,7 +206,7 @@ def _per_connection(
     return ratio, np.maximum(0.0, ratio + redrawn / connected.sum())
 
 
-def _remarks(observations: Observations, cpu: CpuFit, figures: dict[str, Figure]) -> list[str]:
+def _remarks(observations: Observations, cpu: CpuFit, figures: dict[str, Estimate]) -> list[str]:
     remarks = []
     if cpu.repeats == 0:
         several = "one run" if len(observations.origins) == 1 else "no run repeats another"

@@ -1,15 +1,15 @@
-"""What one more connection adds to a gauge of the server, with replicates: ``siotool.slope`` redrawn."""
+"""What one more connection adds to a gauge of the server, with replicates: ``siotool.runs.slope`` redrawn."""
 
 import msgspec
 import numpy as np
 from numpy.random import Generator
 
-from siotool import slope
 from siotool.plan.evidence.observe import Floats, Observations
 from siotool.plan.evidence.resample import run_factor
+from siotool.runs import slope
 
 
-class Line(msgspec.Struct, frozen=True, eq=False):
+class LineDraws(msgspec.Struct, frozen=True, eq=False):
     """``base`` without connections and ``slope`` for each one, with replicates that belong together.
 
     ``how`` says what it was learnt from.
@@ -24,7 +24,7 @@ class Line(msgspec.Struct, frozen=True, eq=False):
 
 def robust_line(
     observations: Observations, column: str, *, own: float, cv: float, draws: int, generator: Generator
-) -> Line | str:
+) -> LineDraws | str:
     """Fit a gauge on open connections, up to the end of the hold phase.
 
     ``own`` is what it may rise by without them, ``cv`` the scatter between runs. Returns a
@@ -41,7 +41,7 @@ def robust_line(
     x, y = found.points
     slopes, bases = slope.lines(x, y, generator.integers(len(x), size=(draws, len(x))))
     factor = run_factor(cv / np.sqrt(len(observations.origins)), draws, generator)
-    return Line(
+    return LineDraws(
         base=found.base,
         slope=found.slope,
         base_replicates=np.maximum(bases, 0.0),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from siotool.plan.constraints.bandwidth import consumption_rate
 from siotool.plan.evaluation.evaluate import Evaluation
 from siotool.plan.evidence.observe import Observations
-from siotool.plan.evidence.profile import Profile, extrapolation
+from siotool.plan.evidence.profile import ServerProfile, extrapolation
 from siotool.plan.evidence.usl import fit_usl, points
 from siotool.plan.model import Evidence, MeasuredCost, Scaling
 from siotool.units import format_count
@@ -14,7 +14,9 @@ from siotool.units import format_count
 _LEAST_NODE_COUNTS = 4
 
 
-def describe(profile: Profile, observations: Observations, seed: int) -> Callable[[Evaluation], Evidence]:
+def describe(
+    profile: ServerProfile, observations: Observations, seed: int
+) -> Callable[[Evaluation], Evidence]:
     """Return a function that describes the evidence for a plan once it has been evaluated."""
 
     def of(evaluation: Evaluation) -> Evidence:
@@ -39,7 +41,7 @@ def describe(profile: Profile, observations: Observations, seed: int) -> Callabl
     return of
 
 
-def _remarks(profile: Profile) -> list[str]:
+def _remarks(profile: ServerProfile) -> list[str]:
     return [*profile.remarks, *(one.sentence for one in (*profile.absorbed, *profile.absent))]
 
 

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from siotool.plan.evidence.amounts import amount, cost_name, fit_words
-from siotool.plan.evidence.verify import Check, Verification
+from siotool.plan.evidence.verify import CheckedFigure, Verification
 from siotool.plan.model import Evidence
 
 
@@ -62,7 +62,7 @@ def _columns(verification: Verification) -> list[str]:
     return [f"run {verification.run}", "predicted (5 % to 95 %)", "observed", "", "how observed"]
 
 
-def _row(check: Check) -> list[str]:
+def _row(check: CheckedFigure) -> list[str]:
     spread = (
         amount(check.value, check.unit)
         if check.low == check.high

@@ -29,7 +29,7 @@ OBSERVED = (
 )
 
 
-class Check(msgspec.Struct, frozen=True):
+class CheckedFigure(msgspec.Struct, frozen=True):
     """One figure, predicted with 90 % bounds and observed."""
 
     name: str
@@ -56,7 +56,7 @@ class Verification(msgspec.Struct, frozen=True):
     """A run held against its prediction: one row for each figure, and what they come to."""
 
     run: str
-    checks: tuple[Check, ...]
+    checks: tuple[CheckedFigure, ...]
     summary: str
 
 
@@ -101,7 +101,7 @@ def verify(predicted: Mapping[str, Floats | float], observations: Observations) 
     return Verification(run=origin.run, checks=checks, summary=summary(checks))
 
 
-def summary(checks: Sequence[Check]) -> str:
+def summary(checks: Sequence[CheckedFigure]) -> str:
     """Return how many figures lay inside, and the one that was missed by most, in a sentence."""
     inside = sum(check.inside for check in checks)
     said = f"{inside} of {len(checks)} figures lie within their 90 % interval"
@@ -114,9 +114,9 @@ def summary(checks: Sequence[Check]) -> str:
     return f"{said}; {worst.name.replace('_', ' ')} was seen {amount} {side} its prediction."
 
 
-def _check(name: str, unit: str, draws: Floats | float, seen: float, how: str) -> Check:
+def _check(name: str, unit: str, draws: Floats | float, seen: float, how: str) -> CheckedFigure:
     low, value, high = (float(bound) for bound in np.quantile(draws, (LOW, 0.5, HIGH)))
-    return Check(name=name, unit=unit, low=low, value=value, high=high, observed=seen, how=how)
+    return CheckedFigure(name=name, unit=unit, low=low, value=value, high=high, observed=seen, how=how)
 
 
 def _one_run(observations: Observations) -> Origin:

@@ -21,7 +21,7 @@ from siotool.page.chart import (
     time_axis,
 )
 from siotool.printable import printable
-from siotool.report.model import OperationSeries, Report, Series, format_cores
+from siotool.report.contents import OperationSeries, Report, Series, format_cores
 from siotool.report.words import label
 
 #: Operations that get charts of their own: the most frequent ones.

@@ -3,8 +3,8 @@
 from siotool.page.chart import unchecked
 from siotool.page.shell import page
 from siotool.report import words
+from siotool.report.contents import Report
 from siotool.report.html.charts import charts
-from siotool.report.model import Report
 from siotool.report.tables import tables
 
 

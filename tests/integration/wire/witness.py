@@ -8,8 +8,8 @@ from typing import Any
 import aiohttp
 import socketio
 
+from siotool.client import tcp
 from siotool.plan.wire.framing import PYTHON, Direction, Flow, Framing, Travel
-from siotool.swarm import tcp
 from tests.integration.wire.capture import Capture
 
 #: "identity" in the place of "gzip, deflate, br": see Witness.connect.

@@ -4,17 +4,17 @@ import pytest
 
 from siotool.histogram import merged
 from siotool.runfile import OTHER, Bytes, Connections
-from siotool.swarm.books import Books, Dated, Samples, Untimed, epoch_seconds
-from siotool.swarm.ledger import Ledger, Receiver
+from siotool.swarm.delivery_tracker import DeliveryTracker, Receiver
 from siotool.swarm.memory_limits import NAME_CHARACTERS, NAMES, REMARK_CHARACTERS, REMARKS_OF_A_KIND
+from siotool.swarm.metrics import Dated, Metrics, Samples, Untimed, epoch_seconds
 from siotool.swarm.tally import Tally
 from siotool.swarm.tally import merged as merged_classes
 from siotool.swarm.worker_report import Presence
 
 
 @pytest.fixture
-def books():
-    return Books(Ledger(1))
+def metrics():
+    return Metrics(DeliveryTracker(1))
 
 
 def test_samples_keep_response_and_service_times_apart():
@@ -90,109 +90,109 @@ def test_an_epoch_time_is_read_in_seconds_or_milliseconds(value, seconds):
     assert epoch_seconds(value) == seconds
 
 
-def test_a_dated_event_is_timed_by_the_wall_clock(books):
-    samples = books.samples("deliver", "tick")
-    Dated(samples, epoch() - 5, books).deliver(Receiver(0, Tally("User")), 1.0)
+def test_a_dated_event_is_timed_by_the_wall_clock(metrics):
+    samples = metrics.samples("deliver", "tick")
+    Dated(samples, epoch() - 5, metrics).deliver(Receiver(0, Tally("User")), 1.0)
     closed = samples.close()
     assert closed.response == closed.service
     assert 5 <= closed.response.max_s < 3600
-    assert books.from_the_future == 0
+    assert metrics.from_the_future == 0
 
 
-def test_an_event_from_the_future_has_no_negative_time_and_is_told_of(books):
-    samples = books.samples("deliver", "tick")
-    Dated(samples, epoch() + 3600, books).deliver(Receiver(0, Tally("User")), 1.0)
+def test_an_event_from_the_future_has_no_negative_time_and_is_told_of(metrics):
+    samples = metrics.samples("deliver", "tick")
+    Dated(samples, epoch() + 3600, metrics).deliver(Receiver(0, Tally("User")), 1.0)
     assert samples.close().response.max_s == 0
-    assert books.from_the_future == 1
+    assert metrics.from_the_future == 1
 
 
-def test_there_is_one_place_for_each_operation_and_only_what_happened_is_told(books):
-    assert books.samples("ack", "echo") is books.samples("ack", "echo")
-    assert books.samples("ack", "echo") is not books.samples("deliver", "echo")
-    books.samples("ack", "echo").book(0.1, 0.1)
-    books.samples("connect", "/").errors["refused"] += 1
-    books.samples("ack", "silent")
-    assert [(o.op, o.name, o.count) for o in books.close_operations()] == [
+def test_there_is_one_place_for_each_operation_and_only_what_happened_is_told(metrics):
+    assert metrics.samples("ack", "echo") is metrics.samples("ack", "echo")
+    assert metrics.samples("ack", "echo") is not metrics.samples("deliver", "echo")
+    metrics.samples("ack", "echo").book(0.1, 0.1)
+    metrics.samples("connect", "/").errors["refused"] += 1
+    metrics.samples("ack", "silent")
+    assert [(o.op, o.name, o.count) for o in metrics.close_operations()] == [
         ("ack", "echo", 1),
         ("connect", "/", 0),
     ]
-    assert books.close_operations() == []
+    assert metrics.close_operations() == []
 
 
-def test_stamped_arrivals_are_told_as_deliveries(books):
-    text = books.ledger.publish(1, "said", 10.0, 9.0, receivers=2, discount=0)
-    message = books.ledger.seen(text.encode(), "said")
+def test_stamped_arrivals_are_told_as_deliveries(metrics):
+    text = metrics.tracker.publish(1, "said", 10.0, 9.0, receivers=2, discount=0)
+    message = metrics.tracker.seen(text.encode(), "said")
     for slot in range(2):
         receiver = Receiver(slot, Tally("User"))
         receiver.joined_at = 0.0
         message.deliver(receiver, 10.5)
-    [closed] = books.close_operations()
+    [closed] = metrics.close_operations()
     assert (closed.op, closed.name, closed.count) == ("deliver", "said", 2)
     assert merged([closed.response]).mean_s == pytest.approx(1.5)
     assert merged([closed.service]).mean_s == pytest.approx(0.5)
 
 
-def test_history_that_is_replayed_to_a_newcomer_is_counted_but_not_timed(books):
-    text = books.ledger.publish(1, "said", 10.0, 10.0, receivers=0, discount=0)
+def test_history_that_is_replayed_to_a_newcomer_is_counted_but_not_timed(metrics):
+    text = metrics.tracker.publish(1, "said", 10.0, 10.0, receivers=0, discount=0)
     newcomer = Receiver(0, Tally("User"))
     newcomer.joined_at = 3600.0
-    books.ledger.seen(text.encode(), "said").deliver(newcomer, 3600.5)
-    [closed] = books.close_operations()
+    metrics.tracker.seen(text.encode(), "said").deliver(newcomer, 3600.5)
+    [closed] = metrics.close_operations()
     assert (closed.count, sum(closed.response.n)) == (1, 0)
-    books.ledger.take_receipts()
-    assert books.close_operations() == []
+    metrics.tracker.take_receipts()
+    assert metrics.close_operations() == []
 
 
-def test_a_receiver_is_present_from_its_joining_to_its_leaving_once(books):
+def test_a_receiver_is_present_from_its_joining_to_its_leaving_once(metrics):
     receiver = Receiver(0, Tally("User"))
-    books.leave(receiver, 1.0)  # before it came
-    books.join(receiver, 2.0)
-    books.leave(receiver, 3.0)
-    books.leave(receiver, 4.0)  # the socket closes after the farewell
-    assert (receiver.joined_at, receiver.left_at, books.present, books.open) == (2.0, 3.0, 0, 1)
-    books.join(receiver, 5.0)
+    metrics.leave(receiver, 1.0)  # before it came
+    metrics.join(receiver, 2.0)
+    metrics.leave(receiver, 3.0)
+    metrics.leave(receiver, 4.0)  # the socket closes after the farewell
+    assert (receiver.joined_at, receiver.left_at, metrics.present, metrics.open) == (2.0, 3.0, 0, 1)
+    metrics.join(receiver, 5.0)
     assert receiver.left_at > 1e9
-    assert books.take_presence() == [Presence(2.0, 1), Presence(3.0, -1), Presence(5.0, 1)]
-    assert books.take_presence() == []
+    assert metrics.take_presence() == [Presence(2.0, 1), Presence(3.0, -1), Presence(5.0, 1)]
+    assert metrics.take_presence() == []
 
 
-def test_connections_and_bytes_are_told_once_and_the_open_ones_each_time(books):
-    books.open, books.attempted, books.established = 3, 5, 4
-    books.failed["refused"] += 1
-    books.hung["tls"] += 1
-    books.closed["ping_timeout"] += 2
-    books.payload_in, books.payload_out, books.wire_in, books.wire_out = 1, 2, 3, 4
-    assert books.close_connections() == Connections(
+def test_connections_and_bytes_are_told_once_and_the_open_ones_each_time(metrics):
+    metrics.open, metrics.attempted, metrics.established = 3, 5, 4
+    metrics.failed["refused"] += 1
+    metrics.hung["tls"] += 1
+    metrics.closed["ping_timeout"] += 2
+    metrics.payload_in, metrics.payload_out, metrics.wire_in, metrics.wire_out = 1, 2, 3, 4
+    assert metrics.close_connections() == Connections(
         open=3, attempted=5, established=4, failed={"refused": 1}, closed={"ping_timeout": 2}, hung={"tls": 1}
     )
-    assert books.close_connections() == Connections(open=3)
-    assert books.close_bytes() == Bytes(payload_in=1, payload_out=2, wire_in=3, wire_out=4)
-    assert books.close_bytes() == Bytes()
+    assert metrics.close_connections() == Connections(open=3)
+    assert metrics.close_bytes() == Bytes(payload_in=1, payload_out=2, wire_in=3, wire_out=4)
+    assert metrics.close_bytes() == Bytes()
 
 
-def test_event_names_are_bounded_in_number_and_length(books):
+def test_event_names_are_bounded_in_number_and_length(metrics):
     """Trap: a thousand names a second filled 3 GB."""
     for number in range(3 * NAMES):
-        books.samples("deliver", f"event {number}").untimed += 1
-    books.samples("ack", "x" * 100_000).untimed += 1
-    first = books.close_operations()
+        metrics.samples("deliver", f"event {number}").untimed += 1
+    metrics.samples("ack", "x" * 100_000).untimed += 1
+    first = metrics.close_operations()
     assert len(first) == NAMES + 2
     assert {o.name: o.count for o in first}[OTHER] == 2 * NAMES
     assert max(len(o.name) for o in first) == NAME_CHARACTERS
-    [remark] = books.take_remarks()
+    [remark] = metrics.take_remarks()
     assert f"more than {NAMES} names" in remark.text
-    books.samples("deliver", "event 0").untimed += 1
-    books.samples("deliver", "one more").untimed += 1
-    assert [(o.name, o.count) for o in books.close_operations()] == [("event 0", 1), (OTHER, 1)]
+    metrics.samples("deliver", "event 0").untimed += 1
+    metrics.samples("deliver", "one more").untimed += 1
+    assert [(o.name, o.count) for o in metrics.close_operations()] == [("event 0", 1), (OTHER, 1)]
 
 
-def test_a_remark_is_made_once_and_is_text_that_can_be_shown(books):
+def test_a_remark_is_made_once_and_is_text_that_can_be_shown(metrics):
     for _ in range(2):
-        books.remark("protocol_error", "protocol_error: \x1b[31mred\n" + "x" * 10_000)
-    [remark] = books.take_remarks()
+        metrics.remark("protocol_error", "protocol_error: \x1b[31mred\n" + "x" * 10_000)
+    [remark] = metrics.take_remarks()
     assert remark.text.isprintable()
     assert len(remark.text) <= REMARK_CHARACTERS + 1
-    assert books.take_remarks() == []
+    assert metrics.take_remarks() == []
     for number in range(100):
-        books.remark("protocol_error", f"protocol_error: {number}")
-    assert len(books.take_remarks()) == REMARKS_OF_A_KIND - 1
+        metrics.remark("protocol_error", f"protocol_error: {number}")
+    assert len(metrics.take_remarks()) == REMARKS_OF_A_KIND - 1

@@ -6,7 +6,7 @@ from itertools import chain
 
 import msgspec
 
-from siotool.report.model import ExceptionFigures, UserClassFigures
+from siotool.report.contents import ExceptionFigures, UserClassFigures
 from siotool.runfile import Run
 
 

@@ -7,7 +7,7 @@ import gevent
 from gevent.hub import Waiter
 
 
-class Alarm:
+class TimerWheel:
     """Moments of the monotonic clock that greenlets of this hub wait for."""
 
     def __init__(self) -> None:

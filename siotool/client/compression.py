@@ -9,7 +9,7 @@ import http.client
 import secrets
 from urllib.parse import urlsplit
 
-from siotool.swarm.door import websocket_url
+from siotool.client.address import websocket_url
 from siotool.workload import Target
 
 #: Longer than any server takes that has just let us in.

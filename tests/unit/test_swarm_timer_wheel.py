@@ -5,19 +5,19 @@ from time import monotonic
 import gevent
 import pytest
 
-from siotool.swarm.alarm import Alarm
+from siotool.swarm.timer_wheel import TimerWheel
 
 
 @pytest.fixture
-def alarm():
-    return Alarm()
+def timer_wheel():
+    return TimerWheel()
 
 
-def test_all_that_wait_for_a_moment_are_woken_by_it_in_turn(alarm):
+def test_all_that_wait_for_a_moment_are_woken_by_it_in_turn(timer_wheel):
     woken = []
 
     def wait(name, moment):
-        alarm.wait(moment)
+        timer_wheel.wait(moment)
         assert monotonic() >= moment - 0.001  # libev's timers are exact to its own clock
         woken.append(name)
 
@@ -27,21 +27,21 @@ def test_all_that_wait_for_a_moment_are_woken_by_it_in_turn(alarm):
     assert woken == ["a", "b", "c", "late"]
 
 
-def test_a_moment_that_is_past_only_gives_others_a_turn(alarm):
+def test_a_moment_that_is_past_only_gives_others_a_turn(timer_wheel):
     order = []
     other = gevent.spawn(order.append, "other")
-    alarm.wait(monotonic() - 1)
+    timer_wheel.wait(monotonic() - 1)
     order.append("self")
     other.join()
     assert order == ["other", "self"]
 
 
-def test_who_is_killed_is_not_woken_and_takes_nobody_along(alarm):
+def test_who_is_killed_is_not_woken_and_takes_nobody_along(timer_wheel):
     heard = []
 
     def wait(name):
         try:
-            alarm.wait(moment)
+            timer_wheel.wait(moment)
         except gevent.GreenletExit:
             heard.append(f"{name} killed")
             gevent.sleep(0.05)  # the moment passes while it takes leave
@@ -57,8 +57,8 @@ def test_who_is_killed_is_not_woken_and_takes_nobody_along(alarm):
     assert heard == ["second killed", "first woken", "third woken", "second gone"]
 
 
-def test_a_moment_that_has_passed_can_be_waited_for_again(alarm):
+def test_a_moment_that_has_passed_can_be_waited_for_again(timer_wheel):
     moment = monotonic() + 0.005
-    alarm.wait(moment)
-    alarm.wait(moment)
-    alarm.wait(moment + 0.005)
+    timer_wheel.wait(moment)
+    timer_wheel.wait(moment)
+    timer_wheel.wait(moment + 0.005)

@@ -17,7 +17,7 @@ from siotool.swarm.pacing import TICK_S
 Request = tuple[float, Callable[..., None], tuple[Any, ...]]
 
 
-class Outbox:
+class SendQueue:
     """Calls functions in the loop thread, ``TICK_S`` exactly, in the order they were put."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:

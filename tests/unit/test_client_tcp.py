@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from siotool.swarm import tcp
+from siotool.client import tcp
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts bytes in TCP_INFO")
 

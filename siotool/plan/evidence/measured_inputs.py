@@ -6,7 +6,7 @@ from numpy.random import PCG64, Generator
 from siotool.plan.evidence.asked import workload
 from siotool.plan.evidence.fit import REPLICATES
 from siotool.plan.evidence.observe import Floats, Observations, event_loops
-from siotool.plan.evidence.profile import Profile
+from siotool.plan.evidence.profile import ServerProfile
 from siotool.plan.evidence.resample import run_factor
 from siotool.plan.inputs.figure import Figure, Inputs
 from siotool.plan.inputs.provenance import Provenance, measured
@@ -34,7 +34,7 @@ ENOUGH = 0.4
 _CPU = frozenset(("base_cores", "idle_s_per_s", "inbound_s", "ack_s", "delivery_s", "byte_s", "connect_s"))
 
 
-def inputs_of(profile: Profile, observations: Observations, seed: int) -> Inputs:
+def inputs_of(profile: ServerProfile, observations: Observations, seed: int) -> Inputs:
     """Return what the runs say of a plan's figures, and of its messages where they are of one workload.
 
     Costs that are inside another one are 0 and say so; the encoding of a publish is inside the
@@ -81,7 +81,7 @@ def inputs_of(profile: Profile, observations: Observations, seed: int) -> Inputs
     return Inputs({**figures, **of_run.figures}, of_run.messages)
 
 
-def _places(profile: Profile, observations: Observations, runs: Provenance) -> dict[str, Figure]:
+def _places(profile: ServerProfile, observations: Observations, runs: Provenance) -> dict[str, Figure]:
     """The memory and open files of the server that was measured, where the runs show what a session takes."""
     figures = {}
     memory = [one.memory_bytes / one.nodes for one in observations.origins if one.memory_bytes]
@@ -104,7 +104,7 @@ def server_cores(observations: Observations) -> float:
 
 
 def _for_the_formula(
-    profile: Profile, observations: Observations, seed: int, runs: Provenance
+    profile: ServerProfile, observations: Observations, seed: int, runs: Provenance
 ) -> dict[str, Figure]:
     # runs of several workloads have no common bandwidth of a session
     each = [

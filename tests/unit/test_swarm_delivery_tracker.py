@@ -3,7 +3,7 @@ import tracemalloc
 import pytest
 
 from siotool.protocol import stamp
-from siotool.swarm.ledger import GIVE_UP_S, OVERTAKEN_S, REMEMBER_S, Ledger, Receiver
+from siotool.swarm.delivery_tracker import GIVE_UP_S, OVERTAKEN_S, REMEMBER_S, DeliveryTracker, Receiver
 from siotool.swarm.memory_limits import NAME_CHARACTERS
 from siotool.swarm.tally import Tally
 from siotool.swarm.worker_report import Publication, Receipt
@@ -22,17 +22,17 @@ def frame(seq, sent=10.0, publisher=PUBLISHER, run=RUN, lag=0.0):
     return b'42["said","%b"]' % stamp.write(run, publisher, seq, sent, sent - lag).encode()
 
 
-def arrive(ledger, receiver, seq, sent=None, now=None, publisher=PUBLISHER):
+def arrive(tracker, receiver, seq, sent=None, now=None, publisher=PUBLISHER):
     sent = 10.0 + seq if sent is None else sent
-    message = ledger.seen(frame(seq, sent, publisher), "said")
+    message = tracker.seen(frame(seq, sent, publisher), "said")
     assert message is not None
     message.deliver(receiver, sent + 0.5 if now is None else now)
 
 
-def outcome(ledger):
+def outcome(tracker):
     """Arrivals, duplicates, reordered."""
-    receipts = ledger.take_receipts()
-    return sum(r.due + r.undue for r in receipts), ledger.duplicate, ledger.reordered
+    receipts = tracker.take_receipts()
+    return sum(r.due + r.undue for r in receipts), tracker.duplicate, tracker.reordered
 
 
 @pytest.mark.parametrize(
@@ -56,20 +56,20 @@ def outcome(ledger):
     ],
 )
 def test_arrivals_are_sorted_out_by_sequence(seqs, arrivals, duplicate, reordered):
-    ledger = Ledger(RUN)
+    tracker = DeliveryTracker(RUN)
     receiver = present()
     for seq in seqs:
-        arrive(ledger, receiver, seq)
-    assert outcome(ledger) == (arrivals, duplicate, reordered)
+        arrive(tracker, receiver, seq)
+    assert outcome(tracker) == (arrivals, duplicate, reordered)
 
 
 def test_each_receiver_and_each_publisher_has_a_sequence_of_its_own():
-    ledger = Ledger(RUN)
+    tracker = DeliveryTracker(RUN)
     for slot in (0, 3, 1):
         for publisher in (1, 2):
-            message = ledger.seen(frame(4, publisher=publisher), "said")
+            message = tracker.seen(frame(4, publisher=publisher), "said")
             message.deliver(present(slot), 11.0)
-    assert outcome(ledger) == (6, 0, 0)
+    assert outcome(tracker) == (6, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -84,42 +84,42 @@ def test_each_receiver_and_each_publisher_has_a_sequence_of_its_own():
     ],
 )
 def test_an_arrival_is_due_where_the_connection_was_open_when_it_was_sent(joined, left, due):
-    ledger = Ledger(RUN)
+    tracker = DeliveryTracker(RUN)
     receiver = present(joined=joined)
     receiver.left_at = receiver.left_at if left is None else left
-    arrive(ledger, receiver, 1, sent=10.0)
-    assert ledger.take_receipts() == [Receipt(PUBLISHER, 1, int(due), int(not due))]
+    arrive(tracker, receiver, 1, sent=10.0)
+    assert tracker.take_receipts() == [Receipt(PUBLISHER, 1, int(due), int(not due))]
 
 
 def test_receipts_tell_only_what_came_since_the_last_report():
-    ledger = Ledger(RUN)
-    arrive(ledger, present(0), 1)
-    arrive(ledger, present(1), 1)
-    assert ledger.take_receipts() == [Receipt(PUBLISHER, 1, 2, 0)]
-    assert ledger.take_receipts() == []
-    arrive(ledger, present(2, joined=50.0), 1)
-    arrive(ledger, present(2), 1)  # a duplicate is no arrival
-    assert ledger.take_receipts() == [Receipt(PUBLISHER, 1, 0, 1)]
+    tracker = DeliveryTracker(RUN)
+    arrive(tracker, present(0), 1)
+    arrive(tracker, present(1), 1)
+    assert tracker.take_receipts() == [Receipt(PUBLISHER, 1, 2, 0)]
+    assert tracker.take_receipts() == []
+    arrive(tracker, present(2, joined=50.0), 1)
+    arrive(tracker, present(2), 1)  # a duplicate is no arrival
+    assert tracker.take_receipts() == [Receipt(PUBLISHER, 1, 0, 1)]
 
 
 def test_times_count_from_the_intended_start_and_from_the_sending():
-    ledger = Ledger(RUN)
-    message = ledger.seen(frame(1, sent=10.0, lag=0.25), "said")
+    tracker = DeliveryTracker(RUN)
+    message = tracker.seen(frame(1, sent=10.0, lag=0.25), "said")
     message.deliver(present(0), 10.5)
     message.deliver(present(1), 10.75)
-    [(event, response, service)] = ledger.arrivals()
+    [(event, response, service)] = tracker.arrivals()
     assert event == "said"
     assert response.tolist() == pytest.approx([0.75, 1.0])
     assert service.tolist() == pytest.approx([0.5, 0.75])
-    ledger.take_receipts()
-    assert list(ledger.arrivals()) == []
+    tracker.take_receipts()
+    assert list(tracker.arrivals()) == []
 
 
 def test_a_message_is_booked_under_the_name_it_arrives_with():
-    ledger = Ledger(RUN)
-    text = ledger.publish(1, "say", 10.0, 10.0, receivers=1, discount=0)
-    ledger.seen(b'42["said","%b"]' % text.encode(), "said").deliver(present(), 10.1)
-    assert [event for event, _, _ in ledger.arrivals()] == ["said"]
+    tracker = DeliveryTracker(RUN)
+    text = tracker.publish(1, "say", 10.0, 10.0, receivers=1, discount=0)
+    tracker.seen(b'42["said","%b"]' % text.encode(), "said").deliver(present(), 10.1)
+    assert [event for event, _, _ in tracker.arrivals()] == ["said"]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_message_is_booked_under_the_name_it_arrives_with():
     ],
 )
 def test_what_is_not_ours_is_left_alone(payload):
-    assert Ledger(RUN).seen(payload, "said") is None
+    assert DeliveryTracker(RUN).seen(payload, "said") is None
 
 
 @pytest.mark.parametrize(
@@ -146,106 +146,107 @@ def test_what_is_not_ours_is_left_alone(payload):
 )
 def test_a_forged_stamp_costs_nothing_but_itself(change):
     """Trap: one made an interval that could not be written, or duplicates of all that came later."""
-    ledger = Ledger(RUN)
+    tracker = DeliveryTracker(RUN)
     receiver = present()
-    arrive(ledger, receiver, 1)
+    arrive(tracker, receiver, 1)
     fields = stamp.write(RUN, PUBLISHER, 2, 12.0, 12.0).strip("~").split(".")
     fields[2 + change[0]] = change[1]
-    assert ledger.seen(f'42["said","~{".".join(fields)}~"]'.encode(), "said") is None
-    arrive(ledger, receiver, 2)
-    assert outcome(ledger) == (2, 0, 0)
+    assert tracker.seen(f'42["said","~{".".join(fields)}~"]'.encode(), "said") is None
+    arrive(tracker, receiver, 2)
+    assert outcome(tracker) == (2, 0, 0)
 
 
 def test_a_message_that_could_not_be_sent_is_taken_back():
-    ledger = Ledger(RUN)
-    ledger.publish(PUBLISHER, "say", 10.0, 10.0, receivers=1, discount=0)
-    ledger.publish(PUBLISHER, "say", 11.0, 11.0, receivers=1, discount=0)
-    ledger.withdraw()
-    assert [p.seq for p in ledger.take_published()] == [1]
-    text = ledger.publish(PUBLISHER, "say", 12.0, 12.0, receivers=1, discount=0)
+    tracker = DeliveryTracker(RUN)
+    tracker.publish(PUBLISHER, "say", 10.0, 10.0, receivers=1, discount=0)
+    tracker.publish(PUBLISHER, "say", 11.0, 11.0, receivers=1, discount=0)
+    tracker.withdraw()
+    assert [p.seq for p in tracker.take_published()] == [1]
+    text = tracker.publish(PUBLISHER, "say", 12.0, 12.0, receivers=1, discount=0)
     assert stamp.find(text.encode(), RUN).seq == 2
-    ledger.forget_old(13.0 + 2 * GIVE_UP_S)
+    tracker.forget_old(13.0 + 2 * GIVE_UP_S)
 
 
 def test_a_name_is_kept_no_longer_than_its_bound():
-    ledger = Ledger(RUN)
-    message = ledger.seen(frame(1), "x" * 1_000_000)
+    tracker = DeliveryTracker(RUN)
+    message = tracker.seen(frame(1), "x" * 1_000_000)
     assert len(message.event) == NAME_CHARACTERS
 
 
 def test_publishing_opens_an_account_and_tells_of_it_once():
-    ledger = Ledger(RUN)
-    texts = [ledger.publish(PUBLISHER, "say", 10.0 + n, 9.5, receivers=3, discount=1) for n in range(2)]
+    tracker = DeliveryTracker(RUN)
+    texts = [tracker.publish(PUBLISHER, "say", 10.0 + n, 9.5, receivers=3, discount=1) for n in range(2)]
     marks = [stamp.find(text.encode(), RUN) for text in texts]
     assert marks == [(PUBLISHER, 1, 10.0, 9.5), (PUBLISHER, 2, 11.0, 9.5)]
-    assert ledger.take_published() == [Publication(PUBLISHER, 1, 10.0, 1), Publication(PUBLISHER, 2, 11.0, 1)]
-    assert ledger.take_published() == []
+    published = [Publication(PUBLISHER, 1, 10.0, 1), Publication(PUBLISHER, 2, 11.0, 1)]
+    assert tracker.take_published() == published
+    assert tracker.take_published() == []
 
 
 def test_a_slot_used_again_knows_nothing_of_its_last_user():
-    ledger = Ledger(RUN)
+    tracker = DeliveryTracker(RUN)
     for seq in (2, 5):  # with a gap, and something before the first
-        arrive(ledger, present(1), seq)
-    ledger.forget_receiver(1)
-    ledger.forget_receiver(99)  # of which no publisher has heard
+        arrive(tracker, present(1), seq)
+    tracker.forget_receiver(1)
+    tracker.forget_receiver(99)  # of which no publisher has heard
     for seq in (3, 4, 5):
-        arrive(ledger, present(1), seq)
-    assert outcome(ledger) == (5, 0, 0)
-    arrive(ledger, present(1), 2)
-    assert outcome(ledger) == (1, 0, 1)
+        arrive(tracker, present(1), seq)
+    assert outcome(tracker) == (5, 0, 0)
+    arrive(tracker, present(1), 2)
+    assert outcome(tracker) == (1, 0, 1)
 
 
 def test_caught_up_when_all_that_was_sent_here_before_has_arrived():
-    ledger = Ledger(RUN)
+    tracker = DeliveryTracker(RUN)
     payloads = [
-        b'42["said","%b"]' % ledger.publish(1, "say", sent, sent, receivers=2, discount=discount).encode()
+        b'42["said","%b"]' % tracker.publish(1, "say", sent, sent, receivers=2, discount=discount).encode()
         for sent, discount in ((10.0, 0), (11.0, 1))
     ]
-    assert ledger.caught_up(10.0), "nothing was sent before"
-    assert not ledger.caught_up(10.5)
+    assert tracker.caught_up(10.0), "nothing was sent before"
+    assert not tracker.caught_up(10.5)
     for slot in (0, 1):
-        ledger.seen(payloads[0], "said").deliver(present(slot), 12.0)
-    assert ledger.caught_up(10.5)
-    assert not ledger.caught_up(12.0)
-    ledger.seen(payloads[1], "said").deliver(present(0), 12.0)
-    assert ledger.caught_up(12.0), "the sender is not to get its own"
+        tracker.seen(payloads[0], "said").deliver(present(slot), 12.0)
+    assert tracker.caught_up(10.5)
+    assert not tracker.caught_up(12.0)
+    tracker.seen(payloads[1], "said").deliver(present(0), 12.0)
+    assert tracker.caught_up(12.0), "the sender is not to get its own"
 
 
 def test_one_lost_message_does_not_hold_up_the_farewell_for_ever():
-    ledger = Ledger(RUN)
-    ledger.publish(1, "say", 10.0, 10.0, receivers=2, discount=0)
-    ledger.forget_old(10.0 + GIVE_UP_S - 1)
-    assert not ledger.caught_up(100.0)
-    ledger.forget_old(10.0 + GIVE_UP_S + 1)
-    assert ledger.caught_up(100.0)
+    tracker = DeliveryTracker(RUN)
+    tracker.publish(1, "say", 10.0, 10.0, receivers=2, discount=0)
+    tracker.forget_old(10.0 + GIVE_UP_S - 1)
+    assert not tracker.caught_up(100.0)
+    tracker.forget_old(10.0 + GIVE_UP_S + 1)
+    assert tracker.caught_up(100.0)
 
 
 def test_a_straggler_after_its_message_was_forgotten_is_booked_once():
-    ledger = Ledger(RUN)
-    arrive(ledger, present(0), 1, sent=10.0)
-    arrive(ledger, present(0), 2, sent=11.0)
-    ledger.take_receipts()
-    ledger.forget_old(11.5 + 2 * GIVE_UP_S)
+    tracker = DeliveryTracker(RUN)
+    arrive(tracker, present(0), 1, sent=10.0)
+    arrive(tracker, present(0), 2, sent=11.0)
+    tracker.take_receipts()
+    tracker.forget_old(11.5 + 2 * GIVE_UP_S)
     for slot in (1, 1, 0):
-        arrive(ledger, present(slot), 1, sent=10.0, now=99.0)
-    assert ledger.take_receipts() == [Receipt(PUBLISHER, 1, 1, 0)]
-    assert ledger.duplicate == 2
+        arrive(tracker, present(slot), 1, sent=10.0, now=99.0)
+    assert tracker.take_receipts() == [Receipt(PUBLISHER, 1, 1, 0)]
+    assert tracker.duplicate == 2
 
 
 def test_a_publisher_silent_for_long_begins_anew_at_its_receivers_but_not_its_numbers():
-    ledger = Ledger(RUN)
+    tracker = DeliveryTracker(RUN)
     for _ in range(2):
-        text = ledger.publish(PUBLISHER, "say", 10.0, 10.0, receivers=1, discount=0)
-    ledger.seen(text.encode(), "said").deliver(present(), 10.1)
-    ledger.forget_old(11.0 + 2 * GIVE_UP_S)
-    ledger.seen(text.encode(), "said").deliver(present(), 80.0)
-    assert ledger.duplicate == 1, "still known"
-    ledger.forget_old(11.0 + REMEMBER_S)
+        text = tracker.publish(PUBLISHER, "say", 10.0, 10.0, receivers=1, discount=0)
+    tracker.seen(text.encode(), "said").deliver(present(), 10.1)
+    tracker.forget_old(11.0 + 2 * GIVE_UP_S)
+    tracker.seen(text.encode(), "said").deliver(present(), 80.0)
+    assert tracker.duplicate == 1, "still known"
+    tracker.forget_old(11.0 + REMEMBER_S)
     later = 20.0 + REMEMBER_S
-    mark = stamp.find(ledger.publish(PUBLISHER, "say", later, later, receivers=1, discount=0).encode(), RUN)
+    mark = stamp.find(tracker.publish(PUBLISHER, "say", later, later, receivers=1, discount=0).encode(), RUN)
     assert mark.seq == 3
-    arrive(ledger, present(), 3, sent=later)
-    assert outcome(ledger) == (2, 1, 0)
+    arrive(tracker, present(), 3, sent=later)
+    assert outcome(tracker) == (2, 1, 0)
 
 
 @pytest.mark.slow
@@ -255,17 +256,17 @@ def test_a_long_run_with_churn_and_losses_stays_small():
     def hour(begin):
         for second in range(begin, begin + 3600, 2):
             user = 1 + second // 10  # a new one every ten seconds
-            text = ledger.publish(user, "say", float(second), float(second), receivers=50, discount=0)
+            text = tracker.publish(user, "say", float(second), float(second), receivers=50, discount=0)
             mark = stamp.find(text.encode(), RUN)
             for slot in range(50):
                 if mark.seq % 3 or slot % 2:  # every third message does not reach half of them
-                    ledger.seen(text.encode(), "said").deliver(receivers[slot], second + 0.1)
-            list(ledger.arrivals())
-            ledger.take_receipts()
-            ledger.take_published()
-            ledger.forget_old(float(second))
+                    tracker.seen(text.encode(), "said").deliver(receivers[slot], second + 0.1)
+            list(tracker.arrivals())
+            tracker.take_receipts()
+            tracker.take_published()
+            tracker.forget_old(float(second))
 
-    ledger = Ledger(RUN)
+    tracker = DeliveryTracker(RUN)
     receivers = [present(slot) for slot in range(50)]
     tracemalloc.start()
     hour(0)
@@ -284,15 +285,15 @@ def test_what_a_receiver_never_gets_is_not_remembered_for_ever():
 
     def hour(begin):
         for second in range(begin, begin + 3600, 2):
-            mark = stamp.find(ledger.publish(1, "say", float(second), float(second), 20, 0).encode(), RUN)
+            mark = stamp.find(tracker.publish(1, "say", float(second), float(second), 20, 0).encode(), RUN)
             if mark.seq % 3:
                 for receiver in receivers:
-                    arrive(ledger, receiver, mark.seq, sent=float(second), publisher=1)
-            ledger.take_receipts()
-            ledger.take_published()
-            ledger.forget_old(float(second))
+                    arrive(tracker, receiver, mark.seq, sent=float(second), publisher=1)
+            tracker.take_receipts()
+            tracker.take_published()
+            tracker.forget_old(float(second))
 
-    ledger = Ledger(RUN)
+    tracker = DeliveryTracker(RUN)
     receivers = [present(slot) for slot in range(20)]
     tracemalloc.start()
     hour(0)
@@ -300,7 +301,7 @@ def test_what_a_receiver_never_gets_is_not_remembered_for_ever():
     hour(3600)
     grown = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
-    assert ledger.duplicate == ledger.reordered == 0
+    assert tracker.duplicate == tracker.reordered == 0
     assert grown < 20_000
 
 
@@ -314,17 +315,17 @@ def test_what_a_receiver_never_gets_is_not_remembered_for_ever():
     ],
 )
 def test_a_leaving_receiver_learns_that_nothing_is_under_way_any_more(left, sent, overtaken):
-    ledger = Ledger(RUN)
+    tracker = DeliveryTracker(RUN)
     receiver = present()
     receiver.left_at = receiver.left_at if left is None else left
-    arrive(ledger, receiver, 1, sent=sent)
+    arrive(tracker, receiver, 1, sent=sent)
     assert receiver.overtaken is overtaken
 
 
 def test_a_ledger_is_unused_until_a_message_and_once_all_are_forgotten():
-    ledger = Ledger(RUN)
-    assert ledger.unused
-    arrive(ledger, present(), 1, sent=10.0)
-    assert not ledger.unused
-    ledger.forget_old(11.0 + 2 * GIVE_UP_S)
-    assert ledger.unused
+    tracker = DeliveryTracker(RUN)
+    assert tracker.unused
+    arrive(tracker, present(), 1, sent=10.0)
+    assert not tracker.unused
+    tracker.forget_old(11.0 + 2 * GIVE_UP_S)
+    assert tracker.unused

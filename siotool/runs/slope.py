@@ -33,7 +33,7 @@ _LEAST_POINTS = 5
 _WITHIN = 0.8
 
 
-class Line(msgspec.Struct, frozen=True, eq=False):
+class MedianLine(msgspec.Struct, frozen=True, eq=False):
     """``base`` without connections, ``slope`` for each one, and the ``points`` (x, y) of both."""
 
     base: float
@@ -47,7 +47,7 @@ class Line(msgspec.Struct, frozen=True, eq=False):
         return f"median slope over {len(x)} points from {x.min():,.0f} to {x.max():,.0f} connections"
 
 
-def fit(runs: Sequence[tuple[Floats, Floats]], own: float = 0.0) -> Line | str:
+def fit(runs: Sequence[tuple[Floats, Floats]], own: float = 0.0) -> MedianLine | str:
     """Fit a gauge on open connections; ``runs`` has the two of each, up to the end of its hold phase.
 
     ``own`` is what the gauge may rise by without any connection (``OWN_MEMORY_BYTES``).
@@ -77,7 +77,7 @@ def fit(runs: Sequence[tuple[Floats, Floats]], own: float = 0.0) -> Line | str:
             f"what it may have moved by itself is {_share(width / slope)} of what {np.ptp(x):,.0f} "
             f"connections seem to add; some {more:,.0f} connections would show what one adds"
         )
-    return Line(base=max(base, 0.0), slope=slope, points=points)
+    return MedianLine(base=max(base, 0.0), slope=slope, points=points)
 
 
 def lines(x: Floats, y: Floats, chosen: NDArray[np.intp]) -> tuple[Floats, Floats]:

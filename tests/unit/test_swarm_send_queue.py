@@ -4,15 +4,15 @@ import asyncio
 from collections import deque
 from time import monotonic
 
-from siotool.swarm.outbox import Outbox
 from siotool.swarm.pacing import TICK_S
+from siotool.swarm.send_queue import SendQueue
 
 
 def test_what_is_due_is_done_at_once_and_the_rest_in_its_turn():
     done = []
 
     async def run():
-        outbox = Outbox(asyncio.get_running_loop())
+        send_queue = SendQueue(asyncio.get_running_loop())
         base = round(monotonic() / TICK_S) + 10
         late = asyncio.get_running_loop().create_future()
 
@@ -23,7 +23,7 @@ def test_what_is_due_is_done_at_once_and_the_rest_in_its_turn():
                 late.set_result(None)
 
         first, then = base * TICK_S, (base + 5) * TICK_S
-        outbox.put(
+        send_queue.put(
             deque(
                 [
                     (then, note, ("c", then)),
@@ -44,12 +44,12 @@ def test_what_is_due_is_done_at_once_and_the_rest_in_its_turn():
 def test_one_timer_serves_a_tick():
     async def run():
         loop = asyncio.get_running_loop()
-        outbox = Outbox(loop)
+        send_queue = SendQueue(loop)
         due = (round(monotonic() / TICK_S) + 10) * TICK_S
         finished = loop.create_future()
         requests = deque((due, list, ()) for _ in range(100))
         requests.append((due, finished.set_result, (None,)))
-        outbox.put(requests)
+        send_queue.put(requests)
         assert not requests
         assert len(loop._scheduled) == 1
         await finished

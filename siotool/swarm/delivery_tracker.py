@@ -126,18 +126,20 @@ class Message:
         "due",
         "event",
         "intended",
-        "ledger",
         "local_due",
         "publisher",
         "reported_due",
         "reported_undue",
         "sent",
         "seq",
+        "tracker",
         "undue",
     )
 
-    def __init__(self, ledger: "Ledger", publisher: Publisher, mark: stamp.Stamp, event: str) -> None:
-        self.ledger = ledger
+    def __init__(
+        self, tracker: "DeliveryTracker", publisher: Publisher, mark: stamp.Stamp, event: str
+    ) -> None:
+        self.tracker = tracker
         self.publisher = publisher
         self.seq = mark.seq
         self.sent = mark.sent
@@ -164,7 +166,7 @@ class Message:
         elif not self._out_of_line(slot, previous):
             return
         if not self.arrivals and self.undue == self.reported_undue:
-            self.ledger.touched.append(self)
+            self.tracker.touched.append(self)
         if receiver.joined_at <= self.sent < receiver.left_at:
             self.due += 1
             self.arrivals.append(now)
@@ -180,13 +182,13 @@ class Message:
             self.publisher.leap(slot, previous, self.seq)
             return True
         if self.publisher.fill(slot, self.seq):
-            self.ledger.reordered += 1
+            self.tracker.reordered += 1
             return True
-        self.ledger.duplicate += 1
+        self.tracker.duplicate += 1
         return False
 
 
-class Ledger:
+class DeliveryTracker:
     """All stamped messages of one run that this worker has sent or seen.
 
     ``run`` is the run's secret: by it our stamps are told from those of earlier runs that a

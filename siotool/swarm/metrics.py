@@ -9,7 +9,7 @@ from typing import Literal
 from siotool.histogram import Histogram
 from siotool.printable import one_line
 from siotool.runfile import OTHER, Bytes, Connections, Operation, OpKind
-from siotool.swarm.ledger import Ledger, Receiver
+from siotool.swarm.delivery_tracker import DeliveryTracker, Receiver
 from siotool.swarm.memory_limits import NAME_CHARACTERS, NAMES, REMARK_CHARACTERS, REMARKS_OF_A_KIND
 from siotool.swarm.worker_report import Presence, Remark
 
@@ -88,27 +88,27 @@ class Untimed:
 class Dated:
     """A server event that carries its own send time; ``sent_at`` in epoch seconds."""
 
-    __slots__ = ("books", "samples", "sent_at")
+    __slots__ = ("metrics", "samples", "sent_at")
 
-    def __init__(self, samples: Samples, sent_at: float, books: "Books") -> None:
+    def __init__(self, samples: Samples, sent_at: float, metrics: "Metrics") -> None:
         self.samples = samples
         self.sent_at = sent_at
-        self.books = books
+        self.metrics = metrics
 
     def deliver(self, receiver: Receiver, now: float) -> None:
         """Book one arrival by the wall clock, which is the only one a server shares."""
         elapsed = epoch() - self.sent_at
         if elapsed < 0:
-            self.books.from_the_future += 1
+            self.metrics.from_the_future += 1
             elapsed = 0.0
         self.samples.book(elapsed, elapsed)
 
 
-class Books:
+class Metrics:
     """Counts of connections, operations and bytes since the last report."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self.ledger = ledger
+    def __init__(self, tracker: DeliveryTracker) -> None:
+        self.tracker = tracker
         #: Connections that are open; those of them that expect broadcasts.
         self.open = 0
         self.present = 0
@@ -183,11 +183,11 @@ class Books:
 
     def close_operations(self) -> list[Operation]:
         """Operations since the last report, deliveries included."""
-        for event, response, service in self.ledger.arrivals():
+        for event, response, service in self.tracker.arrivals():
             samples = self.samples("deliver", event)
             samples.response.frombytes(response.tobytes())
             samples.service.frombytes(service.tobytes())
-        for event, count in self.ledger.undue():
+        for event, count in self.tracker.undue():
             self.samples("deliver", event).untimed += count
         closed = [samples.close() for samples in self._samples.values()]
         return [operation for operation in closed if operation.count or operation.errors]

@@ -10,8 +10,8 @@ after the last stage, while the run waited for what was under way, belongs to no
 import msgspec
 import pandas as pd
 
-from siotool import slope
-from siotool.report.model import Steady
+from siotool.runs import slope
+from siotool.runs.steady import Steady
 from siotool.units import format_share
 
 SHARE_OF_PEAK = 0.95
@@ -82,7 +82,7 @@ class Slope(msgspec.Struct, frozen=True):
 
 
 def cost_per_connection(table: pd.DataFrame, rows: "pd.Series[bool]", column: str, own: float = 0.0) -> Slope:
-    """Cost of one connection in a gauge of the server, such as its memory, by ``siotool.slope``.
+    """Cost of one connection in a gauge of the server, such as its memory, by ``siotool.runs.slope``.
 
     ``own`` is what the gauge may rise by without any.
     Over the seconds until the end of the hold phase: memory is seldom given back when clients

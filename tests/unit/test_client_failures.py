@@ -6,8 +6,8 @@ import ssl
 import picows
 import pytest
 
+from siotool.client.failures import Failure, classify
 from siotool.protocol.errors import LocalProtocolError, RemoteProtocolError
-from siotool.swarm.failures import Failure, classify
 
 
 def os_error(number):

@@ -4,18 +4,18 @@ The planner counts the servers, with one function for planned and for measured f
 answers are joined with what was measured, and withheld where the run is no evidence.
 """
 
-from siotool.report.model import (
+from siotool.report.contents import (
     Answer,
     Bandwidth,
     ConnectionFigures,
     Counts,
     ServerFigures,
     Sizing,
-    Steady,
     Variable,
     format_cores,
 )
 from siotool.report.planned import Planned
+from siotool.runs.steady import Steady
 from siotool.units import format_byte_rate, format_share
 
 #: Below this much CPU there is nothing to extrapolate from.

@@ -2,9 +2,15 @@
 
 from picows import WSMsgType
 
+from siotool.client.failures import Failure
 from siotool.protocol.errors import RemoteProtocolError
-from siotool.swarm.failures import Failure
-from siotool.swarm.memory_limits import MESSAGE_BYTES
+
+#: The largest frame, and the largest message of fragments, that is taken from a server. Past it
+#: the connection is closed (``too_large``). The buffer that a connection receives into may be
+#: twice as large as the largest frame it has had; what was put together of fragments is in a
+#: second one.
+MESSAGE_BYTES = 10 * 1024 * 1024
+
 
 _DATA = (WSMsgType.TEXT, WSMsgType.BINARY)
 _CONTINUATION = WSMsgType.CONTINUATION

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from siotool.runfile import JUDGED, REQUEST_EVENT
+from siotool.runs.steady import Steady
 from siotool.units import format_count
 from siotool.workload import Setting, Stage, Target
 
@@ -35,15 +36,6 @@ class RunInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     siotool: str
     machine: str
     bytes_source: str
-
-
-class Steady(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The hold phase: how long it was, how many connections stood in it, how it was found."""
-
-    found: bool
-    duration_s: float
-    connections_mean: float | None
-    how: str
 
 
 class ConnectionFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -156,7 +148,7 @@ class Variable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     how: str
 
 
-class Constraint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ConstraintFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One resource: demand of the whole service, what one server may give of it, and the servers that makes.
 
     ``figures`` says whose figures it rests on. ``capacity_per_server`` is null where nobody knows
@@ -184,7 +176,7 @@ class Answer(msgspec.Struct, frozen=True):
     document: int
     document_exact: float
     server: str
-    constraints: list[Constraint]
+    constraints: list[ConstraintFigures]
     binding: str
     remedy: str = ""
     bound: str = ""
@@ -219,7 +211,7 @@ class Sizing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     servers_needed: int | None
     bound: str
     server: str
-    constraints: list[Constraint]
+    constraints: list[ConstraintFigures]
     binding: str | None
 
 

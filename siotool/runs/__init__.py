@@ -1,0 +1,1 @@
+"""What runs show, read once for reports and plans."""

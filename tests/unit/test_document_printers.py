@@ -1,0 +1,165 @@
+"""Every printer shows every section of a document: each title, sentence, cell, note, fact and verdict."""
+
+import html
+import io
+import re
+from collections.abc import Iterator
+from typing import get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from siotool.document import markdown, text
+from siotool.document.document import (
+    Axis,
+    Bar,
+    Chart,
+    Column,
+    Curve,
+    Document,
+    Equation,
+    Fact,
+    Row,
+    Rule,
+    Section,
+    Sentence,
+    Table,
+    Unit,
+)
+
+TONES = ["", "good", "bad", "strong"]
+LEVELS = ["plain", "doubt", "warning", "remark", "note"]
+
+
+def as_text(document, width=10_000):
+    console = Console(file=io.StringIO(), width=width, color_system=None, highlight=False)
+    with console.capture() as capture:
+        console.print(text.render(document))
+    return capture.get()
+
+
+#: Each printer, and what a person reads of its output: without markup.
+PRINTERS = {
+    "text": as_text,
+    "md": lambda document: html.unescape(
+        re.sub(r"\\(.)", r"\1", re.sub(r"</?(sub|details|summary)>|\*\*", "", markdown.render(document)))
+    ),
+}
+
+
+def said(document: Document, printer: str) -> Iterator[str]:
+    """Everything that a printer must show."""
+    yield from (document.verdict, document.context, document.headline, *document.answer)
+    yield from (word for fact in document.facts for word in (fact.name, fact.value))
+    for section in document.sections:
+        yield section.title
+        for block in section.blocks:
+            match block:
+                case Sentence():
+                    yield block.text
+                case Fact():
+                    yield from (block.name, block.value)
+                case Equation():
+                    yield from (block.subject, block.result)
+                    yield from (side for quotient in block.quotients for side in quotient)
+                case Table():
+                    yield from (block.note, block.folded, *(column.name for column in block.columns))
+                    yield from (word for row in block.rows for word in (row.group, *row.cells))
+                case Chart():
+                    yield block.title
+                    if printer == "html" or block.telling:
+                        yield block.note
+                    if block.telling and printer != "html":
+                        yield from (curve.name for curve in block.curves)
+
+
+def missing(document: Document, printer: str) -> list[str]:
+    shown = " ".join(PRINTERS[printer](document).split())
+    return [word for word in said(document, printer) if " ".join(word.split()) not in shown]
+
+
+#: What somebody may call a thing: with markup of every form in it.
+words = st.text("aé1 <>&|*_`[]~\\'\"-", min_size=1, max_size=12).map(lambda text: f"x{text}x")
+plain = st.text("aé1 ×/()", min_size=1, max_size=12).map(lambda text: f"x{text}x")
+notes = st.just("") | words
+figures = st.integers(0, 10**6).map("{:,}".format)
+
+
+@st.composite
+def tables(draw):
+    columns = [Column(draw(words))]
+    columns += draw(st.lists(st.builds(Column, words, st.just(True), st.booleans()), max_size=4))
+    columns += draw(st.lists(st.builds(Column, words), max_size=1))
+    bars = st.none() | st.builds(Bar, st.just(10.0), st.floats(0, 40), st.floats(0, 40), st.booleans())
+    rows = draw(
+        st.lists(
+            st.builds(
+                Row,
+                st.tuples(words, *(figures if column.numeric else words for column in columns[1:])),
+                st.sampled_from(TONES),
+                bars,
+                notes,
+            ),
+            min_size=1,
+            max_size=4,
+        )
+    )
+    return Table(columns, rows, draw(notes), draw(notes))
+
+
+curves = st.lists(st.none() | st.floats(0, 1e6), min_size=2, max_size=150).flatmap(
+    lambda values: st.builds(
+        Curve,
+        words,
+        st.just([(float(n), value) for n, value in enumerate(values)]),
+        st.sampled_from(["linear", "step", "step-after", "dots", "dashed"]),
+    )
+)
+units = st.sampled_from(get_args(Unit))
+charts = st.builds(
+    Chart,
+    st.uuids().map(str),
+    words,
+    st.builds(Axis, units, notes),
+    st.builds(Axis, units),
+    st.lists(curves, min_size=1, max_size=3),
+    notes,
+    st.just([Rule(x=1.0), Rule(y=2.0)]),
+    st.just([(0.5, 1.5)]),
+    telling=st.booleans(),
+)
+blocks = (
+    st.builds(Sentence, words, st.sampled_from(LEVELS))
+    | st.builds(Fact, words, words)
+    | st.builds(Equation, plain, st.lists(st.tuples(plain, plain), min_size=1, max_size=2), plain)
+    | tables()
+    | charts
+)
+sections = st.builds(Section, st.uuids().map(str), words, st.lists(blocks, min_size=1, max_size=5))
+documents = st.builds(
+    Document,
+    words,
+    words,
+    words,
+    st.sampled_from(TONES),
+    st.lists(sections, max_size=3),
+    notes,
+    st.lists(words, max_size=2),
+    st.lists(st.builds(Fact, words, words), max_size=2),
+    words,
+)
+
+
+@pytest.mark.parametrize("printer", PRINTERS)
+@settings(settings.get_profile("brief"))
+@given(document=documents)
+def test_everything_is_in_every_form(printer, document):
+    assert missing(document, printer) == []
+
+
+@settings(settings.get_profile("brief"))
+@given(document=documents)
+def test_text_fits_80_columns(document):
+    assert max(map(len, as_text(document, 80).splitlines())) <= 80
