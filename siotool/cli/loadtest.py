@@ -265,7 +265,7 @@ def _display(quiet: bool) -> Any:
     from siotool.swarm import live
 
     if quiet:
-        return live.Silent
+        return live.Display
     console = Console(stderr=True)
     return lambda header: live.display(header, console)
 

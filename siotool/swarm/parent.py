@@ -24,10 +24,9 @@ from siotool.errors import GeneratorError, SiotoolError
 from siotool.printable import one_line
 from siotool.runfile import Header
 from siotool.runwriter import Writer
-from siotool.swarm import locust_log, preflight, web_ui
+from siotool.swarm import locust_output, preflight
 from siotool.swarm.config import Outcome, Reason, RunConfig, WorkerConfig, header_of
 from siotool.swarm.live import Display
-from siotool.swarm.locust_files import LocustFiles
 from siotool.swarm.program import Program, Stages
 from siotool.swarm.recorder import Recorder
 from siotool.swarm.scenario_file import Scenario, options
@@ -68,7 +67,7 @@ def run(
     hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)
     probe = ServerProbe(config.server_pid, config.server_cores) if config.server_pid else None
     if config.web_port is not None:
-        config = msgspec.structs.replace(config, web_port=web_ui.free_port(config.web_port))
+        config = msgspec.structs.replace(config, web_port=locust_output.free_web_port(config.web_port))
     preflight.check(config.engine)
     compression = would_compress(config.engine.target, config.engine.headers)
     header = header_of(config, probe.describe() if probe is not None else None, compression)
@@ -109,13 +108,15 @@ class _LoadTest:
         }
         locust.runners.WORKER_LOG_REPORT_INTERVAL = -1
         locust.runners.HEARTBEAT_LIVENESS = _NEVER
-        locust_log.take_over(self._recorder.raised)
+        locust_output.take_over_log(self._recorder.raised)
         url = config.engine.target.url
         self._environment = Environment(
             user_classes=scenario.user_classes, events=events, host=url, parsed_options=options(url)
         )
         self._runner: Any = self._environment.create_master_runner("127.0.0.1", 0)
-        self._locust_files = LocustFiles(self._environment, config.out) if config.locust_files else None
+        self._locust_files = (
+            locust_output.LocustFiles(self._environment, config.out) if config.locust_files else None
+        )
         hooks: Any = self._environment.events
         hooks.worker_report.add_listener(self._reported)
         self._workers = Workers(self._runner)
@@ -183,7 +184,7 @@ class _LoadTest:
         if not self._workers.gather(self._over):
             return False
         if self._config.web_port is not None:
-            url = web_ui.serve(self._environment, self._config.web_port)
+            url = locust_output.serve_web_ui(self._environment, self._config.web_port)
             self._recorder.note("info", f"Locust's UI: {url}")
         self._spawn(stats_history, self._runner)
         self._fire("init", runner=self._runner, web_ui=self._environment.web_ui)

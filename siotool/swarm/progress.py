@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from siotool.histogram import merged
 from siotool.runfile import Delivery, Header, Interval, Note, Operation, OpKind
+from siotool.swarm.aggregator import summed
 from siotool.workload import users_asked, users_at
 
 #: Rates and percentiles are of the last few seconds, so that they move with the run.
@@ -69,7 +70,7 @@ class Progress:
                 self.errors[operation.op, kind] += count
         self.wire_in += interval.bytes.wire_in
         self.wire_out += interval.bytes.wire_out
-        self.delivery = _sum(self.delivery, interval.delivery)
+        self.delivery = summed([self.delivery, interval.delivery], levels=["pending"])
 
     @property
     def elapsed_s(self) -> float:
@@ -132,16 +133,3 @@ class Progress:
     @property
     def _window_s(self) -> float:
         return sum(interval.duration_s for interval in self._window)
-
-
-def _sum(total: Delivery, more: Delivery) -> Delivery:
-    return Delivery(
-        published=total.published + more.published,
-        expected=total.expected + more.expected,
-        received=total.received + more.received,
-        lost=total.lost + more.lost,
-        duplicate=total.duplicate + more.duplicate,
-        reordered=total.reordered + more.reordered,
-        late=total.late + more.late,
-        pending=more.pending,  # a level, not a flow
-    )

@@ -11,6 +11,7 @@ from siotool.runwriter import Writer
 from siotool.swarm import aggregator, worker_report
 from siotool.swarm.complaints import Complaints
 from siotool.swarm.config import Reason
+from siotool.swarm.deliveries import DeliveryAggregator
 from siotool.swarm.lateness import Level, lateness
 from siotool.swarm.live import Display
 from siotool.swarm.program import Seen, seen
@@ -51,7 +52,7 @@ class Recorder:
         self.begin = 0.0
         self._written_s = 0.0
         self._intervals = 0
-        self._deliveries = aggregator.DeliveryAggregator()
+        self._deliveries = DeliveryAggregator()
         self._hooks = ScenarioResults(secrets)
         self._complaints = Complaints(writer.path.parent, lambda text: self.note("warning", text))
         self._reach = Reach()

@@ -26,11 +26,11 @@ from locust.user.task import LOCUST_STATE_RUNNING
 
 from siotool.client.failures import Failure
 from siotool.protocol import backoff
-from siotool.swarm import location
 from siotool.swarm.connection import Connection
 from siotool.swarm.generator import Generator
 from siotool.swarm.knobs import knob
 from siotool.swarm.pacing import Schedule, spread_s
+from siotool.swarm.scenario_results import line_of_caller
 from siotool.swarm.tasks import Tasks
 
 _LOOP = gevent.get_hub().loop
@@ -162,7 +162,7 @@ class SocketIOUser(User):
         right = bool(condition)
         self._tally.judged += 1
         self._tally.judged_wrong += not right
-        where = "" if right else location.of_caller(sys._getframe(1))
+        where = "" if right else line_of_caller(sys._getframe(1))
         self._generator.results.check(expected, where, right=right)
         return right
 
@@ -171,7 +171,7 @@ class SocketIOUser(User):
 
         Of each turn once; the turns without are its successes. Nothing is raised, the task goes on.
         """
-        self._generator.results.fail(why, location.of_caller(sys._getframe(1)))
+        self._generator.results.fail(why, line_of_caller(sys._getframe(1)))
         if not self._failed:
             self._failed = True
             self._tally.turns_failed += 1

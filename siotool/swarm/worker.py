@@ -20,7 +20,7 @@ from gevent import monkey
 from locust import events
 from locust.env import Environment
 
-from siotool.swarm import knobs, locust_log, scenario_file, tags
+from siotool.swarm import knobs, locust_output, scenario_file, tags
 from siotool.swarm.config import WorkerConfig
 from siotool.swarm.generator import Generator
 from siotool.swarm.health import raise_files_limit
@@ -63,7 +63,7 @@ def main() -> None:
     )
     generator = Generator(environment, config.engine, workload.seed, workload.processes)
     generator.attach(environment)
-    locust_log.take_over(generator.results.exception)
+    locust_output.take_over_log(generator.results.exception)
     # users are made in the thousands and live long: collecting them over and over is waste
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)

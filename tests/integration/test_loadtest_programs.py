@@ -23,7 +23,7 @@ import psutil
 from siotool.swarm import knobs, scenario_file  # Locust comes first
 from siotool.swarm.config import RunConfig
 from siotool.client.address import resolve
-from siotool.swarm.live import Silent
+from siotool.swarm.live import Display
 from siotool.swarm.parent import run
 from siotool.swarm.program import Stages, Wanted
 from siotool.swarm.settings import EngineSettings
@@ -50,7 +50,7 @@ def drive(programs, scenario="echo", processes=1):
             ),
             out=Path("run"),
         )
-        outcome = run(config, loaded, Silent, programs(server.pid))
+        outcome = run(config, loaded, Display, programs(server.pid))
     print(json.dumps({"reason": outcome.reason, "looks": looks}))
 
 looks = []

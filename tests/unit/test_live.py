@@ -16,7 +16,8 @@ from siotool.runfile import (
     ServerUse,
     WorkerHealth,
 )
-from siotool.swarm.live import LiveView, PlainProgress, display, line, view
+from siotool.swarm.live import LiveView, PlainProgress, display, line
+from siotool.swarm.live_view import view
 from siotool.swarm.progress import Progress
 from siotool.workload import Stage, Target, Workload
 

@@ -47,6 +47,7 @@ def test_a_foreign_report_is_refused():
         "pacing",
         "delivery_tracker",
         "aggregator",
+        "deliveries",
         "timeline",
         "lateness",
         "patience",
