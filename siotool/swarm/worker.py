@@ -91,7 +91,7 @@ def _runner(environment: Environment, generator: Generator, config: WorkerConfig
         generator.spread_s = msg.data["seconds"]
 
     def cut(environment: Environment, **_: Any) -> None:
-        generator.cut()
+        generator.clock.cut()
 
     def drain(environment: Environment, **_: Any) -> None:
         generator.finish()
@@ -105,7 +105,7 @@ def _runner(environment: Environment, generator: Generator, config: WorkerConfig
     move = runner.start_worker
 
     def close_and_move(user_classes_count: dict[str, int], **more: Any) -> None:
-        generator.close_due()
+        generator.clock.close_due()
         move(user_classes_count, **more)
 
     runner.start_worker = close_and_move
