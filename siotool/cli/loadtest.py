@@ -4,8 +4,9 @@ import secrets
 import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -171,8 +172,11 @@ def loadtest(
 
     # this loads Locust, which patches ssl for gevent, before anything that might open it
     loaded, resolved = options.load(scenario, settings or [], tags or [], exclude_tags or [])
+    from rich.console import Console
+
     from siotool.client.address import resolve
     from siotool.swarm.config import RunConfig
+    from siotool.swarm.live import display
     from siotool.swarm.parent import run
     from siotool.swarm.settings import EngineSettings
     from siotool.workload import Target, Workload
@@ -222,7 +226,7 @@ def loadtest(
             default_gates=not no_default_gates,
             command=options.redacted(sys.argv[1:]),
         )
-        outcome = run(config, loaded, _display(quiet))
+        outcome = run(config, loaded, partial(display, console=None if quiet else Console(stderr=True)))
     from siotool.cli.counts import Intent
     from siotool.cli.outcome import conclude
 
@@ -245,14 +249,3 @@ def loadtest(
         also={ends[outcome.reason]} if outcome.reason in ends else (),
     )
     raise typer.Exit(code)
-
-
-def _display(quiet: bool) -> Any:
-    from rich.console import Console
-
-    from siotool.swarm import live
-
-    if quiet:
-        return live.Display
-    console = Console(stderr=True)
-    return lambda header: live.display(header, console)

@@ -12,6 +12,9 @@ from siotool.swarm.progress import Progress
 from siotool.terminal import Printable
 from siotool.units import format_byte_rate, format_count
 
+#: Seconds of the run between two plain lines.
+_EVERY_S = 5.0
+
 
 class Display:
     """Where a run shows how it is doing. This one shows nothing."""
@@ -32,11 +35,16 @@ class Display:
         """Show no more; what was shown last stays."""
 
 
-def display(header: Header, console: Console, every_s: float = 5) -> Display:
-    """Return the view that suits where ``console`` writes: live on a terminal, lines elsewhere."""
+def display(header: Header, console: Console | None) -> Display:
+    """The view that suits where ``console`` writes: live on a terminal, lines elsewhere.
+
+    Without one nothing is shown.
+    """
+    if console is None:
+        return Display(header)
     if console.is_interactive and console.file.isatty():
         return LiveView(header, console)
-    return PlainProgress(header, console.file, every_s)
+    return PlainProgress(header, console.file)
 
 
 class LiveView(Display):
@@ -76,12 +84,11 @@ class LiveView(Display):
 
 
 class PlainProgress(Display):
-    """One plain line every ``every_s`` seconds of the run, and each note when it comes."""
+    """One plain line every five seconds of the run, and each note when it comes."""
 
-    def __init__(self, header: Header, stream: IO[str], every_s: float = 5) -> None:
+    def __init__(self, header: Header, stream: IO[str]) -> None:
         self._progress = Progress(header)
         self._stream = stream
-        self._every_s = every_s
         self._due_s = 0.0
 
     def start(self) -> None:
@@ -102,7 +109,7 @@ class PlainProgress(Display):
         if interval.t_s >= self._due_s:
             self._say(line(self._progress))
             while self._due_s <= interval.t_s:
-                self._due_s += self._every_s
+                self._due_s += _EVERY_S
 
     def note(self, note: Note) -> None:
         """Print a note."""

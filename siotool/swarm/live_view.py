@@ -1,5 +1,6 @@
 """The picture of a running test: what the live view shows of its progress."""
 
+import msgspec
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.progress_bar import ProgressBar
@@ -25,20 +26,16 @@ def view(progress: Progress, height: int) -> RenderableType:
     When lines are short, generator processes are shown as one, then the least busy
     operations are left out and counted.
     """
+    head: list[RenderableType] = [_title(progress), _stages(progress), ""]
     if progress.last is None:
-        return Padding(
-            Group(_title(progress), _stages(progress), "", Text("connecting …", style="dim")), (0, 1)
-        )
+        return Padding(Group(*head, Text("connecting …", style="dim")), (0, 1))
     summary, notes = _summary(progress), _notes(progress)
     operations, workers = progress.operations(), progress.last.generator
     # title, stage, three empty lines, two table heads, the server
     room = height - 8 - summary.row_count - (notes.row_count + 1 if notes.row_count else 0)
     together = len(workers) > 1 and len(operations) + len(workers) > room
     shown = max(_FEWEST_OPERATIONS, room - (1 if together else len(workers)))
-    parts: list[RenderableType] = [
-        _title(progress),
-        _stages(progress),
-        "",
+    body: list[RenderableType] = [
         summary,
         "",
         _operations(operations, shown),
@@ -46,8 +43,8 @@ def view(progress: Progress, height: int) -> RenderableType:
         _processes(progress, workers, together),
     ]
     if notes.row_count:
-        parts += ["", notes]
-    return Padding(Group(*parts), (0, 1))
+        body += ["", notes]
+    return Padding(Group(*head, *body), (0, 1))
 
 
 def _title(progress: Progress) -> RenderableType:
@@ -178,24 +175,24 @@ def _processes(progress: Progress, workers: list[WorkerHealth], together: bool) 
         table.add_row(Text("server, not sampled", style="dim"))
     else:
         table.add_row("server", percent(server.cpu_cores), format_size(server.rss_bytes))
-    if together:
+    for worker in [_worst(workers)] if together else workers:
         table.add_row(
-            f"generator, worst of {len(workers)}",
-            _cores(max(workers, key=_busy)),
-            format_size(max(worker.rss_bytes for worker in workers)),
-            _lag(max(worker.loop_lag_s for worker in workers)),
-            _lag(max(worker.schedule_lag_s for worker in workers)),
-        )
-        return table
-    for worker in workers:
-        table.add_row(
-            f"generator {worker.worker}",
-            _cores(worker),
+            f"generator, worst of {len(workers)}" if together else f"generator {worker.worker}",
+            Text(percent(worker.cpu_cores), style="bold red" if _busy(worker) >= _BUSY else ""),
             format_size(worker.rss_bytes),
             _lag(worker.loop_lag_s),
             _lag(worker.schedule_lag_s),
         )
     return table
+
+
+def _worst(workers: list[WorkerHealth]) -> WorkerHealth:
+    """The busiest process, with the worst of all others' figures."""
+    worst = {
+        name: max(getattr(worker, name) for worker in workers)
+        for name in ("rss_bytes", "loop_lag_s", "schedule_lag_s")
+    }
+    return msgspec.structs.replace(max(workers, key=_busy), **worst)
 
 
 def _notes(progress: Progress) -> Table:
@@ -216,10 +213,6 @@ def _joined(*parts: Text) -> Text:
 
 def _bad(count: int, word: str) -> Text:
     return Text(f"{short(count)} {word}", style="bold red" if count else "")
-
-
-def _cores(worker: WorkerHealth) -> Text:
-    return Text(percent(worker.cpu_cores), style="bold red" if _busy(worker) >= _BUSY else "")
 
 
 def _busy(worker: WorkerHealth) -> float:

@@ -51,9 +51,9 @@ def drive(programs, scenario="echo", processes=1):
             out=Path("run"),
         )
         outcome = run(config, loaded, Display, programs(server.pid))
-    print(json.dumps({"reason": outcome.reason, "looks": looks}))
+    print(json.dumps({"reason": outcome.reason, "looks": looks, "seconds": seconds}))
 
-looks = []
+looks, seconds = [], []
 """
 
 TWO = """
@@ -63,6 +63,7 @@ class Watched:
 
     def tick(self, elapsed_s, seen):
         looks.append(clients(self.pid))
+        seconds[:] = [one.t_s for one in seen]
         return self.program.tick(elapsed_s, seen)
 
 def programs(pid):
@@ -134,6 +135,7 @@ def test_a_second_program_begins_with_the_users_of_the_first_and_their_connectio
 
 def test_each_program_is_in_the_run_file_and_told_apart(tmp_path: Path) -> None:
     told, run = driven(TWO, tmp_path)
+    assert told["seconds"] == list(range(1, len(told["seconds"]) + 1)), "a program sees its own seconds"
     assert (told["reason"], run.end.reason if run.end else None) == ("finished", "finished")
     measured, draining = run.intervals[:9], run.intervals[9:]
     assert not any(interval.draining for interval in measured)
