@@ -12,6 +12,9 @@ import msgspec
 from siotool.runfile import Delivery, Interval, Operation
 from siotool.workload import Stage
 
+#: Ten minutes of seconds: a run of days is not kept in memory.
+SEEN_AT_MOST = 600
+
 
 class Seen(msgspec.Struct, frozen=True):
     """One interval of the run, all workers merged.
@@ -82,7 +85,8 @@ class Program(Protocol):
         """What is wanted from a moment on; None when the program is over.
 
         ``elapsed_s`` is 0 at first, and then the moment that the last answer named, even where
-        the parent is late. ``seen`` are the intervals since the program began that are known.
+        the parent is late. ``seen`` are the intervals since the program began that are known, the
+        last ``SEEN_AT_MOST`` of them.
         """
 
 

@@ -1,5 +1,6 @@
 """What a run writes down: the workers' intervals put together, the notes, and the end."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from time import monotonic
 
@@ -14,7 +15,7 @@ from siotool.swarm.config import Reason
 from siotool.swarm.deliveries import DeliveryAggregator
 from siotool.swarm.lateness import Level, lateness
 from siotool.swarm.live import Display
-from siotool.swarm.program import Seen, seen
+from siotool.swarm.program import SEEN_AT_MOST, Seen, seen
 from siotool.swarm.reach import Reach
 from siotool.swarm.scenario_results import ScenarioResults
 from siotool.swarm.server_use import ServerSamples
@@ -41,7 +42,7 @@ class Recorder:
         #: Stages of the run, and the second at which each began; and what the program in force has seen.
         self._stages: list[tuple[float, int]] = []
         self._program_begin_s = 0.0
-        self._seen: list[Seen] = []
+        self._seen: deque[Seen] = deque()
         self._doubts: list[str] = []
         self._writer = writer
         self._display = display
@@ -66,8 +67,8 @@ class Recorder:
         return bool(self._users and not self._open and self._reach.lost)
 
     def begin_program(self, second: float) -> Sequence[Seen]:
-        """A program begins at a second of the run; returns what it will have seen, as it grows."""
-        self._program_begin_s, self._seen = second, []
+        """A program begins at a second of the run; returns what it has seen lately, as that grows."""
+        self._program_begin_s, self._seen = second, deque(maxlen=SEEN_AT_MOST)
         return self._seen
 
     def begin_stage(self, second: float, number: int) -> None:
