@@ -27,12 +27,11 @@ from siotool.runwriter import Writer
 from siotool.swarm import locust_output, preflight
 from siotool.swarm.config import Outcome, Reason, RunConfig, WorkerConfig, header_of
 from siotool.swarm.live import Display
-from siotool.swarm.program import Program, Stages
+from siotool.swarm.program import Program, ShapeProgram, Stages
 from siotool.swarm.recorder import Recorder
 from siotool.swarm.scenario_file import Scenario, options
 from siotool.swarm.scenario_results import secrets_of
 from siotool.swarm.server_use import ServerProbe, ServerSamples
-from siotool.swarm.shape import ShapeProgram
 from siotool.swarm.spawner import Spawner
 from siotool.swarm.watch import Watch
 from siotool.swarm.worker import REPORTS

@@ -9,11 +9,14 @@ from typing import Any, Protocol
 
 import msgspec
 
+from siotool.errors import ScenarioError
 from siotool.runfile import Delivery, Interval, Operation
 from siotool.workload import Stage
 
 #: Ten minutes of seconds: a run of days is not kept in memory.
 SEEN_AT_MOST = 600
+#: Locust asks a shape once a second.
+TICK_S = 1.0
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -105,3 +108,45 @@ class Stages:
                 within = f"stage {number + 1}: {stage.users} users within {stage.duration_s:g} s"
                 return Wanted(stage.users, until_s, stage=number, note=within if number else "")
         return None
+
+
+class ShapeProgram:
+    """Asks a scenario's own ``LoadTestShape`` (of Locust) once a second.
+
+    It is over when the shape wants no more, or after ``limit_s``.
+    """
+
+    def __init__(self, shape: Any, runner: Any, limit_s: float | None) -> None:
+        shape.runner = runner
+        self._shape = shape
+        self._limit_s = limit_s
+
+    def tick(self, elapsed_s: float, seen: Sequence[Seen]) -> Wanted | None:
+        """What the shape wants now. Raises ScenarioError when the shape breaks."""
+        if not elapsed_s:
+            self._shape.reset_time()
+        if self._limit_s is not None and elapsed_s >= self._limit_s:
+            return None
+        name = type(self._shape).__name__
+        try:
+            wanted = self._shape.tick()
+        except Exception as error:
+            raise ScenarioError(
+                f"{name}.tick raised {type(error).__name__}: {error}", "mend the shape"
+            ) from error
+        if wanted is None:
+            return None
+        try:
+            users, rate, *classes = wanted
+            users, rate = max(0, int(users)), max(0.01, float(rate))
+        except (TypeError, ValueError) as error:
+            raise ScenarioError(
+                f"{name}.tick returned {wanted!r}", "return (users, spawn rate), or None to end"
+            ) from error
+        return Wanted(
+            users=users,
+            until_s=elapsed_s + TICK_S,
+            rate_per_s=rate,
+            note=f"{users} users at {rate:g} per second",
+            user_classes=classes[0] if classes else None,
+        )

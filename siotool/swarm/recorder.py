@@ -7,7 +7,7 @@ from time import monotonic
 import msgspec
 
 from siotool.errors import OutputError
-from siotool.runfile import End, Line, Note, ScenarioFailure
+from siotool.runfile import Connections, End, Line, Note, ScenarioFailure
 from siotool.runwriter import Writer
 from siotool.swarm import aggregator, worker_report
 from siotool.swarm.complaints import Complaints
@@ -16,10 +16,45 @@ from siotool.swarm.deliveries import DeliveryAggregator
 from siotool.swarm.lateness import Level, lateness
 from siotool.swarm.live import Display
 from siotool.swarm.program import SEEN_AT_MOST, Seen, seen
-from siotool.swarm.reach import Reach
 from siotool.swarm.scenario_results import ScenarioResults
 from siotool.swarm.server_use import ServerSamples
 from siotool.swarm.timeline import Timeline
+
+#: What a connect fails with when nothing answers, or nothing that could answer for the target.
+_GONE = {
+    "refused",
+    "reset",
+    "timeout",
+    "unreachable",
+    "dns",
+    "transport_close",
+    "http_502",
+    "http_503",
+    "http_504",
+}
+
+
+class Reach:
+    """Was the target there at the end? Only one that nobody could connect to any more is lost."""
+
+    def __init__(self) -> None:
+        self._under_way = 0
+        self._failing = False
+
+    def follow(self, second: Connections) -> None:
+        """Take the connections of one more second."""
+        self._under_way += second.attempted - second.established - sum(second.failed.values())
+        hung = self._under_way > second.attempted  # some have had no answer for longer than that
+        failed = hung or not _GONE.isdisjoint(kind for kind, count in second.failed.items() if count)
+        if second.open or second.established:
+            self._failing = False
+        elif failed:
+            self._failing = True
+
+    @property
+    def lost(self) -> bool:
+        """True when the last connects had no answer from the target, and none came through since."""
+        return self._failing
 
 
 class Recorder:

@@ -50,7 +50,7 @@ PURE = [
     "lateness",
     "patience",
     "program",
-    "reach",
+    "recorder",
     "cpu_quota",
     "metrics",
     "worker_report",
