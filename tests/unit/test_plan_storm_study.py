@@ -3,7 +3,7 @@
 import pytest
 
 from siotool.plan.constraints.storm import STORM
-from siotool.plan.demand.demand import world as world_of
+from siotool.plan.demand.service import world as world_of
 from siotool.plan.html import tables
 from siotool.plan.inputs.figure import middle
 from siotool.plan.storm import markdown, study, words
