@@ -88,14 +88,13 @@ def _summary(progress: Progress) -> Table:
     grid = Table.grid(expand=True, padding=(0, 1, 0, 0))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-    assert progress.last is not None
-    connections, delivery = progress.last.connections, progress.delivery
+    connections, delivery, total = progress.connections, progress.delivery, progress.bytes
     grid.add_row(
         "connections",
         _joined(
             Text(f"{number(connections.open)} open", style="bold"),
             Text(users(progress, connections.users)),
-            _bad(progress.failed, f"of {number(progress.attempted)} failed"),
+            _bad(sum(connections.failed.values()), f"of {number(connections.attempted)} failed"),
         ),
     )
     if delivery.expected or delivery.pending:
@@ -112,8 +111,8 @@ def _summary(progress: Progress) -> Table:
     grid.add_row(
         "bandwidth",
         _joined(
-            Text.assemble("in ", (format_byte_rate(into), "bold"), f" ({format_size(progress.wire_in)})"),
-            Text.assemble("out ", (format_byte_rate(out), "bold"), f" ({format_size(progress.wire_out)})"),
+            Text.assemble("in ", (format_byte_rate(into), "bold"), f" ({format_size(total.wire_in)})"),
+            Text.assemble("out ", (format_byte_rate(out), "bold"), f" ({format_size(total.wire_out)})"),
             Text("on the wire", style="dim"),
         ),
     )

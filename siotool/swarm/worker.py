@@ -90,16 +90,10 @@ def _runner(environment: Environment, generator: Generator, config: WorkerConfig
     def spread(environment: Environment, msg: Any) -> None:
         generator.spread_s = msg.data["seconds"]
 
-    def cut(environment: Environment, **_: Any) -> None:
-        generator.clock.cut()
-
-    def drain(environment: Environment, **_: Any) -> None:
-        generator.finish()
-
     hooks: Any = environment.events
     hooks.report_to_master.add_listener(report)
-    hooks.test_stopping.add_listener(cut)
-    hooks.test_stop.add_listener(drain)
+    hooks.test_stopping.add_listener(lambda **_: generator.clock.cut())
+    hooks.test_stop.add_listener(lambda **_: generator.finish())
     runner: Any = environment.create_worker_runner("127.0.0.1", config.master_port)
     generator.on_report = lambda: gevent.spawn(runner._send_stats)
     move = runner.start_worker
