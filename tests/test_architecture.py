@@ -36,7 +36,7 @@ ROOMS_OF_PLAN = (
     {"uncertainty"},
     {"evidence", "growth"},
     {"diff", "money", "storage", "storm"},
-    {"published", "sizing"},
+    {"sizing"},
     {"rendering"},
     {"html"},
 )

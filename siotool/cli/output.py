@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+import msgspec
 from rich.console import Console, RenderableType
 
 from siotool.document import markdown, text
@@ -24,6 +25,11 @@ def printed(document: Document, form: str, where: str) -> str:
 
         return html.render(document)
     return markdown.render(document) if form == "md" else styled(text.render(document), where)
+
+
+def as_json(record: msgspec.Struct) -> str:
+    """Return a record as JSON, indented, for people and scripts."""
+    return msgspec.json.format(msgspec.json.encode(record), indent=2).decode() + "\n"
 
 
 def styled(renderable: RenderableType, where: str) -> str:

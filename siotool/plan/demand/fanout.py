@@ -113,18 +113,6 @@ def traffic(message: MessageKind[N], connections: N) -> MessageTraffic[N]:
     )
 
 
-def presence(name: str, size_bytes: N, members: N, visits_per_s: N) -> MessageKind[N]:
-    """Return the messages by which a room of ``members`` hears who enters and who leaves it.
-
-    Each visit is two messages to the whole room, so the traffic of a full room grows with the
-    square of its members. ``visits_per_s`` is how often one session enters and leaves. Source:
-    https://ably.com/docs/platform/pricing/limits
-    """
-    return MessageKind(
-        name=name, kind="room", size_bytes=size_bytes, rate_per_s=2.0 * visits_per_s, room_size=members
-    )
-
-
 def _room_size(message: MessageKind[N], connections: N) -> N:
     match message.kind:
         case "echo" | "emit" | "direct" | "push":

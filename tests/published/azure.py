@@ -14,8 +14,8 @@ import msgspec
 
 from siotool.plan.demand.fanout import Kind, MessageKind, MessageTraffic, traffic
 from siotool.plan.numbers import maximum, whole
-from siotool.plan.published.check import Check, Table
-from siotool.plan.published.headroom import Headroom, headroom
+from tests.published.check import Check, Table
+from tests.published.headroom import Headroom, headroom
 
 AZURE = Table(
     "Azure SignalR",
