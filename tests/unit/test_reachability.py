@@ -28,8 +28,8 @@ CALLED = {
     "resume_writing",
     "writable",
 }
-#: What a scenario's author calls, overrides or sets.
-FOR_AUTHORS = {"SocketIOUser"}
+#: What a scenario's author calls, overrides or sets; and what a program of load may read.
+FOR_AUTHORS = {"SocketIOUser", "Seen"}
 
 
 def sources() -> dict[str, str]:
