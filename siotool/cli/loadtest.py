@@ -175,11 +175,15 @@ def loadtest(
     from siotool.swarm.config import RunConfig
     from siotool.swarm.live import display
     from siotool.swarm.parent import run
+    from siotool.swarm.program import Program, ShapeProgram, Stages
     from siotool.swarm.settings import EngineSettings
     from siotool.workload import Target, Workload
 
     shape = options.shape(loaded, {"--stage": stage, "--users": users, "--spawn-rate": spawn_rate})
-    stages = [] if shape else stages
+    program: Program = Stages(stages)
+    if shape:
+        program = ShapeProgram(loaded.shape, options.run_time(run_time) if run_time else None)
+        stages = []
     workload = Workload(
         scenario=loaded.name,
         settings=resolved,
@@ -214,16 +218,18 @@ def loadtest(
             ),
             workload=workload,
             out=folder,
+            embedded=target == DEMO,
             server_pid=server_pid,
             server_cores=server_cores,
-            run_time_s=options.run_time(run_time) if shape and run_time else None,
             web_port=web_port if web else None,
             locust_files=locust_files,
             gates=fail_if or [],
             default_gates=not no_default_gates,
             command=options.redacted(sys.argv[1:]),
         )
-        outcome = run(config, loaded, partial(display, console=None if quiet else Console(stderr=True)))
+        outcome = run(
+            config, loaded, partial(display, console=None if quiet else Console(stderr=True)), [program]
+        )
     from siotool.cli.counts import Intent
     from siotool.cli.outcome import conclude
 

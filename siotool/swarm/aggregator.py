@@ -7,7 +7,16 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from siotool.histogram import merged
-from siotool.runfile import Delivery, Interval, Operation, ScenarioFailure, ServerUse, UserClass, WorkerHealth
+from siotool.runfile import (
+    SERVER,
+    Delivery,
+    Interval,
+    Operation,
+    ScenarioFailure,
+    ServerUse,
+    UserClass,
+    WorkerHealth,
+)
 from siotool.swarm.worker_report import WorkerInterval
 
 T = TypeVar("T")
@@ -149,7 +158,7 @@ def merge(
         delivery=delivery,
         bytes=summed([part.bytes for part in parts]),
         generator=[part.health for part in parts],
-        server=server,
+        servers={SERVER: server} if server is not None else {},
         exceptions=merge_exceptions(parts),
         user_classes=user_classes,
         overdue=summed([part.overdue for part in parts]),

@@ -12,7 +12,7 @@ import psutil
 
 from siotool import runfile
 from siotool.client import tcp
-from siotool.runfile import Header, Machine, MeasuredServer
+from siotool.runfile import GeneratorMachine, Header, MeasuredServer
 from siotool.swarm.settings import EngineSettings
 from siotool.workload import Workload
 
@@ -22,7 +22,7 @@ Reason = Literal["finished", "interrupted", "workers_lost", "target_lost"]
 class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     """A load test, decided. Of ``engine`` only the target is written into the run file.
 
-    ``run_time_s`` bounds a run whose scenario has a load shape of its own.
+    ``embedded``: the target was started for this run.
     ``web_port`` is where Locust's own UI listens on loopback, None for no UI;
     ``locust_files`` asks for Locust's own CSV and HTML beside the run file.
     """
@@ -30,9 +30,9 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     engine: EngineSettings
     workload: Workload
     out: Path
+    embedded: bool = False
     server_pid: int | None = None
     server_cores: float | None = None
-    run_time_s: float | None = None
     web_port: int | None = None
     locust_files: bool = False
     gates: list[str] = []
@@ -65,16 +65,22 @@ def header_of(config: RunConfig, server: MeasuredServer | None, compression: boo
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         siotool=version("siotool"),
         libraries={name: version(name) for name in libraries},
-        machine=Machine(
-            system=f"{platform.system()} {platform.release()} {platform.machine()}",
-            cpus=os.cpu_count() or 1,
-            memory_bytes=int(psutil.virtual_memory().total),
-            python=platform.python_version(),
-        ),
+        generators=[
+            GeneratorMachine(
+                host=runfile.LOCAL,
+                processes=config.workload.processes,
+                system=f"{platform.system()} {platform.release()} {platform.machine()}",
+                cpus=os.cpu_count() or 1,
+                memory_bytes=int(psutil.virtual_memory().total),
+                python=platform.python_version(),
+                clock_error_s=0.0,
+            )
+        ],
         target=config.engine.target,
         workload=config.workload,
         bytes_source=tcp.SOURCE,
-        server=server,
+        servers=[server] if server is not None else [],
+        embedded=config.embedded,
         compression=compression,
         gates=config.gates,
         default_gates=config.default_gates,

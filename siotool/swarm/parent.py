@@ -27,7 +27,7 @@ from siotool.runwriter import Writer
 from siotool.swarm import locust_output, preflight
 from siotool.swarm.config import Outcome, Reason, RunConfig, WorkerConfig, header_of
 from siotool.swarm.live import Display
-from siotool.swarm.program import Program, ShapeProgram, Stages
+from siotool.swarm.program import Program
 from siotool.swarm.recorder import Recorder
 from siotool.swarm.scenario_file import Scenario, options
 from siotool.swarm.scenario_results import secrets_of
@@ -50,13 +50,13 @@ def run(
     config: RunConfig,
     scenario: Scenario,
     show: Callable[[Header], Display],
-    programs: Iterable[Program] = (),
+    programs: Iterable[Program],
 ) -> Outcome:
     """Run a load test to its end; returns the run file and how it ended.
 
     ``programs`` decide one after another how many users there are, on the same workers, and each
-    begins with the users of the one before; without any it is the scenario's load shape, or the
-    workload's stages. An iterator is asked for the next one once the last one is over.
+    begins with the users of the one before. An iterator is asked for the next one once the last
+    one is over.
 
     Raises TargetError before anything is written when the target does not answer,
     OutputError when the folder cannot be written, GeneratorError when no worker comes up.
@@ -91,7 +91,6 @@ class _LoadTest:
         server: ServerSamples,
     ) -> None:
         self._config = config
-        self._scenario = scenario
         self._writer = writer
         self._display = display
         self._server = server
@@ -113,6 +112,8 @@ class _LoadTest:
             user_classes=scenario.user_classes, events=events, host=url, parsed_options=options(url)
         )
         self._runner: Any = self._environment.create_master_runner("127.0.0.1", 0)
+        if scenario.shape is not None:
+            scenario.shape.runner = self._runner
         self._locust_files = (
             locust_output.LocustFiles(self._environment, config.out) if config.locust_files else None
         )
@@ -137,7 +138,7 @@ class _LoadTest:
         try:
             if self._gather():
                 watch = Watch(self._recorder, self._workers, self._runner)
-                following = self._spawn(self._follow, programs or [self._program()])
+                following = self._spawn(self._follow, programs)
                 self._spawn(self._keep_watch, watch)
                 if self._server.probe is not None:
                     self._spawn(self._sample_server)
@@ -192,11 +193,6 @@ class _LoadTest:
         assert self._workers.begin is not None
         self._recorder.begin = self._workers.begin
         return True
-
-    def _program(self) -> Program:
-        if self._scenario.shape is None:
-            return Stages(self._config.workload.stages)
-        return ShapeProgram(self._scenario.shape, self._runner, self._config.run_time_s)
 
     def _follow(self, programs: Iterable[Program]) -> None:
         spawner = Spawner(self._runner, self._recorder, self._spawn)

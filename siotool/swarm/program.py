@@ -116,8 +116,7 @@ class ShapeProgram:
     It is over when the shape wants no more, or after ``limit_s``.
     """
 
-    def __init__(self, shape: Any, runner: Any, limit_s: float | None) -> None:
-        shape.runner = runner
+    def __init__(self, shape: Any, limit_s: float | None) -> None:
         self._shape = shape
         self._limit_s = limit_s
 
