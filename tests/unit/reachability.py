@@ -113,7 +113,7 @@ def _units(module: str, node: ast.stmt) -> Iterator[Unit]:
     if isinstance(node, Function):
         yield Unit(module, node.name, [node], registered=_registered(node))
     elif isinstance(node, ast.ClassDef):
-        promised = any(keyword.arg == "forbid_unknown_fields" for keyword in node.keywords)
+        promised = any(keyword.arg in ("forbid_unknown_fields", "tag") for keyword in node.keywords)
         whole = Unit(module, node.name, [*node.bases, *node.keywords, *node.decorator_list])
         whole.promised = promised
         yield whole

@@ -31,6 +31,8 @@ CALLED = {
 }
 #: What a scenario's author calls, overrides or sets.
 FOR_AUTHORS = {"SocketIOUser"}
+#: What others send: read whole, whatever is made of it.
+OF_OTHERS = {"Handshake"}
 
 
 def sources() -> dict[str, str]:
@@ -50,6 +52,7 @@ def roots(package: Package) -> set[str]:
         for key, unit in package.units.items()
         if unit.module.startswith("scenarios")
         or unit.own in CALLED
+        or unit.owner in OF_OTHERS
         or (unit.owner in FOR_AUTHORS and not unit.own.startswith("_"))
     }
 
