@@ -166,8 +166,9 @@ def _uses(package: Package, unit: Unit) -> tuple[set[str], set[str]]:
             attributes.add(node.attr)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             keys.add(f"{node.value}:")  # a module to run or to load
-            if node.value[:1].isupper():  # a type named ahead of its class
-                keys |= scope.get(node.value, set())
+            # a column named in a table; a type named ahead of its class
+            attributes |= {node.value} if "_" in node.value else set()
+            keys |= scope.get(node.value, set()) if node.value[:1].isupper() else set()
         elif isinstance(node, ast.Import):
             keys |= {f"{alias.name}:" for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

@@ -31,6 +31,8 @@ CALLED = {
 }
 #: What a scenario's author calls, overrides or sets.
 FOR_AUTHORS = {"SocketIOUser"}
+#: Defaults that tests set to what they meet: a client, a network, a server of theirs, fewer draws.
+OF_TESTS = ("*.framing:Client(*", "*.framing:Framing(*", "*.messages:ack(answered)", "*:measure(draws)")
 #: What others send: read whole, whatever is made of it.
 OF_OTHERS = {"Handshake"}
 
@@ -74,7 +76,11 @@ def found(package: Package) -> set[str]:
 
 
 def unknown(names: list[str]) -> list[str]:
-    return [name for name in names if not any(fnmatch(name, pattern) for pattern in (*BEING_BUILT, *STILL))]
+    return [
+        name
+        for name in names
+        if not any(fnmatch(name, pattern) for pattern in (*OF_TESTS, *BEING_BUILT, *STILL))
+    ]
 
 
 def test_a_command_or_a_scenario_reaches_everything(package: Package, found: set[str]) -> None:
