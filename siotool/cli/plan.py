@@ -248,8 +248,8 @@ def run(
 
     from siotool.cli import output as out
     from siotool.cli import plan_extras, plan_options
+    from siotool.plan.documents import plan_words
     from siotool.plan.inputs import compose
-    from siotool.plan.rendering import terms
     from siotool.plan.sizing import sizing, unused
     from siotool.units import parse_count
 
@@ -309,7 +309,7 @@ def run(
         written = _rendered(result, output_format, output)
     out.write(written, output)
     if output != "-" and not quiet:
-        say(f"plan of {terms.servers(result.servers.p95)} written to {output}")
+        say(f"plan of {plan_words.servers(result.servers.p95)} written to {output}")
     _judge(result, limit, extras.failed_gate(result))
 
 
@@ -329,28 +329,24 @@ def refuse_missing(inputs: Any) -> None:
 
 
 def _rendered(result: Any, output_format: Format, output: str) -> str:
-    import msgspec
-
     from siotool.cli import output as out
-    from siotool.plan.rendering import markdown, text
+    from siotool.document.contract import to_json
+    from siotool.plan.documents import plan_document
 
-    match output_format:
-        case Format.JSON:
-            return msgspec.json.format(msgspec.json.encode(result), indent=2).decode() + "\n"
-        case Format.MD:
-            return markdown.render(result)
-    return out.styled(text.render(result), output)
+    if output_format is Format.JSON:
+        return to_json(result)
+    return out.printed(plan_document.document(result), output_format, output)
 
 
 def _judge(result: Any, limit: int | None, too_dear: str | None) -> None:
     """Exit 4 when no fleet is enough, or a gate fails."""
-    from siotool.plan.rendering import terms
+    from siotool.plan.documents import plan_words
 
     servers = result.servers.p95
     if servers is None:
         raise _hopeless(result)
     if limit is not None and servers > limit:
-        complain(f"gate failed: {terms.servers(servers)} needed, {limit:,} allowed")
+        complain(f"gate failed: {plan_words.servers(servers)} needed, {limit:,} allowed")
     if too_dear is not None:
         complain(f"gate failed: {too_dear}")
     if (limit is not None and servers > limit) or too_dear is not None:
@@ -359,24 +355,21 @@ def _judge(result: Any, limit: int | None, too_dear: str | None) -> None:
 
 def _hopeless(result: Any) -> typer.Exit:
     """Say that nothing satisfies the plan, and return the exit for it."""
-    from siotool.plan.rendering import terms
+    from siotool.plan.documents import plan_words
 
-    complain(f"no number of servers satisfies the plan: {result.remedy or terms.answer(result)}")
+    complain(f"no number of servers satisfies the plan: {result.remedy or plan_words.answer(result)}")
     return typer.Exit(ExitCode.GATE_FAILED)
 
 
 def _write_verification(checked: Any, output_format: Format, output: str) -> None:
-    import msgspec
-
     from siotool.cli import output as out
-    from siotool.plan.evidence import text
+    from siotool.document.contract import to_json
+    from siotool.plan.documents import verification_document
 
     if output_format is Format.JSON:
-        written = msgspec.json.format(msgspec.json.encode(checked), indent=2).decode() + "\n"
-    elif output_format is Format.MD:
-        written = text.verification_markdown(checked)
+        written = to_json(checked)
     else:
-        written = out.styled(text.render_verification(checked), output)
+        written = out.printed(verification_document.document(checked), output_format, output)
     out.write(written, output)
 
 

@@ -49,24 +49,20 @@ def diff(
     siotool plan diff before.toml after.toml
     ```
     """
-    import msgspec
-
     from siotool.cli import output as out
+    from siotool.document.contract import to_json
     from siotool.plan.diff import change
-    from siotool.plan.diff import text as change_text
+    from siotool.plan.documents import diff_document
 
     form = output_format or Format(by_ending(output, ("json", "md")))
     if before == after == "-":
         raise InputError("both plans are stdin", "name at least one file")
     first, second = _inputs(before), _inputs(after)
     result = change.compare(first, second, (before, after), draws=draws, seed=seed)
-    match form:
-        case Format.TEXT:
-            written = out.styled(change_text.render(result), output)
-        case Format.JSON:
-            written = msgspec.json.format(msgspec.json.encode(result), indent=2).decode() + "\n"
-        case Format.MD:
-            written = change_text.markdown(result)
+    if form is Format.JSON:
+        written = to_json(result)
+    else:
+        written = out.printed(diff_document.document(result), form, output)
     out.write(written, output)
     if output != "-" and not quiet:
         say(f"{result.sentences[0]} Written to {output}")

@@ -111,12 +111,12 @@ def storm(
       --outage 30s --set server.accept_rate=800/s --format md -o storm.md
     ```
     """
-    import msgspec
-
     from siotool.cli import output as out
     from siotool.cli import plan_options
+    from siotool.document.contract import to_json
+    from siotool.plan.documents import storm_document, storm_words
     from siotool.plan.inputs import compose
-    from siotool.plan.storm import markdown, study, text, words
+    from siotool.plan.storm import study
     from siotool.plan.storm.waits import check
     from siotool.protocol.backoff import Backoff
     from siotool.units import parse_duration, parse_share
@@ -153,16 +153,13 @@ def storm(
         backoff=backoff,
     )
     result = study.study(inputs, asked, draws=draws, seed=seed)
-    match form:
-        case Format.TEXT:
-            written = out.styled(text.render(result), output)
-        case Format.JSON:
-            written = msgspec.json.format(msgspec.json.encode(result), indent=2).decode() + "\n"
-        case Format.MD:
-            written = markdown.render(result)
+    if form is Format.JSON:
+        written = to_json(result)
+    else:
+        written = out.printed(storm_document.document(result), form, output)
     out.write(written, output)
     if output != "-" and not quiet:
-        say(f"{words.headline(result)}; the storm is written to {output}")
+        say(f"{storm_words.headline(result)}; the storm is written to {output}")
 
 
 #: Clients try on for as long; beyond a day nobody waits.
