@@ -1,6 +1,7 @@
 """What every test may use: golden files, tools that must be there, and one profile for hypothesis."""
 
 import difflib
+import gc
 import inspect
 import os
 import shutil
@@ -29,6 +30,14 @@ settings.register_profile(
 settings.register_profile("brief", settings.get_profile("siotool"), max_examples=25)
 settings.load_profile("siotool")
 
+# typer reads these when it is imported, and on GitHub every help page would be in colours.
+for _name in ("FORCE_COLOR", "GITHUB_ACTIONS", "PY_COLORS"):
+    os.environ.pop(_name, None)
+
+# Five thousand tests, their syntax trees and every library are no garbage: to look for some among
+# them took one part in twenty of the suite's time.
+gc.set_threshold(20_000, 20, 20)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
@@ -47,6 +56,11 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the fast tests first."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays for good: garbage is looked for among what the tests make."""
+    gc.freeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -24,7 +24,24 @@ LAYERS = (
     {"cli"},
     {"__main__"},
 )
-LAYER = {part: number for number, parts in enumerate(LAYERS) for part in parts}
+
+#: The same among the rooms of the planner: from a later row to an earlier one, or within one room.
+ROOMS_OF_PLAN = (
+    {"numbers"},
+    {"adapters", "redundancy", "wire"},
+    {"inputs"},
+    {"demand", "model"},
+    {"constraints"},
+    {"evaluation"},
+    {"uncertainty"},
+    {"evidence", "growth"},
+    {"diff", "money", "storage", "storm"},
+    {"published", "sizing"},
+    {"rendering"},
+    {"html"},
+)
+#: A house, and the layers of what is in it.
+HOUSES = {"siotool": LAYERS, "siotool.plan": ROOMS_OF_PLAN}
 
 #: A heavy or opinionated package comes in by one door; a loop, by the door of each that runs one.
 DOORS = {
@@ -108,22 +125,24 @@ def within(module: str, package: str) -> bool:
     return module == package or module.startswith(package + ".")
 
 
-def part_of(module: str) -> str:
+def part_of(module: str, house: str = "siotool") -> str:
     """``siotool.plan.sizing`` is in the part ``plan``; the package's own docstring is in none."""
-    return module.partition(".")[2].partition(".")[0]
+    return module.removeprefix(house).removeprefix(".").partition(".")[0] if within(module, house) else ""
 
 
 def breaches_of_layers(module: str, tree: ast.Module) -> Iterator[str]:
-    part = part_of(module)
-    if part and part not in LAYER:
-        yield f"{part} has no layer: give it one, here and in the design"
-        return
-    for name in imported(tree):
-        if within(name, "siotool") and (other := part_of(name)) != part:
-            if not other:
-                yield "imports the bare package siotool"
-            elif LAYER.get(other, len(LAYERS)) >= LAYER.get(part, -1):
-                yield f"{part} imports {other}: imports go downward only"
+    for house, layers in HOUSES.items():
+        layer = {part: number for number, parts in enumerate(layers) for part in parts}
+        part = part_of(module, house)
+        if part and part not in layer:
+            yield f"{part} has no layer: give it one, here and in the design"
+            continue
+        for name in imported(tree):
+            if within(name, house) and within(module, house) and (other := part_of(name, house)) != part:
+                if not other:
+                    yield f"imports the bare package {house}"
+                elif layer.get(other, len(layers)) >= layer.get(part, -1):
+                    yield f"{part} imports {other}: imports go downward only"
 
 
 def breaches_of_doors(module: str, tree: ast.Module) -> Iterator[str]:
@@ -245,6 +264,10 @@ def test_the_file_keeps_the_rules(path: Path) -> None:
         ("siotool.cli.app", "import siotool.__main__", "cli imports __main__"),
         ("siotool.cli.app", "import siotool", "imports the bare package"),
         ("siotool.helpers", "", "helpers has no layer"),
+        ("siotool.plan.helpers", "", "helpers has no layer"),
+        ("siotool.plan.wire.packets", "import siotool.plan.helpers", "wire imports helpers"),
+        ("siotool.plan.wire.packets", "from siotool.plan import storm", "wire imports storm"),
+        ("siotool.plan.html.page", "import siotool.plan", "imports the bare package siotool.plan"),
         ("siotool.plan.sizing", "from siotool.helpers import x", "plan imports helpers"),
         ("siotool.swarm.parent", "import typer", "imports typer, whose door is siotool.cli"),
         ("siotool.cli.loadtest", "def f():\n    from locust.env import Environment", "imports locust"),
@@ -295,6 +318,30 @@ def test_a_planted_breach_is_caught(module: str, source: str, said: str) -> None
     assert any(said in breach for breach in found), found
 
 
+#: Every room with each that is not below it; the topmost with what is above the planner.
+UPWARD = [
+    (f"siotool.plan.{room}", f"siotool.plan.{other}")
+    for number, rooms in enumerate(ROOMS_OF_PLAN)
+    for room in sorted(rooms)
+    for other in sorted(set().union(*ROOMS_OF_PLAN[number:]) - {room})
+] + [(f"siotool.plan.{room}", "siotool.cli") for rooms in ROOMS_OF_PLAN for room in sorted(rooms)]
+
+
+@pytest.mark.parametrize(("room", "other"), UPWARD)
+def test_a_breach_planted_in_a_room_of_the_planner_is_caught(room: str, other: str) -> None:
+    for path in FILES:
+        if within(module_name(path), room) and path.name != "__init__.py":
+            planted = path.read_text(encoding="utf-8") + f"\n\ndef planted():\n    import {other}.it\n"
+            assert any("downward only" in said for said in breaches(module_name(path), planted)), path
+            return
+    raise AssertionError(f"{room} has no files: strike it")
+
+
+def test_every_room_of_the_planner_has_a_layer_and_is_there() -> None:
+    rooms = {part_of(module_name(path), "siotool.plan") for path in FILES} - {""}
+    assert rooms == set().union(*ROOMS_OF_PLAN)
+
+
 def test_an_init_file_that_imports_is_caught() -> None:
     assert breaches("siotool.plan", '"""Doc."""\nimport math\n', is_init=True) == [
         "an __init__ file imports something"
@@ -315,7 +362,7 @@ def test_an_init_file_that_imports_is_caught() -> None:
         ("siotool.page.shell", "import jinja2\nimport vl_convert"),
         ("siotool.swarm.worker", "import time, threading, random\nfrom locust import User"),
         (
-            "siotool.plan.risk",
+            "siotool.plan.uncertainty.risk",
             "import numpy as np\nfrom numpy.random import Generator\ndef f(g: Generator): return g.normal()",
         ),
         ("siotool.report.text", "from datetime import datetime\nx = datetime.fromisoformat('2026-01-01')"),

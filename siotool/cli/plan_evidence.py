@@ -26,7 +26,7 @@ class Measured(msgspec.Struct, frozen=True):
 
     inputs: Inputs
     profile: ServerProfile
-    describe: Callable[[Evaluation], Evidence]
+    describe: Callable[[Evaluation[float]], Evidence]
 
 
 def learn(names: Sequence[str], *, accept_suspect: bool, seed: int, same_target: bool = False) -> Measured:

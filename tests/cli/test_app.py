@@ -1,8 +1,8 @@
 """The command as a whole: its help, its version, and how each kind of error ends it."""
 
-import os
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 
 import pytest
@@ -14,21 +14,11 @@ from siotool.errors import ExitCode, GateError, SiotoolError, TargetError
 COMMANDS = list(commands.COMMANDS)
 
 
-def siotool(*arguments: str) -> subprocess.CompletedProcess[str]:
-    plain = {
-        name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "GITHUB_ACTIONS")
-    }
-    return subprocess.run(
-        [sys.executable, "-m", "siotool", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**plain, "COLUMNS": "100"},
-    )
+Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def test_help_lists_every_command_and_what_it_is_for() -> None:
-    done = siotool("--help")
+def test_help_lists_every_command_and_what_it_is_for(siotool: Run) -> None:
+    done = siotool("--help", COLUMNS="100")
     assert (done.returncode, done.stderr) == (0, "")
     for command in COMMANDS:
         line = next(line for line in done.stdout.splitlines() if line.startswith(f"│ {command} "))
@@ -36,19 +26,21 @@ def test_help_lists_every_command_and_what_it_is_for() -> None:
     assert "\x1b" not in done.stdout
 
 
-def test_short_help_is_the_same() -> None:
+def test_short_help_is_the_same(siotool: Run) -> None:
     assert siotool("-h").stdout == siotool("--help").stdout
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help(command: str) -> None:
+def test_every_command_has_help(siotool: Run, command: str) -> None:
     done = siotool(command, "--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert f"siotool {command}" in done.stdout
 
 
 def test_version_is_that_of_the_package() -> None:
-    done = siotool("--version")
+    """By the module, as a process."""
+    version_of_it = [sys.executable, "-m", "siotool", "--version"]
+    done = subprocess.run(version_of_it, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"siotool {version('siotool')}\n", "")
 
 
@@ -59,13 +51,13 @@ def test_version_is_that_of_the_package() -> None:
         pytest.param(["--no-such-option"], "No such option: --no-such-option", id="an unknown option"),
     ],
 )
-def test_bad_usage_says_so_on_stderr(arguments: list[str], said: str) -> None:
+def test_bad_usage_says_so_on_stderr(siotool: Run, arguments: list[str], said: str) -> None:
     done = siotool(*arguments)
     assert (done.returncode, done.stdout) == (ExitCode.USAGE, "")
     assert said in done.stderr
 
 
-def test_no_command_at_all_shows_the_help() -> None:
+def test_no_command_at_all_shows_the_help(siotool: Run) -> None:
     done = siotool()
     assert done.returncode == ExitCode.USAGE
     assert "plan" in done.stdout + done.stderr

@@ -1,9 +1,5 @@
 """``siotool plan -o plan.html``: the page by its name, with all the command knows of the plan."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 
 PLAN = """
@@ -18,21 +14,8 @@ accept_rate = "300/s"
 FORMULA = ("plan", "--connections", "50k", "--consumption-rate", "2KB/s", "--capacity", "20MB/s")
 
 
-def siotool(*arguments, cwd):
-    plain = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
-    return subprocess.run(
-        [sys.executable, "-m", "siotool", *arguments],
-        cwd=cwd,
-        env=plain,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-    )
-
-
 @pytest.mark.slow
-def test_the_name_of_the_file_asks_for_the_page(tmp_path):
+def test_the_name_of_the_file_asks_for_the_page(siotool, tmp_path):
     (tmp_path / "plan.toml").write_text(PLAN, encoding="utf-8")
     done = siotool("plan", "plan.toml", "--date", "2026-01-01", "-o", "plan.html", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -55,14 +38,14 @@ def test_the_name_of_the_file_asks_for_the_page(tmp_path):
         ),
     ],
 )
-def test_the_format_is_the_one_asked_for(tmp_path, arguments, begins):
+def test_the_format_is_the_one_asked_for(siotool, tmp_path, arguments, begins):
     done = siotool(*FORMULA, *arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     written = done.stdout or (tmp_path / arguments[-1]).read_text(encoding="utf-8")
     assert written.startswith(begins)
 
 
-def test_a_verification_is_no_page(tmp_path):
+def test_a_verification_is_no_page(siotool, tmp_path):
     done = siotool(*FORMULA, "--verify", "nowhere", "-o", "plan.html", cwd=tmp_path)
     assert done.returncode == 2
     assert "--verify writes no html" in done.stderr

@@ -148,11 +148,11 @@ values = st.recursive(
     | texts
     | st.binary(max_size=40),
     lambda inner: st.lists(inner, max_size=12) | st.dictionaries(texts, inner, max_size=4),
-    max_leaves=20,
+    max_leaves=8,
 )
 
 
-@given(st.dictionaries(texts, values, max_size=6))
+@given(st.dictionaries(texts, values, max_size=4))
 def test_bson_sizes_are_exact(document):
     assert document_bytes(described(document)) == len(encoded(document))
 

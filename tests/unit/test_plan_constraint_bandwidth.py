@@ -34,9 +34,7 @@ def test_without_a_rate_the_messages_make_it(both_ways, plan_inputs):
     messages = {"chat": {"kind": "room", "rate": "1/s", "size": "200B", "room_size": "5"}}
     demand = of(plan_inputs, keys, messages).demand
     limit = both_ways(bandwidth.BANDWIDTH, keys, messages)
-    assert limit.demand == pytest.approx(
-        demand.tcp_to_client_bytes_per_s + demand.tcp_to_server_bytes_per_s, rel=1e-12
-    )
+    assert limit.demand == pytest.approx(demand.travel.to_client.tcp + demand.travel.to_server.tcp, rel=1e-12)
     # each session sends one message and is sent five: more than their payloads, less than twice them
     assert 6 * 200 < limit.demand / 10_000 < 12 * 200
 

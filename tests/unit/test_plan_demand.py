@@ -61,8 +61,8 @@ def test_new_connections(change, per_s, plan_inputs):
 def test_without_messages_nothing_is_known_of_bytes(plan_inputs):
     found = of(plan_inputs, KEYS)[1]
     assert found.streams == ()
-    assert found.tcp_to_client_bytes_per_s is None
-    assert found.link_to_server_bytes_per_s is None
+    assert found.travel is None
+    assert found.travel is None
     assert found.inbound_per_s == found.deliveries_per_s == found.publishes_per_s == 0
 
 
@@ -78,10 +78,10 @@ def test_bytes_are_heartbeats_openings_and_messages(plan_inputs):
         + event(frames, Direction.TO_SERVER, 4, 202) * 100
         + event(frames, Direction.TO_CLIENT, 4, 202) * 500
     )
-    assert found.tcp_to_client_bytes_per_s == pytest.approx(whole.to_client.tcp)
-    assert found.tcp_to_server_bytes_per_s == pytest.approx(whole.to_server.tcp)
-    assert found.link_to_client_bytes_per_s == pytest.approx(whole.to_client.link)
-    assert found.link_to_server_bytes_per_s == pytest.approx(whole.to_server.link)
+    assert found.travel.to_client.tcp == pytest.approx(whole.to_client.tcp)
+    assert found.travel.to_server.tcp == pytest.approx(whole.to_server.tcp)
+    assert found.travel.to_client.link == pytest.approx(whole.to_client.link)
+    assert found.travel.to_server.link == pytest.approx(whole.to_server.link)
 
 
 def test_an_acknowledged_echo_is_its_own_answer(plan_inputs):
@@ -93,8 +93,8 @@ def test_an_acknowledged_echo_is_its_own_answer(plan_inputs):
         + event(frames, Direction.TO_SERVER, 4, 102, ack_id=100, answered=True) * 1000
         + ack(frames, Direction.TO_CLIENT, 102, ack_id=100) * 1000
     )
-    assert found.tcp_to_client_bytes_per_s == pytest.approx(whole.to_client.tcp)
-    assert found.link_to_server_bytes_per_s == pytest.approx(whole.to_server.link)
+    assert found.travel.to_client.tcp == pytest.approx(whole.to_client.tcp)
+    assert found.travel.to_server.link == pytest.approx(whole.to_server.link)
     assert (found.inbound_per_s, found.answers_per_s, found.deliveries_per_s) == (1000, 1000, 0)
 
 
@@ -107,8 +107,8 @@ def test_an_acknowledged_push_is_asked_for_by_the_service(plan_inputs):
         + event(frames, Direction.TO_CLIENT, 4, 102, ack_id=100) * 1000
         + ack(frames, Direction.TO_SERVER, 0, ack_id=100) * 1000
     )
-    assert found.tcp_to_client_bytes_per_s == pytest.approx(whole.to_client.tcp)
-    assert found.tcp_to_server_bytes_per_s == pytest.approx(whole.to_server.tcp)
+    assert found.travel.to_client.tcp == pytest.approx(whole.to_client.tcp)
+    assert found.travel.to_server.tcp == pytest.approx(whole.to_server.tcp)
     assert (found.inbound_per_s, found.deliveries_per_s) == (1000, 1000)
 
 
@@ -118,14 +118,12 @@ def test_a_binary_message_is_a_placeholder_and_an_attachment(plan_inputs):
     frames = framing(inputs, "websocket")
     one = event(frames, Direction.TO_CLIENT, 4, 0, attachments=1, attachment_bytes=100.0)
     whole = heartbeat_rates(frames, 25.0) * 1000 + one * 1000
-    assert found.tcp_to_client_bytes_per_s == pytest.approx(whole.to_client.tcp)
+    assert found.travel.to_client.tcp == pytest.approx(whole.to_client.tcp)
 
 
 def test_a_name_counts_in_bytes_not_letters(plan_inputs):
     def sent(name):
-        return of(plan_inputs, KEYS, {f'"{name}"': {"kind": "push", "rate": "1/s"}})[
-            1
-        ].tcp_to_client_bytes_per_s
+        return of(plan_inputs, KEYS, {f'"{name}"': {"kind": "push", "rate": "1/s"}})[1].travel.to_client.tcp
 
     assert sent("ça") == sent("abc") == sent("ab") + 1000
 
@@ -133,7 +131,7 @@ def test_a_name_counts_in_bytes_not_letters(plan_inputs):
 def test_transports_mix_by_their_share(plan_inputs):
     messages = {"chat": {"kind": "echo", "rate": "1/s"}}
     ends = [of(plan_inputs, KEYS | {"transport.polling": s}, messages)[1] for s in ("0%", "100%", "25%")]
-    websocket, polling, mixed = (one.tcp_to_server_bytes_per_s for one in ends)
+    websocket, polling, mixed = (one.travel.to_server.tcp for one in ends)
     assert polling > 3 * websocket
     assert mixed == pytest.approx(0.75 * websocket + 0.25 * polling)
 
@@ -142,7 +140,7 @@ def test_clients_that_upgrade_cost_more_to_open(plan_inputs):
     keys = {"workload.connections": "1k", "workload.churn": "100/s"}
     messages = {"chat": {"kind": "echo", "rate": "0/s"}}
     at_once, upgraded = (
-        of(plan_inputs, keys | {"transport.upgrade": u}, messages)[1].tcp_to_client_bytes_per_s
+        of(plan_inputs, keys | {"transport.upgrade": u}, messages)[1].travel.to_client.tcp
         for u in ("false", "true")
     )
     assert upgraded > at_once + 100 * 100
@@ -166,7 +164,7 @@ def test_messages_are_wrapped_as_the_plan_says(change, expected, plan_inputs):
 def test_an_empty_service_has_no_traffic(plan_inputs):
     messages = {"chat": {"kind": "broadcast", "rate": "1/s"}}
     found = of(plan_inputs, {"workload.connections": "0", "workload.session_length": "1h"}, messages)[1]
-    assert found.tcp_to_client_bytes_per_s == found.new_per_s == found.deliveries_per_s == 0
+    assert found.travel.to_client.tcp == found.new_per_s == found.deliveries_per_s == 0
     assert not math.isnan(found.payload_out_bytes_per_s)
 
 

@@ -41,7 +41,7 @@ def test_waits_are_those_of_a_simulated_loop(mix, rho):
         # within 5 %, or within a tenth of the shortest job where almost nobody waits
         assert wait_within(loop, share) == pytest.approx(seen, rel=0.05, abs=0.1 * mix[-1][0])
         assert wait_within(loop, share) + mix[0][0] == pytest.approx(seen + mix[0][0], rel=0.05)
-    twice = waits + np.random.Generator(np.random.PCG64(1)).permutation(waits)
+    twice = waits + np.roll(waits, len(waits) // 2)  # two that were long apart know nothing of each other
     assert wait_within(loop, 0.99, 1.0) == pytest.approx(np.quantile(twice, 0.99), rel=0.05)
 
 

@@ -103,24 +103,24 @@ def server():
 def test_cpu_is_that_of_a_process_and_its_children(server):
     server.do("child")
     server.watch()
-    server.do("burn 0.3", "child_burn 0.2")
-    assert server.sample().cpu_cores == pytest.approx(0.5, abs=TICKS)
+    server.do("burn 0.2", "child_burn 0.15")
+    assert server.sample().cpu_cores == pytest.approx(0.35, abs=TICKS)
     server.do("child_burn 0.2")
     assert server.sample(seconds=2.0).cpu_cores == pytest.approx(0.1, abs=TICKS)
     assert server.sample().cpu_cores == pytest.approx(0.0, abs=TICKS)
 
 
 def test_what_was_used_before_the_first_sample_does_not_count(server):
-    server.do("child", "burn 0.3", "child_burn 0.3", "brief 0.3")
+    server.do("child", "burn 0.15", "child_burn 0.15", "brief 0.15")
     server.watch()
     assert server.sample().cpu_cores == pytest.approx(0.0, abs=TICKS)
 
 
 def test_a_child_that_begins_counts_from_its_beginning(server):
     server.watch()
-    server.do("child", "child_burn 0.3")
+    server.do("child", "child_burn 0.2")
     use = server.sample()
-    assert use.cpu_cores == pytest.approx(0.3, abs=TICKS)
+    assert use.cpu_cores == pytest.approx(0.2, abs=TICKS)
     assert use.processes == 2
 
 
@@ -128,8 +128,8 @@ def test_a_child_that_ends_takes_nothing_back_and_what_it_did_last_counts(server
     """Trap: its CPU since the sample before was lost, or all it ever used was counted again."""
     server.do("child")
     server.watch()
-    server.do("child_burn 0.4")
-    assert server.sample().cpu_cores == pytest.approx(0.4, abs=TICKS)
+    server.do("child_burn 0.25")
+    assert server.sample().cpu_cores == pytest.approx(0.25, abs=TICKS)
     server.do("burn 0.1", "child_burn 0.2", "child_end")
     use = server.sample()
     assert use.cpu_cores == pytest.approx(0.3, abs=TICKS)
@@ -139,15 +139,15 @@ def test_a_child_that_ends_takes_nothing_back_and_what_it_did_last_counts(server
 
 def test_a_child_that_came_and_went_between_two_samples_counts(server):
     server.watch()
-    server.do("brief 0.3", "brief 0.2")
-    assert server.sample().cpu_cores == pytest.approx(0.5, abs=TICKS)
+    server.do("brief 0.15", "brief 0.15")
+    assert server.sample().cpu_cores == pytest.approx(0.3, abs=TICKS)
 
 
 def test_a_child_nobody_has_waited_for_yet_is_counted_once(server):
     server.do("child")
     server.watch()
-    server.do("child_burn 0.3", "child_zombie", "burn 0.1")
-    assert server.sample().cpu_cores == pytest.approx(0.4, abs=TICKS)
+    server.do("child_burn 0.2", "child_zombie", "burn 0.1")
+    assert server.sample().cpu_cores == pytest.approx(0.3, abs=TICKS)
     server.do("burn 0.1")
     assert server.sample().cpu_cores == pytest.approx(0.1, abs=TICKS)
 
@@ -155,12 +155,12 @@ def test_a_child_nobody_has_waited_for_yet_is_counted_once(server):
 def test_a_child_that_vanishes_unaccounted_hides_nothing_of_the_others(server):
     server.do("nobody_waits", "child")
     server.watch()
-    server.do("child_burn 0.4")
+    server.do("child_burn 0.25")
     server.sample()
-    server.do("child_end", "burn 0.2")
-    assert server.sample().cpu_cores == pytest.approx(0.2, abs=TICKS)
-    server.do("burn 0.2")
-    assert server.sample().cpu_cores == pytest.approx(0.2, abs=TICKS)
+    server.do("child_end", "burn 0.15")
+    assert server.sample().cpu_cores == pytest.approx(0.15, abs=TICKS)
+    server.do("burn 0.1")
+    assert server.sample().cpu_cores == pytest.approx(0.1, abs=TICKS)
 
 
 def test_memory_and_files_are_those_of_all(server):

@@ -25,7 +25,7 @@ from typing import Literal
 import msgspec
 
 from siotool.errors import InputError
-from siotool.plan.numbers import Number, divide, maximum, minimum, where, whole
+from siotool.plan.numbers import N, divide, maximum, minimum, where, whole
 
 Law = Literal["nobody", "every", "others", "hosting"]
 
@@ -197,7 +197,7 @@ def adapter_named(name: str) -> Adapter:
     )
 
 
-def hosting_share(room_size: Number, nodes: Number) -> Number:
+def hosting_share(room_size: N, nodes: N) -> N:
     """Return the share of nodes that hold at least one of a room's sessions, 0 to 1.
 
     1 − (1 − 1/N)^g; a mean of less than one session is one session that often. Checked
@@ -206,20 +206,21 @@ def hosting_share(room_size: Number, nodes: Number) -> Number:
     """
     nodes = maximum(nodes, 1.0)
     crowd = maximum(room_size, 1.0)
-    return minimum(room_size, 1.0) * (1 - (1 - 1 / nodes) ** crowd)
+    missed: N = (1 - 1 / nodes) ** crowd
+    return minimum(room_size, 1.0) * (1 - missed)
 
 
-def _others(nodes: Number) -> Number:
+def _others(nodes: N) -> N:
     return 1 - 1 / maximum(nodes, 1.0)
 
 
 def received_share(
     adapter: Adapter,
-    room_size: Number,
-    nodes: Number,
-    private_share: Number = 0.0,
-    hosts: Number | None = None,
-) -> Number:
+    room_size: N,
+    nodes: N,
+    private_share: N = 0.0,
+    hosts: N | None = None,
+) -> N:
     """Return the share of nodes that one publish reaches, the publisher's own copy included.
 
     ``private_share`` of the publishes go to a socket's own room (``io.to(socket.id)``). The
@@ -240,12 +241,12 @@ def received_share(
 
 def received_per_node(
     adapter: Adapter,
-    publishes_per_s: Number,
-    room_size: Number,
-    nodes: Number,
-    private_share: Number = 0.0,
-    hosts: Number | None = None,
-) -> Number:
+    publishes_per_s: N,
+    room_size: N,
+    nodes: N,
+    private_share: N = 0.0,
+    hosts: N | None = None,
+) -> N:
     """Return the messages per second that each node receives from the backend.
 
     ``publishes_per_s`` are those of the whole fleet, ``room_size`` the sessions one is for,
@@ -256,12 +257,12 @@ def received_per_node(
 
 def decoded_per_node(
     adapter: Adapter,
-    publishes_per_s: Number,
-    room_size: Number,
-    nodes: Number,
-    private_share: Number = 0.0,
-    hosts: Number | None = None,
-) -> Number:
+    publishes_per_s: N,
+    room_size: N,
+    nodes: N,
+    private_share: N = 0.0,
+    hosts: N | None = None,
+) -> N:
     """Return the messages per second that each node decodes, its own among them.
 
     The classic Redis adapter looks at the channel first and leaves a room it does not hold
@@ -276,14 +277,14 @@ def decoded_per_node(
 
 def backend_rate(
     adapter: Adapter,
-    publishes_per_s: Number,
-    room_size: Number,
-    nodes: Number,
+    publishes_per_s: N,
+    room_size: N,
+    nodes: N,
     *,
-    private_share: Number = 0.0,
-    shards: Number = 1.0,
-    namespaces: Number = 1.0,
-) -> Number:
+    private_share: N = 0.0,
+    shards: N = 1.0,
+    namespaces: N = 1.0,
+) -> N:
     """Return the messages per second that the busiest shard of the backend delivers.
 
     Classic Redis delivers M·N, to the publishers too. ``shards`` help as the adapter allows: the
@@ -305,13 +306,13 @@ def backend_rate(
 
 def shards_needed(
     adapter: Adapter,
-    publishes_per_s: Number,
-    room_size: Number,
-    nodes: Number,
+    publishes_per_s: N,
+    room_size: N,
+    nodes: N,
     *,
-    ceiling_per_s: Number,
-    private_share: Number = 0.0,
-) -> Number:
+    ceiling_per_s: N,
+    private_share: N = 0.0,
+) -> N:
     """Return the fewest shards, each good for ``ceiling_per_s`` deliveries; infinite where none suffice.
 
     Streams are taken to have a namespace for each shard.
@@ -333,14 +334,14 @@ def shards_needed(
 
 def most_publishes(
     adapter: Adapter,
-    room_size: Number,
-    nodes: Number,
+    room_size: N,
+    nodes: N,
     *,
-    ceiling_per_s: Number,
-    private_share: Number = 0.0,
-    shards: Number = 1.0,
-    namespaces: Number = 1.0,
-) -> Number:
+    ceiling_per_s: N,
+    private_share: N = 0.0,
+    shards: N = 1.0,
+    namespaces: N = 1.0,
+) -> N:
     """Return the publishes per second at which the busiest shard reaches ``ceiling_per_s``."""
     each = backend_rate(
         adapter,

@@ -10,7 +10,7 @@ import msgspec
 
 from siotool.plan.adapters.laws import Adapter, backend_rate, received_per_node
 from siotool.plan.adapters.requests import Requests, delivered
-from siotool.plan.numbers import Number, maximum, minimum, where
+from siotool.plan.numbers import N, maximum, minimum, where
 from siotool.units import format_count, format_duration, format_size
 
 #: Redis's default client-output-buffer-limit for pub/sub clients, 32mb 8mb 60: disconnected at
@@ -37,7 +37,7 @@ _WITH_HEARTBEAT = ("cluster", "postgres", "mongo")
 _PUBSUB = ("redis", "redis-sharded", "redis-sharded-private", "python-redis")
 
 
-def slow_node_s(bytes_per_s: Number, read_bytes_per_s: Number = 0.0) -> Number:
+def slow_node_s(bytes_per_s: N, read_bytes_per_s: N = 0.0) -> N:
     """Return the seconds until Redis drops a pub/sub node that reads more slowly than it is sent to.
 
     ``bytes_per_s`` is sent to this node; reading as fast as that or faster lasts for ever.
@@ -50,7 +50,7 @@ def slow_node_s(bytes_per_s: Number, read_bytes_per_s: Number = 0.0) -> Number:
     return where(falling, lasts, inf)
 
 
-def heartbeats_per_s(adapter: Adapter, nodes: Number, namespaces: Number = 1.0) -> Number:
+def heartbeats_per_s(adapter: Adapter, nodes: N, namespaces: N = 1.0) -> N:
     """Return the messages per second each node receives because the others say they are alive.
 
     One per namespace and node every 5 s; the postgres adapter hears its own too. The mongo
@@ -62,7 +62,7 @@ def heartbeats_per_s(adapter: Adapter, nodes: Number, namespaces: Number = 1.0) 
     return senders * namespaces / HEARTBEAT_S
 
 
-def attachment_rows(large_per_s: Number, nodes: Number) -> tuple[Number, Number]:
+def attachment_rows(large_per_s: N, nodes: N) -> tuple[N, N]:
     """Return (rows kept at most, SELECTs per second) of the postgres adapter's table.
 
     ``large_per_s``: publishes that are binary or of 8,000 bytes and more. A row goes at the first
@@ -85,7 +85,7 @@ def lint(
     shards: float = 1.0,
     machines: float = 1.0,
     binary: bool = False,
-    requests: Requests | None = None,
+    requests: Requests[float] | None = None,
     recovery: bool = False,
     ceiling_per_s: float | None = None,
 ) -> list[str]:
@@ -200,7 +200,11 @@ def _notify_json_bytes(adapter: Adapter) -> float:
 
 
 def _chatter(
-    adapter: Adapter, nodes: float, publishes_per_s: float, namespaces: float, requests: Requests | None
+    adapter: Adapter,
+    nodes: float,
+    publishes_per_s: float,
+    namespaces: float,
+    requests: Requests[float] | None,
 ) -> Iterator[str]:
     if adapter.name == "redis" and namespaces > NOTICEABLE_PATTERNS:
         yield (

@@ -13,7 +13,7 @@ The shape is reported from production: doubling the nodes doubles what is thrown
 from math import inf, isfinite
 
 from siotool.plan.adapters.laws import Adapter, hosting_share, received_per_node, received_share
-from siotool.plan.numbers import Number, divide, maximum, minimum, sqrt, where, whole
+from siotool.plan.numbers import N, divide, maximum, minimum, sqrt, where, whole
 from siotool.units import format_count, format_duration, format_share
 
 #: Halvings of the logarithm of a ratio: from a million to 2 parts in 1e10.
@@ -25,14 +25,14 @@ _EVERYBODY = 1e15
 
 def node_load(
     adapter: Adapter,
-    nodes: Number,
+    nodes: N,
     *,
-    delivery_cores: Number,
-    publishes_per_s: Number,
-    decode_s: Number,
-    room_size: Number = inf,
-    private_share: Number = 0.0,
-) -> Number:
+    delivery_cores: N,
+    publishes_per_s: N,
+    decode_s: N,
+    room_size: N = inf,
+    private_share: N = 0.0,
+) -> N:
     """Return the share of its one core that a node spends on deliveries and on the adapter.
 
     ``delivery_cores``: all other CPU of the fleet that divides by nodes, D·w; ``decode_s``:
@@ -45,13 +45,13 @@ def node_load(
 def fewest_nodes(
     adapter: Adapter,
     *,
-    delivery_cores: Number,
-    publishes_per_s: Number,
-    decode_s: Number,
-    utilization: Number,
-    room_size: Number = inf,
-    private_share: Number = 0.0,
-) -> Number:
+    delivery_cores: N,
+    publishes_per_s: N,
+    decode_s: N,
+    utilization: N,
+    room_size: N = inf,
+    private_share: N = 0.0,
+) -> N:
     """Return the fewest nodes whose load stays within ``utilization``; infinite where none suffice.
 
     At least 1. Without an adapter a publish cannot leave its node: 1, or infinite.
@@ -81,12 +81,12 @@ def fewest_nodes(
     return _whole(where(within <= utilization, 1.0, maximum(more, 1.0)))
 
 
-def _divided(work: Number, spare: Number) -> Number:
+def _divided(work: N, spare: N) -> N:
     possible = spare > 0
     return where(possible, divide(work, where(possible, spare, 1.0)), inf)
 
 
-def _hosting(work: Number, hearing: Number, spare: Number, room_size: Number) -> Number:
+def _hosting(work: N, hearing: N, spare: N, room_size: N) -> N:
     """Return the least real N with work/N + hearing·share(N) ≤ spare, by halving between two bounds.
 
     Both terms fall with N. No N below work/spare can do, and as at most g nodes host a room,
@@ -106,7 +106,7 @@ def _hosting(work: Number, hearing: Number, spare: Number, room_size: Number) ->
     return where(possible, high, inf)
 
 
-def _whole(nodes: Number) -> Number:
+def _whole(nodes: N) -> N:
     finite = nodes < inf
     return where(finite, whole(where(finite, nodes, 1.0)), inf)
 

@@ -8,7 +8,7 @@ by everybody at the same moment, it is a lot to read.
 import msgspec
 
 from siotool.plan.adapters.laws import Adapter
-from siotool.plan.numbers import Number, divide, minimum
+from siotool.plan.numbers import divide, minimum
 from siotool.units import format_count, format_duration, format_size
 
 #: The default of connectionStateRecovery.maxDisconnectionDuration.
@@ -32,10 +32,10 @@ class MemoryRecovery(msgspec.Struct, frozen=True, kw_only=True):
     looked at for each returning session; ``storm_cpu_s``: seconds of its core for all of them.
     """
 
-    packets: Number
-    heap_bytes: Number
-    scanned_per_restore: Number
-    storm_cpu_s: Number
+    packets: float
+    heap_bytes: float
+    scanned_per_restore: float
+    storm_cpu_s: float
 
 
 class StreamRecovery(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,9 +45,9 @@ class StreamRecovery(msgspec.Struct, frozen=True, kw_only=True):
     whole of that; ``kept_bytes``: what the stream holds.
     """
 
-    window_s: Number
-    needed_entries: Number
-    kept_bytes: Number
+    window_s: float
+    needed_entries: float
+    kept_bytes: float
 
 
 class RestoreStorm(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,21 +57,21 @@ class RestoreStorm(msgspec.Struct, frozen=True, kw_only=True):
     ``read_s``: seconds at the rate given; ``decode_cpu_s``: seconds of CPU over all nodes.
     """
 
-    entries_each: Number
-    bytes_each: Number
-    bytes: Number
-    commands: Number
-    read_s: Number
-    decode_cpu_s: Number
+    entries_each: float
+    bytes_each: float
+    bytes: float
+    commands: float
+    read_s: float
+    decode_cpu_s: float
 
 
 def memory_recovery(
-    packets_per_s: Number,
-    packet_bytes: Number,
+    packets_per_s: float,
+    packet_bytes: float,
     *,
-    returning: Number = 0.0,
-    scan_s: Number = 0.0,
-    window_s: Number = WINDOW_S,
+    returning: float = 0.0,
+    scan_s: float = 0.0,
+    window_s: float = WINDOW_S,
 ) -> MemoryRecovery:
     """Return what one process keeps and what restoring ``returning`` sessions costs it.
 
@@ -90,11 +90,11 @@ def memory_recovery(
 
 
 def stream_recovery(
-    entries_per_s: Number,
-    entry_bytes: Number = 0.0,
+    entries_per_s: float,
+    entry_bytes: float = 0.0,
     *,
-    max_len: Number = STREAM_ENTRIES,
-    window_s: Number = WINDOW_S,
+    max_len: float = STREAM_ENTRIES,
+    window_s: float = WINDOW_S,
 ) -> StreamRecovery:
     """Return the real window of one stream that takes ``entries_per_s``, of all its namespaces.
 
@@ -110,8 +110,8 @@ def stream_recovery(
 
 
 def collection_window_s(
-    entries_per_s: Number, entry_bytes: Number, *, capped_bytes: Number = CAPPED_BYTES
-) -> Number:
+    entries_per_s: float, entry_bytes: float, *, capped_bytes: float = CAPPED_BYTES
+) -> float:
     """Return for how many seconds a capped MongoDB collection holds messages and sessions.
 
     The mongo adapter compares no time (``restoreSession``): what the collection still holds can be
@@ -121,14 +121,14 @@ def collection_window_s(
 
 
 def restore_storm(
-    returning: Number,
-    entries_per_s: Number,
-    away_s: Number,
-    entry_bytes: Number,
+    returning: float,
+    entries_per_s: float,
+    away_s: float,
+    entry_bytes: float,
     *,
-    max_len: Number = STREAM_ENTRIES,
-    read_bytes_per_s: Number = 0.0,
-    decode_s: Number = 0.0,
+    max_len: float = STREAM_ENTRIES,
+    read_bytes_per_s: float = 0.0,
+    decode_s: float = 0.0,
 ) -> RestoreStorm:
     """Return what ``returning`` sessions, each ``away_s`` away, read from one stream.
 

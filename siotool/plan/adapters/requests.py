@@ -21,24 +21,26 @@ packages/socket.io-cluster-adapter/lib/index.ts (setupPrimary) and
 packages/socket.io-adapter/lib/cluster-adapter.ts.
 """
 
+from typing import Generic
+
 import msgspec
 
 from siotool.plan.adapters.laws import Adapter
-from siotool.plan.numbers import Number, maximum, where
+from siotool.plan.numbers import N, maximum, where
 
 
-class Requests(msgspec.Struct, frozen=True):
+class Requests(msgspec.Struct, Generic[N], frozen=True):
     """Calls per second over the service; ``sessions`` that one call returns, of the whole service.
 
     ``own_channel``: publishOnSpecificResponseChannel of the redis adapter is set.
     """
 
-    calls_per_s: Number
-    sessions: Number = 0.0
+    calls_per_s: N
+    sessions: N = 0.0
     own_channel: bool = False
 
 
-def requests_heard(adapter: Adapter, requests: Requests, nodes: Number) -> Number:
+def requests_heard(adapter: Adapter, requests: Requests[N], nodes: N) -> N:
     """Return the requests per second that each of N processes hears; who is alone asks nobody."""
     if adapter.answers == "nobody":
         return 0.0 * nodes
@@ -47,13 +49,13 @@ def requests_heard(adapter: Adapter, requests: Requests, nodes: Number) -> Numbe
     return where(nodes > 1, requests.calls_per_s * share, 0.0)
 
 
-def answers_heard(adapter: Adapter, requests: Requests, nodes: Number) -> Number:
+def answers_heard(adapter: Adapter, requests: Requests[N], nodes: N) -> N:
     """Return the answers per second that each of N processes hears."""
     nodes = maximum(nodes, 1.0)
     return requests.calls_per_s * (nodes - 1) * _share(adapter, requests, nodes)
 
 
-def delivered(adapter: Adapter, requests: Requests, nodes: Number, shards: Number = 1.0) -> Number:
+def delivered(adapter: Adapter, requests: Requests[N], nodes: N, shards: N = 1.0) -> N:
     """Return the messages per second that the busiest shard delivers for requests and answers.
 
     The sharded adapter has a channel for each process that asks, spread over the shards; its
@@ -67,13 +69,13 @@ def delivered(adapter: Adapter, requests: Requests, nodes: Number, shards: Numbe
 
 def cores(
     adapter: Adapter,
-    requests: Requests,
-    nodes: Number,
+    requests: Requests[N],
+    nodes: N,
     *,
-    receive_s: Number,
-    decode_s: Number,
-    encode_s: Number,
-) -> Number:
+    receive_s: N,
+    decode_s: N,
+    encode_s: N,
+) -> N:
     """Return the cores each of N processes spends on requests and answers.
 
     A message received takes ``receive_s``; ``decode_s`` and ``encode_s`` are taken for the
@@ -91,7 +93,7 @@ def cores(
     return heard * receive_s + read * decode_s + written * encode_s
 
 
-def _share(adapter: Adapter, requests: Requests, nodes: Number) -> Number:
+def _share(adapter: Adapter, requests: Requests[N], nodes: N) -> N:
     """The share of processes that hear one answer."""
     own = requests.own_channel and adapter.name == "redis"
     match "asker" if own else adapter.answers:
@@ -104,5 +106,5 @@ def _share(adapter: Adapter, requests: Requests, nodes: Number) -> Number:
     return 1 / nodes
 
 
-def _others(nodes: Number) -> Number:
+def _others(nodes: N) -> N:
     return 1 - 1 / nodes

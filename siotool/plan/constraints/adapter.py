@@ -6,31 +6,29 @@ from siotool.plan.adapters import laws as adapters
 from siotool.plan.adapters.requests import delivered
 from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.demand.world import Stream, World
-from siotool.plan.numbers import Number, divide, maximum, where, whole
+from siotool.plan.numbers import N, divide, maximum, where, whole
 from siotool.units import format_rate
 
 
-def ceiling(world: World) -> Number | None:
+def ceiling(world: World[N]) -> N | None:
     """Return what one shard delivers per second: as given, or as published."""
     if world.has("topology.backend_rate"):
         return world["topology.backend_rate"]
     return adapters.adapter_named(world.inputs.choice("topology.adapter")).ceiling_per_s
 
 
-def _limit(world: World) -> Limit | None:
+def _limit(world: World[N]) -> Limit[N] | None:
     most = ceiling(world)
     adapter = adapters.adapter_named(world.inputs.choice("topology.adapter"))
     asks = world.has("topology.fetch_rate") and adapter.answers != "nobody"
     if not (world.demand.streams or asks) or (most is None and adapter.law == "nobody"):
         return None
-    known = most is not None
-    most = most if known else inf
-    usable = most * world["server.utilization"]
+    usable = inf if most is None else most * world["server.utilization"]
     # where no fleet is enough, what it would ask of the adapter does not matter
     servers = where(world.servers < inf, world.servers, 1.0)
     processes = maximum(whole(servers), 1.0) * world["server.processes"]
-    total: Number = delivered(adapter, world.requests, processes)
-    endless: Number = delivered(adapter, world.requests, processes, inf)
+    total: N = delivered(adapter, world.requests, processes)
+    endless: N = delivered(adapter, world.requests, processes, inf)
     for stream in world.demand.streams:
         total = total + _busiest(adapter, stream, processes, 1.0)
         endless = endless + _busiest(adapter, stream, processes, inf)
@@ -40,10 +38,10 @@ def _limit(world: World) -> Limit | None:
     shards = where(total <= usable, divide(total, usable), where(divides, more, inf))
     keys = ("topology.adapter", "topology.backend_rate", "topology.fetch_rate", "server.utilization")
     # what nobody has measured is taken for one, and the sentence says so
-    return Limit(total, usable, shards if known else 1.0 + 0.0 * total, keys)
+    return Limit(total, usable, 1.0 + 0.0 * total if most is None else shards, keys)
 
 
-def _busiest(adapter: adapters.Adapter, stream: Stream, processes: Number, shards: float) -> Number:
+def _busiest(adapter: adapters.Adapter, stream: Stream[N], processes: N, shards: float) -> N:
     """Return what one stream has the busiest of so many shards, a namespace on each, deliver."""
     return adapters.backend_rate(
         adapter,
@@ -56,7 +54,7 @@ def _busiest(adapter: adapters.Adapter, stream: Stream, processes: Number, shard
     )
 
 
-def _sentence(world: World, limit: Limit) -> str:
+def _sentence(world: World[float], limit: Limit[float]) -> str:
     name = world.inputs.choice("topology.adapter")
     if limit.capacity_per_server == inf:
         source = adapters.adapter_named(name).ceiling_source

@@ -3,11 +3,11 @@
 from siotool.plan.constraints.bandwidth import consumption_rate
 from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.demand.world import World
-from siotool.plan.numbers import divide
+from siotool.plan.numbers import N, divide
 from siotool.units import format_byte_rate, format_count, format_rate
 
 
-def _connections(world: World) -> Limit | None:
+def _connections(world: World[N]) -> Limit[N] | None:
     if not world.has("topology.balancer_connections"):
         return None
     demand, most = world.demand.connections, world["topology.balancer_connections"]
@@ -25,7 +25,7 @@ CONNECTIONS = Constraint(
 )
 
 
-def _accepts(world: World) -> Limit | None:
+def _accepts(world: World[N]) -> Limit[N] | None:
     if not world.has("topology.balancer_accept_rate"):
         return None
     demand, most = world.demand.new_per_s, world["topology.balancer_accept_rate"]
@@ -42,7 +42,7 @@ ACCEPTS = Constraint(
 )
 
 
-def _bytes(world: World) -> Limit | None:
+def _bytes(world: World[N]) -> Limit[N] | None:
     rate = consumption_rate(world)
     if rate is None or not world.has("topology.balancer_bandwidth"):
         return None

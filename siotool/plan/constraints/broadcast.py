@@ -16,7 +16,7 @@ from siotool.plan.constraints.solve import rises_to_zero
 from siotool.plan.constraints.turns import turns
 from siotool.plan.demand.demand import world as world_of
 from siotool.plan.demand.world import World
-from siotool.plan.numbers import Number, divide, is_array, log, maximum, minimum, where, whole
+from siotool.plan.numbers import N, divide, is_array, log, maximum, minimum, where, whole
 from siotool.units import format_count, format_duration, format_share
 
 #: The share of broadcasts that arrive in time.
@@ -36,34 +36,32 @@ _CLOSE = 1e-6
 _STEPS, _MORE_STEPS = 11, 100
 
 
-def audience(world: World) -> Number:
+def audience(world: World[N]) -> N:
     """Return the sessions that the widest message goes to."""
     wide = [stream.traffic.room_size for stream in world.demand.streams]
     return maximum(0.0, *wide)
 
 
-def servers_in_time(world: World) -> Number:
+def servers_in_time(world: World[N]) -> N:
     """Return the fewest servers, not rounded, that deliver in time; infinite if none do.
 
     Less than one where one server takes less than the goal: the part of the goal that it takes.
     """
-    drawn = [key for key, value in world.values.items() if is_array(value)]
+    drawn = any(is_array(value) for value in world.values.values())
     servers, low, high = _servers(world, _STEPS if drawn else _MORE_STEPS)
     rest = high - low > _CLOSE * high
     if not is_array(rest):
         # what varies has nothing to do with broadcasts, or nothing does
         return _servers(world, _MORE_STEPS, (low, high))[0] if rest else servers
-    if rest.any():
+    if is_array(servers) and is_array(low) and is_array(high) and rest.any():
         # more steps for the few draws that are not settled, apart from all the others
-        few = {**world.values, **{key: world.values[key][rest] for key in drawn}}
-        known = low[rest], high[rest]
-        servers[rest] = _servers(world_of(world.inputs, few), _MORE_STEPS, known)[0]
+        few: dict[str, N] = {**world.values}
+        few |= {key: value[rest] for key, value in few.items() if is_array(value)}
+        servers[rest] = _servers(world_of(world.inputs, few), _MORE_STEPS, (low[rest], high[rest]))[0]
     return servers
 
 
-def _servers(
-    world: World, steps: int, known: tuple[Number, Number] | None = None
-) -> tuple[Number, Number, Number]:
+def _servers(world: World[N], steps: int, known: tuple[N, N] | None = None) -> tuple[N, N, N]:
     """The fewest servers, and the two parts of the work, or of the goal, between which they were sought.
 
     The parts are equal where there is nothing more to seek. ``known``: such parts of a search before.
@@ -72,7 +70,7 @@ def _servers(
     parts = load(world)
     one = turns(world, parts, least)
 
-    def excess(part: Number) -> Number:
+    def excess(part: N) -> N:
         """Above 0 where too many are late; ``part`` is 1/servers, or of the goal if more than 1."""
         found = turns(world, parts, least / minimum(maximum(part, _LEAST), 1.0))
         time = goal / maximum(part, 1.0)
@@ -101,7 +99,7 @@ def _servers(
     return servers, found.low, where(found.never | nothing, found.low, found.high)
 
 
-def _broadcast(world: World) -> Limit | None:
+def _broadcast(world: World[N]) -> Limit[N] | None:
     if not world.has("goals.delivery_time", "server.delivery_cost") or not world.demand.streams:
         return None
     sessions = audience(world) * world["topology.imbalance"]
@@ -117,7 +115,7 @@ def _broadcast(world: World) -> Limit | None:
     return Limit(sessions, where(servers > 0, divide(sessions, some), inf), servers, keys)
 
 
-def _sentence(world: World, limit: Limit) -> str:
+def _sentence(world: World[float], limit: Limit[float]) -> str:
     goal = format_duration(world["goals.delivery_time"])
     if limit.servers == inf:
         return f"no number of servers delivers within {goal}: {_why_never(world)}"
@@ -134,7 +132,7 @@ def _sentence(world: World, limit: Limit) -> str:
     )
 
 
-def _why_never(world: World) -> str:
+def _why_never(world: World[float]) -> str:
     """The reason is what is left however few sessions a process has."""
     found = turns(world, load(world), 1 / _LEAST)
     longest, busy = found.longest, found.loop.utilization

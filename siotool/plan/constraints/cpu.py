@@ -5,13 +5,15 @@ spends on itself and on the publishes of the others, of which ``heard`` says how
 Pre-encoding once per process: socket.io-adapter, in-memory-adapter.ts, ``_encode``.
 """
 
+from typing import Generic
+
 import msgspec
 
 from siotool.plan.adapters import laws as adapters
 from siotool.plan.adapters import requests
 from siotool.plan.constraints.bandwidth import consumption_rate
 from siotool.plan.demand.world import Stream, World
-from siotool.plan.numbers import Number
+from siotool.plan.numbers import N
 
 #: CPU seconds that a figure is multiplied by, in the order of the sum.
 COSTS = (
@@ -27,23 +29,23 @@ COSTS = (
 )
 
 
-class Load(msgspec.Struct, frozen=True):
+class Load(msgspec.Struct, Generic[N], frozen=True):
     """Cores that the service takes: ``shared`` among all processes, by what they are for."""
 
-    idle: Number
-    inbound: Number
-    delivery: Number
-    bytes: Number
-    connect: Number
-    polls: Number = 0.0
+    idle: N
+    inbound: N
+    delivery: N
+    bytes: N
+    connect: N
+    polls: N = 0.0
 
     @property
-    def shared(self) -> Number:
+    def shared(self) -> N:
         """Cores that any number of processes may share."""
         return self.idle + self.inbound + self.delivery + self.bytes + self.connect + self.polls
 
 
-def load(world: World) -> Load:
+def load(world: World[N]) -> Load[N]:
     """Return the cores the service takes, without what each process repeats."""
     demand = world.demand
     return Load(
@@ -57,28 +59,28 @@ def load(world: World) -> Load:
     )
 
 
-def answer_s(world: World) -> Number:
+def answer_s(world: World[N]) -> N:
     """CPU seconds of one acknowledgement: a delivery's, where nobody says otherwise."""
     key = "server.ack_cost" if world.has("server.ack_cost") else "server.delivery_cost"
     return world.get(key)
 
 
-def connect_s(world: World) -> Number:
+def connect_s(world: World[N]) -> N:
     """CPU seconds of one new connection, its TLS included."""
     return world.get("server.connect_cost") + _tls(world, "server.tls_connect_cost")
 
 
-def _tls(world: World, key: str) -> Number:
+def _tls(world: World[N], key: str) -> N:
     """A cost of TLS, 0 unless ``server.tls`` says that the processes end it themselves."""
     return world.get(key) if world.inputs.flag("server.tls") else 0.0
 
 
-def heartbeats_per_s(world: World) -> Number:
+def heartbeats_per_s(world: World[N]) -> N:
     """Pings written and pongs read per second, over all connections."""
     return 2 * world.demand.connections / world["transport.ping_interval"]
 
 
-def polls_per_s(world: World) -> Number:
+def polls_per_s(world: World[N]) -> N:
     """HTTP requests per second of the sessions that stay on polling: one for each message either way.
 
     A heartbeat is two: the ping is an answer, the pong a request. Messages that wait for the
@@ -89,24 +91,24 @@ def polls_per_s(world: World) -> Number:
     return world["transport.polling"] * (messages + heartbeats_per_s(world))
 
 
-def wire_bytes_per_s(world: World) -> Number:
+def wire_bytes_per_s(world: World[N]) -> N:
     """Bytes per second over all connections, both ways; 0 where nothing says how many."""
     rate = consumption_rate(world)
     return 0.0 if rate is None else world.demand.connections * rate
 
 
-class Heard(msgspec.Struct, frozen=True):
+class Heard(msgspec.Struct, Generic[N], frozen=True):
     """Publishes of one stream per second at each process: received from the adapter, decoded, and encoded.
 
     ``encoded_per_s`` are those that have a recipient on the process.
     """
 
-    received_per_s: Number
-    decoded_per_s: Number
-    encoded_per_s: Number
+    received_per_s: N
+    decoded_per_s: N
+    encoded_per_s: N
 
 
-def heard(world: World, stream: Stream, processes: Number) -> Heard:
+def heard(world: World[N], stream: Stream[N], processes: N) -> Heard[N]:
     """Return how much of a stream each of so many processes hears of."""
     adapter = adapters.adapter_named(world.inputs.choice("topology.adapter"))
     publishes, crowd, private = stream.traffic.publishes_per_s, stream.crowd, stream.private_share
@@ -118,7 +120,7 @@ def heard(world: World, stream: Stream, processes: Number) -> Heard:
     return Heard(received, decoded, publishes * hosts)
 
 
-def asking(world: World, processes: Number) -> Number:
+def asking(world: World[N], processes: N) -> N:
     """Cores that each of so many processes spends on calls such as fetchSockets: more, the more there are."""
     if not world.has("topology.fetch_rate"):
         return 0.0
@@ -132,9 +134,9 @@ def asking(world: World, processes: Number) -> Number:
     )
 
 
-def repeated(world: World, processes: Number) -> Number:
+def repeated(world: World[N], processes: N) -> N:
     """Return the cores that each of so many processes spends on itself: receiving, encoding, asked."""
-    total: Number = world.get("server.base_cost")
+    total: N = world.get("server.base_cost")
     for stream in world.demand.streams:
         one = heard(world, stream, processes)
         received = one.received_per_s * world.get("server.adapter_cost")

@@ -16,7 +16,7 @@ from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.constraints.cpu import COSTS, asking, load, repeated
 from siotool.plan.constraints.solve import largest_fitting
 from siotool.plan.demand.world import World
-from siotool.plan.numbers import Number, divide, exp, log, maximum, minimum, where, whole
+from siotool.plan.numbers import N, divide, exp, log, maximum, minimum, where, whole
 from siotool.units import format_count, format_share
 
 #: More processes than this are infinitely many.
@@ -28,26 +28,26 @@ _GOLDEN = (5**0.5 - 1) / 2
 _NOISE = 1e-12
 
 
-def usable(world: World) -> Number:
+def usable(world: World[N]) -> N:
     """Return the share of a core that one process may use: of what it may fill, the utilization."""
     return world["server.utilization"] * world["server.process_cores"]
 
 
-def occupied(world: World) -> Callable[[Number], Number]:
+def occupied(world: World[N]) -> Callable[[N], N]:
     """Return ρ by the number of processes: the share of what it may fill that the fullest needs, above 1 too.
 
     Fewer processes than one server has, on average, still run all of them.
     """
     shared, least = load(world).shared * world["topology.imbalance"], world["server.processes"]
 
-    def share(processes: Number) -> Number:
+    def share(processes: N) -> N:
         needed = divide(shared, processes) + repeated(world, maximum(processes, least))
         return needed / world["server.process_cores"]
 
     return share
 
 
-def processes_needed(world: World) -> Number:
+def processes_needed(world: World[N]) -> N:
     """Return the fewest processes, not rounded, that stay under the utilization; infinite if none do.
 
     Less than one server's processes where these, all running, have CPU to spare. Beyond, solved
@@ -59,7 +59,7 @@ def processes_needed(world: World) -> Number:
     least = world["server.processes"]
     alone = divide(shared, most - repeated(world, least))
 
-    def excess(x: Number) -> Number:
+    def excess(x: N) -> N:
         x = maximum(x, _LEAST_X)
         return shared * x + repeated(world, 1 / x) - most
 
@@ -74,7 +74,7 @@ def processes_needed(world: World) -> Number:
     return where(alone <= least, alone, several)
 
 
-def lightest(world: World) -> Number:
+def lightest(world: World[N]) -> N:
     """Return the processes at which each is busy least, by golden section of the logarithm of their number.
 
     More of them are busier again where all of them hear the answers to every call of fetchSockets.
@@ -94,7 +94,7 @@ def lightest(world: World) -> Number:
     return exp((low + high) / 2)
 
 
-def _limit(world: World) -> Limit | None:
+def _limit(world: World[N]) -> Limit[N] | None:
     if not any(world.has(key) for key in COSTS):
         return None
     processes = processes_needed(world)
@@ -107,7 +107,7 @@ def _limit(world: World) -> Limit | None:
     return Limit(cores, each, processes / world["server.processes"], keys + messages)
 
 
-def _sentence(world: World, limit: Limit) -> str:
+def _sentence(world: World[float], limit: Limit[float]) -> str:
     if limit.servers == inf and asking(world, 2.0) > 0:
         best = max(2.0, round(lightest(world)))
         return (

@@ -15,13 +15,13 @@ from siotool.plan.constraints.event_loop import occupied
 from siotool.plan.demand.demand import world as world_of
 from siotool.plan.demand.world import World
 from siotool.plan.inputs.figure import Inputs
-from siotool.plan.numbers import Number, divide, maximum, minimum
+from siotool.plan.numbers import N, divide, maximum, minimum
 
 #: No server completes more; a handshake that costs nothing leaves the rest of the sums finite.
 _MOST_PER_S = 1e9
 
 
-def at_rest(world: World) -> Number | None:
+def at_rest(world: World[N]) -> N | None:
     """Return the handshakes per second that one server completes with nothing else to do; None if unknown.
 
     Given, or all its cores over what one handshake costs, its TLS included where it ends that itself.
@@ -34,12 +34,14 @@ def at_rest(world: World) -> Number | None:
     return None
 
 
-def left(world: World, survivors: Number) -> Number:
+def left(world: World[N], survivors: N) -> N:
     """Return the share of its cores, 0…1, that the load leaves the fullest of so many servers."""
     return maximum(1.0 - occupied(world)(survivors * world["server.processes"]), 0.0)
 
 
-def with_connections(inputs: Inputs, values: Mapping[str, Number], world: World, connections: float) -> World:
+def with_connections(
+    inputs: Inputs, values: Mapping[str, N], world: World[N], connections: float
+) -> World[N]:
     """Return the world in which so many are connected, each doing as much as in ``world``."""
     if connections == world.demand.connections:
         return world

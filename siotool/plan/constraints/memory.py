@@ -6,11 +6,11 @@ count it: about 4 kB (Centrifugo, https://centrifugal.dev/blog, 2026-08-17).
 
 from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.demand.world import World
-from siotool.plan.numbers import divide, maximum
+from siotool.plan.numbers import N, divide, maximum
 from siotool.units import format_count, format_size
 
 
-def _memory(world: World) -> Limit | None:
+def _memory(world: World[N]) -> Limit[N] | None:
     if not world.has("server.memory", "server.memory_per_connection"):
         return None
     base = world.get("server.memory_base") * world["server.processes"]
@@ -29,7 +29,7 @@ def _memory(world: World) -> Limit | None:
     return Limit(connections, room, divide(connections, room), keys)
 
 
-def _memory_sentence(world: World, limit: Limit) -> str:
+def _memory_sentence(world: World[float], limit: Limit[float]) -> str:
     each = world["server.memory_per_connection"] + world.get("server.kernel_memory_per_connection")
     return f"{format_size(each)} a connection: {format_count(limit.capacity_per_server)} fit in one server"
 
@@ -37,7 +37,7 @@ def _memory_sentence(world: World, limit: Limit) -> str:
 MEMORY = Constraint("memory", "connections", _memory, _memory_sentence)
 
 
-def _heap(world: World) -> Limit | None:
+def _heap(world: World[N]) -> Limit[N] | None:
     if not world.has("server.heap", "server.heap_per_connection"):
         return None
     room = (
@@ -49,7 +49,7 @@ def _heap(world: World) -> Limit | None:
     return Limit(connections, room, divide(connections, room), keys)
 
 
-def _heap_sentence(world: World, limit: Limit) -> str:
+def _heap_sentence(world: World[float], limit: Limit[float]) -> str:
     return (
         f"{format_size(world['server.heap_per_connection'])} of heap a connection: "
         f"{format_count(limit.capacity_per_server)} fit under the heap limits of one server"

@@ -7,15 +7,15 @@ more often. So a line through a light load promises what nobody has seen. A plan
 
 from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.demand.world import World
-from siotool.plan.numbers import divide, maximum
+from siotool.plan.numbers import N, divide, maximum
 from siotool.units import format_count
 
 #: So many times the load that was seen.
 BELIEVED = 2.5
 
 
-def _limit(world: World) -> Limit | None:
-    asked = (
+def _limit(world: World[N]) -> Limit[N] | None:
+    asked: tuple[tuple[str, N], ...] = (
         ("server.seen_connections", world.demand.connections),
         ("server.seen_messages", world.demand.inbound_per_s),
         ("server.seen_deliveries", world.demand.deliveries_per_s),
@@ -29,7 +29,7 @@ def _limit(world: World) -> Limit | None:
     return Limit(demand, BELIEVED, divide(demand, BELIEVED), keys)
 
 
-def _sentence(world: World, limit: Limit) -> str:
+def _sentence(world: World[float], limit: Limit[float]) -> str:
     return (
         f"the service is {format_count(limit.demand)} times the load that one server was seen to carry, of "
         f"which {format_count(BELIEVED)} times are believed: a bound, until a run takes 40 % of its CPU"

@@ -1,10 +1,11 @@
 """Where a rising function meets zero, for single figures and for draws alike."""
 
 from collections.abc import Callable
+from typing import Generic
 
 import msgspec
 
-from siotool.plan.numbers import Number, is_array, maximum, minimum, where
+from siotool.plan.numbers import Condition, N, everywhere, maximum, minimum, where
 
 #: Every so many steps the bracket is halved, which closes it over a jump too.
 _HALVE = 6
@@ -14,24 +15,22 @@ _HALVE = 6
 _NEARLY_STRAIGHT = 14
 
 
-class Bracket(msgspec.Struct, frozen=True):
+class Bracket(msgspec.Struct, Generic[N], frozen=True):
     """Two ends: the function is not above 0 at ``low``, and not below it at ``high``.
 
     ``never``: it is above 0 at the lowest end, and the ends mean nothing.
     """
 
-    low: Number
-    high: Number
-    never: Number
+    low: N
+    high: N
+    never: Condition
 
-    def closed(self, close: float) -> Number:
+    def closed(self, close: float) -> Condition:
         """True where the ends are no further apart than this part of them."""
         return self.high - self.low <= close * self.high
 
 
-def rises_to_zero(
-    excess: Callable[[Number], Number], low: Number, high: Number, steps: int, close: float = 1e-12
-) -> Bracket:
+def rises_to_zero(excess: Callable[[N], N], low: N, high: N, steps: int, close: float = 1e-12) -> Bracket[N]:
     """Return the ends between which a rising function meets zero; both are ``high`` where it stays below.
 
     False position with the steps of N. Anderson and
@@ -40,7 +39,7 @@ def rises_to_zero(
     """
     below, above = excess(low), excess(high)
     low, never = where(above <= 0, high, low), below > 0
-    before: Number = 0.0 * low
+    before = 0.0 * low
     for step in range(1, steps + 1):
         width = above - below
         x = low - below * (high - low) / where(width > 0, width, 1.0)
@@ -59,12 +58,12 @@ def rises_to_zero(
         low, high = where(fits, x, low), where(fits, high, x)
         before = side
         closed = Bracket(low, high, never).closed(close) | (at == 0) | never
-        if closed.all() if is_array(closed) else closed:
+        if everywhere(closed):
             break
     return Bracket(low, high, never)
 
 
-def largest_fitting(excess: Callable[[Number], Number], high: Number, low: Number = 0.0) -> Number:
+def largest_fitting(excess: Callable[[N], N], high: N, low: N = 0.0) -> N:
     """Return the largest x of ``low`` to ``high`` at which ``excess`` is not above 0; 0 if none.
 
     ``excess`` is nearly a straight line.

@@ -2,7 +2,7 @@
 
 The fullest survivor decides. It takes in its part of the lost with what the service's load
 leaves of it (``handshakes``). The storm simulator plays the clients out one by one; this bound
-is its arithmetic (``storm_bound``).
+is its arithmetic (``storm.bound``).
 """
 
 from typing import cast
@@ -13,7 +13,7 @@ from siotool.plan.constraints.handshakes import at_rest, left
 from siotool.plan.constraints.solve import largest_fitting
 from siotool.plan.constraints.storm_bound import Lost, failure, fewest_servers_for_storm
 from siotool.plan.demand.world import World
-from siotool.plan.numbers import Number, divide, maximum, minimum, where, whole
+from siotool.plan.numbers import N, divide, maximum, minimum, where, whole
 from siotool.protocol.backoff import OFFICIAL
 from siotool.units import format_duration, format_rate, format_share
 
@@ -25,12 +25,12 @@ _LEAST_X = 1e-12
 _NOISE = 1e-12
 
 
-def lost_at_once(world: World) -> Lost:
+def lost_at_once(world: World[N]) -> Lost:
     """Return what the plan's storm loses."""
     return cast(Lost, world.inputs.choice("goals.storm"))
 
 
-def servers_needed(world: World, rate: Number) -> Number:
+def servers_needed(world: World[N], rate: N) -> N:
     """Return the fewest whole servers whose survivors take the lost in within the goal.
 
     ``rate``: handshakes per second of one at rest. The bound for servers at rest is where the
@@ -49,7 +49,7 @@ def servers_needed(world: World, rate: Number) -> Number:
     most_each, processes = rate * (goal_s - OFFICIAL.delay_max_s), world["server.processes"]
     busy = event_loop.occupied(world)
 
-    def excess(x: Number) -> Number:
+    def excess(x: N) -> N:
         gone = failure(connections, 1 / maximum(x, _LEAST_X), lost, zones, imbalance)
         handshakes = divide(gone.lost, gone.even * most_each)
         return handshakes + busy(gone.survivors * processes) - (1.0 + _NOISE)
@@ -65,28 +65,28 @@ def servers_needed(world: World, rate: Number) -> Number:
     return where(resting > 0, found, 0.0)
 
 
-def _storm(world: World) -> Limit | None:
+def _storm(world: World[N]) -> Limit[N] | None:
     rate = at_rest(world)
     if rate is None or not world.has("goals.reconnect_time"):
         return None
     connections = world.demand.connections * world["topology.imbalance"]
     servers = servers_needed(world, rate)
-    handshakes = (
+    handshakes: tuple[str, ...] = (
         ("server.accept_rate",)
         if world.has("server.accept_rate")
         else ("server.connect_cost", *_tls(world), "server.processes")
     )
-    load = (key for key in cpu.COSTS if world.has(key) and key not in handshakes)
+    load: tuple[str, ...] = tuple(key for key in cpu.COSTS if world.has(key) and key not in handshakes)
     keys = ("workload.connections", "goals.reconnect_time", *handshakes, *load)
     return Limit(connections, divide(connections, servers), servers, keys)
 
 
-def _tls(world: World) -> tuple[str, ...]:
+def _tls(world: World[N]) -> tuple[str, ...]:
     counts = world.inputs.flag("server.tls") and world.has("server.tls_connect_cost")
     return ("server.tls_connect_cost",) if counts else ()
 
 
-def _sentence(world: World, limit: Limit) -> str:
+def _sentence(world: World[float], limit: Limit[float]) -> str:
     lost = lost_at_once(world)
     who, goal = _WHO[lost], format_duration(world["goals.reconnect_time"])
     if limit.servers == float("inf"):
@@ -102,7 +102,7 @@ def _rounded(value: float) -> float:
     return float(f"{value:.3g}")
 
 
-def _why_never(world: World) -> str:
+def _why_never(world: World[float]) -> str:
     if world["goals.reconnect_time"] <= OFFICIAL.delay_max_s:
         return "their own last wait takes as long"
     if lost_at_once(world) == "zone" and world["topology.zones"] == 1:

@@ -6,12 +6,12 @@ up to ``reconnectionDelayMax`` more, while servers may stand idle between two wa
 ``siotool.plan.storm.simulator`` plays that out client by client.
 """
 
-from typing import Literal
+from typing import Generic, Literal
 
 import msgspec
 
 from siotool.errors import InputError
-from siotool.plan.numbers import Number, ceil, divide, maximum, minimum, sqrt, where, whole
+from siotool.plan.numbers import N, ceil, divide, maximum, minimum, sqrt, where, whole
 from siotool.protocol.backoff import OFFICIAL
 
 #: What fails at once: one server, all servers of one zone, or the whole fleet.
@@ -21,37 +21,35 @@ Lost = Literal["server", "zone", "all"]
 PING_INTERVAL_S = 25.0
 
 
-class Failure(msgspec.Struct, frozen=True):
+class Failure(msgspec.Struct, Generic[N], frozen=True):
     """Who is lost and who is left: connections, and servers to take them in (maybe a broken number).
 
     ``imbalance``: the fullest survivor takes in so many times its even share.
     """
 
-    lost: Number
-    survivors: Number
-    imbalance: Number = 1.0
+    lost: N
+    survivors: N
+    imbalance: N = 1.0
 
     @property
-    def even(self) -> Number:
+    def even(self) -> N:
         """Survivors that would take as long if each took in the same."""
         return self.survivors / self.imbalance
 
 
-class Pulse(msgspec.Struct, frozen=True):
+class Pulse(msgspec.Struct, Generic[N], frozen=True):
     """Pings of one server: its even rate, the highest rate after a storm, their ratio, and for how long.
 
     The pulse comes back every ping interval for as long as the connections last.
     """
 
-    even_per_s: Number
-    peak_per_s: Number
-    ratio: Number
-    width_s: Number
+    even_per_s: N
+    peak_per_s: N
+    ratio: N
+    width_s: N
 
 
-def failure(
-    connections: Number, servers: Number, lost: Lost, zones: Number = 1, imbalance: Number = 1.0
-) -> Failure:
+def failure(connections: N, servers: N, lost: Lost, zones: N = 1, imbalance: N = 1.0) -> Failure[N]:
     """Return what a failure takes from a fleet whose fullest server holds ``imbalance`` times the mean.
 
     ``connections`` is the whole fleet's. The server that is lost is the fullest. ``zones``
@@ -69,9 +67,7 @@ def failure(
     raise InputError(f"a storm cannot lose '{lost}'", "say server, zone or all")
 
 
-def recovery_at_least_s(
-    lost: Number, survivors: Number, accept_per_s: Number, outage_s: Number = 0.0, share: Number = 0.99
-) -> Number:
+def recovery_at_least_s(lost: N, survivors: N, accept_per_s: N, outage_s: N = 0.0, share: N = 0.99) -> N:
     """Return the seconds until a share of the lost connections is back if no server is ever idle.
 
     ``accept_per_s`` is handshakes per second of one server. No storm is over sooner.
@@ -80,12 +76,12 @@ def recovery_at_least_s(
 
 
 def recovery_s(
-    lost: Number,
-    survivors: Number,
-    accept_per_s: Number,
-    outage_s: Number = 0.0,
-    last_backoff_s: Number = OFFICIAL.delay_max_s,
-) -> Number:
+    lost: N,
+    survivors: N,
+    accept_per_s: N,
+    outage_s: N = 0.0,
+    last_backoff_s: N = OFFICIAL.delay_max_s,
+) -> N:
     """Estimate the seconds until everyone is back: the work, and the last client's last wait.
 
     ``last_backoff_s`` is the client's ``reconnectionDelayMax``. Waves can leave servers idle in
@@ -96,15 +92,15 @@ def recovery_s(
 
 
 def fewest_servers_for_storm(
-    connections: Number,
-    accept_per_s: Number,
-    goal_s: Number,
+    connections: N,
+    accept_per_s: N,
+    goal_s: N,
     lost: Lost,
-    zones: Number = 1,
-    imbalance: Number = 1.0,
-    outage_s: Number = 0.0,
-    last_backoff_s: Number = OFFICIAL.delay_max_s,
-) -> Number:
+    zones: N = 1,
+    imbalance: N = 1.0,
+    outage_s: N = 0.0,
+    last_backoff_s: N = OFFICIAL.delay_max_s,
+) -> N:
     """Return the smallest whole number of servers that keeps ``recovery_s`` within the goal.
 
     ``accept_per_s`` is the same for every fleet: servers that carry a load leave less the fewer
@@ -128,12 +124,12 @@ def fewest_servers_for_storm(
 
 
 def heartbeat_pulse(
-    lost: Number,
-    survivors: Number,
-    accept_per_s: Number,
-    resident: Number = 0.0,
-    ping_interval_s: Number = PING_INTERVAL_S,
-) -> Pulse:
+    lost: N,
+    survivors: N,
+    accept_per_s: N,
+    resident: N = 0.0,
+    ping_interval_s: N = PING_INTERVAL_S,
+) -> Pulse[N]:
     """Return how high one server's pings rise after it took its part of the lost connections.
 
     ``resident`` is connections that the server held before, their pings spread evenly. A ping
@@ -149,6 +145,6 @@ def heartbeat_pulse(
     return Pulse(even, peak, where(even > 0, divide(peak, even), 1.0), minimum(lasted, ping_interval_s))
 
 
-def _whole(exact: Number) -> Number:
+def _whole(exact: N) -> N:
     """``whole``, where infinity among draws stays infinity."""
     return where(exact >= 1e300, exact, whole(minimum(exact, 1e300)))

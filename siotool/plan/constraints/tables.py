@@ -2,16 +2,16 @@
 
 from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.demand.world import World
-from siotool.plan.numbers import Number, divide, maximum
+from siotool.plan.numbers import N, divide, maximum
 from siotool.units import format_count
 
 
-def _polling_sockets(world: World) -> Number:
+def _polling_sockets(world: World[N]) -> N:
     """Sockets per connection: a polling client holds a GET and now and then opens a POST beside it."""
     return 1.0 + world["transport.polling"]
 
 
-def _connections(world: World) -> Limit | None:
+def _connections(world: World[N]) -> Limit[N] | None:
     if not world.has("server.connections"):
         return None
     places = world["server.connections"]
@@ -20,14 +20,14 @@ def _connections(world: World) -> Limit | None:
     return Limit(connections, places, divide(connections, places), keys)
 
 
-def _connections_sentence(world: World, limit: Limit) -> str:
+def _connections_sentence(world: World[float], limit: Limit[float]) -> str:
     return f"one server may hold {format_count(limit.capacity_per_server)} connections"
 
 
 CONNECTIONS = Constraint("connections", "connections", _connections, _connections_sentence)
 
 
-def _files(world: World) -> Limit | None:
+def _files(world: World[N]) -> Limit[N] | None:
     if not world.has("server.open_files"):
         return None
     each = maximum(world["server.open_files"] - world["server.open_files_reserved"], 0.0)
@@ -37,7 +37,7 @@ def _files(world: World) -> Limit | None:
     return Limit(sockets, places, divide(sockets, places), keys)
 
 
-def _files_sentence(world: World, limit: Limit) -> str:
+def _files_sentence(world: World[float], limit: Limit[float]) -> str:
     return (
         f"{format_count(limit.capacity_per_server)} sockets fit under the open-file limits of one server, "
         f"{format_count(world['server.open_files_reserved'])} of each process kept for other files"
@@ -47,7 +47,7 @@ def _files_sentence(world: World, limit: Limit) -> str:
 FILES = Constraint("open files", "sockets", _files, _files_sentence)
 
 
-def _ports(world: World) -> Limit | None:
+def _ports(world: World[N]) -> Limit[N] | None:
     if not world.has("topology.balancer_ports"):
         return None
     places = (
@@ -58,7 +58,7 @@ def _ports(world: World) -> Limit | None:
     return Limit(sockets, places, divide(sockets, places), keys)
 
 
-def _ports_sentence(world: World, limit: Limit) -> str:
+def _ports_sentence(world: World[float], limit: Limit[float]) -> str:
     return (
         f"a balancer opens {format_count(world['topology.balancer_ports'])} connections from each of its "
         f"{format_count(world['topology.balancer_addresses'])} addresses to one server port"
@@ -68,7 +68,7 @@ def _ports_sentence(world: World, limit: Limit) -> str:
 PORTS = Constraint("balancer ports", "sockets", _ports, _ports_sentence)
 
 
-def _conntrack(world: World) -> Limit | None:
+def _conntrack(world: World[N]) -> Limit[N] | None:
     if not world.has("topology.conntrack"):
         return None
     places = world["topology.conntrack"]
@@ -76,7 +76,7 @@ def _conntrack(world: World) -> Limit | None:
     return Limit(sockets, places, divide(sockets, places), ("workload.connections", "topology.conntrack"))
 
 
-def _conntrack_sentence(world: World, limit: Limit) -> str:
+def _conntrack_sentence(world: World[float], limit: Limit[float]) -> str:
     return f"one server tracks {format_count(limit.capacity_per_server)} connections at once"
 
 

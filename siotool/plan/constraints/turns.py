@@ -7,6 +7,7 @@ an acknowledgement, a heartbeat, a handshake, a poll: each is a job of its own.
 """
 
 from math import inf
+from typing import Generic
 
 import msgspec
 
@@ -23,13 +24,13 @@ from siotool.plan.constraints.cpu import (
 )
 from siotool.plan.constraints.waiting import Job, Loop, mean_wait, share_later, wait_within
 from siotool.plan.demand.world import Stream, World
-from siotool.plan.numbers import Number, divide, is_array, maximum, minimum, where
+from siotool.plan.numbers import N, anywhere, divide, maximum, minimum, where
 
 #: Jobs shorter than this keep nobody waiting.
 _LEAST_S = 1e-9
 
 
-class Broadcast(msgspec.Struct, frozen=True):
+class Broadcast(msgspec.Struct, Generic[N], frozen=True):
     """The broadcast whose last recipient on a process is written to last.
 
     ``recipients`` on that process, if it has any; ``own_s``, the CPU seconds from when the loop
@@ -37,12 +38,12 @@ class Broadcast(msgspec.Struct, frozen=True):
     goes through the adapter to another process and waits there too, else 0.
     """
 
-    recipients: Number
-    own_s: Number
-    passes: Number
+    recipients: N
+    own_s: N
+    passes: N
 
 
-class Turns(msgspec.Struct, frozen=True):
+class Turns(msgspec.Struct, Generic[N], frozen=True):
     """The loop of the fullest process, and the broadcast that takes longest there.
 
     ``overtaken``: how many times as long a message that passes through a second process waits
@@ -50,20 +51,20 @@ class Turns(msgspec.Struct, frozen=True):
     to write, and so a message meets there, once more, what came while it waited here.
     """
 
-    loop: Loop
-    longest: Broadcast
-    overtaken: Number
+    loop: Loop[N]
+    longest: Broadcast[N]
+    overtaken: N
 
-    def share_later(self, than_s: Number) -> Number:
+    def share_later(self, than_s: N) -> N:
         """Return the share of the longest broadcasts that wait longer than so many seconds."""
         return share_later(self.loop, than_s / self.overtaken, self.longest.passes)
 
-    def wait_within(self, share: float) -> float:
+    def wait_within(self: "Turns[float]", share: float) -> float:
         """Return the seconds that this share of them waits at most; single figures only."""
-        return float(self.overtaken * wait_within(self.loop, share, self.longest.passes))
+        return self.overtaken * wait_within(self.loop, share, self.longest.passes)
 
 
-def turns(world: World, parts: Load, processes: Number) -> Turns:
+def turns(world: World[N], parts: Load[N], processes: N) -> Turns[N]:
     """Return what the fullest of so many processes does; ``parts`` is the load of a plan with messages."""
     share = world["topology.imbalance"] / processes
     payload = sum(_payload(stream) for stream in world.demand.streams)
@@ -90,13 +91,13 @@ def turns(world: World, parts: Load, processes: Number) -> Turns:
     return Turns(loop, longest, 1.0 + longest.passes * common / processes)
 
 
-def _payload(stream: Stream) -> Number:
+def _payload(stream: Stream[N]) -> N:
     return stream.traffic.payload_in_bytes_per_s + stream.traffic.payload_out_bytes_per_s
 
 
 def _stream(
-    world: World, stream: Stream, processes: Number, share: Number, bytes_cores: Number
-) -> tuple[Job, list[Job], Broadcast]:
+    world: World[N], stream: Stream[N], processes: N, share: N, bytes_cores: N
+) -> tuple[Job[N], list[Job[N]], Broadcast[N]]:
     """The jobs that one kind of message makes on a process, small ones apart, and its broadcast."""
     traffic = stream.traffic
     read_s, answered_s = world.get("server.inbound_cost"), answer_s(world)
@@ -144,7 +145,7 @@ def _stream(
     return _job(cores, length_s, common=common), small, broadcast
 
 
-def _spread(publishes: Number, wanted: Number, recipients: Number, processes: Number) -> Number:
+def _spread(publishes: N, wanted: N, recipients: N, processes: N) -> N:
     """Variance of the recipients on a process that has any: each member is on it with chance 1/n."""
     here = divide(wanted, publishes)
     mean = recipients * here
@@ -152,7 +153,7 @@ def _spread(publishes: Number, wanted: Number, recipients: Number, processes: Nu
     return maximum(divide(squares, here) - recipients * recipients, 0.0)
 
 
-def _others(world: World, parts: Load, share: Number, bytes_cores: Number) -> tuple[Job, list[Job]]:
+def _others(world: World[N], parts: Load[N], share: N, bytes_cores: N) -> tuple[Job[N], list[Job[N]]]:
     """What connections cost beside messages: handshakes, and the small jobs of heartbeats and polls."""
     idle = (parts.idle + bytes_cores) * share
     return _job(parts.connect * share, connect_s(world)), [
@@ -161,23 +162,23 @@ def _others(world: World, parts: Load, share: Number, bytes_cores: Number) -> tu
     ]
 
 
-def _alike(jobs: list[Job]) -> Job:
+def _alike(jobs: list[Job[N]]) -> Job[N]:
     """Jobs of one length that are as much work and make others wait as long, in the mean, as these."""
     cores = sum(job.per_s * job.length_s for job in jobs)
     residual = sum(job.per_s * job.length_s * job.length_s for job in jobs)
     return _job(cores, divide(residual, cores))
 
 
-def _job(cores: Number, length_s: Number, *, common: bool = False) -> Job:
+def _job(cores: N, length_s: N, *, common: bool = False) -> Job[N]:
     length_s = maximum(length_s, _LEAST_S)
     return Job(cores / length_s, length_s, common)
 
 
-def _comes(job: Job) -> bool:
-    return is_array(job.per_s) or job.per_s > 0
+def _comes(job: Job[N]) -> bool:
+    return anywhere(job.per_s > 0)
 
 
-def _longest(broadcasts: list[Broadcast], next_wait_s: Number) -> Broadcast:
+def _longest(broadcasts: list[Broadcast[N]], next_wait_s: N) -> Broadcast[N]:
     """The broadcast that takes longest, with its mean waiting at a second process."""
     next_wait_s = where(next_wait_s < inf, next_wait_s, 0.0)
     longest = broadcasts[0]

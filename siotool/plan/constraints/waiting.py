@@ -17,17 +17,20 @@ the moments misses it by several times where few long jobs meet many short ones.
 
 import math
 from itertools import count
+from typing import Any, Generic
 
 import msgspec
 
-from siotool.plan.numbers import Number, divide, exp, is_array, maximum, minimum, turned, where
+from siotool.plan.numbers import N, anywhere, divide, exp, maximum, minimum, turned, where
 
 #: What the series leaves out is less than exp(−_DAMPING) of all messages.
 _DAMPING = 10.0
 #: Terms that are summed as they are, and those that Euler's summation averages.
 _PLAIN, _AVERAGED = 10, 6
 #: Where the transform is looked at, in units of _DAMPING / 2t.
-_POINTS = tuple(complex(1.0, 2.0 * math.pi * k / _DAMPING) for k in range(_PLAIN + _AVERAGED + 1))
+_POINTS: tuple[Any, ...] = tuple(
+    complex(1.0, 2.0 * math.pi * k / _DAMPING) for k in range(_PLAIN + _AVERAGED + 1)
+)
 _WEIGHTS = tuple(
     (-1) ** k
     * (0.5 if k == 0 else 1.0)
@@ -40,33 +43,33 @@ _WEIGHTS = tuple(
 _HALVINGS = 30
 
 
-class Job(msgspec.Struct, frozen=True):
+class Job(msgspec.Struct, Generic[N], frozen=True):
     """One kind of job: how many come per second, and how long each takes, in seconds of CPU.
 
     ``common``: all loops of a fleet have these to do at the same time.
     """
 
-    per_s: Number
-    length_s: Number
+    per_s: N
+    length_s: N
     common: bool = False
 
 
-class Loop(msgspec.Struct, frozen=True):
+class Loop(msgspec.Struct, Generic[N], frozen=True):
     """One event loop: the jobs that come to it, and the share of its time that other work fills.
 
     ``busy`` is work in pieces so short that nothing waits for one to end.
     """
 
-    jobs: tuple[Job, ...]
-    busy: Number = 0.0
+    jobs: tuple[Job[N], ...]
+    busy: N = 0.0
 
     @property
-    def utilization(self) -> Number:
+    def utilization(self) -> N:
         """Share of its time that the loop works; 1 or more if it never comes to an end."""
         return self.busy + sum(job.per_s * job.length_s for job in self.jobs)
 
     @property
-    def elsewhere(self) -> "Loop":
+    def elsewhere(self) -> "Loop[N]":
         """What a message that comes from such a loop waits for at the next one.
 
         Common jobs are not among it: while it waited for them here, they were done there too.
@@ -74,14 +77,14 @@ class Loop(msgspec.Struct, frozen=True):
         return Loop(tuple(job for job in self.jobs if not job.common), self.busy)
 
 
-def mean_wait(loop: Loop) -> Number:
+def mean_wait(loop: Loop[N]) -> N:
     """Return the mean seconds until the loop turns to a message; infinite if it has too much to do."""
     twice = sum(job.per_s * job.length_s * job.length_s for job in loop.jobs)
     rho = loop.utilization
     return where(rho < 1, divide(twice / 2.0, where(rho < 1, 1.0 - rho, 1.0)), math.inf)
 
 
-def share_later(loop: Loop, than_s: Number, passes: Number = 0.0) -> Number:
+def share_later(loop: Loop[N], than_s: N, passes: N = 0.0) -> N:
     """Return the share of messages that wait longer than ``than_s``: all of them if that is negative.
 
     ``passes`` is 1 for a message that then waits for another such loop, else 0. True to a part
@@ -100,8 +103,8 @@ def share_later(loop: Loop, than_s: Number, passes: Number = 0.0) -> Number:
     turns = [turned(-2.0 * math.pi / _DAMPING * unit * job.length_s) for job in loop.jobs]
     coming, common = sum(rates), [n for n, job in enumerate(loop.jobs) if job.common]
     done = sum(rates[n] for n in common)
-    goes_on = passes.any() if is_array(passes) else passes > 0
-    total: Number = 0.0
+    goes_on = anywhere(passes > 0)
+    total: N = 0.0
     for s, weight in zip(_POINTS, _WEIGHTS, strict=True):
         left = sum(points, idle * s) - coming
         waiting = free / left
@@ -116,7 +119,7 @@ def share_later(loop: Loop, than_s: Number, passes: Number = 0.0) -> Number:
     return where(rho < 1, later, 1.0)
 
 
-def wait_within(loop: Loop, share: float, passes: float = 0.0) -> float:
+def wait_within(loop: Loop[float], share: float, passes: float = 0.0) -> float:
     """Return the seconds within which the loop turns to this share of the messages; single figures only."""
     if loop.utilization >= 1:
         return math.inf
@@ -124,7 +127,7 @@ def wait_within(loop: Loop, share: float, passes: float = 0.0) -> float:
     if share_later(loop, 0.0, passes) <= late:
         return 0.0
     mean = mean_wait(loop) + passes * mean_wait(loop.elsewhere)
-    high: float = next(mean * 2.0**n for n in count() if share_later(loop, mean * 2.0**n, passes) <= late)
+    high = next(mean * 2.0**n for n in count() if share_later(loop, mean * 2.0**n, passes) <= late)
     low = 0.0
     for _ in range(_HALVINGS):
         middle = (low + high) / 2.0

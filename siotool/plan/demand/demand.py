@@ -8,7 +8,7 @@ from siotool.plan.adapters.laws import Recovery, adapter_named
 from siotool.plan.demand.fanout import Kind, Message, traffic
 from siotool.plan.demand.world import Demand, Stream, World
 from siotool.plan.inputs.figure import Inputs, MessageChoice
-from siotool.plan.numbers import Number, divide, exp, is_array, log
+from siotool.plan.numbers import N, divide, exp, is_array, log
 from siotool.plan.wire.framing import (
     AIOHTTP,
     NODE,
@@ -41,12 +41,12 @@ _OFFSETS: Mapping[Recovery, int] = MappingProxyType(
 _ACK_ID = 100
 
 
-def world(inputs: Inputs, values: Mapping[str, Number]) -> World:
+def world(inputs: Inputs, values: Mapping[str, N]) -> World[N]:
     """Return the world in which the inputs have these values."""
     return World(inputs, values, demand(inputs, values))
 
 
-def peak_connections(values: Mapping[str, Number]) -> Number:
+def peak_connections(values: Mapping[str, N]) -> N:
     """Return the connections to size for: mean × daily peak × event spike × growth until then."""
     growth = exp(values["workload.ahead"] / YEAR_S * log(1.0 + values["workload.growth"]))
     return (
@@ -57,7 +57,7 @@ def peak_connections(values: Mapping[str, Number]) -> Number:
     )
 
 
-def demand(inputs: Inputs, values: Mapping[str, Number]) -> Demand:
+def demand(inputs: Inputs, values: Mapping[str, N]) -> Demand[N]:
     """Return the service's demand: connections, messages, and the bytes they make."""
     connections = peak_connections(values)
     new_per_s = values.get("workload.churn", 0.0)
@@ -65,25 +65,15 @@ def demand(inputs: Inputs, values: Mapping[str, Number]) -> Demand:
         # Little's law: so many connections, each so long, need so many new ones
         new_per_s = new_per_s + divide(connections, values["workload.session_length"])
     streams = tuple(Stream(message, traffic(message, connections)) for message in _messages(inputs, values))
-    if not streams:
-        return Demand(connections, new_per_s, (), None, None, None, None)
-    travel = _travel(inputs, values, connections, new_per_s, streams)
-    return Demand(
-        connections=connections,
-        new_per_s=new_per_s,
-        streams=streams,
-        tcp_to_client_bytes_per_s=travel.to_client.tcp,
-        tcp_to_server_bytes_per_s=travel.to_server.tcp,
-        link_to_client_bytes_per_s=travel.to_client.link,
-        link_to_server_bytes_per_s=travel.to_server.link,
-    )
+    travel = _travel(inputs, values, connections, new_per_s, streams) if streams else None
+    return Demand(connections, new_per_s, streams, travel)
 
 
-def _messages(inputs: Inputs, values: Mapping[str, Number]) -> list[Message]:
+def _messages(inputs: Inputs, values: Mapping[str, N]) -> list[Message[N]]:
     return [_message(choice, values) for choice in inputs.messages]
 
 
-def _message(choice: MessageChoice, values: Mapping[str, Number]) -> Message:
+def _message(choice: MessageChoice, values: Mapping[str, N]) -> Message[N]:
     place = f"workload.messages.{choice.name}"
     return Message(
         name=choice.name,
@@ -118,27 +108,28 @@ def _offset_bytes(inputs: Inputs) -> int:
 
 def _travel(
     inputs: Inputs,
-    values: Mapping[str, Number],
-    connections: Number,
-    new_per_s: Number,
-    streams: tuple[Stream, ...],
-) -> Travel:
+    values: Mapping[str, N],
+    connections: N,
+    new_per_s: N,
+    streams: tuple[Stream[N], ...],
+) -> Travel[N]:
     polling = values["transport.polling"]
-    total = Travel()
+    total: Travel[N] = Travel()
     for transport, share in (("websocket", 1 - polling), ("polling", polling)):
         if not is_array(share) and share == 0:
             continue
         frames = framing(inputs, cast(Literal["websocket", "polling"], transport))
         upgrade = transport == "websocket" and inputs.flag("transport.upgrade")
         whole = heartbeat_rates(frames, values["transport.ping_interval"]) * connections
-        whole = whole + opening(frames, upgrade=upgrade) * new_per_s
+        opened: Travel[N] = opening(frames, upgrade=upgrade)
+        whole = whole + opened * new_per_s
         for stream in streams:
             whole = whole + _of_stream(frames, stream)
         total = total + whole * share
     return total
 
 
-def _of_stream(frames: Framing, stream: Stream) -> Travel:
+def _of_stream(frames: Framing, stream: Stream[N]) -> Travel[N]:
     """Bytes per second of one kind of message, sent, delivered and acknowledged."""
     message, rates = stream.message, stream.traffic
     size = 0 if message.binary else message.size_bytes + 2  # the quotes of a JSON string
@@ -147,7 +138,7 @@ def _of_stream(frames: Framing, stream: Stream) -> Travel:
     asked = message.acknowledged and not asks
     call = message.kind == "echo" and message.acknowledged
 
-    def one(direction: Direction, ack_id: int | None) -> Travel:
+    def one(direction: Direction, ack_id: int | None) -> Travel[N]:
         return event(
             frames,
             direction,
@@ -171,10 +162,7 @@ def _of_stream(frames: Framing, stream: Stream) -> Travel:
         )
     else:
         down = one(Direction.TO_CLIENT, _ACK_ID if asked else None)
-    both: Travel = (
-        up * rates.inbound_per_s
-        + down * rates.deliveries_per_s
-        + ack(frames, Direction.TO_SERVER, 0, ack_id=_ACK_ID) * rates.acks_in_per_s
-        + ack(frames, Direction.TO_CLIENT, 0, ack_id=_ACK_ID) * rates.acks_out_per_s
-    )
-    return both
+    ack_up: Travel[N] = ack(frames, Direction.TO_SERVER, 0, ack_id=_ACK_ID)
+    ack_down: Travel[N] = ack(frames, Direction.TO_CLIENT, 0, ack_id=_ACK_ID)
+    messages = up * rates.inbound_per_s + down * rates.deliveries_per_s
+    return messages + ack_up * rates.acks_in_per_s + ack_down * rates.acks_out_per_s

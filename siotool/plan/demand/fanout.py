@@ -5,19 +5,19 @@ second to 1,000 connections cost as much as 1,000 echoes per second
 (https://learn.microsoft.com/azure/azure-signalr/signalr-concept-performance).
 """
 
-from typing import Literal
+from typing import Generic, Literal
 
 import msgspec
 
 from siotool.errors import InputError
-from siotool.plan.numbers import Number, maximum, minimum
+from siotool.plan.numbers import N, maximum, minimum
 
 Kind = Literal["echo", "emit", "direct", "room", "broadcast", "push", "announce"]
 
 KINDS: tuple[Kind, ...] = ("echo", "emit", "direct", "room", "broadcast", "push", "announce")
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True):
+class Message(msgspec.Struct, Generic[N], frozen=True, kw_only=True):
     """One kind of message, and how often a session sends (``push``: receives) it.
 
     ==========  ====================================  =======================================
@@ -45,15 +45,15 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     kind: Kind
-    size_bytes: Number
-    rate_per_s: Number
-    room_size: Number = 1.0
+    size_bytes: N
+    rate_per_s: N
+    room_size: N = 1.0
     acknowledged: bool = False
     binary: bool = False
     to_sender: bool = True
 
 
-class Traffic(msgspec.Struct, frozen=True, kw_only=True):
+class Traffic(msgspec.Struct, Generic[N], frozen=True, kw_only=True):
     """Rates over the whole service, in messages per second.
 
     ``inbound_per_s`` sessions → servers and ``deliveries_per_s`` servers → sessions, both
@@ -64,17 +64,17 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True):
     the wire adds to each message is the wire model's to say.
     """
 
-    inbound_per_s: Number
-    deliveries_per_s: Number
-    publishes_per_s: Number
-    room_size: Number
-    acks_in_per_s: Number
-    acks_out_per_s: Number
-    payload_in_bytes_per_s: Number
-    payload_out_bytes_per_s: Number
+    inbound_per_s: N
+    deliveries_per_s: N
+    publishes_per_s: N
+    room_size: N
+    acks_in_per_s: N
+    acks_out_per_s: N
+    payload_in_bytes_per_s: N
+    payload_out_bytes_per_s: N
 
 
-def traffic(message: Message, connections: Number) -> Traffic:
+def traffic(message: Message[N], connections: N) -> Traffic[N]:
     """Return the traffic of one kind of message in a service of ``connections`` sessions.
 
     A room holds no more sessions than there are. Every message to somebody else is published:
@@ -113,7 +113,7 @@ def traffic(message: Message, connections: Number) -> Traffic:
     )
 
 
-def presence(name: str, size_bytes: Number, members: Number, visits_per_s: Number) -> Message:
+def presence(name: str, size_bytes: N, members: N, visits_per_s: N) -> Message[N]:
     """Return the messages by which a room of ``members`` hears who enters and who leaves it.
 
     Each visit is two messages to the whole room, so the traffic of a full room grows with the
@@ -125,7 +125,7 @@ def presence(name: str, size_bytes: Number, members: Number, visits_per_s: Numbe
     )
 
 
-def _room_size(message: Message, connections: Number) -> Number:
+def _room_size(message: Message[N], connections: N) -> N:
     match message.kind:
         case "echo" | "emit" | "direct" | "push":
             return 1.0

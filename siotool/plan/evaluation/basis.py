@@ -17,7 +17,7 @@ _LIMITS = (
 )
 
 
-def rests_on(evaluation: Evaluation) -> list[str]:
+def rests_on(evaluation: Evaluation[float]) -> list[str]:
     """Return sentences that say what the plan takes for a server, for given, and for no matter.
 
     None of a server and its limits where bandwidth is all that the plan is about: that says so

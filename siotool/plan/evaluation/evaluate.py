@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import Generic
 
 import msgspec
 
@@ -12,13 +13,13 @@ from siotool.plan.constraints.storm import STORM, lost_at_once
 from siotool.plan.demand.demand import world as world_of
 from siotool.plan.demand.world import World
 from siotool.plan.inputs.figure import Inputs
-from siotool.plan.numbers import Number, divide, is_array, maximum, minimum, where, whole
+from siotool.plan.numbers import N, anywhere, divide, is_array, maximum, minimum, single, where, whole
 from siotool.plan.redundancy.availability import MOST_SERVERS
 from siotool.plan.redundancy.bad_days import BadDay, Deploy, Redundancy, Storm, bad_days, fleet
 from siotool.units import format_byte_rate
 
 
-class Bound(msgspec.Struct, frozen=True):
+class Bound(msgspec.Struct, Generic[N], frozen=True):
     """A constraint and what it came to.
 
     ``weight`` is the servers it asks for, by which constraints are compared. Bad days add less to
@@ -27,11 +28,11 @@ class Bound(msgspec.Struct, frozen=True):
     """
 
     constraint: Constraint
-    limit: Limit
-    weight: Number
+    limit: Limit[N]
+    weight: N
 
 
-class Evaluation(msgspec.Struct, frozen=True):
+class Evaluation(msgspec.Struct, Generic[N], frozen=True):
     """What a world needs: ``needed`` servers in service, ``fleet`` with spares for every bad day.
 
     ``for_load`` is what is needed apart from storms. ``shards`` and ``balancers`` are whole numbers
@@ -39,17 +40,17 @@ class Evaluation(msgspec.Struct, frozen=True):
     servers is either.
     """
 
-    world: World
-    bounds: tuple[Bound, ...]
-    needed: Number
-    for_load: Number
-    days: list[BadDay]
-    fleet: Number
-    shards: Number
-    balancers: Number
+    world: World[N]
+    bounds: tuple[Bound[N], ...]
+    needed: N
+    for_load: N
+    days: list[BadDay[N]]
+    fleet: N
+    shards: N
+    balancers: N
 
 
-def evaluate(inputs: Inputs, values: Mapping[str, Number]) -> Evaluation:
+def evaluate(inputs: Inputs, values: Mapping[str, N]) -> Evaluation[N]:
     """Return what the service needs when its figures have these values."""
     world = world_of(inputs, values)
     bounds = _bounds(world, CONSTRAINTS)
@@ -64,7 +65,7 @@ def evaluate(inputs: Inputs, values: Mapping[str, Number]) -> Evaluation:
     behind = _bounds(world, BEHIND_THE_SERVERS)
     shards, balancers = _most(behind, "shards"), _most(behind, "balancers")
     hopeless = maximum(shards, balancers) == math.inf
-    if hopeless.any() if is_array(hopeless) else hopeless:
+    if anywhere(hopeless):
         for_load, needed = where(hopeless, math.inf, for_load), where(hopeless, math.inf, needed)
         days = bad_days(for_load, goals, storm)
         servers = fleet(days)
@@ -80,12 +81,12 @@ def evaluate(inputs: Inputs, values: Mapping[str, Number]) -> Evaluation:
     )
 
 
-def _storm(world: World, bounds: tuple[Bound, ...]) -> Storm:
+def _storm(world: World[N], bounds: tuple[Bound[N], ...]) -> Storm[N]:
     servers = maximum(0.0, *(whole(b.limit.servers) for b in bounds if b.constraint is STORM))
     return Storm(servers, spares=1 if lost_at_once(world) == "server" else 0)
 
 
-def _weighed(bounds: tuple[Bound, ...], goals: Redundancy, storm: Storm) -> tuple[Bound, ...]:
+def _weighed(bounds: tuple[Bound[N], ...], goals: Redundancy[N], storm: Storm[N]) -> tuple[Bound[N], ...]:
     """Return the bounds with the storm's weight as its fleet compares with that of the others."""
     others = [b.limit.servers for b in bounds if b.constraint is not STORM]
     alike = goals.zones is None and not goals.spare_servers
@@ -103,21 +104,21 @@ def _weighed(bounds: tuple[Bound, ...], goals: Redundancy, storm: Storm) -> tupl
     )
 
 
-def redundancy(inputs: Inputs, values: Mapping[str, Number]) -> Redundancy:
+def redundancy(inputs: Inputs, values: Mapping[str, N]) -> Redundancy[N]:
     """Return the bad days that the plan's goals name."""
-    out = values["goals.max_unavailable"]
-    zones = int(values["topology.zones"])
+    out, shards = single(values["goals.max_unavailable"]), single(values["topology.shards"])
+    zones = int(single(values["topology.zones"]))
     return Redundancy(
-        availability_target=values["goals.availability"],
+        availability_target=single(values["goals.availability"]),
         downtime_share=values["goals.downtime"] / values["goals.workday"],
-        spare_servers=int(values["goals.spares"]),
+        spare_servers=int(single(values["goals.spares"])),
         zones=zones if inputs.flag("goals.survive_zone") else None,
         deploy=Deploy(servers_out=out) if out > 0 else None,
-        adapter_shards=values["topology.shards"] if values["topology.shards"] > 1 else None,
+        adapter_shards=shards if shards > 1 else None,
     )
 
 
-def binding(bounds: tuple[Bound, ...]) -> list[Bound]:
+def binding(bounds: tuple[Bound[float], ...]) -> list[Bound[float]]:
     """Return the constraints on servers, the one that asks for most first; single figures only.
 
     A tier behind the servers that no number satisfies comes before those: it decides that there is no fleet.
@@ -126,33 +127,33 @@ def binding(bounds: tuple[Bound, ...]) -> list[Bound]:
     return sorted(deciding, key=lambda bound: -bound.weight)
 
 
-def _bounds(world: World, constraints: tuple[Constraint, ...]) -> tuple[Bound, ...]:
+def _bounds(world: World[N], constraints: tuple[Constraint, ...]) -> tuple[Bound[N], ...]:
     found = ((constraint, constraint.limit(world)) for constraint in constraints)
     return tuple(Bound(constraint, limit, limit.servers) for constraint, limit in found if limit is not None)
 
 
-def _refuse_absurd(bounds: tuple[Bound, ...]) -> None:
+def _refuse_absurd(bounds: tuple[Bound[N], ...]) -> None:
     """Refuse single figures that are a slip of units; among draws, such a one is infinity."""
     for bound in bounds:
-        limit = bound.limit
+        unit, limit = bound.constraint.unit, bound.limit
         if is_array(limit.servers) or is_array(limit.demand):
             continue
-        overflow = math.isinf(limit.servers) and bound.constraint.name == "bandwidth"
-        if MOST_SERVERS < limit.servers < math.inf or overflow or not math.isfinite(limit.demand):
+        servers, asked = single(limit.servers), single(limit.demand)
+        overflow = math.isinf(servers) and bound.constraint.name == "bandwidth"
+        if MOST_SERVERS < servers < math.inf or overflow or not math.isfinite(asked):
             raise InputError(
-                f"{bound.constraint.name}: a demand of {_amount(limit.demand, bound)} and "
-                f"{_amount(limit.capacity_per_server, bound)} per server make more than "
+                f"{bound.constraint.name}: a demand of {_amount(asked, unit)} and "
+                f"{_amount(single(limit.capacity_per_server), unit)} per server make more than "
                 f"{MOST_SERVERS:,} servers",
                 "check the units of connections, consumption rate and capacity",
             )
 
 
-def _amount(value: float, bound: Bound) -> str:
-    unit = bound.constraint.unit
+def _amount(value: float, unit: str) -> str:
     return format_byte_rate(value) if unit == "bytes/s" else f"{value:,.4g} {unit}"
 
 
-def _most(bounds: tuple[Bound, ...], tier: str) -> Number:
+def _most(bounds: tuple[Bound[N], ...], tier: str) -> N:
     return maximum(0.0, *(whole(b.limit.servers) for b in bounds if b.constraint.tier == tier))
 
 

@@ -18,27 +18,27 @@ PING_TIMEOUT_S = 20.0
 _DISAGREE = 0.25
 
 
-def lint(evaluation: Evaluation) -> list[str]:
+def lint(evaluation: Evaluation[float]) -> list[str]:
     """Return warnings about the configuration, each a sentence."""
     world = evaluation.world
     rules = (_growth, _several, _two_rates, _adapter, _asking, _recovery)
     return odd(world) + [sentence for rule in rules for sentence in rule(world, evaluation)]
 
 
-def _processes(world: World, evaluation: Evaluation) -> float:
+def _processes(world: World[float], evaluation: Evaluation[float]) -> float:
     return float(evaluation.fleet * world["server.processes"])
 
 
-def _several(world: World, evaluation: Evaluation) -> list[str]:
+def _several(world: World[float], evaluation: Evaluation[float]) -> list[str]:
     return of_several(world) if _processes(world, evaluation) > 1 else []
 
 
-def of_several(world: World) -> list[str]:
+def of_several(world: World[float]) -> list[str]:
     """Return what more than one process needs: an adapter, and a sticky balancer where sessions poll."""
     return _no_adapter(world) + _sticky(world)
 
 
-def _no_adapter(world: World) -> list[str]:
+def _no_adapter(world: World[float]) -> list[str]:
     publishes = any(stream.traffic.publishes_per_s > 0 for stream in world.demand.streams)
     if world.inputs.choice("topology.adapter") != "none" or not publishes:
         return []
@@ -48,14 +48,14 @@ def _no_adapter(world: World) -> list[str]:
     ]
 
 
-def _two_rates(world: World, evaluation: Evaluation) -> list[str]:
+def _two_rates(world: World[float], evaluation: Evaluation[float]) -> list[str]:
     typed, demand = world.get("workload.consumption_rate"), world.demand
     measured = world.has("workload.consumption_rate") and (
         world.inputs.figures["workload.consumption_rate"].provenance.kind == "measured"
     )
-    if not typed or measured or demand.tcp_to_client_bytes_per_s is None or not demand.connections:
+    if not typed or measured or demand.travel is None or not demand.connections:
         return []
-    both = (demand.tcp_to_client_bytes_per_s + demand.tcp_to_server_bytes_per_s) / demand.connections
+    both = demand.travel.tcp_both / demand.connections
     if abs(both / typed - 1) <= _DISAGREE:
         return []
     return [
@@ -64,7 +64,7 @@ def _two_rates(world: World, evaluation: Evaluation) -> list[str]:
     ]
 
 
-def _sticky(world: World) -> list[str]:
+def _sticky(world: World[float]) -> list[str]:
     share = world["transport.polling"]
     # a plan of the formula alone says nothing of transports
     spread = world.inputs.choice("topology.balancer") != "none" or world.demand.streams
@@ -80,7 +80,7 @@ def _sticky(world: World) -> list[str]:
     ]
 
 
-def _growth(world: World, evaluation: Evaluation) -> list[str]:
+def _growth(world: World[float], evaluation: Evaluation[float]) -> list[str]:
     if world.get("workload.growth") == 0 or world["workload.ahead"] > 0:
         return []
     return [
@@ -89,7 +89,7 @@ def _growth(world: World, evaluation: Evaluation) -> list[str]:
     ]
 
 
-def _published(world: World) -> tuple[Adapter, float, Stream | None]:
+def _published(world: World[float]) -> tuple[Adapter, float, Stream[float] | None]:
     """The adapter, the publishes per second it carries, and the stream that most of them are of."""
     adapter = adapter_named(world.inputs.choice("topology.adapter"))
     streams = world.demand.streams
@@ -97,7 +97,7 @@ def _published(world: World) -> tuple[Adapter, float, Stream | None]:
     return adapter, world.demand.publishes_per_s, heaviest
 
 
-def _message_bytes(world: World) -> float:
+def _message_bytes(world: World[float]) -> float:
     """The largest event that is published, as the JSON array that adapters carry: ["name","payload"]."""
     return max(
         (
@@ -109,7 +109,7 @@ def _message_bytes(world: World) -> float:
     )
 
 
-def _adapter(world: World, evaluation: Evaluation) -> list[str]:
+def _adapter(world: World[float], evaluation: Evaluation[float]) -> list[str]:
     adapter, publishes, heaviest = _published(world)
     processes = _processes(world, evaluation)
     if heaviest is None or not math.isfinite(processes):
@@ -135,7 +135,7 @@ def _adapter(world: World, evaluation: Evaluation) -> list[str]:
     )
 
 
-def _asking(world: World, evaluation: Evaluation) -> list[str]:
+def _asking(world: World[float], evaluation: Evaluation[float]) -> list[str]:
     processes = _processes(world, evaluation)
     if not world.has("topology.fetch_rate") or not 1 < processes < math.inf:
         return []
@@ -149,7 +149,7 @@ def _asking(world: World, evaluation: Evaluation) -> list[str]:
     ]
 
 
-def _recovery(world: World, evaluation: Evaluation) -> list[str]:
+def _recovery(world: World[float], evaluation: Evaluation[float]) -> list[str]:
     adapter, publishes, heaviest = _published(world)
     fleet = float(evaluation.fleet)
     recovers = world.inputs.flag("transport.recovery") and adapter.recovery != "none"

@@ -13,7 +13,7 @@ _SPIKE = 50.0
 _OFTEN_PER_S = 1000.0
 
 
-def odd(world: World) -> list[str]:
+def odd(world: World[float]) -> list[str]:
     """Return a question for each figure of the workload that is hardly meant."""
     said = []
     growth = world["workload.growth"]

@@ -15,7 +15,7 @@ from siotool.plan.inputs.provenance import Provenance
 from siotool.units import format_rate
 
 
-def remedy(evaluation: Evaluation) -> str:
+def remedy(evaluation: Evaluation[float]) -> str:
     """Return why no number of servers, shards or balancers is enough and what to change; empty if one is."""
     sentences = []
     for bound in evaluation.bounds:
@@ -36,7 +36,7 @@ def remedy(evaluation: Evaluation) -> str:
     return " ".join(sentences)
 
 
-def _event_loop(world: World) -> str:
+def _event_loop(world: World[float]) -> str:
     asked = world.values.get("topology.fetch_rate")
     if asked:
         quiet = {key: value for key, value in world.values.items() if key != "topology.fetch_rate"}
@@ -72,7 +72,7 @@ def _event_loop(world: World) -> str:
 _SHARDED = ("redis-sharded", "redis-sharded-private")
 
 
-def _backend(world: World, bound: Bound) -> str:
+def _backend(world: World[float], bound: Bound[float]) -> str:
     """Why no number of shards is enough, and what would be: an adapter that divides, or less to deliver."""
     limit = bound.limit
     fits = limit.capacity_per_server / limit.demand

@@ -16,10 +16,10 @@ _LEAST_NODE_COUNTS = 4
 
 def describe(
     profile: ServerProfile, observations: Observations, seed: int
-) -> Callable[[Evaluation], Evidence]:
+) -> Callable[[Evaluation[float]], Evidence]:
     """Return a function that describes the evidence for a plan once it has been evaluated."""
 
-    def of(evaluation: Evaluation) -> Evidence:
+    def of(evaluation: Evaluation[float]) -> Evidence:
         beyond = extrapolation(profile, _load_per_server(evaluation))
         return Evidence(
             runs=list(profile.runs),
@@ -45,7 +45,7 @@ def _remarks(profile: ServerProfile) -> list[str]:
     return [*profile.remarks, *(one.sentence for one in (*profile.absorbed, *profile.absent))]
 
 
-def _load_per_server(evaluation: Evaluation) -> dict[str, float]:
+def _load_per_server(evaluation: Evaluation[float]) -> dict[str, float]:
     """The load of one server in service, by the names of ``Observations``' columns."""
     servers, demand = evaluation.needed, evaluation.world.demand
     if not 0 < servers < float("inf"):

@@ -18,6 +18,7 @@ largest number of nodes measured, unless the peak was passed and β is certainly
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -27,7 +28,6 @@ from scipy.optimize import curve_fit
 from siotool.errors import InputError
 from siotool.plan.evidence.observe import Floats, Observations
 from siotool.plan.evidence.resample import lag1, redrawn_errors
-from siotool.plan.numbers import Number
 
 #: Parameters of the law; as many different numbers of nodes must have been measured, and one more.
 _PARAMETERS = 3
@@ -198,7 +198,7 @@ def points(observations: Observations) -> tuple[list[float], list[float]]:
     return nodes, capacity
 
 
-def _curve(n: Number, alpha: Number, beta: Number, gamma: Number) -> Number:
+def _curve(n: Any, alpha: Any, beta: Any, gamma: Any) -> Any:
     return gamma * n / (1 + alpha * (n - 1) + beta * n * (n - 1))
 
 

@@ -13,7 +13,7 @@ from siotool.plan.growth.exports import Autoscaling
 from siotool.plan.growth.rampup import MOST_RAMP_S, Ramp, ramp_warning
 from siotool.plan.inputs.figure import Inputs, middle
 from siotool.plan.model import Plan
-from siotool.plan.numbers import Number, is_array
+from siotool.plan.numbers import Number, is_array, single
 from siotool.units import format_count
 
 
@@ -79,7 +79,7 @@ def _mean_connections(inputs: Inputs) -> float:
 
 def _p5(connections: Number) -> float:
     if not is_array(connections):
-        return float(connections)
+        return single(connections)
     from siotool.plan.uncertainty import outcomes  # noqa: PLC0415  (an array is here, so numpy is)
 
     return outcomes.quantiles(connections, 0.05)[0]

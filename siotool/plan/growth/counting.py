@@ -12,7 +12,7 @@ from siotool.plan.evaluation.evaluate import Evaluation, count, evaluate
 from siotool.plan.inputs.figure import Figure, Inputs, middle
 from siotool.plan.inputs.provenance import Provenance
 from siotool.plan.model import Fleet
-from siotool.plan.numbers import Number, divide, is_array, where
+from siotool.plan.numbers import Condition, Number, anywhere, divide, is_array, single, where
 
 #: So many times today's connections are looked at; a fleet that holds more holds all.
 _MOST_TIMES = 2.0**20
@@ -38,7 +38,8 @@ def fleet_of(servers: Number) -> Fleet:
 
         found = outcomes.summary(servers)
         return Fleet(p50=count(found.p50), p90=count(found.p90), p95=count(found.p95))
-    return Fleet(p50=count(servers), p90=count(servers), p95=count(servers))
+    known = count(single(servers))
+    return Fleet(p50=known, p90=known, p95=known)
 
 
 def servers(inputs: Inputs, draws: int, seed: int) -> Fleet:
@@ -74,15 +75,15 @@ def holds(
     now = values["workload.connections"]
     start = where(now > 0, now, 1.0)
 
-    def fits(factor: Number, some: Number | None = None) -> Number:
+    def fits(factor: Number, some: Condition | None = None) -> Condition:
         """Whether so many times today's connections fit: all draws, or ``some`` of them."""
         changed = {key: _of(value, some) for key, value in values.items()}
         changed["workload.connections"] = _of(start, some) * factor
         return _fits(evaluate(inputs, changed), most_servers, shards, balancers)
 
     low, high = 0.0 * start, 0.0 * start + 1.0
-    fitting: Number = fits(high)
-    while _any(fitting & (high < _MOST_TIMES)):
+    fitting = fits(high)
+    while anywhere(fitting & (high < _MOST_TIMES)):
         low = where(fitting, high, low)
         high = where(fitting, high * 2, high)
         fitting = fits(high)
@@ -91,7 +92,7 @@ def holds(
     low, high = low + each, high + each
     too_many = low == 0
     low, high = _halved(fits, low, high, _HALVINGS)
-    if _any(too_many):
+    if anywhere(too_many):
         # even today's connections are: the fraction that fits may be tiny
         some = too_many if is_array(low) else None
         less, _ = _halved(lambda factor: fits(factor, some), _of(low, some), _of(high, some), 2 * _HALVINGS)
@@ -103,10 +104,12 @@ def holds(
     return where(endless, math.inf, peak * low)
 
 
-def _halved(fits: Callable[[Number], Number], low: Number, high: Number, times: int) -> tuple[Number, Number]:
+def _halved(
+    fits: Callable[[Number], Condition], low: Number, high: Number, times: int
+) -> tuple[Number, Number]:
     """Halve between what fits and what does not, at most so often, until a part in 30,000 is known."""
     for _ in range(times):
-        if not _any(high - low > high * 0.5**_HALVINGS):
+        if not anywhere(high - low > high * 0.5**_HALVINGS):
             break
         middle_one = (low + high) / 2
         inside = fits(middle_one)
@@ -114,25 +117,21 @@ def _halved(fits: Callable[[Number], Number], low: Number, high: Number, times: 
     return low, high
 
 
-def _of(value: Number, some: Number | None) -> Number:
+def _of(value: Number, some: Condition | None) -> Number:
     """Some draws of a figure; a single figure is the same for all."""
     return value[some] if some is not None and is_array(value) else value
 
 
-def per_server(evaluation: Evaluation) -> Number:
+def per_server(evaluation: Evaluation[Number]) -> Number:
     """Return the connections on each server of the whole fleet, spares included; infinite without a fleet."""
     fleet = evaluation.fleet
     return where(fleet > 0, divide(evaluation.world.demand.connections, fleet), math.inf)
 
 
-def _fits(evaluation: Evaluation, most: int, shards: int | None, balancers: int | None) -> Number:
+def _fits(evaluation: Evaluation[Number], most: int, shards: int | None, balancers: int | None) -> Condition:
     fits = evaluation.fleet <= most
     if shards is not None:
         fits = fits & (evaluation.shards <= shards)
     if balancers is not None:
         fits = fits & (evaluation.balancers <= balancers)
     return fits
-
-
-def _any(condition: Number) -> bool:
-    return bool(condition.any()) if is_array(condition) else bool(condition)

@@ -8,13 +8,13 @@ widens with time as it should. A year has 365.25 days. Nothing here knows today'
 
 import math
 from datetime import date, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from siotool.errors import InputError
 from siotool.plan.model import Forecast, Point
-from siotool.plan.numbers import Number, exp, is_array, log, maximum, where
+from siotool.plan.numbers import Condition, Number, exp, is_array, log, maximum, single, where
 from siotool.units import format_count, format_share
 
 DAYS_PER_YEAR = 365.25
@@ -75,7 +75,7 @@ def runway(
     figures that cannot be.
     """
     _refuse(connections_now, growth_per_year, safe_connections, kind)
-    return _day_after(start, years_until(connections_now, growth_per_year, safe_connections, kind))
+    return _day_after(start, single(years_until(connections_now, growth_per_year, safe_connections, kind)))
 
 
 def forecast(
@@ -159,12 +159,12 @@ def _first_day(
 
     A draw that grows becomes short once; one that is short and shrinks recovers once.
     """
-    onset = years_until(now, growth, safe, kind)
+    onset: Any = years_until(now, growth, safe, kind)
     if not is_array(onset):
         return _day_after(start, onset)
     import numpy  # noqa: PLC0415  (an array is here, so it is loaded)
 
-    recovery = where((now > safe) & (growth < 0), _years_to_cross(now, growth, safe, kind), math.inf)
+    recovery: Any = where((now > safe) & (growth < 0), _years_to_cross(now, growth, safe, kind), math.inf)
     recovery = numpy.broadcast_to(recovery, onset.shape)
     times = numpy.concatenate([onset, recovery[numpy.isfinite(recovery)]])
     steps = numpy.ones(times.size)
@@ -194,7 +194,7 @@ def _earlier(day: date, lead_time_s: float) -> date:
 def _sentences(result: Forecast, growth: Number, start: date, certain: bool) -> list[str]:
     first, last = result.points[0], result.points[-1]
     risk = format_share(result.threshold)
-    fastest = float(growth.max()) if is_array(growth) else float(growth)
+    fastest = float(growth.max()) if is_array(growth) else single(growth)
     if result.at_risk == start:
         held = f"{format_count(round(first.limit))} connections it holds safely"
         if certain:
@@ -258,20 +258,20 @@ def _refuse(now: Number, growth: Number, safe: Number, kind: Kind) -> None:
 
 
 def _least(value: Number) -> float:
-    return float(value.min()) if is_array(value) else float(value)
+    return float(value.min()) if is_array(value) else single(value)
 
 
 def _most(value: Number) -> float:
-    return float(value.max()) if is_array(value) else float(value)
+    return float(value.max()) if is_array(value) else single(value)
 
 
-def _mean(condition: Number) -> float:
-    return float(condition.mean()) if is_array(condition) else float(condition)
+def _mean(condition: Condition) -> float:
+    return float(condition.mean()) if is_array(condition) else float(bool(condition))
 
 
 def _quantile(value: Number, share: float) -> float:
     if not is_array(value):
-        return float(value)
+        return single(value)
     import numpy  # noqa: PLC0415  (an array is here, so it is loaded)
 
     return float(numpy.quantile(value, share))

@@ -1,6 +1,6 @@
 """Places for connections that others hand out: ports, connection tracking, balancer targets."""
 
-from siotool.plan.numbers import Number, maximum, minimum
+from siotool.plan.numbers import N, maximum, minimum
 
 #: What Linux lends outgoing connections by default (ip_local_port_range), and what Socket.IO's
 #: manual widens it to, https://socket.io/docs/v4/performance-tuning/.
@@ -12,12 +12,12 @@ WIDE_PORTS = (10_000, 65_535)
 AWS_CONNECTIONS = 55_000.0
 
 
-def ports_between(first: Number, last: Number) -> Number:
+def ports_between(first: N, last: N) -> N:
     """Return the connections one address can open to one address and port: a port each."""
     return maximum(last - first + 1.0, 0.0)
 
 
-def kube_proxy_conntrack(cores: Number) -> Number:
+def kube_proxy_conntrack(cores: N) -> N:
     """Return the entries of a Kubernetes node's conntrack table as kube-proxy sets it.
 
     32,768 a core, at least 131,072, and in newer versions at most 1,048,576

@@ -15,7 +15,7 @@ import msgspec
 from siotool.errors import InputError
 from siotool.plan.model import Comparison, ShapeCost
 from siotool.plan.money.prices import HOURS_PER_MONTH, PriceFile, Shape, UnitName
-from siotool.plan.numbers import Number, maximum
+from siotool.plan.numbers import maximum
 from siotool.units import parse_count
 
 SECONDS_PER_MONTH = HOURS_PER_MONTH * 3600
@@ -44,11 +44,11 @@ CAPACITY_UNITS = MappingProxyType[UnitName, CapacityUnit](
 
 def capacity_units(
     unit: CapacityUnit,
-    new_connections_per_s: Number,
-    active_connections: Number,
-    bytes_per_s: Number,
-    rule_evaluations_per_s: Number = 0.0,
-) -> Number:
+    new_connections_per_s: float,
+    active_connections: float,
+    bytes_per_s: float,
+    rule_evaluations_per_s: float = 0.0,
+) -> float:
     """Return the units a balancer uses, a fraction: the dimension that needs most of them decides.
 
     ``bytes_per_s`` counts both directions. A million idle connections through an ALB are
@@ -81,16 +81,16 @@ class MonthlyCost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     currency: str
-    servers: Number
-    egress: Number
-    load_balancer: Number
-    adapter: Number
-    total: Number
+    servers: float
+    egress: float
+    load_balancer: float
+    adapter: float
+    total: float
     unpriced: list[str]
 
 
 def monthly_cost(
-    prices: PriceFile, shape: str, servers: Number, traffic: Traffic | None = None
+    prices: PriceFile, shape: str, servers: float, traffic: Traffic | None = None
 ) -> MonthlyCost:
     """Price ``servers`` of a shape and what goes with them.
 

@@ -150,13 +150,13 @@ def traffic(plan: Plan, inputs: Inputs) -> Traffic:
     values = {key: middle(figure.value) for key, figure in inputs.numbers()}
     mean = world(inputs, {key: middle(figure.value) for key, figure in mean_day(inputs).numbers()})
     demand = mean.demand
-    out, back = demand.link_to_client_bytes_per_s, demand.link_to_server_bytes_per_s
-    if out is None:
-        out, back = demand.connections * (consumption_rate(mean) or 0.0), 0.0
+    out, back = demand.connections * (consumption_rate(mean) or 0.0), 0.0
+    if demand.travel is not None:
+        out, back = demand.travel.to_client.link, demand.travel.to_server.link
     adapter = inputs.choice("topology.adapter")
     return Traffic(
         egress_bytes_per_s=out,
-        ingress_bytes_per_s=back or 0.0,
+        ingress_bytes_per_s=back,
         connections=demand.connections,
         new_connections_per_s=demand.new_per_s,
         balancers=0.0 if inputs.choice("topology.balancer") == "none" else float(plan.balancers or 1),

@@ -46,7 +46,7 @@ def capacity(units: int) -> dict[str, float]:
     }
 
 
-def demand(made: Traffic, look_ups: float = 0.0, requests: float = 0.0) -> dict[str, float]:
+def demand(made: Traffic[float], look_ups: float = 0.0, requests: float = 0.0) -> dict[str, float]:
     """What traffic asks of each resource; ``look_ups`` and ``requests`` are for each message in."""
     return {
         "inbound": made.inbound_per_s,
@@ -79,12 +79,12 @@ CASES: Mapping[str, Case] = MappingProxyType(
 )
 
 
-def largest(name: str, units: int) -> tuple[Traffic, Headroom]:
+def largest(name: str, units: int) -> tuple[Traffic[float], Headroom]:
     """Return the most traffic of a kind that so many full units carry, and what stops it there."""
     case, connections = CASES[name], PER_UNIT * units
     members = connections / 10 if case.members is None else case.members
 
-    def made(rate_per_s: float) -> Traffic:
+    def made(rate_per_s: float) -> Traffic[float]:
         message = Message(
             name=name,
             kind=case.kind,

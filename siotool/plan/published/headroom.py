@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from siotool.errors import InputError
-from siotool.plan.numbers import Number, divide, minimum, where
+from siotool.plan.numbers import divide, minimum, where
 
 
 class Headroom(msgspec.Struct, frozen=True):
@@ -14,10 +14,10 @@ class Headroom(msgspec.Struct, frozen=True):
     ``factors``: the same for each resource alone.
     """
 
-    factor: Number
-    factors: Mapping[str, Number]
+    factor: float
+    factors: Mapping[str, float]
 
-    def binds(self, resource: str) -> Number:
+    def binds(self, resource: str) -> float:
         """Return whether a resource is (one of) the first to run out, draw by draw."""
         return where(self.factors[resource] <= self.factor, 1.0, 0.0)
 
@@ -27,7 +27,7 @@ class Headroom(msgspec.Struct, frozen=True):
         return first if first and self.factors[first] < float("inf") else ""
 
 
-def headroom(demand: Mapping[str, Number], capacity: Mapping[str, Number]) -> Headroom:
+def headroom(demand: Mapping[str, float], capacity: Mapping[str, float]) -> Headroom:
     """Return how many times ``demand`` fits ``capacity``, both by resource and in that resource's unit.
 
     A plan is the largest need over its constraints, so the room is the smallest quotient: more

@@ -9,13 +9,13 @@ textbook results; L. Kleinrock, "Queueing Systems", volume 1, 1975, unless anoth
 import math
 
 from siotool.errors import InputError
-from siotool.plan.numbers import Number, ceil, divide, sqrt
+from siotool.plan.numbers import ceil, divide, sqrt
 
 #: Erlang's recursion takes a step for each server; past this many it would take seconds.
 _MOST_SERVERS = 10_000_000
 
 
-def occupancy(arrivals_per_s: Number, stay_s: Number) -> Number:
+def occupancy(arrivals_per_s: float, stay_s: float) -> float:
     """Little's law: how many are present on average, arriving at a rate and staying so long.
 
     J. D. C. Little, "A Proof for the Queuing Formula L = λW", 1961. With 500 new connections
@@ -84,17 +84,17 @@ def halfin_whitt_wait(quality: float) -> float:
     return 1.0 / (1.0 + quality * 0.5 * math.erfc(-quality / math.sqrt(2)) / phi) if phi > 0 else 0.0
 
 
-def square_root_staffing(load: Number, quality: Number) -> Number:
+def square_root_staffing(load: float, quality: float) -> float:
     """Servers for ``load`` servers' worth of work: a + β√a, rounded up; β is ``quality``."""
     return ceil(load + quality * sqrt(load))
 
 
-def last_written_s(batch: Number, write_s: Number) -> Number:
+def last_written_s(batch: float, write_s: float) -> float:
     """Return when the last of a batch has been written to, in seconds, by a loop with nothing else to do."""
     return batch * write_s
 
 
-def largest_batch(goal_s: Number, write_s: Number) -> Number:
+def largest_batch(goal_s: float, write_s: float) -> float:
     """Most recipients one loop writes to within ``goal_s``, even when it has nothing else to do.
 
     The last recipient of a broadcast waits for all others, whatever the average CPU.

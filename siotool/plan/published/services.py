@@ -43,13 +43,13 @@ def checks() -> Iterator[Check]:
     yield from mattermost()
 
 
-def _sent(*messages: Message, connections: float) -> tuple[float, float]:
+def _sent(*messages: Message[float], connections: float) -> tuple[float, float]:
     """Messages and payload bytes delivered per second."""
     made = [traffic(message, connections) for message in messages]
     return sum(m.deliveries_per_s for m in made), sum(m.payload_out_bytes_per_s for m in made)
 
 
-def _two_channels(rate_per_s: float, size_bytes: float) -> tuple[Message, Message]:
+def _two_channels(rate_per_s: float, size_bytes: float) -> tuple[Message[float], Message[float]]:
     """A channel of one's own and one of six, each sent to at a rate."""
     return (
         Message(name="own channel", kind="echo", size_bytes=size_bytes, rate_per_s=rate_per_s),

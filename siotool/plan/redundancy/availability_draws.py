@@ -10,6 +10,7 @@ decides, so that both always agree.
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
 from siotool.errors import InputError
@@ -20,18 +21,18 @@ from siotool.plan.redundancy.availability import MOST_SERVERS, servers_for
 _DOUBT = 1e-7
 _NOISE = 1e-9  # as in siotool.plan.redundancy.availability
 
-Floats = Any  # np.ndarray of float64; numpy's own alias costs a line in every signature
+Floats = NDArray[Any]
 
 
-def servers_for_draws(needed: Number, down: Number, target: float) -> Floats:
-    """Return, draw by draw, the smallest n of which ``needed`` are in service with probability ``target``.
+def servers_for_draws(servers: Number, share: Number, target: float) -> Floats:
+    """Return, draw by draw, the smallest n of which ``servers`` are in service with probability ``target``.
 
-    ``needed`` (whole numbers, as floats) and ``down`` (share of time out of service) broadcast
+    ``servers`` (whole numbers, as floats) and ``share`` (of time out of service) broadcast
     against each other; 0 < ``target`` < 1. Equal to ``servers_for``, except that a draw which
     no reasonable fleet serves, for which that raises InputError, is infinity.
     """
-    needed, down = np.broadcast_arrays(np.asarray(needed, float), np.asarray(down, float))
-    answer = np.maximum(needed, 0.0)
+    needed, down = np.broadcast_arrays(np.asarray(servers, float), np.asarray(share, float))
+    answer: Floats = np.maximum(needed, 0.0)
     walk = (needed > 0) & (down > 0)
     answer[walk & (~np.isfinite(needed) | (down >= 1))] = np.inf
     walk &= np.isfinite(needed) & (down < 1)
@@ -68,8 +69,8 @@ def _estimate(needed: Floats, down: Floats, allowed: float) -> Floats:
     mean, spread = needed * down / up, np.sqrt(needed * down) / up
     z = special.ndtri(1 - allowed)
     skew = (1 + down) / np.sqrt(needed * down)
-    estimate = np.ceil(mean + spread * (z + (z * z - 1) * skew / 6) - 0.5)
-    return np.clip(estimate, 0.0, float(MOST_SERVERS))
+    estimate: Floats = np.ceil(mean + spread * (z + (z * z - 1) * skew / 6) - 0.5)
+    return np.asarray(np.clip(estimate, 0.0, float(MOST_SERVERS)))
 
 
 def _walk(needed: Floats, down: Floats, allowed: float, start: Floats) -> tuple[Floats, Floats]:

@@ -6,18 +6,12 @@ the bad days it wants to survive, and names that day.
 """
 
 import math
+from typing import Generic
 
 import msgspec
 
 from siotool.errors import InputError
-from siotool.plan.numbers import (
-    Number,
-    ceil,
-    divide,
-    is_array,
-    maximum,
-    where,
-)
+from siotool.plan.numbers import N, ceil, divide, maximum, where
 from siotool.plan.redundancy.availability import servers_for
 from siotool.units import format_count, format_share
 
@@ -42,7 +36,7 @@ class Deploy(msgspec.Struct, frozen=True):
     failures: float = 0.0
 
 
-class Redundancy(msgspec.Struct, frozen=True, kw_only=True):
+class Redundancy(msgspec.Struct, Generic[N], frozen=True, kw_only=True):
     """The bad days a fleet shall survive; None or 0 leaves one out.
 
     ``availability_target`` 0…1: enough servers are in service with this probability, each out
@@ -51,35 +45,32 @@ class Redundancy(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     availability_target: float | None = None
-    downtime_share: Number = 0.0
+    downtime_share: N = 0.0
     spare_servers: int = 0
     zones: int | None = None
     deploy: Deploy | None = None
-    adapter_shards: int | None = None
+    adapter_shards: float | None = None
 
 
-class BadDay(msgspec.Struct, frozen=True):
+class BadDay(msgspec.Struct, Generic[N], frozen=True):
     """A bad day by name, the servers to have for it (infinite: it cannot be survived), and why."""
 
     name: str
-    servers: Number
+    servers: N
     sentence: str
 
 
-class Storm(msgspec.Struct, frozen=True):
+class Storm(msgspec.Struct, Generic[N], frozen=True):
     """Servers that must be in service when a reconnect storm begins, those that it takes included.
 
     ``spares`` of the lost are what a spare stands for: 1 when the storm takes one server.
     """
 
-    servers: Number = 0.0
+    servers: N = 0.0
     spares: int = 0
 
 
-_NO_STORM = Storm()
-
-
-class ShardLoss(msgspec.Struct, frozen=True, kw_only=True):
+class ShardLoss(msgspec.Struct, Generic[N], frozen=True, kw_only=True):
     """What a service loses with one of its adapter's shards, until a replica has taken over.
 
     ``silenced_share`` of all rooms get nothing from other servers; delivery is at most once,
@@ -88,12 +79,12 @@ class ShardLoss(msgspec.Struct, frozen=True, kw_only=True):
     ``shards_needed`` so that the others can carry that.
     """
 
-    silenced_share: Number
-    survivor_load: Number
-    shards_needed: Number
+    silenced_share: N
+    survivor_load: N
+    shards_needed: N
 
 
-def bad_days(needed: Number, redundancy: Redundancy, storm: Storm = _NO_STORM) -> list[BadDay]:
+def bad_days(needed: N, redundancy: Redundancy[N], storm: Storm[N] | None = None) -> list[BadDay[N]]:
     """Return each bad day with the servers to have for it, the ordinary day first.
 
     ``needed`` is the whole number of servers that must be in service for the load, as a float;
@@ -102,6 +93,7 @@ def bad_days(needed: Number, redundancy: Redundancy, storm: Storm = _NO_STORM) -
     What is out of service as a matter of course (k of n, a deploy, further spares) is so when a
     storm begins too, and comes on top. Raises InputError for zones or shares that mean nothing.
     """
+    storm = storm or Storm()
     days = [BadDay("ordinary day", maximum(needed, storm.servers, 0.0), "every server is in service")]
     in_service = maximum(needed, storm.servers)
     target = redundancy.availability_target
@@ -124,14 +116,14 @@ def bad_days(needed: Number, redundancy: Redundancy, storm: Storm = _NO_STORM) -
     return days
 
 
-def fleet(days: list[BadDay]) -> Number:
+def fleet(days: list[BadDay[N]]) -> N:
     """Return the servers that survive every one of the ``days``."""
     return maximum(days[0].servers, *(day.servers for day in days[1:]))
 
 
-def worst(days: list[BadDay]) -> Number:
+def worst(days: list[BadDay[N]]) -> N:
     """Return the place in ``days`` of the one that needs most servers; of equals, the first."""
-    place: Number = 0.0
+    place: N = 0.0
     most = days[0].servers
     for number, day in enumerate(days[1:], start=1):
         place = where(day.servers > most, float(number), place)
@@ -139,7 +131,7 @@ def worst(days: list[BadDay]) -> Number:
     return place
 
 
-def k_of_n(needed: Number, downtime_share: Number, target: float) -> Number:
+def k_of_n(needed: N, downtime_share: N, target: float) -> N:
     """Smallest n of which ``needed`` are in service with probability ``target``.
 
     Exact, by ``siotool.plan.redundancy.availability``. A single figure that no reasonable fleet serves
@@ -150,20 +142,25 @@ def k_of_n(needed: Number, downtime_share: Number, target: float) -> Number:
             f"availability target is {target:g}; expected more than 0 and less than 1 (100%)",
             "no fleet is always available; 99.9% is a common target",
         )
-    if not is_array(downtime_share) and downtime_share <= 0:
-        return maximum(needed, 0.0)
-    if is_array(needed) and not is_array(downtime_share):
+    if isinstance(downtime_share, float | int):
+        if downtime_share <= 0:
+            return maximum(needed, 0.0)
+        if isinstance(needed, float | int):
+            return (
+                float(servers_for(int(needed), downtime_share, target)) if math.isfinite(needed) else needed
+            )
         import numpy as np  # noqa: PLC0415  (an array is here, so it is loaded)
 
         counts, place = np.unique(needed, return_inverse=True)
         if len(counts) <= _FEW_COUNTS:
-            return np.array([_scalar_k_of_n(k, downtime_share, target) for k in counts.tolist()])[place]
-    if is_array(needed) or is_array(downtime_share):
-        # scipy, whose import costs as much as a plan, for draws of many counts only
-        from siotool.plan.redundancy.availability_draws import servers_for_draws  # noqa: PLC0415
+            few = np.array([_scalar_k_of_n(k, downtime_share, target) for k in counts.tolist()])
+            drawn: N = few[place]
+            return drawn
+    # scipy, whose import costs as much as a plan, for draws of many counts only
+    from siotool.plan.redundancy.availability_draws import servers_for_draws  # noqa: PLC0415
 
-        return servers_for_draws(needed, downtime_share, target)
-    return float(servers_for(int(needed), downtime_share, target)) if math.isfinite(needed) else needed
+    found: N = servers_for_draws(needed, downtime_share, target)
+    return found
 
 
 def _scalar_k_of_n(needed: float, downtime_share: float, target: float) -> float:
@@ -174,7 +171,7 @@ def _scalar_k_of_n(needed: float, downtime_share: float, target: float) -> float
         return math.inf
 
 
-def spares(needed: Number, spare_servers: int) -> Number:
+def spares(needed: N, spare_servers: int) -> N:
     """N+1, N+2: as many spares whatever the size; a service that needs nothing needs none.
 
     N+2 lets one server fail while another is being updated (B. Beyer et al., Site Reliability
@@ -183,7 +180,7 @@ def spares(needed: Number, spare_servers: int) -> Number:
     return where(needed > 0, needed + float(spare_servers), 0.0)
 
 
-def survive_zone_loss(needed: Number, zones: int) -> Number:
+def survive_zone_loss(needed: N, zones: int) -> N:
     """Equal zones, one of which fails: the others hold ``needed``; infinity with a single zone.
 
     n ≥ k·Z/(Z − 1), rounded up to a multiple of Z. With three zones that is half as many
@@ -195,7 +192,7 @@ def survive_zone_loss(needed: Number, zones: int) -> Number:
     return zones * _whole(divide(maximum(needed, 0.0), zones - 1.0))
 
 
-def survive_deploy(needed: Number, deploy: Deploy) -> Number:
+def survive_deploy(needed: N, deploy: Deploy) -> N:
     """Smallest n that keeps ``needed`` in service while a deploy rolls and ``failures`` are out too.
 
     n − max(servers_out, ⌊n·share_out⌋) − failures ≥ k. Infinity when all go out at once.
@@ -211,7 +208,7 @@ def survive_deploy(needed: Number, deploy: Deploy) -> Number:
     return where(needed > 0, maximum(left + deploy.servers_out, by_share), 0.0)
 
 
-def shard_loss(shards: Number) -> ShardLoss:
+def shard_loss(shards: N) -> ShardLoss[N]:
     """Return what the loss of one of an adapter's ``shards`` (1 or more) does.
 
     Redis Cluster hashes a sharded channel to a slot, and each slot is on one shard
@@ -225,18 +222,18 @@ def shard_loss(shards: Number) -> ShardLoss:
     )
 
 
-def forced_reconnects_per_s(connections: Number, period_s: Number) -> Number:
+def forced_reconnects_per_s(connections: N, period_s: N) -> N:
     """New connections per second when each session is ended and begins again every ``period_s``."""
     return divide(connections, period_s)
 
 
-def _spares(needed: Number, count: int, storm: Storm) -> BadDay:
+def _spares(needed: N, count: int, storm: Storm[N]) -> BadDay[N]:
     what = "one server is" if count == 1 else f"{format_count(count)} servers are"
     servers = maximum(spares(needed, count), spares(storm.servers, max(0, count - storm.spares)))
     return BadDay(f"N+{count}", servers, f"{what} out of service, planned or not")
 
 
-def _zone(needed: Number, zones: int, storm: Storm) -> BadDay:
+def _zone(needed: N, zones: int, storm: Storm[N]) -> BadDay[N]:
     if zones == 1:
         sentence = "there is one zone; nothing is left when it fails"
     else:
@@ -245,7 +242,7 @@ def _zone(needed: Number, zones: int, storm: Storm) -> BadDay:
     return BadDay("zone loss", maximum(survive_zone_loss(needed, zones), storm.servers), sentence)
 
 
-def _deploy(needed: Number, deploy: Deploy) -> BadDay:
+def _deploy(needed: N, deploy: Deploy) -> BadDay[N]:
     out = format_count(deploy.servers_out)
     if deploy.share_out > 0:
         out = f"{format_share(deploy.share_out)} of the servers, at least {out},"
@@ -255,7 +252,7 @@ def _deploy(needed: Number, deploy: Deploy) -> BadDay:
     )
 
 
-def _shard(needed: Number, shards: int) -> BadDay:
+def _shard(needed: N, shards: float) -> BadDay[N]:
     if shards < 1:
         raise InputError(f"adapter shards is {shards:g}; expected 1 or more")
     rooms = f"{format_share(1 / shards)} of the rooms hear" if shards > 1 else "every room hears"
@@ -263,9 +260,9 @@ def _shard(needed: Number, shards: int) -> BadDay:
     return BadDay("adapter shard loss", maximum(needed, 0.0), sentence)
 
 
-def _whole(value: Number) -> Number:
+def _whole(value: N) -> N:
     return ceil(value * (1 - _NOISE))
 
 
-def _floor(value: Number) -> Number:
+def _floor(value: N) -> N:
     return -ceil(-value * (1 + _NOISE))

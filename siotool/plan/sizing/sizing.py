@@ -39,7 +39,7 @@ def size(
     draws: int = DRAWS,
     seed: int = 1,
     sensitivities: bool = True,
-    evidence: Callable[[Evaluation], Evidence] | None = None,
+    evidence: Callable[[Evaluation[float]], Evidence] | None = None,
 ) -> Plan:
     """Size a fleet.
 
@@ -64,7 +64,7 @@ def size(
     )
 
 
-def _several(plan: Plan, at_middle: Evaluation) -> Plan:
+def _several(plan: Plan, at_middle: Evaluation[float]) -> Plan:
     """Return the plan with what its fleet needs where the middle of its ranges is one process only."""
     each, most = at_middle.world["server.processes"], plan.servers.p95
     if at_middle.fleet * each > 1 or most is None or most * each <= 1:
@@ -72,7 +72,7 @@ def _several(plan: Plan, at_middle: Evaluation) -> Plan:
     return msgspec.structs.replace(plan, warnings=plan.warnings + lints.of_several(at_middle.world))
 
 
-def document_figures(evaluation: Evaluation) -> Figures:
+def document_figures(evaluation: Evaluation[float]) -> Figures:
     """Return what the published formula is fed with. Raises InputError where a plan lacks it."""
     world = evaluation.world
     rate = consumption_rate(world)
@@ -96,7 +96,7 @@ def document_figures(evaluation: Evaluation) -> Figures:
     )
 
 
-def _plan(inputs: Inputs, evaluation: Evaluation, figures: Figures) -> Plan:
+def _plan(inputs: Inputs, evaluation: Evaluation[float], figures: Figures) -> Plan:
     target = evaluation.world["goals.availability"]
     down = evaluation.world["goals.downtime"] / evaluation.world["goals.workday"]
     # a resource that costs nothing limits nothing: there is no capacity to show
@@ -137,7 +137,7 @@ def _plan(inputs: Inputs, evaluation: Evaluation, figures: Figures) -> Plan:
     )
 
 
-def _constraint(inputs: Inputs, evaluation: Evaluation, bound: Bound) -> Constraint:
+def _constraint(inputs: Inputs, evaluation: Evaluation[float], bound: Bound[float]) -> Constraint:
     limit = bound.limit
     servers = count(float(whole_servers(limit.servers)) if math.isfinite(limit.servers) else limit.servers)
     first = binding(evaluation.bounds)[0]
@@ -175,7 +175,7 @@ def _figure(inputs: Inputs, key: str) -> InputFigure:
     return InputFigure(key, unit, figure.provenance, value=middle(figure.value))
 
 
-def _apart(order: list[Bound]) -> float | None:
+def _apart(order: list[Bound[float]]) -> float | None:
     """How many times the servers of the next constraint the first one takes."""
     if len(order) < 2 or not 0 < order[1].weight < math.inf or math.isinf(order[0].weight):
         return None
@@ -186,7 +186,7 @@ def _tier(servers: float) -> int | None:
     return count(servers) if servers else None
 
 
-def _warnings(figures: Figures, by_formula: int, evaluation: Evaluation) -> list[str]:
+def _warnings(figures: Figures, by_formula: int, evaluation: Evaluation[float]) -> list[str]:
     warnings = []
     needed = whole_servers(figures.demand_bytes_per_s / figures.usable_bytes_per_s)
     if 0 < by_formula < needed:

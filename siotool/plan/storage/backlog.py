@@ -9,10 +9,11 @@ missed stores a message for each of them. What that takes, in PostgreSQL and in 
 """
 
 from collections.abc import Callable, Sequence
+from typing import Generic
 
 import msgspec
 
-from siotool.plan.numbers import Number, divide, is_array, maximum
+from siotool.plan.numbers import N, N_co, divide, is_array, maximum, single
 from siotool.plan.storage.bson_documents import Element, document_bytes
 from siotool.plan.storage.postgres_rows import (
     FIXED_TYPES,
@@ -57,15 +58,15 @@ ROW_COPIES = 2.0
 DOCUMENT_COPIES = 3.0
 
 
-class Backlog(msgspec.Struct, frozen=True, kw_only=True):
+class Backlog(msgspec.Struct, Generic[N], frozen=True, kw_only=True):
     """What is to be kept: ``messages`` at most, ``messages_per_s`` coming in, ``payload_bytes`` each."""
 
-    messages: Number
-    messages_per_s: Number
-    payload_bytes: Number
+    messages: N
+    messages_per_s: N
+    payload_bytes: N
 
 
-class Store(msgspec.Struct, frozen=True, kw_only=True):
+class Store(msgspec.Struct, Generic[N_co], frozen=True, kw_only=True):
     """What one kind of store needs for a backlog.
 
     ``record_bytes`` and ``index_bytes`` per message on disk, ``bytes`` of one copy, ``all_bytes``
@@ -75,41 +76,39 @@ class Store(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    record_bytes: Number
-    index_bytes: Number
-    bytes: Number
-    all_bytes: Number
-    factor: Number
-    record_writes_per_s: Number
-    index_writes_per_s: Number
-    read_bytes: Number
+    record_bytes: N_co
+    index_bytes: N_co
+    bytes: N_co
+    all_bytes: N_co
+    factor: N_co
+    record_writes_per_s: N_co
+    index_writes_per_s: N_co
+    read_bytes: N_co
 
 
-class Drain(msgspec.Struct, frozen=True, kw_only=True):
+class Drain(msgspec.Struct, Generic[N], frozen=True, kw_only=True):
     """What returning users draw from a backlog.
 
     ``messages`` and ``bytes`` in all; ``messages_per_s`` and ``bytes_per_s`` to finish within the
     window; ``time_s`` to finish at the store's own rate, infinite when more comes in than goes out.
     """
 
-    messages: Number
-    bytes: Number
-    messages_per_s: Number
-    bytes_per_s: Number
-    time_s: Number
+    messages: N
+    bytes: N
+    messages_per_s: N
+    bytes_per_s: N
+    time_s: N
 
 
-class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+class Comparison(msgspec.Struct, Generic[N], frozen=True, kw_only=True):
     """Both stores for the same backlog; ``sentence`` says which needs less of what (empty for draws)."""
 
-    relational: Store
-    document: Store
+    relational: Store[N]
+    document: Store[N]
     sentence: str
 
 
-def backlog(
-    offline_users: Number, messages_per_s_each: Number, retention_s: Number, payload_bytes: Number
-) -> Backlog:
+def backlog(offline_users: N, messages_per_s_each: N, retention_s: N, payload_bytes: N) -> Backlog[N]:
     """Return what is kept for ``offline_users``, each sent ``messages_per_s_each``, for ``retention_s``.
 
     All of them stay away for as long as messages are kept: the most that can be there.
@@ -119,14 +118,14 @@ def backlog(
 
 
 def relational_store(
-    kept: Backlog,
+    kept: Backlog[N],
     *,
-    columns: Sequence[Column] = ROW,
-    keys: Sequence[tuple[Number, Number]] = ROW_KEYS,
-    compression: Number = 1.0,
-    dead_share: Number = DEAD_SHARE,
-    copies: Number = ROW_COPIES,
-) -> Store:
+    columns: Sequence[Column[N]] = ROW,
+    keys: Sequence[tuple[N, N]] = ROW_KEYS,
+    compression: N = 1.0,
+    dead_share: N = DEAD_SHARE,
+    copies: N = ROW_COPIES,
+) -> Store[N]:
     """Return what PostgreSQL needs: a row for each user and message.
 
     ``keys``: (bytes, fill) of each index. ``compression`` of payloads that make a row longer than
@@ -137,7 +136,7 @@ def relational_store(
     """
     one = row(columns, kept.payload_bytes, compression=compression)
     record = (one.heap_bytes + one.moved_bytes) * (1 + dead_share)
-    index: Number = 0.0
+    index: N = 0.0
     for key_bytes, fill in keys:
         index = index + btree_entry_bytes(key_bytes, fill=fill) * (1 + dead_share)
     return _store(
@@ -152,33 +151,35 @@ def relational_store(
     )
 
 
-def _data_row_bytes(columns: Sequence[Column], payload_bytes: Number) -> Number:
+def _data_row_bytes(columns: Sequence[Column[N]], payload_bytes: N) -> N:
     """A DataRow message of values in binary: 7 bytes, and 4 before each value
     (https://www.postgresql.org/docs/current/protocol-message-formats.html).
     """
-    values: Number = 0.0
+    values: N = 0.0
     for column in columns:
         values = values + column.bytes
     return 7 + 4 * (len(columns) + 1) + values + payload_bytes
 
 
 def document_store(
-    kept: Backlog,
+    kept: Backlog[N],
     *,
-    elements: Sequence[Element] = DOCUMENT,
+    elements: Sequence[Element[N]] = DOCUMENT,
     payload_name: str = "payload",
-    keys: Sequence[Number] = DOCUMENT_KEYS,
-    compression: Number = 1.0,
-    copies: Number = DOCUMENT_COPIES,
-) -> Store:
+    keys: Sequence[N] = DOCUMENT_KEYS,
+    compression: N = 1.0,
+    copies: N = DOCUMENT_COPIES,
+) -> Store[N]:
     """Return what MongoDB needs: a document for each user and message, its field names in each.
 
     ``compression`` of WiredTiger's blocks: measure it on your messages (``SNAPPY_MEASURED``); 1 is a
     payload that does not shrink. Inserts and deletes are written to the oplog as well, and both
     change every index at once.
     """
-    size = document_bytes([*elements, Element(payload_name, "string", kept.payload_bytes)])
-    index: Number = 0.0
+    whole = list(elements)
+    whole.append(Element(payload_name, "string", kept.payload_bytes))
+    size = document_bytes(whole)
+    index: N = 0.0
     for key_bytes in keys:
         index = index + key_bytes + DOCUMENT_ENTRY_BYTES
     return _store(
@@ -195,15 +196,15 @@ def document_store(
 
 def _store(
     name: str,
-    kept: Backlog,
-    record: Number,
-    index: Number,
-    copies: Number,
+    kept: Backlog[N],
+    record: N,
+    index: N,
+    copies: N,
     *,
     record_writes: float,
     index_writes: float,
-    read_bytes: Number,
-) -> Store:
+    read_bytes: N,
+) -> Store[N]:
     each = record + index
     return Store(
         name=name,
@@ -219,14 +220,14 @@ def _store(
 
 
 def drain(
-    returning_users: Number,
-    queued_each: Number,
-    message_bytes: Number,
-    window_s: Number,
+    returning_users: N,
+    queued_each: N,
+    message_bytes: N,
+    window_s: N,
     *,
-    read_per_s: Number,
-    still_coming_per_s: Number = 0.0,
-) -> Drain:
+    read_per_s: N,
+    still_coming_per_s: N = 0.0,
+) -> Drain[N]:
     """Return the load of ``returning_users`` who each fetch ``queued_each`` messages within ``window_s``.
 
     After an outage everybody returns within the reconnect window. ``message_bytes``: what one
@@ -244,18 +245,30 @@ def drain(
     )
 
 
-def compare(relational: Store, document: Store) -> Comparison:
+def compare(relational: Store[N], document: Store[N]) -> Comparison[N]:
     """Return both stores with a sentence that says which needs less of what."""
     figures = (relational.all_bytes, document.all_bytes, document.index_writes_per_s)
     sentence = "" if any(map(is_array, figures)) else _sentence(relational, document)
     return Comparison(relational=relational, document=document, sentence=sentence)
 
 
-def _sentence(relational: Store, document: Store) -> str:
+def _sentence(relational: Store[N], document: Store[N]) -> str:
     clauses = [
-        _clause("disk over all copies", relational.all_bytes, document.all_bytes, format_size),
-        _clause("index writes/s", relational.index_writes_per_s, document.index_writes_per_s, format_count),
-        _clause("to read per message of a drain", relational.read_bytes, document.read_bytes, format_size),
+        _clause(
+            "disk over all copies", single(relational.all_bytes), single(document.all_bytes), format_size
+        ),
+        _clause(
+            "index writes/s",
+            single(relational.index_writes_per_s),
+            single(document.index_writes_per_s),
+            format_count,
+        ),
+        _clause(
+            "to read per message of a drain",
+            single(relational.read_bytes),
+            single(document.read_bytes),
+            format_size,
+        ),
     ]
     return "; ".join(clauses).format(relational=relational.name, document=document.name) + "."
 

@@ -7,7 +7,7 @@ from siotool.errors import InputError
 from siotool.plan.growth.counting import values_of
 from siotool.plan.inputs.figure import Inputs, middle
 from siotool.plan.model import Storage, StoreOption
-from siotool.plan.numbers import Number, is_array
+from siotool.plan.numbers import N, Number, is_array, single
 from siotool.plan.storage.backlog import (
     Backlog,
     Store,
@@ -44,7 +44,7 @@ def storage(inputs: Inputs, *, draws: int, seed: int) -> Storage | None:
     chosen = inputs.choice("storage.kind") if "storage.kind" in inputs else None
     window = values.get("goals.reconnect_time", DRAIN_S)
     kept = _kept(values)
-    both: tuple[tuple[Literal["relational", "document"], Store, Store], ...] = (
+    both: tuple[tuple[Literal["relational", "document"], Store[float], Store[Number]], ...] = (
         ("relational", rows, drawn[0]),
         ("document", documents, drawn[1]),
     )
@@ -81,7 +81,7 @@ def storage(inputs: Inputs, *, draws: int, seed: int) -> Storage | None:
     )
 
 
-def _kept(values: Mapping[str, Number]) -> Backlog:
+def _kept(values: Mapping[str, N]) -> Backlog[N]:
     return backlog(
         values["storage.offline_users"],
         values["storage.messages"],
@@ -90,14 +90,14 @@ def _kept(values: Mapping[str, Number]) -> Backlog:
     )
 
 
-def _stores(values: Mapping[str, Number]) -> tuple[Store, Store]:
+def _stores(values: Mapping[str, N]) -> tuple[Store[N], Store[N]]:
     kept, copies = _kept(values), values["storage.replicas"]
     return relational_store(kept, copies=copies), document_store(kept, copies=copies)
 
 
 def _p95(drawn: Number) -> float:
     if not is_array(drawn):
-        return float(drawn)
+        return single(drawn)
     from siotool.plan.uncertainty import outcomes  # noqa: PLC0415  (an array is here, so numpy is)
 
     return outcomes.quantiles(drawn, 0.95)[0]

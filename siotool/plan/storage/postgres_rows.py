@@ -7,10 +7,11 @@ on 64-bit machines.
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Generic
 
 import msgspec
 
-from siotool.plan.numbers import Number, ceil, where
+from siotool.plan.numbers import N, N_co, ceil, where
 
 PAGE_BYTES = 8192
 PAGE_HEADER_BYTES = 24
@@ -38,15 +39,15 @@ INNER_FILL = 0.70
 RANDOM_FILL = 0.69
 
 
-class Column(msgspec.Struct, frozen=True):
+class Column(msgspec.Struct, Generic[N_co], frozen=True):
     """A column: the bytes of its value and its alignment; ``align`` 0 marks one of varying length."""
 
-    bytes: Number
+    bytes: N_co
     align: int
 
 
 #: Sizes and alignments (pg_type.typlen, typalign) of types a message table has.
-FIXED_TYPES: Mapping[str, Column] = MappingProxyType(
+FIXED_TYPES: Mapping[str, Column[float]] = MappingProxyType(
     {
         "bigint": Column(8, 8),
         "integer": Column(4, 4),
@@ -59,33 +60,33 @@ FIXED_TYPES: Mapping[str, Column] = MappingProxyType(
 )
 
 
-def varying(value_bytes: Number) -> Column:
+def varying(value_bytes: N) -> Column[N]:
     """Return a column of type text, bytea or jsonb whose value has so many bytes."""
     return Column(value_bytes, 0)
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class Row(msgspec.Struct, Generic[N], frozen=True, kw_only=True):
     """What one row takes: ``tuple_bytes`` on its page, ``heap_bytes`` with its share of the page, and
     ``moved_bytes`` in the TOAST table and its index, pages included.
     """
 
-    tuple_bytes: Number
-    heap_bytes: Number
-    moved_bytes: Number
+    tuple_bytes: N
+    heap_bytes: N
+    moved_bytes: N
 
 
-def align(offset: Number, boundary: int) -> Number:
+def align(offset: N, boundary: int) -> N:
     """Round up to a multiple of ``boundary``."""
     return ceil(offset / boundary) * boundary
 
 
-def tuple_bytes(columns: Sequence[Column], *, nulls: bool = False) -> Number:
+def tuple_bytes(columns: Sequence[Column[N]], *, nulls: bool = False) -> N:
     """Return the length of a tuple, header included, before it is aligned on its page.
 
     The header has 23 bytes, with NULLs also a bit for each column, and is aligned to 8. Each value
     starts at its own alignment, so the order of columns counts.
     """
-    end: Number = 0.0
+    end: N = 0.0
     for column in columns:
         if column.align:
             end = align(end, column.align) + column.bytes
@@ -95,21 +96,24 @@ def tuple_bytes(columns: Sequence[Column], *, nulls: bool = False) -> Number:
     return _header_bytes(len(columns), nulls) + end
 
 
-def _header_bytes(columns: int, nulls: bool) -> Number:
+def _header_bytes(columns: int, nulls: bool) -> float:
     return align(TUPLE_HEADER_BYTES + ((columns + 7) // 8 if nulls else 0), MAX_ALIGN)
 
 
-def row(columns: Sequence[Column], payload_bytes: Number, *, compression: Number = 1.0) -> Row:
+def row(columns: Sequence[Column[N]], payload_bytes: N, *, compression: N = 1.0) -> Row[N]:
     """Return what a row of ``columns`` and, last, a payload of text or bytea takes.
 
     ``compression``: the payload's size over what PostgreSQL's own compression leaves of it; it is
     tried only beyond 2,032 bytes, and 1 means that it gains nothing. What is then still too long
     moves out in pieces of 1,996 bytes, four to a page, with an index entry each.
     """
-    plain = tuple_bytes([*columns, varying(payload_bytes)])
+    whole = list(columns)
+    whole.append(varying(payload_bytes))
+    plain = tuple_bytes(whole)
     gains = compression > 1
     stored = where(gains, payload_bytes / compression + 4, payload_bytes)  # 4: the original length
-    packed = tuple_bytes([*columns, varying(stored)])
+    whole[-1] = varying(stored)
+    packed = tuple_bytes(whole)
     inline = where(plain <= TOAST_THRESHOLD_BYTES, plain, packed)
     moves = inline > TOAST_THRESHOLD_BYTES
     pointer = _header_bytes(len(columns) + 1, False) + _data_bytes(columns) + TOAST_POINTER_BYTES
@@ -121,17 +125,17 @@ def row(columns: Sequence[Column], payload_bytes: Number, *, compression: Number
     )
 
 
-def _data_bytes(columns: Sequence[Column]) -> Number:
+def _data_bytes(columns: Sequence[Column[N]]) -> N:
     return tuple_bytes(columns) - _header_bytes(len(columns), False)
 
 
-def page_share(tuple_length: Number) -> Number:
+def page_share(tuple_length: N) -> N:
     """Return a tuple's share of a full page: what fits no further tuple is shared out too."""
     fits = _floor((PAGE_BYTES - PAGE_HEADER_BYTES) / (align(tuple_length, MAX_ALIGN) + LINE_POINTER_BYTES))
     return PAGE_BYTES / fits
 
 
-def _moved_bytes(stored: Number) -> Number:
+def _moved_bytes(stored: N) -> N:
     whole = _floor(stored / TOAST_CHUNK_BYTES)
     rest = stored - whole * TOAST_CHUNK_BYTES
     # chunk_id oid, chunk_seq integer, chunk_data bytea, always with four bytes of length
@@ -141,7 +145,7 @@ def _moved_bytes(stored: Number) -> Number:
     return whole * PAGE_BYTES / 4 + last + pieces * btree_entry_bytes(8)
 
 
-def btree_entry_bytes(key_bytes: Number, *, fill: Number = ORDERED_FILL) -> Number:
+def btree_entry_bytes(key_bytes: N, *, fill: N = ORDERED_FILL) -> N:
     """Return the bytes of a B-tree per entry, the pages above the leaves included.
 
     An entry has 8 bytes of header, its key, aligned to 8, and 4 of line pointer; a page has 24
@@ -155,9 +159,9 @@ def btree_entry_bytes(key_bytes: Number, *, fill: Number = ORDERED_FILL) -> Numb
     return PAGE_BYTES / leaf * inner / (inner - 1)
 
 
-def _filled(fill: Number) -> Number:
+def _filled(fill: N) -> N:
     return PAGE_BYTES * fill - PAGE_HEADER_BYTES - BTREE_SPECIAL_BYTES
 
 
-def _floor(value: Number) -> Number:
+def _floor(value: N) -> N:
     return -ceil(-value)

@@ -29,7 +29,7 @@ class Setting(msgspec.Struct, frozen=True):
     zones: int = 1
     imbalance: float = 1.0
 
-    def failure(self, connections: float, servers: float) -> Failure:
+    def failure(self, connections: float, servers: float) -> Failure[float]:
         """Return what is lost of a fleet, and what is left."""
         return failure(connections, servers, self.lost, self.zones, self.imbalance)
 
@@ -141,7 +141,9 @@ def pings_after(storm: Storm, ping_interval_s: float = PING_INTERVAL_S) -> Pings
     return Pings(storm.bin_s, pings, before / ping_interval_s, max(pings))
 
 
-def _storm(gone: Failure, rate: float, conditions: Conditions, horizon_s: float, sample: int) -> Storm | None:
+def _storm(
+    gone: Failure[float], rate: float, conditions: Conditions, horizon_s: float, sample: int
+) -> Storm | None:
     """None where nothing is left to take anyone in."""
     if not gone.even * rate > 0:
         return None

@@ -13,7 +13,7 @@ from siotool.plan.demand.demand import world as world_of
 from siotool.plan.demand.world import World
 from siotool.plan.growth import counting
 from siotool.plan.inputs.figure import Inputs, middle
-from siotool.plan.numbers import Number
+from siotool.plan.numbers import N
 from siotool.plan.storm import fleet
 from siotool.plan.storm.advice import better_delay_max
 from siotool.plan.storm.model import Course, FleetPoint, Pings, RateDoubt, StormPlan
@@ -129,7 +129,7 @@ def study(inputs: Inputs, asked: Asked, *, draws: int, seed: int) -> StormPlan:
 
 
 def _setting(
-    inputs: Inputs, values: Mapping[str, float], world: World, at_rest: float, lost: Lost
+    inputs: Inputs, values: Mapping[str, float], world: World[float], at_rest: float, lost: Lost
 ) -> fleet.Setting:
     """Return what the plan's storm takes, and what servers do for those who come back."""
 
@@ -164,7 +164,7 @@ def _fleet(inputs: Inputs, asked: Asked, draws: int, seed: int) -> int:
     return servers
 
 
-def _refuse_empty(connections: int, servers: int, lost: Lost, gone: Failure) -> None:
+def _refuse_empty(connections: int, servers: int, lost: Lost, gone: Failure[float]) -> None:
     if connections < 1 or servers < 1:
         raise InputError("nobody is connected, so that nobody comes back", "give --connections 10k, say")
     if not gone.survivors > 0:
@@ -223,7 +223,7 @@ def _bin_ms(interval_ms: int) -> int | None:
 
 
 def _pings(
-    storm: Storm, clients: int, gone: Failure, conditions: Conditions, interval_s: float, stayed: int
+    storm: Storm, clients: int, gone: Failure[float], conditions: Conditions, interval_s: float, stayed: int
 ) -> Pings | None:
     """Pings of all servers left, those of the ``stayed`` spread evenly; None until all are back."""
     bin_ms = _bin_ms(round(interval_s * 1000))
@@ -248,7 +248,7 @@ def _pings(
 
 
 def _doubt(
-    inputs: Inputs, clients: int, gone: Failure, conditions: Conditions, horizon_s: float, seed: int
+    inputs: Inputs, clients: int, gone: Failure[float], conditions: Conditions, horizon_s: float, seed: int
 ) -> RateDoubt | None:
     """What the range of the accept rate, and of the load beside, makes of the time; None without a range."""
     if not inputs.uncertain():
@@ -269,8 +269,9 @@ def _doubt(
     return RateDoubt(low, high, back_s(low), back_s(high))
 
 
-def _rates(world: World, survivors: float) -> Number:
-    return handshakes.left(world, survivors) * handshakes.at_rest(world)
+def _rates(world: World[N], survivors: N) -> N:
+    rate = handshakes.at_rest(world)
+    return 0.0 * survivors if rate is None else handshakes.left(world, survivors) * rate
 
 
 def goal_met(storm: StormPlan) -> bool | None:

@@ -13,7 +13,7 @@ from siotool.plan.inputs.figure import Inputs
 from siotool.plan.inputs.provenance import Provenance
 from siotool.plan.inputs.ranges import Range, Samples
 from siotool.plan.model import Constraint, Effect, Fleet, InputFigure, Measurement, Plan, Uncertainty
-from siotool.plan.numbers import Number, is_array, where
+from siotool.plan.numbers import Number, is_array, single, where
 from siotool.plan.uncertainty import outcomes, sensitivity
 from siotool.plan.uncertainty.distributions import Distribution
 from siotool.plan.uncertainty.draws import Uncertain, prepare
@@ -48,7 +48,7 @@ def with_uncertainty(
     draws: int,
     seed: int,
     sensitivities: bool = True,
-    servers_of: Callable[[Evaluation], Number] = lambda evaluation: evaluation.fleet,
+    servers_of: Callable[[Evaluation[Number]], Number] = lambda evaluation: evaluation.fleet,
 ) -> Plan:
     """Return the plan with quantiles over ``draws`` worlds in place of its single figures.
 
@@ -86,7 +86,7 @@ def with_uncertainty(
     )
 
 
-def _constraints(plan: Plan, evaluation: Evaluation) -> list[Constraint]:
+def _constraints(plan: Plan, evaluation: Evaluation[Number]) -> list[Constraint]:
     chances = outcomes.binding(
         [bound.constraint.name for bound in evaluation.bounds], [_decides(b) for b in evaluation.bounds]
     )
@@ -103,7 +103,7 @@ def _constraints(plan: Plan, evaluation: Evaluation) -> list[Constraint]:
     return rows
 
 
-def _decides(bound: Bound) -> Number:
+def _decides(bound: Bound[Number]) -> Number:
     """The weight of a constraint; a tier behind them decides only where no number of it is enough."""
     asked = bound.weight
     return asked if bound.constraint.tier == "servers" else where(asked == math.inf, math.inf, -1.0)
@@ -114,8 +114,8 @@ def _remedy(inputs: Inputs, values: Mapping[str, Number], servers: Number, p95: 
     if math.isfinite(p95):
         return ""
     world = int(np.argmax(np.isinf(outcomes.as_draws(servers))))
-    single = {key: float(drawn[world]) if is_array(drawn) else drawn for key, drawn in values.items()}
-    return remedy(evaluate(inputs, single))
+    one = {key: float(drawn[world]) if is_array(drawn) else single(drawn) for key, drawn in values.items()}
+    return remedy(evaluate(inputs, one))
 
 
 def _whole(exact: float) -> int | None:

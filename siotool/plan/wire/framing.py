@@ -13,12 +13,12 @@ and frames them anew.
 """
 
 from enum import StrEnum
-from typing import Literal, Self
+from typing import Generic, Literal
 
 import msgspec
 
 from siotool.errors import InputError
-from siotool.plan.numbers import Number
+from siotool.plan.numbers import N, N_co
 
 
 class Direction(StrEnum):
@@ -28,45 +28,50 @@ class Direction(StrEnum):
     TO_SERVER = "to_server"
 
 
-class Flow(msgspec.Struct, frozen=True):
+class Flow(msgspec.Struct, Generic[N_co], frozen=True):
     """Bytes that go one way. All of them may be rates instead (per second), or one value per draw."""
 
     #: Engine.IO packets, as a run file's ``payload`` counts them.
-    payload: Number = 0.0
+    payload: N_co = 0.0
     #: TCP payload, as the kernel and a run file's ``wire`` count it.
-    tcp: Number = 0.0
+    tcp: N_co = 0.0
     #: IP packets, headers and pure acknowledgements included.
-    link: Number = 0.0
+    link: N_co = 0.0
     #: Number of IP packets.
-    packets: Number = 0.0
+    packets: N_co = 0.0
 
-    def __add__(self, other: Self) -> Self:
+    def __add__(self: "Flow[N]", other: "Flow[N]") -> "Flow[N]":
         """Both, one after the other."""
-        return type(self)(
+        return Flow(
             self.payload + other.payload,
             self.tcp + other.tcp,
             self.link + other.link,
             self.packets + other.packets,
         )
 
-    def __mul__(self, times: Number) -> Self:
+    def __mul__(self: "Flow[N]", times: N) -> "Flow[N]":
         """Return so many times the same; a rate per second makes bytes per second of it."""
-        return type(self)(self.payload * times, self.tcp * times, self.link * times, self.packets * times)
+        return Flow(self.payload * times, self.tcp * times, self.link * times, self.packets * times)
 
 
-class Travel(msgspec.Struct, frozen=True):
+class Travel(msgspec.Struct, Generic[N_co], frozen=True):
     """What one thing (a message, a heartbeat, an opening) puts on the way in both directions."""
 
-    to_client: Flow = Flow()
-    to_server: Flow = Flow()
+    to_client: Flow[N_co] = Flow()
+    to_server: Flow[N_co] = Flow()
 
-    def __add__(self, other: Self) -> Self:
+    def __add__(self: "Travel[N]", other: "Travel[N]") -> "Travel[N]":
         """Both, one after the other."""
-        return type(self)(self.to_client + other.to_client, self.to_server + other.to_server)
+        return Travel(self.to_client + other.to_client, self.to_server + other.to_server)
 
-    def __mul__(self, times: Number) -> Self:
+    @property
+    def tcp_both(self: "Travel[N]") -> N:
+        """TCP payload of both directions together."""
+        return self.to_client.tcp + self.to_server.tcp
+
+    def __mul__(self: "Travel[N]", times: N) -> "Travel[N]":
         """Return so many times the same; a rate per second makes bytes per second of it."""
-        return type(self)(self.to_client * times, self.to_server * times)
+        return Travel(self.to_client * times, self.to_server * times)
 
 
 class Client(msgspec.Struct, frozen=True):
@@ -76,15 +81,15 @@ class Client(msgspec.Struct, frozen=True):
     which is seen to. Digits of a Content-Length do not count: they are added with the body.
     """
 
-    get_bytes: Number
-    post_bytes: Number
-    upgrade_bytes: Number
+    get_bytes: int
+    post_bytes: int
+    upgrade_bytes: int
     #: First TLS message, without its record's header of 5 bytes.
-    client_hello_bytes: Number
+    client_hello_bytes: int
     #: What the client adds to each msgpack event it emits.
-    msgpack_options_bytes: Number = 0
+    msgpack_options_bytes: int = 0
     #: Auth payload (JSON) in the packet that joins a namespace.
-    auth_bytes: Number = 0
+    auth_bytes: int = 0
     #: With an upgrade: whether it joins its namespace by polling, while the upgrade is on its way.
     joins_before_upgrade: bool = True
     #: Whether the upgrade takes the TCP connection that carried the handshake.
@@ -98,9 +103,9 @@ class Client(msgspec.Struct, frozen=True):
 class Server(msgspec.Struct, frozen=True):
     """Sizes of a server's answers: header bytes with their blank line, without Content-Length digits."""
 
-    get_bytes: Number
-    post_bytes: Number
-    upgrade_bytes: Number
+    get_bytes: int
+    post_bytes: int
+    upgrade_bytes: int
     #: With polling: whether a packet answers a waiting GET at once, so that its attachments wait for the next
     #: (github.com/socketio/socket.io, engine.io/lib/socket.ts, ``flush``).
     parts_attachments: bool = True
@@ -142,52 +147,48 @@ class Framing(msgspec.Struct, frozen=True, kw_only=True):
     tls: Literal["none", "1.2", "1.3"] = "1.3"
     ip: Literal[4, 6] = 4
     #: Length of a namespace's name with its slash; 0 for the main namespace ``/``.
-    namespace_bytes: Number = 0
+    namespace_bytes: int = 0
     #: Connection state recovery: length of the offset in each event to a client; 0 without recovery.
-    recovery_offset_bytes: Number = 0
+    recovery_offset_bytes: int = 0
     #: Largest IP packet. 1500 on Ethernet; a loopback takes 65535.
-    mtu_bytes: Number = 1500
+    mtu_bytes: int = 1500
     #: RFC 7323 timestamps, 12 bytes per segment: on by default in Linux, macOS, iOS and Android.
     timestamps: bool = True
     #: A receiver acknowledges at least every second full segment (RFC 1122 §4.2.3.2, RFC 5681 §4.2).
-    segments_per_ack: Number = 2
+    segments_per_ack: int = 2
     client: Client = CHROMIUM
     server: Server = NODE
     #: Cookies and other headers of yours in each request, and in each answer.
-    extra_request_bytes: Number = 0
-    extra_response_bytes: Number = 0
+    extra_request_bytes: int = 0
+    extra_response_bytes: int = 0
     #: The server's certificates in DER form, all together, and how many there are. Default: 2,540 bytes in
     #: two (cryptologie.net/article/410/how-big-are-tls-records-during-a-handshake).
-    certificates_bytes: Number = 2540
-    certificates: Number = 2
+    certificates_bytes: int = 2540
+    certificates: int = 2
     #: Its signature in the handshake: RSA-2048 256 bytes, ECDSA P-256 about 71.
-    signature_bytes: Number = 256
+    signature_bytes: int = 256
     #: Its share of the key exchange: X25519 32 bytes, X25519MLKEM768 1,120 (OpenSSL 3.5 and newer).
-    key_share_bytes: Number = 32
+    key_share_bytes: int = 32
 
     def __post_init__(self) -> None:
         """Refuse what no packet can be."""
         small = _header_bytes(self) + 64
-        if _lowest(self.mtu_bytes) < small:
+        if self.mtu_bytes < small:
             raise InputError(
-                f"an MTU of {_lowest(self.mtu_bytes):g} bytes leaves no room for data",
+                f"an MTU of {self.mtu_bytes} bytes leaves no room for data",
                 f"use at least {small} bytes; Ethernet has 1500",
             )
 
     @property
-    def header_bytes(self) -> Number:
+    def header_bytes(self) -> int:
         """IP and TCP header of a segment (RFC 791, RFC 8200, RFC 9293, RFC 7323)."""
         return _header_bytes(self)
 
     @property
-    def mss_bytes(self) -> Number:
+    def mss_bytes(self) -> int:
         """TCP payload of a full segment: 1,448 bytes for IPv4 with timestamps on Ethernet."""
         return self.mtu_bytes - _header_bytes(self)
 
 
 def _header_bytes(framing: Framing) -> int:
     return {4: 20, 6: 40}[framing.ip] + 20 + (12 if framing.timestamps else 0)
-
-
-def _lowest(value: Number) -> float:
-    return float(value.min()) if hasattr(value, "min") else float(value)

@@ -5,7 +5,7 @@ acknowledgements. Over polling each message to the client is the answer to a GET
 message to the server a POST: HTTP headers outweigh small messages by far.
 """
 
-from siotool.plan.numbers import Number
+from siotool.plan.numbers import N
 from siotool.plan.wire.framing import Direction, Flow, Framing, Travel
 from siotool.plan.wire.network import frame_bytes, pure_acks, quick_acks, towards, written
 from siotool.plan.wire.packets import Packets, ack_packets, digits, event_packets
@@ -20,15 +20,15 @@ _PING = _PONG = Packets(1)
 def event(
     framing: Framing,
     direction: Direction,
-    event_name_bytes: Number,
-    payload_bytes: Number,
+    event_name_bytes: N,
+    payload_bytes: N,
     *,
-    ack_id: Number | None = None,
+    ack_id: N | None = None,
     attachments: int = 0,
-    attachment_bytes: Number = 0,
-    batch: Number = 1,
+    attachment_bytes: N = 0,
+    batch: N = 1,
     answered: bool = False,
-) -> Travel:
+) -> Travel[N]:
     """Return what one event puts on the way.
 
     ``event_name_bytes``: its name in UTF-8, of characters that JSON leaves as they are.
@@ -60,14 +60,14 @@ def event(
 def ack(
     framing: Framing,
     direction: Direction,
-    payload_bytes: Number,
+    payload_bytes: N,
     *,
-    ack_id: Number = 0,
+    ack_id: N = 0,
     attachments: int = 0,
-    attachment_bytes: Number = 0,
-    batch: Number = 1,
+    attachment_bytes: N = 0,
+    batch: N = 1,
     answered: bool = False,
-) -> Travel:
+) -> Travel[N]:
     """Return what an acknowledgement of Socket.IO (not of TCP) puts on the way in ``direction``.
 
     Arguments as those of ``event``; a call is ``event(…, answered=True) + ack(…)``.
@@ -78,27 +78,26 @@ def ack(
     return carried(framing, direction, packets, batch=batch, answered=answered)
 
 
-def heartbeat_rates(framing: Framing, ping_interval_s: Number = PING_INTERVAL_S) -> Travel:
+def heartbeat_rates(framing: Framing, ping_interval_s: N = PING_INTERVAL_S) -> Travel[N]:
     """Return bytes and packets per second of one idle connection.
 
     The server sends ``2`` every ``ping_interval_s``, the client answers ``3`` at once
     (github.com/socketio/engine.io-protocol#heartbeat). Over polling the ping ends a GET and the
     pong is a POST.
     """
-    ping = carried(framing, Direction.TO_CLIENT, _PING, answered=True)
+    ping: Travel[N] = carried(framing, Direction.TO_CLIENT, _PING, answered=True)
     pong = carried(framing, Direction.TO_SERVER, _PONG, answered=framing.transport == "polling")
-    rates: Travel = (ping + pong) * (1 / ping_interval_s)
-    return rates
+    return (ping + pong) * (1 / ping_interval_s)
 
 
 def carried(
     framing: Framing,
     direction: Direction,
-    packets: Packets,
+    packets: Packets[N],
     *,
-    batch: Number = 1,
+    batch: N = 1,
     answered: bool = False,
-) -> Travel:
+) -> Travel[N]:
     """Return what the Engine.IO packets of one message put on the way."""
     if framing.transport == "websocket":
         return _in_frames(framing, direction, packets, answered)
@@ -110,11 +109,10 @@ def carried(
         # an answer in two parts takes both connections, and puts them back in order
         if answered and framing.client.swaps_connections and not _parted(framing, packets):
             whole = whole + Travel(quick_acks(framing, 1.0), Flow())
-    share: Travel = whole * (1 / batch)
-    return share
+    return whole * (1 / batch)
 
 
-def _in_answers(framing: Framing, packets: Packets, batch: Number) -> Travel:
+def _in_answers(framing: Framing, packets: Packets[N], batch: N) -> Travel[N]:
     """Answers to waiting GETs that carry so many messages; a separator stands between packets."""
     payload = packets.polled * batch
     carries = not framing.client.swaps_connections
@@ -129,21 +127,21 @@ def _in_answers(framing: Framing, packets: Packets, batch: Number) -> Travel:
     )
 
 
-def _parted(framing: Framing, packets: Packets) -> bool:
+def _parted(framing: Framing, packets: Packets[N]) -> bool:
     """Whether one message takes two answers."""
     return bool(packets.attachments) and framing.server.parts_attachments
 
 
 def get_exchange(
     framing: Framing,
-    body_bytes: Number,
-    payload: Number,
+    body_bytes: N,
+    payload: N,
     *,
     waits: bool,
-    unnamed_bytes: Number = 0,
+    unnamed_bytes: int = 0,
     followed: bool = True,
     fresh: bool = False,
-) -> Travel:
+) -> Travel[N]:
     """Return a GET and its answer.
 
     ``waits``: the answer comes so late that TCP acknowledges the request by itself.
@@ -152,7 +150,8 @@ def get_exchange(
     """
     request = framing.client.get_bytes + framing.extra_request_bytes - unnamed_bytes
     answer = framing.server.get_bytes + framing.extra_response_bytes + digits(body_bytes) + body_bytes
-    up, down = written(framing, request), written(framing, answer, payload)
+    up: Flow[N] = written(framing, request)
+    down = written(framing, answer, payload)
     if fresh:
         return Travel(down + quick_acks(framing, up.packets), up + quick_acks(framing, down.packets))
     return Travel(
@@ -161,20 +160,21 @@ def get_exchange(
     )
 
 
-def post_exchange(framing: Framing, body_bytes: Number, payload: Number) -> Travel:
+def post_exchange(framing: Framing, body_bytes: N, payload: N) -> Travel[N]:
     """Return a POST and its answer; nothing follows that could carry the answer's acknowledgement."""
     request = framing.client.post_bytes + framing.extra_request_bytes + digits(body_bytes) + body_bytes
     answer = framing.server.post_bytes + framing.extra_response_bytes + 1 + _POST_ANSWER_BYTES
-    up, down = written(framing, request, payload), written(framing, answer)
+    up = written(framing, request, payload)
+    down: Flow[N] = written(framing, answer)
     return Travel(down + pure_acks(framing, up.packets, carried=True), up + pure_acks(framing, down.packets))
 
 
-def frame(framing: Framing, direction: Direction, size: Number) -> Flow:
+def frame(framing: Framing, direction: Direction, size: N) -> Flow[N]:
     """Return an Engine.IO packet of so many bytes in a frame of its own."""
     return written(framing, frame_bytes(size, direction), size)
 
 
-def _in_frames(framing: Framing, direction: Direction, packets: Packets, answered: bool) -> Travel:
+def _in_frames(framing: Framing, direction: Direction, packets: Packets[N], answered: bool) -> Travel[N]:
     there = frame(framing, direction, packets.first)
     if packets.attachments:
         there = there + frame(framing, direction, packets.attachment) * packets.attachments

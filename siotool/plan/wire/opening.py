@@ -6,7 +6,6 @@ and what the clients named in ``framing`` were seen to send.
 
 import msgspec
 
-from siotool.plan.numbers import Number
 from siotool.plan.wire.framing import Direction, Framing, Travel
 from siotool.plan.wire.messages import frame, get_exchange, post_exchange
 from siotool.plan.wire.network import pure_acks, quick_acks, tcp_opening, tls_opening, written
@@ -22,7 +21,7 @@ _PROBE_BYTES = len("2probe")
 _ONE = 1  # "5" ends the upgrade, "6" ends a poll
 
 
-def opening(framing: Framing, *, upgrade: bool = False) -> Travel:
+def opening(framing: Framing, *, upgrade: bool = False) -> Travel[float]:
     """Return what one session's opening puts on the way, up to the server's consent to its namespace.
 
     With ``framing.transport`` "websocket": straight to WebSocket, or with ``upgrade`` by polling
@@ -39,11 +38,11 @@ def opening(framing: Framing, *, upgrade: bool = False) -> Travel:
     return _connection(framing) + _handshake(framing) + again + _upgrade(framing) + _join(framing)
 
 
-def _connection(framing: Framing) -> Travel:
+def _connection(framing: Framing) -> Travel[float]:
     return tcp_opening(framing) + tls_opening(framing)
 
 
-def _handshake(framing: Framing) -> Travel:
+def _handshake(framing: Framing) -> Travel[float]:
     """GET that opens a session."""
     body = OPEN_BYTES + OFFERED_UPGRADE_BYTES
     return get_exchange(
@@ -51,7 +50,7 @@ def _handshake(framing: Framing) -> Travel:
     )
 
 
-def _polling(framing: Framing) -> Travel:
+def _polling(framing: Framing) -> Travel[float]:
     """Handshake, then the wish to join by POST while a GET on a second connection waits for its answer."""
     wish, consent = connect_packets(framing).polled, connected_packets(framing).polled
     return (
@@ -63,19 +62,19 @@ def _polling(framing: Framing) -> Travel:
     )
 
 
-def _drained(framing: Framing) -> Travel:
+def _drained(framing: Framing) -> Travel[float]:
     """Last GET, which the server ends with ``6`` when the probe has come."""
     return get_exchange(framing, _ONE, _ONE, waits=False, followed=False)
 
 
-def _websocket(framing: Framing) -> Travel:
+def _websocket(framing: Framing) -> Travel[float]:
     """Request, the open packet, and joining."""
     opened = frame(framing, Direction.TO_CLIENT, OPEN_BYTES)
     acks = quick_acks if framing.tls == "none" else pure_acks
     return _switch(framing, SID_QUERY_BYTES) + Travel(opened, acks(framing, opened.packets)) + _join(framing)
 
 
-def _upgrade(framing: Framing) -> Travel:
+def _upgrade(framing: Framing) -> Travel[float]:
     """Request, ``2probe``, ``3probe`` and ``5``; an acknowledgement for the last."""
     probe, probed = (frame(framing, way, _PROBE_BYTES) for way in (Direction.TO_SERVER, Direction.TO_CLIENT))
     end = frame(framing, Direction.TO_SERVER, _ONE)
@@ -83,7 +82,7 @@ def _upgrade(framing: Framing) -> Travel:
     return _switch(framing, 0, fresh=fresh) + Travel(probed + pure_acks(framing, end.packets), probe + end)
 
 
-def _switch(framing: Framing, unnamed_bytes: Number, *, fresh: bool = True) -> Travel:
+def _switch(framing: Framing, unnamed_bytes: int, *, fresh: bool = True) -> Travel[float]:
     """HTTP request for WebSocket and its answer, ``fresh``: the first on its TCP connection."""
     request = framing.client.upgrade_bytes + framing.extra_request_bytes - unnamed_bytes
     up = written(framing, request)
@@ -96,7 +95,7 @@ def _switch(framing: Framing, unnamed_bytes: Number, *, fresh: bool = True) -> T
     )
 
 
-def _join(framing: Framing) -> Travel:
+def _join(framing: Framing) -> Travel[float]:
     """Wish to join and consent, each a frame; the consent is acknowledged by itself."""
     consent = frame(framing, Direction.TO_CLIENT, connected_packets(framing).payload)
     wish = frame(framing, Direction.TO_SERVER, connect_packets(framing).payload)

@@ -4,9 +4,11 @@ Sources: github.com/socketio/socket.io-protocol (revision 5), github.com/socketi
 (revision 4), github.com/socketio/socket.io-msgpack-parser and github.com/msgpack/msgpack/blob/master/spec.md.
 """
 
+from typing import Generic
+
 import msgspec
 
-from siotool.plan.numbers import Number, ceil, where
+from siotool.plan.numbers import N, N_co, ceil, where
 from siotool.plan.wire.framing import Framing
 
 #: A session id: 15 bytes in base 64 (github.com/socketio/socket.io, engine.io/lib/server.ts).
@@ -23,18 +25,18 @@ _MAP = _ARRAY = _SMALL = 1  # msgpack: headers of few elements, and integers up 
 _KEY_TYPE, _KEY_DATA, _KEY_NSP, _KEY_ID, _KEY_SID, _KEY_PID = 5, 5, 4, 3, 4, 4
 
 
-class Packets(msgspec.Struct, frozen=True):
+class Packets(msgspec.Struct, Generic[N_co], frozen=True):
     """One Socket.IO packet in Engine.IO packets: a first one, and equal attachments behind it."""
 
     #: Bytes of the first Engine.IO packet, its type included where it has one.
-    first: Number
+    first: N_co
     #: The first one is bytes, which polling carries in base 64.
     binary: bool = False
     attachments: int = 0
-    attachment: Number = 0.0
+    attachment: N_co = 0.0
 
     @property
-    def payload(self) -> Number:
+    def payload(self: "Packets[N]") -> N:
         """Bytes of all Engine.IO packets over WebSocket."""
         return self.first + self.attachments * self.attachment
 
@@ -44,27 +46,27 @@ class Packets(msgspec.Struct, frozen=True):
         return 1 + self.attachments
 
     @property
-    def polled_first(self) -> Number:
+    def polled_first(self: "Packets[N]") -> N:
         """Bytes of the first one in a polling body."""
         return base64_bytes(self.first) if self.binary else self.first
 
     @property
-    def polled(self) -> Number:
+    def polled(self: "Packets[N]") -> N:
         """Bytes in a polling body, without the separators between packets."""
         return self.polled_first + self.attachments * base64_bytes(self.attachment)
 
 
 def event_packets(
     framing: Framing,
-    event_name_bytes: Number,
-    payload_bytes: Number,
+    event_name_bytes: N,
+    payload_bytes: N,
     *,
-    ack_id: Number | None = None,
-    offset_bytes: Number = 0,
+    ack_id: N | None = None,
+    offset_bytes: N = 0,
     attachments: int = 0,
-    attachment_bytes: Number = 0,
-    options_bytes: Number = 0,
-) -> Packets:
+    attachment_bytes: N = 0,
+    options_bytes: N = 0,
+) -> Packets[N]:
     """Return the packets of an event.
 
     ``payload_bytes``: its arguments as the parser writes them, with commas but without brackets
@@ -81,12 +83,12 @@ def event_packets(
 
 def ack_packets(
     framing: Framing,
-    payload_bytes: Number,
-    ack_id: Number,
+    payload_bytes: N,
+    ack_id: N,
     *,
     attachments: int = 0,
-    attachment_bytes: Number = 0,
-) -> Packets:
+    attachment_bytes: N = 0,
+) -> Packets[N]:
     """Return the packets of an acknowledgement; arguments as those of ``event_packets``."""
     if framing.parser == "json":
         # the first placeholder has no comma before it where nothing else precedes it
@@ -96,7 +98,7 @@ def ack_packets(
     return _msgpack(framing, payload_bytes + attachments * blob_bytes(attachment_bytes), ack_id)
 
 
-def connect_packets(framing: Framing) -> Packets:
+def connect_packets(framing: Framing) -> Packets[float]:
     """Return the packet that asks to join the namespace, with the client's auth payload."""
     auth = framing.client.auth_bytes
     if framing.parser == "json":
@@ -104,7 +106,7 @@ def connect_packets(framing: Framing) -> Packets:
     return Packets(_envelope(framing) + where(auth > 0, auth, 1), binary=True)
 
 
-def connected_packets(framing: Framing) -> Packets:
+def connected_packets(framing: Framing) -> Packets[float]:
     """Return the packet that grants it: the sid, and with recovery a second, private id."""
     recovers = where(framing.recovery_offset_bytes > 0, 1, 0)
     if framing.parser == "json":
@@ -114,34 +116,37 @@ def connected_packets(framing: Framing) -> Packets:
     return Packets(_envelope(framing) + _MAP + one + recovers * one, binary=True)
 
 
-def digits(number: Number) -> Number:
+def digits(number: N) -> N:
     """Return how many decimal digits a whole number ≥ 0 has."""
-    return 1 + sum((number >= 10**power) * 1 for power in range(1, 16))
+    more: N = 0.0
+    for power in range(1, 16):
+        more = more + where(number >= 10**power, 1.0, 0.0)
+    return 1 + more
 
 
-def base64_bytes(size: Number) -> Number:
+def base64_bytes(size: N) -> N:
     """Return the size of a binary packet in a polling body: ``b`` and base 64 (RFC 4648)."""
     return 1 + 4 * ceil(size / 3)
 
 
-def string_bytes(size: Number) -> Number:
+def string_bytes(size: N) -> N:
     """Return the size of a msgpack string with so many bytes of UTF-8."""
     return size + where(size < 32, 1, where(size < 256, 2, where(size < 65536, 3, 5)))
 
 
-def blob_bytes(size: Number) -> Number:
+def blob_bytes(size: N) -> N:
     """Return the size of msgpack binary data."""
     return size + where(size < 256, 2, where(size < 65536, 3, 5))
 
 
-def whole_number_bytes(number: Number) -> Number:
+def whole_number_bytes(number: N) -> N:
     """Return the size of a msgpack integer ≥ 0."""
     return where(
         number < 128, 1, where(number < 256, 2, where(number < 65536, 3, where(number < 2**32, 5, 9)))
     )
 
 
-def _joined(before: Number, size: Number) -> Number:
+def _joined(before: N, size: N) -> N:
     return before + where(size > 0, size + 1, 0)
 
 
@@ -150,11 +155,11 @@ def _placeholders(attachments: int) -> int:
     return sum(1 + _PLACEHOLDER_BYTES + int(digits(number)) for number in range(attachments))
 
 
-def _prefix(framing: Framing) -> Number:
+def _prefix(framing: Framing) -> float:
     return where(framing.namespace_bytes > 0, framing.namespace_bytes + 1, 0)
 
 
-def _json(framing: Framing, items: Number, ack_id: Number | None, attachments: int, each: Number) -> Packets:
+def _json(framing: Framing, items: N, ack_id: N | None, attachments: int, each: N) -> Packets[N]:
     """``4``, the packet's type, ``n-`` for attachments, namespace, id and the array."""
     size = 2 + _prefix(framing) + 2 + items
     if attachments:
@@ -164,13 +169,13 @@ def _json(framing: Framing, items: Number, ack_id: Number | None, attachments: i
     return Packets(size, False, attachments, each)
 
 
-def _envelope(framing: Framing) -> Number:
+def _envelope(framing: Framing) -> float:
     """Msgpack map with type, namespace and the key of its data. It needs no Engine.IO type."""
     name = where(framing.namespace_bytes > 0, framing.namespace_bytes, 1)
     return _MAP + _KEY_TYPE + _SMALL + _KEY_DATA + _KEY_NSP + string_bytes(name)
 
 
-def _msgpack(framing: Framing, data: Number, ack_id: Number | None) -> Packets:
+def _msgpack(framing: Framing, data: N, ack_id: N | None) -> Packets[N]:
     size = _envelope(framing) + _ARRAY + data
     if ack_id is not None:
         size = size + _KEY_ID + whole_number_bytes(ack_id)
