@@ -51,7 +51,7 @@ DOORS = {
     "jinja2": "siotool.page siotool.plan.growth",
     "locust": "siotool.swarm",
     "pandas": "siotool.report siotool.runs",
-    "picows": "siotool.client siotool.swarm",
+    "picows": "siotool.client",
     "scipy": "siotool.plan",
     "socketio": "siotool.target",
     "typer": "siotool.cli",

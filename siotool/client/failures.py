@@ -8,6 +8,7 @@ or ours), internal_error while open. A call fails with one of those, or with tim
 not_sent.
 """
 
+import asyncio
 import errno
 import re
 import socket
@@ -109,6 +110,13 @@ def violation_of(transport: picows.WSTransport) -> Failure | None:
         return None
     kind = "too_large" if int(handshake.sent.code) == _TOO_BIG else "protocol_error"
     return Failure(kind, handshake.sent.reason or "a frame that cannot be read")
+
+
+def foreseen(error: Exception, context: dict[str, Any]) -> bool:
+    """Whether what an event loop has nobody to tell of (its ``context``) is told of by a connection."""
+    if isinstance(error, asyncio.InvalidStateError):
+        return "protocol" in context  # picows has refused an upgrade, and more of it comes
+    return isinstance(error, (OSError, Failure, picows.WSError))
 
 
 def _body(error: picows.WSHandshakeError) -> str:

@@ -5,9 +5,7 @@ import sys
 import traceback
 from typing import Any
 
-import picows
-
-from siotool.client.failures import Failure
+from siotool.client.failures import foreseen
 from siotool.swarm.metrics import Metrics
 
 #: Kinds that are told of with their traceback; 20 tracebacks are at most some 100 kB.
@@ -33,8 +31,5 @@ class Bugs:
     def of_loop(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """What asyncio has nobody to tell; the failures of connections are booked elsewhere."""
         error = context.get("exception")
-        if not isinstance(error, Exception) or isinstance(error, (OSError, Failure, picows.WSError)):
-            return
-        if isinstance(error, asyncio.InvalidStateError) and "protocol" in context:
-            return  # picows has refused an upgrade, and more of it comes
-        self.tell(error)
+        if isinstance(error, Exception) and not foreseen(error, context):
+            self.tell(error)

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from siotool.protocol import stamp
 from siotool.swarm.memory_limits import NAME_CHARACTERS
-from siotool.swarm.tally import Tally
 from siotool.swarm.worker_report import Publication, Receipt
 
 #: A server may let messages of different senders overtake each other by so much.
@@ -31,17 +30,12 @@ _LARGEST_SEQ = 0xFFFFFFFF
 
 
 class Receiver:
-    """Where deliveries arrive: a user's place in the account and when it is to expect them."""
+    """Where deliveries arrive: its place in the account and when it is to expect them."""
 
-    __slots__ = ("joined_at", "left_at", "overtaken", "retired", "slot", "tally", "used_before")
+    __slots__ = ("joined_at", "left_at", "overtaken", "slot")
 
-    def __init__(self, slot: int, tally: Tally, used_before: bool = False) -> None:
+    def __init__(self, slot: int) -> None:
         self.slot = slot
-        #: Where what its user does is counted.
-        self.tally = tally
-        self.used_before = used_before
-        #: Its user is gone; the place is free once the connection has closed.
-        self.retired = False
         #: A message has arrived that was sent well after it left: none from before is under way.
         self.overtaken = False
         self.joined_at = inf

@@ -152,7 +152,7 @@ class Generator:
 
             def act() -> None:
                 close()
-                self.engine.to_hub(closed.set)
+                self.engine.loop.to_hub(closed.set)
 
             self.engine.at(0.0, act)
             closed.wait()
@@ -179,14 +179,14 @@ class Generator:
     def _close(self, begin: float) -> None:
         """A second is over. What else is due now comes first: it tells how late the loop is."""
         if begin == self._begin:
-            self.engine.at_loop(0.0, self._close_now)
+            self.engine.loop.at(0.0, self._close_now)
 
     def _close_now(self) -> None:
         if not self._running:
             return
         self._close_due()
         begin = self._begin
-        self.engine.at_loop(begin + self._number + 1, lambda: self._close(begin))
+        self.engine.loop.at(begin + self._number + 1, lambda: self._close(begin))
 
     def _close_due(self) -> None:
         if self._running and monotonic() > self._begin + self._number + 1 - _EARLY_S:
@@ -202,10 +202,11 @@ class Generator:
         self._report(final=True)
 
     def _report(self, final: bool) -> None:
-        engine, metrics = self.engine, self.engine.metrics
+        loop = self.engine.loop
+        metrics, tracker = loop.metrics, loop.tracker
         now = monotonic()
-        engine.end_silent()
-        engine.read_wire()
+        loop.pool.end_silent()
+        loop.pool.read_wire()
         if metrics.loop_lag > STALL_S:
             self._times_from = now + _CATCH_UP_S
         operations, untimed = metrics.close_operations(), 0
@@ -223,24 +224,24 @@ class Generator:
             bytes=metrics.close_bytes(),
             health=self._health.sample(now, metrics.loop_lag, metrics.schedule_lag),
             presence=metrics.take_presence(),
-            published=engine.tracker.take_published(),
-            receipts=engine.tracker.take_receipts(),
-            duplicate=engine.tracker.duplicate,
-            reordered=engine.tracker.reordered,
-            undated=engine.take_undated(),
+            published=tracker.take_published(),
+            receipts=tracker.take_receipts(),
+            duplicate=tracker.duplicate,
+            reordered=tracker.reordered,
+            undated=metrics.undated,
             from_the_future=metrics.from_the_future,
             draining=self._draining,
-            overdue=engine.overdue(now),
+            overdue=loop.overdue(now),
             remarks=metrics.take_remarks(),
             final=final,
         )
-        engine.tracker.duplicate = engine.tracker.reordered = 0
+        tracker.duplicate = tracker.reordered = 0
         metrics.loop_lag = metrics.schedule_lag = 0.0
-        metrics.from_the_future = 0
-        engine.tracker.forget_old(now)
+        metrics.from_the_future = metrics.undated = 0
+        tracker.forget_old(now)
         self._number += covers
         self._closed_at = now
-        engine.to_hub(self._reported, interval)
+        loop.to_hub(self._reported, interval)
 
     # ── in the hub ────────────────────────────────────────────────────────────────────
 

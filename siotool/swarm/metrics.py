@@ -6,6 +6,7 @@ from math import inf
 from time import time as epoch
 from typing import Literal
 
+from siotool.client.observer import Traffic
 from siotool.histogram import Histogram
 from siotool.printable import one_line
 from siotool.runfile import OTHER, Bytes, Connections, Operation, OpKind
@@ -104,6 +105,21 @@ class Dated:
         self.samples.book(elapsed, elapsed)
 
 
+class Undated(Untimed):
+    """A server event that was to carry its send time, and has none that can be read."""
+
+    __slots__ = ("metrics",)
+
+    def __init__(self, samples: Samples, metrics: "Metrics") -> None:
+        super().__init__(samples)
+        self.metrics = metrics
+
+    def deliver(self, receiver: Receiver, now: float) -> None:
+        """Book one arrival."""
+        self.samples.untimed += 1
+        self.metrics.undated += 1
+
+
 class Metrics:
     """Counts of connections, operations and bytes since the last report."""
 
@@ -120,13 +136,12 @@ class Metrics:
         #: Connects that had no answer in time, by the phase they hung in.
         self.hung: Counter[str] = Counter()
         self.presence: list[Presence] = []
-        self.payload_in = 0
-        self.payload_out = 0
-        self.wire_in = 0
-        self.wire_out = 0
+        self.traffic = Traffic()
         self.loop_lag = 0.0
         self.schedule_lag = 0.0
+        #: Deliveries that arrived before their send time; whose announced one could not be read.
         self.from_the_future = 0
+        self.undated = 0
         self.remarks: list[Remark] = []
         self._said: dict[str, set[str]] = {}
         self._samples: dict[tuple[OpKind, str], Samples] = {}
@@ -211,13 +226,9 @@ class Metrics:
 
     def close_bytes(self) -> Bytes:
         """Bytes since the last report."""
-        closed = Bytes(
-            payload_in=self.payload_in,
-            payload_out=self.payload_out,
-            wire_in=self.wire_in,
-            wire_out=self.wire_out,
-        )
-        self.payload_in = self.payload_out = self.wire_in = self.wire_out = 0
+        traffic = self.traffic
+        closed = Bytes(traffic.payload_in, traffic.payload_out, traffic.wire_in, traffic.wire_out)
+        traffic.payload_in = traffic.payload_out = traffic.wire_in = traffic.wire_out = 0
         return closed
 
     def take_presence(self) -> list[Presence]:

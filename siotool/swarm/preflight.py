@@ -53,7 +53,7 @@ def check(settings: EngineSettings) -> None:
     patient = msgspec.structs.replace(settings, connect_timeout_s=min(PATIENCE_S, settings.connect_timeout_s))
     engine = Engine(patient)
     try:
-        engine.connect(engine.receiver(Tally("preflight")), monotonic(), again=False)
+        engine.connect(engine.new_user(Tally("preflight")), monotonic(), again=False, handlers={})
         engine.drain()
     except Failure as failure:
         raise _explain(settings.target, failure) from failure

@@ -15,6 +15,7 @@ A file with such classes runs under ``siotool loadtest --scenario FILE.py`` and 
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from time import monotonic
 from typing import Any
@@ -24,14 +25,15 @@ from locust import TaskSet, User, events, task
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING
 
+from siotool.client.connection import Handler
 from siotool.client.failures import Failure
 from siotool.protocol import backoff
 from siotool.swarm import location
-from siotool.swarm.connection import Connection
 from siotool.swarm.generator import Generator
 from siotool.swarm.knobs import knob
 from siotool.swarm.pacing import Schedule, spread_s
 from siotool.swarm.tasks import Tasks
+from siotool.swarm.user_observer import UserConnection
 
 _LOOP = gevent.get_hub().loop
 
@@ -64,13 +66,13 @@ class SocketIOUser(User):
         self._number = self._generator.next_user()
         self._random = Random(f"{self._generator.seed}/{self._number}")
         self._tally = self._generator.tally(type(self).__name__)
-        self._receiver = self._engine.receiver(self._tally)
-        self._connection: Connection | None = None
+        self._user = self._engine.new_user(self._tally)
+        self._connection: UserConnection | None = None
         self._schedule: Schedule | None = None
         #: Whether this task has begun the operation that was due.
         self._begun = False
         self._moment = 0.0
-        self._handlers: dict[str, Callable[..., None]] = {}
+        self._handlers: dict[str, Handler] = {}
         self._scheduled = follows_schedule(type(self))
         #: Iteration of the hub's loop in which this turn began: in another one, it has waited.
         self._turn = -1
@@ -152,7 +154,8 @@ class SocketIOUser(User):
 
         From now on, whether connected or not. What it raises is booked.
         """
-        self._handlers[event] = lambda arguments: self._handle(handler, arguments)
+        handle = partial(self._handle, handler)
+        self._handlers[event] = lambda arguments: self._engine.loop.to_hub(handle, arguments)
 
     def check(self, condition: object, expected: str) -> bool:
         """Judge an answer: booked as the operation ``custom`` with ``expected`` for a name.
@@ -197,7 +200,7 @@ class SocketIOUser(User):
         try:
             gevent.sleep(spread_s(self._number) * self._generator.spread_s)
         except gevent.GreenletExit:
-            self._engine.leave(self._receiver)
+            self._engine.leave(self._user)
             return
         self._tally.users += 1
         self._tally.started += 1
@@ -257,7 +260,7 @@ class SocketIOUser(User):
             now = monotonic()
             waiting = now - self._kept_since if self._kept_since is not None else 0.0
             self._generator.retire_schedule(self._number, now, self._kept_s + waiting)
-        self._engine.leave(self._receiver)
+        self._engine.leave(self._user)
 
     def _end_task(self) -> float:
         """A task is done; returns when the next one is to be prepared."""
@@ -289,7 +292,7 @@ class SocketIOUser(User):
             self._moment = max(self._moment, monotonic())
         return self._moment
 
-    def _connected(self) -> Connection:
+    def _connected(self) -> UserConnection:
         """The open connection; comes back first when it was lost."""
         connection = self._connection
         if connection is not None and connection.open:
@@ -300,14 +303,14 @@ class SocketIOUser(User):
             self._schedule.skip_to(monotonic())
         return connection
 
-    def _connect(self, again: bool) -> Connection:
+    def _connect(self, again: bool) -> UserConnection:
         attempt = 0
         if again:
             gevent.sleep(backoff.delay_s(attempt, self._random.random()))
             attempt += 1
         while True:
             try:
-                self._connection = self._engine.connect(self._receiver, monotonic(), again, self._handlers)
+                self._connection = self._engine.connect(self._user, monotonic(), again, self._handlers)
             except Failure as failure:
                 if failure.kind == "client":
                     raise StopUser from failure

@@ -15,11 +15,11 @@ import pytest
 
 from siotool.client.address import Address
 from siotool.client.failures import Failure
-from siotool.swarm import memory_limits
-from siotool.swarm.delivery_tracker import Receiver
+from siotool.client.pool import WRITE_BUFFER_BYTES
 from siotool.swarm.engine import Engine
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.tally import Tally
+from siotool.swarm.user_observer import UserObserver
 from siotool.workload import Target
 
 pytestmark = pytest.mark.slow
@@ -79,32 +79,32 @@ def engine(server: RawServer) -> Iterator[Engines]:
         one.stop()
 
 
-def user(engine: Engine) -> Receiver:
-    return engine.receiver(Tally("User"))
+def user(engine: Engine) -> UserObserver:
+    return engine.new_user(Tally("User"))
 
 
-def connect_all(engine: Engine, receivers: list[Receiver]) -> list[Any]:
+def connect_all(engine: Engine, users: list[UserObserver]) -> list[Any]:
     """Connect side by side; what came of each, a Connection or a Failure's class."""
 
-    def one(receiver: Receiver) -> Any:
+    def one(user: UserObserver) -> Any:
         try:
-            return engine.connect(receiver, monotonic(), again=False)
+            return engine.connect(user, monotonic(), again=False, handlers={})
         except Failure as failure:
             return failure.kind
 
-    jobs = [gevent.spawn(one, receiver) for receiver in receivers]
+    jobs = [gevent.spawn(one, user) for user in users]
     gevent.joinall(jobs, timeout=20)
     return [job.value for job in jobs]
 
 
 def add_up(engine: Engine) -> None:
-    metrics = engine.metrics
+    metrics = engine.loop.metrics
     assert metrics.attempted == metrics.established + metrics.failed.total()
     assert metrics.open == metrics.present == 0
 
 
 def errors(engine: Engine, op: str, name: str = "/") -> dict[str, int]:
-    (found,) = (o for o in engine.metrics.close_operations() if (o.op, o.name) == (op, name))
+    (found,) = (o for o in engine.loop.metrics.close_operations() if (o.op, o.name) == (op, name))
     return found.errors
 
 
@@ -153,7 +153,11 @@ def test_a_connect_that_hangs_is_counted_with_the_phase_it_hung_in(
         assert monotonic() - begin < 2
         jobs.join(1)
         assert jobs.value == [kind] * 3
-    assert (found.metrics.attempted, found.metrics.failed, found.metrics.hung) == (3, {kind: 3}, {phase: 3})
+    assert (found.loop.metrics.attempted, found.loop.metrics.failed, found.loop.metrics.hung) == (
+        3,
+        {kind: 3},
+        {phase: 3},
+    )
     assert errors(found, "connect") == {kind: 3}
     add_up(found)
 
@@ -165,8 +169,12 @@ def test_a_connect_that_succeeds_while_the_run_drains_leaves_at_once(engine: Eng
     found.drain()
     jobs.join(1)
     assert all(connection.close_reason == "client" for connection in jobs.value)
-    assert (found.metrics.attempted, found.metrics.established, found.metrics.failed.total()) == (3, 3, 0)
-    assert found.metrics.closed == {}
+    assert (
+        found.loop.metrics.attempted,
+        found.loop.metrics.established,
+        found.loop.metrics.failed.total(),
+    ) == (3, 3, 0)
+    assert found.loop.metrics.closed == {}
     add_up(found)
 
 
@@ -176,7 +184,7 @@ def test_a_connect_that_timed_out_never_joins_later(
     found = engine("slow-upgrade", connect_timeout_s=0.1)
     assert connect_all(found, [user(found) for _ in range(5)]) == ["timeout"] * 5
     until(lambda: server.counts()["open"] == 0, what="every socket closed")
-    metrics = found.metrics
+    metrics = found.loop.metrics
     assert (metrics.attempted, metrics.established, metrics.failed) == (5, 0, {"timeout": 5})
     found.drain()
     add_up(found)
@@ -217,7 +225,7 @@ def test_a_server_that_stops_reading_holds_back_neither_the_end_nor_its_calls(
     gevent.sleep(0.01)
     assert len(results) == (3 * calls if awaited else 0)
     # what waited in this process had its bound
-    assert kinds["unanswered"] * 100_000 < 3 * (memory_limits.WRITE_BUFFER_BYTES + 10_000_000)
+    assert kinds["unanswered"] * 100_000 < 3 * (WRITE_BUFFER_BYTES + 10_000_000)
     add_up(found)
 
 
@@ -230,16 +238,16 @@ def test_emits_and_broadcasts_that_cannot_leave_are_errors(engine: Engines) -> N
     found.publish(connection, 1, "said", lambda stamp: (stamp,), monotonic(), True, print)
     gevent.sleep(0.3)
     found.drain()
-    booked = {(o.op, o.name): o.errors for o in found.metrics.close_operations()}
+    booked = {(o.op, o.name): o.errors for o in found.loop.metrics.close_operations()}
     assert booked["custom", "say"]["not_sent"] > 0
     assert booked["deliver", "said"] == {"not_sent": 1}
-    assert found.tracker.take_published() == []
+    assert found.loop.tracker.take_published() == []
 
 
 def test_calls_that_wait_on_one_connection_are_bounded(
     engine: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("siotool.swarm.connection.CALLS_WAITING", 5)
+    monkeypatch.setattr("siotool.client.connection.CALLS_WAITING", 5)
     found = engine("silence", drain_timeout_s=0.1)
     (connection,) = connect_all(found, [user(found)])
     for _ in range(8):
@@ -295,8 +303,8 @@ def test_what_breaks_the_protocol_is_an_error_of_its_class(
         found.call_ahead(connection, "echo", (), monotonic())
     until(lambda: gevent.sleep(0.01) or not connection.open, what="the connection closed")
     assert errors(found, "ack", "echo") == {kind: 1}
-    assert found.metrics.closed == {kind: 1}
-    [remark] = found.metrics.take_remarks()
+    assert found.loop.metrics.closed == {kind: 1}
+    [remark] = found.loop.metrics.take_remarks()
     assert remark.level == "warning"
     assert remark.text.startswith(f"{kind}: ")
     assert len(remark.text) > len(kind) + 10
@@ -332,8 +340,8 @@ def test_the_code_of_a_close_frame_is_told(
     (connection,) = connect_all(found, [user(found)])
     found.call_ahead(connection, "echo", (), monotonic())
     until(lambda: gevent.sleep(0.01) or not connection.open, what="the connection closed")
-    assert found.metrics.closed == {kind: 1}
-    [remark] = found.metrics.take_remarks()
+    assert found.loop.metrics.closed == {kind: 1}
+    [remark] = found.loop.metrics.take_remarks()
     assert all(word in remark.text for word in words)
 
 
@@ -343,31 +351,31 @@ def test_bytes_of_users_that_only_send_are_counted_as_they_leave(
     """Trap: 0 B/s until the next heartbeat, as connections that had heard nothing were left out."""
     found = engine("echo")
     (connection,) = connect_all(found, [user(found)])
-    found.read_wire()
-    found.read_wire()  # nothing has moved since
-    before, read = found.metrics.wire_out, server.counts()["read"]
+    found.loop.pool.read_wire()
+    found.loop.pool.read_wire()  # nothing has moved since
+    before, read = found.loop.metrics.traffic.wire_out, server.counts()["read"]
     for _ in range(20):
         found.emit(connection, "say", ("x" * 100_000,), monotonic())
     gevent.sleep(0.05)
 
     def counted() -> bool:
         gevent.sleep(0.01)
-        found.read_wire()
-        return found.metrics.wire_out - before >= 20 * 100_000
+        found.loop.pool.read_wire()
+        return found.loop.metrics.traffic.wire_out - before >= 20 * 100_000
 
     until(counted, what="all that was sent")
     until(lambda: server.counts()["read"] - read >= 20 * 100_000, what="all that was sent is read")
     # six or more bytes of each frame are no payload; the server does not count all of them
-    assert found.metrics.wire_out - before == server.counts()["read"] - read + 20 * 8
+    assert found.loop.metrics.traffic.wire_out - before == server.counts()["read"] - read + 20 * 8
 
 
 def test_idle_connections_cost_no_system_call(engine: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
     found = engine("echo")
     connect_all(found, [user(found) for _ in range(10)])
-    found.read_wire()
+    found.loop.pool.read_wire()
     asked: list[object] = []
     monkeypatch.setattr("siotool.client.tcp.transferred", asked.append)
-    found.read_wire()
+    found.loop.pool.read_wire()
     assert asked == []
 
 
@@ -384,7 +392,7 @@ def test_a_mistake_of_our_own_is_told_once_and_ends_no_run(
         found.at(0.0, mistake)
     assert found.call(connection, "echo", (), monotonic()) == [1]
     assert capfd.readouterr().err.count("ValueError: a mistake") == 1
-    [remark] = found.metrics.take_remarks()
+    [remark] = found.loop.metrics.take_remarks()
     assert remark.level == "doubt"
 
 
@@ -400,7 +408,7 @@ def test_a_message_that_cannot_be_made_opens_no_account(engine: Engines) -> None
     for _ in range(3):
         found.publish(connection, 1, "said", compose, monotonic(), True, raised.append)
     assert found.call(connection, "echo", (), monotonic()) == [1]
-    assert found.tracker.take_published() == []
+    assert found.loop.tracker.take_published() == []
     assert [type(error) for error in raised] == [LookupError] * 3
 
 
@@ -415,9 +423,9 @@ def test_users_that_come_and_go_while_they_connect_leave_nothing_behind(
     users = 30
     others = server.counts()["open"]  # of tests in which it was deaf to their end
 
-    def live(receiver: Receiver) -> None:
+    def live(receiver: UserObserver) -> None:
         try:
-            found.connect(receiver, monotonic(), again=False)
+            found.connect(receiver, monotonic(), again=False, handlers={})
             gevent.sleep(60)
         except gevent.GreenletExit:
             pass
@@ -437,13 +445,13 @@ def test_users_that_come_and_go_while_they_connect_leave_nothing_behind(
         greenlets = [greenlet for greenlet in greenlets if greenlet not in gone]
     # the connects of those who went may go on for as long as the drain time
     with gevent.Timeout(20):
-        while server.counts()["open"] > others + len(greenlets) or found.metrics.open > len(greenlets):
+        while server.counts()["open"] > others + len(greenlets) or found.loop.metrics.open > len(greenlets):
             gevent.sleep(0.02)  # not until(): these greenlets are to have their turns
-    assert found.metrics.open <= len(greenlets)
+    assert found.loop.metrics.open <= len(greenlets)
     gevent.killall(greenlets)
     found.drain()
     until(lambda: server.counts()["open"] <= others, what="every connection closed")
-    assert found.metrics.failed == {}
+    assert found.loop.metrics.failed == {}
     add_up(found)
     free = [user(found).slot for _ in range(len(slots))]
     assert sorted(free) == sorted(set(free)), "no place is given twice"
@@ -455,7 +463,7 @@ def test_two_greenlets_of_one_user_share_a_connection(engine: Engines) -> None:
     first, second = connect_all(found, [receiver, receiver])
     assert first is second
     assert connect_all(found, [receiver]) == [first]
-    assert found.metrics.attempted == 1
+    assert found.loop.metrics.attempted == 1
 
 
 def test_connects_and_calls_of_more_than_a_second_are_overdue(engine: Engines) -> None:
@@ -463,7 +471,7 @@ def test_connects_and_calls_of_more_than_a_second_are_overdue(engine: Engines) -
     gevent.spawn(connect_all, found, [user(found) for _ in range(3)])
     gevent.sleep(0.1)
     now = monotonic()
-    assert found.overdue(now) == {}
-    assert found.overdue(now + 1) == {"connect": 3}
+    assert found.loop.overdue(now) == {}
+    assert found.loop.overdue(now + 1) == {"connect": 3}
     found.drain()
-    assert found.overdue(now + 1) == {}
+    assert found.loop.overdue(now + 1) == {}

@@ -23,7 +23,6 @@ from siotool.swarm.aggregator import DeliveryAggregator, end_of, merge
 from siotool.swarm.delivery_tracker import DeliveryTracker, Receiver
 from siotool.swarm.lateness import seconds_covered
 from siotool.swarm.metrics import Metrics
-from siotool.swarm.tally import Tally
 from siotool.swarm.timeline import Timeline
 
 RUN = 0xC0FFEE
@@ -101,11 +100,11 @@ class Worker:
 
     def receiver(self) -> Receiver:
         if self.free_slots:
-            receiver = Receiver(self.free_slots.pop(), Tally("User"), used_before=True)
+            receiver = Receiver(self.free_slots.pop())
             self.tracker.forget_receiver(receiver.slot)
             return receiver
         self.next_slot += 1
-        return Receiver(self.next_slot - 1, Tally("User"))
+        return Receiver(self.next_slot - 1)
 
     def report(self, now: float, final: bool) -> None:
         covers = seconds_covered(self.second, now - BEGIN)

@@ -5,7 +5,6 @@ import pytest
 from siotool.protocol import stamp
 from siotool.swarm.delivery_tracker import GIVE_UP_S, OVERTAKEN_S, REMEMBER_S, DeliveryTracker, Receiver
 from siotool.swarm.memory_limits import NAME_CHARACTERS
-from siotool.swarm.tally import Tally
 from siotool.swarm.worker_report import Publication, Receipt
 
 RUN = 7
@@ -13,7 +12,7 @@ PUBLISHER = 5
 
 
 def present(slot=0, joined=0.0):
-    receiver = Receiver(slot, Tally("User"))
+    receiver = Receiver(slot)
     receiver.joined_at = joined
     return receiver
 

@@ -61,7 +61,7 @@ def test_a_time_before_its_start_counts_as_none():
 def test_deliveries_without_a_send_time_are_counted_and_have_no_latency():
     samples = Samples("deliver", "tick")
     for _ in range(3):
-        Untimed(samples).deliver(Receiver(0, Tally("User")), 1.0)
+        Untimed(samples).deliver(Receiver(0), 1.0)
     samples.book(0.5, 0.5)
     closed = samples.close()
     assert (closed.count, sum(closed.response.n)) == (4, 1)
@@ -92,7 +92,7 @@ def test_an_epoch_time_is_read_in_seconds_or_milliseconds(value, seconds):
 
 def test_a_dated_event_is_timed_by_the_wall_clock(metrics):
     samples = metrics.samples("deliver", "tick")
-    Dated(samples, epoch() - 5, metrics).deliver(Receiver(0, Tally("User")), 1.0)
+    Dated(samples, epoch() - 5, metrics).deliver(Receiver(0), 1.0)
     closed = samples.close()
     assert closed.response == closed.service
     assert 5 <= closed.response.max_s < 3600
@@ -101,7 +101,7 @@ def test_a_dated_event_is_timed_by_the_wall_clock(metrics):
 
 def test_an_event_from_the_future_has_no_negative_time_and_is_told_of(metrics):
     samples = metrics.samples("deliver", "tick")
-    Dated(samples, epoch() + 3600, metrics).deliver(Receiver(0, Tally("User")), 1.0)
+    Dated(samples, epoch() + 3600, metrics).deliver(Receiver(0), 1.0)
     assert samples.close().response.max_s == 0
     assert metrics.from_the_future == 1
 
@@ -123,7 +123,7 @@ def test_stamped_arrivals_are_told_as_deliveries(metrics):
     text = metrics.tracker.publish(1, "said", 10.0, 9.0, receivers=2, discount=0)
     message = metrics.tracker.seen(text.encode(), "said")
     for slot in range(2):
-        receiver = Receiver(slot, Tally("User"))
+        receiver = Receiver(slot)
         receiver.joined_at = 0.0
         message.deliver(receiver, 10.5)
     [closed] = metrics.close_operations()
@@ -134,7 +134,7 @@ def test_stamped_arrivals_are_told_as_deliveries(metrics):
 
 def test_history_that_is_replayed_to_a_newcomer_is_counted_but_not_timed(metrics):
     text = metrics.tracker.publish(1, "said", 10.0, 10.0, receivers=0, discount=0)
-    newcomer = Receiver(0, Tally("User"))
+    newcomer = Receiver(0)
     newcomer.joined_at = 3600.0
     metrics.tracker.seen(text.encode(), "said").deliver(newcomer, 3600.5)
     [closed] = metrics.close_operations()
@@ -144,7 +144,7 @@ def test_history_that_is_replayed_to_a_newcomer_is_counted_but_not_timed(metrics
 
 
 def test_a_receiver_is_present_from_its_joining_to_its_leaving_once(metrics):
-    receiver = Receiver(0, Tally("User"))
+    receiver = Receiver(0)
     metrics.leave(receiver, 1.0)  # before it came
     metrics.join(receiver, 2.0)
     metrics.leave(receiver, 3.0)
@@ -161,7 +161,12 @@ def test_connections_and_bytes_are_told_once_and_the_open_ones_each_time(metrics
     metrics.failed["refused"] += 1
     metrics.hung["tls"] += 1
     metrics.closed["ping_timeout"] += 2
-    metrics.payload_in, metrics.payload_out, metrics.wire_in, metrics.wire_out = 1, 2, 3, 4
+    (
+        metrics.traffic.payload_in,
+        metrics.traffic.payload_out,
+        metrics.traffic.wire_in,
+        metrics.traffic.wire_out,
+    ) = 1, 2, 3, 4
     assert metrics.close_connections() == Connections(
         open=3, attempted=5, established=4, failed={"refused": 1}, closed={"ping_timeout": 2}, hung={"tls": 1}
     )

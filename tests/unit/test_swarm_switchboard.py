@@ -4,20 +4,23 @@ import msgspec
 import pytest
 
 from siotool.protocol import packets
-from siotool.protocol.errors import RemoteProtocolError
 from siotool.swarm import memory_limits
 from siotool.swarm.delivery_tracker import DeliveryTracker, Receiver
 from siotool.swarm.metrics import Metrics
 from siotool.swarm.switchboard import Switchboard
-from siotool.swarm.tally import Tally
 
-NAMESPACE = "/"
+
+class Board(Switchboard):
+    def __init__(self):
+        self.known = {}
+        super().__init__(
+            Metrics(DeliveryTracker(1)), self.known, lambda *_: None, pytest.fail, lambda _: None, "/"
+        )
 
 
 @pytest.fixture
 def board():
-    tracker = DeliveryTracker(1)
-    return Switchboard(Metrics(tracker), tracker, lambda *_: None, pytest.fail, lambda _: None, NAMESPACE)
+    return Board()
 
 
 def event(name, *arguments):
@@ -27,9 +30,12 @@ def event(name, *arguments):
 def arrive(board, payload, times=1):
     """A frame at so many receivers; only the first is decoded when it is known afterwards."""
     for slot in range(times):
-        found = board.known.get(payload) or board.recognise(packets.parse_packet(payload[1:]), payload)
+        found = board.known.get(payload)
+        if found is None:
+            packet = packets.parse_packet(payload[1:])
+            found = board.recognise(*packets.parse_event(packet), packet, payload)
         if found is not None:
-            found.deliver(Receiver(slot, Tally("User")), 20.0)
+            found.deliver(Receiver(slot), 20.0)
 
 
 def booked(board):
@@ -44,7 +50,7 @@ def test_a_frame_is_decoded_once_for_all_users(board):
     board.listen("tick", "at")  # a frame that is known is not looked at again
     arrive(board, payload, 4)
     assert booked(board) == {"tick": (5, 0)}
-    assert board.undated == 0
+    assert board.metrics.undated == 0
 
 
 @pytest.mark.parametrize(
@@ -90,7 +96,7 @@ def test_the_send_time_is_found_by_its_path(board, path, arguments, scale):
     [operation] = board.metrics.close_operations()
     assert sum(operation.response.n) == 3
     assert 1.9 < operation.response.min_s <= operation.response.max_s < 3600
-    assert board.undated == 0
+    assert board.metrics.undated == 0
 
 
 @pytest.mark.parametrize(
@@ -118,13 +124,13 @@ def test_every_delivery_without_a_readable_send_time_is_counted_as_such(board, a
         else (b'42["tick",{"at":1' + b"0" * 400 + b"}]")
     )
     arrive(board, payload, 3)
-    assert board.undated == 3
+    assert board.metrics.undated == 3
     assert booked(board) == {"tick": (3, 0)}
 
 
 def test_a_stamp_of_ours_goes_before_any_listening(board):
     board.listen("*", "")
-    text = board.tracker.publish(1, "say", 10.0, 10.0, receivers=2, discount=0)
+    text = board.metrics.tracker.publish(1, "say", 10.0, 10.0, receivers=2, discount=0)
     arrive(board, event("said", text), 2)
     assert booked(board) == {"said": (2, 0)}  # counted; not timed, for nobody had joined before
 
@@ -168,72 +174,3 @@ def test_a_large_frame_is_remembered_as_long_as_it_fits(board):
     payload = event("tick", "x" * 1_000_000)
     arrive(board, payload)
     assert payload in board.known
-
-
-def test_the_more_connections_wait_the_less_each_may_hold(board):
-    assert board.write_limit == memory_limits.WRITE_BUFFER_BYTES
-    board.paused = 1000
-    assert board.write_limit * board.paused <= memory_limits.WRITE_BUFFERS_BYTES
-
-
-def test_calls_that_wait_for_more_than_a_second_are_overdue(board):
-    caller = Caller()
-    for number in range(4):
-        caller.calls[b"%d" % number] = "a call"
-        board.expect(10.0, float(number), caller, b"%d" % number)
-    caller.calls[b"9"] = "one with less patience"
-    board.expect(2.0, 0.0, caller, b"9")
-    assert [board.overdue(now) for now in (1.0, 1.5, 3.5)] == [0, 2, 4]
-    del caller.calls[b"1"]
-    assert board.overdue(3.5) == 3
-    board.expire(11.5)
-    assert caller.expired == [b"0", b"9"]
-    assert board.overdue(30.0) == 2
-
-
-@pytest.mark.parametrize("payload", [b"42{}", b"42[]", b"42[1]", b"42[", b"42"])
-def test_what_is_no_event_is_refused(board, payload):
-    with pytest.raises(RemoteProtocolError):
-        board.recognise(packets.parse_packet(payload[1:]), payload)
-
-
-class Caller:
-    """A connection's calls."""
-
-    def __init__(self):
-        self.calls = {}
-        self.expired = []
-
-    def expire(self, ack_id):
-        del self.calls[ack_id]
-        self.expired.append(ack_id)
-
-
-def test_calls_are_given_up_at_their_deadlines(board):
-    caller = Caller()
-    for ack_id, timeout, now in [(b"0", 10.0, 0.0), (b"1", 1.0, 0.5), (b"2", 10.0, 1.0), (b"3", 1.0, 1.5)]:
-        caller.calls[ack_id] = "a call"
-        board.expect(timeout, now, caller, ack_id)
-    board.expire(1.49)
-    assert caller.expired == []
-    board.expire(1.5)
-    assert caller.expired == [b"1"]
-    del caller.calls[b"0"]  # answered
-    board.expire(10.5)
-    assert caller.expired == [b"1", b"3"]
-    board.expire(11.0)
-    assert caller.expired == [b"1", b"3", b"2"]
-    board.expect(1.0, 20.0, caller, b"9")  # and it goes on
-    caller.calls[b"9"] = "a call"
-    board.expire(21.0)
-    assert caller.expired == [b"1", b"3", b"2", b"9"]
-
-
-def test_a_closed_connection_is_dropped_once_and_its_owner_told():
-    forgotten = []
-    tracker = DeliveryTracker(1)
-    board = Switchboard(Metrics(tracker), tracker, lambda *_: None, pytest.fail, forgotten.append, NAMESPACE)
-    connection = object()
-    board.connections.add(connection)
-    board.forget(connection)
-    assert (board.connections, forgotten) == (set(), [connection])

@@ -1,0 +1,93 @@
+"""What the connections of one loop to one target share: who is there, and what is waited for."""
+
+from collections import deque
+from typing import Any, Protocol
+
+from siotool.client.observer import Arrival, Pending, Traffic
+from siotool.protocol import packets
+
+#: Bytes that wait in one connection because its server does not read. Past it nothing more is
+#: sent there (``not_sent``); the last message may go over it.
+WRITE_BUFFER_BYTES = 4_000_000
+#: The same over all connections of a pool: the more of them wait, the less each may hold.
+WRITE_BUFFERS_BYTES = 256_000_000
+
+
+class Caller(Protocol):
+    """A connection, as far as its calls go."""
+
+    calls: dict[bytes, Pending]
+
+    def expire(self, ack_id: bytes) -> None:
+        """Give a call up, when it is still waiting."""
+
+
+class Pool:
+    """Connections that join one namespace with one ``auth``; used in the loop's thread.
+
+    ``known`` is filled by whoever wants to: packets whose event need not be parsed again.
+    """
+
+    def __init__(self, namespace: str, auth: Any, traffic: Traffic) -> None:
+        self.namespace = namespace
+        self.auth = auth
+        self.traffic = traffic
+        self.event_prefix = packets.event_prefix(namespace)
+        self.ack_prefix = packets.ack_prefix(namespace)
+        self.known: dict[bytes, Arrival] = {}
+        self.connections: set[Any] = set()
+        #: Connections whose server does not read what is sent to it.
+        self.paused = 0
+        # by timeout: calls in the order of their deadlines
+        self._deadlines: dict[float, deque[tuple[float, Caller, bytes]]] = {}
+
+    @property
+    def write_limit(self) -> int:
+        """Bytes that may wait in one connection before nothing more is sent there."""
+        return min(WRITE_BUFFER_BYTES, WRITE_BUFFERS_BYTES // max(1, self.paused))
+
+    def expect(self, timeout: float, now: float, caller: Caller, ack_id: bytes) -> None:
+        """Give a call up ``timeout`` seconds from now."""
+        waiting = self._deadlines.get(timeout)
+        if waiting is None:
+            waiting = self._deadlines[timeout] = deque()
+        waiting.append((now + timeout, caller, ack_id))
+
+    def expire(self, now: float) -> None:
+        """Give up the calls whose time has come; forget those that were answered."""
+        for timeout, waiting in list(self._deadlines.items()):
+            while waiting:
+                deadline, caller, ack_id = waiting[0]
+                if ack_id in caller.calls:
+                    if deadline > now:
+                        break
+                    caller.expire(ack_id)
+                waiting.popleft()
+            if not waiting:
+                del self._deadlines[timeout]
+
+    def overdue(self, now: float, after_s: float) -> int:
+        """Calls that have waited longer than ``after_s`` seconds."""
+        count = 0
+        for timeout, waiting in self._deadlines.items():
+            # what was answered is dropped, so that it is not looked at again a second later
+            late_until = now - after_s + timeout
+            late: list[tuple[float, Caller, bytes]] = []
+            while waiting and waiting[0][0] < late_until:
+                entry = waiting.popleft()
+                if entry[2] in entry[1].calls:
+                    late.append(entry)
+            waiting.extendleft(reversed(late))
+            count += len(late)
+        return count
+
+    def end_silent(self) -> None:
+        """Close the connections whose server has missed its heartbeat."""
+        for connection in [c for c in self.connections if c.open and c.silent]:
+            connection.end("ping_timeout")
+
+    def read_wire(self) -> None:
+        """Bring the counters of ``traffic`` up to date."""
+        for connection in self.connections:
+            if connection.transport is not None:
+                connection.transport.read_wire()

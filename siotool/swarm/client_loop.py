@@ -1,0 +1,294 @@
+"""The connections of one worker's users, in the thread of the asyncio loop.
+
+Everything here is called in that thread, but for ``new_user`` and ``__init__``.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from math import inf
+from time import monotonic
+from typing import Any
+
+from gevent import monkey
+
+from siotool.client.connection import Connection, Handler
+from siotool.client.failures import UNHEARD, Failure
+from siotool.client.opening import Opening
+from siotool.client.pool import Pool
+from siotool.client.websocket import WebSockets
+from siotool.protocol import packets
+from siotool.swarm.bridge import Bridge
+from siotool.swarm.bugs import Bugs
+from siotool.swarm.delivery_tracker import DeliveryTracker
+from siotool.swarm.farewells import Farewells
+from siotool.swarm.metrics import Metrics
+from siotool.swarm.settings import EngineSettings
+from siotool.swarm.switchboard import Switchboard
+from siotool.swarm.tally import Tally
+from siotool.swarm.user_observer import Call, UserConnection, UserObserver
+
+#: How often deadlines and farewells are looked after.
+_TICK_S = 0.05
+#: An operation that takes longer than this is overdue.
+OVERDUE_S = 1.0
+
+#: Takes, in the hub, what came of something: a value, or a Failure.
+Answer = Callable[[Any], None]
+
+
+class _Attempt(Opening):
+    """A user's connect under way, and who waits for it."""
+
+    def __init__(self, again: bool, answer: Answer) -> None:
+        super().__init__()
+        self.again = again
+        self.answers = [answer]
+        #: Its user has gone: should it succeed, it is to be closed at once.
+        self.leaving = False
+
+
+class ClientLoop:
+    """Opens, uses and closes connections, and counts what becomes of them."""
+
+    def __init__(self, settings: EngineSettings, bridge: Bridge) -> None:
+        self.tracker = DeliveryTracker(settings.run)
+        self.metrics = Metrics(self.tracker)
+        target = settings.target
+        traffic = self.metrics.traffic
+        self.pool = Pool(target.namespace, settings.auth, traffic)
+        self._settings = settings
+        self._loop = bridge.loop
+        self.to_hub = bridge.to_hub
+        bugs = Bugs(self.metrics)
+        self._loop.set_exception_handler(bugs.of_loop)
+        self.board = Switchboard(
+            self.metrics, self.pool.known, bridge.to_hub, bugs.tell, self._ended, target.namespace
+        )
+        make_socket = monkey.get_original("socket", "socket")  # gevent's own would wait for the hub
+        self._sockets = WebSockets(target, settings.address, settings.headers, traffic, make_socket)
+        self._farewells = Farewells(self.metrics, settings.drain_timeout_s)
+        self._opening: dict[UserObserver, _Attempt] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._free_slots: list[int] = []
+        self._next_slot = 0
+        self._stopped = False
+
+    def new_user(self, tally: Tally) -> UserObserver:
+        """A place in the account for one user, given back when it leaves; for the hub's thread."""
+        if self._free_slots:
+            return UserObserver(self._free_slots.pop(), tally, self.board, used_before=True)
+        self._next_slot += 1
+        return UserObserver(self._next_slot - 1, tally, self.board, used_before=False)
+
+    # ── connecting ────────────────────────────────────────────────────────────────────
+
+    def connect(
+        self,
+        user: UserObserver,
+        intended: float,
+        again: bool,
+        handlers: dict[str, Handler],
+        answer: Answer,
+    ) -> None:
+        """Answer with an open connection of the user's, or with a Failure."""
+        if user.retired or self._farewells.until < inf:
+            self.to_hub(answer, Failure("client", "given up because the run ended"))
+            return
+        attempt = self._opening.get(user)
+        if attempt is not None:  # another greenlet of the same user had the same wish
+            attempt.answers.append(answer)
+            return
+        before = user.connection
+        if before is not None:
+            if before.open and not before.close_reason:
+                self.to_hub(answer, before)
+                return
+            # its end is not through yet; it must not touch what the next one books
+            before.cut()
+            before.settle("transport_close")
+        attempt = self._opening[user] = _Attempt(again, answer)
+        task = self._loop.create_task(self._open(user, attempt, intended, handlers))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _open(
+        self, user: UserObserver, attempt: _Attempt, intended: float, handlers: dict[str, Handler]
+    ) -> None:
+        metrics = self.metrics
+        metrics.attempted += 1
+        user.tally.attempted += 1
+        if user.used_before:
+            self.tracker.forget_receiver(user.slot)
+            user.used_before = False
+        samples = metrics.samples("reconnect" if attempt.again else "connect", self.pool.namespace)
+        connection = user.connection = Connection(self.pool, user, handlers)
+        failure = await attempt.run(connection, self._sockets.open, self._settings.connect_timeout_s)
+        now = monotonic()
+        if failure is None:
+            metrics.established += 1
+            user.tally.established += 1
+            samples.book(now - intended, now - attempt.start)
+            if attempt.leaving:
+                self._farewells.begin(user)
+        else:
+            unheard = failure.kind in UNHEARD
+            samples.fail(failure.kind, now - intended if unheard else None)
+            metrics.failed[failure.kind] += 1
+            if unheard:
+                metrics.hung[connection.phase] += 1
+            user.connection = None
+        del self._opening[user]
+        self._free(user)
+        for answer in attempt.answers:
+            self.to_hub(answer, failure or connection)
+
+    def _ended(self, user: UserObserver) -> None:
+        """The connection of a user has closed."""
+        self._farewells.forget(user)
+        self._free(user)
+
+    def _free(self, user: UserObserver) -> None:
+        if user.retired and user.connection is None and user not in self._opening:
+            self._free_slots.append(user.slot)
+
+    # ── operations ────────────────────────────────────────────────────────────────────
+
+    def emit(self, connection: UserConnection, event: str, body: bytes) -> None:
+        """Send an event that nobody acknowledges; ``body`` is its JSON array."""
+        user = connection.observer
+        user.tally.sent += 1
+        if connection.paused and connection.clogged:
+            user.not_sent("custom", event)
+        else:
+            connection.emit(body)
+
+    def call(
+        self,
+        connection: UserConnection,
+        event: str,
+        body: bytes,
+        intended: float,
+        timeout: float,
+        answer: Answer | None = None,
+    ) -> None:
+        """Send an event to be acknowledged; ``answer`` gets what was answered, or a Failure."""
+        now = monotonic()
+        user = connection.observer
+        user.tally.sent += 1
+        metrics = self.metrics
+        metrics.schedule_lag = max(metrics.schedule_lag, now - intended)
+        due = intended if intended < now else now
+        connection.call(body, timeout, now, Call(user, metrics.samples("ack", event), due, now, answer))
+
+    def publish(
+        self,
+        connection: UserConnection,
+        publisher: int,
+        event: str,
+        compose: Callable[[str], tuple[Any, ...]],
+        intended: float,
+        includes_sender: bool,
+        raised: Callable[[BaseException], None],
+    ) -> None:
+        """Send a stamped broadcast; ``raised`` gets, in the hub, what ``compose`` raised."""
+        if not connection.open:
+            return
+        now = monotonic()
+        user, metrics = connection.observer, self.metrics
+        user.tally.sent += 1
+        metrics.schedule_lag = max(metrics.schedule_lag, now - intended)
+        if connection.paused and connection.clogged:
+            user.not_sent("deliver", event)
+            return
+        stamp = self.tracker.publish(
+            publisher, event, now, min(intended, now), metrics.present, int(not includes_sender)
+        )
+        try:
+            body = packets.event_body(event, compose(stamp))
+        except Exception as error:  # the scenario's own code
+            self.tracker.withdraw()
+            user.tally.failed += 1
+            self.to_hub(raised, error)
+            return
+        connection.emit(body)
+
+    def watch(self, connection: UserConnection, answer: Answer) -> None:
+        """Answer with the reason once a connection has ended."""
+        if connection.open:
+            connection.observer.watcher = answer
+        else:
+            self.to_hub(answer, connection.close_reason or "transport_close")
+
+    # ── leaving ───────────────────────────────────────────────────────────────────────
+
+    def leave(self, user: UserObserver) -> None:
+        """A user goes, for good."""
+        if user.retired:
+            return
+        user.retired = True
+        attempt = self._opening.get(user)
+        if attempt is not None:
+            attempt.leaving = True
+            attempt.hurry(self._loop.time() + self._settings.drain_timeout_s)
+        elif user.connection is not None:
+            self._farewells.begin(user)
+        else:
+            self._free(user)
+
+    def drain(self, answer: Answer) -> None:
+        """Let all users leave; answers once every connection is closed."""
+        patience = self._settings.drain_timeout_s
+        self._farewells.until = monotonic() + patience
+        for attempt in self._opening.values():
+            attempt.leaving = True
+            attempt.hurry(self._loop.time() + patience)
+        for connection in list(self.pool.connections):
+            self._farewells.begin(connection.observer)
+        self._answer_when_empty(answer)
+
+    def _answer_when_empty(self, answer: Answer) -> None:
+        if monotonic() > self._farewells.until + _TICK_S and not self._opening:
+            for connection in list(self.pool.connections):
+                connection.end("client")
+                connection.cut()
+                connection.settle("client")
+        if self.pool.connections or self._opening:
+            self._loop.call_later(_TICK_S / 5, self._answer_when_empty, answer)
+        else:
+            self.to_hub(answer, None)
+
+    # ── looking after ─────────────────────────────────────────────────────────────────
+
+    def overdue(self, now: float) -> dict[str, int]:
+        """Operations under way for more than ``OVERDUE_S``, by op."""
+        late: Counter[str] = Counter()
+        for attempt in self._opening.values():
+            if now - attempt.start > OVERDUE_S:
+                late["reconnect" if attempt.again else "connect"] += 1
+        if calls := self.pool.overdue(now, OVERDUE_S):
+            late["ack"] = calls
+        return dict(late)
+
+    def at(self, when: float, function: Callable[[], None]) -> None:
+        """Call ``function`` at a moment of the monotonic clock."""
+        self._loop.call_later(max(0.0, when - monotonic()), function)
+
+    def stop(self) -> None:
+        """Look after nothing any more; for the hub's thread."""
+        self._stopped = True
+
+    def tick(self) -> None:
+        """Look after deadlines and farewells, again and again."""
+        if self._stopped:
+            return
+        now = monotonic()
+        due = now + _TICK_S
+        self.pool.expire(now)
+        if self._farewells:
+            self._farewells.close(now)
+        self._loop.call_later(_TICK_S, self._tick_late, due)
+
+    def _tick_late(self, due: float) -> None:
+        self.metrics.loop_lag = max(self.metrics.loop_lag, monotonic() - due)
+        self.tick()

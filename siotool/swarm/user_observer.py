@@ -1,0 +1,111 @@
+"""What happens to one user's connections and calls, as it is counted; in the loop thread."""
+
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+import msgspec
+
+from siotool.client.connection import Connection
+from siotool.client.failures import NOT_SENT, UNHEARD, Failure
+from siotool.protocol.packets import Packet
+from siotool.runfile import OpKind
+from siotool.swarm.delivery_tracker import Receiver
+from siotool.swarm.metrics import Samples
+from siotool.swarm.switchboard import Switchboard
+from siotool.swarm.tally import Tally
+
+
+class UserObserver(Receiver):
+    """A user in the loop thread: hears of its connections, one after the other."""
+
+    __slots__ = ("board", "connection", "retired", "tally", "used_before", "watcher")
+
+    def __init__(
+        self,
+        slot: int,
+        tally: Tally,
+        board: Switchboard,
+        used_before: bool,
+    ) -> None:
+        super().__init__(slot)
+        self.board = board
+        #: Where what its user does is counted.
+        self.tally = tally
+        #: Its slot was another user's: what is known of it is to be forgotten.
+        self.used_before = used_before
+        #: Its user is gone; the slot is free once the connection has closed.
+        self.retired = False
+        #: From its connect to its end.
+        self.connection: UserConnection | None = None
+        #: Called in the hub, once, with the reason why the open connection ends.
+        self.watcher: Callable[[str], None] | None = None
+
+    def joined(self, now: float, took: float) -> None:
+        """The namespace has let the user in, ``took`` seconds after it was asked."""
+        metrics = self.board.metrics
+        metrics.join(self, now)
+        metrics.samples("namespace", self.board.namespace).book(took, took)
+
+    def event(self, name: str, arguments: list[Any], packet: Packet, payload: bytes, now: float) -> None:
+        """An event has come: book it when it is a broadcast of ours, or somebody listens to it."""
+        found = self.board.recognise(name, arguments, packet, payload)
+        if found is not None:
+            found.deliver(self, now)
+
+    def ended(self, reason: str) -> None:
+        """The open connection is at its end."""
+        metrics = self.board.metrics
+        metrics.leave(self, monotonic())
+        metrics.open -= 1
+        if reason == "client":
+            metrics.left += 1
+        else:
+            metrics.closed[reason] += 1
+        self.connection = None
+        self.board.on_ended(self)
+        if self.watcher is not None:
+            self.board.to_hub(self.watcher, reason)
+            self.watcher = None
+
+    def remark(self, kind: str, text: str) -> None:
+        """Something that the report should tell."""
+        self.board.metrics.remark(kind, text)
+
+    def bug(self, error: Exception) -> None:
+        """An exception that no server can bring about."""
+        self.board.bug(error)
+
+    def not_sent(self, op: OpKind, event: str) -> None:
+        """Book an operation that could not be sent."""
+        self.tally.failed += 1
+        self.board.metrics.samples(op, event).errors[NOT_SENT] += 1
+
+
+#: A connection whose observer counts it for a user.
+UserConnection = Connection[UserObserver]
+
+
+class Call(msgspec.Struct):
+    """A call under way: where it is booked, when it was to begin and when it did, who wants the answer."""
+
+    user: UserObserver
+    samples: Samples
+    intended: float
+    start: float
+    answer: Callable[[Any], None] | None
+
+    def answered(self, arguments: list[Any], now: float) -> None:
+        """Book an answer that came at ``now``."""
+        samples = self.samples
+        samples.response.append(now - self.intended)
+        samples.service.append(now - self.start)
+        if self.answer is not None:
+            self.user.board.to_hub(self.answer, arguments)
+
+    def failed(self, kind: str) -> None:
+        """Book that there will be no answer."""
+        self.samples.fail(kind, monotonic() - self.intended if kind in UNHEARD else None)
+        self.user.tally.failed += 1
+        if self.answer is not None:
+            self.user.board.to_hub(self.answer, Failure(kind))

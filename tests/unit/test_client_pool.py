@@ -1,0 +1,62 @@
+import pytest
+
+from siotool.client.observer import Traffic
+from siotool.client.pool import WRITE_BUFFER_BYTES, WRITE_BUFFERS_BYTES, Pool
+
+
+@pytest.fixture
+def pool():
+    return Pool("/", None, Traffic())
+
+
+class Caller:
+    """A connection's calls."""
+
+    def __init__(self):
+        self.calls = {}
+        self.expired = []
+
+    def expire(self, ack_id):
+        del self.calls[ack_id]
+        self.expired.append(ack_id)
+
+
+def test_the_more_connections_wait_the_less_each_may_hold(pool):
+    assert pool.write_limit == WRITE_BUFFER_BYTES
+    pool.paused = 1000
+    assert pool.write_limit * pool.paused <= WRITE_BUFFERS_BYTES
+
+
+def test_calls_that_wait_for_too_long_are_overdue(pool):
+    caller = Caller()
+    for number in range(4):
+        caller.calls[b"%d" % number] = "a call"
+        pool.expect(10.0, float(number), caller, b"%d" % number)
+    caller.calls[b"9"] = "one with less patience"
+    pool.expect(2.0, 0.0, caller, b"9")
+    assert [pool.overdue(now, 1.0) for now in (1.0, 1.5, 3.5)] == [0, 2, 4]
+    del caller.calls[b"1"]
+    assert pool.overdue(3.5, 1.0) == 3
+    pool.expire(11.5)
+    assert caller.expired == [b"0", b"9"]
+    assert pool.overdue(30.0, 1.0) == 2
+
+
+def test_calls_are_given_up_at_their_deadlines(pool):
+    caller = Caller()
+    for ack_id, timeout, now in [(b"0", 10.0, 0.0), (b"1", 1.0, 0.5), (b"2", 10.0, 1.0), (b"3", 1.0, 1.5)]:
+        caller.calls[ack_id] = "a call"
+        pool.expect(timeout, now, caller, ack_id)
+    pool.expire(1.49)
+    assert caller.expired == []
+    pool.expire(1.5)
+    assert caller.expired == [b"1"]
+    del caller.calls[b"0"]  # answered
+    pool.expire(10.5)
+    assert caller.expired == [b"1", b"3"]
+    pool.expire(11.0)
+    assert caller.expired == [b"1", b"3", b"2"]
+    pool.expect(1.0, 20.0, caller, b"9")  # and it goes on
+    caller.calls[b"9"] = "a call"
+    pool.expire(21.0)
+    assert caller.expired == [b"1", b"3", b"2", b"9"]
