@@ -4,9 +4,6 @@ from siotool.plan.storm.model import Pings, RateDoubt, StormPlan
 from siotool.plan.storm.study import HORIZON_S, goal_met, written
 from siotool.units import format_count, format_duration, format_rate, format_share
 
-#: The blocks of a bar one line high.
-_BLOCKS = " ▁▂▃▄▅▆▇█"
-
 #: Cells of the longest bar.
 _BAR = 20
 
@@ -103,34 +100,6 @@ def outcomes(storm: StormPlan) -> str:
         f"{format_rate(round(course.peak_attempts_per_s))}, "
         f"{format_duration(course.peak_at_s)} after the loss."
     )
-
-
-class Strip:
-    """Rates over time as one line of blocks."""
-
-    def __init__(self, rates: list[float], bin_s: float, width: int) -> None:
-        each = max(1, -(-len(rates) // width))
-        self.cells = [max(rates[at : at + each]) for at in range(0, len(rates), each)]
-        self.cell_s = each * bin_s
-        self.top = max(self.cells, default=0.0)
-
-    def line(self) -> str:
-        """Return the blocks: empty only where nothing is, full at the highest."""
-        return "".join(_BLOCKS[0 if not rate else max(1, round(8 * rate / self.top))] for rate in self.cells)
-
-    def axis(self) -> str:
-        """Return the first and the last moment below the line."""
-        last = format_duration(len(self.cells) * self.cell_s)
-        return f"0{last:>{max(1, len(self.cells) - 1)}}"
-
-
-def back(storm: StormPlan) -> list[float]:
-    """Return the clients that come back per second, bin by bin."""
-    before, rates = 0.0, []
-    for connected in storm.course.connected:
-        rates.append((connected - before) / storm.course.bin_s)
-        before = connected
-    return rates
 
 
 def curve(storm: StormPlan) -> list[tuple[str, str, str, str, str]]:
