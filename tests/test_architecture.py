@@ -39,6 +39,7 @@ ROOMS_OF_PLAN = (
     {"published", "sizing"},
     {"rendering"},
     {"html"},
+    {"documents"},
 )
 #: A house, and the layers of what is in it.
 HOUSES = {"siotool": LAYERS, "siotool.plan": ROOMS_OF_PLAN}
