@@ -9,6 +9,9 @@ NODE_TARGET := tests/targets/node
 # These measure what other tests beside them would change.
 QUIET := tests/bench tests/integration/test_plan_wire.py tests/integration/test_plan_evidence.py
 
+# Bytecode is kept, whatever the environment says of it: half of a short command's time goes into making it.
+FAST = PYTHONDONTWRITEBYTECODE= $(VENV)/bin/python -m pytest -m "not slow" -n auto
+
 # Exactly what a lock says, and nothing looked up: no dependencies are resolved, nothing is built.
 INSTALL = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 	--no-deps --only-binary :all: --require-hashes
@@ -23,21 +26,25 @@ COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-header --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast node lint types bench lock clean
+.PHONY: help demo test test-fast test-slow coverage node lint types bench architecture dist check-dist lock clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.runs ## plan, load a chat server with a swarm of clients, and report
 	$(VENV)/bin/siotool demo
 
-test: $(VENV)/.installed ## every test; what needs a tool that is not here skips and says so
-	$(VENV)/bin/python -m pytest -m "not slow" -n auto $(ARGS)
+test: test-fast test-slow ## every test; what needs a tool that is not here skips and says so
+
+test-fast: $(VENV)/.installed ## the tests that start no servers and no browsers, on every core
+	$(FAST) $(ARGS)
+
+test-slow: $(VENV)/.installed ## the others
 	$(VENV)/bin/python -m pytest -m slow -n 2 --dist loadfile $(QUIET:%=--ignore=%) $(ARGS)
 	$(VENV)/bin/python -m pytest -m slow $(QUIET) $(ARGS)
 
-test-fast: $(VENV)/.installed ## the tests that start no servers and no browsers, on every core
-	$(VENV)/bin/python -m pytest -m "not slow" -n auto $(ARGS)
+coverage: $(VENV)/.installed ## the fast tests, and which branches of the pure rooms they do not take
+	$(FAST) --cov $(ARGS)
 
 node: ## install the Node.js server that the integration tests measure
 	@if command -v npm >/dev/null; then cd $(NODE_TARGET) && npm ci --no-audit --no-fund; \
@@ -52,6 +59,17 @@ types: $(VENV)/.installed ## static types, strict
 
 bench: $(VENV)/.installed ## CPU and memory per delivery, call and connection, beside other clients
 	$(VENV)/bin/python tests/bench/bench.py $(ARGS)
+
+architecture: $(VENV)/.installed ## draw the map in docs/architecture.md anew from the imports
+	$(VENV)/bin/python tests/architecture_map.py
+
+# The time in the archives is that of the commit: the same commit makes the same bytes.
+dist: $(VENV)/.locked ## build the sdist and the wheel in dist/, with the tools of the lock
+	rm -rf dist
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(VENV)/bin/python -m hatchling build
+
+check-dist: $(VENV)/.installed ## look at what is in dist/
+	SIOTOOL_DIST=$(abspath dist) $(VENV)/bin/python -m pytest tests/integration/test_distribution.py $(ARGS)
 
 lock: ## resolve both locks anew from pyproject.toml (needs uv)
 	$(COMPILE) --extra build --output-file requirements.lock

@@ -257,7 +257,7 @@ def test_the_file_keeps_the_rules(path: Path) -> None:
         ("siotool.units", "from siotool.histogram import Histogram", "units imports histogram"),
         ("siotool.workload", "import siotool.runfile", "workload imports runfile"),
         ("siotool.runs.hold", "from siotool.report.contents import Report", "runs imports report"),
-        ("siotool.runfile", "from siotool.protocol.packets import Packet", "runfile imports protocol"),
+        ("siotool.runfile", "from siotool.protocol.socket_io import Packet", "runfile imports protocol"),
         ("siotool.plan.sizing", "from siotool.report.join import join", "plan imports report"),
         ("siotool.report.join", "def f():\n    from siotool.swarm import parent", "report imports swarm"),
         ("siotool.swarm.user", "from siotool import target", "swarm imports target"),
@@ -274,7 +274,7 @@ def test_the_file_keeps_the_rules(path: Path) -> None:
         ("siotool.cli.loadtest", "def f():\n    from locust.env import Environment", "imports locust"),
         ("siotool.cli.loadtest", "import gevent.monkey", "imports gevent"),
         ("siotool.swarm.user", "import socketio", "imports socketio"),
-        ("siotool.protocol.packets", "from engineio import packet", "imports engineio"),
+        ("siotool.protocol.socket_io", "from engineio import packet", "imports engineio"),
         ("siotool.plan.sizing", "import pandas as pd", "imports pandas"),
         (
             "siotool.report.text",

@@ -2,15 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from time import monotonic
 from typing import Any, Generic, TypeVar
 
-from siotool.client.failures import NOT_SENT, UNANSWERED, Failure
+from siotool.client.failures import NOT_SENT, UNANSWERED, ClientFailure
 from siotool.client.observer import Observer, Pending
 from siotool.client.pool import Pool
 from siotool.client.transport import Transport
-from siotool.protocol import packets, session
-from siotool.protocol.errors import RemoteProtocolError
+from siotool.protocol import session
+from siotool.protocol.faults import RemoteProtocolError
+from siotool.protocol.socket_io import Packet, check_attachments, name_and_arguments
 
 #: Calls of one connection that wait for their answers, at about 400 bytes each: 4 MB. Past it
 #: calls are not sent (``not_sent``).
@@ -30,30 +30,33 @@ class Connection(Generic[Told]):
         "_joined",
         "_next_ack",
         "_pool",
-        "_session",
         "calls",
         "close_reason",
         "handlers",
         "heard",
         "join_started",
+        "known",
         "observer",
         "open",
         "paused",
         "phase",
+        "session",
         "transport",
     )
 
     def __init__(self, pool: Pool, observer: Told, handlers: dict[str, Handler]) -> None:
         """``handlers``: what is to be called by event name (``*``: any); they may change at any time."""
         self._pool = pool
-        self._session = session.Session(pool.namespace, pool.auth)
+        self.session = session.Session(pool.namespace, pool.auth, pool.parser)
         #: An ack whose attachments are still to come.
-        self._ack_due: packets.Packet | None = None
+        self._ack_due: Packet | None = None
         self._next_ack = 0
         #: Resolved once the namespace has answered, or the connection ended before.
         self._joined: asyncio.Future[None] | None = None
         self.observer = observer
         self.handlers = handlers
+        #: Packets that need not be parsed again; a transport may look here before it does anything else.
+        self.known = pool.known
         #: Set by the transport as soon as there is something to cut.
         self.transport: Transport | None = None
         #: By ack id, in digits: what is neither answered nor given up.
@@ -92,19 +95,21 @@ class Connection(Generic[Told]):
             bracket = packet.find(b"[")
             ack_id = packet[len(ack_prefix) : bracket]
             if bracket > 0 and ack_id in self.calls and self._ack_due is None:
-                self._answered(ack_id, packet[bracket:], now)
+                # once it is known to be an answer; where it raises, the call waits on
+                arguments = pool.parser.decode(packet[bracket:])
+                self.calls.pop(ack_id).answered(arguments, now)
                 return
-        known = pool.known.get(packet)
+        known = self.known.get(packet)
         if known is not None and not self.handlers:
             known.deliver(self.observer, now)
             return
         self._take(packet, now)
 
     def _take(self, packet: bytes, now: float) -> None:
-        match self._session.receive_text(packet):
+        match self.session.receive_text(packet):
             case session.Received(event):
                 self._received(event, packet, now)
-            case session.Acknowledged(_, ack):
+            case session.Acknowledged(ack):
                 if ack.attachments:
                     self._ack_due = ack
                 else:
@@ -121,16 +126,16 @@ class Connection(Generic[Told]):
                 if self._joined is not None and not self._joined.done():
                     self._joined.set_result(None)
             case session.Refused(message):
-                self._fail(Failure("connect_error", message))
+                self._fail(ClientFailure("connect_error", message))
                 self.end("server_disconnect")
             case session.Ended():
-                self._fail(Failure("server_disconnect", "the server closed the session"))
+                self._fail(ClientFailure("server_disconnect", "the server closed the session"))
                 self.end("server_disconnect")
 
     def receive_binary(self, payload: bytes, now: float) -> None:
         """Take an attachment of the packet before it."""
-        self._session.receive_binary(payload)
-        if self._ack_due is not None and not self._session.attachments_due:
+        self.session.receive_binary(payload)
+        if self._ack_due is not None and not self.session.attachments_due:
             packet, self._ack_due = self._ack_due, None
             self._acknowledged(packet, now)
 
@@ -138,18 +143,18 @@ class Connection(Generic[Told]):
         """End it for what was raised by something that the server sent."""
         if isinstance(error, RemoteProtocolError):
             self.violated("protocol_error", str(error))
-        elif isinstance(error, Failure):
+        elif isinstance(error, ClientFailure):
             self.violated(error.kind, str(error))
         else:
             self.observer.bug(error)
-            self._fail(Failure("internal_error", repr(error)))
+            self._fail(ClientFailure("internal_error", repr(error)))
             self.end("internal_error")
 
     def violated(self, kind: str, detail: str) -> None:
         """The server broke the protocol, or a limit of ours: say how, and end it."""
         if not self.close_reason:
             self.observer.remark(kind, f"{kind}: {detail}")
-        self._fail(Failure(kind, detail))
+        self._fail(ClientFailure(kind, detail))
         self.end(kind)
 
     def pause_writing(self) -> None:
@@ -168,36 +173,25 @@ class Connection(Generic[Told]):
         self.resume_writing()
         self.settle("transport_close")
 
-    @property
-    def max_payload(self) -> float | None:
-        """Bytes of the largest message the server takes, where it says so."""
-        return self._session.max_payload
-
     # ── events and answers ────────────────────────────────────────────────────────────
 
-    def _received(self, packet: packets.Packet, payload: bytes, now: float) -> None:
-        name, arguments = packets.parse_event(packet)
+    def _received(self, packet: Packet, payload: bytes, now: float) -> None:
+        name, arguments = name_and_arguments(self._pool.parser.decode(packet.data))
         self.observer.event(name, arguments, packet, payload, now)
         if self.handlers:
             handler = self.handlers.get(name) or self.handlers.get("*")
             if handler is not None:
                 handler(arguments)
         if packet.ack_id is not None:
-            self.send(packets.ack_frame(packet.ack_id, (), self._pool.namespace))
+            self.send(self._pool.ack_prefix + b"%d[]" % packet.ack_id)
 
-    def _acknowledged(self, packet: packets.Packet, now: float) -> None:
-        ack_id = b"%d" % (packet.ack_id or 0)
-        if ack_id not in self.calls:
-            packets.decode_arguments(packet.json)  # after its timeout, or never asked for
-            return
+    def _acknowledged(self, packet: Packet, now: float) -> None:
+        arguments = self._pool.parser.decode(packet.data)
         if packet.attachments:
-            packets.check_attachments(packet)
-        self._answered(ack_id, packet.json, now)
-
-    def _answered(self, ack_id: bytes, json: bytes, now: float) -> None:
-        """Tell of an answer once it is known to be one. Raises RemoteProtocolError; the call waits on."""
-        arguments = packets.decode_arguments(json)
-        self.calls.pop(ack_id).answered(arguments, now)
+            check_attachments(arguments, packet.attachments)
+        ack_id = b"%d" % (packet.ack_id or 0)
+        if ack_id in self.calls:  # or it comes after its timeout, or was never asked for
+            self.calls.pop(ack_id).answered(arguments, now)
 
     # ── sending ───────────────────────────────────────────────────────────────────────
 
@@ -208,7 +202,7 @@ class Connection(Generic[Told]):
             transport.send(packet)
 
     def emit(self, body: bytes) -> None:
-        """Send an event, unless closed; ``body`` is its JSON array (``packets.event_body``)."""
+        """Send an event, unless closed; ``body`` is its name and arguments, encoded."""
         if self.open and self.transport is not None:
             self.transport.send(self._pool.event_prefix + body)
 
@@ -246,16 +240,11 @@ class Connection(Generic[Told]):
 
     # ── the end ───────────────────────────────────────────────────────────────────────
 
-    @property
-    def silent(self) -> bool:
-        """True when the server has missed its heartbeat."""
-        return monotonic() - self.heard > self._session.patience_s
-
     def end(self, reason: str) -> None:
         """Close the connection for a reason; the first reason counts."""
         if not self.close_reason:
             self.close_reason = reason
-        farewell = self._session.close()
+        farewell = self.session.close()
         if reason != "client":
             self.cut()
         elif self.transport is not None:
@@ -279,8 +268,8 @@ class Connection(Generic[Told]):
         """Tell of the end of the connection, once; the reason counts where there was none before."""
         reason = self.close_reason or reason
         self.close_reason = reason
-        self._session.close()
-        self._fail(Failure(reason, "closed before the namespace answered"))
+        self.session.close()
+        self._fail(ClientFailure(reason, "closed before the namespace answered"))
         if not self.open:
             return
         self.open = False
@@ -290,6 +279,6 @@ class Connection(Generic[Told]):
         self._pool.connections.discard(self)
         self.observer.ended(reason)
 
-    def _fail(self, failure: Failure) -> None:
+    def _fail(self, failure: ClientFailure) -> None:
         if self._joined is not None and not self._joined.done():
             self._joined.set_exception(failure)

@@ -17,7 +17,7 @@ from typing import Any
 
 import picows
 
-from siotool.protocol.errors import ProtocolError
+from siotool.protocol.faults import ProtocolError
 
 _BY_ERRNO = {
     errno.ECONNREFUSED: "refused",
@@ -49,7 +49,7 @@ _PLAIN_CODES = frozenset((0, 1000, 1001, 1005))
 _TOO_BIG = 1009
 
 
-class Failure(Exception):
+class ClientFailure(Exception):
     """A connection attempt that failed; ``kind`` is its class, the text its detail."""
 
     def __init__(self, kind: str, detail: str = "") -> None:
@@ -57,9 +57,9 @@ class Failure(Exception):
         self.kind = kind
 
 
-def classify(error: BaseException) -> Failure:
+def classify(error: BaseException) -> ClientFailure:
     """Name an exception of a connection attempt."""
-    if isinstance(error, Failure):
+    if isinstance(error, ClientFailure):
         return error
     detail = str(error) or type(error).__name__
     kind = "internal_error"
@@ -82,7 +82,7 @@ def classify(error: BaseException) -> Failure:
             kind = "reset"  # event loops raise these without an errno
         case OSError():
             kind = _BY_ERRNO.get(error.errno or 0, "transport_close")
-    return Failure(kind, detail)
+    return ClientFailure(kind, detail)
 
 
 def close_frame(payload: bytes, max_payload: float | None) -> tuple[str, str]:
@@ -103,20 +103,20 @@ def close_frame(payload: bytes, max_payload: float | None) -> tuple[str, str]:
     return kind, remark
 
 
-def violation_of(transport: picows.WSTransport) -> Failure | None:
+def violation_of(transport: picows.WSTransport) -> ClientFailure | None:
     """Why picows itself closed a connection: the server's frames were none, or too large."""
     handshake: Any = transport.close_handshake  # None until there is one
     if handshake is None or handshake.sent is None:
         return None
     kind = "too_large" if int(handshake.sent.code) == _TOO_BIG else "protocol_error"
-    return Failure(kind, handshake.sent.reason or "a frame that cannot be read")
+    return ClientFailure(kind, handshake.sent.reason or "a frame that cannot be read")
 
 
 def foreseen(error: Exception, context: dict[str, Any]) -> bool:
     """Whether what an event loop has nobody to tell of (its ``context``) is told of by a connection."""
     if isinstance(error, asyncio.InvalidStateError):
         return "protocol" in context  # picows has refused an upgrade, and more of it comes
-    return isinstance(error, (OSError, Failure, picows.WSError))
+    return isinstance(error, (OSError, ClientFailure, picows.WSError))
 
 
 def _body(error: picows.WSHandshakeError) -> str:

@@ -2,8 +2,8 @@
 
 from picows import WSMsgType
 
-from siotool.client.failures import Failure
-from siotool.protocol.errors import RemoteProtocolError
+from siotool.client.failures import ClientFailure
+from siotool.protocol.faults import RemoteProtocolError
 
 #: The largest frame, and the largest message of fragments, that is taken from a server. Past it
 #: the connection is closed (``too_large``). The buffer that a connection receives into may be
@@ -34,7 +34,7 @@ class Fragments:
         """Take a frame; returns a whole message, or None until its last fragment.
 
         Control frames may come between fragments, and are returned as they are. Raises
-        RemoteProtocolError for a fragment out of turn, Failure for a message that is too large.
+        RemoteProtocolError for a fragment out of turn, ClientFailure for a message that is too large.
         """
         if kind in _DATA:
             if self._kind is not None:
@@ -45,7 +45,7 @@ class Fragments:
         elif self._kind is None:
             raise RemoteProtocolError("a continuation frame that continues nothing")
         if len(self._data) + len(payload) > MESSAGE_BYTES:
-            raise Failure("too_large", f"a message of fragments is larger than {MESSAGE_BYTES} bytes")
+            raise ClientFailure("too_large", f"a message of fragments is larger than {MESSAGE_BYTES} bytes")
         self._data += payload
         if not fin:
             return None

@@ -2,7 +2,7 @@
 
 from typing import Any, Protocol
 
-from siotool.protocol.packets import Packet
+from siotool.protocol.socket_io import Packet
 
 
 class Arrival(Protocol):
@@ -41,7 +41,7 @@ class Pending(Protocol):
         """There will be no answer; ``kind`` is one of ``failures``."""
 
 
-class Traffic:
+class ByteCounts:
     """Bytes since they were last taken, over many connections.
 
     ``payload``: Engine.IO packets. ``wire``: what TCP carried.

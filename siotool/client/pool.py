@@ -3,8 +3,9 @@
 from collections import deque
 from typing import Any, Protocol
 
-from siotool.client.observer import Arrival, Pending, Traffic
-from siotool.protocol import packets
+from siotool.client.observer import Arrival, ByteCounts, Pending
+from siotool.protocol import json_parser
+from siotool.protocol.socket_io import PacketType, Parser
 
 #: Bytes that wait in one connection because its server does not read. Past it nothing more is
 #: sent there (``not_sent``); the last message may go over it.
@@ -28,12 +29,13 @@ class Pool:
     ``known`` is filled by whoever wants to: packets whose event need not be parsed again.
     """
 
-    def __init__(self, namespace: str, auth: Any, traffic: Traffic) -> None:
+    def __init__(self, namespace: str, auth: Any, traffic: ByteCounts) -> None:
         self.namespace = namespace
         self.auth = auth
         self.traffic = traffic
-        self.event_prefix = packets.event_prefix(namespace)
-        self.ack_prefix = packets.ack_prefix(namespace)
+        self.parser: Parser = json_parser
+        self.event_prefix = json_parser.prefix(PacketType.EVENT, namespace)
+        self.ack_prefix = json_parser.prefix(PacketType.ACK, namespace)
         self.known: dict[bytes, Arrival] = {}
         self.connections: set[Any] = set()
         #: Connections whose server does not read what is sent to it.
@@ -81,9 +83,9 @@ class Pool:
             count += len(late)
         return count
 
-    def end_silent(self) -> None:
+    def end_silent(self, now: float) -> None:
         """Close the connections whose server has missed its heartbeat."""
-        for connection in [c for c in self.connections if c.open and c.silent]:
+        for connection in [c for c in self.connections if c.open and now - c.heard > c.session.patience_s]:
             connection.end("ping_timeout")
 
     def read_wire(self) -> None:

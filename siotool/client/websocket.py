@@ -14,10 +14,10 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport
 from siotool.client import tcp
 from siotool.client.address import Address, websocket_url
 from siotool.client.connection import Connection
-from siotool.client.failures import Failure, close_frame, violation_of
+from siotool.client.failures import ClientFailure, close_frame, violation_of
 from siotool.client.fragments import MESSAGE_BYTES, Fragments
-from siotool.client.observer import Traffic
-from siotool.protocol.errors import RemoteProtocolError
+from siotool.client.observer import ByteCounts
+from siotool.protocol.faults import RemoteProtocolError
 from siotool.workload import Target
 
 TEXT = WSMsgType.TEXT
@@ -36,7 +36,7 @@ class WebSocket(WSListener):
 
     __slots__ = ("_connection", "_fragments", "_meter", "_socket", "_stirred", "_traffic", "_wire_seen")
 
-    def __init__(self, connection: Connection[Any], traffic: Traffic) -> None:
+    def __init__(self, connection: Connection[Any], traffic: ByteCounts) -> None:
         self._connection = connection
         self._traffic = traffic
         self._fragments: Fragments | None = None
@@ -75,7 +75,10 @@ class WebSocket(WSListener):
                 traffic.wire_in += tcp.frame_size(len(payload), masked=False)
             if frame.rsv1 or frame.rsv2 or frame.rsv3:
                 raise RemoteProtocolError("a frame with reserved bits, which no extension asked for")
-            if frame.fin and frame.msg_type is TEXT and self._fragments is None:
+            known = connection.known.get(payload)
+            if known is not None and not connection.handlers:
+                known.deliver(connection.observer, now)  # before the kind, which costs more than that
+            elif frame.fin and frame.msg_type is TEXT and self._fragments is None:
                 connection.receive_text(payload, now)
             else:
                 self._receive(frame, payload, now)
@@ -98,7 +101,7 @@ class WebSocket(WSListener):
             connection.receive_binary(payload, now)
         elif kind == CLOSE:
             self._traffic.payload_in -= len(payload)
-            reason, remark = close_frame(payload, connection.max_payload)
+            reason, remark = close_frame(payload, connection.session.max_payload)
             if remark and not connection.close_reason:
                 connection.observer.remark("closed", remark)
             connection.end(reason)
@@ -182,7 +185,7 @@ class WebSockets:
         target: Target,
         address: Address,
         headers: list[tuple[str, str]],
-        traffic: Traffic,
+        traffic: ByteCounts,
         make_socket: Callable[[int, int], socket.socket] = socket.socket,
     ) -> None:
         self._address = address
@@ -215,7 +218,7 @@ class WebSockets:
             **options,
         )
         if transport.response is None:  # picows returns as if nothing had happened
-            raise Failure("transport_close", "closed without an answer")
+            raise ClientFailure("transport_close", "closed without an answer")
 
     def _asked_for(self, connection: Connection[Any]) -> Iterator[tuple[str, str]]:
         """The request's headers; picows asks for them when it is about to send it."""

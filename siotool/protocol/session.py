@@ -1,6 +1,6 @@
-"""One client's Socket.IO session over a WebSocket, without the WebSocket.
+"""One client's Socket.IO session, without what carries it.
 
-Feed it the frames that arrived; it returns one event for each and says what to answer:
+Feed it the packets that arrived; it returns what each one means and says what to answer:
 
     OPENING ──open packet──▶ JOINING ──CONNECT──▶ JOINED ──close, DISCONNECT──▶ CLOSED
                                 └────CONNECT_ERROR──▶ CLOSED
@@ -15,9 +15,10 @@ ping interval + ping timeout means that it is gone (``patience_s``).
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
-from siotool.protocol import packets
-from siotool.protocol.errors import LocalProtocolError, RemoteProtocolError
-from siotool.protocol.packets import EngineType, Packet, PacketType
+from siotool.protocol import engine_io, json_parser
+from siotool.protocol.engine_io import EngineType
+from siotool.protocol.faults import LocalProtocolError, RemoteProtocolError
+from siotool.protocol.socket_io import Packet, PacketType, Parser, error_message, session_id
 
 
 class State(Enum):
@@ -61,9 +62,8 @@ class Received(NamedTuple):
 
 
 class Acknowledged(NamedTuple):
-    """The server answered one of our calls."""
+    """The server answered one of our calls; the packet has an ack id."""
 
-    ack_id: int
     packet: Packet
 
 
@@ -71,15 +71,11 @@ class Ended(NamedTuple):
     """The server closed the namespace or the session."""
 
 
-class Ignored(NamedTuple):
-    """A packet that asks for nothing: noop, pong, an attachment, another namespace's."""
+#: None for a packet that asks for nothing: noop, pong, another namespace's.
+Event = Opened | Joined | Refused | Ping | Received | Acknowledged | Ended | None
 
-
-Event = Opened | Joined | Refused | Ping | Received | Acknowledged | Ended | Ignored
-
-_IGNORED = Ignored()
 _ENDED = Ended()
-_PINGED = Ping(packets.PONG)
+_PINGED = Ping(engine_io.PONG)
 
 # The hot paths compare with these: looking a member up on its enum costs more than the comparison.
 _OPENING, _CLOSED = State.OPENING, State.CLOSED
@@ -92,36 +88,35 @@ class Session:
     """State of one conversation; ``namespace`` and ``auth`` are what it will ask for."""
 
     __slots__ = (
-        "_attachments_due",
-        "_connect_frame",
-        "_next_ack",
+        "_farewell",
         "_own",
-        "auth",
+        "_parser",
+        "_request",
+        "attachments_due",
         "max_payload",
-        "namespace",
         "patience_s",
         "state",
     )
 
-    def __init__(self, namespace: str = "/", auth: Any = None) -> None:
-        """Raises what ``packets.connect_frame`` does, before anything is opened."""
-        self._connect_frame = packets.connect_frame(namespace, auth)
-        # servers differ in whether they repeat a query string; parse_packet strips it
+    def __init__(self, namespace: str = "/", auth: Any = None, parser: Parser = json_parser) -> None:
+        """Raises, before anything is opened, what ``join_request`` does."""
+        self._request = join_request(namespace, auth, parser)
+        self._farewell = parser.prefix(PacketType.DISCONNECT, namespace)
+        self._parser = parser
+        # servers differ in whether they repeat a query string; the parser strips it
         self._own = namespace.partition("?")[0]
-        self.namespace = namespace
-        self.auth = auth
         self.state = State.OPENING
         #: Seconds of silence after which the server counts as gone; known once open.
         self.patience_s = float("inf")
         #: Bytes of the largest message the server takes, where it says so.
         self.max_payload: float | None = None
-        self._next_ack = 0
-        self._attachments_due = 0
+        #: Attachments that were announced and have not come yet.
+        self.attachments_due = 0
 
     def receive_text(self, frame: bytes) -> Event:
         """Take one text frame. Raises RemoteProtocolError when it makes no sense now."""
         if self.state is _CLOSED:
-            return _IGNORED
+            return None
         kind = frame[0] if frame else -1
         if kind == _MESSAGE:
             return self._message(frame)
@@ -133,92 +128,78 @@ class Session:
             self.state = State.CLOSED
             return _ENDED
         if kind in (_PONG, _UPGRADE, _NOOP):
-            return _IGNORED
+            return None
         raise RemoteProtocolError(f"not an Engine.IO packet: {frame[:40]!r}")
 
-    @property
-    def attachments_due(self) -> int:
-        """Attachments that were announced and have not come yet."""
-        return self._attachments_due
-
-    def receive_binary(self, frame: bytes) -> Event:
+    def receive_binary(self, frame: bytes) -> None:
         """Take one binary frame: an attachment of the packet before it.
 
         Raises RemoteProtocolError when no attachment is due.
         """
-        if self.state is _CLOSED:
-            return _IGNORED
-        if self._attachments_due == 0:
-            raise RemoteProtocolError(f"binary frame of {len(frame)} bytes that no packet announced")
-        self._attachments_due -= 1
-        return _IGNORED
+        if self.state is not _CLOSED:
+            if self.attachments_due == 0:
+                raise RemoteProtocolError(f"binary frame of {len(frame)} bytes that no packet announced")
+            self.attachments_due -= 1
 
     def _open(self, frame: bytes) -> Event:
         if self.state is not State.OPENING:
             raise RemoteProtocolError("a second Engine.IO open packet")
-        handshake = packets.parse_handshake(frame[1:])
+        handshake = engine_io.parse_handshake(frame[1:])
         self.patience_s = (handshake.pingInterval + handshake.pingTimeout) / 1000
         self.max_payload = handshake.maxPayload
         self.state = State.JOINING
-        return Opened(handshake.sid, self._connect_frame)
+        return Opened(handshake.sid, self._request)
 
     def _message(self, frame: bytes) -> Event:
         if self.state is _OPENING:
             raise RemoteProtocolError(f"a message before the open packet: {frame[:40]!r}")
-        if self._attachments_due:
+        if self.attachments_due:
             raise RemoteProtocolError(
-                f"{self._attachments_due} attachments are due, but {frame[:40]!r} came between"
+                f"{self.attachments_due} attachments are due, but {frame[:40]!r} came between"
             )
-        packet = packets.parse_packet(frame[1:])
-        self._attachments_due = packet.attachments
+        packet = self._parser.parse(frame[1:])
+        self.attachments_due = packet.attachments
         if packet.namespace != self._own:
-            return _IGNORED
+            return None
         kind = packet.type
         if kind in _EVENTS:
             return Received(packet)
         if kind in _ACKS:
             if packet.ack_id is None:
                 raise RemoteProtocolError("an ack without an id")
-            return Acknowledged(packet.ack_id, packet)
+            return Acknowledged(packet)
         if kind == PacketType.CONNECT:
             return self._joined(packet)
         self.state = State.CLOSED
         if kind == PacketType.CONNECT_ERROR:
-            return Refused(packets.parse_error(packet))
+            return Refused(error_message(packet, self._parser))
         return _ENDED
 
     def _joined(self, packet: Packet) -> Event:
         if self.state is not State.JOINING:
             raise RemoteProtocolError("a second CONNECT for the namespace")
-        sid = packets.parse_sid(packet)
+        sid = session_id(packet, self._parser)
         if not sid:
             raise RemoteProtocolError("a CONNECT without session id: a server of Socket.IO 2 or older?")
         self.state = State.JOINED
         return Joined(sid)
 
-    def event(self, event: str, arguments: tuple[Any, ...]) -> bytes:
-        """Frame that emits an event. Raises LocalProtocolError unless joined."""
-        self._require_joined()
-        return packets.event_frame(event, arguments, self.namespace)
-
-    def call(self, event: str, arguments: tuple[Any, ...]) -> tuple[int, bytes]:
-        """Ack id and frame of an event to be acknowledged. Raises LocalProtocolError unless joined."""
-        self._require_joined()
-        ack_id = self.take_ack_id()
-        return ack_id, packets.event_frame(event, arguments, self.namespace, ack_id)
-
-    def take_ack_id(self) -> int:
-        """The id of the next call; each is given once."""
-        ack_id = self._next_ack
-        self._next_ack += 1
-        return ack_id
-
     def close(self) -> bytes | None:
         """Frame that leaves, or None when there is nothing to leave."""
         was = self.state
         self.state = State.CLOSED
-        return packets.disconnect_frame(self.namespace) if was is State.JOINED else None
+        return self._farewell if was is State.JOINED else None
 
-    def _require_joined(self) -> None:
-        if self.state is not State.JOINED:
-            raise LocalProtocolError(f"cannot send while {self.state.name.lower()}")
+
+def join_request(namespace: str, auth: Any, parser: Parser) -> bytes:
+    """Frame that asks to join a namespace, with its auth payload when there is one.
+
+    Raises LocalProtocolError for a namespace that would not survive the way, TypeError for an
+    auth payload that is no object (Node.js servers hang up on any other).
+    """
+    if not namespace.startswith("/") or "," in namespace:
+        raise LocalProtocolError(f"a namespace begins with / and holds no comma, not {namespace!r}")
+    data = b"" if auth is None else parser.encode(auth)
+    if data[:1] not in (b"", b"{"):
+        raise TypeError(f"an auth payload must be a JSON object, not {type(auth).__name__}")
+    return parser.prefix(PacketType.CONNECT, namespace) + data

@@ -12,12 +12,11 @@ from typing import Any
 
 from gevent import monkey
 
+from siotool.client.attempt import Attempt
 from siotool.client.connection import Connection, Handler
-from siotool.client.failures import UNHEARD, Failure
-from siotool.client.opening import Opening
+from siotool.client.failures import UNHEARD, ClientFailure
 from siotool.client.pool import Pool
 from siotool.client.websocket import WebSockets
-from siotool.protocol import packets
 from siotool.swarm.bridge import Bridge
 from siotool.swarm.bugs import Bugs
 from siotool.swarm.delivery_tracker import DeliveryTracker
@@ -33,11 +32,11 @@ _TICK_S = 0.05
 #: An operation that takes longer than this is overdue.
 OVERDUE_S = 1.0
 
-#: Takes, in the hub, what came of something: a value, or a Failure.
+#: Takes, in the hub, what came of something: a value, or a ClientFailure.
 Answer = Callable[[Any], None]
 
 
-class _Attempt(Opening):
+class _Connect(Attempt):
     """A user's connect under way, and who waits for it."""
 
     def __init__(self, again: bool, answer: Answer) -> None:
@@ -68,7 +67,7 @@ class ClientLoop:
         make_socket = monkey.get_original("socket", "socket")  # gevent's own would wait for the hub
         self._sockets = WebSockets(target, settings.address, settings.headers, traffic, make_socket)
         self._farewells = Farewells(self.metrics, settings.drain_timeout_s)
-        self._opening: dict[UserObserver, _Attempt] = {}
+        self._opening: dict[UserObserver, _Connect] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._free_slots: list[int] = []
         self._next_slot = 0
@@ -91,9 +90,9 @@ class ClientLoop:
         handlers: dict[str, Handler],
         answer: Answer,
     ) -> None:
-        """Answer with an open connection of the user's, or with a Failure."""
+        """Answer with an open connection of the user's, or with a ClientFailure."""
         if user.retired or self._farewells.until < inf:
-            self.to_hub(answer, Failure("client", "given up because the run ended"))
+            self.to_hub(answer, ClientFailure("client", "given up because the run ended"))
             return
         attempt = self._opening.get(user)
         if attempt is not None:  # another greenlet of the same user had the same wish
@@ -107,13 +106,13 @@ class ClientLoop:
             # its end is not through yet; it must not touch what the next one books
             before.cut()
             before.settle("transport_close")
-        attempt = self._opening[user] = _Attempt(again, answer)
+        attempt = self._opening[user] = _Connect(again, answer)
         task = self._loop.create_task(self._open(user, attempt, intended, handlers))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _open(
-        self, user: UserObserver, attempt: _Attempt, intended: float, handlers: dict[str, Handler]
+        self, user: UserObserver, attempt: _Connect, intended: float, handlers: dict[str, Handler]
     ) -> None:
         metrics = self.metrics
         metrics.attempted += 1
@@ -172,7 +171,7 @@ class ClientLoop:
         timeout: float,
         answer: Answer | None = None,
     ) -> None:
-        """Send an event to be acknowledged; ``answer`` gets what was answered, or a Failure."""
+        """Send an event to be acknowledged; ``answer`` gets what was answered, or a ClientFailure."""
         now = monotonic()
         user = connection.observer
         user.tally.sent += 1
@@ -205,7 +204,7 @@ class ClientLoop:
             publisher, event, now, min(intended, now), metrics.present, int(not includes_sender)
         )
         try:
-            body = packets.event_body(event, compose(stamp))
+            body = self.pool.parser.encode((event, *compose(stamp)))
         except Exception as error:  # the scenario's own code
             self.tracker.withdraw()
             user.tally.failed += 1

@@ -1,6 +1,6 @@
 """A worker's account of stamped broadcasts: what it sent, and what arrived where.
 
-Lives in the loop thread. ``Message.deliver`` runs once per delivery and is all that a
+Lives in the loop thread. ``StampedMessage.deliver`` runs once per delivery and is all that a
 broadcast costs in Python beyond the frame itself.
 """
 
@@ -112,7 +112,7 @@ class Publisher:
         missing.update(dict.fromkeys(range(begin, end)))
 
 
-class Message:
+class StampedMessage:
     """One stamped message as this worker knows it."""
 
     __slots__ = (
@@ -193,14 +193,14 @@ class DeliveryTracker:
         self.run = run
         self.duplicate = 0
         self.reordered = 0
-        self.touched: list[Message] = []
+        self.touched: list[StampedMessage] = []
         self.published: list[Publication] = []
         self._publishers: dict[int, Publisher] = {}
-        self._messages: dict[tuple[int, int], Message] = {}
-        self._ages: deque[Message] = deque()
-        self._own: deque[Message] = deque()
+        self._messages: dict[tuple[int, int], StampedMessage] = {}
+        self._ages: deque[StampedMessage] = deque()
+        self._own: deque[StampedMessage] = deque()
         # the last known message of publishers that were silent when it was forgotten
-        self._silent: deque[Message] = deque()
+        self._silent: deque[StampedMessage] = deque()
 
     def publish(
         self, publisher: int, event: str, now: float, intended: float, receivers: int, discount: int
@@ -229,7 +229,7 @@ class DeliveryTracker:
         del self._messages[message.publisher.number, message.seq]
         message.publisher.seq -= 1
 
-    def seen(self, payload: bytes, event: str) -> Message | None:
+    def seen(self, payload: bytes, event: str) -> StampedMessage | None:
         """The message whose stamp a payload carries; None without one of this run's stamps."""
         mark = stamp.find(payload, self.run)
         if mark is None or not 0 < mark.seq <= _LARGEST_SEQ:
@@ -309,13 +309,13 @@ class DeliveryTracker:
             publisher = self._publishers[number] = Publisher(number)
         return publisher
 
-    def _message(self, mark: stamp.Stamp, event: str) -> Message:
+    def _message(self, mark: stamp.Stamp, event: str) -> StampedMessage:
         key = (mark.publisher, mark.seq)
         message = self._messages.get(key)
         if message is None:
             publisher = self._publisher(mark.publisher)
             publisher.newest = max(publisher.newest, mark.seq)
-            message = Message(self, publisher, mark, event)
+            message = StampedMessage(self, publisher, mark, event)
             self._messages[key] = message
             self._ages.append(message)
         return message

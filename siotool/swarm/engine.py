@@ -9,8 +9,7 @@ from typing import Any
 from gevent.hub import Waiter
 
 from siotool.client.connection import Handler
-from siotool.client.failures import Failure
-from siotool.protocol import packets
+from siotool.client.failures import ClientFailure
 from siotool.swarm.bridge import Bridge
 from siotool.swarm.client_loop import Answer, ClientLoop
 from siotool.swarm.settings import EngineSettings
@@ -26,6 +25,7 @@ class Engine:
         self._bridge = Bridge()
         #: For what is called in the loop's thread.
         self.loop = ClientLoop(settings, self._bridge)
+        self._encode = self.loop.pool.parser.encode
         self._bridge.to_loop(self.loop.tick)
 
     def new_user(self, tally: Tally) -> UserObserver:
@@ -38,7 +38,7 @@ class Engine:
         """Open a connection and wait until its namespace has let us in.
 
         ``intended`` is when it should have begun (monotonic clock); ``again`` books it as a
-        reconnect; ``handlers`` may come and go while it is open. Raises Failure.
+        reconnect; ``handlers`` may come and go while it is open. Raises ClientFailure.
         """
         connection: UserConnection = self._ask(self.loop.connect, user, intended, again, handlers)
         return connection
@@ -47,7 +47,7 @@ class Engine:
         self, connection: UserConnection, event: str, arguments: tuple[Any, ...], intended: float
     ) -> None:
         """Send an event that nobody acknowledges, at ``intended``."""
-        body = packets.event_body(event, arguments)
+        body = self._encode((event, *arguments))
         self._bridge.to_loop_at(intended, self.loop.emit, connection, event, body)
 
     def call(
@@ -60,12 +60,12 @@ class Engine:
     ) -> list[Any]:
         """Send an event at ``intended`` and wait for its ack; returns what the server answered.
 
-        Raises Failure (``timeout``, ``protocol_error``, or why the connection closed).
+        Raises ClientFailure (``timeout``, ``protocol_error``, or why the connection closed).
         """
         waiter = Waiter()
         self.call_ahead(connection, event, arguments, intended, timeout, waiter.switch)
         answer = waiter.get()
-        if isinstance(answer, Failure):
+        if isinstance(answer, ClientFailure):
             raise answer
         assert isinstance(answer, list)
         return answer
@@ -81,9 +81,9 @@ class Engine:
     ) -> None:
         """Send an event at ``intended`` whose ack, or the lack of one, is booked.
 
-        ``answer`` is called in the hub with what the server answered, or with a Failure.
+        ``answer`` is called in the hub with what the server answered, or with a ClientFailure.
         """
-        body = packets.event_body(event, arguments)
+        body = self._encode((event, *arguments))
         patience = self._ack_timeout_s if timeout is None else timeout
         self._bridge.to_loop_at(intended, self.loop.call, connection, event, body, intended, patience, answer)
 
@@ -142,10 +142,10 @@ class Engine:
         self._bridge.stop()
 
     def _ask(self, function: Callable[..., None], *arguments: Any) -> Any:
-        """Call a function of the loop's side, and wait for its answer. Raises Failure."""
+        """Call a function of the loop's side, and wait for its answer. Raises ClientFailure."""
         waiter = Waiter()
         self._bridge.to_loop(function, *arguments, waiter.switch)
         answer = waiter.get()
-        if isinstance(answer, Failure):
+        if isinstance(answer, ClientFailure):
             raise answer
         return answer

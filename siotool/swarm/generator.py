@@ -205,7 +205,7 @@ class Generator:
         loop = self.engine.loop
         metrics, tracker = loop.metrics, loop.tracker
         now = monotonic()
-        loop.pool.end_silent()
+        loop.pool.end_silent(now)
         loop.pool.read_wire()
         if metrics.loop_lag > STALL_S:
             self._times_from = now + _CATCH_UP_S

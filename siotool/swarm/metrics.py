@@ -6,7 +6,7 @@ from math import inf
 from time import time as epoch
 from typing import Literal
 
-from siotool.client.observer import Traffic
+from siotool.client.observer import ByteCounts
 from siotool.histogram import Histogram
 from siotool.printable import one_line
 from siotool.runfile import OTHER, Bytes, Connections, Operation, OpKind
@@ -27,7 +27,7 @@ def epoch_seconds(value: float) -> float | None:
     return None
 
 
-class Samples:
+class OperationSamples:
     """One kind of operation since the last report; times in seconds."""
 
     __slots__ = ("errors", "given_up", "name", "op", "response", "service", "untimed")
@@ -78,7 +78,7 @@ class Untimed:
 
     __slots__ = ("samples",)
 
-    def __init__(self, samples: Samples) -> None:
+    def __init__(self, samples: OperationSamples) -> None:
         self.samples = samples
 
     def deliver(self, receiver: Receiver, now: float) -> None:
@@ -87,37 +87,26 @@ class Untimed:
 
 
 class Dated:
-    """A server event that carries its own send time; ``sent_at`` in epoch seconds."""
+    """A server event that is to carry its send time, in epoch seconds; None when it cannot be read."""
 
     __slots__ = ("metrics", "samples", "sent_at")
 
-    def __init__(self, samples: Samples, sent_at: float, metrics: "Metrics") -> None:
+    def __init__(self, samples: OperationSamples, sent_at: float | None, metrics: "Metrics") -> None:
         self.samples = samples
         self.sent_at = sent_at
         self.metrics = metrics
 
     def deliver(self, receiver: Receiver, now: float) -> None:
         """Book one arrival by the wall clock, which is the only one a server shares."""
+        if self.sent_at is None:
+            self.samples.untimed += 1
+            self.metrics.undated += 1
+            return
         elapsed = epoch() - self.sent_at
         if elapsed < 0:
             self.metrics.from_the_future += 1
             elapsed = 0.0
         self.samples.book(elapsed, elapsed)
-
-
-class Undated(Untimed):
-    """A server event that was to carry its send time, and has none that can be read."""
-
-    __slots__ = ("metrics",)
-
-    def __init__(self, samples: Samples, metrics: "Metrics") -> None:
-        super().__init__(samples)
-        self.metrics = metrics
-
-    def deliver(self, receiver: Receiver, now: float) -> None:
-        """Book one arrival."""
-        self.samples.untimed += 1
-        self.metrics.undated += 1
 
 
 class Metrics:
@@ -136,7 +125,7 @@ class Metrics:
         #: Connects that had no answer in time, by the phase they hung in.
         self.hung: Counter[str] = Counter()
         self.presence: list[Presence] = []
-        self.traffic = Traffic()
+        self.traffic = ByteCounts()
         self.loop_lag = 0.0
         self.schedule_lag = 0.0
         #: Deliveries that arrived before their send time; whose announced one could not be read.
@@ -144,15 +133,15 @@ class Metrics:
         self.undated = 0
         self.remarks: list[Remark] = []
         self._said: dict[str, set[str]] = {}
-        self._samples: dict[tuple[OpKind, str], Samples] = {}
+        self._samples: dict[tuple[OpKind, str], OperationSamples] = {}
         self._names: Counter[OpKind] = Counter()
 
-    def samples(self, op: OpKind, name: str) -> Samples:
+    def samples(self, op: OpKind, name: str) -> OperationSamples:
         """Where operations of this kind are booked; past ``NAMES`` of them all others together."""
         found = self._samples.get((op, name))
         return self._new_samples(op, name) if found is None else found
 
-    def _new_samples(self, op: OpKind, name: str) -> Samples:
+    def _new_samples(self, op: OpKind, name: str) -> OperationSamples:
         name = name[:NAME_CHARACTERS]
         if (op, name) not in self._samples:
             if self._names[op] >= NAMES:
@@ -162,7 +151,7 @@ class Metrics:
                 name = OTHER
             else:
                 self._names[op] += 1
-        return self._samples.setdefault((op, name), Samples(op, name))
+        return self._samples.setdefault((op, name), OperationSamples(op, name))
 
     def remark(self, kind: str, text: str, level: Literal["warning", "doubt"] = "warning") -> None:
         """Something the report is to say, once; of each kind only the first few."""

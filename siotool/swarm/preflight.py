@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from siotool.client.failures import Failure
+from siotool.client.failures import ClientFailure
 from siotool.errors import InputError, TargetError
 from siotool.swarm.engine import Engine
 from siotool.swarm.health import FILES_RESERVED
@@ -55,13 +55,13 @@ def check(settings: EngineSettings) -> None:
     try:
         engine.connect(engine.new_user(Tally("preflight")), monotonic(), again=False, handlers={})
         engine.drain()
-    except Failure as failure:
+    except ClientFailure as failure:
         raise _explain(settings.target, failure) from failure
     finally:
         engine.stop()
 
 
-def _explain(target: Target, failure: Failure) -> TargetError:
+def _explain(target: Target, failure: ClientFailure) -> TargetError:
     where = f"{target.url} (path {target.path})"
     kind, detail = failure.kind, str(failure)
     if kind == "connect_error":

@@ -12,7 +12,7 @@ from typing import Any
 from siotool.printable import one_line
 from siotool.runfile import CHECK_FAILED, FAIL, OTHER, REQUEST_EVENT, Operation
 from siotool.swarm import location
-from siotool.swarm.metrics import Samples
+from siotool.swarm.metrics import OperationSamples
 from siotool.swarm.worker_report import Raised
 
 #: Characters of a message, and of a traceback, that are kept.
@@ -38,8 +38,8 @@ class ScenarioResults:
         self._tracebacks: dict[Entry, str] = {}
         self._known: set[Entry] = set()
         self._messages: Counter[tuple[str, str]] = Counter()
-        self._judged: dict[str, Samples] = {}
-        self._reported: dict[str, Samples] = {}
+        self._judged: dict[str, OperationSamples] = {}
+        self._reported: dict[str, OperationSamples] = {}
 
     def exception(self, error: BaseException) -> None:
         """Book an exception of a task, a hook or a handler."""
@@ -112,13 +112,13 @@ class ScenarioResults:
             text = text.replace(secret, "***")
         return text
 
-    def _samples(self, group: dict[str, Samples], name: str) -> Samples:
+    def _samples(self, group: dict[str, OperationSamples], name: str) -> OperationSamples:
         name = _shortened(name)
         if name not in group and len(group) >= NAMES_AT_MOST:
             name = OTHER
         found = group.get(name)
         if found is None:
-            found = group[name] = Samples("custom", name)
+            found = group[name] = OperationSamples("custom", name)
         return found
 
 
@@ -137,7 +137,7 @@ def secrets_of(auth: Any, headers: Sequence[tuple[str, str]]) -> list[str]:
     return [text for text in found if len(text) >= 4]  # a shorter one would blot out ordinary words
 
 
-def _closed(group: dict[str, Samples]) -> list[Operation]:
+def _closed(group: dict[str, OperationSamples]) -> list[Operation]:
     closed = [samples.close() for samples in group.values()]
     return [operation for operation in closed if operation.count or operation.errors]
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from siotool.client.observer import Arrival
-from siotool.protocol.packets import Packet
+from siotool.protocol.socket_io import Packet
 from siotool.swarm.memory_limits import KNOWN_BYTES, KNOWN_ENTRY_BYTES
-from siotool.swarm.metrics import Dated, Metrics, Undated, Untimed, epoch_seconds
+from siotool.swarm.metrics import Dated, Metrics, Untimed, epoch_seconds
 
 
 class Switchboard:
@@ -71,8 +71,7 @@ class Switchboard:
         if not sent_at:
             return Untimed(samples)
         value = _field(arguments, sent_at)
-        sent = None if value is None else epoch_seconds(value)
-        return Undated(samples, self.metrics) if sent is None else Dated(samples, sent, self.metrics)
+        return Dated(samples, None if value is None else epoch_seconds(value), self.metrics)
 
 
 def _field(arguments: list[Any], path: str) -> float | None:

@@ -43,31 +43,16 @@ class Tally:
         self.offered = self.issued = self.withheld = 0
         #: Turns of the users at their tasks, and those of them that called ``fail``.
         self.turns = self.turns_failed = 0
-        self._taken = UserClass(name)
+        self._taken = dict.fromkeys(COUNTS, 0)
         self._turns_taken = (0, 0)
 
     def take(self) -> UserClass:
         """Counts since the last call."""
-        now = UserClass(
-            name=self.name,
-            users=self.users,
-            started=self.started,
-            ended=self.ended,
-            attempted=self.attempted,
-            established=self.established,
-            begun=self.sent + self.judged,
-            failed=self.failed + self.judged_wrong,
-            sent=self.sent,
-            offered=self.offered,
-            issued=self.issued,
-            withheld=self.withheld,
-        )
+        now = {field: getattr(self, field) for field in COUNTS if field != "begun"}
+        now["begun"] = self.sent + self.judged
+        now["failed"] += self.judged_wrong
         before, self._taken = self._taken, now
-        return UserClass(
-            name=self.name,
-            users=now.users,
-            **{field: getattr(now, field) - getattr(before, field) for field in COUNTS},
-        )
+        return UserClass(self.name, self.users, **{field: now[field] - before[field] for field in COUNTS})
 
     def take_turns(self) -> tuple[int, int] | None:
         """Turns since the last call that were right, and wrong; None while none has ever failed.

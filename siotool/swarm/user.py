@@ -16,6 +16,7 @@ A file with such classes runs under ``siotool loadtest --scenario FILE.py`` and 
 import sys
 from collections.abc import Callable
 from functools import partial
+from itertools import count
 from random import Random
 from time import monotonic
 from typing import Any
@@ -26,7 +27,7 @@ from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING
 
 from siotool.client.connection import Handler
-from siotool.client.failures import Failure
+from siotool.client.failures import ClientFailure
 from siotool.protocol import backoff
 from siotool.swarm import location
 from siotool.swarm.generator import Generator
@@ -111,7 +112,7 @@ class SocketIOUser(User):
         self._kept_since = max(due, monotonic())
         try:
             return self._engine.call(connection, event, arguments, due, timeout)
-        except Failure:
+        except ClientFailure:
             return None
         finally:
             self._kept_s += monotonic() - self._kept_since
@@ -304,21 +305,18 @@ class SocketIOUser(User):
         return connection
 
     def _connect(self, again: bool) -> UserConnection:
-        attempt = 0
-        if again:
-            gevent.sleep(backoff.delay_s(attempt, self._random.random()))
-            attempt += 1
-        while True:
+        for failures in count(0 if again else -1):
+            if failures >= 0:
+                gevent.sleep(backoff.delay_s(failures, self._random.random()))
             try:
                 self._connection = self._engine.connect(self._user, monotonic(), again, self._handlers)
-            except Failure as failure:
+                break
+            except ClientFailure as failure:
                 if failure.kind == "client":
                     raise StopUser from failure
-                gevent.sleep(backoff.delay_s(attempt, self._random.random()))
-                attempt += 1
-                continue
-            self.on_connected()
-            return self._connection
+        self.on_connected()
+        assert self._connection is not None
+        return self._connection
 
     def _handle(self, handler: Callable[..., None], arguments: list[Any]) -> None:
         """An event has come that the scenario wants to handle; called in the hub."""

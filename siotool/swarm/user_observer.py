@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 
 from siotool.client.connection import Connection
-from siotool.client.failures import NOT_SENT, UNHEARD, Failure
-from siotool.protocol.packets import Packet
+from siotool.client.failures import NOT_SENT, UNHEARD, ClientFailure
+from siotool.protocol.socket_io import Packet
 from siotool.runfile import OpKind
 from siotool.swarm.delivery_tracker import Receiver
-from siotool.swarm.metrics import Samples
+from siotool.swarm.metrics import OperationSamples
 from siotool.swarm.switchboard import Switchboard
 from siotool.swarm.tally import Tally
 
@@ -90,7 +90,7 @@ class Call(msgspec.Struct):
     """A call under way: where it is booked, when it was to begin and when it did, who wants the answer."""
 
     user: UserObserver
-    samples: Samples
+    samples: OperationSamples
     intended: float
     start: float
     answer: Callable[[Any], None] | None
@@ -108,4 +108,4 @@ class Call(msgspec.Struct):
         self.samples.fail(kind, monotonic() - self.intended if kind in UNHEARD else None)
         self.user.tally.failed += 1
         if self.answer is not None:
-            self.user.board.to_hub(self.answer, Failure(kind))
+            self.user.board.to_hub(self.answer, ClientFailure(kind))

@@ -10,12 +10,12 @@ from time import monotonic
 from typing import Any
 
 from siotool.client.address import resolve
+from siotool.client.attempt import Attempt
 from siotool.client.connection import Connection
-from siotool.client.observer import Traffic
-from siotool.client.opening import Opening
+from siotool.client.observer import ByteCounts
 from siotool.client.pool import Pool
 from siotool.client.websocket import WebSockets
-from siotool.protocol import packets
+from siotool.protocol import json_parser, socket_io
 from siotool.workload import Target
 
 PATIENCE_S = 10.0
@@ -33,7 +33,7 @@ class Witness:
         self.heard.append("joined")
 
     def event(
-        self, name: str, arguments: list[Any], packet: packets.Packet, payload: bytes, now: float
+        self, name: str, arguments: list[Any], packet: socket_io.Packet, payload: bytes, now: float
     ) -> None:
         self.heard.append(["event", name, arguments])
 
@@ -63,24 +63,24 @@ class Answer:
 
 async def talk(url: str, namespace: str) -> dict[str, Any]:
     target = Target(url, namespace=namespace)
-    pool = Pool(namespace, None, Traffic())
+    pool = Pool(namespace, None, ByteCounts())
     sockets = WebSockets(target, resolve(target), [], pool.traffic)
     witness = Witness()
     said = asyncio.Event()
     connection = Connection(pool, witness, {"chat message": lambda _arguments: said.set()})
-    failure = await Opening().run(connection, sockets.open, PATIENCE_S)
+    failure = await Attempt().run(connection, sockets.open, PATIENCE_S)
     if failure is not None:
         return {"failure": failure.kind, "heard": witness.heard, "open": len(pool.connections)}
     answers = []
     for number in range(3):
         answer = Answer()
-        body = packets.event_body("echo", (number, "é"))
+        body = json_parser.encode(("echo", number, "é"))
         connection.call(body, PATIENCE_S, monotonic(), answer)
         answers.append(await asyncio.wait_for(answer.future, PATIENCE_S))
-    connection.emit(packets.event_body("chat message", ("hello",)))
+    connection.emit(json_parser.encode(("chat message", "hello")))
     await asyncio.wait_for(said.wait(), PATIENCE_S)
     unanswered = Answer()
-    connection.call(packets.event_body("echo", ("too late",)), PATIENCE_S, monotonic(), unanswered)
+    connection.call(json_parser.encode(("echo", "too late")), PATIENCE_S, monotonic(), unanswered)
     connection.end("client")
     await asyncio.wait_for(witness.gone.wait(), PATIENCE_S)
     pool.read_wire()

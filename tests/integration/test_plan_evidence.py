@@ -47,12 +47,12 @@ def test_two_runs_predict_a_third(start: Callable[..., Any], until: Callable[...
     learnt, third = look(*runs[:2]), look(runs[2])
 
     profile = measure(learnt, seed=1)
-    delivery, inbound = profile.figures["delivery_s"], profile.figures["inbound_s"]
+    delivery, inbound = profile.figures["server.delivery_cost"], profile.figures["server.inbound_cost"]
     assert 2e-6 < delivery.value < 1e-3, "a delivery takes microseconds"
     assert 5e-6 < inbound.value < 5e-3, "a call takes tens of microseconds"
     assert profile.figures["files_per_connection"].value == pytest.approx(1, rel=0.1)
     # 120 users take less memory than a young server takes by itself
-    assert "memory_per_connection_bytes" not in profile.figures
+    assert "server.memory_per_connection" not in profile.figures
     assert profile.cpu.explained > 0.5
 
     load = load_of(third)

@@ -14,7 +14,7 @@ import gevent
 import pytest
 
 from siotool.client.address import Address
-from siotool.client.failures import Failure
+from siotool.client.failures import ClientFailure
 from siotool.client.pool import WRITE_BUFFER_BYTES
 from siotool.swarm.engine import Engine
 from siotool.swarm.settings import EngineSettings
@@ -84,12 +84,12 @@ def user(engine: Engine) -> UserObserver:
 
 
 def connect_all(engine: Engine, users: list[UserObserver]) -> list[Any]:
-    """Connect side by side; what came of each, a Connection or a Failure's class."""
+    """Connect side by side; what came of each, a Connection or a ClientFailure's class."""
 
     def one(user: UserObserver) -> Any:
         try:
             return engine.connect(user, monotonic(), again=False, handlers={})
-        except Failure as failure:
+        except ClientFailure as failure:
             return failure.kind
 
     jobs = [gevent.spawn(one, user) for user in users]
@@ -204,7 +204,7 @@ def test_a_server_that_stops_reading_holds_back_neither_the_end_nor_its_calls(
     def call(connection: Any) -> None:
         try:
             results.append(found.call(connection, "echo", ("x" * 100_000,), monotonic()))
-        except Failure as failure:
+        except ClientFailure as failure:
             results.append(failure.kind)
 
     for connection in connections:
@@ -296,7 +296,7 @@ def test_what_breaks_the_protocol_is_an_error_of_its_class(
     receiver = user(found)
     (connection,) = connect_all(found, [receiver])
     if awaited:
-        with pytest.raises(Failure) as failed:
+        with pytest.raises(ClientFailure) as failed:
             found.call(connection, "echo", (), monotonic())
         assert failed.value.kind == kind
     else:
@@ -322,7 +322,7 @@ def test_an_ack_with_its_attachment_is_an_answer(engine: Engines) -> None:
 def test_an_ack_whose_attachment_never_comes_is_no_answer(engine: Engines) -> None:
     found = engine("ack-attachment-missing")
     (connection,) = connect_all(found, [user(found)])
-    with pytest.raises(Failure, match="timeout"):
+    with pytest.raises(ClientFailure, match="timeout"):
         found.call(connection, "echo", (), monotonic(), timeout=0.2)
 
 

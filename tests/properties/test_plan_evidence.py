@@ -64,7 +64,13 @@ def test_figures_lie_within_their_intervals_and_above_0(table: Observations, see
         assert 0 <= figure.low <= figure.value <= figure.high < math.inf, name
         assert len(figure.replicates) == 40
     names = {*profile.figures, *(one.cost for one in (*profile.absorbed, *profile.absent))}
-    assert names >= {"delivery_s", "inbound_s", "connect_s", "idle_s_per_s", "byte_s"}
+    assert names >= {
+        "server.delivery_cost",
+        "server.inbound_cost",
+        "server.connect_cost",
+        "server.idle_cost",
+        "server.byte_cost",
+    }
     assert not set(profile.figures) & {one.cost for one in (*profile.absorbed, *profile.absent)}
 
 

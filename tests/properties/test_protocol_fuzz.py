@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from siotool.protocol import packets, stamp
-from siotool.protocol.errors import RemoteProtocolError
+from siotool.protocol import engine_io, json_parser, socket_io, stamp
+from siotool.protocol.faults import RemoteProtocolError
 from siotool.protocol.session import (
     Acknowledged,
     Event,
@@ -19,6 +19,7 @@ from siotool.protocol.session import (
     Session,
     State,
 )
+from tests.frames import arguments_of, event_of
 
 VALID = [
     b'0{"sid":"engine","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}',
@@ -56,11 +57,11 @@ FRAGMENTS = [
 ]
 FRAGMENTS += [b"9" * 5000, b"[" * 5000, b'{"a":' * 5000, b"-1", b"1e999", b"NaN", b"\\ud800", b"\xd9\xa3"]
 
-READERS: list[Callable[[packets.Packet], object]] = [
-    packets.parse_arguments,
-    packets.parse_event,
-    packets.parse_error,
-    packets.parse_sid,
+READERS: list[Callable[[socket_io.Packet], object]] = [
+    arguments_of,
+    event_of,
+    lambda packet: socket_io.error_message(packet, json_parser),
+    lambda packet: socket_io.session_id(packet, json_parser),
 ]
 
 
@@ -100,7 +101,7 @@ def attempt(action: Callable[[Any], Any], argument: Any) -> Any:
 @example(content=b"2" + b"[" * 800 + b"1e999")
 @example(content=b'2/\xff,["a"]')
 def test_reading_a_packet_ends_well(content: bytes) -> None:
-    packet = attempt(packets.parse_packet, content)
+    packet = attempt(json_parser.parse, content)
     if packet is None:
         return
     assert 0 <= packet.type <= 6
@@ -108,7 +109,7 @@ def test_reading_a_packet_ends_well(content: bytes) -> None:
     assert "?" not in packet.namespace
     assert packet.ack_id is None or packet.ack_id >= 0
     assert packet.attachments >= 0
-    assert content.endswith(packet.json)
+    assert content.endswith(packet.data)
     for reader in READERS:
         attempt(reader, packet)
 
@@ -117,7 +118,7 @@ def test_reading_a_packet_ends_well(content: bytes) -> None:
 @example(content=b'{"sid":"\xff","pingInterval":1,"pingTimeout":1}')
 @example(content=b'{"x":' + b"[" * 100_000)
 def test_reading_a_handshake_ends_well(content: bytes) -> None:
-    handshake = attempt(packets.parse_handshake, content.removeprefix(b"0"))
+    handshake = attempt(engine_io.parse_handshake, content.removeprefix(b"0"))
     if handshake is not None:
         assert 0 <= handshake.pingInterval < float("inf")
         assert 0 <= handshake.pingTimeout < float("inf")
@@ -161,11 +162,11 @@ def test_a_session_survives_any_conversation(
             case Refused(message):
                 assert session.state is State.CLOSED
                 assert isinstance(message, str)
-            case Acknowledged(ack_id, packet):
-                assert ack_id == packet.ack_id
-                attempt(packets.parse_arguments, packet)
+            case Acknowledged(packet):
+                assert packet.ack_id is not None
+                attempt(arguments_of, packet)
             case Received(packet):
-                attempt(packets.parse_event, packet)
+                attempt(event_of, packet)
     was_joined = session.state is State.JOINED
     assert (session.close() is not None) == was_joined
     assert session.state is State.CLOSED

@@ -7,13 +7,11 @@ import socketio.packet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siotool.protocol import packets
-from siotool.protocol.errors import RemoteProtocolError
-from siotool.protocol.packets import Packet, PacketType
+from siotool.protocol import engine_io, json_parser, socket_io
+from siotool.protocol.faults import RemoteProtocolError
 from siotool.protocol.session import (
     Acknowledged,
     Ended,
-    Ignored,
     Joined,
     Opened,
     Ping,
@@ -21,6 +19,8 @@ from siotool.protocol.session import (
     Refused,
     Session,
 )
+from siotool.protocol.socket_io import Packet, PacketType
+from tests import frames
 
 OPEN = b'0{"sid":"engine","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}'
 
@@ -60,36 +60,36 @@ def as_we_read(packet: socketio.packet.Packet) -> Packet:
     """Our reading of a packet of theirs that has no attachments."""
     (frame,) = as_they_write(packet)
     assert frame[:1] == b"4"
-    return packets.parse_packet(frame[1:])
+    return json_parser.parse(frame[1:])
 
 
 @given(namespace=namespaces, event=texts, arguments=arguments, ack_id=st.none() | ack_ids)
 def test_they_read_our_events(namespace: str, event: str, arguments: list[Any], ack_id: int | None) -> None:
-    frame = packets.event_frame(event, tuple(arguments), namespace, ack_id)
+    frame = frames.event_frame(event, tuple(arguments), namespace, ack_id)
     assert as_they_read(frame) == (PacketType.EVENT, namespace, ack_id, [event, *arguments], 0)
 
 
 @given(namespace=namespaces, ack_id=ack_ids, arguments=arguments)
 def test_they_read_our_acks(namespace: str, ack_id: int, arguments: list[Any]) -> None:
-    frame = packets.ack_frame(ack_id, tuple(arguments), namespace)
+    frame = frames.ack_frame(ack_id, tuple(arguments), namespace)
     assert as_they_read(frame) == (PacketType.ACK, namespace, ack_id, arguments, 0)
 
 
 @given(namespace=namespaces, auth=st.none() | objects)
 def test_they_read_our_wish_to_join(namespace: str, auth: dict[str, Any] | None) -> None:
-    frame = packets.connect_frame(namespace, auth)
+    frame = frames.connect_frame(namespace, auth)
     assert as_they_read(frame) == (PacketType.CONNECT, namespace, None, auth, 0)
 
 
 @given(namespace=namespaces)
 def test_they_read_our_farewell(namespace: str) -> None:
-    frame = packets.disconnect_frame(namespace)
+    frame = frames.disconnect_frame(namespace)
     assert as_they_read(frame) == (PacketType.DISCONNECT, namespace, None, None, 0)
 
 
-def test_they_read_our_pong_and_close() -> None:
-    assert engineio.packet.Packet(encoded_packet=packets.PONG.decode()).packet_type == engineio.packet.PONG
-    assert engineio.packet.Packet(encoded_packet=packets.CLOSE.decode()).packet_type == engineio.packet.CLOSE
+def test_they_read_our_pong() -> None:
+    pong = engineio.packet.Packet(encoded_packet=engine_io.PONG.decode())
+    assert pong.packet_type == engineio.packet.PONG
 
 
 @given(namespace=namespaces, event=texts, arguments=arguments, ack_id=st.none() | ack_ids)
@@ -97,21 +97,21 @@ def test_we_read_their_events(namespace: str, event: str, arguments: list[Any], 
     theirs = socketio.packet.Packet(socketio.packet.EVENT, [event, *arguments], namespace, ack_id)
     packet = as_we_read(theirs)
     assert packet[:3] == (PacketType.EVENT, namespace, ack_id)
-    assert packets.parse_event(packet) == (event, arguments)
+    assert frames.event_of(packet) == (event, arguments)
 
 
 @given(namespace=namespaces, ack_id=ack_ids, arguments=arguments)
 def test_we_read_their_acks(namespace: str, ack_id: int, arguments: list[Any]) -> None:
     packet = as_we_read(socketio.packet.Packet(socketio.packet.ACK, arguments, namespace, ack_id))
     assert packet[:3] == (PacketType.ACK, namespace, ack_id)
-    assert packets.parse_arguments(packet) == arguments
+    assert frames.arguments_of(packet) == arguments
 
 
 @given(namespace=namespaces, sid=texts)
 def test_we_read_their_welcome(namespace: str, sid: str) -> None:
     packet = as_we_read(socketio.packet.Packet(socketio.packet.CONNECT, {"sid": sid}, namespace))
     assert packet[:3] == (PacketType.CONNECT, namespace, None)
-    assert packets.parse_sid(packet) == sid
+    assert socket_io.session_id(packet, json_parser) == sid
 
 
 @given(namespace=namespaces, message=texts, data=values, bare=st.booleans())
@@ -119,14 +119,14 @@ def test_we_read_their_refusal(namespace: str, message: str, data: Any, bare: bo
     why = message if bare else {"message": message, "data": data}
     packet = as_we_read(socketio.packet.Packet(socketio.packet.CONNECT_ERROR, why, namespace))
     assert packet[:3] == (PacketType.CONNECT_ERROR, namespace, None)
-    assert packets.parse_error(packet) == message
+    assert socket_io.error_message(packet, json_parser) == message
 
 
 @given(namespace=namespaces, query=st.text(st.characters(codec="utf-8", exclude_characters=","), max_size=20))
 def test_we_leave_out_the_query_string_that_they_leave_out(namespace: str, query: str) -> None:
-    frame = packets.connect_frame(f"{namespace}?{query}")
+    frame = frames.connect_frame(f"{namespace}?{query}")
     assert as_they_read(frame)[1] == namespace
-    assert packets.parse_packet(frame[1:]).namespace == namespace
+    assert json_parser.parse(frame[1:]).namespace == namespace
 
 
 @given(
@@ -149,15 +149,16 @@ def test_we_take_as_many_attachments_as_they_send(
     received = session.receive_text(frame)
     if acknowledge:
         assert isinstance(received, Acknowledged)
-        assert received.ack_id == ack_id
+        assert received.packet.ack_id == ack_id
     else:
         assert isinstance(received, Received)
     assert received.packet[:3] == (theirs.packet_type, namespace, ack_id)
     assert received.packet.attachments == len(attachments)
-    decoded = packets.parse_arguments(received.packet)
+    decoded = frames.arguments_of(received.packet)
     assert socketio.packet.Packet.reconstruct_binary(decoded, attachments) == theirs.data
     for attachment in attachments:
-        assert isinstance(session.receive_binary(attachment), Ignored)
+        session.receive_binary(attachment)
+    assert session.attachments_due == 0
     (event_after,) = as_they_write(socketio.packet.Packet(socketio.packet.EVENT, ["a"], namespace))
     assert isinstance(session.receive_text(event_after), Received)
 
@@ -197,15 +198,14 @@ def test_a_conversation_in_their_packets(
     assert isinstance(ping, Ping)
     assert engineio.packet.Packet(encoded_packet=ping.reply.decode()).packet_type == engineio.packet.PONG
     for expected in range(3):
-        ack_id, frame = session.call("echo", tuple(answer))
-        theirs = as_they_read(frame)
+        theirs = as_they_read(frames.event_frame("echo", tuple(answer), namespace, expected))
         assert theirs == (PacketType.EVENT, namespace, expected, ["echo", *answer], 0)
         reply = socketio.packet.Packet(socketio.packet.ACK, theirs[3][1:], theirs[1], theirs[2])
         (frame,) = as_they_write(reply)
         acknowledged = session.receive_text(frame)
         assert isinstance(acknowledged, Acknowledged)
-        assert acknowledged.ack_id == ack_id
-        assert packets.parse_arguments(acknowledged.packet) == answer
+        assert acknowledged.packet.ack_id == expected
+        assert frames.arguments_of(acknowledged.packet) == answer
     (farewell,) = as_they_write(socketio.packet.Packet(socketio.packet.DISCONNECT, namespace=namespace))
     assert isinstance(session.receive_text(farewell), Ended)
 
@@ -238,10 +238,10 @@ def damaged(draw: st.DrawFn) -> bytes:
 @given(content=damaged())
 def test_what_we_accept_of_damaged_packets_they_read_the_same(content: bytes) -> None:
     try:
-        packet = packets.parse_packet(content)
+        packet = json_parser.parse(content)
         if packet.type in (PacketType.CONNECT, PacketType.DISCONNECT, PacketType.CONNECT_ERROR):
             return
-        decoded = packets.parse_arguments(packet)
+        decoded = frames.arguments_of(packet)
     except RemoteProtocolError:
         return
     theirs = as_they_read(b"4" + content)

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from siotool.protocol import packets, stamp
+from siotool.protocol import stamp
 from siotool.protocol.stamp import Stamp
+from tests import frames
 
 RUN = 7
 numbers = st.integers(0, 2**32) | st.integers(0, 2**64 - 1)
@@ -96,7 +97,7 @@ def test_a_stamp_is_found_in_our_own_frame(
 ) -> None:
     text, written = stamped
     assume("~s1." not in before)
-    frame = packets.event_frame("chat message", (before + text + after,), "/chat", ack_id)
+    frame = frames.event_frame("chat message", (before + text + after,), "/chat", ack_id)
     assert_same(stamp.find(frame, RUN), written)
 
 

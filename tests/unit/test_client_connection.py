@@ -4,11 +4,11 @@ import msgspec
 import pytest
 
 from siotool.client.connection import Connection
-from siotool.client.failures import Failure
-from siotool.client.observer import Traffic
+from siotool.client.failures import ClientFailure
+from siotool.client.observer import ByteCounts
 from siotool.client.pool import WRITE_BUFFER_BYTES, Pool
-from siotool.protocol import packets
-from siotool.protocol.errors import RemoteProtocolError
+from siotool.protocol import json_parser
+from siotool.protocol.faults import RemoteProtocolError
 
 OPEN = b'0{"sid":"a","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000}'
 
@@ -44,7 +44,7 @@ class Diary:
 
 @pytest.fixture
 def pool():
-    return Pool("/", {"token": "t"}, Traffic())
+    return Pool("/", {"token": "t"}, ByteCounts())
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_it_joins_with_its_auth_and_says_how_long_it_took(joined, pool):
     assert joined.open
     assert joined.phase == "namespace"
     assert joined.observer.heard == [("joined", 3.0, 2.0)]
-    assert joined.max_payload == 1000
+    assert joined.session.max_payload == 1000
     assert pool.connections == {joined}
 
 
@@ -78,7 +78,7 @@ def test_a_heartbeat_is_answered(joined):
 
 def test_a_call_is_answered_once(joined):
     call = Diary()
-    joined.call(packets.event_body("echo", (1,)), 10.0, 4.0, call)
+    joined.call(json_parser.encode(("echo", 1)), 10.0, 4.0, call)
     assert joined.transport.sent == [b'420["echo",1]']
     joined.receive_text(b"430[1]", 5.0)
     joined.receive_text(b"430[2]", 6.0)  # nobody asked
@@ -130,7 +130,7 @@ def test_a_known_packet_is_looked_at_where_a_handler_wants_its_arguments(joined,
     assert taken == [[7]]
     name, event, arguments, packet, payload, now = joined.observer.heard[-1]
     assert (name, event, arguments, now) == ("event", "tick", [7], 4.0)
-    assert packets.parse_packet(payload[1:]) == packet
+    assert json_parser.parse(payload[1:]) == packet
 
 
 def test_an_event_that_asks_for_an_answer_gets_one(joined):
@@ -180,7 +180,7 @@ def test_a_mistake_of_our_own_ends_it_and_is_told_as_one(joined):
 
 
 def test_a_limit_of_ours_has_its_own_class(joined):
-    joined.failed(Failure("too_large", "a message"))
+    joined.failed(ClientFailure("too_large", "a message"))
     assert joined.observer.heard[1:] == [("remark", "too_large", "too_large: a message")]
     assert joined.close_reason == "too_large"
 

@@ -6,8 +6,8 @@ import ssl
 import picows
 import pytest
 
-from siotool.client.failures import Failure, classify
-from siotool.protocol.errors import LocalProtocolError, RemoteProtocolError
+from siotool.client.failures import ClientFailure, classify
+from siotool.protocol.faults import LocalProtocolError, RemoteProtocolError
 
 
 def os_error(number):
@@ -52,9 +52,9 @@ def test_every_failure_has_a_short_class(error, kind):
 
 
 def test_a_failure_stays_what_it_is():
-    failure = Failure("connect_error", "no room")
+    failure = ClientFailure("connect_error", "no room")
     assert classify(failure) is failure
-    assert str(Failure("refused")) == "refused"
+    assert str(ClientFailure("refused")) == "refused"
 
 
 @pytest.mark.parametrize("status", [400, 403, 502])

@@ -1,12 +1,14 @@
+from types import SimpleNamespace
+
 import pytest
 
-from siotool.client.observer import Traffic
+from siotool.client.observer import ByteCounts
 from siotool.client.pool import WRITE_BUFFER_BYTES, WRITE_BUFFERS_BYTES, Pool
 
 
 @pytest.fixture
 def pool():
-    return Pool("/", None, Traffic())
+    return Pool("/", None, ByteCounts())
 
 
 class Caller:
@@ -60,3 +62,24 @@ def test_calls_are_given_up_at_their_deadlines(pool):
     caller.calls[b"9"] = "a call"
     pool.expire(21.0)
     assert caller.expired == [b"1", b"3", b"2", b"9"]
+
+
+def test_only_an_open_connection_that_has_missed_its_heartbeat_is_closed(pool):
+    told = []
+
+    class Hashable(SimpleNamespace):
+        __hash__ = object.__hash__
+
+    def connection(name, *, is_open, heard):
+        session = SimpleNamespace(patience_s=45.0)
+        return Hashable(
+            open=is_open, heard=heard, session=session, end=lambda reason: told.append((name, reason))
+        )
+
+    pool.connections |= {
+        connection("silent", is_open=True, heard=10.0),
+        connection("in time", is_open=True, heard=11.0),
+        connection("still opening", is_open=False, heard=0.0),
+    }
+    pool.end_silent(55.5)
+    assert told == [("silent", "ping_timeout")]

@@ -2,8 +2,8 @@ import pytest
 
 from siotool.errors import InputError
 from siotool.plan.inputs import compose, planfile
+from siotool.plan.inputs.costs import COSTS
 from siotool.plan.inputs.figure import Figure, Inputs
-from siotool.plan.inputs.profiles import KEYS as COSTS
 from siotool.plan.inputs.provenance import Provenance, measured
 from siotool.plan.inputs.ranges import Range, Samples
 from siotool.plan.sizing import sizing
@@ -103,7 +103,7 @@ def test_a_plan_says_where_each_figure_is_from():
 )
 def test_costs_are_filled_in_only_where_messages_or_a_profile_are(text, there, why):
     inputs = compose.complete(decoded(text))
-    assert any(key in inputs for key in COSTS.values()) == there
+    assert any(cost.key in inputs for cost in COSTS) == there
     if why:
         assert inputs.figures["server.profile"] == Figure("node-ws", Provenance("default", why))
 

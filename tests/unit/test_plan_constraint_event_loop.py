@@ -9,7 +9,8 @@ from siotool.plan.adapters.laws import ADAPTERS
 from siotool.plan.constraints.cpu import load, repeated
 from siotool.plan.constraints.event_loop import EVENT_LOOP, processes_needed
 from siotool.plan.demand.demand import world
-from siotool.plan.inputs import compose, planfile, profiles
+from siotool.plan.inputs import compose, planfile
+from siotool.plan.inputs.costs import priors
 from siotool.plan.inputs.figure import middle
 from siotool.plan.sizing import sizing
 
@@ -327,13 +328,13 @@ MEASURED = {2_000: 17.6, 20_000: 20.0, 100_000: 45.0, 1_000_000: 353.0}
 @pytest.mark.parametrize("size", MEASURED)
 def test_large_messages_cost_what_was_measured(size):
     """A delivery of 1 MB was planned as one of 64 bytes: a twentieth of what it took."""
-    cost = profiles.profile_named("node-ws").byte_s
+    cost = priors("node-ws")["server.byte_cost"]
     low, high = (17.6 + each * size * 1e6 for each in (cost.low, cost.high))
     assert 0.9 * low <= MEASURED[size] <= 1.1 * high
 
 
 def test_the_profiles_say_how_bytes_polls_and_tls_were_measured():
-    for field in ("byte_s", "poll_s", "tls_byte_s"):
-        cost = getattr(profiles.profile_named("node-ws"), field)
+    for name in ("byte", "poll", "tls_byte"):
+        cost = priors("node-ws")[f"server.{name}_cost"]
         assert "tests/bench/server_costs.mjs" in cost.source
         assert cost.kind == "default"

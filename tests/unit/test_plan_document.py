@@ -65,7 +65,7 @@ per_month = 100
 
 EVIDENCE = Evidence(
     runs=["20260101-chat"],
-    costs=[MeasuredCost("delivery_s", "core-seconds", 33e-6, 30e-6, 36e-6, "over 40 s")],
+    costs=[MeasuredCost("server.delivery_cost", "core-seconds", 33e-6, 30e-6, 36e-6, "over 40 s")],
     residual_sd_cores=0.012,
     lag1=0.1,
     explained=0.93,

@@ -16,12 +16,12 @@ from siotool.plan.evidence.resample import PRIOR_RUN_CV, block_length, lag1, red
 
 #: What the made-up server costs; about what a Node.js server does.
 COSTS = {
-    "delivery_s": 30e-6,
-    "inbound_s": 120e-6,
-    "connect_s": 1.5e-3,
-    "idle_s_per_s": 40e-6,
-    "byte_s": 4e-9,
-    "base_cores": 0.01,
+    "server.delivery_cost": 30e-6,
+    "server.inbound_cost": 120e-6,
+    "server.connect_cost": 1.5e-3,
+    "server.idle_cost": 40e-6,
+    "server.byte_cost": 4e-9,
+    "server.base_cost": 0.01,
 }
 MEMORY = (50e6, 300_000.0)
 RAMP_S, HOLD_S = 8, 25
@@ -78,12 +78,12 @@ def made_up(
             "rising": np.full(count, True),
         }
         cores = (
-            COSTS["base_cores"]
-            + COSTS["idle_s_per_s"] * connections
-            + COSTS["inbound_s"] * inbound
-            + COSTS["delivery_s"] * deliveries
-            + COSTS["connect_s"] * part["handshakes_per_s"]
-            + COSTS["byte_s"] * (part["bytes_in_per_s"] + part["bytes_out_per_s"])
+            COSTS["server.base_cost"]
+            + COSTS["server.idle_cost"] * connections
+            + COSTS["server.inbound_cost"] * inbound
+            + COSTS["server.delivery_cost"] * deliveries
+            + COSTS["server.connect_cost"] * part["handshakes_per_s"]
+            + COSTS["server.byte_cost"] * (part["bytes_in_per_s"] + part["bytes_out_per_s"])
         )
         shocks = generator.normal(size=count)
         for index in range(1, count):
@@ -159,25 +159,27 @@ def test_costs_are_never_negative() -> None:
 def test_one_chat_cannot_tell_its_work_apart() -> None:
     """Connections and bytes rise with deliveries: one cost carries all, and names the runs that part them."""
     profile = measure(made_up(Spec("chat", 200, 0.5), noise=0.02), seed=1, draws=DRAWS)
-    assert "delivery_s" in profile.figures
-    assert "base_cores" not in profile.figures, "one load was held: a ramp is no server at rest"
-    assert "idle_s_per_s" not in profile.figures
+    assert "server.delivery_cost" in profile.figures
+    assert "server.base_cost" not in profile.figures, "one load was held: a ramp is no server at rest"
+    assert "server.idle_cost" not in profile.figures
     hidden = {absorbed.cost: absorbed for absorbed in profile.absorbed}
-    assert set(hidden) >= {"idle_s_per_s", "byte_s"}
-    assert hidden["byte_s"].into == "delivery_s"
-    assert hidden["byte_s"].sentence == (
+    assert set(hidden) >= {"server.idle_cost", "server.byte_cost"}
+    assert hidden["server.byte_cost"].into == "server.delivery_cost"
+    assert hidden["server.byte_cost"].sentence == (
         "bytes/s rose and fell with deliveries/s (84.7 B to each): the cost of one delivery includes theirs; "
         "another --set size=… would tell them apart"
     )
-    assert "--scenario idle would tell them apart" in hidden["idle_s_per_s"].sentence
+    assert "--scenario idle would tell them apart" in hidden["server.idle_cost"].sentence
 
 
 def test_what_no_run_did_has_no_cost() -> None:
     """Echo broadcasts nothing: a delivery's cost is unknown, and the run that would show it is named."""
     profile = measure(made_up(Spec("echo", 200, 5), noise=0.02), seed=1, draws=DRAWS)
     absent = {one.cost: one.sentence for one in profile.absent}
-    assert "delivery_s" not in profile.figures
-    assert absent["delivery_s"].startswith("no run had deliveries/s to learn from; try --scenario chat")
+    assert "server.delivery_cost" not in profile.figures
+    assert absent["server.delivery_cost"].startswith(
+        "no run had deliveries/s to learn from; try --scenario chat"
+    )
 
 
 def test_mixed_work_costs_what_it_costs_together() -> None:
@@ -205,11 +207,11 @@ def test_work_that_stood_still_is_absent_while_the_other_is_learnt() -> None:
     """One rate of handshakes over all of a run says nothing of a handshake."""
     runs = made_up(Spec("echo", 200, 5))
     profile = measure(with_column(runs, handshakes_per_s=np.full(len(runs.run), 5.0)), seed=1, draws=DRAWS)
-    assert "connect_s" not in profile.figures
-    assert "connect_s" not in [one.cost for one in profile.absorbed]
-    (said,) = [one.sentence for one in profile.absent if one.cost == "connect_s"]
+    assert "server.connect_cost" not in profile.figures
+    assert "server.connect_cost" not in [one.cost for one in profile.absorbed]
+    (said,) = [one.sentence for one in profile.absent if one.cost == "server.connect_cost"]
     assert said.startswith("new connections/s stood between 5 and 5")
-    assert profile.figures["inbound_s"].value > 0
+    assert profile.figures["server.inbound_cost"].value > 0
 
 
 def test_cpu_that_fell_as_the_load_rose_is_no_evidence() -> None:
@@ -237,8 +239,8 @@ def test_a_server_that_warms_up_during_the_ramp_has_no_base_cost_of_it() -> None
     runs = made_up(Spec("idle", 800))
     warm = with_column(runs, cpu_cores=np.where(runs.steady, 0.0008, 0.2))
     profile = measure(warm, seed=1, draws=DRAWS)
-    assert "base_cores" not in profile.figures
-    assert profile.figures["idle_s_per_s"].value == pytest.approx(0.0008 / 800, rel=0.15)
+    assert "server.base_cost" not in profile.figures
+    assert profile.figures["server.idle_cost"].value == pytest.approx(0.0008 / 800, rel=0.15)
 
 
 def test_the_server_at_rest_takes_no_more_than_it_took_in_its_quietest_second() -> None:
@@ -246,13 +248,13 @@ def test_the_server_at_rest_takes_no_more_than_it_took_in_its_quietest_second() 
     odd = with_column(runs, cpu_cores=0.3 + 0 * runs.connections)
     odd = with_column(odd, cpu_cores=np.where(np.arange(len(odd.run)) == 3, 0.01, odd.cpu_cores))
     fit = fit_cpu(odd, Generator(PCG64(1)), draws=20)
-    assert dict(zip(fit.names, fit.costs, strict=True)).get("base_cores", 0.0) <= 0.01
+    assert dict(zip(fit.names, fit.costs, strict=True)).get("server.base_cost", 0.0) <= 0.01
 
 
 def test_a_run_without_a_ramp_has_no_base() -> None:
     """Under steady load the server's own load cannot be told from the work's: taken for 0, and said."""
     profile = measure(late(made_up(Spec("echo", 200, 5), noise=0.02)), seed=1, draws=DRAWS)
-    assert "base_cores" not in profile.figures
+    assert "server.base_cost" not in profile.figures
     assert any("too few seconds had a light load" in remark for remark in profile.remarks)
 
 
@@ -281,8 +283,8 @@ def test_memory_and_files_of_a_connection() -> None:
     rss = runs.rss_bytes.copy()
     rss[12:16] += 40e6
     profile = measure(with_column(runs, rss_bytes=rss), seed=1, draws=DRAWS)
-    assert profile.figures["memory_base_bytes"].value == pytest.approx(MEMORY[0], rel=1e-6)
-    each = profile.figures["memory_per_connection_bytes"]
+    assert profile.figures["server.memory_base"].value == pytest.approx(MEMORY[0], rel=1e-6)
+    each = profile.figures["server.memory_per_connection"]
     assert each.value == pytest.approx(MEMORY[1], rel=1e-6)
     assert each.low < MEMORY[1] < each.high
     assert profile.figures["files_base"].value == pytest.approx(14)
@@ -306,8 +308,8 @@ def test_memory_and_files_of_a_connection() -> None:
 )
 def test_memory_that_shows_nothing(runs: Observations, said: str) -> None:
     profile = measure(runs, seed=1, draws=DRAWS)
-    assert "memory_per_connection_bytes" not in profile.figures
-    assert any(one.cost == "memory_per_connection_bytes" and said in one.sentence for one in profile.absent)
+    assert "server.memory_per_connection" not in profile.figures
+    assert any(one.cost == "server.memory_per_connection" and said in one.sentence for one in profile.absent)
 
 
 def test_bandwidth_of_a_connection_is_the_workloads() -> None:
@@ -330,7 +332,7 @@ def test_draws_keep_together_what_was_fitted_together(profile: ServerProfile) ->
     """A draw of all figures is a replicate of all figures: trade-offs between them stay."""
     drawn = profile.draws(5000, Generator(PCG64(3)))
     assert set(drawn) == set(profile.figures)
-    first, second = "byte_s", "delivery_s"
+    first, second = "server.byte_cost", "server.delivery_cost"
     own = np.corrcoef(profile.figures[first].replicates, profile.figures[second].replicates)[0, 1]
     assert own < -0.2
     assert np.corrcoef(drawn[first], drawn[second])[0, 1] == pytest.approx(own, abs=0.1)
@@ -416,10 +418,10 @@ def test_variance_inflation(columns: list[list[float]], centred: bool, expected:
 
 def test_all_six_costs_can_be_told_apart() -> None:
     chosen = choose(made_up(*APART))
-    assert [work.cost for work in chosen.work] == [name for name in COSTS if name != "base_cores"]
+    assert [work.key for work in chosen.work] == [name for name in COSTS if name != "server.base_cost"]
     assert (chosen.base, chosen.absent) == (True, ())
     # calls alone are acknowledged here, and most messages are calls
-    assert [(one.cost, one.into) for one in chosen.absorbed] == [("ack_s", "inbound_s")]
+    assert [(one.cost, one.into) for one in chosen.absorbed] == [("server.ack_cost", "server.inbound_cost")]
 
 
 @pytest.mark.parametrize(

@@ -194,8 +194,8 @@ def test_runs_that_cannot_be_compared_over_nodes(second: Observations, said: str
 # ── provenance ──────────────────────────────────────────────────────────────
 
 SOURCES = {
-    "delivery_s": measured(("20260101-chat",)),
-    "idle_s_per_s": Provenance("published", "https://example.org"),
+    "server.delivery_cost": measured(("20260101-chat",)),
+    "server.idle_cost": Provenance("published", "https://example.org"),
     "connections": Provenance("typed", "plan.toml: workload.connections"),
     "headroom": Provenance("default", "30 % for the unforeseen"),
 }
@@ -204,8 +204,8 @@ SOURCES = {
 @pytest.mark.parametrize(
     ("name", "words", "guessed"),
     [
-        ("delivery_s", "measured (run 20260101-chat)", False),
-        ("idle_s_per_s", "published (https://example.org)", False),
+        ("server.delivery_cost", "measured (run 20260101-chat)", False),
+        ("server.idle_cost", "published (https://example.org)", False),
         ("connections", "typed (plan.toml: workload.connections)", True),
         ("headroom", "default (30 % for the unforeseen)", True),
     ],

@@ -6,7 +6,7 @@ from siotool.histogram import merged
 from siotool.runfile import OTHER, Bytes, Connections
 from siotool.swarm.delivery_tracker import DeliveryTracker, Receiver
 from siotool.swarm.memory_limits import NAME_CHARACTERS, NAMES, REMARK_CHARACTERS, REMARKS_OF_A_KIND
-from siotool.swarm.metrics import Dated, Metrics, Samples, Untimed, epoch_seconds
+from siotool.swarm.metrics import Dated, Metrics, OperationSamples, Untimed, epoch_seconds
 from siotool.swarm.tally import Tally
 from siotool.swarm.tally import merged as merged_classes
 from siotool.swarm.worker_report import Presence
@@ -18,7 +18,7 @@ def metrics():
 
 
 def test_samples_keep_response_and_service_times_apart():
-    samples = Samples("ack", "echo")
+    samples = OperationSamples("ack", "echo")
     samples.book(0.5, 0.1)
     samples.book(0.3, 0.2)
     samples.errors["timeout"] += 2
@@ -32,7 +32,7 @@ def test_samples_keep_response_and_service_times_apart():
 
 
 def test_what_nobody_answered_keeps_how_long_it_was_waited_for():
-    samples = Samples("ack", "echo")
+    samples = OperationSamples("ack", "echo")
     samples.fail("timeout", 5.1)
     samples.fail("unanswered", 2.0)
     samples.fail("transport_close")
@@ -52,14 +52,14 @@ def test_counts_of_a_class_are_those_since_the_last_look():
 
 
 def test_a_time_before_its_start_counts_as_none():
-    samples = Samples("deliver", "tick")
+    samples = OperationSamples("deliver", "tick")
     samples.book(-0.002, -0.002)
     closed = samples.close()
     assert (closed.count, closed.response.min_s, closed.response.sum_s) == (1, 0.0, 0.0)
 
 
 def test_deliveries_without_a_send_time_are_counted_and_have_no_latency():
-    samples = Samples("deliver", "tick")
+    samples = OperationSamples("deliver", "tick")
     for _ in range(3):
         Untimed(samples).deliver(Receiver(0), 1.0)
     samples.book(0.5, 0.5)

@@ -3,11 +3,12 @@ from time import time as epoch
 import msgspec
 import pytest
 
-from siotool.protocol import packets
+from siotool.protocol import json_parser
 from siotool.swarm import memory_limits
 from siotool.swarm.delivery_tracker import DeliveryTracker, Receiver
 from siotool.swarm.metrics import Metrics
 from siotool.swarm.switchboard import Switchboard
+from tests import frames
 
 
 class Board(Switchboard):
@@ -32,8 +33,8 @@ def arrive(board, payload, times=1):
     for slot in range(times):
         found = board.known.get(payload)
         if found is None:
-            packet = packets.parse_packet(payload[1:])
-            found = board.recognise(*packets.parse_event(packet), packet, payload)
+            packet = json_parser.parse(payload[1:])
+            found = board.recognise(*frames.event_of(packet), packet, payload)
         if found is not None:
             found.deliver(Receiver(slot), 20.0)
 

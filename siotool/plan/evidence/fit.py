@@ -20,9 +20,12 @@ from scipy.optimize import nnls
 
 from siotool.errors import InputError
 from siotool.plan.evidence.observe import Floats, Observations
-from siotool.plan.evidence.regressors import WORK, Chosen, choose
+from siotool.plan.evidence.regressors import Chosen, choose
 from siotool.plan.evidence.resample import lag1, redrawn_errors, run_cv, run_factor
+from siotool.plan.inputs.costs import LEARNT
 
+#: The cost of a server at rest.
+BASE = "server.base_cost"
 #: Replicates of every figure; a Monte Carlo run draws among them.
 REPLICATES = 1000
 #: Seconds needed for each cost that is fitted.
@@ -67,7 +70,7 @@ def fit_cpu(observations: Observations, generator: Generator, draws: int = REPLI
     """Fit the costs. Raises InputError when the runs are too short or show no load to learn from."""
     chosen = choose(observations)
     if not chosen.work:
-        if any(np.count_nonzero(getattr(observations, work.column)) for work in WORK):
+        if any(np.count_nonzero(getattr(observations, work.column)) for work in LEARNT):
             raise InputError(
                 f"{_files(observations)}: the load never varied, which shows no cost of anything",
                 "ramp up from 0, or add a run of another load",
@@ -79,7 +82,7 @@ def fit_cpu(observations: Observations, generator: Generator, draws: int = REPLI
     weights = np.sqrt(held * observations.duration_s / observations.duration_s.mean())
     observed = observations.cpu_cores
     columns = _columns(chosen)
-    names = tuple(work.cost for work in chosen.work) + (("base_cores",) if chosen.base else ())
+    names = tuple(work.key for work in chosen.work) + ((BASE,) if chosen.base else ())
     if len(observations.run) < _ROWS_PER_COST * len(columns):
         raise InputError(
             f"{_files(observations)}: {len(observations.run)} s are too few to tell {len(columns)} costs "

@@ -4,25 +4,15 @@ import numpy as np
 from numpy.random import PCG64, Generator
 
 from siotool.plan.evidence.asked import workload
-from siotool.plan.evidence.fit import REPLICATES
+from siotool.plan.evidence.fit import BASE, REPLICATES
 from siotool.plan.evidence.observe import Floats, Observations, event_loops
 from siotool.plan.evidence.profile import ServerProfile
 from siotool.plan.evidence.resample import run_factor
+from siotool.plan.inputs.costs import COSTS, LEARNT
 from siotool.plan.inputs.figure import Figure, Inputs
 from siotool.plan.inputs.provenance import Provenance, measured
 from siotool.plan.inputs.ranges import Samples
 
-#: A measured figure → the key of the plan file it fills.
-KEYS = (
-    ("idle_s_per_s", "server.idle_cost"),
-    ("inbound_s", "server.inbound_cost"),
-    ("ack_s", "server.ack_cost"),
-    ("delivery_s", "server.delivery_cost"),
-    ("byte_s", "server.byte_cost"),
-    ("connect_s", "server.connect_cost"),
-    ("memory_base_bytes", "server.memory_base"),
-    ("memory_per_connection_bytes", "server.memory_per_connection"),
-)
 #: A column of ``Observations`` → the key for how much of it one core was seen to carry.
 SEEN = (
     ("connections", "server.seen_connections"),
@@ -31,7 +21,7 @@ SEEN = (
 )
 #: A run that brought its server to so much of its CPU shows what the rest of it does.
 ENOUGH = 0.4
-_CPU = frozenset(("base_cores", "idle_s_per_s", "inbound_s", "ack_s", "delivery_s", "byte_s", "connect_s"))
+_CPU = frozenset((BASE, *(cost.key for cost in LEARNT)))
 
 
 def inputs_of(profile: ServerProfile, observations: Observations, seed: int) -> Inputs:
@@ -44,28 +34,18 @@ def inputs_of(profile: ServerProfile, observations: Observations, seed: int) -> 
     cores of the server.
     """
     figures: dict[str, Figure] = {}
-    for name, key in KEYS:
-        if name in profile.figures:
-            one = profile.figures[name]
-            figures[key] = Figure(_samples(one.replicates, name), one.provenance)
-    sampled = min(event_loops(origin.cores) for origin in observations.origins)
-    if "memory_base_bytes" in profile.figures:
-        one = profile.figures["memory_base_bytes"]
-        figures["server.memory_base"] = Figure(_samples(one.replicates / sampled, ""), one.provenance)
+    for key in (cost.key for cost in COSTS if cost.key in profile.figures):
+        one = profile.figures[key]
+        most = 0.99 if key == BASE else np.inf
+        figures[key] = Figure(_samples(np.minimum(one.replicates, most), key), one.provenance)
     runs = measured(profile.runs)
     cores = server_cores(observations)
     processes = event_loops(cores)
     figures["server.processes"] = Figure(float(processes), runs)
     figures["server.process_cores"] = Figure(min(1.0, cores / processes), runs)
-    if "base_cores" in profile.figures:
-        one = profile.figures["base_cores"]
-        each = np.clip(one.replicates / sampled, 0.0, 0.99)
-        figures["server.base_cost"] = Figure(_samples(each, "base_cores"), one.provenance)
     for absorbed in profile.absorbed:
-        filled = dict(KEYS).get(absorbed.cost)
-        if filled is not None:
-            figures[filled] = Figure(0.0, Provenance("measured", absorbed.sentence))
-    if "delivery_s" in profile.figures:
+        figures[absorbed.cost] = Figure(0.0, Provenance("measured", absorbed.sentence))
+    if "server.delivery_cost" in profile.figures:
         inside = Provenance("measured", f"inside the cost of the message, {runs.detail}")
         figures["server.encode_cost"] = Figure(0.0, inside)
     figures |= _for_the_formula(profile, observations, seed, runs)
@@ -86,7 +66,7 @@ def _places(profile: ServerProfile, observations: Observations, runs: Provenance
     figures = {}
     memory = [one.memory_bytes / one.nodes for one in observations.origins if one.memory_bytes]
     files = [one.files_limit for one in observations.origins if one.files_limit]
-    if memory and "memory_per_connection_bytes" in profile.figures:
+    if memory and "server.memory_per_connection" in profile.figures:
         figures["server.memory"] = Figure(float(min(memory)), runs)
     if (
         files

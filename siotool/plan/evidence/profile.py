@@ -1,17 +1,10 @@
 """The profile of a server, measured: what each thing it does costs, how sure that is, and how far.
 
-Figures are named as the plan's model names its inputs, in SI:
+Costs have the names and units that ``plan.inputs.costs`` gives them; those at rest are of one process.
+A plan file has no key for the others:
 
 | figure | unit | what |
 |---|---|---|
-| ``base_cores`` | cores | the server with nothing to do |
-| ``idle_s_per_s`` | core-seconds per second | one open connection |
-| ``inbound_s`` | core-seconds | one message in, its encoding for a broadcast included |
-| ``ack_s`` | core-seconds | one acknowledgement |
-| ``delivery_s`` | core-seconds | one write of a broadcast to one recipient |
-| ``byte_s`` | core-seconds | one wire byte, in or out |
-| ``connect_s`` | core-seconds | one handshake |
-| ``memory_base_bytes``, ``memory_per_connection_bytes`` | bytes | resident memory |
 | ``files_base``, ``files_per_connection`` | files | open file descriptors |
 | ``bytes_in_per_connection_per_s``, ``bytes_out_…`` | bytes/s | wire bytes, as the client sees them |
 """
@@ -20,11 +13,12 @@ import msgspec
 import numpy as np
 from numpy.random import PCG64, Generator
 
-from siotool.plan.evidence.fit import REPLICATES, CpuFit, fit_cpu
-from siotool.plan.evidence.observe import Floats, Observations
-from siotool.plan.evidence.regressors import WORK, Absorbed
+from siotool.plan.evidence.fit import BASE, REPLICATES, CpuFit, fit_cpu
+from siotool.plan.evidence.observe import Floats, Observations, event_loops
+from siotool.plan.evidence.regressors import Absorbed
 from siotool.plan.evidence.resample import PRIOR_RUN_CV, redrawn_errors
 from siotool.plan.evidence.slopes import LineDraws, robust_line
+from siotool.plan.inputs.costs import COSTS, LEARNT
 from siotool.plan.inputs.provenance import Provenance, measured
 from siotool.runs.slope import OWN_MEMORY_BYTES
 from siotool.units import format_count, format_share
@@ -33,7 +27,7 @@ from siotool.units import format_count, format_share
 LOW, HIGH = 0.05, 0.95
 #: Scatter between runs of the open files of a connection: there is none, a connection is a file.
 _FILES_CV = 0.0
-_MEMORY = ("memory_base_bytes", "memory_per_connection_bytes")
+_MEMORY = ("server.memory_base", "server.memory_per_connection")
 _FILES = ("files_base", "files_per_connection")
 #: Why nothing is learnt of the CPU.
 _UNEXPLAINED = (
@@ -92,8 +86,10 @@ def measure(observations: Observations, seed: int, draws: int = REPLICATES) -> S
     runs = tuple(origin.run for origin in observations.origins)
     origin = measured(runs)
     seconds = f"non-negative least squares over {len(observations.run)} s"
+    processes = min(event_loops(one.cores) for one in observations.origins)
+    units, per = {cost.key: cost.unit for cost in COSTS}, {BASE: processes, _MEMORY[0]: processes}
     figures = {
-        name: _figure(float(cost), sample, _unit(name), origin, seconds)
+        name: _figure(float(cost), sample, units[name], origin, seconds, per.get(name, 1))
         for name, cost, sample in zip(cpu.names, cpu.costs, cpu.replicates, strict=True)
     }
     absent, absorbed = list(cpu.chosen.absent), cpu.chosen.absorbed
@@ -108,7 +104,7 @@ def measure(observations: Observations, seed: int, draws: int = REPLICATES) -> S
     ):
         line = robust_line(observations, column, own=own, cv=cv, draws=draws, generator=generator)
         if isinstance(line, LineDraws):
-            figures[base] = _figure(line.base, line.base_replicates, unit, origin, line.how)
+            figures[base] = _figure(line.base, line.base_replicates, unit, origin, line.how, per.get(base, 1))
             figures[slope] = _figure(line.slope, line.slope_replicates, unit, origin, line.how)
         else:
             absent += [Absorbed(base, "", line), Absorbed(slope, "", line)]
@@ -125,7 +121,9 @@ def measure(observations: Observations, seed: int, draws: int = REPLICATES) -> S
         figures=figures,
         absorbed=absorbed,
         absent=tuple(absent),
-        measured_to={work.column: float((getattr(observations, work.column) / nodes).max()) for work in WORK},
+        measured_to={
+            work.column: float((getattr(observations, work.column) / nodes).max()) for work in LEARNT
+        },
         cpu=cpu,
         share_of_limit=_share_of_limit(observations),
         one_workload=not unlike,
@@ -162,7 +160,7 @@ def extrapolation(profile: ServerProfile, per_server: dict[str, float]) -> Extra
     """
     factors: dict[str, float] = {}
     sentences = []
-    for work in WORK:
+    for work in LEARNT:
         asked, seen = per_server.get(work.column, 0.0), profile.measured_to[work.column]
         if asked <= 0:
             continue
@@ -179,11 +177,11 @@ def _times(factor: float) -> str:
     return f"{factor:.2g} times" if factor < 10 else f"{factor:,.0f} times"
 
 
-def _unit(name: str) -> str:
-    return {"base_cores": "cores", "idle_s_per_s": "core-seconds/s"}.get(name, "core-seconds")
-
-
-def _figure(value: float, replicates: Floats, unit: str, provenance: Provenance, how: str) -> Estimate:
+def _figure(
+    value: float, replicates: Floats, unit: str, provenance: Provenance, how: str, per: int = 1
+) -> Estimate:
+    """Estimate one figure; ``per``: the processes that the value is of together."""
+    value, replicates = value / per, replicates / per
     low, high = (float(bound) for bound in np.quantile(replicates, (LOW, HIGH)))
     return Estimate(value, min(low, value), max(high, value), unit, replicates, provenance, how)
 
@@ -220,7 +218,7 @@ def _remarks(observations: Observations, cpu: CpuFit, figures: dict[str, Estimat
             "rest is taken for 0; add a run with other users"
         )
     for name in cpu.names:
-        if name in figures and name != "base_cores" and figures[name].low <= 0:
+        if name in figures and name != BASE and figures[name].low <= 0:
             remarks.append(
                 f"{name} cannot be told from 0: at most {figures[name].high:.2g} {figures[name].unit}"
             )

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from siotool.plan.evidence.observe import Floats, Observations
+from siotool.plan.inputs.costs import LEARNT, ServerCost
 from siotool.units import format_size
 
 #: Variance inflation above which two kinds of work count as one.
@@ -26,40 +27,8 @@ _LIGHT_SHARE = 0.25
 _LEAST_LIGHT = 2
 
 
-class Work(msgspec.Struct, frozen=True):
-    """One kind of work: its column of ``Observations``, its cost's name, and how to say it.
-
-    ``try_next`` is the run that would show it apart from the others.
-    """
-
-    column: str
-    cost: str
-    words: str
-    one: str
-    try_next: str
-
-
-#: In the order in which a planner needs them: what cannot be told apart goes to the earlier one.
-WORK = (
-    Work(
-        "deliveries_per_s",
-        "delivery_s",
-        "deliveries/s",
-        "delivery",
-        "--scenario chat with another number of users",
-    ),
-    Work("inbound_per_s", "inbound_s", "inbound messages/s", "inbound message", "--scenario echo"),
-    Work("acks_per_s", "ack_s", "acknowledgements/s", "acknowledgement", "emits without acknowledgement"),
-    Work(
-        "handshakes_per_s", "connect_s", "new connections/s", "handshake", "a ramp with another --spawn-rate"
-    ),
-    Work("connections", "idle_s_per_s", "connections", "idle connection", "--scenario idle"),
-    Work("bytes_per_s", "byte_s", "bytes/s", "byte", "another --set size=…"),
-)
-
-
 class Absorbed(msgspec.Struct, frozen=True):
-    """A cost that cannot be told from another: it is 0 on its own, and inside ``into``."""
+    """A cost, by its key, that cannot be told from another: it is 0 on its own, and inside ``into``."""
 
     cost: str
     into: str
@@ -74,7 +43,7 @@ class Chosen(msgspec.Struct, frozen=True):
     ``absent`` are costs of which the runs show nothing at all, each with a sentence.
     """
 
-    work: tuple[Work, ...]
+    work: tuple[ServerCost, ...]
     base: bool
     light: bool
     absorbed: tuple[Absorbed, ...]
@@ -84,7 +53,7 @@ class Chosen(msgspec.Struct, frozen=True):
 def choose(observations: Observations) -> Chosen:
     """Find the kinds of work whose costs these seconds can tell apart."""
     exercised, absent = [], []
-    for work in WORK:
+    for work in LEARNT:
         column = getattr(observations, work.column)
         if np.count_nonzero(column) < LEAST_ROWS:
             sentence = f"no run had {work.words} to learn from; try {work.try_next}"
@@ -96,10 +65,10 @@ def choose(observations: Observations) -> Chosen:
         else:
             exercised.append(work)
             continue
-        absent.append(Absorbed(work.cost, "", sentence))
+        absent.append(Absorbed(work.key, "", sentence))
     light = _has_light_load(observations, exercised)
     base = light and _has_levels(observations, exercised)
-    kept: list[Work] = []
+    kept: list[ServerCost] = []
     absorbed = []
     for work in exercised:
         columns = np.array([getattr(observations, other.column) for other in (*kept, work)])
@@ -132,7 +101,7 @@ def _most_alike(columns: Floats) -> int:
     return int(np.argmax(shapes[:-1] @ shapes[-1] / lengths[:-1]))
 
 
-def _has_light_load(observations: Observations, exercised: list[Work]) -> bool:
+def _has_light_load(observations: Observations, exercised: list[ServerCost]) -> bool:
     """True when some seconds had little of everything, which is where a constant shows.
 
     But for handshakes: a ramp has as many in its first second as in its last.
@@ -144,7 +113,7 @@ def _has_light_load(observations: Observations, exercised: list[Work]) -> bool:
     return int((heaviest <= _LIGHT_SHARE).sum()) >= _LEAST_LIGHT
 
 
-def _has_levels(observations: Observations, exercised: list[Work]) -> bool:
+def _has_levels(observations: Observations, exercised: list[ServerCost]) -> bool:
     """True when the runs held loads that differ: a ramp shows a server that warms up, not one at rest."""
     held = observations.held()
     runs = [held & (observations.run == number) for number in range(len(observations.origins))]
@@ -155,16 +124,16 @@ def _has_levels(observations: Observations, exercised: list[Work]) -> bool:
     return False
 
 
-def _absorb(work: Work, kept: tuple[Work, ...], columns: Floats, *, centred: bool) -> Absorbed:
+def _absorb(work: ServerCost, kept: tuple[ServerCost, ...], columns: Floats, *, centred: bool) -> Absorbed:
     nearest = _most_alike(columns)
     twin = kept[nearest]
     pair = columns[[nearest, -1]]
     if inflation(pair, centred=centred) > INFLATION_LIMIT:
         ratio = float(pair[1].sum() / pair[0].sum())
-        amount = format_size(ratio) if work.cost == "byte_s" else f"{ratio:.3g}"
+        amount = format_size(ratio) if work.key == "server.byte_cost" else f"{ratio:.3g}"
         how = f"{work.words} rose and fell with {twin.words} ({amount} to each)"
         whose = f"the cost of one {twin.one} includes theirs"
     else:
         how = f"{work.words} followed from {' and '.join(other.words for other in kept)} together"
         whose = "the costs of those include theirs"
-    return Absorbed(work.cost, twin.cost, f"{how}: {whose}; {work.try_next} would tell them apart")
+    return Absorbed(work.key, twin.key, f"{how}: {whose}; {work.try_next} would tell them apart")

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from siotool.errors import InputError
 from siotool.plan.inputs import balancers, fields, planfile
+from siotool.plan.inputs.costs import priors
 from siotool.plan.inputs.figure import Figure, Inputs, middle
-from siotool.plan.inputs.profiles import published
 from siotool.plan.inputs.provenance import Provenance
 from siotool.plan.inputs.ranges import Range, Samples
 from siotool.units import format_duration
@@ -61,7 +61,7 @@ def complete(inputs: Inputs) -> Inputs:
         chosen = Figure(profile, Provenance("default", "messages were given and no profile"))
         inputs = inputs.replaced({"server.profile": chosen})
     if profile:
-        prior = published(profile)
+        prior = {key: one.figure() for key, one in priors(profile).items()}
         inputs = over(Inputs(_informed(inputs.figures, prior), inputs.messages), Inputs(prior))
     if "server.capacity" not in inputs and "server.bandwidth_out" in inputs:
         network = inputs.figures["server.bandwidth_out"]

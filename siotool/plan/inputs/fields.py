@@ -12,8 +12,8 @@ import msgspec
 
 from siotool import units
 from siotool.plan.adapters import laws as adapters
-from siotool.plan.inputs import profiles
 from siotool.plan.inputs.balancers import BALANCERS
+from siotool.plan.inputs.costs import COSTS, PROFILES, ServerCost
 
 Kind = Literal["count", "rate", "byte_rate", "size", "duration", "share", "factor", "choice", "flag"]
 
@@ -83,6 +83,10 @@ def _choice(key: str, about: str, default: str | None, *choices: str) -> Field:
     return Field(key, "choice", about, default, choices=choices)
 
 
+def _of_cost(cost: ServerCost) -> Field:
+    return Field(cost.key, cost.kind, cost.about, high=cost.high, example=cost.example)
+
+
 #: What the key of a message's figure starts with; the message's name and the figure's follow.
 MESSAGES = "workload.messages."
 
@@ -92,7 +96,8 @@ SECTIONS = ("workload", "transport", "server", "topology", "goals", "storage")
 FILLED_IN = "init"
 
 ADAPTERS = tuple(adapters.ADAPTERS)
-PROFILES = tuple(profiles.PROFILES)
+#: Where the flag that the costs of TLS hang on stands among them.
+_TLS = [cost.key for cost in COSTS].index("server.tls_connect_cost")
 
 FIELDS: tuple[Field, ...] = (
     # workload
@@ -178,29 +183,9 @@ FIELDS: tuple[Field, ...] = (
     ),
     Field("server.seen_messages", "rate", "messages received, likewise", above=True, example="500/s"),
     Field("server.seen_deliveries", "rate", "messages delivered, likewise", above=True, example="10k/s"),
-    _share("server.base_cost", "CPU of a process with nothing to do, of its core", example="2%"),
-    Field("server.idle_cost", "duration", "CPU per second of an idle connection", example="5us"),
-    Field("server.inbound_cost", "duration", "CPU per message received from a client", example="40us"),
-    Field(
-        "server.ack_cost",
-        "duration",
-        "CPU to answer a message with an acknowledgement; left out, a delivery's",
-        example="20us",
-    ),
-    Field("server.encode_cost", "duration", "CPU to encode one publish, once per process", example="20us"),
-    Field("server.delivery_cost", "duration", "CPU per message written to one client", example="33us"),
-    Field("server.byte_cost", "duration", "CPU per byte on the wire, both ways", example="2ns"),
-    Field("server.poll_cost", "duration", "CPU per HTTP request of a polling session", example="150us"),
+    *map(_of_cost, COSTS[:_TLS]),
     Field("server.tls", "flag", "its processes end TLS themselves", "false"),
-    Field("server.tls_connect_cost", "duration", "CPU per new connection for its TLS", example="700us"),
-    Field("server.tls_byte_cost", "duration", "CPU per byte on the wire for its TLS", example="0.5ns"),
-    Field("server.adapter_cost", "duration", "CPU per message received from the adapter", example="30us"),
-    Field("server.decode_cost", "duration", "CPU to decode one of them", example="10us"),
-    Field("server.connect_cost", "duration", "CPU per new connection, TLS not included", example="1ms"),
-    Field("server.memory_base", "size", "memory of one process without connections", example="60MB"),
-    Field("server.memory_per_connection", "size", "memory of one connection", example="40kB"),
-    Field("server.kernel_memory_per_connection", "size", "kernel memory of one socket", example="4kB"),
-    Field("server.heap_per_connection", "size", "heap of one connection", example="10kB"),
+    *map(_of_cost, COSTS[_TLS:]),
     # topology
     _choice("topology.adapter", "what carries messages between processes", "none", *ADAPTERS),
     Field(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from siotool.plan.inputs.costs import priors
 from siotool.plan.inputs.places import (
     AWS_CONNECTIONS,
     LINUX_PORTS,
@@ -9,7 +10,6 @@ from siotool.plan.inputs.places import (
     kube_proxy_conntrack,
     ports_between,
 )
-from siotool.plan.inputs.profiles import profile_named
 from siotool.plan.money.cost import CAPACITY_UNITS, capacity_units
 from siotool.plan.numbers import divide, whole
 from siotool.plan.published.check import Check, Table
@@ -43,7 +43,7 @@ def checks() -> Iterator[Check]:
     yield NAT.rounded("connections at 900/s for 60 s, thousands", 55, 2, occupancy(900.0, 60.0) / 1e3)
     for cores, entries in ((1, 131_072), (4, 131_072), (16, 524_288), (64, 1_048_576)):
         yield CONNTRACK.rounded(f"{cores} cores, entries", entries, 0, kube_proxy_conntrack(float(cores)))
-    handshake = profile_named("node-ws").tls_connect_s
+    handshake = priors("node-ws")["server.tls_connect_cost"]
     for name, cost_s, printed in (("RSA-2048", handshake.high, 350), ("ECDSA P-256", handshake.low, 2_000)):
         rate = headroom({"core": cost_s}, {"core": 1.0}).factor
         yield TLS.rounded(f"{name}, handshakes/s of a core", printed, 10, rate)

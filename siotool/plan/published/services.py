@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from siotool.plan.adapters.laws import adapter_named, most_publishes
 from siotool.plan.demand.fanout import Message, presence, traffic
-from siotool.plan.inputs.profiles import profile_named
+from siotool.plan.inputs.costs import priors
 from siotool.plan.numbers import divide, whole
 from siotool.plan.published.check import Check, Table
 from siotool.plan.published.headroom import headroom
@@ -114,7 +114,7 @@ def centrifugo() -> Iterator[Check]:
     yield CENTRIFUGO.rounded("pods that send 150 Mbit/s at 750 B a delivery", 20, 0, 1 / pods.factor)
     yield CENTRIFUGO.rounded("memory, kB a connection", 30, 10, divide(27e9, 1e6) / 1e3)
     yield CENTRIFUGO.rounded("churn a minute, sessions of 5 min", 200_000, 0, 60 * 1e6 / 300)
-    idle = profile_named("node-ws").idle_s_per_s
+    idle = priors("node-ws")["server.idle_cost"]
     yield CENTRIFUGO.rounded("200,000 idle connections, cores", 0.94, 0.01, occupancy(200e3, idle.low))
     redis, ceiling = adapter_named("redis"), 650_000.0
     most = most_publishes(redis, 10.0, 24.0, ceiling_per_s=ceiling)
@@ -127,23 +127,23 @@ def centrifugo() -> Iterator[Check]:
 
 def socket_io() -> Iterator[Check]:
     """One core: 30,000 clients get 1 kB a second each; and what connections take of the heap."""
-    ws, uws = profile_named("node-ws"), profile_named("node-uws")
+    ws, uws = (priors(name)["server.delivery_cost"] for name in ("node-ws", "node-uws"))
     push = Message(name="1 kB", kind="push", size_bytes=1000.0, rate_per_s=1.0)
-    for profile, end, clients, share in (
-        (ws, ws.delivery_s.low, 30_000, 100),
-        (ws, ws.delivery_s.high, 20_000, 90),
-        (uws, uws.delivery_s.low, 120_000, 70),
+    for name, end, clients, share in (
+        ("node-ws", ws.low, 30_000, 100),
+        ("node-ws", ws.high, 20_000, 90),
+        ("node-uws", uws.low, 120_000, 70),
     ):
         used = occupancy(traffic(push, float(clients)).deliveries_per_s, end)
-        yield ONE_CORE.rounded(f"{profile.name}, {clients:,} clients, % of a core", share, 2, 100 * used)
-    most = headroom({"core": occupancy(1.0, uws.delivery_s.likely or 0.0)}, {"core": 1.0})
+        yield ONE_CORE.rounded(f"{name}, {clients:,} clients, % of a core", share, 2, 100 * used)
+    most = headroom({"core": occupancy(1.0, uws.likely or 0.0)}, {"core": 1.0})
     yield ONE_CORE.rounded("node-uws, clients at most, thousands", 150, 10, most.factor / 1e3)
-    all_at_once = last_written_s(30_000.0, ws.delivery_s.low)
+    all_at_once = last_written_s(30_000.0, ws.low)
     yield ONE_CORE.rounded("node-ws, last of 30,000 written to, s", 1, 0.1, all_at_once)
-    yield ONE_CORE.rounded("node-ws, recipients in 200 ms", 6_060, 0, largest_batch(0.2, ws.delivery_s.low))
+    yield ONE_CORE.rounded("node-ws, recipients in 200 ms", 6_060, 0, largest_batch(0.2, ws.low))
     for name, printed in (("node-ws", 98.0), ("node-eiows", 65.0), ("node-uws", 61.5)):
-        heap = profile_named(name).heap_per_connection_bytes
-        used = 5.5 + occupancy(10_000.0, heap.low if heap else 0.0) / 1e6
+        heap = priors(name)["server.heap_per_connection"]
+        used = 5.5 + occupancy(10_000.0, heap.low) / 1e6
         yield HEAP.rounded(f"{name}, 10,000 connections, MB", printed, 4, used)
 
 

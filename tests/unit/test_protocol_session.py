@@ -5,13 +5,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from siotool.protocol.errors import LocalProtocolError, RemoteProtocolError
-from siotool.protocol.packets import Packet, PacketType
+from siotool.protocol.faults import LocalProtocolError, RemoteProtocolError
 from siotool.protocol.session import (
     Acknowledged,
     Ended,
     Event,
-    Ignored,
     Joined,
     Opened,
     Ping,
@@ -20,6 +18,7 @@ from siotool.protocol.session import (
     Session,
     State,
 )
+from siotool.protocol.socket_io import Packet, PacketType
 
 OPENING, JOINING, JOINED, CLOSED = State.OPENING, State.JOINING, State.JOINED, State.CLOSED
 
@@ -41,7 +40,7 @@ def session_in(state: State) -> Session:
 
 
 def exactly(event: Event) -> tuple[type[Event], Event]:
-    """An event with its type, for events are tuples: Ended() == Ignored(), Joined("a") == Refused("a")."""
+    """An event with its type, for events are tuples: Joined("a") == Refused("a")."""
     return type(event), event
 
 
@@ -60,16 +59,16 @@ class Moves:
     state: State
 
 
-IGNORED = Ignored()
+IGNORED = None
 TOO_EARLY = Fails("before the open packet")
 NO_ENGINE = Fails("not an Engine.IO packet")
 NO_SOCKET = Fails("unknown Socket.IO packet")
-EVENT = Received(Packet(PacketType.EVENT, json=b'["a"]'))
-ASKING = Received(Packet(PacketType.EVENT, ack_id=5, json=b'["a"]'))
-BINARY = Received(Packet(PacketType.BINARY_EVENT, json=b'["a",{"_placeholder":true,"num":0}]', attachments=1))
-ACK = Acknowledged(12, Packet(PacketType.ACK, ack_id=12, json=b"[1]"))
+EVENT = Received(Packet(PacketType.EVENT, data=b'["a"]'))
+ASKING = Received(Packet(PacketType.EVENT, ack_id=5, data=b'["a"]'))
+BINARY = Received(Packet(PacketType.BINARY_EVENT, data=b'["a",{"_placeholder":true,"num":0}]', attachments=1))
+ACK = Acknowledged(Packet(PacketType.ACK, ack_id=12, data=b"[1]"))
 BINARY_ACK = Acknowledged(
-    12, Packet(PacketType.BINARY_ACK, ack_id=12, json=b'[{"_placeholder":true,"num":0}]', attachments=1)
+    Packet(PacketType.BINARY_ACK, ack_id=12, data=b'[{"_placeholder":true,"num":0}]', attachments=1)
 )
 
 #: A sentence, the frame, and what comes of it while opening, joining and joined: the event and
@@ -188,55 +187,16 @@ def test_close(state: State, frame: bytes | None) -> None:
     assert session.close() is None
 
 
-@pytest.mark.parametrize("state", [OPENING, JOINING, CLOSED], ids=lambda state: state.name.lower())
-@pytest.mark.parametrize("send", [Session.event, Session.call], ids=["event", "call"])
-def test_nothing_is_sent_unless_joined(
-    state: State, send: Callable[[Session, str, tuple[object, ...]], object]
-) -> None:
-    session = session_in(state)
-    with pytest.raises(LocalProtocolError, match=f"while {state.name.lower()}"):
-        send(session, "a", ())
-
-
-def test_a_refused_call_takes_no_ack_id() -> None:
-    session = session_in(JOINING)
-    with pytest.raises(LocalProtocolError):
-        session.call("a", ())
-    session.receive_text(CONNECT)
-    assert session.call("a", ()) == (0, b'420["a"]')
-
-
-def test_ack_ids_count_up() -> None:
-    session = session_in(JOINED)
-    assert session.event("a", (1,)) == b'42["a",1]'
-    assert session.call("a", (1,)) == (0, b'420["a",1]')
-    assert session.event("a", ()) == b'42["a"]'
-    assert session.take_ack_id() == 1
-    assert session.call("a", ()) == (2, b'422["a"]')
-    assert [session.call("a", ())[0] for _ in range(200)] == list(range(3, 203))
-
-
-def test_ack_ids_are_each_sessions_own() -> None:
-    first, second = session_in(JOINED), session_in(JOINED)
-    assert first.call("a", ())[0] == 0
-    assert second.call("a", ())[0] == 0
-    assert first.call("a", ())[0] == 1
-
-
 def test_a_conversation_in_a_namespace() -> None:
     session = Session("/admin", {"token": "123"})
     assert exactly(session.receive_text(OPEN)) == exactly(Opened("engine", b'40/admin,{"token":"123"}'))
     assert exactly(session.receive_text(b'40{"sid":"main"}')) == exactly(IGNORED)
     assert exactly(session.receive_text(b'42/admin,["early"]')) == exactly(
-        Received(Packet(PacketType.EVENT, "/admin", json=b'["early"]'))
+        Received(Packet(PacketType.EVENT, "/admin", data=b'["early"]'))
     )
     assert exactly(session.receive_text(b'40/admin,{"sid":"socket"}')) == exactly(Joined("socket"))
-    assert session.event("a", ()) == b'42/admin,["a"]'
-    assert session.call("a", ()) == (0, b'42/admin,0["a"]')
     assert exactly(session.receive_text(b"2")) == exactly(Ping(b"3"))
-    assert session.receive_text(b"43/admin,0[]") == Acknowledged(
-        0, Packet(PacketType.ACK, "/admin", 0, b"[]")
-    )
+    assert session.receive_text(b"43/admin,0[]") == Acknowledged(Packet(PacketType.ACK, "/admin", 0, b"[]"))
     assert exactly(session.receive_text(b"41")) == exactly(IGNORED)
     assert session.close() == b"41/admin,"
 
@@ -258,7 +218,7 @@ def test_the_answer_is_recognised_whatever_the_server_does_with_the_query_string
     assert isinstance(opened, Opened)
     assert opened.reply == b"40" + namespace.encode() + b","
     assert exactly(session.receive_text(answer)) == exactly(Joined("s"))
-    assert session.event("a", ()) == b"42" + namespace.encode() + b',["a"]'
+    assert session.close() == b"41" + namespace.encode() + b","
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,13 @@ from time import monotonic
 from typing import Any
 
 from siotool.client.connection import Connection
-from siotool.client.failures import UNANSWERED, Failure, classify
+from siotool.client.failures import UNANSWERED, ClientFailure, classify
 
 #: Opens a transport for a connection; raises what ``classify`` can name.
 OpenTransport = Callable[[Connection[Any]], Awaitable[None]]
 
 
-class Opening:
+class Attempt:
     """One try to connect and to join the namespace."""
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Opening:
 
     async def run(
         self, connection: Connection[Any], open_transport: OpenTransport, timeout_s: float
-    ) -> Failure | None:
+    ) -> ClientFailure | None:
         """Returns None once joined; otherwise why not, and the connection is given up."""
         try:
             async with asyncio.timeout(timeout_s) as self._limit:
@@ -43,11 +43,11 @@ class Opening:
                 return failure
         return None
 
-    def _failure(self, connection: Connection[Any], error: BaseException) -> Failure:
+    def _failure(self, connection: Connection[Any], error: BaseException) -> ClientFailure:
         limit = self._limit
         hurried = limit is not None and limit.expired() and limit.when() == self._hurried_to
         if hurried or isinstance(error, asyncio.CancelledError):
-            return Failure(UNANSWERED, "the run ended before there was an answer")
+            return ClientFailure(UNANSWERED, "the run ended before there was an answer")
         failure = classify(error)
         if failure.kind == "internal_error" and isinstance(error, Exception):
             connection.observer.bug(error)
