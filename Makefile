@@ -9,8 +9,7 @@ NODE_TARGET := tests/targets/node
 # These measure what other tests beside them would change.
 QUIET := tests/bench tests/integration/test_plan_wire.py tests/integration/test_plan_evidence.py
 
-# Bytecode is kept, whatever the environment says of it: half of a short command's time goes into making it.
-FAST = PYTHONDONTWRITEBYTECODE= $(VENV)/bin/python -m pytest -m "not slow" -n auto
+FAST = $(VENV)/bin/python -m pytest -m "not slow" -n auto
 
 # Exactly what a lock says, and nothing looked up: no dependencies are resolved, nothing is built.
 INSTALL = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \

@@ -1,4 +1,4 @@
-"""Subscribe only: book what the server pushes, by event name.
+"""Subscribe only: count what the server pushes, by event name.
 
 With sent_at the one-way time is measured from an epoch field of the payload (seconds or
 milliseconds), which is as good as the agreement of the two machines' clocks. Without it
@@ -11,7 +11,7 @@ from siotool.swarm.user import SocketIOUser, knob, task
 class Listen(SocketIOUser):
     """Connects and listens."""
 
-    event: str = knob("*", "event to book; * for all")
+    event: str = knob("*", "event to count; * for all")
     sent_at: str = knob("", "field of the payload with its send time in epoch seconds or milliseconds")
 
     def on_start(self) -> None:

@@ -6,6 +6,7 @@ import inspect
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,6 +34,11 @@ settings.load_profile("siotool")
 # typer reads these when it is imported, and on GitHub every help page would be in colours.
 for _name in ("FORCE_COLOR", "GITHUB_ACTIONS", "PY_COLORS"):
     os.environ.pop(_name, None)
+
+# Bytecode is kept, whatever the environment says of it: without, each worker makes that of all tests
+# anew, and each command that a test starts that of siotool.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # Five thousand tests, their syntax trees and every library are no garbage: to look for some among
 # them took one part in twenty of the suite's time.

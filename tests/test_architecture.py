@@ -46,10 +46,10 @@ HOUSES = {"siotool": LAYERS, "siotool.plan": ROOMS_OF_PLAN}
 
 #: A heavy or opinionated package comes in by one door; a loop, by the door of each that runs one.
 DOORS = {
-    "altair": "siotool.page siotool.plan.html siotool.report.html",
+    "altair": "siotool.document siotool.page siotool.plan.html",
     "engineio": "siotool.target",
     "gevent": "siotool.swarm",
-    "jinja2": "siotool.page siotool.plan.growth",
+    "jinja2": "siotool.document siotool.page siotool.plan.growth",
     "locust": "siotool.swarm",
     "pandas": "siotool.report siotool.runs",
     "picows": "siotool.client",
@@ -57,7 +57,7 @@ DOORS = {
     "socketio": "siotool.target",
     "typer": "siotool.cli",
     "uvloop": "siotool.swarm siotool.target",
-    "vl_convert": "siotool.page",
+    "vl_convert": "siotool.document siotool.page",
 }
 
 PURE = {
@@ -266,8 +266,8 @@ def test_the_file_keeps_the_rules(path: Path) -> None:
         ("siotool.cli.app", "import siotool", "imports the bare package"),
         ("siotool.helpers", "", "helpers has no layer"),
         ("siotool.plan.helpers", "", "helpers has no layer"),
-        ("siotool.plan.wire.packets", "import siotool.plan.helpers", "wire imports helpers"),
-        ("siotool.plan.wire.packets", "from siotool.plan import storm", "wire imports storm"),
+        ("siotool.plan.wire.packet_sizes", "import siotool.plan.helpers", "wire imports helpers"),
+        ("siotool.plan.wire.packet_sizes", "from siotool.plan import storm", "wire imports storm"),
         ("siotool.plan.html.page", "import siotool.plan", "imports the bare package siotool.plan"),
         ("siotool.plan.sizing", "from siotool.helpers import x", "plan imports helpers"),
         ("siotool.swarm.parent", "import typer", "imports typer, whose door is siotool.cli"),
@@ -277,9 +277,9 @@ def test_the_file_keeps_the_rules(path: Path) -> None:
         ("siotool.protocol.socket_io", "from engineio import packet", "imports engineio"),
         ("siotool.plan.sizing", "import pandas as pd", "imports pandas"),
         (
-            "siotool.report.text",
+            "siotool.report.verdict",
             "import altair",
-            "imports altair, whose door is siotool.page siotool.plan.html",
+            "imports altair, whose door is siotool.document siotool.page siotool.plan.html",
         ),
         ("siotool.page.table", "from siotool.report.words import label", "page imports report"),
         ("siotool.report.htmlish", "import vl_convert", "imports vl_convert"),
@@ -294,7 +294,7 @@ def test_the_file_keeps_the_rules(path: Path) -> None:
         ("siotool.formula", "import random", "imports random, but formula is pure"),
         ("siotool.protocol.session", "async def f():\n    import asyncio", "imports asyncio"),
         (
-            "siotool.report.text",
+            "siotool.report.verdict",
             "import datetime\nx = datetime.datetime.now()",
             "calls datetime.datetime.now",
         ),
@@ -359,14 +359,14 @@ def test_an_init_file_that_imports_is_caught() -> None:
             "from siotool.plan.model import Plan\nfrom siotool.units import parse_count",
         ),
         ("siotool.cli.report", "from siotool.report.join import join\nfrom siotool.plan.sizing import plan"),
-        ("siotool.report.html.charts", "import altair"),
-        ("siotool.page.shell", "import jinja2\nimport vl_convert"),
+        ("siotool.document.vega_lite", "import altair"),
+        ("siotool.document.html", "import jinja2\nimport vl_convert"),
         ("siotool.swarm.worker", "import time, threading, random\nfrom locust import User"),
         (
             "siotool.plan.uncertainty.risk",
             "import numpy as np\nfrom numpy.random import Generator\ndef f(g: Generator): return g.normal()",
         ),
-        ("siotool.report.text", "from datetime import datetime\nx = datetime.fromisoformat('2026-01-01')"),
+        ("siotool.report.verdict", "from datetime import datetime\nx = datetime.fromisoformat('2026-01-01')"),
         ("siotool.units", "_KNOWN = {'s': 1.0}\ndef f(u):\n    mine = []\n    mine.append(_KNOWN[u])"),
     ],
 )

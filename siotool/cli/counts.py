@@ -18,7 +18,7 @@ from siotool.plan.evidence.profile import ServerProfile, measure
 from siotool.plan.inputs import compose
 from siotool.plan.inputs.figure import Figure, Inputs, middle
 from siotool.plan.inputs.provenance import Provenance
-from siotool.plan.model import Constraint, Plan
+from siotool.plan.model import ConstraintRow, Plan
 from siotool.plan.sizing.replan import ReadBack
 from siotool.plan.sizing.sizing import size
 from siotool.report.contents import Answer, Bandwidth, ConnectionFigures, ConstraintFigures, Counts
@@ -197,7 +197,7 @@ def _remedy(plan: Plan) -> str:
     return (plan.remedy or "no number of servers is enough") if plan.servers.p95 is None else ""
 
 
-def _constraint(one: Constraint, figures: Figures) -> ConstraintFigures:
+def _constraint(one: ConstraintRow, figures: Figures) -> ConstraintFigures:
     return ConstraintFigures(
         name=one.name if one.tier == "servers" else f"{one.name} ({one.tier})",
         figures=figures,

@@ -18,7 +18,11 @@ WIDTH, WIDEST = 80, 100
 
 
 def printed(document: Document, form: str, where: str) -> str:
-    """Return a document as ``text`` for ``where``, or as ``md``."""
+    """Return a document as ``text`` for ``where``, as ``md`` or as ``html``."""
+    if form == "html":
+        from siotool.document import html  # altair takes 0.6 s to import
+
+        return html.render(document)
     return markdown.render(document) if form == "md" else styled(text.render(document), where)
 
 

@@ -6,10 +6,10 @@ from siotool.protocol.socket_io import Packet
 
 
 class Arrival(Protocol):
-    """What a packet turned out to be, to be booked again each time the same bytes arrive."""
+    """What a packet turned out to be, to be counted again each time the same bytes arrive."""
 
     def deliver(self, receiver: Any, now: float) -> None:
-        """Book one arrival at a connection's observer."""
+        """Count one arrival at a connection's observer."""
 
 
 class Observer(Protocol):

@@ -18,7 +18,7 @@ Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
 Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
-class Inputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class FormulaInputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The formula's figures in SI units, and the availability the fleet shall reach.
 
     Ranges stand here with their middle; ``figures`` has them whole.
@@ -49,7 +49,7 @@ class InputFigure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fitted: str | None = None
 
 
-class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class FormulaServers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The published formula's result: its exact quotient, and that in whole servers."""
 
     servers_exact: Amount
@@ -68,7 +68,7 @@ class Corrected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     method: str
 
 
-class Constraint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ConstraintRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One resource: demand of the whole service, and what one server may give of it.
 
     Both in ``unit`` and for the middle of every range, the latter null where nobody knows it.
@@ -90,7 +90,7 @@ class Constraint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sentence: str = ""
 
 
-class BadDay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class BadDayRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A day the fleet is to survive, and the servers it takes for that."""
 
     name: str
@@ -119,7 +119,7 @@ class Effect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     total: float | None = None
 
 
-class Measurement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class NextMeasurement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What to measure next, and by how many servers that would shrink the gap from P50 to P95."""
 
     key: str
@@ -133,7 +133,7 @@ class Uncertainty(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     effects: list[Effect]
     guessed_share: Probability | None
     guesswork: str
-    next_measurement: Measurement | None
+    next_measurement: NextMeasurement | None
     draws: int = 0
     seed: int = 0
     infeasible: Probability = 0.0
@@ -230,7 +230,7 @@ class Comparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unpriced: list[str]
 
 
-class Point(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ForecastPoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One month of a forecast, in connections.
 
     ``limit`` is the median of what the fleet holds safely; ``short`` the probability that
@@ -253,7 +253,7 @@ class Forecast(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     on their way. None where there is no such day. ``sentences`` say it in words.
     """
 
-    points: list[Point]
+    points: list[ForecastPoint]
     runs_out: date | None
     at_risk: date | None
     act_by: date | None
@@ -313,10 +313,10 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     version: Literal[1]
-    inputs: Inputs
-    document: Document
+    inputs: FormulaInputs
+    document: FormulaServers
     corrected: Corrected
-    constraints: list[Constraint]
+    constraints: list[ConstraintRow]
     binding: str
     servers: Fleet
     warnings: list[str]
@@ -325,7 +325,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     messages: list[MessageChoice] = []
     next_constraint: str | None = None
     apart: float | None = None
-    bad_days: list[BadDay] = []
+    bad_days: list[BadDayRow] = []
     worst_day: str = ""
     shards: Servers | None = None
     balancers: Servers | None = None

@@ -4,28 +4,14 @@ Source: github.com/socketio/engine.io-protocol (revision 4). In revision 3 the c
 the pings, and a binary message begins with the byte 4 (``b4`` and base64 in text).
 """
 
-from enum import IntEnum
 from typing import Annotated
 
 import msgspec
 
 from siotool.protocol.faults import RemoteProtocolError
 
-
-class EngineType(IntEnum):
-    """Engine.IO packet types."""
-
-    OPEN = 0
-    CLOSE = 1
-    PING = 2
-    PONG = 3
-    MESSAGE = 4
-    UPGRADE = 5
-    NOOP = 6
-
-
-PONG = b"3"
-MESSAGE = b"4"
+#: Packet types: the first byte of a text frame.
+OPEN, CLOSE, PING, PONG, MESSAGE, UPGRADE, NOOP = b"0123456"
 
 _Milliseconds = Annotated[float, msgspec.Meta(ge=0)]
 

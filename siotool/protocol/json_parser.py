@@ -32,7 +32,7 @@ _SCALARS = frozenset((str, int, float, bool, type(None)))
 
 def prefix(kind: PacketType, namespace: str) -> bytes:
     """Start of every frame of a kind and a namespace."""
-    head = engine_io.MESSAGE + b"%d" % kind
+    head = bytes((engine_io.MESSAGE, _ZERO + kind))
     return head if namespace == "/" else head + namespace.encode() + b","
 
 

@@ -15,8 +15,8 @@ ping interval + ping timeout means that it is gone (``patience_s``).
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
-from siotool.protocol import engine_io, json_parser
-from siotool.protocol.engine_io import EngineType
+from siotool.protocol import json_parser
+from siotool.protocol.engine_io import CLOSE, MESSAGE, NOOP, OPEN, PING, PONG, UPGRADE, parse_handshake
 from siotool.protocol.faults import LocalProtocolError, RemoteProtocolError
 from siotool.protocol.socket_io import Packet, PacketType, Parser, error_message, session_id
 
@@ -75,11 +75,10 @@ class Ended(NamedTuple):
 Event = Opened | Joined | Refused | Ping | Received | Acknowledged | Ended | None
 
 _ENDED = Ended()
-_PINGED = Ping(engine_io.PONG)
+_PINGED = Ping(bytes((PONG,)))
 
 # The hot paths compare with these: looking a member up on its enum costs more than the comparison.
 _OPENING, _CLOSED = State.OPENING, State.CLOSED
-_OPEN, _CLOSE, _PING, _PONG, _MESSAGE, _UPGRADE, _NOOP = (ord("0") + int(kind) for kind in EngineType)
 _EVENTS = (int(PacketType.EVENT), int(PacketType.BINARY_EVENT))
 _ACKS = (int(PacketType.ACK), int(PacketType.BINARY_ACK))
 
@@ -118,16 +117,16 @@ class Session:
         if self.state is _CLOSED:
             return None
         kind = frame[0] if frame else -1
-        if kind == _MESSAGE:
+        if kind == MESSAGE:
             return self._message(frame)
-        if kind == _PING:
+        if kind == PING:
             return _PINGED
-        if kind == _OPEN:
+        if kind == OPEN:
             return self._open(frame)
-        if kind == _CLOSE:
+        if kind == CLOSE:
             self.state = State.CLOSED
             return _ENDED
-        if kind in (_PONG, _UPGRADE, _NOOP):
+        if kind in (PONG, UPGRADE, NOOP):
             return None
         raise RemoteProtocolError(f"not an Engine.IO packet: {frame[:40]!r}")
 
@@ -144,7 +143,7 @@ class Session:
     def _open(self, frame: bytes) -> Event:
         if self.state is not State.OPENING:
             raise RemoteProtocolError("a second Engine.IO open packet")
-        handshake = engine_io.parse_handshake(frame[1:])
+        handshake = parse_handshake(frame[1:])
         self.patience_s = (handshake.pingInterval + handshake.pingTimeout) / 1000
         self.max_payload = handshake.maxPayload
         self.state = State.JOINING

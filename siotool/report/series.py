@@ -25,15 +25,21 @@ def make_series(
 ) -> Series:
     """Return at most ``MOST_POINTS`` points; ``table`` has a row for each of ``intervals``."""
     step = max(1, math.ceil(len(table) / MOST_POINTS))
-    group = np.arange(len(table)) // step
-    times = table["duration_s"].groupby(group).sum()
+    starts = np.arange(0, len(table), step)
+    ends = (table["begin_s"] + table["duration_s"]).to_numpy()
+
+    def total(values: "pd.Series[float]") -> list[float]:
+        """Sum of each point's seconds; one that is not known counts for nothing."""
+        return [float(value) for value in np.add.reduceat(np.nan_to_num(values.to_numpy()), starts)]
+
+    times = total(table["duration_s"])
     whole = _whole(table)
     loaded = table["duration_s"].where(whole, 0.0)
 
     def level(values: "pd.Series[float]", time: "pd.Series[float]") -> list[float | None]:
         """Values that were weighted by time, over the time they are known for; None where that is none."""
-        over = time.groupby(group).sum().replace(0.0, np.nan)
-        return [None if math.isnan(v) else v for v in _rounded(values.groupby(group).sum() / over)]
+        pairs = zip(total(values), total(time), strict=True)
+        return [_digits(value / over) if over else None for value, over in pairs]
 
     def mean(column: str) -> list[float | None]:
         time = loaded.where(table[column].notna(), 0.0)
@@ -43,13 +49,13 @@ def make_series(
         return level(table[column].where(whole, 0.0), loaded)
 
     def failures(column: str) -> list[float]:
-        return _rounded(table[column].groupby(group).sum() / times)
+        return [_digits(count / time) for count, time in zip(total(table[column]), times, strict=True)]
 
     return Series(
-        point_s=float(times.median()) if len(times) else 1.0,
+        point_s=float(np.median(times)) if times else 1.0,
         begins_s=_rounded(table.groupby("run")["begin_s"].min()),
         hold_s=_spans(table, hold),
-        t_s=_rounded((table["begin_s"] + table["duration_s"]).groupby(group).max()),
+        t_s=[_digits(end) for end in np.maximum.reduceat(ends, starts)],
         users=mean("users"),
         connections=mean("open"),
         connect_errors_per_s=failures("connect_errors"),
@@ -63,7 +69,7 @@ def make_series(
         server_rss_bytes=mean("server_rss"),
         generator_cpu_cores=mean("generator_cpu"),
         generator_loop_lag_s=mean("loop_lag"),
-        operations=[_operation(row, intervals, loaded.tolist(), step, times.tolist()) for row in operations],
+        operations=[_operation(row, intervals, loaded.tolist(), step, times) for row in operations],
     )
 
 

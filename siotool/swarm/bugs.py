@@ -29,7 +29,7 @@ class Bugs:
         self._metrics.remark("internal_error", f"internal_error: {kind}: {error}", "doubt")
 
     def of_loop(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """What asyncio has nobody to tell; the failures of connections are booked elsewhere."""
+        """What asyncio has nobody to tell; the failures of connections are counted elsewhere."""
         error = context.get("exception")
         if isinstance(error, Exception) and not foreseen(error, context):
             self.tell(error)

@@ -103,7 +103,7 @@ class ClientLoop:
             if before.open and not before.close_reason:
                 self.to_hub(answer, before)
                 return
-            # its end is not through yet; it must not touch what the next one books
+            # its end is not through yet; it must not touch what the next one counts
             before.cut()
             before.settle("transport_close")
         attempt = self._opening[user] = _Connect(again, answer)
@@ -127,7 +127,7 @@ class ClientLoop:
         if failure is None:
             metrics.established += 1
             user.tally.established += 1
-            samples.book(now - intended, now - attempt.start)
+            samples.record(now - intended, now - attempt.start)
             if attempt.leaving:
                 self._farewells.begin(user)
         else:

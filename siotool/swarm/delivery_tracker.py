@@ -147,7 +147,7 @@ class StampedMessage:
         self.local_due = 0
 
     def deliver(self, receiver: Receiver, now: float) -> None:
-        """Book one arrival."""
+        """Count one arrival."""
         slot = receiver.slot
         last = self.publisher.last
         try:

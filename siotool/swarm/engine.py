@@ -37,7 +37,7 @@ class Engine:
     ) -> UserConnection:
         """Open a connection and wait until its namespace has let us in.
 
-        ``intended`` is when it should have begun (monotonic clock); ``again`` books it as a
+        ``intended`` is when it should have begun (monotonic clock); ``again`` counts it as a
         reconnect; ``handlers`` may come and go while it is open. Raises ClientFailure.
         """
         connection: UserConnection = self._ask(self.loop.connect, user, intended, again, handlers)
@@ -79,7 +79,7 @@ class Engine:
         timeout: float | None = None,
         answer: Answer | None = None,
     ) -> None:
-        """Send an event at ``intended`` whose ack, or the lack of one, is booked.
+        """Send an event at ``intended`` whose ack, or the lack of one, is counted.
 
         ``answer`` is called in the hub with what the server answered, or with a ClientFailure.
         """
@@ -109,7 +109,7 @@ class Engine:
         self._bridge.let_results_wait(seconds)
 
     def listen(self, event: str, sent_at: str = "") -> None:
-        """Book server events by name (``*``: any), timed by an epoch field of their payload."""
+        """Count server events by name (``*``: any), timed by an epoch field of their payload."""
         self._bridge.to_loop(self.loop.board.listen, event, sent_at)
 
     def wait_closed(self, connection: UserConnection) -> str:
@@ -128,7 +128,7 @@ class Engine:
         """Leave every connection, and wait until all are closed.
 
         Takes no longer than the drain time: what is open then is cut, and what is not answered
-        is booked as ``unanswered``.
+        is counted as ``unanswered``.
         """
         self._ask(self.loop.drain)
 

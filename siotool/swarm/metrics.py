@@ -41,19 +41,19 @@ class OperationSamples:
         self.errors: Counter[str] = Counter()
         self.given_up = array("d")
 
-    def book(self, response: float, service: float) -> None:
-        """Book a success: seconds since the intended start, and since the actual one."""
+    def record(self, response: float, service: float) -> None:
+        """Count a success: seconds since the intended start, and since the actual one."""
         self.response.append(response)
         self.service.append(service)
 
     def fail(self, kind: str, waited: float | None = None) -> None:
-        """Book a failure; ``waited`` seconds since the intended start where nobody answered."""
+        """Count a failure; ``waited`` seconds since the intended start where nobody answered."""
         self.errors[kind] += 1
         if waited is not None:
             self.given_up.append(waited)
 
     def close(self) -> Operation:
-        """Return what was booked, and begin anew."""
+        """Return what was counted, and begin anew."""
         response, service, given_up = Histogram(), Histogram(), Histogram()
         response.record(self.response)
         service.record(self.service)
@@ -74,7 +74,7 @@ class OperationSamples:
 
 
 class Untimed:
-    """A server event without a send time: booked, but without latency."""
+    """A server event without a send time: counted, but without latency."""
 
     __slots__ = ("samples",)
 
@@ -82,7 +82,7 @@ class Untimed:
         self.samples = samples
 
     def deliver(self, receiver: Receiver, now: float) -> None:
-        """Book one arrival."""
+        """Count one arrival."""
         self.samples.untimed += 1
 
 
@@ -97,7 +97,7 @@ class Dated:
         self.metrics = metrics
 
     def deliver(self, receiver: Receiver, now: float) -> None:
-        """Book one arrival by the wall clock, which is the only one a server shares."""
+        """Count one arrival by the wall clock, which is the only one a server shares."""
         if self.sent_at is None:
             self.samples.untimed += 1
             self.metrics.undated += 1
@@ -106,7 +106,7 @@ class Dated:
         if elapsed < 0:
             self.metrics.from_the_future += 1
             elapsed = 0.0
-        self.samples.book(elapsed, elapsed)
+        self.samples.record(elapsed, elapsed)
 
 
 class Metrics:
@@ -137,7 +137,7 @@ class Metrics:
         self._names: Counter[OpKind] = Counter()
 
     def samples(self, op: OpKind, name: str) -> OperationSamples:
-        """Where operations of this kind are booked; past ``NAMES`` of them all others together."""
+        """Where operations of this kind are counted; past ``NAMES`` of them all others together."""
         found = self._samples.get((op, name))
         return self._new_samples(op, name) if found is None else found
 

@@ -78,7 +78,7 @@ class ScenarioResults:
         elif response_s is None:
             samples.untimed += 1
         else:
-            samples.book(response_s, response_s)
+            samples.record(response_s, response_s)
 
     def take(self) -> tuple[list[Operation], list[Operation], list[Raised]]:
         """What was judged, what was reported (Locust has counted it itself), and what failed."""

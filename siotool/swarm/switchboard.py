@@ -40,18 +40,21 @@ class Switchboard:
         self._listening: dict[str, str] = {}
 
     def listen(self, event: str, sent_at: str) -> None:
-        """Book every ``event`` (``*``: any); ``sent_at`` is the field with its send time, or empty."""
+        """Count every ``event`` (``*``: any); ``sent_at`` is the field with its send time, or empty."""
         self._listening[event] = sent_at
 
     def recognise(self, name: str, arguments: list[Any], packet: Packet, payload: bytes) -> Arrival | None:
-        """What an event is to be booked as; None when it is of no interest."""
+        """What an event is to be counted as; None when it is of no interest."""
         found: Arrival | None = self.metrics.tracker.seen(payload, name)
         if found is None:
             sent_at = self._listening.get(name, self._listening.get("*"))
             if sent_at is None:
                 return None
-            found = self._listened(name, arguments, sent_at)
-        # a packet with attachments or an ack id asks for more than booking, each time anew
+            samples = self.metrics.samples("deliver", name)
+            found = (
+                Dated(samples, _send_time(arguments, sent_at), self.metrics) if sent_at else Untimed(samples)
+            )
+        # a packet with attachments or an ack id asks for more than counting, each time anew
         if not packet.attachments and packet.ack_id is None:
             self._remember(payload, found)
         return found
@@ -66,19 +69,12 @@ class Switchboard:
         self._known[payload] = found
         self._known_bytes += size
 
-    def _listened(self, name: str, arguments: list[Any], sent_at: str) -> Arrival:
-        samples = self.metrics.samples("deliver", name)
-        if not sent_at:
-            return Untimed(samples)
-        value = _field(arguments, sent_at)
-        return Dated(samples, None if value is None else epoch_seconds(value), self.metrics)
 
-
-def _field(arguments: list[Any], path: str) -> float | None:
-    """A number in the first argument, by dotted path; the argument itself for ``.``."""
+def _send_time(arguments: list[Any], path: str) -> float | None:
+    """An epoch time in the first argument, by dotted path (``.``: the argument itself), in seconds."""
     value: Any = arguments[0] if arguments else None
     for key in path.split(".") if path != "." else ():
         value = value.get(key) if isinstance(value, dict) else None
     if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**64:
-        return float(value)  # JSON has whole numbers that no float can hold
+        return epoch_seconds(float(value))  # JSON has whole numbers that no float can hold
     return None

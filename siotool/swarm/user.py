@@ -15,7 +15,6 @@ A file with such classes runs under ``siotool loadtest --scenario FILE.py`` and 
 
 import sys
 from collections.abc import Callable
-from functools import partial
 from itertools import count
 from random import Random
 from time import monotonic
@@ -95,10 +94,10 @@ class SocketIOUser(User):
     ) -> list[Any] | None:
         """Emit and wait for the acknowledgement; returns what the server answered with it.
 
-        Timed from the intended start and booked as ``ack``. None when it failed, which is
-        booked by class: ``timeout`` (seconds), or why the connection closed.
+        Timed from the intended start and counted as ``ack``. None when it failed, which is
+        counted by class: ``timeout`` (seconds), or why the connection closed.
 
-        With ``wait=False`` it returns None at once. The acknowledgement is timed and booked
+        With ``wait=False`` it returns None at once. The acknowledgement is timed and counted
         all the same, without waking this user, so that a slow answer does not put off the
         next call: calls come at their rate, however the server does.
         """
@@ -142,7 +141,7 @@ class SocketIOUser(User):
         )
 
     def listen(self, event: str, sent_at: str = "") -> None:
-        """Book every ``event`` of the server (``*``: any), without waking this user.
+        """Count every ``event`` of the server (``*``: any), without waking this user.
 
         ``sent_at`` names the field of its payload that holds the send time in epoch seconds
         or milliseconds (dotted path; ``.`` for the payload itself): its one-way time.
@@ -153,13 +152,23 @@ class SocketIOUser(User):
     def on(self, event: str, handler: Callable[..., None]) -> None:
         """Call ``handler`` with an event's arguments (``*``: of any event), in a greenlet of its own.
 
-        From now on, whether connected or not. What it raises is booked.
+        From now on, whether connected or not. What it raises is counted.
         """
-        handle = partial(self._handle, handler)
-        self._handlers[event] = lambda arguments: self._engine.loop.to_hub(handle, arguments)
+
+        def run(arguments: list[Any]) -> None:
+            try:
+                handler(*arguments)
+            except Exception as error:
+                self._tell(error)
+
+        def heard(arguments: list[Any]) -> None:
+            self._tally.judged += 1
+            gevent.spawn(run, arguments)
+
+        self._handlers[event] = lambda arguments: self._engine.loop.to_hub(heard, arguments)
 
     def check(self, condition: object, expected: str) -> bool:
-        """Judge an answer: booked as the operation ``custom`` with ``expected`` for a name.
+        """Judge an answer: counted as the operation ``custom`` with ``expected`` for a name.
 
         Returns whether ``condition`` held; nothing is raised, the task goes on.
         """
@@ -171,7 +180,7 @@ class SocketIOUser(User):
         return right
 
     def fail(self, why: str) -> None:
-        """Say that this turn failed, and why: booked as the operation ``custom`` of this user class.
+        """Say that this turn failed, and why: counted as the operation ``custom`` of this user class.
 
         Of each turn once; the turns without are its successes. Nothing is raised, the task goes on.
         """
@@ -317,17 +326,6 @@ class SocketIOUser(User):
         self.on_connected()
         assert self._connection is not None
         return self._connection
-
-    def _handle(self, handler: Callable[..., None], arguments: list[Any]) -> None:
-        """An event has come that the scenario wants to handle; called in the hub."""
-        self._tally.judged += 1
-        gevent.spawn(self._guarded, handler, arguments)
-
-    def _guarded(self, handler: Callable[..., None], arguments: list[Any]) -> None:
-        try:
-            handler(*arguments)
-        except Exception as error:
-            self._tell(error)
 
     def _tell(self, error: BaseException) -> None:
         """Tell of an exception as Locust does of those in tasks."""

@@ -45,10 +45,10 @@ class UserObserver(Receiver):
         """The namespace has let the user in, ``took`` seconds after it was asked."""
         metrics = self.board.metrics
         metrics.join(self, now)
-        metrics.samples("namespace", self.board.namespace).book(took, took)
+        metrics.samples("namespace", self.board.namespace).record(took, took)
 
     def event(self, name: str, arguments: list[Any], packet: Packet, payload: bytes, now: float) -> None:
-        """An event has come: book it when it is a broadcast of ours, or somebody listens to it."""
+        """An event has come: count it when it is a broadcast of ours, or somebody listens to it."""
         found = self.board.recognise(name, arguments, packet, payload)
         if found is not None:
             found.deliver(self, now)
@@ -77,7 +77,7 @@ class UserObserver(Receiver):
         self.board.bug(error)
 
     def not_sent(self, op: OpKind, event: str) -> None:
-        """Book an operation that could not be sent."""
+        """Count an operation that could not be sent."""
         self.tally.failed += 1
         self.board.metrics.samples(op, event).errors[NOT_SENT] += 1
 
@@ -87,7 +87,7 @@ UserConnection = Connection[UserObserver]
 
 
 class Call(msgspec.Struct):
-    """A call under way: where it is booked, when it was to begin and when it did, who wants the answer."""
+    """A call under way: where it is counted, when it was to begin and when it did, who wants the answer."""
 
     user: UserObserver
     samples: OperationSamples
@@ -96,7 +96,7 @@ class Call(msgspec.Struct):
     answer: Callable[[Any], None] | None
 
     def answered(self, arguments: list[Any], now: float) -> None:
-        """Book an answer that came at ``now``."""
+        """Record an answer that came at ``now``."""
         samples = self.samples
         samples.response.append(now - self.intended)
         samples.service.append(now - self.start)
@@ -104,7 +104,7 @@ class Call(msgspec.Struct):
             self.user.board.to_hub(self.answer, arguments)
 
     def failed(self, kind: str) -> None:
-        """Book that there will be no answer."""
+        """Record that there will be no answer."""
         self.samples.fail(kind, monotonic() - self.intended if kind in UNHEARD else None)
         self.user.tally.failed += 1
         if self.answer is not None:

@@ -6,10 +6,10 @@ import pytest
 
 from siotool import runfile
 from siotool.cli.counts import Counting, Intent
+from siotool.cli.outcome import rendered
 from siotool.cli.plan_options import planned
 from siotool.report.gates import parse
 from siotool.report.join import summarize
-from siotool.report.renderers import RENDERERS
 
 EXAMPLE = Path(__file__).parents[2] / "reports/example"
 
@@ -27,7 +27,7 @@ def _made(form):
         counts=Counting([run], intent),
         default_gates=run.header.default_gates,
     )
-    return RENDERERS[form](report)
+    return rendered(report, form)
 
 
 if (EXAMPLE / "run.jsonl").exists():

@@ -12,6 +12,7 @@ import pytest
 
 from siotool import runfile
 from siotool.cli.counts import Counting, Intent
+from siotool.cli.outcome import rendered
 from siotool.cli.plan import refuse_missing
 from siotool.errors import InputError
 from siotool.plan.inputs import compose, planfile
@@ -20,7 +21,6 @@ from siotool.plan.sizing.sizing import size
 from siotool.report.contents import Report
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
-from siotool.report.renderers import RENDERERS
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 RUN = "".join((GOLDEN / "report/chat.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)[:6])
@@ -125,7 +125,7 @@ def read_run(text: str, folder: Path) -> None:
     intent = Intent(compose.from_flags({"workload.connections": ("--connections", "1k")}))
     report = summarize(runs, intent.planned, counts=Counting(runs, intent), default_gates=True)
     for form in ("json", "text", "md"):
-        RENDERERS[form](report)
+        rendered(report, form)
     sane(msgspec.to_builtins(report))
 
 

@@ -9,10 +9,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from siotool.errors import InputError, UnitError
-from siotool.plan.inputs.ranges import Range, Samples, parse_figure
+from siotool.plan.inputs.ranges import Range, Replicates, parse_figure
 from siotool.plan.numbers import Number, divide, maximum, whole
-from siotool.plan.uncertainty.distributions import UNBOUNDED, fit, fitted
-from siotool.plan.uncertainty.draws import Correlation, draw, prepare
+from siotool.plan.uncertainty.distributions import UNBOUNDED, fit
+from siotool.plan.uncertainty.draws import prepare
 from siotool.plan.uncertainty.outcomes import binding, quantiles, suffices, summary
 from siotool.plan.uncertainty.sensitivity import guess_share, measurements, sobol, tornado
 from siotool.units import parse_byte_rate, parse_count, parse_share
@@ -52,12 +52,12 @@ servers_drawn = st.lists(st.floats(0, 1e9) | st.just(math.inf), min_size=1, max_
 @given(bounded)
 def test_a_fit_has_the_quantiles_that_were_stated(case: tuple[Range, Bounds]) -> None:
     stated, bounds = case
-    said = fitted(stated, bounds)
+    law = fit(stated, bounds)
+    low, median, high = (law.at(share) for share in (0.05, 0.5, 0.95))
     width = stated.high - stated.low
-    assert said.q05 == pytest.approx(stated.low, rel=1e-6, abs=1e-6 * width)
-    assert said.q95 == pytest.approx(stated.high, rel=1e-6, abs=1e-6 * width)
-    assert said.q05 <= said.median <= said.q95
-    assert bounds[0] <= said.mean <= bounds[1]
+    assert low == pytest.approx(stated.low, rel=1e-6, abs=1e-6 * width)
+    assert high == pytest.approx(stated.high, rel=1e-6, abs=1e-6 * width)
+    assert low <= median <= high
 
 
 @given(bounded, shares, shares)
@@ -103,29 +103,17 @@ def test_draws_repeat_whatever_else_is_drawn(
 ) -> None:
     figures = {name: stated for name, (stated, _) in inputs.items()}
     bounds = {name: within for name, (_, within) in inputs.items()}
-    values = draw(figures, bounds, count, seed)
+    values = prepare(figures, bounds, seed).draw(count)
     assert set(values) == set(figures)
     for name, stated in figures.items():
-        alone = draw({name: stated, "another": 3.0}, bounds, count, seed)
+        alone = prepare({name: stated, "another": 3.0}, bounds, seed).draw(count)
         assert np.array_equal(alone[name], values[name]) or name == "another"
         assert np.all((bounds[name][0] <= values[name]) & (values[name] <= bounds[name][1]))
 
 
-@settings(max_examples=40)
-@given(bounded, bounded, st.floats(-0.99, 0.99), counts, seeds)
-def test_a_correlation_changes_the_order_and_not_the_values(
-    one: tuple[Range, Bounds], other: tuple[Range, Bounds], rank: float, count: int, seed: int
-) -> None:
-    figures, bounds = {"a": one[0], "b": other[0]}, {"a": one[1], "b": other[1]}
-    free = draw(figures, bounds, count, seed)
-    tied = draw(figures, bounds, count, seed, [Correlation("a", "b", rank)])
-    for name in figures:
-        assert np.array_equal(np.sort(free[name]), np.sort(tied[name]))
-
-
 @given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=40).map(tuple), counts, seeds)
 def test_scatter_is_drawn_from_its_replicates(values: tuple[float, ...], count: int, seed: int) -> None:
-    drawn = draw({"x": Samples(values), "y": Samples(values, "fit")}, {}, count, seed)
+    drawn = prepare({"x": Replicates(values), "y": Replicates(values, "fit")}, {}, seed).draw(count)
     assert set(drawn["x"]) | set(drawn["y"]) <= set(values)
     most = math.ceil(count / len(values)) + 1
     for value, times in zip(*np.unique(drawn["x"], return_counts=True), strict=True):

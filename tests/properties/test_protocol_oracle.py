@@ -7,7 +7,7 @@ import socketio.packet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siotool.protocol import engine_io, json_parser, socket_io
+from siotool.protocol import json_parser, socket_io
 from siotool.protocol.faults import RemoteProtocolError
 from siotool.protocol.session import (
     Acknowledged,
@@ -85,11 +85,6 @@ def test_they_read_our_wish_to_join(namespace: str, auth: dict[str, Any] | None)
 def test_they_read_our_farewell(namespace: str) -> None:
     frame = frames.disconnect_frame(namespace)
     assert as_they_read(frame) == (PacketType.DISCONNECT, namespace, None, None, 0)
-
-
-def test_they_read_our_pong() -> None:
-    pong = engineio.packet.Packet(encoded_packet=engine_io.PONG.decode())
-    assert pong.packet_type == engineio.packet.PONG
 
 
 @given(namespace=namespaces, event=texts, arguments=arguments, ack_id=st.none() | ack_ids)

@@ -11,7 +11,7 @@ import pytest
 from siotool.cli.counts import Counting, Intent
 from siotool.histogram import Histogram, Sparse
 from siotool.plan.constraints.constraint import Constraint, Limit
-from siotool.plan.demand.demand import world
+from siotool.plan.demand.service import world
 from siotool.plan.inputs import compose, planfile
 from siotool.plan.inputs.fields import field_of
 from siotool.plan.inputs.figure import Inputs, middle

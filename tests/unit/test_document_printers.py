@@ -1,17 +1,11 @@
 """Every printer shows every section of a document: each title, sentence, cell, note, fact and verdict."""
 
-import html
-import io
-import re
-from collections.abc import Iterator
 from typing import get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rich.console import Console
 
-from siotool.document import markdown, text
 from siotool.document.document import (
     Axis,
     Bar,
@@ -28,56 +22,10 @@ from siotool.document.document import (
     Table,
     Unit,
 )
+from tests.unit.printed import PRINTERS, as_text, missing
 
 TONES = ["", "good", "bad", "strong"]
 LEVELS = ["plain", "doubt", "warning", "remark", "note"]
-
-
-def as_text(document, width=10_000):
-    console = Console(file=io.StringIO(), width=width, color_system=None, highlight=False)
-    with console.capture() as capture:
-        console.print(text.render(document))
-    return capture.get()
-
-
-#: Each printer, and what a person reads of its output: without markup.
-PRINTERS = {
-    "text": as_text,
-    "md": lambda document: html.unescape(
-        re.sub(r"\\(.)", r"\1", re.sub(r"</?(sub|details|summary)>|\*\*", "", markdown.render(document)))
-    ),
-}
-
-
-def said(document: Document, printer: str) -> Iterator[str]:
-    """Everything that a printer must show."""
-    yield from (document.verdict, document.context, document.headline, *document.answer)
-    yield from (word for fact in document.facts for word in (fact.name, fact.value))
-    for section in document.sections:
-        yield section.title
-        for block in section.blocks:
-            match block:
-                case Sentence():
-                    yield block.text
-                case Fact():
-                    yield from (block.name, block.value)
-                case Equation():
-                    yield from (block.subject, block.result)
-                    yield from (side for quotient in block.quotients for side in quotient)
-                case Table():
-                    yield from (block.note, block.folded, *(column.name for column in block.columns))
-                    yield from (word for row in block.rows for word in (row.group, *row.cells))
-                case Chart():
-                    yield block.title
-                    if printer == "html" or block.telling:
-                        yield block.note
-                    if block.telling and printer != "html":
-                        yield from (curve.name for curve in block.curves)
-
-
-def missing(document: Document, printer: str) -> list[str]:
-    shown = " ".join(PRINTERS[printer](document).split())
-    return [word for word in said(document, printer) if " ".join(word.split()) not in shown]
 
 
 #: What somebody may call a thing: with markup of every form in it.

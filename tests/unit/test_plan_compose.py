@@ -5,7 +5,7 @@ from siotool.plan.inputs import compose, planfile
 from siotool.plan.inputs.costs import COSTS
 from siotool.plan.inputs.figure import Figure, Inputs
 from siotool.plan.inputs.provenance import Provenance, measured
-from siotool.plan.inputs.ranges import Range, Samples
+from siotool.plan.inputs.ranges import Range, Replicates
 from siotool.plan.sizing import sizing
 
 FILE = """
@@ -59,7 +59,7 @@ def test_flags_over_the_file_over_measured_over_published_over_defaults():
         {
             "workload.connections": Figure(5.0, runs),
             "server.capacity": Figure(5.0, runs),
-            "server.idle_cost": Figure(Samples((1e-6, 2e-6)), runs),
+            "server.idle_cost": Figure(Replicates((1e-6, 2e-6)), runs),
         }
     )
     typed = compose.over(flags(workload__connections="2M"), decoded(FILE + MESSAGES))
@@ -76,7 +76,7 @@ def test_flags_over_the_file_over_measured_over_published_over_defaults():
     }
     assert found["workload.connections"] == (2e6, Provenance("typed", "--workload__connections"))
     assert found["server.capacity"] == (100e6, Provenance("typed", "plan.toml"))
-    assert found["server.idle_cost"] == (Samples((1e-6, 2e-6)), runs)
+    assert found["server.idle_cost"] == (Replicates((1e-6, 2e-6)), runs)
     assert found["server.delivery_cost"][1].kind == "published"
     assert "https://" in found["server.delivery_cost"][1].detail
     assert found["server.utilization"] == (0.7, Provenance("default"))
@@ -174,6 +174,6 @@ def test_a_fit_that_says_less_than_was_known_replaces_nothing(seen, kept):
         '[workload]\nconnections = "1k"\n[workload.messages.a]\nkind = "echo"\nrate = "1/s"\n'
         '[server]\ncapacity = "1Gbit/s"'
     )
-    measured = Inputs({"server.inbound_cost": Figure(Samples(seen), Provenance("measured", "run a"))})
+    measured = Inputs({"server.inbound_cost": Figure(Replicates(seen), Provenance("measured", "run a"))})
     inputs = compose.complete(compose.with_measured(planfile.decode(text, "x"), measured))
     assert inputs.figures["server.inbound_cost"].provenance.kind == kept

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from siotool.plan.constraints.adapter import ADAPTER, ceiling
-from siotool.plan.demand.demand import world
+from siotool.plan.demand.service import world
 from siotool.plan.inputs.figure import middle
 from siotool.plan.sizing import sizing
 

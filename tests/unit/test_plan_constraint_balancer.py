@@ -1,7 +1,7 @@
 import pytest
 
 from siotool.plan.constraints import balancer
-from siotool.plan.demand.demand import world
+from siotool.plan.demand.service import world
 from siotool.plan.inputs.figure import middle
 from siotool.plan.sizing import sizing
 

@@ -1,7 +1,7 @@
 import pytest
 
 from siotool.plan.constraints import bandwidth
-from siotool.plan.demand.demand import world
+from siotool.plan.demand.service import world
 from siotool.plan.inputs.figure import middle
 
 ARTICLE = {"workload.connections": "1M", "workload.consumption_rate": "2KB/s", "server.capacity": "100MB/s"}

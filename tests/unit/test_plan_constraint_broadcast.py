@@ -7,7 +7,7 @@ from siotool.plan.constraints.broadcast import BROADCAST, IN_TIME, servers_in_ti
 from siotool.plan.constraints.cpu import load
 from siotool.plan.constraints.event_loop import EVENT_LOOP
 from siotool.plan.constraints.turns import turns
-from siotool.plan.demand.demand import world
+from siotool.plan.demand.service import world
 from siotool.plan.inputs.figure import middle
 from siotool.plan.sizing import sizing
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from siotool.plan.adapters.laws import ADAPTERS
 from siotool.plan.constraints.cpu import load, repeated
 from siotool.plan.constraints.event_loop import EVENT_LOOP, processes_needed
-from siotool.plan.demand.demand import world
+from siotool.plan.demand.service import world
 from siotool.plan.inputs import compose, planfile
 from siotool.plan.inputs.costs import priors
 from siotool.plan.inputs.figure import middle

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from siotool.plan.constraints.handshakes import at_rest, left
 from siotool.plan.constraints.storm import STORM
-from siotool.plan.demand.demand import world
+from siotool.plan.demand.service import world
 from siotool.plan.inputs.figure import middle
 from siotool.plan.sizing import sizing
 

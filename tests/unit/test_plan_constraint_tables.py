@@ -2,8 +2,8 @@ import math
 
 import pytest
 
-from siotool.plan.constraints.tables import CONNECTIONS, CONNTRACK, FILES, PORTS
-from siotool.plan.demand.demand import world
+from siotool.plan.constraints.fixed_places import CONNECTIONS, CONNTRACK, FILES, PORTS
+from siotool.plan.demand.service import world
 from siotool.plan.inputs.figure import middle
 from siotool.plan.sizing import sizing
 

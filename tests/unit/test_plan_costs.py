@@ -11,7 +11,7 @@ import pytest
 from siotool.errors import InputError
 from siotool.plan.constraints.cpu import COSTS as COSTS_OF_THE_LOOP
 from siotool.plan.constraints.registry import CONSTRAINTS
-from siotool.plan.demand.demand import world
+from siotool.plan.demand.service import world
 from siotool.plan.inputs import fields, schema, template
 from siotool.plan.inputs.costs import COSTS, LEARNT, PROFILES, priors
 from siotool.plan.inputs.ranges import Range

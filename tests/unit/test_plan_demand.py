@@ -3,12 +3,12 @@ import math
 import numpy as np
 import pytest
 
-from siotool.plan.demand.demand import demand, framing, peak_connections
+from siotool.plan.demand.service import demand, framing, peak_connections
 from siotool.plan.inputs import compose, planfile
 from siotool.plan.inputs.figure import middle
 from siotool.plan.wire.framing import AIOHTTP, NODE, OFFSET_IN_MEMORY_BYTES, Direction
 from siotool.plan.wire.messages import ack, event, heartbeat_rates
-from siotool.plan.wire.opening import opening
+from siotool.plan.wire.session_opening import opening
 
 KEYS = {"workload.connections": "1k", "transport.upgrade": "false"}
 

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from siotool.errors import InputError
-from siotool.plan.demand.fanout import KINDS, Message, presence, traffic
+from siotool.plan.demand.fanout import KINDS, MessageKind, presence, traffic
 
 
 def of(kind, *, connections=1000, rate_per_s=2.0, **fields):
-    message = Message(name="m", kind=kind, size_bytes=100.0, rate_per_s=rate_per_s, **fields)
+    message = MessageKind(name="m", kind=kind, size_bytes=100.0, rate_per_s=rate_per_s, **fields)
     return traffic(message, float(connections))
 
 
@@ -68,7 +68,7 @@ def test_draws_agree_with_single_figures(kind):
     connections, rates = np.array([0.0, 1.0, 7.0, 1000.0]), np.array([3.0, 0.5, 0.0, 2.0])
     rooms = np.array([4.0, 9.0, 2.0, 30.0])
     drawn = traffic(
-        Message(
+        MessageKind(
             name="m",
             kind=kind,
             size_bytes=64.0,
@@ -81,7 +81,7 @@ def test_draws_agree_with_single_figures(kind):
     )
     for i, connected in enumerate(connections):
         one = traffic(
-            Message(
+            MessageKind(
                 name="m",
                 kind=kind,
                 size_bytes=64.0,
@@ -104,5 +104,5 @@ def test_presence_is_two_messages_a_visit_to_all_members():
 
 def test_an_unknown_kind_is_refused_with_its_name():
     with pytest.raises(InputError, match='"hello" is of kind "shout"') as refused:
-        traffic(Message(name="hello", kind="shout", size_bytes=1.0, rate_per_s=1.0), 5.0)
+        traffic(MessageKind(name="hello", kind="shout", size_bytes=1.0, rate_per_s=1.0), 5.0)
     assert "broadcast" in refused.value.hint

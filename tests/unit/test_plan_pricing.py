@@ -4,7 +4,7 @@ import pytest
 
 from siotool.plan.inputs.figure import Figure
 from siotool.plan.inputs.provenance import Provenance
-from siotool.plan.inputs.ranges import Range, Samples
+from siotool.plan.inputs.ranges import Range, Replicates
 from siotool.plan.money.prices import Shape
 from siotool.plan.money.pricing import as_shape, kept
 
@@ -67,7 +67,7 @@ def test_a_shape_replaces_what_it_says_and_nothing_else(key, shape, now, plan_in
         pytest.param("typed", 50e6, 100e6, id="typed beside a network: of twice the cores"),
         pytest.param("typed", Range(40e6, 50e6, 90e6), Range(80e6, 100e6, 180e6), id="a range"),
         pytest.param("typed", Range(600e6, None, 900e6), 1e9, id="never more than its network"),
-        pytest.param("measured", Samples((4e6, 600e6)), Samples((8e6, 1e9)), id="measured"),
+        pytest.param("measured", Replicates((4e6, 600e6)), Replicates((8e6, 1e9)), id="measured"),
     ],
 )
 def test_a_capacity_of_the_processes_follows_the_cores_and_ends_at_the_network(kind, value, now, plan_inputs):

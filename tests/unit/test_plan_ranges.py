@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from siotool.errors import InputError, UnitError
-from siotool.plan.inputs.ranges import Range, Samples, format_figure, parse_figure
+from siotool.plan.inputs.ranges import Range, Replicates, format_figure, parse_figure
 from siotool.units import (
     format_byte_rate,
     format_duration,
@@ -101,7 +101,7 @@ def test_what_is_no_figure_is_refused_by_name(text, parse, message, hint):
         pytest.param(Range(80e6, None, 120e6), format_byte_rate, "80 MB/s..120 MB/s", id="a range"),
         pytest.param(Range(0.01, 0.02, 0.05), format_duration, "10 ms..20 ms..50 ms", id="with a mode"),
         pytest.param(
-            Samples(tuple(i / 100 for i in range(1, 101))), format_share, "5 %..50 %..95 %", id="scatter"
+            Replicates(tuple(i / 100 for i in range(1, 101))), format_share, "5 %..50 %..95 %", id="scatter"
         ),
     ],
 )
@@ -121,8 +121,8 @@ def test_what_is_written_can_be_read_again():
         pytest.param(Range(1_000, None, 100_000), 10_000, id="half and double are equally far"),
         pytest.param(Range(-5, None, 15), 5, id="halfway across zero"),
         pytest.param(Range(0, None, 10), 5, id="halfway from zero"),
-        pytest.param(Samples((3.0, 1.0, 2.0)), 2, id="the median replicate"),
-        pytest.param(Samples((7.0,)), 7, id="a single replicate"),
+        pytest.param(Replicates((3.0, 1.0, 2.0)), 2, id="the median replicate"),
+        pytest.param(Replicates((7.0,)), 7, id="a single replicate"),
     ],
 )
 def test_one_figure_stands_for_it(figure, middle):
@@ -147,7 +147,7 @@ def test_no_range_is_ever_out_of_order(arguments):
 @pytest.mark.parametrize("values", [(), (1.0, float("nan"))])
 def test_samples_are_finite_numbers(values):
     with pytest.raises(ValueError, match="finite"):
-        Samples(values)
+        Replicates(values)
 
 
 def test_reading_ranges_does_without_numpy():

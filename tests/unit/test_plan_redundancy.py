@@ -11,7 +11,7 @@ from siotool.plan.redundancy.availability_draws import servers_for_draws
 from siotool.plan.redundancy.bad_days import (
     Deploy,
     Redundancy,
-    Storm,
+    StormServers,
     bad_days,
     fleet,
     forced_reconnects_per_s,
@@ -148,17 +148,22 @@ def test_draws_agree_with_single_figures():
     ("load", "storm", "servers"),
     [
         # ordinary, k of n, N+2, three zones, a deploy of two at a time, a lost shard
-        pytest.param(10.0, Storm(), [10, 12, 12, 15, 12, 10], id="no storm"),
-        pytest.param(10.0, Storm(8.0, spares=1), [10, 12, 12, 15, 12, 10], id="one that asks for less"),
+        pytest.param(10.0, StormServers(), [10, 12, 12, 15, 12, 10], id="no storm"),
         pytest.param(
-            10.0, Storm(13.0, spares=1), [13, 15, 14, 15, 15, 13], id="one spare is the server that it takes"
+            10.0, StormServers(8.0, spares=1), [10, 12, 12, 15, 12, 10], id="one that asks for less"
         ),
         pytest.param(
-            10.0, Storm(13.0), [13, 15, 15, 15, 15, 13], id="it takes a zone: the spares are others"
+            10.0,
+            StormServers(13.0, spares=1),
+            [13, 15, 14, 15, 15, 13],
+            id="one spare is the server that it takes",
         ),
-        pytest.param(10.0, Storm(18.0), [18, 21, 20, 18, 20, 18], id="its zone is lost already"),
-        pytest.param(0.0, Storm(), [0, 0, 0, 0, 0, 0], id="nobody is there"),
-        pytest.param(10.0, Storm(math.inf), [math.inf] * 6, id="one that no fleet gets over"),
+        pytest.param(
+            10.0, StormServers(13.0), [13, 15, 15, 15, 15, 13], id="it takes a zone: the spares are others"
+        ),
+        pytest.param(10.0, StormServers(18.0), [18, 21, 20, 18, 20, 18], id="its zone is lost already"),
+        pytest.param(0.0, StormServers(), [0, 0, 0, 0, 0, 0], id="nobody is there"),
+        pytest.param(10.0, StormServers(math.inf), [math.inf] * 6, id="one that no fleet gets over"),
     ],
 )
 def test_a_storm_is_not_charged_for_what_it_has_lost_already(load, storm, servers):
@@ -173,15 +178,15 @@ def test_a_storm_is_not_charged_for_what_it_has_lost_already(load, storm, server
     )
     single = [day.servers for day in bad_days(load, goals, storm)]
     assert single == servers
-    drawn = bad_days(np.array([load, 2.0]), goals, Storm(np.array([storm.servers, 1.0]), storm.spares))
+    drawn = bad_days(np.array([load, 2.0]), goals, StormServers(np.array([storm.servers, 1.0]), storm.spares))
     assert [day.servers[0] for day in drawn] == servers
 
 
 def test_the_only_spare_is_for_the_server_that_a_storm_takes():
     goals = Redundancy(spare_servers=1)
-    assert fleet(bad_days(10.0, goals, Storm(12.0, spares=1))) == 12
-    assert fleet(bad_days(12.0, goals, Storm(12.0, spares=1))) == 13
-    assert fleet(bad_days(10.0, goals, Storm(12.0))) == 13
+    assert fleet(bad_days(10.0, goals, StormServers(12.0, spares=1))) == 12
+    assert fleet(bad_days(12.0, goals, StormServers(12.0, spares=1))) == 13
+    assert fleet(bad_days(10.0, goals, StormServers(12.0))) == 13
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 
 from siotool.document.document import Table
 from siotool.plan.constraints.storm import STORM
-from siotool.plan.demand.demand import world as world_of
+from siotool.plan.demand.service import world as world_of
 from siotool.plan.documents import storm_document
 from siotool.plan.documents import storm_words as words
 from siotool.plan.inputs.figure import middle

@@ -9,7 +9,7 @@ from siotool.plan.adapters.laws import ADAPTERS
 from siotool.plan.constraints.cpu import load, repeated
 from siotool.plan.constraints.turns import turns
 from siotool.plan.constraints.waiting import mean_wait
-from siotool.plan.demand.demand import world
+from siotool.plan.demand.service import world
 from siotool.plan.inputs.figure import middle
 
 KEYS = {

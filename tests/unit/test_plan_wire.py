@@ -22,8 +22,8 @@ from siotool.plan.wire.framing import (
 )
 from siotool.plan.wire.messages import ack, event, heartbeat_rates
 from siotool.plan.wire.network import frame_bytes, record_overhead, tcp_opening, tls_opening, written
-from siotool.plan.wire.opening import opening
-from siotool.plan.wire.packets import ack_packets, connect_packets, connected_packets, event_packets
+from siotool.plan.wire.packet_sizes import ack_packets, connect_packets, connected_packets, event_packets
+from siotool.plan.wire.session_opening import opening
 
 DOWN, UP = Direction.TO_CLIENT, Direction.TO_SERVER
 TLS = Framing()

@@ -13,11 +13,11 @@ from rich.text import Text
 
 from siotool import runfile
 from siotool.cli import streams
+from siotool.cli.outcome import rendered
 from siotool.cli.output import styled
 from siotool.printable import LINE_AT_MOST, one_line, printable
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
-from siotool.report.renderers import RENDERERS
 from siotool.runfile import Note, Operation, ScenarioFailure
 from siotool.swarm.live import LiveView, PlainProgress
 from siotool.terminal import Printable
@@ -60,7 +60,7 @@ def evil_run(make_run):
 
 @pytest.mark.parametrize("form", ["text", "md", "html"])
 def test_a_report_of_it_moves_no_cursor(evil_run, form):
-    text = RENDERERS[form](summarize([evil_run], Planned(), default_gates=True))
+    text = rendered(summarize([evil_run], Planned(), default_gates=True), form)
     data = text if form != "html" else text.split("<script", 1)[0]  # data are JSON, and escaped there
     assert data.replace("\n", "").isprintable()
     assert "n" * (LINE_AT_MOST + 1) not in data.replace(" ", "").replace("\n", "")
@@ -70,7 +70,7 @@ def test_json_keeps_it_as_an_escape(evil_run):
     """A script is to see what there was, and its terminal is not."""
     run = msgspec.structs.replace(evil_run.header, run="x")
     evil_run.header = run
-    text = RENDERERS["json"](summarize([evil_run], Planned()))
+    text = rendered(summarize([evil_run], Planned()), "json")
     assert "\x1b" not in text
     assert json.loads(text)["valid"] == "suspect"
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from siotool.protocol import engine_io, json_parser, socket_io
-from siotool.protocol.engine_io import EngineType, Handshake
+from siotool.protocol.engine_io import Handshake
 from siotool.protocol.faults import LocalProtocolError, RemoteProtocolError
 from siotool.protocol.socket_io import Packet, PacketType
 from tests import frames
@@ -383,7 +383,6 @@ def test_an_unreadable_handshake_is_the_servers_fault(content: bytes) -> None:
         pytest.param(
             json_parser.prefix(PacketType.ACK, "/admin"), b"43/admin,", id="the start of a namespace's ack"
         ),
-        pytest.param(engine_io.PONG, b"3", id="the pong"),
     ],
 )
 def test_frames_are_written(frame: bytes, expected: bytes) -> None:
@@ -444,6 +443,6 @@ def test_a_namespace_that_would_not_survive_the_way_is_refused(namespace: str) -
 
 def test_the_types_have_the_documents_numbers() -> None:
     engine = ["OPEN", "CLOSE", "PING", "PONG", "MESSAGE", "UPGRADE", "NOOP"]
-    assert [(kind.name, kind.value) for kind in EngineType] == [(n, i) for i, n in enumerate(engine)]
+    assert [getattr(engine_io, name) for name in engine] == [ord(str(i)) for i in range(7)]
     names = ["CONNECT", "DISCONNECT", "EVENT", "ACK", "CONNECT_ERROR", "BINARY_EVENT", "BINARY_ACK"]
     assert [(kind.name, kind.value) for kind in PacketType] == [(n, i) for i, n in enumerate(names)]

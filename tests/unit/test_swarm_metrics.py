@@ -19,8 +19,8 @@ def metrics():
 
 def test_samples_keep_response_and_service_times_apart():
     samples = OperationSamples("ack", "echo")
-    samples.book(0.5, 0.1)
-    samples.book(0.3, 0.2)
+    samples.record(0.5, 0.1)
+    samples.record(0.3, 0.2)
     samples.errors["timeout"] += 2
     closed = samples.close()
     assert (closed.op, closed.name, closed.count, closed.errors) == ("ack", "echo", 2, {"timeout": 2})
@@ -53,7 +53,7 @@ def test_counts_of_a_class_are_those_since_the_last_look():
 
 def test_a_time_before_its_start_counts_as_none():
     samples = OperationSamples("deliver", "tick")
-    samples.book(-0.002, -0.002)
+    samples.record(-0.002, -0.002)
     closed = samples.close()
     assert (closed.count, closed.response.min_s, closed.response.sum_s) == (1, 0.0, 0.0)
 
@@ -62,7 +62,7 @@ def test_deliveries_without_a_send_time_are_counted_and_have_no_latency():
     samples = OperationSamples("deliver", "tick")
     for _ in range(3):
         Untimed(samples).deliver(Receiver(0), 1.0)
-    samples.book(0.5, 0.5)
+    samples.record(0.5, 0.5)
     closed = samples.close()
     assert (closed.count, sum(closed.response.n)) == (4, 1)
     assert samples.close().count == 0
@@ -109,7 +109,7 @@ def test_an_event_from_the_future_has_no_negative_time_and_is_told_of(metrics):
 def test_there_is_one_place_for_each_operation_and_only_what_happened_is_told(metrics):
     assert metrics.samples("ack", "echo") is metrics.samples("ack", "echo")
     assert metrics.samples("ack", "echo") is not metrics.samples("deliver", "echo")
-    metrics.samples("ack", "echo").book(0.1, 0.1)
+    metrics.samples("ack", "echo").record(0.1, 0.1)
     metrics.samples("connect", "/").errors["refused"] += 1
     metrics.samples("ack", "silent")
     assert [(o.op, o.name, o.count) for o in metrics.close_operations()] == [

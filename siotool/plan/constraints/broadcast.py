@@ -14,7 +14,7 @@ from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.constraints.cpu import COSTS, load
 from siotool.plan.constraints.solve import rises_to_zero
 from siotool.plan.constraints.turns import turns
-from siotool.plan.demand.demand import world as world_of
+from siotool.plan.demand.service import world as world_of
 from siotool.plan.demand.world import World
 from siotool.plan.numbers import N, divide, is_array, log, maximum, minimum, where, whole
 from siotool.units import format_count, format_duration, format_share

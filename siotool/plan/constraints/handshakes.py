@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from siotool.plan.constraints.cpu import connect_s
 from siotool.plan.constraints.event_loop import occupied
-from siotool.plan.demand.demand import world as world_of
+from siotool.plan.demand.service import world as world_of
 from siotool.plan.demand.world import World
 from siotool.plan.inputs.figure import Inputs
 from siotool.plan.numbers import N, divide, maximum, minimum

@@ -6,10 +6,10 @@ from siotool.plan.constraints import (
     bandwidth,
     broadcast,
     event_loop,
+    fixed_places,
     memory,
     seen,
     storm,
-    tables,
 )
 
 CONSTRAINTS = (
@@ -21,10 +21,10 @@ CONSTRAINTS = (
     seen.SEEN,
     memory.MEMORY,
     memory.HEAP,
-    tables.CONNECTIONS,
-    tables.FILES,
-    tables.PORTS,
-    tables.CONNTRACK,
+    fixed_places.CONNECTIONS,
+    fixed_places.FILES,
+    fixed_places.PORTS,
+    fixed_places.CONNTRACK,
     storm.STORM,
 )
 

@@ -17,7 +17,7 @@ Kind = Literal["echo", "emit", "direct", "room", "broadcast", "push", "announce"
 KINDS: tuple[Kind, ...] = ("echo", "emit", "direct", "room", "broadcast", "push", "announce")
 
 
-class Message(msgspec.Struct, Generic[N], frozen=True, kw_only=True):
+class MessageKind(msgspec.Struct, Generic[N], frozen=True, kw_only=True):
     """One kind of message, and how often a session sends (``push``: receives) it.
 
     ==========  ====================================  =======================================
@@ -53,7 +53,7 @@ class Message(msgspec.Struct, Generic[N], frozen=True, kw_only=True):
     to_sender: bool = True
 
 
-class Traffic(msgspec.Struct, Generic[N], frozen=True, kw_only=True):
+class MessageTraffic(msgspec.Struct, Generic[N], frozen=True, kw_only=True):
     """Rates over the whole service, in messages per second.
 
     ``inbound_per_s`` sessions → servers and ``deliveries_per_s`` servers → sessions, both
@@ -74,7 +74,7 @@ class Traffic(msgspec.Struct, Generic[N], frozen=True, kw_only=True):
     payload_out_bytes_per_s: N
 
 
-def traffic(message: Message[N], connections: N) -> Traffic[N]:
+def traffic(message: MessageKind[N], connections: N) -> MessageTraffic[N]:
     """Return the traffic of one kind of message in a service of ``connections`` sessions.
 
     A room holds no more sessions than there are. Every message to somebody else is published:
@@ -101,7 +101,7 @@ def traffic(message: Message[N], connections: N) -> Traffic[N]:
             inbound, deliveries = 0.0 * publishes, message.rate_per_s * room_size
     asked_by_service = message.kind in ("push", "announce")
     answered_by_server = message.kind in ("emit", "direct", "room", "broadcast")
-    return Traffic(
+    return MessageTraffic(
         inbound_per_s=inbound,
         deliveries_per_s=deliveries,
         publishes_per_s=publishes,
@@ -113,19 +113,19 @@ def traffic(message: Message[N], connections: N) -> Traffic[N]:
     )
 
 
-def presence(name: str, size_bytes: N, members: N, visits_per_s: N) -> Message[N]:
+def presence(name: str, size_bytes: N, members: N, visits_per_s: N) -> MessageKind[N]:
     """Return the messages by which a room of ``members`` hears who enters and who leaves it.
 
     Each visit is two messages to the whole room, so the traffic of a full room grows with the
     square of its members. ``visits_per_s`` is how often one session enters and leaves. Source:
     https://ably.com/docs/platform/pricing/limits
     """
-    return Message(
+    return MessageKind(
         name=name, kind="room", size_bytes=size_bytes, rate_per_s=2.0 * visits_per_s, room_size=members
     )
 
 
-def _room_size(message: Message[N], connections: N) -> N:
+def _room_size(message: MessageKind[N], connections: N) -> N:
     match message.kind:
         case "echo" | "emit" | "direct" | "push":
             return 1.0

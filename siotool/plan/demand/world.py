@@ -7,7 +7,7 @@ from typing import Generic
 import msgspec
 
 from siotool.plan.adapters.requests import Requests
-from siotool.plan.demand.fanout import Message, Traffic
+from siotool.plan.demand.fanout import MessageKind, MessageTraffic
 from siotool.plan.inputs.figure import Inputs
 from siotool.plan.numbers import N
 from siotool.plan.wire.framing import Travel
@@ -16,8 +16,8 @@ from siotool.plan.wire.framing import Travel
 class Stream(msgspec.Struct, Generic[N], frozen=True):
     """One kind of message and the traffic it makes of the whole service."""
 
-    message: Message[N]
-    traffic: Traffic[N]
+    message: MessageKind[N]
+    traffic: MessageTraffic[N]
 
     @property
     def crowd(self) -> N:

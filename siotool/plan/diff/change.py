@@ -19,7 +19,7 @@ from siotool.plan.inputs.fields import dimension, field_of
 from siotool.plan.inputs.figure import Figure, Inputs, MessageChoice, Value
 from siotool.plan.inputs.planfile import read
 from siotool.plan.inputs.provenance import Provenance
-from siotool.plan.inputs.ranges import Range, Samples, format_figure
+from siotool.plan.inputs.ranges import Range, Replicates, format_figure
 
 _MESSAGES = "workload.messages."
 
@@ -118,7 +118,7 @@ def _inputs(mixture: Mapping[str, object]) -> Inputs:
             case _Message():
                 messages.append(value.choice)
                 figures |= {name: Figure(figure, said) for name, figure in value.figures.items()}
-            case float() | Range() | Samples() | str() | bool():
+            case float() | Range() | Replicates() | str() | bool():
                 figures[key] = Figure(value, said)
     return Inputs(figures, tuple(messages))
 
@@ -134,6 +134,6 @@ def _show(key: str, value: object) -> str:
             return " ".join([value.choice.kind, *figures])
         case bool():
             return str(value).lower()
-        case float() | Range() | Samples():
+        case float() | Range() | Replicates():
             return format_figure(value, dimension(field_of(key).kind).show)
     return str(value)

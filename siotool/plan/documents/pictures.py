@@ -7,7 +7,7 @@ import numpy as np
 from siotool.plan.constraints.handshakes import at_rest
 from siotool.plan.constraints.storm import lost_at_once
 from siotool.plan.constraints.storm_bound import failure
-from siotool.plan.demand.demand import world as world_of
+from siotool.plan.demand.service import world as world_of
 from siotool.plan.documents import plan_charts, storm_document
 from siotool.plan.documents import plan_words as words
 from siotool.plan.documents.plan_document import Drawn

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from siotool.document.document import Bar, Block, Chart, Column, Row, Section, Sentence, Table
 from siotool.plan.documents import plan_words as words
-from siotool.plan.model import Constraint, Effect, Plan
+from siotool.plan.model import ConstraintRow, Effect, Plan
 from siotool.units import format_share
 
 _TIERS = (("servers", ""), ("shards", "Shards of the adapter's backend"), ("balancers", "Load balancers"))
@@ -25,13 +25,13 @@ def constraints(plan: Plan) -> Section:
     return Section("constraints", "What decides", [Table(columns, rows, note)])
 
 
-def _asked(row: Constraint) -> tuple[float, float, float]:
+def _asked(row: ConstraintRow) -> tuple[float, float, float]:
     """Most servers first; of equals, the one that decides more often."""
     p95, p50 = (math.inf if n is None else n for n in (row.servers_p95, row.servers_p50))
     return -p95, -p50, -row.binding_probability
 
 
-def _constraint(row: Constraint, most: int, group: str, plan: Plan) -> Row:
+def _constraint(row: ConstraintRow, most: int, group: str, plan: Plan) -> Row:
     binding = row.name == plan.binding
     solid = _share(row.servers_p50, most)
     endless = row.servers_p95 is None

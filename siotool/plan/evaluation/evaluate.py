@@ -10,12 +10,12 @@ from siotool.errors import InputError
 from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.constraints.registry import BEHIND_THE_SERVERS, CONSTRAINTS
 from siotool.plan.constraints.storm import STORM, lost_at_once
-from siotool.plan.demand.demand import world as world_of
+from siotool.plan.demand.service import world as world_of
 from siotool.plan.demand.world import World
 from siotool.plan.inputs.figure import Inputs
 from siotool.plan.numbers import N, anywhere, divide, is_array, maximum, minimum, single, where, whole
 from siotool.plan.redundancy.availability import MOST_SERVERS
-from siotool.plan.redundancy.bad_days import BadDay, Deploy, Redundancy, Storm, bad_days, fleet
+from siotool.plan.redundancy.bad_days import BadDay, Deploy, Redundancy, StormServers, bad_days, fleet
 from siotool.units import format_byte_rate
 
 
@@ -81,12 +81,14 @@ def evaluate(inputs: Inputs, values: Mapping[str, N]) -> Evaluation[N]:
     )
 
 
-def _storm(world: World[N], bounds: tuple[Bound[N], ...]) -> Storm[N]:
+def _storm(world: World[N], bounds: tuple[Bound[N], ...]) -> StormServers[N]:
     servers = maximum(0.0, *(whole(b.limit.servers) for b in bounds if b.constraint is STORM))
-    return Storm(servers, spares=1 if lost_at_once(world) == "server" else 0)
+    return StormServers(servers, spares=1 if lost_at_once(world) == "server" else 0)
 
 
-def _weighed(bounds: tuple[Bound[N], ...], goals: Redundancy[N], storm: Storm[N]) -> tuple[Bound[N], ...]:
+def _weighed(
+    bounds: tuple[Bound[N], ...], goals: Redundancy[N], storm: StormServers[N]
+) -> tuple[Bound[N], ...]:
     """Return the bounds with the storm's weight as its fleet compares with that of the others."""
     others = [b.limit.servers for b in bounds if b.constraint is not STORM]
     alike = goals.zones is None and not goals.spare_servers

@@ -11,7 +11,7 @@ from siotool.plan.evidence.resample import run_factor
 from siotool.plan.inputs.costs import COSTS, LEARNT
 from siotool.plan.inputs.figure import Figure, Inputs
 from siotool.plan.inputs.provenance import Provenance, measured
-from siotool.plan.inputs.ranges import Samples
+from siotool.plan.inputs.ranges import Replicates
 
 #: A column of ``Observations`` → the key for how much of it one core was seen to carry.
 SEEN = (
@@ -108,6 +108,6 @@ def _for_the_formula(
     return figures
 
 
-def _samples(replicates: Floats, name: str) -> Samples:
+def _samples(replicates: Floats, name: str) -> Replicates:
     # what was fitted together is drawn together
-    return Samples(tuple(float(value) for value in replicates), "cpu" if name in _CPU else "")
+    return Replicates(tuple(float(value) for value in replicates), "cpu" if name in _CPU else "")

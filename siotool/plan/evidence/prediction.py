@@ -6,8 +6,8 @@ import numpy as np
 from numpy.random import PCG64, Generator
 
 from siotool.plan.constraints import cpu
-from siotool.plan.demand.demand import framing
-from siotool.plan.demand.demand import world as world_of
+from siotool.plan.demand.service import framing
+from siotool.plan.demand.service import world as world_of
 from siotool.plan.evidence.asked import workload
 from siotool.plan.evidence.observe import Floats, Observations, event_loops
 from siotool.plan.evidence.profile import ServerProfile

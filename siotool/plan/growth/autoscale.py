@@ -6,7 +6,7 @@ needs: without ``workload.peak_factor`` and ``workload.event_factor``, and witho
 """
 
 from siotool.errors import InputError
-from siotool.plan.demand.demand import peak_connections
+from siotool.plan.demand.service import peak_connections
 from siotool.plan.evaluation.evaluate import evaluate
 from siotool.plan.growth import counting
 from siotool.plan.growth.exports import Autoscaling

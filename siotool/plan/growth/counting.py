@@ -7,7 +7,7 @@ constraints in words, chances or sensitivities.
 import math
 from collections.abc import Callable, Mapping
 
-from siotool.plan.demand.demand import peak_connections
+from siotool.plan.demand.service import peak_connections
 from siotool.plan.evaluation.evaluate import Evaluation, count, evaluate
 from siotool.plan.inputs.figure import Figure, Inputs, middle
 from siotool.plan.inputs.provenance import Provenance

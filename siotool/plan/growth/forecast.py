@@ -13,7 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from siotool.errors import InputError
-from siotool.plan.model import Forecast, Point
+from siotool.plan.model import Forecast, ForecastPoint
 from siotool.plan.numbers import Condition, Number, exp, is_array, log, maximum, single, where
 from siotool.units import format_count, format_share
 
@@ -132,10 +132,10 @@ def _years_to_cross(now: Number, growth: Number, safe: Number, kind: Kind) -> Nu
     return maximum(0.0, gap * sign) / maximum(_NEXT_TO_NOTHING, pace * sign)
 
 
-def _point(now: Number, growth: Number, safe: Number, kind: Kind, start: date, month: int) -> Point:
+def _point(now: Number, growth: Number, safe: Number, kind: Kind, start: date, month: int) -> ForecastPoint:
     day = months_later(start, month)
     demand = demand_after(now, growth, (day - start).days / DAYS_PER_YEAR, kind)
-    return Point(
+    return ForecastPoint(
         day=day,
         p50=_quantile(demand, 0.5),
         p95=_quantile(demand, 0.95),

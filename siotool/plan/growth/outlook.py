@@ -3,7 +3,7 @@
 from datetime import date
 
 from siotool.errors import InputError
-from siotool.plan.demand.demand import peak_connections
+from siotool.plan.demand.service import peak_connections
 from siotool.plan.growth.counting import holds, today, values_of
 from siotool.plan.growth.forecast import MOST_CONNECTIONS, forecast
 from siotool.plan.inputs.figure import Inputs

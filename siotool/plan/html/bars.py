@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from siotool.page.table import Column, Tone
-from siotool.plan.model import BadDay, Constraint, Effect, Plan
+from siotool.plan.model import BadDayRow, ConstraintRow, Effect, Plan
 from siotool.plan.rendering import terms
 from siotool.plan.uncertainty.response import Response
 from siotool.units import format_share
@@ -68,13 +68,13 @@ def constraints(plan: Plan) -> BarTable:
     )
 
 
-def _asked(row: Constraint) -> tuple[float, float, float]:
+def _asked(row: ConstraintRow) -> tuple[float, float, float]:
     """Most servers first; of equals, the one that decides more often."""
     p95, p50 = (math.inf if n is None else n for n in (row.servers_p95, row.servers_p50))
     return -p95, -p50, -row.binding_probability
 
 
-def _constraint(row: Constraint, most: int, plan: Plan) -> BarRow:
+def _constraint(row: ConstraintRow, most: int, plan: Plan) -> BarRow:
     binding = row.name == plan.binding
     solid = _share(row.servers_p50, most)
     endless = row.servers_p95 is None
@@ -109,7 +109,7 @@ def bad_days(plan: Plan) -> BarTable:
     )
 
 
-def _day(day: BadDay, most: int, worst: str) -> BarRow:
+def _day(day: BadDayRow, most: int, worst: str) -> BarRow:
     return BarRow(
         name=day.name + (" (worst)" if day.name == worst else ""),
         bar=Bar(

@@ -7,7 +7,7 @@ from siotool.plan.inputs import balancers, fields, planfile
 from siotool.plan.inputs.costs import priors
 from siotool.plan.inputs.figure import Figure, Inputs, middle
 from siotool.plan.inputs.provenance import Provenance
-from siotool.plan.inputs.ranges import Range, Samples
+from siotool.plan.inputs.ranges import Range, Replicates
 from siotool.units import format_duration
 
 #: The profile of a plan that has messages and says nothing of its server.
@@ -85,7 +85,7 @@ def _informed(figures: Mapping[str, Figure], prior: Mapping[str, Figure]) -> dic
         seen, known = figure.value, prior.get(key)
         return (
             figure.provenance.kind == "measured"
-            and isinstance(seen, Samples)
+            and isinstance(seen, Replicates)
             and known is not None
             and isinstance(known.value, Range)
             and seen.low <= 0
@@ -111,7 +111,7 @@ def _check_messages(inputs: Inputs) -> None:
 
 def _check_hours(inputs: Inputs) -> None:
     downtime, workday = (inputs.figures[f"goals.{name}"].value for name in ("downtime", "workday"))
-    longest, day = downtime.high if isinstance(downtime, Range | Samples) else downtime, middle(workday)
+    longest, day = downtime.high if isinstance(downtime, Range | Replicates) else downtime, middle(workday)
     if not isinstance(longest, str | bool) and longest >= day:
         raise InputError(
             f"downtime {format_duration(longest)} is not shorter than the workday {format_duration(day)}",

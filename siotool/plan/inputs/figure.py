@@ -11,10 +11,10 @@ import msgspec
 
 from siotool.errors import InputError
 from siotool.plan.inputs.provenance import Provenance
-from siotool.plan.inputs.ranges import Range, Samples
+from siotool.plan.inputs.ranges import Range, Replicates
 
 #: One figure: known, within a range, or measured with scatter; or a choice by name.
-Value = float | Range | Samples | str | bool
+Value = float | Range | Replicates | str | bool
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -54,7 +54,7 @@ class Inputs(msgspec.Struct, frozen=True):
 
     def uncertain(self) -> list[str]:
         """Return the keys whose figures are not single values."""
-        return [key for key, figure in self.figures.items() if isinstance(figure.value, Range | Samples)]
+        return [key for key, figure in self.figures.items() if isinstance(figure.value, Range | Replicates)]
 
     def numbers(self) -> Iterator[tuple[str, Figure]]:
         """Yield the figures that are numbers, in the order of the plan file."""
@@ -71,7 +71,7 @@ def middle(value: Value) -> float:
     """Return the single figure that stands for a value: itself, the likeliest, or the median."""
     if isinstance(value, Range):
         return value.middle
-    if isinstance(value, Samples):
+    if isinstance(value, Replicates):
         return value.middle
     if isinstance(value, str | bool):
         raise InputError(f"{value!r} is no number")

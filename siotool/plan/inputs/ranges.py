@@ -57,10 +57,10 @@ class Range(msgspec.Struct, frozen=True):
         return self.low + (self.high - self.low) / 2
 
 
-class Samples(msgspec.Struct, frozen=True):
+class Replicates(msgspec.Struct, frozen=True):
     """A measured figure as replicates, for example of a bootstrap, in SI units.
 
-    Samples of one ``group`` were estimated together: the same replicate of each is drawn, so
+    Replicates of one ``group`` were estimated together: the same replicate of each is drawn, so
     that what ties the estimates stays. Raises ValueError without replicates.
     """
 
@@ -125,13 +125,13 @@ def parse_figure(text: Any, parse: Callable[[str, str], float], what: str) -> fl
     return Range(low, likely, high) if low < high else low
 
 
-def format_figure(figure: float | Range | Samples, show: Callable[[float], str]) -> str:
+def format_figure(figure: float | Range | Replicates, show: Callable[[float], str]) -> str:
     """Write a figure as in a plan file; ``show`` writes one value (``siotool.units``).
 
-    Samples are written as their central 90 % around their median.
+    Replicates are written as their central 90 % around their median.
     """
-    if isinstance(figure, Range | Samples):
-        likely = figure.middle if isinstance(figure, Samples) else figure.likely
+    if isinstance(figure, Range | Replicates):
+        likely = figure.middle if isinstance(figure, Replicates) else figure.likely
         return "..".join(show(value) for value in (figure.low, likely, figure.high) if value is not None)
     return show(figure)
 

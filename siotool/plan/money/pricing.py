@@ -25,12 +25,12 @@ import msgspec
 
 from siotool.errors import InputError
 from siotool.plan.constraints.bandwidth import consumption_rate
-from siotool.plan.demand.demand import world
+from siotool.plan.demand.service import world
 from siotool.plan.evaluation.evaluate import evaluate
 from siotool.plan.growth.counting import mean_day, servers
 from siotool.plan.inputs.figure import Figure, Inputs, Value, middle
 from siotool.plan.inputs.provenance import Provenance
-from siotool.plan.inputs.ranges import Range, Samples
+from siotool.plan.inputs.ranges import Range, Replicates
 from siotool.plan.model import Comparison, Cost, Plan
 from siotool.plan.money.cost import ShapeServers, Traffic, compare_shapes, monthly_cost
 from siotool.plan.money.prices import PriceFile, Shape
@@ -80,7 +80,7 @@ def _capacity(inputs: Inputs, processes: float, network: Figure) -> Figure | Non
         return min(value * times, most)
 
     match capacity.value:
-        case Samples(values=values):
+        case Replicates(values=values):
             value: Value = msgspec.structs.replace(capacity.value, values=tuple(map(scaled, values)))
         case Range(low=low, likely=likely, high=high):
             likely = None if likely is None else scaled(likely)

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from siotool.plan.demand.fanout import Kind, Message, Traffic, traffic
+from siotool.plan.demand.fanout import Kind, MessageKind, MessageTraffic, traffic
 from siotool.plan.numbers import maximum, whole
 from siotool.plan.published.check import Check, Table
 from siotool.plan.published.headroom import Headroom, headroom
@@ -46,7 +46,7 @@ def capacity(units: int) -> dict[str, float]:
     }
 
 
-def demand(made: Traffic[float], look_ups: float = 0.0, requests: float = 0.0) -> dict[str, float]:
+def demand(made: MessageTraffic[float], look_ups: float = 0.0, requests: float = 0.0) -> dict[str, float]:
     """What traffic asks of each resource; ``look_ups`` and ``requests`` are for each message in."""
     return {
         "inbound": made.inbound_per_s,
@@ -79,13 +79,13 @@ CASES: Mapping[str, Case] = MappingProxyType(
 )
 
 
-def largest(name: str, units: int) -> tuple[Traffic[float], Headroom]:
+def largest(name: str, units: int) -> tuple[MessageTraffic[float], Headroom]:
     """Return the most traffic of a kind that so many full units carry, and what stops it there."""
     case, connections = CASES[name], PER_UNIT * units
     members = connections / 10 if case.members is None else case.members
 
-    def made(rate_per_s: float) -> Traffic[float]:
-        message = Message(
+    def made(rate_per_s: float) -> MessageTraffic[float]:
+        message = MessageKind(
             name=name,
             kind=case.kind,
             size_bytes=SIZE_BYTES,
@@ -182,7 +182,7 @@ def checks() -> Iterator[Check]:
 def _other_sizes() -> Iterator[Check]:
     """One broadcast every 5 s from 100 units, of larger messages: to how many connections."""
     for size_kb, printed, step in ((20.0, 100_000.0, 0.0), (256.0, 8_000.0, 1_000.0)):
-        message = Message(name="broadcast", kind="announce", size_bytes=size_kb * KB, rate_per_s=1 / 5)
+        message = MessageKind(name="broadcast", kind="announce", size_bytes=size_kb * KB, rate_per_s=1 / 5)
         per_connection = traffic(message, 1.0).payload_out_bytes_per_s
         room = headroom({"bytes out": per_connection}, {"bytes out": 400 * MB})
         yield AZURE.rounded(f"broadcast of {size_kb:g} kB every 5 s, connections", printed, step, room.factor)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from siotool.plan.adapters.laws import adapter_named, most_publishes
-from siotool.plan.demand.fanout import Message, presence, traffic
+from siotool.plan.demand.fanout import MessageKind, presence, traffic
 from siotool.plan.inputs.costs import priors
 from siotool.plan.numbers import divide, whole
 from siotool.plan.published.check import Check, Table
@@ -43,17 +43,17 @@ def checks() -> Iterator[Check]:
     yield from mattermost()
 
 
-def _sent(*messages: Message[float], connections: float) -> tuple[float, float]:
+def _sent(*messages: MessageKind[float], connections: float) -> tuple[float, float]:
     """Messages and payload bytes delivered per second."""
     made = [traffic(message, connections) for message in messages]
     return sum(m.deliveries_per_s for m in made), sum(m.payload_out_bytes_per_s for m in made)
 
 
-def _two_channels(rate_per_s: float, size_bytes: float) -> tuple[Message[float], Message[float]]:
+def _two_channels(rate_per_s: float, size_bytes: float) -> tuple[MessageKind[float], MessageKind[float]]:
     """A channel of one's own and one of six, each sent to at a rate."""
     return (
-        Message(name="own channel", kind="echo", size_bytes=size_bytes, rate_per_s=rate_per_s),
-        Message(name="six", kind="room", size_bytes=size_bytes, rate_per_s=rate_per_s, room_size=6.0),
+        MessageKind(name="own channel", kind="echo", size_bytes=size_bytes, rate_per_s=rate_per_s),
+        MessageKind(name="six", kind="room", size_bytes=size_bytes, rate_per_s=rate_per_s, room_size=6.0),
     )
 
 
@@ -85,12 +85,12 @@ def supabase() -> Iterator[Check]:
             out_bytes / 1e6,
             stale="less than payload times messages: the mean over the test takes its ramps in",
         )
-    hundred = Message(name="100", kind="room", size_bytes=50.0, rate_per_s=2 / 60, room_size=100.0)
+    hundred = MessageKind(name="100", kind="room", size_bytes=50.0, rate_per_s=2 / 60, room_size=100.0)
     for users, printed, next_one in ((250_000, 800_000, 900_000), (50_000, 150_000, 200_000)):
         out, _ = _sent(hundred, connections=users)
         yield SUPABASE.between(f"{users:,} users, messages/s", f">{printed:,}", printed, next_one, out)
     out, out_bytes = _sent(
-        Message(name="received", kind="push", size_bytes=211.0, rate_per_s=7.0), connections=32_000
+        MessageKind(name="received", kind="push", size_bytes=211.0, rate_per_s=7.0), connections=32_000
     )
     yield SUPABASE.rounded("32,000 users, MB/s received at 211 B a message", 47.2, 0.2, out_bytes / 1e6)
 
@@ -105,7 +105,7 @@ def ably() -> Iterator[Check]:
 
 def centrifugo() -> Iterator[Check]:
     """A million connections on 20 pods; idle connections; Redis in between."""
-    made = traffic(Message(name="m", kind="push", size_bytes=100.0, rate_per_s=0.5), 1e6)
+    made = traffic(MessageKind(name="m", kind="push", size_bytes=100.0, rate_per_s=0.5), 1e6)
     yield CENTRIFUGO.rounded("1M connections, messages/s", 500_000, 0, made.deliveries_per_s)
     cores = {"idle": occupancy(1e6, 10e-6), "deliveries": occupancy(made.deliveries_per_s, 60e-6)}
     yield CENTRIFUGO.rounded("1M idle connections at 10 µs/s, cores", 10, 1, cores["idle"])
@@ -128,7 +128,7 @@ def centrifugo() -> Iterator[Check]:
 def socket_io() -> Iterator[Check]:
     """One core: 30,000 clients get 1 kB a second each; and what connections take of the heap."""
     ws, uws = (priors(name)["server.delivery_cost"] for name in ("node-ws", "node-uws"))
-    push = Message(name="1 kB", kind="push", size_bytes=1000.0, rate_per_s=1.0)
+    push = MessageKind(name="1 kB", kind="push", size_bytes=1000.0, rate_per_s=1.0)
     for name, end, clients, share in (
         ("node-ws", ws.low, 30_000, 100),
         ("node-ws", ws.high, 20_000, 90),

@@ -60,7 +60,7 @@ class BadDay(msgspec.Struct, Generic[N], frozen=True):
     sentence: str
 
 
-class Storm(msgspec.Struct, Generic[N], frozen=True):
+class StormServers(msgspec.Struct, Generic[N], frozen=True):
     """Servers that must be in service when a reconnect storm begins, those that it takes included.
 
     ``spares`` of the lost are what a spare stands for: 1 when the storm takes one server.
@@ -84,7 +84,7 @@ class ShardLoss(msgspec.Struct, Generic[N], frozen=True, kw_only=True):
     shards_needed: N
 
 
-def bad_days(needed: N, redundancy: Redundancy[N], storm: Storm[N] | None = None) -> list[BadDay[N]]:
+def bad_days(needed: N, redundancy: Redundancy[N], storm: StormServers[N] | None = None) -> list[BadDay[N]]:
     """Return each bad day with the servers to have for it, the ordinary day first.
 
     ``needed`` is the whole number of servers that must be in service for the load, as a float;
@@ -93,7 +93,7 @@ def bad_days(needed: N, redundancy: Redundancy[N], storm: Storm[N] | None = None
     What is out of service as a matter of course (k of n, a deploy, further spares) is so when a
     storm begins too, and comes on top. Raises InputError for zones or shares that mean nothing.
     """
-    storm = storm or Storm()
+    storm = storm or StormServers()
     days = [BadDay("ordinary day", maximum(needed, storm.servers, 0.0), "every server is in service")]
     in_service = maximum(needed, storm.servers)
     target = redundancy.availability_target
@@ -227,13 +227,13 @@ def forced_reconnects_per_s(connections: N, period_s: N) -> N:
     return divide(connections, period_s)
 
 
-def _spares(needed: N, count: int, storm: Storm[N]) -> BadDay[N]:
+def _spares(needed: N, count: int, storm: StormServers[N]) -> BadDay[N]:
     what = "one server is" if count == 1 else f"{format_count(count)} servers are"
     servers = maximum(spares(needed, count), spares(storm.servers, max(0, count - storm.spares)))
     return BadDay(f"N+{count}", servers, f"{what} out of service, planned or not")
 
 
-def _zone(needed: N, zones: int, storm: Storm[N]) -> BadDay[N]:
+def _zone(needed: N, zones: int, storm: StormServers[N]) -> BadDay[N]:
     if zones == 1:
         sentence = "there is one zone; nothing is left when it fails"
     else:

@@ -8,7 +8,7 @@ import numpy as np
 from siotool.plan.constraints.handshakes import at_rest
 from siotool.plan.constraints.storm import lost_at_once
 from siotool.plan.constraints.storm_bound import failure
-from siotool.plan.demand.demand import world as world_of
+from siotool.plan.demand.service import world as world_of
 from siotool.plan.evaluation.evaluate import evaluate
 from siotool.plan.inputs.figure import Inputs, middle
 from siotool.plan.model import Plan

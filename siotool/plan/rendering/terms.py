@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from siotool.formula import whole_servers
 from siotool.plan.inputs.fields import dimension, field_of
-from siotool.plan.model import Constraint, Effect, InputFigure, Plan
+from siotool.plan.model import ConstraintRow, Effect, InputFigure, Plan
 from siotool.units import format_byte_rate, format_count, format_duration, format_share
 
 
@@ -131,7 +131,7 @@ def counts(plan: Plan) -> list[Count]:
     return rows
 
 
-def rows(plan: Plan) -> list[Constraint]:
+def rows(plan: Plan) -> list[ConstraintRow]:
     """Return the constraints that anything is asked of."""
     return [c for c in plan.constraints if c.demand > 0 or c.name == "bandwidth"]
 

@@ -12,7 +12,7 @@ from siotool.plan.inputs import fields, planfile
 from siotool.plan.inputs.figure import Figure, Inputs, MessageChoice, Value
 from siotool.plan.inputs.provenance import Provenance
 from siotool.plan.inputs.ranges import Range
-from siotool.plan.model import Document, Fleet, InputFigure
+from siotool.plan.model import Fleet, FormulaServers, InputFigure
 
 VERSION = 1
 
@@ -32,7 +32,7 @@ class ReadBack(msgspec.Struct, frozen=True):
 
     inputs: Inputs
     formula: Figures
-    document: Document | None
+    document: FormulaServers | None
     servers: Fleet | None
 
 
@@ -41,7 +41,7 @@ class _PlanFile(msgspec.Struct):
     inputs: Figures
     figures: list[InputFigure] = []
     messages: list[MessageChoice] = []
-    document: Document | None = None
+    document: FormulaServers | None = None
     servers: Fleet | None = None
 
 

@@ -14,16 +14,16 @@ from siotool.plan.evaluation.remedy import remedy
 from siotool.plan.inputs.fields import dimension, field_of
 from siotool.plan.inputs.figure import Inputs, middle
 from siotool.plan.model import (
-    BadDay,
-    Constraint,
+    BadDayRow,
+    ConstraintRow,
     Corrected,
-    Document,
     Evidence,
     Fleet,
+    FormulaServers,
     InputFigure,
     Plan,
 )
-from siotool.plan.model import Inputs as DocumentInputs
+from siotool.plan.model import FormulaInputs as DocumentInputs
 from siotool.plan.redundancy.bad_days import k_of_n, worst
 from siotool.units import format_byte_rate, format_share
 
@@ -108,7 +108,7 @@ def _plan(inputs: Inputs, evaluation: Evaluation[float], figures: Figures) -> Pl
     order = binding(limiting)
     fleet = count(evaluation.fleet)
     exact = servers_exact(figures)
-    document = Document(servers_exact=exact, servers=whole_servers(exact))
+    document = FormulaServers(servers_exact=exact, servers=whole_servers(exact))
     next_one = order[1] if len(order) > 1 else None
     return Plan(
         version=1,
@@ -128,7 +128,7 @@ def _plan(inputs: Inputs, evaluation: Evaluation[float], figures: Figures) -> Pl
         messages=list(inputs.messages),
         next_constraint=next_one.constraint.name if next_one else None,
         apart=_apart(order),
-        bad_days=[BadDay(day.name, count(day.servers), day.sentence) for day in evaluation.days],
+        bad_days=[BadDayRow(day.name, count(day.servers), day.sentence) for day in evaluation.days],
         worst_day=evaluation.days[int(worst(evaluation.days))].name,
         shards=_tier(evaluation.shards),
         balancers=_tier(evaluation.balancers),
@@ -137,11 +137,11 @@ def _plan(inputs: Inputs, evaluation: Evaluation[float], figures: Figures) -> Pl
     )
 
 
-def _constraint(inputs: Inputs, evaluation: Evaluation[float], bound: Bound[float]) -> Constraint:
+def _constraint(inputs: Inputs, evaluation: Evaluation[float], bound: Bound[float]) -> ConstraintRow:
     limit = bound.limit
     servers = count(float(whole_servers(limit.servers)) if math.isfinite(limit.servers) else limit.servers)
     first = binding(evaluation.bounds)[0]
-    return Constraint(
+    return ConstraintRow(
         name=bound.constraint.name,
         demand=limit.demand,
         capacity_per_server=limit.capacity_per_server if math.isfinite(limit.capacity_per_server) else None,

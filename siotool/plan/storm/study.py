@@ -9,7 +9,7 @@ from siotool.errors import InputError
 from siotool.plan.constraints import handshakes
 from siotool.plan.constraints.storm import lost_at_once
 from siotool.plan.constraints.storm_bound import Failure, Lost
-from siotool.plan.demand.demand import world as world_of
+from siotool.plan.demand.service import world as world_of
 from siotool.plan.demand.world import World
 from siotool.plan.growth import counting
 from siotool.plan.inputs.figure import Inputs, middle

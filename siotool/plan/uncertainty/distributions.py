@@ -22,7 +22,6 @@ not always have it: where the density rises up to the mode m, F(low) ≤ F(m) ×
 """
 
 import math
-from collections.abc import Callable
 from statistics import NormalDist
 from typing import Any, Literal
 
@@ -67,10 +66,10 @@ class Distribution(msgspec.Struct, frozen=True):
     bounds: tuple[float, float] = UNBOUNDED
 
     @property
-    def name(self) -> str:
+    def words(self) -> str:
         """What statisticians call it."""
-        names = {"linear": "normal", "log": "lognormal", "logit": "logit-normal"}
-        return names[self.scale] if self.left == self.right else f"two-piece {names[self.scale]}"
+        name = {"linear": "normal", "log": "lognormal", "logit": "logit-normal"}[self.scale]
+        return name if self.left == self.right else f"{name} in two pieces, joined at the most likely value"
 
     def quantile(self, share: Floats) -> Floats:
         """Return the values that a share 0 < p < 1 of the probability lies below, in SI units."""
@@ -86,18 +85,6 @@ class Distribution(msgspec.Struct, frozen=True):
         """Return one quantile."""
         return float(self.quantile(np.array([share]))[0])
 
-    def mean(self) -> float:
-        """Return the mean, by Simpson's rule over each half; good to 1e-6 of the value."""
-        z = np.linspace(0, 38, 8193)
-        weight = np.full(z.size, 2.0)
-        weight[1::2] = 4.0
-        weight[[0, -1]] = 1.0
-        weight *= np.exp(-z * z / 2)
-        weight /= weight.sum()
-        below = self._value(self.mode - self.left * z) @ weight
-        above = self._value(self.mode + self.right * z) @ weight
-        return float(self.mass_left * below + (1 - self.mass_left) * above)
-
     def _value(self, y: Floats) -> Floats:
         low, high = self.bounds
         match self.scale:
@@ -108,21 +95,6 @@ class Distribution(msgspec.Struct, frozen=True):
             case "linear":
                 value = y
         return np.clip(value, low, high) if self.bounds != UNBOUNDED else value
-
-
-class Fit(msgspec.Struct, frozen=True):
-    """What a fitted range says back, in SI units.
-
-    ``mode`` is the most likely value as stated, None where none was; ``sentence`` is for the
-    reader who stated the range.
-    """
-
-    q05: float
-    median: float
-    q95: float
-    mean: float
-    mode: float | None
-    sentence: str
 
 
 def fit(stated: Range, bounds: tuple[float, float] = UNBOUNDED, what: str = "the range") -> Distribution:
@@ -170,28 +142,6 @@ def check(made: Distribution, stated: Range, what: str) -> None:
                 f"{what}: the {name} quantile is stated as {asked:g}, and the fitted one is {got:g}",
                 "state the range without a most likely value, or a narrower one",
             )
-
-
-def fitted(
-    stated: Range,
-    bounds: tuple[float, float] = UNBOUNDED,
-    show: Callable[[float], str] = "{:.3g}".format,
-    what: str = "the range",
-) -> Fit:
-    """Fit a range and say what came of it; ``show`` writes a value for the sentence."""
-    made = fit(stated, bounds, what)
-    q05, q95 = _tidy(made.at(LOW), stated.low, stated), _tidy(made.at(HIGH), stated.high, stated)
-    median, mean = made.at(0.5), made.mean()
-    likely = "" if stated.likely is None else f"most likely {show(stated.likely)}, "
-    sentence = (
-        f"5 % below {show(q05)}, {likely}half below {show(median)}, 5 % above {show(q95)}; mean {show(mean)}"
-    )
-    return Fit(q05, median, q95, mean, stated.likely, sentence)
-
-
-def _tidy(got: float, asked: float, stated: Range) -> float:
-    """Return what was asked where only rounding lies between: 0, not 1.7e-18."""
-    return asked if abs(got - asked) <= _ROUNDING * (stated.high - stated.low) else got
 
 
 def normal_quantile(share: Floats) -> Floats:

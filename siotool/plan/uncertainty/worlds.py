@@ -11,11 +11,10 @@ from siotool.plan.evaluation.remedy import remedy
 from siotool.plan.inputs.fields import field_of
 from siotool.plan.inputs.figure import Inputs
 from siotool.plan.inputs.provenance import Provenance
-from siotool.plan.inputs.ranges import Range, Samples
-from siotool.plan.model import Constraint, Effect, Fleet, InputFigure, Measurement, Plan, Uncertainty
+from siotool.plan.inputs.ranges import Range, Replicates
+from siotool.plan.model import ConstraintRow, Effect, Fleet, InputFigure, NextMeasurement, Plan, Uncertainty
 from siotool.plan.numbers import Number, is_array, single, where
 from siotool.plan.uncertainty import outcomes, sensitivity
-from siotool.plan.uncertainty.distributions import Distribution
 from siotool.plan.uncertainty.draws import Uncertain, prepare
 from siotool.units import format_share
 
@@ -30,7 +29,7 @@ _INDEXED = 32
 
 def uncertain(inputs: Inputs, seed: int) -> Uncertain:
     """Return the inputs ready to be drawn from, each within its field's bounds."""
-    figures: dict[str, float | Range | Samples] = {}
+    figures: dict[str, float | Range | Replicates] = {}
     for key, figure in inputs.numbers():
         if not isinstance(figure.value, str | bool):
             figures[key] = figure.value
@@ -86,7 +85,7 @@ def with_uncertainty(
     )
 
 
-def _constraints(plan: Plan, evaluation: Evaluation[Number]) -> list[Constraint]:
+def _constraints(plan: Plan, evaluation: Evaluation[Number]) -> list[ConstraintRow]:
     chances = outcomes.binding(
         [bound.constraint.name for bound in evaluation.bounds], [_decides(b) for b in evaluation.bounds]
     )
@@ -135,14 +134,9 @@ def _figures(plan: Plan, laws: Uncertain) -> list[InputFigure]:
             continue
         p5, p50, p95 = (float(q) for q in laws.quantiles(row.key, [0.05, 0.5, 0.95]))
         law = laws.laws[row.key]
-        fitted = f"{len(law.values):,} replicates" if isinstance(law, Samples) else _law(law)
+        fitted = f"{len(law.values):,} replicates" if isinstance(law, Replicates) else law.words
         rows.append(msgspec.structs.replace(row, value=p50, p5=p5, p95=p95, fitted=fitted))
     return rows
-
-
-def _law(law: Distribution) -> str:
-    name = {"log": "lognormal", "logit": "logit-normal", "linear": "normal"}[law.scale]
-    return name if law.left == law.right else f"{name} in two pieces, joined at the most likely value"
 
 
 def _chances(servers: Number, fleet: Fleet) -> list[tuple[int, float]]:
@@ -190,7 +184,7 @@ def _sensitivity(
         guesswork="" if share is None else _guesswork(share, guesses, effects, provenances),
         next_measurement=None
         if best is None
-        else Measurement(key=best.name, servers=max(0.0, best.shrink_servers), sentence=best.sentence),
+        else NextMeasurement(key=best.name, servers=max(0.0, best.shrink_servers), sentence=best.sentence),
     )
 
 

@@ -8,7 +8,7 @@ message to the server a POST: HTTP headers outweigh small messages by far.
 from siotool.plan.numbers import N
 from siotool.plan.wire.framing import Direction, Flow, Framing, Travel
 from siotool.plan.wire.network import frame_bytes, pure_acks, quick_acks, towards, written
-from siotool.plan.wire.packets import Packets, ack_packets, digits, event_packets
+from siotool.plan.wire.packet_sizes import Packets, ack_packets, digits, event_packets
 
 #: Engine.IO's server default (https://socket.io/docs/v4/server-options/#pinginterval).
 PING_INTERVAL_S = 25.0

@@ -25,7 +25,7 @@ from msgspec.structs import replace
 from siotool.plan.wire.framing import Direction, Framing, Travel
 from siotool.plan.wire.messages import ack, event
 from siotool.plan.wire.network import pure_acks, written
-from siotool.plan.wire.opening import opening
+from siotool.plan.wire.session_opening import opening
 from tests.integration.wire.capture import Capture
 from tests.integration.wire.ledger import Comparison, Ledger
 from tests.integration.wire.witness import Witness

@@ -9,7 +9,7 @@ import msgspec
 from siotool.plan.wire.framing import Direction, Framing, Travel
 from siotool.plan.wire.messages import frame, get_exchange, post_exchange
 from siotool.plan.wire.network import pure_acks, quick_acks, tcp_opening, tls_opening, written
-from siotool.plan.wire.packets import (
+from siotool.plan.wire.packet_sizes import (
     OFFERED_UPGRADE_BYTES,
     OPEN_BYTES,
     SID_QUERY_BYTES,

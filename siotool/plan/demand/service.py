@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Literal, cast
 
 from siotool.plan.adapters.laws import Recovery, adapter_named
-from siotool.plan.demand.fanout import Kind, Message, traffic
+from siotool.plan.demand.fanout import Kind, MessageKind, traffic
 from siotool.plan.demand.world import Demand, Stream, World
 from siotool.plan.inputs.figure import Inputs, MessageChoice
 from siotool.plan.numbers import N, divide, exp, is_array, log
@@ -20,7 +20,7 @@ from siotool.plan.wire.framing import (
     Travel,
 )
 from siotool.plan.wire.messages import ack, event, heartbeat_rates
-from siotool.plan.wire.opening import opening
+from siotool.plan.wire.session_opening import opening
 
 YEAR_S = 365.25 * 86_400
 
@@ -69,13 +69,13 @@ def demand(inputs: Inputs, values: Mapping[str, N]) -> Demand[N]:
     return Demand(connections, new_per_s, streams, travel)
 
 
-def _messages(inputs: Inputs, values: Mapping[str, N]) -> list[Message[N]]:
+def _messages(inputs: Inputs, values: Mapping[str, N]) -> list[MessageKind[N]]:
     return [_message(choice, values) for choice in inputs.messages]
 
 
-def _message(choice: MessageChoice, values: Mapping[str, N]) -> Message[N]:
+def _message(choice: MessageChoice, values: Mapping[str, N]) -> MessageKind[N]:
     place = f"workload.messages.{choice.name}"
-    return Message(
+    return MessageKind(
         name=choice.name,
         kind=cast(Kind, choice.kind),
         size_bytes=values[f"{place}.size"],
