@@ -253,11 +253,8 @@ def run(
     from siotool.plan.sizing import sizing, unused
     from siotool.units import parse_count
 
-    if verify is not None and output_format not in (Format.TEXT, Format.JSON, Format.MD):
-        raise InputError(
-            f"--verify writes no {output_format.value}",
-            "say --format text, md or json, and name the file accordingly",
-        )
+    if verify is not None and output_format in _MANIFESTS:
+        raise InputError(f"--verify writes no {output_format.value}", "say --format text, md, html or json")
     limit = _whole(parse_count(max_servers, "--max-servers")) if max_servers is not None else None
     extras = plan_extras.read(plan_extras.Asked(**(asked or {})), output_format.value)
     inputs = given = plan_options.typed(flags, settings, file)
@@ -299,14 +296,8 @@ def run(
         raise _hopeless(result)
     if output_format in _MANIFESTS:
         written = extras.manifest(output_format.value, result, inputs, draws=draws, seed=seed, quiet=quiet)
-    elif output_format is Format.HTML:
-        # altair and a simulated storm: only when asked for
-        from siotool.plan.html.page import render
-        from siotool.plan.rendering.pictures import pictures
-
-        written = render(result, pictures(result, inputs, draws=draws, seed=seed))
     else:
-        written = _rendered(result, output_format, output)
+        written = _rendered(result, inputs, output_format, output, draws=draws, seed=seed)
     out.write(written, output)
     if output != "-" and not quiet:
         say(f"plan of {plan_words.servers(result.servers.p95)} written to {output}")
@@ -328,14 +319,20 @@ def refuse_missing(inputs: Any) -> None:
         raise InputError(f"plan needs {', '.join(missing)}", f"for example: {_EXAMPLE}")
 
 
-def _rendered(result: Any, output_format: Format, output: str) -> str:
+def _rendered(result: Any, inputs: Any, output_format: Format, output: str, *, draws: int, seed: int) -> str:
     from siotool.cli import output as out
     from siotool.document.contract import to_json
     from siotool.plan.documents import plan_document
 
     if output_format is Format.JSON:
         return to_json(result)
-    return out.printed(plan_document.document(result), output_format, output)
+    drawn = None
+    if output_format is Format.HTML:
+        # a simulated storm, and numpy: only when asked for
+        from siotool.plan.documents import pictures
+
+        drawn = pictures.drawn(result, inputs, draws=draws, seed=seed)
+    return out.printed(plan_document.document(result, drawn), output_format, output)
 
 
 def _judge(result: Any, limit: int | None, too_dear: str | None) -> None:

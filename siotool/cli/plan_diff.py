@@ -17,6 +17,7 @@ class Format(StrEnum):
     TEXT = "text"
     JSON = "json"
     MD = "md"
+    HTML = "html"
 
 
 def diff(
@@ -54,7 +55,7 @@ def diff(
     from siotool.plan.diff import change
     from siotool.plan.documents import diff_document
 
-    form = output_format or Format(by_ending(output, ("json", "md")))
+    form = output_format or Format(by_ending(output, ("json", "md", "html")))
     if before == after == "-":
         raise InputError("both plans are stdin", "name at least one file")
     first, second = _inputs(before), _inputs(after)

@@ -17,6 +17,7 @@ class Format(StrEnum):
     TEXT = "text"
     JSON = "json"
     MD = "md"
+    HTML = "html"
 
 
 class Lost(StrEnum):
@@ -121,7 +122,7 @@ def storm(
     from siotool.protocol.backoff import Backoff
     from siotool.units import parse_duration, parse_share
 
-    form = output_format or Format(by_ending(output, ("json", "md")))
+    form = output_format or Format(by_ending(output, ("json", "md", "html")))
     if plan_file is not None and file is not None:
         raise InputError(f"two plan files: {plan_file} and --file {file}", "give one of them")
     backoff = Backoff(

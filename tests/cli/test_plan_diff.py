@@ -104,7 +104,7 @@ REFUSED = [
     pytest.param(["a.toml", "p.json"], "p.json is JSON", "TOML files", id="a plan that was made"),
     pytest.param(["a.toml", "slip.toml"], "connection", "did you mean connections", id="a slip in a key"),
     pytest.param(["a.toml", "empty.toml"], "no workload.connections", "--connections", id="no plan"),
-    pytest.param(["a.toml", "b.toml", "--format", "html"], "html", "md", id="unknown format"),
+    pytest.param(["a.toml", "b.toml", "--format", "pdf"], "html", "md", id="unknown format"),
     pytest.param(["a.toml", "b.toml", "--set", "x=1"], "--set", "o such option", id="unknown flag"),
     pytest.param(["a.toml", "b.toml", "--draws", "1"], "draws", "100", id="too few draws"),
 ]

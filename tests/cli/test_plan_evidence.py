@@ -56,7 +56,7 @@ def test_a_verification_is_written_as_markdown(siotool, asked, folder):
     assert "mean CPU of the server" in cpu
 
 
-@pytest.mark.parametrize("form", ["html", "hpa"])
+@pytest.mark.parametrize("form", ["keda", "hpa"])
 def test_a_verification_has_no_other_form(siotool, form, folder):
     done = planned(
         siotool, "--verify", "seen", f"--format={form}", "--deployment=chat", "--capacity=1GB/s", cwd=folder

@@ -10,18 +10,17 @@ import pytest
 from rich.console import Console
 
 from siotool import units
+from siotool.document import html as page
 from siotool.document import markdown, text
 from siotool.document.document import Sentence, Table
 from siotool.plan.documents import plan_words as words
 from siotool.plan.documents.evidence_section import amount, cost_name
 from siotool.plan.documents.plan_document import document
 from siotool.plan.growth import outlook
-from siotool.plan.html.page import render as page
 from siotool.plan.inputs import compose, planfile
 from siotool.plan.model import Evidence, MeasuredCost
 from siotool.plan.money import pricing
 from siotool.plan.money.prices import read_prices
-from siotool.plan.rendering.pictures import Pictures
 from siotool.plan.sizing import sizing
 from siotool.plan.storage import offline
 from tests.unit.facts import leaves
@@ -112,7 +111,7 @@ def test_every_form_has_the_fit_and_its_doubts(measured):
     forms = {
         "text": printed(measured, 10_000),
         "markdown": in_markdown(measured),
-        "html": html.unescape(page(measured, Pictures([], [], None))),
+        "html": html.unescape(page.render(document(measured))),
     }
     for form, made in forms.items():
         for sentence in said:
@@ -183,7 +182,7 @@ def rich(measured):
 
 @pytest.fixture(scope="module")
 def forms(rich):
-    page_text = re.sub(r"<(style|script).*?</\1>", "", page(rich, Pictures([], [], None)), flags=re.S)
+    page_text = re.sub(r"<(style|script).*?</\1>", "", page.render(document(rich)), flags=re.S)
     found = {
         "text": printed(rich, 100_000),
         "md": in_markdown(rich),
@@ -261,6 +260,5 @@ def test_every_section_is_in_every_form(rich, forms):
                 facts += [block.note, block.folded]
                 facts += [part for row in block.rows for part in (row.group, *row.cells)]
     assert len(facts) > 300
-    for form in ("text", "md"):
-        said = forms[form]
+    for form, said in forms.items():
         assert [fact for fact in facts if " ".join(fact.split()) not in said] == [], form

@@ -47,7 +47,5 @@ def amount(value: float, unit: str) -> str:
 
 
 def cost_name(name: str) -> str:
-    """Return a measured figure's name without its unit, which stands beside the value."""
-    for unit in ("_per_s", "_s", "_bytes"):
-        name = name.removesuffix(unit)
-    return name.replace("_", " ")
+    """Return what a measured figure is of, for a table of costs: ``memory per connection``."""
+    return name.removeprefix("server.").removesuffix("_cost").removesuffix("_per_s").replace("_", " ")

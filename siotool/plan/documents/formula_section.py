@@ -46,7 +46,7 @@ def formula(plan: Plan) -> Section:
         Column("unit"),
         Column("from"),
     ]
-    scope = [Sentence(_SCOPE, "note")] if words.only_the_formula(plan) else []
+    scope = [Sentence(_SCOPE)] if words.only_the_formula(plan) else []
     return Section("formula", "The formula", [Table(columns, rows), _equation(plan), *scope])
 
 
