@@ -6,9 +6,11 @@ import os
 import sys
 from pathlib import Path
 
+import msgspec
 from rich.console import Console, RenderableType
 
 from siotool.document import markdown, text
+from siotool.document.contract import to_json
 from siotool.document.document import Document
 from siotool.errors import OutputError
 from siotool.terminal import Printable
@@ -17,8 +19,10 @@ from siotool.terminal import Printable
 WIDTH, WIDEST = 80, 100
 
 
-def printed(document: Document, form: str, where: str) -> str:
-    """Return a document as ``text`` for ``where``, as ``md`` or as ``html``."""
+def printed(document: Document, form: str, where: str, record: msgspec.Struct | None = None) -> str:
+    """Return a document as ``text`` for ``where``, as ``md`` or as ``html``; its ``record`` as ``json``."""
+    if form == "json" and record is not None:
+        return to_json(record)
     if form == "html":
         from siotool.document import html  # altair takes 0.6 s to import
 

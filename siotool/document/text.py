@@ -189,7 +189,7 @@ class _Rows:
             max(map(cell_len, (column.name, *(row[number] for row in cells))))
             for number, column in enumerate(self._columns)
         ]
-        self._widest[0] = max(self._widest[0], *(cell_len(name) for name, _ in self._groups))
+        self._widest[0] = max([self._widest[0], *(cell_len(name) for name, _ in self._groups)])
 
     def _cells(self, row: Row) -> list[str]:
         return [printable(row.cells[number], CELL_AT_MOST) for number in self._kept]

@@ -118,19 +118,19 @@ def _clock(end_s: float, value: str) -> str:
 
 def _x(chart: Chart) -> alt.X:
     low, high = extent(chart)
-    labels: dict[str, Any] = {"tickCount": 4, "labelExpr": _written(chart, "datum.value")}
+    labels: dict[str, Any] = {"labelExpr": _written(chart, "datum.value")}
+    kind: Literal["log", "utc", "linear"] = "log" if chart.x.log else "linear"
     if chart.x.unit == "clock":
         labels |= {"values": _clock_ticks(high), "labelFlush": False}
     elif chart.x.unit == "day":
-        labels = {"tickCount": 6, "format": "%b %Y", "labelSeparation": 8}
+        labels, kind = {"tickCount": 6, "format": "%b %Y", "labelSeparation": 8}, "utc"
     elif chart.x.unit == "servers":
         labels = {"tickCount": 8, "tickMinStep": 1, "format": ",d", "labelSeparation": 8}
     elif chart.x.log:
-        labels["values"] = [tick for tick in _log_ticks(low, high) if low <= tick <= high]
+        labels |= {"values": [t for t in _log_ticks(low, high) if low <= t <= high], "labelSeparation": 8}
+    else:
+        labels |= {"tickCount": 4, "labelSeparation": 8}
     axis = alt.Axis(title=None, grid=False, labelOverlap="greedy", **labels)
-    kind: Literal["log", "utc", "linear"] = "log" if chart.x.log else "linear"
-    if chart.x.unit == "day":
-        kind = "utc"
     scale = alt.Scale(type=kind, domain=[_place(chart, low), _place(chart, high)], nice=False)
     return alt.X(_field(chart), axis=axis, scale=scale)
 
@@ -139,11 +139,12 @@ def _y(chart: Chart) -> alt.Y:
     unit, low, high = chart.y.unit, chart.y.low, chart.y.high
     labels: dict[str, Any] = {"tickCount": 5, "labelExpr": _WRITTEN[unit].format(v="datum.value")}
     scale = alt.Scale(zero=True) if low is None or high is None else alt.Scale(domain=[low, high])
+    known = [v for curve in chart.curves for _, v in curve.points if v]
     if unit == "servers":
         labels = {"tickCount": 4, "tickMinStep": 1, "format": ",d"}
-    known = [v for curve in chart.curves for _, v in curve.points if v is not None and v > 0]
-    if chart.y.log and known:
-        ticks = labels["values"] = _log_ticks(min(known), max(known))
+    elif chart.y.log and known:
+        ticks = _log_ticks(min(known), max(known))
+        labels = {"values": ticks, "labelExpr": labels["labelExpr"]}
         scale = alt.Scale(type="log", domain=[ticks[0], ticks[-1]])
     return alt.Y("v:Q", axis=alt.Axis(title=None, domain=False, ticks=False, **labels), scale=scale)
 
@@ -155,10 +156,8 @@ def _clock_ticks(end_s: float) -> list[float]:
 
 def _log_ticks(low: float, high: float) -> list[float]:
     """1, 2 and 5 of each whole decade around, fewer where there are many."""
-    first, last = (
-        math.floor(math.log10(low)),
-        max(math.ceil(math.log10(high)), math.floor(math.log10(low)) + 1),
-    )
+    first = math.floor(math.log10(low))
+    last = max(first + 1, math.ceil(math.log10(high)))
     steps = (1, 2, 5) if last - first < 3 else (1, 3) if last - first < 4 else (1,)
     return [step * 10.0**decade for decade in range(first, last) for step in steps] + [10.0**last]
 

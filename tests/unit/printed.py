@@ -60,7 +60,8 @@ def said(document: Document, printer: str) -> Iterator[str]:
                     yield from (block.subject, block.result)
                     yield from (side for quotient in block.quotients for side in quotient)
                 case Table():
-                    yield from (block.note, block.folded, *(column.name for column in block.columns))
+                    shown = (column for column in block.columns if block.rows or not column.wide_only)
+                    yield from (block.note, block.folded, *(column.name for column in shown))
                     yield from (word for row in block.rows for word in (row.group, *row.cells))
                 case Chart() if printer == "html":
                     yield from (block.title, block.note)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from siotool.document.document import Chart, Column, Row, Section, Sentence, Table, Tone
-from siotool.plan.model import Comparison, Cost, Forecast, Storage
+from siotool.plan.model import FleetCost, Forecast, ShapeComparison, Storage
 from siotool.plan.money.cost import money
 from siotool.units import format_byte_rate, format_count, format_duration, format_share, format_size
 
@@ -11,7 +11,7 @@ from siotool.units import format_byte_rate, format_count, format_duration, forma
 _EVERY = 6
 
 
-def cost(known: Cost) -> Section:
+def cost(known: FleetCost) -> Section:
     """Return what the fleet costs a month, part by part."""
     parts = (
         (f"{known.servers:,} × {known.shape}", known.servers_per_month),
@@ -30,7 +30,7 @@ def cost(known: Cost) -> Section:
     return Section("cost", "Cost", [*map(Sentence, said), table])
 
 
-def shapes(compared: Comparison) -> Section:
+def shapes(compared: ShapeComparison) -> Section:
     """Return what the plan takes of each shape of servers, the cheapest first."""
     rows: list[Row] = []
     for row in compared.rows:

@@ -17,7 +17,7 @@ from siotool.document.document import (
     Table,
 )
 from siotool.plan.documents import storm_words as words
-from siotool.plan.storm.model import FleetPoint, Pings, StormPlan
+from siotool.plan.storm.storm_plan import FleetPoint, Pings, StormPlan
 from siotool.plan.storm.study import HORIZON_S, goal_met, written
 
 #: What a chart resolves.
