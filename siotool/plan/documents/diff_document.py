@@ -1,8 +1,7 @@
 """The difference of two plans as a document."""
 
 from siotool.document.document import Block, Column, Document, Row, Section, Sentence, Table
-from siotool.plan.diff.change import PlanDiff
-from siotool.plan.diff.diff import Moved
+from siotool.plan.diff.diff import Moved, PlanDiff
 
 #: The columns of figures, which the sentences of a difference do not explain.
 _COLUMNS = "Alone: what changing only this input does to the first plan. "
