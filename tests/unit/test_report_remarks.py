@@ -35,7 +35,7 @@ def test_what_is_cut_behind_the_end_is_told_and_changes_nothing(make_run):
 
 def test_a_gate_on_a_server_that_was_not_sampled_while_the_load_stood_fails(make_run):
     """The samples of the ramp are no measure of the hold phase."""
-    run = make_run(change=lambda one: msgspec.structs.replace(one, servers=[]) if one.t_s > 10 else one)
+    run = make_run(change=lambda one: msgspec.structs.replace(one, servers={}) if one.t_s > 10 else one)
     report = summarize([run], Planned(), [parse("server_cpu > 90%")])
     (gate,) = report.gates
     assert (gate.outcome, gate.value) == ("failed", None)
