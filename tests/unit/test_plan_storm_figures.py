@@ -63,3 +63,11 @@ def test_a_hand_is_there_once_it_had_the_time_for_it():
     assert one.all_s == pytest.approx(10.0, abs=0.2)
     two = simulate(2, 1, Conditions(accept_per_s=0.1, backoff=STEADY))
     assert two.all_s == pytest.approx(20.0, abs=0.3)
+
+
+def test_nothing_happens_after_the_horizon():
+    """Half of the minute is outage: in the other half 10 handshakes a second are 300."""
+    course = simulate(10_000, 1, Conditions(accept_per_s=10, outage_s=30, queue=1e9), horizon_s=60)
+    assert course.served == pytest.approx(300, abs=2)
+    assert course.all_s is None
+    assert len(course.connected) == 60
