@@ -41,10 +41,17 @@ def workers(processes: int | None, stages: list[Stage]) -> int:
     return workers
 
 
-def shape(loaded: Any, given: dict[str, object]) -> str:
-    """Name of the scenario's load shape, empty without one; it alone decides how many users there are."""
+def program(
+    loaded: Any, stages: list[Stage], length: str | None, given: dict[str, object]
+) -> tuple[Any, str]:
+    """What decides how many users there are; and the name of the scenario's load shape, empty without one.
+
+    A shape decides it alone: ``given`` are options that would too. ``length`` is a --run-time.
+    """
+    from siotool.swarm.program import ShapeProgram, Stages
+
     if loaded.shape is None:
-        return ""
+        return Stages(stages), ""
     name = type(loaded.shape).__name__
     for option, value in given.items():
         if value and not loaded.shape.use_common_options:
@@ -52,7 +59,7 @@ def shape(loaded: Any, given: dict[str, object]) -> str:
                 f"the scenario's load shape {name} decides how many users there are, and so would {option}",
                 f"leave out {option}, or the shape",
             )
-    return name
+    return ShapeProgram(loaded.shape, run_time(length) if length else None), name
 
 
 def run_time(text: str) -> float:

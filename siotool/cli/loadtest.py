@@ -175,15 +175,12 @@ def loadtest(
     from siotool.swarm.config import RunConfig
     from siotool.swarm.live import display
     from siotool.swarm.parent import run
-    from siotool.swarm.program import Program, ShapeProgram, Stages
     from siotool.swarm.settings import EngineSettings
     from siotool.workload import Target, Workload
 
-    shape = options.shape(loaded, {"--stage": stage, "--users": users, "--spawn-rate": spawn_rate})
-    program: Program = Stages(stages)
-    if shape:
-        program = ShapeProgram(loaded.shape, options.run_time(run_time) if run_time else None)
-        stages = []
+    given = {"--stage": stage, "--users": users, "--spawn-rate": spawn_rate}
+    program, shape = options.program(loaded, stages, run_time, given)
+    stages = [] if shape else stages
     workload = Workload(
         scenario=loaded.name,
         settings=resolved,
