@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -42,7 +43,7 @@ def workers(processes: int | None, stages: list[Stage]) -> int:
 
 
 def program(
-    loaded: Any, stages: list[Stage], length: str | None, given: dict[str, object]
+    loaded: Any, stages: list[Stage], length: str | None, given: Mapping[str, object]
 ) -> tuple[Any, str]:
     """What decides how many users there are; and the name of the scenario's load shape, empty without one.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from siotool import runfile
+from siotool.runs.reading import Run, read
 
 pytestmark = pytest.mark.slow
 
@@ -104,7 +104,7 @@ drive(lambda pid: [Climb()], "crowd.py")
 """
 
 
-def driven(program: str, folder: Path) -> tuple[dict[str, Any], runfile.Run]:
+def driven(program: str, folder: Path) -> tuple[dict[str, Any], Run]:
     done = subprocess.run(
         [sys.executable, "-c", DRIVER + program],
         cwd=folder,
@@ -114,7 +114,7 @@ def driven(program: str, folder: Path) -> tuple[dict[str, Any], runfile.Run]:
         timeout=90,
     )
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout), runfile.read(folder / "run")
+    return json.loads(done.stdout), read(folder / "run")
 
 
 def test_a_second_program_begins_with_the_users_of_the_first_and_their_connections(tmp_path: Path) -> None:
