@@ -54,7 +54,7 @@ def roots(package: Package) -> set[str]:
 
 
 #: Being built: reached before long.
-BEING_BUILT = ("siotool.client*", "siotool.document*", "siotool.runs*", "siotool.cli.output:*")
+BEING_BUILT = ("siotool.document*", "siotool.runs*", "siotool.cli.output:*")
 #: What is known today, to be emptied: patterns of what is unreached, and of defaults nobody overrides.
 STILL = (Path(__file__).parent / "still_unreached.txt").read_text(encoding="utf-8").split()
 
