@@ -32,20 +32,22 @@ def demo(
     def say(words: str) -> None:
         print(f"siotool: {words}", file=sys.stderr)
 
-    def size(form: plan.Format, where: str) -> None:
-        figures = plan.flags_of(
-            connections=CONNECTIONS, consumption_rate=CONSUMPTION_RATE, downtime=DOWNTIME, capacity=CAPACITY
-        )
-        plan.run(figures, [], output_format=form, output=where, quiet=True)
+    figures = {
+        "connections": CONNECTIONS,
+        "consumption_rate": CONSUMPTION_RATE,
+        "downtime": DOWNTIME,
+        "capacity": CAPACITY,
+        "quiet": True,
+    }
 
     say(
         f"1 of 3: siotool plan --connections {CONNECTIONS} --consumption-rate {CONSUMPTION_RATE} "
         f"--downtime {DOWNTIME} --capacity {CAPACITY}"
     )
-    size(plan.Format.TEXT, "-")
+    plan.run(figures)
     with tempfile.TemporaryDirectory() as folder:
         planned = Path(folder) / "plan.json"
-        size(plan.Format.JSON, str(planned))
+        plan.run({**figures, "output": str(planned)})
         say(f"2 of 3: siotool loadtest demo --scenario chat --users {users} --run-time {run_time}")
         say("3 of 3: siotool report, once the run is over")
         loadtest.loadtest("demo", scenario="chat", users=str(users), run_time=run_time, plan=planned)

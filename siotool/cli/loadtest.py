@@ -4,29 +4,19 @@ import re
 import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from siotool.cli import demand
-from siotool.cli.endings import by_ending
+from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.streams import say
 from siotool.errors import ExitCode, InputError
 from siotool.workload import Target
 
 REPORTS = Path("reports")
 DEMO = "demo"
-
-
-class Format(StrEnum):
-    """How the report after the run is written."""
-
-    TEXT = "text"
-    JSON = "json"
-    MD = "md"
-    HTML = "html"
 
 
 def loadtest(
@@ -117,10 +107,7 @@ def loadtest(
         Path | None,
         typer.Option(metavar="DIR", help="Folder of the run.", show_default="reports/<UTC time>-<scenario>"),
     ] = None,
-    output_format: Annotated[
-        Format | None,
-        typer.Option("--format", help="Form of the report.", show_default="by the name of -o, or text"),
-    ] = None,
+    output_format: Annotated[WithPage | None, format_option("Form of the report.")] = None,
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="Where the report goes; - is stdout.")
     ] = "-",
@@ -170,7 +157,7 @@ def loadtest(
     from siotool.cli.plan_options import planned
     from siotool.report.gates import parse
 
-    form = output_format or Format(by_ending(output, ("json", "md", "html")))
+    form = output_format or by_ending(output, WithPage)
     gates = [parse(text) for text in fail_if or []]
     read_back = None if plan is None else planned(str(plan))
     stages = demand.stages(users, spawn_rate, run_time, stage)
@@ -213,6 +200,7 @@ def loadtest(
                 exclude_tags=exclude_tags or [],
             ),
             out=folder,
+            embedded=target == DEMO,
             server_pid=server_pid,
             server_cores=server_cores,
             run_time_s=demand.run_time(run_time) if shape and run_time else None,
@@ -242,7 +230,7 @@ def loadtest(
         intent=Intent(plan=read_back),
         gates=gates,
         default_gates=not no_default_gates,
-        output_format=form.value,
+        output_format=form,
         where=output,
         quiet=quiet,
         keep=True,

@@ -3,17 +3,17 @@
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from siotool import runfile
 from siotool.cli import output
 from siotool.cli.counts import Counting, Intent
 from siotool.cli.streams import complain, say
+from siotool.document.contract import to_json
 from siotool.errors import ExitCode, worst
-from siotool.report import text
 from siotool.report.contents import Report
 from siotool.report.gates import Gate, parse, show
 from siotool.report.join import summarize
-from siotool.report.renderers import RENDERERS
+from siotool.report.report_document import as_document
 from siotool.report.verdict import sentence, target_lost
+from siotool.runs import reading
 
 #: Written beside every run.
 KEPT = ("html", "md", "json")
@@ -39,7 +39,7 @@ def conclude(
     reasons of its own for, such as INTERRUPTED. Raises RunFileError, InputError (runs that
     cannot be pooled) and OutputError.
     """
-    runs = [runfile.read(path) for path in run_paths]
+    runs = [reading.read(path) for path in run_paths]
     if gates is None:
         texts = dict.fromkeys(gate for run in runs for gate in run.header.gates)
         gates = [parse(gate) for gate in texts]
@@ -51,14 +51,17 @@ def conclude(
     )
     if keep and len(runs) == 1:
         write_reports(runs[0].path, report)
-    if output_format == "text":
-        rendered = output.styled(text.render(report), where)
-    else:
-        rendered = RENDERERS[output_format](report)
-    output.write(rendered, where)
+    output.write(rendered(report, output_format, where), where)
     if not quiet and (output_format != "text" or where != "-"):
         _tell(report)
     return exit_code(report, also)
+
+
+def rendered(report: Report, form: str, where: str = "file") -> str:
+    """Return a report as ``text`` for ``where``, as ``json`` (ten digits of a figure), ``md`` or ``html``."""
+    if form == "json":
+        return to_json(report, digits=10)
+    return output.printed(as_document(report), form, where)
 
 
 def exit_code(report: Report, also: Collection[ExitCode] = ()) -> ExitCode:
@@ -82,7 +85,7 @@ def write_reports(run_path: Path, report: Report) -> list[Path]:
     written = []
     for kind in KEPT:
         path = folder / f"report.{kind}"
-        output.write(RENDERERS[kind](report), str(path))
+        output.write(rendered(report, kind), str(path))
         written.append(path)
     return written
 

@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+import msgspec
 from rich.console import Console, RenderableType
 
 from siotool.document import markdown, text
@@ -18,8 +19,17 @@ WIDTH, WIDEST = 80, 100
 
 
 def printed(document: Document, form: str, where: str) -> str:
-    """Return a document as ``text`` for ``where``, or as ``md``."""
+    """Return a document as ``text`` for ``where``, as ``md`` or as ``html``."""
+    if form == "html":
+        from siotool.document import html  # altair takes 0.6 s to import
+
+        return html.render(document)
     return markdown.render(document) if form == "md" else styled(text.render(document), where)
+
+
+def as_json(record: msgspec.Struct) -> str:
+    """Return a record as JSON, indented, for people and scripts."""
+    return msgspec.json.format(msgspec.json.encode(record), indent=2).decode() + "\n"
 
 
 def styled(renderable: RenderableType, where: str) -> str:

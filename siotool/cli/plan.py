@@ -1,31 +1,37 @@
 """``siotool plan``: from figures to a number of servers."""
 
-from enum import StrEnum
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args
 
 import typer
 from typer.core import TyperGroup
 
-from siotool.cli.endings import by_ending
+from siotool.cli.formats import WithoutPage, WithPage, by_ending, format_option
+from siotool.cli.options import (
+    DRAWS,
+    SEED,
+    AvailabilityTarget,
+    Capacity,
+    Connections,
+    ConsumptionRate,
+    Downtime,
+    Draws,
+    Output,
+    Quiet,
+    Seed,
+    Settings,
+    Utilization,
+    Workday,
+    flags_of,
+)
 from siotool.cli.streams import complain, say
 from siotool.errors import ExitCode, InputError
 
 _EXAMPLE = "siotool plan --connections 1M --consumption-rate 2KB/s --capacity 100MB/s"
 
-
-class Format(StrEnum):
-    """How the plan is written."""
-
-    TEXT = "text"
-    JSON = "json"
-    MD = "md"
-    HTML = "html"
-    HPA = "hpa"
-    KEDA = "keda"
-
-
 #: Formats for an autoscaler: of a plan that has no fleet there is nothing to write.
-_MANIFESTS = (Format.HPA, Format.KEDA)
+_MANIFESTS = ("hpa", "keda")
+PlanFormat = Literal["text", "json", "md", "html", "hpa", "keda"]
 
 
 class FileFirst(TyperGroup):
@@ -52,40 +58,14 @@ def plan(
         str | None,
         typer.Option("--file", "-f", metavar="PLAN.toml", help="Plan file; may also come first. - is stdin."),
     ] = None,
-    connections: Annotated[
-        str | None,
-        typer.Option(metavar="COUNT", help="Concurrent sessions over the whole service: 250, 10k, 1M."),
-    ] = None,
-    consumption_rate: Annotated[
-        str | None,
-        typer.Option(metavar="RATE", help="Average bandwidth of one session: 2KB/s, 16kbit/s."),
-    ] = None,
-    downtime: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="Time per workday a server is out of service.", show_default="0"),
-    ] = None,
-    workday: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="Time the service works per day: 8h.", show_default="24h"),
-    ] = None,
-    capacity: Annotated[
-        str | None,
-        typer.Option(metavar="RATE", help="Bandwidth one server can process: 100MB/s, 1Gbit/s."),
-    ] = None,
-    utilization: Annotated[
-        str | None,
-        typer.Option(metavar="SHARE", help="Share of the capacity you will use.", show_default="70%"),
-    ] = None,
-    availability_target: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SHARE", help="Share of the time enough servers must be in service.", show_default="99.9%"
-        ),
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A key of the plan file: topology.adapter=redis."),
-    ] = None,
+    connections: Connections = None,
+    consumption_rate: ConsumptionRate = None,
+    downtime: Downtime = None,
+    workday: Workday = None,
+    capacity: Capacity = None,
+    utilization: Utilization = None,
+    availability_target: AvailabilityTarget = None,
+    settings: Settings = None,
     runs: Annotated[
         list[str] | None,
         typer.Option("--from", metavar="RUN[@NODES]", help="Take costs from measured runs. Repeatable."),
@@ -133,18 +113,11 @@ def plan(
     pod_start: Annotated[
         str, typer.Option(metavar="TIME", help="From asking for a pod to its taking connections.")
     ] = "60s",
-    draws: Annotated[
-        int, typer.Option(min=100, max=1_000_000, help="Worlds drawn from the ranges.")
-    ] = 10_000,
-    seed: Annotated[int, typer.Option(help="Another seed, other draws; the same one, the same plan.")] = 1,
-    output_format: Annotated[
-        Format | None,
-        typer.Option("--format", help="How to write the plan.", show_default="by the name of -o, or text"),
-    ] = None,
-    output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="Where to write it; - is stdout.")
-    ] = "-",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")] = False,
+    draws: Draws = DRAWS,
+    seed: Seed = SEED,
+    output_format: Annotated[PlanFormat | None, format_option("How to write the plan.")] = None,
+    output: Output = "-",
+    quiet: Quiet = False,
 ) -> None:
     r"""Size a fleet from planned figures.
 
@@ -171,79 +144,12 @@ def plan(
       --set workload.growth=40% --date 2026-06-30 --lead-time 60d
     ```
     """
-    if ctx.invoked_subcommand is not None:
-        return
-    run(
-        flags_of(
-            connections=connections,
-            consumption_rate=consumption_rate,
-            downtime=downtime,
-            workday=workday,
-            capacity=capacity,
-            utilization=utilization,
-            availability_target=availability_target,
-        ),
-        settings or [],
-        file=file,
-        runs=runs or [],
-        verify=verify,
-        accept_suspect=accept_suspect,
-        same_target=same_target,
-        max_servers=max_servers,
-        asked={
-            "prices": prices,
-            "shape": shape,
-            "max_cost": max_cost,
-            "date": date,
-            "lead_time": lead_time,
-            "deployment": deployment,
-            "kube_namespace": kube_namespace,
-            "prometheus": prometheus,
-            "pod_start": pod_start,
-        },
-        draws=draws,
-        seed=seed,
-        output_format=output_format or Format(by_ending(output, ("json", "md", "html"))),
-        output=output,
-        quiet=quiet,
-    )
+    if ctx.invoked_subcommand is None:
+        run(ctx.params)
 
 
-#: The formula's own flags and their keys in a plan file.
-_FLAGS = (
-    ("connections", "workload.connections"),
-    ("consumption_rate", "workload.consumption_rate"),
-    ("downtime", "goals.downtime"),
-    ("workday", "goals.workday"),
-    ("capacity", "server.capacity"),
-    ("utilization", "server.utilization"),
-    ("availability_target", "goals.availability"),
-)
-
-
-def flags_of(**given: str | None) -> dict[str, tuple[str, str | None]]:
-    """Return the formula's flags, by their names in Python, as ``run`` wants them."""
-    return {key: (f"--{name.replace('_', '-')}", given.get(name)) for name, key in _FLAGS}
-
-
-def run(
-    flags: dict[str, tuple[str, str | None]],
-    settings: list[str],
-    *,
-    file: str | None = None,
-    runs: list[str] | None = None,
-    verify: str | None = None,
-    accept_suspect: bool = False,
-    same_target: bool = False,
-    max_servers: str | None = None,
-    asked: dict[str, Any] | None = None,
-    draws: int = 10_000,
-    seed: int = 1,
-    output_format: Format = Format.TEXT,
-    output: str = "-",
-    quiet: bool = False,
-) -> None:
-    """Make one plan and write it; ``flags`` as for ``plan_options.typed``, ``asked`` as ``plan_extras``."""
+def run(given: Mapping[str, Any]) -> None:
+    """Make one plan and write it; ``given`` are options of ``siotool plan`` by their names in Python."""
     import msgspec
 
     from siotool.cli import output as out
@@ -253,21 +159,27 @@ def run(
     from siotool.plan.sizing import sizing, unused
     from siotool.units import parse_count
 
-    if verify is not None and output_format not in (Format.TEXT, Format.JSON, Format.MD):
+    output, quiet = given.get("output", "-"), given.get("quiet", False)
+    form = given.get("output_format") or by_ending(output, WithPage)
+    verify, runs = given.get("verify"), given.get("runs")
+    drawn = {"draws": given.get("draws", DRAWS), "seed": given.get("seed", SEED)}
+    if verify is not None and form not in get_args(WithoutPage):
         raise InputError(
-            f"--verify writes no {output_format.value}",
+            f"--verify writes no {form}",
             "say --format text, md or json, and name the file accordingly",
         )
-    limit = _whole(parse_count(max_servers, "--max-servers")) if max_servers is not None else None
-    extras = plan_extras.read(plan_extras.Asked(**(asked or {})), output_format.value)
-    inputs = given = plan_options.typed(flags, settings, file)
+    asked = given.get("max_servers")
+    limit = _whole(parse_count(asked, "--max-servers")) if asked is not None else None
+    extras = plan_extras.read(given, form)
+    inputs = typed = plan_options.typed(flags_of(given), given.get("settings") or [], given.get("file"))
     measured = None
     if runs or verify is not None:
         from siotool.cli import plan_evidence
 
+        accept_suspect = given["accept_suspect"]
         if runs:
             measured = plan_evidence.learn(
-                runs, accept_suspect=accept_suspect, same_target=same_target, seed=seed
+                runs, accept_suspect=accept_suspect, same_target=given["same_target"], seed=drawn["seed"]
             )
             inputs = compose.with_measured(inputs, measured.inputs)
     inputs = extras.shaped(inputs)
@@ -277,40 +189,43 @@ def run(
     before = inputs
     inputs = compose.complete(inputs)
     if verify is not None:
-        checked = plan_evidence.check(
-            verify, inputs, measured, accept_suspect=accept_suspect, draws=draws, seed=seed
-        )
-        _write_verification(checked, output_format, output)
-        missed = [check.name.replace("_", " ") for check in checked.checks if not check.inside]
-        if missed:
-            complain(f"verification failed: {', '.join(missed)} outside the plan's 90 % interval")
-            raise typer.Exit(ExitCode.GATE_FAILED)
+        checked = plan_evidence.check(verify, inputs, measured, accept_suspect=accept_suspect, **drawn)
+        _verify(checked, form, output)
         return
-    result = sizing.size(
-        inputs, draws=draws, seed=seed, evidence=measured.describe if measured is not None else None
+    result = sizing.size(inputs, **drawn, evidence=measured.describe if measured is not None else None)
+    result = extras.complete(result, inputs, **drawn)
+    nothing_rests_on = unused.unused(
+        typed, before, priced=extras.prices is not None, scaled=form in _MANIFESTS
     )
-    result = extras.complete(result, inputs, draws=draws, seed=seed)
-    result = msgspec.structs.replace(
-        result,
-        warnings=result.warnings
-        + unused.unused(given, before, priced=extras.prices is not None, scaled=output_format in _MANIFESTS),
-    )
-    if result.servers.p95 is None and output_format in _MANIFESTS:
+    result = msgspec.structs.replace(result, warnings=result.warnings + nothing_rests_on)
+    if result.servers.p95 is None and form in _MANIFESTS:
         raise _hopeless(result)
-    if output_format in _MANIFESTS:
-        written = extras.manifest(output_format.value, result, inputs, draws=draws, seed=seed, quiet=quiet)
-    elif output_format is Format.HTML:
-        # altair and a simulated storm: only when asked for
-        from siotool.plan.html.page import render
-        from siotool.plan.rendering.pictures import pictures
-
-        written = render(result, pictures(result, inputs, draws=draws, seed=seed))
+    if form in _MANIFESTS:
+        written = extras.manifest(form, result, inputs, **drawn, quiet=quiet)
     else:
-        written = _rendered(result, output_format, output)
+        written = _rendered(result, inputs, form, output, drawn)
     out.write(written, output)
     if output != "-" and not quiet:
         say(f"plan of {terms.servers(result.servers.p95)} written to {output}")
     _judge(result, limit, extras.failed_gate(result))
+
+
+def _rendered(result: Any, inputs: Any, form: str, output: str, drawn: dict[str, int]) -> str:
+    from siotool.cli import output as out
+    from siotool.plan.rendering import markdown, text
+
+    match form:
+        case "json":
+            return out.as_json(result)
+        case "md":
+            return markdown.render(result)
+        case "html":
+            # altair and a simulated storm: only when asked for
+            from siotool.plan.html.page import render
+            from siotool.plan.rendering.pictures import pictures
+
+            return render(result, pictures(result, inputs, **drawn))
+    return out.styled(text.render(result), output)
 
 
 def refuse_missing(inputs: Any) -> None:
@@ -326,20 +241,6 @@ def refuse_missing(inputs: Any) -> None:
     ]
     if missing and not inputs.messages:
         raise InputError(f"plan needs {', '.join(missing)}", f"for example: {_EXAMPLE}")
-
-
-def _rendered(result: Any, output_format: Format, output: str) -> str:
-    import msgspec
-
-    from siotool.cli import output as out
-    from siotool.plan.rendering import markdown, text
-
-    match output_format:
-        case Format.JSON:
-            return msgspec.json.format(msgspec.json.encode(result), indent=2).decode() + "\n"
-        case Format.MD:
-            return markdown.render(result)
-    return out.styled(text.render(result), output)
 
 
 def _judge(result: Any, limit: int | None, too_dear: str | None) -> None:
@@ -365,19 +266,23 @@ def _hopeless(result: Any) -> typer.Exit:
     return typer.Exit(ExitCode.GATE_FAILED)
 
 
-def _write_verification(checked: Any, output_format: Format, output: str) -> None:
-    import msgspec
-
+def _verify(checked: Any, form: str, output: str) -> None:
+    """Write a verification; exit 4 where what a run saw is outside the plan's interval."""
     from siotool.cli import output as out
     from siotool.plan.evidence import text
 
-    if output_format is Format.JSON:
-        written = msgspec.json.format(msgspec.json.encode(checked), indent=2).decode() + "\n"
-    elif output_format is Format.MD:
-        written = text.verification_markdown(checked)
-    else:
-        written = out.styled(text.render_verification(checked), output)
+    match form:
+        case "json":
+            written = out.as_json(checked)
+        case "md":
+            written = text.verification_markdown(checked)
+        case _:
+            written = out.styled(text.render_verification(checked), output)
     out.write(written, output)
+    missed = [check.name.replace("_", " ") for check in checked.checks if not check.inside]
+    if missed:
+        complain(f"verification failed: {', '.join(missed)} outside the plan's 90 % interval")
+        raise typer.Exit(ExitCode.GATE_FAILED)
 
 
 def _limit(inputs: Any) -> int | None:

@@ -1,40 +1,25 @@
 """``siotool plan diff``: which input moved the number of servers."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from siotool.cli.endings import by_ending
+from siotool.cli.formats import WithoutPage, by_ending, format_option
+from siotool.cli.options import DRAWS, SEED, Draws, Output, Quiet, Seed
 from siotool.cli.streams import say
 from siotool.errors import InputError
-
-
-class Format(StrEnum):
-    """How the difference is written."""
-
-    TEXT = "text"
-    JSON = "json"
-    MD = "md"
 
 
 def diff(
     before: Annotated[str, typer.Argument(metavar="A.toml", help="The plan before; - is stdin.")],
     after: Annotated[str, typer.Argument(metavar="B.toml", help="The plan after; - is stdin.")],
     *,
-    draws: Annotated[
-        int, typer.Option(min=100, max=1_000_000, help="Worlds drawn from the ranges, as for a plan.")
-    ] = 10_000,
-    seed: Annotated[int, typer.Option(help="Another seed, other draws; the same one, the same answer.")] = 1,
-    output_format: Annotated[
-        Format | None,
-        typer.Option("--format", help="How to write it.", show_default="by the name of -o, or text"),
-    ] = None,
-    output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="Where to write it; - is stdout.")
-    ] = "-",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")] = False,
+    draws: Draws = DRAWS,
+    seed: Seed = SEED,
+    output_format: Annotated[WithoutPage | None, format_option("How to write it.")] = None,
+    output: Output = "-",
+    quiet: Quiet = False,
 ) -> None:
     r"""Say which input moved the number of servers from one plan to another.
 
@@ -49,23 +34,21 @@ def diff(
     siotool plan diff before.toml after.toml
     ```
     """
-    import msgspec
-
     from siotool.cli import output as out
     from siotool.plan.diff import change
     from siotool.plan.diff import text as change_text
 
-    form = output_format or Format(by_ending(output, ("json", "md")))
+    form = output_format or by_ending(output, WithoutPage)
     if before == after == "-":
         raise InputError("both plans are stdin", "name at least one file")
     first, second = _inputs(before), _inputs(after)
     result = change.compare(first, second, (before, after), draws=draws, seed=seed)
     match form:
-        case Format.TEXT:
+        case "text":
             written = out.styled(change_text.render(result), output)
-        case Format.JSON:
-            written = msgspec.json.format(msgspec.json.encode(result), indent=2).decode() + "\n"
-        case Format.MD:
+        case "json":
+            written = out.as_json(result)
+        case _:
             written = change_text.markdown(result)
     out.write(written, output)
     if output != "-" and not quiet:

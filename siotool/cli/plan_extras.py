@@ -1,7 +1,8 @@
 """What ``siotool plan`` adds to the count of servers: money, the forecast, storage, manifests."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from typing import Any
 
 import msgspec
 
@@ -18,38 +19,27 @@ from siotool.units import parse_duration
 POD_START = "60s"
 
 
-class Asked(msgspec.Struct, frozen=True):
-    """The options as they were typed."""
-
-    prices: str | None = None
-    shape: str | None = None
-    max_cost: str | None = None
-    date: str | None = None
-    lead_time: str | None = None
-    deployment: str | None = None
-    kube_namespace: str = "default"
-    prometheus: str | None = None
-    pod_start: str = POD_START
-
-
 class Extras(msgspec.Struct, frozen=True):
     """The options, read: nothing is wrong with them any more."""
 
-    asked: Asked
     prices: PriceFile | None
+    shape: str | None
     budget: float | None
     start: date
     dated: bool
     lead_time_s: float
+    deployment: str | None
+    namespace: str
+    prometheus: str
     pod_start_s: float
 
     def shaped(self, inputs: Inputs) -> Inputs:
         """Return the inputs with the server that ``--shape`` names."""
-        if self.prices is None or self.asked.shape is None:
+        if self.prices is None or self.shape is None:
             return inputs
         from siotool.plan.money import pricing as money
 
-        return money.as_shape(inputs, self.prices.shape(self.asked.shape), self.prices.source)
+        return money.as_shape(inputs, self.prices.shape(self.shape), self.prices.source)
 
     def within(self, inputs: Inputs, *, quiet: bool) -> "Extras":
         """Return the options with the plan file's own budget, where no flag gave one."""
@@ -84,9 +74,9 @@ class Extras(msgspec.Struct, frozen=True):
         compared = money.shapes(plan, inputs, prices, draws=draws, seed=seed)
         priced = [shape for name, shape in prices.shapes.items() if name in prices.prices]
         plan = msgspec.structs.replace(plan, warnings=plan.warnings + money.kept(inputs, priced))
-        if self.asked.shape is not None:
-            prices.price(self.asked.shape)
-            shape = prices.shape(self.asked.shape)
+        if self.shape is not None:
+            prices.price(self.shape)
+            shape = prices.shape(self.shape)
         else:
             try:
                 shape = money.shape_of(inputs, prices)
@@ -107,11 +97,9 @@ class Extras(msgspec.Struct, frozen=True):
         """Write the plan for an autoscaler, ``hpa`` or ``keda``; a ramp that outruns it goes to stderr."""
         from siotool.plan.growth import autoscale, exports
 
-        assert self.asked.deployment is not None
-        scaling = autoscale.scaling(
-            plan, inputs, self.asked.deployment, self.asked.kube_namespace, draws=draws, seed=seed
-        )
-        written = exports.manifest(kind, scaling, self.asked.prometheus or "")
+        assert self.deployment is not None
+        scaling = autoscale.scaling(plan, inputs, self.deployment, self.namespace, draws=draws, seed=seed)
+        written = exports.manifest(kind, scaling, self.prometheus)
         warnings = []
         if scaling.min_replicas == scaling.max_replicas:
             warnings.append(
@@ -125,45 +113,43 @@ class Extras(msgspec.Struct, frozen=True):
         return written
 
 
-def read(asked: Asked, output_format: str) -> Extras:
-    """Read every option before anything is planned. Raises InputError."""
+def read(given: Mapping[str, Any], output_format: str) -> Extras:
+    """Read every option, by its name in Python, before anything is planned. Raises InputError."""
     from siotool.plan.growth.outlook import parse_date
 
     prices = budget = None
-    if asked.prices is not None:
-        prices = read_prices(read_text(asked.prices, "the price file"), asked.prices)
-        if asked.max_cost is not None:
-            budget = cost.parse_budget(asked.max_cost, prices.currency, "--max-cost")
-        if asked.shape is not None:
-            prices.price(asked.shape)
-    for flag, value in (("--max-cost", asked.max_cost), ("--shape", asked.shape)):
+    shape, max_cost, day = given.get("shape"), given.get("max_cost"), given.get("date")
+    if given.get("prices") is not None:
+        prices = read_prices(read_text(given["prices"], "the price file"), given["prices"])
+        if max_cost is not None:
+            budget = cost.parse_budget(max_cost, prices.currency, "--max-cost")
+        if shape is not None:
+            prices.price(shape)
+    for flag, value in (("--max-cost", max_cost), ("--shape", shape)):
         if value is not None and prices is None:
             raise InputError(f"{flag} needs prices", "give --prices FILE")
-    _check_export(asked, output_format)
-    lead = 0.0 if asked.lead_time is None else parse_duration(asked.lead_time, "--lead-time")
-    pod_start = parse_duration(asked.pod_start, "--pod-start")
+    for name, example, formats in (
+        ("deployment", "chat", ("hpa", "keda")),
+        ("prometheus", "http://prometheus.monitoring:9090", ("keda",)),
+    ):
+        if output_format in formats and given.get(name) is None:
+            raise InputError(f"--format {output_format} needs --{name}", f"for example --{name} {example}")
+    lead, pod_start = (
+        parse_duration(given.get(name) or default, f"--{name.replace('_', '-')}")
+        for name, default in (("lead_time", "0s"), ("pod_start", POD_START))
+    )
     for flag, seconds in (("--lead-time", lead), ("--pod-start", pod_start)):
         if seconds < 0:
             raise InputError(f"{flag} is {seconds:g} s; expected 0 or more")
     return Extras(
-        asked=asked,
         prices=prices,
+        shape=shape,
         budget=budget,
-        start=datetime.now(UTC).date() if asked.date is None else parse_date(asked.date, "--date"),
-        dated=asked.date is not None or asked.lead_time is not None,
+        start=datetime.now(UTC).date() if day is None else parse_date(day, "--date"),
+        dated=day is not None or given.get("lead_time") is not None,
         lead_time_s=lead,
+        deployment=given.get("deployment"),
+        namespace=given.get("kube_namespace", "default"),
+        prometheus=given.get("prometheus") or "",
         pod_start_s=pod_start,
     )
-
-
-def _check_export(asked: Asked, output_format: str) -> None:
-    needed: Sequence[tuple[str, str | None, str]] = {
-        "hpa": (("--deployment", asked.deployment, "chat"),),
-        "keda": (
-            ("--deployment", asked.deployment, "chat"),
-            ("--prometheus", asked.prometheus, "http://prometheus.monitoring:9090"),
-        ),
-    }.get(output_format, ())
-    for flag, value, example in needed:
-        if value is None:
-            raise InputError(f"--format {output_format} needs {flag}", f"for example {flag} {example}")

@@ -1,6 +1,7 @@
 """Where a plan's figures come from: the command line, a plan file, and measured runs."""
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from siotool.errors import InputError
@@ -23,12 +24,12 @@ def read_text(name: str, what: str) -> str:
         raise InputError(f"{what} {name} is not text in UTF-8", "give the file it was meant to be") from error
 
 
-def typed(flags: dict[str, tuple[str, str | None]], settings: list[str], file: str | None) -> Inputs:
+def typed(flags: Mapping[str, tuple[str, str]], settings: Sequence[str], file: str | None) -> Inputs:
     """Return what the user gave: named flags, ``--set key=value``, and the plan file below them.
 
-    ``flags`` are key → (the flag's name, its text or None).
+    ``flags`` are key → (the flag's name, its text).
     """
-    given = {key: (flag, text) for key, (flag, text) in flags.items() if text is not None}
+    given = dict(flags)
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals or not key:

@@ -5,18 +5,25 @@ from typing import Annotated
 
 import typer
 
-from siotool.cli import plan as planning
-from siotool.cli.endings import by_ending
+from siotool.cli.formats import WithoutPage, by_ending, format_option
+from siotool.cli.options import (
+    DRAWS,
+    AvailabilityTarget,
+    Capacity,
+    Connections,
+    ConsumptionRate,
+    Downtime,
+    Draws,
+    Output,
+    Quiet,
+    Settings,
+    Utilization,
+    Workday,
+    flags_of,
+)
+from siotool.cli.plan import refuse_missing
 from siotool.cli.streams import say
 from siotool.errors import InputError
-
-
-class Format(StrEnum):
-    """How the storm is written."""
-
-    TEXT = "text"
-    JSON = "json"
-    MD = "md"
 
 
 class Lost(StrEnum):
@@ -28,6 +35,7 @@ class Lost(StrEnum):
 
 
 def storm(
+    ctx: typer.Context,
     plan_file: Annotated[
         str | None, typer.Argument(metavar="[PLAN.toml]", help="Plan file; - is stdin.", show_default=False)
     ] = None,
@@ -35,31 +43,14 @@ def storm(
     file: Annotated[
         str | None, typer.Option("--file", "-f", metavar="PLAN.toml", help="The same, as an option.")
     ] = None,
-    connections: Annotated[
-        str | None, typer.Option(metavar="COUNT", help="Concurrent sessions over the whole service.")
-    ] = None,
-    consumption_rate: Annotated[
-        str | None, typer.Option(metavar="RATE", help="Average bandwidth of one session: 2KB/s.")
-    ] = None,
-    downtime: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Time per workday a server is out of service.")
-    ] = None,
-    workday: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Time the service works per day.")
-    ] = None,
-    capacity: Annotated[
-        str | None, typer.Option(metavar="RATE", help="Bandwidth one server can process: 100MB/s.")
-    ] = None,
-    utilization: Annotated[
-        str | None, typer.Option(metavar="SHARE", help="Share of the capacity you will use.")
-    ] = None,
-    availability_target: Annotated[
-        str | None, typer.Option(metavar="SHARE", help="Share of the time enough servers must be in service.")
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A key of the plan file: server.accept_rate=500/s."),
-    ] = None,
+    connections: Connections = None,
+    consumption_rate: ConsumptionRate = None,
+    downtime: Downtime = None,
+    workday: Workday = None,
+    capacity: Capacity = None,
+    utilization: Utilization = None,
+    availability_target: AvailabilityTarget = None,
+    settings: Settings = None,
     servers: Annotated[
         int | None, typer.Option(min=1, metavar="COUNT", help="Servers there are.", show_default="the plan's")
     ] = None,
@@ -79,20 +70,13 @@ def storm(
     randomization_factor: Annotated[
         str, typer.Option(metavar="SHARE", help="The client's randomizationFactor.")
     ] = "0.5",
-    draws: Annotated[
-        int, typer.Option(min=100, max=1_000_000, help="Worlds drawn to size the fleet.")
-    ] = 10_000,
+    draws: Draws = DRAWS,
     seed: Annotated[
         int, typer.Option(min=0, help="Another seed, other clients; the same one, the same storm.")
     ] = 1,
-    output_format: Annotated[
-        Format | None,
-        typer.Option("--format", help="How to write it.", show_default="by the name of -o, or text"),
-    ] = None,
-    output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="Where to write it; - is stdout.")
-    ] = "-",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")] = False,
+    output_format: Annotated[WithoutPage | None, format_option("How to write it.")] = None,
+    output: Output = "-",
+    quiet: Quiet = False,
 ) -> None:
     r"""Simulate the reconnect storm of a plan's fleet.
 
@@ -111,8 +95,6 @@ def storm(
       --outage 30s --set server.accept_rate=800/s --format md -o storm.md
     ```
     """
-    import msgspec
-
     from siotool.cli import output as out
     from siotool.cli import plan_options
     from siotool.plan.inputs import compose
@@ -121,7 +103,7 @@ def storm(
     from siotool.protocol.backoff import Backoff
     from siotool.units import parse_duration, parse_share
 
-    form = output_format or Format(by_ending(output, ("json", "md")))
+    form = output_format or by_ending(output, WithoutPage)
     if plan_file is not None and file is not None:
         raise InputError(f"two plan files: {plan_file} and --file {file}", "give one of them")
     backoff = Backoff(
@@ -133,19 +115,10 @@ def storm(
     outage_s = parse_duration(outage, "--outage")
     if not 0 <= outage_s <= _LONGEST_OUTAGE_S:
         raise InputError(f"--outage is {outage}", "give at least 0s, and at most 24h")
-    flags = planning.flags_of(
-        connections=connections,
-        consumption_rate=consumption_rate,
-        downtime=downtime,
-        workday=workday,
-        capacity=capacity,
-        utilization=utilization,
-        availability_target=availability_target,
-    )
-    inputs = compose.complete(plan_options.typed(flags, settings or [], file or plan_file))
+    inputs = compose.complete(plan_options.typed(flags_of(ctx.params), settings or [], file or plan_file))
     if servers is None:
-        planning.refuse_missing(inputs)
-    asked = study.Asked(
+        refuse_missing(inputs)
+    asked = study.StormOptions(
         servers=servers,
         lost=None if lose is None else lose.value,
         outage_s=outage_s,
@@ -154,11 +127,11 @@ def storm(
     )
     result = study.study(inputs, asked, draws=draws, seed=seed)
     match form:
-        case Format.TEXT:
+        case "text":
             written = out.styled(text.render(result), output)
-        case Format.JSON:
-            written = msgspec.json.format(msgspec.json.encode(result), indent=2).decode() + "\n"
-        case Format.MD:
+        case "json":
+            written = out.as_json(result)
+        case _:
             written = markdown.render(result)
     out.write(written, output)
     if output != "-" and not quiet:

@@ -1,28 +1,20 @@
 """``siotool report``: what one or more runs measured, and how many servers that makes."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from siotool.cli.endings import by_ending
+from siotool.cli.formats import WithPage, by_ending, format_option
+from siotool.cli.options import Output, Quiet, flags_of
 from siotool.errors import InputError, RunFileError
 
 REPORTS = Path("reports")
 _STDIN = Path("/dev/stdin")
 
 
-class Format(StrEnum):
-    """How the report is written."""
-
-    TEXT = "text"
-    JSON = "json"
-    MD = "md"
-    HTML = "html"
-
-
 def report(
+    ctx: typer.Context,
     runs: Annotated[
         list[str] | None,
         typer.Argument(
@@ -32,13 +24,8 @@ def report(
         ),
     ] = None,
     *,
-    output_format: Annotated[
-        Format | None,
-        typer.Option("--format", help="How to write the report.", show_default="by the name of -o, or text"),
-    ] = None,
-    output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="Where to write it; - is stdout.")
-    ] = "-",
+    output_format: Annotated[WithPage | None, format_option("How to write the report.")] = None,
+    output: Output = "-",
     fail_if: Annotated[
         list[str] | None,
         typer.Option(
@@ -72,7 +59,7 @@ def report(
     utilization: Annotated[
         str | None, typer.Option(metavar="SHARE", help="Share of the capacity you will use: 70%.")
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     r"""Report what runs measured beside what was planned.
 
@@ -92,26 +79,14 @@ def report(
     ```
     """
     from siotool.cli import plan_options
-    from siotool.cli.plan import flags_of
     from siotool.report.gates import parse
 
-    form = output_format or Format(by_ending(output, ("json", "md", "html")))
+    form = output_format or by_ending(output, WithPage)
     gates = [parse(text) for text in fail_if] if fail_if else None
     names = runs or []
     if [*names, plan].count("-") > 1:
         raise InputError("- is given twice", "only one run or plan can come from stdin")
-    typed = plan_options.typed(
-        flags_of(
-            connections=connections,
-            consumption_rate=consumption_rate,
-            downtime=downtime,
-            workday=workday,
-            capacity=capacity,
-            utilization=utilization,
-        ),
-        [],
-        None,
-    )
+    typed = plan_options.typed(flags_of(ctx.params), [], None)
     read_back = None if plan is None else plan_options.planned(plan)
 
     from siotool.cli.counts import Intent  # numpy, only once few things can be refused any more
@@ -126,7 +101,7 @@ def report(
         intent=intent,
         gates=gates,
         default_gates=False if no_default_gates else None,
-        output_format=form.value,
+        output_format=form,
         where=output,
         quiet=quiet,
     )

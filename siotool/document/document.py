@@ -66,6 +66,11 @@ class Column(msgspec.Struct, frozen=True):
     wide_only: bool = False
 
 
+def columns(*names: str) -> list[Column]:
+    """Return columns by their names: numeric where a name ends in ``>``, ``wide_only`` after a ``?``."""
+    return [Column(name.rstrip(">?"), name.rstrip("?").endswith(">"), name.endswith("?")) for name in names]
+
+
 class Bar(msgspec.Struct, frozen=True):
     """Where a row's bar begins and how long its two parts are, in percent of the track.
 
@@ -160,9 +165,9 @@ class Section(msgspec.Struct, frozen=True):
 class Document(msgspec.Struct, frozen=True):
     """An answer on one page.
 
-    ``name`` is the page's own, ``context`` what was asked, ``verdict`` what was proven (if
+    ``name`` is that of the command, ``context`` what was asked, ``verdict`` what was proven (if
     anything was judged), ``headline`` the answer, ``answer`` what it rests on, ``facts`` its
-    figures, ``made_of`` what the document was made from: for a page that is read far from its command.
+    figures. A page, which is read far from its command, also says what it was ``made_of``.
     """
 
     name: str

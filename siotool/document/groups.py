@@ -42,6 +42,6 @@ def facts(run: Sequence[Block]) -> list[Fact]:
     return [block for block in run if isinstance(block, Fact)]
 
 
-def drawn_elsewhere(run: Sequence[Block]) -> str:
-    """Return what a printer without pictures says of the charts of a run."""
-    return f"Drawn in HTML: {'; '.join(block.title for block in run if isinstance(block, Chart))}."
+def drawn_elsewhere(charts: Sequence[Block]) -> str:
+    """Return what a printer without pictures says in the place of charts."""
+    return "1 chart is drawn in HTML." if len(charts) == 1 else f"{len(charts)} charts are drawn in HTML."

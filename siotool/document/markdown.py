@@ -24,7 +24,7 @@ def render(document: Document) -> str:
     lines += _paragraphs(document.answer)
     if document.facts:
         lines += [_facts(document.facts), ""]
-    lines += [_text(document.context), ""]
+    lines += [_text(document.context), ""] if document.context else []
     for section in document.sections:
         lines += [f"## {_text(section.title)}", ""]
         for run in groups(section.blocks):

@@ -56,35 +56,36 @@ def render(document: Document) -> RenderableType:
     parts: list[RenderableType] = [_indented(line for line in top if line)]
     for section in document.sections:
         title = Text(f" {printable(section.title)}", "bold")
-        parts += [Text(), Group(title, *_apart(_blocks(section.blocks)))]
+        parts += [Text(), Group(title, *_blocks(section.blocks))]
     if document.verdict:
         parts += [Text(), Padding(verdict, (0, 1))]
     return Group(*parts)
 
 
 def _blocks(blocks: Sequence[Block]) -> Iterator[RenderableType]:
+    """Blocks with an empty line between two, but for notes, which stand with their neighbours."""
+    after_note = True
     for run in groups(blocks):
-        match run:
-            case [Sentence(level=level), *_]:
-                yield _sentences(level, texts(run))
-            case [Fact(), *_]:
-                yield Padding(_facts(facts(run)), (0, 1))
-            case [Equation() as equation]:
-                yield _equation(equation)
-            case [Table() as table]:
-                yield _table(table)
-            case [Chart(telling=True) as chart]:
-                yield _Course(chart)
-            case _:
-                yield Padding(Text(printable(drawn_elsewhere(run)), "dim"), (0, 1))
-
-
-def _apart(parts: Iterator[RenderableType]) -> Iterator[RenderableType]:
-    """An empty line between two blocks."""
-    for number, part in enumerate(parts):
-        if number:
+        note = isinstance(run[0], Sentence) and run[0].level == "note"
+        if not (note or after_note):
             yield Text()
-        yield part
+        after_note = note
+        yield _run(run)
+
+
+def _run(run: Sequence[Block]) -> RenderableType:
+    match run:
+        case [Sentence(level=level), *_]:
+            return _sentences(level, texts(run))
+        case [Fact(), *_]:
+            return Padding(_facts(facts(run)), (0, 1))
+        case [Equation() as equation]:
+            return _equation(equation)
+        case [Table() as table]:
+            return _table(table)
+        case [Chart(telling=True) as chart]:
+            return _Course(chart)
+    return Padding(Text(drawn_elsewhere(run), "dim"), (0, 1))
 
 
 def _indented(lines: Iterator[Text]) -> RenderableType:
@@ -157,27 +158,27 @@ class _Rows:
             max(map(cell_len, (column.name, *(row[number] for row in cells))))
             for number, column in enumerate(self._columns)
         ]
-        self._widest[0] = max(self._widest[0], *(cell_len(name) for name, _ in self._groups))
+        self._widest[0] = max([self._widest[0], *(cell_len(name) for name, _ in self._groups)])
 
     def _cells(self, row: Row) -> list[str]:
         return [printable(row.cells[number], CELL_AT_MOST) for number in self._kept]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width = options.max_width
-        yield self._grid(width) if self._least(_NAME) <= width else self._list(width)
+        yield self._grid(width) if self._least(_NAME, _WORDS) <= width else self._list(width)
 
-    def _least(self, name: int) -> int:
-        """Columns in which every figure can stand, ``name`` of the rows' names and some of other words."""
-        words = [name, *[_WORDS] * (len(self._columns) - 1)]
+    def _least(self, name: int, words: int) -> int:
+        """Columns in which every figure stands, ``name`` of the rows' names and ``words`` of other words."""
+        enough = [name, *[words] * (len(self._columns) - 1)]
         least = (
-            widest if column.numeric else min(widest, enough)
-            for column, widest, enough in zip(self._columns, self._widest, words, strict=True)
+            widest if column.numeric else min(widest, most)
+            for column, widest, most in zip(self._columns, self._widest, enough, strict=True)
         )
-        return sum(least) + _GAP * (len(self._columns) - 1)
+        return sum(least) + _GAP * len(self._columns) - 1
 
     def _grid(self, width: int) -> Grid:
         grid = Grid(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
-        whole_names = self._least(self._widest[0]) <= width
+        whole_names = self._least(self._widest[0], 2 * _WORDS) <= width
         last = len(self._columns) - 1
         for number, column in enumerate(self._columns):
             # a figure is never broken over two lines; words are, names only where there is no room

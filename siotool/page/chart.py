@@ -55,18 +55,6 @@ def axis(unit: str) -> alt.Axis:
     return alt.Axis(**BARE, tickCount=5, labelExpr=unit.format(v="datum.value"))
 
 
-def log_y(unit: str, known: Sequence[float]) -> alt.Y:
-    """Return a log scale of whole decades around positive figures, with 1-2-5 ticks while they are few."""
-    first, last = math.floor(math.log10(min(known))), math.ceil(math.log10(max(known)))
-    steps = (1, 2, 5) if last - first < 2 else (1, 3) if last - first < 4 else (1,)
-    ticks = [step * 10.0**decade for decade in range(first, last) for step in steps] + [10.0**last]
-    return alt.Y(
-        "v:Q",
-        axis=alt.Axis(**BARE, values=ticks, labelExpr=unit.format(v="datum.value")),
-        scale=alt.Scale(type="log", domain=[10.0**first, 10.0**last]),
-    )
-
-
 def time_axis(end_s: float) -> alt.Axis:
     """Return an axis of seconds from 0, labelled as a clock."""
     return alt.Axis(

@@ -185,7 +185,7 @@ class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scaling: Scaling | None = None
 
 
-class Cost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class FleetCost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Money per month for the fleet that is 95 % sure, spares included, each server of one shape.
 
     ``per_month`` is the sum of the parts; ``unpriced`` names what the price file has no price for.
@@ -216,7 +216,7 @@ class ShapeCost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     impossible: str = ""
 
 
-class Comparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ShapeComparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Shapes by what the whole fleet costs a month, cheapest first, the impossible ones last.
 
     ``quantile`` says which count of servers is priced; ``without_price`` names the shapes
@@ -332,8 +332,8 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     uncertainty: Uncertainty | None = None
     remedy: str = ""
     evidence: Evidence | None = None
-    cost: Cost | None = None
-    shapes: Comparison | None = None
+    cost: FleetCost | None = None
+    shapes: ShapeComparison | None = None
     forecast: Forecast | None = None
     storage: Storage | None = None
     rests_on: list[str] = []

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from siotool import runfile
-from siotool.report.html.charts import charts
-from siotool.report.html.page import render
+from siotool.document.html import render
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
+from siotool.report.report_document import as_document
+from siotool.report.time_charts import over_time
+from siotool.runs import reading
 
 pytestmark = pytest.mark.slow
 
@@ -19,7 +20,7 @@ GOLDEN = Path(__file__).parents[1] / "golden/report"
 @pytest.fixture(scope="module")
 def reports():
     return {
-        name: summarize([runfile.read(GOLDEN / f"{name}.jsonl")], Planned(connections=1e6))
+        name: summarize([reading.read(GOLDEN / f"{name}.jsonl")], Planned(connections=1e6))
         for name in ("echo", "chat")
     }
 
@@ -33,11 +34,11 @@ def reports():
 )
 def test_every_chart_is_drawn_and_nothing_is_asked_for(browse, reports, tmp_path, name, width, scheme):
     page = tmp_path / "report.html"
-    page.write_text(render(reports[name]), encoding="utf-8")
+    page.write_text(render(as_document(reports[name])), encoding="utf-8")
     dom, console = browse(page, width=width, scheme=scheme)
     # the page's policy turns every request, and Vega every bad specification, into a console line
     assert console == []
-    wanted = charts(reports[name])
+    wanted = over_time(reports[name]).blocks[1:]
     assert f'data-charts="{len(wanted)}"' in dom
     drawn = dict(re.findall(r'data-chart="([^"]+)".*?(<svg.*?</svg>)', dom, re.S))
     assert set(drawn) == {chart.key for chart in wanted}
@@ -52,6 +53,6 @@ def test_a_request_would_have_been_seen(browse, reports, tmp_path):
     """The control of the test above: a page that does ask is caught."""
     page = tmp_path / "report.html"
     asking = '<img src="http://127.0.0.1:9/pixel.png"></main>'
-    page.write_text(render(reports["echo"]).replace("</main>", asking), encoding="utf-8")
+    page.write_text(render(as_document(reports["echo"])).replace("</main>", asking), encoding="utf-8")
     _, console = browse(page, width=800)
     assert any("Content Security Policy" in line for line in console)

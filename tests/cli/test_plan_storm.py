@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from siotool.plan.storm.model import StormPlan
+from siotool.plan.storm.storm_plan import StormPlan
 
 SCHEMA = Path(__file__).parents[2] / "siotool/schemas/storm.json"
 TEN = shlex.split(

@@ -134,7 +134,7 @@ def test_real_clients_that_lose_their_server_try_as_the_simulated_ones_do(node, 
     # tries per client by every moment, if neither machine nor network took time
     bins = np.arange(0.1, chosen.sum(axis=1).min() / 1000, 0.1)
     storm = simulate(6000, 1, Conditions(1, backoff, outage_s=60), horizon_s=float(bins[-1]), bin_s=0.1)
-    simulated = np.cumsum(storm.attempts_per_s) * 0.1 / storm.clients
+    simulated = np.cumsum(storm.attempts_per_s) * 0.1 / 6000
     times = chosen.cumsum(axis=1) / 1000
     real = np.array([(times < moment).sum() / clients for moment in bins])
     assert len(simulated) == len(real) > 20

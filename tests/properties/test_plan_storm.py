@@ -11,11 +11,10 @@ from siotool.plan.constraints.storm_bound import (
     failure,
     fewest_servers_for_storm,
     recovery_at_least_s,
-    recovery_s,
 )
-from siotool.plan.storm.simulator import Conditions, simulate
+from siotool.plan.storm.simulator import Conditions, never, simulate
 from siotool.plan.storm.waits import schedule
-from siotool.protocol.backoff import Backoff, delay_s
+from siotool.protocol.backoff import OFFICIAL, Backoff, delay_s
 
 chances = st.floats(0, 1, exclude_max=True)
 backoffs = st.builds(
@@ -33,7 +32,6 @@ conditions = st.builds(
     ),
     outage_s=st.sampled_from([0.0, 0.01, 3.0, 17.77]),
     blackhole=st.booleans(),
-    timeout_s=st.floats(0.5, 20),
     queue=st.sampled_from([0.0, 0.5, 3.0, 100.0, math.inf]),
     seed=st.integers(0, 2**32),
 )
@@ -57,8 +55,9 @@ def test_no_client_and_no_attempt_is_lost(clients, servers, meets, bin_s):
     assert storm.connected == sorted(storm.connected)
     assert storm.served + storm.in_line <= clients
     assert min(fates) >= 0
-    assert (storm.served == clients) == math.isfinite(storm.all_s)
-    assert storm.half_s <= storm.ninety_s <= storm.ninety_nine_s <= storm.all_s
+    assert (storm.served == clients) == (storm.all_s is not None)
+    times = [never(t) for t in (storm.half_s, storm.ninety_s, storm.ninety_nine_s, storm.all_s)]
+    assert times == sorted(times)
     assert storm == simulate(clients, servers, meets, horizon_s=60, bin_s=bin_s)
 
 
@@ -67,17 +66,17 @@ def test_no_client_and_no_attempt_is_lost(clients, servers, meets, bin_s):
 def test_no_storm_is_over_before_the_work_is_done(clients, servers, meets):
     storm = simulate(clients, servers, meets, horizon_s=60)
     step_s = 0.05  # a step may serve one client of the next
-    assert storm.ninety_nine_s >= meets.outage_s
-    assert storm.ninety_nine_s + step_s >= recovery_at_least_s(
+    assert never(storm.ninety_nine_s) >= meets.outage_s
+    assert never(storm.ninety_nine_s) + step_s >= recovery_at_least_s(
         clients - 1 / 0.99, servers, meets.accept_per_s, meets.outage_s
     )
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(1, 50), st.floats(1, 20), st.integers(0, 1000))
+@given(st.integers(1, 50), st.floats(5, 20), st.integers(0, 1000))
 def test_more_servers_bring_nobody_back_later(clients, rate, seed):
     """With room for all, and patience: first come, first served."""
-    meets = Conditions(rate, queue=math.inf, timeout_s=1000, seed=seed)
+    meets = Conditions(rate, queue=math.inf, seed=seed)
     few, more = (simulate(clients, servers, meets) for servers in (1, 2))
     assert more.all_s <= few.all_s + 0.1
     assert more.half_s <= few.half_s + 0.1
@@ -99,7 +98,7 @@ def test_the_fewest_servers_meet_the_goal_and_one_less_does_not(
 
     def time(count):
         gone = failure(connections, count, lost, zones, imbalance)
-        return recovery_s(gone.lost, gone.even, rate)
+        return recovery_at_least_s(gone.lost / 0.99, gone.even, rate) + OFFICIAL.delay_max_s
 
     noise = 1e-6 * goal_s
     assert time(servers) <= goal_s + noise

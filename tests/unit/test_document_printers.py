@@ -1,17 +1,13 @@
 """Every printer shows every section of a document: each title, sentence, cell, note, fact and verdict."""
 
-import html
-import io
-import re
-from collections.abc import Iterator
 from typing import get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rich.console import Console
+from msgspec.structs import replace
 
-from siotool.document import markdown, text
+from siotool.document import markdown
 from siotool.document.document import (
     Axis,
     Bar,
@@ -27,57 +23,12 @@ from siotool.document.document import (
     Sentence,
     Table,
     Unit,
+    columns,
 )
+from tests.unit.printed import PRINTERS, as_text, missing
 
 TONES = ["", "good", "bad", "strong"]
 LEVELS = ["plain", "doubt", "warning", "remark", "note"]
-
-
-def as_text(document, width=10_000):
-    console = Console(file=io.StringIO(), width=width, color_system=None, highlight=False)
-    with console.capture() as capture:
-        console.print(text.render(document))
-    return capture.get()
-
-
-#: Each printer, and what a person reads of its output: without markup.
-PRINTERS = {
-    "text": as_text,
-    "md": lambda document: html.unescape(
-        re.sub(r"\\(.)", r"\1", re.sub(r"</?(sub|details|summary)>|\*\*", "", markdown.render(document)))
-    ),
-}
-
-
-def said(document: Document, printer: str) -> Iterator[str]:
-    """Everything that a printer must show."""
-    yield from (document.verdict, document.context, document.headline, *document.answer)
-    yield from (word for fact in document.facts for word in (fact.name, fact.value))
-    for section in document.sections:
-        yield section.title
-        for block in section.blocks:
-            match block:
-                case Sentence():
-                    yield block.text
-                case Fact():
-                    yield from (block.name, block.value)
-                case Equation():
-                    yield from (block.subject, block.result)
-                    yield from (side for quotient in block.quotients for side in quotient)
-                case Table():
-                    yield from (block.note, block.folded, *(column.name for column in block.columns))
-                    yield from (word for row in block.rows for word in (row.group, *row.cells))
-                case Chart():
-                    yield block.title
-                    if printer == "html" or block.telling:
-                        yield block.note
-                    if block.telling and printer != "html":
-                        yield from (curve.name for curve in block.curves)
-
-
-def missing(document: Document, printer: str) -> list[str]:
-    shown = " ".join(PRINTERS[printer](document).split())
-    return [word for word in said(document, printer) if " ".join(word.split()) not in shown]
 
 
 #: What somebody may call a thing: with markup of every form in it.
@@ -89,24 +40,23 @@ figures = st.integers(0, 10**6).map("{:,}".format)
 
 @st.composite
 def tables(draw):
-    columns = [Column(draw(words))]
-    columns += draw(st.lists(st.builds(Column, words, st.just(True), st.booleans()), max_size=4))
-    columns += draw(st.lists(st.builds(Column, words), max_size=1))
+    named = [Column(draw(words))]
+    named += draw(st.lists(st.builds(Column, words, st.just(True), st.booleans()), max_size=4))
+    named += draw(st.lists(st.builds(Column, words), max_size=1))
     bars = st.none() | st.builds(Bar, st.just(10.0), st.floats(0, 40), st.floats(0, 40), st.booleans())
     rows = draw(
         st.lists(
             st.builds(
                 Row,
-                st.tuples(words, *(figures if column.numeric else words for column in columns[1:])),
+                st.tuples(words, *(figures if column.numeric else words for column in named[1:])),
                 st.sampled_from(TONES),
                 bars,
                 notes,
             ),
-            min_size=1,
             max_size=4,
         )
     )
-    return Table(columns, rows, draw(notes), draw(notes))
+    return Table(named, rows, draw(notes), draw(notes))
 
 
 curves = st.lists(st.none() | st.floats(0, 1e6), min_size=2, max_size=150).flatmap(
@@ -163,3 +113,67 @@ def test_everything_is_in_every_form(printer, document):
 @given(document=documents)
 def test_text_fits_80_columns(document):
     assert max(map(len, as_text(document, 80).splitlines())) <= 80
+
+
+@pytest.mark.parametrize("printer", PRINTERS)
+def test_what_a_printer_leaves_out_would_be_found(printer, monkeypatch):
+    """The control of the tests above: a printer that drops a section, a block or a cell is caught."""
+    rows = [Row(["event loop", "3"])]
+    told = Section("b", "What decides", [Sentence("Nobody knows."), Table(columns("name", "servers>"), rows)])
+    document = Document("d", "c", "h", "good", [Section("a", "First", [Fact("P50", "2")]), told])
+    make = PRINTERS[printer]
+    assert missing(document, printer) == []
+    monkeypatch.setitem(PRINTERS, printer, lambda d: make(replace(d, sections=d.sections[:1])))
+    assert missing(document, printer) == [
+        "What decides",
+        "Nobody knows.",
+        "name",
+        "servers",
+        "event loop",
+        "3",
+    ]
+    without = replace(told, blocks=told.blocks[:1])
+    monkeypatch.setitem(PRINTERS, printer, lambda d: make(replace(d, sections=[d.sections[0], without])))
+    assert missing(document, printer) == ["name", "servers", "event loop", "3"]
+
+
+def test_columns_are_read_from_their_names():
+    assert columns("a", "b>", "c>?", "d?", "e>f") == [
+        Column("a"),
+        Column("b", numeric=True),
+        Column("c", numeric=True, wide_only=True),
+        Column("d", wide_only=True),
+        Column("e>f"),
+    ]
+
+
+def test_a_chart_that_tells_is_blocks_in_text_and_a_short_table_in_markdown():
+    points = [(n / 10, float(n) if n < 200 else None) for n in range(300)]
+    chart = Chart(
+        "c",
+        "Attempts",
+        Axis("clock", "time", low=0.0, high=30.0),
+        Axis("per_s"),
+        [Curve("attempts", points), Curve("back", [(x, 0.0) for x, _ in points])],
+        telling=True,
+    )
+    document = Document("d", "c", "h", "", [Section("s", "Course", [chart])])
+    *_, attempts, back, ends = as_text(document, 80).splitlines()
+    strip = attempts.split()[1]
+    assert strip[0] == "▁" < strip[20] < strip[33] == "█"
+    assert attempts.endswith(("≤ 199 /s", "≤ 199 /s "))
+    assert "≤ 0 /s" in back
+    assert ends.split() == ["0", "30", "s"]
+    rows = [line for line in markdown.render(document).splitlines() if line.startswith("|")]
+    assert rows[0] == "| time | attempts, at most | back, at most |"
+    assert len(rows) == 2 + 20
+    assert rows[2] == "| 0 s | 14 /s | 0 /s |"
+    assert rows[-1] == "| 28.5 s | – | 0 /s |"
+
+
+def test_bars_are_blocks_where_figures_leave_room():
+    rows = [Row(["1", "2 s"], bar=Bar(solid=100)), Row(["2", "1 s"], bar=Bar(begin=50, solid=25, soft=25))]
+    document = Document("d", "c", "h", "", [Section("s", "Fleets", [Table(columns("n>", "back>"), rows)])])
+    assert f" {'█' * 20}" in as_text(document, 80)
+    assert f" {' ' * 10}{'█' * 5}{'▒' * 5}" in as_text(document, 80)
+    assert "█" not in as_text(document, 24)

@@ -9,9 +9,6 @@ from siotool.plan.html.charts import charts as plan_charts
 from siotool.plan.inputs import compose, planfile
 from siotool.plan.rendering.pictures import pictures
 from siotool.plan.sizing import sizing
-from siotool.report.html.charts import charts as report_charts
-from siotool.report.join import summarize
-from siotool.report.planned import Planned
 
 PLAN = """\
 [workload]
@@ -34,12 +31,7 @@ def of_a_plan(fabricated):
         return plan_charts(plan, pictures(plan, inputs, draws=200, seed=1)).all()
 
 
-def of_a_report(fabricated):
-    with unchecked():
-        return report_charts(summarize([fabricated["chat"]], Planned()))
-
-
-@pytest.mark.parametrize("make", [pytest.param(of_a_plan, marks=pytest.mark.slow), of_a_report])
+@pytest.mark.parametrize("make", [pytest.param(of_a_plan, marks=pytest.mark.slow)])
 def test_every_chart_is_valid(make, fabricated):
     made = make(fabricated)
     assert len(made) >= 5

@@ -168,7 +168,7 @@ def test_the_goals_of_the_plan_are_its_bad_days(plan_inputs):
         }
     )
     found = redundancy(inputs, values_of(inputs))
-    assert (found.zones, found.spare_servers, found.deploy, found.adapter_shards) == (3, 1, None, None)
+    assert (found.zones, found.spare_servers, found.deploy_out, found.adapter_shards) == (3, 1, 0, None)
     assert found.downtime_share == pytest.approx(0.5 / 24)
 
 

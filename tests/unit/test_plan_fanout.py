@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from siotool.errors import InputError
-from siotool.plan.demand.fanout import KINDS, MessageKind, presence, traffic
+from siotool.plan.demand.fanout import MessageKind, traffic
+from siotool.plan.inputs.figure import KINDS
 
 
 def of(kind, *, connections=1000, rate_per_s=2.0, **fields):
@@ -94,12 +95,6 @@ def test_draws_agree_with_single_figures(kind):
         )
         for field in one.__struct_fields__:
             assert np.broadcast_to(getattr(drawn, field), connections.shape)[i] == getattr(one, field), field
-
-
-def test_presence_is_two_messages_a_visit_to_all_members():
-    made = traffic(presence("who", 50.0, members=30.0, visits_per_s=0.1), 300.0)
-    assert made.inbound_per_s == pytest.approx(60)
-    assert made.deliveries_per_s == pytest.approx(1800)
 
 
 def test_an_unknown_kind_is_refused_with_its_name():

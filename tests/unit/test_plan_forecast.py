@@ -12,12 +12,17 @@ from siotool.plan.growth.forecast import (
     demand_after,
     forecast,
     months_later,
-    peak_connections,
-    runway,
     years_until,
 )
 
 START = date(2026, 1, 15)
+
+
+WITHOUT = {"months": 36, "lead_time_s": 0.0}
+
+
+def runway(now, growth, safe):
+    return forecast(now, growth, safe, START, **WITHOUT).runs_out
 
 
 def draws(seed, n=20_000):
@@ -25,60 +30,51 @@ def draws(seed, n=20_000):
 
 
 @pytest.mark.parametrize(
-    ("now", "growth", "safe", "kind", "day"),
+    ("now", "growth", "safe", "day"),
     [
-        pytest.param(100, 1.0, 200, "compound", date(2027, 1, 16), id="doubling takes one year"),
-        pytest.param(100, 1.0, 400, "compound", date(2028, 1, 16), id="and twice takes two"),
-        pytest.param(100, 1.0, 400, "linear", date(2029, 1, 15), id="linear growth takes three"),
-        pytest.param(100, 0.0, 100, "compound", None, id="what does not grow never gets over"),
-        pytest.param(100, 0.1, 100, "compound", date(2026, 1, 16), id="full today is too small tomorrow"),
-        pytest.param(101, 0.1, 100, "compound", START, id="already past"),
-        pytest.param(101, -0.5, 100, "compound", START, id="already past, though it shrinks"),
-        pytest.param(100, -0.5, 101, "compound", None, id="shrinking never gets over"),
-        pytest.param(100, -2.0, 101, "linear", None, id="linear shrinking ends at nothing"),
-        pytest.param(0, 1.0, 100, "compound", None, id="nothing grows to nothing"),
-        pytest.param(0, 1.0, 0, "compound", None, id="nothing needs nothing"),
-        pytest.param(1, 1.0, 0, "linear", START, id="a fleet that holds nothing"),
-        pytest.param(1, 0.001, 1e6, "compound", None, id="farther than a hundred years is never"),
+        pytest.param(100, 1.0, 200, date(2027, 1, 16), id="doubling takes one year"),
+        pytest.param(100, 1.0, 400, date(2028, 1, 16), id="and twice takes two"),
+        pytest.param(100, 0.0, 100, None, id="what does not grow never gets over"),
+        pytest.param(100, 0.1, 100, date(2026, 1, 16), id="full today is too small tomorrow"),
+        pytest.param(101, 0.1, 100, START, id="already past"),
+        pytest.param(101, -0.5, 100, START, id="already past, though it shrinks"),
+        pytest.param(100, -0.5, 101, None, id="shrinking never gets over"),
+        pytest.param(0, 1.0, 100, None, id="nothing grows to nothing"),
+        pytest.param(0, 1.0, 0, None, id="nothing needs nothing"),
+        pytest.param(1, 0.001, 1e6, None, id="farther than a hundred years is never"),
     ],
 )
-def test_the_day_the_fleet_no_longer_suffices(now, growth, safe, kind, day):
-    assert runway(now, growth, safe, START, kind) == day
+def test_the_day_the_fleet_no_longer_suffices(now, growth, safe, day):
+    assert runway(now, growth, safe) == day
 
 
 @given(
     now=st.floats(1, 1e7),
     growth=st.floats(0.01, 5),
     room=st.floats(1.001, 100),
-    kind=st.sampled_from(["compound", "linear"]),
 )
-def test_on_that_day_demand_is_above_and_the_day_before_it_is_not(now, growth, room, kind):
+def test_on_that_day_demand_is_above_and_the_day_before_it_is_not(now, growth, room):
     safe = now * room
-    day = runway(now, growth, safe, START, kind)
+    day = runway(now, growth, safe)
     if day is None:
-        assert demand_after(now, growth, 99.9, kind) < safe
+        assert demand_after(now, growth, 99.9) < safe
         return
     years = (day - START).days / DAYS_PER_YEAR
-    assert demand_after(now, growth, years, kind) > safe * (1 - 1e-9)
-    assert demand_after(now, growth, years - 1 / DAYS_PER_YEAR, kind) <= safe * (1 + 1e-9)
+    assert demand_after(now, growth, years) > safe * (1 - 1e-9)
+    assert demand_after(now, growth, years - 1 / DAYS_PER_YEAR) <= safe * (1 + 1e-9)
 
 
 @given(
     st.floats(0, 1e7),
     st.floats(-0.9, 5),
     st.floats(0, 1e7),
-    st.sampled_from(["compound", "linear"]),
 )
-def test_a_draw_and_a_single_figure_give_the_same(now, growth, safe, kind):
-    alone = years_until(now, growth, safe, kind)
-    drawn = years_until(np.array([now, now]), np.array([growth, growth]), np.array([safe, safe]), kind)
+def test_a_draw_and_a_single_figure_give_the_same(now, growth, safe):
+    alone = years_until(now, growth, safe)
+    drawn = years_until(np.array([now, now]), np.array([growth, growth]), np.array([safe, safe]))
     assert drawn == pytest.approx([alone, alone], rel=1e-9)
-    later = demand_after(now, growth, 2.5, kind)
-    assert demand_after(np.array([now]), growth, 2.5, kind) == pytest.approx([later], rel=1e-12)
-
-
-def test_the_peak_is_the_mean_times_its_factors():
-    assert peak_connections(1000, 1.8, 2.5) == pytest.approx(4500)
+    later = demand_after(now, growth, 2.5)
+    assert demand_after(np.array([now]), growth, 2.5) == pytest.approx([later], rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +94,7 @@ def test_months_later(start, months, day):
 def test_the_risk_day_is_the_first_on_which_too_many_draws_are_over():
     growth = np.exp(np.log(1.4) + 0.15 * draws(1)) - 1
     safe = 2000 * np.exp(0.05 * draws(2))
-    result = forecast(1000, growth, safe, START, months=60, threshold=0.1, lead_time_s=60 * 86400)
+    result = forecast(1000, growth, safe, START, months=60, lead_time_s=60 * 86400)
 
     def short_on(day):
         return np.mean(1000 * (1 + growth) ** ((day - START).days / DAYS_PER_YEAR) > safe)
@@ -121,23 +117,17 @@ def test_a_crowd_that_shrinks_recovers_before_another_outgrows_the_fleet():
     # a third starts short and is below the limit in under a year; the rest outgrow it in year two
     now = np.repeat([1200.0, 600.0], [100, 200])
     growth = np.repeat([-0.5, 0.4], [100, 200])
-    result = forecast(now, growth, 1000.0, START, threshold=0.5)
+    result = forecast(now, growth, 1000.0, START, months=36, lead_time_s=0.0)
     assert result.points[0].short == pytest.approx(1 / 3)
     assert result.points[6].short == 0
-    assert result.at_risk == runway(600, 0.4, 1000, START)
+    assert result.runs_out == runway(600, 0.4, 1000)
 
 
 def test_draws_that_are_just_full_and_shrink_make_up_for_no_others():
-    now = np.repeat([1000.0, 900.0], [100, 100])
-    growth = np.repeat([-0.5, 1.0], [100, 100])
-    result = forecast(now, growth, 1000.0, START, threshold=0.4)
-    assert result.at_risk == runway(900, 1.0, 1000, START)
-
-
-def test_a_linear_forecast_of_draws():
-    growth = np.array([0.5] * 9 + [2.0])
-    result = forecast(100.0, growth, 200.0, START, kind="linear", threshold=0.05)
-    assert result.at_risk == runway(100, 2.0, 200, START, "linear")
+    now = np.repeat([1000.0, 900.0], [100, 101])
+    growth = np.repeat([-0.5, 1.0], [100, 101])
+    result = forecast(now, growth, 1000.0, START, months=36, lead_time_s=0.0)
+    assert result.at_risk == runway(900, 1.0, 1000)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +226,7 @@ def test_a_linear_forecast_of_draws():
     ],
 )
 def test_what_a_forecast_says(now, growth, safe, options, said):
-    result = forecast(now, growth, safe, START, **options)
+    result = forecast(now, growth, safe, START, **(WITHOUT | options))
     assert result.sentences == said
     assert msgspec.json.decode(msgspec.json.encode(result), type=type(result)) == result
 
@@ -249,13 +239,10 @@ def test_what_a_forecast_says(now, growth, safe, options, said):
         pytest.param(1, -1, 10, {}, "nothing shrinks by all it is", id="shrinking by everything"),
         pytest.param(1, float("nan"), 10, {}, "growth is nan", id="no number at all"),
         pytest.param(1, 50_000, 10, {}, "growth is 50000 a year", id="a slip in the units"),
-        pytest.param(1, 0.1, 10, {"threshold": 1}, "risk", id="certain to be short"),
-        pytest.param(1, 0.1, 10, {"months": 0}, "0 months", id="no horizon"),
-        pytest.param(1, 0.1, 10, {"months": 121}, "121 months", id="a horizon too far"),
         pytest.param(1, 0.1, 10, {"lead_time_s": -1}, "lead time", id="less than no lead time"),
         pytest.param(np.array([1.0, np.nan]), 0.1, 10, {}, "connections", id="a draw that is no number"),
     ],
 )
 def test_figures_that_cannot_be_are_refused(now, growth, safe, options, said):
     with pytest.raises(InputError, match=said):
-        forecast(now, growth, safe, START, **options)
+        forecast(now, growth, safe, START, **(WITHOUT | options))

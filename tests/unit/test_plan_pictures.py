@@ -5,7 +5,7 @@ import pytest
 from siotool.plan.rendering.pictures import storm_of
 from siotool.plan.sizing import sizing
 from siotool.plan.storm import simulator
-from siotool.plan.storm.study import Asked, study
+from siotool.plan.storm.study import StormOptions, study
 
 CHAT = {
     "workload.connections": "500k",
@@ -31,7 +31,7 @@ def test_a_page_takes_a_fraction_of_the_steps_for_the_same_storm(plan_inputs, mo
     plan = sizing.size(inputs)
     drawn = storm_of(plan, inputs, draws=100, seed=1)
     looked_at.append(0)
-    close = study(inputs, Asked(servers=plan.servers.p95), draws=100, seed=1)
+    close = study(inputs, StormOptions(servers=plan.servers.p95), draws=100, seed=1)
     assert looked_at[0] < 0.6 * looked_at[1]
     assert drawn.servers == close.servers
     for share in ("half_s", "ninety_s", "ninety_nine_s", "all_s", "attempts", "peak_attempts_per_s"):

@@ -1,10 +1,10 @@
-"""Published tables, worked out again: the tables themselves are in siotool.plan.published."""
+"""Published tables, worked out again: the tables themselves are in tests/published."""
 
 from collections import Counter
 
 import pytest
 
-from siotool.plan.published import azure, check, tables
+from tests.published import azure, check, tables
 
 CHECKS = tables.checks()
 CURRENT = [c for c in CHECKS if not c.stale]
@@ -47,14 +47,13 @@ def test_no_table_went_missing():
         "AWS NAT gateway": 1,
         "kube-proxy": 4,
         "TLS": 2,
-        "AWS ALB": 5,
+        "AWS ALB": 4,
         "AWS API Gateway": 1,
         "Erlang C": 9,
         "Netflix headroom": 7,
         "Square-root staffing": 2,
         "k of n": 10,
         "Static stability": 2,
-        "Netflix Pushy": 1,
         "Rooms and nodes": 2,
         "The formula": 10,
     }

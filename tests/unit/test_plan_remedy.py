@@ -1,7 +1,10 @@
+from math import inf
+
 import pytest
 
+from siotool.plan.adapters.laws import ADAPTERS
 from siotool.plan.evaluation.evaluate import evaluate
-from siotool.plan.evaluation.remedy import remedy
+from siotool.plan.evaluation.remedy import of_adapter, remedy
 from siotool.plan.inputs.figure import middle
 
 BASE = {
@@ -83,3 +86,31 @@ def test_every_reason_is_named(plan_inputs):
     said = of(plan_inputs, change, ROOM)
     assert "memory: " in said
     assert "open files: " in said
+
+
+FIGURES = {
+    "publishes_per_s": 40_000.0,
+    "decode_s": 30e-6,
+    "utilization": 0.7,
+    "private_share": 0.0,
+    "delivery_cores": 10.0,
+}
+
+
+def test_why_no_number_of_nodes_is_enough_and_what_would_work():
+    why = of_adapter(ADAPTERS["redis"], **FIGURES, room_size=10.0)
+    assert "No number of nodes is enough: with redis each one receives 40,000 messages/s" in why
+    assert "120 % of its core, and 70 % may be used" in why
+    for way in ("redis-sharded", "dynamic-private", "local flag", "17.5 µs", "23,333"):
+        assert way in why
+    figures = FIGURES | {"decode_s": 17e-6}
+    assert of_adapter(ADAPTERS["redis"], **figures, room_size=10.0) == ""
+
+
+def test_the_remedies_fit_the_adapter():
+    everybody = of_adapter(ADAPTERS["redis"], **FIGURES, room_size=inf)
+    assert "redis-sharded" not in everybody
+    sharded = of_adapter(ADAPTERS["redis-sharded"], **(FIGURES | {"private_share": 0.9}), room_size=5.0)
+    assert "the mode dynamic-private" in sharded
+    assert "36,000 messages/s" in sharded
+    assert "Any adapter" in of_adapter(ADAPTERS["none"], **FIGURES, room_size=inf)

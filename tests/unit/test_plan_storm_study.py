@@ -20,7 +20,9 @@ SMALL = {
 def studied(plan_inputs):
     def run(asked=None, **keys):
         change = {key.replace("__", "."): text for key, text in keys.items()}
-        return study.study(plan_inputs(SMALL | change), asked or study.Asked(servers=10), draws=100, seed=3)
+        return study.study(
+            plan_inputs(SMALL | change), asked or study.StormOptions(servers=10), draws=100, seed=3
+        )
 
     return run
 
@@ -80,7 +82,7 @@ def test_the_largest_load_meets_the_goal_and_a_tenth_more_does_not(studied):
 
 def test_without_a_goal_no_load_is_called_the_largest(plan_inputs):
     keys = {key: text for key, text in SMALL.items() if key != "goals.reconnect_time"}
-    storm = study.study(plan_inputs(keys), study.Asked(servers=10), draws=100, seed=1)
+    storm = study.study(plan_inputs(keys), study.StormOptions(servers=10), draws=100, seed=1)
     assert storm.largest_connections_per_server is None
     assert study.goal_met(storm) is None
     assert any("Set goals.reconnect_time" in said for said in words.conclusions(storm))
@@ -94,7 +96,7 @@ def test_the_headline_says_when_the_goal_is_missed(studied):
 
 
 def test_all_lost_come_back_to_all(studied):
-    storm = studied(study.Asked(servers=10, lost="all", outage_s=20.0))
+    storm = studied(study.StormOptions(servers=10, lost="all", outage_s=20.0))
     assert (storm.lost_connections, storm.surviving_servers) == (10_000, 10)
     assert storm.course.half_s > 20
     assert storm.course.failed_in_outage > 0
@@ -112,7 +114,7 @@ LOADED = {
 
 
 def of(inputs, servers, **asked):
-    return study.study(inputs, study.Asked(servers=servers, **asked), draws=100, seed=1)
+    return study.study(inputs, study.StormOptions(servers=servers, **asked), draws=100, seed=1)
 
 
 def test_survivors_take_in_what_their_load_leaves(plan_inputs):

@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.text import Text
 
-from siotool import runfile
 from siotool.cli import streams
+from siotool.cli.outcome import rendered
 from siotool.cli.output import styled
+from siotool.errors import RunFileError
 from siotool.printable import LINE_AT_MOST, one_line, printable
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
-from siotool.report.renderers import RENDERERS
 from siotool.runfile import Note, Operation, ScenarioFailure
+from siotool.runs import reading
 from siotool.swarm.live import LiveView, PlainProgress
 from siotool.terminal import Printable
 
@@ -60,7 +61,7 @@ def evil_run(make_run):
 
 @pytest.mark.parametrize("form", ["text", "md", "html"])
 def test_a_report_of_it_moves_no_cursor(evil_run, form):
-    text = RENDERERS[form](summarize([evil_run], Planned(), default_gates=True))
+    text = rendered(summarize([evil_run], Planned(), default_gates=True), form)
     data = text if form != "html" else text.split("<script", 1)[0]  # data are JSON, and escaped there
     assert data.replace("\n", "").isprintable()
     assert "n" * (LINE_AT_MOST + 1) not in data.replace(" ", "").replace("\n", "")
@@ -70,7 +71,7 @@ def test_json_keeps_it_as_an_escape(evil_run):
     """A script is to see what there was, and its terminal is not."""
     run = msgspec.structs.replace(evil_run.header, run="x")
     evil_run.header = run
-    text = RENDERERS["json"](summarize([evil_run], Planned()))
+    text = rendered(summarize([evil_run], Planned()), "json")
     assert "\x1b" not in text
     assert json.loads(text)["valid"] == "suspect"
 
@@ -113,7 +114,7 @@ def test_styles_stay_and_escapes_in_names_do_not(monkeypatch):
 def test_a_run_file_is_named_printable_when_it_is_refused(tmp_path, capsys):
     path = tmp_path / "run.jsonl"
     path.write_text('{"kind":"header","version":1,"run":"\\u001b[2J"}\n')
-    with pytest.raises(runfile.RunFileError) as caught:
-        runfile.read(path)
+    with pytest.raises(RunFileError) as caught:
+        reading.read(path)
     streams.complain(caught.value.message, caught.value.hint)
     assert "\x1b" not in capsys.readouterr().err

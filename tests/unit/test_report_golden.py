@@ -8,11 +8,12 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from siotool import runfile
+from siotool.cli.outcome import rendered
 from siotool.report.contents import Report
 from siotool.report.gates import parse
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
-from siotool.report.renderers import RENDERERS
+from siotool.runs import reading
 
 ROOT = Path(__file__).parents[2]
 GATES = ["p99:ack > 200ms", "lost > 0", "connect_errors > 1%", "server_cpu > 80%"]
@@ -34,7 +35,7 @@ def reports(fabricated, reported, article):
 @pytest.mark.parametrize("name", ["echo", "chat", "cut"])
 @pytest.mark.parametrize("form", ["text", "json", "md"])
 def test_a_report_reads_as_it_did(reports, golden, name, form):
-    golden(f"report/{name}.{SUFFIX[form]}", RENDERERS[form](reports[name]))
+    golden(f"report/{name}.{SUFFIX[form]}", rendered(reports[name], form))
 
 
 @pytest.mark.parametrize("name", ["echo", "chat", "cut"])
@@ -44,7 +45,7 @@ def test_a_run_file_is_written_as_it_was_and_reads_back(fabricated, golden, to_j
     golden(f"report/{name}.jsonl", text)
     path = tmp_path / "run.jsonl"
     path.write_text(text)
-    run = runfile.read(path)
+    run = reading.read(path)
     assert run.truncated_line == fabricated[name].truncated_line
     report = summarize([run], Planned())
     assert msgspec.to_builtins(report) == msgspec.to_builtins(summarize([fabricated[name]], Planned()))
@@ -52,13 +53,13 @@ def test_a_run_file_is_written_as_it_was_and_reads_back(fabricated, golden, to_j
 
 @pytest.mark.parametrize("name", ["echo", "chat", "cut"])
 def test_text_fits_80_columns_and_moves_no_cursor(reports, name):
-    text = RENDERERS["text"](reports[name])
+    text = rendered(reports[name], "text")
     assert max(map(len, text.splitlines())) <= 80
     assert "\x1b" not in text
 
 
 def test_markdown_takes_no_name_for_markup(reports):
-    text = RENDERERS["md"](reports["chat"])
+    text = rendered(reports["chat"], "md")
     assert "<b>" not in text
     assert "\x1b" not in text
     (row,) = [line for line in text.splitlines() if line.startswith("| deliver chat")]
@@ -67,14 +68,14 @@ def test_markdown_takes_no_name_for_markup(reports):
 
 def test_json_is_the_whole_report_and_reads_back(reports):
     report = reports["chat"]
-    text = RENDERERS["json"](report)
+    text = rendered(report, "json")
     again = msgspec.json.decode(text, type=Report)
-    assert json.loads(RENDERERS["json"](again)) == json.loads(text)
-    assert RENDERERS["text"](again) == RENDERERS["text"](report)
+    assert json.loads(rendered(again, "json")) == json.loads(text)
+    assert rendered(again, "text") == rendered(report, "text")
 
 
 def test_json_has_the_keys_that_scripts_rely_on(reports):
-    document = json.loads(RENDERERS["json"](reports["echo"]))
+    document = json.loads(rendered(reports["echo"], "json"))
     wanted = {
         "": "version valid doubts connections operations delivery bandwidth server sizing",
         "connections": "peak mean attempted failed",
@@ -113,7 +114,7 @@ def _validator(name):
 
 @pytest.mark.parametrize("name", ["echo", "chat", "cut"])
 def test_reports_hold_to_the_schema(reports, name):
-    document = json.loads(RENDERERS["json"](reports[name]))
+    document = json.loads(rendered(reports[name], "json"))
     assert list(_validator("report").iter_errors(document)) == []
     assert list(_validator("report").iter_errors(document | {"valid": "perhaps"}))
     assert list(_validator("report").iter_errors(document | {"more": 1}))

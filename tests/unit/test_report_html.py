@@ -7,11 +7,21 @@ from html.parser import HTMLParser
 import msgspec
 import pytest
 
+from siotool.document.html import render as page_of_document
+from siotool.document.vega_lite import spec
 from siotool.report.gates import parse
-from siotool.report.html.charts import charts
-from siotool.report.html.page import render
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
+from siotool.report.report_document import as_document
+from siotool.report.time_charts import over_time
+
+
+def render(report):
+    return page_of_document(as_document(report))
+
+
+def charts(report):
+    return {chart.key: spec(chart) for chart in over_time(report).blocks[1:]}
 
 
 class _Page(HTMLParser):
@@ -89,20 +99,20 @@ def test_every_chart_has_its_place_and_its_data(html):
 
 def test_charts_hold_the_series(make_run):
     report = summarize([make_run()], Planned())
-    drawn = {chart.key: chart.spec for chart in charts(report)}
+    drawn = charts(report)
     assert {"server-cpu", "server-memory", "generator-cpu", "generator-lag"} <= set(drawn)
     assert {"failures", "lost", "received"} & set(drawn) == set()
-    spec = drawn["connections"]
-    rows = [spec["datasets"][layer["data"]["name"]] for layer in spec["layer"]]
+    drawing = drawn["connections"]
+    rows = [drawing["datasets"][layer["data"]["name"]] for layer in drawing["layer"]]
     connected = [row["v"] for row in rows[1] if row["s"] == "connected"]
     assert connected == report.series.connections
-    assert rows[0] == [{"a": 10.0, "b": 30.0}]  # the hold phase
+    assert rows[0] == [{"t": 10.0, "end": 30.0}]  # the hold phase
 
 
 def test_times_that_span_much_get_a_log_scale(chat, make_run):
     def scale(report, title):
-        (chart,) = [chart for chart in charts(report) if chart.title.startswith(title)]
-        return chart.spec["layer"][1]["encoding"]["y"]["scale"].get("type", "linear")
+        (chart,) = [chart for chart in over_time(report).blocks[1:] if chart.title.startswith(title)]
+        return spec(chart)["layer"][1]["encoding"]["y"]["scale"].get("type", "linear")
 
     assert scale(chat, "Response time of deliver") == "log"
     assert scale(summarize([make_run()], Planned()), "Response time of ack") == "linear"

@@ -1,23 +1,19 @@
 """What one form of a report says, all say: each fact of the JSON is looked for in text, Markdown and HTML."""
 
-import html
-import io
 import json
 import re
 
 import msgspec
 import pytest
-from rich.console import Console
 
 from siotool import units
-from siotool.report import text
+from siotool.cli.outcome import rendered
 from siotool.report.gates import parse, show
-from siotool.report.renderers import RENDERERS
-from siotool.report.tables import tables
-from siotool.report.words import headline
+from siotool.report.report_document import as_document
 from siotool.runfile import ScenarioFailure, UserClass
 from siotool.workload import Target
 from tests.unit.facts import leaves
+from tests.unit.printed import PRINTERS, missing, read
 
 #: What only scripts read: curves, which are pictures on the page, and figures finer than a table shows.
 ONLY_IN_JSON = (
@@ -54,7 +50,7 @@ def rich(fabricated, make_run, reported, article):
             interval,
             connections=connections,
             operations=[*interval.operations, *names],
-            server=server.intervals[number].server,
+            servers=server.intervals[number].servers,
             exceptions=[ScenarioFailure("ValueError", "no such room", "chat.py:12", 13)] if first else [],
             user_classes=[
                 UserClass("Reader", 61, 17, 5, 18, 19, 6001, 31) if first else UserClass("Reader", 60),
@@ -65,7 +61,7 @@ def rich(fabricated, make_run, reported, article):
         )
 
     header = msgspec.structs.replace(
-        run.header, target=Target("http://127.0.0.1:3000", "/rt/", "/room"), server=server.header.server
+        run.header, target=Target("http://127.0.0.1:3000", "/rt/", "/room"), servers=server.header.servers
     )
     run = msgspec.structs.replace(
         run, header=header, intervals=[change(n, interval) for n, interval in enumerate(run.intervals)]
@@ -77,17 +73,7 @@ def rich(fabricated, make_run, reported, article):
 @pytest.fixture(scope="module")
 def forms(rich):
     """Each form as a person reads it: without markup, on lines as long as need be."""
-    console = Console(file=io.StringIO(), width=10_000, color_system=None, highlight=False)
-    with console.capture() as capture:
-        console.print(text.render(rich))
-    page = re.sub(r"<(style|script).*?</\1>", "", RENDERERS["html"](rich), flags=re.S)
-    markdown = re.sub(r"\\(.)", r"\1", RENDERERS["md"](rich)).replace("**", "")
-    found = {
-        "text": capture.get(),
-        "md": html.unescape(markdown),
-        "html": html.unescape(re.sub(r"<[^>]+>", " ", page)),
-    }
-    return {form: " ".join(written.split()) for form, written in found.items()}
+    return {printer: read(as_document(rich), printer) for printer in PRINTERS}
 
 
 def ways_to_write(path, value, document):
@@ -114,7 +100,7 @@ def ways_to_write(path, value, document):
 
 
 def test_every_fact_of_the_json_is_in_every_form(rich, forms):
-    document = json.loads(RENDERERS["json"](rich))
+    document = json.loads(rendered(rich, "json"))
     facts = [
         (path, value)
         for path, value in leaves(document)
@@ -140,20 +126,16 @@ def test_classes_of_failures_are_named_in_every_form(rich, forms):
         assert [name for name in names if name not in said] == [], form
 
 
-def test_every_cell_and_note_and_sentence_is_in_every_form(rich, forms):
+@pytest.mark.parametrize("printer", PRINTERS)
+def test_every_section_is_in_every_form(rich, printer):
     """The text left out columns that are wide: p90, seeds, who made the run."""
-    head = headline(rich)
-    facts = [head.verdict, head.servers, head.binding, head.load, *rich.doubts, *rich.remarks]
-    for table in tables(rich):
-        facts += [table.title, table.note, *(cell for row in table.rows for cell in row.cells if cell != "–")]
-    facts = [" ".join(fact.replace("\x1b", "\N{REPLACEMENT CHARACTER}").split()) for fact in facts]
-    for form, said in forms.items():
-        assert [fact for fact in facts if fact not in said] == [], form
+    assert missing(as_document(rich), printer) == []
 
 
 def test_the_report_of_these_tests_has_everything(rich):
-    have = {table.key for table in tables(rich)}
+    have = {section.key for section in as_document(rich).sections}
     assert have == {
+        *("doubts", "remarks", "charts"),
         *("sizing", "constraints", "gates", "operations", "errors", "exceptions", "user_classes"),
         *("delivery", "connections", "bandwidth", "server", "runs"),
     }

@@ -5,9 +5,9 @@ import json
 import msgspec
 import pytest
 
+from siotool.cli.outcome import rendered
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
-from siotool.report.renderers import RENDERERS
 
 
 def started(run, when):
@@ -29,10 +29,10 @@ def started(run, when):
 )
 def test_the_report_says_when_the_run_was_made(make_run, form, times, said):
     runs = [started(make_run(name=f"run {n}"), when) for n, when in enumerate(times)]
-    text = " ".join(RENDERERS[form](summarize(runs, Planned())).split())
+    text = " ".join(rendered(summarize(runs, Planned()), form).split())
     assert said in text
 
 
 def test_json_has_the_time_as_it_was_written(make_run):
-    report = json.loads(RENDERERS["json"](summarize([make_run()], Planned())))
+    report = json.loads(rendered(summarize([make_run()], Planned()), "json"))
     assert report["runs"][0]["started_at"] == "2026-01-01T00:00:00Z"

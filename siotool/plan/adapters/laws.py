@@ -25,7 +25,7 @@ from typing import Literal
 import msgspec
 
 from siotool.errors import InputError
-from siotool.plan.numbers import N, divide, maximum, minimum, where, whole
+from siotool.plan.numbers import N, maximum, minimum, where
 
 Law = Literal["nobody", "every", "others", "hosting"]
 
@@ -54,11 +54,9 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    does: str
     law: Law
     source: str
     envelope_bytes: float
-    loses: str
     recovery_window: str
     decodes_rooms_only: bool = False
     private_to_all: bool = True
@@ -69,84 +67,63 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     answers: Answers = "nobody"
 
 
+#: Mode dynamic: a Redis channel per public room. Mode dynamic-private: one per private room too.
+_SHARDED = Adapter(
+    name="redis-sharded",
+    law="hosting",
+    source="socketio/socket.io-redis-adapter lib/sharded-adapter.ts",
+    envelope_bytes=185.0,
+    divides_by="rooms",
+    ceiling_per_s=REDIS_DELIVERIES_PER_S,
+    ceiling_source=_REDIS_SOURCE,
+    recovery_window="not supported: pub/sub keeps nothing.",
+    answers="asker",
+)
+
 _RECORDS = (
     Adapter(
         name="none",
-        does="keeps rooms in the memory of one process",
         law="nobody",
         source="socketio/socket.io packages/socket.io-adapter/lib/in-memory-adapter.ts",
         envelope_bytes=0.0,
-        loses="A process that ends takes its sessions, rooms and kept messages with it.",
         recovery="memory",
         recovery_window="120 s on the same process only; messages stay in its heap for up to 180 s.",
     ),
     Adapter(
         name="cluster",
-        does="carries publishes between the processes of one machine through their primary",
         law="others",
         source="socketio/socket.io packages/socket.io-cluster-adapter/lib/index.ts",
         envelope_bytes=158.0,
         ceiling_source="measure it: the primary, one process, copies each publish to every worker",
-        loses="Nothing leaves the machine; when the primary ends, its workers end with it.",
         recovery_window="not supported: the adapter gives messages no offset.",
         answers="asker",
     ),
     Adapter(
         name="redis",
-        does="publishes on Redis channels that every node has subscribed to by one pattern",
         law="every",
         source="socketio/socket.io-redis-adapter lib/index.ts",
         envelope_bytes=125.0,
         decodes_rooms_only=True,
         ceiling_per_s=REDIS_DELIVERIES_PER_S,
         ceiling_source=_REDIS_SOURCE,
-        loses="What is published while a node or Redis is disconnected is lost, and nobody is told.",
         recovery_window="not supported: pub/sub keeps nothing.",
         answers="all",
     ),
-    Adapter(
-        name="redis-sharded",
-        does="publishes on a Redis channel per public room, to the nodes that hold it (mode dynamic)",
-        law="hosting",
-        source="socketio/socket.io-redis-adapter lib/sharded-adapter.ts",
-        envelope_bytes=185.0,
-        divides_by="rooms",
-        ceiling_per_s=REDIS_DELIVERIES_PER_S,
-        ceiling_source=_REDIS_SOURCE,
-        loses="A lost shard silences its rooms until a replica takes over; what they missed is lost.",
-        recovery_window="not supported: pub/sub keeps nothing.",
-        answers="asker",
-    ),
-    Adapter(
-        name="redis-sharded-private",
-        does="publishes on a Redis channel per room, private ones too (mode dynamic-private)",
-        law="hosting",
-        source="socketio/socket.io-redis-adapter lib/sharded-adapter.ts",
-        envelope_bytes=185.0,
-        private_to_all=False,
-        divides_by="rooms",
-        ceiling_per_s=REDIS_DELIVERIES_PER_S,
-        ceiling_source=_REDIS_SOURCE,
-        loses="A lost shard silences its rooms until a replica takes over; what they missed is lost.",
-        recovery_window="not supported: pub/sub keeps nothing.",
-        answers="asker",
-    ),
+    _SHARDED,
+    msgspec.structs.replace(_SHARDED, name="redis-sharded-private", private_to_all=False),
     Adapter(
         name="redis-streams",
-        does="adds publishes to a Redis stream that every node reads from end to end",
         law="every",
         source="socketio/socket.io-redis-streams-adapter lib/adapter.ts",
         envelope_bytes=193.0,
         divides_by="namespaces",
         ceiling_source="measure it: every node reads every entry, 100 per XREAD",
-        loses="A node that falls more than maxLen entries behind loses what was trimmed.",
         recovery="stream",
         recovery_window="120 s, or maxLen entries when that is shorter: 10,000 by default.",
         answers="asker",
     ),
     Adapter(
         name="postgres",
-        does="notifies every node of a publish through PostgreSQL; large and binary ones through a table",
         law="every",
         source="socketio/socket.io-postgres-adapter lib/util.ts",
         envelope_bytes=155.0,
@@ -154,31 +131,26 @@ _RECORDS = (
             "measure it: a commit with NOTIFY takes one lock for the whole database cluster "
             "(https://simonwillison.net/2025/Jul/11/postgres-listen-notify)"
         ),
-        loses="Notifications while a node reconnects, 1 to 3 s, are lost.",
         recovery_window="not supported: the adapter gives messages no offset.",
         answers="all",
     ),
     Adapter(
         name="mongo",
-        does="inserts publishes into a MongoDB collection that every node follows by a change stream",
         law="others",
         source="socketio/socket.io-mongo-adapter lib/index.ts",
         envelope_bytes=495.0,
         ceiling_source="measure it: each node's change stream looks at every entry of the oplog",
-        loses="A node resumes where it stopped, unless the oplog has moved on: then the gap is lost.",
         recovery="collection",
         recovery_window="as long as the collection keeps messages, by its size or its TTL index.",
         answers="others",
     ),
     Adapter(
         name="python-redis",
-        does="publishes on one Redis channel that every python-socketio process decodes whole",
         law="every",
         source="miguelgrinberg/python-socketio src/socketio/pubsub_manager.py",
         envelope_bytes=213.0,
         ceiling_per_s=REDIS_DELIVERIES_PER_S,
         ceiling_source=_REDIS_SOURCE,
-        loses="What is published while a process reconnects, after 1 to 60 s, is lost.",
         recovery_window="not supported by python-socketio.",
     ),
 )
@@ -210,7 +182,8 @@ def hosting_share(room_size: N, nodes: N) -> N:
     return minimum(room_size, 1.0) * (1 - missed)
 
 
-def _others(nodes: N) -> N:
+def others(nodes: N) -> N:
+    """Return the share of nodes that are not one's own."""
     return 1 - 1 / maximum(nodes, 1.0)
 
 
@@ -233,7 +206,7 @@ def received_share(
         case "every":
             return 1.0 + 0.0 * nodes
         case "others":
-            return _others(nodes)
+            return others(nodes)
     public = hosting_share(room_size, nodes) if hosts is None else hosts
     private = 1.0 if adapter.private_to_all else 1 / maximum(nodes, 1.0)
     return (1 - private_share) * public + private_share * private
@@ -302,54 +275,3 @@ def backend_rate(
         common = publishes_per_s * nodes * together
         return common + maximum(delivered - common, 0.0) / maximum(shards, 1.0)
     return delivered
-
-
-def shards_needed(
-    adapter: Adapter,
-    publishes_per_s: N,
-    room_size: N,
-    nodes: N,
-    *,
-    ceiling_per_s: N,
-    private_share: N = 0.0,
-) -> N:
-    """Return the fewest shards, each good for ``ceiling_per_s`` deliveries; infinite where none suffice.
-
-    Streams are taken to have a namespace for each shard.
-    """
-    total = backend_rate(adapter, publishes_per_s, room_size, nodes, private_share=private_share)
-    endless = backend_rate(
-        adapter,
-        publishes_per_s,
-        room_size,
-        nodes,
-        private_share=private_share,
-        shards=inf,
-        namespaces=inf,
-    )
-    possible = endless < ceiling_per_s
-    needed = divide(maximum(total - endless, 0.0), where(possible, ceiling_per_s - endless, 1.0))
-    return where(total <= ceiling_per_s, 1.0, where(possible, whole(needed), inf))
-
-
-def most_publishes(
-    adapter: Adapter,
-    room_size: N,
-    nodes: N,
-    *,
-    ceiling_per_s: N,
-    private_share: N = 0.0,
-    shards: N = 1.0,
-    namespaces: N = 1.0,
-) -> N:
-    """Return the publishes per second at which the busiest shard reaches ``ceiling_per_s``."""
-    each = backend_rate(
-        adapter,
-        1.0,
-        room_size,
-        nodes,
-        private_share=private_share,
-        shards=shards,
-        namespaces=namespaces,
-    )
-    return divide(ceiling_per_s + 0.0 * each, each)

@@ -4,13 +4,13 @@
 """
 
 from collections.abc import Iterator
-from math import inf, isfinite
+from math import isfinite
 
 import msgspec
 
 from siotool.plan.adapters.laws import Adapter, backend_rate, received_per_node
 from siotool.plan.adapters.requests import Requests, delivered
-from siotool.plan.numbers import N, maximum, minimum, where
+from siotool.plan.numbers import N, divide, maximum, minimum
 from siotool.units import format_count, format_duration, format_size
 
 #: Redis's default client-output-buffer-limit for pub/sub clients, 32mb 8mb 60: disconnected at
@@ -18,11 +18,6 @@ from siotool.units import format_count, format_duration, format_size
 OUTPUT_BUFFER_BYTES = 32 * 2**20
 OUTPUT_BUFFER_SOFT_BYTES = 8 * 2**20
 OUTPUT_BUFFER_SOFT_S = 60.0
-
-#: PUBLISH compares the channel with every pattern that anyone has subscribed to (O(N+M),
-#: https://redis.io/docs/latest/commands/publish); beyond about this many it shows
-#: (https://www.netdata.cloud/guides/redis).
-NOTICEABLE_PATTERNS = 1000
 
 #: socket.io-postgres-adapter lib/adapter.ts, payloadThreshold: NOTIFY carries less than 8,000 bytes
 #: (https://www.postgresql.org/docs/current/sql-notify.html); cleanupInterval in seconds.
@@ -37,29 +32,27 @@ _WITH_HEARTBEAT = ("cluster", "postgres", "mongo")
 _PUBSUB = ("redis", "redis-sharded", "redis-sharded-private", "python-redis")
 
 
-def slow_node_s(bytes_per_s: N, read_bytes_per_s: N = 0.0) -> N:
-    """Return the seconds until Redis drops a pub/sub node that reads more slowly than it is sent to.
+def slow_node_s(bytes_per_s: N) -> N:
+    """Return the seconds until Redis drops a pub/sub node that stops reading what it is sent.
 
-    ``bytes_per_s`` is sent to this node; reading as fast as that or faster lasts for ever.
     What is in the socket's own buffers comes on top.
     """
-    surplus = bytes_per_s - read_bytes_per_s
-    falling = surplus > 0
-    surplus = where(falling, surplus, 1.0)
-    lasts = minimum(OUTPUT_BUFFER_BYTES / surplus, OUTPUT_BUFFER_SOFT_BYTES / surplus + OUTPUT_BUFFER_SOFT_S)
-    return where(falling, lasts, inf)
+    return minimum(
+        divide(OUTPUT_BUFFER_BYTES + 0.0 * bytes_per_s, bytes_per_s),
+        divide(OUTPUT_BUFFER_SOFT_BYTES + 0.0 * bytes_per_s, bytes_per_s) + OUTPUT_BUFFER_SOFT_S,
+    )
 
 
-def heartbeats_per_s(adapter: Adapter, nodes: N, namespaces: N = 1.0) -> N:
+def heartbeats_per_s(adapter: Adapter, nodes: N) -> N:
     """Return the messages per second each node receives because the others say they are alive.
 
-    One per namespace and node every 5 s; the postgres adapter hears its own too. The mongo
+    One per node every 5 s; the postgres adapter hears its own too. The mongo
     adapter leaves one out when it has published within 5 s, so this is its most.
     """
     if adapter.name not in _WITH_HEARTBEAT:
         return 0.0 * nodes
     senders = nodes if adapter.law == "every" else maximum(nodes - 1, 0.0)
-    return senders * namespaces / HEARTBEAT_S
+    return senders / HEARTBEAT_S
 
 
 def attachment_rows(large_per_s: N, nodes: N) -> tuple[N, N]:
@@ -79,15 +72,14 @@ def lint(
     nodes: float,
     publishes_per_s: float,
     message_bytes: float,
-    room_size: float = inf,
-    private_share: float = 0.0,
-    namespaces: float = 1.0,
-    shards: float = 1.0,
-    machines: float = 1.0,
-    binary: bool = False,
-    requests: Requests[float] | None = None,
-    recovery: bool = False,
-    ceiling_per_s: float | None = None,
+    room_size: float,
+    private_share: float,
+    shards: float,
+    machines: float,
+    binary: bool,
+    requests: Requests[float],
+    recovery: bool,
+    ceiling_per_s: float | None,
 ) -> list[str]:
     """Return what is wrong, or will be, with this adapter in this fleet: one sentence each.
 
@@ -102,16 +94,15 @@ def lint(
         nodes,
         private_share=private_share,
         shards=shards,
-        namespaces=namespaces,
     )
     received = received_per_node(adapter, publishes_per_s, room_size, nodes, private_share)
     return [
         *_topology(adapter, nodes, publishes_per_s, machines),
         *_backend(adapter, rate, ceiling_per_s or adapter.ceiling_per_s),
-        *_shards(adapter, room_size, private_share, namespaces, shards),
+        *_shards(adapter, room_size, private_share, shards),
         *_buffers(adapter, received, message_bytes),
         *_postgres(adapter, nodes, publishes_per_s, message_bytes, binary),
-        *_chatter(adapter, nodes, publishes_per_s, namespaces, requests),
+        *_chatter(adapter, nodes, publishes_per_s, requests),
         *_recovery(adapter, nodes, recovery),
     ]
 
@@ -140,19 +131,14 @@ def _backend(adapter: Adapter, rate: float, ceiling: float | None) -> Iterator[s
         )
 
 
-def _shards(
-    adapter: Adapter, room_size: float, private_share: float, namespaces: float, shards: float
-) -> Iterator[str]:
+def _shards(adapter: Adapter, room_size: float, private_share: float, shards: float) -> Iterator[str]:
     if shards > 1 and adapter.divides_by == "nothing" and adapter.law != "nobody":
         yield (
             f"{format_count(shards)} shards do not help {adapter.name}: each publish still goes to "
             "every node."
         )
-    if shards > namespaces and adapter.divides_by == "namespaces":
-        yield (
-            f"Streams are shared out by namespace: of {format_count(shards)} only "
-            f"{format_count(namespaces)} would be used."
-        )
+    if shards > 1 and adapter.divides_by == "namespaces":
+        yield f"Streams are shared out by namespace: of {format_count(shards)} only 1 would be used."
     if shards > 1 and adapter.divides_by == "rooms" and not isfinite(room_size):
         yield (
             "A broadcast to everybody is one channel of one shard, however many shards there are: "
@@ -181,7 +167,8 @@ def _postgres(
 ) -> Iterator[str]:
     if adapter.name != "postgres" or publishes_per_s <= 0:
         return
-    if binary or message_bytes + _notify_json_bytes(adapter) >= POSTGRES_PAYLOAD_BYTES:
+    # the JSON: without the 22 bytes of type, length, process id, channel and its end, end
+    if binary or message_bytes + adapter.envelope_bytes - 22 >= POSTGRES_PAYLOAD_BYTES:
         rows, reads = attachment_rows(publishes_per_s, nodes)
         why = "binary" if binary else f"{format_size(message_bytes)} is over the 8,000 bytes of a NOTIFY"
         yield (
@@ -194,30 +181,16 @@ def _postgres(
     )
 
 
-def _notify_json_bytes(adapter: Adapter) -> float:
-    """Without the 22 bytes around the payload: type, length, process id, channel and its end, end."""
-    return adapter.envelope_bytes - 22
-
-
 def _chatter(
-    adapter: Adapter,
-    nodes: float,
-    publishes_per_s: float,
-    namespaces: float,
-    requests: Requests[float] | None,
+    adapter: Adapter, nodes: float, publishes_per_s: float, requests: Requests[float]
 ) -> Iterator[str]:
-    if adapter.name == "redis" and namespaces > NOTICEABLE_PATTERNS:
-        yield (
-            f"Redis compares every publish with {format_count(namespaces)} patterns, one per namespace; "
-            f"more than {format_count(NOTICEABLE_PATTERNS)} slow it down noticeably."
-        )
-    beats = float(heartbeats_per_s(adapter, nodes, namespaces))
+    beats = float(heartbeats_per_s(adapter, nodes))
     if beats > max(1.0, 0.1 * publishes_per_s):
         yield (
             f"Heartbeats alone bring each node {format_count(beats)} messages/s, beside "
             f"{format_count(publishes_per_s)} publishes/s."
         )
-    if adapter.name == "redis" and requests is not None and not requests.own_channel and nodes > 2:
+    if adapter.name == "redis" and not requests.own_channel and nodes > 2:
         now = delivered(adapter, requests, nodes)
         then = delivered(adapter, msgspec.structs.replace(requests, own_channel=True), nodes)
         if now > then:

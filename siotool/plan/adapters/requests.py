@@ -25,7 +25,7 @@ from typing import Generic
 
 import msgspec
 
-from siotool.plan.adapters.laws import Adapter
+from siotool.plan.adapters.laws import Adapter, others
 from siotool.plan.numbers import N, maximum, where
 
 
@@ -45,7 +45,7 @@ def requests_heard(adapter: Adapter, requests: Requests[N], nodes: N) -> N:
     if adapter.answers == "nobody":
         return 0.0 * nodes
     nodes = maximum(nodes, 1.0)
-    share = _others(nodes) if adapter.law == "others" else 1.0
+    share = others(nodes) if adapter.law == "others" else 1.0
     return where(nodes > 1, requests.calls_per_s * share, 0.0)
 
 
@@ -84,12 +84,12 @@ def cores(
     if adapter.answers == "nobody":
         return 0.0 * nodes
     nodes = maximum(nodes, 1.0)
-    calls, others = requests.calls_per_s, _others(nodes)
+    calls, rest = requests.calls_per_s, others(nodes)
     heard = requests_heard(adapter, requests, nodes) + answers_heard(adapter, requests, nodes)
     # sessions that others hold, in answers of all processes together
-    sent = calls * others * requests.sessions
+    sent = calls * rest * requests.sessions
     read = heard + sent * _share(adapter, requests, nodes)
-    written = where(nodes > 1, calls / nodes, 0.0) + calls * others + sent / nodes
+    written = where(nodes > 1, calls / nodes, 0.0) + calls * rest + sent / nodes
     return heard * receive_s + read * decode_s + written * encode_s
 
 
@@ -102,9 +102,5 @@ def _share(adapter: Adapter, requests: Requests[N], nodes: N) -> N:
         case "all":
             return 1.0
         case "others":
-            return _others(nodes)
+            return others(nodes)
     return 1 / nodes
-
-
-def _others(nodes: N) -> N:
-    return 1 - 1 / nodes

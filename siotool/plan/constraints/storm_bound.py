@@ -11,17 +11,14 @@ from typing import Generic, Literal
 import msgspec
 
 from siotool.errors import InputError
-from siotool.plan.numbers import N, ceil, divide, maximum, minimum, sqrt, where, whole
+from siotool.plan.numbers import N, divide, maximum, minimum, sqrt, where, whole
 from siotool.protocol.backoff import OFFICIAL
 
 #: What fails at once: one server, all servers of one zone, or the whole fleet.
 Lost = Literal["server", "zone", "all"]
 
-#: pingInterval, 25 s (socketio/socket.io, packages/engine.io/lib/server.ts).
-PING_INTERVAL_S = 25.0
 
-
-class Failure(msgspec.Struct, Generic[N], frozen=True):
+class FleetLoss(msgspec.Struct, Generic[N], frozen=True):
     """Who is lost and who is left: connections, and servers to take them in (maybe a broken number).
 
     ``imbalance``: the fullest survivor takes in so many times its even share.
@@ -37,19 +34,7 @@ class Failure(msgspec.Struct, Generic[N], frozen=True):
         return self.survivors / self.imbalance
 
 
-class Pulse(msgspec.Struct, Generic[N], frozen=True):
-    """Pings of one server: its even rate, the highest rate after a storm, their ratio, and for how long.
-
-    The pulse comes back every ping interval for as long as the connections last.
-    """
-
-    even_per_s: N
-    peak_per_s: N
-    ratio: N
-    width_s: N
-
-
-def failure(connections: N, servers: N, lost: Lost, zones: N = 1, imbalance: N = 1.0) -> Failure[N]:
+def failure(connections: N, servers: N, lost: Lost, zones: N = 1, imbalance: N = 1.0) -> FleetLoss[N]:
     """Return what a failure takes from a fleet whose fullest server holds ``imbalance`` times the mean.
 
     ``connections`` is the whole fleet's. The server that is lost is the fullest. ``zones``
@@ -58,37 +43,21 @@ def failure(connections: N, servers: N, lost: Lost, zones: N = 1, imbalance: N =
     """
     if lost == "server":
         gone = minimum(divide(connections * imbalance, servers), connections)
-        return Failure(gone, maximum(servers - 1, 0), imbalance)
+        return FleetLoss(gone, maximum(servers - 1, 0), imbalance)
     if lost == "zone":
         left = maximum(servers - divide(servers, zones), 0)
-        return Failure(divide(connections, zones), left, imbalance)
+        return FleetLoss(divide(connections, zones), left, imbalance)
     if lost == "all":
-        return Failure(connections, servers, imbalance)
+        return FleetLoss(connections, servers, imbalance)
     raise InputError(f"a storm cannot lose '{lost}'", "say server, zone or all")
 
 
-def recovery_at_least_s(lost: N, survivors: N, accept_per_s: N, outage_s: N = 0.0, share: N = 0.99) -> N:
-    """Return the seconds until a share of the lost connections is back if no server is ever idle.
+def recovery_at_least_s(lost: N, survivors: N, accept_per_s: N, outage_s: N = 0.0) -> N:
+    """Return the seconds until 99 % of the lost connections are back if no server is ever idle.
 
     ``accept_per_s`` is handshakes per second of one server. No storm is over sooner.
     """
-    return outage_s + divide(share * lost, survivors * accept_per_s)
-
-
-def recovery_s(
-    lost: N,
-    survivors: N,
-    accept_per_s: N,
-    outage_s: N = 0.0,
-    last_backoff_s: N = OFFICIAL.delay_max_s,
-) -> N:
-    """Estimate the seconds until everyone is back: the work, and the last client's last wait.
-
-    ``last_backoff_s`` is the client's ``reconnectionDelayMax``. Waves can leave servers idle in
-    between: where the line at a server holds half a second of its work, a simulated storm
-    takes up to a quarter longer; where it holds two and more, about as long as this.
-    """
-    return recovery_at_least_s(lost, survivors, accept_per_s, outage_s, 1.0) + last_backoff_s
+    return outage_s + divide(0.99 * lost, survivors * accept_per_s)
 
 
 def fewest_servers_for_storm(
@@ -98,18 +67,19 @@ def fewest_servers_for_storm(
     lost: Lost,
     zones: N = 1,
     imbalance: N = 1.0,
-    outage_s: N = 0.0,
-    last_backoff_s: N = OFFICIAL.delay_max_s,
 ) -> N:
-    """Return the smallest whole number of servers that keeps ``recovery_s`` within the goal.
+    """Return the smallest whole number of servers with which all are back within the goal.
 
+    That takes the work, and the last client's last wait (``reconnectionDelayMax``). Waves can leave
+    servers idle in between: where the line at a server holds half a second of its work, a
+    simulated storm takes up to a quarter longer; where it holds two and more, about as long.
     ``accept_per_s`` is the same for every fleet: servers that carry a load leave less the fewer
-    they are (``constraints.storm``). Infinite where outage and last wait alone take longer than
+    they are (``constraints.storm``). Infinite where the last wait alone takes longer than
     the goal, or no zone is left. With N servers one lost server leaves connections/N to N - 1,
     so N (N - 1) decides; a lost zone of Z leaves connections/Z to N (Z - 1)/Z, where N is a
     multiple of Z, as zones are equal; after the loss of all, N take all.
     """
-    need = divide(connections * imbalance, accept_per_s * (goal_s - outage_s - last_backoff_s))
+    need = divide(connections * imbalance, accept_per_s * (goal_s - OFFICIAL.delay_max_s))
     if lost == "server":
         # (1 + √(1 + 4·n)) / 2, written so that an n near 0 keeps its digits
         squared = need * imbalance
@@ -121,28 +91,6 @@ def fewest_servers_for_storm(
     if lost == "all":
         return _whole(need)
     raise InputError(f"a storm cannot lose '{lost}'", "say server, zone or all")
-
-
-def heartbeat_pulse(
-    lost: N,
-    survivors: N,
-    accept_per_s: N,
-    resident: N = 0.0,
-    ping_interval_s: N = PING_INTERVAL_S,
-) -> Pulse[N]:
-    """Return how high one server's pings rise after it took its part of the lost connections.
-
-    ``resident`` is connections that the server held before, their pings spread evenly. A ping
-    follows the handshake, and every pong, by exactly ``pingInterval``: nothing ever spreads them
-    (``schedulePing`` in socketio/socket.io, packages/engine.io/lib/socket.ts). So what was taken
-    in at ``accept_per_s`` is pinged at that rate, and longer recoveries overlap.
-    """
-    returned = divide(lost, survivors)
-    lasted = divide(returned, accept_per_s)
-    even = divide(resident + returned, ping_interval_s)
-    rise = where(returned > 0, accept_per_s * maximum(ceil(divide(lasted, ping_interval_s)), 1), 0.0)
-    peak = divide(resident, ping_interval_s) + rise
-    return Pulse(even, peak, where(even > 0, divide(peak, even), 1.0), minimum(lasted, ping_interval_s))
 
 
 def _whole(exact: N) -> N:

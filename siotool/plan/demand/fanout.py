@@ -5,16 +5,13 @@ second to 1,000 connections cost as much as 1,000 echoes per second
 (https://learn.microsoft.com/azure/azure-signalr/signalr-concept-performance).
 """
 
-from typing import Generic, Literal
+from typing import Generic
 
 import msgspec
 
 from siotool.errors import InputError
+from siotool.plan.inputs.figure import KINDS, Kind
 from siotool.plan.numbers import N, maximum, minimum
-
-Kind = Literal["echo", "emit", "direct", "room", "broadcast", "push", "announce"]
-
-KINDS: tuple[Kind, ...] = ("echo", "emit", "direct", "room", "broadcast", "push", "announce")
 
 
 class MessageKind(msgspec.Struct, Generic[N], frozen=True, kw_only=True):
@@ -110,18 +107,6 @@ def traffic(message: MessageKind[N], connections: N) -> MessageTraffic[N]:
         acks_out_per_s=inbound * (1.0 if message.acknowledged and answered_by_server else 0.0),
         payload_in_bytes_per_s=inbound * message.size_bytes,
         payload_out_bytes_per_s=deliveries * message.size_bytes,
-    )
-
-
-def presence(name: str, size_bytes: N, members: N, visits_per_s: N) -> MessageKind[N]:
-    """Return the messages by which a room of ``members`` hears who enters and who leaves it.
-
-    Each visit is two messages to the whole room, so the traffic of a full room grows with the
-    square of its members. ``visits_per_s`` is how often one session enters and leaves. Source:
-    https://ably.com/docs/platform/pricing/limits
-    """
-    return MessageKind(
-        name=name, kind="room", size_bytes=size_bytes, rate_per_s=2.0 * visits_per_s, room_size=members
     )
 
 

@@ -15,7 +15,7 @@ from siotool.plan.demand.world import World
 from siotool.plan.inputs.figure import Inputs
 from siotool.plan.numbers import N, anywhere, divide, is_array, maximum, minimum, single, where, whole
 from siotool.plan.redundancy.availability import MOST_SERVERS
-from siotool.plan.redundancy.bad_days import BadDay, Deploy, Redundancy, StormServers, bad_days, fleet
+from siotool.plan.redundancy.bad_days import BadDay, Redundancy, StormServers, bad_days, fleet
 from siotool.units import format_byte_rate
 
 
@@ -115,7 +115,7 @@ def redundancy(inputs: Inputs, values: Mapping[str, N]) -> Redundancy[N]:
         downtime_share=values["goals.downtime"] / values["goals.workday"],
         spare_servers=int(single(values["goals.spares"])),
         zones=zones if inputs.flag("goals.survive_zone") else None,
-        deploy=Deploy(servers_out=out) if out > 0 else None,
+        deploy_out=out,
         adapter_shards=shards if shards > 1 else None,
     )
 

@@ -4,15 +4,17 @@ import math
 
 import msgspec
 
-from siotool.plan.adapters import laws as adapters
-from siotool.plan.adapters.nodes import explain_infeasible
+from siotool.plan.adapters.laws import Adapter, adapter_named, hosting_share, received_share
 from siotool.plan.constraints.cpu import load
 from siotool.plan.constraints.event_loop import processes_needed
 from siotool.plan.demand.world import World
 from siotool.plan.evaluation.evaluate import Bound, Evaluation
 from siotool.plan.inputs.figure import Figure
 from siotool.plan.inputs.provenance import Provenance
-from siotool.units import format_rate
+from siotool.units import format_count, format_duration, format_rate, format_share
+
+#: So many nodes that a room, if not everybody, is on next to none of them.
+_MANY = 1e9
 
 
 def remedy(evaluation: Evaluation[float]) -> str:
@@ -48,17 +50,15 @@ def _event_loop(world: World[float]) -> str:
                 "or redis with publishOnSpecificResponseChannel: topology.own_response_channel); fewer "
                 "servers, each of which does more."
             )
-    adapter = adapters.adapter_named(world.inputs.choice("topology.adapter"))
-    publishes = sum(stream.traffic.publishes_per_s for stream in world.demand.streams)
     heaviest = max(world.demand.streams, key=lambda stream: stream.traffic.publishes_per_s, default=None)
     each = (
         world.get("server.adapter_cost") + world.get("server.decode_cost") + world.get("server.encode_cost")
     )
     sentence = ""
     if heaviest is not None and each > 0:
-        sentence = explain_infeasible(
-            adapter,
-            publishes_per_s=publishes,
+        sentence = of_adapter(
+            adapter_named(world.inputs.choice("topology.adapter")),
+            publishes_per_s=world.demand.publishes_per_s,
             decode_s=each,
             utilization=world["server.utilization"],
             room_size=heaviest.crowd,
@@ -66,6 +66,62 @@ def _event_loop(world: World[float]) -> str:
             delivery_cores=load(world).shared,
         )
     return sentence or "No number of servers is enough: what each process repeats fills its core."
+
+
+def of_adapter(
+    adapter: Adapter,
+    *,
+    publishes_per_s: float,
+    decode_s: float,
+    utilization: float,
+    room_size: float,
+    private_share: float,
+    delivery_cores: float,
+) -> str:
+    """Return why what nodes hear leaves none of them enough of its core, and what would; empty where it does.
+
+    More nodes divide the deliveries; with most adapters they do not divide the receiving. With
+    every node receiving all M publishes at d seconds each no N is enough where M·d ≥ u. That
+    doubling the nodes doubles what is thrown away is reported from production:
+    https://github.com/socketio/socket.io/issues/5226. ``delivery_cores``: all CPU that divides.
+    """
+
+    def heard_on(nodes: float) -> float:
+        return float(publishes_per_s * received_share(adapter, room_size, nodes, private_share))
+
+    if delivery_cores + heard_on(1.0) * decode_s <= utilization:
+        return ""
+    if adapter.law == "nobody":
+        return (
+            "Without an adapter a publish reaches only the sessions of its own process, and one "
+            "process cannot carry this. Any adapter would carry it to the others."
+            if publishes_per_s > 0
+            else ""
+        )
+    heard = heard_on(_MANY)
+    if heard * decode_s < utilization:
+        return ""
+    most = int(utilization / decode_s * (1 + 1e-9))
+    works = [
+        "the local flag for what need not leave its node",
+        f"less than {format_duration(utilization / heard)} of CPU for each message received",
+        f"fewer than {format_count(most)} messages/s received by each node",
+    ]
+    if math.isfinite(room_size) and adapter.law != "hosting":
+        works.insert(
+            0,
+            "redis-sharded, whose nodes receive only the rooms they hold "
+            f"(of 100 nodes, {format_share(hosting_share(room_size, 100.0))} hold a room of "
+            f"{format_count(room_size)}; messages to one socket id need its mode dynamic-private)",
+        )
+    elif math.isfinite(room_size) and adapter.private_to_all:
+        works.insert(0, "the mode dynamic-private, which sends a private message to one node only")
+    return (
+        f"No number of nodes is enough: with {adapter.name} each one receives "
+        f"{format_count(round(heard))} messages/s, however many there are. At "
+        f"{format_duration(decode_s)} each that is {format_share(heard * decode_s)} of its core, "
+        f"and {format_share(utilization)} may be used. What would work: {'; '.join(works)}."
+    )
 
 
 #: Adapters that divide by rooms, the one that divides more last.

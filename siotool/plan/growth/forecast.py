@@ -8,7 +8,7 @@ widens with time as it should. A year has 365.25 days. Nothing here knows today'
 
 import math
 from datetime import date, timedelta
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -22,8 +22,8 @@ DAYS_PER_YEAR = 365.25
 #: Farther ahead no forecast of a service means anything: "never" in what is printed here.
 MOST_YEARS = 100.0
 
-#: Ten years, month by month, are as far as a chart goes.
-MOST_MONTHS = 120
+#: The largest risk of being short that is put up with.
+THRESHOLD = 0.1
 
 #: A million for everyone alive.
 MOST_CONNECTIONS = 1e16
@@ -34,48 +34,21 @@ MOST_GROWTH = 10_000.0
 #: Stands for 0 where a quotient is wanted; what comes of it is many times longer than a century.
 _NEXT_TO_NOTHING = 1e-290
 
-#: Compound: a share of what there is, year after year. Linear: a share of the start's demand.
-Kind = Literal["compound", "linear"]
 
+def demand_after(connections_now: Number, growth_per_year: Number, years: float) -> Number:
+    """Connections after ``years``; ``growth_per_year`` is a share, 0.3 for 30 %, below 0 for shrinking.
 
-def peak_connections(mean: Number, diurnal_peak_factor: Number = 1.0, event_spike: Number = 1.0) -> Number:
-    """Connections to plan for: the day's mean × its busiest hour over it × an event's spike over that."""
-    return mean * diurnal_peak_factor * event_spike
-
-
-def demand_after(
-    connections_now: Number, growth_per_year: Number, years: float, kind: Kind = "compound"
-) -> Number:
-    """Connections after ``years``; ``growth_per_year`` is a share, 0.3 for 30 %, below 0 for shrinking."""
-    if kind == "linear":
-        return connections_now * maximum(0.0, 1 + growth_per_year * years)
+    Compound: a share of what there is, year after year.
+    """
     return connections_now * exp(years * log(1 + growth_per_year))
 
 
-def years_until(
-    connections_now: Number, growth_per_year: Number, safe_connections: Number, kind: Kind = "compound"
-) -> Number:
+def years_until(connections_now: Number, growth_per_year: Number, safe_connections: Number) -> Number:
     """Years after which demand is above ``safe_connections``: 0 when it is now, infinity for never."""
     # a fleet that is just full is outgrown after today, not today
-    years = maximum(1e-12, _years_to_cross(connections_now, growth_per_year, safe_connections, kind))
+    years = maximum(1e-12, _years_to_cross(connections_now, growth_per_year, safe_connections))
     growing = where(growth_per_year > 0, where(connections_now > 0, years, math.inf), math.inf)
     return where(connections_now > safe_connections, 0.0, growing)
-
-
-def runway(
-    connections_now: float,
-    growth_per_year: float,
-    safe_connections: float,
-    start: date,
-    kind: Kind = "compound",
-) -> date | None:
-    """Return the first day from ``start`` on which single figures make more than ``safe_connections``.
-
-    None when that day never comes, or not within a hundred years. Raises InputError for
-    figures that cannot be.
-    """
-    _refuse(connections_now, growth_per_year, safe_connections, kind)
-    return _day_after(start, single(years_until(connections_now, growth_per_year, safe_connections, kind)))
 
 
 def forecast(
@@ -84,29 +57,20 @@ def forecast(
     safe_connections: Number,
     start: date,
     *,
-    months: int = 36,
-    threshold: float = 0.1,
-    lead_time_s: float = 0.0,
-    kind: Kind = "compound",
+    months: int,
+    lead_time_s: float,
 ) -> Forecast:
     """Follow demand for ``months`` from ``start`` and say when the fleet no longer suffices.
 
-    ``threshold``, 0 ≤ threshold < 1, is the largest risk of being short that is put up with;
-    ``lead_time_s`` the time from deciding on servers to having them. Raises InputError for
+    ``lead_time_s`` is the time from deciding on servers to having them. Raises InputError for
     figures that cannot be.
     """
-    _refuse(connections_now, growth_per_year, safe_connections, kind)
-    if not 0 <= threshold < 1:
-        raise InputError(
-            f"the risk of being short is {threshold:g}; expected 0 or more and less than 1 (100%)"
-        )
-    if not 1 <= months <= MOST_MONTHS:
-        raise InputError(f"a forecast over {months} months; expected 1 to {MOST_MONTHS}")
+    _refuse(connections_now, growth_per_year, safe_connections)
     if not 0 <= lead_time_s <= MOST_YEARS * DAYS_PER_YEAR * 86400:
         raise InputError(f"the lead time is {lead_time_s:g} s; expected 0 or more, and less than a century")
-    figures = (connections_now, growth_per_year, safe_connections, kind)
+    figures = (connections_now, growth_per_year, safe_connections)
     points = [_point(*figures, start, month) for month in range(months + 1)]
-    at_risk = _first_day(*figures, start, threshold)
+    at_risk = _first_day(*figures, start, THRESHOLD)
     if at_risk is not None and at_risk > points[-1].day:
         at_risk = None
     result = Forecast(
@@ -114,27 +78,24 @@ def forecast(
         runs_out=_first_day(*figures, start, 0.5),
         at_risk=at_risk,
         act_by=None if at_risk is None else _earlier(at_risk, lead_time_s),
-        threshold=threshold,
+        threshold=THRESHOLD,
         lead_time_s=lead_time_s,
         sentences=[],
     )
-    certain = not any(map(is_array, figures[:3]))
+    certain = not any(map(is_array, figures))
     return msgspec.structs.replace(result, sentences=_sentences(result, growth_per_year, start, certain))
 
 
-def _years_to_cross(now: Number, growth: Number, safe: Number, kind: Kind) -> Number:
+def _years_to_cross(now: Number, growth: Number, safe: Number) -> Number:
     """Years until demand equals ``safe``, growing from below or shrinking from above; else unspecified."""
-    if kind == "linear":
-        gap, pace = safe - now, now * growth
-    else:
-        gap, pace = log(safe) - log(maximum(now, _NEXT_TO_NOTHING)), log(1 + growth)
+    gap, pace = log(safe) - log(maximum(now, _NEXT_TO_NOTHING)), log(1 + growth)
     sign = where(growth < 0, -1.0, 1.0)
     return maximum(0.0, gap * sign) / maximum(_NEXT_TO_NOTHING, pace * sign)
 
 
-def _point(now: Number, growth: Number, safe: Number, kind: Kind, start: date, month: int) -> ForecastPoint:
+def _point(now: Number, growth: Number, safe: Number, start: date, month: int) -> ForecastPoint:
     day = months_later(start, month)
-    demand = demand_after(now, growth, (day - start).days / DAYS_PER_YEAR, kind)
+    demand = demand_after(now, growth, (day - start).days / DAYS_PER_YEAR)
     return ForecastPoint(
         day=day,
         p50=_quantile(demand, 0.5),
@@ -152,19 +113,17 @@ def months_later(start: date, months: int) -> date:
     return min(first + timedelta(days=start.day - 1), following - timedelta(days=1))
 
 
-def _first_day(
-    now: Number, growth: Number, safe: Number, kind: Kind, start: date, threshold: float
-) -> date | None:
+def _first_day(now: Number, growth: Number, safe: Number, start: date, threshold: float) -> date | None:
     """The first day on which P[demand > safe] is above ``threshold``; exact, not by stepping.
 
     A draw that grows becomes short once; one that is short and shrinks recovers once.
     """
-    onset: Any = years_until(now, growth, safe, kind)
+    onset: Any = years_until(now, growth, safe)
     if not is_array(onset):
         return _day_after(start, onset)
     import numpy  # noqa: PLC0415  (an array is here, so it is loaded)
 
-    recovery: Any = where((now > safe) & (growth < 0), _years_to_cross(now, growth, safe, kind), math.inf)
+    recovery: Any = where((now > safe) & (growth < 0), _years_to_cross(now, growth, safe), math.inf)
     recovery = numpy.broadcast_to(recovery, onset.shape)
     times = numpy.concatenate([onset, recovery[numpy.isfinite(recovery)]])
     steps = numpy.ones(times.size)
@@ -240,7 +199,7 @@ def _sentences(result: Forecast, growth: Number, start: date, certain: bool) -> 
     return said
 
 
-def _refuse(now: Number, growth: Number, safe: Number, kind: Kind) -> None:
+def _refuse(now: Number, growth: Number, safe: Number) -> None:
     for name, value in (("connections", now), ("what the fleet holds safely", safe)):
         if not (_least(value) >= 0 and _most(value) <= MOST_CONNECTIONS):
             wrong = _most(value) if _least(value) >= 0 else _least(value)
@@ -250,7 +209,7 @@ def _refuse(now: Number, growth: Number, safe: Number, kind: Kind) -> None:
             f"growth is {_most(growth):g} a year, that is {100 * _most(growth):,.0f} %",
             "growth is a share: write 30% or 0.3",
         )
-    if not (_least(growth) > -1 or (kind == "linear" and math.isfinite(_least(growth)))):
+    if not _least(growth) > -1:
         raise InputError(
             f"growth is {100 * _least(growth):g} % a year; nothing shrinks by all it is, year after year",
             "growth is a share above -100%",

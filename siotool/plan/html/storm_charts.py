@@ -6,7 +6,7 @@ import altair as alt
 
 from siotool.page.chart import COUNT, PER_SECOND, SECONDS, Chart, axis, clock, time_axis
 from siotool.plan.html.curves import Named, Tells, curve
-from siotool.plan.storm.model import Pings, StormPlan
+from siotool.plan.storm.storm_plan import Pings, StormPlan
 
 #: What a chart resolves.
 _MOST_BINS = 300

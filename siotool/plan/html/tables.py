@@ -8,7 +8,7 @@ from siotool.plan.model import Evidence, InputFigure, Plan
 from siotool.plan.rendering import terms
 from siotool.plan.rendering.sections import Section, sections
 from siotool.plan.storm import words
-from siotool.plan.storm.model import StormPlan
+from siotool.plan.storm.storm_plan import StormPlan
 
 
 def counts(plan: Plan) -> Table:

@@ -6,14 +6,13 @@ bytes that are sent on average: pass the mean egress, not the peak a fleet is si
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import MappingProxyType
-from typing import Literal
 
 import msgspec
 
 from siotool.errors import InputError
-from siotool.plan.model import Comparison, ShapeCost
+from siotool.plan.model import Fleet, FleetCost, ShapeComparison, ShapeCost
 from siotool.plan.money.prices import HOURS_PER_MONTH, PriceFile, Shape, UnitName
 from siotool.plan.numbers import maximum
 from siotool.units import parse_count
@@ -27,15 +26,14 @@ class CapacityUnit(msgspec.Struct, frozen=True):
     new_connections_per_s: float
     active_connections: float
     bytes_per_hour: float
-    rule_evaluations_per_s: float = math.inf
 
 
-#: https://aws.amazon.com/elasticloadbalancing/pricing/ (LCU and NLCU dimensions). Of an ALB's
-#: rule evaluations the first ten rules of a request are free. A connection through an NLB
-#: that ends TLS counts as TLS.
+#: https://aws.amazon.com/elasticloadbalancing/pricing/ (LCU and NLCU dimensions). An ALB's
+#: rule evaluations are left out: the first ten rules of a request are free. A connection through an
+#: NLB that ends TLS counts as TLS.
 CAPACITY_UNITS = MappingProxyType[UnitName, CapacityUnit](
     {
-        "alb": CapacityUnit(25, 3_000, 1e9, 1_000),
+        "alb": CapacityUnit(25, 3_000, 1e9),
         "nlb": CapacityUnit(800, 100_000, 1e9),
         "nlb-tls": CapacityUnit(50, 3_000, 1e9),
     }
@@ -47,7 +45,6 @@ def capacity_units(
     new_connections_per_s: float,
     active_connections: float,
     bytes_per_s: float,
-    rule_evaluations_per_s: float = 0.0,
 ) -> float:
     """Return the units a balancer uses, a fraction: the dimension that needs most of them decides.
 
@@ -58,45 +55,27 @@ def capacity_units(
         new_connections_per_s / unit.new_connections_per_s,
         active_connections / unit.active_connections,
         bytes_per_s * 3600 / unit.bytes_per_hour,
-        rule_evaluations_per_s / unit.rule_evaluations_per_s,
     )
 
 
-class Traffic(msgspec.Struct, frozen=True):
+class PaidTraffic(msgspec.Struct, frozen=True):
     """What costs beside servers: means over the month, connections at once, nodes there are."""
 
     egress_bytes_per_s: float = 0.0
     ingress_bytes_per_s: float = 0.0
     connections: float = 0.0
     new_connections_per_s: float = 0.0
-    rule_evaluations_per_s: float = 0.0
     balancers: float = 0.0
     adapter_nodes: float = 0.0
 
 
-class MonthlyCost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Money per month, by what it is for; ``total`` is their sum.
-
-    ``unpriced`` names what the plan has and the price file has no price for.
-    """
-
-    currency: str
-    servers: float
-    egress: float
-    load_balancer: float
-    adapter: float
-    total: float
-    unpriced: list[str]
-
-
-def monthly_cost(
-    prices: PriceFile, shape: str, servers: float, traffic: Traffic | None = None
-) -> MonthlyCost:
-    """Price ``servers`` of a shape and what goes with them.
+def fleet_cost(
+    prices: PriceFile, shape: str, servers: int, connections: float, traffic: PaidTraffic
+) -> FleetCost:
+    """Price ``servers`` of a shape, for so many connections, and what goes with them.
 
     Raises InputError when the file has no such shape or no price for it.
     """
-    traffic = traffic or Traffic()
     unpriced = []
     if traffic.egress_bytes_per_s and prices.egress_per_byte is None:
         unpriced.append("egress")
@@ -108,108 +87,82 @@ def monthly_cost(
     egress = traffic.egress_bytes_per_s * SECONDS_PER_MONTH * (prices.egress_per_byte or 0.0)
     balancer = _balancer_cost(prices, traffic)
     adapter = traffic.adapter_nodes * (prices.adapter_node_per_month or 0.0)
-    return MonthlyCost(
+    total = compute + egress + balancer + adapter
+    return FleetCost(
         currency=prices.currency,
-        servers=compute,
-        egress=egress,
-        load_balancer=balancer,
-        adapter=adapter,
-        total=compute + egress + balancer + adapter,
+        shape=shape,
+        servers=servers,
+        per_month=total,
+        servers_per_month=compute,
+        egress_per_month=egress,
+        load_balancer_per_month=balancer,
+        adapter_per_month=adapter,
+        per_thousand_connections=1000 * total / connections if connections > 0 else None,
         unpriced=unpriced,
     )
 
 
-def _balancer_cost(prices: PriceFile, traffic: Traffic) -> float:
+def _balancer_cost(prices: PriceFile, traffic: PaidTraffic) -> float:
     price = prices.load_balancer
     if price is None or not traffic.balancers:
         return 0.0
     cost = traffic.balancers * price.per_month
     if price.unit is None:
         return cost
-    units: float = capacity_units(
+    units = capacity_units(
         CAPACITY_UNITS[price.unit],
         traffic.new_connections_per_s,
         traffic.connections,
         traffic.egress_bytes_per_s + traffic.ingress_bytes_per_s,
-        traffic.rule_evaluations_per_s,
     )
     return cost + units * price.per_unit_hour * HOURS_PER_MONTH
 
 
-class ShapeServers(msgspec.Struct, frozen=True):
-    """Servers of one shape, spares included, at three quantiles; ``redundancy`` names why so many.
-
-    ``impossible`` says why no number of this shape does it; the counts are then ignored.
-    """
-
-    p50: float
-    p90: float
-    p95: float
-    redundancy: str = ""
-    impossible: str = ""
-
-
-Quantile = Literal["p50", "p90", "p95"]
-
-
 def compare_shapes(
     prices: PriceFile,
-    servers_for_shape: Callable[[Shape], ShapeServers],
+    sized: Callable[[Shape], tuple[Fleet, str]],
     connections: float,
-    *,
-    traffic: Traffic | None = None,
-    quantile: Quantile = "p95",
-    shapes: Sequence[str] = (),
-) -> Comparison:
-    """Size a fleet of each shape and order them by cost, then by fewer servers, then by name.
+    traffic: PaidTraffic,
+) -> ShapeComparison:
+    """Size a fleet of each shape that has a price; order them by cost, then fewer servers, then name.
 
-    ``shapes`` are the ones asked for, each of which must have a price; left empty, all that
-    have one. Raises InputError when there is nothing to compare.
+    ``sized`` returns a shape's fleet, spares included, and what makes it so large; it raises
+    InputError where a server of that shape cannot be. Raises InputError when there is nothing to
+    compare.
     """
-    names = list(dict.fromkeys(shapes)) or [name for name in prices.shapes if name in prices.prices]
+    names = [name for name in prices.shapes if name in prices.prices]
     if not names:
         raise InputError(f"{prices.source}: no shape has a price", "add [prices.NAME] with per_hour")
     rows, unpriced = [], []
     for name in names:
-        prices.price(name)
-        servers = servers_for_shape(prices.shape(name))
-        count = float(getattr(servers, quantile))
-        if servers.impossible or not math.isfinite(count):
-            rows.append(_impossible(name, servers))
+        try:
+            fleet, redundancy = sized(prices.shape(name))
+            impossible = "no number of these servers is enough" if fleet.p95 is None else ""
+        except InputError as error:
+            fleet, redundancy, impossible = Fleet(None, None, None), "", error.message
+        if fleet.p95 is None:
+            rows.append(ShapeCost(name, None, None, None, redundancy, None, None, impossible))
             continue
-        cost = monthly_cost(prices, name, count, traffic)
+        cost = fleet_cost(prices, name, fleet.p95, connections, traffic)
         unpriced = cost.unpriced
         rows.append(
             ShapeCost(
                 shape=name,
-                servers_p50=servers.p50,
-                servers_p90=servers.p90,
-                servers_p95=servers.p95,
-                redundancy=servers.redundancy,
-                per_month=cost.total,
-                per_thousand_connections=1000 * cost.total / connections if connections > 0 else None,
+                servers_p50=fleet.p50,
+                servers_p90=fleet.p90,
+                servers_p95=fleet.p95,
+                redundancy=redundancy,
+                per_month=cost.per_month,
+                per_thousand_connections=cost.per_thousand_connections,
             )
         )
-    rows.sort(key=lambda row: (_last(row.per_month), _last(getattr(row, f"servers_{quantile}")), row.shape))
-    return Comparison(
+    rows.sort(key=lambda row: (_last(row.per_month), _last(row.servers_p95), row.shape))
+    return ShapeComparison(
         currency=prices.currency,
-        quantile=quantile,
+        quantile="p95",
         rows=rows,
-        without_price=[] if shapes else [name for name in prices.shapes if name not in prices.prices],
+        without_price=[name for name in prices.shapes if name not in prices.prices],
         unpriced=unpriced,
-    )
-
-
-def _impossible(name: str, servers: ShapeServers) -> ShapeCost:
-    return ShapeCost(
-        shape=name,
-        servers_p50=None,
-        servers_p90=None,
-        servers_p95=None,
-        redundancy=servers.redundancy,
-        per_month=None,
-        per_thousand_connections=None,
-        impossible=servers.impossible or "no number of these servers is enough",
     )
 
 

@@ -31,8 +31,8 @@ from siotool.plan.growth.counting import mean_day, servers
 from siotool.plan.inputs.figure import Figure, Inputs, Value, middle
 from siotool.plan.inputs.provenance import Provenance
 from siotool.plan.inputs.ranges import Range, Replicates
-from siotool.plan.model import Comparison, Cost, Plan
-from siotool.plan.money.cost import ShapeServers, Traffic, compare_shapes, monthly_cost
+from siotool.plan.model import Fleet, FleetCost, Plan, ShapeComparison
+from siotool.plan.money.cost import PaidTraffic, compare_shapes, fleet_cost
 from siotool.plan.money.prices import PriceFile, Shape
 from siotool.plan.redundancy.bad_days import worst
 from siotool.units import format_byte_rate, format_count, format_size
@@ -141,7 +141,7 @@ def shape_of(inputs: Inputs, prices: PriceFile) -> Shape:
     return min(fitting, key=lambda shape: (prices.prices[shape.name], shape.name))
 
 
-def traffic(plan: Plan, inputs: Inputs) -> Traffic:
+def traffic(plan: Plan, inputs: Inputs) -> PaidTraffic:
     """Return what is paid for beside servers: the bytes of a mean day, balancers and adapter nodes.
 
     Without messages only the consumption rate is known, both ways in one: all of it is then
@@ -154,7 +154,7 @@ def traffic(plan: Plan, inputs: Inputs) -> Traffic:
     if demand.travel is not None:
         out, back = demand.travel.to_client.link, demand.travel.to_server.link
     adapter = inputs.choice("topology.adapter")
-    return Traffic(
+    return PaidTraffic(
         egress_bytes_per_s=out,
         ingress_bytes_per_s=back,
         connections=demand.connections,
@@ -166,37 +166,21 @@ def traffic(plan: Plan, inputs: Inputs) -> Traffic:
     )
 
 
-def cost(plan: Plan, inputs: Inputs, prices: PriceFile, shape: Shape) -> Cost | None:
+def cost(plan: Plan, inputs: Inputs, prices: PriceFile, shape: Shape) -> FleetCost | None:
     """Price the plan's fleet, spares included, at 95 % sureness; None where no fleet is enough."""
     if plan.servers.p95 is None:
         return None
-    priced = monthly_cost(prices, shape.name, float(plan.servers.p95), traffic(plan, inputs))
     connections = plan.inputs.connections
-    return Cost(
-        currency=priced.currency,
-        shape=shape.name,
-        servers=plan.servers.p95,
-        per_month=priced.total,
-        servers_per_month=priced.servers,
-        egress_per_month=priced.egress,
-        load_balancer_per_month=priced.load_balancer,
-        adapter_per_month=priced.adapter,
-        per_thousand_connections=1000 * priced.total / connections if connections > 0 else None,
-        unpriced=priced.unpriced,
-    )
+    return fleet_cost(prices, shape.name, plan.servers.p95, connections, traffic(plan, inputs))
 
 
-def shapes(plan: Plan, inputs: Inputs, prices: PriceFile, *, draws: int, seed: int) -> Comparison:
+def shapes(plan: Plan, inputs: Inputs, prices: PriceFile, *, draws: int, seed: int) -> ShapeComparison:
     """Size and price the fleet for each shape that has a price, with the same goals and bad days."""
 
-    def sized(shape: Shape) -> ShapeServers:
-        try:
-            changed = as_shape(inputs, shape, prices.source)
-            fleet = servers(changed, draws, seed)
-            days = evaluate(changed, {key: middle(f.value) for key, f in changed.numbers()}).days
-        except InputError as error:
-            return ShapeServers(math.inf, math.inf, math.inf, impossible=error.message)
-        p50, p90, p95 = (math.inf if n is None else float(n) for n in (fleet.p50, fleet.p90, fleet.p95))
-        return ShapeServers(p50=p50, p90=p90, p95=p95, redundancy=days[int(worst(days))].name)
+    def sized(shape: Shape) -> tuple[Fleet, str]:
+        changed = as_shape(inputs, shape, prices.source)
+        fleet = servers(changed, draws, seed)
+        days = evaluate(changed, {key: middle(f.value) for key, f in changed.numbers()}).days
+        return fleet, days[int(worst(days))].name
 
-    return compare_shapes(prices, sized, plan.inputs.connections, traffic=traffic(plan, inputs))
+    return compare_shapes(prices, sized, plan.inputs.connections, traffic(plan, inputs))

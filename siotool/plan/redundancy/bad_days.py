@@ -22,33 +22,21 @@ _FEW_COUNTS = 100
 _NOISE = 1e-9
 
 
-class Deploy(msgspec.Struct, frozen=True):
-    """How a rolling deploy takes servers out: at least ``servers_out`` at once, or a larger share.
-
-    ``share_out`` of the fleet is rounded down, as Kubernetes does with ``maxUnavailable``
-    (https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#max-unavailable).
-    ``failures`` more servers may fail meanwhile. A deploy that starts each new server before
-    it stops an old one (``maxSurge`` with ``maxUnavailable: 0``) takes none out.
-    """
-
-    servers_out: float = 1.0
-    share_out: float = 0.0
-    failures: float = 0.0
-
-
 class Redundancy(msgspec.Struct, Generic[N], frozen=True, kw_only=True):
     """The bad days a fleet shall survive; None or 0 leaves one out.
 
     ``availability_target`` 0…1: enough servers are in service with this probability, each out
     of service for ``downtime_share`` of the time, independently. ``spare_servers``: 1 for
-    N+1, 2 for N+2. ``zones`` of which one fails. ``adapter_shards`` of which one fails.
+    N+1, 2 for N+2. ``zones`` of which one fails. ``deploy_out``: servers that a rolling deploy takes
+    out at once; one that starts each new server before it stops an old one (``maxSurge`` with
+    ``maxUnavailable: 0``) takes none out. ``adapter_shards`` of which one fails.
     """
 
     availability_target: float | None = None
     downtime_share: N = 0.0
     spare_servers: int = 0
     zones: int | None = None
-    deploy: Deploy | None = None
+    deploy_out: float = 0.0
     adapter_shards: float | None = None
 
 
@@ -68,20 +56,6 @@ class StormServers(msgspec.Struct, Generic[N], frozen=True):
 
     servers: N = 0.0
     spares: int = 0
-
-
-class ShardLoss(msgspec.Struct, Generic[N], frozen=True, kw_only=True):
-    """What a service loses with one of its adapter's shards, until a replica has taken over.
-
-    ``silenced_share`` of all rooms get nothing from other servers; delivery is at most once,
-    so what was published meanwhile is gone. ``survivor_load`` is what each remaining shard
-    carries, of what it carried before, where the rooms move to the others at once.
-    ``shards_needed`` so that the others can carry that.
-    """
-
-    silenced_share: N
-    survivor_load: N
-    shards_needed: N
 
 
 def bad_days(needed: N, redundancy: Redundancy[N], storm: StormServers[N] | None = None) -> list[BadDay[N]]:
@@ -109,8 +83,9 @@ def bad_days(needed: N, redundancy: Redundancy[N], storm: StormServers[N] | None
         days.append(_spares(needed, redundancy.spare_servers, storm))
     if redundancy.zones is not None:
         days.append(_zone(needed, redundancy.zones, storm))
-    if redundancy.deploy is not None:
-        days.append(_deploy(in_service, redundancy.deploy))
+    if redundancy.deploy_out > 0:
+        sentence = f"a deploy takes out {format_count(redundancy.deploy_out)} at a time"
+        days.append(BadDay("rolling deploy", spares(in_service, redundancy.deploy_out), sentence))
     if redundancy.adapter_shards is not None:
         days.append(_shard(in_service, redundancy.adapter_shards))
     return days
@@ -171,13 +146,13 @@ def _scalar_k_of_n(needed: float, downtime_share: float, target: float) -> float
         return math.inf
 
 
-def spares(needed: N, spare_servers: int) -> N:
+def spares(needed: N, spare_servers: float) -> N:
     """N+1, N+2: as many spares whatever the size; a service that needs nothing needs none.
 
     N+2 lets one server fail while another is being updated (B. Beyer et al., Site Reliability
     Engineering, chapter 18, https://sre.google/sre-book/software-engineering-in-sre/).
     """
-    return where(needed > 0, needed + float(spare_servers), 0.0)
+    return where(needed > 0, needed + spare_servers, 0.0)
 
 
 def survive_zone_loss(needed: N, zones: int) -> N:
@@ -190,41 +165,6 @@ def survive_zone_loss(needed: N, zones: int) -> N:
     if zones < 1:
         raise InputError(f"zones is {zones:g}; expected 1 or more")
     return zones * _whole(divide(maximum(needed, 0.0), zones - 1.0))
-
-
-def survive_deploy(needed: N, deploy: Deploy) -> N:
-    """Smallest n that keeps ``needed`` in service while a deploy rolls and ``failures`` are out too.
-
-    n − max(servers_out, ⌊n·share_out⌋) − failures ≥ k. Infinity when all go out at once.
-    """
-    if not 0 <= deploy.share_out <= 1:
-        raise InputError(f"share out at once is {deploy.share_out:g}; expected 0 to 1 (100%)")
-    if deploy.servers_out < 0 or deploy.failures < 0:
-        raise InputError("servers out at once and failures meanwhile must be 0 or more")
-    left = needed + deploy.failures
-    # n − ⌊n·s⌋ = ⌈n(1 − s)⌉ ≥ left, solved for the smallest n
-    quotient = divide(maximum(left - 1.0, 0.0), 1.0 - deploy.share_out)
-    by_share = _floor(quotient) + 1.0 if deploy.share_out < 1 else math.inf
-    return where(needed > 0, maximum(left + deploy.servers_out, by_share), 0.0)
-
-
-def shard_loss(shards: N) -> ShardLoss[N]:
-    """Return what the loss of one of an adapter's ``shards`` (1 or more) does.
-
-    Redis Cluster hashes a sharded channel to a slot, and each slot is on one shard
-    (https://redis.io/docs/latest/develop/pubsub/#sharded-pubsub). Sessions stay connected and
-    no load moves between Socket.IO servers: messages within one server still arrive.
-    """
-    return ShardLoss(
-        silenced_share=1.0 / shards,
-        survivor_load=divide(shards, shards - 1.0),
-        shards_needed=shards + 1.0,
-    )
-
-
-def forced_reconnects_per_s(connections: N, period_s: N) -> N:
-    """New connections per second when each session is ended and begins again every ``period_s``."""
-    return divide(connections, period_s)
 
 
 def _spares(needed: N, count: int, storm: StormServers[N]) -> BadDay[N]:
@@ -242,19 +182,12 @@ def _zone(needed: N, zones: int, storm: StormServers[N]) -> BadDay[N]:
     return BadDay("zone loss", maximum(survive_zone_loss(needed, zones), storm.servers), sentence)
 
 
-def _deploy(needed: N, deploy: Deploy) -> BadDay[N]:
-    out = format_count(deploy.servers_out)
-    if deploy.share_out > 0:
-        out = f"{format_share(deploy.share_out)} of the servers, at least {out},"
-    meanwhile = f", and {format_count(deploy.failures)} more may fail meanwhile" if deploy.failures else ""
-    return BadDay(
-        "rolling deploy", survive_deploy(needed, deploy), f"a deploy takes out {out} at a time{meanwhile}"
-    )
-
-
 def _shard(needed: N, shards: float) -> BadDay[N]:
-    if shards < 1:
-        raise InputError(f"adapter shards is {shards:g}; expected 1 or more")
+    """Sessions stay connected and no load moves between servers: messages within one still arrive.
+
+    Redis Cluster hashes a sharded channel to a slot, and each slot is on one shard
+    (https://redis.io/docs/latest/develop/pubsub/#sharded-pubsub).
+    """
     rooms = f"{format_share(1 / shards)} of the rooms hear" if shards > 1 else "every room hears"
     sentence = f"{rooms} nothing from other servers until it is replaced; it takes no server out of service"
     return BadDay("adapter shard loss", maximum(needed, 0.0), sentence)
@@ -262,7 +195,3 @@ def _shard(needed: N, shards: float) -> BadDay[N]:
 
 def _whole(value: N) -> N:
     return ceil(value * (1 - _NOISE))
-
-
-def _floor(value: N) -> N:
-    return -ceil(-value * (1 + _NOISE))

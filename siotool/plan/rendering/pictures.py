@@ -14,8 +14,8 @@ from siotool.plan.inputs.figure import Inputs, middle
 from siotool.plan.model import Plan
 from siotool.plan.numbers import Number
 from siotool.plan.rendering import terms
-from siotool.plan.storm.model import StormPlan
-from siotool.plan.storm.study import Asked, study
+from siotool.plan.storm.storm_plan import StormPlan
+from siotool.plan.storm.study import StormOptions, study
 from siotool.plan.uncertainty.outcomes import as_draws, quantiles
 from siotool.plan.uncertainty.response import Response, responses
 from siotool.plan.uncertainty.worlds import uncertain
@@ -74,4 +74,6 @@ def storm_of(plan: Plan, inputs: Inputs, *, draws: int, seed: int) -> StormPlan 
     lost = lost_at_once(world)
     if not failure(connections, float(fleet), lost, world["topology.zones"]).survivors > 0:
         lost = "all"
-    return study(inputs, Asked(servers=fleet, lost=lost, coarseness=_COARSENESS), draws=draws, seed=seed)
+    return study(
+        inputs, StormOptions(servers=fleet, lost=lost, coarseness=_COARSENESS), draws=draws, seed=seed
+    )

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from siotool.plan.model import Cost, Plan, Storage
+from siotool.plan.model import FleetCost, Plan, Storage
 from siotool.plan.money.cost import money
 from siotool.units import format_byte_rate, format_count, format_duration, format_share, format_size
 
@@ -37,7 +37,7 @@ def sections(plan: Plan) -> list[Section]:
     return found
 
 
-def _cost(cost: Cost) -> Section:
+def _cost(cost: FleetCost) -> Section:
     parts = (
         (f"{cost.servers:,} × {cost.shape}", cost.servers_per_month),
         ("egress", cost.egress_per_month),

@@ -1,6 +1,12 @@
-"""The backlog of users that are offline, as a plan describes it: both stores, side by side."""
+"""The backlog of users that are offline, as a plan describes it: both stores, side by side.
 
-from collections.abc import Mapping
+    messages = offline users × messages per second to each × retention
+    bytes = messages × (record + index entries) × copies
+
+All users stay away for as long as messages are kept: the most that can be there.
+"""
+
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 from siotool.errors import InputError
@@ -8,15 +14,8 @@ from siotool.plan.growth.counting import values_of
 from siotool.plan.inputs.figure import Inputs, middle
 from siotool.plan.model import Storage, StoreOption
 from siotool.plan.numbers import N, Number, is_array, single
-from siotool.plan.storage.backlog import (
-    Backlog,
-    Store,
-    backlog,
-    compare,
-    document_store,
-    drain,
-    relational_store,
-)
+from siotool.plan.storage.stores import Store, document_store, relational_store
+from siotool.units import format_count, format_share, format_size
 
 #: Within so long everybody has fetched a backlog, where no goals.reconnect_time says otherwise.
 DRAIN_S = 3600.0
@@ -39,60 +38,57 @@ def storage(inputs: Inputs, *, draws: int, seed: int) -> Storage | None:
             'in [storage], for example offline_users = "5M" and messages = "20/d"',
         )
     values = {key: middle(figure.value) for key, figure in inputs.numbers()}
-    rows, documents = _stores(values)
-    drawn = _stores(values_of(inputs, draws, seed)) if inputs.uncertain() else (rows, documents)
     chosen = inputs.choice("storage.kind") if "storage.kind" in inputs else None
     window = values.get("goals.reconnect_time", DRAIN_S)
-    kept = _kept(values)
-    both: tuple[tuple[Literal["relational", "document"], Store[float], Store[Number]], ...] = (
-        ("relational", rows, drawn[0]),
-        ("document", documents, drawn[1]),
+    coming, size = messages_per_s(values), values["storage.message_size"]
+    messages = coming * values["storage.retention"]
+    # each kind, for the middle and for the draws
+    drawn: Mapping[str, Number] = values_of(inputs, draws, seed) if inputs.uncertain() else values
+    payload = drawn["storage.message_size"]
+    kinds: tuple[tuple[Literal["relational", "document"], Store[float], Store[Number]], ...] = (
+        ("relational", relational_store(size), relational_store(payload)),
+        ("document", document_store(size), document_store(payload)),
     )
-    options = []
-    for kind, store, spread in both:
-        drained = drain(1.0, kept.messages, store.read_bytes, window, read_per_s=float("inf"))
-        options.append(
-            StoreOption(
-                kind=kind,
-                name=store.name,
-                chosen=kind == chosen,
-                record_bytes=store.record_bytes,
-                index_bytes=store.index_bytes,
-                bytes=store.bytes,
-                all_bytes=store.all_bytes,
-                all_bytes_p95=_p95(spread.all_bytes),
-                record_writes_per_s=store.record_writes_per_s,
-                index_writes_per_s=store.index_writes_per_s,
-                drain_bytes=drained.bytes,
-                drain_bytes_per_s=drained.bytes_per_s,
-            )
+    options = [
+        StoreOption(
+            kind=kind,
+            name=store.name,
+            chosen=kind == chosen,
+            record_bytes=store.record_bytes,
+            index_bytes=store.index_bytes,
+            bytes=messages * (store.record_bytes + store.index_bytes),
+            all_bytes=all_bytes(store, values),
+            all_bytes_p95=_p95(all_bytes(spread, drawn)),
+            record_writes_per_s=coming * store.record_writes,
+            index_writes_per_s=coming * store.index_writes,
+            drain_bytes=messages * store.read_bytes,
+            drain_bytes_per_s=messages / window * store.read_bytes,
         )
+        for kind, store, spread in kinds
+    ]
     return Storage(
         users=values["storage.offline_users"],
-        messages=kept.messages,
-        messages_per_s=kept.messages_per_s,
-        payload_bytes=kept.payload_bytes,
+        messages=messages,
+        messages_per_s=coming,
+        payload_bytes=size,
         retention_s=values["storage.retention"],
         copies=values["storage.replicas"],
         drain_window_s=window,
-        drain_messages_per_s=kept.messages / window,
+        drain_messages_per_s=messages / window,
         stores=options,
-        sentence=compare(rows, documents).sentence,
+        sentence=_sentence(options[0], options[1], *(store.read_bytes for _, store, _ in kinds)),
     )
 
 
-def _kept(values: Mapping[str, N]) -> Backlog[N]:
-    return backlog(
-        values["storage.offline_users"],
-        values["storage.messages"],
-        values["storage.retention"],
-        values["storage.message_size"],
-    )
+def messages_per_s(values: Mapping[str, N]) -> N:
+    """Return the messages that come in for users who are offline."""
+    return values["storage.offline_users"] * values["storage.messages"]
 
 
-def _stores(values: Mapping[str, N]) -> tuple[Store[N], Store[N]]:
-    kept, copies = _kept(values), values["storage.replicas"]
-    return relational_store(kept, copies=copies), document_store(kept, copies=copies)
+def all_bytes(store: Store[N], values: Mapping[str, N]) -> N:
+    """Return the bytes of a backlog over all copies."""
+    each = store.record_bytes + store.index_bytes
+    return messages_per_s(values) * values["storage.retention"] * each * values["storage.replicas"]
 
 
 def _p95(drawn: Number) -> float:
@@ -101,3 +97,22 @@ def _p95(drawn: Number) -> float:
     from siotool.plan.uncertainty import outcomes  # noqa: PLC0415  (an array is here, so numpy is)
 
     return outcomes.quantiles(drawn, 0.95)[0]
+
+
+def _sentence(rows: StoreOption, documents: StoreOption, row_read: float, document_read: float) -> str:
+    """Say which store needs less of what."""
+    written: tuple[tuple[str, float, float, Callable[[float], str]], ...] = (
+        ("disk over all copies", rows.all_bytes, documents.all_bytes, format_size),
+        ("index writes/s", rows.index_writes_per_s, documents.index_writes_per_s, format_count),
+        ("to read per message of a drain", row_read, document_read, format_size),
+    )
+    clauses = []
+    for what, first, second, write in written:
+        less, more = sorted((first, second))
+        if less == more:
+            clauses.append(f"both need the same {what} ({write(less)})")
+        else:
+            name = rows.name if first < second else documents.name
+            share = format_share(1 - less / more)
+            clauses.append(f"{name} needs {share} less {what} ({write(less)} against {write(more)})")
+    return "; ".join(clauses) + "."

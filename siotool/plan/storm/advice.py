@@ -1,20 +1,23 @@
 """Which ``reconnectionDelayMax`` and ``randomizationFactor`` would bring clients back sooner, and why."""
 
 import math
-from collections.abc import Sequence
 
 import msgspec
 import numpy as np
 from numpy.random import PCG64, Generator
 
 from siotool.plan.constraints.storm_bound import recovery_at_least_s
-from siotool.plan.storm.simulator import Conditions, simulate
+from siotool.plan.storm.simulator import Conditions, never, simulate
 from siotool.plan.storm.waits import Ints, equal_waits, schedule
 from siotool.protocol.backoff import Backoff
 
 #: Caps worth a try, in seconds; beyond a minute a client is offline for longer than most outages.
 DELAY_MAX_S = (5.0, 10.0, 20.0, 30.0, 60.0)
 JITTERS = (0.5, 1.0)
+
+#: Clients of a wave, and computed for each try.
+_CLIENTS = 100_000
+_SAMPLE = 10_000
 
 #: Smaller differences are a sample's noise, or not worth a change: in time, and in attempts.
 _SOONER = 0.05
@@ -36,16 +39,11 @@ class Wave(msgspec.Struct, frozen=True):
 
 
 class Try(msgspec.Struct, frozen=True):
-    """A storm under one backoff: seconds until 99 % and all are back, and the load of it.
-
-    ``peak_per_s`` is the most attempts in one second that servers saw.
-    """
+    """A storm under one backoff: seconds until 99 % are back, and the attempts it takes."""
 
     delay_max_s: float
     jitter: float
     ninety_nine_s: float
-    all_s: float
-    peak_per_s: float
     attempts: int
 
 
@@ -54,25 +52,24 @@ class Advice(msgspec.Struct, frozen=True):
 
     now: Try
     better: Try
-    tried: list[Try]
     change: bool
     sentence: str
 
 
-def wave(backoff: Backoff, *, bin_s: float = 1.0, clients: int = 100_000, seed: int = 0) -> Wave | None:
+def wave(backoff: Backoff) -> Wave | None:
     """Return the wave that a backoff ends in (see ``equal_waits``); None if its jitter never goes."""
     waits_ms = schedule(backoff)
     numbers = equal_waits(backoff)
     if not numbers:
         return None
     cap = round(backoff.delay_max_s * 1000)
-    generator = Generator(PCG64(seed))
-    due: Ints = np.zeros(clients, np.int64)
+    generator = Generator(PCG64(0))
+    due: Ints = np.zeros(_CLIENTS, np.int64)
     for failures in range(numbers.start):
-        due += waits_ms(np.full(clients, failures, np.int64), generator.random(clients))
-    bins = max(1, round(cap / 1000 / bin_s))
+        due += waits_ms(np.full(_CLIENTS, failures, np.int64), generator.random(_CLIENTS))
+    bins = max(1, round(cap / 1000))
     counts = np.bincount(due % cap * bins // cap, minlength=bins)
-    return Wave(numbers.start + 1, cap / 1000, cap / 1000 / bins, (counts / clients).tolist())
+    return Wave(numbers.start + 1, cap / 1000, cap / 1000 / bins, (counts / _CLIENTS).tolist())
 
 
 def better_delay_max(
@@ -80,12 +77,9 @@ def better_delay_max(
     servers: float,
     conditions: Conditions,
     *,
-    delays_max_s: Sequence[float] = DELAY_MAX_S,
-    jitters: Sequence[float] = JITTERS,
-    horizon_s: float = 900.0,
-    sample: int = 10_000,
+    horizon_s: float,
 ) -> Advice:
-    """Return the backoff among those given, and the present one, that suits this storm best.
+    """Return the backoff, of some worth a try and the present one, that suits this storm best.
 
     ``servers`` are those that take clients in, and the accept rate of ``conditions`` is theirs.
     The best has 99 % of the clients back soonest; among those within 5 % of that, the one with
@@ -96,32 +90,30 @@ def better_delay_max(
     def tried(delay_max_s: float, jitter: float) -> Try:
         changed = msgspec.structs.replace(present, delay_max_s=delay_max_s, jitter=jitter)
         meets = msgspec.structs.replace(conditions, backoff=changed)
-        storm = simulate(clients, servers, meets, horizon_s=horizon_s, sample=sample)
+        storm = simulate(clients, servers, meets, horizon_s=horizon_s, sample=_SAMPLE)
         return Try(
             delay_max_s=delay_max_s,
             jitter=jitter,
-            ninety_nine_s=storm.ninety_nine_s,
-            all_s=storm.all_s,
-            peak_per_s=storm.peak_after_outage_per_s,
+            ninety_nine_s=never(storm.ninety_nine_s),
             attempts=storm.attempts,
         )
 
     now = tried(present.delay_max_s, present.jitter)
     least_s = recovery_at_least_s(clients, servers, conditions.accept_per_s, conditions.outage_s)
     if least_s > horizon_s:
-        return Advice(now, now, [now], False, _hopeless(clients, least_s))
+        return Advice(now, now, False, _hopeless(clients, least_s))
     others = [
         tried(delay_max_s, jitter)
-        for delay_max_s in delays_max_s
-        for jitter in jitters
+        for delay_max_s in DELAY_MAX_S
+        for jitter in JITTERS
         if (delay_max_s, jitter) != (present.delay_max_s, present.jitter)
     ]
     soonest = min(one.ninety_nine_s for one in (now, *others))
     level = [one for one in (now, *others) if one.ninety_nine_s <= soonest * (1 + _SOONER)]
     better = min(level, key=lambda one: (one.attempts, one.ninety_nine_s))
     if now in level and better.attempts > now.attempts * (1 - _FEWER):
-        return Advice(now, now, [now, *others], False, _keep(now, len(others)))
-    return Advice(now, better, [now, *others], True, _change(now, better, horizon_s, wave(present)))
+        return Advice(now, now, False, _keep(now, len(others)))
+    return Advice(now, better, True, _change(now, better, horizon_s, wave(present)))
 
 
 def _hopeless(clients: int, least_s: float) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from siotool.errors import InputError
-from siotool.plan.constraints.storm_bound import PING_INTERVAL_S, Failure, Lost, failure, recovery_at_least_s
-from siotool.plan.storm.simulator import Conditions, Storm, simulate
+from siotool.plan.constraints.storm_bound import FleetLoss, Lost, failure, recovery_at_least_s
+from siotool.plan.storm.simulator import Conditions, never, simulate
+from siotool.plan.storm.storm_plan import Course, FleetPoint, Pings
 
 #: Clients computed for each point; see the simulator's remark on scale.
 SAMPLE = 20_000
@@ -29,35 +30,9 @@ class Setting(msgspec.Struct, frozen=True):
     zones: int = 1
     imbalance: float = 1.0
 
-    def failure(self, connections: float, servers: float) -> Failure[float]:
+    def failure(self, connections: float, servers: float) -> FleetLoss[float]:
         """Return what is lost of a fleet, and what is left."""
         return failure(connections, servers, self.lost, self.zones, self.imbalance)
-
-
-class Point(msgspec.Struct, frozen=True):
-    """One fleet size: what is lost, what is left, and how long 99 % of the lost take to be back.
-
-    Seconds are infinite (null in JSON) where that is not within the horizon, or nobody is left
-    to take them in, or nothing of those who are; then there is no peak either (not a number). No
-    backoff beats ``at_least_s``.
-    """
-
-    servers: int
-    lost: float
-    survivors: float
-    accept_per_s: float
-    ninety_nine_s: float
-    at_least_s: float
-    peak_attempts_per_s: float
-
-
-class Pings(msgspec.Struct, frozen=True):
-    """Pings per second over one ping interval, in bins of ``bin_s``, after everyone is back."""
-
-    bin_s: float
-    pings_per_s: list[float]
-    even_per_s: float
-    peak_per_s: float
 
 
 def curve(
@@ -67,8 +42,7 @@ def curve(
     conditions: Conditions,
     *,
     horizon_s: float = 1800.0,
-    sample: int = SAMPLE,
-) -> list[Point]:
+) -> list[FleetPoint]:
     """Return the storm of each fleet size: ``connections`` on so many servers when some of them fail.
 
     The accept rate of ``conditions`` is not looked at: each fleet has its own. Raises InputError
@@ -79,24 +53,24 @@ def curve(
         if count < 1:
             raise InputError(f"a fleet of {count} servers", "give at least 1")
         gone = setting.failure(connections, count)
-        rate = setting.accept(connections, gone.survivors) if gone.survivors > 0 else 0.0
-        storm = _storm(gone, rate, conditions, horizon_s, sample)
+        left = gone.survivors > 0
+        rate = setting.accept(connections, gone.survivors) if left else 0.0
+        storm = _storm(gone, rate, conditions, horizon_s)
+        least_s = recovery_at_least_s(gone.lost, gone.even, rate, conditions.outage_s)
         points.append(
-            Point(
+            FleetPoint(
                 servers=count,
-                lost=gone.lost,
-                survivors=gone.survivors,
-                accept_per_s=rate,
-                ninety_nine_s=storm.ninety_nine_s if storm else math.inf,
-                at_least_s=recovery_at_least_s(gone.lost, gone.even, rate, conditions.outage_s),
-                peak_attempts_per_s=storm.peak_attempts_per_s if storm else math.nan,
+                accept_rate_per_s=rate if left else None,
+                ninety_nine_s=storm.ninety_nine_s if storm else None,
+                at_least_s=least_s if math.isfinite(least_s) else None,
+                peak_attempts_per_s=storm.peak_attempts_per_s if storm else None,
             )
         )
     return points
 
 
 def largest_connections_per_server(
-    goal_s: float, servers: int, setting: Setting, conditions: Conditions, *, sample: int = SAMPLE
+    goal_s: float, servers: int, setting: Setting, conditions: Conditions
 ) -> int:
     """Return the largest connections per server with which 99 % of the lost are back within ``goal_s``.
 
@@ -110,8 +84,8 @@ def largest_connections_per_server(
     def enough(each: int) -> bool:
         gone = setting.failure(each * servers, servers)
         rate = setting.accept(each * servers, gone.survivors)
-        storm = _storm(gone, rate, conditions, goal_s, sample)
-        return storm is not None and storm.ninety_nine_s <= goal_s
+        storm = _storm(gone, rate, conditions, goal_s)
+        return storm is not None and never(storm.ninety_nine_s) <= goal_s
 
     # what even servers that are never idle, and carry next to nothing, cannot do
     most = one.even * setting.accept(servers, one.survivors) * (goal_s - conditions.outage_s)
@@ -122,10 +96,11 @@ def largest_connections_per_server(
     return low
 
 
-def pings_after(storm: Storm, ping_interval_s: float = PING_INTERVAL_S) -> Pings:
-    """Return the pings of the clients that came back: their returns, folded by the ping interval.
+def pings_after(storm: Course, ping_interval_s: float, resident_per_s: float = 0.0) -> Pings:
+    """Return the pings once all are back: the returns, folded by the interval, beside even pings.
 
-    Raises InputError when the interval is not a whole number of the storm's bins.
+    ``resident_per_s`` is of those who never left. Raises InputError when the interval is not a whole
+    number of the storm's bins.
     """
     bins = round(ping_interval_s / storm.bin_s)
     if bins < 1 or abs(bins * storm.bin_s - ping_interval_s) > 1e-9:
@@ -133,20 +108,19 @@ def pings_after(storm: Storm, ping_interval_s: float = PING_INTERVAL_S) -> Pings
             f"a ping interval of {ping_interval_s:g} s does not hold whole bins of {storm.bin_s:g} s",
             "simulate the storm with a bin_s that divides the interval",
         )
-    pings = [0.0] * bins
+    pings = [resident_per_s] * bins
     before = 0.0
     for number, connected in enumerate(storm.connected):
         pings[number % bins] += (connected - before) / storm.bin_s
         before = connected
-    return Pings(storm.bin_s, pings, before / ping_interval_s, max(pings))
+    even = resident_per_s + before / ping_interval_s
+    return Pings(ping_interval_s, storm.bin_s, even, max(pings), pings)
 
 
-def _storm(
-    gone: Failure[float], rate: float, conditions: Conditions, horizon_s: float, sample: int
-) -> Storm | None:
+def _storm(gone: FleetLoss[float], rate: float, conditions: Conditions, horizon_s: float) -> Course | None:
     """None where nothing is left to take anyone in."""
     if not gone.even * rate > 0:
         return None
     clients = max(1, math.ceil(gone.lost))
     meets = msgspec.structs.replace(conditions, accept_per_s=rate)
-    return simulate(clients, gone.even, meets, horizon_s=horizon_s, sample=sample)
+    return simulate(clients, gone.even, meets, horizon_s=horizon_s, sample=SAMPLE)

@@ -1,7 +1,7 @@
 """A storm for a design review, as GitHub-flavoured Markdown."""
 
 from siotool.plan.storm import words
-from siotool.plan.storm.model import StormPlan
+from siotool.plan.storm.storm_plan import StormPlan
 from siotool.units import format_count, format_duration
 
 #: Lines of the course, at most.

@@ -26,10 +26,14 @@ import numpy as np
 from numpy.random import PCG64, Generator
 
 from siotool.errors import InputError
+from siotool.plan.storm.storm_plan import Course
 from siotool.plan.storm.waits import Ints, equal_waits, schedule
 from siotool.protocol.backoff import OFFICIAL, Backoff
 
 STEP_S = 0.05
+
+#: When the official client gives an attempt up.
+TIMEOUT_S = 20.0
 
 #: The line at one server: Node's own default for listen()
 #: (https://nodejs.org/api/net.html#serverlisten, "backlog").
@@ -39,54 +43,28 @@ QUEUE = 511
 _NOBODY = np.zeros(0, np.int64)
 
 
-class Storm(msgspec.Struct, frozen=True):
-    """A storm from the loss to the last return, or to the horizon.
-
-    The lists have one value for each bin of ``bin_s`` seconds, the first from time 0:
-    ``attempts_per_s`` its mean rate, ``connected`` the clients that are back at its end.
-    ``reconnected_s`` are the seconds until 50, 90, 99 and 100 % of the clients are back;
-    infinite (null in JSON) beyond the horizon. Every attempt is in one of ``served``,
-    ``failed_in_outage``, ``refused``, ``timed_out`` and ``in_line`` (at the horizon);
-    counts are estimates where only a sample was computed.
-    """
-
-    clients: int
-    bin_s: float
-    attempts_per_s: list[float]
-    connected: list[float]
-    attempts: int
-    served: int
-    failed_in_outage: int
-    refused: int
-    timed_out: int
-    in_line: int
-    peak_attempts_per_s: float
-    peak_at_s: float
-    peak_after_outage_per_s: float
-    half_s: float
-    ninety_s: float
-    ninety_nine_s: float
-    all_s: float
-
-
 class Conditions(msgspec.Struct, frozen=True):
     """What a storm meets, apart from how many are lost and how many servers are left.
 
     ``accept_per_s``: handshakes a server completes per second, 0 where its load leaves none.
     ``outage_s``: seconds until the servers are there, 0 when survivors take over at once.
-    ``blackhole``: attempts before that get no answer instead of a refusal. ``timeout_s``: when
-    the client gives an attempt up. ``queue``: how many wait in line at one server.
+    ``blackhole``: attempts before that get no answer instead of a refusal. ``queue``: how many
+    wait in line at one server.
     """
 
     accept_per_s: float
     backoff: Backoff = OFFICIAL
     outage_s: float = 0.0
     blackhole: bool = False
-    timeout_s: float = 20.0
     queue: float = QUEUE
     seed: int = 0
     #: Steps so many times as long, of the square of it fewer clients: to be seen, not to be measured.
     coarseness: float = 1.0
+
+
+def never(seconds: float | None) -> float:
+    """Return seconds; infinite for what is beyond the horizon."""
+    return math.inf if seconds is None else seconds
 
 
 def simulate(
@@ -97,7 +75,7 @@ def simulate(
     horizon_s: float = 1800.0,
     bin_s: float = 1.0,
     sample: int = 1_000_000,
-) -> Storm:
+) -> Course:
     """Simulate the return of ``clients`` to ``servers``, which may be a broken number.
 
     It takes about 100 ns of CPU per attempt. Raises InputError for figures without a meaning.
@@ -122,7 +100,6 @@ def _check(
         ("servers", servers, 1e-9, 1e12),
         ("accept_per_s", conditions.accept_per_s, 0, 1e12),
         ("outage_s", conditions.outage_s, 0, 1e6),
-        ("timeout_s", conditions.timeout_s, 0.001, 1e6),
         ("queue", conditions.queue, 0, math.inf),
         ("coarseness", conditions.coarseness, 0.1, 10),
         ("horizon_s", horizon_s, STEP_S * conditions.coarseness, 1e6),
@@ -143,7 +120,7 @@ class _Run:
         self._rate = servers * conditions.accept_per_s
         self._room = servers * conditions.queue
         self._outage = _ms(conditions.outage_s)
-        self._timeout = _ms(conditions.timeout_s)
+        self._timeout = _ms(TIMEOUT_S)
         self._blackhole = conditions.blackhole
         self._horizon = horizon_ms
         self._step = _ms(STEP_S * conditions.coarseness)
@@ -291,7 +268,7 @@ class _Run:
             turns = start + (before + 1 + np.arange(len(who))) * (self._step / hands)
             self._served_ms[who] = np.maximum(turns, self._due[who])
 
-    def result(self, clients: int) -> Storm:
+    def result(self, clients: int) -> Course:
         """Return what was seen, scaled to so many clients."""
         scale = clients / len(self._due)
         times = np.sort(self._served_ms)
@@ -305,14 +282,14 @@ class _Run:
         per_s = scale * 1000 / self._bin
         peak = int(np.argmax(self._tries))
 
-        def within(share: float) -> float:
-            return float(times[math.ceil(share * len(times)) - 1]) / 1000
+        def within(share: float) -> float | None:
+            last = float(times[math.ceil(share * len(times)) - 1]) / 1000
+            return last if math.isfinite(last) else None
 
         def number(count: int) -> int:
             return round(count * scale)
 
-        return Storm(
-            clients=clients,
+        return Course(
             bin_s=self._bin / 1000,
             attempts_per_s=(self._tries[:end] * per_s).tolist(),
             connected=(np.searchsorted(back, edges, side="right") * scale).tolist(),

@@ -8,7 +8,7 @@ import msgspec
 from siotool.errors import InputError
 from siotool.plan.constraints import handshakes
 from siotool.plan.constraints.storm import lost_at_once
-from siotool.plan.constraints.storm_bound import Failure, Lost
+from siotool.plan.constraints.storm_bound import FleetLoss, Lost
 from siotool.plan.demand.service import world as world_of
 from siotool.plan.demand.world import World
 from siotool.plan.growth import counting
@@ -16,8 +16,8 @@ from siotool.plan.inputs.figure import Inputs, middle
 from siotool.plan.numbers import N
 from siotool.plan.storm import fleet
 from siotool.plan.storm.advice import better_delay_max
-from siotool.plan.storm.model import Course, FleetPoint, Pings, RateDoubt, StormPlan
-from siotool.plan.storm.simulator import Conditions, Storm, simulate
+from siotool.plan.storm.simulator import Conditions, simulate
+from siotool.plan.storm.storm_plan import Course, Pings, RateDoubt, StormPlan
 from siotool.plan.uncertainty import outcomes
 from siotool.protocol.backoff import OFFICIAL, Backoff
 from siotool.units import format_duration
@@ -45,7 +45,7 @@ _BINS_S = (0.1, 0.2, 0.5, 1.0)
 _TIMES = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0)
 
 
-class Asked(msgspec.Struct, frozen=True):
+class StormOptions(msgspec.Struct, frozen=True):
     """What is asked of the storm beside the plan; None leaves it to the plan.
 
     ``servers``: the fleet; ``lost``: what fails; ``outage_s``: how long nobody is taken in;
@@ -61,7 +61,7 @@ class Asked(msgspec.Struct, frozen=True):
     coarseness: float = 1.0
 
 
-def study(inputs: Inputs, asked: Asked, *, draws: int, seed: int) -> StormPlan:
+def study(inputs: Inputs, asked: StormOptions, *, draws: int, seed: int) -> StormPlan:
     """Simulate the plan's storm with the middle of every range, and what would change it.
 
     ``inputs`` are complete. Survivors take clients in beside the load of the whole service. Raises
@@ -112,8 +112,14 @@ def study(inputs: Inputs, asked: Asked, *, draws: int, seed: int) -> StormPlan:
         jitter=asked.backoff.jitter,
         goal_s=goal_s,
         seed=seed,
-        course=_course(storm),
-        curve=[_point(point, storm if point.servers == servers else None) for point in points],
+        course=storm,
+        curve=[
+            # that of the plan's own fleet is known better
+            msgspec.structs.replace(point, ninety_nine_s=storm.ninety_nine_s)
+            if point.servers == servers
+            else point
+            for point in points
+        ],
         connections_per_server=connections / servers,
         largest_connections_per_server=None
         if goal_s is None
@@ -140,19 +146,7 @@ def _setting(
     return fleet.Setting(accept, lost, int(values["topology.zones"]), values["topology.imbalance"])
 
 
-def _point(point: fleet.Point, storm: Storm | None) -> FleetPoint:
-    """``storm`` is that of the plan's own fleet, which is known better."""
-    back_s = point.ninety_nine_s if storm is None else storm.ninety_nine_s
-    return FleetPoint(
-        servers=point.servers,
-        accept_rate_per_s=point.accept_per_s if point.survivors > 0 else None,
-        ninety_nine_s=_finite(back_s),
-        at_least_s=_finite(point.at_least_s),
-        peak_attempts_per_s=_finite(point.peak_attempts_per_s),
-    )
-
-
-def _fleet(inputs: Inputs, asked: Asked, draws: int, seed: int) -> int:
+def _fleet(inputs: Inputs, asked: StormOptions, draws: int, seed: int) -> int:
     if asked.servers is not None:
         return asked.servers
     servers = counting.servers(inputs, draws, seed).p95
@@ -164,7 +158,7 @@ def _fleet(inputs: Inputs, asked: Asked, draws: int, seed: int) -> int:
     return servers
 
 
-def _refuse_empty(connections: int, servers: int, lost: Lost, gone: Failure[float]) -> None:
+def _refuse_empty(connections: int, servers: int, lost: Lost, gone: FleetLoss[float]) -> None:
     if connections < 1 or servers < 1:
         raise InputError("nobody is connected, so that nobody comes back", "give --connections 10k, say")
     if not gone.survivors > 0:
@@ -176,7 +170,7 @@ def _refuse_empty(connections: int, servers: int, lost: Lost, gone: Failure[floa
         )
 
 
-def _storm(clients: int, survivors: float, conditions: Conditions, horizon_s: float) -> Storm:
+def _storm(clients: int, survivors: float, conditions: Conditions, horizon_s: float) -> Course:
     """Simulate in bins of a second, or in finer ones where it is soon over."""
     sample = SAMPLE if conditions.accept_per_s else _IN_VAIN
     storm = simulate(clients, survivors, conditions, horizon_s=horizon_s, sample=sample)
@@ -191,31 +185,6 @@ def _sizes(servers: int) -> Sequence[int]:
     return sorted({max(2, round(servers * times)) for times in _TIMES} | {servers})
 
 
-def _course(storm: Storm) -> Course:
-    return Course(
-        bin_s=storm.bin_s,
-        attempts_per_s=storm.attempts_per_s,
-        connected=storm.connected,
-        attempts=storm.attempts,
-        served=storm.served,
-        failed_in_outage=storm.failed_in_outage,
-        refused=storm.refused,
-        timed_out=storm.timed_out,
-        in_line=storm.in_line,
-        peak_attempts_per_s=storm.peak_attempts_per_s,
-        peak_at_s=storm.peak_at_s,
-        peak_after_outage_per_s=storm.peak_after_outage_per_s,
-        half_s=_finite(storm.half_s),
-        ninety_s=_finite(storm.ninety_s),
-        ninety_nine_s=_finite(storm.ninety_nine_s),
-        all_s=_finite(storm.all_s),
-    )
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
 def _bin_ms(interval_ms: int) -> int | None:
     return next(
         (n for n in range(min(_COARSEST_MS, interval_ms), _FINEST_MS - 1, -1) if interval_ms % n == 0), None
@@ -223,32 +192,27 @@ def _bin_ms(interval_ms: int) -> int | None:
 
 
 def _pings(
-    storm: Storm, clients: int, gone: Failure[float], conditions: Conditions, interval_s: float, stayed: int
+    storm: Course,
+    clients: int,
+    gone: FleetLoss[float],
+    conditions: Conditions,
+    interval_s: float,
+    stayed: int,
 ) -> Pings | None:
     """Pings of all servers left, those of the ``stayed`` spread evenly; None until all are back."""
     bin_ms = _bin_ms(round(interval_s * 1000))
-    if bin_ms is None or math.isinf(storm.all_s):
+    if bin_ms is None or storm.all_s is None:
         return None
     if bin_ms != round(storm.bin_s * 1000):
         horizon_s = storm.all_s + 60.0
         storm = simulate(
             clients, gone.even, conditions, horizon_s=horizon_s, bin_s=bin_ms / 1000, sample=SAMPLE
         )
-    pulse = fleet.pings_after(storm, interval_s)
-    resident = stayed / interval_s
-    even = resident + pulse.even_per_s
-    peak = resident + pulse.peak_per_s
-    return Pings(
-        interval_s=interval_s,
-        bin_s=pulse.bin_s,
-        even_per_s=even,
-        peak_per_s=peak,
-        pings_per_s=[resident + rate for rate in pulse.pings_per_s],
-    )
+    return fleet.pings_after(storm, interval_s, stayed / interval_s)
 
 
 def _doubt(
-    inputs: Inputs, clients: int, gone: Failure[float], conditions: Conditions, horizon_s: float, seed: int
+    inputs: Inputs, clients: int, gone: FleetLoss[float], conditions: Conditions, horizon_s: float, seed: int
 ) -> RateDoubt | None:
     """What the range of the accept rate, and of the load beside, makes of the time; None without a range."""
     if not inputs.uncertain():
@@ -262,9 +226,8 @@ def _doubt(
         if not rate:
             return None
         meets = msgspec.structs.replace(conditions, accept_per_s=rate)
-        return _finite(
-            simulate(clients, gone.even, meets, horizon_s=horizon_s, sample=fleet.SAMPLE).ninety_nine_s
-        )
+        course = simulate(clients, gone.even, meets, horizon_s=horizon_s, sample=fleet.SAMPLE)
+        return course.ninety_nine_s
 
     return RateDoubt(low, high, back_s(low), back_s(high))
 

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from siotool.plan.storm import words
-from siotool.plan.storm.model import StormPlan
+from siotool.plan.storm.storm_plan import StormPlan
 from siotool.plan.storm.study import goal_met
 from siotool.units import format_count
 

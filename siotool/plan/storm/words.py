@@ -1,6 +1,6 @@
 """A storm in words and figures: what text and Markdown both show."""
 
-from siotool.plan.storm.model import Pings, RateDoubt, StormPlan
+from siotool.plan.storm.storm_plan import Pings, RateDoubt, StormPlan
 from siotool.plan.storm.study import HORIZON_S, goal_met, written
 from siotool.units import format_count, format_duration, format_rate, format_share
 

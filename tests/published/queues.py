@@ -9,10 +9,7 @@ textbook results; L. Kleinrock, "Queueing Systems", volume 1, 1975, unless anoth
 import math
 
 from siotool.errors import InputError
-from siotool.plan.numbers import ceil, divide, sqrt
-
-#: Erlang's recursion takes a step for each server; past this many it would take seconds.
-_MOST_SERVERS = 10_000_000
+from siotool.plan.numbers import ceil, divide
 
 
 def occupancy(arrivals_per_s: float, stay_s: float) -> float:
@@ -54,24 +51,6 @@ def utilization_for(servers: int, wait: float) -> float:
     return (low + high) / 2
 
 
-def servers_for_wait(load: float, wait: float) -> int:
-    """Return the fewest servers that keep the share of waiting tasks at ``wait`` or less (Erlang C)."""
-    if not 0 < wait <= 1:
-        raise InputError(f"share of waiting tasks is {wait:g}; expected more than 0, up to 1 (100%)")
-    if not 0 <= load < _MOST_SERVERS:
-        raise InputError(f"load is {load:g} servers; expected 0 to {_MOST_SERVERS:,}")
-    servers = max(1, math.ceil(load))
-    inverse_blocking = 1.0
-    for count in range(1, servers):
-        inverse_blocking = 1.0 + count / load * inverse_blocking
-    while True:
-        inverse_blocking = 1.0 + servers / load * inverse_blocking if load > 0 else math.inf
-        blocking = 1.0 / inverse_blocking
-        if load < servers and blocking / (1.0 - load / servers * (1.0 - blocking)) <= wait:
-            return servers
-        servers += 1
-
-
 def halfin_whitt_wait(quality: float) -> float:
     """Share of tasks that wait when a large load a is given a + ``quality``·√a servers.
 
@@ -82,11 +61,6 @@ def halfin_whitt_wait(quality: float) -> float:
         return 1.0
     phi = math.exp(-quality * quality / 2) / math.sqrt(2 * math.pi)
     return 1.0 / (1.0 + quality * 0.5 * math.erfc(-quality / math.sqrt(2)) / phi) if phi > 0 else 0.0
-
-
-def square_root_staffing(load: float, quality: float) -> float:
-    """Servers for ``load`` servers' worth of work: a + β√a, rounded up; β is ``quality``."""
-    return ceil(load + quality * sqrt(load))
 
 
 def last_written_s(batch: float, write_s: float) -> float:

@@ -16,7 +16,9 @@ class Course(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The storm in bins of ``bin_s`` from the loss on, and how every attempt ended.
 
     ``attempts_per_s`` is each bin's mean rate, ``connected`` the lost clients that are back at
-    its end. ``peak_after_outage_per_s`` is the most that servers saw in one bin.
+    its end. ``peak_after_outage_per_s`` is the most that servers saw in one bin. Every attempt is in
+    one of ``served``, ``failed_in_outage``, ``refused``, ``timed_out`` and ``in_line`` (at the
+    horizon); counts are estimates where only a sample of the clients was computed.
     """
 
     bin_s: Amount

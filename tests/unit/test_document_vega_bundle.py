@@ -5,7 +5,7 @@ import sys
 import pytest
 import vl_convert
 
-from siotool.page import vega
+from siotool.document import vega_bundle as vega
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ of machines that nobody else has), Mattermost's proxies, Phoenix's two million c
 memory is hearsay), and prices of services whose lists are copies of copies.
 """
 
-from siotool.plan.published import azure, limits, services, theory
-from siotool.plan.published.check import Check
+from tests.published import azure, limits, services, theory
+from tests.published.check import Check
 
 
 def checks() -> list[Check]:

@@ -6,11 +6,9 @@ name, which every document repeats, a zero, and its value.
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Generic, Literal
+from typing import Literal
 
 import msgspec
-
-from siotool.plan.numbers import N, N_co
 
 Kind = Literal[
     "double",
@@ -44,19 +42,16 @@ _FIXED_BYTES: Mapping[str, int] = MappingProxyType(
 #: Beside the content: a string's length and zero, a binary's length and subtype; a document brings its own.
 _VARYING_BYTES: Mapping[str, int] = MappingProxyType({"string": 5, "binary": 5, "document": 0, "array": 0})
 
-#: No document is larger (https://www.mongodb.com/docs/manual/reference/limits).
-MOST_BYTES = 16 * 2**20
 
-
-class Element(msgspec.Struct, Generic[N_co], frozen=True):
+class Element(msgspec.Struct, frozen=True):
     """A named value. ``content_bytes`` of a string (UTF-8), binary, document or array; else left out."""
 
     name: str
     kind: Kind
-    content_bytes: N_co = 0.0
+    content_bytes: float = 0.0
 
 
-def element_bytes(element: Element[N]) -> N:
+def element_bytes(element: Element) -> float:
     """Return the bytes of an element: type, name, zero and value."""
     named = 1 + len(element.name.encode()) + 1
     if element.kind in _FIXED_BYTES:
@@ -64,14 +59,9 @@ def element_bytes(element: Element[N]) -> N:
     return named + _VARYING_BYTES[element.kind] + element.content_bytes
 
 
-def document_bytes(elements: Sequence[Element[N]]) -> N:
+def document_bytes(elements: Sequence[Element]) -> float:
     """Return the bytes of a document; of an array when the names are "0", "1" and so on."""
-    total: N = 5.0
+    total: float = 5.0
     for element in elements:
         total = total + element_bytes(element)
     return total
-
-
-def names_bytes(elements: Sequence[Element[N]]) -> float:
-    """Return the bytes that go on names alone: what short names would save at most."""
-    return float(sum(len(element.name.encode()) for element in elements))

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from siotool.formula import Figures, servers_exact
 from siotool.plan.adapters.laws import hosting_share
-from siotool.plan.published.check import Check, Table
-from siotool.plan.published.queueing import halfin_whitt_wait, utilization_for, wait_probability
 from siotool.plan.redundancy.availability import servers_for, shortfall_probability
-from siotool.plan.redundancy.bad_days import forced_reconnects_per_s, survive_zone_loss
+from siotool.plan.redundancy.bad_days import survive_zone_loss
+from tests.published.check import Check, Table
+from tests.published.queues import halfin_whitt_wait, utilization_for, wait_probability
 
 ERLANG = Table("Erlang C", "L. Kleinrock, Queueing Systems, volume 1, 1975")
 STAFFING = Table("Square-root staffing", "S. Halfin, W. Whitt, Operations Research 29, 1981")
@@ -19,10 +19,6 @@ FORMULA = Table("The formula", "the article on message push with Socket.IO that 
 STATIC = Table(
     "Static stability",
     "https://aws.amazon.com/builders-library/static-stability-using-availability-zones/",
-)
-PUSHY = Table(
-    "Netflix Pushy",
-    "https://netflixtechblog.com/pushy-to-the-limit-evolving-netflixs-websocket-proxy-for-the-future-b468bc0ff658",
 )
 ROOMS = Table("Rooms and nodes", "https://github.com/socketio/socket.io/issues/5226")
 
@@ -69,9 +65,6 @@ def redundancy() -> Iterator[Check]:
     fleet = survive_zone_loss(100.0, 3)
     yield STATIC.rounded("three zones, % more", 50, 1, fleet - 100)
     yield STATIC.between("three zones, % of the load-tested level", "66", 66, 67, 1e4 / fleet)
-    yield PUSHY.rounded(
-        "200,000 sessions renewed every 30 min, per second", 111, 1, forced_reconnects_per_s(2e5, 1800.0)
-    )
     for nodes, printed in ((100, 90.4), (200, 95.1)):
         unheard = 100 * (1 - hosting_share(10.0, float(nodes)))
         yield ROOMS.rounded(f"room of 10 on {nodes} nodes, % that discard", printed, 0.1, unheard)

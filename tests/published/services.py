@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from siotool.plan.adapters.laws import adapter_named, most_publishes
-from siotool.plan.demand.fanout import MessageKind, presence, traffic
+from siotool.plan.adapters.laws import REDIS_DELIVERIES_PER_S, Adapter, adapter_named, backend_rate
+from siotool.plan.demand.fanout import MessageKind, traffic
 from siotool.plan.inputs.costs import priors
-from siotool.plan.numbers import divide, whole
-from siotool.plan.published.check import Check, Table
-from siotool.plan.published.headroom import headroom
-from siotool.plan.published.queueing import largest_batch, last_written_s, occupancy
-from siotool.plan.storage.backlog import backlog
+from siotool.plan.numbers import Number, divide, whole
+from siotool.plan.storage.offline import messages_per_s
+from tests.published.check import Check, Table
+from tests.published.headroom import headroom
+from tests.published.queues import largest_batch, last_written_s, occupancy
 
 SUPABASE = Table("Supabase Realtime", "https://supabase.com/docs/guides/realtime/benchmarks")
 ABLY = Table("Ably", "https://ably.com/docs/platform/pricing/limits")
@@ -55,6 +55,23 @@ def _two_channels(rate_per_s: float, size_bytes: float) -> tuple[MessageKind[flo
         MessageKind(name="own channel", kind="echo", size_bytes=size_bytes, rate_per_s=rate_per_s),
         MessageKind(name="six", kind="room", size_bytes=size_bytes, rate_per_s=rate_per_s, room_size=6.0),
     )
+
+
+def presence(name: str, size_bytes: Number, members: Number, visits_per_s: Number) -> MessageKind:
+    """Return the messages by which a room of ``members`` hears who enters and who leaves it.
+
+    Each visit is two messages to the whole room, so the traffic of a full room grows with the
+    square of its members. ``visits_per_s`` is how often one session enters and leaves. Source:
+    https://ably.com/docs/platform/pricing/limits
+    """
+    return MessageKind(
+        name=name, kind="room", size_bytes=size_bytes, rate_per_s=2.0 * visits_per_s, room_size=members
+    )
+
+
+def most_publishes(adapter: Adapter, shards: float = 1.0) -> Number:
+    """Publishes per second, each for a room of 10 on 24 nodes, at which one Redis delivers its most."""
+    return divide(REDIS_DELIVERIES_PER_S, backend_rate(adapter, 1.0, 10.0, 24.0, shards=shards))
 
 
 def supabase() -> Iterator[Check]:
@@ -116,13 +133,11 @@ def centrifugo() -> Iterator[Check]:
     yield CENTRIFUGO.rounded("churn a minute, sessions of 5 min", 200_000, 0, 60 * 1e6 / 300)
     idle = priors("node-ws")["server.idle_cost"]
     yield CENTRIFUGO.rounded("200,000 idle connections, cores", 0.94, 0.01, occupancy(200e3, idle.low))
-    redis, ceiling = adapter_named("redis"), 650_000.0
-    most = most_publishes(redis, 10.0, 24.0, ceiling_per_s=ceiling)
+    most = most_publishes(adapter_named("redis"))
     yield CENTRIFUGO.rounded("publishes/s that 24 nodes get from one Redis, thousands", 27, 1, most / 1e3)
     sharded = adapter_named("redis-sharded")
-    single = most_publishes(sharded, 10.0, 24.0, ceiling_per_s=ceiling)
-    eight = most_publishes(sharded, 10.0, 24.0, ceiling_per_s=ceiling, shards=8.0)
-    yield CENTRIFUGO.rounded("deliveries/s of 8 shards, millions", 5, 1, eight / single * ceiling / 1e6)
+    eight = most_publishes(sharded, 8.0) / most_publishes(sharded) * REDIS_DELIVERIES_PER_S
+    yield CENTRIFUGO.rounded("deliveries/s of 8 shards, millions", 5, 1, eight / 1e6)
 
 
 def socket_io() -> Iterator[Check]:
@@ -190,7 +205,7 @@ def mattermost() -> Iterator[Check]:
     yield MATTERMOST.rounded("150,000 logins in 1.5 h, per second", 30, 10, divide(150_000.0, 1.5 * 3600))
     for users, low_tb, high_tb, stale in MATTERMOST_STORAGE:
         for size_bytes, printed in ((5e6, low_tb), (25e6, high_tb)):
-            kept = backlog(float(users), 1 / MONTH_S, 12 * MONTH_S, size_bytes)
-            terabytes = 2 * kept.messages * kept.payload_bytes / 1e12
+            coming = messages_per_s({"storage.offline_users": float(users), "storage.messages": 1 / MONTH_S})
+            terabytes = 2 * coming * 12 * MONTH_S * size_bytes / 1e12
             what = f"{users:,} users at {size_bytes / 1e6:g} MB a month, TB a year"
             yield MATTERMOST.rounded(what, printed, 0, terabytes, stale)

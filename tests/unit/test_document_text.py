@@ -1,22 +1,17 @@
 """The text of a report on terminals of any width: names whole, figures whole, nothing cut."""
 
-import io
-
 import pytest
-from rich.console import Console
 
-from siotool.report import text
+from siotool.document.document import Table
 from siotool.report.gates import parse
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
-from siotool.report.tables import tables
+from siotool.report.report_document import as_document
+from tests.unit.printed import as_text
 
 
 def printed(report, width):
-    console = Console(file=io.StringIO(), width=width, color_system=None, highlight=False)
-    with console.capture() as capture:
-        console.print(text.render(report))
-    return [line.rstrip() for line in capture.get().splitlines()]
+    return [line.rstrip() for line in as_text(as_document(report), width).splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +27,12 @@ def test_names_and_figures_are_whole_on_any_terminal(reports, name, width):
     lines = printed(reports[name], width)
     assert max(map(len, lines)) <= width
     said = " ".join(" ".join(lines).split())
-    for table in tables(reports[name]):
+    sections = as_document(reports[name]).sections
+    for table in (block for section in sections for block in section.blocks if isinstance(block, Table)):
         for row in table.rows:
             for column, cell in zip(table.columns, row.cells, strict=True):
                 if column.numeric and not column.wide_only:
-                    assert any(cell in line for line in lines), (table.key, cell)
+                    assert any(cell in line for line in lines), cell
     for operation in ("connect websocket", "ack echo" if name == "echo" else "ack join"):
         assert operation in said
     assert "…" not in said.replace("CPU it m…", "")

@@ -1,45 +1,54 @@
-"""A report in words: the headline that every renderer shows alike."""
+"""A report as a document: what was proven, how many servers, what is doubtful, and every figure."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
-import msgspec
-
 from siotool import units
-from siotool.page.table import Tone
+from siotool.document.document import Document, Level, Section, Sentence
+from siotool.report import run_tables, sizing_tables
 from siotool.report.contents import Report
+from siotool.report.sizing_tables import plural
+from siotool.report.time_charts import over_time
 from siotool.report.verdict import sentence
 
 #: Where a Socket.IO server listens unless it is told otherwise.
 DEFAULT_PATH = "/socket.io/"
 
 
-class Headline(msgspec.Struct, frozen=True):
-    """``verdict`` says what the run proved, ``servers`` how many, ``load`` what was asked.
-
-    ``binding`` is empty when there is nothing to say.
-    """
-
-    verdict: str
-    tone: Tone
-    servers: str
-    binding: str
-    load: str
-
-
-def headline(report: Report) -> Headline:
-    """Return what a reader sees first."""
-    return Headline(
+def as_document(report: Report) -> Document:
+    """Return the report in a reader's order of questions, without its empty parts."""
+    binding = _binding(report)
+    sections = [
+        _sentences("doubts", "What is doubtful", report.doubts, "doubt"),
+        sizing_tables.sizing(report),
+        sizing_tables.constraints(report),
+        _sentences("remarks", "Worth knowing", report.remarks, "remark"),
+        sizing_tables.gates(report),
+        run_tables.operations(report),
+        over_time(report),
+        run_tables.errors(report),
+        run_tables.exceptions(report),
+        run_tables.user_classes(report),
+        run_tables.delivery(report),
+        run_tables.connections(report),
+        run_tables.bandwidth(report),
+        run_tables.server(report),
+        run_tables.runs(report),
+    ]
+    return Document(
+        name="siotool report",
+        context=_load(report),
         verdict=sentence(report),
         tone="good" if report.verdict == "passed" else "bad",
-        servers=_servers(report),
-        binding=_binding(report),
-        load=_load(report),
+        headline=_servers(report),
+        answer=[binding] if binding else [],
+        sections=[section for section in sections if section.blocks],
+        made_of=", ".join(run.run for run in report.runs),
     )
 
 
-def label(op: str, name: str) -> str:
-    """Name an operation: ``ack echo``; a name that only repeats the operation is left out."""
-    return op if name in ("", op) else f"{op} {name}"
+def _sentences(key: str, title: str, texts: Sequence[str], level: Level) -> Section:
+    return Section(key, title, [Sentence(text, level) for text in texts])
 
 
 def _servers(report: Report) -> str:
@@ -104,8 +113,3 @@ def _moment(started_at: str) -> str:
         return f"{datetime.fromisoformat(started_at).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     except ValueError:
         return started_at
-
-
-def plural(count: int, noun: str) -> str:
-    """Write a count of things: ``1 server``, ``2 servers``."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

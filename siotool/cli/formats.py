@@ -1,0 +1,36 @@
+"""How a result is written: the formats, the option that names one, and what a file's name asks for."""
+
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import typer
+
+from siotool.errors import InputError
+
+#: Of what has no page of its own, and of what has one, with charts.
+WithoutPage = Literal["text", "json", "md"]
+WithPage = Literal["text", "json", "md", "html"]
+
+#: Endings of names that say nothing of a format, and those that say text.
+_PLAIN = ("", "txt", "text")
+
+
+def format_option(words: str) -> Any:
+    """Return the option ``--format``; its type says which formats a command knows."""
+    return typer.Option("--format", help=words, show_default="by the name of -o, or text")
+
+
+def by_ending(output: str, formats: Any) -> str:
+    """Return the format that a file's name asks for, text where it asks for none; ``-`` is no name.
+
+    ``formats`` is a Literal. Raises InputError for an ending that stands for none of them.
+    """
+    ending = "" if output == "-" else Path(output).suffix.removeprefix(".").lower()
+    known = get_args(formats)
+    if ending in _PLAIN or ending in known:
+        return "text" if ending in _PLAIN else ending
+    raise InputError(
+        f"-o {output}: .{ending} is no format there is; its name may end in "
+        + ", ".join(f".{one}" for one in (*known[1:], "txt")),
+        "or say --format, which counts over the name",
+    )

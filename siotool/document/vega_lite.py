@@ -1,0 +1,220 @@
+"""A chart as a Vega-Lite specification: shapes and data, no colours.
+
+Colours, fonts and the dark scheme are the page's business (``page.js`` reads them from the
+style sheet), so every chart follows the reader's scheme. Units stand on the axes.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Literal
+
+import altair as alt
+from altair.utils.schemapi import debug_mode
+from msgspec import structs
+
+from siotool.document.course import extent
+from siotool.document.document import Chart, Curve, Unit
+from siotool.printable import printable
+
+_SECONDS = (
+    "{v} == 0 ? '0' : {v} >= 1 ? format({v}, '.3~g') + ' s' : {v} >= 0.001 ? "
+    "format({v} * 1000, '.3~g') + ' ms' : format({v} * 1e6, '.3~g') + ' µs'"
+)
+#: What Vega writes for a figure: expressions in which ``{v}`` is the figure in SI units.
+_WRITTEN: Mapping[Unit, str] = MappingProxyType(
+    {
+        "bytes": "{v} == 0 ? '0' : replace(format({v}, '.3~s'), regexp('([kMGTP]?)$'), ' $1B')",
+        "bytes_per_s": "{v} == 0 ? '0' : replace(format({v}, '.3~s'), regexp('([kMGTP]?)$'), ' $1B/s')",
+        "clock": _SECONDS,
+        "cores": "format({v}, '.2~f')",
+        "count": "format({v}, '.3~s')",
+        "day": "utcFormat({v}, '%Y-%m-%d')",
+        "factor": "format({v}, '.3~g')",
+        "per_s": "format({v}, {v} < 1 ? '.2~g' : '.3~s') + '/s'",
+        "seconds": _SECONDS,
+        "servers": "format({v}, ',.3~f')",
+        "share": "format({v} * 100, '.3~g') + ' %'",
+    }
+)
+#: Seconds between the labels of a clock.
+_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
+#: The one set of data of a chart's curves, named, so that building the chart does not copy it.
+_ROWS = "rows"
+#: More dots than this are small and pale.
+_FEW_DOTS = 300
+
+
+def spec(chart: Chart) -> dict[str, Any]:
+    """Return what Vega-Lite draws, as wide as its place.
+
+    altair does not hold each part against its schema meanwhile, which takes half of the time; the
+    tests do.
+    """
+    named = [structs.replace(curve, name=printable(curve.name)) for curve in chart.curves]
+    chart = structs.replace(chart, curves=named)
+    with debug_mode(False):
+        made: dict[str, Any] = alt.layer(*_layers(chart)).to_dict(validate=False)
+    made.pop("config", None)  # altair's default theme: the page has its own
+    made |= {"width": "container", "height": chart.height}
+    made["autosize"] = {"type": "fit-x", "contains": "padding"}
+    rows = [
+        {"t": _place(chart, t), "s": curve.name, "v": v} for curve in _named(chart) for t, v in curve.points
+    ]
+    made["datasets"] = {**made.get("datasets", {}), _ROWS: rows}
+    return made
+
+
+def _layers(chart: Chart) -> list[alt.Chart]:
+    named = _named(chart)
+    names = [curve.name for curve in named]
+    colour = alt.Color("s:N", sort=names, legend=_legend(named), scale=alt.Scale(domain=names))
+    base = alt.Chart(alt.NamedData(name=_ROWS)).transform_calculate(at=_written(chart, "datum.t"))
+    if chart.y.log:
+        base = base.transform_filter("datum.v > 0")
+    base = base.encode(x=_x(chart), y=_y(chart), color=colour)
+    layers = [*_across(chart)]
+    for drawn in dict.fromkeys(curve.drawn for curve in named):
+        alike = [curve for curve in named if curve.drawn == drawn]
+        own = base
+        if len(alike) < len(named):
+            own = base.transform_filter(
+                alt.FieldOneOfPredicate(field="s", oneOf=[curve.name for curve in alike])
+            )
+        if drawn == "dots":
+            few = sum(len(curve.points) for curve in alike) <= _FEW_DOTS
+            size, opacity = (24, 0.9) if few else (18, 0.45)
+            layers.append(own.mark_point(filled=True, size=size, opacity=opacity, invalid="filter"))
+        elif drawn != "dashed":
+            layers.append(own.mark_line(interpolate=drawn, invalid="break-paths-show-path-domains"))
+    return [*layers, _hover(base, chart)]
+
+
+def _named(chart: Chart) -> list[Curve]:
+    return [curve for curve in chart.curves if curve.drawn != "dashed"]
+
+
+def _place(chart: Chart, place: float) -> float:
+    """A place of the horizontal as Vega counts: days in milliseconds."""
+    return 1000 * place if chart.x.unit == "day" else place
+
+
+def _written(chart: Chart, value: str) -> str:
+    """A Vega expression that writes a place of the horizontal."""
+    if chart.x.unit == "clock":
+        return _clock(extent(chart)[1], value)
+    return _WRITTEN[chart.x.unit].format(v=value)
+
+
+def _clock(end_s: float, value: str) -> str:
+    """Write a time: ``45 s``, from two minutes on ``1:30``, ``1:05:00``."""
+    if end_s < 120:
+        return f"format({value}, '.3~g') + ' s'"
+    seconds = f"format(floor({value} % 60), '02d')"
+    if end_s < 3600:
+        return f"floor({value} / 60) + ':' + {seconds}"
+    return f"floor({value} / 3600) + ':' + format(floor({value} / 60) % 60, '02d') + ':' + {seconds}"
+
+
+def _x(chart: Chart) -> alt.X:
+    low, high = extent(chart)
+    labels: dict[str, Any] = {"labelExpr": _written(chart, "datum.value")}
+    kind: Literal["log", "utc", "linear"] = "log" if chart.x.log else "linear"
+    if chart.x.unit == "clock":
+        labels |= {"values": _clock_ticks(high), "labelFlush": False}
+    elif chart.x.unit == "day":
+        labels, kind = {"tickCount": 6, "format": "%b %Y", "labelSeparation": 8}, "utc"
+    elif chart.x.unit == "servers":
+        labels = {"tickCount": 8, "tickMinStep": 1, "format": ",d", "labelSeparation": 8}
+    elif chart.x.log:
+        labels |= {"values": [t for t in _log_ticks(low, high) if low <= t <= high], "labelSeparation": 8}
+    else:
+        labels |= {"tickCount": 4, "labelSeparation": 8}
+    axis = alt.Axis(title=None, grid=False, labelOverlap="greedy", **labels)
+    scale = alt.Scale(type=kind, domain=[_place(chart, low), _place(chart, high)], nice=False)
+    return alt.X(_field(chart), axis=axis, scale=scale)
+
+
+def _y(chart: Chart) -> alt.Y:
+    unit, low, high = chart.y.unit, chart.y.low, chart.y.high
+    labels: dict[str, Any] = {"tickCount": 5, "labelExpr": _WRITTEN[unit].format(v="datum.value")}
+    scale = alt.Scale(zero=True) if low is None or high is None else alt.Scale(domain=[low, high])
+    known = [v for curve in chart.curves for _, v in curve.points if v]
+    if unit == "servers":
+        labels = {"tickCount": 4, "tickMinStep": 1, "format": ",d"}
+    elif chart.y.log and known:
+        ticks = _log_ticks(min(known), max(known))
+        labels = {"values": ticks, "labelExpr": labels["labelExpr"]}
+        scale = alt.Scale(type="log", domain=[ticks[0], ticks[-1]])
+    return alt.Y("v:Q", axis=alt.Axis(title=None, domain=False, ticks=False, **labels), scale=scale)
+
+
+def _clock_ticks(end_s: float) -> list[float]:
+    step = next((step for step in _STEPS if end_s / step <= 6), math.ceil(end_s / 6 / 86400) * 86400)
+    return [float(tick) for tick in range(0, math.floor(end_s) + 1, step)]
+
+
+def _log_ticks(low: float, high: float) -> list[float]:
+    """1, 2 and 5 of each whole decade around, fewer where there are many."""
+    first = math.floor(math.log10(low))
+    last = max(first + 1, math.ceil(math.log10(high)))
+    steps = (1, 2, 5) if last - first < 3 else (1, 3) if last - first < 4 else (1,)
+    return [step * 10.0**decade for decade in range(first, last) for step in steps] + [10.0**last]
+
+
+def _legend(named: Sequence[Curve]) -> alt.Legend | None:
+    """The legend of named curves; none for one."""
+    if len(named) < 2:
+        return None
+    short = sum(len(curve.name) for curve in named) <= 24
+    return alt.Legend(
+        title=None,
+        symbolType="circle" if all(curve.drawn == "dots" for curve in named) else alt.Undefined,
+        columns=len(named) if short else alt.Undefined,
+    )
+
+
+def _across(chart: Chart) -> Iterator[alt.Chart]:
+    """What stands beside the curves: shades, rules, and dashed curves, on the axes of the others."""
+    x, y = alt.X(_field(chart)), alt.Y("v:Q")
+    if chart.shades:
+        spans = [{"t": _place(chart, begin), "end": _place(chart, end)} for begin, end in chart.shades]
+        yield _of(spans).mark_rect().encode(x=x, x2=alt.X2("end"))
+    for rule in chart.rules:
+        if rule.x is None:
+            yield _of([{"v": rule.y}]).mark_rule().encode(y=y)
+        else:
+            yield _of([{"t": _place(chart, rule.x)}]).mark_rule().encode(x=x)
+    for curve in chart.curves:
+        if curve.drawn == "dashed":
+            points = [{"t": _place(chart, t), "v": v} for t, v in curve.points]
+            yield _of(points).mark_line(strokeDash=[4, 4], strokeWidth=1).encode(x=x, y=y)
+
+
+def _of(rows: list[dict[str, Any]]) -> alt.Chart:
+    return alt.Chart(alt.InlineData(values=rows))
+
+
+def _field(chart: Chart) -> str:
+    return "t:T" if chart.x.unit == "day" else "t:Q"
+
+
+def _hover(base: alt.Chart, chart: Chart) -> alt.Chart:
+    """Points that tell, under the pointer, what ``base`` draws there."""
+    near = alt.selection_point(nearest=True, on="pointerover", fields=["t", "s"], empty=False)
+    points: alt.Chart = (
+        base.transform_filter("isValid(datum.v)")
+        .transform_calculate(text=_WRITTEN[chart.y.unit].format(v="datum.v"))
+        .mark_point(filled=True, size=60)
+        .encode(
+            # alt.condition says the same, and takes a tenth of a page's time to look itself up
+            opacity=alt.OpacityValue(0, condition={"param": near.name, "empty": False, "value": 1}),
+            tooltip=[
+                alt.Tooltip("at:N", title=chart.x.name or "at"),
+                alt.Tooltip("s:N", title="what"),
+                alt.Tooltip("text:N", title="value"),
+            ],
+        )
+        .add_params(near)
+    )
+    return points

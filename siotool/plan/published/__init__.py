@@ -1,1 +1,0 @@
-"""Tables that others published, worked out again by the planner."""

@@ -1,0 +1,230 @@
+"""What a report says of the run itself: operations, errors, users, deliveries, bytes, the server."""
+
+from collections.abc import Sequence
+
+from siotool import units
+from siotool.document.document import Column, Row, Section, Table, columns
+from siotool.document.groups import NONE
+from siotool.report.contents import OperationFigures, Report, RunInfo, UserClassFigures
+from siotool.report.sizing_tables import cell, plural
+
+
+def _section(
+    key: str, title: str, named: Sequence[Column], rows: Sequence[Sequence[str]], note: str = ""
+) -> Section:
+    """One table under its title; nothing of a table without rows."""
+    return Section(key, title, [Table(named, [*map(Row, rows)], note)] if rows else [])
+
+
+def label(op: str, name: str) -> str:
+    """Name an operation: ``ack echo``; a name that only repeats the operation is left out."""
+    return op if name in ("", op) else f"{op} {name}"
+
+
+def operations(report: Report) -> Section:
+    """Return each operation's count, errors, rate and response times."""
+    service = any(row.service_p99_s is not None for row in report.operations)
+    named = columns("operation", "count>", "errors>", "per s>", "p50>", "p90>?", "p95>", "p99>", "max>")
+    named += columns("p99 service>?") if service else []
+    # all names of one operation together stand below the last of them
+    together = {row.op: row for row in report.operations_merged}
+    last = {row.op: row for row in report.operations}
+    rows = []
+    for row in report.operations:
+        rows.append([label(row.op, row.name), *_operation(row)])
+        if row.op in together and row is last[row.op]:
+            rows.append([f"{row.op} (all)", *_operation(together[row.op])])
+    note = (
+        "Response times, from the intended start. Rates of ack and deliver are over "
+        f"{report.steady.how}; all others over the run."
+    )
+    return _section("operations", "Operations", named, [row[: len(named)] for row in rows], note)
+
+
+def _operation(row: OperationFigures) -> list[str]:
+    times = [row.p50_s, row.p90_s, row.p95_s, row.p99_s, row.max_s, row.service_p99_s]
+    return [
+        f"{row.count:,}",
+        f"{row.failed:,}",
+        cell(row.rate_per_s, units.format_count),
+        *(cell(value, units.format_duration) for value in times),
+    ]
+
+
+def errors(report: Report) -> Section:
+    """Return failures and closed connections by class, with their share of what was tried."""
+    connections = report.connections
+    found = [(label(row.op, row.name), row.errors, row.count + row.failed) for row in report.operations]
+    found += [
+        ("connection failed", connections.failed, connections.attempted),
+        ("connection closed", connections.closed, connections.established),
+        ("… hung while connecting", connections.hung, sum(connections.hung.values())),
+    ]
+    rows = [
+        [what, name, f"{count:,}", units.format_share(count / whole) if whole else NONE]
+        for what, classes, whole in found
+        for name, count in classes.items()
+    ]
+    return _section(
+        "errors", "Errors and closed connections", columns("what", "class", "count>", "share>"), rows
+    )
+
+
+def exceptions(report: Report) -> Section:
+    """Return what the scenario raised, or judged to be wrong."""
+    rows = [
+        Row([found.kind, found.message, found.where, f"{found.count:,}"], "bad")
+        for found in report.exceptions
+    ]
+    note = "Raised by the scenario's own code, or judged to be wrong by it (check_failed, fail)."
+    table = Table(columns("exception", "message", "where", "count>"), rows, note)
+    return Section("exceptions", "Exceptions and failed checks", [table] if rows else [])
+
+
+def user_classes(report: Report) -> Section:
+    """Return what the users of each class did."""
+    named = columns("user class", "users>", "connected>", "begun>", "failed>", "achieved>")
+    named += columns("sent>?", "issued>?", "withheld>?", "started>?", "ended>?")
+    note = (
+        "Begun and failed: operations other than connecting. Achieved: of what the schedule offered, "
+        "what was issued and did not fail. Sent: events to the server. "
+        "Users: at most at once, of those started and ended."
+    )
+    return _section("user_classes", "User classes", named, [*map(_user_class, report.user_classes)], note)
+
+
+def _user_class(found: UserClassFigures) -> list[str]:
+    counts = (found.sent, found.issued, found.withheld, found.started, found.ended)
+    return [
+        found.name,
+        f"{found.users_peak:,}",
+        f"{found.established:,} of {found.attempted:,}",
+        f"{found.begun:,}",
+        f"{found.failed:,}",
+        f"{found.achieved:,} of {found.offered:,}" if found.offered else "not scheduled",
+        *(f"{count:,}" for count in counts),
+    ]
+
+
+def delivery(report: Report) -> Section:
+    """Return what became of stamped messages."""
+    known = report.delivery
+    title = "Delivery"
+    if not known.published and not known.expected:
+        return Section("delivery", title, [])
+    counts = (
+        ("received", known.received),
+        ("lost", known.lost),
+        ("duplicate", known.duplicate),
+        ("reordered", known.reordered),
+        ("late", known.late),
+        ("still under way at the end", known.pending),
+    )
+    rows = [Row(["expected", f"{known.expected:,}", ""])]
+    for name, count in counts:
+        share = units.format_share(count / known.expected) if known.expected else NONE
+        rows.append(
+            Row([name, f"{count:,}", share], "bad" if name in ("lost", "duplicate") and count else "")
+        )
+    note = f"{plural(known.published, 'stamped message')} published."
+    table = Table(columns("deliveries", "count>", "of expected>"), rows, note)
+    return Section("delivery", title, [table])
+
+
+def connections(report: Report) -> Section:
+    """Return how many connections were tried, open and lost."""
+    known = report.connections
+    rows = [
+        ["peak open", cell(known.peak, units.format_count)],
+        ["mean open", cell(known.mean, units.format_count)],
+        ["attempted", f"{known.attempted:,}"],
+        ["established", f"{known.established:,}"],
+        ["failed", f"{sum(known.failed.values()):,}"],
+        ["hung while connecting", f"{sum(known.hung.values()):,}"],
+        ["closed before the end", f"{sum(known.closed.values()):,}"],
+        ["users", f"{cell(known.users_peak, units.format_count)} of {known.users_planned:,}"],
+    ]
+    return _section("connections", "Connections", columns("connections", "count>"), rows)
+
+
+def bandwidth(report: Report) -> Section:
+    """Return bytes on the wire and of payload."""
+    known = report.bandwidth
+
+    def rates(*values: float | None) -> list[str]:
+        return [cell(value, units.format_byte_rate) for value in values]
+
+    def sizes(*values: int) -> list[str]:
+        return [units.format_size(value) for value in values]
+
+    each = rates(known.per_connection_in_bytes_per_s, known.per_connection_out_bytes_per_s)
+    rows = [
+        ["per connection, hold phase", *each],
+        ["all together, hold phase", *rates(known.wire_in_bytes_per_s, known.wire_out_bytes_per_s)],
+        ["wire total", *sizes(known.wire_bytes_in, known.wire_bytes_out)],
+        ["payload total", *sizes(known.payload_bytes_in, known.payload_bytes_out)],
+    ]
+    note = (
+        "As the clients see it. Wire is TCP payload: HTTP, frames, heartbeats, TLS. "
+        f"Bytes from {known.source}."
+    )
+    return _section("bandwidth", "Bandwidth", columns("bandwidth", "in>", "out>"), rows, note)
+
+
+def server(report: Report) -> Section:
+    """Return what the server used."""
+    known = report.server
+    if known is None:
+        return Section("server", "Server", [])
+
+    def cores(value: float | None) -> str:
+        return cell(value, lambda known: f"{known:.2f} cores")
+
+    share = known.cpu_share_mean
+    of_cores = "" if share is None else f" ({units.format_share(share)} of {known.cores:g})"
+    of_memory = f" of {units.format_size(known.memory_bytes)}" if known.memory_bytes else ""
+    of_files = f" of {known.files_limit:,}" if known.files_limit else ""
+    idle = "where the slope begins"
+    count, size = units.format_count, units.format_size
+    rows = [
+        ["CPU, mean of hold phase", cores(known.cpu_cores_mean) + of_cores, ""],
+        ["CPU, largest second", cores(known.cpu_cores_max), ""],
+        ["memory (RSS), largest", cell(known.rss_bytes_max, size) + of_memory, ""],
+        ["memory per connection", cell(known.rss_bytes_per_connection, size), known.rss_how],
+        ["memory, idle server", cell(known.rss_bytes_base, size), idle],
+        ["open files, largest", cell(known.files_open_max, count) + of_files, ""],
+        ["open files per connection", cell(known.files_per_connection, count), known.files_how],
+        ["open files, idle server", cell(known.files_base, count), idle],
+        ["processes, most", cell(known.processes_max, count), ""],
+        [
+            "bytes on the wire, hold phase",
+            cell(known.wire_bytes_per_s, units.format_byte_rate),
+            "in and out, of all connections",
+        ],
+    ]
+    note = f"Sampled from {known.source}."
+    return _section("server", "Server", columns("server", "measured>", "how measured"), rows, note)
+
+
+def runs(report: Report) -> Section:
+    """Return how each run was made, and how it ended."""
+    named = columns(
+        "run", "ended", "after>", "users>", "workers>?", "seed>?", "settings", "stages?", "made by?"
+    )
+    return _section("runs", "Runs", named, [*map(_run, report.runs)])
+
+
+def _run(run: RunInfo) -> list[str]:
+    # as they were asked for: 5 s to 200 users, 25 s to 200
+    stages = (f"{units.format_duration(stage.duration_s)} to {stage.users:,}" for stage in run.stages)
+    return [
+        run.run,
+        run.ended,
+        cell(run.duration_s, units.format_duration),
+        f"{run.users_planned:,}",
+        f"{run.processes}",
+        f"{run.seed}",
+        ", ".join(f"{key}={value}" for key, value in run.settings.items()) or NONE,
+        ", ".join(stages) or NONE,
+        f"siotool {run.siotool} on {run.machine}, {run.started_at}",
+    ]

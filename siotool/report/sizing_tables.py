@@ -1,0 +1,100 @@
+"""What a report says of servers and of its verdict: planned and measured, what limits a server, the gates."""
+
+import math
+from collections.abc import Callable
+
+from siotool import units
+from siotool.document.document import Row, Section, Table, Tone, columns
+from siotool.document.groups import NONE
+from siotool.report.contents import ConstraintFigures, GateResult, Report, Variable, format_cores
+from siotool.report.gates import show
+
+_UNITS: dict[str, Callable[[float], str]] = {
+    "connections": units.format_count,
+    "bytes_per_s": units.format_byte_rate,
+    "bytes": units.format_size,
+    "s": units.format_duration,
+    "share": units.format_share,
+    "cores": format_cores,
+    "files": units.format_count,
+    "sockets": units.format_count,
+    "sessions": units.format_count,
+}
+
+
+def cell(value: float | None, write: Callable[[float], str]) -> str:
+    """Write a figure where there is one."""
+    return NONE if value is None else write(value)
+
+
+def plural(count: int, noun: str) -> str:
+    """Write a count of things: ``1 server``, ``2 servers``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def sizing(report: Report) -> Section:
+    """Return the formula's variables and the servers they make, planned and measured."""
+    known = report.sizing
+    rows = [_variable(variable) for variable in known.variables]
+    counts: tuple[tuple[str, int | None, int | None, str, Tone], ...] = (
+        ("by the formula", known.document_planned, known.document_measured, "the formula alone", ""),
+        ("servers", known.servers_planned, known.servers_measured, known.servers_measured_how, "strong"),
+    )
+    for name, before, after, how, tone in counts:
+        cells = [name, cell(before, units.format_count), cell(after, units.format_count), how]
+        rows.append(Row(cells, tone))
+    note = "servers = connections × consumption rate × (1 − downtime / workday) / (capacity × utilization)"
+    table = Table(columns("variable", "planned>", "measured>", "how measured"), rows, note)
+    return Section("sizing", "Sizing: planned and measured", [table])
+
+
+def _variable(variable: Variable) -> Row:
+    write = _UNITS[variable.unit]
+    name = variable.name.replace("_", " ")
+    return Row([name, cell(variable.planned, write), cell(variable.measured, write), variable.how])
+
+
+def constraints(report: Report) -> Section:
+    """Return what each resource asks for."""
+    known = report.sizing
+    named = [one for one in known.constraints if one.name == known.binding]
+    deciding = max(named, key=lambda one: math.inf if one.servers is None else one.servers, default=None)
+    rows = [_constraint(one, binding=one is deciding) for one in known.constraints]
+    note = "Each resource on its own, at the utilization above."
+    if known.servers_needed is not None:
+        note += f" {plural(known.servers_needed, 'server')} needed, spares for bad days included."
+    table = Table(columns("constraint", "demand>?", "per server>?", "servers>", "what it is"), rows, note)
+    return Section("constraints", "What limits a server", [table] if rows else [])
+
+
+def _constraint(constraint: ConstraintFigures, *, binding: bool) -> Row:
+    planned = ", planned" if constraint.figures == "planned" else ""
+
+    def amount(value: float) -> str:
+        write = _UNITS.get(constraint.unit.replace("/", "_per_"))
+        return write(value) if write is not None else f"{units.format_count(value)} {constraint.unit}"
+
+    cells = [
+        f"{constraint.name}{planned}{' (binding)' if binding else ''}",
+        amount(constraint.demand),
+        cell(constraint.capacity_per_server, amount),
+        "none enough" if constraint.servers is None else f"{constraint.servers:,}",
+        constraint.how,
+    ]
+    return Row(cells, "strong" if binding else "")
+
+
+def gates(report: Report) -> Section:
+    """Return what the target was held to."""
+    table = Table(columns("verdict", "fails if", "measured>", "of what"), [*map(_gate, report.gates)])
+    return Section("gates", "Gates", [table] if report.gates else [])
+
+
+def _gate(gate: GateResult) -> Row:
+    cells = [
+        "FAILED" if gate.failed else "passed",
+        f"{gate.expr} (default)" if gate.default else gate.expr,
+        cell(gate.value, lambda value: show(value, gate.unit)),
+        gate.reason,
+    ]
+    return Row(cells, "bad" if gate.failed else "good")

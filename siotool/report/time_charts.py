@@ -1,0 +1,134 @@
+"""A report's course over time: every chart over one and the same clock."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from siotool.document.document import Axis, Chart, Curve, Rule, Section, Sentence, Unit
+from siotool.report.contents import OperationSeries, Report, Series, format_cores
+from siotool.report.run_tables import label
+
+#: Operations that get charts of their own: the most frequent ones.
+MOST_OPERATIONS = 8
+#: Response times that span more than this get a log scale.
+_WIDE = 50
+
+Values = Sequence[float | None]
+
+
+def over_time(report: Report) -> Section:
+    """Return the charts of a report in reading order; none when nothing was recorded."""
+    series = report.series
+    if not series.t_s:
+        return Section("charts", "Over time", [])
+    said = "Rates, bandwidth and CPU are averaged over the hold phase, which is shaded in charts."
+    if series.point_s > 1.5:
+        said += f" Each point stands for {series.point_s:.0f} s."
+    return Section("charts", "Over time", [Sentence(said, "note"), *_charts(report)])
+
+
+def _charts(report: Report) -> list[Chart]:
+    series = report.series
+    shown = _most_frequent(report)
+    wire = {"in": series.wire_in_bytes_per_s, "out": series.wire_out_bytes_per_s}
+    failures: dict[str, Values] = {
+        "connect errors": series.connect_errors_per_s,
+        "closed": series.closed_per_s,
+        **{f"{label(row.op, row.name)} errors": row.errors_per_s for row in shown},
+    }
+    failures = {name: values for name, values in failures.items() if any(values)}
+    users = {"users": series.users, "connected": series.connections}
+    rates = {label(row.op, row.name): row.rate_per_s for row in shown}
+    found = [
+        _chart(series, "connections", "Connections", users, "count"),
+        _chart(series, "rates", "Operations per second", rates, "per_s", note=_left_out(report)),
+        *(_percentiles(series, number, row) for number, row in enumerate(shown)),
+        _chart(
+            series, "bandwidth", "Bandwidth on the wire", wire, "bytes_per_s", note="as the clients see it"
+        ),
+    ]
+    if failures:
+        found.append(_chart(series, "failures", "Failures per second", failures, "per_s"))
+    if report.delivery.expected:
+        found += _delivery(series)
+    if report.server is not None:
+        cores = report.server.cores
+        found += [
+            _cores(series, "server-cpu", "Server CPU, cores", series.server_cpu_cores, cores),
+            _chart(series, "server-memory", "Server memory (RSS)", {"RSS": series.server_rss_bytes}, "bytes"),
+        ]
+    lag = {"lag": series.generator_loop_lag_s}
+    return [
+        *found,
+        _cores(series, "generator-cpu", "Busiest generator process, cores", series.generator_cpu_cores, 1.0),
+        _chart(series, "generator-lag", "Generator loop lag", lag, "seconds"),
+    ]
+
+
+def _delivery(series: Series) -> list[Chart]:
+    trouble = {"lost": series.lost_per_s, "duplicate": series.duplicate_per_s}
+    note = "" if any(map(any, trouble.values())) else "none in this run"
+    received = {"received": series.received_per_s}
+    return [
+        _chart(series, "received", "Deliveries received", received, "per_s"),
+        _chart(series, "lost", "Deliveries lost and duplicate", trouble, "per_s", note=note),
+    ]
+
+
+def _cores(series: Series, key: str, title: str, values: Values, most: float) -> Chart:
+    note = f"dashed: the {format_cores(most)} it can fill"
+    return _chart(series, key, title, {"cores": values}, "cores", limit=most, note=note)
+
+
+def _percentiles(series: Series, number: int, row: OperationSeries) -> Chart:
+    named = {"p50": row.p50_s, "p95": row.p95_s, "p99": row.p99_s}
+    known = [value for values in named.values() for value in values if value]
+    log = bool(known) and max(known) > _WIDE * min(known)
+    title = f"Response time of {label(row.op, row.name)}"
+    note = "log scale" if log else ""
+    return _chart(series, f"percentiles-{number}", title, named, "seconds", log=log, note=note)
+
+
+def _chart(
+    series: Series,
+    key: str,
+    title: str,
+    named: Mapping[str, Values],
+    unit: Unit,
+    *,
+    limit: float | None = None,
+    log: bool = False,
+    note: str = "",
+) -> Chart:
+    """A curve per name; a dashed line at ``limit``, and where one run ends and the next begins."""
+    sparse = _sparse(named.values())
+    curves = [
+        Curve(name, list(zip(series.t_s, values, strict=True)), "dots" if sparse else "linear")
+        for name, values in named.items()
+    ]
+    rules = [Rule(x=begin) for begin in series.begins_s[1:]]
+    return Chart(
+        key,
+        title,
+        Axis("clock", "time", low=0.0, high=max(series.t_s)),
+        Axis(unit, log=log),
+        curves,
+        note,
+        rules if limit is None else [*rules, Rule(y=limit)],
+        series.hold_s,
+    )
+
+
+def _sparse(columns: Iterable[Values]) -> bool:
+    """Whether most of the time nothing was measured."""
+    values = [value for column in columns for value in column]
+    return sum(value is None for value in values) > len(values) / 2
+
+
+def _most_frequent(report: Report) -> list[OperationSeries]:
+    by_count = sorted(report.operations, key=lambda row: row.count, reverse=True)[:MOST_OPERATIONS]
+    kept = {(row.op, row.name) for row in by_count}
+    return [row for row in report.series.operations if (row.op, row.name) in kept]
+
+
+def _left_out(report: Report) -> str:
+    more = len(report.operations) - MOST_OPERATIONS
+    return f"the {MOST_OPERATIONS} most frequent; {more} more are in the table" if more > 0 else ""

@@ -1,0 +1,69 @@
+"""Every chart is valid Vega-Lite: pages are made without looking."""
+
+import math
+
+import altair as alt
+import jsonschema
+import pytest
+from hypothesis import given, settings
+
+from siotool.document.document import Axis, Chart, Curve, Rule
+from siotool.document.vega_lite import spec
+from siotool.report.join import summarize
+from siotool.report.planned import Planned
+from siotool.report.time_charts import over_time
+from tests.unit.test_document_printers import charts
+
+
+@settings(settings.get_profile("brief"))
+@given(chart=charts)
+def test_every_chart_is_valid(chart):
+    alt.LayerChart.from_dict(spec(chart))
+
+
+def test_every_chart_of_a_report_is_valid(fabricated):
+    drawn = over_time(summarize([fabricated["chat"]], Planned())).blocks[1:]
+    assert len(drawn) >= 5
+    for chart in drawn:
+        alt.LayerChart.from_dict(spec(chart))
+
+
+def test_a_chart_that_is_not_would_be_found():
+    broken = spec(Chart("a", "a", Axis("clock"), Axis("count"), [Curve("a", [(0.0, 1.0)])]))
+    broken["layer"][0]["encoding"] = {"x": {"field": 3}}
+    with pytest.raises(jsonschema.ValidationError):
+        alt.LayerChart.from_dict(broken)
+
+
+def marks(drawn):
+    return [layer["mark"]["type"] for layer in drawn["layer"]]
+
+
+def test_curves_rules_shades_and_days_are_drawn():
+    curves = [
+        Curve("a", [(86400.0, 2.0), (172800.0, None)], "step-after"),
+        Curve("b", [(86400.0, 3.0)], "dots"),
+        Curve("c", [(86400.0, 0.0), (172800.0, 9.0)], "dashed"),
+    ]
+    rules = [Rule(x=100000.0), Rule(y=5.0)]
+    drawn = spec(
+        Chart("k", "t", Axis("day"), Axis("share", low=0, high=1), curves, "", rules, [(9e4, 1e5)], 150)
+    )
+    assert marks(drawn) == ["rect", "rule", "rule", "line", "line", "point", "point"]
+    assert drawn["height"] == 150
+    assert [row["t"] for row in drawn["datasets"]["rows"]] == [86_400_000, 172_800_000, 86_400_000]
+    assert {row["s"] for row in drawn["datasets"]["rows"]} == {"a", "b"}
+    assert drawn["layer"][4]["encoding"]["y"]["scale"]["domain"] == [0, 1]
+    assert drawn["layer"][4]["encoding"]["x"]["scale"]["domain"] == [86_400_000, 172_800_000]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [(3, 4, [1, 2, 5, 10]), (3, 40, [1, 2, 5, 10, 20, 50, 100]), (1, 1, [1, 2, 5, 10])],
+)
+def test_a_log_axis_stands_on_whole_decades(low, high, ticks):
+    curve = Curve("a", [(0.0, float(low)), (1.0, float(high)), (2.0, 0.0), (3.0, None)])
+    y = spec(Chart("a", "a", Axis("clock"), Axis("seconds", log=True), [curve]))["layer"][0]["encoding"]["y"]
+    assert y["axis"]["values"] == pytest.approx(ticks)
+    assert y["scale"]["domain"] == pytest.approx([ticks[0], ticks[-1]])
+    assert all(math.log10(end) % 1 == pytest.approx(0) for end in y["scale"]["domain"])
