@@ -61,7 +61,6 @@ def roots(package: Package) -> set[str]:
 
 #: Being built: reached before long.
 BEING_BUILT = (
-    "siotool.client*",
     "siotool.plan.documents*",
     "siotool.document*",
     "siotool.runs*",
