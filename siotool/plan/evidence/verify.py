@@ -13,7 +13,6 @@ import numpy as np
 from siotool.errors import InputError
 from siotool.plan.evidence.observe import Observations, Origin
 from siotool.plan.evidence.profile import HIGH, LOW
-from siotool.plan.inputs.costs import LEARNT
 from siotool.runs.seconds import Floats
 
 #: A figure predicted without any spread is held to be met within this share of it.
@@ -73,12 +72,6 @@ def observed(observations: Observations) -> dict[str, float]:
         "files": whole.most("files_open"),
         "connections": whole.most("connections_end"),
     }
-
-
-def load_of(observations: Observations) -> dict[str, float]:
-    """Return the mean load of the hold phase, by column name: what ``CpuFit.cores`` asks for."""
-    seconds = observations.usable
-    return {work.column: seconds.mean(work.column, seconds.held) for work in LEARNT}
 
 
 def verify(predicted: Mapping[str, Floats | float], observations: Observations) -> Verification:
