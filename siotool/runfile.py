@@ -1,4 +1,4 @@
-"""What was seen: the lines of ``run.jsonl``, and the only code that knows their form.
+"""What was seen: the form of the lines of ``run.jsonl``. ``siotool.runs.reading`` reads them.
 
 The file is append-only and readable up to its last whole line at any moment. The first
 line is a ``header``; then one ``interval`` a second, ``note`` lines between them, and an
@@ -6,24 +6,16 @@ line is a ``header``; then one ``interval`` a second, ``note`` lines between the
 totals are sums over intervals. ``in`` and ``out`` are as the clients see them.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, BinaryIO, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
-from siotool.errors import RunFileError
 from siotool.histogram import Sparse
 from siotool.workload import Target, Workload
 
-VERSION = 1
+VERSION = 2
 FILE_NAME = "run.jsonl"
-
-#: A line is an interval of a second at most, a file a run of some weeks: 1,000,000 seconds are eleven days.
-LONGEST_LINE = 16 << 20
-MOST_LINES = 4_000_000
-#: Times are rounded to milliseconds.
-_ROUNDING_S = 0.002
 
 OpKind = Literal["connect", "upgrade", "namespace", "ack", "deliver", "reconnect", "custom"]
 
@@ -32,34 +24,52 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Amount = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 
 
-class Machine(msgspec.Struct, frozen=True):
-    """Where the generator ran."""
+#: The host of the process that writes the run file, and of what runs beside it.
+LOCAL = "localhost"
+#: The name of a server that nobody named.
+SERVER = "server"
 
+
+class GeneratorMachine(msgspec.Struct, frozen=True):
+    """A machine on which the load was made, by ``processes`` workers.
+
+    Workers are numbered through all generators, in their order. ``clock_error_s`` is how far its
+    clock may be from that of the first one, in seconds: 0 for the first.
+    """
+
+    host: str
+    processes: Count
     system: str
     cpus: Count
     memory_bytes: Count
     python: str
+    clock_error_s: Amount
 
 
 class MeasuredServer(msgspec.Struct, frozen=True):
-    """How the server's use was sampled, and what it could use.
+    """One server behind the target: how its use was sampled, and what it could use.
 
-    ``source`` is a sentence such as ``pid 4711 and its children``. ``cores`` is how many
-    cores the server can fill (one per event-loop process unless the user says otherwise);
-    ``memory_bytes`` the memory of its machine, ``files_limit`` its open-file limit.
+    ``pids`` are sampled with all their descendants. ``source`` is a sentence such as ``pid 4711 and
+    its children``. ``cores`` is how many cores it can fill (one per event-loop process unless the
+    user says otherwise); ``memory_bytes`` the memory of its machine, ``files_limit`` the open-file
+    limit of one of its processes.
     """
 
+    name: str
+    pids: list[Count]
     source: str
-    pid: Count
     cores: Amount
     memory_bytes: Count | None = None
     files_limit: Count | None = None
+    host: str = LOCAL
 
 
 class Header(msgspec.Struct, frozen=True, tag_field="kind", tag="header"):
     """First line of a run: everything that was decided before it started.
 
-    ``compression``: the target would have compressed for clients that offer it.
+    ``servers`` have names of their own; empty when none was sampled. ``embedded``: the target is
+    the one that siotool starts itself, on a port that nobody chose. ``compression``: the target
+    would have compressed for clients that offer it.
     """
 
     version: Count
@@ -67,15 +77,33 @@ class Header(msgspec.Struct, frozen=True, tag_field="kind", tag="header"):
     started_at: str
     siotool: str
     libraries: dict[str, str]
-    machine: Machine
+    generators: list[GeneratorMachine]
     target: Target
     workload: Workload
     bytes_source: str
-    server: MeasuredServer | None = None
+    servers: list[MeasuredServer] = []
+    embedded: bool = False
     compression: bool | None = None
     gates: list[str] = []
     default_gates: bool = True
     command: list[str] = []
+
+    @property
+    def server(self) -> MeasuredServer | None:
+        """All servers as one; None when none was sampled. Servers on one machine share its memory."""
+        if len(self.servers) < 2:
+            return self.servers[0] if self.servers else None
+        limits = [one.files_limit for one in self.servers if one.files_limit is not None]
+        memory = {one.host: one.memory_bytes for one in self.servers if one.memory_bytes is not None}
+        return MeasuredServer(
+            name=", ".join(one.name for one in self.servers),
+            pids=[pid for one in self.servers for pid in one.pids],
+            source="; ".join(f"{one.name}: {one.source}" for one in self.servers),
+            cores=sum(one.cores for one in self.servers),
+            memory_bytes=sum(memory.values()) if memory else None,
+            files_limit=min(limits, default=None),
+            host=", ".join(dict.fromkeys(one.host for one in self.servers)),
+        )
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -210,7 +238,7 @@ class WorkerHealth(msgspec.Struct, frozen=True):
 
 
 class ServerUse(msgspec.Struct, frozen=True):
-    """One sample of the server's processes."""
+    """One sample of a server's processes."""
 
     cpu_cores: Amount
     rss_bytes: Count
@@ -223,7 +251,8 @@ class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
 
     ``overdue`` are the operations under way for more than a second at its end, by op.
     ``draining`` marks what came after the last stage, while the run waited for what was still
-    under way: it belongs to no hold phase.
+    under way: it belongs to no hold phase. ``servers`` holds the use of those that were sampled,
+    by their names in the header.
     """
 
     t_s: Amount
@@ -234,11 +263,19 @@ class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
     delivery: Delivery
     bytes: Bytes
     generator: list[WorkerHealth]
-    server: ServerUse | None = None
+    servers: dict[str, ServerUse] = {}
     exceptions: list[ScenarioFailure] = []
     user_classes: list[UserClass] = []
     overdue: dict[str, Count] = {}
     draining: bool = False
+
+    @property
+    def server(self) -> ServerUse | None:
+        """The use of all sampled servers together; None when none was."""
+        if len(self.servers) < 2:
+            return next(iter(self.servers.values()), None)
+        columns = zip(*map(msgspec.structs.astuple, self.servers.values()), strict=True)
+        return ServerUse(*map(sum, columns))
 
 
 class Note(msgspec.Struct, frozen=True, tag_field="kind", tag="note"):
@@ -277,140 +314,3 @@ class Run(msgspec.Struct):
     notes: list[Note]
     end: End | None
     truncated_line: bool = False
-
-
-def read(path: Path) -> Run:
-    """Read a run from its file or its folder.
-
-    A last line that was cut is left out and flagged. Raises RunFileError naming the file,
-    the line and the reason when it is no run file, of another version, damaged inside, longer
-    than any run, or says what no run can have said.
-    """
-    run: Run | None = None
-    cut = False
-    path = _file(path)
-    for number, line in _lines(path):
-        if not line.endswith(b"\n"):
-            cut = True
-            break
-        decoded = _decode(path, number, line[:-1])
-        if run is None:
-            if not isinstance(decoded, Header):
-                raise _no_header(path)
-            run = Run(path=path, header=decoded, intervals=[], notes=[], end=None)
-        else:
-            _append(run, number, decoded)
-    if run is None:
-        raise RunFileError(
-            f"{path} holds no whole line", "the run ended before it began, or it is no run file"
-        )
-    run.truncated_line = cut
-    return run
-
-
-def _append(run: Run, number: int, line: Line) -> None:
-    where = f"{run.path}:{number}"
-    if run.end is not None:
-        raise RunFileError(f"{where}: a line after the end of the run", "give one run per file")
-    match line:
-        case Interval():
-            if problem := contradiction(line):
-                raise RunFileError(f"{where}: {problem}", "no run has written this: the file was changed")
-            run.intervals.append(line)
-        case Note():
-            run.notes.append(line)
-        case End():
-            run.end = line
-        case Header():
-            raise RunFileError(f"{where}: a second header", "give one run per file")
-
-
-def contradiction(interval: Interval) -> str:
-    """What in an interval no run can have written, however bad it was; empty when nothing."""
-    delivery, connections = interval.delivery, interval.connections
-    if delivery.expected != delivery.received + delivery.lost:
-        return (
-            f"{delivery.expected:,} deliveries were expected, and {delivery.received:,} received and "
-            f"{delivery.lost:,} lost are not as many"
-        )
-    if interval.duration_s <= 0 or interval.duration_s > interval.t_s + _ROUNDING_S:
-        return f"an interval of {interval.duration_s:g} s that ends at {interval.t_s:g} s"
-    if interval.user_classes and sum(found.users for found in interval.user_classes) != connections.users:
-        return f"{connections.users:,} users, and user classes that hold another number"
-    for operation in interval.operations:
-        times, given_up = sum(operation.response.n), sum(operation.given_up.n)
-        if times > operation.count or given_up > sum(operation.errors.values()):
-            return f"{operation.op} {operation.name} has more times than successes, or than failures"
-    if sum(connections.hung.values()) > sum(connections.failed.values()):
-        return "more connects hung than failed"
-    return ""
-
-
-def _file(path: Path) -> Path:
-    try:
-        return path / FILE_NAME if path.is_dir() else path
-    except OSError:
-        return path  # reading it will tell why
-
-
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Numbered lines, the last one perhaps without its end; refuses what has no end."""
-    try:
-        with path.open("rb") as stream:
-            yield from _bounded(path, stream)
-    except OSError as error:
-        raise RunFileError(
-            f"cannot read {path}: {error.strerror}", "give a run folder or its run.jsonl"
-        ) from error
-
-
-def _bounded(path: Path, stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    for number in range(1, MOST_LINES + 2):
-        line = stream.readline(LONGEST_LINE + 1)
-        if not line:
-            return
-        if len(line) > LONGEST_LINE:
-            raise RunFileError(
-                f"{path}:{number}: a line of more than {LONGEST_LINE >> 20} MiB", "it is no run file"
-            )
-        if number > MOST_LINES:
-            raise RunFileError(f"{path} has more than {MOST_LINES:,} lines", "it is no run file")
-        yield number, line
-
-
-def _no_header(path: Path) -> RunFileError:
-    return RunFileError(f"{path} is not a siotool run: its first line is no header", "give a run.jsonl")
-
-
-class _Version(msgspec.Struct):
-    version: int | None = None
-    kind: str | None = None
-
-
-_decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
-
-#: What decoding a line may raise; the last one for lists nested a hundred thousand deep.
-_UNREADABLE = (ValueError, RecursionError)
-
-
-def _decode(path: Path, number: int, line: bytes) -> Line:
-    if number == 1:
-        _check_version(path, line)
-    try:
-        return _decoder.decode(line)
-    except _UNREADABLE as error:
-        raise RunFileError(f"{path}:{number}: {error}", "the file is damaged or not a siotool run") from error
-
-
-def _check_version(path: Path, line: bytes) -> None:
-    try:
-        head = msgspec.json.decode(line, type=_Version)
-    except _UNREADABLE:
-        head = _Version()
-    if head.kind != "header":
-        raise _no_header(path)
-    if head.version != VERSION:
-        raise RunFileError(
-            f"{path} has run format {head.version}; this siotool reads {VERSION}",
-            "read it with the siotool that wrote it (its version is in the first line)",
-        )

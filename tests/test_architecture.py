@@ -5,7 +5,8 @@ import json
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -371,6 +372,52 @@ def test_an_init_file_that_imports_is_caught() -> None:
 )
 def test_what_the_rules_allow_is_no_breach(module: str, source: str) -> None:
     assert breaches(module, source) == []
+
+
+#: Names that stand twice while the printers become one; to be emptied.
+TWICE = {
+    "Bar",
+    "Chart",
+    "Column",
+    "Equation",
+    "Row",
+    "Section",
+    "Strip",
+    "Table",
+    "_Rows",
+    "charts.py",
+    "markdown.py",
+    "page.py",
+    "tables.py",
+    "text.py",
+    "words.py",
+}
+
+
+def named_twice(sources: Mapping[str, str]) -> dict[str, list[str]]:
+    """Class and file names that stand more than once among modules, by path; each with its places."""
+    places: dict[str, list[str]] = defaultdict(list)
+    for path, source in sources.items():
+        name = path.rpartition("/")[2]
+        if name not in ("__init__.py", "__main__.py"):
+            places[name].append(path)
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(path)
+    return {name: found for name, found in places.items() if len(found) > 1}
+
+
+def test_one_name_means_one_class_or_one_file() -> None:
+    sources = {str(path.relative_to(PACKAGE)): path.read_text(encoding="utf-8") for path in FILES}
+    assert {name: found for name, found in named_twice(sources).items() if name not in TWICE} == {}
+
+
+def test_a_planted_second_meaning_is_caught() -> None:
+    files = {"plan/model.py": "class Row: ...", "report/model.py": "x = 1", "report/a.py": "class Row: ..."}
+    assert named_twice(files | {"plan/__init__.py": "", "report/__init__.py": ""}) == {
+        "model.py": ["plan/model.py", "report/model.py"],
+        "Row": ["plan/model.py", "report/a.py"],
+    }
 
 
 #: What no help page and no plan may load; each costs more than the command itself.

@@ -200,6 +200,7 @@ def loadtest(
                 exclude_tags=exclude_tags or [],
             ),
             out=folder,
+            embedded=target == DEMO,
             server_pid=server_pid,
             server_cores=server_cores,
             run_time_s=demand.run_time(run_time) if shape and run_time else None,

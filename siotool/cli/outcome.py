@@ -3,7 +3,6 @@
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from siotool import runfile
 from siotool.cli import output
 from siotool.cli.counts import Counting, Intent
 from siotool.cli.streams import complain, say
@@ -14,6 +13,7 @@ from siotool.report.gates import Gate, parse, show
 from siotool.report.join import summarize
 from siotool.report.report_document import as_document
 from siotool.report.verdict import sentence, target_lost
+from siotool.runs import reading
 
 #: Written beside every run.
 KEPT = ("html", "md", "json")
@@ -39,7 +39,7 @@ def conclude(
     reasons of its own for, such as INTERRUPTED. Raises RunFileError, InputError (runs that
     cannot be pooled) and OutputError.
     """
-    runs = [runfile.read(path) for path in run_paths]
+    runs = [reading.read(path) for path in run_paths]
     if gates is None:
         texts = dict.fromkeys(gate for run in runs for gate in run.header.gates)
         gates = [parse(gate) for gate in texts]

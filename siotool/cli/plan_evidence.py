@@ -5,7 +5,6 @@ from pathlib import Path
 
 import msgspec
 
-from siotool import runfile
 from siotool.errors import InputError
 from siotool.plan.evaluation.evaluate import Evaluation
 from siotool.plan.evidence.measured_inputs import inputs_of
@@ -19,6 +18,7 @@ from siotool.plan.model import Evidence
 from siotool.report.join import summarize
 from siotool.report.overload import overload
 from siotool.report.planned import Planned
+from siotool.runs import reading
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -58,7 +58,7 @@ def _costs(measured: Measured) -> list[tuple[str, Figure]]:
 
 def _observe(names: Sequence[str], *, accept_suspect: bool, same_target: bool = False) -> Observations:
     places = [_place(name) for name in names]
-    runs = [runfile.read(path) for path, _ in places]
+    runs = [reading.read(path) for path, _ in places]
     reports = [summarize([run], Planned()) for run in runs]
     for run, report in zip(runs, reports, strict=True):
         if beyond := overload(report.operations, report.connections, report.delivery, report.user_classes):

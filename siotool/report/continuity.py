@@ -1,6 +1,6 @@
 """What a run file leaves out, repeats, or says in another order: doubts, each with its place.
 
-A line that no run can have written is refused when it is read (``runfile.contradiction``). Here
+A line that no run can have written is refused when it is read (``runs.reading.contradiction``). Here
 the lines are held against each other: time goes on without a gap, connections are what was
 established less what was closed, and as many seconds are there as were written.
 """

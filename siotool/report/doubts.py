@@ -101,6 +101,12 @@ def find_remarks(
         )
     if any(row.name == OTHER for row in operations):
         found.append(f"more names than are kept apart: what came after the first ones stands under {OTHER}")
+    clock_errors = [one.clock_error_s for run in runs for one in run.header.generators]
+    if clock_error := max(clock_errors, default=0.0):
+        found.append(
+            f"the generators' clocks may differ by {format_duration(clock_error)}: no delivery between them "
+            "is timed better"
+        )
     if len({repr(run.header.workload.settings) for run in runs}) > 1:
         found.append("the pooled runs have unlike settings: their operations may not be alike")
     if len({run.header.server.cores for run in runs if run.header.server is not None}) > 1:
@@ -243,8 +249,11 @@ def _schedule(rows: pd.DataFrame) -> Iterator[str]:
 
 
 def _machine(run: Run, rows: pd.DataFrame) -> Iterator[str]:
+    header = run.header
+    if len(header.generators) != 1 or any(one.host != header.generators[0].host for one in header.servers):
+        return
     together = rows["generator_cpu_sum"] + rows["server_cpu"]
-    cpus = run.header.machine.cpus
+    cpus = header.generators[0].cpus
     crowded = together > MACHINE_LIMIT * cpus
     if _too_often(rows, crowded):
         yield (

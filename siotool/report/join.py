@@ -139,7 +139,7 @@ def _valid(connections: ConnectionFigures, doubts: Sequence[str]) -> Valid:
 
 def _run_info(run: Run) -> RunInfo:
     header = run.header
-    workload, machine = header.workload, header.machine
+    workload = header.workload
     return RunInfo(
         run=header.run,
         started_at=header.started_at,
@@ -151,7 +151,9 @@ def _run_info(run: Run) -> RunInfo:
         processes=workload.processes,
         seed=workload.seed,
         siotool=header.siotool,
-        machine=f"{machine.system}, {machine.cpus} cores, Python {machine.python}",
+        machine="; ".join(
+            dict.fromkeys(f"{one.system}, {one.cpus} cores, Python {one.python}" for one in header.generators)
+        ),
         bytes_source=header.bytes_source,
     )
 

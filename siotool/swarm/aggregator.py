@@ -13,6 +13,7 @@ import msgspec
 
 from siotool.histogram import Histogram
 from siotool.runfile import (
+    SERVER,
     Bytes,
     Connections,
     Delivery,
@@ -290,7 +291,7 @@ def merge(
             wire_out=sum(part.bytes.wire_out for part in parts),
         ),
         generator=[part.health for part in parts],
-        server=server,
+        servers={SERVER: server} if server is not None else {},
         exceptions=merge_exceptions(parts),
         user_classes=user_classes,
         overdue=dict(overdue),

@@ -12,7 +12,7 @@ import psutil
 
 from siotool import runfile
 from siotool.client import tcp
-from siotool.runfile import Header, Machine, MeasuredServer
+from siotool.runfile import GeneratorMachine, Header, MeasuredServer
 from siotool.workload import Target, Workload
 
 Reason = Literal["finished", "interrupted", "workers_lost", "target_lost"]
@@ -22,6 +22,7 @@ class RunConfig(msgspec.Struct, frozen=True):
     """A load test, decided. ``headers``, ``auth`` are secrets and stay out of the run file.
 
     ``run_time_s`` bounds a run whose scenario has a load shape of its own.
+    ``embedded``: the target was started for this run.
     ``web_port`` is where Locust's own UI listens on loopback, None for no UI;
     ``locust_files`` asks for Locust's own CSV and HTML beside the run file.
     """
@@ -33,6 +34,7 @@ class RunConfig(msgspec.Struct, frozen=True):
     headers: list[tuple[str, str]] = []
     connect_timeout_s: float = 10.0
     ack_timeout_s: float = 10.0
+    embedded: bool = False
     server_pid: int | None = None
     server_cores: float | None = None
     run_time_s: float | None = None
@@ -59,16 +61,22 @@ def header_of(config: RunConfig, server: MeasuredServer | None, compression: boo
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         siotool=version("siotool"),
         libraries={name: version(name) for name in libraries},
-        machine=Machine(
-            system=f"{platform.system()} {platform.release()} {platform.machine()}",
-            cpus=os.cpu_count() or 1,
-            memory_bytes=int(psutil.virtual_memory().total),
-            python=platform.python_version(),
-        ),
+        generators=[
+            GeneratorMachine(
+                host=runfile.LOCAL,
+                processes=config.workload.processes,
+                system=f"{platform.system()} {platform.release()} {platform.machine()}",
+                cpus=os.cpu_count() or 1,
+                memory_bytes=int(psutil.virtual_memory().total),
+                python=platform.python_version(),
+                clock_error_s=0.0,
+            )
+        ],
         target=config.target,
         workload=config.workload,
         bytes_source=tcp.SOURCE,
-        server=server,
+        servers=[server] if server is not None else [],
+        embedded=config.embedded,
         compression=compression,
         gates=config.gates,
         default_gates=config.default_gates,

@@ -8,7 +8,7 @@ import msgspec
 import psutil
 
 from siotool.errors import InputError
-from siotool.runfile import MeasuredServer, ServerUse
+from siotool.runfile import SERVER, MeasuredServer, ServerUse
 from siotool.swarm.cpu_quota import cgroup_quota, read_text
 
 
@@ -63,8 +63,9 @@ class ServerProbe:
         """What the run file says of the server."""
         count = len(self._spent)
         return MeasuredServer(
+            name=SERVER,
             source=f"pid {self._pid} and its children" if count > 1 else f"pid {self._pid}",
-            pid=self._pid,
+            pids=[self._pid],
             cores=self._cores or self._allowed_cores(count),
             memory_bytes=int(psutil.virtual_memory().total),
             files_limit=self._files_limit(),

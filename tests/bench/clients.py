@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from siotool import runfile
+from siotool.runs import reading
 
 HERE = Path(__file__).parent
 NODE_TARGET = HERE.parent / "targets/node"
@@ -87,7 +88,7 @@ class Siotool:
         ]
 
     def counts(self, folder: Path) -> Counts:
-        run = runfile.read(next(folder.rglob(runfile.FILE_NAME)))
+        run = reading.read(next(folder.rglob(runfile.FILE_NAME)))
         operations = [operation for interval in run.intervals for operation in interval.operations]
         return Counts(
             received=sum(each.count for each in operations if each.op == "deliver"),

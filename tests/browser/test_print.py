@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from siotool import runfile
 from siotool.document.html import render
 from siotool.plan.html.page import render as render_plan
 from siotool.plan.inputs import compose, planfile
@@ -16,6 +15,7 @@ from siotool.plan.sizing import sizing
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
 from siotool.report.report_document import as_document
+from siotool.runs import reading
 
 pytestmark = pytest.mark.slow
 
@@ -61,7 +61,7 @@ document.body.dataset.paper = JSON.stringify({
 
 def report_page():
     planned = Planned(connections=1e6, capacity_bytes_per_s=100e6, workday_s=86400, downtime_s=1800)
-    return render(as_document(summarize([runfile.read(GOLDEN / "chat.jsonl")], planned)))
+    return render(as_document(summarize([reading.read(GOLDEN / "chat.jsonl")], planned)))
 
 
 def plan_page():

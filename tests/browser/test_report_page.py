@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from siotool import runfile
 from siotool.document.html import render
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
 from siotool.report.report_document import as_document
 from siotool.report.time_charts import over_time
+from siotool.runs import reading
 
 pytestmark = pytest.mark.slow
 
@@ -20,7 +20,7 @@ GOLDEN = Path(__file__).parents[1] / "golden/report"
 @pytest.fixture(scope="module")
 def reports():
     return {
-        name: summarize([runfile.read(GOLDEN / f"{name}.jsonl")], Planned(connections=1e6))
+        name: summarize([reading.read(GOLDEN / f"{name}.jsonl")], Planned(connections=1e6))
         for name in ("echo", "chat")
     }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from siotool.plan.diff.change import PlanDiff
+from siotool.plan.diff.diff import PlanDiff
 
 SCHEMA = Path(__file__).parents[2] / "siotool/schemas/diff.json"
 PLAN = """\

@@ -24,6 +24,7 @@ from siotool import runfile
 from siotool.errors import RunFileError
 from siotool.report.contents import UserClassFigures
 from siotool.report.users import sum_up_user_classes
+from siotool.runs import reading
 
 T = TypeVar("T")
 
@@ -146,7 +147,7 @@ class Finished:
     @cached_property
     def run(self) -> runfile.Run:
         """The run file."""
-        return runfile.read(self.folder)
+        return reading.read(self.folder)
 
     @cached_property
     def report(self) -> dict[str, Any]:
@@ -200,7 +201,7 @@ class Loadtest:
     def run(self) -> runfile.Run | None:
         """What the run file holds by now; None before it is there."""
         with suppress(RunFileError):
-            return runfile.read(self.folder)
+            return reading.read(self.folder)
         return None
 
     def reached(self, second: int, *, within_s: float = 40) -> runfile.Run:

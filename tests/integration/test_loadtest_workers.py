@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from siotool import runfile
 from siotool.runfile import Run
+from siotool.runs import reading
 
 pytestmark = pytest.mark.slow
 
@@ -317,7 +317,7 @@ def test_reporting_goes_on_when_files_run_out(tmp_path: Path) -> None:
     (tmp_path / "hoards.py").write_text(HOARDS)
     asked = ["demo", "--scenario", "hoards.py", "--users", "5", "--processes", "1", "--run-time", "6s"]
     done = with_limit([*asked, "--out", "run"], 100, tmp_path)
-    run = runfile.read(tmp_path / "run")
+    run = reading.read(tmp_path / "run")
     assert done.returncode == 5
     assert (run.end and run.end.reason, is_continuous(run)) == ("finished", True)
     assert len(run.intervals) >= 6

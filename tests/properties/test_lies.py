@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from siotool import runfile
 from siotool.cli.counts import Counting, Intent
 from siotool.cli.outcome import rendered
 from siotool.cli.plan import refuse_missing
@@ -21,6 +20,7 @@ from siotool.plan.sizing.sizing import size
 from siotool.report.contents import Report
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
+from siotool.runs import reading
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 RUN = "".join((GOLDEN / "report/chat.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)[:6])
@@ -121,7 +121,7 @@ def sane(value: Any, path: str = "") -> None:
 def read_run(text: str, folder: Path) -> None:
     path = folder / "run.jsonl"
     path.write_text(text, encoding="utf-8", errors="surrogatepass")
-    runs = [runfile.read(path)]
+    runs = [reading.read(path)]
     intent = Intent(compose.from_flags({"workload.connections": ("--connections", "1k")}))
     report = summarize(runs, intent.planned, counts=Counting(runs, intent), default_gates=True)
     for form in ("json", "text", "md"):
@@ -172,7 +172,7 @@ def test_5000_mutations_are_a_report_or_a_refusal(kind: str, part: int, tmp_path
 
 def report_of(lines: list[str], folder: Path) -> Report:
     (folder / "run.jsonl").write_text("".join(lines))
-    return summarize([runfile.read(folder / "run.jsonl")], Planned())
+    return summarize([reading.read(folder / "run.jsonl")], Planned())
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from siotool import formula
 from siotool.errors import InputError, SiotoolError
 from siotool.plan.evaluation.evaluate import evaluate
 from siotool.plan.inputs import compose, planfile
-from siotool.plan.inputs.fields import ADAPTERS, FIELDS, KINDS, MESSAGE_FIELDS, MESSAGE_FLAGS, SECTIONS
-from siotool.plan.inputs.figure import Figure, middle
+from siotool.plan.inputs.fields import ADAPTERS, FIELDS, MESSAGE_FIELDS, MESSAGE_FLAGS, SECTIONS
+from siotool.plan.inputs.figure import KINDS, Figure, middle
 from siotool.plan.inputs.ranges import Range
 from siotool.plan.sizing import sizing
 

@@ -157,28 +157,17 @@ def test_draws_travel_as_each_would_alone(
                     assert found == pytest.approx(value, rel=1e-12)
 
 
-@given(framings(), directions, sizes, st.integers(0, 5000), st.integers(1, 20), st.booleans())
+@given(framings(), directions, sizes, st.integers(0, 5000), st.booleans())
 def test_more_to_say_never_weighs_less(
-    framing: Framing, direction: Direction, payload: int, more: int, batch: int, answered: bool
+    framing: Framing, direction: Direction, payload: int, more: int, answered: bool
 ) -> None:
-    less, full = (
-        event(framing, direction, 5, size, batch=batch, answered=answered)
-        for size in (payload, payload + more)
-    )
+    less, full = (event(framing, direction, 5, size, answered=answered) for size in (payload, payload + more))
     for small, large in zip(flows(less), flows(full), strict=True):
         for name, value in asdict(small).items():
             assert getattr(large, name) >= value
     for flow in flows(full):
         assert flow.payload <= flow.tcp <= flow.link
         assert flow.link == pytest.approx(flow.tcp + flow.packets * framing.header_bytes)
-
-
-@given(framings(transport="polling"), directions, sizes, st.integers(1, 50))
-def test_polls_that_carry_more_messages_cost_each_less(
-    framing: Framing, direction: Direction, payload: int, batch: int
-) -> None:
-    alone, shared = (event(framing, direction, 5, payload, batch=size) for size in (1, batch))
-    assert sum(f.link for f in flows(shared)) <= sum(f.link for f in flows(alone)) * (1 + 1e-9) + 1
 
 
 @given(framings(), st.floats(0.1, 300))

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from siotool import runfile
 from siotool.errors import RunFileError
 from siotool.histogram import SIZE, Histogram, Sparse, bucket_value
-from siotool.runfile import End, Header, Interval, Line, Note, contradiction
+from siotool.runfile import End, Header, Interval, Line, MeasuredServer, Note
+from siotool.runs import reading
+from siotool.runs.reading import contradiction
 from siotool.runwriter import Writer
 
 
@@ -86,10 +88,27 @@ def consistent(interval: Interval) -> Interval:
         connections=msgspec.structs.replace(interval.connections, users=users, hung={}),
         operations=operations,
         user_classes=classes,
+        servers=dict(zip(NAMES, interval.servers.values(), strict=False)),
     )
 
 
-headers = values(Header).map(lambda header: msgspec.structs.replace(header, version=runfile.VERSION))
+NAMES = ("a", "b", "c")
+
+
+def of_this_format(header: Header) -> Header:
+    """With servers under the names of the samples."""
+    servers = [
+        msgspec.structs.replace(server, name=name)
+        for name, server in zip(NAMES, header.servers * len(NAMES), strict=False)
+    ]
+    return msgspec.structs.replace(
+        header,
+        version=runfile.VERSION,
+        servers=servers or [MeasuredServer(name, [1], "pid 1", 1.0) for name in NAMES],
+    )
+
+
+headers = values(Header).map(of_this_format)
 intervals = values(Interval).map(consistent).filter(lambda interval: not contradiction(interval))
 later_lines = st.lists(intervals | values(Note), max_size=4)
 
@@ -102,7 +121,7 @@ def test_every_line_comes_back_as_it_was(header: Header, lines: list[Line], end:
         for line in [header, *lines, *([end] if end else [])]:
             writer.write(line)
         writer.close()
-        run = runfile.read(writer.path)
+        run = reading.read(writer.path)
     assert (run.header, run.end, run.truncated_line) == (header, end, False)
     assert run.intervals == [line for line in lines if isinstance(line, Interval)]
     assert run.notes == [line for line in lines if isinstance(line, Note)]
@@ -113,7 +132,7 @@ def outcome(data: bytes) -> runfile.Run | None:
         path = Path(folder) / "run.jsonl"
         path.write_bytes(data)
         try:
-            return runfile.read(path)
+            return reading.read(path)
         except RunFileError as error:
             refusal = error
     assert str(path) in refusal.message

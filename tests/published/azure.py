@@ -12,7 +12,8 @@ from types import MappingProxyType
 
 import msgspec
 
-from siotool.plan.demand.fanout import Kind, MessageKind, MessageTraffic, traffic
+from siotool.plan.demand.fanout import MessageKind, MessageTraffic, traffic
+from siotool.plan.inputs.figure import Kind
 from siotool.plan.numbers import maximum, whole
 from tests.published.check import Check, Table
 from tests.published.headroom import Headroom, headroom

@@ -24,9 +24,9 @@ from siotool.runfile import (
     Connections,
     Delivery,
     End,
+    GeneratorMachine,
     Header,
     Interval,
-    Machine,
     MeasuredServer,
     Note,
     Operation,
@@ -39,7 +39,12 @@ from siotool.workload import Stage, Target, Workload
 
 MB = 1_000_000
 SERVER = MeasuredServer(
-    source="pid 4711 and its children", pid=4711, cores=1, memory_bytes=1000 * MB, files_limit=1024
+    name="server",
+    source="pid 4711 and its children",
+    pids=[4711],
+    cores=1,
+    memory_bytes=1000 * MB,
+    files_limit=1024,
 )
 
 
@@ -111,14 +116,16 @@ def make_run(
                     files_limit=100_000,
                 )
             ],
-            server=ServerUse(
-                cpu_cores=mean * cpu_per_connection,
-                rss_bytes=rss_base + now * rss_per_connection,
-                files_open=15 + now,
-                processes=1,
-            )
+            servers={
+                "server": ServerUse(
+                    cpu_cores=mean * cpu_per_connection,
+                    rss_bytes=rss_base + now * rss_per_connection,
+                    files_open=15 + now,
+                    processes=1,
+                )
+            }
             if server
-            else None,
+            else {},
         )
         intervals.append(change(interval))
         before = now
@@ -130,7 +137,7 @@ def make_run(
             started_at="2026-01-01T00:00:00Z",
             siotool="0.1.0",
             libraries={"locust": "2.46.2"},
-            machine=Machine(system="Linux", cpus=8, memory_bytes=16_000 * MB, python="3.12.1"),
+            generators=[GeneratorMachine("localhost", 1, "Linux", 8, 16_000 * MB, "3.12.1", 0.0)],
             target=Target(url=url),
             workload=Workload(
                 scenario=scenario,
@@ -140,7 +147,7 @@ def make_run(
                 seed=7,
             ),
             bytes_source="the kernel's TCP_INFO counters",
-            server=server,
+            servers=[server] if server else [],
         ),
         intervals=intervals,
         notes=notes or [],

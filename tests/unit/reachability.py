@@ -234,22 +234,30 @@ class Call:
     starred: bool
 
 
-def unpassed(package: Package, found: set[str]) -> list[str]:
+def unpassed(package: Package, found: set[str], roots: Collection[str] = ()) -> list[str]:
     """Return ``key(parameter)`` of each default that no reached code overrides; fields of records too.
 
-    A function that is handed on as a value may be called with anything, and is left out; so is a
-    record that only a decoder makes.
+    A root, and a function that is handed on as a value, may be called with anything, and is left
+    out; so is a record that only a decoder makes.
     """
     calls, handed_on, changed = _calls(package, found)
     return [
         f"{key}({name})"
         for key, unit in package.units.items()
-        if key in found and not unit.registered and not unit.promised
+        if key in found and key not in roots and not unit.registered and not unit.promised
         for called, name, position in _optional(unit)
-        if calls[called] and (unit.fields or called not in handed_on)
+        if calls[called] and (unit.fields or (unit.own if unit.owner else key) not in handed_on)
         if not (unit.fields and name in changed)
         if not any(c.starred or name in c.names or c.positional > position for c in calls[called])
     ]
+
+
+def _stands_for(node: ast.Name | ast.Attribute, scope: Mapping[str, set[str]]) -> set[str]:
+    """Keys of what a name or a module's attribute is; of any other attribute, its word, for methods."""
+    if isinstance(node, ast.Name):
+        return scope.get(node.id, set())
+    modules = scope.get(node.value.id, set()) if isinstance(node.value, ast.Name) else set()
+    return {f"{module}{node.attr}" for module in modules if module.endswith(":")} | {node.attr}
 
 
 def _optional(unit: Unit) -> Iterator[tuple[str, str, int]]:
@@ -270,7 +278,7 @@ def _optional(unit: Unit) -> Iterator[tuple[str, str, int]]:
 
 
 def _calls(package: Package, found: set[str]) -> tuple[dict[str, list[Call]], set[str], set[str]]:
-    """Return calls by the last word of what is called, words not called, and fields set later."""
+    """Return calls by the last word of what is called, what is not called, and fields set later."""
     calls: dict[str, list[Call]] = defaultdict(list)
     handed_on: set[str] = set()
     changed: set[str] = set()
@@ -300,7 +308,7 @@ def _calls(package: Package, found: set[str]) -> tuple[dict[str, list[Call]], se
                 if isinstance(node.ctx, ast.Store):
                     changed.add(last(node))
                 elif id(node) not in callees:
-                    handed_on.add(last(node))
+                    handed_on |= _stands_for(node, package.scopes[unit.module])
     for name in decoded:
         calls.pop(name, None)
     return calls, handed_on, changed

@@ -237,6 +237,11 @@ def emits(interval):
     return {"operations": interval.operations[:-1], "user_classes": [found]}
 
 
+def used(interval, cpu_cores):
+    """The sample of the server with another CPU."""
+    return {"server": msgspec.structs.replace(interval.server, cpu_cores=cpu_cores)}
+
+
 def chat(interval):
     """One room of all: each of 100 users publishes 0.2 a second, delivered to everyone."""
     published = interval.connections.open // 5
@@ -249,7 +254,7 @@ def chat(interval):
         ],
         "delivery": Delivery(published=published, expected=came, received=came),
         "user_classes": [found],
-        "server": msgspec.structs.replace(interval.server, cpu_cores=0.01 + 3e-4 * came),
+        "servers": used(interval, 0.01 + 3e-4 * came),
     }
 
 
@@ -260,14 +265,14 @@ def idle(interval):
     return {
         "operations": interval.operations[:-1],
         "user_classes": [found],
-        "server": msgspec.structs.replace(interval.server, cpu_cores=cpu),
+        "servers": used(interval, cpu),
     }
 
 
 def warm_up(interval):
     """Calls that are three times as dear during the ramp."""
     times = 3 if interval.t_s <= 10 else 1
-    return {"server": msgspec.structs.replace(interval.server, cpu_cores=times * interval.server.cpu_cores)}
+    return {"servers": used(interval, times * interval.server.cpu_cores)}
 
 
 def pushes(interval):
@@ -283,7 +288,7 @@ def pushes(interval):
 def cheap(interval):
     """Calls of 60 µs: an acknowledgement charged again, as a published delivery, makes half as much more."""
     cpu = interval.server.cpu_cores / 100
-    return {"server": msgspec.structs.replace(interval.server, cpu_cores=cpu)}
+    return {"servers": used(interval, cpu)}
 
 
 @pytest.mark.parametrize(
@@ -357,7 +362,7 @@ def test_a_room_of_everybody_settles_at_the_square_root(make_run, reported):
 
     def light(interval):
         made = chat(interval)
-        return made | {"server": msgspec.structs.replace(made["server"], cpu_cores=0.1)}
+        return made | {"servers": used(interval, 0.1)}
 
     assert "some 200 users would settle it" in reported(make_run(change=changed(light)), SERVICE).sizing.bound
 
@@ -376,7 +381,7 @@ def test_a_room_of_everybody_settles_at_the_square_root(make_run, reported):
 )
 def test_the_cores_and_the_quota_of_the_measured_server_are_kept(make_run, reported, cores, server, times):
     """``plan --from`` took any server for one core: 1 server instead of 3."""
-    measured = MeasuredServer(source="pid 1", pid=1, cores=cores)
+    measured = MeasuredServer(name="server", source="pid 1", pids=[1], cores=cores)
     run = make_run(users=400, server=measured, cpu_per_connection=0.5 * cores / 400)
     sizing = reported(run, SERVICE).sizing
     assert sizing.server == server

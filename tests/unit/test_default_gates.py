@@ -191,7 +191,7 @@ def test_no_connection_at_all_is_the_targets_doing(make_run):
             connections=Connections(users=10, attempted=10, failed={"http_503": 10}),
             operations=[Operation(op="connect", name="/", errors={"http_503": 10})],
             user_classes=[turned_away],
-            server=None,
+            servers={},
         ),
         users=10,
     )

@@ -5,12 +5,13 @@ from rich.console import Console
 
 from siotool.histogram import Histogram
 from siotool.runfile import (
+    VERSION,
     Bytes,
     Connections,
     Delivery,
+    GeneratorMachine,
     Header,
     Interval,
-    Machine,
     Note,
     Operation,
     ServerUse,
@@ -34,12 +35,12 @@ NO_DELIVERY = Delivery()
 
 def header(stages=STAGES, url="http://127.0.0.1:3000"):
     return Header(
-        version=1,
+        version=VERSION,
         run="20260301T101500-chat",
         started_at="2026-03-01T10:15:00Z",
         siotool="0.1.0",
         libraries={},
-        machine=Machine("Linux", 2, 8 << 30, "3.11"),
+        generators=[GeneratorMachine("localhost", 2, "Linux", 2, 8 << 30, "3.11", 0.0)],
         target=Target(url),
         workload=Workload("chat", {}, list(stages), 2, 1),
         bytes_source="TCP_INFO",
@@ -67,7 +68,7 @@ def interval(t_s, operations=(), delivery=NO_DELIVERY, workers=2, **changes):
             "delivery": delivery,
             "bytes": Bytes(10, 10, 1_500_000, 20_000),
             "generator": [worker(n + 1) for n in range(workers)],
-            "server": ServerUse(0.34, 120_000_000, 510, 1),
+            "servers": {"server": ServerUse(0.34, 120_000_000, 510, 1)},
         }
         | changes
     )
@@ -212,7 +213,7 @@ def test_server_and_generators():
 
 
 def test_a_server_that_is_not_sampled():
-    assert row(picture(after(interval(1, server=None))), "server").strip() == "server, not sampled"
+    assert row(picture(after(interval(1, servers={}))), "server").strip() == "server, not sampled"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siotool.errors import InputError
-from siotool.plan.diff.diff import MOST_EXACT, MOST_SHARED, diff
+from siotool.plan.diff.diff import MOST_EXACT, MOST_SHARED
+from siotool.plan.diff.diff import diff as diff_of
 
 
 def servers(inputs):
@@ -16,6 +17,14 @@ def servers(inputs):
     bandwidth = math.ceil(inputs["connections"] * inputs["rate"] / inputs["capacity"])
     memory = math.ceil(inputs["connections"] / inputs["per_server"])
     return max(bandwidth, memory) + inputs.get("spares", 0)
+
+
+def plain(_, value):
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def diff(before, after, evaluate, seed=0, show=plain):
+    return diff_of(before, after, evaluate, names=("a", "b"), seed=seed, show=show)
 
 
 PLAN = {"connections": 1000.0, "rate": 2.0, "capacity": 200.0, "per_server": 50.0, "name": "a"}

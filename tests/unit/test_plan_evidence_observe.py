@@ -7,7 +7,6 @@ import msgspec
 import numpy as np
 import pytest
 
-from siotool import runfile
 from siotool.errors import InputError
 from siotool.plan.evidence.observe import Observations, Validity, observe
 from siotool.runfile import (
@@ -16,18 +15,19 @@ from siotool.runfile import (
     Connections,
     Delivery,
     End,
+    GeneratorMachine,
     Header,
     Interval,
-    Machine,
     MeasuredServer,
     Operation,
     Run,
     ServerUse,
     UserClass,
 )
+from siotool.runs import reading
 from siotool.workload import Stage, Target, Workload
 
-SERVER = MeasuredServer(source="pid 4711", pid=4711, cores=2.0)
+SERVER = MeasuredServer(name="server", source="pid 4711", pids=[4711], cores=2.0)
 
 
 def second(number: int, *, opened: int, **change: object) -> Interval:
@@ -48,7 +48,7 @@ def second(number: int, *, opened: int, **change: object) -> Interval:
         delivery=Delivery(published=20, expected=500, received=500),
         bytes=Bytes(payload_in=1, payload_out=1, wire_in=60_000, wire_out=4_000),
         generator=[],
-        server=ServerUse(cpu_cores=0.25, rss_bytes=50_000_000, files_open=20 + opened, processes=1),
+        servers={"server": ServerUse(0.25, 50_000_000, 20 + opened, 1)},
     )
     return msgspec.structs.replace(interval, **change)
 
@@ -72,7 +72,7 @@ def make_run(
             started_at="2026-01-01T00:00:00Z",
             siotool="0.1.0",
             libraries={},
-            machine=Machine(system="Linux", cpus=8, memory_bytes=16_000_000_000, python="3.12.1"),
+            generators=[GeneratorMachine("localhost", 1, "Linux", 8, 16_000_000_000, "3.12.1", 0.0)],
             target=Target(url=url),
             workload=Workload(
                 scenario="chat",
@@ -82,7 +82,7 @@ def make_run(
                 seed=7,
             ),
             bytes_source="kernel",
-            server=server,
+            servers=[server] if server else [],
             command=command or ["loadtest", url],
         ),
         intervals=seconds,
@@ -141,7 +141,7 @@ def test_a_run_without_a_hold_phase_counts_where_connections_were_open() -> None
 @pytest.mark.parametrize(
     ("change", "rows"),
     [
-        pytest.param(lambda i: msgspec.structs.replace(i, server=None), 9, id="no sample of the server"),
+        pytest.param(lambda i: msgspec.structs.replace(i, servers={}), 9, id="no sample of the server"),
         pytest.param(
             lambda i: msgspec.structs.replace(i, connections=Connections(open=20)),
             9,
@@ -202,7 +202,7 @@ def test_two_runs_of_the_embedded_target_are_of_one_target() -> None:
         ),
         pytest.param([make_run("a", server=None)], "yes", "a/run.jsonl: the server was not", id="no server"),
         pytest.param(
-            [make_run("a", intervals=[second(n, opened=4, server=None) for n in range(9)])],
+            [make_run("a", intervals=[second(n, opened=4, servers={}) for n in range(9)])],
             "yes",
             "a/run.jsonl: the server was not sampled",
             id="a server that never answered",
@@ -257,7 +257,7 @@ def test_no_nodes_are_refused() -> None:
 
 def test_the_example_run_can_be_learnt_from() -> None:
     """The committed example: 200 users who publish 100 messages a second between them."""
-    example = runfile.read(Path(__file__).parents[2] / "reports/example")
+    example = reading.read(Path(__file__).parents[2] / "reports/example")
     seen = observe([example], ["yes"])
     held = seen.held()
     assert seen.mean("connections", held) == pytest.approx(200, rel=0.01)
@@ -270,7 +270,7 @@ def idle_process(opened: int = 40, **use: object) -> list[Interval]:
     """The seconds of a run whose sampled process was another one."""
     server = {"cpu_cores": 0.25, "rss_bytes": 50_000_000, "files_open": 20, "processes": 1}
     return [
-        second(n, opened=min(opened, 10 * n), server=ServerUse(**server | use))  # type: ignore[arg-type]
+        second(n, opened=min(opened, 10 * n), servers={"server": ServerUse(**server | use)})  # type: ignore[arg-type]
         for n in range(1, 11)
     ]
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from siotool.errors import InputError
-from siotool.plan.demand.fanout import KINDS, MessageKind, traffic
+from siotool.plan.demand.fanout import MessageKind, traffic
+from siotool.plan.inputs.figure import KINDS
 
 
 def of(kind, *, connections=1000, rate_per_s=2.0, **fields):

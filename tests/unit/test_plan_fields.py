@@ -7,12 +7,12 @@ from siotool.plan.inputs import planfile
 from siotool.plan.inputs.fields import (
     DIMENSIONS,
     FIELDS,
-    KINDS,
     MESSAGE_FIELDS,
     SECTIONS,
     dimension,
     field_of,
 )
+from siotool.plan.inputs.figure import KINDS
 from siotool.plan.inputs.provenance import Provenance
 from siotool.plan.inputs.ranges import Range
 

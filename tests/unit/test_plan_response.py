@@ -75,9 +75,7 @@ def test_where_no_fleet_is_enough_there_is_no_number():
     assert one.exact[-1] is None
 
 
-def test_no_names_no_curves_and_one_point_is_none(inputs, laws):
+def test_no_names_no_curves_and_what_does_not_vary_has_none(inputs, laws):
     assert responses(inputs, laws, []) == []
-    with pytest.raises(ValueError, match="make no curve"):
-        responses(inputs, laws, ["workload.connections"], points=1)
     with pytest.raises(KeyError):
         responses(inputs, laws, ["server.capacity"])

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from siotool.errors import InputError
 from siotool.plan.inputs import compose, planfile, template
-from siotool.plan.inputs.fields import FIELDS, KINDS, SECTIONS
+from siotool.plan.inputs.fields import FIELDS, SECTIONS
+from siotool.plan.inputs.figure import KINDS
 from siotool.plan.sizing import sizing
 
 LEAST = {

@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.text import Text
 
-from siotool import runfile
 from siotool.cli import streams
 from siotool.cli.outcome import rendered
 from siotool.cli.output import styled
+from siotool.errors import RunFileError
 from siotool.printable import LINE_AT_MOST, one_line, printable
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
 from siotool.runfile import Note, Operation, ScenarioFailure
+from siotool.runs import reading
 from siotool.swarm.live import LiveView, PlainProgress
 from siotool.terminal import Printable
 
@@ -113,7 +114,7 @@ def test_styles_stay_and_escapes_in_names_do_not(monkeypatch):
 def test_a_run_file_is_named_printable_when_it_is_refused(tmp_path, capsys):
     path = tmp_path / "run.jsonl"
     path.write_text('{"kind":"header","version":1,"run":"\\u001b[2J"}\n')
-    with pytest.raises(runfile.RunFileError) as caught:
-        runfile.read(path)
+    with pytest.raises(RunFileError) as caught:
+        reading.read(path)
     streams.complain(caught.value.message, caught.value.hint)
     assert "\x1b" not in capsys.readouterr().err

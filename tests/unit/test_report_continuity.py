@@ -1,13 +1,15 @@
 """Run files that leave out, repeat or contradict: each kind of lie is noticed, with its place."""
 
+from pathlib import Path
+
 import msgspec
 import pytest
 
-from siotool import runfile
 from siotool.errors import RunFileError
 from siotool.report.continuity import find_gaps
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
+from siotool.runs import reading
 
 
 def changed(run, number, **fields):
@@ -139,7 +141,7 @@ def test_what_no_run_can_have_written_is_refused_with_its_line(make_run, to_json
     path = tmp_path / "run.jsonl"
     path.write_text("".join(lines))
     with pytest.raises(RunFileError) as caught:
-        runfile.read(path)
+        reading.read(path)
     assert caught.value.message.startswith(f"{path}:13: ")
     assert said in caught.value.message
     assert caught.value.hint
@@ -147,17 +149,17 @@ def test_what_no_run_can_have_written_is_refused_with_its_line(make_run, to_json
 
 def test_a_file_without_an_end_is_not_read_for_ever(tmp_path, monkeypatch):
     """A gigabyte without a newline, as a device gives it, was read whole."""
-    monkeypatch.setattr(runfile, "LONGEST_LINE", 1 << 16)
+    monkeypatch.setattr(reading, "LONGEST_LINE", 1 << 16)
     with pytest.raises(RunFileError, match=r"/dev/zero:1: a line of more than"):
-        runfile.read(runfile.Path("/dev/zero"))
+        reading.read(Path("/dev/zero"))
 
 
 def test_more_lines_than_any_run_has_are_refused(make_run, to_jsonl, tmp_path, monkeypatch):
-    monkeypatch.setattr(runfile, "MOST_LINES", 20)
+    monkeypatch.setattr(reading, "MOST_LINES", 20)
     path = tmp_path / "run.jsonl"
     path.write_text(to_jsonl(make_run()))
     with pytest.raises(RunFileError, match="more than 20 lines"):
-        runfile.read(path)
+        reading.read(path)
 
 
 def test_nothing_comes_after_the_end(make_run, to_jsonl, tmp_path):
@@ -165,4 +167,4 @@ def test_nothing_comes_after_the_end(make_run, to_jsonl, tmp_path):
     text = to_jsonl(make_run())
     path.write_text(text + text.splitlines(keepends=True)[-1])
     with pytest.raises(RunFileError, match="a line after the end of the run"):
-        runfile.read(path)
+        reading.read(path)

@@ -13,6 +13,7 @@ from siotool.report.contents import Report
 from siotool.report.gates import parse
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
+from siotool.runs import reading
 
 ROOT = Path(__file__).parents[2]
 GATES = ["p99:ack > 200ms", "lost > 0", "connect_errors > 1%", "server_cpu > 80%"]
@@ -44,7 +45,7 @@ def test_a_run_file_is_written_as_it_was_and_reads_back(fabricated, golden, to_j
     golden(f"report/{name}.jsonl", text)
     path = tmp_path / "run.jsonl"
     path.write_text(text)
-    run = runfile.read(path)
+    run = reading.read(path)
     assert run.truncated_line == fabricated[name].truncated_line
     report = summarize([run], Planned())
     assert msgspec.to_builtins(report) == msgspec.to_builtins(summarize([fabricated[name]], Planned()))

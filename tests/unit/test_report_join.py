@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from siotool.errors import InputError
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
-from siotool.runfile import Bytes, Connections, End, Machine, Note, Operation, UserClass
+from siotool.runfile import Bytes, Connections, End, GeneratorMachine, Note, Operation, UserClass
 from siotool.runs.hold import hold_phase
 from siotool.runs.seconds import interval_table
 from siotool.workload import Target
@@ -119,7 +119,7 @@ def test_memory_per_connection_is_blank_until_it_can_be_told(make_run, users, kn
     def change(interval):
         own = 3_000_000 * (1 - np.exp(-interval.t_s / 8))  # a heap that fills, whoever is connected
         use = msgspec.structs.replace(interval.server, rss_bytes=interval.server.rss_bytes + round(own))
-        return msgspec.structs.replace(interval, server=use)
+        return msgspec.structs.replace(interval, servers={"server": use})
 
     server = summarize([make_run(users=users, change=change)], Planned()).server
     if known:
@@ -136,7 +136,7 @@ def test_memory_kept_after_clients_left_does_not_bend_the_slope(make_run):
         return msgspec.structs.replace(
             interval,
             connections=Connections(open=0),
-            server=msgspec.structs.replace(interval.server, rss_bytes=250_000_000),
+            servers={"server": msgspec.structs.replace(interval.server, rss_bytes=250_000_000)},
         )
 
     server = summarize([make_run(change=change, rss_per_connection=2_000_000)], Planned()).server
@@ -157,7 +157,7 @@ def test_nothing_measured_is_invalid_and_null_rather_than_zero(make_run, reporte
             connections=Connections(users=10),
             operations=[],
             bytes=Bytes(),
-            server=None,
+            servers={},
         ),
         ended=False,
     )
@@ -329,7 +329,7 @@ def unconnected(run):
 
 def small_machine(run):
     run.header = msgspec.structs.replace(
-        run.header, machine=Machine(system="Linux", cpus=1, memory_bytes=1, python="3.12")
+        run.header, generators=[GeneratorMachine("localhost", 1, "Linux", 1, 1, "3.12", 0.0)]
     )
     health(cpu_cores=0.6)(run)
 
@@ -341,7 +341,7 @@ def compressing(run):
 def server_files(run):
     for number, interval in enumerate(run.intervals):
         use = msgspec.structs.replace(interval.server, files_open=1000)
-        run.intervals[number] = msgspec.structs.replace(interval, server=use)
+        run.intervals[number] = msgspec.structs.replace(interval, servers={"server": use})
 
 
 DOUBTS = [
@@ -471,3 +471,13 @@ def test_an_end_before_its_time_is_what_the_run_info_says(make_run):
     run.end = None
     (info,) = summarize([run], Planned()).runs
     assert (info.duration_s, info.ended) == (30.0, "cut")
+
+
+def test_clocks_that_differ_are_a_remark(make_run):
+    """A generator on another machine tells its time by another clock."""
+    run = make_run()
+    assert "clocks" not in " ".join(summarize([run], Planned()).remarks)
+    other = msgspec.structs.replace(run.header.generators[0], host="two", clock_error_s=0.003)
+    run.header = msgspec.structs.replace(run.header, generators=[*run.header.generators, other])
+    (remark,) = [text for text in summarize([run], Planned()).remarks if "clocks" in text]
+    assert remark == "the generators' clocks may differ by 3 ms: no delivery between them is timed better"

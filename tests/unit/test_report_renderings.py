@@ -50,7 +50,7 @@ def rich(fabricated, make_run, reported, article):
             interval,
             connections=connections,
             operations=[*interval.operations, *names],
-            server=server.intervals[number].server,
+            servers=server.intervals[number].servers,
             exceptions=[ScenarioFailure("ValueError", "no such room", "chat.py:12", 13)] if first else [],
             user_classes=[
                 UserClass("Reader", 61, 17, 5, 18, 19, 6001, 31) if first else UserClass("Reader", 60),
@@ -61,7 +61,7 @@ def rich(fabricated, make_run, reported, article):
         )
 
     header = msgspec.structs.replace(
-        run.header, target=Target("http://127.0.0.1:3000", "/rt/", "/room"), server=server.header.server
+        run.header, target=Target("http://127.0.0.1:3000", "/rt/", "/room"), servers=server.header.servers
     )
     run = msgspec.structs.replace(
         run, header=header, intervals=[change(n, interval) for n, interval in enumerate(run.intervals)]

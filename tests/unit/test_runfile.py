@@ -10,26 +10,27 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from siotool import runfile
 from siotool.cli.report import newest
 from siotool.errors import ExitCode, OutputError, RunFileError
 from siotool.histogram import Histogram
 from siotool.runfile import (
     FILE_NAME,
+    VERSION,
     Bytes,
     Connections,
     Delivery,
     End,
+    GeneratorMachine,
     Header,
     Interval,
     Line,
-    Machine,
     MeasuredServer,
     Note,
     Operation,
     ServerUse,
     WorkerHealth,
 )
+from siotool.runs import reading
 from siotool.runwriter import Writer
 from siotool.workload import Stage, Target, Workload
 
@@ -41,12 +42,12 @@ def latencies() -> Histogram:
 
 
 HEADER = Header(
-    version=1,
+    version=VERSION,
     run="20260102T030405Z-echo",
     started_at="2026-01-02T03:04:05Z",
     siotool="0.1.0",
     libraries={"locust": "2.47.0"},
-    machine=Machine(system="Linux", cpus=2, memory_bytes=8_000_000_000, python="3.11.7"),
+    generators=[GeneratorMachine("localhost", 1, "Linux", 2, 8_000_000_000, "3.11.7", 0.0)],
     target=Target(url="http://127.0.0.1:3000"),
     workload=Workload(
         scenario="echo",
@@ -56,7 +57,11 @@ HEADER = Header(
         seed=7,
     ),
     bytes_source="TCP_INFO",
-    server=MeasuredServer(source="pid 4711 and its children", pid=4711, cores=1.0, files_limit=1024),
+    servers=[
+        MeasuredServer(
+            name="server", source="pid 4711 and its children", pids=[4711], cores=1.0, files_limit=1024
+        )
+    ],
     gates=["lost > 0"],
     command=["siotool", "loadtest", "demo"],
 )
@@ -81,7 +86,7 @@ INTERVAL = Interval(
             files_limit=1024,
         )
     ],
-    server=ServerUse(cpu_cores=0.5, rss_bytes=90_000_000, files_open=25, processes=1),
+    servers={"server": ServerUse(cpu_cores=0.5, rss_bytes=90_000_000, files_open=25, processes=1)},
 )
 NOTE = Note(t_s=1.0, level="doubt", text="the generator used 98 % of a core\nfor 3 s")
 END = End(t_s=2.0, reason="finished")
@@ -111,7 +116,7 @@ def closed(folder: Path) -> Iterator[None]:
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
-    run = runfile.read(written(tmp_path / "run", LINES))
+    run = reading.read(written(tmp_path / "run", LINES))
     assert run.header == HEADER
     assert run.intervals == [INTERVAL, INTERVAL]
     assert run.notes == [NOTE]
@@ -121,11 +126,11 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
 
 def test_a_run_is_read_by_its_folder_too(tmp_path: Path) -> None:
     path = written(tmp_path / "run", LINES)
-    assert runfile.read(path.parent) == runfile.read(path)
+    assert reading.read(path.parent) == reading.read(path)
 
 
 def test_a_histogram_survives_the_file(tmp_path: Path) -> None:
-    run = runfile.read(written(tmp_path / "run", LINES))
+    run = reading.read(written(tmp_path / "run", LINES))
     whole = Histogram()
     whole.add(run.intervals[0].operations[0].response)
     assert whole.sparse() == latencies().sparse()
@@ -153,16 +158,16 @@ def test_a_run_cut_anywhere_keeps_its_whole_lines(tmp_path: Path) -> None:
         whole = sum(end <= length for end in ends)
         if whole == 0:
             with pytest.raises(RunFileError, match="holds no whole line"):
-                runfile.read(cut)
+                reading.read(cut)
             continue
-        run = runfile.read(cut)
+        run = reading.read(cut)
         assert 1 + len(run.intervals) + len(run.notes) + (run.end is not None) == whole
         assert run.truncated_line == (length not in ends)
 
 
 def refusal(path: Path) -> RunFileError:
     with pytest.raises(RunFileError) as caught:
-        runfile.read(path)
+        reading.read(path)
     assert str(path) in caught.value.message
     assert caught.value.hint
     assert caught.value.exit_code == ExitCode.USAGE
@@ -177,20 +182,20 @@ def refusal(path: Path) -> RunFileError:
         pytest.param(b"\n", "first line is no header", id="an empty line"),
         pytest.param(b"time,users\n1,2\n", "first line is no header", id="a CSV file"),
         pytest.param(
-            b'{"kind":"other","version":1}\n', "first line is no header", id="another program's JSON"
+            b'{"kind":"other","version":2}\n', "first line is no header", id="another program's JSON"
         ),
         pytest.param(b'["header"]\n', "first line is no header", id="JSON that is no object"),
         pytest.param(b"\x7fELF\x02\x01\x01\0\xff\n\xfe", "first line is no header", id="a binary"),
         pytest.param(
-            b'{"kind":"header","version":1,"x":' + b"[" * 500_000 + b"\n",
+            b'{"kind":"header","version":2,"x":' + b"[" * 500_000 + b"\n",
             "first line is no header",
             id="a bomb",
         ),
         pytest.param(b'{"kind":"header","version":0}\n', "run format 0", id="an older format"),
-        pytest.param(b'{"kind":"header","version":2}\n', "run format 2", id="a newer format"),
+        pytest.param(b'{"kind":"header","version":3}\n', "run format 3", id="a newer format"),
         pytest.param(b'{"kind":"header"}\n', "run format None", id="no version"),
         pytest.param(
-            b'{"kind":"header","version":1}\n', ":1: Object missing", id="a header without its keys"
+            b'{"kind":"header","version":2}\n', ":1: Object missing", id="a header without its keys"
         ),
     ],
 )
@@ -228,10 +233,68 @@ def test_damage_inside_is_named_by_its_line(tmp_path: Path, line: bytes, reason:
     assert reason in refusal(path).message
 
 
+def test_a_run_of_format_1_is_refused_and_said_what_to_do() -> None:
+    """What siotool 0.1.0 wrote: one server by its pid, and one machine."""
+    refused = refusal(Path(__file__).parents[1] / "golden/run_format_1.jsonl")
+    assert refused.message.endswith("has run format 1; this siotool reads 2")
+    assert refused.hint == "record the run again with this siotool"
+
+
+def test_a_run_of_a_later_format_is_left_to_the_siotool_that_wrote_it(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    path.write_bytes(msgspec.json.encode(msgspec.structs.replace(HEADER, version=3)) + b"\n")
+    assert "the siotool that wrote it" in refusal(path).hint
+
+
+SERVERS = [
+    MeasuredServer("a", [1], "pid 1", 2.0, 8_000, 1024, "one"),
+    MeasuredServer("b", [2, 3], "pids 2 and 3", 1.0, 8_000, 4096, "one"),
+    MeasuredServer("c", [4], "pid 4", 1.0, 6_000, None, "two"),
+]
+
+
+def test_several_servers_together_are_their_sum_and_share_the_memory_of_a_machine() -> None:
+    header = msgspec.structs.replace(HEADER, servers=SERVERS)
+    assert header.server == MeasuredServer(
+        "a, b, c", [1, 2, 3, 4], "a: pid 1; b: pids 2 and 3; c: pid 4", 4.0, 14_000, 1024, "one, two"
+    )
+    uses = {"a": ServerUse(0.5, 100, 7, 1), "b": ServerUse(0.25, 50, 3, 2)}
+    assert msgspec.structs.replace(INTERVAL, servers=uses).server == ServerUse(0.75, 150, 10, 3)
+
+
+def test_servers_and_generators_are_read_as_they_were_written(tmp_path: Path) -> None:
+    header = msgspec.structs.replace(
+        HEADER,
+        servers=SERVERS,
+        generators=[
+            *HEADER.generators,
+            msgspec.structs.replace(HEADER.generators[0], host="two", clock_error_s=0.002),
+        ],
+    )
+    uses = {name: ServerUse(0.5, 100, 7, 1) for name in "abc"}
+    lines: list[Line] = [header, msgspec.structs.replace(INTERVAL, servers=uses)]
+    run = reading.read(written(tmp_path / "run", lines))
+    assert (run.header, run.intervals) == (header, lines[1:])
+
+
+@pytest.mark.parametrize(
+    ("servers", "reason"),
+    [
+        pytest.param(SERVERS, ":2: a sample of server, which the header", id="a sample of no server"),
+        pytest.param([SERVERS[0], SERVERS[0]], ":1: two servers of one name", id="two of one name"),
+    ],
+)
+def test_servers_that_do_not_fit_are_refused(
+    tmp_path: Path, servers: list[MeasuredServer], reason: str
+) -> None:
+    lines: list[Line] = [msgspec.structs.replace(HEADER, servers=servers), INTERVAL]
+    assert reason in refusal(written(tmp_path / "run", lines)).message
+
+
 def test_keys_of_a_later_version_are_passed_over(tmp_path: Path) -> None:
     path = written(tmp_path / "run", LINES)
     path.write_bytes(path.read_bytes().replace(b'"kind":"note"', b'"kind":"note","mood":"good"'))
-    assert runfile.read(path).notes == [NOTE]
+    assert reading.read(path).notes == [NOTE]
 
 
 def test_a_missing_run_is_refused(tmp_path: Path) -> None:
@@ -240,7 +303,7 @@ def test_a_missing_run_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunFileError, match=r"run\.jsonl: No such file"):
-        runfile.read(tmp_path)
+        reading.read(tmp_path)
 
 
 def test_a_run_one_may_not_read_is_refused(tmp_path: Path) -> None:
@@ -260,7 +323,7 @@ def test_a_run_is_never_overwritten(tmp_path: Path) -> None:
 
 def test_a_folder_that_exists_without_a_run_is_used(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
-    assert runfile.read(written(tmp_path / "run", LINES)).end == END
+    assert reading.read(written(tmp_path / "run", LINES)).end == END
 
 
 def test_a_place_one_may_not_write_to_is_refused(tmp_path: Path) -> None:
@@ -316,7 +379,7 @@ def test_a_full_disk_leaves_whole_lines(tmp_path: Path) -> None:
     assert int(last_byte) == ord("\n")
     assert "cannot go on writing" in message
     assert "File too large" in message
-    run = runfile.read(tmp_path / "run")
+    run = reading.read(tmp_path / "run")
     assert 0 < int(wrote) < 10
     assert len(run.notes) == int(wrote)
     assert run.end == End(t_s=2.0, reason="finished")

@@ -5,16 +5,13 @@ second to 1,000 connections cost as much as 1,000 echoes per second
 (https://learn.microsoft.com/azure/azure-signalr/signalr-concept-performance).
 """
 
-from typing import Generic, Literal
+from typing import Generic
 
 import msgspec
 
 from siotool.errors import InputError
+from siotool.plan.inputs.figure import KINDS, Kind
 from siotool.plan.numbers import N, maximum, minimum
-
-Kind = Literal["echo", "emit", "direct", "room", "broadcast", "push", "announce"]
-
-KINDS: tuple[Kind, ...] = ("echo", "emit", "direct", "room", "broadcast", "push", "announce")
 
 
 class MessageKind(msgspec.Struct, Generic[N], frozen=True, kw_only=True):

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal, cast
 
+import msgspec
+
 from siotool.plan.adapters.laws import Recovery, adapter_named
-from siotool.plan.demand.fanout import Kind, MessageKind, traffic
+from siotool.plan.demand.fanout import MessageKind, traffic
 from siotool.plan.demand.world import Demand, Stream, World
 from siotool.plan.inputs.figure import Inputs, MessageChoice
 from siotool.plan.numbers import N, divide, exp, is_array, log
@@ -64,27 +66,18 @@ def demand(inputs: Inputs, values: Mapping[str, N]) -> Demand[N]:
     if "workload.session_length" in values:
         # Little's law: so many connections, each so long, need so many new ones
         new_per_s = new_per_s + divide(connections, values["workload.session_length"])
-    streams = tuple(Stream(message, traffic(message, connections)) for message in _messages(inputs, values))
+    messages = (_message(choice, values) for choice in inputs.messages)
+    streams = tuple(Stream(message, traffic(message, connections)) for message in messages)
     travel = _travel(inputs, values, connections, new_per_s, streams) if streams else None
     return Demand(connections, new_per_s, streams, travel)
 
 
-def _messages(inputs: Inputs, values: Mapping[str, N]) -> list[MessageKind[N]]:
-    return [_message(choice, values) for choice in inputs.messages]
-
-
 def _message(choice: MessageChoice, values: Mapping[str, N]) -> MessageKind[N]:
-    place = f"workload.messages.{choice.name}"
-    return MessageKind(
-        name=choice.name,
-        kind=cast(Kind, choice.kind),
-        size_bytes=values[f"{place}.size"],
-        rate_per_s=values[f"{place}.rate"],
-        room_size=values[f"{place}.room_size"],
-        acknowledged=choice.acknowledged,
-        binary=choice.binary,
-        to_sender=choice.to_sender,
+    size, rate, room = (
+        values[f"workload.messages.{choice.name}.{key}"] for key in ("size", "rate", "room_size")
     )
+    chosen = msgspec.structs.asdict(choice)
+    return MessageKind(size_bytes=size, rate_per_s=rate, room_size=room, **chosen)
 
 
 def framing(inputs: Inputs, transport: Literal["websocket", "polling"]) -> Framing:

@@ -8,11 +8,10 @@ is one input, whatever its figures.
 
 import math
 from collections.abc import Mapping
-from typing import Literal
 
 import msgspec
 
-from siotool.plan.diff.diff import Difference, Moved, diff
+from siotool.plan.diff.diff import PlanDiff, diff
 from siotool.plan.growth import counting
 from siotool.plan.inputs import compose
 from siotool.plan.inputs.fields import dimension, field_of
@@ -25,24 +24,6 @@ _MESSAGES = "workload.messages."
 
 #: The key under which a message's kind and flags are compared.
 _CHOICE = "kind"
-
-
-class PlanDiff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Servers at 95 % sureness of two plans, named by their files, and what moved them.
-
-    ``method`` says how the shares were found: over every order of the changes, over some
-    drawn by the seed, or not at all.
-    """
-
-    version: Literal[1]
-    before: str
-    after: str
-    servers_before: float | None
-    servers_after: float | None
-    change: float | None
-    method: Literal["exact", "sampled", "none"]
-    moved: list[Moved]
-    sentences: list[str]
 
 
 class _Message(msgspec.Struct, frozen=True):
@@ -65,18 +46,7 @@ def compare(before: Inputs, after: Inputs, names: tuple[str, str], *, draws: int
         servers = counting.servers(compose.complete(_inputs(mixture)), draws, seed).p95
         return math.inf if servers is None else float(servers)
 
-    found: Difference = diff(_flat(before, after), _flat(after, before), evaluate, seed=seed, show=_show)
-    return PlanDiff(
-        version=1,
-        before=names[0],
-        after=names[1],
-        servers_before=found.servers_before,
-        servers_after=found.servers_after,
-        change=found.change,
-        method=found.method,
-        moved=found.moved,
-        sentences=found.sentences,
-    )
+    return diff(_flat(before, after), _flat(after, before), evaluate, names=names, seed=seed, show=_show)
 
 
 def _flat(inputs: Inputs, other: Inputs) -> dict[str, object]:

@@ -47,12 +47,16 @@ class Moved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     share: float | None
 
 
-class Difference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Servers of two plans and what moved them, the largest share first.
+class PlanDiff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Servers at 95 % sureness of two plans, named by their files, and what moved them.
 
-    A count is None where that plan is infeasible. ``sentences`` say it in words.
+    The largest share first. A count is None where that plan is infeasible. ``method`` says how the
+    shares were found: over every order of the changes, over some drawn by the seed, or not at all.
     """
 
+    version: Literal[1]
+    before: str
+    after: str
     servers_before: float | None
     servers_after: float | None
     change: float | None
@@ -66,9 +70,10 @@ def diff(
     after: Inputs,
     evaluate: Callable[[Inputs], float],
     *,
-    seed: int = 0,
-    show: Callable[[str, object], str] | None = None,
-) -> Difference:
+    names: tuple[str, str],
+    seed: int,
+    show: Callable[[str, object], str],
+) -> PlanDiff:
     """Say which of the inputs moved the servers from plan ``before`` to plan ``after``.
 
     ``evaluate`` makes servers of inputs, also of mixtures of the two, in which an input
@@ -76,7 +81,6 @@ def diff(
     which it returns infinity, is infeasible; shares cannot be given then. ``show`` writes
     an input's value. When servers are whole numbers, shares sum to the change exactly.
     """
-    write = show or (lambda _key, value: f"{value:g}" if isinstance(value, float) else str(value))
     changed = [key for key in dict.fromkeys([*before, *after]) if _differs(before, after, key)]
     mixtures = _Mixtures(before, after, changed, evaluate)
     nothing, everything = frozenset[str](), frozenset(changed)
@@ -86,15 +90,18 @@ def diff(
     moved = [
         Moved(
             key=key,
-            before=write(key, before[key]) if key in before else None,
-            after=write(key, after[key]) if key in after else None,
+            before=show(key, before[key]) if key in before else None,
+            after=show(key, after[key]) if key in after else None,
             alone=_float(alone[key]),
             share=shares.get(key),
         )
         for key in changed
     ]
     moved.sort(key=lambda row: (-abs(row.share or 0.0), -abs(row.alone or 0.0), row.key))
-    result = Difference(
+    result = PlanDiff(
+        version=1,
+        before=names[0],
+        after=names[1],
         servers_before=_float(first),
         servers_after=_float(last),
         change=_float(_minus(last, first)),
@@ -188,7 +195,7 @@ def _float(value: Fraction | None) -> float | None:
     return None if value is None else float(value)
 
 
-def _sentences(result: Difference) -> list[str]:
+def _sentences(result: PlanDiff) -> list[str]:
     said = [_outcome(result)]
     for row in result.moved:
         words = f"{row.key}: {_change_of(row)}"
@@ -212,7 +219,7 @@ def _sentences(result: Difference) -> list[str]:
     return said
 
 
-def _outcome(result: Difference) -> str:
+def _outcome(result: PlanDiff) -> str:
     before, after = result.servers_before, result.servers_after
     if before is None and after is None:
         return "Both plans are infeasible."

@@ -6,8 +6,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from siotool.plan.diff.change import PlanDiff
-from siotool.plan.diff.diff import Moved
+from siotool.plan.diff.diff import Moved, PlanDiff
 
 _COLUMNS = ("input", "before", "after", "alone", "share")
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from siotool.plan.inputs.figure import Figure, Inputs, MessageChoice
+from siotool.plan.inputs.figure import Figure, Inputs, Kind, MessageChoice
 from siotool.plan.inputs.provenance import Provenance
 from siotool.runfile import Run
 
@@ -108,10 +108,10 @@ def workload(asked: RunLoad, origin: Provenance) -> Inputs:
     return Inputs(figures, tuple(messages))
 
 
-def _kinds(asked: RunLoad) -> list[tuple[str, str, float, float]]:
+def _kinds(asked: RunLoad) -> list[tuple[str, Kind, float, float]]:
     """Name, kind, count and room of each kind of message."""
     calls = list(asked.calls.items())
-    found: list[tuple[str, str, float, float]] = [
+    found: list[tuple[str, Kind, float, float]] = [
         (_name(name, "call"), "echo", count, 0.0) for name, count in calls[:_APART]
     ]
     found.append(("other_calls", "echo", sum(count for _, count in calls[_APART:]), 0.0))
@@ -119,7 +119,7 @@ def _kinds(asked: RunLoad) -> list[tuple[str, str, float, float]]:
     found.append((_name(asked.heard, "broadcast"), "room", asked.published, asked.room_size))
     found.append(("pushes", "push", asked.pushed, 0.0))
     # two events of unlike spelling may come out alike, and a call may be named as a broadcast is
-    merged: dict[tuple[str, str], tuple[str, str, float, float]] = {}
+    merged: dict[tuple[str, Kind], tuple[str, Kind, float, float]] = {}
     for name, kind, count, room in found:
         before = merged.get((name, kind), (name, kind, 0.0, room))
         merged[name, kind] = (name, kind, before[2] + count, room)
@@ -134,7 +134,7 @@ def _name(event: str, absent: str) -> str:
     return _OTHER.sub("_", event).strip("_")[:40] or absent
 
 
-def _sizes(asked: RunLoad, kinds: Sequence[tuple[str, str, float, float]]) -> float:
+def _sizes(asked: RunLoad, kinds: Sequence[tuple[str, Kind, float, float]]) -> float:
     """Payload of a message in bytes: the mean of the direction that carried more of them."""
     sent = sum(count for _, kind, count, _ in kinds if kind != "push")
     came = asked.pushed + sum(

@@ -35,17 +35,16 @@ class Ramp(msgspec.Struct, frozen=True):
     per_s: float
 
 
-class RampCheck(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class RampCheck(msgspec.Struct, frozen=True):
     """How an autoscaler fares with a ramp.
 
     ``full_after_s`` is when the pods that are ready first hold all they may, None when they
-    never do; ``short`` the most connections above that at any moment; ``replicas`` the pods
-    at the end; ``capped`` that more would have been needed than the most there may be.
+    never do; ``short`` the most connections above that at any moment; ``capped`` that more would
+    have been needed than the most there may be.
     """
 
     full_after_s: float | None
     short: float
-    replicas: int
     capped: bool
 
 
@@ -55,7 +54,6 @@ def check_ramp(
     min_replicas: int,
     max_replicas: int,
     boot_s: float,
-    metric_age_s: float = METRIC_AGE_S,
 ) -> RampCheck:
     """Follow the autoscaler through a ramp, from the replicas it has at the ramp's start.
 
@@ -69,12 +67,12 @@ def check_ramp(
             f"a ramp of {ramp.per_s:g} connections per second takes more than 30 days",
             "that is growth: the forecast says when the fleet no longer suffices",
         )
-    if not (boot_s >= 0 and metric_age_s >= 0 and max(boot_s, metric_age_s) <= MOST_RAMP_S):
-        raise InputError("the start of a pod and the age of a metric take 0 s or more, and less than 30 days")
+    if not 0 <= boot_s <= MOST_RAMP_S:
+        raise InputError("the start of a pod takes 0 s or more, and less than 30 days")
     target = target_per_pod(connections_per_pod)
     replicas = min(max(min_replicas, math.ceil(ramp.start / target)), max_replicas)
     full_after_s, short, ready = None, 0.0, replicas
-    for until_s, after in _steps(ramp, target, replicas, max_replicas, boot_s, metric_age_s):
+    for until_s, after in _steps(ramp, target, replicas, max_replicas, boot_s):
         room = ready * connections_per_pod
         demand = _connections(ramp, until_s)
         if demand > room:
@@ -82,18 +80,16 @@ def check_ramp(
             if full_after_s is None:
                 full_after_s = max(0.0, (room - ramp.start) / ramp.per_s) if ramp.per_s else 0.0
         ready = after
-    return RampCheck(full_after_s, short, ready, ramp.peak > max_replicas * connections_per_pod)
+    return RampCheck(full_after_s, short, ramp.peak > max_replicas * connections_per_pod)
 
 
-def _steps(
-    ramp: Ramp, target: int, replicas: int, most: int, boot_s: float, metric_age_s: float
-) -> Iterator[tuple[float, int]]:
+def _steps(ramp: Ramp, target: int, replicas: int, most: int, boot_s: float) -> Iterator[tuple[float, int]]:
     """Moments at which more pods are ready, and how many then; last, the end of it all."""
     look = 0
     while replicas < most and ramp.peak > (tolerated := target * replicas * (1 + TOLERANCE)):
-        tolerated_s = (tolerated - ramp.start) / ramp.per_s + metric_age_s
+        tolerated_s = (tolerated - ramp.start) / ramp.per_s + METRIC_AGE_S
         look = max(look, math.floor(tolerated_s / SYNC_S) + 1)
-        seen = _connections(ramp, look * SYNC_S - metric_age_s)
+        seen = _connections(ramp, look * SYNC_S - METRIC_AGE_S)
         replicas = min(math.ceil(seen / target), max(2 * replicas, replicas + LEAST_STEP), most)
         yield look * SYNC_S + boot_s, replicas
         look += 1
@@ -112,10 +108,9 @@ def ramp_warning(
     min_replicas: int,
     max_replicas: int,
     boot_s: float,
-    metric_age_s: float = METRIC_AGE_S,
 ) -> str | None:
     """Say how the ramp outruns the autoscaler and what would help; None when it does not."""
-    check = check_ramp(ramp, connections_per_pod, min_replicas, max_replicas, boot_s, metric_age_s)
+    check = check_ramp(ramp, connections_per_pod, min_replicas, max_replicas, boot_s)
     if not check.short or check.full_after_s is None:
         return None
     said = (
@@ -126,18 +121,16 @@ def ramp_warning(
     if check.capped:
         enough = math.ceil(ramp.peak / connections_per_pod)
         return said + f"The peak needs {enough:,} pods, and {max_replicas:,} is the most there may be."
-    enough = _enough_from_the_start(ramp, connections_per_pod, max_replicas, boot_s, metric_age_s)
+    enough = _enough_from_the_start(ramp, connections_per_pod, max_replicas, boot_s)
     return said + f"Keep {enough:,} pods from the start, or scale before the ramp begins."
 
 
-def _enough_from_the_start(
-    ramp: Ramp, connections_per_pod: float, max_replicas: int, boot_s: float, metric_age_s: float
-) -> int:
+def _enough_from_the_start(ramp: Ramp, connections_per_pod: float, max_replicas: int, boot_s: float) -> int:
     """The fewest pods to begin with that keep up; the most there may be always do when not capped."""
     low, high = 0, max_replicas
     while high - low > 1:
         middle = (low + high) // 2
-        if check_ramp(ramp, connections_per_pod, middle, max_replicas, boot_s, metric_age_s).short:
+        if check_ramp(ramp, connections_per_pod, middle, max_replicas, boot_s).short:
             low = middle
         else:
             high = middle

@@ -318,7 +318,6 @@ MESSAGE_FIELDS: tuple[Field, ...] = (
     Field("room_size", "count", "members of a room", "10", low=1),
 )
 MESSAGE_FLAGS = ("acknowledged", "binary", "to_sender")
-KINDS = ("echo", "emit", "direct", "room", "broadcast", "push", "announce")
 
 
 def field_of(key: str) -> Field:

@@ -6,6 +6,7 @@ replicates of a measurement; provenance says how far it can be trusted.
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
+from typing import Literal, get_args
 
 import msgspec
 
@@ -24,11 +25,16 @@ class Figure(msgspec.Struct, frozen=True):
     provenance: Provenance
 
 
+#: Who sends a message, and who receives it (``plan.demand.fanout``).
+Kind = Literal["echo", "emit", "direct", "room", "broadcast", "push", "announce"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
 class MessageChoice(msgspec.Struct, frozen=True):
     """One kind of message of the workload: its choices; its figures are inputs like any other."""
 
     name: str
-    kind: str
+    kind: Kind
     acknowledged: bool = False
     binary: bool = False
     to_sender: bool = True

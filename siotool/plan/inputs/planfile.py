@@ -8,7 +8,7 @@ from typing import Any
 from siotool.errors import InputError
 from siotool.plan.inputs import fields
 from siotool.plan.inputs.fields import Field, dimension
-from siotool.plan.inputs.figure import Figure, Inputs, MessageChoice
+from siotool.plan.inputs.figure import KINDS, Figure, Inputs, MessageChoice
 from siotool.plan.inputs.provenance import Provenance
 from siotool.plan.inputs.ranges import Range, parse_figure
 
@@ -150,11 +150,11 @@ def _message(name: str, table: Mapping[str, Any], source: str, figures: dict[str
     place = f"{source}: workload.messages.{name}"
     known = {field.key: field for field in fields.MESSAGE_FIELDS}
     flags: dict[str, bool] = {}
-    kind = ""
+    kind: Any = ""
     for key, raw in table.items():
         if key == "kind":
-            if raw not in fields.KINDS:
-                raise unknown(str(raw), fields.KINDS, f"{place}.kind is {raw!r}:", "one of")
+            if raw not in KINDS:
+                raise unknown(str(raw), KINDS, f"{place}.kind is {raw!r}:", "one of")
             kind = raw
         elif key in fields.MESSAGE_FLAGS:
             if not isinstance(raw, bool):

@@ -4,6 +4,7 @@ from typing import Any
 
 from siotool.plan.inputs import fields
 from siotool.plan.inputs.fields import Field, dimension
+from siotool.plan.inputs.figure import KINDS
 from siotool.plan.inputs.template import MEANINGS
 
 #: Kinds that a bare number can be of; the others need a unit, and so text.
@@ -56,7 +57,7 @@ def _message() -> dict[str, Any]:
     return {
         "type": "object",
         "properties": {
-            "kind": {"enum": list(fields.KINDS), "description": "who sends, and who receives"},
+            "kind": {"enum": list(KINDS), "description": "who sends, and who receives"},
             **{field.key: _value(field) for field in fields.MESSAGE_FIELDS},
             **flags,
         },

@@ -42,7 +42,6 @@ def curve(
     conditions: Conditions,
     *,
     horizon_s: float = 1800.0,
-    sample: int = SAMPLE,
 ) -> list[FleetPoint]:
     """Return the storm of each fleet size: ``connections`` on so many servers when some of them fail.
 
@@ -56,7 +55,7 @@ def curve(
         gone = setting.failure(connections, count)
         left = gone.survivors > 0
         rate = setting.accept(connections, gone.survivors) if left else 0.0
-        storm = _storm(gone, rate, conditions, horizon_s, sample)
+        storm = _storm(gone, rate, conditions, horizon_s)
         least_s = recovery_at_least_s(gone.lost, gone.even, rate, conditions.outage_s)
         points.append(
             FleetPoint(
@@ -71,7 +70,7 @@ def curve(
 
 
 def largest_connections_per_server(
-    goal_s: float, servers: int, setting: Setting, conditions: Conditions, *, sample: int = SAMPLE
+    goal_s: float, servers: int, setting: Setting, conditions: Conditions
 ) -> int:
     """Return the largest connections per server with which 99 % of the lost are back within ``goal_s``.
 
@@ -85,7 +84,7 @@ def largest_connections_per_server(
     def enough(each: int) -> bool:
         gone = setting.failure(each * servers, servers)
         rate = setting.accept(each * servers, gone.survivors)
-        storm = _storm(gone, rate, conditions, goal_s, sample)
+        storm = _storm(gone, rate, conditions, goal_s)
         return storm is not None and never(storm.ninety_nine_s) <= goal_s
 
     # what even servers that are never idle, and carry next to nothing, cannot do
@@ -118,12 +117,10 @@ def pings_after(storm: Course, ping_interval_s: float, resident_per_s: float = 0
     return Pings(ping_interval_s, storm.bin_s, even, max(pings), pings)
 
 
-def _storm(
-    gone: FleetLoss[float], rate: float, conditions: Conditions, horizon_s: float, sample: int
-) -> Course | None:
+def _storm(gone: FleetLoss[float], rate: float, conditions: Conditions, horizon_s: float) -> Course | None:
     """None where nothing is left to take anyone in."""
     if not gone.even * rate > 0:
         return None
     clients = max(1, math.ceil(gone.lost))
     meets = msgspec.structs.replace(conditions, accept_per_s=rate)
-    return simulate(clients, gone.even, meets, horizon_s=horizon_s, sample=sample)
+    return simulate(clients, gone.even, meets, horizon_s=horizon_s, sample=SAMPLE)

@@ -96,6 +96,23 @@ def prepare(
     return Uncertain(known, laws, tuple(_factors(laws)), seed)
 
 
+def one_at_a_time(
+    uncertain: Uncertain, names: Sequence[str], shares: Sequence[float]
+) -> tuple[dict[str, Floats], dict[str, Number]]:
+    """Move each of ``names`` to its quantiles at ``shares`` while all others stay at their medians.
+
+    Returns the quantiles by name, and the inputs with one value for each name and share, in that
+    order. Raises KeyError for a name that does not vary.
+    """
+    moved = {name: uncertain.quantiles(name, shares) for name in names}
+    values: dict[str, Number] = dict(uncertain.medians())
+    for number, name in enumerate(names):
+        column = np.full(len(shares) * len(names), values[name])
+        column[number * len(shares) : (number + 1) * len(shares)] = moved[name]
+        values[name] = column
+    return moved, values
+
+
 def _values(law: Distribution | Replicates, shares: Floats) -> Floats:
     return law.quantile(shares) if isinstance(law, Distribution) else _pick(np.sort(_replicates(law)), shares)
 

@@ -67,12 +67,10 @@ def binding(names: Sequence[str], needed: Sequence[Number]) -> dict[str, float]:
     return {name: float(share) for name, share in zip(names, shares, strict=True)}
 
 
-def capped(servers: Floats, most: float | None = None) -> Floats:
-    """Return the draws with infinity replaced by ``most``, or the largest finite count, for variances."""
-    if most is None:
-        finite = servers[np.isfinite(servers)]
-        most = float(finite.max()) if finite.size else 0.0
-    return np.minimum(servers, most)
+def capped(servers: Floats) -> Floats:
+    """Return the draws with infinity replaced by the largest finite count, for variances."""
+    finite = servers[np.isfinite(servers)]
+    return np.minimum(servers, float(finite.max()) if finite.size else 0.0)
 
 
 def place(share: float, count: int) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 from siotool.plan.evaluation.evaluate import evaluate
 from siotool.plan.inputs.figure import Inputs
 from siotool.plan.numbers import Number, maximum
-from siotool.plan.uncertainty.draws import Uncertain
+from siotool.plan.uncertainty.draws import Uncertain, one_at_a_time
 from siotool.plan.uncertainty.outcomes import as_draws
 
 #: From an input's 5 % to its 95 % quantile, the ends of the range it was given as.
@@ -32,31 +32,24 @@ class Response(msgspec.Struct, frozen=True):
     exact: list[float | None]
 
 
-def responses(inputs: Inputs, laws: Uncertain, names: Sequence[str], points: int = POINTS) -> list[Response]:
+def responses(inputs: Inputs, laws: Uncertain, names: Sequence[str]) -> list[Response]:
     """Return the response to each of ``names``, which are inputs that vary; one evaluation for all.
 
     Inputs that depend on each other are moved one at a time as well. Raises KeyError for a name
-    that does not vary, ValueError for fewer than two points.
+    that does not vary.
     """
-    if points < 2:
-        raise ValueError(f"{points} points make no curve")
     if not names:
         return []
-    moved = {name: laws.quantiles(name, list(np.linspace(_FIRST, _LAST, points))) for name in names}
-    values: dict[str, Number] = dict(laws.medians())
-    for number, name in enumerate(names):
-        column = np.full(points * len(names), values[name])
-        column[number * points : (number + 1) * points] = moved[name]
-        values[name] = column
+    moved, values = one_at_a_time(laws, names, list(np.linspace(_FIRST, _LAST, POINTS)))
     evaluation = evaluate(inputs, values)
     asked = maximum(0.0, *(b.limit.servers for b in evaluation.bounds if b.constraint.tier == "servers"))
-    servers, exact = _rows(evaluation.fleet, len(names), points), _rows(asked, len(names), points)
+    servers, exact = _rows(evaluation.fleet, len(names)), _rows(asked, len(names))
     return [
         Response(name, [float(v) for v in moved[name]], servers[number], exact[number])
         for number, name in enumerate(names)
     ]
 
 
-def _rows(servers: Number, rows: int, points: int) -> list[list[float | None]]:
-    table = np.broadcast_to(as_draws(servers), (rows * points,)).reshape(rows, points)
+def _rows(servers: Number, rows: int) -> list[list[float | None]]:
+    table = np.broadcast_to(as_draws(servers), (rows * POINTS,)).reshape(rows, POINTS)
     return [[float(n) if np.isfinite(n) else None for n in row] for row in table]

@@ -13,7 +13,7 @@ import numpy as np
 
 from siotool.plan.numbers import Number, is_array
 from siotool.plan.uncertainty.distributions import Floats
-from siotool.plan.uncertainty.draws import Uncertain
+from siotool.plan.uncertainty.draws import Uncertain, one_at_a_time
 from siotool.plan.uncertainty.outcomes import as_draws, capped, place, quantiles
 from siotool.units import format_count, format_share
 
@@ -29,8 +29,6 @@ class Swing(msgspec.Struct, frozen=True):
     """Servers needed with one input at its 10 % and 90 % quantile, the others at their medians."""
 
     name: str
-    p10: float
-    p90: float
     servers_at_p10: float
     servers_at_p90: float
 
@@ -88,17 +86,9 @@ def tornado(evaluate: Evaluate, uncertain: Uncertain) -> list[Swing]:
     All in one evaluation. Inputs that depend on each other are moved one at a time as well.
     """
     names = list(uncertain.laws)
-    ends = {name: uncertain.quantiles(name, [0.1, 0.9]) for name in names}
-    values: dict[str, Number] = dict(uncertain.medians())
-    for i, name in enumerate(names):
-        column = np.full(2 * len(names), values[name])
-        column[2 * i : 2 * i + 2] = ends[name]
-        values[name] = column
+    _, values = one_at_a_time(uncertain, names, [0.1, 0.9])
     servers = _evaluated(evaluate, values, 2 * len(names)).reshape(-1, 2) if names else ()
-    swings = [
-        Swing(name, float(ends[name][0]), float(ends[name][1]), float(low), float(high))
-        for name, (low, high) in zip(names, servers, strict=True)
-    ]
+    swings = [Swing(name, float(low), float(high)) for name, (low, high) in zip(names, servers, strict=True)]
     return sorted(swings, key=lambda swing: -swing.swing)
 
 

@@ -47,7 +47,6 @@ def with_uncertainty(
     draws: int,
     seed: int,
     sensitivities: bool = True,
-    servers_of: Callable[[Evaluation[Number]], Number] = lambda evaluation: evaluation.fleet,
 ) -> Plan:
     """Return the plan with quantiles over ``draws`` worlds in place of its single figures.
 
@@ -56,12 +55,12 @@ def with_uncertainty(
     laws = uncertain(inputs, seed)
     values = laws.draw(draws)
     evaluation = evaluate(inputs, values)
-    servers = servers_of(evaluation)
+    servers = evaluation.fleet
     summary = outcomes.summary(servers)
     fleet = Fleet(p50=count(summary.p50), p90=count(summary.p90), p95=count(summary.p95))
 
     def model(changed: Mapping[str, Number]) -> Number:
-        return servers_of(evaluate(inputs, changed))
+        return evaluate(inputs, changed).fleet
 
     return msgspec.structs.replace(
         plan,

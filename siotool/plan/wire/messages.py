@@ -26,7 +26,6 @@ def event(
     ack_id: N | None = None,
     attachments: int = 0,
     attachment_bytes: N = 0,
-    batch: N = 1,
     answered: bool = False,
 ) -> Travel[N]:
     """Return what one event puts on the way.
@@ -35,7 +34,7 @@ def event(
     ``payload_bytes``: its arguments as the parser writes them (JSON text or msgpack), with the
     commas between them but without brackets and attachments; 0 for none. ``ack_id``: the id of
     a call that asks for an acknowledgement; None for none. ``attachments``: binary arguments of
-    ``attachment_bytes`` each. ``batch``, polling only: messages that share one HTTP exchange.
+    ``attachment_bytes`` each.
     ``answered``: data goes back before TCP's delayed acknowledgement is due (40 ms in Linux) and
     carries it, as the answer to a call does; else it is a packet of its own. A connection with
     more than 25 unanswered messages per second has fewer of these than counted here.
@@ -54,7 +53,7 @@ def event(
         attachment_bytes=attachment_bytes,
         options_bytes=framing.client.msgpack_options_bytes if direction == Direction.TO_SERVER else 0,
     )
-    return carried(framing, direction, packets, batch=batch, answered=answered)
+    return carried(framing, direction, packets, answered=answered)
 
 
 def ack(
@@ -65,7 +64,6 @@ def ack(
     ack_id: N = 0,
     attachments: int = 0,
     attachment_bytes: N = 0,
-    batch: N = 1,
     answered: bool = False,
 ) -> Travel[N]:
     """Return what an acknowledgement of Socket.IO (not of TCP) puts on the way in ``direction``.
@@ -75,7 +73,7 @@ def ack(
     packets = ack_packets(
         framing, payload_bytes, ack_id, attachments=attachments, attachment_bytes=attachment_bytes
     )
-    return carried(framing, direction, packets, batch=batch, answered=answered)
+    return carried(framing, direction, packets, answered=answered)
 
 
 def heartbeat_rates(framing: Framing, ping_interval_s: N = PING_INTERVAL_S) -> Travel[N]:
@@ -95,35 +93,29 @@ def carried(
     direction: Direction,
     packets: Packets[N],
     *,
-    batch: N = 1,
     answered: bool = False,
 ) -> Travel[N]:
     """Return what the Engine.IO packets of one message put on the way."""
     if framing.transport == "websocket":
         return _in_frames(framing, direction, packets, answered)
     if direction == Direction.TO_CLIENT:
-        whole = _in_answers(framing, packets, batch)
-    else:
-        payload = packets.polled * batch
-        whole = post_exchange(framing, payload + packets.count * batch - 1, payload)
-        # an answer in two parts takes both connections, and puts them back in order
-        if answered and framing.client.swaps_connections and not _parted(framing, packets):
-            whole = whole + Travel(quick_acks(framing, 1.0), Flow())
-    return whole * (1 / batch)
+        return _in_answers(framing, packets)
+    whole = post_exchange(framing, packets.body, packets.polled)
+    # an answer in two parts takes both connections, and puts them back in order
+    if answered and framing.client.swaps_connections and not _parted(framing, packets):
+        whole = whole + Travel(quick_acks(framing, 1.0), Flow())
+    return whole
 
 
-def _in_answers(framing: Framing, packets: Packets[N], batch: N) -> Travel[N]:
-    """Answers to waiting GETs that carry so many messages; a separator stands between packets."""
-    payload = packets.polled * batch
+def _in_answers(framing: Framing, packets: Packets[N]) -> Travel[N]:
+    """Answers to waiting GETs that carry one message."""
     carries = not framing.client.swaps_connections
     if not _parted(framing, packets):
-        body = payload + packets.count * batch - 1
-        return get_exchange(framing, body, payload, waits=True, followed=carries)
+        return get_exchange(framing, packets.body, packets.polled, waits=True, followed=carries)
     first = packets.polled_first
-    rest = payload - first
-    body = rest + packets.count * batch - 2
+    rest = packets.polled - first
     return get_exchange(framing, first, first, waits=True) + get_exchange(
-        framing, body, rest, waits=False, followed=carries
+        framing, rest + packets.attachments - 1, rest, waits=False, followed=carries
     )
 
 

@@ -55,6 +55,11 @@ class Packets(msgspec.Struct, Generic[N_co], frozen=True):
         """Bytes in a polling body, without the separators between packets."""
         return self.polled_first + self.attachments * base64_bytes(self.attachment)
 
+    @property
+    def body(self: "Packets[N]") -> N:
+        """Bytes of a polling body; a separator stands between packets."""
+        return self.polled + self.count - 1
+
 
 def event_packets(
     framing: Framing,

@@ -1,0 +1,165 @@
+"""Reading runs: from a file, a folder or stdin, line by line, refusing what no run can have written."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from siotool.errors import RunFileError
+from siotool.runfile import FILE_NAME, VERSION, End, Header, Interval, Line, Note, Run
+
+#: A line is an interval of a second at most, a file a run of some weeks: 1,000,000 seconds are eleven days.
+LONGEST_LINE = 16 << 20
+MOST_LINES = 4_000_000
+#: Times are rounded to milliseconds.
+_ROUNDING_S = 0.002
+
+
+def read(path: Path) -> Run:
+    """Read a run from its file or its folder.
+
+    A last line that was cut is left out and flagged. Raises RunFileError naming the file,
+    the line and the reason when it is no run file, of another version, damaged inside, longer
+    than any run, or says what no run can have said.
+    """
+    run: Run | None = None
+    cut = False
+    path = _file(path)
+    for number, line in _lines(path):
+        if not line.endswith(b"\n"):
+            cut = True
+            break
+        decoded = _decode(path, number, line[:-1])
+        if run is None:
+            if not isinstance(decoded, Header):
+                raise _no_header(path)
+            names = [server.name for server in decoded.servers]
+            if len(set(names)) < len(names):
+                raise RunFileError(f"{path}:1: two servers of one name", "the file was changed")
+            run = Run(path=path, header=decoded, intervals=[], notes=[], end=None)
+        else:
+            _append(run, number, decoded)
+    if run is None:
+        raise RunFileError(
+            f"{path} holds no whole line", "the run ended before it began, or it is no run file"
+        )
+    run.truncated_line = cut
+    return run
+
+
+def _append(run: Run, number: int, line: Line) -> None:
+    where = f"{run.path}:{number}"
+    if run.end is not None:
+        raise RunFileError(f"{where}: a line after the end of the run", "give one run per file")
+    match line:
+        case Interval():
+            if problem := contradiction(line) or _strangers(run.header, line):
+                raise RunFileError(f"{where}: {problem}", "no run has written this: the file was changed")
+            run.intervals.append(line)
+        case Note():
+            run.notes.append(line)
+        case End():
+            run.end = line
+        case Header():
+            raise RunFileError(f"{where}: a second header", "give one run per file")
+
+
+def contradiction(interval: Interval) -> str:
+    """What in an interval no run can have written, however bad it was; empty when nothing."""
+    delivery, connections = interval.delivery, interval.connections
+    if delivery.expected != delivery.received + delivery.lost:
+        return (
+            f"{delivery.expected:,} deliveries were expected, and {delivery.received:,} received and "
+            f"{delivery.lost:,} lost are not as many"
+        )
+    if interval.duration_s <= 0 or interval.duration_s > interval.t_s + _ROUNDING_S:
+        return f"an interval of {interval.duration_s:g} s that ends at {interval.t_s:g} s"
+    if interval.user_classes and sum(found.users for found in interval.user_classes) != connections.users:
+        return f"{connections.users:,} users, and user classes that hold another number"
+    for operation in interval.operations:
+        times, given_up = sum(operation.response.n), sum(operation.given_up.n)
+        if times > operation.count or given_up > sum(operation.errors.values()):
+            return f"{operation.op} {operation.name} has more times than successes, or than failures"
+    if sum(connections.hung.values()) > sum(connections.failed.values()):
+        return "more connects hung than failed"
+    return ""
+
+
+def _strangers(header: Header, interval: Interval) -> str:
+    unknown = interval.servers.keys() - {server.name for server in header.servers}
+    return f"a sample of {', '.join(sorted(unknown))}, which the header does not name" if unknown else ""
+
+
+def _file(path: Path) -> Path:
+    try:
+        return path / FILE_NAME if path.is_dir() else path
+    except OSError:
+        return path  # reading it will tell why
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Numbered lines, the last one perhaps without its end; refuses what has no end."""
+    try:
+        with path.open("rb") as stream:
+            yield from _bounded(path, stream)
+    except OSError as error:
+        raise RunFileError(
+            f"cannot read {path}: {error.strerror}", "give a run folder or its run.jsonl"
+        ) from error
+
+
+def _bounded(path: Path, stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    for number in range(1, MOST_LINES + 2):
+        line = stream.readline(LONGEST_LINE + 1)
+        if not line:
+            return
+        if len(line) > LONGEST_LINE:
+            raise RunFileError(
+                f"{path}:{number}: a line of more than {LONGEST_LINE >> 20} MiB", "it is no run file"
+            )
+        if number > MOST_LINES:
+            raise RunFileError(f"{path} has more than {MOST_LINES:,} lines", "it is no run file")
+        yield number, line
+
+
+def _no_header(path: Path) -> RunFileError:
+    return RunFileError(f"{path} is not a siotool run: its first line is no header", "give a run.jsonl")
+
+
+class _Version(msgspec.Struct):
+    version: int | None = None
+    kind: str | None = None
+
+
+_decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
+
+#: What decoding a line may raise; the last one for lists nested a hundred thousand deep.
+_UNREADABLE = (ValueError, RecursionError)
+
+
+def _decode(path: Path, number: int, line: bytes) -> Line:
+    if number == 1:
+        _check_version(path, line)
+    try:
+        return _decoder.decode(line)
+    except _UNREADABLE as error:
+        raise RunFileError(f"{path}:{number}: {error}", "the file is damaged or not a siotool run") from error
+
+
+def _check_version(path: Path, line: bytes) -> None:
+    try:
+        head = msgspec.json.decode(line, type=_Version)
+    except _UNREADABLE:
+        head = _Version()
+    if head.kind != "header":
+        raise _no_header(path)
+    if head.version == VERSION:
+        return
+    older = head.version is None or head.version < VERSION
+    raise RunFileError(
+        f"{path} has run format {head.version}; this siotool reads {VERSION}",
+        "record the run again with this siotool"
+        if older
+        else "read it with the siotool that wrote it (its version is in the first line)",
+    )
