@@ -1,5 +1,6 @@
 """Predictions held against a run, provenance, and the share of guesses."""
 
+import msgspec
 import numpy as np
 import pytest
 from numpy.random import PCG64, Generator
@@ -11,10 +12,11 @@ from siotool.plan.evidence.measured_inputs import inputs_of
 from siotool.plan.evidence.observe import Floats, Observations, Origin
 from siotool.plan.evidence.profile import measure
 from siotool.plan.evidence.usl import fit_usl, points
-from siotool.plan.evidence.verify import CheckedFigure, load_of, observed, summary, verify
+from siotool.plan.evidence.verify import CheckedFigure, observed, summary, verify
 from siotool.plan.inputs import compose
 from siotool.plan.inputs.figure import Figure, Inputs
 from siotool.plan.inputs.provenance import Provenance, measured
+from tests.unit.observed_load import load_of
 
 SECONDS = 30
 PER_CALL, BASE = 200e-6, 0.02
@@ -122,6 +124,19 @@ def test_a_run_to_come_scatters_more_than_a_mean_of_runs() -> None:
     drawn = predict(joined(*runs), echo(200))["cpu"]
     cost = profile.cpu.cores(load_of(echo(200)))
     assert np.std(np.log(drawn)) > 1.3 * np.std(np.log(cost))
+
+
+def test_idle_sessions_send_heartbeats_and_nothing_else() -> None:
+    """Of sessions that say nothing, a plan foretells the bytes as well; TLS only where it was used."""
+    quiet = echo(120, name="quiet", scenario="idle")
+    (origin,) = quiet.origins
+    veiled = msgspec.structs.replace(quiet, origins=(msgspec.structs.replace(origin, secure=True),))
+    plain, secure = predict(echo(200), quiet), predict(echo(200), veiled)
+    assert "bandwidth_in" not in predict(echo(200), echo(120))
+    for direction in ("bandwidth_in", "bandwidth_out"):
+        # a ping of 3 bytes each 25 s, its frame, and on the way a segment for each
+        assert 0.04 * 120 * 3 < np.mean(plain[direction]) < 0.04 * 120 * 200
+        assert np.mean(secure[direction]) > np.mean(plain[direction])
 
 
 def test_predictions_may_be_single_figures() -> None:

@@ -23,6 +23,7 @@ READ = [
     pytest.param(units.parse_byte_rate, "100MBps", 100_000_000, id="Bps is bytes per second"),
     pytest.param(units.parse_byte_rate, "1 GiB/s", 2**30, id="a space before the unit is fine"),
     pytest.param(units.parse_size, "64B", 64, id="plain bytes"),
+    pytest.param(units.parse_size, "1e-999999999999999999kB", 0, id="too small to be anything"),
     pytest.param(units.parse_size, "16KiB", 16_384, id="binary prefix"),
     pytest.param(units.parse_size, "8kbit", 1_000, id="a size in bits"),
     pytest.param(units.parse_size, " 2TB ", 2e12, id="spaces around do no harm"),

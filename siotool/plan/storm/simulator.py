@@ -222,8 +222,6 @@ class _Run:
             if self._due[head[0]] > start - self._timeout:
                 return
             up = int(np.searchsorted(self._due[head], start - self._timeout, side="right"))
-            if not up:
-                return
             gone = self._take(up)
             self._timed_out += len(gone)
             self._wait(gone, self._due[gone] + self._timeout)
