@@ -1,0 +1,44 @@
+"""Promises of a plan that a mutation run found unheld: a small fault in each passed every test."""
+
+import pytest
+
+from siotool.plan.inputs import compose, planfile
+from siotool.plan.sizing.unused import unused
+from siotool.plan.uncertainty import worlds
+from siotool.plan.uncertainty.response import responses
+
+
+def test_a_message_that_is_never_sent_says_nothing_of_one_that_is():
+    """Both are of one kind: what is found out of the one is not taken for the other."""
+    text = """
+        [workload]
+        connections = "100k"
+        [workload.messages.{first}]
+        kind = "room"
+        rate = "{first_rate}"
+        room_size = "50"
+        size = "200B"
+        [workload.messages.{second}]
+        kind = "room"
+        rate = "{second_rate}"
+        room_size = "50"
+        size = "200B"
+        [server]
+        capacity = "1Gbit/s"
+    """
+    for first, second in (("quiet", "chat"), ("chat", "quiet")):
+        rates = {"quiet": "0/s", "chat": "1/min"}
+        plan = text.format(first=first, second=second, first_rate=rates[first], second_rate=rates[second])
+        given = planfile.decode(plan, "x")
+        told = " ".join(unused(given, given))
+        assert "quiet.size" in told
+        assert "chat.size" not in told
+
+
+def test_less_than_a_server_is_drawn_as_less_than_one():
+    text = "[workload]\nconnections = '50..200'\nconsumption_rate = '1kB/s'\n[server]\ncapacity = '100MB/s'\n"
+    inputs = compose.complete(planfile.decode(text, "x"))
+    (found,) = responses(inputs, worlds.uncertain(inputs, seed=1), ["workload.connections"])
+    assert all(exact is not None and 0 < exact < 0.5 for exact in found.exact)
+    assert found.exact == sorted(found.exact)
+    assert found.exact[-1] > 2 * found.exact[0]
