@@ -1,7 +1,5 @@
 """Promises of a plan that a mutation run found unheld: a small fault in each passed every test."""
 
-import pytest
-
 from siotool.plan.inputs import compose, planfile
 from siotool.plan.sizing.unused import unused
 from siotool.plan.uncertainty import worlds
@@ -42,3 +40,12 @@ def test_less_than_a_server_is_drawn_as_less_than_one():
     assert all(exact is not None and 0 < exact < 0.5 for exact in found.exact)
     assert found.exact == sorted(found.exact)
     assert found.exact[-1] > 2 * found.exact[0]
+
+
+def test_a_message_of_which_no_more_is_said_is_text_to_all_and_not_acknowledged():
+    chat = "[workload.messages.chat]\nkind = 'room'\nrate = '1/min'\nroom_size = '5'\n"
+    text = f"[workload]\nconnections = '1k'\n{chat}"
+    (message,) = planfile.decode(text, "x").messages
+    assert (message.acknowledged, message.binary, message.to_sender) == (False, False, True)
+    (told,) = planfile.decode(text + "acknowledged = true\nto_sender = false\n", "x").messages
+    assert (told.acknowledged, told.binary, told.to_sender) == (True, False, False)
