@@ -7,8 +7,7 @@ import typer
 
 from siotool.errors import InputError
 
-#: Of what has no page of its own, and of what has one, with charts.
-WithoutPage = Literal["text", "json", "md"]
+#: What every document can be written as, and its record as JSON.
 WithPage = Literal["text", "json", "md", "html"]
 
 #: Endings of names that say nothing of a format, and those that say text.

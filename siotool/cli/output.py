@@ -10,6 +10,7 @@ import msgspec
 from rich.console import Console, RenderableType
 
 from siotool.document import markdown, text
+from siotool.document.contract import to_json
 from siotool.document.document import Document
 from siotool.errors import OutputError
 from siotool.terminal import Printable
@@ -18,18 +19,15 @@ from siotool.terminal import Printable
 WIDTH, WIDEST = 80, 100
 
 
-def printed(document: Document, form: str, where: str) -> str:
-    """Return a document as ``text`` for ``where``, as ``md`` or as ``html``."""
+def printed(document: Document, form: str, where: str, record: msgspec.Struct | None = None) -> str:
+    """Return a document as ``text`` for ``where``, as ``md`` or as ``html``; its ``record`` as ``json``."""
+    if form == "json" and record is not None:
+        return to_json(record)
     if form == "html":
         from siotool.document import html  # altair takes 0.6 s to import
 
         return html.render(document)
     return markdown.render(document) if form == "md" else styled(text.render(document), where)
-
-
-def as_json(record: msgspec.Struct) -> str:
-    """Return a record as JSON, indented, for people and scripts."""
-    return msgspec.json.format(msgspec.json.encode(record), indent=2).decode() + "\n"
 
 
 def styled(renderable: RenderableType, where: str) -> str:

@@ -1,12 +1,12 @@
 """``siotool plan``: from figures to a number of servers."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
 
-from siotool.cli.formats import WithoutPage, WithPage, by_ending, format_option
+from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.options import (
     DRAWS,
     SEED,
@@ -154,8 +154,8 @@ def run(given: Mapping[str, Any]) -> None:
 
     from siotool.cli import output as out
     from siotool.cli import plan_extras, plan_options
+    from siotool.plan.documents import plan_words
     from siotool.plan.inputs import compose
-    from siotool.plan.rendering import terms
     from siotool.plan.sizing import sizing, unused
     from siotool.units import parse_count
 
@@ -163,11 +163,8 @@ def run(given: Mapping[str, Any]) -> None:
     form = given.get("output_format") or by_ending(output, WithPage)
     verify, runs = given.get("verify"), given.get("runs")
     drawn = {"draws": given.get("draws", DRAWS), "seed": given.get("seed", SEED)}
-    if verify is not None and form not in get_args(WithoutPage):
-        raise InputError(
-            f"--verify writes no {form}",
-            "say --format text, md or json, and name the file accordingly",
-        )
+    if verify is not None and form in _MANIFESTS:
+        raise InputError(f"--verify writes no {form}", "say --format text, md, html or json")
     asked = given.get("max_servers")
     limit = _whole(parse_count(asked, "--max-servers")) if asked is not None else None
     extras = plan_extras.read(given, form)
@@ -206,26 +203,8 @@ def run(given: Mapping[str, Any]) -> None:
         written = _rendered(result, inputs, form, output, drawn)
     out.write(written, output)
     if output != "-" and not quiet:
-        say(f"plan of {terms.servers(result.servers.p95)} written to {output}")
+        say(f"plan of {plan_words.servers(result.servers.p95)} written to {output}")
     _judge(result, limit, extras.failed_gate(result))
-
-
-def _rendered(result: Any, inputs: Any, form: str, output: str, drawn: dict[str, int]) -> str:
-    from siotool.cli import output as out
-    from siotool.plan.rendering import markdown, text
-
-    match form:
-        case "json":
-            return out.as_json(result)
-        case "md":
-            return markdown.render(result)
-        case "html":
-            # altair and a simulated storm: only when asked for
-            from siotool.plan.html.page import render
-            from siotool.plan.rendering.pictures import pictures
-
-            return render(result, pictures(result, inputs, **drawn))
-    return out.styled(text.render(result), output)
 
 
 def refuse_missing(inputs: Any) -> None:
@@ -243,15 +222,28 @@ def refuse_missing(inputs: Any) -> None:
         raise InputError(f"plan needs {', '.join(missing)}", f"for example: {_EXAMPLE}")
 
 
+def _rendered(result: Any, inputs: Any, form: str, output: str, drawn_with: Mapping[str, int]) -> str:
+    from siotool.cli import output as out
+    from siotool.plan.documents import plan_document
+
+    drawn = None
+    if form == "html":
+        # a simulated storm, and numpy: only when asked for
+        from siotool.plan.documents import pictures
+
+        drawn = pictures.drawn(result, inputs, **drawn_with)
+    return out.printed(plan_document.document(result, drawn), form, output, result)
+
+
 def _judge(result: Any, limit: int | None, too_dear: str | None) -> None:
     """Exit 4 when no fleet is enough, or a gate fails."""
-    from siotool.plan.rendering import terms
+    from siotool.plan.documents import plan_words
 
     servers = result.servers.p95
     if servers is None:
         raise _hopeless(result)
     if limit is not None and servers > limit:
-        complain(f"gate failed: {terms.servers(servers)} needed, {limit:,} allowed")
+        complain(f"gate failed: {plan_words.servers(servers)} needed, {limit:,} allowed")
     if too_dear is not None:
         complain(f"gate failed: {too_dear}")
     if (limit is not None and servers > limit) or too_dear is not None:
@@ -260,25 +252,18 @@ def _judge(result: Any, limit: int | None, too_dear: str | None) -> None:
 
 def _hopeless(result: Any) -> typer.Exit:
     """Say that nothing satisfies the plan, and return the exit for it."""
-    from siotool.plan.rendering import terms
+    from siotool.plan.documents import plan_words
 
-    complain(f"no number of servers satisfies the plan: {result.remedy or terms.answer(result)}")
+    complain(f"no number of servers satisfies the plan: {result.remedy or plan_words.answer(result)}")
     return typer.Exit(ExitCode.GATE_FAILED)
 
 
 def _verify(checked: Any, form: str, output: str) -> None:
     """Write a verification; exit 4 where what a run saw is outside the plan's interval."""
     from siotool.cli import output as out
-    from siotool.plan.evidence import text
+    from siotool.plan.documents import verification_document
 
-    match form:
-        case "json":
-            written = out.as_json(checked)
-        case "md":
-            written = text.verification_markdown(checked)
-        case _:
-            written = out.styled(text.render_verification(checked), output)
-    out.write(written, output)
+    out.write(out.printed(verification_document.document(checked), form, output, checked), output)
     missed = [check.name.replace("_", " ") for check in checked.checks if not check.inside]
     if missed:
         complain(f"verification failed: {', '.join(missed)} outside the plan's 90 % interval")

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from siotool.cli.formats import WithoutPage, by_ending, format_option
+from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.options import DRAWS, SEED, Draws, Output, Quiet, Seed
 from siotool.cli.streams import say
 from siotool.errors import InputError
@@ -17,7 +17,7 @@ def diff(
     *,
     draws: Draws = DRAWS,
     seed: Seed = SEED,
-    output_format: Annotated[WithoutPage | None, format_option("How to write it.")] = None,
+    output_format: Annotated[WithPage | None, format_option("How to write it.")] = None,
     output: Output = "-",
     quiet: Quiet = False,
 ) -> None:
@@ -36,21 +36,14 @@ def diff(
     """
     from siotool.cli import output as out
     from siotool.plan.diff import change
-    from siotool.plan.diff import text as change_text
+    from siotool.plan.documents import diff_document
 
-    form = output_format or by_ending(output, WithoutPage)
+    form = output_format or by_ending(output, WithPage)
     if before == after == "-":
         raise InputError("both plans are stdin", "name at least one file")
     first, second = _inputs(before), _inputs(after)
     result = change.compare(first, second, (before, after), draws=draws, seed=seed)
-    match form:
-        case "text":
-            written = out.styled(change_text.render(result), output)
-        case "json":
-            written = out.as_json(result)
-        case _:
-            written = change_text.markdown(result)
-    out.write(written, output)
+    out.write(out.printed(diff_document.document(result), form, output, result), output)
     if output != "-" and not quiet:
         say(f"{result.sentences[0]} Written to {output}")
 

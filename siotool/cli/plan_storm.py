@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from siotool.cli.formats import WithoutPage, by_ending, format_option
+from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.options import (
     DRAWS,
     AvailabilityTarget,
@@ -74,7 +74,7 @@ def storm(
     seed: Annotated[
         int, typer.Option(min=0, help="Another seed, other clients; the same one, the same storm.")
     ] = 1,
-    output_format: Annotated[WithoutPage | None, format_option("How to write it.")] = None,
+    output_format: Annotated[WithPage | None, format_option("How to write it.")] = None,
     output: Output = "-",
     quiet: Quiet = False,
 ) -> None:
@@ -97,13 +97,14 @@ def storm(
     """
     from siotool.cli import output as out
     from siotool.cli import plan_options
+    from siotool.plan.documents import storm_document, storm_words
     from siotool.plan.inputs import compose
-    from siotool.plan.storm import markdown, study, text, words
+    from siotool.plan.storm import study
     from siotool.plan.storm.waits import check
     from siotool.protocol.backoff import Backoff
     from siotool.units import parse_duration, parse_share
 
-    form = output_format or by_ending(output, WithoutPage)
+    form = output_format or by_ending(output, WithPage)
     if plan_file is not None and file is not None:
         raise InputError(f"two plan files: {plan_file} and --file {file}", "give one of them")
     backoff = Backoff(
@@ -126,16 +127,9 @@ def storm(
         backoff=backoff,
     )
     result = study.study(inputs, asked, draws=draws, seed=seed)
-    match form:
-        case "text":
-            written = out.styled(text.render(result), output)
-        case "json":
-            written = out.as_json(result)
-        case _:
-            written = markdown.render(result)
-    out.write(written, output)
+    out.write(out.printed(storm_document.document(result), form, output, result), output)
     if output != "-" and not quiet:
-        say(f"{words.headline(result)}; the storm is written to {output}")
+        say(f"{storm_words.headline(result)}; the storm is written to {output}")
 
 
 #: Clients try on for as long; beyond a day nobody waits.

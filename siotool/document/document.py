@@ -95,12 +95,16 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Table(msgspec.Struct, frozen=True):
-    """``folded`` names a table that is shown on demand, where a printer can fold it; above it where not."""
+    """``folded`` names a table that is shown on demand, where a printer can fold it; above it where not.
+
+    Where lines are short, the rows of a ``told`` table are a paragraph for each group of them.
+    """
 
     columns: Sequence[Column]
     rows: Sequence[Row]
     note: str = ""
     folded: str = ""
+    told: bool = False
 
 
 class Curve(msgspec.Struct, frozen=True):

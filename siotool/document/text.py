@@ -80,7 +80,7 @@ def _run(run: Sequence[Block]) -> RenderableType:
         case [Fact(), *_]:
             return Padding(_facts(facts(run)), (0, 1))
         case [Equation() as equation]:
-            return _equation(equation)
+            return _Quotients(equation)
         case [Table() as table]:
             return _table(table)
         case [Chart(telling=True) as chart]:
@@ -108,25 +108,56 @@ def _facts(known: Sequence[Fact]) -> Text:
     return Text(" · ").join(Text.assemble(f"{name} ", (value, "bold")) for name, value in said)
 
 
-def _equation(equation: Equation) -> RenderableType:
-    grid = Grid.grid(padding=(0, 1))
-    for number, (above, below) in enumerate(equation.quotients):
-        sign = "=" if number else f"{equation.subject} ="
-        width = max(len(above), len(below))
-        grid.add_row("", "", Text(printable(above).center(width)))
-        grid.add_row("", Text(printable(sign), justify="right"), "─" * width)
-        grid.add_row("", "", Text(printable(below).center(width)))
-        grid.add_row()
-    grid.add_row("", Text("=", justify="right"), Text(printable(equation.result), "bold"))
-    return grid
+class _Quotients:
+    """An equation with its bars, or in lines where it is too wide for them."""
+
+    def __init__(self, equation: Equation) -> None:
+        self._equation = equation
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        equation, grid = self._equation, Grid.grid(padding=(0, 1))
+        widest = max(len(side) for quotient in equation.quotients for side in quotient)
+        barred = len(equation.subject) + widest + 6 <= options.max_width
+        for number, (above, below) in enumerate(equation.quotients):
+            sign = Text("=" if number else f"{equation.subject} =", justify="right")
+            if not barred:
+                grid.add_row("", sign, f"{above} / ({below})")
+                continue
+            width = max(len(above), len(below))
+            grid.add_row("", "", above.center(width))
+            grid.add_row("", sign, "─" * width)
+            grid.add_row("", "", below.center(width))
+            grid.add_row()
+        grid.add_row("", Text("=", justify="right"), Text(equation.result, "bold"))
+        yield grid
 
 
 def _table(table: Table) -> RenderableType:
     parts: list[RenderableType] = [Text(f" {printable(table.folded)}:")] if table.folded else []
-    parts.append(Padding(_Rows(table), (0, 1)))
+    parts.append(_paragraphs(table) if table.told else Padding(_Rows(table), (0, 1)))
     told = [*_beside(table), *([printable(table.note)] if table.note else [])]
     parts += [Padding(Text(line, style="dim"), (0, 1)) for line in told]
     return Group(*parts)
+
+
+def _paragraphs(table: Table) -> RenderableType:
+    """A paragraph for each group of rows: its name, or those of the columns, and what the rows say."""
+    grid = Grid.grid(padding=(0, 1))
+    for _ in range(3):
+        grid.add_column(overflow="fold")
+    columns = ", ".join(column.name for column in table.columns)
+    for name, rows in row_groups(table):
+        said = "; ".join(_in_words(row) for row in rows)
+        text = Text.assemble((f"{printable(name or columns)}: ", "dim"), printable(said))
+        grid.add_row("", Text("·", "dim"), text)
+    return grid
+
+
+def _in_words(row: Row) -> str:
+    """A row's name and its first cell, and the others in brackets."""
+    name, first, *others = row.cells
+    more = ", ".join(filter(None, others))
+    return f"{name} {first}" + (f" ({more})" if more else "")
 
 
 def _beside(table: Table) -> list[str]:
@@ -165,7 +196,10 @@ class _Rows:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width = options.max_width
-        yield self._grid(width) if self._least(_NAME, _WORDS) <= width else self._list(width)
+        # a name is broken between its words only
+        words = [word for _, rows in self._groups for cells, _ in rows for word in cells[0].split()]
+        longest = max(map(cell_len, words), default=0)
+        yield self._grid(width) if self._least(max(_NAME, longest), _WORDS) <= width else self._list(width)
 
     def _least(self, name: int, words: int) -> int:
         """Columns in which every figure stands, ``name`` of the rows' names and ``words`` of other words."""

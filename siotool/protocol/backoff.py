@@ -35,7 +35,7 @@ def base_ms(failures: int, backoff: Backoff = OFFICIAL) -> float:
         return math.inf
 
 
-def delay_s(failures: int, chance: float, backoff: Backoff = OFFICIAL) -> float:
+def delay_s(failures: int, chance: float, backoff: Backoff) -> float:
     """Seconds to wait before the next try, after ``failures`` failed ones (0 for the first wait).
 
     ``chance`` is the client's one random number for this wait, from 0 to below 1: it sets both

@@ -316,7 +316,7 @@ class SocketIOUser(User):
     def _connect(self, again: bool) -> UserConnection:
         for failures in count(0 if again else -1):
             if failures >= 0:
-                gevent.sleep(backoff.delay_s(failures, self._random.random()))
+                gevent.sleep(backoff.delay_s(failures, self._random.random(), backoff.OFFICIAL))
             try:
                 self._connection = self._engine.connect(self._user, monotonic(), again, self._handlers)
                 break

@@ -6,12 +6,13 @@ from datetime import date
 import msgspec
 import pytest
 
+from siotool.document.document import Chart
+from siotool.document.html import render
+from siotool.plan.documents.pictures import drawn
+from siotool.plan.documents.plan_document import document
 from siotool.plan.growth import outlook
-from siotool.plan.html.charts import charts
-from siotool.plan.html.page import render
 from siotool.plan.inputs import compose, planfile
 from siotool.plan.model import Evidence
-from siotool.plan.rendering.pictures import pictures
 from siotool.plan.sizing import sizing
 from siotool.plan.storage import offline
 
@@ -59,7 +60,11 @@ def planned():
     forecast = outlook.outlook(plan, inputs, date(2026, 1, 1), lead_time_s=0.0, draws=2000, seed=1)
     storage = offline.storage(inputs, draws=2000, seed=1)
     plan = msgspec.structs.replace(plan, forecast=forecast, storage=storage)
-    return plan, pictures(plan, inputs, draws=2000, seed=1)
+    return document(plan, drawn(plan, inputs, draws=2000, seed=1))
+
+
+def charts(made):
+    return [block for section in made.sections for block in section.blocks if isinstance(block, Chart)]
 
 
 @pytest.mark.parametrize(
@@ -68,11 +73,11 @@ def planned():
 )
 def test_every_chart_is_drawn_and_nothing_is_asked_for(browse, planned, tmp_path, width, scheme):
     page = tmp_path / "plan.html"
-    page.write_text(render(*planned), encoding="utf-8")
+    page.write_text(render(planned), encoding="utf-8")
     dom, console = browse(page, width=width, scheme=scheme)
     # the page's policy turns every request, and Vega every bad specification, into a console line
     assert console == []
-    wanted = charts(*planned).all()
+    wanted = charts(planned)
     assert {chart.key for chart in wanted} >= {
         "chances",
         "response-0",
@@ -85,10 +90,10 @@ def test_every_chart_is_drawn_and_nothing_is_asked_for(browse, planned, tmp_path
         "evidence-scatter",
     }
     assert f'data-charts="{len(wanted)}"' in dom
-    drawn = dict(re.findall(r'data-chart="([^"]+)".*?(<svg.*?</svg>)', dom, re.S))
-    assert set(drawn) == {chart.key for chart in wanted}
+    shown = dict(re.findall(r'data-chart="([^"]+)".*?(<svg.*?</svg>)', dom, re.S))
+    assert set(shown) == {chart.key for chart in wanted}
     for chart in wanted:
-        marks = re.findall(r'class="mark-(?:line|symbol) role-mark[^>]*>\s*<path', drawn[chart.key])
+        marks = re.findall(r'class="mark-(?:line|symbol) role-mark[^>]*>\s*<path', shown[chart.key])
         assert marks, chart.key
 
 
@@ -125,8 +130,8 @@ def measured(browse, tmp_path, html, width):
 
 @pytest.mark.parametrize("width", [pytest.param(390, id="a phone"), pytest.param(1280, id="a laptop")])
 def test_nothing_reaches_beyond_the_window_and_every_label_can_be_read(browse, planned, tmp_path, width):
-    assert measured(browse, tmp_path, render(*planned), width) == {
-        "charts": str(len(charts(*planned).all())),
+    assert measured(browse, tmp_path, render(planned), width) == {
+        "charts": str(len(charts(planned))),
         "wide": "",
         "scrolls": "false",
         "small": "0",
@@ -136,7 +141,7 @@ def test_nothing_reaches_beyond_the_window_and_every_label_can_be_read(browse, p
 def test_what_is_too_wide_or_too_small_would_have_been_seen(browse, planned, tmp_path):
     """The control of the test above."""
     wrong = "<style>.bars { width: 600px !important } svg text { font-size: 9px !important }</style></main>"
-    found = measured(browse, tmp_path, render(*planned).replace("</main>", wrong), 390)
+    found = measured(browse, tmp_path, render(planned).replace("</main>", wrong), 390)
     assert "TABLE.bars" in found["wide"]
     assert int(found["small"]) > 0
 
@@ -144,6 +149,6 @@ def test_what_is_too_wide_or_too_small_would_have_been_seen(browse, planned, tmp
 @pytest.mark.parametrize("width", [pytest.param(718, id="A4"), pytest.param(610, id="A4 with wide margins")])
 def test_paper_has_every_column(browse, planned, tmp_path, width):
     """Paper does not scroll: what a table had beyond its frame was cut off in a PDF."""
-    on_paper = render(*planned).replace("@media print", "@media all")
+    on_paper = render(planned).replace("@media print", "@media all")
     found = measured(browse, tmp_path, on_paper, width)
     assert (found["wide"], found["scrolls"]) == ("", "false")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from siotool.document.html import render
-from siotool.plan.html.page import render as render_plan
+from siotool.plan.documents.pictures import drawn
+from siotool.plan.documents.plan_document import document
 from siotool.plan.inputs import compose, planfile
-from siotool.plan.rendering.pictures import pictures
 from siotool.plan.sizing import sizing
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
@@ -67,7 +67,7 @@ def report_page():
 def plan_page():
     inputs = compose.complete(planfile.decode(PLAN, "plan.toml"))
     plan = sizing.size(inputs, draws=500)
-    return render_plan(plan, pictures(plan, inputs, draws=500, seed=1))
+    return render(document(plan, drawn(plan, inputs, draws=500, seed=1)))
 
 
 @pytest.mark.parametrize("make", [report_page, plan_page])

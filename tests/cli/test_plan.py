@@ -35,9 +35,10 @@ def test_text_fits_80_columns_and_carries_no_colour_through_a_pipe(siotool):
 
 
 def test_the_formula_and_the_answer_come_first(siotool):
-    formula, answer = siotool(*ARTICLE).stdout.splitlines()[:2]
+    formula, answer, *why = siotool(*ARTICLE).stdout.splitlines()[:5]
     assert formula.strip() == "1,000,000 × 2 kB/s × (1 − 30 min / 24 h) / (100 MB/s × 70 %) = 27.976…"
-    assert answer.strip() == "33 servers   (28 by the formula alone)"
+    assert answer.strip() == "33 servers"
+    assert why[2].strip() == "servers 33 · by the formula 28"
 
 
 def test_the_schema_is_the_type(golden, schema_of):

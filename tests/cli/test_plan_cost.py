@@ -187,7 +187,7 @@ def test_text_fits_80_columns_and_markdown_has_every_section(siotool, folder):
     md = siotool(*asked, "--format", "md", cwd=folder).stdout
     for title in ("## Cost", "## Shapes", "## Forecast", "## Storage"):
         assert title in md, title
-    assert "|---|---:|---:|---|" in md
+    assert "| --- | ---: | ---: | --- |" in md
 
 
 def test_the_forecast_names_the_day_on_which_the_fleet_is_too_small(siotool, folder):

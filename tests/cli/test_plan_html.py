@@ -23,7 +23,7 @@ def test_the_name_of_the_file_asks_for_the_page(siotool, tmp_path):
     html = (tmp_path / "plan.html").read_text(encoding="utf-8")
     assert html.startswith("<!doctype html>")
     assert html.rstrip().endswith("</html>")
-    for place in ("constraints", "bad-days", "sure", "what-if", "storm", "forecast", "inputs"):
+    for place in ("counts", "sure", "what-if", "storm", "forecast", "formula", "inputs"):
         assert f'id="{place}"' in html
 
 
@@ -45,8 +45,18 @@ def test_the_format_is_the_one_asked_for(siotool, tmp_path, arguments, begins):
     assert written.startswith(begins)
 
 
-def test_a_verification_is_no_page(siotool, tmp_path):
-    done = siotool(*FORMULA, "--verify", "nowhere", "-o", "plan.html", cwd=tmp_path)
-    assert done.returncode == 2
-    assert "--verify writes no html" in done.stderr
-    assert not (tmp_path / "plan.html").exists()
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        pytest.param(("storm", "plan.toml", "--servers", "4"), "99 % are back after", id="a storm"),
+        pytest.param(("diff", "plan.toml", "plan.toml"), "The plans have the same inputs", id="a difference"),
+    ],
+)
+def test_a_storm_and_a_difference_are_pages_too(asked, says, siotool, tmp_path):
+    (tmp_path / "plan.toml").write_text(PLAN, encoding="utf-8")
+    done = siotool("plan", *asked, "-o", "page.html", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    html = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert html.startswith("<!doctype html>")
+    assert says in html
+    assert f"Made by siotool plan {asked[0]}" in html

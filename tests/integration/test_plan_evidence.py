@@ -10,10 +10,11 @@ from siotool.plan.evidence.measured_inputs import inputs_of
 from siotool.plan.evidence.observe import Observations, observe
 from siotool.plan.evidence.prediction import predict
 from siotool.plan.evidence.profile import extrapolation, measure
-from siotool.plan.evidence.verify import load_of, verify
+from siotool.plan.evidence.verify import verify
 from siotool.plan.inputs import compose
 from siotool.plan.inputs.figure import Figure, Inputs
 from siotool.plan.inputs.provenance import Provenance
+from tests.unit.observed_load import load_of
 
 pytestmark = pytest.mark.slow
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.random import PCG64, Generator
 
@@ -12,7 +12,7 @@ from siotool.plan.evidence.fit import fit_cpu
 from siotool.plan.evidence.observe import Observations, Origin
 from siotool.plan.evidence.profile import extrapolation, measure
 from siotool.plan.evidence.resample import block_length, run_cv
-from siotool.plan.evidence.usl import Law, fit_usl, least_nodes, throughput
+from siotool.plan.evidence.usl import Law, fit_usl, throughput
 from siotool.plan.inputs.provenance import Kind
 
 SECONDS = 24
@@ -106,26 +106,6 @@ def test_a_law_is_found_again_from_its_points(law: Law) -> None:
     assert (found.alpha, found.beta, found.gamma) == pytest.approx(
         (law.alpha, law.beta, law.gamma), rel=1e-3, abs=1e-5
     )
-
-
-@given(laws, st.floats(0.01, 3))
-@settings(max_examples=12)
-def test_the_fewest_nodes_meet_the_demand_and_one_less_does_not(law: Law, share: float) -> None:
-    """More demand never needs fewer nodes, and none are promised that cannot carry it."""
-    nodes = [1, 2, 4, 8, 16, 32]
-    fit = fit_usl(nodes, [throughput(law, n) for n in nodes], draws=5)
-    demand = share * max(throughput(fit.law, n) for n in nodes)
-    found = least_nodes(fit, demand)
-    if found is None:
-        best = min(fit.trusted_to, fit.law.peak_nodes)
-        assume(math.isfinite(best))
-        assert all(throughput(fit.law, n) < demand for n in range(1, math.floor(best) + 1))
-        return
-    assert found <= fit.trusted_to
-    assert throughput(fit.law, found) >= demand
-    assert all(throughput(fit.law, n) < demand for n in range(1, found))
-    more = least_nodes(fit, 1.1 * demand)
-    assert more is None or more >= found
 
 
 @given(st.integers(1, 100_000), st.floats(-1, 1))

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from msgspec.structs import asdict
 from wsproto.frame_protocol import FrameProtocol
 
-from siotool.plan.wire.framing import PYTHON, Direction, Flow, Framing, Travel
+from siotool.plan.wire.framing import Direction, Flow, Framing, Travel
 from siotool.plan.wire.messages import ack, event, heartbeat_rates
 from siotool.plan.wire.network import frame_bytes
 from siotool.plan.wire.packet_sizes import Packets, ack_packets, connect_packets, event_packets
+from tests.published.clients import PYTHON
 
 names = st.text("abcdefghijklmnopqrstuvwxyz :-_", min_size=1, max_size=40)
 namespaces = st.just("/") | st.text("abcdefghij/-", min_size=1, max_size=40).map(lambda name: "/" + name)

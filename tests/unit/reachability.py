@@ -113,7 +113,7 @@ def _units(module: str, node: ast.stmt) -> Iterator[Unit]:
     if isinstance(node, Function):
         yield Unit(module, node.name, [node], registered=_registered(node))
     elif isinstance(node, ast.ClassDef):
-        promised = any(keyword.arg == "forbid_unknown_fields" for keyword in node.keywords)
+        promised = any(keyword.arg in ("forbid_unknown_fields", "tag") for keyword in node.keywords)
         whole = Unit(module, node.name, [*node.bases, *node.keywords, *node.decorator_list])
         whole.promised = promised
         yield whole
@@ -166,8 +166,9 @@ def _uses(package: Package, unit: Unit) -> tuple[set[str], set[str]]:
             attributes.add(node.attr)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             keys.add(f"{node.value}:")  # a module to run or to load
-            if node.value[:1].isupper():  # a type named ahead of its class
-                keys |= scope.get(node.value, set())
+            # a column named in a table; a type named ahead of its class
+            attributes |= {node.value} if "_" in node.value else set()
+            keys |= scope.get(node.value, set()) if node.value[:1].isupper() else set()
         elif isinstance(node, ast.Import):
             keys |= {f"{alias.name}:" for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

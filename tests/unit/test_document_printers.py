@@ -115,6 +115,28 @@ def test_text_fits_80_columns(document):
     assert max(map(len, as_text(document, 80).splitlines())) <= 80
 
 
+def test_a_told_table_is_a_paragraph_for_each_group_where_lines_are_short():
+    """A table of many inputs would flood the terminal."""
+    columns = [Column("input"), Column("value", True), Column("its 90 %", True)]
+    rows = [
+        Row(["connections", "10", "5 to 20"], group="typed"),
+        Row(["rate", "1 /s", ""], group="typed"),
+        Row(["tls", "false", ""], group="default"),
+    ]
+    table = Table(columns, rows, folded="3 inputs", told=True)
+    shown = as_text(Document("", "", "", "", [Section("inputs", "Inputs", [table])]), 80)
+    assert [line.strip() for line in shown.splitlines() if line.strip()] == [
+        "Inputs",
+        "3 inputs:",
+        "· typed: connections 10 (5 to 20); rate 1 /s",
+        "· default: tls false",
+    ]
+    bare = Table([Column("fleet"), Column("suffices", True)], [Row(["5 servers", "95 %"])], told=True)
+    assert "· fleet, suffices: 5 servers 95 %" in as_text(
+        Document("", "", "", "", [Section("sure", "How sure", [bare])]), 80
+    )
+
+
 @pytest.mark.parametrize("printer", PRINTERS)
 def test_what_a_printer_leaves_out_would_be_found(printer, monkeypatch):
     """The control of the tests above: a printer that drops a section, a block or a cell is caught."""

@@ -12,10 +12,11 @@ from siotool.errors import InputError
 from siotool.plan.constraints.cpu import COSTS as COSTS_OF_THE_LOOP
 from siotool.plan.constraints.registry import CONSTRAINTS
 from siotool.plan.demand.service import world
-from siotool.plan.inputs import fields, schema, template
+from siotool.plan.inputs import fields, template
 from siotool.plan.inputs.costs import COSTS, LEARNT, PROFILES, priors
 from siotool.plan.inputs.ranges import Range
 from siotool.plan.sizing.sizing import values_of
+from tests.unit import planfile_schema as schema
 
 PACKAGE = Path(__file__).parents[2] / "siotool"
 KEYS = [cost.key for cost in COSTS]
@@ -125,7 +126,8 @@ costs.COSTS += (
         priors={"node-ws": costs.Prior(1e-6, None, 2e-6, "default", "a guess")},
     ),
 )
-from siotool.plan.inputs import compose, planfile, schema, template
+from siotool.plan.inputs import compose, planfile, template
+from tests.unit import planfile_schema as schema
 typed = planfile.decode("[workload]\nconnections = 1\n[server]\nlog_cost = '3us'", "plan.toml")
 prior = planfile.decode("[workload]\nconnections = 1\n[server]\nprofile = 'node-uws'", "plan.toml")
 print(json.dumps([

@@ -3,9 +3,9 @@ import math
 import pytest
 
 from siotool.errors import InputError
+from siotool.plan.documents import plan_words
 from siotool.plan.evaluation.evaluate import binding, count, evaluate, redundancy
 from siotool.plan.inputs.figure import middle
-from siotool.plan.rendering import terms
 from siotool.plan.sizing import sizing
 
 #: Bandwidth asks for 28.57 servers; memory, where given, for 1,000,000 / (7 GB / 20 kB) = 2.857.
@@ -135,7 +135,7 @@ def test_a_storm_and_the_day_it_is_of_are_not_added_up(change, worst, fleet, bin
     assert [row.name for row in plan.constraints if row.binding_probability] == [binding]
     in_service = next(row.servers_p95 for row in plan.constraints if row.name == binding)
     purpose = "get over a reconnect storm in time" if binding == "reconnect storm" else "carry the demand"
-    assert f"It takes {in_service} in service to {purpose}" in terms.answer(plan)
+    assert f"It takes {in_service} in service to {purpose}" in plan_words.answer(plan)
 
 
 def test_what_decides_in_draws_is_what_makes_the_fleet(plan_inputs):

@@ -12,10 +12,11 @@ from siotool.plan.evidence.measured_inputs import inputs_of
 from siotool.plan.evidence.observe import Floats, Observations, Origin
 from siotool.plan.evidence.profile import measure
 from siotool.plan.evidence.usl import fit_usl, points
-from siotool.plan.evidence.verify import CheckedFigure, load_of, observed, summary, verify
+from siotool.plan.evidence.verify import CheckedFigure, observed, summary, verify
 from siotool.plan.inputs import compose
 from siotool.plan.inputs.figure import Figure, Inputs
 from siotool.plan.inputs.provenance import Provenance, measured
+from tests.unit.observed_load import load_of
 
 SECONDS = 30
 PER_CALL, BASE = 200e-6, 0.02

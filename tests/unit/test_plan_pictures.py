@@ -2,7 +2,7 @@
 
 import pytest
 
-from siotool.plan.rendering.pictures import storm_of
+from siotool.plan.documents.pictures import storm_of
 from siotool.plan.sizing import sizing
 from siotool.plan.storm import simulator
 from siotool.plan.storm.study import StormOptions, study

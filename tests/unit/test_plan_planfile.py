@@ -7,9 +7,9 @@ from jsonschema import Draft202012Validator
 
 from siotool.errors import InputError
 from siotool.plan.inputs import compose, planfile, template
-from siotool.plan.inputs import schema as planfile_schema
 from siotool.plan.inputs.fields import FIELDS, MESSAGE_FLAGS
 from siotool.plan.inputs.ranges import Range
+from tests.unit import planfile_schema
 
 SCHEMA = Path(__file__).parents[2] / "siotool/schemas/planfile.json"
 

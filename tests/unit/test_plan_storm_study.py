@@ -2,12 +2,15 @@
 
 import pytest
 
+from siotool.document.document import Table
 from siotool.plan.constraints.storm import STORM
 from siotool.plan.demand.service import world as world_of
-from siotool.plan.html import tables
+from siotool.plan.documents import storm_document
+from siotool.plan.documents import storm_words as words
 from siotool.plan.inputs.figure import middle
-from siotool.plan.storm import markdown, study, words
+from siotool.plan.storm import study
 from siotool.plan.storm.simulator import Conditions, simulate
+from siotool.plan.storm.study import written
 
 SMALL = {
     "workload.connections": "10k",
@@ -67,7 +70,7 @@ def test_a_short_storm_is_shown_in_short_bins(rate, bin_s, studied):
 
 def test_the_plans_own_fleet_is_in_the_curve_with_its_own_storm(studied):
     storm = studied()
-    assert storm.curve[words.own_row(storm)].ninety_nine_s == storm.course.ninety_nine_s
+    assert own(storm).ninety_nine_s == storm.course.ninety_nine_s
     assert [point.servers for point in storm.curve] == sorted({point.servers for point in storm.curve})
 
 
@@ -117,6 +120,20 @@ def of(inputs, servers, **asked):
     return study.study(inputs, study.StormOptions(servers=servers, **asked), draws=100, seed=1)
 
 
+def own(storm):
+    """The plan's own fleet among others."""
+    return next(point for point in storm.curve if point.servers == storm.servers)
+
+
+def own_row(storm):
+    """The row of the plan's own fleet, in the document and in that of its plan alike."""
+    made = [*storm_document.document(storm).sections, storm_document.section(storm)]
+    tables = [block for section in made for block in section.blocks if isinstance(block, Table)]
+    ((row,), again) = ([row for row in table.rows if row.tone == "strong"] for table in tables)
+    assert again == [row]
+    return list(row.cells)
+
+
 def test_survivors_take_in_what_their_load_leaves(plan_inputs):
     """At a utilization of 70 % each had 30 % to spare, however full it was."""
     inputs = plan_inputs(LOADED)
@@ -124,7 +141,7 @@ def test_survivors_take_in_what_their_load_leaves(plan_inputs):
     # a core of load on four survivors
     assert storm.accept_rate_per_s == pytest.approx(75)
     assert (storm.accept_rate_at_rest_per_s, storm.share_left) == (100, pytest.approx(0.75))
-    assert storm.curve[words.own_row(storm)].accept_rate_per_s == storm.accept_rate_per_s
+    assert own(storm).accept_rate_per_s == storm.accept_rate_per_s
     assert [(p.servers, p.accept_rate_per_s) for p in storm.curve if p.servers in (2, 10, 20)] == [
         (2, pytest.approx(0)),
         (10, pytest.approx(100 * (1 - 1 / 9))),
@@ -135,12 +152,13 @@ def test_survivors_take_in_what_their_load_leaves(plan_inputs):
         "come back to 4 servers, 75 /s taken in by each. That is 75 % of what one at rest completes, 100 /s"
         in said
     )
-    for rendered in (markdown.render(storm), *tables.storm_words(storm)[:1]):
-        assert said in rendered
-    assert "| **5** |" in markdown.render(storm)
-    assert "| 75 /s |" in markdown.render(storm)
-    table = tables.storm_fleets(storm)
-    assert (table.columns[3].name, table.rows[words.own_row(storm)].cells[3]) == ("each takes in", "75 /s")
+    assert said in storm_document.document(storm).answer
+    assert own_row(storm) == [
+        "5",
+        written(storm.course.ninety_nine_s),
+        written(own(storm).at_least_s),
+        "75 /s",
+    ]
 
 
 def test_nothing_known_of_the_load_leaves_all(studied):
@@ -162,7 +180,7 @@ def test_survivors_that_are_full_take_nobody_in_and_say_why(plan_inputs):
         "come back to 4 servers. The load that returns takes all of their CPU: they take nobody in."
     )
     assert {when for _, when in words.times(storm)} == {"never"}
-    assert words.curve(storm)[words.own_row(storm)] == ("5", "never", "", "0 /s", "")
+    assert own_row(storm) == ["5", "never", "", "0 /s"]
     assert storm.advice.startswith("No backoff helps: the load of the service leaves")
     assert storm.pings is None
     assert storm.largest_connections_per_server > 0
@@ -186,7 +204,7 @@ def test_an_uneven_fleet_loses_more_and_takes_in_less(plan_inputs):
     assert (storm.lost_connections, storm.surviving_servers, storm.imbalance) == (3000, 4, 1.5)
     assert storm.accept_rate_per_s == pytest.approx(100 * (1 - 1.5 / 4))
     assert "taken in by each, the fullest of which has 1.5 times its share to take in" in words.setting(storm)
-    point = storm.curve[words.own_row(storm)]
+    point = own(storm)
     assert point.at_least_s == pytest.approx(0.99 * 3000 * 1.5 / 4 / storm.accept_rate_per_s)
     assert storm.course.ninety_nine_s >= point.at_least_s
 
@@ -222,8 +240,8 @@ def test_the_constraints_count_is_in_time_in_the_study_too(change, plan_inputs):
     enough = int(STORM.limit(world).servers)
     assert of(inputs, enough).course.ninety_nine_s <= 1.25 * 20
     less = of(inputs, enough - (3 if "topology.zones" in change else 1))
-    own = less.curve[words.own_row(less)].at_least_s
-    assert own is None or own > 0.99 * (20 - 5)
+    least_s = own(less).at_least_s
+    assert least_s is None or least_s > 0.99 * (20 - 5)
 
 
 def test_a_doubt_may_be_whether_anybody_is_ever_back(plan_inputs):
@@ -232,18 +250,3 @@ def test_a_doubt_may_be_whether_anybody_is_ever_back(plan_inputs):
     assert storm.doubt.ninety_nine_at_p5_s is None
     assert storm.doubt.accept_rate_p95_per_s == pytest.approx(50, rel=0.05)
     assert any("where the load fills the servers, nobody is ever back" in s for s in words.conclusions(storm))
-
-
-@pytest.mark.parametrize(
-    ("rates", "line"),
-    [
-        pytest.param([0.0, 1.0, 8.0, 4.0], " ▁█▄", id="empty, lowest, highest, half"),
-        pytest.param([0.0, 0.001, 8.0], " ▁█", id="little is more than nothing"),
-        pytest.param([1.0, 8.0, 2.0, 2.0, 4.0], "█▂▄", id="two bins a cell, the higher one"),
-        pytest.param([0.0, 0.0], "  ", id="nothing at all"),
-    ],
-)
-def test_a_strip_is_as_wide_as_it_may_be(rates, line):
-    strip = words.Strip(rates, 1.0, 4)
-    assert strip.line() == line
-    assert len(strip.line()) <= 4

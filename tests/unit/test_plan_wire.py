@@ -14,7 +14,6 @@ from siotool.plan.wire.framing import (
     OFFSET_IN_MEMORY_BYTES,
     OFFSET_MONGO_BYTES,
     OFFSET_REDIS_STREAMS_BYTES,
-    PYTHON,
     Direction,
     Flow,
     Framing,
@@ -24,6 +23,7 @@ from siotool.plan.wire.messages import ack, event, heartbeat_rates
 from siotool.plan.wire.network import frame_bytes, record_overhead, tcp_opening, tls_opening, written
 from siotool.plan.wire.packet_sizes import ack_packets, connect_packets, connected_packets, event_packets
 from siotool.plan.wire.session_opening import opening
+from tests.published.clients import PYTHON
 
 DOWN, UP = Direction.TO_CLIENT, Direction.TO_SERVER
 TLS = Framing()

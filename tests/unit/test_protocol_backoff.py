@@ -2,13 +2,13 @@ from collections import Counter
 
 import pytest
 
-from siotool.protocol.backoff import Backoff, delay_s
+from siotool.protocol.backoff import OFFICIAL, Backoff, delay_s
 
 GRID = [(i + 0.5) / 10_000 for i in range(10_000)]
 
 
 def delays_ms(failures):
-    return [round(delay_s(failures, value) * 1000) for value in GRID]
+    return [round(delay_s(failures, value, OFFICIAL) * 1000) for value in GRID]
 
 
 def test_the_first_wait_lies_in_ten_bands_with_gaps_between():
@@ -32,7 +32,7 @@ def test_the_first_wait_lies_in_ten_bands_with_gaps_between():
     ],
 )
 def test_one_number_sets_both_size_and_direction(chance, milliseconds):
-    assert delay_s(0, chance) == milliseconds / 1000
+    assert delay_s(0, chance, OFFICIAL) == milliseconds / 1000
 
 
 @pytest.mark.parametrize(

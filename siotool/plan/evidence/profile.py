@@ -95,8 +95,8 @@ def measure(observations: Observations, seed: int, draws: int = REPLICATES) -> S
     absent, absorbed = list(cpu.chosen.absent), cpu.chosen.absorbed
     if cpu.explained < 0:
         # a mean would have said more of the runs than these costs do
-        absent += [Absorbed(name, "", _UNEXPLAINED) for name in figures]
-        absent += [Absorbed(one.cost, "", _UNEXPLAINED) for one in absorbed]
+        absent += [Absorbed(name, _UNEXPLAINED) for name in figures]
+        absent += [Absorbed(one.cost, _UNEXPLAINED) for one in absorbed]
         figures, absorbed = {}, ()
     for column, base, slope, unit, cv, own in (
         ("rss_bytes", *_MEMORY, "bytes", cpu.run_cv, OWN_MEMORY_BYTES),
@@ -107,11 +107,11 @@ def measure(observations: Observations, seed: int, draws: int = REPLICATES) -> S
             figures[base] = _figure(line.base, line.base_replicates, unit, origin, line.how, per.get(base, 1))
             figures[slope] = _figure(line.slope, line.slope_replicates, unit, origin, line.how)
         else:
-            absent += [Absorbed(base, "", line), Absorbed(slope, "", line)]
+            absent += [Absorbed(base, line), Absorbed(slope, line)]
     unlike = len({one.workload for one in observations.origins}) > 1
     for side in ("in", "out"):
         if unlike:
-            absent.append(Absorbed(f"bytes_{side}_per_connection_per_s", "", _UNLIKE))
+            absent.append(Absorbed(f"bytes_{side}_per_connection_per_s", _UNLIKE))
             continue
         value, sample = _per_connection(observations, f"bytes_{side}_per_s", draws, generator)
         how = "wire bytes per open connection and second of the hold phase"

@@ -28,10 +28,9 @@ _LEAST_LIGHT = 2
 
 
 class Absorbed(msgspec.Struct, frozen=True):
-    """A cost, by its key, that cannot be told from another: it is 0 on its own, and inside ``into``."""
+    """A cost, by its key, that cannot be told from another: it is 0 on its own, and inside the other's."""
 
     cost: str
-    into: str
     sentence: str
 
 
@@ -65,7 +64,7 @@ def choose(observations: Observations) -> Chosen:
         else:
             exercised.append(work)
             continue
-        absent.append(Absorbed(work.key, "", sentence))
+        absent.append(Absorbed(work.key, sentence))
     light = _has_light_load(observations, exercised)
     base = light and _has_levels(observations, exercised)
     kept: list[ServerCost] = []
@@ -136,4 +135,4 @@ def _absorb(work: ServerCost, kept: tuple[ServerCost, ...], columns: Floats, *, 
     else:
         how = f"{work.words} followed from {' and '.join(other.words for other in kept)} together"
         whose = "the costs of those include theirs"
-    return Absorbed(work.key, twin.key, f"{how}: {whose}; {work.try_next} would tell them apart")
+    return Absorbed(work.key, f"{how}: {whose}; {work.try_next} would tell them apart")

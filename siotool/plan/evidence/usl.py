@@ -60,28 +60,20 @@ class Law(msgspec.Struct, frozen=True):
         """Amdahl's bound γ / α, which contention alone would allow."""
         return self.gamma / self.alpha if self.alpha > 0 else math.inf
 
-    @property
-    def optimal_nodes(self) -> float:
-        """Where the ideal line meets Amdahl's bound, 1 / α: more nodes bring less than they look."""
-        return 1 / self.alpha if self.alpha > 0 else math.inf
-
 
 class UslFit(msgspec.Struct, frozen=True, eq=False):
     """A law fitted to points, its draws and how far it may be used.
 
-    ``intervals`` are the 90 % bounds of alpha, beta, gamma, peak_nodes and peak;
-    ``standard_errors`` the textbook ones of alpha, beta and gamma, which suppose independent
-    errors and are too small where ``lag1`` is large. ``replicates`` holds alpha, beta and gamma
-    in its columns. ``trusted_to`` is the largest number of nodes to predict for, with ``why``.
+    ``intervals`` are the 90 % bounds of alpha, beta, gamma, peak_nodes and peak. ``replicates`` holds
+    alpha, beta and gamma in its columns. ``trusted_to`` is the largest number of nodes to predict
+    for, with ``why``.
     """
 
     law: Law
     nodes: Floats
     observed: Floats
     predicted: Floats
-    residual_sd: float
     lag1: float
-    standard_errors: tuple[float, float, float]
     replicates: Floats
     intervals: dict[str, tuple[float, float]]
     trusted_to: float
@@ -89,7 +81,7 @@ class UslFit(msgspec.Struct, frozen=True, eq=False):
 
 
 def throughput(law: Law, nodes: float) -> float:
-    """Throughput of a number of nodes, wherever it may lie; ``predict`` minds what was measured."""
+    """Throughput of a number of nodes, wherever it may lie; ``trusted_to`` minds what was measured."""
     return float(_curve(nodes, law.alpha, law.beta, law.gamma))
 
 
@@ -111,14 +103,14 @@ def fit_usl(
             f"{_PARAMETERS} parameters",
             f"measure at {_PARAMETERS + 1} or more, such as RUN@1 RUN@2 RUN@4 RUN@8",
         )
-    found, errors = _solve(n, x, (0.01, 0.0001, float((x / n).max())))
+    found = _solve(n, x, (0.01, 0.0001, float((x / n).max())))
     predicted = _curve(n, *found)
     residuals = x - predicted
     run = np.zeros(len(n), dtype=np.intp)
     leverage = np.full(len(n), _PARAMETERS / len(n))
     redrawn = redrawn_errors(residuals, leverage, run, draws, Generator(PCG64(seed)))
     drawn = np.maximum(predicted + redrawn, 1e-12)
-    replicates = np.array([_solve(n, one, found, _REPLICATE_TOLERANCE)[0] for one in drawn])
+    replicates = np.array([_solve(n, one, found, _REPLICATE_TOLERANCE) for one in drawn])
     law = Law(*found)
     laws = [Law(*map(float, row)) for row in replicates]
     intervals = {
@@ -131,45 +123,12 @@ def fit_usl(
         nodes=n,
         observed=x,
         predicted=predicted,
-        residual_sd=float(np.sqrt((residuals**2).sum() / (len(n) - _PARAMETERS))),
         lag1=lag1(residuals, run),
-        standard_errors=errors,
         replicates=replicates,
         intervals=intervals,
         trusted_to=trusted_to,
         why=why,
     )
-
-
-def predict(fit: UslFit, nodes: float) -> tuple[float, float, float]:
-    """Return throughput at a number of nodes with its 90 % bounds: (low, value, high).
-
-    Raises InputError beyond what the fit may be trusted with.
-    """
-    if not 0 < nodes <= fit.trusted_to:
-        raise InputError(
-            f"{nodes:g} nodes are {nodes / fit.nodes.max():.2g} times the largest number measured: {fit.why}",
-            f"measure a run at {nodes:g} nodes, or plan for at most {fit.trusted_to:g}",
-        )
-    value = throughput(fit.law, nodes)
-    low, high = _interval(_curve(nodes, *fit.replicates.T).tolist(), value)
-    return low, value, high
-
-
-def least_nodes(fit: UslFit, demand: float) -> int | None:
-    """Return the fewest nodes whose throughput meets a demand; None when no trusted number does."""
-    last = math.floor(min(fit.trusted_to, fit.law.peak_nodes))
-    if last < 1:
-        return None
-    if throughput(fit.law, last) < demand:  # the peak may lie between two whole numbers
-        last += 1
-        if last > fit.trusted_to or throughput(fit.law, last) < demand:
-            return None
-    low, high = 0, last
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if throughput(fit.law, middle) >= demand else (middle, high)
-    return high
 
 
 def points(observations: Observations) -> tuple[list[float], list[float]]:
@@ -212,11 +171,11 @@ def _slopes(n: Floats, alpha: float, beta: float, gamma: float) -> Floats:
 
 def _solve(
     n: Floats, x: Floats, start: tuple[float, float, float], tolerance: float = 1e-14
-) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-    """Least squares within the bounds; parameters and their standard errors."""
+) -> tuple[float, float, float]:
+    """Least squares within the bounds."""
     unit = float((x / n).max())  # γ near 1 keeps the three parameters comparable
     begin = (min(start[0], 0.99), min(start[1], 0.99), start[2] / unit)
-    found, spread = curve_fit(
+    found, _ = curve_fit(
         _curve,
         n,
         x / unit,
@@ -231,8 +190,7 @@ def _solve(
     )
     # the solver stays inside its bounds: what it leaves of a parameter that is none is none
     a, b, g = (float(value) if value > _NONE else 0.0 for value in found)
-    ea, eb, eg = (float(error) for error in np.sqrt(np.diag(spread)))
-    return (a, b, g * unit), (ea, eb, eg * unit)
+    return a, b, g * unit
 
 
 def _interval(values: list[float], value: float) -> tuple[float, float]:

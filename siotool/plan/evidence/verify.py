@@ -13,7 +13,6 @@ import numpy as np
 from siotool.errors import InputError
 from siotool.plan.evidence.observe import Floats, Observations, Origin
 from siotool.plan.evidence.profile import HIGH, LOW
-from siotool.plan.inputs.costs import LEARNT
 
 #: A figure predicted without any spread is held to be met within this share of it.
 EXACT_WITHIN = 0.01
@@ -72,12 +71,6 @@ def observed(observations: Observations) -> dict[str, float]:
         "files": float(observations.files_open.max()),
         "connections": float(observations.connections_end.max()),
     }
-
-
-def load_of(observations: Observations) -> dict[str, float]:
-    """Return the mean load of the hold phase, by column name: what ``CpuFit.cores`` asks for."""
-    held = observations.held()
-    return {work.column: observations.mean(work.column, held) for work in LEARNT}
 
 
 def verify(predicted: Mapping[str, Floats | float], observations: Observations) -> Verification:

@@ -114,16 +114,6 @@ class Server(msgspec.Struct, frozen=True):
 #: Socket.IO's own client 4.8.4 in Chromium 156, measured at a site named ``127.0.0.1:41505`` without
 #: cookies. A site's name stands in GET twice, in POST three times, in the upgrade twice.
 CHROMIUM = Client(561, 652, 558, client_hello_bytes=1983, msgpack_options_bytes=19)
-#: python-socketio 5.18's AsyncClient on aiohttp 3.14, measured likewise; OpenSSL pads its hello.
-PYTHON = Client(
-    210,
-    234,
-    325,
-    client_hello_bytes=512,
-    auth_bytes=2,
-    joins_before_upgrade=False,
-    swaps_connections=True,
-)
 #: Socket.IO 4.8.4 on Node.js 20 with CORS for any origin (``cors: {origin: "*"}``), measured.
 NODE = Server(219, 203, 161)
 #: python-socketio 5.18 on aiohttp 3.14 with ``cors_allowed_origins="*"``, measured.

@@ -9,8 +9,9 @@ import aiohttp
 import socketio
 
 from siotool.client import tcp
-from siotool.plan.wire.framing import PYTHON, Direction, Flow, Framing, Travel
+from siotool.plan.wire.framing import Direction, Flow, Framing, Travel
 from tests.integration.wire.capture import Capture
+from tests.published.clients import PYTHON
 
 #: "identity" in the place of "gzip, deflate, br": see Witness.connect.
 ACCEPTED = len("identity") - len("gzip, deflate, br")

@@ -10,16 +10,17 @@ import pytest
 from rich.console import Console
 
 from siotool import units
-from siotool.plan.evidence.amounts import amount, cost_name
+from siotool.document import html as page
+from siotool.document import markdown, text
+from siotool.document.document import Sentence, Table
+from siotool.plan.documents import plan_words as words
+from siotool.plan.documents.evidence_section import amount, cost_name
+from siotool.plan.documents.plan_document import document
 from siotool.plan.growth import outlook
-from siotool.plan.html.page import render as page
 from siotool.plan.inputs import compose, planfile
 from siotool.plan.model import Evidence, MeasuredCost
 from siotool.plan.money import pricing
 from siotool.plan.money.prices import read_prices
-from siotool.plan.rendering import markdown, terms, text
-from siotool.plan.rendering.pictures import Pictures
-from siotool.plan.rendering.sections import sections
 from siotool.plan.sizing import sizing
 from siotool.plan.storage import offline
 from tests.unit.facts import leaves
@@ -87,8 +88,13 @@ def measured(plan):
 def printed(plan, width: int) -> str:
     console = Console(width=width, color_system=None, highlight=False)
     with console.capture() as shown:
-        console.print(text.render(plan))
+        console.print(text.render(document(plan)))
     return shown.get()
+
+
+def in_markdown(plan) -> str:
+    """What a reader of the Markdown sees, but for its tables."""
+    return html.unescape(re.sub(r"\\(.)", r"\1", markdown.render(document(plan)).replace("**", "")))
 
 
 def test_every_form_has_the_fit_and_its_doubts(measured):
@@ -104,8 +110,8 @@ def test_every_form_has_the_fit_and_its_doubts(measured):
     ]
     forms = {
         "text": printed(measured, 10_000),
-        "markdown": markdown.render(measured),
-        "html": html.unescape(page(measured, Pictures([], [], None))),
+        "markdown": in_markdown(measured),
+        "html": html.unescape(page.render(document(measured))),
     }
     for form, made in forms.items():
         for sentence in said:
@@ -119,13 +125,19 @@ def test_every_form_has_the_fit_and_its_doubts(measured):
 def test_names_are_whole_on_any_terminal(measured, width):
     lines = printed(measured, width).splitlines()
     assert max(map(len, lines)) <= width
-    firsts = [line.strip() for line in lines]
-    names = [row.name for row in terms.rows(measured)] + [day.name for day in measured.bad_days]
-    names += [effect.key for effect in terms.effects(measured)] + [t.variable for t in terms.terms(measured)]
-    for name in [*names, "delivery"]:
-        assert any(line.startswith(name) for line in firsts), name
-    assert "workload.messages.conversation.room_size" in names
-    assert "…" not in "".join(lines).replace(terms.quotient(measured, 3), "")
+    tables = [
+        block
+        for section in document(measured).sections
+        for block in section.blocks
+        if isinstance(block, Table) and not block.told
+    ]
+    names = [row.cells[0] for table in tables for row in table.rows]
+    assert {"delivery", "workload.messages.conversation.room_size", "ordinary day (worst)"} <= set(names)
+    pieces = " ".join(lines).split()
+    for name in names:
+        # only between its words may a name be broken
+        assert [word for word in name.split() if word not in pieces] == [], name
+    assert not re.search(r"(?<!\d)…", "".join(lines))  # the formula's quotient is cut
 
 
 #: What only scripts read, and why the others may.
@@ -170,10 +182,10 @@ def rich(measured):
 
 @pytest.fixture(scope="module")
 def forms(rich):
-    page_text = re.sub(r"<(style|script).*?</\1>", "", page(rich, Pictures([], [], None)), flags=re.S)
+    page_text = re.sub(r"<(style|script).*?</\1>", "", page.render(document(rich)), flags=re.S)
     found = {
         "text": printed(rich, 100_000),
-        "md": markdown.render(rich).replace("**", "").replace("\\|", "|"),
+        "md": in_markdown(rich),
         "html": html.unescape(re.sub(r"<[^>]+>", " ", page_text)),
     }
     return {form: " ".join(made.split()) for form, made in found.items()}
@@ -215,21 +227,38 @@ def test_every_fact_of_the_json_is_in_every_form(rich, forms):
 
 
 def test_every_input_is_in_every_form_with_where_it_comes_from(rich, forms):
-    for figure in terms.given(rich):
-        written = [figure.key, terms.shown(figure), figure.fitted or "", figure.provenance.words()]
+    assert len(rich.figures) > 50
+    for figure in rich.figures:
+        written = [figure.key, words.shown(figure), figure.fitted or "", figure.provenance.words()]
         for form, said in forms.items():
             assert [part for part in written if " ".join(part.split()) not in said] == [], (form, figure.key)
 
 
-def test_every_section_and_measured_cost_is_in_every_form(rich, forms):
-    facts = [cell for section in sections(rich) for row in section.rows for cell in row]
-    facts += [sentence for section in sections(rich) for sentence in section.sentences]
-    assert {section.title for section in sections(rich)} == {"Cost", "Shapes", "Forecast", "Storage"}
-    for cost in EVIDENCE.costs:
-        facts += [cost_name(cost.name), amount(cost.value, cost.unit), cost.how]
-    for effect in terms.effects(rich):
-        facts += [effect.key, terms.swing(effect)]
-    facts += [part for chance in terms.chances(rich) for part in chance]
-    facts += [terms.drawn_from(rich), terms.answer(rich), *rich.rests_on, *rich.warnings]
+def test_every_section_is_in_every_form(rich, forms):
+    made = document(rich)
+    assert [section.key for section in made.sections] == [
+        "doubtful",
+        "constraints",
+        "bad-days",
+        "sure",
+        "what-if",
+        "cost",
+        "shapes",
+        "forecast",
+        "storage",
+        "evidence",
+        "formula",
+        "inputs",
+    ]
+    facts = [made.context, made.headline, *made.answer, *(f"{fact.name} {fact.value}" for fact in made.facts)]
+    for section in made.sections:
+        facts.append(section.title)
+        for block in section.blocks:
+            if isinstance(block, Sentence):
+                facts.append(block.text)
+            if isinstance(block, Table):
+                facts += [block.note, block.folded]
+                facts += [part for row in block.rows for part in (row.group, *row.cells)]
+    assert len(facts) > 300
     for form, said in forms.items():
         assert [fact for fact in facts if " ".join(fact.split()) not in said] == [], form

@@ -1,7 +1,8 @@
 import pytest
 
+from siotool.plan.documents import plan_words as words
+from siotool.plan.documents.formula_section import counts, formula
 from siotool.plan.inputs import compose
-from siotool.plan.rendering import terms
 from siotool.plan.sizing import sizing
 
 
@@ -17,8 +18,13 @@ def plan(downtime="0.5h", target="99.9%", connections="1M", **more):
     return sizing.size(compose.complete(compose.from_flags(flags)))
 
 
+def variables(made):
+    table, _, *_ = formula(made).blocks
+    return [row.cells for row in table.rows]
+
+
 def test_each_variable_as_a_person_writes_it_in_si_and_where_it_comes_from():
-    assert [(t.variable, t.written, t.value, t.origin) for t in terms.terms(plan())] == [
+    assert [(name, written, value, origin) for name, written, value, _, origin in variables(plan())] == [
         ("connections", "1,000,000", "1,000,000", "typed"),
         ("consumption rate", "2 kB/s", "2,000", "typed"),
         ("downtime", "30 min", "1,800", "typed"),
@@ -30,22 +36,22 @@ def test_each_variable_as_a_person_writes_it_in_si_and_where_it_comes_from():
 
 def test_a_range_is_written_as_its_central_90_percent():
     (capacity,) = (
-        t for t in terms.terms(plan(server__capacity="80MB/s..120MB/s")) if t.variable == "capacity"
+        cells for cells in variables(plan(server__capacity="80MB/s..120MB/s")) if cells[0] == "capacity"
     )
-    assert capacity.written == "80 MB/s to 120 MB/s"
-    assert capacity.value == "97,979,589.711327"
+    assert capacity[1:3] == ["80 MB/s to 120 MB/s", "97,979,589.711327"]
 
 
 def test_the_formula_in_one_line():
-    assert terms.one_line(plan()) == (
+    assert words.one_line(plan()) == (
         "1,000,000 × 2 kB/s × (1 − 30 min / 24 h) / (100 MB/s × 70 %) = 27.976…"
     )
 
 
 def test_the_substituted_equation():
-    assert terms.substituted(plan()) == terms.Equation(
-        "1,000,000 × 2,000 × (1 − 1,800 / 86,400)", "100,000,000 × 0.7"
-    )
+    _, equation, scope = formula(plan()).blocks
+    assert equation.quotients[1] == ("1,000,000 × 2,000 × (1 − 1,800 / 86,400)", "100,000,000 × 0.7")
+    assert equation.result == "27.976190… → 28 servers"
+    assert scope.text.startswith("Bandwidth is the only limit here.")
 
 
 @pytest.mark.parametrize(
@@ -59,14 +65,15 @@ def test_the_substituted_equation():
     ],
 )
 def test_the_quotient(connections, downtime, digits, text):
-    assert terms.quotient(plan(downtime, connections=connections), digits) == text
+    assert words.quotient(plan(downtime, connections=connections), digits) == text
 
 
 def test_three_counts_and_what_they_mean():
-    assert [(c.name, c.exact, c.servers) for c in terms.counts(plan())] == [
-        ("the formula", "27.976…", 28),
-        ("demand / availability", "29.179", 30),
-        ("corrected", "", 33),
+    table, _ = counts(plan()).blocks
+    assert [row.cells for row in table.rows] == [
+        ["the formula", "27.976…", "28", "downtime taken off the demand"],
+        ["demand / availability", "29.179", "30", "enough on average"],
+        ["corrected", "", "33", "29 of 33 up 99.9 % of the time"],
     ]
 
 
@@ -79,7 +86,7 @@ def test_three_counts_and_what_they_mean():
     ],
 )
 def test_says_in_one_sentence_why_the_counts_differ(result, start):
-    sentence = terms.difference(result)
+    sentence = counts(result).blocks[1].text
     assert sentence.startswith(start)
     assert sentence.endswith(".")
     assert sentence.count(". ") == 0
@@ -97,7 +104,7 @@ def test_says_in_one_sentence_why_the_counts_differ(result, start):
     ],
 )
 def test_numbers(value, text):
-    assert terms.number(value) == text
+    assert words.number(value) == text
 
 
 def test_says_what_a_constraint_rests_on():

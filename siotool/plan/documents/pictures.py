@@ -1,27 +1,28 @@
-"""What a plan's charts show beyond the plan itself: curves, and one storm, worked out only when drawn."""
+"""What a page shows of a plan beyond the plan itself: curves, and one storm, worked out only when drawn."""
 
 from collections.abc import Mapping
 
-import msgspec
 import numpy as np
 
 from siotool.plan.constraints.handshakes import at_rest
 from siotool.plan.constraints.storm import lost_at_once
 from siotool.plan.constraints.storm_bound import failure
 from siotool.plan.demand.service import world as world_of
+from siotool.plan.documents import plan_charts, storm_document
+from siotool.plan.documents import plan_words as words
+from siotool.plan.documents.plan_document import Drawn
 from siotool.plan.evaluation.evaluate import evaluate
 from siotool.plan.inputs.figure import Inputs, middle
 from siotool.plan.model import Plan
 from siotool.plan.numbers import Number
-from siotool.plan.rendering import terms
 from siotool.plan.storm.storm_plan import StormPlan
 from siotool.plan.storm.study import StormOptions, study
 from siotool.plan.uncertainty.outcomes import as_draws, quantiles
-from siotool.plan.uncertainty.response import Response, responses
+from siotool.plan.uncertainty.response import responses
 from siotool.plan.uncertainty.worlds import uncertain
 
 #: Inputs whose responses are drawn.
-RESPONSES = 6
+_RESPONSES = 6
 #: Fleets on the curve of chances, at most; beyond the last share only a long tail would be seen.
 _FLEETS = 200
 _LAST = 0.99
@@ -29,22 +30,23 @@ _LAST = 0.99
 _COARSENESS = 2.0
 
 
-class Pictures(msgspec.Struct, frozen=True):
-    """``chances``: fleets, ascending, and the probability that each suffices; none without ranges."""
-
-    chances: list[tuple[float, float]]
-    responses: list[Response]
-    storm: StormPlan | None
-
-
-def pictures(plan: Plan, inputs: Inputs, *, draws: int, seed: int) -> Pictures:
+def drawn(plan: Plan, inputs: Inputs, *, draws: int, seed: int) -> Drawn:
     """Return what is to be drawn of a plan that was sized with these ``inputs``, ``draws`` and ``seed``."""
     storm = storm_of(plan, inputs, draws=draws, seed=seed)
     laws = uncertain(inputs, seed)
-    if not laws.laws:
-        return Pictures([], [], storm)
-    names = [effect.key for effect in terms.effects(plan)][:RESPONSES]
-    return Pictures(chances(inputs, laws.draw(draws)), responses(inputs, laws, names), storm)
+    known, curves = [], []
+    if laws.laws:
+        names = [effect.key for effect in words.effects(plan)][:_RESPONSES]
+        known = chances(inputs, laws.draw(draws))
+        curves = responses(inputs, laws, names)
+    return Drawn(
+        chances=plan_charts.chances(plan, known),
+        responses=plan_charts.responses(plan, curves),
+        middle=next((one.servers[len(one.servers) // 2] for one in curves), None),
+        storm=storm_document.section(storm) if storm is not None else None,
+        forecast=plan_charts.forecast(plan.forecast) if plan.forecast is not None else (),
+        evidence=plan_charts.evidence(plan.evidence) if plan.evidence is not None else (),
+    )
 
 
 def chances(inputs: Inputs, values: Mapping[str, Number]) -> list[tuple[float, float]]:

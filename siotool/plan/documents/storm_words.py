@@ -1,14 +1,8 @@
-"""A storm in words and figures: what text and Markdown both show."""
+"""A storm in words."""
 
 from siotool.plan.storm.storm_plan import Pings, RateDoubt, StormPlan
 from siotool.plan.storm.study import HORIZON_S, goal_met, written
 from siotool.units import format_count, format_duration, format_rate, format_share
-
-#: The blocks of a bar one line high.
-_BLOCKS = " ▁▂▃▄▅▆▇█"
-
-#: Cells of the longest bar.
-_BAR = 20
 
 #: A pulse this little above the mean is none.
 _BOUNDLESS = 1e6
@@ -45,10 +39,11 @@ def setting(storm: StormPlan) -> str:
 def _taken_in(storm: StormPlan) -> str:
     if not storm.accept_rate_per_s:
         return ". The load that returns takes all of their CPU: they take nobody in."
-    return f", {_rate(storm.accept_rate_per_s)} taken in by each{_fullest(storm)}.{_beside(storm)}"
+    return f", {rate(storm.accept_rate_per_s)} taken in by each{_fullest(storm)}.{_beside(storm)}"
 
 
-def _rate(per_s: float) -> str:
+def rate(per_s: float) -> str:
+    """Write a rate in three digits."""
     return format_rate(float(f"{per_s:.3g}"))
 
 
@@ -62,7 +57,7 @@ def _beside(storm: StormPlan) -> str:
     """What the load leaves of a server at rest."""
     if storm.share_left == 1:
         return ""
-    share, rest = format_share(float(f"{storm.share_left:.2g}")), _rate(storm.accept_rate_at_rest_per_s)
+    share, rest = format_share(float(f"{storm.share_left:.2g}")), rate(storm.accept_rate_at_rest_per_s)
     return (
         f" That is {share} of what one at rest completes, {rest}: the load that returns takes the rest of "
         "its CPU."
@@ -78,10 +73,10 @@ def times(storm: StormPlan) -> list[tuple[str, str]]:
         ("99 %", course.ninety_nine_s),
         ("100 %", course.all_s),
     )
-    return [(share, _after(storm.accept_rate_per_s, seconds, horizon)) for share, seconds in shares]
+    return [(share, after(storm.accept_rate_per_s, seconds, horizon)) for share, seconds in shares]
 
 
-def _after(rate_per_s: float, seconds: float | None, horizon_s: float) -> str:
+def after(rate_per_s: float, seconds: float | None, horizon_s: float) -> str:
     """Write when clients are back that so many are taken in of."""
     return written(seconds, horizon_s) if rate_per_s else "never"
 
@@ -105,60 +100,6 @@ def outcomes(storm: StormPlan) -> str:
     )
 
 
-class Strip:
-    """Rates over time as one line of blocks."""
-
-    def __init__(self, rates: list[float], bin_s: float, width: int) -> None:
-        each = max(1, -(-len(rates) // width))
-        self.cells = [max(rates[at : at + each]) for at in range(0, len(rates), each)]
-        self.cell_s = each * bin_s
-        self.top = max(self.cells, default=0.0)
-
-    def line(self) -> str:
-        """Return the blocks: empty only where nothing is, full at the highest."""
-        return "".join(_BLOCKS[0 if not rate else max(1, round(8 * rate / self.top))] for rate in self.cells)
-
-    def axis(self) -> str:
-        """Return the first and the last moment below the line."""
-        last = format_duration(len(self.cells) * self.cell_s)
-        return f"0{last:>{max(1, len(self.cells) - 1)}}"
-
-
-def back(storm: StormPlan) -> list[float]:
-    """Return the clients that come back per second, bin by bin."""
-    before, rates = 0.0, []
-    for connected in storm.course.connected:
-        rates.append((connected - before) / storm.course.bin_s)
-        before = connected
-    return rates
-
-
-def curve(storm: StormPlan) -> list[tuple[str, str, str, str, str]]:
-    """Return fleets: the time until 99 % are back, the least it could be, what a server takes in, a bar."""
-    horizon = HORIZON_S + storm.outage_s
-    known = [point.ninety_nine_s for point in storm.curve if point.ninety_nine_s is not None]
-    longest = max(known, default=1.0)
-    rows = []
-    for point in storm.curve:
-        seconds, rate = point.ninety_nine_s, point.accept_rate_per_s
-        length = _BAR if seconds is None else max(1, round(_BAR * seconds / longest))
-        rows.append(
-            (
-                f"{point.servers:,}",
-                "nobody left" if rate is None else _after(rate, seconds, horizon),
-                "" if point.at_least_s is None else written(point.at_least_s),
-                "" if rate is None else _rate(rate),
-                "█" * length if rate else "",
-            )
-        )
-    return rows
-
-
-def own_row(storm: StormPlan) -> int:
-    """Return which row of the curve is the plan's fleet."""
-    return next((n for n, point in enumerate(storm.curve) if point.servers == storm.servers), -1)
-
-
 def conclusions(storm: StormPlan) -> list[str]:
     """Return what follows from the storm, a sentence or two each."""
     said = [_largest(storm), storm.advice]
@@ -179,12 +120,12 @@ def _slowest(doubt: RateDoubt, horizon_s: float) -> str:
     if not doubt.accept_rate_p5_per_s:
         return "where the load fills the servers, nobody is ever back"
     back = written(doubt.ninety_nine_at_p5_s, horizon_s)
-    return f"at {_rate(doubt.accept_rate_p5_per_s)} 99 % are back after {back}"
+    return f"at {rate(doubt.accept_rate_p5_per_s)} 99 % are back after {back}"
 
 
 def _fastest(rate_per_s: float) -> str:
     """A rate that no server has stands for a handshake whose cost could not be told from 0."""
-    return _rate(rate_per_s) if rate_per_s < _BOUNDLESS else "any rate"
+    return rate(rate_per_s) if rate_per_s < _BOUNDLESS else "any rate"
 
 
 def _pulse(pings: Pings) -> str:

@@ -5,18 +5,22 @@ import re
 from datetime import date
 from html.parser import HTMLParser
 
+import altair as alt
 import msgspec
 import pytest
 
+from siotool.document import html as page
+from siotool.document.document import Chart, Table
+from siotool.document.vega_lite import spec
+from siotool.plan.documents.pictures import chances, drawn, storm_of
+from siotool.plan.documents.plan_document import document
 from siotool.plan.growth import outlook
-from siotool.plan.html import bars
-from siotool.plan.html.page import render
-from siotool.plan.html.storm_charts import storm_charts
 from siotool.plan.inputs import compose, planfile
 from siotool.plan.model import Evidence, MeasuredCost
-from siotool.plan.rendering.pictures import pictures
 from siotool.plan.sizing import sizing
 from siotool.plan.storage import offline
+from siotool.plan.uncertainty.worlds import uncertain
+from siotool.printable import printable
 
 DRAWS = 1000
 
@@ -90,26 +94,47 @@ def page_of(html):
     return page
 
 
-def drawn(text, *, evidence=None):
+def planned(text, *, evidence=None):
     inputs = compose.complete(planfile.decode(text, "plan.toml"))
-    plan = sizing.size(inputs, draws=DRAWS, evidence=(lambda _: evidence) if evidence else None)
-    return plan, pictures(plan, inputs, draws=DRAWS, seed=1), inputs
+    return sizing.size(inputs, draws=DRAWS, evidence=(lambda _: evidence) if evidence else None), inputs
+
+
+def in_full(plan, inputs):
+    """The plan's document with all that a page draws."""
+    return document(plan, drawn(plan, inputs, draws=DRAWS, seed=1))
 
 
 @pytest.fixture(scope="module")
 def chat():
-    plan, pictured, inputs = drawn(CHAT, evidence=EVIDENCE)
-    plan = msgspec.structs.replace(
+    plan, inputs = planned(CHAT, evidence=EVIDENCE)
+    return msgspec.structs.replace(
         plan,
         forecast=outlook.outlook(plan, inputs, date(2026, 1, 1), lead_time_s=0.0, draws=DRAWS, seed=1),
         storage=offline.storage(inputs, draws=DRAWS, seed=1),
-    )
-    return plan, pictured
+    ), inputs
 
 
 @pytest.fixture(scope="module")
-def html(chat):
-    return render(*chat)
+def papers(chat):
+    return in_full(*chat)
+
+
+@pytest.fixture(scope="module")
+def html(papers):
+    return page.render(papers)
+
+
+def section(made, key):
+    return next(one for one in made.sections if one.key == key)
+
+
+def table(made, key):
+    """The first table of a section."""
+    return next(block for block in section(made, key).blocks if isinstance(block, Table))
+
+
+def charts(made):
+    return [block for one in made.sections for block in one.blocks if isinstance(block, Chart)]
 
 
 def specs_of(html):
@@ -131,6 +156,7 @@ def test_the_page_loads_nothing(html):
 
 def test_it_reads_from_the_answer_to_the_inputs(html):
     assert page_of(html).places == [
+        "doubtful",
         "constraints",
         "bad-days",
         "sure",
@@ -139,7 +165,7 @@ def test_it_reads_from_the_answer_to_the_inputs(html):
         "forecast",
         "storage",
         "evidence",
-        "variables",
+        "formula",
         "inputs",
         "specs",
     ]
@@ -172,49 +198,55 @@ def test_every_chart_has_its_place_and_its_data(html):
     assert not re.search(r'"title":"', json.dumps([s["layer"] for s in specs.values()]).split("tooltip")[0])
 
 
-def test_the_curve_of_chances_agrees_with_the_plan(chat):
-    plan, pictured = chat
-    curve = dict(pictured.chances)
+def test_every_chart_is_valid(papers):
+    assert len(charts(papers)) >= 12
+    for chart in charts(papers):
+        alt.LayerChart.from_dict(spec(chart))
+
+
+def test_the_curve_of_chances_agrees_with_the_plan(chat, papers):
+    plan, inputs = chat
+    laws = uncertain(inputs, 1)
+    curve = dict(chances(inputs, laws.draw(DRAWS)))
     assert list(curve) == sorted(curve)
     assert list(curve.values()) == sorted(curve.values())
     listed = {fleet: chance for fleet, chance in plan.uncertainty.chances if fleet in curve}
     assert listed
     assert all(curve[fleet] == pytest.approx(chance) for fleet, chance in listed.items())
     assert curve[plan.servers.p95] >= 0.95
+    (chart,) = (chart for chart in charts(papers) if chart.key == "chances")
+    assert list(chart.curves[0].points[1:-1]) == list(curve.items())
 
 
-def test_the_response_goes_through_the_tornados_inputs(chat):
-    plan, pictured = chat
-    assert 0 < len(pictured.responses) <= 6
-    assert [one.key for one in pictured.responses] == [
-        effect.key for effect in plan.uncertainty.effects[: len(pictured.responses)]
-    ]
+def test_the_response_goes_through_the_tornados_inputs(chat, papers):
+    responses = [chart.title for chart in charts(papers) if chart.key.startswith("response-")]
+    assert 0 < len(responses) <= 6
+    effects = [effect.key for effect in chat[0].uncertainty.effects]
+    assert responses == [printable(key) for key in effects[: len(responses)]]
 
 
-def test_the_bar_of_the_binding_constraint_is_the_longest_of_its_tier(chat):
+def test_the_bar_of_the_binding_constraint_is_the_longest_of_its_tier(chat, papers):
     plan, _ = chat
-    table = bars.constraints(plan)
-    servers, shards = table.groups
-    assert servers[0] == ""
-    assert shards[0] == "Shards of the adapter's backend"
-    for _, rows in table.groups:
+    rows = table(papers, "constraints").rows
+    groups = {row.group: [one for one in rows if one.group == row.group] for row in rows}
+    assert list(groups) == ["", "Shards of the adapter's backend"]
+    for own in groups.values():
         # each tier has its own scale: its first bar ends where the track does
-        assert rows[0].bar.solid + rows[0].bar.soft == pytest.approx(100)
-        assert all(row.bar.solid + row.bar.soft <= 100 + 1e-9 for row in rows)
-    strong = [row for _, rows in table.groups for row in rows if row.tone == "strong"]
-    assert [row.name for row in strong] == [f"{plan.binding} (binding)"]
+        assert own[0].bar.solid + own[0].bar.soft == pytest.approx(100)
+        assert all(row.bar.solid + row.bar.soft <= 100 + 1e-9 for row in own)
+    assert [row.cells[0] for row in rows if row.tone == "strong"] == [f"{plan.binding} (binding)"]
     of = {c.name: c for c in plan.constraints}
-    first = servers[1][0]
-    constraint = of[first.name.removesuffix(" (binding)")]
-    assert first.bar.solid == pytest.approx(100 * constraint.servers_p50 / constraint.servers_p95)
+    constraint = of[rows[0].cells[0].removesuffix(" (binding)")]
+    assert rows[0].bar.solid == pytest.approx(100 * constraint.servers_p50 / constraint.servers_p95)
 
 
-def test_the_tornado_is_as_wide_as_its_swing_and_marks_the_median(chat):
-    plan, pictured = chat
-    table = bars.tornado(plan, pictured.responses)
-    rows = table.groups[0][1]
-    effects = {effect.key: effect for effect in plan.uncertainty.effects}
-    widths = [(abs(effects[r.name].servers_p90 - effects[r.name].servers_p10), r.bar.solid) for r in rows]
+def test_the_tornado_is_as_wide_as_its_swing_and_marks_the_median(chat, papers):
+    rows = table(papers, "what-if").rows
+    effects = {effect.key: effect for effect in chat[0].uncertainty.effects}
+    swings = [effects[row.cells[0]] for row in rows]
+    widths = [
+        (abs(one.servers_p90 - one.servers_p10), row.bar.solid) for one, row in zip(swings, rows, strict=True)
+    ]
     (swing, width) = widths[0]
     assert swing > 0
     for other, percent in widths:
@@ -234,7 +266,7 @@ def test_long_evidence_is_averaged_and_loses_nothing(html):
 
 
 def test_the_storm_ends_with_all_clients_back(html, chat):
-    storm = chat[1].storm
+    storm = storm_of(*chat, draws=DRAWS, seed=1)
     rows = rows_of(specs_of(html)["storm-connected"], "connected")
     assert rows[0] == {"t": 0.0, "s": "connected", "v": 0.0}
     assert rows[-1]["v"] == pytest.approx(storm.lost_connections)
@@ -249,26 +281,40 @@ def test_the_forecast_starts_on_its_day(html, chat):
 
 
 def test_the_formula_alone_is_a_page_without_scripts():
-    plan, pictured, _ = drawn(FORMULA)
-    html = render(plan, pictured)
+    made = in_full(*planned(FORMULA))
+    assert [one.key for one in made.sections] == ["doubtful", "counts", "formula"]
+    html = page.render(made)
     assert "<script" not in html
     text = page_of(html).text
     assert "33 servers" in text
     assert "29 of 33 up 99.9 % of the time" in text
     assert "Bandwidth is the only limit here" in text
-    assert not {"sure", "what-if", "storm", "evidence"} & set(page_of(html).places)
+
+
+@pytest.mark.parametrize(
+    ("change", "more"),
+    [
+        pytest.param(
+            "[topology]\nzones = 3\n[goals]\nsurvive_zone = true\n", {"bad-days", "inputs"}, id="a zone"
+        ),
+        pytest.param('utilization = "60%..80%"\n[goals]\n', {"sure", "what-if", "inputs"}, id="a range"),
+    ],
+)
+def test_the_formula_alone_shows_what_its_counts_do_not_say(change, more):
+    made = in_full(*planned(FORMULA.replace("[goals]\n", change)))
+    assert {one.key for one in made.sections} - {"doubtful"} == {"counts", "formula", *more}
 
 
 def test_a_plan_that_no_fleet_satisfies_says_so_and_has_no_storm():
     text = CHAT.replace("zones = 3", "zones = 1").replace('growth = "40%"\n', "")
-    plan, pictured, _ = drawn(text)
+    plan, inputs = planned(text)
     assert plan.servers.p95 is None
-    html = render(plan, pictured)
-    assert '<h1 class="bad">No number of servers is enough</h1>' in html
-    assert pictured.storm is None
-    day = next(row for row in bars.bad_days(plan).groups[0][1] if row.name.startswith("zone loss"))
+    made = in_full(plan, inputs)
+    assert '<h1 class="bad">No number of servers is enough</h1>' in page.render(made)
+    assert "storm" not in {one.key for one in made.sections}
+    day = next(row for row in table(made, "bad-days").rows if row.cells[0].startswith("zone loss"))
     assert day.bar.endless
-    assert day.cells == ["none is enough"]
+    assert day.cells[1] == "none is enough"
 
 
 def test_a_fleet_of_one_server_loses_all_there_is_and_has_it_back():
@@ -280,11 +326,11 @@ def test_a_fleet_of_one_server_loses_all_there_is_and_has_it_back():
         capacity = "100MB/s"
         accept_rate = "200/s"
     """
-    plan, pictured, _ = drawn(text)
+    plan, inputs = planned(text)
     assert plan.servers.p95 == 1
-    assert pictured.storm.lost == "all"
-    assert pictured.storm.lost_connections == 1000
-    assert {chart.key for chart in storm_charts(pictured.storm)} >= {"storm-attempts", "storm-connected"}
+    storm = storm_of(plan, inputs, draws=DRAWS, seed=1)
+    assert (storm.lost, storm.lost_connections) == ("all", 1000)
+    assert {chart.key for chart in charts(in_full(plan, inputs))} >= {"storm-attempts", "storm-connected"}
 
 
 def test_inputs_nobody_touched_are_folded_away(html):

@@ -1,1 +1,0 @@
-"""What the report's and the plan's HTML pages share."""
