@@ -1,5 +1,11 @@
 """Promises of a plan that a mutation run found unheld: a small fault in each passed every test."""
 
+from datetime import date
+
+import numpy as np
+import pytest
+
+from siotool.plan.growth.forecast import forecast
 from siotool.plan.inputs import compose, planfile
 from siotool.plan.sizing.unused import unused
 from siotool.plan.uncertainty import worlds
@@ -49,3 +55,16 @@ def test_a_message_of_which_no_more_is_said_is_text_to_all_and_not_acknowledged(
     assert (message.acknowledged, message.binary, message.to_sender) == (False, False, True)
     (told,) = planfile.decode(text + "acknowledged = true\nto_sender = false\n", "x").messages
     assert (told.acknowledged, told.binary, told.to_sender) == (True, False, False)
+
+
+def test_a_crowd_too_large_today_is_too_large_until_it_has_shrunk():
+    """It was held to be over at once, and the others alone were never too many."""
+    now = np.repeat([200.0, 100.0, 50.0], [40, 30, 30])
+    growth = np.repeat([-0.5, 3.0, 0.0], [40, 30, 30])
+    safe = np.repeat([100.0, 200.0, 100.0], [40, 30, 30])
+    # 40 of 100 are too many for a year; 30 more from the half of it on: for that long most are
+    found = forecast(now, growth, safe, date(2026, 1, 1), months=24, lead_time_s=0.0)
+    assert found.runs_out is not None
+    assert (found.runs_out - date(2026, 1, 1)).days == pytest.approx(183, abs=1)
+    assert found.points[9].short == pytest.approx(0.7)
+    assert found.points[14].short == pytest.approx(0.3)
