@@ -1,6 +1,5 @@
 """``siotool demo``: the whole loop on the embedded target."""
 
-import sys
 from typing import Annotated
 
 import typer
@@ -28,9 +27,7 @@ def demo(
     from pathlib import Path
 
     from siotool.cli import loadtest, plan
-
-    def say(words: str) -> None:
-        print(f"siotool: {words}", file=sys.stderr)
+    from siotool.cli.streams import say
 
     figures = {
         "connections": CONNECTIONS,

@@ -1,21 +1,21 @@
 """``siotool loadtest``: drive a swarm of Socket.IO clients at a target, and report."""
 
-import re
+import secrets
 import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from siotool.cli import demand
+from siotool.cli import load_options as options
 from siotool.cli.formats import WithPage, by_ending, format_option
+from siotool.cli.report import REPORTS
 from siotool.cli.streams import say
 from siotool.errors import ExitCode, InputError
-from siotool.workload import Target
 
-REPORTS = Path("reports")
 DEMO = "demo"
 
 
@@ -160,22 +160,37 @@ def loadtest(
     form = output_format or by_ending(output, WithPage)
     gates = [parse(text) for text in fail_if or []]
     read_back = None if plan is None else planned(str(plan))
-    stages = demand.stages(users, spawn_rate, run_time, stage)
-    auth_payload, headers = _auth(auth), [_header(text) for text in header or []]
-    connect_timeout_s = _patience(connect_timeout, "--connect-timeout")
-    ack_timeout_s = _patience(ack_timeout, "--ack-timeout")
-    _check_namespace(namespace)
-    url = target if target == DEMO else _url(target)
+    stages = options.stages(users, spawn_rate, run_time, stage)
+    auth_payload, headers = options.auth(auth), [options.header(text) for text in header or []]
+    connect_timeout_s = options.patience(connect_timeout, "--connect-timeout")
+    ack_timeout_s = options.patience(ack_timeout, "--ack-timeout")
+    options.check_namespace(namespace)
+    url = target if target == DEMO else options.url(target)
 
-    # Locust patches ssl for gevent, so it comes before anything that might open it
+    # this loads Locust, which patches ssl for gevent, before anything that might open it
+    loaded, resolved = options.load(scenario, settings or [], tags or [], exclude_tags or [])
+    from rich.console import Console
+
+    from siotool.client.address import resolve
     from siotool.swarm.config import RunConfig
+    from siotool.swarm.live import display
     from siotool.swarm.parent import run
-    from siotool.workload import Workload
+    from siotool.swarm.settings import EngineSettings
+    from siotool.workload import Target, Workload
 
-    loaded, resolved = demand.load(scenario, settings or [], tags or [], exclude_tags or [])
-    shape = demand.shape(loaded, {"--stage": stage, "--users": users, "--spawn-rate": spawn_rate})
+    given = {"--stage": stage, "--users": users, "--spawn-rate": spawn_rate}
+    program, shape = options.program(loaded, stages, run_time, given)
     stages = [] if shape else stages
-    workers = demand.workers(processes, stages)
+    workload = Workload(
+        scenario=loaded.name,
+        settings=resolved,
+        stages=stages,
+        processes=options.workers(processes, stages),
+        seed=seed,
+        shape=shape,
+        tags=tags or [],
+        exclude_tags=exclude_tags or [],
+    )
     folder = out or REPORTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{loaded.name}"
     if (folder / "run.jsonl").exists():
         raise InputError(f"{folder} already holds a run", "choose another --out folder")
@@ -187,34 +202,31 @@ def loadtest(
             ticks = tick_rate if tick_rate is not None else float(loaded.name == "listen")
             embedded = stack.enter_context(TargetProcess(tick_rate=ticks))
             url, server_pid = embedded.url, server_pid or embedded.pid
+        at = Target(url=url, path=path, namespace=namespace)
         config = RunConfig(
-            target=Target(url=url, path=path, namespace=namespace),
-            workload=Workload(
-                scenario=loaded.name,
-                settings=resolved,
-                stages=stages,
-                processes=workers,
-                seed=seed,
-                shape=shape,
-                tags=tags or [],
-                exclude_tags=exclude_tags or [],
+            engine=EngineSettings(
+                target=at,
+                address=resolve(at),
+                run=secrets.randbits(64),
+                auth=auth_payload,
+                headers=headers,
+                connect_timeout_s=connect_timeout_s,
+                ack_timeout_s=ack_timeout_s,
             ),
+            workload=workload,
             out=folder,
             embedded=target == DEMO,
             server_pid=server_pid,
             server_cores=server_cores,
-            run_time_s=demand.run_time(run_time) if shape and run_time else None,
             web_port=web_port if web else None,
             locust_files=locust_files,
             gates=fail_if or [],
             default_gates=not no_default_gates,
-            command=_redacted(sys.argv[1:]),
-            auth=auth_payload,
-            headers=headers,
-            connect_timeout_s=connect_timeout_s,
-            ack_timeout_s=ack_timeout_s,
+            command=options.redacted(sys.argv[1:]),
         )
-        outcome = run(config, loaded, _display(quiet))
+        outcome = run(
+            config, loaded, partial(display, console=None if quiet else Console(stderr=True)), [program]
+        )
     from siotool.cli.counts import Intent
     from siotool.cli.outcome import conclude
 
@@ -237,95 +249,3 @@ def loadtest(
         also={ends[outcome.reason]} if outcome.reason in ends else (),
     )
     raise typer.Exit(code)
-
-
-def _display(quiet: bool) -> Any:
-    from rich.console import Console
-
-    from siotool.swarm import live
-
-    if quiet:
-        return live.Silent
-    console = Console(stderr=True)
-    return lambda header: live.display(header, console)
-
-
-def _patience(text: str, option: str) -> float:
-    from siotool import units
-
-    seconds = units.parse_duration(text, option)
-    if seconds <= 0:
-        raise InputError(f"{option} {text}: expected more than 0s")
-    return seconds
-
-
-def _url(text: str) -> str:
-    from urllib.parse import urlsplit
-
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError as error:
-        raise InputError(f"{text!r} is not a URL: {error}", "write it http://HOST:PORT") from None
-    if parts.scheme not in ("http", "https", "ws", "wss") or not parts.hostname:
-        known = f"did you mean http://{text}?" if "://" not in text else "use http, https, ws or wss"
-        raise InputError(f"{text!r} is not the URL of a Socket.IO server", known)
-    if "@" in parts.netloc:
-        raise InputError(
-            f"the URL of {parts.hostname} has credentials in it, which reports would show",
-            "give them with --header 'Authorization: …'",
-        )
-    if parts.path not in ("", "/") or parts.query:
-        raise InputError(
-            f"{text!r} has a path", "give the server's URL alone; --path and --namespace say the rest"
-        )
-    return f"{parts.scheme}://{parts.netloc}" if port is None or port else text
-
-
-def _check_namespace(namespace: str) -> None:
-    if not namespace.startswith("/") or "," in namespace:
-        raise InputError(f"--namespace {namespace!r}: expected one that begins with / and has no comma")
-
-
-def _auth(text: str | None) -> Any:
-    if text is None:
-        return None
-    import json
-
-    try:
-        data = json.loads(_read(Path(text[1:])) if text.startswith("@") else text)
-    except ValueError as error:
-        raise InputError(f"--auth is not JSON: {error}", """write it '{"token": "…"}'""") from None
-    if not isinstance(data, dict):
-        raise InputError("--auth is not a JSON object", """write it '{"token": "…"}'""")
-    return data
-
-
-def _header(text: str) -> tuple[str, str]:
-    name, colon, value = text.partition(":")
-    known = re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name.strip())  # a token of RFC 9110 §5.6.2
-    if not colon or not known or not value.isprintable() or not value.isascii():
-        raise InputError(f"--header {text!r} is not a header", "write it 'NAME: VALUE'")
-    return name.strip(), value.strip()
-
-
-def _redacted(arguments: list[str]) -> list[str]:
-    """The command line without what may be secret."""
-    hidden = ("--auth", "--header")
-    shown = []
-    hide = False
-    for argument in arguments:
-        name, equals, _ = argument.partition("=")
-        if hide:
-            shown.append("***")
-        else:
-            shown.append(f"{name}=***" if equals and name in hidden else argument)
-        hide = not hide and argument in hidden
-    return shown
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}", "check the file's name") from error

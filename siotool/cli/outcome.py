@@ -50,7 +50,8 @@ def conclude(
         runs, intent.planned, gates, counts=Counting(runs, intent), default_gates=default_gates
     )
     if keep and len(runs) == 1:
-        write_reports(runs[0].path, report)
+        for kind in KEPT:
+            output.write(rendered(report, kind), str(runs[0].path.with_name(f"report.{kind}")))
     output.write(rendered(report, output_format, where), where)
     if not quiet and (output_format != "text" or where != "-"):
         _tell(report)
@@ -74,20 +75,6 @@ def exit_code(report: Report, also: Collection[ExitCode] = ()) -> ExitCode:
     if target_lost(report):
         codes.add(ExitCode.UNREACHABLE)
     return worst(codes)
-
-
-def write_reports(run_path: Path, report: Report) -> list[Path]:
-    """Write report.html, report.md and report.json beside a run file; returns their paths.
-
-    Raises OutputError when the folder cannot be written.
-    """
-    folder = run_path if run_path.is_dir() else run_path.parent
-    written = []
-    for kind in KEPT:
-        path = folder / f"report.{kind}"
-        output.write(rendered(report, kind), str(path))
-        written.append(path)
-    return written
 
 
 def _tell(report: Report) -> None:

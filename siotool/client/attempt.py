@@ -32,15 +32,19 @@ class Attempt:
         self, connection: Connection[Any], open_transport: OpenTransport, timeout_s: float
     ) -> ClientFailure | None:
         """Returns None once joined; otherwise why not, and the connection is given up."""
+        joined = connection.joined = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(timeout_s) as self._limit:
                 self.hurry(self._hurried_to)
-                await connection.connect(open_transport)
+                await open_transport(connection)
+                await joined
         except (Exception, asyncio.CancelledError) as error:
+            connection.joined = None
             if not connection.open:  # or it has succeeded in the very moment it was given up
                 failure = self._failure(connection, error)
                 connection.abandon(failure.kind)
                 return failure
+        connection.joined = None
         return None
 
     def _failure(self, connection: Connection[Any], error: BaseException) -> ClientFailure:

@@ -1,7 +1,7 @@
 """One Socket.IO connection, in its loop's thread: packets in, an observer told, packets out."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from siotool.client.failures import NOT_SENT, UNANSWERED, ClientFailure
@@ -27,7 +27,6 @@ class Connection(Generic[Told]):
 
     __slots__ = (
         "_ack_due",
-        "_joined",
         "_next_ack",
         "_pool",
         "calls",
@@ -35,6 +34,7 @@ class Connection(Generic[Told]):
         "handlers",
         "heard",
         "join_started",
+        "joined",
         "known",
         "observer",
         "open",
@@ -52,7 +52,7 @@ class Connection(Generic[Told]):
         self._ack_due: Packet | None = None
         self._next_ack = 0
         #: Resolved once the namespace has answered, or the connection ended before.
-        self._joined: asyncio.Future[None] | None = None
+        self.joined: asyncio.Future[None] | None = None
         self.observer = observer
         self.handlers = handlers
         #: Packets that need not be parsed again; a transport may look here before it does anything else.
@@ -71,18 +71,6 @@ class Connection(Generic[Told]):
         self.join_started = 0.0
         self.close_reason = ""
         pool.connections.add(self)
-
-    async def connect(self, open_transport: Callable[["Connection[Told]"], Awaitable[None]]) -> None:
-        """Open a transport and wait until the namespace has let us in.
-
-        Raises what ``failures.classify`` can name; ``abandon`` it then.
-        """
-        joined = self._joined = asyncio.get_running_loop().create_future()
-        try:
-            await open_transport(self)
-            await joined
-        finally:
-            self._joined = None
 
     # ── what the transport tells ──────────────────────────────────────────────────────
 
@@ -123,8 +111,8 @@ class Connection(Generic[Told]):
             case session.Joined():
                 self.open = True
                 self.observer.joined(now, now - self.join_started)
-                if self._joined is not None and not self._joined.done():
-                    self._joined.set_result(None)
+                if self.joined is not None and not self.joined.done():
+                    self.joined.set_result(None)
             case session.Refused(message):
                 self._fail(ClientFailure("connect_error", message))
                 self.end("server_disconnect")
@@ -280,5 +268,5 @@ class Connection(Generic[Told]):
         self.observer.ended(reason)
 
     def _fail(self, failure: ClientFailure) -> None:
-        if self._joined is not None and not self._joined.done():
-            self._joined.set_exception(failure)
+        if self.joined is not None and not self.joined.done():
+            self.joined.set_exception(failure)

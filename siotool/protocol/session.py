@@ -87,7 +87,7 @@ class Session:
     """State of one conversation; ``namespace`` and ``auth`` are what it will ask for."""
 
     __slots__ = (
-        "_farewell",
+        "_namespace",
         "_own",
         "_parser",
         "_request",
@@ -100,7 +100,7 @@ class Session:
     def __init__(self, namespace: str = "/", auth: Any = None, parser: Parser = json_parser) -> None:
         """Raises, before anything is opened, what ``join_request`` does."""
         self._request = join_request(namespace, auth, parser)
-        self._farewell = parser.prefix(PacketType.DISCONNECT, namespace)
+        self._namespace = namespace
         self._parser = parser
         # servers differ in whether they repeat a query string; the parser strips it
         self._own = namespace.partition("?")[0]
@@ -187,7 +187,7 @@ class Session:
         """Frame that leaves, or None when there is nothing to leave."""
         was = self.state
         self.state = State.CLOSED
-        return self._farewell if was is State.JOINED else None
+        return self._parser.prefix(PacketType.DISCONNECT, self._namespace) if was is State.JOINED else None
 
 
 def join_request(namespace: str, auth: Any, parser: Parser) -> bytes:

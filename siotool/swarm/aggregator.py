@@ -1,239 +1,124 @@
-"""The parent's account: the intervals of all workers, merged into the run's.
+"""Workers' intervals put together: side by side into the run's, and end to end into one of a worker."""
 
-A stamped message is expected by every connection, of any worker, that was open when it was
-sent. Its account is closed when all of them have it, or when it is given up; what arrives
-at connections that opened while it was under way is expected because it arrived.
-"""
-
-from bisect import bisect_right
 from collections import Counter, defaultdict
-from math import inf
+from collections.abc import Collection, Sequence
+from typing import Any, TypeVar, cast
 
 import msgspec
 
-from siotool.histogram import Histogram
+from siotool.histogram import merged
 from siotool.runfile import (
     SERVER,
-    Bytes,
-    Connections,
     Delivery,
     Interval,
     Operation,
     ScenarioFailure,
     ServerUse,
     UserClass,
+    WorkerHealth,
 )
-from siotool.swarm import tally
-from siotool.swarm.delivery_tracker import GIVE_UP_S, REMEMBER_S
-from siotool.swarm.worker_report import Presence, Publication, Receipt, WorkerInterval
+from siotool.swarm.worker_report import WorkerInterval
 
-#: A stamp keeps microseconds: it may lie a little before the second it was written in.
-_STAMPS_MAY_DIFFER_S = 1e-3
+T = TypeVar("T")
+
 #: A second that is closed so much later than it ended is taken for the second that it is.
 _LATE_S = 0.2
 #: Timers may ring a moment before their time.
 _EARLY_S = 0.01
+#: What an interval tells of its end rather than of all of it.
+_LEVELS = ("open", "users", "overdue")
+#: What is the last interval's where several of a worker are joined.
+_LAST = ("worker", "until", "final", "draining")
 
 
-class _Presence:
-    """How many connections of one worker expected broadcasts, as a step function of time."""
+def summed(values: Sequence[T], levels: Collection[str] = ()) -> T:
+    """Counts add up, lists follow each other, records are added field by field.
 
-    __slots__ = ("_before", "_levels", "_times")
-
-    def __init__(self) -> None:
-        self._before = 0
-        self._times: list[float] = []
-        self._levels: list[int] = []
-
-    def follow(self, changes: list[Presence]) -> None:
-        """Add the steps of the next second; a worker reports them in order."""
-        level = self._levels[-1] if self._levels else self._before
-        for step in changes:
-            level += step.change
-            self._times.append(step.at)
-            self._levels.append(level)
-
-    def at(self, moment: float) -> int:
-        """Connections present at a moment, one that joins at it included."""
-        index = bisect_right(self._times, moment)
-        return self._levels[index - 1] if index else self._before
-
-    def forget(self, moment: float) -> None:
-        """Drop the steps up to a moment before which nobody will ask."""
-        index = bisect_right(self._times, moment)
-        if index:
-            self._before = self._levels[index - 1]
-            del self._times[:index], self._levels[:index]
-
-
-class _Open(msgspec.Struct):
-    """A message that is still owed to someone; ``owed`` by the worker whose connections wait."""
-
-    sent: float
-    owed: dict[int, int]
-    received: int = 0
-
-    @property
-    def missing(self) -> int:
-        """Deliveries still to come. More than was expected at one worker makes up for none at another."""
-        return sum(owed for owed in self.owed.values() if owed > 0)
-
-    def receive(self, worker: int, count: int) -> None:
-        """Book deliveries to connections that were to expect them."""
-        self.received += count
-        self.owed[worker] = self.owed.get(worker, 0) - count
-
-
-class DeliveryAggregator:
-    """Expected, received and lost deliveries of stamped messages over all workers.
-
-    A worker's second is closed when its loop gets to it, so two workers' seconds do not end
-    together. An account is opened once every worker has told who was present at its moment.
-    What a lost worker was owed and has not reported is unknown: it is not expected.
+    Texts, and fields that are ``levels``, are those of the last.
     """
-
-    def __init__(self) -> None:
-        self._presence: dict[int, _Presence] = {}
-        self._finished: set[int] = set()
-        self._unopened: list[tuple[int, Publication]] = []
-        self._open: dict[tuple[int, int], _Open] = {}
-        #: By publisher, the last message whose account was opened.
-        self._opened: dict[int, int] = {}
-        self._early: dict[tuple[int, int], Counter[int]] = {}
-        self._given_up: dict[tuple[int, int], float] = {}
-
-    def close(self, parts: list[WorkerInterval], until: float, last: bool) -> Delivery:
-        """Book one second of all workers; ``last`` gives up whatever is still open."""
-        self._excuse_lost(parts)
-        for part in parts:
-            self._presence.setdefault(part.worker, _Presence()).follow(part.presence)
-            self._unopened += [(part.worker, publication) for publication in part.published]
-        known_until = inf if last else min(part.until for part in parts)
-        self._open_accounts(known_until)
-        totals = Counter[str]()
-        for part in parts:
-            for receipt in part.receipts:
-                self._receive(part.worker, receipt, totals)
-        self._settle(until, last, totals)
-        for presence in self._presence.values():
-            presence.forget(known_until - _STAMPS_MAY_DIFFER_S)
-        return Delivery(
-            published=sum(len(part.published) for part in parts),
-            expected=totals["received"] + totals["lost"],
-            received=totals["received"],
-            lost=totals["lost"],
-            duplicate=sum(part.duplicate for part in parts),
-            reordered=sum(part.reordered for part in parts),
-            late=totals["late"],
-            pending=sum(message.missing for message in self._open.values()),
-        )
-
-    def _excuse_lost(self, parts: list[WorkerInterval]) -> None:
-        reporting = {part.worker for part in parts}
-        for worker in self._presence.keys() - self._finished - reporting:
-            del self._presence[worker]
-            for message in self._open.values():
-                message.owed.pop(worker, None)
-        self._finished |= {part.worker for part in parts if part.final}
-
-    def _open_accounts(self, known_until: float) -> None:
-        waiting = []
-        for sender, publication in self._unopened:
-            if publication.sent >= known_until:
-                waiting.append((sender, publication))
-                continue
-            key = (publication.publisher, publication.seq)
-            owed = {worker: presence.at(publication.sent) for worker, presence in self._presence.items()}
-            if sender in owed:
-                owed[sender] -= publication.discount
-            message = self._open[key] = _Open(publication.sent, owed)
-            self._opened[publication.publisher] = publication.seq
-            for worker, count in self._early.pop(key, Counter()).items():
-                message.receive(worker, count)
-        self._unopened = waiting
-
-    def _receive(self, worker: int, receipt: Receipt, totals: Counter[str]) -> None:
-        key = (receipt.publisher, receipt.seq)
-        totals["received"] += receipt.undue
-        if not receipt.due:
-            return
-        message = self._open.get(key)
-        if message is not None:
-            message.receive(worker, receipt.due)
-        elif key in self._given_up:
-            totals["late"] += receipt.due
-        elif receipt.seq <= self._opened.get(receipt.publisher, 0):
-            # closed in full, and yet there is more, such as a sender that was not to get its own
-            totals["received"] += receipt.due
-        else:
-            self._early.setdefault(key, Counter())[worker] += receipt.due
-
-    def _settle(self, until: float, last: bool, totals: Counter[str]) -> None:
-        for key, message in list(self._open.items()):
-            missing = message.missing
-            if missing and not last and message.sent >= until - GIVE_UP_S:
-                continue
-            totals["received"] += message.received
-            totals["lost"] += missing
-            if missing:
-                self._given_up[key] = message.sent
-            del self._open[key]
-        while self._given_up:
-            key = next(iter(self._given_up))
-            if self._given_up[key] >= until - REMEMBER_S:
-                break
-            del self._given_up[key]
-        if last:
-            # their sender is gone without a report; they arrived all the same
-            totals["received"] += sum(early.total() for early in self._early.values())
-            self._early.clear()
+    found: Sequence[Any] = values
+    last: Any = found[-1]
+    total: Any = last
+    if isinstance(last, list):
+        total = [item for value in found for item in value]
+    elif isinstance(last, dict):
+        total = {key: sum(value.get(key, 0) for value in found) for value in found for key in value}
+    elif isinstance(last, msgspec.Struct):
+        fields = [name for name in last.__struct_fields__ if name not in levels]
+        added = {name: summed([getattr(value, name) for value in found], levels) for name in fields}
+        total = msgspec.structs.replace(last, **added)
+    elif not isinstance(last, str):
+        total = sum(found)
+    return cast(T, total)
 
 
-def merge_operations(parts: list[WorkerInterval]) -> list[Operation]:
+def merge_operations(parts: Sequence[WorkerInterval]) -> list[Operation]:
     """One operation for each kind and name."""
     groups: dict[tuple[str, str], list[Operation]] = defaultdict(list)
     for part in parts:
         for operation in part.operations:
             groups[operation.op, operation.name].append(operation)
-    return [_merged(group) for group in groups.values()]
+    return [group[0] if len(group) == 1 else _one_of(group) for group in groups.values()]
 
 
-def _merged(group: list[Operation]) -> Operation:
-    if len(group) == 1:
-        return group[0]
-    response, service, given_up, errors = Histogram(), Histogram(), Histogram(), Counter[str]()
-    for operation in group:
-        response.add(operation.response)
-        service.add(operation.service)
-        given_up.add(operation.given_up)
-        errors.update(operation.errors)
+def _one_of(group: list[Operation]) -> Operation:
     return Operation(
         op=group[0].op,
         name=group[0].name,
         count=sum(operation.count for operation in group),
-        errors=dict(errors),
-        response=response.sparse(),
-        service=service.sparse(),
-        given_up=given_up.sparse(),
+        errors=summed([operation.errors for operation in group]),
+        response=merged(operation.response for operation in group).sparse(),
+        service=merged(operation.service for operation in group).sparse(),
+        given_up=merged(operation.given_up for operation in group).sparse(),
     )
 
 
-def merge_user_classes(parts: list[WorkerInterval]) -> list[UserClass]:
+def merge_user_classes(parts: Sequence[WorkerInterval], levels: Collection[str] = ()) -> list[UserClass]:
     """One entry for each user class, in the order of appearance."""
     groups: dict[str, list[UserClass]] = defaultdict(list)
     for part in parts:
         for found in part.user_classes:
             groups[found.name].append(found)
-    return [tally.merged(group) for group in groups.values()]
+    return [summed(group, levels) for group in groups.values()]
 
 
-def merge_exceptions(parts: list[WorkerInterval]) -> list[ScenarioFailure]:
+def merge_exceptions(parts: Sequence[WorkerInterval]) -> list[ScenarioFailure]:
     """One entry for each kind, message and place."""
     counts: Counter[tuple[str, str, str]] = Counter()
     for part in parts:
         for found in part.exceptions:
             counts[found.kind, found.message, found.where] += found.count
     return [ScenarioFailure(*key, count=count) for key, count in counts.items()]
+
+
+def joined(parts: Sequence[WorkerInterval]) -> WorkerInterval:
+    """One interval of a worker for several that follow each other."""
+    first, last = parts[0], parts[-1]
+    if len(parts) == 1:
+        return first
+    changed: dict[str, Any] = {
+        "number": first.number,
+        "covers": last.number + last.covers - first.number,
+        "health": _health([part.health for part in parts]),
+        "operations": merge_operations(parts),
+        "user_classes": merge_user_classes(parts, _LEVELS),
+    }
+    for name in WorkerInterval.__struct_fields__:
+        if name not in (*changed, *_LAST, *_LEVELS):
+            changed[name] = summed([getattr(part, name) for part in parts], _LEVELS)
+    return msgspec.structs.replace(last, **changed)
+
+
+def _health(samples: list[WorkerHealth]) -> WorkerHealth:
+    return msgspec.structs.replace(
+        samples[-1],
+        cpu_cores=sum(sample.cpu_cores for sample in samples) / len(samples),
+        cpu_wait=sum(sample.cpu_wait for sample in samples) / len(samples),
+        cpu_allowed=min(sample.cpu_allowed for sample in samples),
+        loop_lag_s=max(sample.loop_lag_s for sample in samples),
+        schedule_lag_s=max(sample.schedule_lag_s for sample in samples),
+        files_open=max(sample.files_open for sample in samples),
+    )
 
 
 def end_of(parts: list[WorkerInterval], begin: float, before_s: float) -> float:
@@ -261,39 +146,21 @@ def merge(
     server: ServerUse | None,
 ) -> Interval:
     """The run's interval that ends at ``t_s``, of one interval of each worker."""
-    failed, closed, hung, overdue = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
-    for part in parts:
-        failed.update(part.connections.failed)
-        closed.update(part.connections.closed)
-        hung.update(part.connections.hung)
-        overdue.update(part.overdue)
     user_classes = merge_user_classes(parts)
     return Interval(
         t_s=t_s,
         duration_s=duration_s,
         stage=stage,
-        connections=Connections(
-            open=sum(part.connections.open for part in parts),
-            users=sum(found.users for found in user_classes),
-            attempted=sum(part.connections.attempted for part in parts),
-            established=sum(part.connections.established for part in parts),
-            failed=dict(failed),
-            closed=dict(closed),
-            hung=dict(hung),
-            left=sum(part.connections.left for part in parts),
+        connections=msgspec.structs.replace(
+            summed([part.connections for part in parts]), users=sum(found.users for found in user_classes)
         ),
         operations=merge_operations(parts),
         delivery=delivery,
-        bytes=Bytes(
-            payload_in=sum(part.bytes.payload_in for part in parts),
-            payload_out=sum(part.bytes.payload_out for part in parts),
-            wire_in=sum(part.bytes.wire_in for part in parts),
-            wire_out=sum(part.bytes.wire_out for part in parts),
-        ),
+        bytes=summed([part.bytes for part in parts]),
         generator=[part.health for part in parts],
         servers={SERVER: server} if server is not None else {},
         exceptions=merge_exceptions(parts),
         user_classes=user_classes,
-        overdue=dict(overdue),
+        overdue=summed([part.overdue for part in parts]),
         draining=any(part.draining for part in parts),
     )

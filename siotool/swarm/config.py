@@ -5,7 +5,7 @@ import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 import psutil
@@ -13,36 +13,40 @@ import psutil
 from siotool import runfile
 from siotool.client import tcp
 from siotool.runfile import GeneratorMachine, Header, MeasuredServer
-from siotool.workload import Target, Workload
+from siotool.swarm.settings import EngineSettings
+from siotool.workload import Workload
 
 Reason = Literal["finished", "interrupted", "workers_lost", "target_lost"]
 
 
-class RunConfig(msgspec.Struct, frozen=True):
-    """A load test, decided. ``headers``, ``auth`` are secrets and stay out of the run file.
+class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """A load test, decided. Of ``engine`` only the target is written into the run file.
 
-    ``run_time_s`` bounds a run whose scenario has a load shape of its own.
     ``embedded``: the target was started for this run.
     ``web_port`` is where Locust's own UI listens on loopback, None for no UI;
     ``locust_files`` asks for Locust's own CSV and HTML beside the run file.
     """
 
-    target: Target
+    engine: EngineSettings
     workload: Workload
     out: Path
-    auth: Any = None
-    headers: list[tuple[str, str]] = []
-    connect_timeout_s: float = 10.0
-    ack_timeout_s: float = 10.0
     embedded: bool = False
     server_pid: int | None = None
     server_cores: float | None = None
-    run_time_s: float | None = None
     web_port: int | None = None
     locust_files: bool = False
     gates: list[str] = []
     default_gates: bool = True
     command: list[str] = []
+
+
+class WorkerConfig(msgspec.Struct, frozen=True):
+    """Everything a worker is told before it starts; ``master_port`` is the parent's, on loopback."""
+
+    master_port: int
+    scenario_path: str
+    engine: EngineSettings
+    workload: Workload
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -72,7 +76,7 @@ def header_of(config: RunConfig, server: MeasuredServer | None, compression: boo
                 clock_error_s=0.0,
             )
         ],
-        target=config.target,
+        target=config.engine.target,
         workload=config.workload,
         bytes_source=tcp.SOURCE,
         servers=[server] if server is not None else [],

@@ -1,4 +1,4 @@
-"""One worker's generator: the engine, its clock, and the reports it makes each second."""
+"""One worker's generator: what its users share, and the reports it makes of them each second."""
 
 from collections.abc import Callable
 from random import SystemRandom
@@ -13,8 +13,7 @@ from siotool.errors import TargetError
 from siotool.runfile import WorkerHealth
 from siotool.swarm import knobs, locust_stats, worker_report
 from siotool.swarm.engine import Engine
-from siotool.swarm.health import Health
-from siotool.swarm.lateness import STALL_S, seconds_covered, without_times
+from siotool.swarm.interval_clock import IntervalClock
 from siotool.swarm.pacing import ANSWER_S, Schedule
 from siotool.swarm.scenario_results import ScenarioResults, secrets_of
 from siotool.swarm.settings import EngineSettings
@@ -24,19 +23,13 @@ from siotool.workload import Target
 
 #: Users of one worker are numbered within a block of this size.
 _USERS_PER_WORKER = 1 << 24
-#: How long it takes, at most, to read what has piled up meanwhile.
-_CATCH_UP_S = 0.5
-#: The run's end closes an interval of its own unless the last one was closed so recently.
-_SHORTEST_S = 0.1
-#: Timers count milliseconds, and may ring a moment before their time.
-_EARLY_S = 0.005
 
 
 class Generator:
     """What the users of one process share.
 
-    Closes an interval each second from ``begin`` on, keeps Locust's statistics in step with
-    it, and hands it out with ``take_reports``.
+    Completes each interval that its clock closes, keeps Locust's statistics in step with it,
+    and hands it out with ``take_reports``.
     """
 
     def __init__(self, environment: Any, settings: EngineSettings, seed: int, workers: int = 1) -> None:
@@ -52,15 +45,12 @@ class Generator:
         self._environment = environment
         self._worker = settings.worker
         self._users = 0
-        self._health = Health(settings.worker, workers)
+        self.clock = IntervalClock(self.engine, settings.worker, workers, self._reported)
         #: As it was in the last report.
         self.health: WorkerHealth | None = None
         self._reports: list[bytes] = []
         #: Called in the hub when there is a report to take; it must not block.
         self.on_report: Callable[[], object] = lambda: None
-        self._begin = self._closed_at = self._times_from = 0.0
-        self._number = 0
-        self._running = self._draining = False
         self._finished: gevent.event.Event | None = None
 
     @staticmethod
@@ -126,124 +116,21 @@ class Generator:
             schedule.settle(tally)
 
     def begin(self, at: float) -> None:
-        """Second 0 of the run begins at ``at``, on the machine's monotonic clock.
-
-        The last call before that moment counts.
-        """
-        self._begin = self._closed_at = at
-        self._number = 0
+        """Second 0 of the run begins at ``at``: see ``IntervalClock.begin``."""
         self._reports.clear()
-        self._running = True
-        self.engine.at(at, lambda: self._start_health(at))
-        self.engine.at(at + 1, lambda: self._close(at))
-
-    def close_due(self) -> None:
-        """Users are about to come or go: a second that is over is closed before, with those there are."""
-        self._and_wait(self._close_due)
-
-    def cut(self) -> None:
-        """The last stage is over: close an interval now; what comes after it is draining."""
-        self._and_wait(self._cut)
-
-    def _and_wait(self, close: Callable[[], None]) -> None:
-        """Do something in the loop thread, and wait until what it reported has been taken."""
-        if self._running and not self._draining:
-            closed = gevent.event.Event()
-
-            def act() -> None:
-                close()
-                self.engine.loop.to_hub(closed.set)
-
-            self.engine.at(0.0, act)
-            closed.wait()
+        self.clock.begin(at)
 
     def finish(self) -> None:
         """Let everything under way arrive, close every connection, make the last report."""
         if self._finished is None:
             self._finished = gevent.event.Event()
-            self.engine.drain()
-            self.engine.at(0.0, self._close_last)
+            self.clock.close_last()
         self._finished.wait()
 
     def take_reports(self) -> list[bytes]:
         """Encoded intervals that nobody has taken yet."""
         reports, self._reports = self._reports, []
         return reports
-
-    # ── in the loop thread ────────────────────────────────────────────────────────────
-
-    def _start_health(self, at: float) -> None:
-        if at == self._begin:
-            self._health.start(monotonic())
-
-    def _close(self, begin: float) -> None:
-        """A second is over. What else is due now comes first: it tells how late the loop is."""
-        if begin == self._begin:
-            self.engine.loop.at(0.0, self._close_now)
-
-    def _close_now(self) -> None:
-        if not self._running:
-            return
-        self._close_due()
-        begin = self._begin
-        self.engine.loop.at(begin + self._number + 1, lambda: self._close(begin))
-
-    def _close_due(self) -> None:
-        if self._running and monotonic() > self._begin + self._number + 1 - _EARLY_S:
-            self._report(final=False)
-
-    def _cut(self) -> None:
-        if self._running and monotonic() - self._closed_at >= _SHORTEST_S:
-            self._report(final=False)
-        self._draining = True
-
-    def _close_last(self) -> None:
-        self._running = False
-        self._report(final=True)
-
-    def _report(self, final: bool) -> None:
-        loop = self.engine.loop
-        metrics, tracker = loop.metrics, loop.tracker
-        now = monotonic()
-        loop.pool.end_silent(now)
-        loop.pool.read_wire()
-        if metrics.loop_lag > STALL_S:
-            self._times_from = now + _CATCH_UP_S
-        operations, untimed = metrics.close_operations(), 0
-        if self._closed_at < self._times_from:
-            operations, untimed = without_times(operations)
-        covers = seconds_covered(self._number, now - self._begin)
-        interval = worker_report.WorkerInterval(
-            worker=self._worker,
-            number=self._number,
-            covers=covers,
-            until=now,
-            operations=operations,
-            untimed=untimed,
-            connections=metrics.close_connections(),
-            bytes=metrics.close_bytes(),
-            health=self._health.sample(now, metrics.loop_lag, metrics.schedule_lag),
-            presence=metrics.take_presence(),
-            published=tracker.take_published(),
-            receipts=tracker.take_receipts(),
-            duplicate=tracker.duplicate,
-            reordered=tracker.reordered,
-            undated=metrics.undated,
-            from_the_future=metrics.from_the_future,
-            draining=self._draining,
-            overdue=loop.overdue(now),
-            remarks=metrics.take_remarks(),
-            final=final,
-        )
-        tracker.duplicate = tracker.reordered = 0
-        metrics.loop_lag = metrics.schedule_lag = 0.0
-        metrics.from_the_future = metrics.undated = 0
-        tracker.forget_old(now)
-        self._number += covers
-        self._closed_at = now
-        loop.to_hub(self._reported, interval)
-
-    # ── in the hub ────────────────────────────────────────────────────────────────────
 
     def _reported(self, interval: worker_report.WorkerInterval) -> None:
         for tally, schedule in self._schedules.values():

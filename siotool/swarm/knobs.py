@@ -8,6 +8,7 @@ A knob's type is its default's. ``siotool loadtest --set size=1kB`` sets it; rea
 """
 
 import difflib
+from dataclasses import dataclass
 from typing import Literal, TypeVar, cast
 
 from siotool.errors import ScenarioError, UnitError
@@ -18,17 +19,15 @@ T = TypeVar("T", bool, int, float, str)
 Unit = Literal["", "bytes", "seconds"]
 
 
+@dataclass(frozen=True)
 class Knob:
     """One setting: its default, what it means and what it accepts."""
 
-    def __init__(
-        self, default: Setting, help: str, minimum: float | None, maximum: float | None, unit: Unit
-    ) -> None:
-        self.default = default
-        self.help = help
-        self.minimum = minimum
-        self.maximum = maximum
-        self.unit = unit
+    default: Setting
+    help: str
+    minimum: float | None
+    maximum: float | None
+    unit: Unit
 
     @property
     def type_name(self) -> str:
@@ -56,7 +55,7 @@ def knobs_of(user_classes: list[type]) -> dict[str, Knob]:
     for user_class in user_classes:
         for name, value in _knobs_of_class(user_class).items():
             known = found.setdefault(name, value)
-            if vars(known) != vars(value):
+            if known != value:
                 raise ScenarioError(
                     f"{user_class.__name__} and another user class have unlike settings named {name!r}",
                     "declare it once, in a common base class, or give one of them another name",
@@ -108,14 +107,8 @@ def _read(knob: Knob, name: str, text: str) -> Setting:
     if not isinstance(value, str):
         low, high = knob.minimum, knob.maximum
         if (low is not None and value < low) or (high is not None and value > high):
-            allowed = " and ".join(
-                words
-                for words in (
-                    f"at least {low:g}" if low is not None else "",
-                    f"at most {high:g}" if high is not None else "",
-                )
-                if words
-            )
+            bounds = [("at least", low), ("at most", high)]
+            allowed = " and ".join(f"{words} {bound:g}" for words, bound in bounds if bound is not None)
             raise ScenarioError(f"{what}: {text} is out of range", f"{allowed} ({knob.help})")
     return value
 

@@ -1,32 +1,26 @@
 """A running test before one's eyes: a live view on a terminal, a line now and then elsewhere."""
 
-from typing import IO, Protocol
+from typing import IO
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console
 from rich.live import Live
-from rich.padding import Padding
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
 
 from siotool.printable import LINE_AT_MOST, printable
-from siotool.runfile import Header, Interval, Note, WorkerHealth
-from siotool.swarm.figures import clock, number, percent, plural, short, time
-from siotool.swarm.progress import WINDOW_S, Lately, Progress
+from siotool.runfile import Header, Interval, Note
+from siotool.swarm.live_view import clock, number, percent, plural, time, users, view
+from siotool.swarm.progress import Progress
 from siotool.terminal import Printable
-from siotool.units import format_byte_rate, format_count, format_duration, format_size
+from siotool.units import format_byte_rate, format_count
 
-#: From this share of the CPU it may use on, a generator process is likely to limit what it measures.
-_BUSY = 0.8
-_LATE_S = 0.1
-
-_NOTES_SHOWN = 2
-_FEWEST_OPERATIONS = 3
-_LEVEL_STYLES = {"info": "dim", "warning": "yellow", "doubt": "bold red"}
+#: Seconds of the run between two plain lines.
+_EVERY_S = 5.0
 
 
-class Display(Protocol):
-    """Where a run shows how it is doing."""
+class Display:
+    """Where a run shows how it is doing. This one shows nothing."""
+
+    def __init__(self, header: Header) -> None:
+        """``header`` is the run's."""
 
     def start(self) -> None:
         """Begin to show."""
@@ -41,33 +35,19 @@ class Display(Protocol):
         """Show no more; what was shown last stays."""
 
 
-def display(header: Header, console: Console, every_s: float = 5) -> Display:
-    """Return the view that suits where ``console`` writes: live on a terminal, lines elsewhere."""
+def display(header: Header, console: Console | None) -> Display:
+    """The view that suits where ``console`` writes: live on a terminal, lines elsewhere.
+
+    Without one nothing is shown.
+    """
+    if console is None:
+        return Display(header)
     if console.is_interactive and console.file.isatty():
         return LiveView(header, console)
-    return PlainProgress(header, console.file, every_s)
+    return PlainProgress(header, console.file)
 
 
-class Silent:
-    """Shows nothing."""
-
-    def __init__(self, header: Header) -> None:
-        pass
-
-    def start(self) -> None:
-        """Begin to show nothing."""
-
-    def update(self, interval: Interval) -> None:
-        """Take an interval."""
-
-    def note(self, note: Note) -> None:
-        """Take a note."""
-
-    def stop(self) -> None:
-        """Go on showing nothing."""
-
-
-class LiveView:
+class LiveView(Display):
     """A view that repaints itself with each interval and fits the terminal.
 
     ``console`` should write to stderr: stdout is for results. There is no thread and no
@@ -103,13 +83,12 @@ class LiveView:
         self._live.update(Printable(view(self._progress, self._console.height - 1)), refresh=True)
 
 
-class PlainProgress:
-    """One plain line every ``every_s`` seconds of the run, and each note when it comes."""
+class PlainProgress(Display):
+    """One plain line every five seconds of the run, and each note when it comes."""
 
-    def __init__(self, header: Header, stream: IO[str], every_s: float = 5) -> None:
+    def __init__(self, header: Header, stream: IO[str]) -> None:
         self._progress = Progress(header)
         self._stream = stream
-        self._every_s = every_s
         self._due_s = 0.0
 
     def start(self) -> None:
@@ -130,14 +109,11 @@ class PlainProgress:
         if interval.t_s >= self._due_s:
             self._say(line(self._progress))
             while self._due_s <= interval.t_s:
-                self._due_s += self._every_s
+                self._due_s += _EVERY_S
 
     def note(self, note: Note) -> None:
         """Print a note."""
         self._say(f"{clock(note.t_s)}  {note.level}: {note.text}")
-
-    def stop(self) -> None:
-        """Say nothing more; the report has the last word."""
 
     def _say(self, text: str) -> None:
         print(f"siotool: {printable(text, LINE_AT_MOST)}", file=self._stream, flush=True)
@@ -151,7 +127,7 @@ def line(progress: Progress) -> str:
     parts = [
         clock(progress.elapsed_s) + (f" of {clock(planned_s)}" if planned_s else ""),
         f"{number(last.connections.open)} open",
-        _users(progress, last.connections.users),
+        users(progress, last.connections.users),
     ]
     working = [o for o in progress.operations() if o.op not in ("connect", "reconnect", "namespace")]
     for operation in sorted(working, key=lambda o: -o.count)[:2]:
@@ -172,221 +148,3 @@ def line(progress: Progress) -> str:
         busiest = max(last.generator, key=lambda worker: worker.cpu_cores)
         parts.append(f"generator {percent(busiest.cpu_cores)}")
     return ", ".join(parts)
-
-
-def _users(progress: Progress, now: int) -> str:
-    if not progress.header.workload.stages:
-        return f"{number(now)} users"
-    return f"{number(now)} of {number(progress.users_wanted)} users"
-
-
-def view(progress: Progress, height: int) -> RenderableType:
-    """Return the picture of a run, at most ``height`` lines where that is possible at all.
-
-    When lines are short, generator processes are shown as one, then the least busy
-    operations are left out and counted.
-    """
-    if progress.last is None:
-        return Padding(
-            Group(_title(progress), _stages(progress), "", Text("connecting …", style="dim")), (0, 1)
-        )
-    summary, notes = _summary(progress), _notes(progress)
-    operations, workers = progress.operations(), progress.last.generator
-    # title, stage, three empty lines, two table heads, the server
-    room = height - 8 - summary.row_count - (notes.row_count + 1 if notes.row_count else 0)
-    together = len(workers) > 1 and len(operations) + len(workers) > room
-    shown = max(_FEWEST_OPERATIONS, room - (1 if together else len(workers)))
-    parts: list[RenderableType] = [
-        _title(progress),
-        _stages(progress),
-        "",
-        summary,
-        "",
-        _operations(operations, shown),
-        "",
-        _processes(progress, workers, together),
-    ]
-    if notes.row_count:
-        parts += ["", notes]
-    return Padding(Group(*parts), (0, 1))
-
-
-def _title(progress: Progress) -> RenderableType:
-    header = progress.header
-    grid = Table.grid(expand=True)
-    grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-    grid.add_column(justify="right", no_wrap=True)
-    namespace = "" if header.target.namespace == "/" else f"  {header.target.namespace}"
-    grid.add_row(
-        Text.assemble((header.workload.scenario, "bold"), f" on {header.target.url}{namespace}"),
-        Text(f"  {header.run}" if len(header.run) <= 40 else "", style="dim"),
-    )
-    return grid
-
-
-def _stages(progress: Progress) -> RenderableType:
-    workload = progress.header.workload
-    grid = Table.grid(expand=True, padding=(0, 2, 0, 0))
-    if not workload.stages:
-        grid.add_row(f"{clock(progress.elapsed_s)}, until it is stopped")
-        return grid
-    stage = workload.stages[progress.stage]
-    grid.add_column(no_wrap=True)
-    grid.add_column(ratio=1)
-    grid.add_column(no_wrap=True, justify="right")
-    left = f"{clock(progress.left_s)} left" if progress.left_s else "finishing"
-    grid.add_row(
-        f"stage {progress.stage + 1} of {len(workload.stages)}, to {number(stage.users)} users",
-        ProgressBar(
-            total=workload.duration_s,
-            completed=min(progress.elapsed_s, workload.duration_s),
-            complete_style="cyan",
-            finished_style="cyan",
-        ),
-        Text.assemble(f"{clock(progress.elapsed_s)}  ", (left, "bold")),
-    )
-    return grid
-
-
-def _summary(progress: Progress) -> Table:
-    grid = Table.grid(expand=True, padding=(0, 1, 0, 0))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-    assert progress.last is not None
-    connections, delivery = progress.last.connections, progress.delivery
-    grid.add_row(
-        "connections",
-        _joined(
-            Text(f"{number(connections.open)} open", style="bold"),
-            Text(_users(progress, connections.users)),
-            _bad(progress.failed, f"of {number(progress.attempted)} failed"),
-        ),
-    )
-    if delivery.expected or delivery.pending:
-        grid.add_row(
-            "delivery",
-            _joined(
-                Text(f"{short(delivery.received)} of {short(delivery.expected)} received"),
-                _bad(delivery.lost, "lost"),
-                Text(f"{short(delivery.pending)} pending"),
-                _bad(delivery.duplicate, "duplicate"),
-            ),
-        )
-    into, out = progress.wire_rates_per_s
-    grid.add_row(
-        "bandwidth",
-        _joined(
-            Text.assemble("in ", (format_byte_rate(into), "bold"), f" ({format_size(progress.wire_in)})"),
-            Text.assemble("out ", (format_byte_rate(out), "bold"), f" ({format_size(progress.wire_out)})"),
-            Text("on the wire", style="dim"),
-        ),
-    )
-    grid.add_row("errors", _errors(progress))
-    return grid
-
-
-def _errors(progress: Progress) -> Text:
-    overdue = ", ".join(f"{op} {number(count)}" for op, count in progress.overdue.items())
-    late = [Text(f"overdue: {overdue}", style="bold yellow")] if overdue else []
-    kinds = [
-        Text(f"{op} {kind} {number(count)}", style="red")
-        for (op, kind), count in progress.errors.most_common()
-    ]
-    return _joined(*late, *kinds) if late or kinds else Text("none", style="green")
-
-
-def _operations(operations: list[Lately], shown: int) -> Table:
-    table = Table(box=None, expand=True, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("operation", ratio=1, no_wrap=True, overflow="ellipsis")
-    for name in ("total", f"per s ({WINDOW_S:.0f} s)", "p50", "p95", "p99", "errors"):
-        table.add_column(name, justify="right", no_wrap=True)
-    kept = operations if len(operations) <= shown else _foremost(operations, shown - 1)
-    for operation in kept:
-        table.add_row(
-            Text.assemble((f"{operation.op} ", "bold"), operation.name),
-            number(operation.count),
-            format_count(operation.rate_per_s),
-            time(operation.p50_s),
-            time(operation.p95_s),
-            time(operation.p99_s),
-            Text(number(operation.errors), style="red" if operation.errors else ""),
-        )
-    if len(kept) < len(operations):
-        table.add_row(Text(f"… and {len(operations) - len(kept)} more", style="dim"))
-    return table
-
-
-def _foremost(operations: list[Lately], most: int) -> list[Lately]:
-    """The busiest operation of each kind, then the busiest of all, in their own order."""
-    kinds: set[str] = set()
-    first: list[Lately] = []
-    rest: list[Lately] = []
-    for operation in sorted(operations, key=lambda o: -o.count):
-        (rest if operation.op in kinds else first).append(operation)
-        kinds.add(operation.op)
-    chosen = {(operation.op, operation.name) for operation in (first + rest)[:most]}
-    return [operation for operation in operations if (operation.op, operation.name) in chosen]
-
-
-def _processes(progress: Progress, workers: list[WorkerHealth], together: bool) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
-    table.add_column("process", no_wrap=True)
-    for name in ("cpu", "memory", "loop lag", "schedule lag"):
-        table.add_column(name, justify="right", no_wrap=True)
-    assert progress.last is not None
-    server = progress.last.server
-    if server is None:
-        table.add_row(Text("server, not sampled", style="dim"))
-    else:
-        table.add_row("server", percent(server.cpu_cores), format_size(server.rss_bytes))
-    if together:
-        table.add_row(
-            f"generator, worst of {len(workers)}",
-            _cores(max(workers, key=_busy)),
-            format_size(max(worker.rss_bytes for worker in workers)),
-            _lag(max(worker.loop_lag_s for worker in workers)),
-            _lag(max(worker.schedule_lag_s for worker in workers)),
-        )
-        return table
-    for worker in workers:
-        table.add_row(
-            f"generator {worker.worker}",
-            _cores(worker),
-            format_size(worker.rss_bytes),
-            _lag(worker.loop_lag_s),
-            _lag(worker.schedule_lag_s),
-        )
-    return table
-
-
-def _notes(progress: Progress) -> Table:
-    grid = Table.grid(expand=True, padding=(0, 2, 0, 0))
-    grid.add_column(no_wrap=True)
-    grid.add_column(no_wrap=True)
-    grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-    grave_last = sorted(progress.notes, key=lambda note: note.level != "info")
-    for note in grave_last[-_NOTES_SHOWN:]:
-        style = _LEVEL_STYLES[note.level]
-        grid.add_row(Text(clock(note.t_s), style="dim"), Text(note.level, style=style), Text(note.text))
-    return grid
-
-
-def _joined(*parts: Text) -> Text:
-    return Text().join(piece for part in parts for piece in (Text(" · ", style="dim"), part))[3:]
-
-
-def _bad(count: int, word: str) -> Text:
-    return Text(f"{short(count)} {word}", style="bold red" if count else "")
-
-
-def _cores(worker: WorkerHealth) -> Text:
-    return Text(percent(worker.cpu_cores), style="bold red" if _busy(worker) >= _BUSY else "")
-
-
-def _busy(worker: WorkerHealth) -> float:
-    """Share of the CPU that a generator process may use."""
-    return worker.cpu_cores / worker.cpu_allowed if worker.cpu_allowed > 0 else worker.cpu_cores
-
-
-def _lag(seconds: float) -> Text:
-    return Text(format_duration(seconds), style="bold red" if seconds >= _LATE_S else "")

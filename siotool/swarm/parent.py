@@ -4,48 +4,41 @@ Imported only after nothing else has opened ssl: Locust patches it for gevent.
 """
 
 import os
-import secrets
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import Any
 
 import gevent
 import gevent.event
+import gevent.pool
 import locust.runners
 import msgspec
 from locust import events
 from locust.env import Environment
 from locust.stats import stats_history
 
-from siotool.client.address import resolve
 from siotool.client.compression import would_compress
 from siotool.errors import GeneratorError, SiotoolError
 from siotool.printable import one_line
 from siotool.runfile import Header
 from siotool.runwriter import Writer
-from siotool.swarm import locust_log, preflight, shape, web_ui
-from siotool.swarm.config import Outcome, Reason, RunConfig, header_of
+from siotool.swarm import locust_output, preflight
+from siotool.swarm.config import Outcome, Reason, RunConfig, WorkerConfig, header_of
 from siotool.swarm.live import Display
-from siotool.swarm.locust_files import LocustFiles
-from siotool.swarm.patience import HELD_UP_S, SILENT_S, Patience, suspended_s
+from siotool.swarm.program import Program
 from siotool.swarm.recorder import Recorder
 from siotool.swarm.scenario_file import Scenario, options
 from siotool.swarm.scenario_results import secrets_of
 from siotool.swarm.server_use import ServerProbe, ServerSamples
-from siotool.swarm.settings import EngineSettings
-from siotool.swarm.worker import REPORTS, SPREAD, WorkerConfig
-from siotool.swarm.worker_process import WorkerProcess
+from siotool.swarm.spawner import Spawner
+from siotool.swarm.watch import Watch
+from siotool.swarm.worker import REPORTS
 from siotool.swarm.workers import Workers
-from siotool.units import format_duration
 
 #: A worker that goes on reporting after the end may take so long for its last report.
 _FINISH_S = 15.0
-#: Users that are started at once have had their turn before their stage is over.
-_SPREAD_SHARE = 0.9
-#: Stages change a moment after a second is over, and so in the next one.
-_AFTER_S = 0.002
 #: We decide when a worker is lost, not Locust: see ``Workers.forget``.
 _NEVER = 1 << 40
 _HANGUP = getattr(signal, "SIGHUP", None)
@@ -53,8 +46,17 @@ _HANGUP = getattr(signal, "SIGHUP", None)
 _LOOK_S = 0.05
 
 
-def run(config: RunConfig, scenario: Scenario, show: Callable[[Header], Display]) -> Outcome:
+def run(
+    config: RunConfig,
+    scenario: Scenario,
+    show: Callable[[Header], Display],
+    programs: Iterable[Program],
+) -> Outcome:
     """Run a load test to its end; returns the run file and how it ended.
+
+    ``programs`` decide one after another how many users there are, on the same workers, and each
+    begins with the users of the one before. An iterator is asked for the next one once the last
+    one is over.
 
     Raises TargetError before anything is written when the target does not answer,
     OutputError when the folder cannot be written, GeneratorError when no worker comes up.
@@ -63,108 +65,86 @@ def run(config: RunConfig, scenario: Scenario, show: Callable[[Header], Display]
     hub: Any = gevent.get_hub()
     hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)
     probe = ServerProbe(config.server_pid, config.server_cores) if config.server_pid else None
-    engine = EngineSettings(
-        target=config.target,
-        address=resolve(config.target),
-        run=secrets.randbits(64),
-        auth=config.auth,
-        headers=config.headers,
-        connect_timeout_s=config.connect_timeout_s,
-        ack_timeout_s=config.ack_timeout_s,
-    )
     if config.web_port is not None:
-        config = msgspec.structs.replace(config, web_port=web_ui.free_port(config.web_port))
-    preflight.check(engine)
-    compression = would_compress(config.target, config.headers)
+        config = msgspec.structs.replace(config, web_port=locust_output.free_web_port(config.web_port))
+    preflight.check(config.engine)
+    compression = would_compress(config.engine.target, config.engine.headers)
     header = header_of(config, probe.describe() if probe is not None else None, compression)
     writer = Writer(config.out)
     writer.write(header)
-    display = show(header)
-    test = _LoadTest(config, scenario, engine, writer, display, probe)
+    test = _LoadTest(config, scenario, writer, show(header), ServerSamples(probe))
     try:
-        return test.run()
+        return test.run(programs)
     finally:
         test.close()
 
 
 class _LoadTest:
-    """One run: its stages, and who takes part in it."""
+    """One run: its programs, and who takes part in it."""
 
     def __init__(
         self,
         config: RunConfig,
         scenario: Scenario,
-        engine: EngineSettings,
         writer: Writer,
         display: Display,
-        probe: ServerProbe | None,
+        server: ServerSamples,
     ) -> None:
         self._config = config
         self._writer = writer
         self._display = display
-        self._server = ServerSamples(probe)
-        self._recorder = Recorder(
-            config.workload,
-            writer,
-            display,
-            self._server,
-            self._break,
-            secrets_of(config.auth, config.headers),
-        )
+        self._server = server
+        secrets = secrets_of(config.engine.auth, config.engine.headers)
+        self._recorder = Recorder(config.workload.processes, writer, display, server, self._break, secrets)
         self._reason: Reason = "finished"
         self._over = gevent.event.Event()
-        self._patience = Patience(0.0)
-        self._suspended_s = suspended_s()
         self._failure: Exception | None = None
-        self._workers = Workers()
         self._interrupts = 0
-        self._helpers: list[gevent.Greenlet] = []
+        self._helpers = gevent.pool.Group()
         self._signals = {
             number: gevent.signal_handler(number, self._interrupted, number) for number in _ends()
         }
         locust.runners.WORKER_LOG_REPORT_INTERVAL = -1
         locust.runners.HEARTBEAT_LIVENESS = _NEVER
-        self._shape = scenario.shape
-        locust_log.take_over(self._hook_raised)
+        locust_output.take_over_log(self._recorder.raised)
+        url = config.engine.target.url
         self._environment = Environment(
-            user_classes=scenario.user_classes,
-            events=events,
-            host=config.target.url,
-            parsed_options=options(config.target.url),
+            user_classes=scenario.user_classes, events=events, host=url, parsed_options=options(url)
         )
         self._runner: Any = self._environment.create_master_runner("127.0.0.1", 0)
-        self._locust_files = LocustFiles(self._environment, config.out) if config.locust_files else None
+        if scenario.shape is not None:
+            scenario.shape.runner = self._runner
+        self._locust_files = (
+            locust_output.LocustFiles(self._environment, config.out) if config.locust_files else None
+        )
         hooks: Any = self._environment.events
         hooks.worker_report.add_listener(self._reported)
-        self._workers.listen(self._runner)
-        for number in range(config.workload.processes):
-            self._workers.start(
-                WorkerConfig(
-                    master_port=self._runner.server.port,
-                    scenario_path=str(scenario.path),
-                    settings=config.workload.settings,
-                    engine=msgspec.structs.replace(engine, worker=number),
-                    seed=config.workload.seed,
-                    workers=config.workload.processes,
-                    tags=config.workload.tags,
-                    exclude_tags=config.workload.exclude_tags,
-                )
+        self._workers = Workers(self._runner)
+        self._workers.start(
+            WorkerConfig(
+                master_port=self._runner.server.port,
+                scenario_path=str(scenario.path),
+                engine=msgspec.structs.replace(config.engine, worker=number),
+                workload=config.workload,
             )
+            for number in range(config.workload.processes)
+        )
 
     # ── the course of a run ───────────────────────────────────────────────────────────
 
-    def run(self) -> Outcome:
-        """Start, follow the stages, stop, and write everything down."""
+    def run(self, programs: Iterable[Program]) -> Outcome:
+        """Start, follow the programs, stop, and write everything down."""
         self._display.start()
         try:
             if self._gather():
-                stages = self._spawn(self._follow_stages if self._shape is None else self._follow_shape)
-                self._spawn(self._watch)
+                watch = Watch(self._recorder, self._workers, self._runner)
+                following = self._spawn(self._follow, programs)
+                self._spawn(self._keep_watch, watch)
                 if self._server.probe is not None:
                     self._spawn(self._sample_server)
                 self._over.wait()
-                stages.kill()
-                self._stop()
+                following.kill()
+                self._stop(watch)
         except GeneratorError:
             self._reason = "workers_lost"
             raise
@@ -190,7 +170,7 @@ class _LoadTest:
         for number, handler in self._signals.items():
             handler.cancel()
             signal.signal(number, signal.getsignal(number))  # libev leaves the default behind
-        gevent.killall(self._helpers)
+        self._helpers.kill()
         self._workers.end()
         ui: Any = self._environment.web_ui
         if ui is not None:
@@ -199,18 +179,62 @@ class _LoadTest:
         self._runner.server.close(linger=0)
         self._writer.close()
 
-    def _spawn(self, function: Callable[..., None], *args: Any) -> gevent.Greenlet:
+    def _gather(self) -> bool:
+        """Wait for the workers and begin with them; False when the run is over before."""
+        if not self._workers.gather(self._over):
+            return False
+        if self._config.web_port is not None:
+            url = locust_output.serve_web_ui(self._environment, self._config.web_port)
+            self._recorder.note("info", f"Locust's UI: {url}")
+        self._spawn(stats_history, self._runner)
+        self._fire("init", runner=self._runner, web_ui=self._environment.web_ui)
+        if not self._workers.agree(self._over):
+            return False
+        assert self._workers.begin is not None
+        self._recorder.begin = self._workers.begin
+        return True
+
+    def _follow(self, programs: Iterable[Program]) -> None:
+        spawner = Spawner(self._runner, self._recorder, self._spawn)
+        for program in programs:
+            spawner.follow(program)
+        self._over.set()
+
+    def _stop(self, watch: Watch) -> None:
+        if self._workers.alive:
+            # or Locust's master gives the users of a worker that has stopped to those that have not yet
+            self._fire("test_stopping")
+            self._runner.update_state(locust.runners.STATE_STOPPING)
+            self._runner.send_message("stop")
+            deadline = monotonic() + _FINISH_S
+            # what waits for seconds in between is the watch; when it is broken, nobody waits
+            while not self._recorder.timeline.finished and monotonic() < deadline and self._failure is None:
+                gevent.sleep(_LOOK_S)
+        for worker in self._workers:
+            if self._failure is None:
+                watch.lose(
+                    worker,
+                    f"was not done {_FINISH_S:g} s after the end: what it still had under way is unknown",
+                )
+            self._recorder.timeline.lose(worker.number)
+        try:
+            self._recorder.close_seconds()
+        except Exception as error:
+            self._break(error)
+        self._fire("test_stop")
+
+    # ── beside it ─────────────────────────────────────────────────────────────────────
+
+    def _spawn(self, function: Callable[..., None], *args: Any, **more: Any) -> gevent.Greenlet:
         """Run something beside the run; when it breaks, the run ends."""
 
         def guarded() -> None:
             try:
-                function(*args)
+                function(*args, **more)
             except Exception as error:
                 self._break(error)
 
-        helper = gevent.spawn(guarded)
-        self._helpers.append(helper)
-        return helper
+        return self._helpers.spawn(guarded)
 
     def _break(self, error: Exception) -> None:
         """Something of ours does not work: the run ends in order, and the error is told."""
@@ -223,166 +247,16 @@ class _LoadTest:
                 self._recorder.note("doubt", f"the run was ended by a bug: {type(error).__name__}: {error}")
         self._over.set()
 
-    def _gather(self) -> bool:
-        """Wait for the workers and begin with them; False when the run is over before."""
-        if not self._workers.gather(self._over):
-            return False
-        self._serve_web_ui()
-        self._spawn(stats_history, self._runner)
-        self._fire("init", runner=self._runner, web_ui=self._environment.web_ui)
-        if not self._workers.agree(self._over):
-            return False
-        assert self._workers.begin is not None
-        self._recorder.begin = self._workers.begin
-        self._patience = Patience(self._workers.begin)
-        return True
-
-    def _follow_stages(self) -> None:
-        users = 0
-        due = self._recorder.begin
-        gevent.sleep(max(0.0, due - monotonic()))
-        for number, stage in enumerate(self._config.workload.stages):
-            due += stage.duration_s
-            if number:
-                self._recorder.note(
-                    "info", f"stage {number + 1}: {stage.users} users within {stage.duration_s:g} s"
-                )
-            if stage.users != users:
-                users = self._move(users, stage.users, stage.duration_s, due)
-            gevent.sleep(max(0.0, due - monotonic()) + _AFTER_S)
-        self._over.set()
-
-    def _follow_shape(self) -> None:
-        assert self._shape is not None
-        begin, limit_s = self._recorder.begin, self._config.run_time_s
-        gevent.sleep(max(0.0, begin - monotonic()))
-        shape.follow(self._shape, self._runner, begin, limit_s, self._reshape)
-        self._over.set()
-
-    def _reshape(self, users: int, rate: float, user_classes: Any) -> None:
-        self._recorder.note("info", f"{users} users at {rate:g} per second")
-        spread_s = _SPREAD_SHARE * min(1.0, max(1, int(rate)) / rate)
-        self._runner.send_message(SPREAD, {"seconds": spread_s})
-        self._runner.start(users, spawn_rate=rate, user_classes=user_classes)
-
-    def _fire(self, hook: str, **more: Any) -> None:
-        """Call a scenario's hook when Locust would."""
-        getattr(self._environment.events, hook).fire(environment=self._environment, **more)
-
-    def _hook_raised(self, error: BaseException) -> None:
-        """An event hook of the scenario raised in this process."""
-        self._recorder.raised(error)
-
-    def _move(self, before: int, users: int, within_s: float, due: float) -> int:
-        """Move evenly from one number of users to another; returns how many were asked for by ``due``.
-
-        Locust starts a batch of users at once, at most one a second; each batch is spread over
-        the time until the next one, and over no more than the stage.
-        """
-        rate = abs(users - before) / max(0.1, within_s)
-        batch_s = max(1, int(rate)) / rate
-        self._runner.send_message(SPREAD, {"seconds": _SPREAD_SHARE * min(1.0, within_s, batch_s)})
-        # Locust waits for workers to tell that they have started, also for those that are lost
-        with gevent.Timeout(max(_LOOK_S, due - monotonic()), False):
-            self._runner.start(users, spawn_rate=rate)
-        dispatcher = self._runner._users_dispatcher  # None once Locust's UI has stopped the run
-        return users if dispatcher is None else int(dispatcher.get_current_user_count())
-
-    def _watch(self) -> None:
-        """Write each second down once it is whole; notice workers that are gone."""
+    def _keep_watch(self, watch: Watch) -> None:
+        """Watch until the run is over and no worker is left."""
         while True:
-            self._look_at_clocks()
-            self._recorder.close_seconds()
-            for worker in self._workers:
-                self._look_after(worker)
-            if not self._workers.alive:
-                if not self._over.is_set():
-                    self._reason = "workers_lost"
-                    self._over.set()
-                return
-            if self._runner.state in ("stopping", "stopped") and not self._over.is_set():
-                self._reason = "interrupted"
-                self._recorder.note("warning", "stopped from Locust's UI")
+            alive = self._workers.alive  # asked before the look, which then has met all that are gone
+            if (reason := watch.look(over=self._over.is_set())) is not None:
+                self._reason = reason
                 self._over.set()
+            if not alive and self._over.is_set():
+                return
             gevent.sleep(_LOOK_S)
-
-    def _look_at_clocks(self) -> None:
-        held_up = self._patience.look(monotonic())
-        if held_up > 2 * HELD_UP_S:
-            self._recorder.note(
-                "doubt",
-                f"the run's own process stood still for {format_duration(held_up)}: "
-                "changes of stage may have come late",
-            )
-        before, self._suspended_s = self._suspended_s, suspended_s()
-        if self._suspended_s - before > HELD_UP_S:
-            asleep = format_duration(self._suspended_s - before)
-            self._recorder.note("doubt", f"this machine was suspended for {asleep}")
-
-    def _look_after(self, worker: WorkerProcess) -> None:
-        if not worker.alive:
-            self._lose(worker, f"generator worker {worker.number} was lost ({worker.ending})")
-            return
-        due = self._recorder.timeline.due(worker.number)
-        if due is not None and self._patience.silent(due, monotonic()):
-            worker.kill()
-            self._lose(
-                worker,
-                f"generator worker {worker.number} did not report second {due + 1} within "
-                f"{SILENT_S:g} s (stopped, or busy in a scenario's code?): it was ended, "
-                "and its users with it",
-            )
-
-    def _stop(self) -> None:
-        if self._workers.alive:
-            # or Locust's master gives the users of a worker that has stopped to those that have not yet
-            self._fire("test_stopping")
-            self._runner.update_state(locust.runners.STATE_STOPPING)
-            self._runner.send_message("stop")
-            deadline = monotonic() + _FINISH_S
-            # what waits for seconds in between is the watch; when it is broken, nobody waits
-            while not self._recorder.timeline.finished and monotonic() < deadline and self._failure is None:
-                gevent.sleep(_LOOK_S)
-        for worker in self._workers:
-            if self._recorder.timeline.due(worker.number) is not None and self._failure is None:
-                self._lose(
-                    worker,
-                    f"generator worker {worker.number} was not done {_FINISH_S:g} s after the end: "
-                    "what it still had under way is unknown",
-                )
-            self._recorder.timeline.lose(worker.number)
-        try:
-            self._recorder.close_seconds()
-        except Exception as error:
-            self._break(error)
-        self._fire("test_stop")
-
-    def _interrupted(self, number: int) -> None:
-        if self._interrupts and number == _HANGUP:
-            return  # a shell that goes sends one too: it is no second wish
-        self._interrupts += 1
-        if self._interrupts > 1:
-            self._workers.kill()
-            self._display.stop()
-            os._exit(130)
-        self._reason = "interrupted"
-        self._recorder.note("warning", "interrupted: stopping; interrupt again to end at once")
-        self._over.set()
-
-    def _lose(self, worker: WorkerProcess, text: str) -> None:
-        if self._recorder.timeline.due(worker.number) is None:
-            return  # it is lost already, or has told everything
-        self._recorder.timeline.lose(worker.number)
-        self._workers.forget(worker)
-        self._recorder.note("doubt", text)
-
-    def _reported(self, client_id: str, data: dict[str, Any]) -> None:
-        if self._workers.begin is None:
-            return  # of a beginning that was put off
-        try:
-            self._recorder.add(data.get(REPORTS, []))
-        except Exception as error:  # Locust would print it and go on
-            self._break(error)
 
     def _sample_server(self) -> None:
         """Sample the server at the end of each second of the run."""
@@ -397,11 +271,29 @@ class _LoadTest:
                 self._recorder.note("warning", "the server's process is gone")
             number += 1
 
-    def _serve_web_ui(self) -> None:
-        if self._config.web_port is not None:
-            self._recorder.note(
-                "info", f"Locust's UI: {web_ui.serve(self._environment, self._config.web_port)}"
-            )
+    def _reported(self, client_id: str, data: dict[str, Any]) -> None:
+        if self._workers.begin is None:
+            return  # of a beginning that was put off
+        try:
+            self._recorder.add(data.get(REPORTS, []))
+        except Exception as error:  # Locust would print it and go on
+            self._break(error)
+
+    def _fire(self, hook: str, **more: Any) -> None:
+        """Call a scenario's hook when Locust would."""
+        getattr(self._environment.events, hook).fire(environment=self._environment, **more)
+
+    def _interrupted(self, number: int) -> None:
+        if self._interrupts and number == _HANGUP:
+            return  # a shell that goes sends one too: it is no second wish
+        self._interrupts += 1
+        if self._interrupts > 1:
+            self._workers.kill()
+            self._display.stop()
+            os._exit(130)
+        self._reason = "interrupted"
+        self._recorder.note("warning", "interrupted: stopping; interrupt again to end at once")
+        self._over.set()
 
 
 def _ends() -> list[signal.Signals]:

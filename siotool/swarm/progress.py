@@ -4,7 +4,8 @@ from collections import Counter, defaultdict, deque
 from dataclasses import dataclass
 
 from siotool.histogram import merged
-from siotool.runfile import Delivery, Header, Interval, Note, Operation, OpKind
+from siotool.runfile import Bytes, Connections, Delivery, Header, Interval, Note, Operation, OpKind
+from siotool.swarm.aggregator import summed
 from siotool.workload import users_asked, users_at
 
 #: Rates and percentiles are of the last few seconds, so that they move with the run.
@@ -37,13 +38,10 @@ class Progress:
     def __init__(self, header: Header) -> None:
         self.header = header
         self.last: Interval | None = None
-        self.attempted = 0
-        self.failed = 0
         #: Failures by operation and class, ``closed`` connections among them.
         self.errors: Counter[tuple[str, str]] = Counter()
-        self.delivery = Delivery()
-        self.wire_in = 0
-        self.wire_out = 0
+        #: Totals; what is a level in them is the last interval's.
+        self.connections, self.delivery, self.bytes = Connections(), Delivery(), Bytes()
         self.notes: deque[Note] = deque(maxlen=_NOTES_KEPT)
         self._counts: Counter[tuple[OpKind, str]] = Counter()
         self._failures: Counter[tuple[OpKind, str]] = Counter()
@@ -57,8 +55,9 @@ class Progress:
             self._window.append(interval)
         while self._window[0].t_s <= interval.t_s - WINDOW_S:
             self._window.popleft()
-        self.attempted += interval.connections.attempted
-        self.failed += sum(interval.connections.failed.values())
+        self.connections = summed([self.connections, interval.connections], levels=["open", "users"])
+        self.delivery = summed([self.delivery, interval.delivery], levels=["pending"])
+        self.bytes = summed([self.bytes, interval.bytes])
         for kind, count in interval.connections.closed.items():
             self.errors["closed", kind] += count
         for operation in interval.operations:
@@ -67,9 +66,6 @@ class Progress:
             self._failures[key] += sum(operation.errors.values())
             for kind, count in operation.errors.items():
                 self.errors[operation.op, kind] += count
-        self.wire_in += interval.bytes.wire_in
-        self.wire_out += interval.bytes.wire_out
-        self.delivery = _sum(self.delivery, interval.delivery)
 
     @property
     def elapsed_s(self) -> float:
@@ -104,9 +100,8 @@ class Progress:
         seconds = self._window_s
         if not seconds:
             return 0.0, 0.0
-        into = sum(interval.bytes.wire_in for interval in self._window)
-        out = sum(interval.bytes.wire_out for interval in self._window)
-        return into / seconds, out / seconds
+        lately = summed([interval.bytes for interval in self._window])
+        return lately.wire_in / seconds, lately.wire_out / seconds
 
     def operations(self) -> list[Lately]:
         """Return every kind of operation seen so far, in the order of appearance."""
@@ -132,16 +127,3 @@ class Progress:
     @property
     def _window_s(self) -> float:
         return sum(interval.duration_s for interval in self._window)
-
-
-def _sum(total: Delivery, more: Delivery) -> Delivery:
-    return Delivery(
-        published=total.published + more.published,
-        expected=total.expected + more.expected,
-        received=total.received + more.received,
-        lost=total.lost + more.lost,
-        duplicate=total.duplicate + more.duplicate,
-        reordered=total.reordered + more.reordered,
-        late=total.late + more.late,
-        pending=more.pending,  # a level, not a flow
-    )

@@ -1,23 +1,60 @@
 """What a run writes down: the workers' intervals put together, the notes, and the end."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from time import monotonic
 
 import msgspec
 
 from siotool.errors import OutputError
-from siotool.runfile import End, Line, Note, ScenarioFailure
+from siotool.runfile import Connections, End, Line, Note, ScenarioFailure
 from siotool.runwriter import Writer
 from siotool.swarm import aggregator, worker_report
 from siotool.swarm.complaints import Complaints
 from siotool.swarm.config import Reason
+from siotool.swarm.deliveries import DeliveryAggregator
 from siotool.swarm.lateness import Level, lateness
 from siotool.swarm.live import Display
-from siotool.swarm.reach import Reach
+from siotool.swarm.program import SEEN_AT_MOST, Seen, seen
 from siotool.swarm.scenario_results import ScenarioResults
 from siotool.swarm.server_use import ServerSamples
 from siotool.swarm.timeline import Timeline
-from siotool.workload import Workload, users_at
+
+#: What a connect fails with when nothing answers, or nothing that could answer for the target.
+_GONE = {
+    "refused",
+    "reset",
+    "timeout",
+    "unreachable",
+    "dns",
+    "transport_close",
+    "http_502",
+    "http_503",
+    "http_504",
+}
+
+
+class Reach:
+    """Was the target there at the end? Only one that nobody could connect to any more is lost."""
+
+    def __init__(self) -> None:
+        self._under_way = 0
+        self._failing = False
+
+    def follow(self, second: Connections) -> None:
+        """Take the connections of one more second."""
+        self._under_way += second.attempted - second.established - sum(second.failed.values())
+        hung = self._under_way > second.attempted  # some have had no answer for longer than that
+        failed = hung or not _GONE.isdisjoint(kind for kind, count in second.failed.items() if count)
+        if second.open or second.established:
+            self._failing = False
+        elif failed:
+            self._failing = True
+
+    @property
+    def lost(self) -> bool:
+        """True when the last connects had no answer from the target, and none came through since."""
+        return self._failing
 
 
 class Recorder:
@@ -29,15 +66,19 @@ class Recorder:
 
     def __init__(
         self,
-        workload: Workload,
+        workers: int,
         writer: Writer,
         display: Display,
         server: ServerSamples,
         on_failure: Callable[[OutputError], None],
         secrets: Sequence[str] = (),
     ) -> None:
-        self.timeline = Timeline(workload.processes)
-        self._stages = workload.stages
+        self.timeline = Timeline(workers)
+        #: Stages of the run, and the second at which each began; and what the program in force has seen.
+        self._stages: list[tuple[float, int]] = []
+        self._program_begin_s = 0.0
+        self._seen: deque[Seen] = deque()
+        self._doubts: list[str] = []
         self._writer = writer
         self._display = display
         self._server = server
@@ -47,7 +88,7 @@ class Recorder:
         self.begin = 0.0
         self._written_s = 0.0
         self._intervals = 0
-        self._deliveries = aggregator.DeliveryAggregator()
+        self._deliveries = DeliveryAggregator()
         self._hooks = ScenarioResults(secrets)
         self._complaints = Complaints(writer.path.parent, lambda text: self.note("warning", text))
         self._reach = Reach()
@@ -59,6 +100,15 @@ class Recorder:
     def target_lost(self) -> bool:
         """True when users were there at the end, and the target was not."""
         return bool(self._users and not self._open and self._reach.lost)
+
+    def begin_program(self, second: float) -> Sequence[Seen]:
+        """A program begins at a second of the run; returns what it has seen lately, as that grows."""
+        self._program_begin_s, self._seen = second, deque(maxlen=SEEN_AT_MOST)
+        return self._seen
+
+    def begin_stage(self, second: float, number: int) -> None:
+        """A stage of the run begins at a second of the run."""
+        self._stages.append((second, number))
 
     def add(self, encoded: list[bytes]) -> None:
         """Take what a worker reports."""
@@ -100,10 +150,15 @@ class Recorder:
             self._display.update(interval)
             if found := lateness(parts, duration_s):
                 self.note(*found)
+            if (begin_s + end_s) / 2 > self._program_begin_s and not interval.draining:
+                self._seen.append(seen(interval, self._program_begin_s, self._doubts))
+            self._doubts = []
 
     def note(self, level: Level, text: str) -> None:
         """Write down something worth knowing that happens now."""
         note = Note(t_s=self._now_s(), level=level, text=text)
+        if level == "doubt":
+            self._doubts.append(text)
         self._write(note)
         self._display.note(note)
 
@@ -141,9 +196,8 @@ class Recorder:
     def _now_s(self) -> float:
         return round(max(0.0, monotonic() - self.begin), 3) if self.begin else 0.0
 
-    def _stage_at(self, elapsed_s: float) -> int:
-        found = users_at(self._stages, elapsed_s)
-        return found[1] if found else max(0, len(self._stages) - 1)
+    def _stage_at(self, second: float) -> int:
+        return max((number for begin_s, number in self._stages if begin_s <= second), default=0)
 
     def _write(self, line: Line) -> None:
         if self._failed:

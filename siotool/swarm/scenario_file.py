@@ -6,6 +6,7 @@ import inspect
 import sys
 import traceback
 from argparse import Namespace
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
@@ -20,21 +21,14 @@ from siotool.swarm.user import SocketIOUser
 _FOLDERS = (Path(__file__).parents[2] / "scenarios", Path(__file__).parents[1] / "scenarios")
 
 
+@dataclass
 class Scenario:
-    """A loaded scenario: its file, its user classes and their knobs."""
+    """A loaded scenario; ``shape`` decides how many users there are, where it says so itself."""
 
-    def __init__(
-        self,
-        path: Path,
-        description: str,
-        user_classes: list[type[User]],
-        shape: LoadTestShape | None = None,
-    ) -> None:
-        self.path = path
-        self.description = description
-        self.user_classes = user_classes
-        #: What decides how many users there are, where the scenario says so itself.
-        self.shape = shape
+    path: Path
+    description: str
+    user_classes: list[type[User]]
+    shape: LoadTestShape | None = None
 
     @property
     def name(self) -> str:

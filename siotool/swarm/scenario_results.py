@@ -4,14 +4,16 @@ Failures are counted by class, message and place. A worker keeps so many message
 apart, and so many entries in all; what comes after them stands under ``(other)``.
 """
 
+import sysconfig
 import traceback as tracebacks
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
+from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 from siotool.printable import one_line
 from siotool.runfile import CHECK_FAILED, FAIL, OTHER, REQUEST_EVENT, Operation
-from siotool.swarm import location
 from siotool.swarm.metrics import OperationSamples
 from siotool.swarm.worker_report import Raised
 
@@ -22,6 +24,14 @@ TRACEBACK_AT_MOST = 8000
 MESSAGES_OF_A_PLACE = 10
 ENTRIES_AT_MOST = 200
 NAMES_AT_MOST = 200
+
+_OURS = str(Path(__file__).parents[1])
+#: Where a scenario's own code never is: siotool, Python's library, and what was installed.
+_FOREIGN = (
+    _OURS,
+    *{sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")},
+    "<",
+)
 
 Entry = tuple[str, str, str]
 
@@ -44,7 +54,7 @@ class ScenarioResults:
     def exception(self, error: BaseException) -> None:
         """Book an exception of a task, a hook or a handler."""
         text = "".join(tracebacks.format_exception(error))
-        self._book(type(error).__name__, str(error), location.of_traceback(error.__traceback__), text)
+        self._book(type(error).__name__, str(error), line_of_traceback(error.__traceback__), text)
 
     def check(self, text: str, where: str, *, right: bool) -> None:
         """Book a check: an operation with its text for a name."""
@@ -144,3 +154,32 @@ def _closed(group: dict[str, OperationSamples]) -> list[Operation]:
 
 def _shortened(text: str) -> str:
     return one_line(text, MESSAGE_AT_MOST)
+
+
+def line_of_traceback(traceback: TracebackType | None) -> str:
+    """The innermost line of the scenario's own code in a traceback, as ``flow.py:7 in order``.
+
+    The innermost line of all where none is the scenario's; empty without a traceback.
+    """
+    found = ""
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if _is_scenarios(code) or not found:
+            found = _written(code, traceback.tb_lineno)
+        traceback = traceback.tb_next
+    return found
+
+
+def line_of_caller(frame: FrameType | None) -> str:
+    """The innermost line of the scenario's own code that led to a frame, the frame included."""
+    while frame is not None and not _is_scenarios(frame.f_code):
+        frame = frame.f_back
+    return "" if frame is None else _written(frame.f_code, frame.f_lineno)
+
+
+def _is_scenarios(code: CodeType) -> bool:
+    return not code.co_filename.startswith(_FOREIGN)
+
+
+def _written(code: CodeType, line: int) -> str:
+    return f"{Path(code.co_filename).name}:{line} in {code.co_name}"

@@ -70,11 +70,3 @@ class Tally:
 
 #: What of a user class is counted within an interval, rather than a level at its end.
 COUNTS = tuple(field for field in UserClass.__struct_fields__ if field not in ("name", "users"))
-
-
-def merged(parts: list[UserClass]) -> UserClass:
-    """One class as several workers saw it."""
-    summed = ("users", *COUNTS)
-    return UserClass(
-        parts[0].name, **{field: sum(getattr(part, field) for part in parts) for field in summed}
-    )

@@ -6,14 +6,10 @@ The others' seconds are then put together likewise, so that an interval of the r
 same time of every worker.
 """
 
-from collections import Counter, deque
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections import deque
+from collections.abc import Iterator
 
-import msgspec
-
-from siotool.runfile import WorkerHealth
-from siotool.swarm.aggregator import merge_operations, merge_user_classes
+from siotool.swarm.aggregator import joined
 from siotool.swarm.worker_report import WorkerInterval
 
 
@@ -87,60 +83,3 @@ class Timeline:
             if reaches == end:
                 return end
             end = reaches
-
-
-#: What an interval tells of its end rather than of all of it.
-_LEVELS = {"open", "users", "overdue"}
-_IDENTITY = {"worker", "number", "covers", "until", "final", "draining", "health"}
-
-
-def joined(parts: Sequence[WorkerInterval]) -> WorkerInterval:
-    """One interval of a worker for several that follow each other."""
-    first, last = parts[0], parts[-1]
-    if len(parts) == 1:
-        return first
-    users = {found.name: found.users for found in last.user_classes}
-    changed: dict[str, Any] = {
-        "number": first.number,
-        "covers": last.number + last.covers - first.number,
-        "health": _health([part.health for part in parts]),
-        "operations": merge_operations(list(parts)),
-        "user_classes": [
-            msgspec.structs.replace(found, users=users.get(found.name, 0))
-            for found in merge_user_classes(list(parts))
-        ],
-    }
-    for name in WorkerInterval.__struct_fields__:
-        if name not in changed and name not in _IDENTITY and name not in _LEVELS:
-            changed[name] = _added([getattr(part, name) for part in parts])
-    return msgspec.structs.replace(last, **changed)
-
-
-def _added(values: list[Any]) -> Any:
-    """Counts add up, lists follow each other, records are added field by field."""
-    first = values[0]
-    if isinstance(first, list):
-        return [item for value in values for item in value]
-    if isinstance(first, dict):
-        total: Counter[str] = Counter()
-        for value in values:
-            total.update(value)
-        return dict(total)
-    if isinstance(first, msgspec.Struct):
-        fields = [name for name in first.__struct_fields__ if name not in _LEVELS]
-        return msgspec.structs.replace(
-            values[-1], **{name: _added([getattr(value, name) for value in values]) for name in fields}
-        )
-    return sum(values)
-
-
-def _health(samples: list[WorkerHealth]) -> WorkerHealth:
-    return msgspec.structs.replace(
-        samples[-1],
-        cpu_cores=sum(sample.cpu_cores for sample in samples) / len(samples),
-        cpu_wait=sum(sample.cpu_wait for sample in samples) / len(samples),
-        cpu_allowed=min(sample.cpu_allowed for sample in samples),
-        loop_lag_s=max(sample.loop_lag_s for sample in samples),
-        schedule_lag_s=max(sample.schedule_lag_s for sample in samples),
-        files_open=max(sample.files_open for sample in samples),
-    )

@@ -86,7 +86,7 @@ class UserObserver(Receiver):
 UserConnection = Connection[UserObserver]
 
 
-class Call(msgspec.Struct):
+class Call(msgspec.Struct, gc=False):
     """A call under way: where it is counted, when it was to begin and when it did, who wants the answer."""
 
     user: UserObserver

@@ -20,11 +20,10 @@ from gevent import monkey
 from locust import events
 from locust.env import Environment
 
-from siotool.swarm import knobs, locust_log, scenario_file, tags
+from siotool.swarm import knobs, locust_output, scenario_file, tags
+from siotool.swarm.config import WorkerConfig
 from siotool.swarm.generator import Generator
 from siotool.swarm.health import raise_files_limit
-from siotool.swarm.settings import EngineSettings
-from siotool.workload import Setting
 
 #: Custom messages. A worker is ready: whatever it is told from now on, it hears.
 READY = "siotool_ready"
@@ -36,19 +35,6 @@ SPREAD = "siotool_spread"
 REPORTS = "siotool"
 
 
-class WorkerConfig(msgspec.Struct, frozen=True):
-    """Everything a worker is told before it starts; ``workers`` is how many there are."""
-
-    master_port: int
-    scenario_path: str
-    settings: dict[str, Setting]
-    engine: EngineSettings
-    seed: int
-    workers: int = 1
-    tags: list[str] = []
-    exclude_tags: list[str] = []
-
-
 def main() -> None:
     """Run one worker until the parent tells it to quit, or is gone."""
     for name in ("SIGINT", "SIGHUP"):  # the parent decides how a run ends
@@ -56,11 +42,12 @@ def main() -> None:
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(message)s")
     config = msgspec.json.decode(sys.stdin.buffer.readline(), type=WorkerConfig)
+    workload = config.workload
     _end_with_parent()
     raise_files_limit()
     loaded = scenario_file.load(Path(config.scenario_path))
-    knobs.apply(list(loaded.user_classes), config.settings)
-    user_classes = tags.choose(loaded.user_classes, config.tags, config.exclude_tags)
+    knobs.apply(list(loaded.user_classes), workload.settings)
+    user_classes = tags.choose(loaded.user_classes, workload.tags, workload.exclude_tags)
     locust.runners.WORKER_REPORT_INTERVAL = 1e9  # when a second is over, not at Locust's own pace
     locust.runners.WORKER_LOG_REPORT_INTERVAL = -1
     # the pipe tells when the parent is gone; a machine that was suspended is no reason to quit
@@ -74,9 +61,9 @@ def main() -> None:
         catch_exceptions=True,
         parsed_options=scenario_file.options(config.engine.target.url),
     )
-    generator = Generator(environment, config.engine, config.seed, config.workers)
+    generator = Generator(environment, config.engine, workload.seed, workload.processes)
     generator.attach(environment)
-    locust_log.take_over(generator.results.exception)
+    locust_output.take_over_log(generator.results.exception)
     # users are made in the thousands and live long: collecting them over and over is waste
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
@@ -103,22 +90,16 @@ def _runner(environment: Environment, generator: Generator, config: WorkerConfig
     def spread(environment: Environment, msg: Any) -> None:
         generator.spread_s = msg.data["seconds"]
 
-    def cut(environment: Environment, **_: Any) -> None:
-        generator.cut()
-
-    def drain(environment: Environment, **_: Any) -> None:
-        generator.finish()
-
     hooks: Any = environment.events
     hooks.report_to_master.add_listener(report)
-    hooks.test_stopping.add_listener(cut)
-    hooks.test_stop.add_listener(drain)
+    hooks.test_stopping.add_listener(lambda **_: generator.clock.cut())
+    hooks.test_stop.add_listener(lambda **_: generator.finish())
     runner: Any = environment.create_worker_runner("127.0.0.1", config.master_port)
     generator.on_report = lambda: gevent.spawn(runner._send_stats)
     move = runner.start_worker
 
     def close_and_move(user_classes_count: dict[str, int], **more: Any) -> None:
-        generator.close_due()
+        generator.clock.close_due()
         move(user_classes_count, **more)
 
     runner.start_worker = close_and_move

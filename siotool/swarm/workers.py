@@ -4,16 +4,21 @@ Locust tells of a worker before that worker can hear what it is told. So each sa
 it is ready; then all are told when second 0 is, and the run begins when each has answered in time.
 """
 
-from collections.abc import Collection, Iterator
+import contextlib
+import signal
+import subprocess
+import sys
+from collections.abc import Collection, Iterable, Iterator
 from time import monotonic
 from typing import Any
 
 import gevent.event
+import msgspec
 from locust.env import Environment
 
 from siotool.errors import GeneratorError
-from siotool.swarm.worker import BEGIN, READY, WorkerConfig
-from siotool.swarm.worker_process import WorkerProcess
+from siotool.swarm.config import WorkerConfig
+from siotool.swarm.worker import BEGIN, READY
 
 #: How long workers may take to start, and to answer that they know when the run begins.
 _START_S = 60.0
@@ -21,13 +26,65 @@ _START_S = 60.0
 _LEAD_S = 0.25
 _LEAD_MOST_S = 2.0
 _LOOK_S = 0.01
+#: How long a worker whose pipe was closed may take to end.
+_PATIENCE_S = 2.0
+
+
+class WorkerProcess:
+    """A worker as the parent sees it: a process, and the pipe that keeps it alive."""
+
+    def __init__(self, config: WorkerConfig) -> None:
+        self.number = config.engine.worker
+        self.process = subprocess.Popen(
+            # -P: a user's folder may hold a file named like one of our libraries
+            [sys.executable, "-P", "-m", "siotool.swarm.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,  # a Ctrl-C is for the parent, also before the worker could ignore it
+        )
+        assert self.process.stdin is not None
+        self.process.stdin.write(msgspec.json.encode(config) + b"\n")
+        self.process.stdin.flush()
+
+    @property
+    def alive(self) -> bool:
+        """True until the process has ended."""
+        return self.process.poll() is None
+
+    @property
+    def ending(self) -> str:
+        """How the process ended, in words."""
+        code = self.process.returncode
+        if code is None:
+            return "still running"
+        if code >= 0:
+            return f"exit {code}"
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:
+            name = f"signal {-code}"
+        return f"killed by {name}"
+
+    def hang_up(self) -> None:
+        """Close the pipe, which ends it."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
+
+    def end(self) -> None:
+        """Wait for it to end; kill what does not listen."""
+        try:
+            self.process.wait(timeout=_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
 
 class Workers:
-    """Worker processes of one run, and what they have answered to its master."""
+    """Worker processes of one run, and what they have answered to its master, Locust's ``runner``."""
 
-    def __init__(self) -> None:
-        self._runner: Any = None
+    def __init__(self, runner: Any) -> None:
+        self._runner = runner
         self._workers: list[WorkerProcess] = []
         #: Workers that are ready, by number, and Locust's names for them.
         self._ready: dict[int, str] = {}
@@ -35,16 +92,13 @@ class Workers:
         self._told: dict[int, float] = {}
         #: Second 0 of the run on the monotonic clock, once all have agreed on it.
         self.begin: float | None = None
-
-    def listen(self, runner: Any) -> None:
-        """Hear what workers say to the run's master."""
-        self._runner = runner
         runner.register_message(READY, self._worker_ready)
         runner.register_message(BEGIN, self._worker_told)
 
-    def start(self, config: WorkerConfig) -> None:
-        """Start one more worker process; it does not wait for it."""
-        self._workers.append(WorkerProcess(config.engine.worker, config))
+    def start(self, configs: Iterable[WorkerConfig]) -> None:
+        """Start a process for each; it does not wait for them."""
+        for config in configs:
+            self._workers.append(WorkerProcess(config))
 
     def __iter__(self) -> Iterator[WorkerProcess]:
         return iter(self._workers)
@@ -60,8 +114,8 @@ class Workers:
         Raises GeneratorError when one ends or does not come up.
         """
         deadline = monotonic() + _START_S
-        while self._ready.keys() != self._everyone and not gave_up.is_set():
-            self._check("came up", self._ready.keys(), deadline)
+        while len(self._ready) < len(self._workers) and not gave_up.is_set():
+            self._check("came up", self._ready, deadline)
             gave_up.wait(_LOOK_S)
         return not gave_up.is_set()
 
@@ -75,8 +129,8 @@ class Workers:
             at = monotonic() + lead
             self._runner.send_message(BEGIN, {"at": at})
             while monotonic() < at and not gave_up.is_set():
-                known = {number for number, moment in self._told.items() if moment == at}
-                if known == self._everyone:
+                known = [number for number, moment in self._told.items() if moment == at]
+                if len(known) == len(self._workers):
                     self.begin = at
                     return True
                 self._check("answered", known, deadline)
@@ -92,9 +146,9 @@ class Workers:
         self._runner.clients.pop(self._ready.get(worker.number, ""), None)
 
     def kill(self) -> None:
-        """End every process at once."""
+        """End every process at once, whatever it is doing; also those that are stopped."""
         for worker in self._workers:
-            worker.kill()
+            worker.process.kill()
 
     def end(self) -> None:
         """End every process."""
@@ -102,10 +156,6 @@ class Workers:
             worker.hang_up()
         for worker in self._workers:
             worker.end()
-
-    @property
-    def _everyone(self) -> set[int]:
-        return {worker.number for worker in self._workers}
 
     def _check(self, did: str, found: Collection[int], deadline: float) -> None:
         for worker in self._workers:

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from siotool.protocol import stamp
 from siotool.runfile import Delivery, WorkerHealth
 from siotool.swarm import worker_report
-from siotool.swarm.aggregator import DeliveryAggregator, end_of, merge
+from siotool.swarm.aggregator import end_of, merge
+from siotool.swarm.deliveries import DeliveryAggregator
 from siotool.swarm.delivery_tracker import DeliveryTracker, Receiver
 from siotool.swarm.lateness import seconds_covered
 from siotool.swarm.metrics import Metrics

@@ -17,7 +17,8 @@ from siotool.runfile import (
     ServerUse,
     WorkerHealth,
 )
-from siotool.swarm.live import LiveView, PlainProgress, display, line, view
+from siotool.swarm.live import LiveView, PlainProgress, display, line
+from siotool.swarm.live_view import view
 from siotool.swarm.progress import Progress
 from siotool.workload import Stage, Target, Workload
 
@@ -326,7 +327,7 @@ def test_the_live_view_leaves_stdout_alone(capsys):
 
 def test_one_plain_line_every_few_seconds():
     stream = io.StringIO()
-    plain = PlainProgress(header(), stream, every_s=5)
+    plain = PlainProgress(header(), stream)
     plain.start()
     for t in range(1, 12):
         plain.update(busy(float(t)))
@@ -345,7 +346,7 @@ def test_one_plain_line_every_few_seconds():
 
 def test_a_gap_between_intervals_prints_once_not_for_each_missed_line():
     stream = io.StringIO()
-    plain = PlainProgress(header(), stream, every_s=5)
+    plain = PlainProgress(header(), stream)
     for t in (1.0, 23.0, 24.0, 25.0):
         plain.update(busy(t))
     assert [text.split()[1] for text in stream.getvalue().splitlines()] == ["0:01", "0:23", "0:25"]

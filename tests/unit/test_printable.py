@@ -80,7 +80,7 @@ def test_json_keeps_it_as_an_escape(evil_run):
 def test_a_running_test_shows_it_printable(evil_run, live):
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=live, color_system=None, width=200, height=60)
-    shown = LiveView(evil_run.header, console) if live else PlainProgress(evil_run.header, stream, 1)
+    shown = LiveView(evil_run.header, console) if live else PlainProgress(evil_run.header, stream)
     shown.start()
     for interval in evil_run.intervals:
         shown.update(interval)

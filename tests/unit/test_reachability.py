@@ -29,8 +29,8 @@ CALLED = {
     "resume_writing",
     "writable",
 }
-#: What a scenario's author calls, overrides or sets.
-FOR_AUTHORS = {"SocketIOUser"}
+#: What a scenario's author calls, overrides or sets; and what a program of load may read.
+FOR_AUTHORS = {"SocketIOUser", "Seen"}
 #: Defaults that tests set to what they meet: a client, a network, a server of theirs, fewer draws.
 OF_TESTS = ("*.framing:Client(*", "*.framing:Framing(*", "*.messages:ack(answered)", "*:measure(draws)")
 #: What others send: read whole, whatever is made of it.
@@ -61,7 +61,6 @@ def roots(package: Package) -> set[str]:
 
 #: Being built: reached before long.
 BEING_BUILT = (
-    "siotool.client*",
     "siotool.plan.documents*",
     "siotool.document*",
     "siotool.runs*",

@@ -4,7 +4,8 @@ import pytest
 
 from siotool.histogram import Histogram
 from siotool.runfile import Bytes, Connections, Operation, ServerUse, UserClass, WorkerHealth
-from siotool.swarm.aggregator import DeliveryAggregator, end_of, merge, merge_operations
+from siotool.swarm.aggregator import end_of, merge, merge_operations
+from siotool.swarm.deliveries import DeliveryAggregator
 from siotool.swarm.delivery_tracker import GIVE_UP_S, REMEMBER_S
 from siotool.swarm.worker_report import Presence, Publication, Receipt, WorkerInterval
 

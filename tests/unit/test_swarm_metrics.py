@@ -4,11 +4,11 @@ import pytest
 
 from siotool.histogram import merged
 from siotool.runfile import OTHER, Bytes, Connections
+from siotool.swarm.aggregator import summed
 from siotool.swarm.delivery_tracker import DeliveryTracker, Receiver
 from siotool.swarm.memory_limits import NAME_CHARACTERS, NAMES, REMARK_CHARACTERS, REMARKS_OF_A_KIND
 from siotool.swarm.metrics import Dated, Metrics, OperationSamples, Untimed, epoch_seconds
 from siotool.swarm.tally import Tally
-from siotool.swarm.tally import merged as merged_classes
 from siotool.swarm.worker_report import Presence
 
 
@@ -48,7 +48,7 @@ def test_counts_of_a_class_are_those_since_the_last_look():
     taken = tally.take()
     assert (taken.sent, taken.begun, taken.failed) == (7, 9, 1)
     tally.sent = 10
-    assert (tally.take().sent, merged_classes([taken, taken]).sent) == (3, 14)
+    assert (tally.take().sent, summed([taken, taken]).sent) == (3, 14)
 
 
 def test_a_time_before_its_start_counts_as_none():

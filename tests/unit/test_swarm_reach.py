@@ -1,7 +1,7 @@
 import pytest
 
 from siotool.runfile import Connections
-from siotool.swarm.reach import Reach
+from siotool.swarm.recorder import Reach
 
 CONNECTED = Connections(open=10, users=10, attempted=10, established=10)
 HELD = Connections(open=10, users=10)

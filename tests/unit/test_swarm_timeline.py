@@ -2,8 +2,9 @@ import pytest
 
 from siotool.histogram import Histogram
 from siotool.runfile import Bytes, Connections, Operation, UserClass, WorkerHealth
+from siotool.swarm.aggregator import joined
 from siotool.swarm.lateness import lateness
-from siotool.swarm.timeline import Timeline, joined
+from siotool.swarm.timeline import Timeline
 from siotool.swarm.worker_report import Presence, Publication, Raised, Receipt, WorkerInterval
 
 HEALTH = WorkerHealth(0, 0.25, 80, 0.002, 0.0, 30, 1024)

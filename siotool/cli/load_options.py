@@ -1,0 +1,186 @@
+"""What a load test is asked for, read from its options; InputError says what is wrong with one."""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from siotool import units
+from siotool.errors import InputError
+from siotool.workload import Stage, ramp
+
+#: Workers number their users, and messages carry the number.
+USERS_AT_MOST = 10_000_000
+
+
+def load(scenario: str, settings: list[str], tags: list[str], exclude: list[str]) -> tuple[Any, Any]:
+    """The scenario with its settings and its chosen tasks, and the settings."""
+    from siotool.swarm import knobs, scenario_file
+    from siotool.swarm import tags as choosing
+
+    loaded = scenario_file.load(scenario_file.find(scenario))
+    resolved = knobs.resolve(loaded.knobs, settings, f"scenario {loaded.name}")
+    knobs.apply(list(loaded.user_classes), resolved)
+    scenario_file.check_rates(loaded)
+    loaded.user_classes = choosing.choose(loaded.user_classes, tags, exclude)
+    return loaded, resolved
+
+
+def workers(processes: int | None, stages: list[Stage]) -> int:
+    """Number of generator processes: one per core, and no more than there are users."""
+    from siotool.swarm.preflight import check_files
+
+    workers = processes or os.cpu_count() or 1
+    if not stages:
+        return workers
+    most = max(found.users for found in stages)
+    workers = min(workers, max(1, most))
+    check_files(most, workers)
+    return workers
+
+
+def program(
+    loaded: Any, stages: list[Stage], length: str | None, given: Mapping[str, object]
+) -> tuple[Any, str]:
+    """What decides how many users there are; and the name of the scenario's load shape, empty without one.
+
+    A shape decides it alone: ``given`` are options that would too. ``length`` is a --run-time.
+    """
+    from siotool.swarm.program import ShapeProgram, Stages
+
+    if loaded.shape is None:
+        return Stages(stages), ""
+    name = type(loaded.shape).__name__
+    for option, value in given.items():
+        if value and not loaded.shape.use_common_options:
+            raise InputError(
+                f"the scenario's load shape {name} decides how many users there are, and so would {option}",
+                f"leave out {option}, or the shape",
+            )
+    return ShapeProgram(loaded.shape, run_time(length) if length else None), name
+
+
+def run_time(text: str) -> float:
+    """Seconds of a --run-time. Raises InputError for less than one."""
+    duration = units.parse_duration(text, "--run-time")
+    if duration < 1:
+        raise InputError(f"--run-time {text}: expected 1s or more")
+    return duration
+
+
+def stages(
+    users: str | None, spawn_rate: float | None, length: str | None, stage: list[str] | None
+) -> list[Stage]:
+    """The stages that --stage, or --users, --spawn-rate and --run-time ask for. Raises InputError."""
+    if stage:
+        found = [_stage(text) for text in stage]
+        if not any(one.users for one in found):
+            raise InputError("no --stage has any users", "write them TIME:USERS, as 30s:1000")
+        return found
+    users = "10" if users is None else users
+    count = _whole(units.parse_count(users, "--users"), "--users", users)
+    if count < 1:
+        raise InputError(f"--users {users}: expected 1 or more")
+    duration = run_time("30s" if length is None else length)
+    if spawn_rate is not None and not 0 < spawn_rate < float("inf"):
+        raise InputError(f"--spawn-rate {spawn_rate:g}: expected more than 0 users per second")
+    return ramp(count, spawn_rate or count / min(5.0, duration / 4), duration)
+
+
+def _stage(text: str) -> Stage:
+    duration, colon, users = text.rpartition(":")
+    if not colon:
+        raise InputError(f"--stage {text!r} has no users", "write it TIME:USERS, as 30s:1000")
+    seconds = units.parse_duration(duration, f"--stage {text}")
+    count = _whole(units.parse_count(users, f"--stage {text}"), "--stage", text)
+    if seconds < 1 or count < 0:
+        raise InputError(f"--stage {text}: expected a time of 1s or more and 0 or more users")
+    return Stage(duration_s=seconds, users=count)
+
+
+def _whole(value: float, option: str, text: str) -> int:
+    if value != int(value):
+        raise InputError(f"{option} {text}: users come whole")
+    if value > USERS_AT_MOST:
+        raise InputError(f"{option} {text}: more than {USERS_AT_MOST:,} users are not counted apart")
+    return int(value)
+
+
+def patience(text: str, option: str) -> float:
+    """Seconds of a timeout."""
+    seconds = units.parse_duration(text, option)
+    if seconds <= 0:
+        raise InputError(f"{option} {text}: expected more than 0s")
+    return seconds
+
+
+def url(text: str) -> str:
+    """A server's address, without a path and without credentials."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise InputError(f"{text!r} is not a URL: {error}", "write it http://HOST:PORT") from None
+    if parts.scheme not in ("http", "https", "ws", "wss") or not parts.hostname:
+        known = f"did you mean http://{text}?" if "://" not in text else "use http, https, ws or wss"
+        raise InputError(f"{text!r} is not the URL of a Socket.IO server", known)
+    if "@" in parts.netloc:
+        raise InputError(
+            f"the URL of {parts.hostname} has credentials in it, which reports would show",
+            "give them with --header 'Authorization: …'",
+        )
+    if parts.path not in ("", "/") or parts.query:
+        raise InputError(
+            f"{text!r} has a path", "give the server's URL alone; --path and --namespace say the rest"
+        )
+    return f"{parts.scheme}://{parts.netloc}" if port is None or port else text
+
+
+def check_namespace(namespace: str) -> None:
+    """Refuse what is no name of a namespace."""
+    if not namespace.startswith("/") or "," in namespace:
+        raise InputError(f"--namespace {namespace!r}: expected one that begins with / and has no comma")
+
+
+def auth(text: str | None) -> Any:
+    """The payload of --auth, a JSON object in the text itself or in @FILE."""
+    if text is None:
+        return None
+    try:
+        data = json.loads(Path(text[1:]).read_bytes() if text.startswith("@") else text)
+    except OSError as error:
+        raise InputError(
+            f"cannot read {Path(text[1:])}: {error.strerror}", "check the file's name"
+        ) from error
+    except ValueError as error:
+        raise InputError(f"--auth is not JSON: {error}", """write it '{"token": "…"}'""") from None
+    if not isinstance(data, dict):
+        raise InputError("--auth is not a JSON object", """write it '{"token": "…"}'""")
+    return data
+
+
+def header(text: str) -> tuple[str, str]:
+    """Name and value of an HTTP header."""
+    name, colon, value = text.partition(":")
+    known = re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name.strip())  # a token of RFC 9110 §5.6.2
+    if not colon or not known or not value.isprintable() or not value.isascii():
+        raise InputError(f"--header {text!r} is not a header", "write it 'NAME: VALUE'")
+    return name.strip(), value.strip()
+
+
+def redacted(arguments: list[str]) -> list[str]:
+    """The command line without what may be secret."""
+    hidden = ("--auth", "--header")
+    shown = []
+    hide = False
+    for argument in arguments:
+        name, equals, _ = argument.partition("=")
+        if hide:
+            shown.append("***")
+        else:
+            shown.append(f"{name}=***" if equals and name in hidden else argument)
+        hide = not hide and argument in hidden
+    return shown

@@ -1,0 +1,142 @@
+"""A worker's seconds: each closes an interval of what its connections did, in the loop thread."""
+
+from collections.abc import Callable
+from time import monotonic
+
+import gevent.event
+
+from siotool.swarm.engine import Engine
+from siotool.swarm.health import Health
+from siotool.swarm.lateness import STALL_S, seconds_covered, without_times
+from siotool.swarm.worker_report import WorkerInterval
+
+#: How long it takes, at most, to read what has piled up meanwhile.
+_CATCH_UP_S = 0.5
+#: The run's end closes an interval of its own unless the last one was closed so recently.
+_SHORTEST_S = 0.1
+#: Timers count milliseconds, and may ring a moment before their time.
+_EARLY_S = 0.005
+
+
+class IntervalClock:
+    """Closes an interval each second from ``begin`` on, and ``tell``s of it in the hub."""
+
+    def __init__(
+        self, engine: Engine, worker: int, workers: int, tell: Callable[[WorkerInterval], None]
+    ) -> None:
+        self._engine = engine
+        self._worker = worker
+        self._health = Health(worker, workers)
+        self._tell = tell
+        self._begin = self._closed_at = self._times_from = 0.0
+        self._number = 0
+        self._running = self._draining = False
+
+    def begin(self, at: float) -> None:
+        """Second 0 of the run begins at ``at``, on the machine's monotonic clock.
+
+        The last call before that moment counts.
+        """
+        self._begin = self._closed_at = at
+        self._number = 0
+        self._running = True
+        self._engine.at(at, lambda: self._start_health(at))
+        self._engine.at(at + 1, lambda: self._close(at))
+
+    def close_due(self) -> None:
+        """Users are about to come or go: a second that is over is closed before, with those there are."""
+        self._and_wait(self._close_due)
+
+    def cut(self) -> None:
+        """The last stage is over: close an interval now; what comes after it is draining."""
+        self._and_wait(self._cut)
+
+    def _and_wait(self, close: Callable[[], None]) -> None:
+        """Do something in the loop thread, and wait until what it reported has been taken."""
+        if self._running and not self._draining:
+            closed = gevent.event.Event()
+
+            def act() -> None:
+                close()
+                self._engine.loop.to_hub(closed.set)
+
+            self._engine.at(0.0, act)
+            closed.wait()
+
+    def close_last(self) -> None:
+        """Let everything under way arrive, close every connection; then close the last interval."""
+        self._engine.drain()
+        self._engine.at(0.0, self._close_last)
+
+    # ── in the loop thread ────────────────────────────────────────────────────────────
+
+    def _start_health(self, at: float) -> None:
+        if at == self._begin:
+            self._health.start(monotonic())
+
+    def _close(self, begin: float) -> None:
+        """A second is over. What else is due now comes first: it tells how late the loop is."""
+        if begin == self._begin:
+            self._engine.loop.at(0.0, self._close_now)
+
+    def _close_now(self) -> None:
+        if not self._running:
+            return
+        self._close_due()
+        begin = self._begin
+        self._engine.loop.at(begin + self._number + 1, lambda: self._close(begin))
+
+    def _close_due(self) -> None:
+        if self._running and monotonic() > self._begin + self._number + 1 - _EARLY_S:
+            self._report(final=False)
+
+    def _cut(self) -> None:
+        if self._running and monotonic() - self._closed_at >= _SHORTEST_S:
+            self._report(final=False)
+        self._draining = True
+
+    def _close_last(self) -> None:
+        self._running = False
+        self._report(final=True)
+
+    def _report(self, final: bool) -> None:
+        loop = self._engine.loop
+        metrics, tracker = loop.metrics, loop.tracker
+        now = monotonic()
+        loop.pool.end_silent(now)
+        loop.pool.read_wire()
+        if metrics.loop_lag > STALL_S:
+            self._times_from = now + _CATCH_UP_S
+        operations, untimed = metrics.close_operations(), 0
+        if self._closed_at < self._times_from:
+            operations, untimed = without_times(operations)
+        covers = seconds_covered(self._number, now - self._begin)
+        interval = WorkerInterval(
+            worker=self._worker,
+            number=self._number,
+            covers=covers,
+            until=now,
+            operations=operations,
+            untimed=untimed,
+            connections=metrics.close_connections(),
+            bytes=metrics.close_bytes(),
+            health=self._health.sample(now, metrics.loop_lag, metrics.schedule_lag),
+            presence=metrics.take_presence(),
+            published=tracker.take_published(),
+            receipts=tracker.take_receipts(),
+            duplicate=tracker.duplicate,
+            reordered=tracker.reordered,
+            undated=metrics.undated,
+            from_the_future=metrics.from_the_future,
+            draining=self._draining,
+            overdue=loop.overdue(now),
+            remarks=metrics.take_remarks(),
+            final=final,
+        )
+        tracker.duplicate = tracker.reordered = 0
+        metrics.loop_lag = metrics.schedule_lag = 0.0
+        metrics.from_the_future = metrics.undated = 0
+        tracker.forget_old(now)
+        self._number += covers
+        self._closed_at = now
+        loop.to_hub(self._tell, interval)

@@ -1,0 +1,86 @@
+"""What Locust shows of a run itself: its log, its CSV and HTML files, and its web UI on loopback."""
+
+import logging
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gevent
+from locust import html, stats
+
+from siotool.errors import InputError
+
+CSV_PREFIX = "locust"
+HTML_NAME = "locust.html"
+HOST = "127.0.0.1"
+#: How the messages of Locust begin for which there is no event.
+_UNTOLD = "Uncaught exception in"
+#: Loggers that print what an event has told.
+_TOLD = ("locust.user.task", "locust.user.users")
+
+
+def take_over_log(tell: Callable[[BaseException], None]) -> None:
+    """Call ``tell`` with each exception in a scenario that Locust only prints, and print none.
+
+    Locust tells of those in tasks by an event, and prints their tracebacks as well. Those in
+    event hooks and in ``on_stop`` of task sets it only prints.
+    """
+    for name in _TOLD:
+        logging.getLogger(name).disabled = True
+
+    def untold(record: logging.LogRecord) -> bool:
+        error = sys.exc_info()[1]
+        if error is None or not str(record.msg).startswith(_UNTOLD):
+            return True
+        tell(error)
+        return False
+
+    logging.getLogger().addFilter(untold)
+
+
+class LocustFiles:
+    """Locust's CSV files and HTML report of a run."""
+
+    def __init__(self, environment: Any, folder: Path) -> None:
+        self._environment = environment
+        self._folder = folder
+        self._writer = stats.StatsCSVFileWriter(
+            environment, stats.PERCENTILES_TO_REPORT, str(folder / CSV_PREFIX), full_history=True
+        )
+        self._greenlet = gevent.spawn(self._writer.stats_writer)
+
+    def finish(self) -> None:
+        """Write what came last, and the HTML."""
+        gevent.sleep(stats.CSV_STATS_INTERVAL_SEC)  # Locust's writer looks no more often
+        self._greenlet.kill()
+        self._writer.close_files()
+        render: Callable[..., str] = html.get_html_report
+        page = render(self._environment, show_download_link=False)
+        (self._folder / HTML_NAME).write_text(page, encoding="utf-8")
+
+
+def free_web_port(wanted: int) -> int:
+    """The port itself when it is free, any free one for 0. Raises InputError when it is taken."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, wanted))
+        except OSError as error:
+            raise InputError(
+                f"port {wanted} is not free for the web UI: {error.strerror}", "choose another --web-port"
+            ) from error
+        return int(probe.getsockname()[1])
+
+
+def serve_web_ui(environment: Any, port: int) -> str:
+    """Start the UI of a Locust environment and return its URL once it answers."""
+    # Locust's UI reads the process's arguments as if they were its own
+    del sys.argv[1:]
+    ui = environment.create_web_ui(HOST, port)
+    while getattr(ui, "server", None) is None or not ui.server.started:
+        if ui.greenlet.dead:
+            raise InputError(f"Locust's web UI did not start on port {port}", "choose another --web-port")
+        gevent.sleep(0.01)
+    return f"http://{HOST}:{port}"

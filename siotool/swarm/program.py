@@ -1,0 +1,151 @@
+"""A program of load: how many users there are to be at each moment, decided as the run goes.
+
+It reads no clock and starts nothing: it is asked, and it answers. The parent asks at the moments
+that the answers name, and does what they say.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from siotool.errors import ScenarioError
+from siotool.runfile import Delivery, Interval, Operation
+from siotool.workload import Stage
+
+#: Ten minutes of seconds: a run of days is not kept in memory.
+SEEN_AT_MOST = 600
+#: Locust asks a shape once a second.
+TICK_S = 1.0
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """One interval of the run, all workers merged.
+
+    ``t_s`` is its end in seconds since the program began. ``users`` and ``connections`` are what
+    there was at its end. Rates are of scheduled operations per second: due, and begun; both are 0
+    where nothing is scheduled. ``operations`` hold counts, errors and response times by kind and
+    name, connects among them. ``doubts`` are reasons not to believe it.
+    """
+
+    t_s: float
+    duration_s: float
+    users: int
+    connections: int
+    offered_per_s: float
+    achieved_per_s: float
+    operations: list[Operation]
+    delivery: Delivery
+    doubts: list[str]
+
+    @property
+    def failed_share(self) -> float:
+        """Operations that failed, of all that ended; 0 where none did."""
+        failed = sum(sum(operation.errors.values()) for operation in self.operations)
+        ended = failed + sum(operation.count for operation in self.operations)
+        return failed / ended if ended else 0.0
+
+
+def seen(interval: Interval, begin_s: float, doubts: list[str]) -> Seen:
+    """What a program that began ``begin_s`` seconds after the run may know of an interval."""
+    return Seen(
+        t_s=round(interval.t_s - begin_s, 3),
+        duration_s=interval.duration_s,
+        users=interval.connections.users,
+        connections=interval.connections.open,
+        offered_per_s=sum(found.offered for found in interval.user_classes) / interval.duration_s,
+        achieved_per_s=sum(found.issued for found in interval.user_classes) / interval.duration_s,
+        operations=interval.operations,
+        delivery=interval.delivery,
+        doubts=doubts,
+    )
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """How many users there are to be, and when to ask again: at ``until_s`` of the program.
+
+    ``rate_per_s`` is how many users start or leave per second; None moves evenly until
+    ``until_s``. ``stage`` counts from 0 within the program. ``note`` is written down when it is
+    new. ``user_classes`` (of Locust) are those to start, None for all.
+    """
+
+    users: int
+    until_s: float
+    rate_per_s: float | None = None
+    stage: int = 0
+    note: str = ""
+    user_classes: Any = None
+
+    def same_as(self, other: "Wanted | None") -> bool:
+        """True when nothing is to be done that ``other`` has not asked for."""
+        return other is not None and msgspec.structs.replace(self, until_s=other.until_s) == other
+
+
+class Program(Protocol):
+    """What decides how many users there are."""
+
+    def tick(self, elapsed_s: float, seen: Sequence[Seen]) -> Wanted | None:
+        """What is wanted from a moment on; None when the program is over.
+
+        ``elapsed_s`` is 0 at first, and then the moment that the last answer named, even where
+        the parent is late. ``seen`` are the intervals since the program began that are known, the
+        last ``SEEN_AT_MOST`` of them.
+        """
+
+
+class Stages:
+    """Moves evenly from stage to stage, whatever is seen."""
+
+    def __init__(self, stages: Sequence[Stage]) -> None:
+        self._stages = stages
+
+    def tick(self, elapsed_s: float, seen: Sequence[Seen]) -> Wanted | None:
+        """The stage of this moment, until it is over; a change of stage is worth a note."""
+        until_s = 0.0
+        for number, stage in enumerate(self._stages):
+            until_s += stage.duration_s
+            if elapsed_s < until_s:
+                within = f"stage {number + 1}: {stage.users} users within {stage.duration_s:g} s"
+                return Wanted(stage.users, until_s, stage=number, note=within if number else "")
+        return None
+
+
+class ShapeProgram:
+    """Asks a scenario's own ``LoadTestShape`` (of Locust) once a second.
+
+    It is over when the shape wants no more, or after ``limit_s``.
+    """
+
+    def __init__(self, shape: Any, limit_s: float | None) -> None:
+        self._shape = shape
+        self._limit_s = limit_s
+
+    def tick(self, elapsed_s: float, seen: Sequence[Seen]) -> Wanted | None:
+        """What the shape wants now. Raises ScenarioError when the shape breaks."""
+        if not elapsed_s:
+            self._shape.reset_time()
+        if self._limit_s is not None and elapsed_s >= self._limit_s:
+            return None
+        name = type(self._shape).__name__
+        try:
+            wanted = self._shape.tick()
+        except Exception as error:
+            raise ScenarioError(
+                f"{name}.tick raised {type(error).__name__}: {error}", "mend the shape"
+            ) from error
+        if wanted is None:
+            return None
+        try:
+            users, rate, *classes = wanted
+            users, rate = max(0, int(users)), max(0.01, float(rate))
+        except (TypeError, ValueError) as error:
+            raise ScenarioError(
+                f"{name}.tick returned {wanted!r}", "return (users, spawn rate), or None to end"
+            ) from error
+        return Wanted(
+            users=users,
+            until_s=elapsed_s + TICK_S,
+            rate_per_s=rate,
+            note=f"{users} users at {rate:g} per second",
+            user_classes=classes[0] if classes else None,
+        )

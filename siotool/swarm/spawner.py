@@ -1,0 +1,92 @@
+"""Locust's users, moved to what programs of load want, one program after another."""
+
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+import gevent
+
+from siotool.swarm.program import Program, Wanted
+from siotool.swarm.recorder import Recorder
+from siotool.swarm.worker import SPREAD
+
+#: Users that are started at once have had their turn before their stage is over.
+_SPREAD_SHARE = 0.9
+#: A change comes a moment after a second is over, and so in the next one.
+_AFTER_S = 0.005
+#: A program is asked no sooner than so long after it was asked last.
+_ASK_S = 0.05
+
+
+class Spawner:
+    """Starts and stops the users of one run, on all its workers.
+
+    ``runner`` is Locust's master; ``spawn`` runs something beside the run.
+    """
+
+    def __init__(self, runner: Any, recorder: Recorder, spawn: Callable[..., gevent.Greenlet]) -> None:
+        self._runner = runner
+        self._recorder = recorder
+        self._spawn = spawn
+        self._moving: gevent.Greenlet | None = None
+        #: Seconds of the run at which the last program was over; its stages, and how many programs were.
+        self._over_s = 0.0
+        self._stages = 0
+        self._programs = 0
+
+    def follow(self, program: Program) -> None:
+        """Do what a program wants until it is over; users that are there then stay.
+
+        Raises what the program raises, such as ScenarioError.
+        """
+        begin_s, first = self._over_s, self._stages
+        seen = self._recorder.begin_program(begin_s)
+        if self._programs:
+            self._recorder.note("info", f"program {self._programs + 1} of this run begins")
+        self._programs += 1
+        last: Wanted | None = None
+        elapsed_s = 0.0
+        try:
+            self._sleep_until(begin_s)
+            while (wanted := program.tick(elapsed_s, seen)) is not None:
+                until_s = max(wanted.until_s, elapsed_s + _ASK_S)
+                if not wanted.same_as(last):
+                    if wanted.note and (last is None or wanted.note != last.note):
+                        self._recorder.note("info", wanted.note)
+                    self._stages = max(self._stages, first + wanted.stage + 1)
+                    self._recorder.begin_stage(begin_s + elapsed_s, first + wanted.stage)
+                    self._move(wanted, until_s - elapsed_s)
+                last, elapsed_s = wanted, until_s
+                self._sleep_until(begin_s + elapsed_s + _AFTER_S)
+        finally:
+            self._end_move()
+            self._over_s = begin_s + elapsed_s
+
+    def _move(self, wanted: Wanted, within_s: float) -> None:
+        """Begin to move to a number of users, instead of to what was wanted before.
+
+        Locust starts a batch of users at once, at most one a second; each batch is spread over
+        the time until the next one, and over no more than the stage.
+        """
+        self._end_move()
+        dispatcher = self._runner._users_dispatcher  # None before the first user
+        asked = 0 if dispatcher is None else int(dispatcher.get_current_user_count())
+        rate = wanted.rate_per_s
+        if rate is None:
+            if wanted.users == asked:
+                return
+            rate = abs(wanted.users - asked) / max(0.1, within_s)
+        batch_s = max(1, int(rate)) / rate
+        self._runner.send_message(SPREAD, {"seconds": _SPREAD_SHARE * min(1.0, within_s, batch_s)})
+        self._moving = self._spawn(
+            self._runner.start, wanted.users, spawn_rate=rate, user_classes=wanted.user_classes
+        )
+
+    def _end_move(self) -> None:
+        """Locust waits for workers to tell that they have started, also for those that are lost."""
+        if self._moving is not None:
+            self._moving.kill()
+            self._moving = None
+
+    def _sleep_until(self, second: float) -> None:
+        gevent.sleep(max(0.0, self._recorder.begin + second - monotonic()))

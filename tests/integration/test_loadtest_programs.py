@@ -1,0 +1,164 @@
+"""Programs of load on the embedded target: one after another, and one that reacts to what it sees."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from siotool.runs.reading import Run, read
+
+pytestmark = pytest.mark.slow
+
+DRIVER = """
+import json
+import secrets
+import sys
+from pathlib import Path
+
+import psutil
+
+from siotool.swarm import knobs, scenario_file  # Locust comes first
+from siotool.swarm.config import RunConfig
+from siotool.client.address import resolve
+from siotool.swarm.live import Display
+from siotool.swarm.parent import run
+from siotool.swarm.program import Stages, Wanted
+from siotool.swarm.settings import EngineSettings
+from siotool.target.process import TargetProcess
+from siotool.workload import Stage, Target, Workload
+
+def clients(pid):
+    "The server's own sockets, by their clients' ports."
+    found = psutil.Process(pid).net_connections("tcp")
+    return sorted(one.raddr.port for one in found if one.status == "ESTABLISHED")
+
+def drive(programs, scenario="echo", processes=1):
+    with TargetProcess() as server:
+        loaded = scenario_file.load(scenario_file.find(scenario))
+        target = Target(url=server.url)
+        config = RunConfig(
+            engine=EngineSettings(target=target, address=resolve(target), run=secrets.randbits(64)),
+            workload=Workload(
+                scenario=loaded.name,
+                settings=knobs.resolve(loaded.knobs, [], loaded.name),
+                stages=[],
+                processes=processes,
+                seed=1,
+            ),
+            out=Path("run"),
+        )
+        outcome = run(config, loaded, Display, programs(server.pid))
+    print(json.dumps({"reason": outcome.reason, "looks": looks, "seconds": seconds}))
+
+looks, seconds = [], []
+"""
+
+TWO = """
+class Watched:
+    def __init__(self, program, pid):
+        self.program, self.pid = program, pid
+
+    def tick(self, elapsed_s, seen):
+        looks.append(clients(self.pid))
+        seconds[:] = [one.t_s for one in seen]
+        return self.program.tick(elapsed_s, seen)
+
+def programs(pid):
+    yield Stages([Stage(2, 6), Stage(2, 6)])
+    looks.append(clients(pid))
+    yield Watched(Stages([Stage(2, 6), Stage(1, 9), Stage(2, 9)]), pid)
+
+drive(programs, processes=2)
+"""
+
+SCENARIO = """
+from siotool.swarm.user import SocketIOUser, task
+
+HERE = []
+
+class Crowd(SocketIOUser):
+    rate = 4.0
+
+    def on_connected(self):
+        HERE.append(self)
+
+    @task
+    def talk(self):
+        self.call("echo", "hi", wait=False)
+        self.check(len(HERE) <= 5, "no more than five")
+"""
+
+CLIMB = """
+class Climb:
+    def tick(self, elapsed_s, seen):
+        looks.append([[one.t_s, one.users, one.failed_share, one.achieved_per_s] for one in seen])
+        if any(one.failed_share > 0.1 for one in seen) or elapsed_s > 20:
+            return None
+        users = 2 + int(elapsed_s)
+        return Wanted(users, until_s=elapsed_s + 1, rate_per_s=2, note=f"{users} users")
+
+drive(lambda pid: [Climb()], "crowd.py")
+"""
+
+
+def driven(program: str, folder: Path) -> tuple[dict[str, Any], Run]:
+    done = subprocess.run(
+        [sys.executable, "-c", DRIVER + program],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=90,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout), read(folder / "run")
+
+
+def test_a_second_program_begins_with_the_users_of_the_first_and_their_connections(tmp_path: Path) -> None:
+    told, run = driven(TWO, tmp_path)
+    between, *during = told["looks"]
+    assert len(between) == 6
+    assert during[0] == during[1] == between, "the server saw a connection come or go"
+    assert set(between) < set(during[-1])
+    assert len(during[-1]) == 9
+
+    connections = [interval.connections for interval in run.intervals]
+    assert sum(one.attempted for one in connections) == sum(one.established for one in connections) == 9
+    assert not any(one.closed or one.failed for one in connections)
+    assert [one.left for one in connections if one.left] == [9], "only the end closes connections"
+    open_at_end = {interval.t_s: interval.connections.open for interval in run.intervals}
+    assert [open_at_end[second] for second in (3, 4, 5, 6, 8, 9)] == [6, 6, 6, 6, 9, 9]
+
+
+def test_each_program_is_in_the_run_file_and_told_apart(tmp_path: Path) -> None:
+    told, run = driven(TWO, tmp_path)
+    assert told["seconds"] == list(range(1, len(told["seconds"]) + 1)), "a program sees its own seconds"
+    assert (told["reason"], run.end.reason if run.end else None) == ("finished", "finished")
+    measured, draining = run.intervals[:9], run.intervals[9:]
+    assert not any(interval.draining for interval in measured)
+    assert draining[-1].draining
+    assert [interval.t_s for interval in measured] == list(range(1, 10))
+    assert [interval.stage for interval in measured] == [0, 0, 1, 1, 2, 2, 3, 4, 4]
+    notes = [(int(note.t_s), note.text) for note in run.notes]
+    assert notes == [
+        (2, "stage 2: 6 users within 2 s"),
+        (4, "program 2 of this run begins"),
+        (6, "stage 2: 9 users within 1 s"),
+        (7, "stage 3: 9 users within 2 s"),
+    ]
+
+
+def test_a_program_that_is_none_of_ours_raises_users_until_it_sees_failures(tmp_path: Path) -> None:
+    (tmp_path / "crowd.py").write_text(SCENARIO)
+    told, run = driven(CLIMB, tmp_path)
+    *before, last = told["looks"]
+    assert not any(failed > 0.1 for seen in before for _, _, failed, _ in seen)
+    assert last[-1][2] > 0.1
+    assert 6 <= max(interval.connections.users for interval in run.intervals) <= 10
+    assert [t_s for t_s, _, _, _ in last] == list(range(1, len(last) + 1))
+    assert any(achieved > 0 for _, _, _, achieved in last), "scheduled operations were counted"
+    assert "6 users" in [note.text for note in run.notes]
+    assert told["reason"] == "finished"

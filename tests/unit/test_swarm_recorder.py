@@ -1,0 +1,78 @@
+"""What a run writes down second by second, without Locust and without a file."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from siotool.runfile import Bytes, Connections, Interval, Note, WorkerHealth
+from siotool.swarm.live import Display
+from siotool.swarm.program import SEEN_AT_MOST
+from siotool.swarm.recorder import Recorder
+from siotool.swarm.server_use import ServerSamples
+from siotool.swarm.worker_report import WorkerInterval, encode
+
+BEGIN = 1000.0
+
+
+class Lines:
+    """A writer that keeps what it is given."""
+
+    path = Path("run.jsonl")
+
+    def __init__(self) -> None:
+        self.lines: list[Any] = []
+
+    def write(self, line: Any) -> None:
+        self.lines.append(line)
+
+
+@pytest.fixture
+def lines() -> Lines:
+    return Lines()
+
+
+@pytest.fixture
+def recorder(lines: Lines) -> Recorder:
+    made = Recorder(1, lines, Display(None), ServerSamples(None), pytest.fail)  # type: ignore[arg-type]
+    made.begin = BEGIN
+    return made
+
+
+def tell(recorder: Recorder, second: int, **more: Any) -> None:
+    """One worker tells of a second."""
+    health = WorkerHealth(0, 0.1, 1, 0.0, 0.0, 1, 2)
+    told = WorkerInterval(0, second, BEGIN + second + 1, Connections(), [], Bytes(), health, **more)
+    recorder.add([encode(told)])
+    recorder.close_seconds()
+
+
+def test_each_second_has_the_stage_that_was_in_force_in_its_middle(recorder: Recorder, lines: Lines) -> None:
+    recorder.begin_stage(0.0, 0)
+    recorder.begin_stage(1.4, 1)
+    recorder.begin_stage(3.0, 2)
+    for second in range(5):
+        tell(recorder, second)
+    assert [line.stage for line in lines.lines if isinstance(line, Interval)] == [0, 1, 1, 2, 2]
+
+
+def test_a_program_sees_its_own_seconds_and_the_doubts_among_them(recorder: Recorder, lines: Lines) -> None:
+    first = recorder.begin_program(0.0)
+    tell(recorder, 0)
+    recorder.note("info", "nothing")
+    recorder.note("doubt", "odd")
+    tell(recorder, 1)
+    second = recorder.begin_program(2.5)
+    for number in (2, 3):
+        tell(recorder, number)
+    tell(recorder, 4, draining=True)
+    assert [(one.t_s, one.doubts) for one in first] == [(1, []), (2, ["odd"])]
+    assert [(one.t_s, one.doubts) for one in second] == [(1.5, [])]
+    assert [line.text for line in lines.lines if isinstance(line, Note)] == ["nothing", "odd"]
+
+
+def test_a_long_program_keeps_no_more_than_ten_minutes(recorder: Recorder) -> None:
+    seen = recorder.begin_program(0.0)
+    for second in range(SEEN_AT_MOST + 50):
+        tell(recorder, second)
+    assert (len(seen), seen[0].t_s, seen[-1].t_s) == (SEEN_AT_MOST, 51, SEEN_AT_MOST + 50)
