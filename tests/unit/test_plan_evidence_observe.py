@@ -300,6 +300,18 @@ def test_the_wrong_process_is_refused(use: dict[str, object], words: str) -> Non
     assert "--server-pid" in str(caught.value.hint)
 
 
+def test_the_work_of_a_wrong_process_is_counted_over_seconds_of_any_length() -> None:
+    """Whatever the length of an interval, its messages are as many."""
+    words = []
+    for length in (1.0, 5.0):
+        lines = idle_process(cpu_cores=1e-5)
+        longer = [msgspec.structs.replace(line, t_s=line.t_s * length, duration_s=length) for line in lines]
+        with pytest.raises(InputError) as refused:
+            look(make_run(intervals=longer))
+        words.append(refused.value.message.partition(" CPU for ")[2])
+    assert words[0] == words[1]
+
+
 def test_files_that_nobody_could_count_are_no_reason() -> None:
     observe([make_run(intervals=idle_process(files_open=0))], ["yes"])
 
