@@ -118,7 +118,7 @@ def test_a_run_of_another_target_is_refused(siotool, folder):
     lines = (folder / "seen/run.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
     header = json.loads(lines[0])
     header["target"]["url"] = "http://elsewhere.example:3000"
-    header["run"] = "another"
+    header |= {"run": "another", "embedded": False}
     (folder / "other").mkdir()
     (folder / "other/run.jsonl").write_text(json.dumps(header) + "\n" + "".join(lines[1:]), encoding="utf-8")
     done = planned(siotool, "--from", "seen", "--from", "other", cwd=folder)
@@ -187,7 +187,7 @@ def test_runs_at_two_addresses_are_of_one_service_where_the_user_says_so(siotool
     header, *rest = (folder / "seen/run.jsonl").read_text().splitlines()
     for name, port in (("one", 3000), ("two", 3001)):
         changed = json.loads(header)
-        changed |= {"run": name, "command": []}
+        changed |= {"run": name, "command": [], "embedded": False}
         changed["target"]["url"] = f"http://10.0.0.1:{port}"
         (folder / name).mkdir()
         (folder / name / "run.jsonl").write_text("\n".join([json.dumps(changed), *rest]) + "\n")
