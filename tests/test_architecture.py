@@ -50,7 +50,6 @@ DOORS = {
     "gevent": "siotool.swarm",
     "jinja2": "siotool.document siotool.plan.growth",
     "locust": "siotool.swarm",
-    "pandas": "siotool.report siotool.runs",
     "picows": "siotool.client",
     "scipy": "siotool.plan",
     "socketio": "siotool.target",
@@ -273,7 +272,6 @@ def test_the_file_keeps_the_rules(path: Path) -> None:
         ("siotool.cli.loadtest", "import gevent.monkey", "imports gevent"),
         ("siotool.swarm.user", "import socketio", "imports socketio"),
         ("siotool.protocol.socket_io", "from engineio import packet", "imports engineio"),
-        ("siotool.plan.sizing", "import pandas as pd", "imports pandas"),
         (
             "siotool.report.verdict",
             "import altair",
