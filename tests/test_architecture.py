@@ -50,7 +50,6 @@ DOORS = {
     "gevent": "siotool.swarm",
     "jinja2": "siotool.document siotool.plan.growth",
     "locust": "siotool.swarm",
-    "pandas": "siotool.report siotool.runs",
     "picows": "siotool.client",
     "scipy": "siotool.plan",
     "socketio": "siotool.target",
@@ -273,7 +272,6 @@ def test_the_file_keeps_the_rules(path: Path) -> None:
         ("siotool.cli.loadtest", "import gevent.monkey", "imports gevent"),
         ("siotool.swarm.user", "import socketio", "imports socketio"),
         ("siotool.protocol.socket_io", "from engineio import packet", "imports engineio"),
-        ("siotool.plan.sizing", "import pandas as pd", "imports pandas"),
         (
             "siotool.report.verdict",
             "import altair",
@@ -372,26 +370,6 @@ def test_what_the_rules_allow_is_no_breach(module: str, source: str) -> None:
     assert breaches(module, source) == []
 
 
-#: Names that stand twice while the printers become one; to be emptied.
-TWICE = {
-    "Bar",
-    "Chart",
-    "Column",
-    "Equation",
-    "Row",
-    "Section",
-    "Strip",
-    "Table",
-    "_Rows",
-    "charts.py",
-    "markdown.py",
-    "page.py",
-    "tables.py",
-    "text.py",
-    "words.py",
-}
-
-
 def named_twice(sources: Mapping[str, str]) -> dict[str, list[str]]:
     """Class and file names that stand more than once among modules, by path; each with its places."""
     places: dict[str, list[str]] = defaultdict(list)
@@ -407,7 +385,7 @@ def named_twice(sources: Mapping[str, str]) -> dict[str, list[str]]:
 
 def test_one_name_means_one_class_or_one_file() -> None:
     sources = {str(path.relative_to(PACKAGE)): path.read_text(encoding="utf-8") for path in FILES}
-    assert {name: found for name, found in named_twice(sources).items() if name not in TWICE} == {}
+    assert named_twice(sources) == {}
 
 
 def test_a_planted_second_meaning_is_caught() -> None:

@@ -93,7 +93,7 @@ def report(
 
     intent = Intent(typed, read_back)
     _ = intent.planned  # refused before any run is read
-    from siotool.cli.outcome import conclude  # pandas, only once nothing can be refused any more
+    from siotool.cli.outcome import conclude  # numpy, only once nothing can be refused any more
 
     paths = [_STDIN if name == "-" else Path(name) for name in names] or [newest(REPORTS)]
     code = conclude(

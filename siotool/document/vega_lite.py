@@ -177,6 +177,9 @@ def _legend(named: Sequence[Curve]) -> alt.Legend | None:
 def _across(chart: Chart) -> Iterator[alt.Chart]:
     """What stands beside the curves: shades, rules, and dashed curves, on the axes of the others."""
     x, y = alt.X(_field(chart)), alt.Y("v:Q")
+    if chart.x.unit != "day" and not chart.x.log:
+        # Vega-Lite joins the scales of all layers, and has one that says nothing begin at 0
+        x = alt.X(_field(chart), scale=alt.Scale(zero=False))
     if chart.shades:
         spans = [{"t": _place(chart, begin), "end": _place(chart, end)} for begin, end in chart.shades]
         yield _of(spans).mark_rect().encode(x=x, x2=alt.X2("end"))

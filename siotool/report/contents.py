@@ -11,7 +11,6 @@ from typing import Literal
 import msgspec
 
 from siotool.runfile import JUDGED, REQUEST_EVENT
-from siotool.runs.steady import Steady
 from siotool.units import format_count
 from siotool.workload import Setting, Stage, Target
 
@@ -36,6 +35,15 @@ class RunInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     siotool: str
     machine: str
     bytes_source: str
+
+
+class Steady(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The hold phase: how long it was, how many connections stood in it, how it was found."""
+
+    found: bool
+    duration_s: float
+    connections_mean: float | None
+    how: str
 
 
 class ConnectionFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -33,13 +33,15 @@ run does not condemn it. Late loops count only while connections are open.
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-import pandas as pd
+import numpy as np
 
-from siotool.report.contents import OperationFigures, format_cores
+from siotool.report.contents import OperationFigures, Steady, format_cores
 from siotool.report.continuity import find_gaps
 from siotool.report.users import sum_up_user_classes
 from siotool.runfile import OTHER, Run
-from siotool.runs.steady import Steady
+from siotool.runs.hold import Marks
+from siotool.runs.sameness import names
+from siotool.runs.seconds import Seconds
 from siotool.units import format_duration, format_share
 
 CPU_LIMIT = 0.85
@@ -65,12 +67,12 @@ _OWN = {
 }
 
 
-def find_doubts(runs: Sequence[Run], table: pd.DataFrame) -> list[str]:
+def find_doubts(runs: Sequence[Run], table: Seconds) -> list[str]:
     """What makes the runs suspect; each with its figures."""
     found: list[str] = []
-    for number, run in enumerate(runs):
-        rows = table[table["run"] == number]
-        prefix = f"{run.header.run}: " if len(runs) > 1 else ""
+    for number, (run, name) in enumerate(zip(runs, names(runs), strict=True)):
+        rows = table.only(table.run == number)
+        prefix = f"{name}: " if len(runs) > 1 else ""
         parts = [*_ending(run), *find_gaps(run), *_generator(rows), *_own_failures(run)]
         parts += [*_load(run, rows), *_proven(run)]
         found += [prefix + text for text in parts]
@@ -80,15 +82,15 @@ def find_doubts(runs: Sequence[Run], table: pd.DataFrame) -> list[str]:
 
 def find_remarks(
     runs: Sequence[Run],
-    table: pd.DataFrame,
+    table: Seconds,
     steady: Steady,
     operations: Sequence[OperationFigures],
 ) -> list[str]:
     """What is worth knowing and makes nothing suspect."""
     found: list[str] = []
-    for number, run in enumerate(runs):
-        rows = table[table["run"] == number]
-        prefix = f"{run.header.run}: " if len(runs) > 1 else ""
+    for number, (run, name) in enumerate(zip(runs, names(runs), strict=True)):
+        rows = table.only(table.run == number)
+        prefix = f"{name}: " if len(runs) > 1 else ""
         found += [prefix + text for text in (*_target(run, rows), *_schedule(rows), *_machine(run, rows))]
         found += [
             f"{prefix}{note.text} (at {note.t_s:.0f} s)" for note in run.notes if note.level == "warning"
@@ -110,17 +112,17 @@ def find_remarks(
     if len({repr(run.header.workload.settings) for run in runs}) > 1:
         found.append("the pooled runs have unlike settings: their operations may not be alike")
     if len({run.header.server.cores for run in runs if run.header.server is not None}) > 1:
-        found.append("the pooled runs had servers of unlike cores; the first run's are used")
+        found.append("the pooled runs had servers of unlike cores; the most are used")
     if steady.duration_s > 0 and not steady.found:
         found.append(f"no steady state: rates, bandwidth and CPU are over {steady.how}")
     found += _few_samples(operations)
     return found
 
 
-def _fan_out(table: pd.DataFrame) -> Iterator[str]:
-    if table["published"].sum() > 0:
+def _fan_out(table: Seconds) -> Iterator[str]:
+    if table["published_per_s"].any():
         yield (
-            f"each message was broadcast to all of up to {table['open'].max():,.0f} connections: "
+            f"each message was broadcast to all of up to {table.most('connections_end'):,.0f} connections: "
             "servers from measurement suppose that the fleet's rooms are no larger"
         )
 
@@ -143,37 +145,37 @@ def _ending(run: Run) -> Iterator[str]:
         yield "something after the end of the run file is cut and was left out"
 
 
-def _generator(rows: pd.DataFrame) -> Iterator[str]:
+def _generator(rows: Seconds) -> Iterator[str]:
     busy = rows["generator_cpu_share"] > CPU_LIMIT
     if _too_often(rows, busy):
         yield (
             f"the generator was the bottleneck for {_seconds(rows, busy)}: a worker used up to "
-            f"{format_share(rows['generator_cpu_share'].max())} of the CPU it may have, more than the "
+            f"{format_share(rows.most('generator_cpu_share'))} of the CPU it may have, more than the "
             f"{format_share(CPU_LIMIT)} it should; use more --processes or machines"
         )
     waiting = rows["generator_cpu_wait"] > CPU_WAIT_LIMIT
     if _too_often(rows, waiting):
         yield (
             f"the generator waited for a CPU for {_seconds(rows, waiting)}, up to "
-            f"{format_share(rows['generator_cpu_wait'].max())} of a second: other processes or a quota "
+            f"{format_share(rows.most('generator_cpu_wait'))} of a second: other processes or a quota "
             "took it, and response times include that"
         )
-    connected = rows[((rows["open"] > 0) | (rows["mean_open"] > 0)) & (rows["draining"] == 0)]
-    late = connected["loop_lag"] > LOOP_LAG_LIMIT_S
+    connected = rows.only((rows["connections"] > 0) & (rows["draining"] == 0))
+    late = connected["loop_lag_s"] > LOOP_LAG_LIMIT_S
     if _too_often(connected, late):
         yield (
             f"the generator's loop was more than {format_duration(LOOP_LAG_LIMIT_S)} late in "
-            f"{_seconds(connected, late)}, at most {format_duration(connected['loop_lag'].max())}: response "
+            f"{_seconds(connected, late)}, at most {format_duration(connected.most('loop_lag_s'))}: response "
             "times include its own delays"
         )
-    longest = connected["loop_lag"].max()
+    longest = connected.most("loop_lag_s")
     if longest > PAUSE_S:
-        at = connected["t_s"][connected["loop_lag"] == longest].min()
+        at = connected["t_s"][connected["loop_lag_s"] == longest].min()
         yield (
             f"the generator paused for {format_duration(longest)} until {at:.0f} s: it "
             "was stopped or suspended, or a task held it up; what arrived meanwhile is not timed right"
         )
-    share = rows["generator_files_share"].max()
+    share = rows.most("generator_files_share")
     if share > FILES_LIMIT:
         yield (
             f"the generator had {format_share(share)} of its open-file limit in use; raise it with ulimit -n"
@@ -202,7 +204,7 @@ def _proven(run: Run) -> Iterator[str]:
             yield f"no user of class {found.name} began an operation: it proved nothing"
 
 
-def _load(run: Run, rows: pd.DataFrame) -> Iterator[str]:
+def _load(run: Run, rows: Seconds) -> Iterator[str]:
     for found in sum_up_user_classes([run]):
         possible = found.offered - found.withheld
         if found.issued < ACHIEVED_LEAST * possible and possible - found.issued > FEW_OPERATIONS:
@@ -211,7 +213,7 @@ def _load(run: Run, rows: pd.DataFrame) -> Iterator[str]:
                 f"({format_share(found.issued / possible)}): the load was lower than asked for"
             )
     planned = run.header.workload.users_max
-    users = rows["users"].max() if len(rows) else 0
+    users = rows.most("users") if len(rows) else 0
     # one that has ended was started, though it is not there any more at the end of a second
     users = max(users, sum(found.started for found in sum_up_user_classes([run])))
     finished = run.end is not None and run.end.reason == "finished"
@@ -222,52 +224,52 @@ def _load(run: Run, rows: pd.DataFrame) -> Iterator[str]:
 _CONNECTING = frozenset({"connect", "reconnect"})
 
 
-def _target(run: Run, rows: pd.DataFrame) -> Iterator[str]:
+def _target(run: Run, rows: Seconds) -> Iterator[str]:
     if not len(rows):
         return
-    users, peak = rows["users"].max(), rows["open"].max()
+    users, peak = rows.most("users"), rows.most("connections_end")
     if peak < ACHIEVED_LEAST * users:
         yield f"at most {peak:,.0f} of {users:,.0f} users were connected at once"
     pending = run.intervals[-1].delivery.pending
     if pending:
         yield f"{pending:,} deliveries were still under way at the end and count as neither received nor lost"
     server = run.header.server
-    if server is None or not rows["server_cpu"].notna().any():
+    if server is None or not rows.sampled.any():
         yield "the server was not sampled (--server-pid): no CPU, memory or capacity was measured"
-    elif server.files_limit and rows["server_files"].max() > FILES_LIMIT * server.files_limit:
-        yield f"the server had {rows['server_files'].max():,.0f} of {server.files_limit:,} files open"
+    elif server.files_limit and rows.most("files_open") > FILES_LIMIT * server.files_limit:
+        yield f"the server had {rows.most('files_open'):,.0f} of {server.files_limit:,} files open"
 
 
-def _schedule(rows: pd.DataFrame) -> Iterator[str]:
-    late = rows["schedule_lag"] > SCHEDULE_LAG_LIMIT_S
+def _schedule(rows: Seconds) -> Iterator[str]:
+    late = rows["schedule_lag_s"] > SCHEDULE_LAG_LIMIT_S
     if _too_often(rows, late):
         yield (
-            f"operations started up to {format_duration(rows['schedule_lag'].max())} after their intended "
+            f"operations started up to {format_duration(rows.most('schedule_lag_s'))} after their intended "
             f"start in {_seconds(rows, late)}, as users still waited for earlier ones; response times "
             "count from the intended start"
         )
 
 
-def _machine(run: Run, rows: pd.DataFrame) -> Iterator[str]:
+def _machine(run: Run, rows: Seconds) -> Iterator[str]:
     header = run.header
     if len(header.generators) != 1 or any(one.host != header.generators[0].host for one in header.servers):
         return
-    together = rows["generator_cpu_sum"] + rows["server_cpu"]
+    together = rows["generator_cpu_sum"] + rows["cpu_cores"]
     cpus = header.generators[0].cpus
     crowded = together > MACHINE_LIMIT * cpus
     if _too_often(rows, crowded):
         yield (
             f"generator and server shared a machine of {format_cores(cpus)} and together used up to "
-            f"{together.max():.2g} of them ({_seconds(rows, crowded)}): each slowed the other"
+            f"{np.nanmax(together):.2g} of them ({_seconds(rows, crowded)}): each slowed the other"
         )
 
 
-def _too_often(rows: pd.DataFrame, marked: "pd.Series[bool]") -> bool:
+def _too_often(rows: Seconds, marked: Marks) -> bool:
     return int(marked.sum()) >= max(2, 0.01 * len(rows))
 
 
-def _seconds(rows: pd.DataFrame, marked: "pd.Series[bool]") -> str:
-    return f"{rows.loc[marked, 'duration_s'].sum():.0f} of {rows['duration_s'].sum():.0f} s"
+def _seconds(rows: Seconds, marked: Marks) -> str:
+    return f"{rows['duration_s'][marked].sum():.0f} of {rows['duration_s'].sum():.0f} s"
 
 
 def _few_samples(operations: Sequence[OperationFigures]) -> Iterator[str]:

@@ -1,16 +1,14 @@
 """Join what was seen with what was planned: runs in, one report out.
 
-Several runs are pooled when they have the same target and scenario: counts and histograms
-are added, peaks are the largest of any run, means weigh every second alike. A run given
-twice would count twice, and runs of different targets have no common figure: both are
-refused.
+Several runs are pooled when they are of one service (``siotool.runs.sameness``) and one scenario:
+counts and histograms are added, peaks are the largest of any run, means weigh every second alike.
 """
 
 from collections import Counter
 from collections.abc import Callable, Sequence
 
 import msgspec
-import pandas as pd
+import numpy as np
 
 from siotool.errors import InputError
 from siotool.report.contents import (
@@ -21,6 +19,7 @@ from siotool.report.contents import (
     Report,
     RunInfo,
     ServerFigures,
+    Steady,
     Valid,
 )
 from siotool.report.default_gates import judge_all
@@ -33,17 +32,12 @@ from siotool.report.series import make_series
 from siotool.report.users import sum_up_exceptions, sum_up_user_classes
 from siotool.report.variables import size
 from siotool.report.verdict import verdict_of
-from siotool.runfile import MeasuredServer, Run
-from siotool.runs.hold import (
-    Hold,
-    cost_per_connection,
-    hold_phase,
-    per_connection_second,
-    per_second,
-    weighted_mean,
-)
-from siotool.runs.seconds import interval_table
-from siotool.runs.slope import OWN_MEMORY_BYTES
+from siotool.runfile import Run
+from siotool.runs.hold import SHARE_OF_PEAK, SHORTEST_S
+from siotool.runs.sameness import check_same
+from siotool.runs.seconds import Seconds, seconds_of
+from siotool.runs.slope import OWN_MEMORY_BYTES, MedianLine, fit_gauge
+from siotool.units import format_share
 
 
 def summarize(
@@ -61,13 +55,13 @@ def summarize(
     be pooled.
     """
     _check_alike(runs)
-    table = interval_table(runs)
-    hold = hold_phase(table)
+    seconds = seconds_of(runs)
+    steady = _steady(seconds)
     intervals = [interval for run in runs for interval in run.intervals]
-    operations = sum_up(intervals, hold.rows.tolist(), held_s=hold.steady.duration_s)
-    connections = _connections(runs, table)
-    bandwidth = _bandwidth(runs, table[hold.rows])
-    server = _server(runs, table, hold)
+    operations = sum_up(intervals, seconds.held.tolist(), held_s=steady.duration_s)
+    connections = _connections(runs, seconds)
+    bandwidth = _bandwidth(runs, seconds)
+    server = _server(runs, seconds)
     delivery, user_classes = _delivery(runs), sum_up_user_classes(runs)
     sizing = size(
         planned,
@@ -75,19 +69,19 @@ def summarize(
         connections,
         bandwidth,
         server,
-        hold.steady,
+        steady,
         overload(operations.rows, connections, delivery, user_classes),
     )
-    doubts = find_doubts(runs, table)
+    doubts = find_doubts(runs, seconds)
     report = Report(
         verdict="passed",
         valid=_valid(connections, doubts),
         doubts=doubts,
-        remarks=find_remarks(runs, table, hold.steady, operations.rows),
+        remarks=find_remarks(runs, seconds, steady, operations.rows),
         target=runs[0].header.target,
         scenario=runs[0].header.workload.scenario,
         runs=[_run_info(run) for run in runs],
-        steady=hold.steady,
+        steady=steady,
         sizing=sizing,
         connections=connections,
         operations=operations.rows,
@@ -98,7 +92,7 @@ def summarize(
         gates=[],
         exceptions=sum_up_exceptions(runs),
         user_classes=user_classes,
-        series=make_series(intervals, table, hold, operations.rows),
+        series=make_series(intervals, seconds, operations.rows),
     )
     judged = msgspec.structs.replace(report, gates=judge_all(report, gates, defaults=default_gates))
     return msgspec.structs.replace(judged, verdict=verdict_of(judged))
@@ -107,28 +101,16 @@ def summarize(
 def _check_alike(runs: Sequence[Run]) -> None:
     if not runs:
         raise InputError("no run to report", "name a run folder or its run.jsonl")
+    check_same(runs)
     first = runs[0]
-    seen: dict[str, Run] = {}
     for run in runs:
-        header, twin = run.header, seen.get(run.header.run)
-        if twin is not None:
-            raise InputError(f"{twin.path} and {run.path} are the same run {header.run}", "name it once")
-        seen[header.run] = run
-        for what, ours, theirs in (
-            ("target", _address(first), _address(run)),
-            ("scenario", first.header.workload.scenario, header.workload.scenario),
-        ):
-            if ours != theirs:
-                raise InputError(
-                    f"runs of different {what}s cannot be pooled: {first.path} has {ours}, "
-                    f"{run.path} has {theirs}",
-                    "report them one by one",
-                )
-
-
-def _address(run: Run) -> str:
-    target = run.header.target
-    return f"{target.url} {target.path} {target.namespace} {target.transport}"
+        ours, theirs = first.header.workload.scenario, run.header.workload.scenario
+        if ours != theirs:
+            raise InputError(
+                f"runs of different scenarios cannot be pooled: {first.path} has {ours}, {run.path} has "
+                f"{theirs}",
+                "report them one by one",
+            )
 
 
 def _valid(connections: ConnectionFigures, doubts: Sequence[str]) -> Valid:
@@ -158,7 +140,27 @@ def _run_info(run: Run) -> RunInfo:
     )
 
 
-def _connections(runs: Sequence[Run], table: pd.DataFrame) -> ConnectionFigures:
+def _steady(seconds: Seconds) -> Steady:
+    """What is said of the seconds that means are over."""
+    duration = float(seconds["duration_s"][seconds.held].sum())
+    how = (
+        f"the {duration:.0f} s in which at least {format_share(SHARE_OF_PEAK)} of the peak were connected"
+        if seconds.steady
+        else f"all {duration:.0f} s with open connections; the load never stood still for {SHORTEST_S:g} s"
+    )
+    return Steady(
+        found=seconds.steady,
+        duration_s=duration,
+        connections_mean=_known(seconds.mean("connections", seconds.held)),
+        how=how if duration else "no second with open connections",
+    )
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _connections(runs: Sequence[Run], seconds: Seconds) -> ConnectionFigures:
     intervals = [interval.connections for run in runs for interval in run.intervals]
     failed: Counter[str] = Counter()
     hung: Counter[str] = Counter()
@@ -169,7 +171,7 @@ def _connections(runs: Sequence[Run], table: pd.DataFrame) -> ConnectionFigures:
         closed.update(interval.closed)
     return ConnectionFigures(
         peak=max((interval.open for interval in intervals), default=None),
-        mean=weighted_mean(table, "mean_open"),
+        mean=_known(seconds.mean("connections")),
         attempted=sum(interval.attempted for interval in intervals),
         established=sum(interval.established for interval in intervals),
         failed=dict(sorted(failed.items())),
@@ -189,52 +191,49 @@ def _delivery(runs: Sequence[Run]) -> DeliveryFigures:
     return DeliveryFigures(**{field: total[field] for field in DeliveryFigures.__struct_fields__})
 
 
-def _bandwidth(runs: Sequence[Run], held: pd.DataFrame) -> Bandwidth:
+def _bandwidth(runs: Sequence[Run], seconds: Seconds) -> Bandwidth:
     total = [interval.bytes for run in runs for interval in run.intervals]
+    into, out, connections = (
+        _known(seconds.mean(column, seconds.held))
+        for column in ("bytes_in_per_s", "bytes_out_per_s", "connections")
+    )
     return Bandwidth(
         payload_bytes_in=sum(part.payload_in for part in total),
         payload_bytes_out=sum(part.payload_out for part in total),
         wire_bytes_in=sum(part.wire_in for part in total),
         wire_bytes_out=sum(part.wire_out for part in total),
-        wire_in_bytes_per_s=per_second(held, "wire_in"),
-        wire_out_bytes_per_s=per_second(held, "wire_out"),
-        per_connection_in_bytes_per_s=per_connection_second(held, "wire_in"),
-        per_connection_out_bytes_per_s=per_connection_second(held, "wire_out"),
+        wire_in_bytes_per_s=into,
+        wire_out_bytes_per_s=out,
+        per_connection_in_bytes_per_s=into / connections if into is not None and connections else None,
+        per_connection_out_bytes_per_s=out / connections if out is not None and connections else None,
         source=", ".join(sorted({run.header.bytes_source for run in runs})),
     )
 
 
-def _server(runs: Sequence[Run], table: pd.DataFrame, hold: Hold) -> ServerFigures | None:
-    sampled = table[table["server_cpu"].notna()]
-    servers = [run.header.server for run in runs if run.header.server is not None]
-    if not len(sampled) or not servers:
+def _server(runs: Sequence[Run], seconds: Seconds) -> ServerFigures | None:
+    servers = [server for run in runs if (server := run.header.server) is not None]
+    if not servers or not seconds.sampled.any():
         return None
-    server = servers[0]
-    held = table[hold.rows & table["server_cpu"].notna()]
-    cpu = weighted_mean(held, "server_cpu")
-    wire = per_second(held.assign(wire=held["wire_in"] + held["wire_out"]), "wire")
-    memory = cost_per_connection(table, hold.rows, "server_rss", OWN_MEMORY_BYTES)
-    files = cost_per_connection(table, hold.rows, "server_files")
+    held = seconds.only(seconds.held & seconds.sampled)
+    cpu, cores = _known(held.mean("cpu_cores")), max(server.cores for server in servers)
+    memory = fit_gauge(seconds, "rss_bytes", OWN_MEMORY_BYTES)
+    files = fit_gauge(seconds, "files_open")
     return ServerFigures(
         cpu_cores_mean=cpu,
-        cpu_cores_max=float(sampled["server_cpu"].max()),
-        cpu_share_mean=cpu / server.cores if cpu is not None and server.cores > 0 else None,
-        cores=server.cores,
-        rss_bytes_max=int(sampled["server_rss"].max()),
-        rss_bytes_base=memory.base,
-        rss_bytes_per_connection=memory.per_connection,
-        rss_how=memory.how,
-        memory_bytes=server.memory_bytes,
-        files_open_max=int(sampled["server_files"].max()),
-        files_base=files.base,
-        files_per_connection=files.per_connection,
-        files_how=files.how,
-        files_limit=server.files_limit,
-        processes_max=int(sampled["server_processes"].max()),
-        wire_bytes_per_s=wire,
-        source=_sources(servers),
+        cpu_cores_max=seconds.most("cpu_cores"),
+        cpu_share_mean=cpu / cores if cpu is not None and cores > 0 else None,
+        cores=cores,
+        rss_bytes_max=int(seconds.most("rss_bytes")),
+        rss_bytes_base=memory.base if isinstance(memory, MedianLine) else None,
+        rss_bytes_per_connection=memory.slope if isinstance(memory, MedianLine) else None,
+        rss_how=memory.how if isinstance(memory, MedianLine) else memory,
+        memory_bytes=servers[0].memory_bytes,
+        files_open_max=int(seconds.most("files_open")),
+        files_base=files.base if isinstance(files, MedianLine) else None,
+        files_per_connection=files.slope if isinstance(files, MedianLine) else None,
+        files_how=files.how if isinstance(files, MedianLine) else files,
+        files_limit=servers[0].files_limit,
+        processes_max=int(seconds.most("processes")),
+        wire_bytes_per_s=_known(held.mean("bytes_per_s")),
+        source="; ".join(dict.fromkeys(server.source for server in servers)),
     )
-
-
-def _sources(servers: Sequence[MeasuredServer]) -> str:
-    return "; ".join(dict.fromkeys(server.source for server in servers))

@@ -8,12 +8,12 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
 from siotool.histogram import merged
 from siotool.report.contents import OperationFigures, OperationSeries, Series
 from siotool.runfile import Interval, Operation
-from siotool.runs.hold import Hold
+from siotool.runs.hold import Marks
+from siotool.runs.seconds import Floats, Seconds
 
 MOST_POINTS = 2000
 #: Of a usual second, what an interval must have to be a point of its own; and one after the load's end.
@@ -21,77 +21,71 @@ _HALF, _NEARLY = 0.5, 0.95
 
 
 def make_series(
-    intervals: Sequence[Interval], table: pd.DataFrame, hold: Hold, operations: Sequence[OperationFigures]
+    intervals: Sequence[Interval], seconds: Seconds, operations: Sequence[OperationFigures]
 ) -> Series:
-    """Return at most ``MOST_POINTS`` points; ``table`` has a row for each of ``intervals``."""
-    step = max(1, math.ceil(len(table) / MOST_POINTS))
-    starts = np.arange(0, len(table), step)
-    ends = (table["begin_s"] + table["duration_s"]).to_numpy()
+    """Return at most ``MOST_POINTS`` points; ``seconds`` has a row for each of ``intervals``."""
+    step = max(1, math.ceil(len(seconds) / MOST_POINTS))
+    begins = np.arange(0, len(seconds), step)
+    duration, ends = seconds["duration_s"], seconds["begin_s"] + seconds["duration_s"]
+    loaded = np.where(_whole(seconds), duration, 0.0)
 
-    def total(values: "pd.Series[float]") -> list[float]:
-        """Sum of each point's seconds; one that is not known counts for nothing."""
-        return [float(value) for value in np.add.reduceat(np.nan_to_num(values.to_numpy()), starts)]
+    def total(values: Floats) -> Floats:
+        """Sums over the seconds of each point."""
+        return np.add.reduceat(values, begins) if len(values) else values
 
-    times = total(table["duration_s"])
-    whole = _whole(table)
-    loaded = table["duration_s"].where(whole, 0.0)
+    def over(column: str, time: Floats) -> list[float | None]:
+        """Means of a column over some time of each point; None where that is none."""
+        known = np.where(np.isfinite(seconds[column]), time, 0.0)
+        sums, weights = total(np.nan_to_num(seconds[column]) * known), total(known)
+        return [_digits(a / b) if b else None for a, b in zip(sums.tolist(), weights.tolist(), strict=True)]
 
-    def level(values: "pd.Series[float]", time: "pd.Series[float]") -> list[float | None]:
-        """Values that were weighted by time, over the time they are known for; None where that is none."""
-        pairs = zip(total(values), total(time), strict=True)
-        return [_digits(value / over) if over else None for value, over in pairs]
-
-    def mean(column: str) -> list[float | None]:
-        time = loaded.where(table[column].notna(), 0.0)
-        return level(table[column] * time, time)
-
-    def rate(column: str) -> list[float | None]:
-        return level(table[column].where(whole, 0.0), loaded)
+    def load(column: str) -> list[float | None]:
+        return over(column, loaded)
 
     def failures(column: str) -> list[float]:
-        return [_digits(count / time) for count, time in zip(total(table[column]), times, strict=True)]
+        return [value or 0.0 for value in over(column, duration)]
 
+    times = total(duration)
     return Series(
-        point_s=float(np.median(times)) if times else 1.0,
-        begins_s=_rounded(table.groupby("run")["begin_s"].min()),
-        hold_s=_spans(table, hold),
-        t_s=[_digits(end) for end in np.maximum.reduceat(ends, starts)],
-        users=mean("users"),
-        connections=mean("open"),
-        connect_errors_per_s=failures("connect_errors"),
-        closed_per_s=failures("closed"),
-        wire_in_bytes_per_s=rate("wire_in"),
-        wire_out_bytes_per_s=rate("wire_out"),
-        received_per_s=rate("received"),
-        lost_per_s=failures("lost"),
-        duplicate_per_s=failures("duplicate"),
-        server_cpu_cores=mean("server_cpu"),
-        server_rss_bytes=mean("server_rss"),
-        generator_cpu_cores=mean("generator_cpu"),
-        generator_loop_lag_s=mean("loop_lag"),
-        operations=[_operation(row, intervals, loaded.tolist(), step, times) for row in operations],
+        point_s=float(np.median(times)) if len(times) else 1.0,
+        begins_s=[_digits(float(run["begin_s"].min())) for run in seconds.each()],
+        hold_s=_spans(seconds, ends),
+        t_s=[_digits(float(ends[begin : begin + step].max())) for begin in begins],
+        users=load("users"),
+        connections=load("connections_end"),
+        connect_errors_per_s=failures("connect_errors_per_s"),
+        closed_per_s=failures("closed_per_s"),
+        wire_in_bytes_per_s=load("bytes_in_per_s"),
+        wire_out_bytes_per_s=load("bytes_out_per_s"),
+        received_per_s=load("received_per_s"),
+        lost_per_s=failures("lost_per_s"),
+        duplicate_per_s=failures("duplicate_per_s"),
+        server_cpu_cores=load("cpu_cores"),
+        server_rss_bytes=load("rss_bytes"),
+        generator_cpu_cores=load("generator_cpu_cores"),
+        generator_loop_lag_s=load("loop_lag_s"),
+        operations=[_operation(row, intervals, loaded.tolist(), step, times.tolist()) for row in operations],
     )
 
 
-def _whole(table: pd.DataFrame) -> "pd.Series[bool]":
+def _whole(seconds: Seconds) -> Marks:
     """Mark the seconds that say what the load was: not the rest of one in which a run ended or was cut.
 
     Of its last second a run spends a part on saying good-bye: as a rate that would be a drop.
     What failed in it is shown all the same.
     """
-    usual = table["duration_s"].median()
-    least = (table["draining"] > 0).map({True: _NEARLY, False: _HALF}).astype(float)
-    return table["duration_s"] >= least * usual
+    duration = seconds["duration_s"]
+    usual = np.median(duration) if len(duration) else 1.0
+    return duration >= np.where(seconds["draining"] > 0, _NEARLY, _HALF) * usual
 
 
-def _spans(table: pd.DataFrame, hold: Hold) -> list[tuple[float, float]]:
-    held = table[hold.rows]
-    number = (hold.rows != hold.rows.shift()).cumsum()[hold.rows]
-    spans = pd.DataFrame(
-        {"begin": held["begin_s"], "end": held["begin_s"] + held["duration_s"], "number": number}
-    )
-    ends = spans.groupby("number").agg({"begin": "min", "end": "max"})
-    return [(_digits(begin), _digits(end)) for begin, end in ends.itertuples(index=False)]
+def _spans(seconds: Seconds, ends: Floats) -> list[tuple[float, float]]:
+    """Begin and end of each unbroken stretch of held seconds."""
+    edges = np.flatnonzero(np.diff(seconds.held.astype(np.int8), prepend=0, append=0))
+    return [
+        (_digits(float(seconds["begin_s"][first])), _digits(float(ends[after - 1])))
+        for first, after in edges.reshape(-1, 2)
+    ]
 
 
 def _operation(
@@ -126,10 +120,6 @@ def _percentiles(parts: list[Operation]) -> tuple[float | None, float | None, fl
         None if value is None else _digits(value) for value in map(histogram.quantile, (0.5, 0.95, 0.99))
     )
     return p50, p95, p99
-
-
-def _rounded(values: "pd.Series[float]") -> list[float]:
-    return [_digits(value) for value in values.tolist()]
 
 
 def _digits(value: float) -> float:

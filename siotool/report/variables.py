@@ -11,15 +11,13 @@ from siotool.report.contents import (
     Counts,
     ServerFigures,
     Sizing,
+    Steady,
     Variable,
     format_cores,
 )
 from siotool.report.planned import Planned
-from siotool.runs.steady import Steady
+from siotool.runs.capacity import straight_line
 from siotool.units import format_byte_rate, format_share
-
-#: Below this much CPU there is nothing to extrapolate from.
-LEAST_CPU_CORES = 0.001
 
 
 def size(
@@ -116,14 +114,14 @@ def _not_measured(name: str, planned: float | None) -> Variable:
 
 
 def _capacity(server: ServerFigures | None) -> tuple[float | None, str]:
-    """The formula's capacity: a straight line through the origin, for this load's messages alone."""
+    """The formula's capacity, and how it was found or why it was not."""
     if server is None:
         return None, "server not sampled"
     if server.wire_bytes_per_s is None or server.cpu_cores_mean is None or server.cpu_share_mean is None:
         return None, "no sample of the server in the hold phase"
-    if server.cpu_cores_mean < LEAST_CPU_CORES or server.wire_bytes_per_s <= 0:
-        return None, "the server did nothing to extrapolate from"
-    capacity = server.wire_bytes_per_s * server.cores / server.cpu_cores_mean
+    capacity = straight_line(server.wire_bytes_per_s, server.cpu_cores_mean, server.cores)
+    if isinstance(capacity, str):
+        return None, capacity
     return capacity, (
         f"{format_byte_rate(server.wire_bytes_per_s)} on the wire, extrapolated linearly from "
         f"{format_share(server.cpu_share_mean)} CPU to {format_cores(server.cores)}: "

@@ -1,69 +1,188 @@
-"""The intervals of one or more runs as tables, one row per second: the input of every figure."""
+"""The intervals of runs as one table, a row for each: what reports and plans count with.
 
-from collections.abc import Callable, Sequence
+| column | of a row |
+|---|---|
+| ``begin_s`` | its begin, in seconds of all runs laid end to end |
+| ``t_s``, ``duration_s`` | its end, in seconds of its run; its length |
+| ``draining`` | 1 where the run only waited for what was under way |
+| ``connections_begin``, ``connections_end``, ``connections`` | open at both ends, and the mean of these |
+| ``users`` | at its end |
+| ``inbound_per_s`` | events that the server took: calls, broadcasts, emits without acknowledgement |
+| ``acks_per_s`` | those of them that it acknowledged |
+| ``deliveries_per_s`` | events the clients received, one for each recipient |
+| ``published_per_s``, ``received_per_s``, ``lost_per_s``, ``duplicate_per_s`` | stamped broadcasts |
+| ``handshakes_per_s`` | connections established, reconnects included |
+| ``connect_errors_per_s``, ``closed_per_s`` | connects that failed; connections that ended |
+| ``bytes_in_per_s``, ``bytes_out_per_s``, ``bytes_per_s`` | wire bytes, as the clients see them |
+| ``cpu_cores``, ``rss_bytes``, ``files_open``, ``processes`` | all servers; NaN where not all were sampled |
+| ``generator_cpu_cores``, ``generator_cpu_sum`` | CPU of the busiest worker, and of all |
+| ``generator_cpu_share``, ``generator_cpu_wait``, ``generator_files_share`` | the worst of the workers |
+| ``loop_lag_s``, ``schedule_lag_s`` | the longest of any worker |
 
+Heartbeats are in the bytes only. Every rate and level is one over the interval, so that a mean over
+time weighs it by ``duration_s``.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
+
+import msgspec
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
 from siotool.runfile import Interval, Run, ServerUse, WorkerHealth
+from siotool.runs.hold import Marks, hold_phase, rising
 
-#: What a row of the interval table holds, besides ``run``, ``begin_s`` and ``mean_open``.
-#: Server columns are NaN in seconds without a sample, generator columns in seconds without one.
-_COLUMNS: dict[str, Callable[[Interval], float]] = {
-    "t_s": lambda i: i.t_s,
-    "duration_s": lambda i: i.duration_s,
-    "open": lambda i: i.connections.open,
-    "published": lambda i: i.delivery.published,
-    "users": lambda i: i.connections.users,
-    "connect_errors": lambda i: sum(i.connections.failed.values()),
-    "closed": lambda i: sum(i.connections.closed.values()),
-    "wire_in": lambda i: i.bytes.wire_in,
-    "wire_out": lambda i: i.bytes.wire_out,
-    "received": lambda i: i.delivery.received,
-    "lost": lambda i: i.delivery.lost,
-    "duplicate": lambda i: i.delivery.duplicate,
-    "server_cpu": lambda i: _server(i, lambda use: use.cpu_cores),
-    "server_rss": lambda i: _server(i, lambda use: use.rss_bytes),
-    "server_files": lambda i: _server(i, lambda use: use.files_open),
-    "server_processes": lambda i: _server(i, lambda use: use.processes),
-    "generator_cpu": lambda i: _worst(i, lambda worker: worker.cpu_cores),
-    "generator_cpu_sum": lambda i: sum((worker.cpu_cores for worker in i.generator), start=0.0),
-    "loop_lag": lambda i: _worst(i, lambda worker: worker.loop_lag_s),
-    "schedule_lag": lambda i: _worst(i, lambda worker: worker.schedule_lag_s),
-    "generator_files_share": lambda i: _worst(i, _files_share),
-    "generator_cpu_share": lambda i: _worst(i, lambda worker: worker.cpu_cores / worker.cpu_allowed),
-    "generator_cpu_wait": lambda i: _worst(i, lambda worker: worker.cpu_wait),
-    "draining": lambda i: i.draining,
-}
+Floats = NDArray[np.float64]
+
+#: A second in which more of the connections than this were closed and not replaced teaches no cost.
+_CLOSED_SHARE = 0.05
 
 
-def interval_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """Return one row per interval of every run, in order.
-
-    ``run`` is the number of the run, ``begin_s`` when the second began counted over runs laid
-    end to end, ``mean_open`` the connections open on average within it (the mean of both ends).
-    """
-    frames = []
-    offset = 0.0
-    for number, run in enumerate(runs):
-        frame = pd.DataFrame(
-            {name: [float(of(i)) for i in run.intervals] for name, of in _COLUMNS.items()}, dtype=float
-        )
-        frame["run"] = number
-        frame["begin_s"] = offset + frame["t_s"] - frame["duration_s"]
-        frame["mean_open"] = (frame["open"] + frame["open"].shift(fill_value=0.0)) / 2
-        frames.append(frame)
-        offset += float(frame["t_s"].max()) if len(frame) else 0.0
-    return pd.concat(frames, ignore_index=True)
+def _count(interval: Interval, op: str) -> int:
+    return sum(operation.count for operation in interval.operations if operation.op == op)
 
 
-def _server(interval: Interval, of: Callable[[ServerUse], float]) -> float:
-    return of(interval.server) if interval.server is not None else np.nan
-
-
-def _worst(interval: Interval, of: Callable[[WorkerHealth], float]) -> float:
-    return max((of(worker) for worker in interval.generator), default=np.nan)
+def _inbound(interval: Interval) -> int:
+    """Events that went to the server; what could not be sent did not."""
+    unsent = sum(operation.errors.get("not_sent", 0) for operation in interval.operations)
+    return max(0, sum(found.sent for found in interval.user_classes) - unsent)
 
 
 def _files_share(worker: WorkerHealth) -> float:
     return worker.files_open / worker.files_limit if worker.files_limit > 0 else 0.0
+
+
+#: Counts within an interval, which become rates.
+_COUNTED: dict[str, Callable[[Interval], float]] = {
+    "inbound_per_s": _inbound,
+    "acks_per_s": lambda i: _count(i, "ack"),
+    "deliveries_per_s": lambda i: _count(i, "deliver"),
+    "published_per_s": lambda i: i.delivery.published,
+    "received_per_s": lambda i: i.delivery.received,
+    "lost_per_s": lambda i: i.delivery.lost,
+    "duplicate_per_s": lambda i: i.delivery.duplicate,
+    "handshakes_per_s": lambda i: i.connections.established,
+    "connect_errors_per_s": lambda i: sum(i.connections.failed.values()),
+    "closed_per_s": lambda i: sum(i.connections.closed.values()),
+    "bytes_in_per_s": lambda i: i.bytes.wire_in,
+    "bytes_out_per_s": lambda i: i.bytes.wire_out,
+    "bytes_per_s": lambda i: i.bytes.wire_in + i.bytes.wire_out,
+}
+_LEVELS: dict[str, Callable[[Interval], float]] = {
+    "t_s": lambda i: i.t_s,
+    "duration_s": lambda i: i.duration_s,
+    "draining": lambda i: i.draining,
+    "connections_end": lambda i: i.connections.open,
+    "users": lambda i: i.connections.users,
+    "generator_cpu_sum": lambda i: sum(worker.cpu_cores for worker in i.generator),
+}
+#: Of the workers the worst; NaN where no worker told of itself.
+_WORST: dict[str, Callable[[WorkerHealth], float]] = {
+    "generator_cpu_cores": lambda worker: worker.cpu_cores,
+    "generator_cpu_share": lambda worker: worker.cpu_cores / worker.cpu_allowed,
+    "generator_cpu_wait": lambda worker: worker.cpu_wait,
+    "generator_files_share": _files_share,
+    "loop_lag_s": lambda worker: worker.loop_lag_s,
+    "schedule_lag_s": lambda worker: worker.schedule_lag_s,
+}
+_SERVER: tuple[Literal["cpu_cores", "rss_bytes", "files_open", "processes"], ...] = (
+    "cpu_cores",
+    "rss_bytes",
+    "files_open",
+    "processes",
+)
+
+
+class Seconds(msgspec.Struct, frozen=True, eq=False):
+    """One row for each interval of each run, in order; ``run`` is the number of its run.
+
+    ``held`` marks the seconds that means are over: the hold phases where ``steady``, else all with
+    connections (``siotool.runs.hold``). ``rising`` are the rows of a run up to the end of those:
+    memory is seldom given back when clients leave.
+    """
+
+    run: NDArray[np.intp]
+    columns: dict[str, Floats]
+    held: Marks
+    rising: Marks
+    steady: bool = True
+
+    def __len__(self) -> int:
+        return len(self.run)
+
+    def __getitem__(self, column: str) -> Floats:
+        return self.columns[column]
+
+    @property
+    def sampled(self) -> Marks:
+        """Mark the rows in which the servers were sampled."""
+        return np.isfinite(self["cpu_cores"])
+
+    @property
+    def usable(self) -> Marks:
+        """Mark the rows that a server's costs can be learnt from.
+
+        Without a sample there is none. Closing connections costs CPU and no column stands for it: where
+        they churn evenly it is part of a handshake's cost, where they go in numbers of nothing's.
+        """
+        begin = self["connections_begin"]
+        gone = begin - self["connections_end"] > np.maximum(1.0, _CLOSED_SHARE * begin)
+        return self.sampled & ~gone
+
+    def only(self, rows: Marks) -> "Seconds":
+        """Return the marked rows."""
+        columns = {name: column[rows] for name, column in self.columns.items()}
+        return Seconds(self.run[rows], columns, self.held[rows], self.rising[rows], self.steady)
+
+    def each(self) -> Iterator["Seconds"]:
+        """Return the rows of each run that has any."""
+        return (self.only(self.run == number) for number in np.unique(self.run))
+
+    def mean(self, column: str, rows: Marks | None = None) -> float:
+        """Mean of a column over the time of the marked rows, or of all; NaN where nothing is known."""
+        values, weights = self[column], self["duration_s"]
+        chosen = np.isfinite(values) if rows is None else rows & np.isfinite(values)
+        return float(np.average(values[chosen], weights=weights[chosen])) if chosen.any() else np.nan
+
+    def most(self, column: str) -> float:
+        """Return the largest known value of a column; NaN without any."""
+        known = self[column][np.isfinite(self[column])]
+        return float(known.max()) if len(known) else np.nan
+
+
+def seconds_of(runs: Sequence[Run]) -> Seconds:
+    """Return the table of some runs."""
+    parts, offset = [], 0.0
+    for run in runs:
+        part = _columns(run)
+        part["begin_s"] += offset
+        offset += float(part["t_s"].max()) if len(part["t_s"]) else 0.0
+        parts.append(part)
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    number = np.repeat(np.arange(len(runs)), [len(run.intervals) for run in runs])
+    held, steady = hold_phase(number, columns)
+    return Seconds(number, columns, held, rising(number, columns["t_s"], held), steady)
+
+
+def _columns(run: Run) -> dict[str, Floats]:
+    def column(of: Callable[[Interval], float]) -> Floats:
+        return np.array([of(interval) for interval in run.intervals], dtype=np.float64)
+
+    def server(interval: Interval, field: str) -> float:
+        use: ServerUse | None = interval.server
+        whole = use is not None and len(interval.servers) == len(run.header.servers)
+        return float(getattr(use, field)) if whole else np.nan
+
+    found = {name: column(of) for name, of in _LEVELS.items()}
+    seconds = found["duration_s"]
+    found |= {name: column(of) / seconds for name, of in _COUNTED.items()}
+    for name, of in _WORST.items():
+        found[name] = column(lambda i, of=of: max(map(of, i.generator), default=np.nan))  # type: ignore[misc]
+    for field in _SERVER:
+        found[field] = column(lambda i, field=field: server(i, field))  # type: ignore[misc]
+    end = found["connections_end"]
+    found["connections_begin"] = np.concatenate([[0.0], end])[: len(end)]
+    found["connections"] = (found["connections_begin"] + end) / 2
+    found["begin_s"] = found["t_s"] - seconds
+    return found

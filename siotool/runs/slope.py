@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from siotool.runs.seconds import Floats, Seconds
 
 #: A slope counts when the interval that it may lie in is narrower than this share of it.
 WIDEST = 0.25
@@ -47,10 +47,19 @@ class MedianLine(msgspec.Struct, frozen=True, eq=False):
         return f"median slope over {len(x)} points from {x.min():,.0f} to {x.max():,.0f} connections"
 
 
-def fit(runs: Sequence[tuple[Floats, Floats]], own: float = 0.0) -> MedianLine | str:
-    """Fit a gauge on open connections; ``runs`` has the two of each, up to the end of its hold phase.
+def fit_gauge(seconds: Seconds, column: str, own: float = 0.0) -> MedianLine | str:
+    """Fit a gauge of the servers on open connections, over each run up to the end of its hold phase.
 
     ``own`` is what the gauge may rise by without any connection (``OWN_MEMORY_BYTES``).
+    Returns a sentence with the reason when there is nothing to learn.
+    """
+    rows = seconds.only(seconds.usable & seconds.rising)
+    return fit([(part["connections_end"], part[column]) for part in rows.each()], own)
+
+
+def fit(runs: Sequence[tuple[Floats, Floats]], own: float = 0.0) -> MedianLine | str:
+    """Fit a gauge on open connections; ``runs`` has the two of each.
+
     Returns a sentence with the reason when there is nothing to learn: connections varied too
     little, the gauge did not rise with them, or not by enough to tell.
     """

@@ -142,7 +142,7 @@ def test_what_is_too_wide_or_too_small_would_have_been_seen(browse, planned, tmp
     """The control of the test above."""
     wrong = "<style>.bars { width: 600px !important } svg text { font-size: 9px !important }</style></main>"
     found = measured(browse, tmp_path, render(planned).replace("</main>", wrong), 390)
-    assert "TABLE.bars" in found["wide"]
+    assert "TABLE.wide few bars" in found["wide"]
     assert int(found["small"]) > 0
 
 

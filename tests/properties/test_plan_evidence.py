@@ -1,7 +1,9 @@
 """What holds of every fit: units change nothing, order does not matter, and nothing is below 0."""
 
 import math
+from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,8 +16,19 @@ from siotool.plan.evidence.profile import extrapolation, measure
 from siotool.plan.evidence.resample import block_length, run_cv
 from siotool.plan.evidence.usl import Law, fit_usl, throughput
 from siotool.plan.inputs.provenance import Kind
+from siotool.runs.seconds import Floats, Seconds
 
 SECONDS = 24
+
+
+def table_of(
+    origins: tuple[Origin, ...], *, run: Any, held: Any, rising: Any, **columns: Floats
+) -> Observations:
+    """Made-up seconds, all of them usable."""
+    columns["bytes_per_s"] = columns["bytes_in_per_s"] + columns["bytes_out_per_s"]
+    columns["connections_begin"] = 2 * columns["connections"] - columns["connections_end"]
+    seconds = Seconds(run.astype(np.intp), columns, held, rising)
+    return Observations(origins, seconds, seconds)
 
 
 @st.composite
@@ -30,7 +43,7 @@ def observations(draw: st.DrawFn) -> Observations:
     begins = np.where(np.arange(rows) % SECONDS == 0, 0.0, np.roll(ends, 1))
     inbound = rate * ends * generator.uniform(0.8, 1.2, rows)
     deliveries = inbound * fanout * generator.uniform(0.5, 1.0, rows)
-    return Observations(
+    return table_of(
         origins=tuple(Origin(f"r{k}", f"r{k}/run.jsonl", "any", {}, n, 1.0) for k, n in enumerate(users)),
         run=np.repeat(np.arange(count), SECONDS),
         t_s=np.tile(np.arange(1.0, SECONDS + 1), count),
@@ -46,13 +59,17 @@ def observations(draw: st.DrawFn) -> Observations:
         cpu_cores=generator.uniform(0, draw(st.floats(0.01, 4)), rows),
         rss_bytes=generator.uniform(10e6, 200e6, rows),
         files_open=10 + ends,
-        steady=np.tile(np.arange(SECONDS) > 6, count),
+        held=np.tile(np.arange(SECONDS) > 6, count),
         rising=np.full(rows, True),
     )
 
 
-def changed(table: Observations, **columns: object) -> Observations:
-    return Observations(**{name: getattr(table, name) for name in Observations.__struct_fields__} | columns)
+def changed(observations: Observations, rows: Any = slice(None), **columns: Floats) -> Observations:
+    """Some of the seconds, with some columns replaced."""
+    seconds = observations.usable
+    kept = {name: column[rows] for name, column in (seconds.columns | columns).items()}
+    marks = {"run": seconds.run[rows], "held": seconds.held[rows], "rising": seconds.rising[rows]}
+    return table_of(observations.origins, **marks, **kept)
 
 
 @given(observations(), st.integers(0, 100))
@@ -79,7 +96,9 @@ def test_figures_lie_within_their_intervals_and_above_0(table: Observations, see
 def test_a_server_that_costs_more_in_all_costs_more_in_each(table: Observations, factor: float) -> None:
     """CPU times a factor is every cost times that factor: the unit of a core changes nothing."""
     once = fit_cpu(table, Generator(PCG64(1)), draws=20)
-    more = fit_cpu(changed(table, cpu_cores=factor * table.cpu_cores), Generator(PCG64(1)), draws=20)
+    more = fit_cpu(
+        changed(table, cpu_cores=factor * table.usable["cpu_cores"]), Generator(PCG64(1)), draws=20
+    )
     assert more.names == once.names
     assert more.predicted == pytest.approx(factor * once.predicted, rel=1e-6, abs=1e-9 * factor)
 
@@ -126,9 +145,8 @@ KINDS: tuple[Kind, ...] = ("measured", "published", "default", "typed")
 
 
 def _first(table: Observations, count: int) -> Observations:
-    rows = table.run < count
-    names = [name for name in Observations.__struct_fields__ if name != "origins"]
-    return Observations(origins=table.origins[:count], **{name: getattr(table, name)[rows] for name in names})
+    first = changed(table, table.usable.run < count)
+    return msgspec.structs.replace(first, origins=table.origins[:count])
 
 
 def _width(table: Observations, load: dict[str, float]) -> tuple[float, float]:
@@ -153,7 +171,7 @@ def test_more_runs_widen_an_interval_by_no_more_than_their_scatter(
     cores = (
         (80e-6 * inbound + 1.5e-3 * (ends - begins)) * cost * (1 + noise * generator.normal(size=len(run)))
     )
-    table = Observations(
+    table = table_of(
         origins=tuple(Origin(f"r{k}", f"r{k}/run.jsonl", "echo", {}, 200, 1.0) for k in range(count)),
         run=run,
         t_s=np.tile(np.arange(1.0, SECONDS + 1), count),
@@ -169,7 +187,7 @@ def test_more_runs_widen_an_interval_by_no_more_than_their_scatter(
         cpu_cores=np.maximum(cores, 0.0),
         rss_bytes=50e6 + 30e3 * ends,
         files_open=10 + ends,
-        steady=ends == 200,
+        held=ends == 200,
         rising=np.full(len(run), True),
     )
     load = {"inbound_per_s": 1000.0, "connections": 200.0, "bytes_per_s": 140_000.0}

@@ -2,12 +2,8 @@
 
 from collections.abc import Iterator
 
+from siotool.plan.inputs.balancers import AWS_CONNECTIONS, LINUX_PORTS
 from siotool.plan.inputs.costs import priors
-from siotool.plan.inputs.places import (
-    AWS_CONNECTIONS,
-    LINUX_PORTS,
-    ports_between,
-)
 from siotool.plan.money.cost import CAPACITY_UNITS, capacity_units
 from siotool.plan.numbers import Number, divide, maximum, minimum, whole
 from tests.published.check import Check, Table
@@ -34,6 +30,10 @@ GATEWAY = Table(
 WIDE_PORTS = (10_000, 65_535)
 
 
+def _ports(first: float, last: float) -> float:
+    return last - first + 1.0
+
+
 def kube_proxy_conntrack(cores: Number) -> Number:
     """Return the entries of a Kubernetes node's conntrack table as kube-proxy sets it.
 
@@ -45,9 +45,9 @@ def kube_proxy_conntrack(cores: Number) -> Number:
 
 def checks() -> Iterator[Check]:
     """Yield every limit that the planner computes with."""
-    yield PORTS.rounded("32768–60999, connections", 28_000, 1_000, ports_between(*LINUX_PORTS))
+    yield PORTS.rounded("32768–60999, connections", 28_000, 1_000, _ports(*LINUX_PORTS))
     # 55,536, which the page calls 55,000
-    yield PORTS.between("10000–65535, connections", "55k", 55_000, 56_000, ports_between(*WIDE_PORTS))
+    yield PORTS.between("10000–65535, connections", "55k", 55_000, 56_000, _ports(*WIDE_PORTS))
     yield NLB.rounded("targets for a million connections", 19, 0, whole(divide(1e6, AWS_CONNECTIONS)))
     yield NLB.rounded("connections of 18 targets", 990_000, 0, 18 * AWS_CONNECTIONS)
     # 900 new connections a second, each holding its port for a minute

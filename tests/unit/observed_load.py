@@ -6,5 +6,5 @@ from siotool.plan.evidence.regressors import LEARNT
 
 def load_of(observations: Observations) -> dict[str, float]:
     """Return the mean load of the hold phase, by column name: what ``CpuFit.cores`` asks for."""
-    held = observations.held()
-    return {work.column: observations.mean(work.column, held) for work in LEARNT}
+    seconds = observations.usable
+    return {work.column: seconds.mean(work.column, seconds.held) for work in LEARNT}

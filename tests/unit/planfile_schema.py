@@ -10,12 +10,6 @@ from siotool.plan.inputs.template import MEANINGS
 #: Kinds that a bare number can be of; the others need a unit, and so text.
 _PLAIN = frozenset(("count", "factor", "share"))
 
-_MESSAGE_FLAGS = {
-    "acknowledged": "whether the receiving side answers each message",
-    "binary": "whether the payload is a binary attachment",
-    "to_sender": "whether the sender is among the receivers",
-}
-
 
 def schema() -> dict[str, Any]:
     """Return the schema of a plan file that was read from TOML.
@@ -53,7 +47,7 @@ def _table(section: str) -> dict[str, Any]:
 
 
 def _message() -> dict[str, Any]:
-    flags = {name: {"type": "boolean", "description": about} for name, about in _MESSAGE_FLAGS.items()}
+    flags = {name: {"type": "boolean", "description": about} for name, about in fields.MESSAGE_FLAGS.items()}
     return {
         "type": "object",
         "properties": {

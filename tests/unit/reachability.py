@@ -183,10 +183,10 @@ def _uses(package: Package, unit: Unit) -> tuple[set[str], set[str]]:
     return keys, attributes
 
 
-def reached(package: Package, roots: Collection[str]) -> set[str]:
-    """Return the keys that the roots lead to."""
+def reached(package: Package, roots: Collection[str], named: Collection[str] = ()) -> set[str]:
+    """Return the keys that the roots lead to; ``named`` are attributes that templates read."""
     found: set[str] = set()
-    attributes: set[str] = set()
+    attributes = set(named)
     inside = [unit for unit in package.units.values() if unit.owner]
     waiting = list(roots)
     while waiting:

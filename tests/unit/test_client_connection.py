@@ -104,6 +104,8 @@ def test_an_ack_waits_for_its_attachments(joined):
     call = Diary()
     joined.call(b"[]", 10.0, 4.0, call)
     joined.receive_text(b'461-0[{"_placeholder":true,"num":0}]', 5.0)
+    with pytest.raises(RemoteProtocolError, match="attachments are due"):
+        joined.receive_text(b"430[]", 5.5)
     assert call.heard == []
     joined.receive_binary(b"x", 6.0)
     assert call.heard == [("answered", [{"_placeholder": True, "num": 0}], 6.0)]

@@ -303,7 +303,7 @@ def test_a_workload_planned_from_its_own_run_takes_the_cpu_that_was_seen(make_ru
     profile = measure(observations, 1)
     found = inputs_of(profile, observations, 1)
     inputs = compose.complete(compose.with_measured(plan_inputs(SERVICE), found))
-    seen = observations.mean("cpu_cores", observations.held())
+    seen = observations.usable.mean("cpu_cores", observations.usable.held)
     drawn = predict(inputs, observations, draws=500, seed=1)["cpu"]
     assert float(np.median(drawn)) == pytest.approx(seen, rel=0.05)
     plan = plan_of(run, SERVICE | {"workload.connections": "100"})

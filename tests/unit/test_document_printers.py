@@ -33,7 +33,7 @@ LEVELS = ["plain", "doubt", "warning", "remark", "note"]
 
 #: What somebody may call a thing: with markup of every form in it.
 words = st.text("aé1 <>&|*_`[]~\\'\"-", min_size=1, max_size=12).map(lambda text: f"x{text}x")
-plain = st.text("aé1 ×/()", min_size=1, max_size=12).map(lambda text: f"x{text}x")
+plain = st.text("aé1 ×/()[]", min_size=1, max_size=12).map(lambda text: f"x{text}x")
 notes = st.just("") | words
 figures = st.integers(0, 10**6).map("{:,}".format)
 

@@ -5,6 +5,7 @@ import math
 import altair as alt
 import jsonschema
 import pytest
+import vl_convert
 from hypothesis import given, settings
 
 from siotool.document.document import Axis, Chart, Curve, Rule
@@ -67,3 +68,18 @@ def test_a_log_axis_stands_on_whole_decades(low, high, ticks):
     assert y["axis"]["values"] == pytest.approx(ticks)
     assert y["scale"]["domain"] == pytest.approx([ticks[0], ticks[-1]])
     assert all(math.log10(end) % 1 == pytest.approx(0) for end in y["scale"]["domain"])
+
+
+def test_a_rule_does_not_stretch_the_axis_to_zero():
+    """A curve of fleets from 3 to 8 was drawn from 0, as the rules beside it said nothing of their scale."""
+    chart = Chart(
+        "k",
+        "t",
+        Axis("servers", low=3.0, high=8.0),
+        Axis("share", low=0.0, high=1.0),
+        [Curve("p", [(3.0, 0.0), (8.0, 1.0)])],
+        rules=[Rule(x=6.0)],
+    )
+    made = vl_convert.vegalite_to_vega(spec(chart))
+    (scale,) = (one for one in made["scales"] if one["name"] == "x")
+    assert scale["zero"] is False

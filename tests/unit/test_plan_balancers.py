@@ -2,7 +2,6 @@ import pytest
 
 from siotool.plan.inputs import compose, planfile
 from siotool.plan.inputs.balancers import BALANCERS, published
-from siotool.plan.inputs.places import LINUX_PORTS, ports_between
 
 
 @pytest.mark.parametrize(
@@ -18,11 +17,6 @@ def test_what_a_balancer_places_on_one_server_port(name, ports):
     assert figure.value == ports
     assert figure.provenance.kind == "published"
     assert "https://" in figure.provenance.detail
-
-
-def test_ports_between_two():
-    assert ports_between(*LINUX_PORTS) == 28_232
-    assert ports_between(7.0, 5.0) == 0
 
 
 @pytest.mark.parametrize("name", sorted(set(BALANCERS) - {"nginx", "haproxy", "nlb"}))

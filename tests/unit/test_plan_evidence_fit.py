@@ -1,6 +1,6 @@
 """Fits of runs whose costs are known: found again, within their own intervals, or refused with a reason."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -9,10 +9,11 @@ from numpy.random import PCG64, Generator
 from siotool.errors import InputError
 from siotool.plan.evidence.fit import fit_cpu
 from siotool.plan.evidence.measured_inputs import inputs_of
-from siotool.plan.evidence.observe import Floats, Observations, Origin
+from siotool.plan.evidence.observe import Observations, Origin
 from siotool.plan.evidence.profile import ServerProfile, extrapolation, measure
 from siotool.plan.evidence.regressors import choose, inflation
 from siotool.plan.evidence.resample import PRIOR_RUN_CV, block_length, lag1, redrawn_errors, run_cv
+from siotool.runs.seconds import Floats, Seconds
 
 #: What the made-up server costs; about what a Node.js server does.
 COSTS = {
@@ -40,6 +41,24 @@ class Spec(NamedTuple):
 
 #: Runs that tell all six costs apart.
 APART = (Spec("echo", 200, 5), Spec("chat", 100, 0.5), Spec("chat", 150, 0.5, 2000), Spec("idle", 800))
+
+
+def table_of(
+    origins: tuple[Origin, ...], *, run: Any, held: Any, rising: Any, **columns: Floats
+) -> Observations:
+    """Made-up seconds, all of them usable."""
+    columns["bytes_per_s"] = columns["bytes_in_per_s"] + columns["bytes_out_per_s"]
+    columns["connections_begin"] = 2 * columns["connections"] - columns["connections_end"]
+    seconds = Seconds(run.astype(np.intp), columns, held, rising)
+    return Observations(origins, seconds, seconds)
+
+
+def changed_to(observations: Observations, rows: Any = slice(None), **columns: Floats) -> Observations:
+    """Some of the seconds, with some columns replaced."""
+    seconds = observations.usable
+    kept = {name: column[rows] for name, column in (seconds.columns | columns).items()}
+    marks = {"run": seconds.run[rows], "held": seconds.held[rows], "rising": seconds.rising[rows]}
+    return table_of(observations.origins, **marks, **kept)
 
 
 def made_up(
@@ -74,7 +93,7 @@ def made_up(
             "bytes_out_per_s": inbound * 40.0,
             "rss_bytes": MEMORY[0] + MEMORY[1] * ends,
             "files_open": 14 + ends,
-            "steady": np.arange(count) > RAMP_S,
+            "held": np.arange(count) > RAMP_S,
             "rising": np.full(count, True),
         }
         cores = (
@@ -102,14 +121,7 @@ def made_up(
         for number, spec in enumerate(specs)
     )
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return Observations(origins=origins, **columns)
-
-
-def with_column(observations: Observations, **columns: Floats) -> Observations:
-    """The same seconds with some columns replaced."""
-    return Observations(
-        **{name: getattr(observations, name) for name in Observations.__struct_fields__} | columns
-    )
+    return table_of(origins, **columns)
 
 
 def test_known_costs_are_found_again() -> None:
@@ -150,7 +162,7 @@ def test_intervals_hold_what_they_promise(
 def test_costs_are_never_negative() -> None:
     """A server that speeds up while it is idle more: no cost below 0 comes of it."""
     runs = made_up(*APART, noise=0.05)
-    odd = with_column(runs, cpu_cores=np.maximum(0.0, 0.5 - 1e-4 * runs.connections))
+    odd = changed_to(runs, cpu_cores=np.maximum(0.0, 0.5 - 1e-4 * runs.usable["connections"]))
     fit = fit_cpu(odd, Generator(PCG64(1)), draws=100)
     assert (fit.costs >= 0).all()
     assert (fit.replicates >= 0).all()
@@ -186,15 +198,14 @@ def test_mixed_work_costs_what_it_costs_together() -> None:
     """Where costs are not told apart, the mixture measured is still predicted right."""
     runs = made_up(Spec("echo", 200, 5), noise=0.01)
     fit = fit_cpu(runs, Generator(PCG64(1)), draws=50)
-    held = runs.steady
+    held = runs.usable.held
     assert fit.predicted[held].mean() == pytest.approx(fit.observed[held].mean(), rel=0.01)
 
 
 def late(runs: Observations) -> Observations:
     """The same runs, seen from more than half of their users on."""
-    rows = runs.connections_end > 0.6 * runs.connections_end.max()
-    names = [name for name in Observations.__struct_fields__ if name != "origins"]
-    return Observations(origins=runs.origins, **{name: getattr(runs, name)[rows] for name in names})
+    ends = runs.usable["connections_end"]
+    return changed_to(runs, ends > 0.6 * ends.max())
 
 
 def test_a_load_that_never_varied_is_no_evidence() -> None:
@@ -206,7 +217,9 @@ def test_a_load_that_never_varied_is_no_evidence() -> None:
 def test_work_that_stood_still_is_absent_while_the_other_is_learnt() -> None:
     """One rate of handshakes over all of a run says nothing of a handshake."""
     runs = made_up(Spec("echo", 200, 5))
-    profile = measure(with_column(runs, handshakes_per_s=np.full(len(runs.run), 5.0)), seed=1, draws=DRAWS)
+    profile = measure(
+        changed_to(runs, handshakes_per_s=np.full(len(runs.usable.run), 5.0)), seed=1, draws=DRAWS
+    )
     assert "server.connect_cost" not in profile.figures
     assert "server.connect_cost" not in [one.cost for one in profile.absorbed]
     (said,) = [one.sentence for one in profile.absent if one.cost == "server.connect_cost"]
@@ -217,8 +230,8 @@ def test_work_that_stood_still_is_absent_while_the_other_is_learnt() -> None:
 def test_cpu_that_fell_as_the_load_rose_is_no_evidence() -> None:
     """R² below 0: the plan took costs from it all the same, in the place of the published ones."""
     runs = late(made_up(Spec("echo", 200, 5)))
-    steps = np.where(np.arange(len(runs.run)) % 8 < 4, 0.9, 0.01)
-    profile = measure(with_column(runs, cpu_cores=steps, handshakes_per_s=0 * steps), seed=1, draws=DRAWS)
+    steps = np.where(np.arange(len(runs.usable.run)) % 8 < 4, 0.9, 0.01)
+    profile = measure(changed_to(runs, cpu_cores=steps, handshakes_per_s=0 * steps), seed=1, draws=DRAWS)
     assert profile.cpu.explained < 0
     taken = inputs_of(profile, runs, 1)
     assert not [key for key in taken.figures if key.endswith("_cost")]
@@ -237,7 +250,7 @@ def test_an_echo_says_nothing_of_encoding_a_broadcast() -> None:
 def test_a_server_that_warms_up_during_the_ramp_has_no_base_cost_of_it() -> None:
     """An idle run of 2,000 users was predicted at 49 times its CPU: the ramp's was taken for the server's."""
     runs = made_up(Spec("idle", 800))
-    warm = with_column(runs, cpu_cores=np.where(runs.steady, 0.0008, 0.2))
+    warm = changed_to(runs, cpu_cores=np.where(runs.usable.held, 0.0008, 0.2))
     profile = measure(warm, seed=1, draws=DRAWS)
     assert "server.base_cost" not in profile.figures
     assert profile.figures["server.idle_cost"].value == pytest.approx(0.0008 / 800, rel=0.15)
@@ -245,8 +258,10 @@ def test_a_server_that_warms_up_during_the_ramp_has_no_base_cost_of_it() -> None
 
 def test_the_server_at_rest_takes_no_more_than_it_took_in_its_quietest_second() -> None:
     runs = made_up(Spec("idle", 800), Spec("idle", 400))
-    odd = with_column(runs, cpu_cores=0.3 + 0 * runs.connections)
-    odd = with_column(odd, cpu_cores=np.where(np.arange(len(odd.run)) == 3, 0.01, odd.cpu_cores))
+    odd = changed_to(runs, cpu_cores=0.3 + 0 * runs.usable["connections"])
+    odd = changed_to(
+        odd, cpu_cores=np.where(np.arange(len(odd.usable.run)) == 3, 0.01, odd.usable["cpu_cores"])
+    )
     fit = fit_cpu(odd, Generator(PCG64(1)), draws=20)
     assert dict(zip(fit.names, fit.costs, strict=True)).get("server.base_cost", 0.0) <= 0.01
 
@@ -280,9 +295,9 @@ def test_scatter_between_runs(
 def test_memory_and_files_of_a_connection() -> None:
     """The robust line finds the base and each connection's share, and shrugs off a garbage collection."""
     runs = made_up(Spec("echo", 200, 5))
-    rss = runs.rss_bytes.copy()
+    rss = runs.usable["rss_bytes"].copy()
     rss[12:16] += 40e6
-    profile = measure(with_column(runs, rss_bytes=rss), seed=1, draws=DRAWS)
+    profile = measure(changed_to(runs, rss_bytes=rss), seed=1, draws=DRAWS)
     assert profile.figures["server.memory_base"].value == pytest.approx(MEMORY[0], rel=1e-6)
     each = profile.figures["server.memory_per_connection"]
     assert each.value == pytest.approx(MEMORY[1], rel=1e-6)
@@ -300,7 +315,7 @@ def test_memory_and_files_of_a_connection() -> None:
             id="half a ramp",
         ),
         pytest.param(
-            with_column(made_up(Spec("echo", 200, 5)), rss_bytes=np.full(RAMP_S + HOLD_S, 5e7)),
+            changed_to(made_up(Spec("echo", 200, 5)), rss_bytes=np.full(RAMP_S + HOLD_S, 5e7)),
             "it did not rise with the connections",
             id="memory that stood still",
         ),
@@ -316,8 +331,8 @@ def test_bandwidth_of_a_connection_is_the_workloads() -> None:
     """One workload has one; of two the mean would be nobody's."""
     runs = made_up(Spec("echo", 200, 5))
     one = measure(runs, seed=1, draws=DRAWS).figures["bytes_in_per_connection_per_s"]
-    held = runs.steady
-    assert one.value == pytest.approx(runs.bytes_in_per_s[held].mean() / 200)
+    held = runs.usable.held
+    assert one.value == pytest.approx(runs.usable["bytes_in_per_s"][held].mean() / 200)
     assert one.low < one.value < one.high
     assert "bytes_in_per_connection_per_s" not in measure(made_up(*APART), seed=1, draws=DRAWS).figures
 
@@ -381,7 +396,7 @@ def test_work_that_no_run_did_is_infinitely_far() -> None:
     ("runs", "said"),
     [
         pytest.param(
-            with_column(made_up(Spec("idle", 0)), bytes_in_per_s=np.zeros(RAMP_S + HOLD_S)),
+            changed_to(made_up(Spec("idle", 0)), bytes_in_per_s=np.zeros(RAMP_S + HOLD_S)),
             "r0/run.jsonl: the server had nothing to do",
             id="no work at all",
         ),
@@ -394,11 +409,8 @@ def test_runs_without_work_are_refused(runs: Observations, said: str) -> None:
 
 def test_too_few_seconds_are_refused() -> None:
     runs = made_up(*APART)
-    few = np.flatnonzero(runs.t_s % 8 == 3)
-    short = with_column(
-        runs,
-        **{name: getattr(runs, name)[few] for name in Observations.__struct_fields__ if name != "origins"},
-    )
+    few = np.flatnonzero(runs.usable["t_s"] % 8 == 3)
+    short = changed_to(runs, few)
     with pytest.raises(InputError, match="s are too few to tell"):
         measure(short, seed=1, draws=DRAWS)
 

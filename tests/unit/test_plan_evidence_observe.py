@@ -58,7 +58,7 @@ def make_run(
     *,
     intervals: list[Interval] | None = None,
     url: str = "http://10.0.0.1:3000",
-    command: list[str] | None = None,
+    embedded: bool = False,
     server: MeasuredServer | None = SERVER,
     ended: bool = True,
 ) -> Run:
@@ -83,7 +83,7 @@ def make_run(
             ),
             bytes_source="kernel",
             servers=[server] if server else [],
-            command=command or ["loadtest", url],
+            embedded=embedded,
         ),
         intervals=seconds,
         notes=[],
@@ -98,9 +98,21 @@ def look(*runs: Run, valid: Validity = "yes", accept: bool = False) -> Observati
 def test_a_second_becomes_rates_and_gauges() -> None:
     """One second of the ramp, figure by figure, against the mapping the module documents."""
     seen = look(make_run())
-    row = {name: getattr(seen, name)[1] for name in Observations.__struct_fields__[1:]}
+    row = {name: column[1] for name, column in seen.usable.columns.items() if np.isfinite(column[1])}
     assert row == {
-        "run": 0,
+        "begin_s": 1.0,
+        "draining": 0.0,
+        "connections_begin": 10.0,
+        "users": 20.0,
+        "published_per_s": 20.0,
+        "received_per_s": 500.0,
+        "lost_per_s": 0.0,
+        "duplicate_per_s": 0.0,
+        "connect_errors_per_s": 0.0,
+        "closed_per_s": 0.0,
+        "bytes_per_s": 64_000.0,
+        "processes": 1.0,
+        "generator_cpu_sum": 0.0,
         "t_s": 2.0,
         "duration_s": 1.0,
         "connections": 15.0,  # 10 at its begin, 20 at its end
@@ -114,28 +126,26 @@ def test_a_second_becomes_rates_and_gauges() -> None:
         "cpu_cores": 0.25,
         "rss_bytes": 50_000_000.0,
         "files_open": 40.0,
-        "steady": False,
-        "rising": True,
     }
-    assert seen.bytes_per_s[1] == 64_000.0
+    assert (seen.usable.run[1], seen.usable.held[1], seen.usable.rising[1]) == (0, False, True)
 
 
 def test_rates_are_per_second_whatever_the_interval() -> None:
     """An interval of half a second with the same counts is twice the rate."""
     half = [second(n, opened=40, duration_s=0.5, t_s=n / 2) for n in range(1, 11)]
-    assert look(make_run(intervals=half)).deliveries_per_s.tolist() == [1200.0] * 10
+    assert look(make_run(intervals=half)).usable["deliveries_per_s"].tolist() == [1200.0] * 10
 
 
 def test_the_hold_phase_is_steady_and_the_ramp_stays_in() -> None:
     """Ten rows, of which the six after the ramp are steady."""
-    assert look(make_run()).steady.tolist() == [False] * 4 + [True] * 6
+    assert look(make_run()).usable.held.tolist() == [False] * 4 + [True] * 6
 
 
 def test_a_run_without_a_hold_phase_counts_where_connections_were_open() -> None:
     """A run that only ramps has no steady second; means are taken over the open ones."""
     seen = look(make_run(intervals=[second(n, opened=10 * (n - 1)) for n in range(1, 9)]))
-    assert not seen.steady.any()
-    assert seen.held().tolist() == [False] + [True] * 7
+    assert not seen.whole.steady
+    assert seen.usable.held.tolist() == [False] + [True] * 7
 
 
 @pytest.mark.parametrize(
@@ -159,20 +169,20 @@ def test_a_run_without_a_hold_phase_counts_where_connections_were_open() -> None
 def test_which_seconds_are_left_out(change: Callable[[Interval], Interval], rows: int) -> None:
     intervals = make_run().intervals
     intervals[7] = change(intervals[7])
-    assert len(look(make_run(intervals=intervals)).run) == rows
+    assert len(look(make_run(intervals=intervals)).usable) == rows
 
 
 def test_rows_after_the_hold_phase_are_not_rising() -> None:
     """Memory is seldom given back: the ramp down must not count for the memory of a connection."""
     ramp_down = [second(10 + n, opened=40 - n) for n in range(1, 5)]  # 38 is 95 % of the peak
     seen = look(make_run(intervals=[*make_run().intervals, *ramp_down]))
-    assert seen.rising.tolist() == [True] * 12 + [False] * 2
+    assert seen.usable.rising.tolist() == [True] * 12 + [False] * 2
 
 
 def test_runs_are_told_apart_and_repeats_recognised() -> None:
     """Two runs of the same workload are alike; one on more nodes is not."""
     seen = observe([make_run("a"), make_run("b"), make_run("c")], ["yes"] * 3, nodes=[1, 1, 2])
-    assert seen.run.tolist() == [0] * 10 + [1] * 10 + [2] * 10
+    assert seen.usable.run.tolist() == [0] * 10 + [1] * 10 + [2] * 10
     first, second_, third = seen.origins
     assert first.alike == second_.alike != third.alike
     assert [origin.run for origin in seen.origins] == ["a", "b", "c"]
@@ -180,8 +190,7 @@ def test_runs_are_told_apart_and_repeats_recognised() -> None:
 
 def test_two_runs_of_the_embedded_target_are_of_one_target() -> None:
     """It listens on another port each time it starts."""
-    command = ["loadtest", "demo", "--scenario", "chat"]
-    runs = [make_run(n, url=f"http://127.0.0.1:{p}", command=command) for n, p in (("a", 4001), ("b", 4002))]
+    runs = [make_run(n, url=f"http://127.0.0.1:{p}", embedded=True) for n, p in (("a", 4001), ("b", 4002))]
     assert len(look(*runs).origins) == 2
 
 
@@ -223,7 +232,7 @@ def test_two_runs_of_the_embedded_target_are_of_one_target() -> None:
         pytest.param(
             [make_run("a"), make_run("b", url="http://10.0.0.2:3000")],
             "yes",
-            "different targets have no common cost: a/run.jsonl has http://10.0.0.1:3000",
+            "different targets are not of one service: a/run.jsonl has http://10.0.0.1:3000",
             id="runs of two targets",
         ),
     ],
@@ -242,7 +251,7 @@ def test_what_cannot_be_learnt_from_is_refused(runs: list[Run], valid: Validity,
     ],
 )
 def test_what_is_suspect_may_be_accepted(run: Run, valid: Validity) -> None:
-    assert len(look(run, valid=valid, accept=True).run) == 10
+    assert len(look(run, valid=valid, accept=True).usable) == 10
 
 
 def test_an_invalid_run_is_refused_even_then() -> None:
@@ -259,11 +268,11 @@ def test_the_example_run_can_be_learnt_from() -> None:
     """The committed example: 200 users who publish 100 messages a second between them."""
     example = reading.read(Path(__file__).parents[2] / "reports/example")
     seen = observe([example], ["yes"])
-    held = seen.held()
-    assert seen.mean("connections", held) == pytest.approx(200, rel=0.01)
-    assert seen.mean("inbound_per_s", held) == pytest.approx(100, rel=0.05)
-    assert seen.mean("deliveries_per_s", held) == pytest.approx(100 * 200, rel=0.05)
-    assert np.isfinite(seen.cpu_cores).all()
+    held = seen.usable.held
+    assert seen.usable.mean("connections", held) == pytest.approx(200, rel=0.01)
+    assert seen.usable.mean("inbound_per_s", held) == pytest.approx(100, rel=0.05)
+    assert seen.usable.mean("deliveries_per_s", held) == pytest.approx(100 * 200, rel=0.05)
+    assert np.isfinite(seen.usable["cpu_cores"]).all()
 
 
 def idle_process(opened: int = 40, **use: object) -> list[Interval]:
@@ -289,6 +298,18 @@ def test_the_wrong_process_is_refused(use: dict[str, object], words: str) -> Non
         observe([make_run(intervals=idle_process(**use))], ["yes"])
     assert "a/run.jsonl" in caught.value.message
     assert "--server-pid" in str(caught.value.hint)
+
+
+def test_the_work_of_a_wrong_process_is_counted_over_seconds_of_any_length() -> None:
+    """Whatever the length of an interval, its messages are as many."""
+    words = []
+    for length in (1.0, 5.0):
+        lines = idle_process(cpu_cores=1e-5)
+        longer = [msgspec.structs.replace(line, t_s=line.t_s * length, duration_s=length) for line in lines]
+        with pytest.raises(InputError) as refused:
+            look(make_run(intervals=longer))
+        words.append(refused.value.message.partition(" CPU for ")[2])
+    assert words[0] == words[1]
 
 
 def test_files_that_nobody_could_count_are_no_reason() -> None:

@@ -1,5 +1,7 @@
 """Predictions held against a run, provenance, and the share of guesses."""
 
+from typing import Any
+
 import msgspec
 import numpy as np
 import pytest
@@ -9,17 +11,28 @@ from siotool.errors import InputError
 from siotool.plan.evidence import prediction
 from siotool.plan.evidence.asked import RunLoad
 from siotool.plan.evidence.measured_inputs import inputs_of
-from siotool.plan.evidence.observe import Floats, Observations, Origin
+from siotool.plan.evidence.observe import Observations, Origin
 from siotool.plan.evidence.profile import measure
 from siotool.plan.evidence.usl import fit_usl, points
 from siotool.plan.evidence.verify import CheckedFigure, observed, summary, verify
 from siotool.plan.inputs import compose
 from siotool.plan.inputs.figure import Figure, Inputs
 from siotool.plan.inputs.provenance import Provenance, measured
+from siotool.runs.seconds import Floats, Seconds
 from tests.unit.observed_load import load_of
 
 SECONDS = 30
 PER_CALL, BASE = 200e-6, 0.02
+
+
+def table_of(
+    origins: tuple[Origin, ...], *, run: Any, held: Any, rising: Any, **columns: Floats
+) -> Observations:
+    """Made-up seconds, all of them usable."""
+    columns["bytes_per_s"] = columns["bytes_in_per_s"] + columns["bytes_out_per_s"]
+    columns["connections_begin"] = 2 * columns["connections"] - columns["connections_end"]
+    seconds = Seconds(run.astype(np.intp), columns, held, rising)
+    return Observations(origins, seconds, seconds)
 
 
 def echo(
@@ -31,7 +44,7 @@ def echo(
     begins = np.concatenate([[0.0], ends[:-1]])
     connections = (begins + ends) / 2
     zero = np.zeros(SECONDS)
-    return Observations(
+    return table_of(
         origins=(
             Origin(
                 name,
@@ -58,7 +71,7 @@ def echo(
         cpu_cores=slower * (BASE + PER_CALL * 5 * connections) * noise,
         rss_bytes=60e6 + 250_000 * ends,
         files_open=12 + ends,
-        steady=np.arange(SECONDS) > 10,
+        held=np.arange(SECONDS) > 10,
         rising=np.full(SECONDS, True),
     )
 
@@ -74,11 +87,13 @@ def predict(learnt: Observations, seen: Observations) -> dict[str, Floats]:
 
 def joined(*parts: Observations) -> Observations:
     """Several runs in one table."""
-    names = [name for name in Observations.__struct_fields__ if name not in ("origins", "run")]
-    return Observations(
-        origins=tuple(part.origins[0] for part in parts),
+    tables = [part.usable for part in parts]
+    return table_of(
+        tuple(part.origins[0] for part in parts),
         run=np.repeat(np.arange(len(parts)), SECONDS),
-        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names},
+        held=np.concatenate([table.held for table in tables]),
+        rising=np.concatenate([table.rising for table in tables]),
+        **{name: np.concatenate([table[name] for table in tables]) for name in tables[0].columns},
     )
 
 

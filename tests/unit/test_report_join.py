@@ -10,8 +10,7 @@ from siotool.errors import InputError
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
 from siotool.runfile import Bytes, Connections, End, GeneratorMachine, Note, Operation, UserClass
-from siotool.runs.hold import hold_phase
-from siotool.runs.seconds import interval_table
+from siotool.runs.seconds import seconds_of
 from siotool.workload import Target
 
 ARTICLE = Planned(
@@ -30,11 +29,11 @@ def variables(report):
 
 def test_the_hold_phase_leaves_out_the_ramp_and_the_second_that_ends_it(make_run):
     run = make_run(users=100, ramp_s=10, hold_s=20)
-    hold = hold_phase(interval_table([run]))
-    assert hold.steady.found
-    assert hold.steady.duration_s == 20
-    assert hold.steady.connections_mean == 100
-    assert [run.intervals[i].t_s for i in np.flatnonzero(hold.rows)] == list(range(11, 31))
+    seconds = seconds_of([run])
+    assert seconds.steady
+    assert seconds["t_s"][seconds.held].tolist() == list(range(11, 31))
+    steady = summarize([run], Planned()).steady
+    assert (steady.found, steady.duration_s, steady.connections_mean) == (True, 20, 100)
 
 
 def test_the_hold_phase_leaves_out_a_drop_and_the_ramp_down(make_run):
@@ -44,9 +43,9 @@ def test_the_hold_phase_leaves_out_a_drop_and_the_ramp_down(make_run):
             return interval
         return msgspec.structs.replace(interval, connections=Connections(open=few, users=100))
 
-    hold = hold_phase(interval_table([make_run(change=change)]))
+    steady = summarize([make_run(change=change)], Planned()).steady
     # 20 falls, 21 rises again; 29 and 30 are the ramp down
-    assert hold.steady.duration_s == 20 - 4
+    assert steady.duration_s == 20 - 4
 
 
 def test_a_run_that_only_ramps_has_no_steady_state_and_says_so(make_run):
@@ -188,8 +187,8 @@ def test_runs_are_pooled_by_adding_counts_and_keeping_the_largest_peak(make_run)
 
 
 def test_the_last_connections_of_one_run_are_not_open_in_the_next(make_run):
-    table = interval_table([make_run(name="a"), make_run(name="b")])
-    assert table.loc[30, "mean_open"] == 5
+    table = seconds_of([make_run(name="a"), make_run(name="b")])
+    assert table["connections"][30] == 5
 
 
 @pytest.mark.parametrize(

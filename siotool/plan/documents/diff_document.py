@@ -1,11 +1,12 @@
 """The difference of two plans as a document."""
 
-from siotool.document.document import Block, Column, Document, Row, Section, Sentence, Table
+from siotool.document.document import Block, Document, Row, Section, Sentence, Table, columns
 from siotool.plan.diff.diff import Moved, PlanDiff
 
-#: The columns of figures, which the sentences of a difference do not explain.
-_COLUMNS = "Alone: what changing only this input does to the first plan. "
-_SHARES = "Share: its part of the whole change; the shares add up."
+_FIGURES = (
+    "Alone: what changing only this input does to the first plan. "
+    "Share: its part of the whole change; the shares add up."
+)
 
 
 def document(difference: PlanDiff) -> Document:
@@ -13,16 +14,11 @@ def document(difference: PlanDiff) -> Document:
     head, *rest = difference.sentences
     notes = rest[len(difference.moved) :]  # what is said beyond the table's own rows
     if difference.moved and difference.method != "none":
-        notes.insert(0, _COLUMNS + _SHARES)
-    columns = [
-        Column("input"),
-        Column("before"),
-        Column("after"),
-        Column("alone", True),
-        Column("share", True),
-    ]
-    table = Table(columns, [_row(row) for row in difference.moved])
-    blocks: list[Block] = [table] if difference.moved else []
+        notes.insert(0, _FIGURES)
+    rows = [_row(row) for row in difference.moved]
+    blocks: list[Block] = (
+        [Table(columns("input", "before", "after", "alone>", "share>"), rows)] if rows else []
+    )
     blocks += map(Sentence, notes)
     return Document(
         name="siotool plan diff",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from siotool.document.document import Block, Chart, Column, Row, Section, Sentence, Table
+from siotool.document.document import Block, Chart, Row, Section, Sentence, Table, columns
 from siotool.plan.model import Evidence
 from siotool.units import format_byte_rate, format_duration, format_share, format_size
 
@@ -28,9 +28,8 @@ def evidence(known: Evidence, charts: Sequence[Chart]) -> Section:
         )
         for cost in known.costs
     ]
-    columns = [Column("measured"), Column("value", True), Column("90 % interval", True), Column("how")]
     blocks: list[Block] = [*map(Sentence, said), *(Sentence(remark, "remark") for remark in known.remarks)]
-    blocks += [*charts, Table(columns, rows)]
+    blocks += [*charts, Table(columns("measured", "value>", "90 % interval>", "how"), rows)]
     return Section("evidence", "What was measured", blocks)
 
 

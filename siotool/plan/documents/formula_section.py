@@ -2,7 +2,7 @@
 
 import math
 
-from siotool.document.document import Column, Equation, Row, Section, Sentence, Table
+from siotool.document.document import Equation, Row, Section, Sentence, Table, columns
 from siotool.formula import whole_servers
 from siotool.plan.documents import plan_words as words
 from siotool.plan.model import Plan
@@ -39,15 +39,9 @@ def formula(plan: Plan) -> Section:
             written, origin = words.shown(figure), figure.provenance.kind + ", at the peak" * at_peak
         name = key.partition(".")[2].replace("_", " ")
         rows.append(Row([name, written, words.number(value), unit, origin]))
-    columns = [
-        Column("variable"),
-        Column("value", True),
-        Column("in SI units", True),
-        Column("unit"),
-        Column("from"),
-    ]
+    table = Table(columns("variable", "value>", "in SI units>", "unit", "from"), rows)
     scope = [Sentence(_SCOPE)] if words.only_the_formula(plan) else []
-    return Section("formula", "The formula", [Table(columns, rows), _equation(plan), *scope])
+    return Section("formula", "The formula", [table, _equation(plan), *scope])
 
 
 def _equation(plan: Plan) -> Equation:
@@ -80,8 +74,8 @@ def counts(plan: Plan) -> Section:
     if fleet is not None:
         needed, target = bandwidth.servers_p50 or 0, format_share(given.availability_target)
         rows.append(("corrected", "", fleet, f"{needed:,} of {fleet:,} up {target} of the time"))
-    columns = [Column("count"), Column("exact", True), Column("servers", True), Column("meaning")]
-    table = Table(columns, [Row([name, exact, f"{n:,}", meaning]) for name, exact, n, meaning in rows])
+    cells = [Row([name, exact, f"{n:,}", meaning]) for name, exact, n, meaning in rows]
+    table = Table(columns("count", "exact>", "servers>", "meaning"), cells)
     return Section("counts", "Ways to count", [table, Sentence(_difference(plan))])
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from siotool.document.document import Chart, Column, Row, Section, Sentence, Table, Tone
+from siotool.document.document import Chart, Row, Section, Sentence, Table, Tone, columns
 from siotool.plan.model import FleetCost, Forecast, ShapeComparison, Storage
 from siotool.plan.money.cost import money
 from siotool.units import format_byte_rate, format_count, format_duration, format_share, format_size
@@ -26,7 +26,7 @@ def cost(known: FleetCost) -> Section:
         said.append(f"{money(known.per_thousand_connections, known.currency)} per 1,000 connections.")
     if known.unpriced:
         said.append(f"Without a price, and so left out: {', '.join(known.unpriced)}.")
-    table = Table([Column("cost"), Column("a month", True)], rows)
+    table = Table(columns("cost", "a month>"), rows)
     return Section("cost", "Cost", [*map(Sentence, said), table])
 
 
@@ -41,10 +41,11 @@ def shapes(compared: ShapeComparison) -> Section:
         counts = [f"{n:,.0f}" for n in (row.servers_p50, row.servers_p95) if n is not None]
         shown = counts[0] if len(set(counts)) == 1 else " to ".join(counts)
         rows.append(Row([row.shape, shown, money(row.per_month, compared.currency), row.redundancy], tone))
-    columns = [Column("shape"), Column("servers", True), Column("a month", True), Column("worst day")]
     left_out = f"Without a price, and so not compared: {', '.join(compared.without_price)}."
     said = [Sentence(left_out)] if compared.without_price else []
-    return Section("shapes", "Shapes", [*said, Table(columns, rows)])
+    return Section(
+        "shapes", "Shapes", [*said, Table(columns("shape", "servers>", "a month>", "worst day"), rows)]
+    )
 
 
 def forecast(known: Forecast, charts: Sequence[Chart], *, certain: bool) -> Section:
@@ -55,9 +56,8 @@ def forecast(known: Forecast, charts: Sequence[Chart], *, certain: bool) -> Sect
         demand = [format_count(round(n)) for n in ((point.p50,) if certain else (point.p50, point.p95))]
         short = [] if certain else [format_share(round(point.short, 3))]
         rows.append(Row([str(point.day), *demand, holds, *short]))
-    of_demand = ["connections"] if certain else ["connections P50", "P95"]
-    names = [*of_demand, "the fleet holds", *([] if certain else ["too small"])]
-    table = Table([Column("day"), *(Column(name, True) for name in names)], rows)
+    ranges = ("connections P50>", "P95>", "the fleet holds>", "too small>")
+    table = Table(columns("day", *(("connections>", "the fleet holds>") if certain else ranges)), rows)
     return Section("forecast", "Forecast", [*map(Sentence, known.sentences), *charts, table])
 
 
@@ -85,6 +85,6 @@ def storage(known: Storage) -> Section:
         f"messages/s are read to be done within {format_duration(known.drain_window_s)}.",
         known.sentence,
     ]
-    names = ["a message", "on disk", *(["P95"] if drawn else []), "writes/s, record + index", "drain"]
-    table = Table([Column("backlog in"), *(Column(name, True) for name in names)], rows)
-    return Section("storage", "Storage", [*map(Sentence, said), table])
+    disk = ("on disk>", "P95>") if drawn else ("on disk>",)
+    names = columns("backlog in", "a message>", *disk, "writes/s, record + index>", "drain>")
+    return Section("storage", "Storage", [*map(Sentence, said), Table(names, rows)])

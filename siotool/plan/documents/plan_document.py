@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from siotool.document.document import Chart, Column, Document, Fact, Row, Section, Sentence, Table
+from siotool.document.document import Chart, Document, Fact, Row, Section, Sentence, Table, columns
 from siotool.plan.documents import formula_section, servers_sections
 from siotool.plan.documents import plan_words as words
 from siotool.plan.documents.evidence_section import evidence
@@ -79,17 +79,15 @@ def _sections(plan: Plan, drawn: Drawn) -> Iterator[Section]:
         yield _inputs(plan, given)
 
 
-_INPUTS = (Column("input"), Column("value", True), Column("its 90 %", True), Column("drawn as"))
-
-
 def _inputs(plan: Plan, given: Sequence[InputFigure]) -> Section:
     """Every input with its origin: those somebody gave, measured or published, or that vary; and the rest."""
     rest = [figure for figure in plan.figures if figure not in given]
-    tables = [Table(_INPUTS, _by_origin(given), told=True)]
+    names = columns("input", "value>", "its 90 %>", "drawn as")
+    tables = [Table(names, _by_origin(given), told=True)]
     if rest:
         defaults = "default that nobody touched" if len(rest) == 1 else "defaults that nobody touched"
         rows = [Row(row.cells[:2], group=row.group) for row in _by_origin(rest)]
-        tables.append(Table(_INPUTS[:2], rows, folded=f"{len(rest)} {defaults}", told=True))
+        tables.append(Table(names[:2], rows, folded=f"{len(rest)} {defaults}", told=True))
     return Section("inputs", "Inputs", [*map(Sentence, plan.rests_on), *tables])
 
 

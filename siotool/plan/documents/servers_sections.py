@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from siotool.document.document import Bar, Block, Chart, Column, Row, Section, Sentence, Table
+from siotool.document.document import Bar, Block, Chart, Row, Section, Sentence, Table, columns
 from siotool.plan.documents import plan_words as words
 from siotool.plan.model import ConstraintRow, Effect, Plan
 from siotool.units import format_share
@@ -19,10 +19,9 @@ def constraints(plan: Plan) -> Section:
         asked = [c for c in plan.constraints if c.tier == tier and (c.demand > 0 or c.name == "bandwidth")]
         most = max((n for one in asked for n in (one.servers_p50, one.servers_p95) if n), default=0)
         rows += [_constraint(one, most, title, plan) for one in sorted(asked, key=_asked)]
-    counts = [Column("P50", True), Column("P95", True), Column("binds", True)]
-    columns = [Column("constraint"), *(counts if drawn else [Column("servers", True)]), Column("why")]
+    counts = ("P50>", "P95>", "binds>") if drawn else ("servers>",)
     note = "In service, without spares." + ("" if drawn else " Each resource on its own.")
-    return Section("constraints", "What decides", [Table(columns, rows, note)])
+    return Section("constraints", "What decides", [Table(columns("constraint", *counts, "why"), rows, note)])
 
 
 def _asked(row: ConstraintRow) -> tuple[float, float, float]:
@@ -58,8 +57,7 @@ def bad_days(plan: Plan) -> Section:
         cells = [day.name + (" (worst)" if worst else ""), whole(day.servers), day.sentence]
         rows.append(Row(cells, "bad" if endless else "strong" if worst else "", bar))
     sure = ", to be 95 % sure" if plan.uncertainty is not None else ""
-    columns = [Column("day"), Column("servers", True), Column("why")]
-    table = Table(columns, rows, f"Servers to have, spares included{sure}.")
+    table = Table(columns("day", "servers>", "why"), rows, f"Servers to have, spares included{sure}.")
     return Section("bad-days", "Days to survive", [table])
 
 
@@ -81,7 +79,7 @@ def sureness(plan: Plan, chances: Sequence[Chart]) -> Section | None:
     ]
     blocks: list[Block] = [*map(Sentence, said), *chances]
     if rows:
-        blocks.append(Table([Column("fleet"), Column("suffices", True)], rows, told=True))
+        blocks.append(Table(columns("fleet", "suffices>"), rows, told=True))
     blocks.append(Sentence(f"{doubt.draws:,} draws of all ranges, seed {doubt.seed}.", "note"))
     return Section("sure", "How sure that is", blocks)
 
@@ -106,19 +104,13 @@ def what_if(plan: Plan, middle: float | None, responses: Sequence[Chart]) -> Sec
         total = "" if effect.total is None else format_share(round(effect.total, 2))
         cells = [effect.key, words.shown(figure), words.swing(effect), total, figure.provenance.kind]
         rows.append(Row(cells, bar=_swing(effect, scale, middle)))
-    columns = [
-        Column("input"),
-        Column("its 90 %", True),
-        Column("servers", True),
-        Column("of the variance", True),
-        Column("from"),
-    ]
+    names = columns("input", "its 90 %>", "servers>", "of the variance>", "from")
     marked = f"; the thin line is the fleet at all medians, {middle:,.0f}" if middle else ""
     note = (
         "Servers to have with one input at its 10 % and at its 90 % quantile, all others at their "
         f"medians{marked}."
     )
-    return Section("what-if", "What if an input is another", [Table(columns, rows, note), *responses])
+    return Section("what-if", "What if an input is another", [Table(names, rows, note), *responses])
 
 
 def _swing(effect: Effect, scale: tuple[float, float], middle: float | None) -> Bar:

@@ -6,7 +6,6 @@ from siotool.document.document import (
     Axis,
     Bar,
     Chart,
-    Column,
     Curve,
     Document,
     Fact,
@@ -15,6 +14,7 @@ from siotool.document.document import (
     Section,
     Sentence,
     Table,
+    columns,
 )
 from siotool.plan.documents import storm_words as words
 from siotool.plan.storm.storm_plan import FleetPoint, Pings, StormPlan
@@ -27,14 +27,13 @@ _MOST_BINS = 300
 def document(storm: StormPlan) -> Document:
     """Return the storm: how long, its course, its length against the fleet, what would help."""
     headline = words.headline(storm)
-    attempts, connected = _course(storm)
     return Document(
         name="siotool plan storm",
         context="",
         headline=f"{headline[0].upper()}{headline[1:]}",
         tone="bad" if goal_met(storm) is False else "good",
         sections=[
-            Section("course", "What happens", [attempts, Sentence(words.outcomes(storm)), connected]),
+            Section("course", "What happens", [*_course(storm), Sentence(words.outcomes(storm))]),
             Section("fleets", "The same storm over other fleets", [*_fleets(storm), _fleet_table(storm)]),
             Section(
                 "conclusions",
@@ -147,9 +146,9 @@ def _pings(known: Pings | None) -> list[Chart]:
 def _fleet_table(storm: StormPlan, folded: str = "") -> Table:
     """Fleets: the time until 99 % are back, the least it could be, what a server takes in."""
     longest = max((p.ninety_nine_s for p in storm.curve if p.ninety_nine_s is not None), default=1.0)
-    names = ("servers", "99 % back after", "at least", "each takes in")
     rows = [_fleet(point, storm, longest) for point in storm.curve]
-    return Table([Column(name, True) for name in names], rows, folded=folded)
+    names = columns("servers>", "99 % back after>", "at least>", "each takes in>")
+    return Table(names, rows, folded=folded)
 
 
 def _fleet(point: FleetPoint, storm: StormPlan, longest_s: float) -> Row:

@@ -1,21 +1,15 @@
 """A prediction held against a run, as a document."""
 
-from siotool.document.document import Column, Document, Row, Section, Table
+from siotool.document.document import Document, Row, Section, Table, columns
 from siotool.plan.documents.evidence_section import amount
 from siotool.plan.evidence.verify import CheckedFigure, Verification
 
 
 def document(verification: Verification) -> Document:
     """Return predictions beside what a run saw: which lie within their interval."""
-    columns = [
-        Column("figure"),
-        Column("predicted (5 % to 95 %)", True),
-        Column("observed", True),
-        Column(""),
-        Column("how observed"),
-    ]
+    names = columns("figure", "predicted (5 % to 95 %)>", "observed>", "", "how observed")
     missed = any(not check.inside for check in verification.checks)
-    table = Table(columns, [_row(check) for check in verification.checks])
+    table = Table(names, [_row(check) for check in verification.checks])
     return Document(
         name="siotool plan --verify",
         context=f"The plan held against run {verification.run}",

@@ -27,7 +27,7 @@ _OTHER = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 class RunLoad(msgspec.Struct, frozen=True):
-    """Counts over the hold phase of a run, or over all of it that had connections where it has none.
+    """Counts over the seconds of a run that means are over (``siotool.runs.hold``).
 
     ``connection_s`` is connections times seconds. ``calls`` count by event name, ``emitted`` events
     that nobody answers. ``audience`` are the deliveries that ``published`` messages were to have,
@@ -52,13 +52,10 @@ class RunLoad(msgspec.Struct, frozen=True):
         return self.audience / self.published if self.published else 0.0
 
 
-def asked_of(run: Run, steady: Sequence[bool]) -> RunLoad:
-    """Sum up what a run asked for; ``steady`` marks its intervals of the hold phase."""
+def asked_of(run: Run, held: Sequence[bool]) -> RunLoad:
+    """Sum up what a run asked for in its ``held`` intervals."""
     begins = [0, *(interval.connections.open for interval in run.intervals)]
-    seconds = list(zip(begins, run.intervals, steady, strict=False))
-    chosen = [(before, one) for before, one, held in seconds if held]
-    if not chosen:
-        chosen = [(before, one) for before, one, _ in seconds if before or one.connections.open]
+    chosen = [(before, one) for before, one, mine in zip(begins, run.intervals, held, strict=False) if mine]
     calls, heard = Counter[str](), Counter[str]()
     for _, interval in chosen:
         for operation in interval.operations:

@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from siotool.errors import InputError
-from siotool.plan.evidence.observe import Floats, Observations
+from siotool.plan.evidence.observe import Observations
 from siotool.plan.evidence.regressors import Chosen, choose
 from siotool.plan.evidence.resample import lag1, redrawn_errors, run_cv, run_factor
 from siotool.plan.inputs.costs import LEARNT
+from siotool.runs.seconds import Floats
 
 #: The cost of a server at rest.
 BASE = "server.base_cost"
@@ -70,7 +71,7 @@ def fit_cpu(observations: Observations, generator: Generator, draws: int = REPLI
     """Fit the costs. Raises InputError when the runs are too short or show no load to learn from."""
     chosen = choose(observations)
     if not chosen.work:
-        if any(np.count_nonzero(getattr(observations, work.column)) for work in LEARNT):
+        if any(np.count_nonzero(observations.usable[work.column]) for work in LEARNT):
             raise InputError(
                 f"{_files(observations)}: the load never varied, which shows no cost of anything",
                 "ramp up from 0, or add a run of another load",
@@ -78,15 +79,15 @@ def fit_cpu(observations: Observations, generator: Generator, draws: int = REPLI
         raise InputError(
             f"{_files(observations)}: the server had nothing to do", "run a scenario that does something"
         )
-    held = np.where(observations.held(), 1.0, _UNSTEADY)
-    weights = np.sqrt(held * observations.duration_s / observations.duration_s.mean())
-    observed = observations.cpu_cores
+    seconds = observations.usable
+    held = np.where(seconds.held, 1.0, _UNSTEADY)
+    weights = np.sqrt(held * seconds["duration_s"] / seconds["duration_s"].mean())
+    observed = seconds["cpu_cores"]
     columns = _columns(chosen)
     names = tuple(work.key for work in chosen.work) + ((BASE,) if chosen.base else ())
-    if len(observations.run) < _ROWS_PER_COST * len(columns):
+    if len(seconds) < _ROWS_PER_COST * len(columns):
         raise InputError(
-            f"{_files(observations)}: {len(observations.run)} s are too few to tell {len(columns)} costs "
-            "apart",
+            f"{_files(observations)}: {len(seconds)} s are too few to tell {len(columns)} costs apart",
             "run longer, or give more runs",
         )
     design, scale = _design(observations, columns)
@@ -94,11 +95,11 @@ def fit_cpu(observations: Observations, generator: Generator, draws: int = REPLI
     scaled = solve(observed)
     predicted = design @ scaled
     errors = observed - predicted
-    redrawn = redrawn_errors(errors, solve.leverage, observations.run, draws, generator)
+    redrawn = redrawn_errors(errors, solve.leverage, seconds.run, draws, generator)
     cv, repeats = run_cv(*_runs(observations, predicted))
     of_run = run_factor(cv, (draws, len(observations.origins)), generator)
     replicates = (
-        np.array([solve(target) for target in predicted * of_run[:, observations.run] + redrawn]).T
+        np.array([solve(target) for target in predicted * of_run[:, seconds.run] + redrawn]).T
         / scale[:, None]
     )
     # costs below 0 are cut off, which moves the middle of the others up
@@ -113,7 +114,7 @@ def fit_cpu(observations: Observations, generator: Generator, draws: int = REPLI
         observed=observed,
         predicted=predicted,
         residual_sd_cores=float(np.sqrt((errors**2).sum() / max(1, len(errors) - len(columns)))),
-        lag1=lag1(errors, observations.run),
+        lag1=lag1(errors, seconds.run),
         explained=_explained(observations, chosen),
         run_cv=cv,
         repeats=repeats,
@@ -123,7 +124,7 @@ def fit_cpu(observations: Observations, generator: Generator, draws: int = REPLI
 
 def _explained(observations: Observations, chosen: Chosen) -> float:
     """The share of the CPU's variance over all seconds that costs can explain at best; below 0: none do."""
-    observed, alike = observations.cpu_cores, np.sqrt(observations.duration_s)
+    observed, alike = observations.usable["cpu_cores"], np.sqrt(observations.usable["duration_s"])
     columns = _columns(msgspec.structs.replace(chosen, base=chosen.light))
     design, _ = _design(observations, columns)
     errors = observed - design @ _Solver(design, alike, None)(observed)
@@ -163,8 +164,8 @@ def _columns(chosen: Chosen) -> tuple[str, ...]:
 
 def _design(observations: Observations, columns: tuple[str, ...]) -> tuple[Floats, Floats]:
     """Columns side by side, each divided by its largest value; and those values."""
-    ones = np.ones(len(observations.run))
-    table = np.array([ones if column == "" else getattr(observations, column) for column in columns]).T
+    ones = np.ones(len(observations.usable.run))
+    table = np.array([ones if column == "" else observations.usable[column] for column in columns]).T
     scale = table.max(axis=0)
     return table / scale, scale
 
@@ -172,12 +173,12 @@ def _design(observations: Observations, columns: tuple[str, ...]) -> tuple[Float
 def _runs(observations: Observations, predicted: Floats) -> tuple[Floats, NDArray[np.intp]]:
     """Each run's mean CPU over what the fit says of it, and which runs repeat each other."""
     count = len(observations.origins)
-    held = observations.held()
+    held = observations.usable.held
     ratios = np.ones(count)
     for number in range(count):
-        mine = held & (observations.run == number)
+        mine = held & (observations.usable.run == number)
         if mine.any() and predicted[mine].sum() > 0:
-            ratios[number] = max(observations.cpu_cores[mine].sum() / predicted[mine].sum(), 1e-9)
+            ratios[number] = max(observations.usable["cpu_cores"][mine].sum() / predicted[mine].sum(), 1e-9)
     kinds = [origin.alike for origin in observations.origins]
     return ratios, np.array([kinds.index(kind) for kind in kinds])
 

@@ -5,13 +5,15 @@ from numpy.random import PCG64, Generator
 
 from siotool.plan.evidence.asked import workload
 from siotool.plan.evidence.fit import BASE, REPLICATES
-from siotool.plan.evidence.observe import Floats, Observations, event_loops
+from siotool.plan.evidence.observe import Observations, event_loops
 from siotool.plan.evidence.profile import ServerProfile
 from siotool.plan.evidence.resample import run_factor
 from siotool.plan.inputs.costs import COSTS, LEARNT
 from siotool.plan.inputs.figure import Figure, Inputs
 from siotool.plan.inputs.provenance import Provenance, measured
 from siotool.plan.inputs.ranges import Replicates
+from siotool.runs.capacity import straight_line
+from siotool.runs.seconds import Floats
 
 #: A column of ``Observations`` → the key for how much of it one core was seen to carry.
 SEEN = (
@@ -95,11 +97,10 @@ def _for_the_formula(
     figures = {}
     if len(each) == 2:
         figures["workload.consumption_rate"] = Figure(_samples(each[0] + each[1], ""), runs)
-    held = observations.held()
-    cores = observations.mean("cpu_cores", held)
-    bytes_per_s = observations.mean("bytes_per_s", held)
-    if cores > 0 and bytes_per_s > 0:
-        capacity = bytes_per_s / cores * server_cores(observations)
+    rows = observations.whole.only(observations.whole.held & observations.whole.sampled)
+    cores = server_cores(observations)
+    capacity = straight_line(rows.mean("bytes_per_s"), rows.mean("cpu_cores"), cores)
+    if isinstance(capacity, float):
         scatter = run_factor(profile.cpu.run_cv, REPLICATES, Generator(PCG64(seed)))
         figures["server.capacity"] = Figure(
             _samples(capacity * scatter, ""),

@@ -9,7 +9,7 @@ from siotool.plan.constraints import cpu
 from siotool.plan.demand.service import framing
 from siotool.plan.demand.service import world as world_of
 from siotool.plan.evidence.asked import workload
-from siotool.plan.evidence.observe import Floats, Observations, event_loops
+from siotool.plan.evidence.observe import Observations, event_loops
 from siotool.plan.evidence.profile import ServerProfile
 from siotool.plan.evidence.resample import run_factor
 from siotool.plan.inputs.figure import Figure, Inputs
@@ -18,6 +18,7 @@ from siotool.plan.inputs.provenance import measured
 from siotool.plan.numbers import Number
 from siotool.plan.uncertainty.worlds import uncertain
 from siotool.plan.wire.messages import heartbeat_rates
+from siotool.runs.seconds import Floats
 
 
 def predict(
@@ -60,11 +61,11 @@ def _with_load_of(inputs: Inputs, observations: Observations) -> Inputs:
     """Return the plan's figures with the workload of one run in the place of the plan's."""
     (origin,) = observations.origins
     seen = measured((origin.run,))
-    held = observations.held()
+    whole = observations.whole
     own = {key: one for key, one in inputs.figures.items() if not key.startswith("workload.")}
     of_run = workload(origin.asked, seen)
-    connections = observations.mean("connections", held)
-    rate = observations.mean("bytes_per_s", held) / connections if connections else 0.0
+    connections = whole.mean("connections", whole.held)
+    rate = whole.mean("bytes_per_s", whole.held) / connections if connections else 0.0
     defaults = {
         key: one
         for key, one in inputs.figures.items()

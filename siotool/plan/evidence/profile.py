@@ -14,13 +14,13 @@ import numpy as np
 from numpy.random import PCG64, Generator
 
 from siotool.plan.evidence.fit import BASE, REPLICATES, CpuFit, fit_cpu
-from siotool.plan.evidence.observe import Floats, Observations, event_loops
+from siotool.plan.evidence.observe import Observations, event_loops
 from siotool.plan.evidence.regressors import Absorbed
-from siotool.plan.evidence.resample import PRIOR_RUN_CV, redrawn_errors
-from siotool.plan.evidence.slopes import LineDraws, robust_line
+from siotool.plan.evidence.resample import PRIOR_RUN_CV, redrawn_errors, run_factor
 from siotool.plan.inputs.costs import COSTS, LEARNT
 from siotool.plan.inputs.provenance import Provenance, measured
-from siotool.runs.slope import OWN_MEMORY_BYTES
+from siotool.runs.seconds import Floats
+from siotool.runs.slope import OWN_MEMORY_BYTES, fit_gauge, lines
 from siotool.units import format_count, format_share
 
 #: Figures lie between ``low`` and ``high`` with a probability of 90 %.
@@ -85,7 +85,7 @@ def measure(observations: Observations, seed: int, draws: int = REPLICATES) -> S
     cpu = fit_cpu(observations, generator, draws)
     runs = tuple(origin.run for origin in observations.origins)
     origin = measured(runs)
-    seconds = f"non-negative least squares over {len(observations.run)} s"
+    seconds = f"non-negative least squares over {len(observations.usable.run)} s"
     processes = min(event_loops(one.cores) for one in observations.origins)
     units, per = {cost.key: cost.unit for cost in COSTS}, {BASE: processes, _MEMORY[0]: processes}
     figures = {
@@ -102,12 +102,16 @@ def measure(observations: Observations, seed: int, draws: int = REPLICATES) -> S
         ("rss_bytes", *_MEMORY, "bytes", cpu.run_cv, OWN_MEMORY_BYTES),
         ("files_open", *_FILES, "files", _FILES_CV, 0.0),
     ):
-        line = robust_line(observations, column, own=own, cv=cv, draws=draws, generator=generator)
-        if isinstance(line, LineDraws):
-            figures[base] = _figure(line.base, line.base_replicates, unit, origin, line.how, per.get(base, 1))
-            figures[slope] = _figure(line.slope, line.slope_replicates, unit, origin, line.how)
-        else:
+        line = fit_gauge(observations.whole, column, own)
+        if isinstance(line, str):
             absent += [Absorbed(base, line), Absorbed(slope, line)]
+            continue
+        x, y = line.points
+        slopes, bases = lines(x, y, generator.integers(len(x), size=(draws, len(x))))
+        factor = run_factor(cv / np.sqrt(len(runs)), draws, generator)
+        bases, slopes = np.maximum(bases, 0.0), np.maximum(slopes, 0.0) * factor
+        figures[base] = _figure(line.base, bases, unit, origin, line.how, per.get(base, 1))
+        figures[slope] = _figure(line.slope, slopes, unit, origin, line.how)
     unlike = len({one.workload for one in observations.origins}) > 1
     for side in ("in", "out"):
         if unlike:
@@ -116,14 +120,12 @@ def measure(observations: Observations, seed: int, draws: int = REPLICATES) -> S
         value, sample = _per_connection(observations, f"bytes_{side}_per_s", draws, generator)
         how = "wire bytes per open connection and second of the hold phase"
         figures[f"bytes_{side}_per_connection_per_s"] = _figure(value, sample, "bytes/s", origin, how)
-    nodes = np.array([one.nodes for one in observations.origins], dtype=float)[observations.run]
+    nodes = np.array([one.nodes for one in observations.origins], dtype=float)[observations.usable.run]
     return ServerProfile(
         figures=figures,
         absorbed=absorbed,
         absent=tuple(absent),
-        measured_to={
-            work.column: float((getattr(observations, work.column) / nodes).max()) for work in LEARNT
-        },
+        measured_to={work.column: float((observations.usable[work.column] / nodes).max()) for work in LEARNT},
         cpu=cpu,
         share_of_limit=_share_of_limit(observations),
         one_workload=not unlike,
@@ -133,11 +135,11 @@ def measure(observations: Observations, seed: int, draws: int = REPLICATES) -> S
 
 
 def _share_of_limit(observations: Observations) -> float:
-    held = observations.held()
+    held = observations.usable.held
     shares = [
-        observations.mean("cpu_cores", mine) / origin.cores
+        observations.usable.mean("cpu_cores", mine) / origin.cores
         for number, origin in enumerate(observations.origins)
-        if (mine := held & (observations.run == number)).any() and origin.cores > 0
+        if (mine := held & (observations.usable.run == number)).any() and origin.cores > 0
     ]
     return max(shares, default=0.0)
 
@@ -193,10 +195,9 @@ def _per_connection(
 
     What is sent is decided by the workload, not by the server: runs do not scatter beyond that.
     """
-    held = observations.held()
-    seconds, run = observations.duration_s[held], observations.run[held]
-    amount = getattr(observations, column)[held] * seconds
-    connected = observations.connections[held] * seconds
+    rows = observations.whole.only(observations.whole.held)
+    seconds, run = rows["duration_s"], rows.run
+    amount, connected = rows[column] * seconds, rows["connections"] * seconds
     ratio = float(amount.sum() / connected.sum())
     errors = amount - ratio * connected
     leverage = np.full(len(errors), 1 / max(2, len(errors)))

@@ -12,8 +12,9 @@ Diagnostics", 1980; Kutner et al., "Applied Linear Statistical Models", 5th ed.,
 import msgspec
 import numpy as np
 
-from siotool.plan.evidence.observe import Floats, Observations
+from siotool.plan.evidence.observe import Observations
 from siotool.plan.inputs.costs import LEARNT, ServerCost
+from siotool.runs.seconds import Floats
 from siotool.units import format_size
 
 #: Variance inflation above which two kinds of work count as one.
@@ -53,7 +54,7 @@ def choose(observations: Observations) -> Chosen:
     """Find the kinds of work whose costs these seconds can tell apart."""
     exercised, absent = [], []
     for work in LEARNT:
-        column = getattr(observations, work.column)
+        column = observations.usable[work.column]
         if np.count_nonzero(column) < LEAST_ROWS:
             sentence = f"no run had {work.words} to learn from; try {work.try_next}"
         elif np.ptp(column) < LEAST_VARIED * column.max():
@@ -70,7 +71,7 @@ def choose(observations: Observations) -> Chosen:
     kept: list[ServerCost] = []
     absorbed = []
     for work in exercised:
-        columns = np.array([getattr(observations, other.column) for other in (*kept, work)])
+        columns = np.array([observations.usable[other.column] for other in (*kept, work)])
         if kept and inflation(columns, centred=base) > INFLATION_LIMIT:
             absorbed.append(_absorb(work, tuple(kept), columns, centred=base))
         else:
@@ -105,7 +106,7 @@ def _has_light_load(observations: Observations, exercised: list[ServerCost]) -> 
 
     But for handshakes: a ramp has as many in its first second as in its last.
     """
-    columns = [getattr(observations, one.column) for one in exercised if one.column != "handshakes_per_s"]
+    columns = [observations.usable[one.column] for one in exercised if one.column != "handshakes_per_s"]
     if not columns:
         return False
     heaviest = np.max([column / column.max() for column in columns], axis=0)
@@ -114,10 +115,10 @@ def _has_light_load(observations: Observations, exercised: list[ServerCost]) -> 
 
 def _has_levels(observations: Observations, exercised: list[ServerCost]) -> bool:
     """True when the runs held loads that differ: a ramp shows a server that warms up, not one at rest."""
-    held = observations.held()
-    runs = [held & (observations.run == number) for number in range(len(observations.origins))]
+    held = observations.usable.held
+    runs = [held & (observations.usable.run == number) for number in range(len(observations.origins))]
     for work in exercised:
-        levels = [observations.mean(work.column, mine) for mine in runs if mine.any()]
+        levels = [observations.usable.mean(work.column, mine) for mine in runs if mine.any()]
         if max(levels) - min(levels) >= LEAST_VARIED * max(levels) > 0:
             return True
     return False

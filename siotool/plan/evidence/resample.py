@@ -18,7 +18,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from siotool.plan.evidence.observe import Floats
+from siotool.runs.seconds import Floats
 
 #: Between runs of one server costs scatter by about this much when nothing is known of it.
 PRIOR_RUN_CV = 0.10

@@ -26,8 +26,9 @@ from numpy.random import PCG64, Generator
 from scipy.optimize import curve_fit
 
 from siotool.errors import InputError
-from siotool.plan.evidence.observe import Floats, Observations
+from siotool.plan.evidence.observe import Observations
 from siotool.plan.evidence.resample import lag1, redrawn_errors
+from siotool.runs.seconds import Floats
 
 #: Parameters of the law; as many different numbers of nodes must have been measured, and one more.
 _PARAMETERS = 3
@@ -140,17 +141,17 @@ def points(observations: Observations) -> tuple[list[float], list[float]]:
     """
     first = observations.origins[0]
     nodes, capacity = [], []
-    held = observations.held()
+    seconds = observations.usable
     for number, origin in enumerate(observations.origins):
         if (origin.scenario, origin.settings) != (first.scenario, first.settings):
             raise InputError(
                 f"{first.file} and {origin.file} differ in their scenario or its settings",
                 "the scalability law compares the same work on different numbers of nodes",
             )
-        mine = held & (observations.run == number)
-        work = observations.mean("inbound_per_s", mine) + observations.mean("deliveries_per_s", mine)
-        cores = observations.mean("cpu_cores", mine)
-        if work <= 0 or cores <= 0:
+        mine = seconds.held & (seconds.run == number)
+        work = seconds.mean("inbound_per_s", mine) + seconds.mean("deliveries_per_s", mine)
+        cores = seconds.mean("cpu_cores", mine)
+        if not (work > 0 and cores > 0):  # or nothing was held
             raise InputError(f"{origin.file}: the server carried no messages", "leave this run out")
         nodes.append(float(origin.nodes))
         capacity.append(work * origin.cores / cores)

@@ -11,8 +11,9 @@ import msgspec
 import numpy as np
 
 from siotool.errors import InputError
-from siotool.plan.evidence.observe import Floats, Observations, Origin
+from siotool.plan.evidence.observe import Observations, Origin
 from siotool.plan.evidence.profile import HIGH, LOW
+from siotool.runs.seconds import Floats
 
 #: A figure predicted without any spread is held to be met within this share of it.
 EXACT_WITHIN = 0.01
@@ -62,14 +63,14 @@ class Verification(msgspec.Struct, frozen=True):
 def observed(observations: Observations) -> dict[str, float]:
     """Return what a run shows of each constraint, in the units of ``OBSERVED``; one run only."""
     _one_run(observations)
-    held = observations.held()
+    whole = observations.whole
     return {
-        "cpu": observations.mean("cpu_cores", held),
-        "bandwidth_in": observations.mean("bytes_in_per_s", held),
-        "bandwidth_out": observations.mean("bytes_out_per_s", held),
-        "memory": float(observations.rss_bytes.max()),
-        "files": float(observations.files_open.max()),
-        "connections": float(observations.connections_end.max()),
+        "cpu": whole.mean("cpu_cores", whole.held),
+        "bandwidth_in": whole.mean("bytes_in_per_s", whole.held),
+        "bandwidth_out": whole.mean("bytes_out_per_s", whole.held),
+        "memory": whole.most("rss_bytes"),
+        "files": whole.most("files_open"),
+        "connections": whole.most("connections_end"),
     }
 
 

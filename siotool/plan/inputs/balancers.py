@@ -9,13 +9,17 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from siotool.plan.inputs.figure import Figure
-from siotool.plan.inputs.places import AWS_CONNECTIONS, LINUX_PORTS, ports_between
 from siotool.plan.inputs.provenance import Provenance
 
 BALANCERS = ("none", "lvs", "nginx", "haproxy", "nlb", "alb")
 
+#: What Linux lends outgoing connections by default (ip_local_port_range): a connection takes one.
+LINUX_PORTS = (32_768, 60_999)
+#: An AWS NLB without client-IP preservation, per target and port; also a NAT gateway, per destination.
+AWS_CONNECTIONS = 55_000.0
+
 _LINUX = (
-    ports_between(*LINUX_PORTS),
+    LINUX_PORTS[1] - LINUX_PORTS[0] + 1.0,
     "Linux lends ports 32768 to 60999 (https://socket.io/docs/v4/performance-tuning/)",
 )
 _NLB = (

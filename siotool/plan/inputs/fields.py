@@ -317,7 +317,13 @@ MESSAGE_FIELDS: tuple[Field, ...] = (
     Field("rate", "rate", "messages per second and session; of announce, of the whole service"),
     Field("room_size", "count", "members of a room", "10", low=1),
 )
-MESSAGE_FLAGS = ("acknowledged", "binary", "to_sender")
+MESSAGE_FLAGS: Mapping[str, str] = MappingProxyType(
+    {
+        "acknowledged": "whether the receiving side answers each message",
+        "binary": "whether the payload is a binary attachment",
+        "to_sender": "whether the sender is among the receivers",
+    }
+)
 
 
 def field_of(key: str) -> Field:

@@ -92,8 +92,6 @@ class Client(msgspec.Struct, frozen=True):
     auth_bytes: int = 0
     #: With an upgrade: whether it joins its namespace by polling, while the upgrade is on its way.
     joins_before_upgrade: bool = True
-    #: Whether the upgrade takes the TCP connection that carried the handshake.
-    upgrade_reuses_connection: bool = False
     #: With polling: whether each request takes the connection that has rested longest, as in aiohttp's pool.
     #: The next GET then does not carry the acknowledgement of the last one's answer, and a POST on
     #: a connection where a GET waited is acknowledged at once.

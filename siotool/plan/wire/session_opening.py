@@ -34,8 +34,8 @@ def opening(framing: Framing, *, upgrade: bool = False) -> Travel[float]:
     if framing.client.joins_before_upgrade:
         polling = msgspec.structs.replace(framing, transport="polling")
         return _polling(polling) + _drained(framing) + _connection(framing) + _upgrade(framing)
-    again = Travel() if framing.client.upgrade_reuses_connection else _connection(framing)
-    return _connection(framing) + _handshake(framing) + again + _upgrade(framing) + _join(framing)
+    first = _connection(framing) + _handshake(framing)
+    return first + _connection(framing) + _upgrade(framing) + _join(framing)
 
 
 def _connection(framing: Framing) -> Travel[float]:
@@ -78,16 +78,15 @@ def _upgrade(framing: Framing) -> Travel[float]:
     """Request, ``2probe``, ``3probe`` and ``5``; an acknowledgement for the last."""
     probe, probed = (frame(framing, way, _PROBE_BYTES) for way in (Direction.TO_SERVER, Direction.TO_CLIENT))
     end = frame(framing, Direction.TO_SERVER, _ONE)
-    fresh = framing.client.joins_before_upgrade or not framing.client.upgrade_reuses_connection
-    return _switch(framing, 0, fresh=fresh) + Travel(probed + pure_acks(framing, end.packets), probe + end)
+    return _switch(framing, 0) + Travel(probed + pure_acks(framing, end.packets), probe + end)
 
 
-def _switch(framing: Framing, unnamed_bytes: int, *, fresh: bool = True) -> Travel[float]:
-    """HTTP request for WebSocket and its answer, ``fresh``: the first on its TCP connection."""
+def _switch(framing: Framing, unnamed_bytes: int) -> Travel[float]:
+    """HTTP request for WebSocket and its answer, the first on their TCP connection."""
     request = framing.client.upgrade_bytes + framing.extra_request_bytes - unnamed_bytes
     up = written(framing, request)
     down = written(framing, framing.server.upgrade_bytes + framing.extra_response_bytes)
-    if fresh and framing.tls == "none":
+    if framing.tls == "none":
         return Travel(down + quick_acks(framing, up.packets), up + quick_acks(framing, down.packets))
     return Travel(
         down + pure_acks(framing, up.packets, carried=True),

@@ -1,0 +1,51 @@
+"""Which runs belong together: one answer for reports and for plans.
+
+*The same run* is a run file of the same header, wherever it lies: two folders may have one name.
+*The same service* is the same target: address, path, namespace and transport. The embedded target
+takes a free port each time it is started, so its port is no part of its address. Users, stages,
+seeds and generators may differ. A report joins runs of one service and one scenario; settings that
+differ are a remark. A plan learns costs from runs of one service, whatever their scenarios: more of
+them tell more costs apart.
+"""
+
+from collections.abc import Sequence
+
+from siotool.errors import InputError
+from siotool.runfile import Run
+
+
+def service(run: Run) -> str:
+    """Return what a run was aimed at; runs with the same value are of one service."""
+    target = run.header.target
+    url = "demo" if run.header.embedded else target.url
+    return f"{url} {target.path} {target.namespace} {target.transport}"
+
+
+def check_same(runs: Sequence[Run], *, same_target: bool = False) -> None:
+    """Raise InputError when a run is named twice, or unless all are of one service.
+
+    ``same_target``: the user says that it is one service, whatever its address was.
+    """
+    for number, run in enumerate(runs):
+        for twin in runs[:number]:
+            if twin.header == run.header:
+                raise InputError(
+                    f"{twin.path} and {run.path} are the same run {run.header.run}", "name it once"
+                )
+        ours, theirs = service(runs[0]), service(run)
+        if ours != theirs and not same_target:
+            raise InputError(
+                f"runs of different targets are not of one service: {runs[0].path} has {ours}, "
+                f"{run.path} has {theirs}",
+                "name runs of one target; siotool plan takes --same-target for one service at several "
+                "addresses",
+            )
+
+
+def names(runs: Sequence[Run]) -> list[str]:
+    """Return what to call each run: its name, and its file too where another has that name."""
+    called = [run.header.run for run in runs]
+    return [
+        f"{name} ({run.path})" if called.count(name) > 1 else name
+        for name, run in zip(called, runs, strict=True)
+    ]

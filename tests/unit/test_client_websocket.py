@@ -1,0 +1,120 @@
+"""Frames as picows hands them over, and what the transport makes of them."""
+
+from types import SimpleNamespace
+
+import pytest
+from picows import WSMsgType
+
+from siotool.client.connection import Connection
+from siotool.client.observer import ByteCounts
+from siotool.client.pool import Pool
+from siotool.client.websocket import WebSocket
+
+TEXT, BINARY, CONTINUATION, CLOSE = (
+    WSMsgType.TEXT,
+    WSMsgType.BINARY,
+    WSMsgType.CONTINUATION,
+    WSMsgType.CLOSE,
+)
+OPEN = b'0{"sid":"a","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000}'
+JOINED = b'40{"sid":"b"}'
+
+
+class Diary:
+    def __init__(self):
+        self.heard = []
+
+    def __getattr__(self, name):
+        return lambda *told: self.heard.append((name, *told))
+
+
+@pytest.fixture
+def pool():
+    return Pool("/", None, ByteCounts())
+
+
+@pytest.fixture
+def socket(pool):
+    """The transport of a connection that has joined."""
+    connection = Connection(pool, Diary(), {})
+    found = connection.transport = WebSocket(connection, pool.traffic)
+    frame(found, OPEN)
+    frame(found, JOINED)
+    connection.observer.heard.clear()
+    return found
+
+
+def frame(socket, payload, kind=TEXT, *, fin=True, reserved=False):
+    socket.on_ws_frame(
+        None,
+        SimpleNamespace(
+            get_payload_as_bytes=lambda: payload,
+            msg_type=kind,
+            fin=fin,
+            rsv1=reserved,
+            rsv2=False,
+            rsv3=False,
+        ),
+    )
+
+
+def test_every_byte_of_a_packet_counts_and_shows_that_the_server_lives(socket, pool):
+    before = socket._connection.heard
+    frame(socket, b'42["tick"]')
+    assert pool.traffic.payload_in == len(OPEN + JOINED) + 10
+    assert socket._connection.heard > before > 0
+
+
+@pytest.mark.parametrize("handled", [False, True])
+def test_a_known_packet_is_delivered_at_once_unless_a_handler_wants_its_arguments(socket, pool, handled):
+    known, taken = Diary(), []
+    pool.known[b'42["tick",7]'] = known
+    if handled:
+        socket._connection.handlers["tick"] = taken.append
+    frame(socket, b'42["tick",7]')
+    told = [name for name, *_ in socket._connection.observer.heard]
+    assert (len(known.heard), told, taken) == ((0, ["event"], [[7]]) if handled else (1, [], []))
+
+
+def test_fragments_make_one_packet_with_control_frames_between(socket):
+    frame(socket, b'42["ti', fin=False)
+    frame(socket, b"", WSMsgType.PING)
+    frame(socket, b'ck",', CONTINUATION, fin=False)
+    frame(socket, b"7]", CONTINUATION)
+    [(what, name, arguments, *_)] = socket._connection.observer.heard
+    assert (what, name, arguments) == ("event", "tick", [7])
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "options", "said"),
+    [
+        pytest.param(TEXT, b'42["tick"]', {"reserved": True}, "reserved bits", id="reserved bits"),
+        pytest.param(CONTINUATION, b"7]", {}, "continues nothing", id="a continuation of nothing"),
+        pytest.param(BINARY, b"x", {}, "no packet announced", id="an attachment of nothing"),
+        pytest.param(TEXT, b"<html>", {}, "not an Engine.IO packet", id="no packet"),
+    ],
+)
+def test_what_breaks_the_protocol_ends_the_connection(socket, kind, payload, options, said):
+    frame(socket, payload, kind, **options)
+    [(what, remark_of, text)] = socket._connection.observer.heard
+    assert (what, remark_of) == ("remark", "protocol_error")
+    assert said in text
+    assert socket._connection.close_reason == "protocol_error"
+
+
+def test_a_close_frame_is_no_payload_and_its_code_is_told_once(socket, pool):
+    frame(socket, (4001).to_bytes(2, "big") + b"go away", CLOSE)
+    frame(socket, (4001).to_bytes(2, "big") + b"go away", CLOSE)
+    assert pool.traffic.payload_in == len(OPEN + JOINED)
+    [(what, kind, text)] = socket._connection.observer.heard
+    assert (what, kind) == ("remark", "closed")
+    assert "4001 (go away)" in text
+    assert socket._connection.close_reason == "transport_close"
+
+
+def test_nothing_is_sent_and_nothing_waits_before_it_is_open(socket, pool):
+    socket.send(b"3")
+    assert (pool.traffic.payload_out, socket.unsent) == (0, 0)
+    socket.cut()
+    socket.read_wire()
+    assert pool.traffic.wire_in == 0
