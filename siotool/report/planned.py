@@ -28,11 +28,6 @@ class Planned(msgspec.Struct, frozen=True):
             if value > LARGEST or (name in _DIVIDES and value < SMALLEST):
                 raise InputError(f"{name} is {value:g}, which no service has", "check its unit")
 
-    @classmethod
-    def of(cls, figures: Figures) -> "Planned":
-        """Return the complete figures of a plan."""
-        return cls(**msgspec.structs.asdict(figures))
-
     def known(self) -> dict[str, float]:
         """Return the figures that are known, by name."""
         return {key: value for key, value in msgspec.structs.asdict(self).items() if value is not None}

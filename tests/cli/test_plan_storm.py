@@ -236,6 +236,18 @@ def test_a_reader_that_leaves_is_no_error():
     assert len(done.stdout) == 20
 
 
+def test_a_goal_that_no_client_can_meet_is_said(siotool):
+    """The first wait is 0.55 s at least: nobody is back sooner, however few there are."""
+    done = siotool(*TEN, "--set", "goals.reconnect_time=0.4s")
+    words = " ".join(done.stdout.split())
+    assert "With no number of connections per server are 99 % back within 400 ms" in words
+
+
+def test_a_return_that_takes_longer_than_the_pings_leaves_them_even(siotool):
+    done = siotool(*TEN, "--set", "server.accept_rate=1/s", "--set", "transport.ping_interval=1s")
+    assert "Afterwards pings are even" in " ".join(done.stdout.split())
+
+
 def test_help_shows_examples_that_run_as_printed(siotool, tmp_path):
     printed = siotool("plan", "storm", "--help").stdout
     joined = re.sub(r"\\\s*\n\s*", "", printed)

@@ -80,3 +80,11 @@ def test_a_storm_draws_every_client_that_comes_back(plan_inputs):
     assert {chart.key for chart in storm_document.section(storm).blocks if isinstance(chart, Chart)} == set(
         charts
     )
+
+
+def test_a_goal_after_the_storm_is_still_on_its_charts(plan_inputs):
+    keys = {"workload.connections": "10k", "server.accept_rate": "50/s", "goals.reconnect_time": "6s"}
+    storm = study.study(plan_inputs(keys), study.StormOptions(servers=10), draws=100, seed=3)
+    assert storm.course.all_s < storm.goal_s
+    chart = blocks_of(storm_document.document(storm), Chart)[0]
+    assert (chart.x.high, chart.rules[0].x) == (pytest.approx(1.05 * 6), 6)

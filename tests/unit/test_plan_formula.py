@@ -41,6 +41,11 @@ def test_a_range_is_written_as_its_central_90_percent():
     assert capacity[1:3] == ["80 MB/s to 120 MB/s", "97,979,589.711327"]
 
 
+def test_connections_at_the_peak_are_said_to_be():
+    connections, *_ = variables(plan(workload__peak_factor="2"))
+    assert connections == ["connections", "1,000,000", "2,000,000", "sessions", "typed, at the peak"]
+
+
 def test_the_formula_in_one_line():
     assert words.one_line(plan()) == (
         "1,000,000 × 2 kB/s × (1 − 30 min / 24 h) / (100 MB/s × 70 %) = 27.976…"

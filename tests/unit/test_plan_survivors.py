@@ -5,8 +5,10 @@ from datetime import date
 import numpy as np
 import pytest
 
+from siotool.errors import InputError
 from siotool.plan.growth.forecast import forecast
 from siotool.plan.inputs import compose, planfile
+from siotool.plan.inputs.figure import middle
 from siotool.plan.sizing.unused import unused
 from siotool.plan.uncertainty import worlds
 from siotool.plan.uncertainty.response import responses
@@ -68,3 +70,8 @@ def test_a_crowd_too_large_today_is_too_large_until_it_has_shrunk():
     assert (found.runs_out - date(2026, 1, 1)).days == pytest.approx(183, abs=1)
     assert found.points[9].short == pytest.approx(0.7)
     assert found.points[14].short == pytest.approx(0.3)
+
+
+def test_a_word_has_no_middle():
+    with pytest.raises(InputError, match="'redis' is no number"):
+        middle("redis")

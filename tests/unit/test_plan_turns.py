@@ -131,3 +131,15 @@ def test_what_keeps_sessions_alive_is_in_no_message(plan_inputs):
     inputs = plan_inputs(keys, {"call": {"kind": "echo", "rate": "1/d", "size": "1B"}})
     found = world(inputs, {key: middle(figure.value) for key, figure in inputs.numbers()})
     assert turns(found, load(found), 1.0).longest.own_s < 1e-3
+
+
+@pytest.mark.parametrize("kind", ["echo", "emit"])
+def test_a_process_of_ten_does_what_one_with_a_tenth_of_the_sessions_does(kind, plan_inputs):
+    """What goes to no other session is answered where it came in: as many jobs, each as long."""
+    message = {"call": {"kind": kind, "rate": "1/s", "size": "100B"}}
+    many = world_of(plan_inputs(KEYS | {"workload.connections": "10k"}, message))
+    few = world_of(plan_inputs(KEYS | {"workload.connections": "1k"}, message))
+    ours, theirs = turns(many, load(many), 10.0), turns(few, load(few), 1.0)
+    for mine, other in zip(ours.loop.jobs, theirs.loop.jobs, strict=True):
+        assert (mine.per_s, mine.length_s) == pytest.approx((other.per_s, other.length_s))
+    assert ours.loop.utilization == pytest.approx(theirs.loop.utilization)

@@ -23,6 +23,14 @@ def test_pooled_runs_of_unlike_settings_are_told_apart(make_run):
     assert any("the pooled runs have unlike settings" in remark for remark in remarks)
 
 
+def test_pooled_runs_of_unlike_servers_are_told_apart(make_run):
+    one, other = make_run(name="a"), make_run(name="b")
+    (server,) = other.header.servers
+    larger = with_header(other, servers=[msgspec.structs.replace(server, cores=4.0)])
+    remarks = summarize([one, larger], Planned()).remarks
+    assert any("servers of unlike cores" in remark for remark in remarks)
+
+
 def test_what_is_cut_behind_the_end_is_told_and_changes_nothing(make_run):
     run = make_run()
     run.truncated_line = True
