@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
 from siotool.histogram import merged
 from siotool.report.contents import OperationFigures, OperationSeries, Series
@@ -25,47 +26,47 @@ def make_series(
 ) -> Series:
     """Return at most ``MOST_POINTS`` points; ``seconds`` has a row for each of ``intervals``."""
     step = max(1, math.ceil(len(seconds) / MOST_POINTS))
-    begins = np.arange(0, len(seconds), step)
-    duration, ends = seconds["duration_s"], seconds["begin_s"] + seconds["duration_s"]
-    loaded = np.where(_whole(seconds), duration, 0.0)
+    point = np.arange(len(seconds)) // step
+    table = pd.DataFrame(seconds.columns)
+    duration, ends = table["duration_s"], table["begin_s"] + table["duration_s"]
+    loaded = duration.where(_whole(seconds), 0.0)
 
-    def total(values: Floats) -> Floats:
-        """Sums over the seconds of each point."""
-        return np.add.reduceat(values, begins) if len(values) else values
+    def means(time: "pd.Series[float]") -> dict[str, list[float | None]]:
+        """Means of every column over some time of each point; None where that is none."""
+        known = table.notna().mul(time, axis=0)
+        sums, weights = table.fillna(0.0).mul(known).groupby(point).sum(), known.groupby(point).sum()
+        found = sums / weights.mask(weights == 0)
+        return {
+            str(name): [None if math.isnan(value) else _digits(value) for value in column]
+            for name, column in found.items()
+        }
 
-    def over(column: str, time: Floats) -> list[float | None]:
-        """Means of a column over some time of each point; None where that is none."""
-        known = np.where(np.isfinite(seconds[column]), time, 0.0)
-        sums, weights = total(np.nan_to_num(seconds[column]) * known), total(known)
-        return [_digits(a / b) if b else None for a, b in zip(sums.tolist(), weights.tolist(), strict=True)]
-
-    def load(column: str) -> list[float | None]:
-        return over(column, loaded)
-
-    def failures(column: str) -> list[float]:
-        return [value or 0.0 for value in over(column, duration)]
-
-    times = total(duration)
+    load, failures = means(loaded), means(duration)
+    times = duration.groupby(point).sum()
     return Series(
-        point_s=float(np.median(times)) if len(times) else 1.0,
+        point_s=float(times.median()) if len(times) else 1.0,
         begins_s=[_digits(float(run["begin_s"].min())) for run in seconds.each()],
-        hold_s=_spans(seconds, ends),
-        t_s=[_digits(float(ends[begin : begin + step].max())) for begin in begins],
-        users=load("users"),
-        connections=load("connections_end"),
-        connect_errors_per_s=failures("connect_errors_per_s"),
-        closed_per_s=failures("closed_per_s"),
-        wire_in_bytes_per_s=load("bytes_in_per_s"),
-        wire_out_bytes_per_s=load("bytes_out_per_s"),
-        received_per_s=load("received_per_s"),
-        lost_per_s=failures("lost_per_s"),
-        duplicate_per_s=failures("duplicate_per_s"),
-        server_cpu_cores=load("cpu_cores"),
-        server_rss_bytes=load("rss_bytes"),
-        generator_cpu_cores=load("generator_cpu_cores"),
-        generator_loop_lag_s=load("loop_lag_s"),
+        hold_s=_spans(seconds, ends.to_numpy()),
+        t_s=[_digits(end) for end in ends.groupby(point).max()],
+        users=load["users"],
+        connections=load["connections_end"],
+        connect_errors_per_s=_known(failures["connect_errors_per_s"]),
+        closed_per_s=_known(failures["closed_per_s"]),
+        wire_in_bytes_per_s=load["bytes_in_per_s"],
+        wire_out_bytes_per_s=load["bytes_out_per_s"],
+        received_per_s=load["received_per_s"],
+        lost_per_s=_known(failures["lost_per_s"]),
+        duplicate_per_s=_known(failures["duplicate_per_s"]),
+        server_cpu_cores=load["cpu_cores"],
+        server_rss_bytes=load["rss_bytes"],
+        generator_cpu_cores=load["generator_cpu_cores"],
+        generator_loop_lag_s=load["loop_lag_s"],
         operations=[_operation(row, intervals, loaded.tolist(), step, times.tolist()) for row in operations],
     )
+
+
+def _known(values: list[float | None]) -> list[float]:
+    return [value or 0.0 for value in values]
 
 
 def _whole(seconds: Seconds) -> Marks:
