@@ -71,10 +71,10 @@ def plan(
         typer.Option("--from", metavar="RUN[@NODES]", help="Take costs from measured runs. Repeatable."),
     ] = None,
     verify: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Compare what the plan predicts with what a run saw.")
+        str | None, typer.Option(metavar="RUN", help="Compare the plan's prediction with a run.")
     ] = None,
     accept_suspect: Annotated[
-        bool, typer.Option("--accept-suspect", help="Learn from runs that cannot be trusted, too.")
+        bool, typer.Option("--accept-suspect", help="Also learn from runs that cannot be trusted.")
     ] = False,
     same_target: Annotated[
         bool, typer.Option("--same-target", help="The runs are of one service, whatever its address was.")
@@ -164,7 +164,7 @@ def run(given: Mapping[str, Any]) -> None:
     verify, runs = given.get("verify"), given.get("runs")
     drawn = {"draws": given.get("draws", DRAWS), "seed": given.get("seed", SEED)}
     if verify is not None and form in _MANIFESTS:
-        raise InputError(f"--verify writes no {form}", "say --format text, md, html or json")
+        raise InputError(f"--verify writes no {form}", "use --format text, md, html or json")
     asked = given.get("max_servers")
     limit = _whole(parse_count(asked, "--max-servers")) if asked is not None else None
     extras = plan_extras.read(given, form)

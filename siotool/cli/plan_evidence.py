@@ -79,5 +79,7 @@ def _place(name: str) -> tuple[Path, int]:
     if not at or Path(name).exists():
         return Path(name), 1
     if not nodes.isdigit() or int(nodes) < 1:
-        raise InputError(f"--from {name}: {nodes!r} is no number of nodes", "for example --from reports/x@4")
+        raise InputError(
+            f"--from {name}: {nodes!r} is not a number of nodes", "for example --from reports/x@4"
+        )
     return Path(path), int(nodes)

@@ -240,7 +240,7 @@ def test_a_goal_that_no_client_can_meet_is_said(siotool):
     """The first wait is 0.55 s at least: nobody is back sooner, however few there are."""
     done = siotool(*TEN, "--set", "goals.reconnect_time=0.4s")
     words = " ".join(done.stdout.split())
-    assert "With no number of connections per server are 99 % back within 400 ms" in words
+    assert "No number of connections per server lets 99 % come back within 400 ms" in words
 
 
 def test_a_return_that_takes_longer_than_the_pings_leaves_them_even(siotool):

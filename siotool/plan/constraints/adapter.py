@@ -59,8 +59,8 @@ def _sentence(world: World[float], limit: Limit[float]) -> str:
     if limit.capacity_per_server == inf:
         source = adapters.adapter_named(name).ceiling_source
         return (
-            f"{format_rate(limit.demand)} to the processes; what one instance delivers nobody has published, "
-            f"so that one is taken: {source}, and set topology.backend_rate"
+            f"{format_rate(limit.demand)} to the processes; what one instance delivers is not published, so "
+            f"one is assumed: {source}, and set topology.backend_rate"
         )
     if limit.servers == inf:
         return (

@@ -42,7 +42,9 @@ def _uneven(world: World[float]) -> str:
     """What the demand is more than the sum of all, where the fullest server has more than its part."""
     times = world["topology.imbalance"]
     return (
-        f", as if all were as full as the fullest: {format_count(times)} times the mean" if times > 1 else ""
+        f", with all servers counted as full as the fullest: {format_count(times)} times the mean"
+        if times > 1
+        else ""
     )
 
 

@@ -137,12 +137,12 @@ def _why_never(world: World[float]) -> str:
     found = turns(world, load(world), 1 / _LEAST)
     longest, busy = found.longest, found.loop.utilization
     if busy >= 1:
-        return "each process is busy all the time with itself and the publishes of all the others"
+        return "each process is always busy with its own work and the publishes of all others"
     if longest.own_s > world["goals.delivery_time"]:
-        return f"one session alone is written to after {_time(longest.own_s)}"
+        return f"writing to one session alone takes {_time(longest.own_s)}"
     wait_s = found.wait_within(IN_TIME)
     return (
-        f"each process spends {format_share(busy)} of its core on itself and the publishes of all the "
+        f"each process spends {format_share(busy)} of its core on its own work and the publishes of all "
         f"others, and one broadcast in 100 waits more than {_time(wait_s)} for that"
     )
 

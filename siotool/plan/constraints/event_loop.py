@@ -113,12 +113,12 @@ def _sentence(world: World[float], limit: Limit[float]) -> str:
         return (
             f"each of {format_count(best)} processes is busy for {format_share(occupied(world)(best))}, "
             f"{format_share(asking(world, best))} of its core with calls such as fetchSockets, which all "
-            "of them answer; with more or fewer it is busier: no number of servers is enough"
+            "of them answer; more or fewer processes are busier: no number of servers is enough"
         )
     if limit.servers == inf:
         alone = repeated(world, 1e12)
         return (
-            f"each process spends {format_share(alone)} of its core on itself and the publishes of all the "
+            f"each process spends {format_share(alone)} of its core on its own work and the publishes of all "
             "others, before it serves a session: no number of servers is enough"
         )
     parts = load(world)

@@ -31,8 +31,8 @@ def _limit(world: World[N]) -> Limit[N] | None:
 
 def _sentence(world: World[float], limit: Limit[float]) -> str:
     return (
-        f"the service is {format_count(limit.demand)} times the load that one server was seen to carry, of "
-        f"which {format_count(BELIEVED)} times are believed: a bound, until a run takes 40 % of its CPU"
+        f"the load is {format_count(limit.demand)} times what one server was seen to carry, and "
+        f"{format_count(BELIEVED)} times is believed: a bound, until a run takes 40 % of its CPU"
     )
 
 

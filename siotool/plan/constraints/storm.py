@@ -108,7 +108,7 @@ def _why_never(world: World[float]) -> str:
     if lost_at_once(world) == "zone" and world["topology.zones"] == 1:
         return "there is one zone, and nothing is left when it fails"
     return (
-        "however many servers are left, what each process spends on itself and the publishes of all the "
+        "with any number of servers left, what each process spends on its own work and the publishes of all "
         "others leaves no CPU for handshakes"
     )
 

@@ -212,7 +212,7 @@ def _sentences(result: PlanDiff) -> list[str]:
         said.append(
             f"More than {MOST_SHARED} inputs differ: each is tried alone, and these need not add up."
             if len(result.moved) > MOST_SHARED
-            else "Some mixtures of the two plans are infeasible, so the change cannot be shared out."
+            else "Some mixtures of the two plans are infeasible, so the change cannot be divided among them."
         )
     if result.method == "sampled":
         said.append(f"Shares are averages over {2 * ORDERS} orders of change.")

@@ -117,7 +117,7 @@ def forecast(known: Forecast) -> list[Chart]:
                 y=Axis("share", low=0.0, high=1.0),
                 curves=[Curve("too small", of(short))],
                 rules=[Rule(y=known.threshold)],
-                note=f"dashed: the {100 * known.threshold:.3g} % put up with",
+                note=f"dashed: the accepted {100 * known.threshold:.3g} %",
             )
         )
     return charts
@@ -146,7 +146,7 @@ def evidence(known: Evidence) -> list[Chart]:
             x=Axis("clock", "time", 0.0, float(len(pairs))),
             y=Axis("cores", low=0.0),
             curves=[Curve("observed", observed), Curve("predicted", predicted)],
-            note="the runs' seconds laid end to end" + (f", {step} s to a point" if step > 1 else ""),
+            note="the seconds of all runs in a row" + (f", {step} s to a point" if step > 1 else ""),
         ),
         Chart(
             key="evidence-scatter",
@@ -154,6 +154,6 @@ def evidence(known: Evidence) -> list[Chart]:
             x=Axis("cores", "predicted", 0.0, most),
             y=Axis("cores", "observed", 0.0, most),
             curves=[Curve("equal", [(0.0, 0.0), (most, most)], "dashed"), Curve("second", dots, "dots")],
-            note="each dot one second; on the dashed line they agree",
+            note="each dot is one second; on the dashed line both are equal",
         ),
     ]

@@ -85,7 +85,7 @@ def _inputs(plan: Plan, given: Sequence[InputFigure]) -> Section:
     names = columns("input", "value>", "its 90 %>", "drawn as")
     tables = [Table(names, _by_origin(given), told=True)]
     if rest:
-        defaults = "default that nobody touched" if len(rest) == 1 else "defaults that nobody touched"
+        defaults = "unchanged default" if len(rest) == 1 else "unchanged defaults"
         rows = [Row(row.cells[:2], group=row.group) for row in _by_origin(rest)]
         tables.append(Table(names[:2], rows, folded=f"{len(rest)} {defaults}", told=True))
     return Section("inputs", "Inputs", [*map(Sentence, plan.rests_on), *tables])

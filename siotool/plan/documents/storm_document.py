@@ -156,7 +156,7 @@ def _fleet(point: FleetPoint, storm: StormPlan, longest_s: float) -> Row:
     horizon_s = HORIZON_S + storm.outage_s
     cells = [
         f"{point.servers:,}",
-        "nobody left" if rate is None else words.after(rate, seconds, horizon_s),
+        "no server left" if rate is None else words.after(rate, seconds, horizon_s),
         "" if point.at_least_s is None else written(point.at_least_s),
         "" if rate is None else words.rate(rate),
     ]

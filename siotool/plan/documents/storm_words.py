@@ -14,7 +14,7 @@ _LOST = {"server": "one server", "zone": "a zone", "all": "all servers"}
 def headline(storm: StormPlan) -> str:
     """Return the answer: how long until 99 % are back, and whether that is soon enough."""
     if not storm.accept_rate_per_s:
-        return "nobody is ever back: the load of the service leaves the servers no CPU for handshakes"
+        return "no client ever comes back: the load of the service leaves the servers no CPU for handshakes"
     back = written(storm.course.ninety_nine_s, HORIZON_S + storm.outage_s)
     met = goal_met(storm)
     if met is None:
@@ -38,7 +38,7 @@ def setting(storm: StormPlan) -> str:
 
 def _taken_in(storm: StormPlan) -> str:
     if not storm.accept_rate_per_s:
-        return ". The load that returns takes all of their CPU: they take nobody in."
+        return ". The load that returns takes all of their CPU: they take no client in."
     return f", {rate(storm.accept_rate_per_s)} taken in by each{_fullest(storm)}.{_beside(storm)}"
 
 
@@ -50,7 +50,7 @@ def rate(per_s: float) -> str:
 def _fullest(storm: StormPlan) -> str:
     if storm.imbalance == 1:
         return ""
-    return f", the fullest of which has {format_count(storm.imbalance)} times its share to take in"
+    return f", the fullest with {format_count(storm.imbalance)} times its share"
 
 
 def _beside(storm: StormPlan) -> str:
@@ -87,7 +87,7 @@ def outcomes(storm: StormPlan) -> str:
     parts = [f"{course.served:,} served"]
     for count, what in (
         (course.failed_in_outage, "failed in the outage"),
-        (course.refused, "refused, the line being full"),
+        (course.refused, "refused, as the line was full"),
         (course.timed_out, "timed out in line"),
         (course.in_line, "still in line"),
     ):
@@ -118,7 +118,7 @@ def conclusions(storm: StormPlan) -> list[str]:
 
 def _slowest(doubt: RateDoubt, horizon_s: float) -> str:
     if not doubt.accept_rate_p5_per_s:
-        return "where the load fills the servers, nobody is ever back"
+        return "where the load fills the servers, no client ever comes back"
     back = written(doubt.ninety_nine_at_p5_s, horizon_s)
     return f"at {rate(doubt.accept_rate_p5_per_s)} 99 % are back after {back}"
 
@@ -132,21 +132,19 @@ def _pulse(pings: Pings) -> str:
     times = pings.peak_per_s / pings.even_per_s
     every, even = format_duration(pings.interval_s), format_rate(round(pings.even_per_s))
     if times < _EVEN:
-        return (
-            f"Afterwards pings are even, {even} over the fleet: the return took as long as {every} and more."
-        )
+        return f"Afterwards pings are even, {even} over the fleet: the return took at least {every}."
     return (
         f"Afterwards pings come in pulses, every {every}: up to {format_rate(round(pings.peak_per_s))} over "
-        f"the fleet, {times:.2g} times the {even} of clients that came one by one. Nothing spreads them for "
-        "as long as the connections last."
+        f"the fleet, {times:.2g} times the {even} of pings spread evenly. Nothing spreads them while the "
+        "connections last."
     )
 
 
 def _largest(storm: StormPlan) -> str:
     now = f"it holds {format_count(round(storm.connections_per_server))} now"
     if storm.goal_s is None:
-        return f"A server's share of connections: {now}. Set goals.reconnect_time to learn the most."
+        return f"Connections of one server: {now}. Set goals.reconnect_time to see how many are possible."
     goal, most = format_duration(storm.goal_s), storm.largest_connections_per_server or 0
     if most == 0:
-        return f"With no number of connections per server are 99 % back within {goal}; {now}."
+        return f"No number of connections per server lets 99 % come back within {goal}; {now}."
     return f"At most {most:,} connections per server keep 99 % within {goal}; {now}."

@@ -145,7 +145,7 @@ def _refuse_absurd(bounds: tuple[Bound[N], ...]) -> None:
         if MOST_SERVERS < servers < math.inf or overflow or not math.isfinite(asked):
             raise InputError(
                 f"{bound.constraint.name}: a demand of {_amount(asked, unit)} and "
-                f"{_amount(single(limit.capacity_per_server), unit)} per server make more than "
+                f"{_amount(single(limit.capacity_per_server), unit)} per server need more than "
                 f"{MOST_SERVERS:,} servers",
                 "check the units of connections, consumption rate and capacity",
             )

@@ -60,7 +60,7 @@ def _two_rates(world: World[float], evaluation: Evaluation[float]) -> list[str]:
         return []
     return [
         f"the messages make {both:,.0f} bytes/s a session, the consumption rate says {typed:,.0f}: "
-        "the formula goes by the latter"
+        "the formula uses the second"
     ]
 
 
@@ -84,8 +84,8 @@ def _growth(world: World[float], evaluation: Evaluation[float]) -> list[str]:
     if world.get("workload.growth") == 0 or world["workload.ahead"] > 0:
         return []
     return [
-        "workload.growth alone does not size the fleet for what it grows to: workload.ahead says for when, "
-        "and the forecast how long today's fleet suffices"
+        "workload.growth alone does not make the fleet larger: workload.ahead says how far ahead it must "
+        "suffice; the forecast says how long today's fleet suffices"
     ]
 
 

@@ -24,7 +24,7 @@ def odd(world: World[float]) -> list[str]:
         )
     if growth > _TENFOLD:
         said.append(
-            f"workload.growth of {format_share(growth)} makes {1 + growth:,.0f} sessions of one every year: "
+            f"workload.growth of {format_share(growth)} makes {1 + growth:,.0f} sessions of one in a year: "
             "is that meant? 50 % a year is written 50% or 0.5"
         )
     spike = world["workload.peak_factor"] * world["workload.event_factor"]
@@ -39,7 +39,7 @@ def odd(world: World[float]) -> list[str]:
         if message.kind == "room" and message.room_size > world.demand.connections > 0:
             said.append(
                 f"{place}.room_size is {format_count(message.room_size)}, and the whole service has "
-                f"{format_count(world.demand.connections)} connections: a room of all is meant then"
+                f"{format_count(world.demand.connections)} connections: the room counts as all of them"
             )
         if message.kind != "announce" and message.rate_per_s > _OFTEN_PER_S:
             said.append(

@@ -46,7 +46,7 @@ def _event_loop(world: World[float]) -> str:
             return (
                 f"event loop: with {format_rate(asked)} calls such as fetchSockets no number of servers is "
                 "enough: all processes answer each, and more of them make more answers. What would work: "
-                "fewer calls; an adapter whose answers only the asker hears (redis-sharded, redis-streams, "
+                "fewer calls; an adapter that answers the asker alone (redis-sharded, redis-streams, "
                 "or redis with publishOnSpecificResponseChannel: topology.own_response_channel); fewer "
                 "servers, each of which does more."
             )

@@ -73,7 +73,7 @@ def fit_cpu(observations: Observations, generator: Generator, draws: int = REPLI
     if not chosen.work:
         if any(np.count_nonzero(observations.usable[work.column]) for work in LEARNT):
             raise InputError(
-                f"{_files(observations)}: the load never varied, which shows no cost of anything",
+                f"{_files(observations)}: the load never varied, so it shows no cost",
                 "ramp up from 0, or add a run of another load",
             )
         raise InputError(
@@ -87,7 +87,7 @@ def fit_cpu(observations: Observations, generator: Generator, draws: int = REPLI
     names = tuple(work.key for work in chosen.work) + ((BASE,) if chosen.base else ())
     if len(seconds) < _ROWS_PER_COST * len(columns):
         raise InputError(
-            f"{_files(observations)}: {len(seconds)} s are too few to tell {len(columns)} costs apart",
+            f"{_files(observations)}: {len(seconds)} s are too few for {len(columns)} costs",
             "run longer, or give more runs",
         )
     design, scale = _design(observations, columns)

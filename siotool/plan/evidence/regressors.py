@@ -59,7 +59,7 @@ def choose(observations: Observations) -> Chosen:
             sentence = f"no run had {work.words} to learn from; try {work.try_next}"
         elif np.ptp(column) < LEAST_VARIED * column.max():
             sentence = (
-                f"{work.words} stood between {column.min():,.4g} and {column.max():,.4g}, too close to tell "
+                f"{work.words} stayed between {column.min():,.4g} and {column.max():,.4g}, too close to show "
                 f"what they cost; ramp up from 0, or try {work.try_next}"
             )
         else:
@@ -136,4 +136,4 @@ def _absorb(work: ServerCost, kept: tuple[ServerCost, ...], columns: Floats, *, 
     else:
         how = f"{work.words} followed from {' and '.join(other.words for other in kept)} together"
         whose = "the costs of those include theirs"
-    return Absorbed(work.key, f"{how}: {whose}; {work.try_next} would tell them apart")
+    return Absorbed(work.key, f"{how}: {whose}; {work.try_next} would separate them")

@@ -202,7 +202,7 @@ def _interval(values: list[float], value: float) -> tuple[float, float]:
 def _trust(law: Law, beta_low: float, n: Floats) -> tuple[float, str]:
     largest = float(n.max())
     if beta_low > 0 and law.peak_nodes < largest:
-        return math.inf, f"the peak at {law.peak_nodes:.3g} nodes was measured past"
+        return math.inf, f"the peak at {law.peak_nodes:.3g} nodes is below the largest measured"
     if beta_low > 0:
         why = f"the peak at {law.peak_nodes:.3g} nodes lies beyond the {largest:g} measured"
     else:

@@ -84,7 +84,7 @@ def verify(predicted: Mapping[str, Floats | float], observations: Observations) 
     unknown = sorted(set(predicted) - set(seen))
     if unknown or not predicted:
         raise InputError(
-            f"{', '.join(unknown) or 'nothing'} cannot be held against {origin.file}",
+            f"{', '.join(unknown) or 'nothing'} cannot be compared with {origin.file}",
             f"a run shows {', '.join(seen)}",
         )
     checks = tuple(

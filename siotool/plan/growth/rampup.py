@@ -120,7 +120,7 @@ def ramp_warning(
     )
     if check.capped:
         enough = math.ceil(ramp.peak / connections_per_pod)
-        return said + f"The peak needs {enough:,} pods, and {max_replicas:,} is the most there may be."
+        return said + f"The peak needs {enough:,} pods, and {max_replicas:,} is the maximum."
     enough = _enough_from_the_start(ramp, connections_per_pod, max_replicas, boot_s)
     return said + f"Keep {enough:,} pods from the start, or scale before the ramp begins."
 

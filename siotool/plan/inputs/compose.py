@@ -52,7 +52,7 @@ def complete(inputs: Inputs) -> Inputs:
     InputError without connections.
     """
     if "workload.connections" not in inputs:
-        raise InputError("the plan has no workload.connections", "give --connections 1M, say")
+        raise InputError("the plan has no workload.connections", "for example --connections 1M")
     _check_messages(inputs)
     profile = inputs.choice("server.profile") if "server.profile" in inputs else ""
     by_default = not profile and bool(inputs.messages)

@@ -80,5 +80,5 @@ def middle(value: Value) -> float:
     if isinstance(value, Replicates):
         return value.middle
     if isinstance(value, str | bool):
-        raise InputError(f"{value!r} is no number")
+        raise InputError(f"{value!r} is not a number")
     return value

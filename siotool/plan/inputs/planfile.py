@@ -89,7 +89,7 @@ def read(field: Field, raw: Any, where: str, provenance: Provenance) -> Figure:
     if field.key == "workload.connections" and not isinstance(value, Range):
         _refuse_nobody(value, raw, where)
     if field.fixed and isinstance(value, Range):
-        raise InputError(f"{where} is a range", "it is decided, not guessed: write one value")
+        raise InputError(f"{where} is a range", "this figure is a decision, not a guess: write one value")
     for bound in (value.low, value.high) if isinstance(value, Range) else (value,):
         check(field, bound, where)
     if field.fixed and field.kind == "count" and not isinstance(value, Range) and value % 1:
@@ -100,7 +100,7 @@ def read(field: Field, raw: Any, where: str, provenance: Provenance) -> Figure:
 def _refuse_nobody(connections: float, raw: Any, where: str) -> None:
     """Refuse a count of sessions below one, unless it is 0 and written so: 0k is a script's, not a plan."""
     if 0 <= connections < 1 and str(raw).strip() not in ("0", "0.0"):
-        raise InputError(f"{where} is {raw!r}, which is not one session", "write 0 if nobody is meant")
+        raise InputError(f"{where} is {raw!r}, which is not one session", "write 0 for none")
 
 
 def check(field: Field, value: float, where: str) -> None:
@@ -170,7 +170,7 @@ def _message(name: str, table: Mapping[str, Any], source: str, figures: dict[str
         if missing not in table:
             raise InputError(f"{place} has no {missing}", f'add {missing} = "{_EXAMPLES[missing]}"')
     if kind == "room" and "room_size" not in table:
-        raise InputError(f"{place} goes to a room of how many?", 'add room_size = "10"')
+        raise InputError(f"{place} needs the size of its room", 'add room_size = "10"')
     return MessageChoice(name, kind, **flags)
 
 

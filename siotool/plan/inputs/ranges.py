@@ -114,7 +114,7 @@ def parse_figure(text: Any, parse: Callable[[str, str], float], what: str) -> fl
     low, high = values[0], values[-1]
     if low > high:
         raise UnitError(
-            f"{what}: the range {text!r} is upside down",
+            f"{what}: the range {text!r} is in the wrong order",
             f"the smaller figure comes first, and a part without a unit has the last one's, {unit!r}"
             if unit
             else "the smaller figure comes first",
@@ -141,5 +141,5 @@ def _single(text: str, parse: Callable[[str, str], float], what: str) -> float:
         return parse(text, what)
     except UnitError as error:
         if _OTHER_RANGE.search(text):
-            raise UnitError(f"{what}: {text!r} is not a quantity", f"if it is a range, {_PARTS}") from error
+            raise UnitError(f"{what}: {text!r} is not a quantity", f"for a range, {_PARTS}") from error
         raise

@@ -38,8 +38,8 @@ _KINDS = """\
 
 #: Above the figures that nobody gave.
 _FILLED_IN = """\
-# Nobody gave these figures: plan init filled them in. One that still has the value below counts
-# as a default. Change it above, or delete its line here, and it counts as yours.
+# plan init filled in these figures. One that still has the value below counts as a default.
+# Change it above, or delete its line here, and it counts as yours.
 """
 
 

@@ -71,7 +71,7 @@ def _figure(figure: InputFigure, source: str) -> Figure:
     try:
         field = fields.field_of(figure.key)
     except LookupError:
-        raise InputError(f"{figure.key} is no figure of a plan", "make the plan again") from None
+        raise InputError(f"{figure.key} is not a figure of a plan", "make the plan again") from None
     if field.kind in ("flag", "choice"):
         return planfile.read(field, figure.text or "", f"{source}: {figure.key}", figure.provenance)
     if figure.value is None:

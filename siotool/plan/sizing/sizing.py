@@ -27,7 +27,7 @@ from siotool.plan.model import FormulaInputs as DocumentInputs
 from siotool.plan.redundancy.bad_days import k_of_n, worst
 from siotool.units import format_byte_rate, format_share
 
-_FORMULA_NEEDS = 'the formula needs both: capacity = "1Gbit/s" is the network of one server, say'
+_FORMULA_NEEDS = 'the formula needs both, for example capacity = "1Gbit/s": the network of one server'
 
 #: Draws of a plan with ranges, unless told otherwise.
 DRAWS = 10_000

@@ -71,7 +71,7 @@ def unused(given: Inputs, used: Inputs, *, priced: bool = False, scaled: bool = 
             continue
         taken = used.figures.get(key)
         if taken is not figure:
-            instead = "" if taken is None else f": {taken.provenance.detail} says it instead"
+            instead = "" if taken is None else f": {taken.provenance.detail} is used instead"
             said.append(f"{_named(key, figure)} is not used{instead}")
             continue
         like = _like(key, completed)
@@ -79,7 +79,7 @@ def unused(given: Inputs, used: Inputs, *, priced: bool = False, scaled: bool = 
             known[like] = _matters(key, used, completed, before, demand=priced or scaled)
         if not known[like]:
             why = f": {_WANTING[key]}" if key in _WANTING else ", and leaving it out changes nothing"
-            said.append(f"{_named(key, figure)} is used by nothing in this plan{why}")
+            said.append(f"{_named(key, figure)} is not used in this plan{why}")
     return said
 
 

@@ -165,8 +165,8 @@ def _change(now: Try, better: Try, horizon_s: float, pattern: Wave | None) -> st
     )
     return (
         f"{sentence} Now the jitter is gone from wait {pattern.first_equal_wait} on, because the client "
-        f"takes the cap after it: whoever is turned away comes back in the same wave every "
-        f"{pattern.period_s:g} s, {height}and servers idle in between."
+        f"applies the cap after it: clients that are turned away come back in the same wave every "
+        f"{pattern.period_s:g} s, {height}and servers are idle in between."
     )
 
 

@@ -152,7 +152,7 @@ def _fleet(inputs: Inputs, asked: StormOptions, draws: int, seed: int) -> int:
     servers = counting.servers(inputs, draws, seed).p95
     if servers is None:
         raise InputError(
-            "no number of servers satisfies the plan, so that there is no fleet to lose servers of",
+            "no number of servers satisfies the plan, so there is no fleet to lose servers of",
             "see siotool plan for the reason, or say how many there are: --servers 10",
         )
     return servers
@@ -160,11 +160,11 @@ def _fleet(inputs: Inputs, asked: StormOptions, draws: int, seed: int) -> int:
 
 def _refuse_empty(connections: int, servers: int, lost: Lost, gone: FleetLoss[float]) -> None:
     if connections < 1 or servers < 1:
-        raise InputError("nobody is connected, so that nobody comes back", "give --connections 10k, say")
+        raise InputError("no client is connected, so none comes back", "for example --connections 10k")
     if not gone.survivors > 0:
         what = "a server of 1" if lost == "server" else "a zone of 1"
         raise InputError(
-            f"the fleet loses {what}, and nothing is left to come back to",
+            f"the fleet loses {what}, and no server is left to come back to",
             "say how long it is away: --lose all --outage 30s"
             + (", or set topology.zones" if lost == "zone" else ", or have more with --servers"),
         )

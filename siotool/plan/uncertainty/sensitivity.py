@@ -70,7 +70,7 @@ class Measurement(msgspec.Struct, frozen=True):
         """The advice, for the reader of a plan."""
         if self.gap_servers == np.inf:
             share = format_share(self.settles)
-            return f"measuring {self.name} next would settle {share} of the doubt whether any fleet suffices"
+            return f"measuring {self.name} next would remove {share} of the doubt whether any fleet suffices"
         count = round(self.shrink_servers)
         gain = "less than one server" if count < 1 else f"{count:,} server{'s' * (count > 1)}"
         now, then = self.gap_servers, self.gap_servers - self.shrink_servers
