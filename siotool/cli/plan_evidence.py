@@ -39,7 +39,7 @@ def learn(names: Sequence[str], *, accept_suspect: bool, seed: int, same_target:
 def check(
     name: str, inputs: Inputs, measured: Measured | None, *, accept_suspect: bool, draws: int, seed: int
 ) -> Verification:
-    """Hold a plan's figures against one run at the run's own load.
+    """Compare a plan's figures with one run, at the run's own load.
 
     Where none of the measured figures was typed over, the runs they come from say more: open
     files, and by how much one run differs from the next.

@@ -101,7 +101,7 @@ def _ask() -> tuple[dict[str, str], list[tuple[str, dict[str, str]]], list[str]]
     filled_in: list[str] = []
 
     def ask(key: str, question: str, default: str) -> str:
-        # a default that is not shown as one comes back empty, and so is told from the same answer typed
+        # not shown as a default, it comes back empty, and so differs from the same answer typed
         answer = str(typer.prompt(f"{question} [{default}]", default="", show_default=False, err=True))
         if not answer:
             filled_in.append(key)

@@ -1,4 +1,4 @@
-"""``siotool plan storm``: what a fleet goes through when many clients come back at once."""
+"""``siotool plan storm``: what happens to a fleet when many clients come back at once."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -132,5 +132,5 @@ def storm(
         say(f"{storm_words.headline(result)}; the storm is written to {output}")
 
 
-#: Clients try on for as long; beyond a day nobody waits.
+#: The longest outage.
 _LONGEST_OUTAGE_S = 86_400.0

@@ -55,7 +55,7 @@ def render(document: Document) -> RenderableType:
 
 
 def _blocks(blocks: Sequence[Block]) -> Iterator[RenderableType]:
-    """Blocks with an empty line between two, but for notes, which stand with their neighbours."""
+    """Blocks with an empty line between two, except notes, which stand with their neighbours."""
     after_note = True
     for run in groups(blocks):
         note = isinstance(run[0], Sentence) and run[0].level == "note"

@@ -1,6 +1,6 @@
-"""What an adapter stumbles over besides its load: buffers, patterns, payloads, heartbeats, requests.
+"""Limits of an adapter besides its load: buffers, patterns, payloads, heartbeats, requests.
 
-``lint`` says in plain sentences what of it a fleet runs into; silence is good news.
+``lint`` says which of them a fleet meets.
 """
 
 from collections.abc import Iterator
@@ -141,7 +141,7 @@ def _shards(adapter: Adapter, room_size: float, private_share: float, shards: fl
         yield f"Streams are divided by namespace: only 1 of {format_count(shards)} would be used."
     if shards > 1 and adapter.divides_by == "rooms" and not isfinite(room_size):
         yield (
-            "A broadcast to everybody is one channel of one shard, however many shards there are: "
+            "A broadcast to all is one channel of one shard, however many shards there are: "
             "broadcast to rooms to use them."
         )
     if private_share > 0 and adapter.divides_by == "rooms" and adapter.private_to_all:

@@ -1,8 +1,8 @@
 """Connection state recovery: what it keeps, for how long it really works, and what a restore reads.
 
 Socket.IO documents a window of 120 s (``maxDisconnectionDuration``, socketio/socket.io
-packages/socket.io/lib/index.ts). What an adapter keeps is often less, and once it is asked for
-by everybody at the same moment, it is a lot to read.
+packages/socket.io/lib/index.ts). What an adapter keeps is often less, and when all
+clients ask for it at once, it is a lot to read.
 """
 
 from siotool.plan.adapters.laws import Adapter
@@ -22,7 +22,7 @@ STREAM_ENTRIES = 10_000.0
 #: The size of the capped collection in socketio/socket.io-mongo-adapter README.md.
 CAPPED_BYTES = 1e6
 
-#: Bytes read from one stream that are worth a word.
+#: Bytes read from one stream that are worth a warning.
 _MUCH_BYTES = 1e9
 
 

@@ -41,7 +41,7 @@ class Requests(msgspec.Struct, Generic[N], frozen=True):
 
 
 def requests_heard(adapter: Adapter, requests: Requests[N], nodes: N) -> N:
-    """Return the requests per second that each of N processes hears; who is alone asks nobody."""
+    """Return the requests per second that each of N processes hears; none with one process."""
     if adapter.answers == "nobody":
         return 0.0 * nodes
     nodes = maximum(nodes, 1.0)

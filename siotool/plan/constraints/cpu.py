@@ -60,7 +60,7 @@ def load(world: World[N]) -> Load[N]:
 
 
 def answer_s(world: World[N]) -> N:
-    """CPU seconds of one acknowledgement: a delivery's, where nobody says otherwise."""
+    """CPU seconds of one acknowledgement: a delivery's by default."""
     key = "server.ack_cost" if world.has("server.ack_cost") else "server.delivery_cost"
     return world.get(key)
 

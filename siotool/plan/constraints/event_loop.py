@@ -34,7 +34,7 @@ def usable(world: World[N]) -> N:
 
 
 def occupied(world: World[N]) -> Callable[[N], N]:
-    """Return ρ by the number of processes: the share of what it may fill that the fullest needs, above 1 too.
+    """Return ρ by the number of processes: what the fullest needs over what it may fill; may exceed 1.
 
     Fewer processes than one server has, on average, still run all of them.
     """

@@ -1,8 +1,8 @@
-"""Reconnect storms: who is left must take in those that were lost, in time, beside the load that returns.
+"""Reconnect storms: the servers left must take in the lost clients, in time, beside the load that returns.
 
 The fullest survivor decides. It takes in its part of the lost with what the service's load
-leaves of it (``handshakes``). The storm simulator plays the clients out one by one; this bound
-is its arithmetic (``storm.bound``).
+leaves of it (``handshakes``). The storm simulator follows each client; this bound
+is plain arithmetic (``storm.bound``).
 """
 
 from typing import cast

@@ -74,7 +74,7 @@ class MessageTraffic(msgspec.Struct, Generic[N], frozen=True, kw_only=True):
 def traffic(message: MessageKind[N], connections: N) -> MessageTraffic[N]:
     """Return the traffic of one kind of message in a service of ``connections`` sessions.
 
-    A room holds no more sessions than there are. Every message to somebody else is published:
+    A room holds no more sessions than there are. Every message to another session is published:
     Socket.IO's adapters publish without knowing where a room's sessions are, even to a room of
     one (https://github.com/socketio/socket.io-redis-adapter, lib/index.ts). An echo is not, nor an emit.
     Raises InputError for an unknown kind.

@@ -18,7 +18,7 @@ import msgspec
 
 from siotool.errors import InputError
 
-#: As many changed inputs as every subset of them is evaluated for: 64 plans.
+#: Up to so many changed inputs, every subset of them is evaluated: 64 plans.
 MOST_EXACT = 6
 
 #: More changed inputs than this get no shares, only their effects alone.
@@ -37,7 +37,7 @@ class Moved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One input that differs; None stands for a plan that does not have it.
 
     ``alone`` is the change in servers when only this input takes its new value, ``share``
-    its part of the whole change; None where it cannot be said.
+    its part of the whole change; None where it is unknown.
     """
 
     key: str

@@ -61,7 +61,7 @@ def _equation(plan: Plan) -> Equation:
 
 
 def counts(plan: Plan) -> Section:
-    """Return the formula's count and, beside it, the ones that take downtime the other way."""
+    """Return the formula's count and, beside it, those that keep enough servers in service."""
     given, (bandwidth,) = plan.inputs, plan.constraints
     average = (
         bandwidth.demand / (given.capacity_bytes_per_s * given.utilization) / plan.corrected.availability

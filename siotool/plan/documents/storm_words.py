@@ -4,7 +4,7 @@ from siotool.plan.storm.storm_plan import Pings, RateDoubt, StormPlan
 from siotool.plan.storm.study import HORIZON_S, goal_met, written
 from siotool.units import format_count, format_duration, format_rate, format_share
 
-#: A pulse this little above the mean is none.
+#: Below this many times the mean, pings count as even.
 _BOUNDLESS = 1e6
 _EVEN = 1.1
 
@@ -26,7 +26,7 @@ def headline(storm: StormPlan) -> str:
 
 
 def setting(storm: StormPlan) -> str:
-    """Return what happens to whom, and what servers have left for it."""
+    """Return what is lost, and what the servers have left for those who come back."""
     outage = f" after {format_duration(storm.outage_s)} of outage" if storm.outage_s else ""
     left = float(f"{storm.surviving_servers:.3g}")
     return (
@@ -77,7 +77,7 @@ def times(storm: StormPlan) -> list[tuple[str, str]]:
 
 
 def after(rate_per_s: float, seconds: float | None, horizon_s: float) -> str:
-    """Write when clients are back that so many are taken in of."""
+    """Write when clients are back of whom so many are taken in per second."""
     return written(seconds, horizon_s) if rate_per_s else "never"
 
 
@@ -87,7 +87,7 @@ def outcomes(storm: StormPlan) -> str:
     parts = [f"{course.served:,} served"]
     for count, what in (
         (course.failed_in_outage, "failed in the outage"),
-        (course.refused, "refused, as the line was full"),
+        (course.refused, "refused (line full)"),
         (course.timed_out, "timed out in line"),
         (course.in_line, "still in line"),
     ):
@@ -124,7 +124,7 @@ def _slowest(doubt: RateDoubt, horizon_s: float) -> str:
 
 
 def _fastest(rate_per_s: float) -> str:
-    """A rate that no server has stands for a handshake whose cost could not be told from 0."""
+    """Write a rate; one that no server has means a handshake whose cost may be 0."""
     return rate(rate_per_s) if rate_per_s < _BOUNDLESS else "any rate"
 
 

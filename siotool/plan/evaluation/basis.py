@@ -1,4 +1,4 @@
-"""What a plan rests on: what a server is taken for, what nobody gave, and what was not looked at."""
+"""What a plan rests on: what a server is, what was not given, and what was not considered."""
 
 from siotool.plan.evaluation.evaluate import Evaluation
 from siotool.plan.inputs.figure import Figure, Inputs, middle
@@ -18,10 +18,9 @@ _LIMITS = (
 
 
 def rests_on(evaluation: Evaluation[float]) -> list[str]:
-    """Return sentences that say what the plan takes for a server, for given, and for no matter.
+    """Return sentences on the server assumed, the figures filled in, and what was not considered.
 
-    None of a server and its limits where bandwidth is all that the plan is about: that says so
-    itself.
+    Nothing on the server and its limits where bandwidth is the only constraint: its section says so.
     """
     inputs = evaluation.world.inputs
     considered = {bound.constraint.name for bound in evaluation.bounds}

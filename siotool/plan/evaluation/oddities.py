@@ -1,4 +1,4 @@
-"""Demands that are possible and hardly meant: a slip of the keyboard, of units, or of a script."""
+"""Demands that are possible but probably a slip: of the keyboard, of units or of a script."""
 
 from siotool.plan.demand.world import World
 from siotool.units import format_count, format_rate, format_share
@@ -14,7 +14,7 @@ _OFTEN_PER_S = 1000.0
 
 
 def odd(world: World[float]) -> list[str]:
-    """Return a question for each figure of the workload that is hardly meant."""
+    """Return a question for each figure of the workload that is probably a slip."""
     said = []
     growth = world["workload.growth"]
     if world.demand.connections > _PEOPLE:

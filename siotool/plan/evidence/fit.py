@@ -7,9 +7,9 @@ Costs are core-seconds and cannot be negative (scipy.optimize.nnls: C. L. Lawson
 "Solving Least Squares Problems", 1974, ch. 23). ``inbound`` includes the encoding of a broadcast
 where it publishes: that is done once for the message. ``delivery`` is one write to one recipient.
 
-A server that warms up is dearer than it will be: its seconds of the ramp tell only what the hold
-phase cannot, and weigh a hundredth of those. Nor can a server at rest take more than it took in
-its quietest second.
+A server that warms up costs more than it will later: seconds of the ramp weigh a hundredth of those
+of the hold phase, and decide only what these leave open. A server at rest takes no more than it did
+in its quietest second.
 """
 
 import msgspec
@@ -61,7 +61,7 @@ class CpuFit(msgspec.Struct, frozen=True, eq=False):
     def cores(self, load: dict[str, float]) -> Floats:
         """Return the cores that a load takes, one for each replicate; ``load`` by column name.
 
-        Columns that were told apart from nothing, or are part of another cost, need no entry.
+        Columns without a cost, or inside another cost, need no entry.
         """
         amounts = [1.0 if column == "" else load.get(column, 0.0) for column in self.columns]
         return np.asarray(np.array(amounts) @ self.replicates)

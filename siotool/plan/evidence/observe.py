@@ -22,7 +22,7 @@ from siotool.workload import Setting
 
 Validity = Literal["yes", "suspect", "no"]
 
-#: No server takes in, writes or greets for less CPU than this: a system call costs more.
+#: The least CPU of a message or a handshake: a system call costs more.
 _LEAST_CPU_S = 0.2e-6
 _ENOUGH_WORK = 1000
 #: So many connections more must show among the open files of the process that holds them.

@@ -1,4 +1,4 @@
-"""What a plan's figures predict for the load that a run carried: to be held against what it saw."""
+"""What a plan's figures predict for the load that a run carried, to compare with what it saw."""
 
 from collections.abc import Mapping
 

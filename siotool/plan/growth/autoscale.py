@@ -1,4 +1,4 @@
-"""What a plan says to an autoscaler: replicas, connections per pod, and the ramp between them.
+"""A plan for an autoscaler: replicas, connections per pod, and the ramp between them.
 
 A pod is one server of the plan, with all its processes. The most replicas are the plan's
 fleet at 95 % sureness; the fewest are the fleet, bad days included, that the mean of the day
@@ -52,7 +52,7 @@ def scaling(plan: Plan, inputs: Inputs, target: str, namespace: str, *, draws: i
 
 
 def outrun(inputs: Inputs, scaling: Autoscaling, pod_start_s: float) -> str | None:
-    """Say whether new connections, nobody leaving, outrun the autoscaler from the mean to the peak.
+    """Say whether new connections, with none leaving, outrun the autoscaler from the mean to the peak.
 
     ``pod_start_s``: from asking for a pod to its taking connections. None when they do not, or
     where the plan says nothing of new connections.

@@ -3,7 +3,7 @@
 Demand is the peak number of connections; the fleet's limit is how many it holds safely.
 Both, and the growth, are single figures or draws. One draw keeps its growth for the whole
 forecast: not knowing the growth is one unknown, not a new one each month, so the spread
-widens with time as it should. A year has 365.25 days. Nothing here knows today's date.
+widens with time as it should. A year has 365.25 days. Today's date is an argument.
 """
 
 import math
@@ -19,19 +19,19 @@ from siotool.units import format_count, format_share
 
 DAYS_PER_YEAR = 365.25
 
-#: Farther ahead no forecast of a service means anything: "never" in what is printed here.
+#: A forecast beyond this means nothing, and is printed as "never".
 MOST_YEARS = 100.0
 
-#: The largest risk of being short that is put up with.
+#: The accepted probability that the fleet is too small.
 THRESHOLD = 0.1
 
-#: A million for everyone alive.
+#: A million for each person alive.
 MOST_CONNECTIONS = 1e16
 
 #: Growth beyond this a year is a slip in the units, such as 50 for 50 %.
 MOST_GROWTH = 10_000.0
 
-#: Stands for 0 where a quotient is wanted; what comes of it is many times longer than a century.
+#: Stands for 0 in a quotient, whose result is then far beyond a century.
 _NEXT_TO_NOTHING = 1e-290
 
 
@@ -63,7 +63,7 @@ def forecast(
     """Follow demand for ``months`` from ``start`` and say when the fleet no longer suffices.
 
     ``lead_time_s`` is the time from deciding on servers to having them. Raises InputError for
-    figures that cannot be.
+    impossible figures.
     """
     _refuse(connections_now, growth_per_year, safe_connections)
     if not 0 <= lead_time_s <= MOST_YEARS * DAYS_PER_YEAR * 86400:

@@ -10,7 +10,7 @@ from siotool.plan.inputs.provenance import Provenance
 from siotool.plan.inputs.ranges import Range, Replicates
 from siotool.units import format_duration
 
-#: The profile of a plan that has messages and says nothing of its server.
+#: The profile of a plan that has messages and does not describe its server.
 DEFAULT_PROFILE = "node-ws"
 
 
@@ -34,8 +34,8 @@ def over(first: Inputs, second: Inputs) -> Inputs:
 def with_measured(inputs: Inputs, measured: Inputs) -> Inputs:
     """Return what the user gave, completed by what runs showed.
 
-    What a session asks for is the runs' own: a plan that describes its messages goes by these.
-    What ``plan init`` filled in nobody gave: what runs showed counts more.
+    The workload of a session is the runs' own, unless the plan describes its messages. Measured
+    figures replace those that ``plan init`` filled in.
     """
     figures = dict(measured.figures)
     if inputs.messages:
@@ -46,7 +46,7 @@ def with_measured(inputs: Inputs, measured: Inputs) -> Inputs:
 
 
 def complete(inputs: Inputs) -> Inputs:
-    """Fill in what nobody gave: the profile's published costs, then the defaults.
+    """Fill in what was not given: the profile's published costs, then the defaults.
 
     A plan of the formula's figures alone has no profile: bandwidth is all it is about. Raises
     InputError without connections.

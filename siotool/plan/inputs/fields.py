@@ -48,7 +48,7 @@ def dimension(kind: Kind) -> Dimension:
 class Field(msgspec.Struct, frozen=True):
     """One key: ``low`` and ``high`` bound its value, excluded themselves where ``above`` and ``below``.
 
-    ``default`` is written as in a plan file; None means that the plan does without. A
+    ``default`` is written as in a plan file; None: the plan can do without it. A
     ``fixed`` figure is decided, not guessed: it takes no range, and a count is a whole number.
     """
 
@@ -96,7 +96,7 @@ SECTIONS = ("workload", "transport", "server", "topology", "goals", "storage")
 FILLED_IN = "init"
 
 ADAPTERS = tuple(adapters.ADAPTERS)
-#: Where the flag that the costs of TLS hang on stands among them.
+#: The place of the flag that turns on the costs of TLS.
 _TLS = [cost.key for cost in COSTS].index("server.tls_connect_cost")
 
 FIELDS: tuple[Field, ...] = (

@@ -55,7 +55,7 @@ class Inputs(msgspec.Struct, frozen=True):
         return str(self.figures[key].value)
 
     def flag(self, key: str) -> bool:
-        """Return a figure that is yes or no; no where nobody said."""
+        """Return a figure that is yes or no; no by default."""
         return key in self.figures and self.figures[key].value is True
 
     def uncertain(self) -> list[str]:

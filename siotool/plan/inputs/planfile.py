@@ -87,7 +87,7 @@ def read(field: Field, raw: Any, where: str, provenance: Provenance) -> Figure:
             return Figure(str(raw), provenance)
     value = parse_figure(raw, dimension(field.kind).parse, where)
     if field.key == "workload.connections" and not isinstance(value, Range):
-        _refuse_nobody(value, raw, where)
+        _refuse_under_one(value, raw, where)
     if field.fixed and isinstance(value, Range):
         raise InputError(f"{where} is a range", "this figure is a decision, not a guess: write one value")
     for bound in (value.low, value.high) if isinstance(value, Range) else (value,):
@@ -97,8 +97,8 @@ def read(field: Field, raw: Any, where: str, provenance: Provenance) -> Figure:
     return Figure(value, provenance)
 
 
-def _refuse_nobody(connections: float, raw: Any, where: str) -> None:
-    """Refuse a count of sessions below one, unless it is 0 and written so: 0k is a script's, not a plan."""
+def _refuse_under_one(connections: float, raw: Any, where: str) -> None:
+    """Refuse a count of sessions below one, except a plain 0: 0k is a script's slip."""
     if 0 <= connections < 1 and str(raw).strip() not in ("0", "0.0"):
         raise InputError(f"{where} is {raw!r}, which is not one session", "write 0 for none")
 
@@ -120,7 +120,7 @@ def check(field: Field, value: float, where: str) -> None:
 
 
 def with_defaults(inputs: Inputs) -> Inputs:
-    """Return the inputs with the fields' own defaults where nobody said otherwise."""
+    """Return the inputs with the fields' own defaults where nothing else was given."""
     figures: dict[str, Figure] = {}
     for field in fields.FIELDS:
         if field.key in inputs.figures:

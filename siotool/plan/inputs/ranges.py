@@ -26,7 +26,7 @@ _PARTS = "write 80MB/s..120MB/s, or 80MB/s..100MB/s..120MB/s with the most likel
 
 
 class Range(msgspec.Struct, frozen=True):
-    """The central 90 % of a figure in SI units, and the most likely value where somebody knows it.
+    """The central 90 % of a figure in SI units, and the most likely value where it is known.
 
     ``low`` and ``high`` are the 5 % and 95 % quantiles, low < high; ``likely`` is the mode.
     Raises ValueError when the three are not in order.
@@ -68,7 +68,7 @@ class Replicates(msgspec.Struct, frozen=True):
     group: str = ""
 
     def __post_init__(self) -> None:
-        """Keep out what cannot be drawn."""
+        """Refuse what cannot be drawn."""
         if not self.values or not all(map(math.isfinite, self.values)):
             raise ValueError("samples are one or more finite numbers")
 

@@ -36,7 +36,7 @@ _KINDS = """\
 """
 
 
-#: Above the figures that nobody gave.
+#: Above the figures that plan init filled in.
 _FILLED_IN = """\
 # plan init filled in these figures. One that still has the value below counts as a default.
 # Change it above, or delete its line here, and it counts as yours.
@@ -53,7 +53,7 @@ def render(
 
     ``given`` has values as they were typed, by key (``workload.connections``); ``messages``
     the keys of each kind of message, by its name. What is not given stands as a comment.
-    ``filled_in`` are the keys among both that nobody gave: the file says so.
+    ``filled_in`` are those among both that were not given: the file says so.
     """
     parts = [_HEAD.format(name=name)]
     for section in fields.SECTIONS:

@@ -1,6 +1,6 @@
 """The price file: what shapes of servers there are, and what each costs.
 
-Shapes and prices stand apart, so that a price list can be replaced without touching what
+Shapes and prices are separate tables, so that a price list can be replaced without touching what
 the machines are (the split is Netflix's, service-capacity-modeling, hardware/profiles)::
 
     currency = "USD"

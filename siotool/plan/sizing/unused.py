@@ -1,8 +1,7 @@
-"""Figures that somebody gave and that nothing rests on: each is tried with other values.
+"""Typed figures that change nothing: each is tried with other values.
 
 A figure is in use when some other value of it would change a constraint, a day to survive,
-the backlog or what a colleague would say. That is found out by trying, so that a new
-constraint needs no list of its keys.
+the backlog or a warning. Trying finds that out, so a new constraint needs no list of its keys.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,10 +16,10 @@ from siotool.plan.inputs.fields import Field, field_of
 from siotool.plan.inputs.figure import Figure, Inputs, Value, middle
 from siotool.plan.storage import offline
 
-#: Gates, and what the forecast, the price of a balancer or another command goes by.
+#: Gates, and what the forecast, the price of a balancer or another command uses.
 _ELSEWHERE = frozenset(("goals.max_servers", "goals.budget", "workload.growth", "topology.balancer"))
 
-#: What a cheapest shape is looked for by.
+#: What selects the cheapest shape.
 _OF_A_SHAPE = frozenset(
     f"server.{name}" for name in ("processes", "memory", "capacity", "bandwidth_in", "bandwidth_out")
 )
@@ -53,7 +52,7 @@ _WANTING: Mapping[str, str] = MappingProxyType(
 
 
 def unused(given: Inputs, used: Inputs, *, priced: bool = False, scaled: bool = False) -> list[str]:
-    """Return a warning for each figure that was typed and that nothing in the plan rests on.
+    """Return a warning for each figure that was typed and that nothing in the plan uses.
 
     ``given`` is what the user said, ``used`` what the plan was made from, before published
     costs and defaults. ``priced``: the plan has prices; ``scaled``: it is for an autoscaler.

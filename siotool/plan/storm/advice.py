@@ -57,7 +57,7 @@ class Advice(msgspec.Struct, frozen=True):
 
 
 def wave(backoff: Backoff) -> Wave | None:
-    """Return the wave that a backoff ends in (see ``equal_waits``); None if its jitter never goes."""
+    """Return the wave that a backoff ends in (see ``equal_waits``); None if its jitter stays."""
     waits_ms = schedule(backoff)
     numbers = equal_waits(backoff)
     if not numbers:

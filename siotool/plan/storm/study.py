@@ -1,4 +1,4 @@
-"""The storm of a plan, told in full: its course, its length against the fleet, and what would shorten it."""
+"""The storm of a plan: its course, its length by fleet, and what would shorten it."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -25,10 +25,10 @@ from siotool.units import format_duration
 #: Clients computed for the storm itself; fewer for each of the many others.
 SAMPLE = 200_000
 
-#: Where nobody is taken in, each of them tries again until the horizon.
+#: Where no client is taken in, each tries again until the horizon.
 _IN_VAIN = 5_000
 
-#: Longer than this no client is waited for.
+#: The longest time simulated.
 HORIZON_S = 1800.0
 
 #: Draws behind the doubt about the accept rate.
@@ -46,9 +46,9 @@ _TIMES = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0)
 
 
 class StormOptions(msgspec.Struct, frozen=True):
-    """What is asked of the storm beside the plan; None leaves it to the plan.
+    """The settings of a storm beside the plan; None takes the plan's.
 
-    ``servers``: the fleet; ``lost``: what fails; ``outage_s``: how long nobody is taken in;
+    ``servers``: the fleet; ``lost``: what fails; ``outage_s``: how long no client is taken in;
     ``blackhole``: attempts meanwhile get no answer instead of a refusal. ``coarseness`` as in
     ``Conditions``.
     """
@@ -114,7 +114,7 @@ def study(inputs: Inputs, asked: StormOptions, *, draws: int, seed: int) -> Stor
         seed=seed,
         course=storm,
         curve=[
-            # that of the plan's own fleet is known better
+            # the plan's own fleet was simulated with more clients
             msgspec.structs.replace(point, ninety_nine_s=storm.ninety_nine_s)
             if point.servers == servers
             else point
@@ -137,7 +137,7 @@ def study(inputs: Inputs, asked: StormOptions, *, draws: int, seed: int) -> Stor
 def _setting(
     inputs: Inputs, values: Mapping[str, float], world: World[float], at_rest: float, lost: Lost
 ) -> fleet.Setting:
-    """Return what the plan's storm takes, and what servers do for those who come back."""
+    """Return the plan's storm, and the handshakes that servers complete."""
 
     def accept(connections: float, survivors: float) -> float:
         loaded = handshakes.with_connections(inputs, values, world, connections)
@@ -181,7 +181,7 @@ def _storm(clients: int, survivors: float, conditions: Conditions, horizon_s: fl
 
 
 def _sizes(servers: int) -> Sequence[int]:
-    """Fleets from a quarter of this one to four of it; one server alone has nobody to lose."""
+    """Fleets from a quarter of this one to four of it; a single server cannot lose one."""
     return sorted({max(2, round(servers * times)) for times in _TIMES} | {servers})
 
 

@@ -1,4 +1,4 @@
-"""Distributions that have the quantiles somebody stated, exactly.
+"""Distributions with exactly the stated quantiles.
 
 A range is fitted on the scale on which the quantity varies evenly:
 

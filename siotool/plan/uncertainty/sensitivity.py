@@ -1,4 +1,4 @@
-"""Which input the answer hangs on, and which one is worth measuring next.
+"""Which input matters most, and which one is worth measuring next.
 
 ``Evaluate`` is a whole plan: it takes every input by name, as a float or as one value per
 draw, and returns the servers needed, one per draw. Infinitely many, where no fleet suffices,
@@ -95,7 +95,7 @@ def tornado(evaluate: Evaluate, uncertain: Uncertain) -> list[Swing]:
 def foremost(
     values: Mapping[str, Number], servers: Number, swings: Sequence[Swing], most: int
 ) -> frozenset[str]:
-    """Return at most so many inputs: those with the largest swings, and those the servers go along with.
+    """Return at most so many inputs: those with the largest swings, and those the servers correlate with.
 
     Half of either, without another evaluation: a cheap choice of inputs that are worth more.
     """
@@ -147,7 +147,7 @@ def guess_share(
 ) -> float:
     """Return the share of the servers' variance that stays once all but the guesses are known.
 
-    ``guesses`` are the inputs that nobody measured or published. This is their total Sobol
+    ``guesses`` are the inputs that were neither measured nor published. This is their total Sobol
     index as one group, interactions included; an input that depends on a guess is one.
     """
     swapped = [f for f in uncertain.factors if any(name in guesses for name in f.names)]
@@ -169,8 +169,8 @@ def measurements(values: Mapping[str, Number], servers: Number, names: Iterable[
     within one, the input is known, and the gap that is left there is averaged over the parts
     (after M. Strong, J. E. Oakley, "An efficient method for computing single-parameter partial
     expected value of perfect information", Medical Decision Making 33, 2013). Inputs that
-    depend on each other tell of each other here. The first 40,000 draws are used; 10,000 or
-    more are wise.
+    depend on each other count for each other here. The first 40,000 draws are used; 10,000 or
+    more are advisable.
     """
     draws = as_draws(servers)[:_ENOUGH]
     finite, hopeless = capped(draws), np.isinf(draws)
