@@ -85,7 +85,7 @@ def plan(
     ] = None,
     prices: Annotated[
         str | None,
-        typer.Option(metavar="PRICES.toml", help="Shapes of servers and their prices: what it costs."),
+        typer.Option(metavar="PRICES.toml", help="Price file: shapes of servers and what each costs."),
     ] = None,
     shape: Annotated[
         str | None, typer.Option(metavar="NAME", help="Plan with this shape of the price file as the server.")
@@ -111,7 +111,7 @@ def plan(
         str | None, typer.Option(metavar="URL", help="Prometheus, for keda: http://prometheus:9090.")
     ] = None,
     pod_start: Annotated[
-        str, typer.Option(metavar="TIME", help="From asking for a pod to its taking connections.")
+        str, typer.Option(metavar="TIME", help="From requesting a pod until it takes connections.")
     ] = "60s",
     draws: Draws = DRAWS,
     seed: Seed = SEED,

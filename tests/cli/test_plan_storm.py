@@ -194,7 +194,7 @@ REFUSED = [
         ["--set", "server.accept_rat=5/s"], "server.accept_rat", "accept_rate", id="a slip in a key"
     ),
     pytest.param(["--set", "server.accept_rate=5GB/s"], "accept_rate", "'GB/s'", id="a rate of bytes"),
-    pytest.param(["--connections", "0"], "nobody is connected", "--connections", id="nobody there"),
+    pytest.param(["--connections", "0"], "no client is connected", "--connections", id="nobody there"),
     pytest.param(["missing.toml"], "cannot read the plan file missing.toml", "No such file", id="dead file"),
     pytest.param(["a.toml", "--file", "b.toml"], "two plan files", "one of them", id="two files"),
     pytest.param(["--format", "hpa"], "hpa", "json", id="a format of siotool plan"),

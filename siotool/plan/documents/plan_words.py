@@ -93,9 +93,9 @@ def _uncertain_answer(plan: Plan) -> str:
         if c.binding_probability >= 0.01
     )
     doubt = plan.uncertainty.infeasible if plan.uncertainty else 0.0
-    hopeless = f" In {format_share(doubt)} of all cases, no number is enough." if doubt else ""
+    none_enough = f" In {format_share(doubt)} of all cases, no number is enough." if doubt else ""
     day = f" The worst day is {plan.worst_day}." if plan.worst_day not in ("", "ordinary day") else ""
-    return f"What decides: {said} of all cases.{day}{hopeless}"
+    return f"What decides: {said} of all cases.{day}{none_enough}"
 
 
 def _needed(plan: Plan) -> int:

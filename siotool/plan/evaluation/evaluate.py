@@ -64,9 +64,9 @@ def evaluate(inputs: Inputs, values: Mapping[str, N]) -> Evaluation[N]:
     world = msgspec.structs.replace(world, servers=maximum(servers, 0.0))
     behind = _bounds(world, BEHIND_THE_SERVERS)
     shards, balancers = _most(behind, "shards"), _most(behind, "balancers")
-    hopeless = maximum(shards, balancers) == math.inf
-    if anywhere(hopeless):
-        for_load, needed = where(hopeless, math.inf, for_load), where(hopeless, math.inf, needed)
+    none_enough = maximum(shards, balancers) == math.inf
+    if anywhere(none_enough):
+        for_load, needed = where(none_enough, math.inf, for_load), where(none_enough, math.inf, needed)
         days = bad_days(for_load, goals, storm)
         servers = fleet(days)
     return Evaluation(

@@ -30,10 +30,9 @@ def inputs_of(profile: ServerProfile, observations: Observations, seed: int) -> 
     """Return what the runs say of a plan's figures, and of its messages where they are of one workload.
 
     Costs that are inside another one are 0 and say so; the encoding of a publish is inside the
-    cost of the message, where the runs had any broadcast. Where that was little, what one server was seen
-    to carry is included: a plan believes only a few times as much. The consumption
-    rate and the capacity are for the formula: wire bytes of a session, and of a core, times the
-    cores of the server.
+    cost of the message, where the runs had any broadcast. After light runs, what one core was seen to
+    carry is included: a plan believes only a few times as much. The consumption rate and the capacity
+    are for the formula: wire bytes of a session, and of a core, times the cores of the server.
     """
     figures: dict[str, Figure] = {}
     for key in (cost.key for cost in COSTS if cost.key in profile.figures):

@@ -121,7 +121,7 @@ COSTS = (
     ServerCost(
         key="server.base_cost",
         kind="share",
-        about="CPU of a process with nothing to do, of its core",
+        about="share of its core that a process with nothing to do takes",
         example="2%",
         high=1.0,
         unit="cores",
@@ -160,7 +160,7 @@ COSTS = (
     ),
     ServerCost(
         key="server.ack_cost",
-        about="CPU to answer a message with an acknowledgement; left out, a delivery's",
+        about="CPU to answer a message with an acknowledgement; by default a delivery's",
         example="20us",
         column="acks_per_s",
         rank=3,
@@ -267,7 +267,7 @@ COSTS = (
     ),
     ServerCost(
         key="server.decode_cost",
-        about="CPU to decode one of them",
+        about="CPU to decode a message from the adapter",
         example="10us",
         priors=_priors(
             _guess(5e-6, 15e-6, 40e-6, "msgpack of a small message, and the way to its room"),

@@ -137,7 +137,7 @@ FIELDS: tuple[Field, ...] = (
     _share("transport.polling", "share of sessions that stay on long polling", "0%"),
     Field("transport.upgrade", "flag", "clients start with polling and upgrade (the default client)", "true"),
     _choice("transport.parser", "Socket.IO parser", "json", "json", "msgpack"),
-    _choice("transport.tls", "TLS between client and what terminates it", "1.3", "none", "1.2", "1.3"),
+    _choice("transport.tls", "TLS version towards the clients", "1.3", "none", "1.2", "1.3"),
     _choice("transport.ip", "IP version", "4", "4", "6"),
     Field("transport.ping_interval", "duration", "Engine.IO pingInterval", "25s", above=True),
     Field("transport.recovery", "flag", "connection state recovery is on", "false"),
@@ -166,7 +166,7 @@ FIELDS: tuple[Field, ...] = (
     Field("server.heap", "size", "heap limit of one process", above=True, example="4GiB"),
     Field("server.connections", "count", "connections one server may hold", above=True, example="60k"),
     Field("server.open_files", "count", "open-file limit of one process", above=True, example="65536"),
-    Field("server.open_files_reserved", "count", "of these, not for connections", "1024"),
+    Field("server.open_files_reserved", "count", "open files of one process for other uses", "1024"),
     Field(
         "server.accept_rate",
         "rate",
@@ -181,10 +181,22 @@ FIELDS: tuple[Field, ...] = (
         above=True,
         example="2k",
     ),
-    Field("server.seen_messages", "rate", "messages received, likewise", above=True, example="500/s"),
-    Field("server.seen_deliveries", "rate", "messages delivered, likewise", above=True, example="10k/s"),
+    Field(
+        "server.seen_messages",
+        "rate",
+        "messages one core was seen to receive, likewise",
+        above=True,
+        example="500/s",
+    ),
+    Field(
+        "server.seen_deliveries",
+        "rate",
+        "messages one core was seen to deliver, likewise",
+        above=True,
+        example="10k/s",
+    ),
     *map(_of_cost, COSTS[:_TLS]),
-    Field("server.tls", "flag", "its processes end TLS themselves", "false"),
+    Field("server.tls", "flag", "the server's processes end TLS themselves", "false"),
     *map(_of_cost, COSTS[_TLS:]),
     # topology
     _choice("topology.adapter", "what carries messages between processes", "none", *ADAPTERS),
@@ -219,7 +231,7 @@ FIELDS: tuple[Field, ...] = (
         "false",
     ),
     _choice("topology.balancer", "what spreads connections over servers", "none", *BALANCERS),
-    Field("topology.sticky", "flag", "it sends all requests of a session to the same process", "false"),
+    Field("topology.sticky", "flag", "the balancer sends all requests of a session to one process", "false"),
     Field(
         "topology.balancer_connections", "count", "connections one balancer holds", above=True, example="1M"
     ),
@@ -280,7 +292,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "goals.budget",
         "count",
-        "what it may cost a month, in the price file's currency: a gate, exit 4",
+        "what the fleet may cost a month, in the price file's currency: a gate, exit 4",
         fixed=True,
         example="5k",
     ),
@@ -288,7 +300,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "goals.delivery_time",
         "duration",
-        "99 of 100 broadcasts reach the last client of a process within, waiting included",
+        "time in which 99 of 100 broadcasts reach the last client of a process, waiting included",
         above=True,
         fixed=True,
         example="200ms",
@@ -296,7 +308,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "goals.reconnect_time",
         "duration",
-        "99 % are back after a storm within",
+        "time in which 99 % are back after a storm",
         above=True,
         fixed=True,
         example="30s",

@@ -23,7 +23,7 @@ MEANINGS = {
     "workload": "what the service is asked to do",
     "transport": "how messages travel",
     "server": "what one server can do",
-    "topology": "what stands around the servers",
+    "topology": "what is around the servers",
     "goals": "what the fleet must achieve",
     "storage": "the backlog of users that are offline",
 }

@@ -88,7 +88,7 @@ def _walk(needed: Floats, down: Floats, allowed: float, start: Floats) -> tuple[
         too_few[open_] = np.where(met, too_few[open_], s)
         above, below = enough[open_], too_few[open_]
         unbounded = np.isinf(above)
-        # gallop while one side is open, halve once both are known
+        # double while one side is open, halve once both are known
         onward = np.where(unbounded, below + step[open_], np.maximum(above - step[open_], below + 1))
         halved = np.floor((above + below) / 2)
         trial[open_] = np.where(unbounded | (below < 0), onward, halved)

@@ -25,7 +25,7 @@ _OF_A_SHAPE = frozenset(
 )
 
 #: Why nothing rests on a figure, for those that are often given alone.
-_WANTING: Mapping[str, str] = MappingProxyType(
+_NEEDS: Mapping[str, str] = MappingProxyType(
     {
         "server.memory": "it needs server.memory_per_connection, or a server.profile",
         "server.heap": "it needs server.heap_per_connection, or a server.profile",
@@ -77,7 +77,7 @@ def unused(given: Inputs, used: Inputs, *, priced: bool = False, scaled: bool = 
         if like not in known:
             known[like] = _matters(key, used, completed, before, demand=priced or scaled)
         if not known[like]:
-            why = f": {_WANTING[key]}" if key in _WANTING else ", and leaving it out changes nothing"
+            why = f": {_NEEDS[key]}" if key in _NEEDS else ", and leaving it out changes nothing"
             said.append(f"{_named(key, figure)} is not used in this plan{why}")
     return said
 

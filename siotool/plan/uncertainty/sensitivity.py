@@ -173,11 +173,11 @@ def measurements(values: Mapping[str, Number], servers: Number, names: Iterable[
     more are advisable.
     """
     draws = as_draws(servers)[:_ENOUGH]
-    finite, hopeless = capped(draws), np.isinf(draws)
+    finite, without_fleet = capped(draws), np.isinf(draws)
     p50, p95 = quantiles(draws, 0.5, 0.95)
     gap = np.inf if p95 == np.inf else p95 - p50
     base = _gaps(finite[None, :])[0]
-    doubt = hopeless.var()
+    doubt = without_fleet.var()
     found = []
     for name in names:
         value = values[name]
@@ -185,7 +185,7 @@ def measurements(values: Mapping[str, Number], servers: Number, names: Iterable[
             continue
         parts = _parts(value[:_ENOUGH])
         left = float(_gaps(finite[parts]).mean())
-        settles = _share(float(hopeless[parts].mean(axis=1).var()), doubt)
+        settles = _share(float(without_fleet[parts].mean(axis=1).var()), doubt)
         found.append(Measurement(name, float(gap), float(base - left), settles))
     return sorted(found, key=lambda one: (-one.settles if gap == np.inf else 0.0, -one.shrink_servers))
 
