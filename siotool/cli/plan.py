@@ -77,7 +77,7 @@ def plan(
         bool, typer.Option("--accept-suspect", help="Also learn from runs that cannot be trusted.")
     ] = False,
     same_target: Annotated[
-        bool, typer.Option("--same-target", help="The runs are of one service, whatever its address was.")
+        bool, typer.Option("--same-target", help="The runs are of one service with several addresses.")
     ] = False,
     max_servers: Annotated[
         str | None,

@@ -74,7 +74,7 @@ def columns(*names: str) -> list[Column]:
 class Bar(msgspec.Struct, frozen=True):
     """Where a row's bar begins and how long its two parts are, in percent of the track.
 
-    ``endless`` stands for a number that none is. ``mark`` is where a thin line crosses it.
+    ``endless``: there is no number. ``mark`` is where a thin line crosses it.
     A bar says nothing that the row's cells do not say.
     """
 
@@ -130,7 +130,7 @@ class Axis(msgspec.Struct, frozen=True):
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """A line across a chart, at ``x`` or at ``y``; dashed, as the chart's note says what it stands for."""
+    """A line across a chart, at ``x`` or at ``y``; dashed; the chart's note explains it."""
 
     x: float | None = None
     y: float | None = None
@@ -159,7 +159,7 @@ Block: TypeAlias = Sentence | Fact | Equation | Table | Chart
 
 
 class Section(msgspec.Struct, frozen=True):
-    """``key`` is stable and names the section in anchors; blocks stand in a reader's order."""
+    """``key`` is stable and names the section in anchors; blocks are in a reader's order."""
 
     key: str
     title: str

@@ -1,6 +1,6 @@
 """The types behind ``siotool plan --format json``.
 
-Field names are the contract; units are SI and stand in the names. A number of servers is
+Field names are the contract; units are SI and part of the names. A number of servers is
 null where no number is enough.
 """
 

@@ -73,7 +73,7 @@ def is_array(value: object) -> TypeGuard[Any]:
 def single(value: Number) -> float:
     """Return a single figure as it is; TypeError for draws, which are many."""
     if not isinstance(value, float | int):
-        raise TypeError("draws stand where a single figure is needed")
+        raise TypeError("a single figure is needed, not draws")
     return value
 
 

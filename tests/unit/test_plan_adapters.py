@@ -242,7 +242,7 @@ def test_a_modest_fleet_is_left_in_peace(name):
         pytest.param("postgres", {}, "commit one after another", id="the NOTIFY lock"),
         pytest.param("postgres", {"message_bytes": 9e3}, "100 INSERTs/s, 400 SELECTs/s", id="8,000 bytes"),
         pytest.param("postgres", {"binary": True}, "up to 6,000 rows kept", id="binary goes to a table"),
-        pytest.param("mongo", {"nodes": 200.0}, "Heartbeats alone bring each node 39.8", id="heartbeats"),
+        pytest.param("mongo", {"nodes": 200.0}, "heartbeats alone each node receives 39.8", id="heartbeats"),
         pytest.param("redis", {"recovery": True}, "not supported", id="recovery without support"),
         pytest.param("mongo", {"recovery": True}, "each socket.emit()", id="recovery publishes more"),
         pytest.param("none", {"recovery": True}, "comes back to another one is new", id="memory recovery"),

@@ -13,7 +13,7 @@ hosting    1 − (1 − 1/N)^g for a room of g, 1 for all              redis-sha
 =========  ======================================================  =======================
 
 Each law is read from the adapter's source, named in its record. Rooms are spread evenly over
-the nodes; a room that the load balancer keeps together is heard by fewer.
+the nodes; a room that the load balancer keeps together is received by fewer.
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ Law = Literal["nobody", "every", "others", "hosting"]
 #: What a backend's load divides by: nothing, the shard of each room, the stream of each namespace.
 Division = Literal["nothing", "rooms", "namespaces"]
 
-#: Who hears the answers when one process asks all others (``siotool.plan.adapters.requests``).
+#: Who receives the answers when one process asks all others (``siotool.plan.adapters.requests``).
 Answers = Literal["nobody", "all", "others", "asker"]
 
 Recovery = Literal["none", "memory", "stream", "collection"]
@@ -49,7 +49,7 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     ``decodes_rooms_only``: a message for a room that a node does not hold is dropped undecoded.
     ``envelope_bytes``: what one delivery from the backend has beyond the event's JSON array,
     for a six-letter room of the main namespace. ``ceiling_per_s``: deliveries per second of one
-    backend, None where only a measurement tells. ``recovery``: where connection state recovery
+    backend, None where it must be measured. ``recovery``: where connection state recovery
     keeps what a client missed.
     """
 
@@ -139,7 +139,7 @@ _RECORDS = (
         law="others",
         source="socketio/socket.io-mongo-adapter lib/index.ts",
         envelope_bytes=495.0,
-        ceiling_source="measure it: each node's change stream looks at every entry of the oplog",
+        ceiling_source="measure it: each node's change stream reads every entry of the oplog",
         recovery="collection",
         recovery_window="as long as the collection keeps messages, by its size or its TTL index.",
         answers="others",

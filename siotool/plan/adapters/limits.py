@@ -46,7 +46,7 @@ def slow_node_s(bytes_per_s: N) -> N:
 def heartbeats_per_s(adapter: Adapter, nodes: N) -> N:
     """Return the messages per second each node receives because the others say they are alive.
 
-    One per node every 5 s; the postgres adapter hears its own too. The mongo
+    One per node every 5 s; the postgres adapter receives its own too. The mongo
     adapter leaves one out when it has published within 5 s, so this is its most.
     """
     if adapter.name not in _WITH_HEARTBEAT:
@@ -187,7 +187,7 @@ def _chatter(
     beats = float(heartbeats_per_s(adapter, nodes))
     if beats > max(1.0, 0.1 * publishes_per_s):
         yield (
-            f"Heartbeats alone bring each node {format_count(beats)} messages/s, beside "
+            f"From heartbeats alone each node receives {format_count(beats)} messages/s, in addition to "
             f"{format_count(publishes_per_s)} publishes/s."
         )
     if adapter.name == "redis" and not requests.own_channel and nodes > 2:

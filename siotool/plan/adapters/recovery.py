@@ -29,7 +29,7 @@ _MUCH_BYTES = 1e9
 def packets_kept(packets_per_s: N) -> N:
     """Return the packets that one process keeps at most in its own memory.
 
-    ``packets_per_s``: events of this process that are neither volatile nor acknowledged, to whatever
+    ``packets_per_s``: events of this process that are neither volatile nor acknowledged, to any
     room, one session's included. They stay for the window and up to a sweep longer: 180 s. A
     restore walks over them one by one, first to find the offset, then to pick what the
     session's rooms were sent.
@@ -59,7 +59,7 @@ def collection_window_s(entries_per_s: N, entry_bytes: N) -> N:
 def restored_bytes(returning: N, entries_per_s: N, away_s: N, entry_bytes: N) -> N:
     """Return the bytes that ``returning`` sessions, each ``away_s`` away, read from one stream.
 
-    A restore reads everything after the session's offset, for whatever room, by XRANGE without a
+    A restore reads everything after the session's offset, for any room, by XRANGE without a
     COUNT, until a read comes back empty (at most 100; "FIXME" in the source). Its node decodes the
     namespace's entries before it looks at the rooms. 50,000 sessions × 10,000 entries × 300 bytes
     are 150 GB from one Redis.

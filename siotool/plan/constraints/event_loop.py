@@ -6,7 +6,7 @@
 for n processes. What a process receives from the adapter and encodes does not shrink with n
 for a classic adapter, so there may be no n at all; both fall with n for a sharded one.
 ``asking`` is what calls such as fetchSockets take of each process; with adapters whose answers
-all processes hear it grows with n: then too many are as bad as too few.
+all processes receive it grows with n: then too many are as bad as too few.
 """
 
 from collections.abc import Callable
@@ -77,7 +77,7 @@ def processes_needed(world: World[N]) -> N:
 def lightest(world: World[N]) -> N:
     """Return the processes at which each is busy least, by golden section of the logarithm of their number.
 
-    More of them are busier again where all of them hear the answers to every call of fetchSockets.
+    More of them are busier again where all of them receive the answers to every call of fetchSockets.
     """
     zero = 0.0 * (load(world).shared + world.requests.calls_per_s)
     share = occupied(world)

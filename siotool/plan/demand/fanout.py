@@ -55,7 +55,7 @@ class MessageTraffic(msgspec.Struct, Generic[N], frozen=True, kw_only=True):
 
     ``inbound_per_s`` sessions → servers and ``deliveries_per_s`` servers → sessions, both
     without acknowledgements, which are ``acks_in_per_s`` and ``acks_out_per_s``.
-    ``publishes_per_s`` is what goes through the adapter so that the other servers hear of it,
+    ``publishes_per_s`` is what goes through the adapter to reach the other servers,
     ``room_size`` the sessions one publish is for, the sender included (0 in an empty service).
     ``payload_in_bytes_per_s`` and ``payload_out_bytes_per_s`` are application data only: what
     the wire adds to each message is the wire model's to say.

@@ -36,7 +36,7 @@ class Evaluation(msgspec.Struct, Generic[N], frozen=True):
     """What a world needs: ``needed`` servers in service, ``fleet`` with spares for every bad day.
 
     ``for_load`` is what is needed apart from storms. ``shards`` and ``balancers`` are whole numbers
-    too; 0 where the plan says nothing of them. Where no number of these is enough, no number of
+    too; 0 where the plan does not describe them. Where no number of these is enough, no number of
     servers is either.
     """
 

@@ -21,7 +21,7 @@ _APART = 8
 _LEAST_CHURN = 10
 #: A share of what was sent below this is not called emits, and of what arrived not pushes.
 _FEW = 0.02
-#: What stands around a message's text: the packet's type, brackets, quotes, a comma.
+#: What is around a message's text: the packet's type, brackets, quotes, a comma.
 _AROUND = 9
 _OTHER = re.compile(r"[^A-Za-z0-9_-]+")
 

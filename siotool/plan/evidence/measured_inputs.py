@@ -27,7 +27,7 @@ _CPU = frozenset((BASE, *(cost.key for cost in LEARNT)))
 
 
 def inputs_of(profile: ServerProfile, observations: Observations, seed: int) -> Inputs:
-    """Return what the runs say of a plan's figures, and of its messages where they are of one workload.
+    """Return what the runs show of a plan's figures, and of its messages where they are of one workload.
 
     Costs that are inside another one are 0 and say so; the encoding of a publish is inside the
     cost of the message, where the runs had any broadcast. After light runs, what one core was seen to

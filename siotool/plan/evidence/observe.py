@@ -151,7 +151,7 @@ def _check_server(run: Run, usable: int) -> None:
 
 
 def _check_process(origin: Origin, seconds: Seconds) -> None:
-    """Refuse a run whose sampled process cannot be the server: it worked for nothing, or held no sockets."""
+    """Refuse a run whose sampled process cannot be the server: it used too little CPU, or held no sockets."""
     work = {
         name: float((seconds[name] * seconds["duration_s"]).sum())
         for name in ("inbound_per_s", "deliveries_per_s", "handshakes_per_s", "cpu_cores")

@@ -55,7 +55,7 @@ def outrun(inputs: Inputs, scaling: Autoscaling, pod_start_s: float) -> str | No
     """Say whether new connections, with none leaving, outrun the autoscaler from the mean to the peak.
 
     ``pod_start_s``: from asking for a pod to its taking connections. None when they do not, or
-    where the plan says nothing of new connections.
+    where the plan has no new connections.
     """
     values = {key: middle(figure.value) for key, figure in inputs.numbers()}
     demand = evaluate(inputs, values).world.demand

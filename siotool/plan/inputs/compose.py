@@ -77,8 +77,8 @@ def complete(inputs: Inputs) -> Inputs:
 def _informed(figures: Mapping[str, Figure], prior: Mapping[str, Figure]) -> dict[str, Figure]:
     """Return the figures without those measured ones that say less than was known before.
 
-    A cost that runs cannot tell from 0, and that may be as large as the published range or
-    larger, was not measured: the published one stays.
+    A cost that may be 0, and that may be as large as the published range or larger, was not
+    measured: the published one stays.
     """
 
     def blank(key: str, figure: Figure) -> bool:

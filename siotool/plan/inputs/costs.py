@@ -37,7 +37,7 @@ class Prior(msgspec.Struct, frozen=True):
 
 
 class ServerCost(msgspec.Struct, frozen=True, kw_only=True):
-    """One cost. ``key`` is its name; ``about`` and ``example`` stand in a plan file; ``high`` bounds it.
+    """One cost. ``key`` is its name; ``about`` and ``example`` are shown in a plan file; ``high`` bounds it.
 
     ``unit`` is that of a measured figure. ``column`` is the kind of work, in a run's table of
     seconds, by which the cost is learnt; "" for one that is not. ``words`` and ``one`` name that work.
@@ -60,7 +60,7 @@ class ServerCost(msgspec.Struct, frozen=True, kw_only=True):
     priors: Mapping[str, Prior] = MappingProxyType({})
 
 
-#: Server profiles → the profile whose priors stand where one has none of its own; "" for none.
+#: Server profiles → the profile whose priors replace those that it lacks; "" for none.
 PROFILES: Mapping[str, str] = MappingProxyType(
     {
         "node-ws": "",  # Socket.IO on Node.js with ws, as installed

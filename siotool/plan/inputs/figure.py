@@ -47,7 +47,7 @@ class Inputs(msgspec.Struct, frozen=True):
     messages: tuple[MessageChoice, ...] = ()
 
     def __contains__(self, key: str) -> bool:
-        """Return whether the plan knows a figure."""
+        """Return whether the plan has a figure."""
         return key in self.figures
 
     def choice(self, key: str) -> str:

@@ -34,7 +34,7 @@ def decode(text: str, source: str) -> Inputs:
         if section not in fields.SECTIONS:
             raise unknown(section, fields.SECTIONS, f"{source}: [{section}]")
         if not isinstance(table, dict):
-            raise InputError(f"{source}: {section} is a table: [{section}]", "its keys stand below it")
+            raise InputError(f"{source}: {section} is a table: [{section}]", "its keys are below it")
         known = {field.name: field for field in fields.FIELDS if field.section == section}
         for name, raw in table.items():
             if section == "workload" and name == "messages":

@@ -52,7 +52,7 @@ def render(
     """Return the text of a plan file.
 
     ``given`` has values as they were typed, by key (``workload.connections``); ``messages``
-    the keys of each kind of message, by its name. What is not given stands as a comment.
+    the keys of each kind of message, by its name. What is not given is a comment.
     ``filled_in`` are those among both that were not given: the file says so.
     """
     parts = [_HEAD.format(name=name)]

@@ -2,7 +2,7 @@
 
 Each function takes k, the servers that must be in service, and returns n, the servers to have.
 Servers do not fail as independently as ``k of n`` assumes, so a plan takes the largest n over
-the bad days it wants to survive, and names that day.
+the bad days it is to survive, and names that day.
 """
 
 import math
@@ -188,7 +188,7 @@ def _shard(needed: N, shards: float) -> BadDay[N]:
     Redis Cluster hashes a sharded channel to a slot, and each slot is on one shard
     (https://redis.io/docs/latest/develop/pubsub/#sharded-pubsub).
     """
-    rooms = f"{format_share(1 / shards)} of the rooms hear" if shards > 1 else "every room hears"
+    rooms = f"{format_share(1 / shards)} of the rooms get" if shards > 1 else "every room gets"
     sentence = f"{rooms} nothing from other servers until it is replaced; it takes no server out of service"
     return BadDay("adapter shard loss", maximum(needed, 0.0), sentence)
 

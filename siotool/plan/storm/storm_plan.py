@@ -1,6 +1,6 @@
 """The types behind ``siotool plan storm --format json``.
 
-Field names are the contract; units are SI and stand in the names. A time is null where it
+Field names are the contract; units are SI and part of the names. A time is null where it
 is beyond the horizon, or never.
 """
 

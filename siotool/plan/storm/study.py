@@ -65,7 +65,7 @@ def study(inputs: Inputs, asked: StormOptions, *, draws: int, seed: int) -> Stor
     """Simulate the plan's storm with the middle of every range, and what would change it.
 
     ``inputs`` are complete. Survivors take clients in beside the load of the whole service. Raises
-    InputError where the plan says nothing of handshakes, has no fleet, or loses all there is.
+    InputError where the plan has no handshakes or no fleet, or no server is left.
     """
     values = {key: middle(figure.value) for key, figure in inputs.numbers()}
     world = world_of(inputs, values)

@@ -1,6 +1,6 @@
 """Monte Carlo: one value per draw for every figure that is not known exactly.
 
-Each input has a random stream of its own, seeded by the plan's seed and its name. A plan
+Each input has a separate random stream, seeded by the plan's seed and its name. A plan
 repeats exactly, another input does not move those already there, and two plans that share
 inputs share their random numbers, so that their difference is that of the plans.
 

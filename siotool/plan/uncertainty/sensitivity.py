@@ -19,7 +19,7 @@ from siotool.units import format_count, format_share
 
 Evaluate = Callable[[Mapping[str, Number]], Number]
 
-#: Draws that tell what a measurement is worth to a percent or so.
+#: Enough draws for the worth of a measurement, to about a percent.
 _ENOUGH = 40_000
 #: Draws in one evaluation: more take no less time each.
 _AT_ONCE = 8_192
