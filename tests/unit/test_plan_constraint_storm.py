@@ -239,7 +239,8 @@ def test_says_nothing_without(missing, both_ways):
         ),
         (
             LOADED | {"goals.storm": "all", "server.accept_rate": ""},
-            "all clients are back within 30 s, 800 /s taken in by each server: 80 % of what it does at rest",
+            "all clients are back within 30 s, 800 /s taken in by each server: 80 % of what it does "
+            "when idle",
         ),
         (
             LOADED | {"goals.storm": "all", "server.accept_rate": "", "server.base_cost": "100%"},

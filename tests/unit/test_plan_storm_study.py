@@ -149,7 +149,7 @@ def test_survivors_take_in_what_their_load_leaves(plan_inputs):
     ]
     said = words.setting(storm)
     assert (
-        "come back to 4 servers, 75 /s taken in by each. That is 75 % of what one at rest completes, 100 /s"
+        "come back to 4 servers, 75 /s taken in by each. That is 75 % of what an idle one completes, 100 /s"
         in said
     )
     assert said in storm_document.document(storm).answer
@@ -165,7 +165,7 @@ def test_nothing_known_of_the_load_leaves_all(studied):
     storm = studied()
     assert (storm.accept_rate_per_s, storm.share_left, storm.imbalance) == (50, 1, 1)
     assert "50 /s taken in by each." in words.setting(storm)
-    assert "at rest" not in words.setting(storm)
+    assert "idle" not in words.setting(storm)
 
 
 def test_survivors_that_are_full_take_nobody_in_and_say_why(plan_inputs):

@@ -94,7 +94,7 @@ def _sentence(world: World[float], limit: Limit[float]) -> str:
     survivors = failure(world.demand.connections, limit.servers, lost, world["topology.zones"]).survivors
     share = left(world, survivors) if survivors else 1.0
     rate = format_rate(_rounded(share * (at_rest(world) or 0.0)))
-    beside = f": {format_share(_rounded(share))} of what it does at rest" if share < 1 else ""
+    beside = f": {format_share(_rounded(share))} of what it does when idle" if share < 1 else ""
     return f"{who} clients are back within {goal}, {rate} taken in by each server{beside}"
 
 

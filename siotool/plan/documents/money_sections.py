@@ -77,8 +77,8 @@ def storage(known: Storage) -> Section:
         ]
         rows.append(Row(cells, "strong" if store.chosen else ""))
     said = [
-        f"{format_count(round(known.users))} users are offline and kept "
-        f"{format_count(round(known.messages))} messages of {format_size(known.payload_bytes)} for "
+        f"{format_count(round(known.users))} users are offline. "
+        f"{format_count(round(known.messages))} messages of {format_size(known.payload_bytes)} are kept for "
         f"{format_duration(known.retention_s)}, {format_count(known.copies)} copies of each; "
         f"{format_count(round(known.messages_per_s))} arrive per second.",
         "If all of them come back after an outage, the backlog is read within "

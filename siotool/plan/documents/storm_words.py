@@ -59,8 +59,8 @@ def _beside(storm: StormPlan) -> str:
         return ""
     share, rest = format_share(float(f"{storm.share_left:.2g}")), rate(storm.accept_rate_at_rest_per_s)
     return (
-        f" That is {share} of what one at rest completes, {rest}: the load that returns takes the rest of "
-        "its CPU."
+        f" That is {share} of what an idle one completes, {rest}: the load that returns takes the other "
+        "part of its CPU."
     )
 
 
