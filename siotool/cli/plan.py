@@ -196,7 +196,7 @@ def run(given: Mapping[str, Any]) -> None:
     )
     result = msgspec.structs.replace(result, warnings=result.warnings + nothing_rests_on)
     if result.servers.p95 is None and form in _MANIFESTS:
-        raise _hopeless(result)
+        raise _none_enough(result)
     if form in _MANIFESTS:
         written = extras.manifest(form, result, inputs, **drawn, quiet=quiet)
     else:
@@ -241,7 +241,7 @@ def _judge(result: Any, limit: int | None, too_dear: str | None) -> None:
 
     servers = result.servers.p95
     if servers is None:
-        raise _hopeless(result)
+        raise _none_enough(result)
     if limit is not None and servers > limit:
         complain(f"gate failed: {plan_words.servers(servers)} needed, {limit:,} allowed")
     if too_dear is not None:
@@ -250,7 +250,7 @@ def _judge(result: Any, limit: int | None, too_dear: str | None) -> None:
         raise typer.Exit(ExitCode.GATE_FAILED)
 
 
-def _hopeless(result: Any) -> typer.Exit:
+def _none_enough(result: Any) -> typer.Exit:
     """Say that nothing satisfies the plan, and return the exit for it."""
     from siotool.plan.documents import plan_words
 

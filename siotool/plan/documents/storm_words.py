@@ -54,7 +54,7 @@ def _fullest(storm: StormPlan) -> str:
 
 
 def _beside(storm: StormPlan) -> str:
-    """What the load leaves of a server at rest."""
+    """What the load leaves of an idle server."""
     if storm.share_left == 1:
         return ""
     share, rest = format_share(float(f"{storm.share_left:.2g}")), rate(storm.accept_rate_at_rest_per_s)

@@ -181,19 +181,9 @@ FIELDS: tuple[Field, ...] = (
         above=True,
         example="2k",
     ),
+    Field("server.seen_messages", "rate", "messages a core received in a run", above=True, example="500/s"),
     Field(
-        "server.seen_messages",
-        "rate",
-        "messages one core was seen to receive, likewise",
-        above=True,
-        example="500/s",
-    ),
-    Field(
-        "server.seen_deliveries",
-        "rate",
-        "messages one core was seen to deliver, likewise",
-        above=True,
-        example="10k/s",
+        "server.seen_deliveries", "rate", "messages a core delivered in a run", above=True, example="10k/s"
     ),
     *map(_of_cost, COSTS[:_TLS]),
     Field("server.tls", "flag", "the server's processes end TLS themselves", "false"),

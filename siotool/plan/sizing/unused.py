@@ -140,14 +140,14 @@ def _outcome(inputs: Inputs, *, demand: bool) -> Any:
             for bound in found.bounds
         ]
         days = [(day.name, day.servers) for day in found.days]
-        backlog = offline.storage(_settled(inputs), draws=1, seed=1)
+        backlog = offline.storage(_middles(inputs), draws=1, seed=1)
         whole = found.world.demand if demand else None
         return limits, days, found.needed, found.fleet, lints.lint(found), backlog, whole
     except InputError:
         return None
 
 
-def _settled(inputs: Inputs) -> Inputs:
+def _middles(inputs: Inputs) -> Inputs:
     """Return the inputs with the middle of every range in its place."""
     middles = {key: middle(inputs.figures[key].value) for key in inputs.uncertain()}
     return inputs.replaced({key: Figure(m, inputs.figures[key].provenance) for key, m in middles.items()})

@@ -101,7 +101,7 @@ def better_delay_max(
     now = tried(present.delay_max_s, present.jitter)
     least_s = recovery_at_least_s(clients, servers, conditions.accept_per_s, conditions.outage_s)
     if least_s > horizon_s:
-        return Advice(now, now, False, _hopeless(clients, least_s))
+        return Advice(now, now, False, _none_helps(clients, least_s))
     others = [
         tried(delay_max_s, jitter)
         for delay_max_s in DELAY_MAX_S
@@ -116,7 +116,7 @@ def better_delay_max(
     return Advice(now, better, True, _change(now, better, horizon_s, wave(present)))
 
 
-def _hopeless(clients: int, least_s: float) -> str:
+def _none_helps(clients: int, least_s: float) -> str:
     if math.isinf(least_s):
         return (
             "No backoff helps: the load of the service leaves the servers no CPU for handshakes. "
