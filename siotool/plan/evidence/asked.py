@@ -115,7 +115,7 @@ def _kinds(asked: RunLoad) -> list[tuple[str, Kind, float, float]]:
     found.append(("emits", "emit", asked.emitted, 0.0))
     found.append((_name(asked.heard, "broadcast"), "room", asked.published, asked.room_size))
     found.append(("pushes", "push", asked.pushed, 0.0))
-    # two events of unlike spelling may come out alike, and a call may be named as a broadcast is
+    # two events may become one name, and a call may have the name of a broadcast
     merged: dict[tuple[str, Kind], tuple[str, Kind, float, float]] = {}
     for name, kind, count, room in found:
         before = merged.get((name, kind), (name, kind, 0.0, room))

@@ -20,10 +20,9 @@ from siotool.units import format_count
 def scaling(plan: Plan, inputs: Inputs, target: str, namespace: str, *, draws: int, seed: int) -> Autoscaling:
     """Return replicas and connections per pod for a workload named ``target``.
 
-    A pod holds its part of the whole fleet, spares included, or scaling would take these away:
-    what the fleet of the peak or that of the mean day spreads over each, whichever is less, and
-    with ranges in 95 % of the draws. Raises
-    InputError for a plan that no number of servers satisfies, or without demand.
+    A pod holds the connections per server of the whole fleet, so that scaling leaves the spares:
+    of the fleet of the peak or of the mean day, whichever are fewer, and with ranges in 95 % of the
+    draws. Raises InputError for a plan that no number of servers satisfies, or without demand.
     """
     most = plan.servers.p95
     if not most:

@@ -59,7 +59,7 @@ def capacity_units(
 
 
 class PaidTraffic(msgspec.Struct, frozen=True):
-    """What costs beside servers: means over the month, connections at once, nodes there are."""
+    """What costs besides servers: means over the month, connections at once, number of nodes."""
 
     egress_bytes_per_s: float = 0.0
     ingress_bytes_per_s: float = 0.0

@@ -92,12 +92,12 @@ def _capacity(inputs: Inputs, processes: float, network: Figure) -> Figure | Non
     return Figure(value, Provenance(origin.kind, detail))
 
 
-#: Limits of a whole server beside those that every shape says.
+#: Limits of a whole server besides those that every shape sets.
 _WHOLE = ("server.connections", "server.accept_rate", "topology.conntrack")
 
 
 def kept(inputs: Inputs, shapes: Iterable[Shape]) -> list[str]:
-    """Return a sentence on the limits of one server that these shapes leave as they are; none, none."""
+    """Return a sentence on the limits of one server that these shapes leave as they are; none without any."""
     silent = [shape.name for shape in shapes if shape.connections is None]
     names = [key for key in _WHOLE if key in inputs and inputs.figures[key].provenance.kind != "published"]
     if not silent:
@@ -141,7 +141,7 @@ def shape_of(inputs: Inputs, prices: PriceFile) -> Shape:
 
 
 def traffic(plan: Plan, inputs: Inputs) -> PaidTraffic:
-    """Return what is paid for beside servers: the bytes of a mean day, balancers and adapter nodes.
+    """Return what is paid for besides servers: the bytes of a mean day, balancers and adapter nodes.
 
     Without messages only the consumption rate is known, both ways in one: all of it is then
     taken as sent, the most that egress can be.

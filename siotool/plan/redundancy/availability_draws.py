@@ -2,7 +2,7 @@
 
 With k servers needed, the servers found out of service before the k-th one in service are
 negative binomial, so the spares to have are a quantile of it. A second-order normal estimate
-of that quantile (Cornish and Fisher, 1938) is walked to the exact one with scipy's incomplete
+of that quantile (Cornish and Fisher, 1938) is moved to the exact one with scipy's incomplete
 beta function. Where the probability comes within 1e-7 of the one allowed, the scalar function
 decides, so that both always agree.
 """
@@ -17,7 +17,7 @@ from siotool.errors import InputError
 from siotool.plan.numbers import Number
 from siotool.plan.redundancy.availability import MOST_SERVERS, servers_for
 
-#: scipy's incomplete beta function is good to about 1e-12 here; this is a wide berth.
+#: scipy's incomplete beta function is good to about 1e-12 here; this is a wide margin.
 _DOUBT = 1e-7
 _NOISE = 1e-9  # as in siotool.plan.redundancy.availability
 

@@ -64,7 +64,7 @@ def bad_days(needed: N, redundancy: Redundancy[N], storm: StormServers[N] | None
     ``needed`` is the whole number of servers that must be in service for the load, as a float;
     infinity stays. A storm is a bad day of its own, and its servers include those it takes: a
     lost zone and a storm are not added up, nor is a spare server and the one that a storm takes.
-    What is out of service as a matter of course (k of n, a deploy, further spares) is so when a
+    What is out of service anyway (k of n, a deploy, further spares) is so when a
     storm begins too, and comes on top. Raises InputError for zones or shares that mean nothing.
     """
     storm = storm or StormServers()
