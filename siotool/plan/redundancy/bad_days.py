@@ -51,7 +51,7 @@ class BadDay(msgspec.Struct, Generic[N], frozen=True):
 class StormServers(msgspec.Struct, Generic[N], frozen=True):
     """Servers that must be in service when a reconnect storm begins, those that it takes included.
 
-    ``spares`` of the lost are what a spare stands for: 1 when the storm takes one server.
+    ``spares``: how many of goals.spares these include: 1 when the storm takes one server.
     """
 
     servers: N = 0.0
