@@ -66,7 +66,9 @@ def test_a_plan_without_a_catch_is_silent():
             id="a node that reads too slowly",
         ),
         pytest.param(
-            {"topology": "shards = 1\nbackend_rate = '1k/s'"}, "1,000 is its most", id="a backend too small"
+            {"topology": "shards = 1\nbackend_rate = '1k/s'"},
+            "1,000 is its maximum",
+            id="a backend too small",
         ),
         pytest.param({"adapter": "postgres", "size": "9kB"}, "becomes a row", id="more than NOTIFY carries"),
         pytest.param({"adapter": "postgres", "binary": "true"}, "(binary)", id="binary in postgres"),

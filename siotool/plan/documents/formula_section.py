@@ -86,6 +86,6 @@ def _difference(plan: Plan) -> str:
     agree = plan.document.servers == plan.corrected.servers
     return (
         f"{'They agree here, but' if agree else 'They differ because'} the formula takes downtime off the "
-        "demand: more downtime lowers its result. But the sessions stay, and the servers still in "
+        "demand: more downtime lowers its result; but the sessions stay, and the servers still in "
         "service must carry them."
     )
