@@ -13,7 +13,7 @@ from siotool.client.failures import ClientFailure
 from siotool.swarm.bridge import Bridge
 from siotool.swarm.client_loop import Answer, ClientLoop
 from siotool.swarm.settings import EngineSettings
-from siotool.swarm.tally import Tally
+from siotool.swarm.user_counts import UserCounts
 from siotool.swarm.user_observer import UserConnection, UserObserver
 
 
@@ -28,9 +28,9 @@ class Engine:
         self._encode = self.loop.pool.parser.encode
         self._bridge.to_loop(self.loop.tick)
 
-    def new_user(self, tally: Tally) -> UserObserver:
+    def new_user(self, counts: UserCounts) -> UserObserver:
         """A place in the account for one user, given back when it leaves."""
-        return self.loop.new_user(tally)
+        return self.loop.new_user(counts)
 
     def connect(
         self, user: UserObserver, intended: float, again: bool, handlers: dict[str, Handler]
@@ -105,7 +105,7 @@ class Engine:
         self._bridge.to_loop_at(intended, self.loop.publish, *message)
 
     def let_answers_wait(self, seconds: float) -> None:
-        """Some user can bear to hear of an answer so much later; the least of all counts."""
+        """An answer may reach some user so many seconds late; the smallest value counts."""
         self._bridge.let_results_wait(seconds)
 
     def listen(self, event: str, sent_at: str = "") -> None:
@@ -117,7 +117,7 @@ class Engine:
         return str(self._ask(self.loop.watch, connection))
 
     def leave(self, user: UserObserver) -> None:
-        """A user goes: expect nothing more, close once what is under way has arrived.
+        """A user leaves: expect nothing more, close once what is under way has arrived.
 
         Does not wait. A connect under way may still succeed within the drain time, and is
         closed at once then. The user's place is free for another one afterwards.

@@ -15,17 +15,17 @@ from siotool.errors import InputError
 CSV_PREFIX = "locust"
 HTML_NAME = "locust.html"
 HOST = "127.0.0.1"
-#: How the messages of Locust begin for which there is no event.
+#: How messages of Locust begin that have no event.
 _UNTOLD = "Uncaught exception in"
-#: Loggers that print what an event has told.
+#: Loggers that print what an event has reported.
 _TOLD = ("locust.user.task", "locust.user.users")
 
 
 def take_over_log(tell: Callable[[BaseException], None]) -> None:
     """Call ``tell`` with each exception in a scenario that Locust only prints, and print none.
 
-    Locust tells of those in tasks by an event, and prints their tracebacks as well. Those in
-    event hooks and in ``on_stop`` of task sets it only prints.
+    Locust reports those in tasks by an event, and prints their tracebacks as well. Those in event
+    hooks and in ``on_stop`` of task sets it only prints.
     """
     for name in _TOLD:
         logging.getLogger(name).disabled = True

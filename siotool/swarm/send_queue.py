@@ -48,5 +48,5 @@ class SendQueue:
     def _do(self, function: Callable[..., None], args: tuple[Any, ...]) -> None:
         try:
             function(*args)
-        except Exception as error:  # what others have put here waits for its turn all the same
+        except Exception as error:  # the others in the queue must still be called
             self._loop.call_exception_handler({"message": "an operation failed", "exception": error})

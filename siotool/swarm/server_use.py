@@ -60,7 +60,7 @@ class ServerProbe:
         self._cores = cores
 
     def describe(self) -> MeasuredServer:
-        """What the run file says of the server."""
+        """The server as the run file describes it."""
         count = len(self._spent)
         return MeasuredServer(
             name=SERVER,
@@ -130,7 +130,7 @@ class ServerProbe:
 
 
 class ServerSamples:
-    """What a probe said at the end of each second; ``probe`` None samples nothing."""
+    """Samples at the end of each second; ``probe`` None samples nothing."""
 
     def __init__(self, probe: ServerProbe | None) -> None:
         self.probe = probe
