@@ -1,4 +1,4 @@
-"""The gates that every run is held to, unless it is told otherwise.
+"""The gates of every run, unless ``--no-default-gates`` drops them.
 
 =====================  ==========================================================
 ``never_succeeded > 0``  an operation was tried and never once succeeded
