@@ -131,7 +131,7 @@ def loadtest(
     Writes run.jsonl while it runs, and report.html, .md and .json after. The first Ctrl-C
     ends the run in order and keeps everything; a second one ends at once.
 
-    Without --fail-if a run fails (exit 4) when an operation never once succeeded, more
+    Without --fail-if a run fails (exit 4) when an operation never succeeded, more
     than 1 % of operations or connects failed, more than 0.1 % of deliveries were lost,
     or a task ended in an exception.
 
