@@ -29,7 +29,7 @@ from siotool.units import format_share
 #: Whose figures a count rests on.
 Figures = Literal["planned", "measured"]
 
-#: As ``siotool plan`` draws unless told otherwise: the same figures, the same number.
+#: The defaults of ``siotool plan``: the same figures give the same number.
 _DRAWS, _SEED = 10_000, 1
 
 #: The formula's figures → the fields of the report's planned side.

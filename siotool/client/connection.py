@@ -159,7 +159,7 @@ class Connection(Generic[Observing]):
         """The transport is closed, by either side."""
         self.transport = None
         self.resume_writing()
-        self.settle("transport_close")
+        self.finish("transport_close")
 
     # ── events and answers ────────────────────────────────────────────────────────────
 
@@ -252,7 +252,7 @@ class Connection(Generic[Observing]):
         self.end(reason)
         self._pool.connections.discard(self)
 
-    def settle(self, reason: str) -> None:
+    def finish(self, reason: str) -> None:
         """Report the end of the connection, once; ``reason`` counts where there was none before."""
         reason = self.close_reason or reason
         self.close_reason = reason

@@ -195,7 +195,7 @@ class Counts(msgspec.Struct, frozen=True):
 
     planned: Answer | None = None
     measured: Answer | None = None
-    how: str = "nobody counted"
+    how: str = "not counted"
 
 
 class Sizing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

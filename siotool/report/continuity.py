@@ -43,7 +43,7 @@ def _time(intervals: list[Interval]) -> Iterator[str]:
 def _connections(intervals: list[Interval]) -> Iterator[str]:
     """Connections that do not add up. A lost worker's connections end without being counted."""
     known, workers = 0, None
-    attempted = settled = 0
+    attempted = ended = 0
     for interval in intervals:
         counted = interval.connections
         here = {health.worker for health in interval.generator}
@@ -56,7 +56,7 @@ def _connections(intervals: list[Interval]) -> Iterator[str]:
             )
         known, workers = counted.open, here
         attempted += counted.attempted
-        settled += counted.established + sum(counted.failed.values())
-        if settled > attempted:
-            yield f"more connects have ended by {interval.t_s:g} s ({settled:,}) than began ({attempted:,})"
+        ended += counted.established + sum(counted.failed.values())
+        if ended > attempted:
+            yield f"more connects have ended by {interval.t_s:g} s ({ended:,}) than began ({attempted:,})"
             return

@@ -22,7 +22,7 @@ no steady state; few samples under a percentile                     remark
 operations late for their schedule while the generator was fine     remark
 generator and server together above 90 % of one machine's cores     remark
 the server near its open-file limit; the server not sampled         remark
-runs with unlike settings pooled; a note of level ``warning``       remark
+pooled runs with different settings; a note of level ``warning``    remark
 the server would have compressed for official clients               remark
 =================================================================  =======
 

@@ -9,7 +9,7 @@ from siotool.client.failures import foreseen
 from siotool.swarm.metrics import Metrics
 
 #: Kinds that are printed with their traceback; 20 tracebacks are at most about 100 kB.
-_TOLD = 20
+_MOST_PRINTED = 20
 
 
 class Bugs:
@@ -17,14 +17,14 @@ class Bugs:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._told: set[str] = set()
+        self._printed: set[str] = set()
 
     def tell(self, error: Exception) -> None:
         """Print the first of its kind with its traceback, and add a doubt to the run."""
         where = traceback.extract_tb(error.__traceback__)
         kind = f"{type(error).__name__} at {where[-1].name}:{where[-1].lineno}" if where else repr(error)
-        if kind not in self._told and len(self._told) < _TOLD:
-            self._told.add(kind)
+        if kind not in self._printed and len(self._printed) < _MOST_PRINTED:
+            self._printed.add(kind)
             traceback.print_exception(error, file=sys.stderr)
         self._metrics.remark("internal_error", f"internal_error: {kind}: {error}", "doubt")
 

@@ -105,7 +105,7 @@ class ClientLoop:
                 return
             # it has not ended yet; it must not change what the next one counts
             before.cut()
-            before.settle("transport_close")
+            before.finish("transport_close")
         attempt = self._opening[user] = _Connect(again, answer)
         task = self._loop.create_task(self._open(user, attempt, intended, handlers))
         self._tasks.add(task)
@@ -237,11 +237,11 @@ class ClientLoop:
 
     def drain(self, answer: Answer) -> None:
         """Let all users leave; answers once every connection is closed."""
-        patience = self._settings.drain_timeout_s
-        self._leaving.until = monotonic() + patience
+        limit_s = self._settings.drain_timeout_s
+        self._leaving.until = monotonic() + limit_s
         for attempt in self._opening.values():
             attempt.leaving = True
-            attempt.hurry(self._loop.time() + patience)
+            attempt.hurry(self._loop.time() + limit_s)
         for connection in list(self.pool.connections):
             self._leaving.begin(connection.observer)
         self._answer_when_empty(answer)
@@ -251,7 +251,7 @@ class ClientLoop:
             for connection in list(self.pool.connections):
                 connection.end("client")
                 connection.cut()
-                connection.settle("client")
+                connection.finish("client")
         if self.pool.connections or self._opening:
             self._loop.call_later(_TICK_S / 5, self._answer_when_empty, answer)
         else:

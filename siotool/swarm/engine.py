@@ -29,13 +29,13 @@ class Engine:
         self._bridge.to_loop(self.loop.tick)
 
     def new_user(self, counts: UserCounts) -> UserObserver:
-        """A place in the account for one user, given back when it leaves."""
+        """A slot for one user, free again when it has left."""
         return self.loop.new_user(counts)
 
     def connect(
         self, user: UserObserver, intended: float, again: bool, handlers: dict[str, Handler]
     ) -> UserConnection:
-        """Open a connection and wait until its namespace has let us in.
+        """Open a connection and wait until its namespace is joined.
 
         ``intended`` is when it should have begun (monotonic clock); ``again`` counts it as a
         reconnect; ``handlers`` may come and go while it is open. Raises ClientFailure.
@@ -46,7 +46,7 @@ class Engine:
     def emit(
         self, connection: UserConnection, event: str, arguments: tuple[Any, ...], intended: float
     ) -> None:
-        """Send an event that nobody acknowledges, at ``intended``."""
+        """Send an event without acknowledgement at ``intended``."""
         body = self._encode((event, *arguments))
         self._bridge.to_loop_at(intended, self.loop.emit, connection, event, body)
 
@@ -84,8 +84,8 @@ class Engine:
         ``answer`` is called in the hub with what the server answered, or with a ClientFailure.
         """
         body = self._encode((event, *arguments))
-        patience = self._ack_timeout_s if timeout is None else timeout
-        self._bridge.to_loop_at(intended, self.loop.call, connection, event, body, intended, patience, answer)
+        limit_s = self._ack_timeout_s if timeout is None else timeout
+        self._bridge.to_loop_at(intended, self.loop.call, connection, event, body, intended, limit_s, answer)
 
     def publish(
         self,

@@ -70,7 +70,7 @@ class Generator:
         """Collect what the scenario raises, and the operations that it reports itself."""
 
         def raised(user_instance: Any, exception: BaseException, tb: Any, **_: Any) -> None:
-            user_instance.told = exception
+            user_instance.reported_error = exception
             self.results.exception(exception.with_traceback(tb))
 
         def reported(
@@ -113,7 +113,7 @@ class Generator:
         if found is not None:
             counts, schedule = found
             schedule.abandon(now, kept_s)
-            schedule.settle(counts)
+            schedule.hand_over(counts)
 
     def begin(self, at: float) -> None:
         """Second 0 of the run begins at ``at``: see ``IntervalClock.begin``."""
@@ -134,7 +134,7 @@ class Generator:
 
     def _reported(self, interval: worker_report.WorkerInterval) -> None:
         for counts, schedule in self._schedules.values():
-            schedule.settle(counts)
+            schedule.hand_over(counts)
         interval.user_classes = [counts.take() for counts in self._counts.values()]
         for counts in self._counts.values():
             if (turns := counts.take_turns()) is not None:

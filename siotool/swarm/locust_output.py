@@ -16,9 +16,9 @@ CSV_PREFIX = "locust"
 HTML_NAME = "locust.html"
 HOST = "127.0.0.1"
 #: How messages of Locust begin that have no event.
-_UNTOLD = "Uncaught exception in"
+_WITHOUT_EVENT = "Uncaught exception in"
 #: Loggers that print what an event has reported.
-_TOLD = ("locust.user.task", "locust.user.users")
+_WITH_EVENT = ("locust.user.task", "locust.user.users")
 
 
 def take_over_log(tell: Callable[[BaseException], None]) -> None:
@@ -27,12 +27,12 @@ def take_over_log(tell: Callable[[BaseException], None]) -> None:
     Locust reports those in tasks by an event, and prints their tracebacks as well. Those in event
     hooks and in ``on_stop`` of task sets it only prints.
     """
-    for name in _TOLD:
+    for name in _WITH_EVENT:
         logging.getLogger(name).disabled = True
 
     def untold(record: logging.LogRecord) -> bool:
         error = sys.exc_info()[1]
-        if error is None or not str(record.msg).startswith(_UNTOLD):
+        if error is None or not str(record.msg).startswith(_WITHOUT_EVENT):
             return True
         tell(error)
         return False

@@ -47,7 +47,7 @@ class OperationSamples:
         self.service.append(service)
 
     def fail(self, kind: str, waited: float | None = None) -> None:
-        """Count a failure; ``waited`` seconds since the intended start where nobody answered."""
+        """Count a failure; ``waited`` seconds since the intended start where no answer came."""
         self.errors[kind] += 1
         if waited is not None:
             self.given_up.append(waited)

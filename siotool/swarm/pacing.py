@@ -93,7 +93,7 @@ class Schedule:
             self.offered += missed
             self.withheld += min(missed, math.ceil(kept_s / self.period))
 
-    def settle(self, counts: UserCounts) -> None:
+    def hand_over(self, counts: UserCounts) -> None:
         """Move what was counted since the last call to the user class's counts."""
         counts.offered += self.offered
         counts.issued += self.issued

@@ -20,7 +20,7 @@ from siotool.swarm.worker_report import Raised
 #: Characters of a message, and of a traceback, that are kept.
 MESSAGE_AT_MOST = 200
 TRACEBACK_AT_MOST = 8000
-#: Messages of one class at one place, entries of a worker, and names of operations, kept apart.
+#: Most messages of one class at one place, entries of a worker, and names of operations.
 MESSAGES_OF_A_PLACE = 10
 ENTRIES_AT_MOST = 200
 NAMES_AT_MOST = 200

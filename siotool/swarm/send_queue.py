@@ -1,8 +1,8 @@
 """Operations that users hand over ahead of time, each begun at its moment.
 
 Waking a greenlet costs more than an operation. So users wake together, a little early, and
-their operations wait here: the hub is woken a few dozen times a second however many users
-there are, and nothing is sent before or long after it is due.
+their operations wait here: the hub is woken a few dozen times a second with any number of users,
+and nothing is sent before or long after it is due.
 """
 
 import asyncio

@@ -17,7 +17,7 @@ class Timeline:
 
     def __init__(self, workers: int) -> None:
         self._waiting: dict[int, deque[WorkerInterval]] = {worker: deque() for worker in range(workers)}
-        self._told = dict.fromkeys(range(workers), 0)
+        self._reported = dict.fromkeys(range(workers), 0)
         self._ended: set[int] = set()
         self._next = 0
         self.lost: set[int] = set()
@@ -30,11 +30,11 @@ class Timeline:
     @property
     def finished(self) -> bool:
         """True when every worker has made its last report, or is gone."""
-        return len(self._ended) == len(self._told)
+        return len(self._ended) == len(self._reported)
 
     def due(self, worker: int) -> int | None:
         """The number of the second that a worker is to report next; None when no more is to come."""
-        return None if worker in self._ended else self._told[worker]
+        return None if worker in self._ended else self._reported[worker]
 
     def add(self, interval: WorkerInterval) -> None:
         """Take one worker's interval.
@@ -43,10 +43,10 @@ class Timeline:
         out is dropped, and so are all that follow it.
         """
         worker = interval.worker
-        if interval.number != self._told[worker] or interval.number < self._next:
+        if interval.number != self._reported[worker] or interval.number < self._next:
             return
         self._waiting[worker].append(interval)
-        self._told[worker] = interval.number + interval.covers
+        self._reported[worker] = interval.number + interval.covers
         if interval.final:
             self._ended.add(worker)
 
@@ -73,7 +73,7 @@ class Timeline:
         """The first second from the next on that no interval goes beyond; None when not reported."""
         end = self._next
         while True:
-            if any(told <= end for worker, told in self._told.items() if worker not in self._ended):
+            if any(number <= end for worker, number in self._reported.items() if worker not in self._ended):
                 return None
             found = [part for waiting in self._waiting.values() for part in waiting if part.number <= end]
             if not found:

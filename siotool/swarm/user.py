@@ -65,8 +65,8 @@ class SocketIOUser(User):
         self._engine = self._generator.engine
         self._number = self._generator.next_user()
         self._random = Random(f"{self._generator.seed}/{self._number}")
-        self._counts = self._generator.counts(type(self).__name__)
-        self._user = self._engine.new_user(self._counts)
+        self._class_counts = self._generator.counts(type(self).__name__)
+        self._user = self._engine.new_user(self._class_counts)
         self._connection: UserConnection | None = None
         self._schedule: Schedule | None = None
         #: Whether this task has begun the operation that was due.
@@ -80,9 +80,9 @@ class SocketIOUser(User):
         #: Since when this user waits for the target; how long it has waited since it was last in time.
         self._kept_since: float | None = None
         self._kept_s = 0.0
-        self._told_to_stop = False
+        self._stopped_by_locust = False
         #: The exception that Locust has reported.
-        self.told: BaseException | None = None
+        self.reported_error: BaseException | None = None
 
     # ── what scenarios use ────────────────────────────────────────────────────────────
 
@@ -136,7 +136,7 @@ class SocketIOUser(User):
             lambda stamp: compose(stamp.ljust(size, ".")) if compose else (stamp.ljust(size, "."),),
             self._due(),
             self.includes_sender,
-            self._tell,
+            self._report_error,
         )
 
     def listen(self, event: str, sent_at: str = "") -> None:
@@ -145,7 +145,7 @@ class SocketIOUser(User):
         ``sent_at`` names the field of its payload that holds the send time in epoch seconds
         or milliseconds (dotted path; ``.`` for the payload itself): its one-way time.
         """
-        self._counts.judged += 1
+        self._class_counts.judged += 1
         self._engine.listen(event, sent_at)
 
     def on(self, event: str, handler: Callable[..., None]) -> None:
@@ -158,10 +158,10 @@ class SocketIOUser(User):
             try:
                 handler(*arguments)
             except Exception as error:
-                self._tell(error)
+                self._report_error(error)
 
         def heard(arguments: list[Any]) -> None:
-            self._counts.judged += 1
+            self._class_counts.judged += 1
             gevent.spawn(run, arguments)
 
         self._handlers[event] = lambda arguments: self._engine.loop.to_hub(heard, arguments)
@@ -172,8 +172,8 @@ class SocketIOUser(User):
         Returns whether ``condition`` held; nothing is raised, the task goes on.
         """
         right = bool(condition)
-        self._counts.judged += 1
-        self._counts.judged_wrong += not right
+        self._class_counts.judged += 1
+        self._class_counts.judged_wrong += not right
         where = "" if right else line_of_caller(sys._getframe(1))
         self._generator.results.check(expected, where, right=right)
         return right
@@ -186,13 +186,13 @@ class SocketIOUser(User):
         self._generator.results.fail(why, line_of_caller(sys._getframe(1)))
         if not self._failed:
             self._failed = True
-            self._counts.turns_failed += 1
-            self._counts.judged += 1
-            self._counts.judged_wrong += 1
+            self._class_counts.turns_failed += 1
+            self._class_counts.judged += 1
+            self._class_counts.judged_wrong += 1
 
     def hold(self) -> None:
         """Stay connected, doing nothing, until the connection ends; then come back."""
-        self._counts.judged += 1
+        self._class_counts.judged += 1
         if self._schedule is not None:
             self._schedule = None
             self._generator.drop_schedule(self._number)
@@ -211,19 +211,19 @@ class SocketIOUser(User):
         except gevent.GreenletExit:
             self._engine.leave(self._user)
             return
-        self._counts.users += 1
-        self._counts.started += 1
+        self._class_counts.users += 1
+        self._class_counts.started += 1
         try:
             super().run()  # type: ignore[no-untyped-call]
         except Exception as error:
-            if error is not self.told:  # raised while it stopped, which Locust does not report
-                self._tell(error)
+            if error is not self.reported_error:  # raised while it stopped, which Locust does not report
+                self._report_error(error)
         finally:
             self._leave()
 
     def stop(self, force: bool = False) -> bool:
         """Locust stops this user: it has not ended by itself."""
-        self._told_to_stop = True
+        self._stopped_by_locust = True
         stopped: bool = super().stop(force)
         return stopped
 
@@ -241,7 +241,7 @@ class SocketIOUser(User):
         if state == LOCUST_STATE_RUNNING:
             self._turn = _LOOP.iteration
             self._failed = False
-            self._counts.turns += 1
+            self._class_counts.turns += 1
 
     def on_start(self) -> None:
         """Connect, then wait for the first task's turn on the schedule."""
@@ -250,7 +250,7 @@ class SocketIOUser(User):
             return
         period = 1 / self.rate
         self._schedule = Schedule(self.rate, monotonic() + self._random.random() * period)
-        self._generator.add_schedule(self._number, self._counts, self._schedule)
+        self._generator.add_schedule(self._number, self._class_counts, self._schedule)
         self._taskset_instance = Tasks(self, self._pause)
         self._generator.timer_wheel.wait(self._schedule.wake_at())
 
@@ -263,8 +263,8 @@ class SocketIOUser(User):
 
     def _leave(self) -> None:
         """Leave; what is under way may still arrive."""
-        self._counts.users -= 1
-        self._counts.ended += not self._told_to_stop
+        self._class_counts.users -= 1
+        self._class_counts.ended += not self._stopped_by_locust
         if self._schedule is not None:
             now = monotonic()
             waiting = now - self._kept_since if self._kept_since is not None else 0.0
@@ -326,7 +326,7 @@ class SocketIOUser(User):
         assert self._connection is not None
         return self._connection
 
-    def _tell(self, error: BaseException) -> None:
+    def _report_error(self, error: BaseException) -> None:
         """Report an exception as Locust does for tasks."""
         hooks: Any = self.environment.events
         hooks.user_error.fire(user_instance=self, exception=error, tb=error.__traceback__)

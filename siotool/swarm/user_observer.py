@@ -42,7 +42,7 @@ class UserObserver(Receiver):
         self.watcher: Callable[[str], None] | None = None
 
     def joined(self, now: float, took: float) -> None:
-        """The namespace has let the user in, ``took`` seconds after it was asked."""
+        """The namespace is joined, ``took`` seconds after it was asked."""
         metrics = self.board.metrics
         metrics.join(self, now)
         metrics.samples("namespace", self.board.namespace).record(took, took)

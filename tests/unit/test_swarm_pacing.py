@@ -11,7 +11,7 @@ from siotool.swarm.user_counts import UserCounts
 def taken(schedule):
     """Offered, issued and withheld since the last call."""
     counts = UserCounts("User")
-    schedule.settle(counts)
+    schedule.hand_over(counts)
     return counts.offered, counts.issued, counts.withheld
 
 
