@@ -19,7 +19,7 @@ class Bugs:
         self._metrics = metrics
         self._printed: set[str] = set()
 
-    def tell(self, error: Exception) -> None:
+    def report(self, error: Exception) -> None:
         """Print the first of its kind with its traceback, and add a doubt to the run."""
         where = traceback.extract_tb(error.__traceback__)
         kind = f"{type(error).__name__} at {where[-1].name}:{where[-1].lineno}" if where else repr(error)
@@ -32,4 +32,4 @@ class Bugs:
         """Take an exception that asyncio gives to no task; failures of connections are counted elsewhere."""
         error = context.get("exception")
         if isinstance(error, Exception) and not foreseen(error, context):
-            self.tell(error)
+            self.report(error)

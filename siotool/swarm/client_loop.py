@@ -62,7 +62,7 @@ class ClientLoop:
         bugs = Bugs(self.metrics)
         self._loop.set_exception_handler(bugs.of_loop)
         self.board = Switchboard(
-            self.metrics, self.pool.known, bridge.to_hub, bugs.tell, self._ended, target.namespace
+            self.metrics, self.pool.known, bridge.to_hub, bugs.report, self._ended, target.namespace
         )
         make_socket = monkey.get_original("socket", "socket")  # gevent's own would wait for the hub
         self._sockets = WebSockets(target, settings.address, settings.headers, traffic, make_socket)
@@ -257,7 +257,7 @@ class ClientLoop:
         else:
             self.to_hub(answer, None)
 
-    # ── looking after ─────────────────────────────────────────────────────────────────
+    # ── checks ────────────────────────────────────────────────────────────────────────
 
     def overdue(self, now: float) -> dict[str, int]:
         """Operations under way for more than ``OVERDUE_S``, by op."""

@@ -1,4 +1,4 @@
-"""Users that leave: they expect nothing more; their connections close once what is under way is in."""
+"""Users that leave: they expect nothing more; their connections close once what is under way arrived."""
 
 from math import inf
 from time import monotonic

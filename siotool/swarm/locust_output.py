@@ -21,8 +21,8 @@ _WITHOUT_EVENT = "Uncaught exception in"
 _WITH_EVENT = ("locust.user.task", "locust.user.users")
 
 
-def take_over_log(tell: Callable[[BaseException], None]) -> None:
-    """Call ``tell`` with each exception in a scenario that Locust only prints, and print none.
+def take_over_log(report: Callable[[BaseException], None]) -> None:
+    """Call ``report`` with each exception in a scenario that Locust only prints, and print none.
 
     Locust reports those in tasks by an event, and prints their tracebacks as well. Those in event
     hooks and in ``on_stop`` of task sets it only prints.
@@ -30,14 +30,14 @@ def take_over_log(tell: Callable[[BaseException], None]) -> None:
     for name in _WITH_EVENT:
         logging.getLogger(name).disabled = True
 
-    def untold(record: logging.LogRecord) -> bool:
+    def reported(record: logging.LogRecord) -> bool:
         error = sys.exc_info()[1]
         if error is None or not str(record.msg).startswith(_WITHOUT_EVENT):
             return True
-        tell(error)
+        report(error)
         return False
 
-    logging.getLogger().addFilter(untold)
+    logging.getLogger().addFilter(reported)
 
 
 class LocustFiles:

@@ -297,7 +297,7 @@ class _LoadTest:
 
 
 def _ends() -> list[signal.Signals]:
-    """Signals that end a run in order. A hangup does not where it was to be ignored, as under nohup."""
+    """Signals that end a run in order; a hangup only where it is not ignored, as it is under nohup."""
     numbers = [signal.SIGINT, signal.SIGTERM]
     if _HANGUP is not None and signal.getsignal(_HANGUP) is not signal.SIG_IGN:
         numbers.append(_HANGUP)

@@ -113,7 +113,7 @@ class Stages:
 class ShapeProgram:
     """Asks a scenario's own ``LoadTestShape`` (of Locust) once a second.
 
-    It is over when the shape wants no more, or after ``limit_s``.
+    It is over when the shape ends it, or after ``limit_s``.
     """
 
     def __init__(self, shape: Any, limit_s: float | None) -> None:
@@ -121,7 +121,7 @@ class ShapeProgram:
         self._limit_s = limit_s
 
     def tick(self, elapsed_s: float, seen: Sequence[Seen]) -> Wanted | None:
-        """What the shape wants now. Raises ScenarioError when the shape breaks."""
+        """What the shape asks for now. Raises ScenarioError when the shape breaks."""
         if not elapsed_s:
             self._shape.reset_time()
         if self._limit_s is not None and elapsed_s >= self._limit_s:

@@ -151,7 +151,7 @@ class SocketIOUser(User):
     def on(self, event: str, handler: Callable[..., None]) -> None:
         """Call ``handler`` with an event's arguments (``*``: of any event), in a greenlet of its own.
 
-        From now on, whether connected or not. What it raises is counted.
+        From now on, also while not connected. What it raises is counted.
         """
 
         def run(arguments: list[Any]) -> None:
@@ -333,7 +333,7 @@ class SocketIOUser(User):
 
 
 def follows_schedule(user_class: type) -> bool:
-    """Whether the users of a class are scheduled: neither it nor a task set of it has a ``wait_time``."""
+    """Whether the users of a class are scheduled: neither it nor a task set of it sets ``wait_time``."""
     if user_class.wait_time is not SocketIOUser.wait_time:  # type: ignore[attr-defined]
         return False
     waiting, seen = list(getattr(user_class, "tasks", [])), set()
