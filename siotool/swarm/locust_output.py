@@ -30,14 +30,14 @@ def take_over_log(report: Callable[[BaseException], None]) -> None:
     for name in _WITH_EVENT:
         logging.getLogger(name).disabled = True
 
-    def reported(record: logging.LogRecord) -> bool:
+    def is_printed(record: logging.LogRecord) -> bool:
         error = sys.exc_info()[1]
         if error is None or not str(record.msg).startswith(_WITHOUT_EVENT):
             return True
         report(error)
         return False
 
-    logging.getLogger().addFilter(reported)
+    logging.getLogger().addFilter(is_printed)
 
 
 class LocustFiles:
