@@ -134,7 +134,7 @@ def judge(
     value, reason = _measure(gate, report, without)
     failed = value is None or _COMPARE[gate.comparison](value, gate.limit)
     row = _row(gate, report) if gate.metric in _PERCENTILES else None
-    if row is not None and _is_unheard(gate.metric, row):
+    if row is not None and _is_lower_bound(gate.metric, row):
         reason += "; at least, as no answer came"
         failed = failed or gate.comparison in (">", ">=")  # it may be any time from there on
     return GateResult(
@@ -339,7 +339,7 @@ def _measure_operation(gate: Gate, report: Report) -> _Measured:
     return value, _of_samples(row)
 
 
-def _is_unheard(metric: str, row: OperationFigures) -> bool:
+def _is_lower_bound(metric: str, row: OperationFigures) -> bool:
     """Whether a percentile lies among operations without an answer: the figure is a lower bound."""
     share = float(metric[1:]) / 100 if metric[0] == "p" else 1.0  # max and mean hang on every one
     return row.given_up > 0 and share * (row.count + row.given_up) > row.count
