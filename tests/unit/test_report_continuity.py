@@ -64,7 +64,9 @@ def counted(run, written):
             id="that vanished",
         ),
         pytest.param(
-            lambda run: with_connections(run, 20, closed={"reset": 7}), "make 93", id="closed, and yet open"
+            lambda run: with_connections(run, 20, closed={"reset": 7}),
+            "before it is 93",
+            id="closed, and yet open",
         ),
         pytest.param(
             lambda run: with_connections(run, 5, failed={"refused": 9}),
