@@ -165,7 +165,7 @@ def test_a_name_that_asks_for_no_format_there_is_is_refused(siotool, command, fo
     """-o x.xml made a file of text that no reader of XML could open."""
     done = siotool(*command, "--draws=100", "-o", "x.xml", cwd=folder)
     assert done.returncode == 2
-    assert "x.xml: .xml is no format there is" in done.stderr
+    assert "x.xml: .xml is not a known format" in done.stderr
     assert "--format" in done.stderr
     assert not (folder / "x.xml").exists()
 

@@ -311,7 +311,7 @@ def test_memory_and_files_of_a_connection() -> None:
     [
         pytest.param(
             late(made_up(Spec("echo", 200, 5))),
-            "connections stood between 125 and 200",
+            "connections were between 125 and 200",
             id="half a ramp",
         ),
         pytest.param(
