@@ -14,7 +14,7 @@ from siotool.runfile import WorkerHealth
 from siotool.swarm import knobs, locust_stats, worker_report
 from siotool.swarm.engine import Engine
 from siotool.swarm.interval_clock import IntervalClock
-from siotool.swarm.pacing import ANSWER_S, Schedule
+from siotool.swarm.pacing import ANSWER_S, Schedule, lead_s
 from siotool.swarm.scenario_results import ScenarioResults, secrets_of
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.tally import Tally
@@ -40,7 +40,10 @@ class Generator:
         self.seed = seed
         #: Over how much of a second the users that Locust starts at once are spread.
         self.spread_s = 1.0
-        self._schedules: dict[int, tuple[Tally, Schedule]] = {}
+        #: Operations per second of each user; None: each at its own rate.
+        self._rate: float | None = None
+        #: Of each user that follows one, by its number: with its tally and its own rate.
+        self._schedules: dict[int, tuple[Tally, Schedule, float]] = {}
         self._tallies: dict[str, Tally] = {}
         self._environment = environment
         self._worker = settings.worker
@@ -98,10 +101,29 @@ class Generator:
             found = self._tallies[user_class] = Tally(user_class)
         return found
 
-    def add_schedule(self, number: int, tally: Tally, schedule: Schedule) -> None:
-        """Count a user's schedule, and let answers wait as long as it can bear."""
-        self._schedules[number] = (tally, schedule)
-        self.engine.let_answers_wait(min(schedule.lead, ANSWER_S))
+    def new_schedule(self, number: int, tally: Tally, rate: float, phase: float) -> Schedule:
+        """A schedule for a user: at its own ``rate`` per second, or at the one that is wanted of all.
+
+        Its first operation is due after a share ``phase`` of a period.
+        """
+        wanted = self._rate or rate
+        schedule = Schedule(wanted, monotonic() + phase / wanted)
+        self._schedules[number] = (tally, schedule, rate)
+        self._let_answers_wait(wanted)
+        return schedule
+
+    def change_rate(self, rate: float | None) -> None:
+        """From now on each user does ``rate`` operations per second; None: each its own."""
+        self._rate = rate
+        now = monotonic()
+        for _, schedule, own in self._schedules.values():
+            schedule.change_rate(rate or own, now)
+            self._let_answers_wait(rate or own)
+        self.timer_wheel.stir()
+
+    def _let_answers_wait(self, rate: float) -> None:
+        """No longer than a user at this rate can bear."""
+        self.engine.let_answers_wait(min(lead_s(1 / rate), ANSWER_S))
 
     def drop_schedule(self, number: int) -> None:
         """Forget a schedule that its user does not follow."""
@@ -111,7 +133,7 @@ class Generator:
         """A user stops: settle what its schedule still owed, ``kept_s`` of it to the target."""
         found = self._schedules.pop(number, None)
         if found is not None:
-            tally, schedule = found
+            tally, schedule, _ = found
             schedule.abandon(now, kept_s)
             schedule.settle(tally)
 
@@ -133,7 +155,7 @@ class Generator:
         return reports
 
     def _reported(self, interval: worker_report.WorkerInterval) -> None:
-        for tally, schedule in self._schedules.values():
+        for tally, schedule, _ in self._schedules.values():
             schedule.settle(tally)
         interval.user_classes = [tally.take() for tally in self._tallies.values()]
         for tally in self._tallies.values():
