@@ -155,6 +155,7 @@ def moments(schedule, count):
         pytest.param([], [10, 11, 12, 13, 14], id="none"),
         pytest.param([(9.5, 1.0)], [10, 11, 12, 13, 14], id="to the same rate"),
         pytest.param([(9.6, 4.0)], [9.7, 9.95, 10.2, 10.45, 10.7], id="faster: the wait shrinks alike"),
+        pytest.param([(9.6, 10.0)], [9.64, 9.74, 9.84, 9.94, 10.04], id="fast enough for a shorter lead"),
         pytest.param([(9.6, 0.25)], [11.2, 15.2, 19.2, 23.2, 27.2], id="slower: the wait grows alike"),
         pytest.param([(9.6, 4.0), (9.6, 1.0)], [10, 11, 12, 13, 14], id="there and back at once"),
         pytest.param([(9.6, 2.0), (9.7, 0.5)], [10.1, 12.1, 14.1, 16.1, 18.1], id="twice in one wait"),
@@ -212,6 +213,13 @@ def test_a_user_that_comes_back_after_a_change_goes_on_at_the_new_rate(now, with
     assert schedule.begin() == now
     assert schedule.begin() == pytest.approx(following, abs=TICK_S)
     assert taken(schedule) == (withheld + 2, 2, withheld)
+
+
+def test_a_change_and_a_return_within_one_tick():
+    schedule = Schedule(1.0, 11.0005)
+    schedule.change_rate(2.0, 11.0006)
+    schedule.skip_to(11.0007)
+    assert moments(schedule, 3) == [11.0, 11.5, 12.0]
 
 
 @pytest.mark.parametrize("rate", [0.3, 5.0, 40.0])
