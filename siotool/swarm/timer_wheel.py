@@ -30,7 +30,8 @@ class TimerWheel:
             timer.start(self._ring, moment, update=True)
         waiter: Waiter[bool] = Waiter()
         found[1].append(waiter)
-        return waiter.get()
+        stirred: bool = waiter.get()
+        return stirred
 
     def stir(self) -> None:
         """Wake all that wait, before their moment; returns before they are awake."""
