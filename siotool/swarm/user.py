@@ -252,7 +252,7 @@ class SocketIOUser(User):
         phase = self._random.random()
         self._schedule = self._generator.new_schedule(self._number, self._tally, self.rate, phase)
         self._taskset_instance = Tasks(self, self._pause)
-        self._sleep_until(self._schedule.wake_at())
+        self._sleep_until_due()
 
     def wait_time(self) -> float:
         """Seconds until the next task; nested task sets ask after each task.
@@ -262,7 +262,7 @@ class SocketIOUser(User):
         wake_at = self._end_task()
         if self._schedule is None:
             return max(0.0, wake_at - monotonic())
-        self._sleep_until(wake_at)
+        self._sleep_until_due()
         return 0.0
 
     # ── inside ────────────────────────────────────────────────────────────────────────
@@ -291,13 +291,14 @@ class SocketIOUser(User):
         return wake_at
 
     def _pause(self) -> None:
-        self._sleep_until(self._end_task())
+        if self._generator.timer_wheel.wait(self._end_task()):
+            self._sleep_until_due()
 
-    def _sleep_until(self, moment: float) -> None:
-        """Sleep until a moment of the schedule, or until the one that it became."""
-        while self._generator.timer_wheel.wait(moment):
-            if self._schedule is not None:
-                moment = self._schedule.wake_at()
+    def _sleep_until_due(self) -> None:
+        """Sleep until the schedule's next operation is to be prepared, whenever a change puts that."""
+        while self._schedule is not None:
+            if not self._generator.timer_wheel.wait(self._schedule.wake_at()):
+                return
 
     def _due(self) -> float:
         """When the next operation is to start: the schedule's moment, once per task.
