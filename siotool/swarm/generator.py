@@ -14,7 +14,7 @@ from siotool.runfile import WorkerHealth
 from siotool.swarm import knobs, locust_stats, worker_report
 from siotool.swarm.engine import Engine
 from siotool.swarm.interval_clock import IntervalClock
-from siotool.swarm.pacing import ANSWER_S, Schedule
+from siotool.swarm.pacing import ANSWER_S, Schedule, lead_s
 from siotool.swarm.scenario_results import ScenarioResults, secrets_of
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.timer_wheel import TimerWheel
@@ -40,7 +40,10 @@ class Generator:
         self.seed = seed
         #: Over how much of a second the users that Locust starts at once are spread.
         self.spread_s = 1.0
-        self._schedules: dict[int, tuple[UserCounts, Schedule]] = {}
+        #: Operations per second of each user; None: each at its own rate.
+        self._rate: float | None = None
+        #: Of each user that follows one, by its number: with its counts and its own rate.
+        self._schedules: dict[int, tuple[UserCounts, Schedule, float]] = {}
         self._counts: dict[str, UserCounts] = {}
         self._environment = environment
         self._worker = settings.worker
@@ -98,10 +101,29 @@ class Generator:
             found = self._counts[user_class] = UserCounts(user_class)
         return found
 
-    def add_schedule(self, number: int, counts: UserCounts, schedule: Schedule) -> None:
-        """Count a user's schedule, and let answers wait as long as it allows."""
-        self._schedules[number] = (counts, schedule)
-        self.engine.let_answers_wait(min(schedule.lead, ANSWER_S))
+    def new_schedule(self, number: int, counts: UserCounts, rate: float, phase: float) -> Schedule:
+        """A schedule for a user: at its own ``rate`` per second, or at the one that is wanted of all.
+
+        Its first operation is due after a share ``phase`` of a period.
+        """
+        wanted = self._rate or rate
+        schedule = Schedule(wanted, monotonic() + phase / wanted)
+        self._schedules[number] = (counts, schedule, rate)
+        self._let_answers_wait(wanted)
+        return schedule
+
+    def change_rate(self, rate: float | None) -> None:
+        """From now on each user does ``rate`` operations per second; None: each its own."""
+        self._rate = rate
+        now = monotonic()
+        for _, schedule, own in self._schedules.values():
+            schedule.change_rate(rate or own, now)
+            self._let_answers_wait(rate or own)
+        self.timer_wheel.stir()
+
+    def _let_answers_wait(self, rate: float) -> None:
+        """Let answers wait as long as a user at this rate allows."""
+        self.engine.let_answers_wait(min(lead_s(1 / rate), ANSWER_S))
 
     def drop_schedule(self, number: int) -> None:
         """Forget a schedule that its user does not follow."""
@@ -111,7 +133,7 @@ class Generator:
         """A user stops: count what its schedule has not begun; it waited ``kept_s`` for the target."""
         found = self._schedules.pop(number, None)
         if found is not None:
-            counts, schedule = found
+            counts, schedule, _ = found
             schedule.abandon(now, kept_s)
             schedule.hand_over(counts)
 
@@ -133,7 +155,7 @@ class Generator:
         return reports
 
     def _reported(self, interval: worker_report.WorkerInterval) -> None:
-        for counts, schedule in self._schedules.values():
+        for counts, schedule, _ in self._schedules.values():
             schedule.hand_over(counts)
         interval.user_classes = [counts.take() for counts in self._counts.values()]
         for counts in self._counts.values():

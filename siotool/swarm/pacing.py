@@ -38,18 +38,29 @@ def spread_s(number: int) -> float:
     return number * _GOLDEN % 1.0 * _SPAWN_EVERY_S
 
 
-class Schedule:
-    """Moments ``period`` seconds apart, on the caller's clock."""
+def lead_s(period: float) -> float:
+    """How long before its moment an operation may be prepared that comes every ``period`` seconds."""
+    return min(LEAD_S, period * _LEAD_SHARE)
 
-    __slots__ = ("due", "issued", "lead", "offered", "period", "resumed", "withheld")
+
+class Schedule:
+    """Moments ``period`` seconds apart, on the caller's clock.
+
+    The period may change. A user that is late does what is overdue at the old one first, so
+    that several changes may lie before it.
+    """
+
+    __slots__ = ("_changes", "_resumed", "_watched", "due", "issued", "lead", "offered", "period", "withheld")
 
     def __init__(self, rate: float, first: float) -> None:
         """``rate`` operations per second; ``first`` is when the first is due."""
-        self.period = 1 / rate
-        #: How long before its moment an operation may be prepared, in seconds.
-        self.lead = min(LEAD_S, self.period * _LEAD_SHARE)
-        self.due = first
-        self.resumed = first
+        self._take_up(first, 1 / rate)
+        self._resumed = -math.inf
+        #: Changes that are yet to be reached, in order: the first moment that is given up, the
+        #: one in its place, and the period from there on.
+        self._changes: tuple[tuple[float, float, float], ...] = ()
+        #: Moments after this one need no second look: infinite before a change is reached.
+        self._watched = -math.inf
         self.offered = 0
         self.issued = 0
         #: Not begun because the target kept the user from it.
@@ -61,12 +72,32 @@ class Schedule:
         self.offered += 1
         self.issued += 1
         self.due += self.period
-        return due if due > self.resumed else self.resumed
+        return due if due > self._watched else self._begin_watched(due)
 
     def wake_at(self) -> float:
         """When the next operation should be prepared: early, and with others."""
         lead = self.lead
         return (self.due // lead - 1) * lead
+
+    def change_rate(self, rate: float, now: float) -> None:
+        """From ``now`` on there are ``rate`` operations per second.
+
+        What was due until now stays due. The wait for the next operation is scaled: at each
+        moment as many were due as the rate's integral says, and users do not fall into step.
+        """
+        due, period = self._changes[-1][1:] if self._changes else (self.due, self.period)
+        if 1 / rate == period:
+            return
+        overdue = _count(due, period, now)
+        following = due + overdue * period
+        changed = now + (following - now) / period / rate
+        if overdue:
+            self._changes += ((following, changed, 1 / rate),)
+            self._watched = math.inf
+        elif self._changes:
+            self._changes = (*self._changes[:-1], (self._changes[-1][0], changed, 1 / rate))
+        else:
+            self._take_up(changed, 1 / rate)
 
     def skip_to(self, now: float) -> None:
         """Give up what was due while nothing could be sent, but for the last of it, which begins now.
@@ -74,11 +105,15 @@ class Schedule:
         The moments after it stay where they were: users that were cut off together do not
         come back in step.
         """
-        missed = int(max(0.0, now - self.due) / self.period)
+        missed = max(0, self._due_by(now) - 1)
         self.offered += missed
         self.withheld += missed
+        while self._changes and missed >= (left := round((self._changes[0][0] - self.due) / self.period)):
+            missed -= left
+            self._change()
         self.due += missed * self.period
-        self.resumed = now
+        self._resumed = now
+        self._watched = max(now, self._watched)
 
     def abandon(self, now: float, kept_s: float = 0.0) -> None:
         """The user stops: what was due by now and not begun was offered and not issued.
@@ -87,11 +122,10 @@ class Schedule:
         ``kept_s`` is how long the user has waited for the target since it was last in time: the
         operations of that time were withheld by the target.
         """
-        overdue = now - GRACE_S - self.due
-        if overdue > 0:
-            missed = 1 + int(overdue / self.period)
-            self.offered += missed
-            self.withheld += min(missed, math.ceil(kept_s / self.period))
+        missed = self._due_by(now - GRACE_S)
+        period = min(self.period, *(change[2] for change in self._changes), math.inf)
+        self.offered += missed
+        self.withheld += min(missed, math.ceil(kept_s / period))
 
     def hand_over(self, counts: UserCounts) -> None:
         """Move what was counted since the last call to the user class's counts."""
@@ -99,3 +133,35 @@ class Schedule:
         counts.issued += self.issued
         counts.withheld += self.withheld
         self.offered = self.issued = self.withheld = 0
+
+    def _take_up(self, due: float, period: float) -> None:
+        self.due = due
+        self.period = period
+        self.lead = lead_s(period)
+
+    def _begin_watched(self, due: float) -> float:
+        # moments are sums: what is compared lies half a period apart
+        if self._changes and self.due > self._changes[0][0] - self.period / 2:
+            self._change()
+        return max(due, self._resumed)
+
+    def _change(self) -> None:
+        """Reach the next change: what was due before it has begun, or was given up."""
+        (_, due, period), *later = self._changes
+        self._changes = tuple(later)
+        self._take_up(due, period)
+        if not later:
+            self._watched = self._resumed
+
+    def _due_by(self, moment: float) -> int:
+        """How many operations that were not begun are due by a moment, over all changes."""
+        count, due, period = 0, self.due, self.period
+        for until, next_due, next_period in self._changes:
+            count += min(round((until - due) / period), _count(due, period, moment))
+            due, period = next_due, next_period
+        return count + _count(due, period, moment)
+
+
+def _count(due: float, period: float, moment: float) -> int:
+    """Moments from ``due`` on, ``period`` apart, that are not after ``moment``."""
+    return max(0, 1 + math.floor((moment - due) / period))

@@ -1,9 +1,10 @@
-"""A program of load: how many users there are to be at each moment, decided as the run goes.
+"""A program of load: how many users there are at each moment, and at what rate, decided as the run goes.
 
 It reads no clock and starts nothing. The parent asks it at the moments that its answers name, and
 does what they say.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -64,17 +65,27 @@ def seen(interval: Interval, begin_s: float, doubts: list[str]) -> Seen:
 class Wanted(msgspec.Struct, frozen=True):
     """How many users there are to be, and when to ask again: at ``until_s`` of the program.
 
-    ``rate_per_s`` is how many users start or leave per second; None moves evenly until
+    ``spawn_rate_per_s`` is how many users start or leave per second; None moves evenly until
     ``until_s``. ``stage`` counts from 0 within the program. ``note`` is written down when it is
     new. ``user_classes`` (of Locust) are those to start, None for all.
+
+    ``rate`` is in operations per second of each user, as a scenario's own ``rate``, and more than
+    0; None is the scenario's own. It is that of every user, also of those that start later.
+    Users that follow no schedule, as with a ``wait_time`` of their own, are unaffected.
     """
 
     users: int
     until_s: float
-    rate_per_s: float | None = None
+    spawn_rate_per_s: float | None = None
     stage: int = 0
     note: str = ""
     user_classes: Any = None
+    rate: float | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a rate that no schedule can follow."""
+        if self.rate is not None and not 0 < self.rate < math.inf:
+            raise ValueError(f"the rate is {self.rate:g}; it must be more than 0 per second")
 
     def same_as(self, other: "Wanted | None") -> bool:
         """True when nothing is to be done that ``other`` has not asked for."""
@@ -82,7 +93,7 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 class Program(Protocol):
-    """What decides how many users there are."""
+    """What decides how many users there are, and at what rate."""
 
     def tick(self, elapsed_s: float, seen: Sequence[Seen]) -> Wanted | None:
         """What is wanted from a moment on; None when the program is over.
@@ -145,7 +156,7 @@ class ShapeProgram:
         return Wanted(
             users=users,
             until_s=elapsed_s + TICK_S,
-            rate_per_s=rate,
+            spawn_rate_per_s=rate,
             note=f"{users} users at {rate:g} per second",
             user_classes=classes[0] if classes else None,
         )

@@ -8,7 +8,7 @@ import gevent
 
 from siotool.swarm.program import Program, Wanted
 from siotool.swarm.recorder import Recorder
-from siotool.swarm.worker import SPREAD
+from siotool.swarm.worker import RATE, SPREAD
 
 #: Users that are started at once are spread over this share of their stage.
 _SPREAD_SHARE = 0.9
@@ -29,6 +29,8 @@ class Spawner:
         self._recorder = recorder
         self._spawn = spawn
         self._moving: gevent.Greenlet | None = None
+        #: What the workers were told last; None is the scenario's own.
+        self._rate: float | None = None
         #: Seconds of the run at which the last program was over; its stages, and how many programs were.
         self._over_s = 0.0
         self._stages = 0
@@ -55,12 +57,18 @@ class Spawner:
                         self._recorder.note("info", wanted.note)
                     self._stages = max(self._stages, first + wanted.stage + 1)
                     self._recorder.begin_stage(begin_s + elapsed_s, first + wanted.stage)
+                    self._tell_rate(wanted.rate)  # before users start that are to follow it
                     self._move(wanted, until_s - elapsed_s)
                 last, elapsed_s = wanted, until_s
                 self._sleep_until(begin_s + elapsed_s + _AFTER_S)
         finally:
             self._end_move()
             self._over_s = begin_s + elapsed_s
+
+    def _tell_rate(self, rate: float | None) -> None:
+        if rate != self._rate:
+            self._runner.send_message(RATE, {"per_s": rate})
+            self._rate = rate
 
     def _move(self, wanted: Wanted, within_s: float) -> None:
         """Begin to move to a number of users, instead of to what was wanted before.
@@ -71,7 +79,7 @@ class Spawner:
         self._end_move()
         dispatcher = self._runner._users_dispatcher  # None before the first user
         asked = 0 if dispatcher is None else int(dispatcher.get_current_user_count())
-        rate = wanted.rate_per_s
+        rate = wanted.spawn_rate_per_s
         if rate is None:
             if wanted.users == asked:
                 return

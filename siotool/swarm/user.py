@@ -248,16 +248,21 @@ class SocketIOUser(User):
         self._connect(again=False)
         if not self._scheduled:
             return
-        period = 1 / self.rate
-        self._schedule = Schedule(self.rate, monotonic() + self._random.random() * period)
-        self._generator.add_schedule(self._number, self._class_counts, self._schedule)
+        phase = self._random.random()
+        self._schedule = self._generator.new_schedule(self._number, self._class_counts, self.rate, phase)
         self._taskset_instance = Tasks(self, self._pause)
-        self._generator.timer_wheel.wait(self._schedule.wake_at())
+        self._sleep_until_due()
 
     def wait_time(self) -> float:
-        """Seconds until the schedule's next moment; nested task sets ask after each task."""
+        """Seconds until the next task; nested task sets ask after each task.
+
+        It is 0 on a schedule: the wait is over then, for Locust's own would hear of no change of rate.
+        """
         wake_at = self._end_task()
-        return max(0.0, wake_at - monotonic())
+        if self._schedule is None:
+            return max(0.0, wake_at - monotonic())
+        self._sleep_until_due()
+        return 0.0
 
     # ── inside ────────────────────────────────────────────────────────────────────────
 
@@ -285,7 +290,14 @@ class SocketIOUser(User):
         return wake_at
 
     def _pause(self) -> None:
-        self._generator.timer_wheel.wait(self._end_task())
+        if self._generator.timer_wheel.wait(self._end_task()):
+            self._sleep_until_due()
+
+    def _sleep_until_due(self) -> None:
+        """Sleep until the schedule's next operation is to be prepared, whenever a change puts that."""
+        while self._schedule is not None:
+            if not self._generator.timer_wheel.wait(self._schedule.wake_at()):
+                return
 
     def _due(self) -> float:
         """When the next operation is to start: the schedule's moment, once per task.

@@ -31,6 +31,8 @@ READY = "siotool_ready"
 BEGIN = "siotool_begin"
 #: The parent says over how many seconds the users that are started at once are spread.
 SPREAD = "siotool_spread"
+#: The parent says how many operations per second each user does from now on; None: its own rate.
+RATE = "siotool_rate"
 #: Key of our data in Locust's reports.
 REPORTS = "siotool"
 
@@ -90,6 +92,9 @@ def _runner(environment: Environment, generator: Generator, config: WorkerConfig
     def spread(environment: Environment, msg: Any) -> None:
         generator.spread_s = msg.data["seconds"]
 
+    def rate(environment: Environment, msg: Any) -> None:
+        generator.change_rate(msg.data["per_s"])
+
     hooks: Any = environment.events
     hooks.report_to_master.add_listener(report)
     hooks.test_stopping.add_listener(lambda **_: generator.clock.cut())
@@ -105,6 +110,7 @@ def _runner(environment: Environment, generator: Generator, config: WorkerConfig
     runner.start_worker = close_and_move
     runner.register_message(BEGIN, begin)
     runner.register_message(SPREAD, spread)
+    runner.register_message(RATE, rate)
     hooks.init.fire(environment=environment, runner=runner, web_ui=None)
     # Locust has announced this worker before it could receive messages
     runner.send_message(READY, {"worker": config.engine.worker})

@@ -98,9 +98,57 @@ class Climb:
         if any(one.failed_share > 0.1 for one in seen) or elapsed_s > 20:
             return None
         users = 2 + int(elapsed_s)
-        return Wanted(users, until_s=elapsed_s + 1, rate_per_s=2, note=f"{users} users")
+        return Wanted(users, until_s=elapsed_s + 1, spawn_rate_per_s=2, note=f"{users} users")
 
 drive(lambda pid: [Climb()], "crowd.py")
+"""
+
+RATES_SCENARIO = """
+from locust import TaskSet, constant
+from siotool.swarm.user import SocketIOUser, task
+
+class Plain(SocketIOUser):
+    rate = 0.1
+
+    @task
+    def ask(self):
+        self.call("echo", "plain", wait=False)
+
+class Nested(SocketIOUser):
+    rate = 0.1
+
+    @task
+    class Visit(TaskSet):
+        @task
+        def ask(self):
+            self.user.call("echo", "nested", wait=False)
+
+class Unscheduled(SocketIOUser):
+    wait_time = constant(0.25)
+
+    @task
+    def ask(self):
+        self.call("echo", "unscheduled", wait=False)
+"""
+
+#: What is wanted for two seconds each: users, and operations per second of each.
+RATES = [(6, None), (6, 4.0), (6, 8.0), (6, None), (9, 8.0), (9, 8.0)]
+RATES_PROGRAM = f"""
+class Rates:
+    def tick(self, elapsed_s, seen):
+        looks.append(clients(self.pid))
+        number = int(elapsed_s / 2)
+        if number == len({RATES}):
+            return None
+        users, rate = {RATES}[number]
+        return Wanted(users, until_s=elapsed_s + 2, spawn_rate_per_s=6, stage=number, rate=rate)
+
+def programs(pid):
+    program = Rates()
+    program.pid = pid
+    yield program
+
+drive(programs, "rates.py", processes=2)
 """
 
 
@@ -163,3 +211,51 @@ def test_a_program_that_is_none_of_ours_raises_users_until_it_sees_failures(tmp_
     assert any(achieved > 0 for _, _, _, achieved in last), "scheduled operations were counted"
     assert "6 users" in [note.text for note in run.notes]
     assert told["reason"] == "finished"
+
+
+@pytest.fixture(scope="module")
+def at_rates(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Run]:
+    folder = tmp_path_factory.mktemp("rates")
+    (folder / "rates.py").write_text(RATES_SCENARIO)
+    return driven(RATES_PROGRAM, folder)
+
+
+def per_s(run: Run, user_class: str, count: str) -> list[float]:
+    """What each user of a class did per second, for each two seconds of the run."""
+    found = [
+        (interval.t_s, getattr(one, count))
+        for interval in run.intervals
+        for one in interval.user_classes
+        if one.name == user_class and not interval.draining
+    ]
+    return [
+        sum(counted for t_s, counted in found if 2 * number < t_s <= 2 * number + 2) / 2 / (users / 3)
+        for number, (users, _) in enumerate(RATES)
+    ]
+
+
+@pytest.mark.parametrize("user_class", ["Plain", "Nested"])
+@pytest.mark.parametrize("count", ["offered", "issued"])
+def test_a_program_sets_the_rate_of_users_that_sleep_and_of_new_ones(
+    at_rates: tuple[dict[str, Any], Run], user_class: str, count: str
+) -> None:
+    found = per_s(at_rates[1], user_class, count)
+    # the fifth has users that start within it
+    assert found[:4] == pytest.approx([0.1, 4, 8, 0.1], abs=0.8)
+    assert found[5] == pytest.approx(8, abs=0.8)
+
+
+def test_a_program_leaves_alone_who_follows_no_schedule(at_rates: tuple[dict[str, Any], Run]) -> None:
+    found = per_s(at_rates[1], "Unscheduled", "begun")
+    assert [*found[1:4], found[5]] == pytest.approx([4] * 4, abs=0.8)
+
+
+def test_a_change_of_rate_moves_no_user_and_no_connection(at_rates: tuple[dict[str, Any], Run]) -> None:
+    told, run = at_rates
+    first, *middle = told["looks"][1:5]
+    assert len(first) == 6
+    assert all(look == first for look in middle), "the server saw a connection come or go"
+    connections = [interval.connections for interval in run.intervals]
+    assert [one.users for one in connections[1:8]] == [6] * 7
+    assert sum(one.attempted for one in connections) == sum(one.established for one in connections) == 9
+    assert not any(one.closed or one.failed for one in connections)

@@ -144,6 +144,125 @@ def test_offered_are_the_moments_that_were_due(rate, first, steps, rest):
     assert due - 1 <= offered <= due + 1 + math.ceil(GRACE_S * rate)
 
 
+def moments(schedule, count):
+    """The next moments, to the hundredth of a second."""
+    return [round(schedule.begin(), 2) for _ in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        pytest.param([], [10, 11, 12, 13, 14], id="none"),
+        pytest.param([(9.5, 1.0)], [10, 11, 12, 13, 14], id="to the same rate"),
+        pytest.param([(9.6, 4.0)], [9.7, 9.95, 10.2, 10.45, 10.7], id="faster: the wait shrinks alike"),
+        pytest.param([(9.6, 10.0)], [9.64, 9.74, 9.84, 9.94, 10.04], id="fast enough for a shorter lead"),
+        pytest.param([(9.6, 0.25)], [11.2, 15.2, 19.2, 23.2, 27.2], id="slower: the wait grows alike"),
+        pytest.param([(9.6, 4.0), (9.6, 1.0)], [10, 11, 12, 13, 14], id="there and back at once"),
+        pytest.param([(9.6, 2.0), (9.7, 0.5)], [10.1, 12.1, 14.1, 16.1, 18.1], id="twice in one wait"),
+        pytest.param([(10.0, 2.0)], [10, 10.5, 11, 11.5, 12], id="what is due just now stays due"),
+        pytest.param([(12.5, 2.0)], [10, 11, 12, 12.75, 13.25], id="overdue, then faster"),
+        pytest.param([(11.5, 0.5)], [10, 11, 12.5, 14.5, 16.5], id="overdue, then slower"),
+        pytest.param([(11.5, 2.0), (12.0, 4.0)], [10, 11, 11.75, 12.12, 12.38], id="overdue twice"),
+        pytest.param(
+            [(11.5, 2.0), (11.6, 1.0)], [10, 11, 11.9, 12.9, 13.9], id="overdue, changed twice in one wait"
+        ),
+        pytest.param([(10.5, 2.0), (11.5, 1.0)], [10, 10.75, 11.25, 12, 13], id="overdue, and back again"),
+    ],
+)
+def test_a_change_of_rate_scales_the_wait_and_leaves_what_is_overdue(changes, expected):
+    schedule = Schedule(1.0, 10.0)
+    for now, rate in changes:
+        schedule.change_rate(rate, now)
+    assert moments(schedule, 5) == pytest.approx(expected, abs=0.011)
+    assert taken(schedule) == (5, 5, 0)
+    rate = changes[-1][1] if changes else 1.0
+    assert schedule.period == 1 / rate
+    assert schedule.lead == min(LEAD_S, 0.25 / rate)
+
+
+@pytest.mark.parametrize(
+    ("now", "offered"),
+    [
+        pytest.param(10.5, 1, id="before the change"),
+        pytest.param(11.55, 2, id="what was due after it at the old rate is not"),
+        pytest.param(11.95, 3, id="the first at the new rate"),
+        pytest.param(12.95, 5, id="and those after it"),
+    ],
+)
+def test_what_a_late_user_owes_is_counted_at_the_rate_of_its_time(now, offered):
+    """At 10, 11; from 11.5 on twice a second: at 11.75, 12.25, 12.75."""
+    schedule = Schedule(1.0, 10.0)
+    schedule.change_rate(2.0, 11.5)
+    schedule.abandon(now, kept_s=60.0)
+    assert taken(schedule) == (offered, 0, offered)
+
+
+@pytest.mark.parametrize(
+    ("now", "withheld", "following"),
+    [
+        pytest.param(10.5, 0, 11, id="nothing was missed"),
+        pytest.param(11.6, 1, 11.75, id="the last one at the old rate is done"),
+        pytest.param(11.8, 2, 12.25, id="the first one at the new rate is"),
+        pytest.param(12.3, 3, 12.75, id="the second one is"),
+    ],
+)
+def test_a_user_that_comes_back_after_a_change_goes_on_at_the_new_rate(now, withheld, following):
+    schedule = Schedule(1.0, 10.0)
+    schedule.change_rate(2.0, 11.5)
+    schedule.skip_to(now)
+    assert schedule.begin() == now
+    assert schedule.begin() == pytest.approx(following, abs=TICK_S)
+    assert taken(schedule) == (withheld + 2, 2, withheld)
+
+
+def test_a_change_and_a_return_within_one_tick():
+    schedule = Schedule(1.0, 11.0005)
+    schedule.change_rate(2.0, 11.0006)
+    schedule.skip_to(11.0007)
+    assert moments(schedule, 3) == [11.0, 11.5, 12.0]
+
+
+@pytest.mark.parametrize("rate", [0.3, 5.0, 40.0])
+def test_users_do_not_fall_into_step_when_their_rate_changes(rate):
+    schedules = [Schedule(2.0, 100 + number / 10) for number in range(5)]
+    for schedule in schedules:
+        schedule.change_rate(rate, 99.95)
+    due = sorted(schedule.due for schedule in schedules)
+    gaps = [after - before for before, after in zip(due, [*due[1:], due[0] + 1 / rate], strict=True)]
+    assert gaps == pytest.approx([1 / rate / 5] * 5)
+
+
+@given(
+    rate=st.floats(0.05, 200),
+    phase=st.floats(0, 1),
+    life=st.lists(
+        st.tuples(
+            st.floats(0, 3), st.sampled_from(["prompt", "prompt", "late", "cut off"]), st.floats(0.05, 200)
+        ),
+        min_size=1,
+        max_size=12,
+    ),
+)
+def test_whatever_the_changes_offered_is_the_integral_of_the_rate(rate, phase, life):
+    """A user that is prompt, does nothing, or is cut off until each change."""
+    schedule = Schedule(rate, 50 + phase / rate)
+    now, wanted, begun = 50.0, 1 - phase, 0
+    for seconds, kind, following in life:
+        now += seconds
+        wanted += seconds * rate
+        if kind == "cut off":
+            schedule.skip_to(now)
+        while kind == "prompt" and schedule.wake_at() <= now:
+            schedule.begin()
+            begun += 1
+        rate = following
+        schedule.change_rate(rate, now)
+    schedule.abandon(now + GRACE_S)
+    offered, issued, _ = taken(schedule)
+    assert issued == begun
+    assert wanted - 1 - 1e-6 <= offered <= wanted + 1 + 1e-6, "one may be prepared ahead"
+
+
 @given(first=st.integers(0, 1 << 40), count=st.integers(2, 300))
 def test_users_that_start_in_one_second_start_evenly_within_it(first, count):
     starts = sorted(spread_s(first + number) for number in range(count))

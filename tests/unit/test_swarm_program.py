@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from siotool.runfile import Bytes, Connections, Delivery, Interval, Operation, UserClass
-from siotool.swarm.program import Program, Seen, Stages, Wanted, seen
+from siotool.swarm.program import Program, Seen, ShapeProgram, Stages, Wanted, seen
 from siotool.workload import Stage, ramp
 
 ODD = [Stage(0.5, 1), Stage(0, 9), Stage(1, 2)]
@@ -48,12 +48,35 @@ def test_stages_asked_when_they_say_come_once_each_and_in_order(stages: list[Sta
     assert elapsed_s == pytest.approx(sum(stage.duration_s for stage in stages))
 
 
+class Shape:
+    """Locust's, as far as a program asks it."""
+
+    def reset_time(self) -> None:
+        pass
+
+    def tick(self) -> tuple[int, float]:
+        return 7, 2.5
+
+
+def test_a_shape_says_how_fast_users_start_and_leaves_them_their_own_rate() -> None:
+    wanted = ShapeProgram(Shape(), None).tick(0.0, [])
+    assert wanted == Wanted(7, 1.0, spawn_rate_per_s=2.5, note="7 users at 2.5 per second")
+    assert wanted.rate is None
+
+
 def test_asking_again_later_is_no_change_and_anything_else_is() -> None:
-    wanted = Wanted(5, until_s=1, rate_per_s=2)
-    assert Wanted(5, until_s=2, rate_per_s=2).same_as(wanted)
+    wanted = Wanted(5, until_s=1, spawn_rate_per_s=2)
+    assert Wanted(5, until_s=2, spawn_rate_per_s=2).same_as(wanted)
     assert not wanted.same_as(None)
-    for other in (Wanted(6, 1, 2), Wanted(5, 1, 3), Wanted(5, 1, 2, 1), Wanted(5, 1, 2, note="more")):
+    changed = [Wanted(6, 1, 2), Wanted(5, 1, 3), Wanted(5, 1, 2, 1), Wanted(5, 1, 2, note="more")]
+    for other in [*changed, Wanted(5, 1, 2, rate=2)]:
         assert not other.same_as(wanted)
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_rate_that_no_schedule_can_follow_is_refused(rate: float) -> None:
+    with pytest.raises(ValueError, match="must be more than 0"):
+        Wanted(5, 1, rate=rate)
 
 
 def interval(t_s: float, users: int, failed: int, count: int = 10) -> Interval:
@@ -85,7 +108,7 @@ class Climb:
     def tick(self, elapsed_s: float, seen: Sequence[Seen]) -> Wanted | None:
         failed = [one for one in seen if one.failed_share > 0.1]
         if not failed:
-            return Wanted(1 + int(elapsed_s), until_s=elapsed_s + 1, rate_per_s=1)
+            return Wanted(1 + int(elapsed_s), until_s=elapsed_s + 1, spawn_rate_per_s=1)
         if elapsed_s > failed[0].t_s + 3:
             return None
         return Wanted(failed[0].users - 1, until_s=elapsed_s + 1, stage=1, note="back to what held")

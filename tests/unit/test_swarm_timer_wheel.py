@@ -62,3 +62,31 @@ def test_a_moment_that_has_passed_can_be_waited_for_again(timer_wheel):
     timer_wheel.wait(moment)
     timer_wheel.wait(moment)
     timer_wheel.wait(moment + 0.005)
+
+
+def test_who_is_stirred_may_wait_for_another_moment(timer_wheel):
+    woken = []
+
+    def wait(name, moment, other):
+        if stirred := timer_wheel.wait(moment):
+            assert not timer_wheel.wait(other), "stirred once"
+        woken.append((name, stirred))
+
+    now = monotonic()
+    waits = [
+        ("later", now + 0.02, now + 0.06),
+        ("sooner", now + 60, now + 0.04),
+        ("same", now + 0.05, now + 0.05),
+    ]
+    waiting = [gevent.spawn(wait, *each) for each in waits]
+    gevent.sleep(0)
+    timer_wheel.stir()
+    gevent.joinall(waiting, timeout=5, raise_error=True)
+    assert woken == [("sooner", True), ("same", True), ("later", True)]
+    assert not timer_wheel.wait(monotonic() + 0.01), "who comes afterwards sleeps"
+
+
+def test_a_stir_while_nobody_waits_is_forgotten(timer_wheel):
+    timer_wheel.stir()
+    gevent.sleep(0)
+    assert not timer_wheel.wait(monotonic() + 0.01)
