@@ -137,6 +137,23 @@ def test_a_told_table_is_a_paragraph_for_each_group_where_lines_are_short():
     )
 
 
+def test_groups_keep_their_names_where_a_table_is_a_list():
+    rows = [Row(["connect", "1,234"], group="Echo"), Row(["ack", "56"], group="Chat"), Row(["sum", "7"])]
+    table = Table([Column("operation in words"), Column("times that it was done", True)], rows)
+
+    shown = as_text(Document("", "", "", "", [Section("a", "All", [table])]), 36)
+    assert [line.strip() for line in shown.splitlines() if line.strip()][1:] == [
+        "Echo",
+        "connect",
+        "times that it was done 1,234",
+        "Chat",
+        "ack",
+        "times that it was done 56",
+        "sum",
+        "times that it was done 7",
+    ]
+
+
 @pytest.mark.parametrize("printer", PRINTERS)
 def test_what_a_printer_leaves_out_would_be_found(printer, monkeypatch):
     """The control of the tests above: a printer that drops a section, a block or a cell is caught."""

@@ -13,6 +13,8 @@ from siotool.report.join import summarize
 from siotool.report.planned import Planned
 from siotool.runfile import Connections, MeasuredServer
 from siotool.runs.capacity import straight_line
+from siotool.runs.seconds import seconds_of
+from siotool.runs.slope import MedianLine, fit_gauge
 
 
 def held_short(interval):
@@ -116,3 +118,13 @@ def test_a_second_counts_as_sampled_when_every_server_was(make_run):
 )
 def test_the_straight_line(bytes_per_s, cores_used, found):
     assert straight_line(bytes_per_s, cores_used, 2.0) == found
+
+
+def test_a_server_that_nobody_sampled_while_connections_rose_has_no_slope(make_run):
+    def sampled_late(interval):
+        return interval if interval.t_s > 28 else msgspec.structs.replace(interval, servers={})
+
+    seconds = seconds_of([make_run(), make_run(change=sampled_late)])
+    alone = seconds_of([make_run(server=None)])
+    assert isinstance(fit_gauge(seconds, "rss_bytes"), MedianLine)
+    assert fit_gauge(alone, "rss_bytes") == "not measured"

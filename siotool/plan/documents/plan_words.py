@@ -122,10 +122,8 @@ def swing(effect: Effect) -> str:
     return f"{low} → {high}"
 
 
-def servers(count: int | None) -> str:
+def servers(count: int) -> str:
     """Write a number of servers."""
-    if count is None:
-        return "no number of servers"
     return f"{count:,} server" if count == 1 else f"{count:,} servers"
 
 
