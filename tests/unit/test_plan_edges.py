@@ -8,7 +8,6 @@ import pytest
 
 from siotool.document.document import Chart, Sentence, Table
 from siotool.plan.documents import plan_charts, storm_document
-from siotool.plan.documents import storm_words as words
 from siotool.plan.documents.pictures import chances
 from siotool.plan.documents.plan_document import document
 from siotool.plan.growth import outlook
@@ -215,29 +214,6 @@ def test_a_plan_that_considers_everything_names_nothing_left_out(plan_inputs):
 
 
 # ── storms ──
-
-
-def test_a_goal_shorter_than_any_handshake_has_no_largest_load(plan_inputs):
-    inputs = plan_inputs(FORMULA | {"server.accept_rate": "50/s", "goals.reconnect_time": "0.2s"})
-    storm = study.study(inputs, study.StormOptions(servers=10), draws=100, seed=1)
-    assert storm.largest_connections_per_server == 0
-    assert "no number" in " ".join(words.conclusions(storm)).lower()
-
-
-def test_pings_of_a_return_as_long_as_their_interval_are_even(plan_inputs):
-    keys = FORMULA | {"workload.connections": "200k", "server.accept_rate": "50/s"}
-
-    def said(**changes):
-        inputs = plan_inputs(keys | {key.replace("__", "."): text for key, text in changes.items()})
-        storm = study.study(inputs, study.StormOptions(servers=10, lost="all"), draws=100, seed=1)
-        return storm.pings, " ".join(words.conclusions(storm))
-
-    slow, text = said()
-    assert slow.peak_per_s < 1.25 * slow.even_per_s
-    assert "pulses" not in text
-    quick, text = said(server__accept_rate="5k/s")
-    assert quick.peak_per_s > 1.5 * quick.even_per_s
-    assert "pulses" in text
 
 
 def test_one_fleet_that_gets_its_clients_back_is_no_curve(plan_inputs):
