@@ -89,7 +89,7 @@ def followed(*programs):
 
 stages = Stages([Stage(10, 50), Stage(5, 50), Stage(10, 10)])
 print(json.dumps({
-    "stages": followed(stages, Stages([Stage(4, 20)])),
+    "stages": followed(stages, Stages([Stage(4, 20)]), Stages([Stage(1, 20)])),
     "short": followed(Stages([Stage(0.5, 5)]), Stages([Stage(20, 15)])),
     "impatient": followed(Wishes(*[Wanted(5, 0.0)] * 3)),
     "by rate": followed(Wishes(Wanted(5, 1.0, 2.0), Wanted(5, 2.0, 2.0), Wanted(5, 3.0, 4.0))),
@@ -117,12 +117,19 @@ def test_users_move_evenly_from_stage_to_stage_and_on_into_the_next_program(told
     stages = told["stages"]
     moved = [[round(at), *more] for at, *more in of(stages, "start")]
     assert moved == [[0, 50, 5.0], [15, 10, 4.0], [25, 20, 2.5]]
-    assert [more for _, *more in of(stages, "stage")] == [[0.0, 0], [10.0, 1], [15.0, 2], [25.0, 3]]
-    assert [second for _, second in of(stages, "program")] == [0.0, 25.0]
+    assert [more for _, *more in of(stages, "stage")] == [
+        [0.0, 0],
+        [10.0, 1],
+        [15.0, 2],
+        [25.0, 3],
+        [29.0, 4],
+    ]
+    assert [second for _, second in of(stages, "program")] == [0.0, 25.0, 29.0]
     assert [note.partition(":")[0] for _, note in of(stages, "note")] == [
         "stage 2",
         "stage 3",
         "program 2 of this run begins",
+        "program 3 of this run begins",
     ]
 
 
