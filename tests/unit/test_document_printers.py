@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from siotool.document import markdown
+from siotool.document.course import as_table
 from siotool.document.document import (
     Axis,
     Bar,
@@ -208,6 +209,19 @@ def test_a_chart_that_tells_is_blocks_in_text_and_a_short_table_in_markdown():
     assert len(rows) == 2 + 20
     assert rows[2] == "| 0 s | 14 /s | 0 /s |"
     assert rows[-1] == "| 28.5 s | – | 0 /s |"
+
+
+def test_a_table_in_the_place_of_a_chart_says_where_it_shows_the_highest_only():
+    def table(count):
+        curve = Curve("tries", [(float(n), n + 0.5) for n in range(count)])
+        return as_table(Chart("k", "t", Axis("count"), Axis("per_s"), [curve]))
+
+    whole, thinned = table(20), table(21)
+    assert (whole.columns[1].name, len(whole.rows)) == ("tries", 20)
+    assert (thinned.columns[1].name, len(thinned.rows)) == ("tries, at most", 11)
+    # the highest of two; whole numbers where one more or less is no matter
+    assert [row.cells[1] for row in thinned.rows[:2]] == ["1.5 /s", "3.5 /s"]
+    assert [row.cells[1] for row in whole.rows[9:11]] == ["9.5 /s", "10 /s"]
 
 
 def test_bars_are_blocks_where_figures_leave_room():

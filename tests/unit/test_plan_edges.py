@@ -8,6 +8,7 @@ import pytest
 
 from siotool.document.document import Chart, Sentence, Table
 from siotool.plan.documents import plan_charts, storm_document
+from siotool.plan.documents import plan_words as words
 from siotool.plan.documents.pictures import chances
 from siotool.plan.documents.plan_document import document
 from siotool.plan.growth import outlook
@@ -249,3 +250,11 @@ def test_a_change_of_waits_whose_jitter_stays_speaks_of_no_wave():
 
     assert "wave" in sentence(0.5)
     assert "wave" not in sentence(1)
+
+
+def test_a_count_of_servers_is_written_also_where_no_number_is_enough():
+    none, one, many = (words.servers(count) for count in (None, 1, 1200))
+    assert one == "1 server"
+    assert many == "1,200 servers"
+    assert "None" not in none
+    assert not any(char.isdigit() for char in none)

@@ -122,8 +122,10 @@ def swing(effect: Effect) -> str:
     return f"{low} → {high}"
 
 
-def servers(count: int) -> str:
+def servers(count: int | None) -> str:
     """Write a number of servers."""
+    if count is None:
+        return "no number of servers"
     return f"{count:,} server" if count == 1 else f"{count:,} servers"
 
 
