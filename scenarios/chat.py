@@ -10,7 +10,7 @@ from siotool.swarm.user import SocketIOUser, knob, task
 
 
 class Chat(SocketIOUser):
-    """Says something now and then, and hears everyone."""
+    """Publishes messages, and receives those of all users."""
 
     rate: float = knob(0.1, "messages per second of each user", minimum=0.0001)
     event: str = knob("chat message", "event that the server broadcasts")

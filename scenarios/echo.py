@@ -2,15 +2,15 @@
 
 The server is to acknowledge the event; what it answers does not matter. A call does not
 wait for the answer to the one before, so that a slow server gets as many calls as a fast
-one; ``wait_for_ack=yes`` makes users patient. Either way response times count from when a
-call was due, and a server that stalls shows it in all it delayed.
+one; with ``wait_for_ack=yes`` it does. In both cases response times count from when a call
+was due, so a stall of the server shows in every call that it delayed.
 """
 
 from siotool.swarm.user import SocketIOUser, knob, task
 
 
 class Echo(SocketIOUser):
-    """Calls at its own steady pace."""
+    """Calls at a steady rate."""
 
     rate: float = knob(1.0, "calls per second of each user", minimum=0.001)
     event: str = knob("echo", "event to call")

@@ -1,8 +1,8 @@
 """Subscribe only: count what the server pushes, by event name.
 
 With sent_at the one-way time is measured from an epoch field of the payload (seconds or
-milliseconds), which is as good as the agreement of the two machines' clocks. Without it
-deliveries are counted, but have no latency.
+milliseconds). It is as exact as the clocks of the two machines agree. Without sent_at deliveries
+are counted, but have no latency.
 """
 
 from siotool.swarm.user import SocketIOUser, knob, task

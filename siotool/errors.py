@@ -27,7 +27,7 @@ class ExitCode(IntEnum):
 
 
 #: When several apply, the first one wins. A bug or bad usage ends a command at once, so the
-#: two hardly ever meet the rest; they are here so that neither can pass for success.
+#: two hardly ever meet the rest; they are here so that neither counts as success.
 PRECEDENCE = (
     ExitCode.INTERRUPTED,
     ExitCode.BUG,

@@ -1,4 +1,4 @@
-"""The published formula that plan shows and report feeds with measurements.
+"""The published formula, which plan shows and report computes from measurements.
 
     servers = connections × consumption rate × (1 − downtime / workday) / (capacity × utilization)
 

@@ -1,4 +1,4 @@
-"""What was seen: the form of the lines of ``run.jsonl``. ``siotool.runs.reading`` reads them.
+"""The types of the lines of ``run.jsonl``. ``siotool.runs.reading`` reads them.
 
 The file is append-only and readable up to its last whole line at any moment. The first
 line is a ``header``; then one ``interval`` a second, ``note`` lines between them, and an
@@ -19,14 +19,14 @@ FILE_NAME = "run.jsonl"
 
 OpKind = Literal["connect", "upgrade", "namespace", "ack", "deliver", "reconnect", "custom"]
 
-#: Counts and quantities that a run can have: no float is exact beyond, and no run so long or large.
+#: Counts and quantities that a run can have: no float is exact beyond, and no run is so large.
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Amount = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 
 
 #: The host of the process that writes the run file, and of what runs beside it.
 LOCAL = "localhost"
-#: The name of a server that nobody named.
+#: The name of a server that was given none.
 SERVER = "server"
 
 
@@ -68,7 +68,7 @@ class Header(msgspec.Struct, frozen=True, tag_field="kind", tag="header"):
     """First line of a run: everything that was decided before it started.
 
     ``servers`` have names of their own; empty when none was sampled. ``embedded``: the target is
-    the one that siotool starts itself, on a port that nobody chose. ``compression``: the target
+    the one that siotool starts itself, on any free port. ``compression``: the target
     would have compressed for clients that offer it.
     """
 
@@ -112,8 +112,8 @@ class Operation(msgspec.Struct, frozen=True):
     ``response`` counts from the intended start, ``service`` from the actual send (equal
     where nothing was scheduled). ``count`` are the successes; those without a latency, such as
     a delivery without a send time, are in neither. ``errors`` are the failures by class;
-    ``given_up`` is how long those of them had waited, from the intended start, that nobody had
-    answered in time (``timeout``) or before the run ended (``unanswered``).
+    ``given_up`` is how long those of them had waited, from the intended start, that had no answer in
+    time (``timeout``) or before the run ended (``unanswered``).
     """
 
     op: OpKind
@@ -143,7 +143,7 @@ class Connections(msgspec.Struct, frozen=True):
     left: Count = 0
 
 
-#: The name under which operations stand together once there are more names than are kept apart.
+#: The name under which operations are counted together once there are too many names.
 OTHER = "(other)"
 
 #: Kinds of a failure that no exception made: a failed check, and a call of ``fail``.
@@ -191,7 +191,7 @@ class UserClass(msgspec.Struct, frozen=True):
 
 
 class Delivery(msgspec.Struct, frozen=True):
-    """Stamped broadcasts whose account was closed within the interval.
+    """Stamped broadcasts that were closed within the interval.
 
     ``expected = received + lost``. A message is closed when its last due delivery arrived,
     or when it is given up; ``pending`` are the deliveries of open messages at its end.
@@ -217,7 +217,7 @@ class Bytes(msgspec.Struct, frozen=True):
 
 
 class WorkerHealth(msgspec.Struct, frozen=True):
-    """One generator process: is it the bottleneck?
+    """One generator process, to see whether it is the bottleneck.
 
     ``cpu_cores`` mean over the interval (1.0 is one full core), ``loop_lag_s`` the longest
     the connection loop was late, ``schedule_lag_s`` the longest a scheduled operation was.
@@ -292,8 +292,7 @@ class Note(msgspec.Struct, frozen=True, tag_field="kind", tag="note"):
 class End(msgspec.Struct, frozen=True, tag_field="kind", tag="end"):
     """Last line of a run that ended in order.
 
-    ``intervals`` is how many were written, None where nobody counted; ``exceptions`` came after
-    the last of them.
+    ``intervals`` is how many were written, None where unknown; ``exceptions`` came after the last.
     """
 
     t_s: Amount

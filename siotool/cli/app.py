@@ -41,7 +41,7 @@ def _common(
 
 def main() -> None:
     """Run one command; every error becomes a message on stderr and an exit code."""
-    streams.forgive_closed_pipes()
+    streams.allow_closed_pipes()
     debug = "--debug" in sys.argv
     try:
         app()

@@ -1,7 +1,7 @@
-"""Which commands there are, and the modules that hold them: loaded only when asked for.
+"""The commands and their modules, each loaded only when it is asked for.
 
-A command's options cost more to build than most commands take to run, and ``siotool --help``
-needs none of them.
+A command's options take longer to build than most commands to run, and ``siotool --help`` needs
+none of them.
 """
 
 from importlib import import_module

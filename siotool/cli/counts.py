@@ -1,7 +1,7 @@
 """Servers from figures: the planner's answer to what was planned, and to what runs measured.
 
 A report counts as ``siotool plan --from`` does: with ``siotool.plan.sizing.sizing`` and what the planner
-learns of runs. The same figures make the same number of servers in both.
+learns from runs. The same figures make the same number of servers in both.
 """
 
 import math
@@ -29,7 +29,7 @@ from siotool.units import format_share
 #: Whose figures a count rests on.
 Figures = Literal["planned", "measured"]
 
-#: As ``siotool plan`` draws unless told otherwise: the same figures, the same number.
+#: The defaults of ``siotool plan``: the same figures give the same number.
 _DRAWS, _SEED = 10_000, 1
 
 #: The formula's figures → the fields of the report's planned side.
@@ -41,16 +41,16 @@ _FORMULA = (
     ("server.capacity", "capacity_bytes_per_s"),
     ("server.utilization", "utilization"),
 )
-#: What a run says of these is of the machine it met; what was planned counts more.
+#: A run measures these of its own machine; planned values go first.
 _PLANNED_FIRST = ("server.capacity", "server.processes", "server.process_cores", "server.memory")
-#: Less of its CPU than this says nothing of how much more load would take.
+#: Below this share of its CPU, how much more load a server can carry cannot be estimated.
 _LEAST_SHARE = 0.02
-#: A room of everybody: its messages grow with the square of the users.
-_EVERYBODY = 0.9
+#: In a room of this share of all users, messages grow with the square of the users.
+_NEARLY_ALL = 0.9
 
 
 class Intent(msgspec.Struct, frozen=True):
-    """What was planned: figures that were typed, over a plan that was read; both may say nothing."""
+    """What was planned: figures that were typed, over a plan that was read; both may be empty."""
 
     typed: Inputs = Inputs()
     plan: ReadBack | None = None
@@ -146,7 +146,7 @@ def measured_over(planned: Inputs, seen: Inputs) -> Inputs:
     """
     given = {key: one for key, one in planned.figures.items() if one.provenance.kind != "default"}
     first = {key: given[key] for key in _PLANNED_FIRST if key in given}
-    learnt = "server.processes" in seen  # and so what other runs had seen says nothing of this one
+    learnt = "server.processes" in seen  # then what other runs saw does not apply to this one
     rest = {
         key: one
         for key, one in planned.figures.items()
@@ -158,7 +158,7 @@ def measured_over(planned: Inputs, seen: Inputs) -> Inputs:
 
 
 def _learnt(runs: Sequence[Run]) -> tuple[Observations, ServerProfile, Inputs]:
-    """What the runs teach; they are pooled already, and the report says itself what is doubtful of them."""
+    """What the runs show. They are pooled already, and their doubts are in the report."""
     observations = observe(runs, ["yes"] * len(runs), accept_suspect=True, same_target=True)
     profile = measure(observations, _SEED)
     return observations, profile, inputs_of(profile, observations, _SEED)
@@ -210,23 +210,23 @@ def _constraint(one: ConstraintRow, figures: Figures) -> ConstraintFigures:
 
 
 def _bound(observations: Observations, profile: ServerProfile) -> str:
-    """Why a count is the most it can be, and the load that would settle it; empty where it is the count."""
+    """Why a count is only an upper bound, and the load that would give the exact one; else empty."""
     share = profile.share_of_limit
     if share >= ENOUGH:
         return ""
     largest = max(observations.origins, key=lambda origin: origin.users)
     times = ENOUGH / max(share, 1e-6)
-    if largest.asked.room_size > _EVERYBODY * largest.users:
+    if largest.asked.room_size > _NEARLY_ALL * largest.users:
         times = math.sqrt(times)
     wanted = math.ceil(largest.users * times / 10) * 10
-    settle = (
-        f"a run with some {wanted:,} users would settle it"
+    remedy = (
+        f"a run with about {wanted:,} users would give the exact count"
         if share >= _LEAST_SHARE
-        else "only a run with far more users would settle it"
+        else "only a run with far more users would give the exact count"
     )
     return (
-        f"the run took {format_share(share)} of the server's CPU, and no more than {BELIEVED:g} times its "
-        f"load is believed; {settle}"
+        f"the run took {format_share(share)} of the server's CPU, and a server counts for at most "
+        f"{BELIEVED:g} times the run's load; {remedy}"
     )
 
 

@@ -10,7 +10,7 @@ from siotool.errors import InputError
 #: What every document can be written as, and its record as JSON.
 WithPage = Literal["text", "json", "md", "html"]
 
-#: Endings of names that say nothing of a format, and those that say text.
+#: Endings of names that mean text.
 _PLAIN = ("", "txt", "text")
 
 
@@ -29,7 +29,7 @@ def by_ending(output: str, formats: Any) -> str:
     if ending in _PLAIN or ending in known:
         return "text" if ending in _PLAIN else ending
     raise InputError(
-        f"-o {output}: .{ending} is no format there is; its name may end in "
+        f"-o {output}: .{ending} is not a known format; the name may end in "
         + ", ".join(f".{one}" for one in (*known[1:], "txt")),
-        "or say --format, which counts over the name",
+        "or give --format, which overrides the name",
     )

@@ -1,4 +1,4 @@
-"""What a load test is asked for, read from its options; InputError says what is wrong with one."""
+"""Reads the options of a load test; InputError says what is wrong with one."""
 
 import json
 import os
@@ -57,7 +57,7 @@ def program(
     for option, value in given.items():
         if value and not loaded.shape.use_common_options:
             raise InputError(
-                f"the scenario's load shape {name} decides how many users there are, and so would {option}",
+                f"the scenario's load shape {name} and {option} both decide how many users there are",
                 f"leave out {option}, or the shape",
             )
     return ShapeProgram(loaded.shape, run_time(length) if length else None), name
@@ -103,9 +103,9 @@ def _stage(text: str) -> Stage:
 
 def _whole(value: float, option: str, text: str) -> int:
     if value != int(value):
-        raise InputError(f"{option} {text}: users come whole")
+        raise InputError(f"{option} {text}: expected a whole number of users")
     if value > USERS_AT_MOST:
-        raise InputError(f"{option} {text}: more than {USERS_AT_MOST:,} users are not counted apart")
+        raise InputError(f"{option} {text}: expected at most {USERS_AT_MOST:,} users")
     return int(value)
 
 
@@ -134,13 +134,13 @@ def url(text: str) -> str:
         )
     if parts.path not in ("", "/") or parts.query:
         raise InputError(
-            f"{text!r} has a path", "give the server's URL alone; --path and --namespace say the rest"
+            f"{text!r} has a path", "give only the server's URL, and the rest with --path and --namespace"
         )
     return f"{parts.scheme}://{parts.netloc}" if port is None or port else text
 
 
 def check_namespace(namespace: str) -> None:
-    """Refuse what is no name of a namespace."""
+    """Raise InputError for what cannot be a namespace."""
     if not namespace.startswith("/") or "," in namespace:
         raise InputError(f"--namespace {namespace!r}: expected one that begins with / and has no comma")
 

@@ -80,8 +80,8 @@ def loadtest(
     header: Annotated[
         list[str] | None, typer.Option(metavar="'NAME: VALUE'", help="HTTP header. Repeatable.")
     ] = None,
-    connect_timeout: Annotated[str, typer.Option(metavar="TIME", help="Patience with a connect.")] = "10s",
-    ack_timeout: Annotated[str, typer.Option(metavar="TIME", help="Patience with an ack.")] = "10s",
+    connect_timeout: Annotated[str, typer.Option(metavar="TIME", help="Longest wait for a connect.")] = "10s",
+    ack_timeout: Annotated[str, typer.Option(metavar="TIME", help="Longest wait for an ack.")] = "10s",
     server_pid: Annotated[
         int | None, typer.Option(help="Sample this process and its children (the server, on this machine).")
     ] = None,
@@ -97,7 +97,7 @@ def loadtest(
         bool,
         typer.Option(
             "--no-default-gates",
-            help="Judge by --fail-if alone, not by the gates every run is held to (docs/gates.md).",
+            help="Judge only by --fail-if, without the default gates (docs/gates.md).",
         ),
     ] = False,
     plan: Annotated[
@@ -107,7 +107,7 @@ def loadtest(
         Path | None,
         typer.Option(metavar="DIR", help="Folder of the run.", show_default="reports/<UTC time>-<scenario>"),
     ] = None,
-    output_format: Annotated[WithPage | None, format_option("Form of the report.")] = None,
+    output_format: Annotated[WithPage | None, format_option("How to write the report.")] = None,
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="Where the report goes; - is stdout.")
     ] = "-",
@@ -131,7 +131,7 @@ def loadtest(
     Writes run.jsonl while it runs, and report.html, .md and .json after. The first Ctrl-C
     ends the run in order and keeps everything; a second one ends at once.
 
-    Without --fail-if a run fails (exit 4) when an operation never once succeeded, more
+    Without --fail-if a run fails (exit 4) when an operation never succeeded, more
     than 1 % of operations or connects failed, more than 0.1 % of deliveries were lost,
     or a task ended in an exception.
 

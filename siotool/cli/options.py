@@ -37,12 +37,12 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="A key of the plan file: topology.adapter=redis."),
 ]
-Draws = Annotated[int, typer.Option(min=100, max=1_000_000, help="Worlds drawn from the ranges.")]
-Seed = Annotated[int, typer.Option(help="Another seed, other draws; the same one, the same result.")]
+Draws = Annotated[int, typer.Option(min=100, max=1_000_000, help="Random draws from the ranges.")]
+Seed = Annotated[int, typer.Option(help="Seed of the draws: the same seed gives the same result.")]
 Output = Annotated[
     str, typer.Option("--output", "-o", metavar="FILE", help="Where to write it; - is stdout.")
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Write only errors to stderr.")]
 
 #: Draws and seed of a plan unless told otherwise.
 DRAWS, SEED = 10_000, 1

@@ -35,9 +35,8 @@ def conclude(
 
     Without ``gates`` those that the runs were started with are judged again, and without
     ``default_gates`` the default ones, unless a run was started without them. ``keep`` writes
-    the reports beside the (single) run as well. ``also`` are exit codes the caller has
-    reasons of its own for, such as INTERRUPTED. Raises RunFileError, InputError (runs that
-    cannot be pooled) and OutputError.
+    the reports beside the (single) run as well. ``also`` are further exit codes, such as
+    INTERRUPTED. Raises RunFileError, InputError (runs that cannot be pooled) and OutputError.
     """
     runs = [reading.read(path) for path in run_paths]
     if gates is None:
@@ -54,7 +53,7 @@ def conclude(
             output.write(rendered(report, kind), str(runs[0].path.with_name(f"report.{kind}")))
     output.write(rendered(report, output_format, where), where)
     if not quiet and (output_format != "text" or where != "-"):
-        _tell(report)
+        _summarize(report)
     return exit_code(report, also)
 
 
@@ -77,8 +76,8 @@ def exit_code(report: Report, also: Collection[ExitCode] = ()) -> ExitCode:
     return worst(codes)
 
 
-def _tell(report: Report) -> None:
-    """Say on stderr what a reader of the report would see first."""
+def _summarize(report: Report) -> None:
+    """Print doubts, gates and the verdict to stderr."""
     for doubt in report.doubts:
         complain(f"doubt: {doubt}")
     for gate in report.gates:

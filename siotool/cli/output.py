@@ -1,4 +1,4 @@
-"""A command's result on its way out: to stdout, or whole or not at all to a file."""
+"""Writes a command's result: to stdout, or to a file, whole or not at all."""
 
 import contextlib
 import io
@@ -15,7 +15,7 @@ from siotool.document.document import Document
 from siotool.errors import OutputError
 from siotool.terminal import Printable
 
-#: What a result is wrapped to where nobody's terminal says otherwise, and at most.
+#: Columns of a result outside a terminal, and the most in one.
 WIDTH, WIDEST = 80, 100
 
 
@@ -33,7 +33,7 @@ def printed(document: Document, form: str, where: str, record: msgspec.Struct | 
 def styled(renderable: RenderableType, where: str) -> str:
     """Render for ``where``: a terminal gets its width and its colours, anything else plain 80 columns.
 
-    A pipe gets as many as ``COLUMNS`` says where somebody set it; a file never depends on that.
+    ``COLUMNS`` sets the width of a pipe; a file never depends on it.
     """
     if where == "-" and sys.stdout.isatty():
         console = Console(file=io.StringIO(), force_terminal=True, highlight=False)

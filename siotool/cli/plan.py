@@ -71,13 +71,13 @@ def plan(
         typer.Option("--from", metavar="RUN[@NODES]", help="Take costs from measured runs. Repeatable."),
     ] = None,
     verify: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Compare what the plan predicts with what a run saw.")
+        str | None, typer.Option(metavar="RUN", help="Compare the plan's prediction with a run.")
     ] = None,
     accept_suspect: Annotated[
-        bool, typer.Option("--accept-suspect", help="Learn from runs that cannot be trusted, too.")
+        bool, typer.Option("--accept-suspect", help="Also learn from runs that cannot be trusted.")
     ] = False,
     same_target: Annotated[
-        bool, typer.Option("--same-target", help="The runs are of one service, whatever its address was.")
+        bool, typer.Option("--same-target", help="The runs are of one service with several addresses.")
     ] = False,
     max_servers: Annotated[
         str | None,
@@ -85,7 +85,7 @@ def plan(
     ] = None,
     prices: Annotated[
         str | None,
-        typer.Option(metavar="PRICES.toml", help="Shapes of servers and their prices: what it costs."),
+        typer.Option(metavar="PRICES.toml", help="Price file: shapes of servers and what each costs."),
     ] = None,
     shape: Annotated[
         str | None, typer.Option(metavar="NAME", help="Plan with this shape of the price file as the server.")
@@ -111,7 +111,7 @@ def plan(
         str | None, typer.Option(metavar="URL", help="Prometheus, for keda: http://prometheus:9090.")
     ] = None,
     pod_start: Annotated[
-        str, typer.Option(metavar="TIME", help="From asking for a pod to its taking connections.")
+        str, typer.Option(metavar="TIME", help="From requesting a pod until it takes connections.")
     ] = "60s",
     draws: Draws = DRAWS,
     seed: Seed = SEED,
@@ -164,7 +164,7 @@ def run(given: Mapping[str, Any]) -> None:
     verify, runs = given.get("verify"), given.get("runs")
     drawn = {"draws": given.get("draws", DRAWS), "seed": given.get("seed", SEED)}
     if verify is not None and form in _MANIFESTS:
-        raise InputError(f"--verify writes no {form}", "say --format text, md, html or json")
+        raise InputError(f"--verify writes no {form}", "use --format text, md, html or json")
     asked = given.get("max_servers")
     limit = _whole(parse_count(asked, "--max-servers")) if asked is not None else None
     extras = plan_extras.read(given, form)
@@ -196,7 +196,7 @@ def run(given: Mapping[str, Any]) -> None:
     )
     result = msgspec.structs.replace(result, warnings=result.warnings + nothing_rests_on)
     if result.servers.p95 is None and form in _MANIFESTS:
-        raise _hopeless(result)
+        raise _none_enough(result)
     if form in _MANIFESTS:
         written = extras.manifest(form, result, inputs, **drawn, quiet=quiet)
     else:
@@ -241,7 +241,7 @@ def _judge(result: Any, limit: int | None, too_dear: str | None) -> None:
 
     servers = result.servers.p95
     if servers is None:
-        raise _hopeless(result)
+        raise _none_enough(result)
     if limit is not None and servers > limit:
         complain(f"gate failed: {plan_words.servers(servers)} needed, {limit:,} allowed")
     if too_dear is not None:
@@ -250,7 +250,7 @@ def _judge(result: Any, limit: int | None, too_dear: str | None) -> None:
         raise typer.Exit(ExitCode.GATE_FAILED)
 
 
-def _hopeless(result: Any) -> typer.Exit:
+def _none_enough(result: Any) -> typer.Exit:
     """Say that nothing satisfies the plan, and return the exit for it."""
     from siotool.plan.documents import plan_words
 

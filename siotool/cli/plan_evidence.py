@@ -39,7 +39,7 @@ def learn(names: Sequence[str], *, accept_suspect: bool, seed: int, same_target:
 def check(
     name: str, inputs: Inputs, measured: Measured | None, *, accept_suspect: bool, draws: int, seed: int
 ) -> Verification:
-    """Hold a plan's figures against one run at the run's own load.
+    """Compare a plan's figures with one run, at the run's own load.
 
     Where none of the measured figures was typed over, the runs they come from say more: open
     files, and by how much one run differs from the next.
@@ -79,5 +79,7 @@ def _place(name: str) -> tuple[Path, int]:
     if not at or Path(name).exists():
         return Path(name), 1
     if not nodes.isdigit() or int(nodes) < 1:
-        raise InputError(f"--from {name}: {nodes!r} is no number of nodes", "for example --from reports/x@4")
+        raise InputError(
+            f"--from {name}: {nodes!r} is not a number of nodes", "for example --from reports/x@4"
+        )
     return Path(path), int(nodes)

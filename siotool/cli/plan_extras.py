@@ -20,7 +20,7 @@ POD_START = "60s"
 
 
 class Extras(msgspec.Struct, frozen=True):
-    """The options, read: nothing is wrong with them any more."""
+    """The options, read and checked."""
 
     prices: PriceFile | None
     shape: str | None

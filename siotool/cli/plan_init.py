@@ -32,7 +32,7 @@ def init(
 ) -> None:
     r"""Write a commented plan file, from flags or from a few questions.
 
-    On a terminal, what no flag said is asked. Nothing is overwritten.
+    On a terminal it asks for what no flag gave. No file is overwritten.
 
     Examples:
 
@@ -50,11 +50,11 @@ def init(
     filled_in: list[str] = []
     twice = next((name for name, _ in messages if [n for n, _ in messages].count(name) > 1), None)
     if twice is not None:
-        raise InputError(f"--message {twice} is given twice", "give each kind of message a name of its own")
+        raise InputError(f"--message {twice} is given twice", "give each kind of message a different name")
     for setting in settings or []:
         key, equals, text = setting.partition("=")
         if not equals:
-            raise InputError(f"--set {setting!r} is no key=value", "for example --set server.processes=4")
+            raise InputError(f"--set {setting!r} is not key=value", "for example --set server.processes=4")
         given[key] = text
     if connections is not None:
         given["workload.connections"] = connections
@@ -101,7 +101,7 @@ def _ask() -> tuple[dict[str, str], list[tuple[str, dict[str, str]]], list[str]]
     filled_in: list[str] = []
 
     def ask(key: str, question: str, default: str) -> str:
-        # a default that is not shown as one comes back empty, and so is told from the same answer typed
+        # not shown as a default, it comes back empty, and so differs from the same answer typed
         answer = str(typer.prompt(f"{question} [{default}]", default="", show_default=False, err=True))
         if not answer:
             filled_in.append(key)
@@ -110,7 +110,7 @@ def _ask() -> tuple[dict[str, str], list[tuple[str, dict[str, str]]], list[str]]
     given = {
         key: ask(key, question, default)
         for key, question, default in (
-            ("workload.connections", "Concurrent sessions (a range is welcome: 50k..100k)", "100k"),
+            ("workload.connections", "Concurrent sessions (or a range: 50k..100k)", "100k"),
             ("workload.session_length", "How long does a session last", "30min"),
         )
     }

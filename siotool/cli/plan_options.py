@@ -21,7 +21,7 @@ def read_text(name: str, what: str) -> str:
     except OSError as error:
         raise InputError(f"cannot read {what} {name}: {error.strerror}", "check the name") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{what} {name} is not text in UTF-8", "give the file it was meant to be") from error
+        raise InputError(f"{what} {name} is not text in UTF-8", "check the name") from error
 
 
 def typed(flags: Mapping[str, tuple[str, str]], settings: Sequence[str], file: str | None) -> Inputs:
@@ -33,7 +33,7 @@ def typed(flags: Mapping[str, tuple[str, str]], settings: Sequence[str], file: s
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals or not key:
-            raise InputError(f"--set {setting!r} is no key=value", "for example --set server.processes=4")
+            raise InputError(f"--set {setting!r} is not key=value", "for example --set server.processes=4")
         given[key.strip()] = (f"--set {key.strip()}", text.strip())
     inputs = from_flags(given)
     if file is None:

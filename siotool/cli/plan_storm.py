@@ -1,4 +1,4 @@
-"""``siotool plan storm``: what a fleet goes through when many clients come back at once."""
+"""``siotool plan storm``: what happens to a fleet when many clients come back at once."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -52,11 +52,11 @@ def storm(
     availability_target: AvailabilityTarget = None,
     settings: Settings = None,
     servers: Annotated[
-        int | None, typer.Option(min=1, metavar="COUNT", help="Servers there are.", show_default="the plan's")
+        int | None, typer.Option(min=1, metavar="COUNT", help="Number of servers.", show_default="the plan's")
     ] = None,
     lose: Annotated[Lost | None, typer.Option(help="What fails at once.", show_default="goals.storm")] = None,
     outage: Annotated[
-        str, typer.Option(metavar="TIME", help="How long it takes until anybody is taken in again.")
+        str, typer.Option(metavar="TIME", help="Time until servers take clients in again.")
     ] = "0s",
     blackhole: Annotated[
         bool, typer.Option("--blackhole", help="Meanwhile attempts get no answer, instead of a refusal.")
@@ -72,7 +72,7 @@ def storm(
     ] = "0.5",
     draws: Draws = DRAWS,
     seed: Annotated[
-        int, typer.Option(min=0, help="Another seed, other clients; the same one, the same storm.")
+        int, typer.Option(min=0, help="Seed of the clients: the same seed gives the same storm.")
     ] = 1,
     output_format: Annotated[WithPage | None, format_option("How to write it.")] = None,
     output: Output = "-",
@@ -132,5 +132,5 @@ def storm(
         say(f"{storm_words.headline(result)}; the storm is written to {output}")
 
 
-#: Clients try on for as long; beyond a day nobody waits.
+#: The longest outage.
 _LONGEST_OUTAGE_S = 86_400.0

@@ -35,7 +35,7 @@ def report(
         ),
     ] = None,
     no_default_gates: Annotated[
-        bool, typer.Option("--no-default-gates", help="Judge by the gates asked for alone.")
+        bool, typer.Option("--no-default-gates", help="Judge without the default gates.")
     ] = False,
     plan: Annotated[
         str | None,

@@ -1,4 +1,4 @@
-"""stdout and stderr as the contract wants them: results here, words there, pipes may close."""
+"""Results go to stdout, messages to stderr; either may be a pipe that its reader closes."""
 
 import errno
 import io
@@ -12,10 +12,10 @@ _REMEDY = "free some space, or send the result elsewhere"
 
 
 class _ForgivingPipe(io.RawIOBase):
-    """A file descriptor whose reader may leave: what nobody reads is dropped.
+    """A file descriptor whose reader may close it: the rest is dropped.
 
-    ``carries_result`` says that any other failure to write (a full disk) is an error. Words on
-    stderr are dropped instead: a run does not end because nobody can be told about it.
+    ``carries_result`` makes any other failure to write (a full disk) an error. Messages on stderr
+    are dropped instead: a run goes on without them.
     """
 
     def __init__(self, descriptor: int, *, carries_result: bool) -> None:
@@ -45,7 +45,7 @@ class _ForgivingPipe(io.RawIOBase):
         return len(data)
 
 
-def forgive_closed_pipes() -> None:
+def allow_closed_pipes() -> None:
     """Let ``siotool … | head`` end with the command's own exit code.
 
     The command runs to its end, so that a gate's verdict survives a reader that left.
@@ -74,5 +74,5 @@ def complain(message: str, hint: str = "") -> None:
 
 
 def say(words: str) -> None:
-    """Print a line to stderr, whoever chose the names in it."""
+    """Print a line to stderr; names of others in it are made safe to show."""
     print(f"siotool: {one_line(words)}", file=sys.stderr)

@@ -9,13 +9,13 @@ import typer
 def target(
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.")] = 0,
     host: Annotated[str, typer.Option(help="Loopback address to listen on.")] = "127.0.0.1",
-    tick_rate: Annotated[float, typer.Option(help="`tick` events per second to everybody; 0: none.")] = 0.0,
+    tick_rate: Annotated[float, typer.Option(help="`tick` events per second to all; 0: none.")] = 0.0,
 ) -> None:
     """Serve the embedded Socket.IO chat until Ctrl-C.
 
     Prints its URL on stdout. Clients may send `chat message` (broadcast to all), `echo`
-    (acknowledged with its arguments), `join` and `leave` ROOM, `say` ROOM TEXT. Ctrl-C is how
-    one stops it, so it ends with exit code 0; a port in use is exit code 2.
+    (acknowledged with its arguments), `join` and `leave` ROOM, `say` ROOM TEXT. Stopped by
+    Ctrl-C it ends with exit code 0; a port in use is exit code 2.
 
     Example: `siotool target --port 3000 --tick-rate 10`
     """

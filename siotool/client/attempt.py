@@ -1,4 +1,4 @@
-"""A connect under way: how long it may take, and what came of it."""
+"""A connect under way: how long it may take, and its result."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -22,7 +22,7 @@ class Attempt:
         self._hurried_to = inf
 
     def hurry(self, until: float) -> None:
-        """Have no more patience than to a moment of the loop's clock."""
+        """Wait no longer than until a moment of the loop's clock."""
         self._hurried_to = min(self._hurried_to, until)
         limit = self._limit
         if limit is not None and not limit.expired() and until < (limit.when() or inf):
@@ -40,7 +40,7 @@ class Attempt:
                 await joined
         except (Exception, asyncio.CancelledError) as error:
             connection.joined = None
-            if not connection.open:  # or it has succeeded in the very moment it was given up
+            if not connection.open:  # else it succeeded just when it was given up
                 failure = self._failure(connection, error)
                 connection.abandon(failure.kind)
                 return failure

@@ -1,7 +1,7 @@
 """Whether a target would compress WebSocket messages for clients that offer permessage-deflate.
 
-Our clients do not offer it, official ones do: a server that accepts spends CPU on each message
-over its threshold and sends fewer bytes, which a run of ours does not show.
+Our clients do not offer it, official ones do. A server that accepts uses CPU for each message over
+its threshold and sends fewer bytes; a run of ours does not show this.
 """
 
 import base64
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from siotool.client.address import websocket_url
 from siotool.workload import Target
 
-#: Longer than any server takes that has just let us in.
+#: A server that has just accepted a connection answers sooner.
 _PATIENCE_S = 3.0
 
 

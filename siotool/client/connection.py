@@ -1,4 +1,4 @@
-"""One Socket.IO connection, in its loop's thread: packets in, an observer told, packets out."""
+"""One Socket.IO connection, in its loop's thread: packets in, calls of its observer, packets out."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,10 +19,10 @@ CALLS_WAITING = 10_000
 #: Takes an event's arguments, in the loop's thread.
 Handler = Callable[[list[Any]], None]
 
-Told = TypeVar("Told", bound=Observer)
+Observing = TypeVar("Observing", bound=Observer)
 
 
-class Connection(Generic[Told]):
+class Connection(Generic[Observing]):
     """A connection from the opening of its transport to its end."""
 
     __slots__ = (
@@ -44,7 +44,7 @@ class Connection(Generic[Told]):
         "transport",
     )
 
-    def __init__(self, pool: Pool, observer: Told, handlers: dict[str, Handler]) -> None:
+    def __init__(self, pool: Pool, observer: Observing, handlers: dict[str, Handler]) -> None:
         """``handlers``: what is to be called by event name (``*``: any); they may change at any time."""
         self._pool = pool
         self.session = session.Session(pool.namespace, pool.auth, pool.parser)
@@ -55,13 +55,13 @@ class Connection(Generic[Told]):
         self.joined: asyncio.Future[None] | None = None
         self.observer = observer
         self.handlers = handlers
-        #: Packets that need not be parsed again; a transport may look here before it does anything else.
+        #: Packets that need not be parsed again; a transport may look here first.
         self.known = pool.known
         #: Set by the transport as soon as there is something to cut.
         self.transport: Transport | None = None
         #: By ack id, in digits: what is neither answered nor given up.
         self.calls: dict[bytes, Pending] = {}
-        #: When the server was last heard of.
+        #: When something last came from the server.
         self.heard = 0.0
         self.open = False
         #: What is sent waits here, because the server does not read.
@@ -72,7 +72,7 @@ class Connection(Generic[Told]):
         self.close_reason = ""
         pool.connections.add(self)
 
-    # ── what the transport tells ──────────────────────────────────────────────────────
+    # ── called by the transport ───────────────────────────────────────────────────────
 
     def receive_text(self, packet: bytes, now: float) -> None:
         """Take a packet that arrived at ``now``, before anything was decoded."""
@@ -156,10 +156,10 @@ class Connection(Generic[Told]):
         self.paused = False
 
     def lost(self) -> None:
-        """The transport is gone, whoever closed it."""
+        """The transport is closed, by either side."""
         self.transport = None
         self.resume_writing()
-        self.settle("transport_close")
+        self.finish("transport_close")
 
     # ── events and answers ────────────────────────────────────────────────────────────
 
@@ -232,28 +232,28 @@ class Connection(Generic[Told]):
         """Close the connection for a reason; the first reason counts."""
         if not self.close_reason:
             self.close_reason = reason
-        farewell = self.session.close()
+        last_packet = self.session.close()
         if reason != "client":
             self.cut()
         elif self.transport is not None:
-            if farewell is not None:
-                self.send(farewell)
+            if last_packet is not None:
+                self.send(last_packet)
             self.transport.close()
 
     def cut(self) -> None:
-        """Close the transport at once, whatever was still to be sent."""
+        """Close the transport at once; what was still to be sent is lost."""
         if self.transport is not None:
             self.transport.cut()
 
     def abandon(self, reason: str) -> None:
-        """Give a connect up: nothing that still comes is of any account."""
+        """Give a connect up: what still comes is not counted."""
         if self.transport is not None:
             self.transport.read_wire(last=True)
         self.end(reason)
         self._pool.connections.discard(self)
 
-    def settle(self, reason: str) -> None:
-        """Tell of the end of the connection, once; the reason counts where there was none before."""
+    def finish(self, reason: str) -> None:
+        """Report the end of the connection, once; ``reason`` counts where there was none before."""
         reason = self.close_reason or reason
         self.close_reason = reason
         self.session.close()

@@ -32,19 +32,19 @@ _BY_ERRNO = {
     errno.ENFILE: "no_files",
 }
 
-#: Simple servers and proxies answer in the old version, which picows does not take for HTTP.
+#: Simple servers and proxies answer in the old version, which picows does not accept as HTTP.
 _OLD_HTTP = re.compile(rb"HTTP/1\.0 (\d{3})\b")
 
 
-#: Why a call or a connect failed whose user left: it had time to be answered, and was not.
+#: A call or a connect whose user left, and which had no answer in time.
 UNANSWERED = "unanswered"
-#: Failures that took as long as somebody had patience: nobody answered.
+#: Failures without an answer: they took as long as they were waited for.
 UNHEARD = ("timeout", UNANSWERED)
-#: Why an operation failed that was never sent: what was sent before has not left yet, or too
-#: many calls wait for their answers.
+#: An operation that was never sent: earlier ones are still waiting to be sent, or too many calls
+#: wait for their answers.
 NOT_SENT = "not_sent"
 
-#: Close codes that say no more than that it is over.
+#: Close codes without further information.
 _PLAIN_CODES = frozenset((0, 1000, 1001, 1005))
 _TOO_BIG = 1009
 
@@ -86,9 +86,9 @@ def classify(error: BaseException) -> ClientFailure:
 
 
 def close_frame(payload: bytes, max_payload: float | None) -> tuple[str, str]:
-    """The class of a server's close frame (RFC 6455 §5.5.1), and what is to be said of it, if anything.
+    """The class of a server's close frame (RFC 6455 §5.5.1), and a remark or an empty text.
 
-    ``max_payload`` are the bytes of the largest message the server takes, where it told.
+    ``max_payload`` are the bytes of the largest message the server takes, where it said so.
     """
     code = int.from_bytes(payload[:2], "big")
     reason = payload[2:].decode("utf-8", "replace")
@@ -104,7 +104,7 @@ def close_frame(payload: bytes, max_payload: float | None) -> tuple[str, str]:
 
 
 def violation_of(transport: picows.WSTransport) -> ClientFailure | None:
-    """Why picows itself closed a connection: the server's frames were none, or too large."""
+    """Why picows itself closed a connection: a frame was invalid or too large; else None."""
     handshake: Any = transport.close_handshake  # None until there is one
     if handshake is None or handshake.sent is None:
         return None
@@ -113,7 +113,7 @@ def violation_of(transport: picows.WSTransport) -> ClientFailure | None:
 
 
 def foreseen(error: Exception, context: dict[str, Any]) -> bool:
-    """Whether what an event loop has nobody to tell of (its ``context``) is told of by a connection."""
+    """Whether an exception that an event loop caught (with its ``context``) is counted by a connection."""
     if isinstance(error, asyncio.InvalidStateError):
         return "protocol" in context  # picows has refused an upgrade, and more of it comes
     return isinstance(error, (OSError, ClientFailure, picows.WSError))

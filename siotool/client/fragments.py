@@ -27,7 +27,7 @@ class Fragments:
 
     @property
     def pending(self) -> bool:
-        """True while a message has begun and is not at its end."""
+        """True while a message has begun and not ended."""
         return self._kind is not None
 
     def add(self, kind: WSMsgType, payload: bytes, fin: bool) -> tuple[WSMsgType, bytes] | None:

@@ -1,4 +1,4 @@
-"""Who hears of what happens to connections and calls: always in the thread of their loop."""
+"""What is called when something happens to connections and calls: always in the thread of their loop."""
 
 from typing import Any, Protocol
 
@@ -6,33 +6,33 @@ from siotool.protocol.socket_io import Packet
 
 
 class Arrival(Protocol):
-    """What a packet turned out to be, to be counted again each time the same bytes arrive."""
+    """A recognised packet, counted each time the same bytes arrive."""
 
     def deliver(self, receiver: Any, now: float) -> None:
         """Count one arrival at a connection's observer."""
 
 
 class Observer(Protocol):
-    """Hears of one connection after the other; times are seconds of the monotonic clock."""
+    """Observes one connection after the other; times are seconds of the monotonic clock."""
 
     def joined(self, now: float, took: float) -> None:
-        """The namespace has let us in, ``took`` seconds after it was asked."""
+        """The namespace is joined, ``took`` seconds after it was asked."""
 
     def event(self, name: str, arguments: list[Any], packet: Packet, payload: bytes, now: float) -> None:
         """An event has come; ``payload`` are the bytes of its packet."""
 
     def ended(self, reason: str) -> None:
-        """The connection, which had joined, is at its end; its calls have failed before."""
+        """The connection, which had joined, has ended; its calls have failed before."""
 
     def remark(self, kind: str, text: str) -> None:
-        """Something of a ``kind`` that a report should tell."""
+        """Something of a ``kind`` that a report should say."""
 
     def bug(self, error: Exception) -> None:
-        """An exception that no server can bring about."""
+        """An exception that no server can cause."""
 
 
 class Pending(Protocol):
-    """A call that waits for its acknowledgement; told once what became of it."""
+    """A call that waits for its acknowledgement; one of its methods is called, once."""
 
     def answered(self, arguments: list[Any], now: float) -> None:
         """The server has acknowledged it."""

@@ -1,4 +1,4 @@
-"""What the connections of one loop to one target share: who is there, and what is waited for."""
+"""What the connections of one loop to one target share: the open ones, and the calls' deadlines."""
 
 from collections import deque
 from typing import Any, Protocol
@@ -26,7 +26,7 @@ class Caller(Protocol):
 class Pool:
     """Connections that join one namespace with one ``auth``; used in the loop's thread.
 
-    ``known`` is filled by whoever wants to: packets whose event need not be parsed again.
+    ``known``, filled by the user of the pool: packets whose event need not be parsed again.
     """
 
     def __init__(self, namespace: str, auth: Any, traffic: ByteCounts) -> None:

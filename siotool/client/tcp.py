@@ -57,7 +57,7 @@ def transferred(sock: socket.socket) -> Transferred | None:
 
 
 class Meter:
-    """Reads what one connection has carried, since the last reading."""
+    """Reads what one connection has carried since the last call."""
 
     __slots__ = ("_before", "sock")
 

@@ -1,4 +1,4 @@
-"""The seam between packets and what carries them: one file for each transport."""
+"""The interface of a transport, which carries packets: one file for each transport."""
 
 from typing import Protocol
 
@@ -6,8 +6,8 @@ from typing import Protocol
 class Transport(Protocol):
     """Carries one connection's Engine.IO packets; used in the thread of its loop.
 
-    It tells the connection of packets (``receive_text``, ``receive_binary``), of errors
-    (``failed``), of a socket that fills up (``pause_writing``), and of its end (``lost``).
+    It calls the connection for packets (``receive_text``, ``receive_binary``), errors (``failed``),
+    a socket that fills up (``pause_writing``), and its end (``lost``).
     """
 
     @property
@@ -21,7 +21,7 @@ class Transport(Protocol):
         """Close once what was sent has left."""
 
     def cut(self) -> None:
-        """Close at once, whatever was still to be sent."""
+        """Close at once; what was still to be sent is lost."""
 
     def read_wire(self, last: bool = False) -> None:
         """Count what TCP has carried since the last call."""

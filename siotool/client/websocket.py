@@ -27,8 +27,8 @@ CLOSE = WSMsgType.CLOSE
 
 #: Receive buffer of a connection; picows doubles it when a frame does not fit.
 _READ_BUFFER = 1024
-#: How long the other side of a TLS connection may take to say farewell.
-_TLS_FAREWELL_S = 1.0
+#: How long the other side of a TLS connection may take to close it.
+_TLS_CLOSE_S = 1.0
 
 
 class WebSocket(WSListener):
@@ -51,7 +51,7 @@ class WebSocket(WSListener):
         self._meter = tcp.Meter(sock)
         self._connection.phase = "tls"
 
-    # ── what picows tells ─────────────────────────────────────────────────────────────
+    # ── called by picows ──────────────────────────────────────────────────────────────
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         """The upgrade succeeded."""
@@ -63,7 +63,7 @@ class WebSocket(WSListener):
             self.cut()
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """Take a frame, whatever it holds. Time is taken before anything is decoded."""
+        """Take a frame. The time is taken before anything is decoded."""
         now = monotonic()
         connection = self._connection
         try:
@@ -115,7 +115,7 @@ class WebSocket(WSListener):
         self._connection.resume_writing()
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
-        """The socket is gone, whoever closed it."""
+        """The socket is closed, by either side."""
         connection = self._connection
         try:
             if not connection.close_reason and (violation := violation_of(transport)) is not None:
@@ -146,7 +146,7 @@ class WebSocket(WSListener):
         return 0 if self._socket is None else int(self._socket.underlying_transport.get_write_buffer_size())
 
     def close(self) -> None:
-        """Close with a farewell; at once when it would wait until the server reads."""
+        """Send a close frame and close; at once when that would wait until the server reads."""
         if self._socket is not None:
             self._socket.send_close()
             if not self.unsent:
@@ -155,11 +155,11 @@ class WebSocket(WSListener):
         self.cut()
 
     def cut(self) -> None:
-        """Close the socket at once, whatever was still to be sent."""
+        """Close the socket at once; what was still to be sent is lost."""
         if self._socket is not None:
             self._socket.disconnect(graceful=False)
         elif self._meter is not None:
-            self._meter.shut()  # still upgrading: picows has told of nothing yet, but sees its socket end
+            self._meter.shut()  # still upgrading: picows has called nothing yet, but sees its socket end
 
     def read_wire(self, last: bool = False) -> None:
         """Count what TCP carried; a connection where nothing moved is left out."""
@@ -170,14 +170,14 @@ class WebSocket(WSListener):
         received, sent, waiting = meter.read()
         self._traffic.wire_in += received
         self._traffic.wire_out += sent
-        # until it is open, what is sent and heard passes by without being noticed here
+        # until it is open, traffic is not noticed here
         self._stirred = waiting > 0 or not connection.open or self.unsent > 0
 
 
 class WebSockets:
     """Opens WebSockets to one target, with the same headers for each.
 
-    ``make_socket`` is ``socket.socket``, unless somebody has replaced that.
+    ``make_socket`` is ``socket.socket``, unless that is patched.
     """
 
     def __init__(
@@ -194,14 +194,14 @@ class WebSockets:
         self._make_socket = make_socket
         self._url = websocket_url(target)
         self._tls = ssl.create_default_context() if self._url.startswith("wss:") else None
-        # it says nothing, and makes no further one for each connection, as picows would of its own
+        # silent, and one for all connections: picows by itself makes one for each
         silent = logging.Logger("picows")
         silent.disabled = True
         self._logger = logging.LoggerAdapter(silent, {})
 
     async def open(self, connection: Connection[Any]) -> None:
         """Open a WebSocket for a connection. Raises what ``failures.classify`` can name."""
-        options: dict[str, Any] = {} if self._tls is None else {"ssl_shutdown_timeout": _TLS_FAREWELL_S}
+        options: dict[str, Any] = {} if self._tls is None else {"ssl_shutdown_timeout": _TLS_CLOSE_S}
         listener = connection.transport = WebSocket(connection, self._traffic)
         transport, _ = await picows.ws_connect(
             lambda: listener,
@@ -217,7 +217,7 @@ class WebSockets:
             use_aiofastnet=False,
             **options,
         )
-        if transport.response is None:  # picows returns as if nothing had happened
+        if transport.response is None:  # picows returns without an error
             raise ClientFailure("transport_close", "closed without an answer")
 
     def _asked_for(self, connection: Connection[Any]) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Telling charts without pictures: each curve as one line of blocks, or all of them as a short table."""
+"""Charts without pictures: each curve as one line of blocks, or all of them as a short table."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime

@@ -1,6 +1,6 @@
-"""What a reader meets, in a reader's order: every printer prints this, and knows nothing of plans or runs.
+"""A document in a reader's order. Every printer prints any document, whatever it is about.
 
-Words and written figures only, but for charts, whose figures are in SI units. A printer shows
+Words and written figures only, except charts, whose figures are in SI units. A printer shows
 every section of a document; how it looks there is the printer's business.
 """
 
@@ -56,7 +56,7 @@ class Equation(msgspec.Struct, frozen=True):
 
 
 class Column(msgspec.Struct, frozen=True):
-    """``wide_only`` columns are told below the table where there are 80 characters to a line.
+    """``wide_only`` columns are written below the table where there are 80 characters to a line.
 
     The last column is for words about its row, unless it is numeric.
     """
@@ -74,8 +74,8 @@ def columns(*names: str) -> list[Column]:
 class Bar(msgspec.Struct, frozen=True):
     """Where a row's bar begins and how long its two parts are, in percent of the track.
 
-    ``endless`` stands for a number that none is. ``mark`` is where a thin line crosses it.
-    Nothing is said by a bar that the row's cells do not say.
+    ``endless``: there is no number. ``mark`` is where a thin line crosses it.
+    A bar says nothing that the row's cells do not say.
     """
 
     begin: float = 0.0
@@ -120,7 +120,7 @@ class Curve(msgspec.Struct, frozen=True):
 
 
 class Axis(msgspec.Struct, frozen=True):
-    """``low`` and ``high`` bound it where they are known; ``name`` says what the pointer tells of."""
+    """``low`` and ``high`` bound it where they are known; ``name`` is the value under the pointer."""
 
     unit: Unit
     name: str = ""
@@ -130,7 +130,7 @@ class Axis(msgspec.Struct, frozen=True):
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """A line across a chart, at ``x`` or at ``y``; dashed, as the chart's note says what it stands for."""
+    """A line across a chart, at ``x`` or at ``y``; dashed; the chart's note explains it."""
 
     x: float | None = None
     y: float | None = None
@@ -159,7 +159,7 @@ Block: TypeAlias = Sentence | Fact | Equation | Table | Chart
 
 
 class Section(msgspec.Struct, frozen=True):
-    """``key`` is stable and names the section in anchors; blocks stand in a reader's order."""
+    """``key`` is stable and names the section in anchors; blocks are in a reader's order."""
 
     key: str
     title: str

@@ -48,7 +48,7 @@ def render(document: Document) -> str:
 
 
 def _arranged(section: Section) -> Iterator[tuple[str, Sequence[Block]]]:
-    """The blocks as they stand on the page: what stands together, under a name that the template knows."""
+    """The blocks as the page shows them: groups, each under a name that the template uses."""
     runs = [(kind, list(run)) for kind, run in groupby(section.blocks, _kind)]
     while runs:
         kind, run = runs.pop(0)

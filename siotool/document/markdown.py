@@ -9,7 +9,7 @@ from siotool.document.groups import drawn_elsewhere, facts, groups, row_groups, 
 from siotool.printable import one_line
 
 _MARKS: Mapping[Tone, str] = MappingProxyType({"good": "✅ ", "bad": "❌ ", "": "", "strong": ""})
-#: What stands before a sentence that asks something of its reader.
+#: What comes before a sentence that needs attention.
 _POINTS: Mapping[Level, str] = MappingProxyType(
     {"doubt": "- **Doubt:** ", "warning": "- **Warning:** ", "remark": "- "}
 )

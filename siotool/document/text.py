@@ -27,7 +27,7 @@ from siotool.printable import LINE_AT_MOST, printable
 #: Cells of a line of blocks, at most.
 _STRIP = 60
 
-#: What stands before a sentence that asks something of its reader, and its style.
+#: What comes before a sentence that needs attention, and its style.
 _MARKS: Mapping[Level, tuple[str, str]] = MappingProxyType(
     {"doubt": ("!", "bold red"), "warning": ("!", "bold yellow"), "remark": ("·", "dim")}
 )
@@ -55,7 +55,7 @@ def render(document: Document) -> RenderableType:
 
 
 def _blocks(blocks: Sequence[Block]) -> Iterator[RenderableType]:
-    """Blocks with an empty line between two, but for notes, which stand with their neighbours."""
+    """Blocks with an empty line between two, except notes, which stand with their neighbours."""
     after_note = True
     for run in groups(blocks):
         note = isinstance(run[0], Sentence) and run[0].level == "note"
@@ -153,7 +153,7 @@ def _in_words(row: Row) -> str:
 
 
 class _Course:
-    """A chart that tells: its title, a line of blocks for each of its curves, and its ends."""
+    """A ``telling`` chart: its title, a line of blocks for each of its curves, and its ends."""
 
     def __init__(self, chart: Chart) -> None:
         self._chart = chart

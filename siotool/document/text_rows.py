@@ -66,7 +66,7 @@ class Rows:
         yield self._grid(width) if self._least(max(_NAME, longest), _WORDS) <= width else self._list(width)
 
     def _least(self, name: int, words: int) -> int:
-        """Columns in which every figure stands, ``name`` of the rows' names and ``words`` of other words."""
+        """Columns that hold every figure, ``name`` of the rows' names and ``words`` of other words."""
         enough = [name, *[words] * (len(self._columns) - 1)]
         least = (
             widest if column.numeric else min(widest, most)
@@ -124,7 +124,7 @@ class Rows:
 
 
 def _bar(bar: Bar | None) -> str:
-    """A bar of blocks; whatever is there shows."""
+    """A bar of blocks; any value above 0 shows."""
     if bar is None:
         return ""
     begin, solid, soft = (round(_BAR * part / 100) for part in (bar.begin, bar.solid, bar.soft))

@@ -175,7 +175,7 @@ def _legend(named: Sequence[Curve]) -> alt.Legend | None:
 
 
 def _across(chart: Chart) -> Iterator[alt.Chart]:
-    """What stands beside the curves: shades, rules, and dashed curves, on the axes of the others."""
+    """What is drawn with the curves: shades, rules, and dashed curves, on the axes of the others."""
     x, y = alt.X(_field(chart)), alt.Y("v:Q")
     if chart.x.unit != "day" and not chart.x.log:
         # Vega-Lite joins the scales of all layers, and has one that says nothing begin at 0

@@ -1,1 +1,1 @@
-"""Sizing: the formula, availability, and the sentence that tells them apart."""
+"""Sizing: from figures to a number of servers."""

@@ -1,6 +1,6 @@
-"""What a plan says: the types behind ``siotool plan --format json``.
+"""The types behind ``siotool plan --format json``.
 
-Field names are the contract; units are SI and stand in the names. A number of servers is
+Field names are the contract; units are SI and part of the names. A number of servers is
 null where no number is enough.
 """
 
@@ -19,9 +19,9 @@ Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class FormulaInputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The formula's figures in SI units, and the availability the fleet shall reach.
+    """The formula's figures in SI units, and the availability goal.
 
-    Ranges stand here with their middle; ``figures`` has them whole.
+    Of a range this is the middle; ``figures`` has it whole.
     """
 
     connections: Amount
@@ -71,10 +71,9 @@ class Corrected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ConstraintRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One resource: demand of the whole service, and what one server may give of it.
 
-    Both in ``unit`` and for the middle of every range, the latter null where nobody knows it.
-    ``servers_p50`` and ``servers_p95``
-    are the servers (or shards, or balancers: ``tier``) that must be in service at that
-    quantile; ``binding_probability`` is how often it decides.
+    Both in ``unit`` and for the middle of every range, the latter null where it is unknown.
+    ``servers_p50`` and ``servers_p95`` are the servers (or shards, or balancers: ``tier``) that
+    must be in service at that quantile; ``binding_probability`` is how often it decides.
     """
 
     name: str
@@ -141,7 +140,7 @@ class Uncertainty(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MeasuredCost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One figure that runs showed, with its 90 % interval."""
+    """One measured figure, with its 90 % interval."""
 
     name: str
     unit: str
@@ -155,7 +154,7 @@ class Scaling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The Universal Scalability Law over runs at several numbers of nodes.
 
     ``gamma`` messages per second of one node, ``alpha`` contention, ``beta`` coherency;
-    ``trusted_nodes`` is how far the curve may be believed; None where its peak was measured past.
+    ``trusted_nodes`` is up to where the curve is trusted; None where measurements go beyond its peak.
     """
 
     alpha: float
@@ -204,7 +203,7 @@ class FleetCost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ShapeCost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One row of the comparison; what cannot be is None, with the reason in ``impossible``."""
+    """One row of the comparison; None where no fleet is possible, with the reason in ``impossible``."""
 
     shape: str
     servers_p50: float | None
@@ -247,10 +246,10 @@ class ForecastPoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Forecast(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long the fleet suffices.
 
-    ``runs_out`` is the first day on which it more likely than not does not, however far
-    ahead; ``at_risk`` the first day within the horizon on which the probability of that is
-    above ``threshold``; ``act_by`` is ``lead_time_s`` before that, when more servers must be
-    on their way. None where there is no such day. ``sentences`` say it in words.
+    ``runs_out`` is the first day on which the fleet is more likely too small than not, however far
+    ahead; ``at_risk`` the first day within the horizon on which the probability of that is above
+    ``threshold``; ``act_by`` is ``lead_time_s`` before that: the last day to decide on more servers.
+    None where there is no such day. ``sentences`` say it in words.
     """
 
     points: list[ForecastPoint]
@@ -267,7 +266,7 @@ class StoreOption(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``record_bytes`` and ``index_bytes`` per message, ``bytes`` of one copy, ``all_bytes`` of
     all, for the middle of every range; writes per second of one copy; ``drain_bytes`` is what
-    everybody's return reads.
+    is read when all users come back.
     """
 
     kind: Literal["relational", "document"]
@@ -285,10 +284,10 @@ class StoreOption(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Storage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The backlog of users that are offline: what is kept at most, and what its return asks for.
+    """The backlog of users that are offline: what is kept at most, and the rate at which it is read.
 
     ``messages`` of ``payload_bytes`` each; all of them are fetched within ``drain_window_s``
-    when everybody comes back after an outage.
+    when all users come back after an outage.
     """
 
     users: Amount
@@ -307,9 +306,9 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A sized fleet, and how the size was found.
 
     ``servers`` is the answer. ``document`` is the published formula, ``corrected`` the count
-    that keeps the binding constraint's servers in service through downtime. ``apart`` is how
-    many times the servers of the next constraint the binding one takes. ``server`` says what one
-    of them is; ``rests_on`` what nobody gave, and what was not considered.
+    that keeps the binding constraint's servers in service through downtime. ``apart`` is the
+    servers of the binding constraint over those of the next. ``server`` says what one server is;
+    ``rests_on`` what was not given, and what was not considered.
     """
 
     version: Literal[1]

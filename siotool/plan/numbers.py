@@ -4,9 +4,9 @@ A ``Number`` is a float, or a numpy array with one float for each draw. The mode
 written once for both: ``N`` in their signatures is one of the two, so that single figures go in
 and a single figure comes out. Python's operators work on both; what they lack is here.
 
-numpy is imported only once an array has turned up: a plan of single figures does without it and
-starts in half the time. So an array is described by what is asked of it (``Draws``), which
-numpy's own types satisfy.
+numpy is imported only once there is an array: a plan of single figures starts in half the time
+without it. So an array is described by the operations used on it (``Draws``), which numpy's own
+types have.
 """
 
 import math
@@ -73,7 +73,7 @@ def is_array(value: object) -> TypeGuard[Any]:
 def single(value: Number) -> float:
     """Return a single figure as it is; TypeError for draws, which are many."""
     if not isinstance(value, float | int):
-        raise TypeError("draws stand where a single figure is needed")
+        raise TypeError("a single figure is needed, not draws")
     return value
 
 

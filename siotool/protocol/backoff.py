@@ -1,4 +1,4 @@
-"""When a client tries again: the official client's own schedule, in its own arithmetic.
+"""When a client tries again: the official client's schedule, with the same arithmetic.
 
 Source: socketio/socket.io, packages/socket.io-client/lib/contrib/backo2.ts (``duration``) and
 lib/manager.ts (``reconnect``), version 4.8. The number of failures starts at 0 when a
@@ -40,8 +40,8 @@ def delay_s(failures: int, chance: float, backoff: Backoff) -> float:
 
     ``chance`` is the client's one random number for this wait, from 0 to below 1: it sets both
     size and direction of the jitter. The cap comes after the jitter: with the defaults none
-    is left from the fifth wait on. After 1,015 failures the client's own arithmetic runs out
-    of numbers (infinity less infinity), and half of its waits are 0.
+    is left from the fifth wait on. After 1,015 failures the client's arithmetic overflows
+    (infinity less infinity), and half of its waits are 0.
     """
     milliseconds = base_ms(failures, backoff)
     cap = float(round(backoff.delay_max_s * 1000))

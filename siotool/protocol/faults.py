@@ -1,4 +1,4 @@
-"""Whose fault a protocol error is."""
+"""Protocol errors, of the server or of ours."""
 
 
 class ProtocolError(Exception):

@@ -39,7 +39,7 @@ def prefix(kind: PacketType, namespace: str) -> bytes:
 def encode(data: Any) -> bytes:
     """Write data as JSON. Raises TypeError when it cannot be, and for bytes at any depth."""
     try:
-        # the common case, a few plain values, is told by their types alone
+        # the common case, a few plain values, shows by their types alone
         plain = type(data) is tuple and _SCALARS.issuperset(map(type, data))
         if not plain and _holds_bytes((data,)):
             raise TypeError("bytes need binary attachments, which are not supported: send text instead")
@@ -64,7 +64,7 @@ def _holds_bytes(values: Iterable[Any]) -> bool:
 def parse(content: bytes) -> Packet:
     """Split a Socket.IO packet (without the Engine.IO type) into its parts.
 
-    The JSON stays undecoded; of an event's or ack's only the opening bracket is seen to.
+    The JSON stays undecoded; of an event's or ack's only the opening bracket is checked.
     Raises RemoteProtocolError for what is no packet.
     """
     kind = content[0] - _ZERO if content else -1

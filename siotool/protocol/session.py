@@ -1,4 +1,4 @@
-"""One client's Socket.IO session, without what carries it.
+"""One client's Socket.IO session, without a transport.
 
 Feed it the packets that arrived; it returns what each one means and says what to answer:
 
@@ -22,7 +22,7 @@ from siotool.protocol.socket_io import Packet, PacketType, Parser, error_message
 
 
 class State(Enum):
-    """Where the session stands."""
+    """States of a session."""
 
     OPENING = auto()
     JOINING = auto()
@@ -38,13 +38,13 @@ class Opened(NamedTuple):
 
 
 class Joined(NamedTuple):
-    """The namespace let us in."""
+    """The namespace is joined."""
 
     sid: str
 
 
 class Refused(NamedTuple):
-    """The namespace did not let us in."""
+    """The namespace refused to be joined."""
 
     message: str
 
@@ -184,7 +184,7 @@ class Session:
         return Joined(sid)
 
     def close(self) -> bytes | None:
-        """Frame that leaves, or None when there is nothing to leave."""
+        """Frame that leaves the namespace; None when it is not joined."""
         was = self.state
         self.state = State.CLOSED
         return self._parser.prefix(PacketType.DISCONNECT, self._namespace) if was is State.JOINED else None
@@ -193,8 +193,8 @@ class Session:
 def join_request(namespace: str, auth: Any, parser: Parser) -> bytes:
     """Frame that asks to join a namespace, with its auth payload when there is one.
 
-    Raises LocalProtocolError for a namespace that would not survive the way, TypeError for an
-    auth payload that is no object (Node.js servers hang up on any other).
+    Raises LocalProtocolError for a namespace that cannot be sent, TypeError for an auth payload
+    that is no object (Node.js servers close the connection on any other).
     """
     if not namespace.startswith("/") or "," in namespace:
         raise LocalProtocolError(f"a namespace begins with / and holds no comma, not {namespace!r}")

@@ -1,4 +1,4 @@
-"""Socket.IO 5 packets, whatever parser they were read by.
+"""Socket.IO 5 packets, independent of their parser.
 
 Source: github.com/socketio/socket.io-protocol (revision 5).
 """
@@ -58,7 +58,7 @@ def name_and_arguments(data: Any) -> tuple[str, list[Any]]:
 
 
 def check_attachments(data: list[Any], attachments: int) -> None:
-    """See that each placeholder names an attachment. Raises RemoteProtocolError."""
+    """Check that each placeholder names an attachment. Raises RemoteProtocolError."""
     values: list[Any] = [data]
     while values:
         value = values.pop()
@@ -73,7 +73,7 @@ def check_attachments(data: list[Any], attachments: int) -> None:
 
 
 def error_message(packet: Packet, parser: Parser) -> str:
-    """The message of a CONNECT_ERROR packet, whatever form the server gave it."""
+    """The message of a CONNECT_ERROR packet, in any form."""
     try:
         data = parser.decode(packet.data) if packet.data else None
     except RemoteProtocolError:

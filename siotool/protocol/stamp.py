@@ -5,8 +5,8 @@
 All fields are hexadecimal. ``sent`` is the publisher's monotonic clock in microseconds
 when the message was handed to the socket, ``lag`` how many microseconds after its intended
 start that was. ``check`` is a keyed hash of the four fields behind it; the key is the run's
-secret. It tells this run's stamps from those of other runs, and from any that somebody else
-made up or changed. The stamp is plain ASCII that JSON leaves unescaped, so any server that
+secret. It distinguishes this run's stamps from those of other runs, and from forged or changed
+ones. The stamp is plain ASCII that JSON leaves unescaped, so any server that
 relays the text unchanged relays the stamp. The monotonic clock is one for all processes
 of a machine: one-way times are exact there, and only there.
 """
@@ -15,7 +15,7 @@ import re
 from hashlib import blake2s
 from typing import NamedTuple
 
-# bounded: what is longer was not written here, and need not be hashed to know it
+# bounded: what is longer was not written here, and need not be hashed
 _FIELD = rb"[0-9a-f]{1,16}"
 _STAMP = re.compile(rb"~s1\.([0-9a-f]{8})\.((" + rb")\.(".join([_FIELD] * 4) + rb"))~")
 _CHECK_BYTES = 4

@@ -3,7 +3,7 @@
 SI units are in the names. A figure that was not measured or cannot be computed is None
 (``null``), never 0. ``in`` and ``out`` are as the clients see them. Two spans of time are
 used and each figure belongs to one of them: *the run* is all of it; *the hold phase* is the
-part in which the load stood still (``Steady``).
+part in which the load was steady (``Steady``).
 """
 
 from typing import Literal
@@ -38,7 +38,7 @@ class RunInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Steady(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The hold phase: how long it was, how many connections stood in it, how it was found."""
+    """The hold phase: how long it was, how many connections were open in it, how it was found."""
 
     found: bool
     duration_s: float
@@ -63,8 +63,8 @@ class ConnectionFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 class OperationFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One operation over the run.
 
-    ``count`` are the successes. The percentiles describe these and the ``given_up``, which nobody
-    answered in time and which count as the time they were waited for, from the intended start.
+    ``count`` are the successes. The percentiles describe these and the ``given_up``, which had no
+    answer in time and count as the time they were waited for, from the intended start.
     ``service_*`` count from the actual send and are None where nothing was scheduled.
     ``rate_per_s`` is of successes, over the hold phase for ``ack`` and ``deliver`` and over
     the run for what happens while connecting (``rate_over``).
@@ -159,8 +159,8 @@ class Variable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ConstraintFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One resource: demand of the whole service, what one server may give of it, and the servers that makes.
 
-    ``figures`` says whose figures it rests on. ``capacity_per_server`` is null where nobody knows
-    it, ``servers`` where no number is enough.
+    ``figures`` says whose figures it rests on. ``capacity_per_server`` is null where it is unknown,
+    ``servers`` where no number is enough.
     """
 
     name: str
@@ -177,7 +177,7 @@ class Answer(msgspec.Struct, frozen=True):
 
     ``servers`` is the fleet, None where no number is enough (``remedy`` says why); ``document`` and
     ``document_exact`` the published formula alone. ``server`` says what one server is. ``bound`` is
-    set where the count is the most it can be: why, and the load that would settle it.
+    set where the count is only an upper bound: why, and the load that would give the exact count.
     """
 
     servers: int | None
@@ -195,7 +195,7 @@ class Counts(msgspec.Struct, frozen=True):
 
     planned: Answer | None = None
     measured: Answer | None = None
-    how: str = "nobody counted"
+    how: str = "not counted"
 
 
 class Sizing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -204,8 +204,8 @@ class Sizing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``document_*`` is the published formula on planned and on measured figures, ``servers_planned`` and
     ``servers_measured`` what siotool's planner makes of them, spares included. ``servers_needed``
     is the larger of the two, ``binding`` the constraint that asks for it. ``servers_measured`` is null
-    where the run is no evidence of a server's capacity; where ``bound`` says something, it is the
-    most that it can be. ``server`` says what one server is.
+    where the run is no evidence of a server's capacity; it is an upper bound where ``bound`` is set.
+    ``server`` says what one server is.
     """
 
     variables: list[Variable]
@@ -226,7 +226,7 @@ class Sizing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class GateResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a gate found; ``value`` is in the gate's SI ``unit``, None when not measured.
 
-    ``default`` marks a gate that nobody asked for, which every run is held to.
+    ``default`` marks a gate that applies to every run without being asked for.
     """
 
     expr: str
@@ -259,8 +259,8 @@ class ExceptionFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class UserClassFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Users of one class over the run; the counts are those of ``runfile.UserClass``, summed up.
 
-    ``achieved`` is what was issued as scheduled and did not fail: a call that nobody answered in
-    time was issued and not achieved.
+    ``achieved`` is what was issued as scheduled and did not fail: a call without an answer in time
+    was issued and not achieved.
     """
 
     name: str

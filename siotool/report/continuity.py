@@ -1,8 +1,8 @@
-"""What a run file leaves out, repeats, or says in another order: doubts, each with its place.
+"""What is missing, repeated or out of order in a run file: doubts, each with its place.
 
 A line that no run can have written is refused when it is read (``runs.reading.contradiction``). Here
-the lines are held against each other: time goes on without a gap, connections are what was
-established less what was closed, and as many seconds are there as were written.
+the lines are compared with each other: time has no gap, connections are what was established
+less what was closed, and there are as many seconds as were written.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ def find_gaps(run: Run) -> Iterator[str]:
     if written is not None and written != len(run.intervals):
         yield (
             f"{written:,} intervals were written and {len(run.intervals):,} are here: "
-            "what is missing or repeated is in no figure, or twice"
+            "missing ones are in no figure, repeated ones count twice"
         )
 
 
@@ -41,9 +41,9 @@ def _time(intervals: list[Interval]) -> Iterator[str]:
 
 
 def _connections(intervals: list[Interval]) -> Iterator[str]:
-    """Connections that came from nowhere, or went there; those of a lost worker are gone untold."""
+    """Connections that do not add up. A lost worker's connections end without being counted."""
     known, workers = 0, None
-    attempted = settled = 0
+    attempted = ended = 0
     for interval in intervals:
         counted = interval.connections
         here = {health.worker for health in interval.generator}
@@ -51,12 +51,12 @@ def _connections(intervals: list[Interval]) -> Iterator[str]:
         lost = workers is not None and not workers <= here
         if counted.open > known + moved or (counted.open < known + moved and not lost):
             yield (
-                f"{counted.open:,} connections are open at {interval.t_s:g} s where the counts before make "
+                f"{counted.open:,} connections are open at {interval.t_s:g} s; by the counts before it is "
                 f"{known + moved:,}"
             )
         known, workers = counted.open, here
         attempted += counted.attempted
-        settled += counted.established + sum(counted.failed.values())
-        if settled > attempted:
-            yield f"more connects have ended by {interval.t_s:g} s ({settled:,}) than began ({attempted:,})"
+        ended += counted.established + sum(counted.failed.values())
+        if ended > attempted:
+            yield f"more connects have ended by {interval.t_s:g} s ({ended:,}) than began ({attempted:,})"
             return

@@ -1,7 +1,7 @@
-"""The gates that every run is held to, unless it is told otherwise.
+"""The gates of every run, unless ``--no-default-gates`` drops them.
 
 =====================  ==========================================================
-``never_succeeded > 0``  an operation was tried and never once succeeded
+``never_succeeded > 0``  an operation was tried and never succeeded
 ``errors:OP > 1%``       more than 1 % of the operations of a kind failed
 ``lost > 0.1%``          more than 0.1 % of the expected deliveries were lost
 ``connect_errors > 1%``  more than 1 % of the connects failed

@@ -1,4 +1,4 @@
-"""What to doubt about a run before believing a figure of it.
+"""Doubts and remarks about runs.
 
 A *doubt* makes the run suspect (exit code 5): the load that was asked for was not offered, or
 the generator, not the target, may have shaped the figures. A *remark* is worth knowing and
@@ -22,12 +22,12 @@ no steady state; few samples under a percentile                     remark
 operations late for their schedule while the generator was fine     remark
 generator and server together above 90 % of one machine's cores     remark
 the server near its open-file limit; the server not sampled         remark
-runs with unlike settings pooled; a note of level ``warning``       remark
+pooled runs with different settings; a note of level ``warning``    remark
 the server would have compressed for official clients               remark
 =================================================================  =======
 
-"Too often" is more than 1 % of the seconds and at least two, so that one hiccup of a short
-run does not condemn it. Late loops count only while connections are open.
+"Too often" is more than 1 % of the seconds and at least two: one bad second does not make a short
+run suspect. Late loops count only while connections are open.
 """
 
 from collections import Counter
@@ -47,11 +47,11 @@ from siotool.units import format_duration, format_share
 CPU_LIMIT = 0.85
 CPU_WAIT_LIMIT = 0.25
 LOOP_LAG_LIMIT_S = 0.1
-#: A loop that was so late once did not run at all: stopped, suspended, or held up by a task.
+#: A loop this late did not run at all: it was stopped, suspended, or blocked by a task.
 PAUSE_S = 1.0
 SCHEDULE_LAG_LIMIT_S = 0.1
 ACHIEVED_LEAST = 0.99
-#: A run may end a moment before an operation or two, without being wrong for it.
+#: A run may end just before an operation or two: that is no doubt.
 FEW_OPERATIONS = 2
 FILES_LIMIT = 0.9
 MACHINE_LIMIT = 0.9
@@ -98,21 +98,21 @@ def find_remarks(
     found += _fan_out(table)
     if any(run.header.compression for run in runs):
         found.append(
-            "the server compresses messages for clients that offer permessage-deflate, as official clients "
-            "do and these do not: with them it sends fewer bytes, and takes more CPU, than this run shows"
+            "the server compresses messages for clients that offer permessage-deflate. Official clients "
+            "offer it, these do not: with official clients it sends fewer bytes and uses more CPU"
         )
     if any(row.name == OTHER for row in operations):
-        found.append(f"more names than are kept apart: what came after the first ones stands under {OTHER}")
+        found.append(f"there were too many names: the later ones are counted together as {OTHER}")
     clock_errors = [one.clock_error_s for run in runs for one in run.header.generators]
     if clock_error := max(clock_errors, default=0.0):
         found.append(
-            f"the generators' clocks may differ by {format_duration(clock_error)}: no delivery between them "
-            "is timed better"
+            f"the generators' clocks may differ by {format_duration(clock_error)}: times of deliveries "
+            "between them are no more exact than that"
         )
     if len({repr(run.header.workload.settings) for run in runs}) > 1:
-        found.append("the pooled runs have unlike settings: their operations may not be alike")
+        found.append("the pooled runs have different settings: their operations may differ")
     if len({run.header.server.cores for run in runs if run.header.server is not None}) > 1:
-        found.append("the pooled runs had servers of unlike cores; the most are used")
+        found.append("the pooled runs had servers with different numbers of cores; the largest is used")
     if steady.duration_s > 0 and not steady.found:
         found.append(f"no steady state: rates, bandwidth and CPU are over {steady.how}")
     found += _few_samples(operations)
@@ -123,7 +123,7 @@ def _fan_out(table: Seconds) -> Iterator[str]:
     if table["published_per_s"].any():
         yield (
             f"each message was broadcast to all of up to {table.most('connections_end'):,.0f} connections: "
-            "servers from measurement suppose that the fleet's rooms are no larger"
+            "servers from measurement assume that the fleet's rooms are no larger"
         )
 
 
@@ -137,12 +137,12 @@ def _ending(run: Run) -> Iterator[str]:
             "interrupted": "was interrupted",
             "workers_lost": "lost its workers",
         }[run.end.reason]
-        # a load shape says only as it goes how long a run is to be
+        # a load shape decides during the run how long it is
         planned = run.header.workload.duration_s
         of = f" of {format_duration(planned)}" if planned else ""
         yield f"the run {what} after {format_duration(run.end.t_s)}{of}"
     if run.end is not None and run.truncated_line:
-        yield "something after the end of the run file is cut and was left out"
+        yield "the run file has a cut line after its end, which was left out"
 
 
 def _generator(rows: Seconds) -> Iterator[str]:
@@ -150,15 +150,15 @@ def _generator(rows: Seconds) -> Iterator[str]:
     if _too_often(rows, busy):
         yield (
             f"the generator was the bottleneck for {_seconds(rows, busy)}: a worker used up to "
-            f"{format_share(rows.most('generator_cpu_share'))} of the CPU it may have, more than the "
-            f"{format_share(CPU_LIMIT)} it should; use more --processes or machines"
+            f"{format_share(rows.most('generator_cpu_share'))} of the CPU it may have; the limit is "
+            f"{format_share(CPU_LIMIT)}. Use more --processes, or a machine with more cores"
         )
     waiting = rows["generator_cpu_wait"] > CPU_WAIT_LIMIT
     if _too_often(rows, waiting):
         yield (
             f"the generator waited for a CPU for {_seconds(rows, waiting)}, up to "
             f"{format_share(rows.most('generator_cpu_wait'))} of a second: other processes or a quota "
-            "took it, and response times include that"
+            "took it, and response times include this wait"
         )
     connected = rows.only((rows["connections"] > 0) & (rows["draining"] == 0))
     late = connected["loop_lag_s"] > LOOP_LAG_LIMIT_S
@@ -166,14 +166,14 @@ def _generator(rows: Seconds) -> Iterator[str]:
         yield (
             f"the generator's loop was more than {format_duration(LOOP_LAG_LIMIT_S)} late in "
             f"{_seconds(connected, late)}, at most {format_duration(connected.most('loop_lag_s'))}: response "
-            "times include its own delays"
+            "times include this delay"
         )
     longest = connected.most("loop_lag_s")
     if longest > PAUSE_S:
         at = connected["t_s"][connected["loop_lag_s"] == longest].min()
         yield (
             f"the generator paused for {format_duration(longest)} until {at:.0f} s: it "
-            "was stopped or suspended, or a task held it up; what arrived meanwhile is not timed right"
+            "was stopped or suspended, or a task blocked it; times of what arrived meanwhile are wrong"
         )
     share = rows.most("generator_files_share")
     if share > FILES_LIMIT:
@@ -196,7 +196,7 @@ def _own_failures(run: Run) -> Iterator[str]:
 
 
 def _proven(run: Run) -> Iterator[str]:
-    """Users that did nothing prove nothing; those that the target let in nowhere did all they could."""
+    """User classes without an operation. One of which no connect succeeded did all it could."""
     for found in sum_up_user_classes([run]):
         if not found.started:
             yield f"no user of class {found.name} was started: it proved nothing"
@@ -214,7 +214,7 @@ def _load(run: Run, rows: Seconds) -> Iterator[str]:
             )
     planned = run.header.workload.users_max
     users = rows.most("users") if len(rows) else 0
-    # one that has ended was started, though it is not there any more at the end of a second
+    # a user that ended within a second was started too
     users = max(users, sum(found.started for found in sum_up_user_classes([run])))
     finished = run.end is not None and run.end.reason == "finished"
     if finished and users < min(ACHIEVED_LEAST * planned, planned - 1):
@@ -282,4 +282,4 @@ def _few_samples(operations: Sequence[OperationFigures]) -> Iterator[str]:
                 few.setdefault(name, []).append(f"{row.op} {row.name} ({row.count:,})")
                 needed[name] = need
     for name, rows in few.items():
-        yield f"few samples for a steady {name} ({needed[name]:,} wanted): {', '.join(rows)}"
+        yield f"few samples for a steady {name} ({needed[name]:,} needed): {', '.join(rows)}"

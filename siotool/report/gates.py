@@ -26,7 +26,7 @@ out of a task, a hook or a handler of the scenario; failed checks are ``errors:c
 ``never_succeeded`` counts the operations, by name, that were tried and had no success at all.
 ``server_cpu`` is the mean over
 the hold phase: ``80%`` of the cores the server can fill, or ``1.5 cores``; a bare number is
-refused, because half of its readers take it for the one and half for the other.
+refused, because it could mean either.
 ``server_rss`` and ``connections`` are maxima; ``rate`` and ``bandwidth_*`` means as the
 report shows them. A metric that was not measured fails its gate, with the reason.
 """
@@ -127,15 +127,15 @@ def parse(text: str) -> Gate:
 def judge(
     gate: Gate, report: Report, *, default: bool = False, without: frozenset[str] = frozenset()
 ) -> GateResult:
-    """Hold a gate against a report. What was not measured fails, with the reason.
+    """Judge a report by a gate. What was not measured fails, with the reason.
 
     ``without`` are names of operations that a gate on all names leaves out.
     """
     value, reason = _measure(gate, report, without)
     failed = value is None or _COMPARE[gate.comparison](value, gate.limit)
     row = _row(gate, report) if gate.metric in _PERCENTILES else None
-    if row is not None and _is_unheard(gate.metric, row):
-        reason += "; at least, as nobody answered"
+    if row is not None and _is_lower_bound(gate.metric, row):
+        reason += "; at least, as no answer came"
         failed = failed or gate.comparison in (">", ">=")  # it may be any time from there on
     return GateResult(
         expr=gate.text,
@@ -291,7 +291,7 @@ def _measure_errors(gate: Gate, report: Report, without: frozenset[str]) -> _Mea
     failed = sum(row.failed for row in rows)
     value, reason = _count_or_share(gate, failed, failed + sum(row.count for row in rows), "operations tried")
     if without:
-        reason += f", without {', '.join(sorted(without))}: a gate of its own"
+        reason += f", without {', '.join(sorted(without))} (own gate)"
     return value, reason
 
 
@@ -339,8 +339,8 @@ def _measure_operation(gate: Gate, report: Report) -> _Measured:
     return value, _of_samples(row)
 
 
-def _is_unheard(metric: str, row: OperationFigures) -> bool:
-    """Whether a percentile lies among what nobody answered: it is as long as their patience, or longer."""
+def _is_lower_bound(metric: str, row: OperationFigures) -> bool:
+    """Whether a percentile lies among operations without an answer: the figure is a lower bound."""
     share = float(metric[1:]) / 100 if metric[0] == "p" else 1.0  # max and mean hang on every one
     return row.given_up > 0 and share * (row.count + row.given_up) > row.count
 

@@ -1,4 +1,4 @@
-"""Join what was seen with what was planned: runs in, one report out.
+"""Join measured runs with planned figures: runs in, one report out.
 
 Several runs are pooled when they are of one service (``siotool.runs.sameness``) and one scenario:
 counts and histograms are added, peaks are the largest of any run, means weigh every second alike.
@@ -51,7 +51,7 @@ def summarize(
     """Return the report of one or more runs of the same target and scenario.
 
     ``counts`` asks the planner what it makes of the planned figures, and of the measured ones.
-    ``default_gates`` holds the runs to the default gates too. Raises InputError when they cannot
+    ``default_gates`` judges by the default gates too. Raises InputError when the runs cannot
     be pooled.
     """
     _check_alike(runs)
@@ -141,12 +141,12 @@ def _run_info(run: Run) -> RunInfo:
 
 
 def _steady(seconds: Seconds) -> Steady:
-    """What is said of the seconds that means are over."""
+    """The seconds that means are over."""
     duration = float(seconds["duration_s"][seconds.held].sum())
     how = (
         f"the {duration:.0f} s in which at least {format_share(SHARE_OF_PEAK)} of the peak were connected"
         if seconds.steady
-        else f"all {duration:.0f} s with open connections; the load never stood still for {SHORTEST_S:g} s"
+        else f"all {duration:.0f} s with open connections; the load was never steady for {SHORTEST_S:g} s"
     )
     return Steady(
         found=seconds.steady,

@@ -1,4 +1,4 @@
-"""Operations of many intervals as one row each. Unlike operations never share a row."""
+"""Operations of many intervals as one row each. Different operations never share a row."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence

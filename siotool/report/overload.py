@@ -1,4 +1,4 @@
-"""Whether a run shows what a server can carry: not when it was asked for more than that.
+"""Whether a run shows what a server can carry: not when the load was more than that.
 
 A server that answers half of its calls does half of the work. Sized by its CPU, it looks as if it
 had room. So no number of servers comes from a run in which more than these shares went wrong:
@@ -7,7 +7,7 @@ had room. So no number of servers comes from a run in which more than these shar
 operations of a kind (calls, checks) that failed            1 %
 connects that failed                                        1 %
 expected deliveries that were lost                        0.1 %
-scheduled operations that the target kept its users from    1 %
+scheduled operations that the target withheld               1 %
 expected deliveries still under way at the end              1 %
 users that were not connected, at the peak                  1 %
 =======================================================  ======
@@ -79,4 +79,4 @@ def _withheld(user_classes: Sequence[UserClassFigures]) -> Iterator[str]:
     offered = sum(found.offered for found in user_classes)
     withheld = sum(found.withheld for found in user_classes)
     if withheld > WITHHELD * offered:
-        yield f"users were kept from {format_share(withheld / offered)} of their operations"
+        yield f"users could not begin {format_share(withheld / offered)} of their operations"

@@ -5,13 +5,13 @@ import msgspec
 from siotool.errors import InputError
 from siotool.formula import Figures
 
-#: Figures beyond these are slips, and what the formula makes of them might be no number.
+#: Figures beyond these are mistakes, and the formula's result might be no number.
 LARGEST, SMALLEST = 1e18, 1e-9
 _DIVIDES = ("workday_s", "capacity_bytes_per_s")
 
 
 class Planned(msgspec.Struct, frozen=True):
-    """Planned figures in the SI units of ``Figures``; None where nobody said."""
+    """Planned figures in the SI units of ``Figures``; None where unknown."""
 
     connections: float | None = None
     consumption_rate_bytes_per_s: float | None = None

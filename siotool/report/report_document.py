@@ -11,7 +11,7 @@ from siotool.report.sizing_tables import plural
 from siotool.report.time_charts import over_time
 from siotool.report.verdict import sentence
 
-#: Where a Socket.IO server listens unless it is told otherwise.
+#: A Socket.IO server's default path.
 DEFAULT_PATH = "/socket.io/"
 
 

@@ -86,9 +86,8 @@ def user_classes(report: Report) -> Section:
     named = columns("user class", "users>", "connected>", "begun>", "failed>", "achieved>")
     named += columns("sent>?", "issued>?", "withheld>?", "started>?", "ended>?")
     note = (
-        "Begun and failed: operations other than connecting. Achieved: of what the schedule offered, "
-        "what was issued and did not fail. Sent: events to the server. "
-        "Users: at most at once, of those started and ended."
+        "Begun and failed: operations other than connecting. Achieved: scheduled operations that were "
+        "issued and did not fail. Sent: events to the server. Users: the most at once."
     )
     return _section("user_classes", "User classes", named, [*map(_user_class, report.user_classes)], note)
 
@@ -107,7 +106,7 @@ def _user_class(found: UserClassFigures) -> list[str]:
 
 
 def delivery(report: Report) -> Section:
-    """Return what became of stamped messages."""
+    """Return how many deliveries of stamped messages were received, lost or repeated."""
     known = report.delivery
     title = "Delivery"
     if not known.published and not known.expected:

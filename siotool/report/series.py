@@ -17,7 +17,7 @@ from siotool.runs.hold import Marks
 from siotool.runs.seconds import Floats, Seconds
 
 MOST_POINTS = 2000
-#: Of a usual second, what an interval must have to be a point of its own; and one after the load's end.
+#: The share of a usual second that an interval must have to be a point; and one after the load's end.
 _HALF, _NEARLY = 0.5, 0.95
 
 
@@ -72,8 +72,8 @@ def _known(values: list[float | None]) -> list[float]:
 def _whole(seconds: Seconds) -> Marks:
     """Mark the seconds that say what the load was: not the rest of one in which a run ended or was cut.
 
-    Of its last second a run spends a part on saying good-bye: as a rate that would be a drop.
-    What failed in it is shown all the same.
+    A run spends a part of its last second on closing connections: as a rate that would be a drop.
+    Failures in it are shown.
     """
     duration = seconds["duration_s"]
     usual = np.median(duration) if len(duration) else 1.0

@@ -85,7 +85,7 @@ def _constraint(constraint: ConstraintFigures, *, binding: bool) -> Row:
 
 
 def gates(report: Report) -> Section:
-    """Return what the target was held to."""
+    """Return each gate with its outcome."""
     table = Table(columns("verdict", "fails if", "measured>", "of what"), [*map(_gate, report.gates)])
     return Section("gates", "Gates", [table] if report.gates else [])
 

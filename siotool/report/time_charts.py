@@ -1,4 +1,4 @@
-"""A report's course over time: every chart over one and the same clock."""
+"""A report's charts over time, all with the same time axis."""
 
 from collections.abc import Iterable, Mapping, Sequence
 

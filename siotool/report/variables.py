@@ -1,7 +1,7 @@
 """The sizing table: the formula's variables planned and measured, and the servers they make.
 
-The planner counts the servers, with one function for planned and for measured figures; here its
-answers are joined with what was measured, and withheld where the run is no evidence.
+The planner counts the servers, with one function for planned and for measured figures. Here its
+answers are joined with what was measured; a run that is no evidence gives none.
 """
 
 from siotool.report.contents import (
@@ -31,11 +31,11 @@ def size(
 ) -> Sizing:
     """Join planned and measured figures with the servers they make.
 
-    ``overload`` says why the run shows no capacity; empty when nothing speaks against it.
+    ``overload`` says why the run shows no capacity; empty when it does.
     """
     measured = None if overload else counts.measured
     answers = [answer for answer in (counts.planned, measured) if answer is not None]
-    # of equals the measured one: it is the one that something was seen of
+    # of equal counts, the measured one
     larger = max(answers, key=lambda one: (_count(one), one is measured), default=None)
     return Sizing(
         variables=_variables(planned, connections, bandwidth, server, steady),
@@ -125,5 +125,5 @@ def _capacity(server: ServerFigures | None) -> tuple[float | None, str]:
     return capacity, (
         f"{format_byte_rate(server.wire_bytes_per_s)} on the wire, extrapolated linearly from "
         f"{format_share(server.cpu_share_mean)} CPU to {format_cores(server.cores)}: "
-        "for messages like these, and no limit of a network"
+        "for messages like these; the network's limit is not in it"
     )

@@ -1,4 +1,4 @@
-"""The verdict on a run in one breath: passed, failed by what, or not to be trusted and why."""
+"""The verdict on a run in one sentence: passed, failed by what, or not to be trusted and why."""
 
 from siotool.report.contents import GateResult, Report, Verdict
 from siotool.units import format_duration, format_share
@@ -46,7 +46,7 @@ def _by(report: Report, failed: list[GateResult]) -> str:
 
 def _why(report: Report) -> str:
     if report.valid == "no":
-        return "nothing was measured, as no connection was ever tried"
+        return "nothing was measured: no connection was tried"
     first, *others = report.doubts
     if len(first) > _QUOTED:
         first = first[: _QUOTED - 1].rstrip() + "…"
@@ -84,7 +84,7 @@ def _share(count: int, whole: int, noun: str, what: str, plural: str = "") -> st
 
 
 def _percent(count: int, whole: int) -> str:
-    """A share of which neither nothing nor everything is rounded away."""
+    """A share; only 0 is written as 0 %, and only 1 as 100 %."""
     share = count / whole
     if 0 < share < 0.0001:
         return "< 0.01 %"

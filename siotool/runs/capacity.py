@@ -1,11 +1,11 @@
-"""A server's capacity for the formula: a straight line through the origin, for one load's messages alone."""
+"""A server's capacity for the formula: a straight line through the origin, only for one load's messages."""
 
 #: Below this much CPU there is nothing to extrapolate from.
 LEAST_CPU_CORES = 0.001
 
 
 def straight_line(bytes_per_s: float, cpu_cores: float, cores: float) -> float | str:
-    """Wire bytes per second of a server that fills all of its ``cores`` as it did some; or why none.
+    """Wire bytes per second of a server that uses all its ``cores``; or why there is no figure.
 
     ``bytes_per_s`` and ``cpu_cores`` are means over the sampled seconds of the hold phase.
     """

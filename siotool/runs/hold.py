@@ -1,7 +1,7 @@
-"""Which seconds count as the hold phase: the part of a run in which the load stood still.
+"""Which seconds count as the hold phase: the part of a run in which the load was steady.
 
-Rates, bandwidth per connection and the server's CPU mean nothing over a ramp: half of it is
-spent below the load that the run was made for. A second belongs to the hold phase when at
+Rates, bandwidth per connection and the server's CPU have no meaning over a ramp: half of it is
+below the load that the run was made for. A second belongs to the hold phase when at
 least 95 % of the run's peak of connections were open at its begin and at its end. That
 leaves out the ramp, the second in which the ramp ends, drops, and the ramp down. What came
 after the last stage, while the run waited for what was under way, belongs to no hold phase.

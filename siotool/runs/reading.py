@@ -1,4 +1,4 @@
-"""Reading runs: from a file, a folder or stdin, line by line, refusing what no run can have written."""
+"""Reads runs from a file, a folder or stdin, line by line; refuses what no run can have written."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +21,7 @@ def read(path: Path) -> Run:
 
     A last line that was cut is left out and flagged. Raises RunFileError naming the file,
     the line and the reason when it is no run file, of another version, damaged inside, longer
-    than any run, or says what no run can have said.
+    than any run, or holds what no run can have written.
     """
     run: Run | None = None
     cut = False
@@ -42,7 +42,7 @@ def read(path: Path) -> Run:
             _append(run, number, decoded)
     if run is None:
         raise RunFileError(
-            f"{path} holds no whole line", "the run ended before it began, or it is no run file"
+            f"{path} has no complete line", "the run ended before it began, or it is no run file"
         )
     run.truncated_line = cut
     return run
@@ -54,7 +54,7 @@ def _append(run: Run, number: int, line: Line) -> None:
         raise RunFileError(f"{where}: a line after the end of the run", "give one run per file")
     match line:
         case Interval():
-            if problem := contradiction(line) or _strangers(run.header, line):
+            if problem := contradiction(line) or _unnamed_servers(run.header, line):
                 raise RunFileError(f"{where}: {problem}", "no run has written this: the file was changed")
             run.intervals.append(line)
         case Note():
@@ -66,17 +66,17 @@ def _append(run: Run, number: int, line: Line) -> None:
 
 
 def contradiction(interval: Interval) -> str:
-    """What in an interval no run can have written, however bad it was; empty when nothing."""
+    """What in an interval no run can have written; empty when nothing."""
     delivery, connections = interval.delivery, interval.connections
     if delivery.expected != delivery.received + delivery.lost:
         return (
-            f"{delivery.expected:,} deliveries were expected, and {delivery.received:,} received and "
-            f"{delivery.lost:,} lost are not as many"
+            f"{delivery.expected:,} deliveries were expected, but {delivery.received:,} received and "
+            f"{delivery.lost:,} lost do not add up to that"
         )
     if interval.duration_s <= 0 or interval.duration_s > interval.t_s + _ROUNDING_S:
         return f"an interval of {interval.duration_s:g} s that ends at {interval.t_s:g} s"
     if interval.user_classes and sum(found.users for found in interval.user_classes) != connections.users:
-        return f"{connections.users:,} users, and user classes that hold another number"
+        return f"{connections.users:,} users, but another number in the user classes"
     for operation in interval.operations:
         times, given_up = sum(operation.response.n), sum(operation.given_up.n)
         if times > operation.count or given_up > sum(operation.errors.values()):
@@ -86,7 +86,7 @@ def contradiction(interval: Interval) -> str:
     return ""
 
 
-def _strangers(header: Header, interval: Interval) -> str:
+def _unnamed_servers(header: Header, interval: Interval) -> str:
     unknown = interval.servers.keys() - {server.name for server in header.servers}
     return f"a sample of {', '.join(sorted(unknown))}, which the header does not name" if unknown else ""
 
@@ -95,11 +95,11 @@ def _file(path: Path) -> Path:
     try:
         return path / FILE_NAME if path.is_dir() else path
     except OSError:
-        return path  # reading it will tell why
+        return path  # reading it will say why
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Numbered lines, the last one perhaps without its end; refuses what has no end."""
+    """Numbered lines, the last one perhaps without its end; refuses a file that is too long."""
     try:
         with path.open("rb") as stream:
             yield from _bounded(path, stream)

@@ -1,11 +1,11 @@
-"""Which runs belong together: one answer for reports and for plans.
+"""Which runs belong together, for reports and for plans.
 
-*The same run* is a run file of the same header, wherever it lies: two folders may have one name.
+*The same run* is a run file of the same header, in any place: two folders may have one name.
 *The same service* is the same target: address, path, namespace and transport. The embedded target
 takes a free port each time it is started, so its port is no part of its address. Users, stages,
 seeds and generators may differ. A report joins runs of one service and one scenario; settings that
-differ are a remark. A plan learns costs from runs of one service, whatever their scenarios: more of
-them tell more costs apart.
+differ are a remark. A plan learns costs from runs of one service and any scenarios: more scenarios
+show more costs.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from siotool.runfile import Run
 
 
 def service(run: Run) -> str:
-    """Return what a run was aimed at; runs with the same value are of one service."""
+    """Return the service that a run measured; runs with the same value are of one service."""
     target = run.header.target
     url = "demo" if run.header.embedded else target.url
     return f"{url} {target.path} {target.namespace} {target.transport}"
@@ -24,7 +24,7 @@ def service(run: Run) -> str:
 def check_same(runs: Sequence[Run], *, same_target: bool = False) -> None:
     """Raise InputError when a run is named twice, or unless all are of one service.
 
-    ``same_target``: the user says that it is one service, whatever its address was.
+    ``same_target``: the user says that it is one service, at several addresses.
     """
     for number, run in enumerate(runs):
         for twin in runs[:number]:

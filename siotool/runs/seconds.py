@@ -1,4 +1,4 @@
-"""The intervals of runs as one table, a row for each: what reports and plans count with.
+"""The intervals of runs as one table, a row for each.
 
 | column | of a row |
 |---|---|
@@ -35,7 +35,7 @@ from siotool.runs.hold import Marks, hold_phase, rising
 
 Floats = NDArray[np.float64]
 
-#: A second in which more of the connections than this were closed and not replaced teaches no cost.
+#: A second in which more than this share of connections closed without a new one shows no cost.
 _CLOSED_SHARE = 0.05
 
 
@@ -77,7 +77,7 @@ _LEVELS: dict[str, Callable[[Interval], float]] = {
     "users": lambda i: i.connections.users,
     "generator_cpu_sum": lambda i: sum(worker.cpu_cores for worker in i.generator),
 }
-#: Of the workers the worst; NaN where no worker told of itself.
+#: The worst of the workers; NaN where no worker reported.
 _WORST: dict[str, Callable[[WorkerHealth], float]] = {
     "generator_cpu_cores": lambda worker: worker.cpu_cores,
     "generator_cpu_share": lambda worker: worker.cpu_cores / worker.cpu_allowed,
@@ -123,8 +123,8 @@ class Seconds(msgspec.Struct, frozen=True, eq=False):
     def usable(self) -> Marks:
         """Mark the rows that a server's costs can be learnt from.
 
-        Without a sample there is none. Closing connections costs CPU and no column stands for it: where
-        they churn evenly it is part of a handshake's cost, where they go in numbers of nothing's.
+        Without a sample there is none. Closing connections costs CPU, and no column counts it. Where
+        connections come and go evenly it is part of a handshake's cost; where many close, of no cost.
         """
         begin = self["connections_begin"]
         gone = begin - self["connections_end"] > np.maximum(1.0, _CLOSED_SHARE * begin)

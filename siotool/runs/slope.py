@@ -3,11 +3,11 @@
 The line is Theil and Sen's: the median of the slopes between all pairs of points (P. K. Sen,
 "Estimates of the regression coefficient based on Kendall's tau", JASA 63, 1968). A garbage
 collection, a leak or a burst of messages moves a few points and hardly the median. Seconds with
-about the same number of connections count as one point, so that the hold phase, which is most
-of a run, does not drown the ramp, which holds all there is to learn.
+about the same number of connections count as one point: the hold phase is most of a run, but only
+the ramp shows the slope.
 
-A young server's memory grows by itself, by megabytes that are no connection's: a Node.js server of
-58 MB grew by 7 to 19 MB under 60 to 300 users, whatever these did, and gave some of it back
+A new server's memory grows by itself, by megabytes that no connection causes: a Node.js server of
+58 MB grew by 7 to 19 MB under 60 to 300 users, in all scenarios, and gave some of it back
 (tests/targets/node under siotool loadtest, November 2026). So a slope counts only where the gauge
 rose by much more than it moves by itself.
 """
@@ -22,14 +22,14 @@ from siotool.runs.seconds import Floats, Seconds
 
 #: A slope counts when the interval that it may lie in is narrower than this share of it.
 WIDEST = 0.25
-#: What a server's memory may grow by, in bytes, whoever is connected.
+#: What a server's memory may grow by, in bytes, without any connection.
 OWN_MEMORY_BYTES = 10e6
 #: Points that all runs together are thinned to, and the fewest that each keeps.
 _POINTS, _FEWEST = 48, 6
 #: Connections must have varied by this share of their peak, over this many points.
 _LEAST_SPREAD = 0.5
 _LEAST_POINTS = 5
-#: Of the distances from the line, the one that four in five do not exceed: a collection shall not count.
+#: The quantile of the distances from the line that counts, so that garbage collections do not.
 _WITHIN = 0.8
 
 
@@ -42,7 +42,7 @@ class MedianLine(msgspec.Struct, frozen=True, eq=False):
 
     @property
     def how(self) -> str:
-        """What it was learnt from."""
+        """How it was fitted, in words."""
         x = self.points[0]
         return f"median slope over {len(x)} points from {x.min():,.0f} to {x.max():,.0f} connections"
 
@@ -70,8 +70,8 @@ def fit(runs: Sequence[tuple[Floats, Floats]], own: float = 0.0) -> MedianLine |
     x, y = points = np.concatenate(thinned, axis=1)
     if len(x) < _LEAST_POINTS or np.ptp(x) < _LEAST_SPREAD * x.max():
         return (
-            f"connections stood between {x.min():,.0f} and {x.max():,.0f}, too close to tell what one "
-            "more of them adds; ramp up from 0"
+            f"connections were between {x.min():,.0f} and {x.max():,.0f}, too close to show what one "
+            "more adds; ramp up from 0"
         )
     slopes, bases = lines(x, y, np.arange(len(x))[None, :])
     slope, base = float(slopes[0]), float(bases[0])
@@ -83,8 +83,8 @@ def fit(runs: Sequence[tuple[Floats, Floats]], own: float = 0.0) -> MedianLine |
     if width >= WIDEST * slope:
         more = np.ceil(np.ptp(x) * width / (WIDEST * slope) / 100) * 100
         return (
-            f"what it may have moved by itself is {_share(width / slope)} of what {np.ptp(x):,.0f} "
-            f"connections seem to add; some {more:,.0f} connections would show what one adds"
+            f"it may have moved by itself by {_share(width / slope)} of what {np.ptp(x):,.0f} "
+            f"connections seem to add; about {more:,.0f} connections would show what one adds"
         )
     return MedianLine(base=max(base, 0.0), slope=slope, points=points)
 

@@ -1,4 +1,4 @@
-"""Workers' intervals put together: side by side into the run's, and end to end into one of a worker."""
+"""Merges workers' intervals: of all workers into one of the run, or several of one worker into one."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
@@ -21,13 +21,13 @@ from siotool.swarm.worker_report import WorkerInterval
 
 T = TypeVar("T")
 
-#: A second that is closed so much later than it ended is taken for the second that it is.
+#: A second that is closed at most so late still ends on the whole second.
 _LATE_S = 0.2
-#: Timers may ring a moment before their time.
+#: Timers may fire a moment early.
 _EARLY_S = 0.01
-#: What an interval tells of its end rather than of all of it.
+#: Fields that describe the end of an interval rather than all of it.
 _LEVELS = ("open", "users", "overdue")
-#: What is the last interval's where several of a worker are joined.
+#: Fields taken from the last interval where several of a worker are joined.
 _LAST = ("worker", "until", "final", "draining")
 
 

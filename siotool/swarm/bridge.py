@@ -1,8 +1,7 @@
 """Two threads, one process: gevent's hub with the users, an asyncio loop with the sockets.
 
-Whatever crosses goes through a queue and at most one wake-up per batch, in both
-directions. The loop runs in a real thread (gevent's patched ones are greenlets) and is
-started after any fork.
+Calls cross in both directions through a queue, with at most one wake-up per batch. The loop runs in
+a real thread (gevent's patched ones are greenlets) and is started after any fork.
 """
 
 import asyncio
@@ -24,9 +23,9 @@ _NativeLock = monkey.get_original("_thread", "allocate_lock")
 #: would add up to that to every arrival time.
 SWITCH_INTERVAL_S = 0.0005
 
-#: The hub is woken at most this often, unless users can bear more. Results are timed before
-#: they cross, so a greenlet may hear of them a little later; a wake-up for each would cost
-#: more than the result.
+#: The hub is woken at most this often, or less often where users allow it. Results are timed before
+#: they cross, so a greenlet may get them a little later; a wake-up for each would cost more than
+#: the result.
 HUB_REST_S = 0.001
 
 
@@ -63,7 +62,7 @@ class Bridge:
             self._hub.loop.run_callback(self._wake_loop)
 
     def let_results_wait(self, seconds: float) -> None:
-        """A user can bear to hear of results so much later; the least of all users counts."""
+        """Results may reach a user so many seconds late; the smallest value of all users counts."""
         self._rest = min(self._rest, seconds) if self._rest_known else seconds
         self._rest_known = True
 

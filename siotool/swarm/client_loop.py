@@ -20,35 +20,35 @@ from siotool.client.websocket import WebSockets
 from siotool.swarm.bridge import Bridge
 from siotool.swarm.bugs import Bugs
 from siotool.swarm.delivery_tracker import DeliveryTracker
-from siotool.swarm.farewells import Farewells
+from siotool.swarm.leaving_users import LeavingUsers
 from siotool.swarm.metrics import Metrics
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.switchboard import Switchboard
-from siotool.swarm.tally import Tally
+from siotool.swarm.user_counts import UserCounts
 from siotool.swarm.user_observer import Call, UserConnection, UserObserver
 
-#: How often deadlines and farewells are looked after.
+#: How often deadlines and leaving users are checked.
 _TICK_S = 0.05
 #: An operation that takes longer than this is overdue.
 OVERDUE_S = 1.0
 
-#: Takes, in the hub, what came of something: a value, or a ClientFailure.
+#: Takes, in the hub, the result of something: a value, or a ClientFailure.
 Answer = Callable[[Any], None]
 
 
 class _Connect(Attempt):
-    """A user's connect under way, and who waits for it."""
+    """A user's connect under way."""
 
     def __init__(self, again: bool, answer: Answer) -> None:
         super().__init__()
         self.again = again
         self.answers = [answer]
-        #: Its user has gone: should it succeed, it is to be closed at once.
+        #: Its user has left: when it succeeds, it is closed at once.
         self.leaving = False
 
 
 class ClientLoop:
-    """Opens, uses and closes connections, and counts what becomes of them."""
+    """Opens, uses and closes connections, and counts how they end."""
 
     def __init__(self, settings: EngineSettings, bridge: Bridge) -> None:
         self.tracker = DeliveryTracker(settings.run)
@@ -62,23 +62,23 @@ class ClientLoop:
         bugs = Bugs(self.metrics)
         self._loop.set_exception_handler(bugs.of_loop)
         self.board = Switchboard(
-            self.metrics, self.pool.known, bridge.to_hub, bugs.tell, self._ended, target.namespace
+            self.metrics, self.pool.known, bridge.to_hub, bugs.report, self._ended, target.namespace
         )
         make_socket = monkey.get_original("socket", "socket")  # gevent's own would wait for the hub
         self._sockets = WebSockets(target, settings.address, settings.headers, traffic, make_socket)
-        self._farewells = Farewells(self.metrics, settings.drain_timeout_s)
+        self._leaving = LeavingUsers(self.metrics, settings.drain_timeout_s)
         self._opening: dict[UserObserver, _Connect] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._free_slots: list[int] = []
         self._next_slot = 0
         self._stopped = False
 
-    def new_user(self, tally: Tally) -> UserObserver:
-        """A place in the account for one user, given back when it leaves; for the hub's thread."""
+    def new_user(self, counts: UserCounts) -> UserObserver:
+        """A slot for one user, free again when it has left; for the hub's thread."""
         if self._free_slots:
-            return UserObserver(self._free_slots.pop(), tally, self.board, used_before=True)
+            return UserObserver(self._free_slots.pop(), counts, self.board, used_before=True)
         self._next_slot += 1
-        return UserObserver(self._next_slot - 1, tally, self.board, used_before=False)
+        return UserObserver(self._next_slot - 1, counts, self.board, used_before=False)
 
     # ── connecting ────────────────────────────────────────────────────────────────────
 
@@ -91,11 +91,11 @@ class ClientLoop:
         answer: Answer,
     ) -> None:
         """Answer with an open connection of the user's, or with a ClientFailure."""
-        if user.retired or self._farewells.until < inf:
+        if user.retired or self._leaving.until < inf:
             self.to_hub(answer, ClientFailure("client", "given up because the run ended"))
             return
         attempt = self._opening.get(user)
-        if attempt is not None:  # another greenlet of the same user had the same wish
+        if attempt is not None:  # another greenlet of the same user is connecting already
             attempt.answers.append(answer)
             return
         before = user.connection
@@ -103,9 +103,9 @@ class ClientLoop:
             if before.open and not before.close_reason:
                 self.to_hub(answer, before)
                 return
-            # its end is not through yet; it must not touch what the next one counts
+            # it has not ended yet; it must not change what the next one counts
             before.cut()
-            before.settle("transport_close")
+            before.finish("transport_close")
         attempt = self._opening[user] = _Connect(again, answer)
         task = self._loop.create_task(self._open(user, attempt, intended, handlers))
         self._tasks.add(task)
@@ -116,7 +116,7 @@ class ClientLoop:
     ) -> None:
         metrics = self.metrics
         metrics.attempted += 1
-        user.tally.attempted += 1
+        user.counts.attempted += 1
         if user.used_before:
             self.tracker.forget_receiver(user.slot)
             user.used_before = False
@@ -126,10 +126,10 @@ class ClientLoop:
         now = monotonic()
         if failure is None:
             metrics.established += 1
-            user.tally.established += 1
+            user.counts.established += 1
             samples.record(now - intended, now - attempt.start)
             if attempt.leaving:
-                self._farewells.begin(user)
+                self._leaving.begin(user)
         else:
             unheard = failure.kind in UNHEARD
             samples.fail(failure.kind, now - intended if unheard else None)
@@ -144,7 +144,7 @@ class ClientLoop:
 
     def _ended(self, user: UserObserver) -> None:
         """The connection of a user has closed."""
-        self._farewells.forget(user)
+        self._leaving.forget(user)
         self._free(user)
 
     def _free(self, user: UserObserver) -> None:
@@ -154,9 +154,9 @@ class ClientLoop:
     # ── operations ────────────────────────────────────────────────────────────────────
 
     def emit(self, connection: UserConnection, event: str, body: bytes) -> None:
-        """Send an event that nobody acknowledges; ``body`` is its JSON array."""
+        """Send an event without acknowledgement; ``body`` is its JSON array."""
         user = connection.observer
-        user.tally.sent += 1
+        user.counts.sent += 1
         if connection.paused and connection.clogged:
             user.not_sent("custom", event)
         else:
@@ -174,7 +174,7 @@ class ClientLoop:
         """Send an event to be acknowledged; ``answer`` gets what was answered, or a ClientFailure."""
         now = monotonic()
         user = connection.observer
-        user.tally.sent += 1
+        user.counts.sent += 1
         metrics = self.metrics
         metrics.schedule_lag = max(metrics.schedule_lag, now - intended)
         due = intended if intended < now else now
@@ -195,7 +195,7 @@ class ClientLoop:
             return
         now = monotonic()
         user, metrics = connection.observer, self.metrics
-        user.tally.sent += 1
+        user.counts.sent += 1
         metrics.schedule_lag = max(metrics.schedule_lag, now - intended)
         if connection.paused and connection.clogged:
             user.not_sent("deliver", event)
@@ -207,7 +207,7 @@ class ClientLoop:
             body = self.pool.parser.encode((event, *compose(stamp)))
         except Exception as error:  # the scenario's own code
             self.tracker.withdraw()
-            user.tally.failed += 1
+            user.counts.failed += 1
             self.to_hub(raised, error)
             return
         connection.emit(body)
@@ -222,7 +222,7 @@ class ClientLoop:
     # ── leaving ───────────────────────────────────────────────────────────────────────
 
     def leave(self, user: UserObserver) -> None:
-        """A user goes, for good."""
+        """A user leaves, for good."""
         if user.retired:
             return
         user.retired = True
@@ -231,33 +231,33 @@ class ClientLoop:
             attempt.leaving = True
             attempt.hurry(self._loop.time() + self._settings.drain_timeout_s)
         elif user.connection is not None:
-            self._farewells.begin(user)
+            self._leaving.begin(user)
         else:
             self._free(user)
 
     def drain(self, answer: Answer) -> None:
         """Let all users leave; answers once every connection is closed."""
-        patience = self._settings.drain_timeout_s
-        self._farewells.until = monotonic() + patience
+        limit_s = self._settings.drain_timeout_s
+        self._leaving.until = monotonic() + limit_s
         for attempt in self._opening.values():
             attempt.leaving = True
-            attempt.hurry(self._loop.time() + patience)
+            attempt.hurry(self._loop.time() + limit_s)
         for connection in list(self.pool.connections):
-            self._farewells.begin(connection.observer)
+            self._leaving.begin(connection.observer)
         self._answer_when_empty(answer)
 
     def _answer_when_empty(self, answer: Answer) -> None:
-        if monotonic() > self._farewells.until + _TICK_S and not self._opening:
+        if monotonic() > self._leaving.until + _TICK_S and not self._opening:
             for connection in list(self.pool.connections):
                 connection.end("client")
                 connection.cut()
-                connection.settle("client")
+                connection.finish("client")
         if self.pool.connections or self._opening:
             self._loop.call_later(_TICK_S / 5, self._answer_when_empty, answer)
         else:
             self.to_hub(answer, None)
 
-    # ── looking after ─────────────────────────────────────────────────────────────────
+    # ── checks ────────────────────────────────────────────────────────────────────────
 
     def overdue(self, now: float) -> dict[str, int]:
         """Operations under way for more than ``OVERDUE_S``, by op."""
@@ -274,18 +274,18 @@ class ClientLoop:
         self._loop.call_later(max(0.0, when - monotonic()), function)
 
     def stop(self) -> None:
-        """Look after nothing any more; for the hub's thread."""
+        """End ``tick``; for the hub's thread."""
         self._stopped = True
 
     def tick(self) -> None:
-        """Look after deadlines and farewells, again and again."""
+        """Check deadlines and leaving users, again and again."""
         if self._stopped:
             return
         now = monotonic()
         due = now + _TICK_S
         self.pool.expire(now)
-        if self._farewells:
-            self._farewells.close(now)
+        if self._leaving:
+            self._leaving.close(now)
         self._loop.call_later(_TICK_S, self._tick_late, due)
 
     def _tick_late(self, due: float) -> None:

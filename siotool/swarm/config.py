@@ -1,4 +1,4 @@
-"""What a load test is told before it begins, and what the run file says of it first."""
+"""The configuration of a load test and of its workers, and the run file's header made from it."""
 
 import os
 import platform
@@ -20,7 +20,7 @@ Reason = Literal["finished", "interrupted", "workers_lost", "target_lost"]
 
 
 class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """A load test, decided. Of ``engine`` only the target is written into the run file.
+    """A load test. Of ``engine`` only the target is written into the run file.
 
     ``embedded``: the target was started for this run.
     ``web_port`` is where Locust's own UI listens on loopback, None for no UI;
@@ -41,7 +41,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WorkerConfig(msgspec.Struct, frozen=True):
-    """Everything a worker is told before it starts; ``master_port`` is the parent's, on loopback."""
+    """What a worker gets before it starts; ``master_port`` is the parent's, on loopback."""
 
     master_port: int
     scenario_path: str

@@ -1,8 +1,8 @@
 """How much CPU a generator process may have, and how long it had to wait for some.
 
-A process that may use half a core is saturated at half a core, and one whose threads stand in
-line behind a neighbour's is late however little it uses. Linux tells both; elsewhere a process
-is taken to have a core, and never to wait.
+A process that may use half a core is saturated at half a core. One whose threads wait for a CPU is
+late however little it uses. Linux shows both; elsewhere a process is assumed to have a core, and
+never to wait.
 """
 
 import os
@@ -27,7 +27,7 @@ def allowed_cores(workers: int, quota: float | None) -> float:
 def cgroup_quota(read: Callable[[str], str], process: str = "self") -> float | None:
     """CPU quota of a process's control group, in cores; None without one.
 
-    A group is also held by those above it: the least counts. ``read`` returns a file's text,
+    The groups above it limit it too: the smallest counts. ``read`` returns a file's text,
     and raises OSError where there is none. ``process`` is its id, or ``self``.
     """
     try:

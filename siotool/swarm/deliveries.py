@@ -1,8 +1,8 @@
 """Stamped messages over all workers: expected, received and lost deliveries.
 
 A stamped message is expected by every connection, of any worker, that was open when it was
-sent. Its account is closed when all of them have it, or when it is given up; what arrives
-at connections that opened while it was under way is expected because it arrived.
+sent. It is closed when all of them have it, or when it is given up. What arrives at connections
+that opened while it was under way counts as expected because it arrived.
 """
 
 from bisect import bisect_right
@@ -43,7 +43,7 @@ class _Presence:
         return self._levels[index - 1] if index else self._before
 
     def forget(self, moment: float) -> None:
-        """Drop the steps up to a moment before which nobody will ask."""
+        """Drop the steps up to a moment; no earlier one is asked for any more."""
         index = bisect_right(self._times, moment)
         if index:
             self._before = self._levels[index - 1]
@@ -51,29 +51,29 @@ class _Presence:
 
 
 class _Open(msgspec.Struct):
-    """A message that is still owed to someone; ``owed`` by the worker whose connections wait."""
+    """A message with deliveries to come; ``missing_at`` counts them by worker."""
 
     sent: float
-    owed: dict[int, int]
+    missing_at: dict[int, int]
     received: int = 0
 
     @property
     def missing(self) -> int:
-        """Deliveries still to come. More than was expected at one worker makes up for none at another."""
-        return sum(owed for owed in self.owed.values() if owed > 0)
+        """Deliveries still to come. More than expected at one worker makes up for none at another."""
+        return sum(count for count in self.missing_at.values() if count > 0)
 
     def receive(self, worker: int, count: int) -> None:
-        """Book deliveries to connections that were to expect them."""
+        """Count deliveries to connections that expected them."""
         self.received += count
-        self.owed[worker] = self.owed.get(worker, 0) - count
+        self.missing_at[worker] = self.missing_at.get(worker, 0) - count
 
 
 class DeliveryAggregator:
     """Expected, received and lost deliveries of stamped messages over all workers.
 
     A worker's second is closed when its loop gets to it, so two workers' seconds do not end
-    together. An account is opened once every worker has told who was present at its moment.
-    What a lost worker was owed and has not reported is unknown: it is not expected.
+    together. A message is opened once every worker has reported its connections of that moment.
+    What a lost worker has not reported is unknown: it is not expected.
     """
 
     def __init__(self) -> None:
@@ -81,24 +81,24 @@ class DeliveryAggregator:
         self._finished: set[int] = set()
         self._unopened: list[tuple[int, Publication]] = []
         self._open: dict[tuple[int, int], _Open] = {}
-        #: By publisher, the last message whose account was opened.
+        #: By publisher, the last message that was opened.
         self._opened: dict[int, int] = {}
         self._early: dict[tuple[int, int], Counter[int]] = {}
         self._given_up: dict[tuple[int, int], float] = {}
 
     def close(self, parts: list[WorkerInterval], until: float, last: bool) -> Delivery:
-        """Book one second of all workers; ``last`` gives up whatever is still open."""
+        """Count one second of all workers; ``last`` gives up what is still open."""
         self._excuse_lost(parts)
         for part in parts:
             self._presence.setdefault(part.worker, _Presence()).follow(part.presence)
             self._unopened += [(part.worker, publication) for publication in part.published]
         known_until = inf if last else min(part.until for part in parts)
-        self._open_accounts(known_until)
+        self._open_messages(known_until)
         totals = Counter[str]()
         for part in parts:
             for receipt in part.receipts:
                 self._receive(part.worker, receipt, totals)
-        self._settle(until, last, totals)
+        self._close_messages(until, last, totals)
         for presence in self._presence.values():
             presence.forget(known_until - _STAMPS_MAY_DIFFER_S)
         return Delivery(
@@ -117,20 +117,20 @@ class DeliveryAggregator:
         for worker in self._presence.keys() - self._finished - reporting:
             del self._presence[worker]
             for message in self._open.values():
-                message.owed.pop(worker, None)
+                message.missing_at.pop(worker, None)
         self._finished |= {part.worker for part in parts if part.final}
 
-    def _open_accounts(self, known_until: float) -> None:
+    def _open_messages(self, known_until: float) -> None:
         waiting = []
         for sender, publication in self._unopened:
             if publication.sent >= known_until:
                 waiting.append((sender, publication))
                 continue
             key = (publication.publisher, publication.seq)
-            owed = {worker: presence.at(publication.sent) for worker, presence in self._presence.items()}
-            if sender in owed:
-                owed[sender] -= publication.discount
-            message = self._open[key] = _Open(publication.sent, owed)
+            missing = {worker: presence.at(publication.sent) for worker, presence in self._presence.items()}
+            if sender in missing:
+                missing[sender] -= publication.discount
+            message = self._open[key] = _Open(publication.sent, missing)
             self._opened[publication.publisher] = publication.seq
             for worker, count in self._early.pop(key, Counter()).items():
                 message.receive(worker, count)
@@ -147,12 +147,12 @@ class DeliveryAggregator:
         elif key in self._given_up:
             totals["late"] += receipt.due
         elif receipt.seq <= self._opened.get(receipt.publisher, 0):
-            # closed in full, and yet there is more, such as a sender that was not to get its own
+            # closed in full, and still more arrives, such as at a sender that should not get its own
             totals["received"] += receipt.due
         else:
             self._early.setdefault(key, Counter())[worker] += receipt.due
 
-    def _settle(self, until: float, last: bool, totals: Counter[str]) -> None:
+    def _close_messages(self, until: float, last: bool, totals: Counter[str]) -> None:
         for key, message in list(self._open.items()):
             missing = message.missing
             if missing and not last and message.sent >= until - GIVE_UP_S:
@@ -168,6 +168,6 @@ class DeliveryAggregator:
                 break
             del self._given_up[key]
         if last:
-            # their sender is gone without a report; they arrived all the same
+            # their sender was lost without a report, but they arrived
             totals["received"] += sum(early.total() for early in self._early.values())
             self._early.clear()

@@ -1,4 +1,4 @@
-"""A worker's account of stamped broadcasts: what it sent, and what arrived where.
+"""Stamped broadcasts of one worker: what it sent, and what arrived where.
 
 Lives in the loop thread. ``StampedMessage.deliver`` runs once per delivery and is all that a
 broadcast costs in Python beyond the frame itself.
@@ -20,8 +20,8 @@ from siotool.swarm.worker_report import Publication, Receipt
 OVERTAKEN_S = 0.1
 #: A delivery later than this is lost; when it comes after all, it is counted as late.
 GIVE_UP_S = 30.0
-#: A publisher that has sent nothing for so long begins anew at its receivers, and what still
-#: comes of a message that old is no longer told from what was never lost.
+#: A publisher that has sent nothing for so long begins anew at its receivers: what still comes of
+#: a message that old is counted as new.
 REMEMBER_S = 20 * GIVE_UP_S
 #: How many sequence numbers a receiver's gap may have and still be remembered for reordering.
 _GAP_REMEMBERED = 4096
@@ -30,7 +30,7 @@ _LARGEST_SEQ = 0xFFFFFFFF
 
 
 class Receiver:
-    """Where deliveries arrive: its place in the account and when it is to expect them."""
+    """Where deliveries arrive: its slot, and when it is to expect them."""
 
     __slots__ = ("joined_at", "left_at", "overtaken", "slot")
 
@@ -76,7 +76,7 @@ class Publisher:
         if previous:
             self._miss(slot, previous + 1, seq)
         else:
-            # of the numbers before the first nothing is known until one of them comes
+            # the numbers before the first are unknown until one of them comes
             self.first[slot] = seq
 
     def fill(self, slot: int, seq: int) -> bool:
@@ -93,13 +93,13 @@ class Publisher:
         return False
 
     def clear(self, slot: int) -> None:
-        """Know nothing of a slot."""
+        """Forget a slot."""
         if slot < len(self.last):
             self.first[slot] = self.last[slot] = 0
         self.missing.pop(slot, None)
 
     def clear_all(self) -> None:
-        """Know nothing of any slot."""
+        """Forget all slots."""
         self.first, self.last, self.missing = array("I"), array("I"), {}
 
     def _miss(self, slot: int, begin: int, end: int) -> None:
@@ -171,7 +171,7 @@ class StampedMessage:
                 receiver.overtaken = True
 
     def _out_of_line(self, slot: int, previous: int) -> bool:
-        """Sort out an unexpected sequence number; False for a duplicate."""
+        """Take an unexpected sequence number; False for a duplicate."""
         if self.seq > previous:
             self.publisher.leap(slot, previous, self.seq)
             return True
@@ -185,8 +185,8 @@ class StampedMessage:
 class DeliveryTracker:
     """All stamped messages of one run that this worker has sent or seen.
 
-    ``run`` is the run's secret: by it our stamps are told from those of earlier runs that a
-    server may still hold, and from forged ones.
+    ``run`` is the run's secret: it distinguishes our stamps from forged ones, and from those of
+    earlier runs that a server may still hold.
     """
 
     def __init__(self, run: int) -> None:
@@ -205,7 +205,7 @@ class DeliveryTracker:
     def publish(
         self, publisher: int, event: str, now: float, intended: float, receivers: int, discount: int
     ) -> str:
-        """Open the account of a new message and return its stamp.
+        """Begin to track a new message and return its stamp.
 
         ``receivers`` are the local connections that are to expect it; ``discount`` of them
         (the sender itself, on servers that leave it out) are not.
@@ -263,7 +263,7 @@ class DeliveryTracker:
             yield message.event, times - message.intended, times - message.sent
 
     def undue(self) -> Iterator[tuple[str, int]]:
-        """Event and number of arrivals since the last report that no one had to expect."""
+        """Event and number of arrivals since the last report that were not expected."""
         for message in self.touched:
             yield message.event, message.undue - message.reported_undue
 
@@ -285,7 +285,7 @@ class DeliveryTracker:
         return published
 
     def forget_old(self, now: float) -> None:
-        """Drop messages that nothing more is to come of."""
+        """Drop messages of which nothing more is expected."""
         ages = self._ages
         while ages and ages[0].sent < now - 2 * GIVE_UP_S:
             message = ages.popleft()

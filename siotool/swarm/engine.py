@@ -13,7 +13,7 @@ from siotool.client.failures import ClientFailure
 from siotool.swarm.bridge import Bridge
 from siotool.swarm.client_loop import Answer, ClientLoop
 from siotool.swarm.settings import EngineSettings
-from siotool.swarm.tally import Tally
+from siotool.swarm.user_counts import UserCounts
 from siotool.swarm.user_observer import UserConnection, UserObserver
 
 
@@ -28,14 +28,14 @@ class Engine:
         self._encode = self.loop.pool.parser.encode
         self._bridge.to_loop(self.loop.tick)
 
-    def new_user(self, tally: Tally) -> UserObserver:
-        """A place in the account for one user, given back when it leaves."""
-        return self.loop.new_user(tally)
+    def new_user(self, counts: UserCounts) -> UserObserver:
+        """A slot for one user, free again when it has left."""
+        return self.loop.new_user(counts)
 
     def connect(
         self, user: UserObserver, intended: float, again: bool, handlers: dict[str, Handler]
     ) -> UserConnection:
-        """Open a connection and wait until its namespace has let us in.
+        """Open a connection and wait until its namespace is joined.
 
         ``intended`` is when it should have begun (monotonic clock); ``again`` counts it as a
         reconnect; ``handlers`` may come and go while it is open. Raises ClientFailure.
@@ -46,7 +46,7 @@ class Engine:
     def emit(
         self, connection: UserConnection, event: str, arguments: tuple[Any, ...], intended: float
     ) -> None:
-        """Send an event that nobody acknowledges, at ``intended``."""
+        """Send an event without acknowledgement at ``intended``."""
         body = self._encode((event, *arguments))
         self._bridge.to_loop_at(intended, self.loop.emit, connection, event, body)
 
@@ -84,8 +84,8 @@ class Engine:
         ``answer`` is called in the hub with what the server answered, or with a ClientFailure.
         """
         body = self._encode((event, *arguments))
-        patience = self._ack_timeout_s if timeout is None else timeout
-        self._bridge.to_loop_at(intended, self.loop.call, connection, event, body, intended, patience, answer)
+        limit_s = self._ack_timeout_s if timeout is None else timeout
+        self._bridge.to_loop_at(intended, self.loop.call, connection, event, body, intended, limit_s, answer)
 
     def publish(
         self,
@@ -105,7 +105,7 @@ class Engine:
         self._bridge.to_loop_at(intended, self.loop.publish, *message)
 
     def let_answers_wait(self, seconds: float) -> None:
-        """Some user can bear to hear of an answer so much later; the least of all counts."""
+        """An answer may reach some user so many seconds late; the smallest value counts."""
         self._bridge.let_results_wait(seconds)
 
     def listen(self, event: str, sent_at: str = "") -> None:
@@ -117,7 +117,7 @@ class Engine:
         return str(self._ask(self.loop.watch, connection))
 
     def leave(self, user: UserObserver) -> None:
-        """A user goes: expect nothing more, close once what is under way has arrived.
+        """A user leaves: expect nothing more, close once what is under way has arrived.
 
         Does not wait. A connect under way may still succeed within the drain time, and is
         closed at once then. The user's place is free for another one afterwards.

@@ -17,8 +17,8 @@ from siotool.swarm.interval_clock import IntervalClock
 from siotool.swarm.pacing import ANSWER_S, Schedule
 from siotool.swarm.scenario_results import ScenarioResults, secrets_of
 from siotool.swarm.settings import EngineSettings
-from siotool.swarm.tally import Tally
 from siotool.swarm.timer_wheel import TimerWheel
+from siotool.swarm.user_counts import UserCounts
 from siotool.workload import Target
 
 #: Users of one worker are numbered within a block of this size.
@@ -40,8 +40,8 @@ class Generator:
         self.seed = seed
         #: Over how much of a second the users that Locust starts at once are spread.
         self.spread_s = 1.0
-        self._schedules: dict[int, tuple[Tally, Schedule]] = {}
-        self._tallies: dict[str, Tally] = {}
+        self._schedules: dict[int, tuple[UserCounts, Schedule]] = {}
+        self._counts: dict[str, UserCounts] = {}
         self._environment = environment
         self._worker = settings.worker
         self._users = 0
@@ -67,10 +67,10 @@ class Generator:
         environment.siotool_generator = self
 
     def _listen_to_scenario(self, environment: Any) -> None:
-        """Hear what the scenario raises, and what operations of its own it reports."""
+        """Collect what the scenario raises, and the operations that it reports itself."""
 
         def raised(user_instance: Any, exception: BaseException, tb: Any, **_: Any) -> None:
-            user_instance.told = exception
+            user_instance.reported_error = exception
             self.results.exception(exception.with_traceback(tb))
 
         def reported(
@@ -91,16 +91,16 @@ class Generator:
         self._users += 1
         return self._worker * _USERS_PER_WORKER + self._users
 
-    def tally(self, user_class: str) -> Tally:
+    def counts(self, user_class: str) -> UserCounts:
         """Where the users of a class are counted."""
-        found = self._tallies.get(user_class)
+        found = self._counts.get(user_class)
         if found is None:
-            found = self._tallies[user_class] = Tally(user_class)
+            found = self._counts[user_class] = UserCounts(user_class)
         return found
 
-    def add_schedule(self, number: int, tally: Tally, schedule: Schedule) -> None:
-        """Count a user's schedule, and let answers wait as long as it can bear."""
-        self._schedules[number] = (tally, schedule)
+    def add_schedule(self, number: int, counts: UserCounts, schedule: Schedule) -> None:
+        """Count a user's schedule, and let answers wait as long as it allows."""
+        self._schedules[number] = (counts, schedule)
         self.engine.let_answers_wait(min(schedule.lead, ANSWER_S))
 
     def drop_schedule(self, number: int) -> None:
@@ -108,12 +108,12 @@ class Generator:
         del self._schedules[number]
 
     def retire_schedule(self, number: int, now: float, kept_s: float) -> None:
-        """A user stops: settle what its schedule still owed, ``kept_s`` of it to the target."""
+        """A user stops: count what its schedule has not begun; it waited ``kept_s`` for the target."""
         found = self._schedules.pop(number, None)
         if found is not None:
-            tally, schedule = found
+            counts, schedule = found
             schedule.abandon(now, kept_s)
-            schedule.settle(tally)
+            schedule.hand_over(counts)
 
     def begin(self, at: float) -> None:
         """Second 0 of the run begins at ``at``: see ``IntervalClock.begin``."""
@@ -128,17 +128,17 @@ class Generator:
         self._finished.wait()
 
     def take_reports(self) -> list[bytes]:
-        """Encoded intervals that nobody has taken yet."""
+        """Encoded intervals since the last call."""
         reports, self._reports = self._reports, []
         return reports
 
     def _reported(self, interval: worker_report.WorkerInterval) -> None:
-        for tally, schedule in self._schedules.values():
-            schedule.settle(tally)
-        interval.user_classes = [tally.take() for tally in self._tallies.values()]
-        for tally in self._tallies.values():
-            if (turns := tally.take_turns()) is not None:
-                self.results.turns(tally.name, *turns)
+        for counts, schedule in self._schedules.values():
+            schedule.hand_over(counts)
+        interval.user_classes = [counts.take() for counts in self._counts.values()]
+        for counts in self._counts.values():
+            if (turns := counts.take_turns()) is not None:
+                self.results.turns(counts.name, *turns)
         judged, reported, interval.exceptions = self.results.take()
         locust_stats.mirror(self._environment.stats, [*interval.operations, *judged])
         interval.operations = [*interval.operations, *judged, *reported]

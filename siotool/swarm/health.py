@@ -1,6 +1,6 @@
-"""Is the generator itself the bottleneck? One sample a second of its own process.
+"""Samples the generator's own process once a second: is it the bottleneck?
 
-What it reads stays open between samples: a process that has no file left goes on reporting.
+The files that it reads stay open: a process that can open no more files goes on reporting.
 """
 
 import errno
@@ -15,7 +15,7 @@ from gevent import monkey
 from siotool.runfile import WorkerHealth
 from siotool.swarm.cpu_quota import KernelFile, Waiting, allowed_cores, cgroup_quota, read_text
 
-#: Counting open files lists a folder of the kernel's; every so many samples is enough.
+#: Open files are counted every so many samples, because that lists a folder of the kernel.
 _FILES_EVERY = 5
 _NO_FILES = (errno.EMFILE, errno.ENFILE)
 #: Files that a worker needs besides its connections: its streams, two event loops, the parent's
@@ -77,7 +77,7 @@ class Health:
         if len(fields) > 1:
             self._rss = int(fields[1]) * resource.getpagesize()
             return self._rss
-        with suppress(OSError, psutil.Error):  # what was known last is near enough
+        with suppress(OSError, psutil.Error):  # else the last known value
             self._rss = int(self._process.memory_info().rss)
         return self._rss
 

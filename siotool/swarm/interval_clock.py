@@ -10,24 +10,24 @@ from siotool.swarm.health import Health
 from siotool.swarm.lateness import STALL_S, seconds_covered, without_times
 from siotool.swarm.worker_report import WorkerInterval
 
-#: How long it takes, at most, to read what has piled up meanwhile.
+#: How long it takes, at most, to read what has arrived meanwhile.
 _CATCH_UP_S = 0.5
 #: The run's end closes an interval of its own unless the last one was closed so recently.
 _SHORTEST_S = 0.1
-#: Timers count milliseconds, and may ring a moment before their time.
+#: Timers count milliseconds, and may fire a moment early.
 _EARLY_S = 0.005
 
 
 class IntervalClock:
-    """Closes an interval each second from ``begin`` on, and ``tell``s of it in the hub."""
+    """Closes an interval each second from ``begin`` on, and calls ``on_interval`` with it in the hub."""
 
     def __init__(
-        self, engine: Engine, worker: int, workers: int, tell: Callable[[WorkerInterval], None]
+        self, engine: Engine, worker: int, workers: int, on_interval: Callable[[WorkerInterval], None]
     ) -> None:
         self._engine = engine
         self._worker = worker
         self._health = Health(worker, workers)
-        self._tell = tell
+        self._on_interval = on_interval
         self._begin = self._closed_at = self._times_from = 0.0
         self._number = 0
         self._running = self._draining = False
@@ -44,7 +44,7 @@ class IntervalClock:
         self._engine.at(at + 1, lambda: self._close(at))
 
     def close_due(self) -> None:
-        """Users are about to come or go: a second that is over is closed before, with those there are."""
+        """Before users start or stop: close a second that is over, with the present users."""
         self._and_wait(self._close_due)
 
     def cut(self) -> None:
@@ -75,7 +75,7 @@ class IntervalClock:
             self._health.start(monotonic())
 
     def _close(self, begin: float) -> None:
-        """A second is over. What else is due now comes first: it tells how late the loop is."""
+        """A second is over. What else is due now comes first: it shows how late the loop is."""
         if begin == self._begin:
             self._engine.loop.at(0.0, self._close_now)
 
@@ -139,4 +139,4 @@ class IntervalClock:
         tracker.forget_old(now)
         self._number += covers
         self._closed_at = now
-        loop.to_hub(self._tell, interval)
+        loop.to_hub(self._on_interval, interval)

@@ -57,7 +57,7 @@ def knobs_of(user_classes: list[type]) -> dict[str, Knob]:
             known = found.setdefault(name, value)
             if known != value:
                 raise ScenarioError(
-                    f"{user_class.__name__} and another user class have unlike settings named {name!r}",
+                    f"{user_class.__name__} and another user class have different settings named {name!r}",
                     "declare it once, in a common base class, or give one of them another name",
                 )
     return found
@@ -90,7 +90,7 @@ def resolve(knobs: dict[str, Knob], assignments: list[str], where: str) -> dict[
 
 
 def apply(user_classes: list[type], settings: dict[str, Setting]) -> None:
-    """Give the user classes their settings."""
+    """Set the knobs of the user classes."""
     for user_class in user_classes:
         for name in _knobs_of_class(user_class):
             setattr(user_class, name, settings[name])

@@ -1,4 +1,4 @@
-"""What a run says of its own lateness: seconds that are one, and times that are nobody's."""
+"""Notes on late loops: seconds that became one interval, and times that are left out."""
 
 from typing import Literal
 
@@ -9,9 +9,9 @@ from siotool.runfile import Operation
 from siotool.swarm.worker_report import WorkerInterval
 from siotool.units import format_duration
 
-#: A loop that stood still for longer found answers that had come long before: they get no times.
+#: When a loop was blocked for longer, answers that came meanwhile get no times.
 STALL_S = 0.5
-#: A report doubts a run by itself whose loop was once so late: here it need not be said again.
+#: A loop that was once so late is a doubt of the report already.
 _DOUBTED_ANYWAY_S = 1.0
 
 Level = Literal["info", "warning", "doubt"]
@@ -32,7 +32,7 @@ def without_times(operations: list[Operation]) -> tuple[list[Operation], int]:
 
 
 def lateness(parts: list[WorkerInterval], duration_s: float) -> tuple[Level, str] | None:
-    """A note on an interval of the run that is not what a second should be; None when it is.
+    """A note on an interval of the run that is no regular second; None when it is.
 
     ``parts`` are the workers' intervals that make it.
     """
@@ -41,8 +41,8 @@ def lateness(parts: list[WorkerInterval], duration_s: float) -> tuple[Level, str
     untimed = sum(part.untimed for part in parts)
     worst = max(parts, key=lambda part: part.health.loop_lag_s)
     lag = worst.health.loop_lag_s
-    stalled = f"the loop of generator worker {worst.worker} stood still for {format_duration(lag)}"
-    left_out = f"the times of {untimed:,} operations, which had piled up, are left out"
+    stalled = f"the loop of generator worker {worst.worker} was blocked for {format_duration(lag)}"
+    left_out = f"the times of {untimed:,} operations that had to wait are left out"
     if last > first:
         text = f"seconds {first + 1} to {last + 1} are one interval of {duration_s:.1f} s: {stalled}"
         return _level(parts, "doubt"), f"{text}; {left_out}" if untimed else text
@@ -55,7 +55,7 @@ def lateness(parts: list[WorkerInterval], duration_s: float) -> tuple[Level, str
 
 
 def _level(parts: list[WorkerInterval], level: Level) -> Level:
-    """No more than a warning where nothing was measured that a late loop could have spoiled."""
+    """At most a warning where nothing was measured that a late loop could have changed."""
     measured = any(
         part.connections.open or part.connections.attempted or part.operations
         for part in parts

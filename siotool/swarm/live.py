@@ -1,4 +1,4 @@
-"""A running test before one's eyes: a live view on a terminal, a line now and then elsewhere."""
+"""Shows a running test: a live view on a terminal, elsewhere a line every five seconds."""
 
 from typing import IO
 
@@ -17,7 +17,7 @@ _EVERY_S = 5.0
 
 
 class Display:
-    """Where a run shows how it is doing. This one shows nothing."""
+    """Shows the progress of a run. This one shows nothing."""
 
     def __init__(self, header: Header) -> None:
         """``header`` is the run's."""
@@ -97,7 +97,7 @@ class PlainProgress(Display):
         workload = header.workload
         planned = "until it is stopped"
         if workload.shape:
-            planned = f"users as {workload.shape} wants them"
+            planned = f"users decided by {workload.shape}"
         if workload.stages:
             planned = f"{number(workload.users_max)} users at most, {clock(workload.duration_s)}"
         processes = plural(workload.processes, "generator process", "es")

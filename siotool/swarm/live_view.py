@@ -227,7 +227,7 @@ def _lag(seconds: float) -> Text:
 
 
 def users(progress: Progress, now: int) -> str:
-    """Users there are, of those that may have been asked for by now."""
+    """Users at the moment, of those that the stages ask for by now."""
     if not progress.header.workload.stages:
         return f"{number(now)} users"
     return f"{number(now)} of {number(progress.users_wanted)} users"

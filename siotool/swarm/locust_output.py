@@ -15,29 +15,29 @@ from siotool.errors import InputError
 CSV_PREFIX = "locust"
 HTML_NAME = "locust.html"
 HOST = "127.0.0.1"
-#: How the messages of Locust begin for which there is no event.
-_UNTOLD = "Uncaught exception in"
-#: Loggers that print what an event has told.
-_TOLD = ("locust.user.task", "locust.user.users")
+#: How messages of Locust begin that have no event.
+_WITHOUT_EVENT = "Uncaught exception in"
+#: Loggers that print what an event has reported.
+_WITH_EVENT = ("locust.user.task", "locust.user.users")
 
 
-def take_over_log(tell: Callable[[BaseException], None]) -> None:
-    """Call ``tell`` with each exception in a scenario that Locust only prints, and print none.
+def take_over_log(report: Callable[[BaseException], None]) -> None:
+    """Call ``report`` with each exception in a scenario that Locust only prints, and print none.
 
-    Locust tells of those in tasks by an event, and prints their tracebacks as well. Those in
-    event hooks and in ``on_stop`` of task sets it only prints.
+    Locust reports those in tasks by an event, and prints their tracebacks as well. Those in event
+    hooks and in ``on_stop`` of task sets it only prints.
     """
-    for name in _TOLD:
+    for name in _WITH_EVENT:
         logging.getLogger(name).disabled = True
 
-    def untold(record: logging.LogRecord) -> bool:
+    def is_printed(record: logging.LogRecord) -> bool:
         error = sys.exc_info()[1]
-        if error is None or not str(record.msg).startswith(_UNTOLD):
+        if error is None or not str(record.msg).startswith(_WITHOUT_EVENT):
             return True
-        tell(error)
+        report(error)
         return False
 
-    logging.getLogger().addFilter(untold)
+    logging.getLogger().addFilter(is_printed)
 
 
 class LocustFiles:

@@ -12,7 +12,7 @@ from siotool.runfile import Operation
 
 
 def mirror(stats: Any, operations: list[Operation]) -> None:
-    """Add what was booked since the last report to a ``locust.stats.RequestStats``."""
+    """Add what was counted since the last report to a ``locust.stats.RequestStats``."""
     now = time.time()
     for operation in operations:
         entry = stats.get(operation.name, operation.op)

@@ -2,16 +2,16 @@
 
 A connection has bounds of its own: ``client.fragments.MESSAGE_BYTES``,
 ``client.pool.WRITE_BUFFER_BYTES``, ``client.connection.CALLS_WAITING``.
-What has no line here is bounded by what is asked of a run: a connection's account is one small
-record for each user, and a stamped message is kept for a minute (about 500 bytes, and 16 bytes
-for each delivery since the last report). Only this run's own stamps open such an account. Which
-sequence numbers were seen takes 8 bytes for each pair of a publisher and a receiver.
+What has no line here is bounded by the load of a run. There is one small record for each user. A
+stamped message is kept for a minute (about 500 bytes, and 16 bytes for each delivery since the last
+report), and only stamps of this run are tracked. Which sequence numbers were seen takes 8 bytes for
+each pair of a publisher and a receiver.
 """
 
-#: Frames that are remembered by what they turned out to be, all together. A broadcast is one
-#: frame for all users, and decoded once as long as it is remembered.
+#: Frames that are kept with their meaning, all together. A broadcast is one frame for all users,
+#: and decoded once as long as it is kept.
 KNOWN_BYTES = 8_000_000
-#: What remembering a frame takes beyond its own bytes: 8 MB hold at most 15,625 frames.
+#: What keeping a frame takes beyond its own bytes: 8 MB hold at most 15,625 frames.
 KNOWN_ENTRY_BYTES = 512
 
 #: Characters of an event's name that are kept, and names for each kind of operation. Each name

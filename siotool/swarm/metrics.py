@@ -47,7 +47,7 @@ class OperationSamples:
         self.service.append(service)
 
     def fail(self, kind: str, waited: float | None = None) -> None:
-        """Count a failure; ``waited`` seconds since the intended start where nobody answered."""
+        """Count a failure; ``waited`` seconds since the intended start where no answer came."""
         self.errors[kind] += 1
         if waited is not None:
             self.given_up.append(waited)
@@ -154,7 +154,7 @@ class Metrics:
         return self._samples.setdefault((op, name), OperationSamples(op, name))
 
     def remark(self, kind: str, text: str, level: Literal["warning", "doubt"] = "warning") -> None:
-        """Something the report is to say, once; of each kind only the first few."""
+        """Add a remark to the report, once; of each kind only the first few."""
         text = one_line(text, REMARK_CHARACTERS)
         said = self._said.setdefault(kind, set())
         if text not in said and len(said) < REMARKS_OF_A_KIND:
@@ -167,7 +167,7 @@ class Metrics:
         return remarks
 
     def begin(self, now: float, intended: float) -> None:
-        """A scheduled operation begins; how late?"""
+        """A scheduled operation begins; note how late."""
         lag = now - intended
         self.schedule_lag = lag if lag > self.schedule_lag else self.schedule_lag
 
@@ -221,6 +221,6 @@ class Metrics:
         return closed
 
     def take_presence(self) -> list[Presence]:
-        """Comings and goings since the last report."""
+        """Changes of presence since the last report."""
         presence, self.presence = self.presence, []
         return presence

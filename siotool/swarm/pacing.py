@@ -1,4 +1,4 @@
-"""When a user's next operation is due, whatever became of the one before.
+"""When a user's next operation is due; the result of the one before does not matter.
 
 The schedule does not wait for answers: an operation that comes late is timed from when it
 was due, so that a server's stall shows in every operation it delayed (no coordinated
@@ -7,7 +7,7 @@ omission; Tene, "How NOT to Measure Latency").
 
 import math
 
-from siotool.swarm.tally import Tally
+from siotool.swarm.user_counts import UserCounts
 
 #: Moments are multiples of this: what is due together is sent in one go.
 TICK_S = 0.002
@@ -17,8 +17,8 @@ LEAD_S = 0.050
 #: No more of a period than this is spent on it.
 _LEAD_SHARE = 0.25
 
-#: Who waits for an answer hears of it at most so much later than it came, so that many share
-#: a wake-up; the answer was timed when it came.
+#: An answer reaches its user at most so much later than it came, so that many share a wake-up; it
+#: was timed when it came.
 ANSWER_S = 0.010
 
 #: An operation begins a little after its moment: Locust's hub has others to wake too.
@@ -81,11 +81,11 @@ class Schedule:
         self.resumed = now
 
     def abandon(self, now: float, kept_s: float = 0.0) -> None:
-        """The user stops: what was due by now and not begun was offered in vain.
+        """The user stops: what was due by now and not begun was offered and not issued.
 
-        What became due within the last ``GRACE_S`` was about to begin, and is nobody's fault.
-        ``kept_s`` is how long the target kept the user waiting since it was last in time: so
-        many operations were withheld by the target.
+        What became due within the last ``GRACE_S`` was about to begin, and does not count.
+        ``kept_s`` is how long the user has waited for the target since it was last in time: the
+        operations of that time were withheld by the target.
         """
         overdue = now - GRACE_S - self.due
         if overdue > 0:
@@ -93,9 +93,9 @@ class Schedule:
             self.offered += missed
             self.withheld += min(missed, math.ceil(kept_s / self.period))
 
-    def settle(self, tally: Tally) -> None:
-        """Move what was counted since the last call to the user class's tally."""
-        tally.offered += self.offered
-        tally.issued += self.issued
-        tally.withheld += self.withheld
+    def hand_over(self, counts: UserCounts) -> None:
+        """Move what was counted since the last call to the user class's counts."""
+        counts.offered += self.offered
+        counts.issued += self.issued
+        counts.withheld += self.withheld
         self.offered = self.issued = self.withheld = 0

@@ -37,7 +37,7 @@ from siotool.swarm.watch import Watch
 from siotool.swarm.worker import REPORTS
 from siotool.swarm.workers import Workers
 
-#: A worker that goes on reporting after the end may take so long for its last report.
+#: How long a worker may take for its last report after the end.
 _FINISH_S = 15.0
 #: We decide when a worker is lost, not Locust: see ``Workers.forget``.
 _NEVER = 1 << 40
@@ -61,7 +61,7 @@ def run(
     Raises TargetError before anything is written when the target does not answer,
     OutputError when the folder cannot be written, GeneratorError when no worker comes up.
     """
-    # a Ctrl-C before the run has handlers of its own is no error for gevent to print
+    # gevent shall not print a Ctrl-C that comes before the run has its own handlers
     hub: Any = gevent.get_hub()
     hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)
     probe = ServerProbe(config.server_pid, config.server_cores) if config.server_pid else None
@@ -80,7 +80,7 @@ def run(
 
 
 class _LoadTest:
-    """One run: its programs, and who takes part in it."""
+    """One run: its programs and its workers."""
 
     def __init__(
         self,
@@ -157,7 +157,7 @@ class _LoadTest:
                 self._reason = "target_lost"
             self._recorder.end(self._reason)
             self._display.stop()
-            for line in self._recorder.complaints:
+            for line in self._recorder.scenario_failures:
                 print(f"siotool: {one_line(line)}", file=sys.stderr)
             if self._locust_files is not None:
                 self._locust_files.finish()
@@ -207,14 +207,14 @@ class _LoadTest:
             self._runner.update_state(locust.runners.STATE_STOPPING)
             self._runner.send_message("stop")
             deadline = monotonic() + _FINISH_S
-            # what waits for seconds in between is the watch; when it is broken, nobody waits
+            # the watch writes the seconds meanwhile; when it is broken, there is nothing to wait for
             while not self._recorder.timeline.finished and monotonic() < deadline and self._failure is None:
                 gevent.sleep(_LOOK_S)
         for worker in self._workers:
             if self._failure is None:
                 watch.lose(
                     worker,
-                    f"was not done {_FINISH_S:g} s after the end: what it still had under way is unknown",
+                    f"had not finished {_FINISH_S:g} s after the end: its last operations are unknown",
                 )
             self._recorder.timeline.lose(worker.number)
         try:
@@ -237,7 +237,7 @@ class _LoadTest:
         return self._helpers.spawn(guarded)
 
     def _break(self, error: Exception) -> None:
-        """Something of ours does not work: the run ends in order, and the error is told."""
+        """End the run in order because of an error of ours, which is noted."""
         if self._failure is None:
             self._failure = error
             self._reason = "interrupted"
@@ -250,7 +250,7 @@ class _LoadTest:
     def _keep_watch(self, watch: Watch) -> None:
         """Watch until the run is over and no worker is left."""
         while True:
-            alive = self._workers.alive  # asked before the look, which then has met all that are gone
+            alive = self._workers.alive  # asked before the look, which then has seen all that are gone
             if (reason := watch.look(over=self._over.is_set())) is not None:
                 self._reason = reason
                 self._over.set()
@@ -265,7 +265,7 @@ class _LoadTest:
         gone = False
         while True:
             gevent.sleep(max(0.0, self._recorder.begin + number + 1 - monotonic()))
-            number = max(number, int(monotonic() - self._recorder.begin) - 1)  # after having stood still
+            number = max(number, int(monotonic() - self._recorder.begin) - 1)  # after a pause
             if not self._server.sample(number) and not gone:
                 gone = True
                 self._recorder.note("warning", "the server's process is gone")
@@ -273,7 +273,7 @@ class _LoadTest:
 
     def _reported(self, client_id: str, data: dict[str, Any]) -> None:
         if self._workers.begin is None:
-            return  # of a beginning that was put off
+            return  # of a start that was put off
         try:
             self._recorder.add(data.get(REPORTS, []))
         except Exception as error:  # Locust would print it and go on
@@ -285,7 +285,7 @@ class _LoadTest:
 
     def _interrupted(self, number: int) -> None:
         if self._interrupts and number == _HANGUP:
-            return  # a shell that goes sends one too: it is no second wish
+            return  # a closing shell sends one too: it is no second interrupt
         self._interrupts += 1
         if self._interrupts > 1:
             self._workers.kill()
@@ -297,7 +297,7 @@ class _LoadTest:
 
 
 def _ends() -> list[signal.Signals]:
-    """Signals that end a run in order. A hangup does not where it was to be ignored, as under nohup."""
+    """Signals that end a run in order; a hangup only where it is not ignored, as it is under nohup."""
     numbers = [signal.SIGINT, signal.SIGTERM]
     if _HANGUP is not None and signal.getsignal(_HANGUP) is not signal.SIG_IGN:
         numbers.append(_HANGUP)

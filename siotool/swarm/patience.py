@@ -1,16 +1,16 @@
-"""How long the parent of a run waits for its workers, and what became of its own time."""
+"""How long the parent of a run waits for its workers, and whether it was paused itself."""
 
 import time
 from time import monotonic
 
-#: A worker that has not told of a second so long after its end will not: it is stopped, or loops.
+#: A worker that has not reported a second so long after its end is stopped, or in an endless loop.
 SILENT_S = 5.0
-#: The parent looks twenty times a second; when it comes back so late, it stood still itself.
+#: The parent looks twenty times a second; when a look is so late, the parent was paused.
 HELD_UP_S = 1.0
 
 
 class Patience:
-    """Tells a silent worker from a parent that could not listen; times are monotonic seconds."""
+    """Distinguishes a silent worker from a paused parent; times are monotonic seconds."""
 
     def __init__(self, begin: float) -> None:
         """``begin`` is second 0 of the run."""
@@ -19,7 +19,7 @@ class Patience:
         self._listening_since = begin
 
     def look(self, now: float) -> float:
-        """The parent looks after its workers; returns how long it stood still before, or 0."""
+        """The parent checks its workers; returns for how long it was paused before, or 0."""
         gap = now - self._looked
         self._looked = max(now, self._looked)
         if gap < HELD_UP_S:
@@ -28,7 +28,7 @@ class Patience:
         return gap
 
     def silent(self, due: int, now: float) -> bool:
-        """Whether a worker's second ``due`` should have been told of long ago."""
+        """Whether a worker's second ``due`` should have been reported by now."""
         ended = self._begin + due + 1
         return now - max(ended, self._listening_since) > SILENT_S
 
@@ -36,7 +36,7 @@ class Patience:
 def suspended_s() -> float:
     """Seconds since boot that the machine was suspended; its monotonic clock leaves them out.
 
-    Only differences mean something. 0 where the system does not tell.
+    Only differences mean something. 0 where the system does not say.
     """
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     return time.clock_gettime(clock) - monotonic() if clock is not None else 0.0

@@ -1,4 +1,4 @@
-"""Before the run: may a worker open as many files as users need, and does the target let us in?"""
+"""Checks before a run: open files for all users, and a first connection to the target."""
 
 import http.client
 import math
@@ -13,7 +13,7 @@ from siotool.errors import InputError, TargetError
 from siotool.swarm.engine import Engine
 from siotool.swarm.health import FILES_RESERVED
 from siotool.swarm.settings import EngineSettings
-from siotool.swarm.tally import Tally
+from siotool.swarm.user_counts import UserCounts
 from siotool.workload import Target
 
 #: Long enough for a slow handshake, short enough to notice a dead port at once.
@@ -49,11 +49,11 @@ def check_files(users: int, processes: int) -> None:
 
 
 def check(settings: EngineSettings) -> None:
-    """Connect once, join the namespace, leave. Raises TargetError that says what is there instead."""
+    """Connect once, join the namespace, leave. Raises TargetError, which says what was found instead."""
     patient = msgspec.structs.replace(settings, connect_timeout_s=min(PATIENCE_S, settings.connect_timeout_s))
     engine = Engine(patient)
     try:
-        engine.connect(engine.new_user(Tally("preflight")), monotonic(), again=False, handlers={})
+        engine.connect(engine.new_user(UserCounts("preflight")), monotonic(), again=False, handlers={})
         engine.drain()
     except ClientFailure as failure:
         raise _explain(settings.target, failure) from failure
@@ -77,12 +77,12 @@ def _explain(target: Target, failure: ClientFailure) -> TargetError:
     if kind in ("not_websocket", "protocol_error"):
         return TargetError(
             f"{where} does not speak Socket.IO: {detail}",
-            "check the URL; a Socket.IO server that sits elsewhere needs --path",
+            "check the URL; a Socket.IO server on another path needs --path",
         )
     if kind in ("transport_close", "reset", "server_disconnect"):
         return TargetError(
-            f"{where} closed the connection before it was joined",
-            "is it a Socket.IO 3 or 4 server? one that sits elsewhere needs --path",
+            f"{where} closed the connection before the namespace was joined",
+            "is it a Socket.IO 3 or 4 server? one on another path needs --path",
         )
     return TargetError(f"cannot reach {target.url}: {kind} ({detail})", _ADVICE.get(kind, ""))
 
@@ -94,14 +94,14 @@ def _quoted(detail: str) -> str:
 
 def _http_advice(target: Target, kind: str) -> str:
     if kind in ("http_401", "http_403"):
-        return "it wants credentials: give them with --header or --auth"
+        return "it requires credentials: give them with --header or --auth"
     if kind.startswith("http_3"):
-        return "it redirects: give the URL it redirects to, https:// perhaps"
+        return "it redirects: give the URL it redirects to, perhaps with https://"
     if _answers_polling(target):
         return "its long polling works but its WebSocket does not: is a proxy in between?"
     return (
-        "this is an HTTP server, but no Socket.IO server answers there; check the URL, "
-        "or give the server's path with --path"
+        "an HTTP server is there, but no Socket.IO server on this path; check the URL, "
+        "or give the path with --path"
     )
 
 

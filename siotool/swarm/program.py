@@ -1,7 +1,7 @@
 """A program of load: how many users there are to be at each moment, decided as the run goes.
 
-It reads no clock and starts nothing: it is asked, and it answers. The parent asks at the moments
-that the answers name, and does what they say.
+It reads no clock and starts nothing. The parent asks it at the moments that its answers name, and
+does what they say.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ class Seen(msgspec.Struct, frozen=True):
     """One interval of the run, all workers merged.
 
     ``t_s`` is its end in seconds since the program began. ``users`` and ``connections`` are what
-    there was at its end. Rates are of scheduled operations per second: due, and begun; both are 0
+    was there at its end. Rates are of scheduled operations per second: due, and begun; both are 0
     where nothing is scheduled. ``operations`` hold counts, errors and response times by kind and
     name, connects among them. ``doubts`` are reasons not to believe it.
     """
@@ -94,7 +94,7 @@ class Program(Protocol):
 
 
 class Stages:
-    """Moves evenly from stage to stage, whatever is seen."""
+    """Moves evenly from stage to stage."""
 
     def __init__(self, stages: Sequence[Stage]) -> None:
         self._stages = stages
@@ -113,7 +113,7 @@ class Stages:
 class ShapeProgram:
     """Asks a scenario's own ``LoadTestShape`` (of Locust) once a second.
 
-    It is over when the shape wants no more, or after ``limit_s``.
+    It is over when the shape ends it, or after ``limit_s``.
     """
 
     def __init__(self, shape: Any, limit_s: float | None) -> None:
@@ -121,7 +121,7 @@ class ShapeProgram:
         self._limit_s = limit_s
 
     def tick(self, elapsed_s: float, seen: Sequence[Seen]) -> Wanted | None:
-        """What the shape wants now. Raises ScenarioError when the shape breaks."""
+        """What the shape asks for now. Raises ScenarioError when the shape breaks."""
         if not elapsed_s:
             self._shape.reset_time()
         if self._limit_s is not None and elapsed_s >= self._limit_s:
@@ -131,7 +131,7 @@ class ShapeProgram:
             wanted = self._shape.tick()
         except Exception as error:
             raise ScenarioError(
-                f"{name}.tick raised {type(error).__name__}: {error}", "mend the shape"
+                f"{name}.tick raised {type(error).__name__}: {error}", "correct the load shape"
             ) from error
         if wanted is None:
             return None

@@ -1,4 +1,4 @@
-"""What a running test has done so far and lately: the state behind the live view."""
+"""Totals and recent rates of a running test: the state behind the live view."""
 
 from collections import Counter, defaultdict, deque
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from siotool.workload import users_asked, users_at
 
 #: Rates and percentiles are of the last few seconds, so that they move with the run.
 WINDOW_S = 5.0
-#: Of the load's last seconds, none is shorter.
+#: After the load's end, a shorter interval gives no rate.
 _WHOLE_S = 0.95
 _NOTES_KEPT = 50
 
@@ -40,7 +40,7 @@ class Progress:
         self.last: Interval | None = None
         #: Failures by operation and class, ``closed`` connections among them.
         self.errors: Counter[tuple[str, str]] = Counter()
-        #: Totals; what is a level in them is the last interval's.
+        #: Totals; levels in them are those of the last interval.
         self.connections, self.delivery, self.bytes = Connections(), Delivery(), Bytes()
         self.notes: deque[Note] = deque(maxlen=_NOTES_KEPT)
         self._counts: Counter[tuple[OpKind, str]] = Counter()

@@ -1,4 +1,4 @@
-"""What a run writes down: the workers' intervals put together, the notes, and the end."""
+"""Writes the run file: the workers' intervals put together, the notes, and the end."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -10,9 +10,9 @@ from siotool.errors import OutputError
 from siotool.runfile import Connections, End, Line, Note, ScenarioFailure
 from siotool.runwriter import Writer
 from siotool.swarm import aggregator, worker_report
-from siotool.swarm.complaints import Complaints
 from siotool.swarm.config import Reason
 from siotool.swarm.deliveries import DeliveryAggregator
+from siotool.swarm.exception_log import ExceptionLog
 from siotool.swarm.lateness import Level, lateness
 from siotool.swarm.live import Display
 from siotool.swarm.program import SEEN_AT_MOST, Seen, seen
@@ -20,7 +20,7 @@ from siotool.swarm.scenario_results import ScenarioResults
 from siotool.swarm.server_use import ServerSamples
 from siotool.swarm.timeline import Timeline
 
-#: What a connect fails with when nothing answers, or nothing that could answer for the target.
+#: Failures of a connect that the target did not answer, or a proxy answered without it.
 _GONE = {
     "refused",
     "reset",
@@ -35,7 +35,7 @@ _GONE = {
 
 
 class Reach:
-    """Was the target there at the end? Only one that nobody could connect to any more is lost."""
+    """Was the target there at the end? It is lost only when no user could connect any more."""
 
     def __init__(self) -> None:
         self._under_way = 0
@@ -53,15 +53,15 @@ class Reach:
 
     @property
     def lost(self) -> bool:
-        """True when the last connects had no answer from the target, and none came through since."""
+        """True when the last connects had no answer from the target, and none has succeeded since."""
         return self._failing
 
 
 class Recorder:
-    """The run file of one run, and whoever looks on while it is written.
+    """The run file of one run, and the display of what is written.
 
     ``on_failure`` is called once, when it cannot be written any more; nothing is written after.
-    ``secrets`` are texts that are to stand nowhere.
+    ``secrets`` are texts that must not be written.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Recorder:
         secrets: Sequence[str] = (),
     ) -> None:
         self.timeline = Timeline(workers)
-        #: Stages of the run, and the second at which each began; and what the program in force has seen.
+        #: Stages of the run, and the second at which each began; what the present program has seen.
         self._stages: list[tuple[float, int]] = []
         self._program_begin_s = 0.0
         self._seen: deque[Seen] = deque()
@@ -90,7 +90,7 @@ class Recorder:
         self._intervals = 0
         self._deliveries = DeliveryAggregator()
         self._hooks = ScenarioResults(secrets)
-        self._complaints = Complaints(writer.path.parent, lambda text: self.note("warning", text))
+        self._exceptions = ExceptionLog(writer.path.parent, lambda text: self.note("warning", text))
         self._reach = Reach()
         self._remarked: set[worker_report.Remark] = set()
         self._undated = self._from_the_future = self._pending = 0
@@ -116,7 +116,7 @@ class Recorder:
             self.timeline.add(worker_report.decode(report))
 
     def close_seconds(self) -> None:
-        """Write down the seconds that every worker has told of."""
+        """Write the seconds that every worker has reported."""
         for parts in self.timeline.whole():
             last = self.timeline.finished and not self.timeline.waiting
             begin_s, end_s = self._written_s, aggregator.end_of(parts, self.begin, self._written_s)
@@ -146,7 +146,7 @@ class Recorder:
             self._intervals += 1
             self._write(interval)
             for part in parts:
-                self._complaints.take(part.exceptions)
+                self._exceptions.take(part.exceptions)
             self._display.update(interval)
             if found := lateness(parts, duration_s):
                 self.note(*found)
@@ -155,7 +155,7 @@ class Recorder:
             self._doubts = []
 
     def note(self, level: Level, text: str) -> None:
-        """Write down something worth knowing that happens now."""
+        """Write a note of what happens now."""
         note = Note(t_s=self._now_s(), level=level, text=text)
         if level == "doubt":
             self._doubts.append(text)
@@ -163,25 +163,23 @@ class Recorder:
         self._display.note(note)
 
     def raised(self, error: BaseException) -> None:
-        """Book what an event hook of the scenario raised in this process."""
+        """Count what an event hook of the scenario raised in this process."""
         self._hooks.exception(error)
 
     def _raised_in_hooks(self) -> list[ScenarioFailure]:
         _, _, raised = self._hooks.take()
-        self._complaints.take(raised)
+        self._exceptions.take(raised)
         return [ScenarioFailure(found.kind, found.message, found.where, found.count) for found in raised]
 
     @property
-    def complaints(self) -> list[str]:
-        """What the scenario's code did wrong over the run, in words; empty when nothing."""
-        return self._complaints.summary()
+    def scenario_failures(self) -> list[str]:
+        """What the scenario's code raised over the run, in words; empty when nothing."""
+        return self._exceptions.summary()
 
     def end(self, reason: Reason) -> None:
-        """Write down how the run ended, and what stays unknown."""
+        """Write how the run ended, and what stays unknown."""
         if self._pending:
-            self.note(
-                "doubt", f"of {self._pending} deliveries nobody could tell any more what became of them"
-            )
+            self.note("doubt", f"{self._pending} deliveries are unaccounted for: their worker was lost")
         if self._undated:
             self.note("doubt", f"{self._undated} deliveries had no readable send time")
         if self._from_the_future:

@@ -103,7 +103,7 @@ def _shape(path: Path, module: ModuleType) -> LoadTestShape | None:
     if len(shapes) > 1:
         names = ", ".join(shape.__name__ for shape in shapes)
         raise ScenarioError(
-            f"{path} has several load shapes: {names}", "leave one of them, or mark others abstract"
+            f"{path} has several load shapes: {names}", "keep one of them, or mark the others abstract"
         )
     if not shapes:
         return None
@@ -117,7 +117,7 @@ def _shape(path: Path, module: ModuleType) -> LoadTestShape | None:
 
 
 def options(host: str) -> Namespace:
-    """What Locust's own command line would have said to a scenario: every default, and the target.
+    """The options of Locust's own command line: every default, and the target.
 
     Scenarios read it as ``environment.parsed_options``, and may have added options of their own.
     """

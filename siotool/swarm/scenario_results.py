@@ -1,7 +1,7 @@
-"""What a scenario's own code raised, judged and reported: kept in the hub, told once a second.
+"""What a scenario's own code raised, judged and reported: kept in the hub, sent once a second.
 
-Failures are counted by class, message and place. A worker keeps so many messages of one place
-apart, and so many entries in all; what comes after them stands under ``(other)``.
+Failures are counted by class, message and place. A worker distinguishes a limited number of messages
+of one place, and of entries in all; later ones are counted as ``(other)``.
 """
 
 import sysconfig
@@ -20,7 +20,7 @@ from siotool.swarm.worker_report import Raised
 #: Characters of a message, and of a traceback, that are kept.
 MESSAGE_AT_MOST = 200
 TRACEBACK_AT_MOST = 8000
-#: Messages of one class at one place, entries of a worker, and names of operations, kept apart.
+#: Most messages of one class at one place, entries of a worker, and names of operations.
 MESSAGES_OF_A_PLACE = 10
 ENTRIES_AT_MOST = 200
 NAMES_AT_MOST = 200
@@ -39,7 +39,7 @@ Entry = tuple[str, str, str]
 class ScenarioResults:
     """Failures and operations of a scenario's own since the last report of a worker.
 
-    ``secrets`` are texts that stand in no message: they are replaced by ``***``.
+    ``secrets`` are texts that are replaced by ``***`` in messages.
     """
 
     def __init__(self, secrets: Sequence[str] = ()) -> None:
@@ -52,12 +52,12 @@ class ScenarioResults:
         self._reported: dict[str, OperationSamples] = {}
 
     def exception(self, error: BaseException) -> None:
-        """Book an exception of a task, a hook or a handler."""
+        """Count an exception of a task, a hook or a handler."""
         text = "".join(tracebacks.format_exception(error))
         self._book(type(error).__name__, str(error), line_of_traceback(error.__traceback__), text)
 
     def check(self, text: str, where: str, *, right: bool) -> None:
-        """Book a check: an operation with its text for a name."""
+        """Count a check: an operation with its text for a name."""
         samples = self._samples(self._judged, text)
         if right:
             samples.untimed += 1
@@ -66,11 +66,11 @@ class ScenarioResults:
         self._book(CHECK_FAILED, text, where)
 
     def fail(self, why: str, where: str) -> None:
-        """Book why a turn of a user failed; the turn itself is booked by ``turns``."""
+        """Count why a turn of a user failed; the turn itself is counted by ``turns``."""
         self._book(FAIL, why, where)
 
     def turns(self, user_class: str, right: int, wrong: int) -> None:
-        """Book turns of a user class of which some called ``fail``."""
+        """Count turns of a user class of which some called ``fail``."""
         samples = self._samples(self._judged, user_class)
         samples.untimed += right
         if wrong:
@@ -79,7 +79,7 @@ class ScenarioResults:
     def report(
         self, kind: str, name: str, response_s: float | None, error: BaseException | str | None
     ) -> None:
-        """Book an operation that the scenario reports through Locust's ``request`` event."""
+        """Count an operation that the scenario reports through Locust's ``request`` event."""
         samples = self._samples(self._reported, name)
         if error is not None:
             failed = type(error).__name__ if isinstance(error, BaseException) else "error"
@@ -133,7 +133,7 @@ class ScenarioResults:
 
 
 def secrets_of(auth: Any, headers: Sequence[tuple[str, str]]) -> list[str]:
-    """Texts of an auth payload and of headers that are to stand nowhere."""
+    """Texts of an auth payload and of headers that must not be written."""
     found = [part for _, value in headers for part in (value, *value.split())]
     waiting = [auth]
     while waiting:
@@ -144,7 +144,7 @@ def secrets_of(auth: Any, headers: Sequence[tuple[str, str]]) -> list[str]:
             waiting += value
         elif isinstance(value, str):
             found.append(value)
-    return [text for text in found if len(text) >= 4]  # a shorter one would blot out ordinary words
+    return [text for text in found if len(text) >= 4]  # a shorter one would replace ordinary words
 
 
 def _closed(group: dict[str, OperationSamples]) -> list[Operation]:

@@ -1,8 +1,8 @@
 """Operations that users hand over ahead of time, each begun at its moment.
 
 Waking a greenlet costs more than an operation. So users wake together, a little early, and
-their operations wait here: the hub is woken a few dozen times a second however many users
-there are, and nothing is sent before or long after it is due.
+their operations wait here: the hub is woken a few dozen times a second with any number of users,
+and nothing is sent before or long after it is due.
 """
 
 import asyncio
@@ -48,5 +48,5 @@ class SendQueue:
     def _do(self, function: Callable[..., None], args: tuple[Any, ...]) -> None:
         try:
             function(*args)
-        except Exception as error:  # what others have put here waits for its turn all the same
+        except Exception as error:  # the others in the queue must still be called
             self._loop.call_exception_handler({"message": "an operation failed", "exception": error})

@@ -22,12 +22,12 @@ class Spent(msgspec.Struct, frozen=True):
 def cpu_between(
     before: dict[psutil.Process, Spent], after: dict[psutil.Process, Spent], unsettled: float
 ) -> tuple[float, float]:
-    """CPU seconds that a tree of processes used between two looks at it, and what is unsettled.
+    """CPU seconds that a tree of processes used between two samples, and what is unsettled.
 
-    A process that was not there before has begun since. What one that is gone used since the
-    first look shows in its parent, once that has waited for it: as the part that exceeds what
-    was known of it. ``unsettled`` is what was known of processes that ended while the last
-    look was under way: their parents may show it only now.
+    A process that was not there before has begun since. When a process has ended and its parent
+    has waited for it, its CPU time is added to the parent's: the part above its last sample is new.
+    ``unsettled`` is the last sample of processes that ended during the last sampling: their parents
+    may show it only now.
     """
     nothing = Spent(0.0, 0.0)
     own = sum(spent.own - before.get(process, nothing).own for process, spent in after.items())
@@ -60,7 +60,7 @@ class ServerProbe:
         self._cores = cores
 
     def describe(self) -> MeasuredServer:
-        """What the run file says of the server."""
+        """The server as the run file describes it."""
         count = len(self._spent)
         return MeasuredServer(
             name=SERVER,
@@ -130,7 +130,7 @@ class ServerProbe:
 
 
 class ServerSamples:
-    """What a probe said at the end of each second; ``probe`` None samples nothing."""
+    """Samples at the end of each second; ``probe`` None samples nothing."""
 
     def __init__(self, probe: ServerProbe | None) -> None:
         self.probe = probe

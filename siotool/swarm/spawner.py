@@ -1,4 +1,4 @@
-"""Locust's users, moved to what programs of load want, one program after another."""
+"""Starts and stops Locust's users as programs of load ask, one program after another."""
 
 from collections.abc import Callable
 from time import monotonic
@@ -10,7 +10,7 @@ from siotool.swarm.program import Program, Wanted
 from siotool.swarm.recorder import Recorder
 from siotool.swarm.worker import SPREAD
 
-#: Users that are started at once have had their turn before their stage is over.
+#: Users that are started at once are spread over this share of their stage.
 _SPREAD_SHARE = 0.9
 #: A change comes a moment after a second is over, and so in the next one.
 _AFTER_S = 0.005
@@ -35,7 +35,7 @@ class Spawner:
         self._programs = 0
 
     def follow(self, program: Program) -> None:
-        """Do what a program wants until it is over; users that are there then stay.
+        """Do what a program asks until it is over; users that are there then stay.
 
         Raises what the program raises, such as ScenarioError.
         """
@@ -83,7 +83,7 @@ class Spawner:
         )
 
     def _end_move(self) -> None:
-        """Locust waits for workers to tell that they have started, also for those that are lost."""
+        """End Locust's wait for workers to report their start: it also waits for lost ones."""
         if self._moving is not None:
             self._moving.kill()
             self._moving = None

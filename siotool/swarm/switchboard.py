@@ -1,7 +1,7 @@
 """What all connections of a worker share, in the loop thread.
 
-A broadcast reaches every user as the same bytes. ``known`` remembers what a frame turned
-out to be, so that it is decoded once per worker, not once per user.
+A broadcast reaches every user as the same bytes. ``known`` keeps what a frame means, so that it is
+decoded once per worker, not once per user.
 """
 
 from collections.abc import Callable
@@ -14,11 +14,10 @@ from siotool.swarm.metrics import Dated, Metrics, Untimed, epoch_seconds
 
 
 class Switchboard:
-    """Metrics, known packets, who listens to what, and the ways to the hub.
+    """Metrics, known packets, events that are counted, and the ways to the hub.
 
-    ``known`` is the clients' own: what is in it is not parsed again. ``to_hub`` calls a function
-    in the hub, ``bug`` hears of exceptions that no server can bring about, ``on_ended`` of users whose
-    connection has closed.
+    Packets in ``known`` are not parsed again. ``to_hub`` calls a function in the hub, ``bug`` gets
+    exceptions that no server can cause, ``on_ended`` users whose connection has closed.
     """
 
     def __init__(
@@ -44,7 +43,7 @@ class Switchboard:
         self._listening[event] = sent_at
 
     def recognise(self, name: str, arguments: list[Any], packet: Packet, payload: bytes) -> Arrival | None:
-        """What an event is to be counted as; None when it is of no interest."""
+        """What an event is to be counted as; None when it is not counted."""
         found: Arrival | None = self.metrics.tracker.seen(payload, name)
         if found is None:
             sent_at = self._listening.get(name, self._listening.get("*"))
@@ -54,7 +53,7 @@ class Switchboard:
             found = (
                 Dated(samples, _send_time(arguments, sent_at), self.metrics) if sent_at else Untimed(samples)
             )
-        # a packet with attachments or an ack id asks for more than counting, each time anew
+        # a packet with attachments or an ack id needs more than counting each time
         if not packet.attachments and packet.ack_id is None:
             self._remember(payload, found)
         return found

@@ -1,4 +1,4 @@
-"""Tasks by their tags: which there are, and what is left of a scenario that takes only some."""
+"""Chooses tasks of a scenario by their tags."""
 
 import difflib
 from collections.abc import Iterator, Sequence

@@ -25,7 +25,7 @@ class Tasks(DefaultTaskSet):
         self._pause = pause
 
     def execute_next_task(self) -> None:
-        """Run tasks until there is something to decide for Locust."""
+        """Run tasks until Locust has something to decide."""
         user, queue = self._user, self._task_queue
         execute: Callable[[Any], None] = self.execute_task
         choose: Callable[[], Any] = self.get_next_task

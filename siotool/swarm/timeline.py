@@ -1,9 +1,8 @@
 """The workers' intervals side by side: which of them make one interval of the run.
 
-A worker counts the seconds of the run. One whose loop stood still closes several seconds in
-one interval, which says how many it ``covers``; nobody can tell any more what belongs to which.
-The others' seconds are then put together likewise, so that an interval of the run covers the
-same time of every worker.
+A worker counts the seconds of the run. One whose loop was blocked closes several seconds in one
+interval, which says how many it ``covers``; they cannot be separated later. The others' seconds are
+then joined in the same way, so that an interval of the run covers the same time of every worker.
 """
 
 from collections import deque
@@ -14,11 +13,11 @@ from siotool.swarm.worker_report import WorkerInterval
 
 
 class Timeline:
-    """A second is whole when every worker told of it."""
+    """A second is whole when every worker has reported it."""
 
     def __init__(self, workers: int) -> None:
         self._waiting: dict[int, deque[WorkerInterval]] = {worker: deque() for worker in range(workers)}
-        self._told = dict.fromkeys(range(workers), 0)
+        self._reported = dict.fromkeys(range(workers), 0)
         self._ended: set[int] = set()
         self._next = 0
         self.lost: set[int] = set()
@@ -31,23 +30,23 @@ class Timeline:
     @property
     def finished(self) -> bool:
         """True when every worker has made its last report, or is gone."""
-        return len(self._ended) == len(self._told)
+        return len(self._ended) == len(self._reported)
 
     def due(self, worker: int) -> int | None:
-        """The number of the second that a worker is to tell of next; None when no more is to come."""
-        return None if worker in self._ended else self._told[worker]
+        """The number of the second that a worker is to report next; None when no more is to come."""
+        return None if worker in self._ended else self._reported[worker]
 
     def add(self, interval: WorkerInterval) -> None:
         """Take one worker's interval.
 
-        The reports of a lost worker may come after the news of it; one whose second has been
-        given out is left aside, and so is all that follows it.
+        Reports of a lost worker may come after its loss is known. One whose second has been given
+        out is dropped, and so are all that follow it.
         """
         worker = interval.worker
-        if interval.number != self._told[worker] or interval.number < self._next:
+        if interval.number != self._reported[worker] or interval.number < self._next:
             return
         self._waiting[worker].append(interval)
-        self._told[worker] = interval.number + interval.covers
+        self._reported[worker] = interval.number + interval.covers
         if interval.final:
             self._ended.add(worker)
 
@@ -71,10 +70,10 @@ class Timeline:
             yield group
 
     def _last_of_group(self) -> int | None:
-        """The first second from the next on that no interval reaches beyond; None when it is not told."""
+        """The first second from the next on that no interval goes beyond; None when not reported."""
         end = self._next
         while True:
-            if any(told <= end for worker, told in self._told.items() if worker not in self._ended):
+            if any(number <= end for worker, number in self._reported.items() if worker not in self._ended):
                 return None
             found = [part for waiting in self._waiting.values() for part in waiting if part.number <= end]
             if not found:

@@ -24,14 +24,14 @@ class TimerWheel:
                 return
             timer = self._loop.timer(ahead)
             found = self._rounds[moment] = (timer, [])
-            timer.start(self._ring, moment, update=True)
+            timer.start(self._wake, moment, update=True)
         waiter: Waiter[None] = Waiter()
         found[1].append(waiter)
         waiter.get()
 
-    def _ring(self, moment: float) -> None:
+    def _wake(self, moment: float) -> None:
         timer, waiters = self._rounds.pop(moment)
         timer.stop()
         timer.close()
         for waiter in waiters:
-            waiter.switch(None)  # nobody hears it whose greenlet was killed meanwhile
+            waiter.switch(None)  # no effect on a greenlet that was killed meanwhile

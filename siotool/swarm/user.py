@@ -65,8 +65,8 @@ class SocketIOUser(User):
         self._engine = self._generator.engine
         self._number = self._generator.next_user()
         self._random = Random(f"{self._generator.seed}/{self._number}")
-        self._tally = self._generator.tally(type(self).__name__)
-        self._user = self._engine.new_user(self._tally)
+        self._class_counts = self._generator.counts(type(self).__name__)
+        self._user = self._engine.new_user(self._class_counts)
         self._connection: UserConnection | None = None
         self._schedule: Schedule | None = None
         #: Whether this task has begun the operation that was due.
@@ -77,12 +77,12 @@ class SocketIOUser(User):
         #: Iteration of the hub's loop in which this turn began: in another one, it has waited.
         self._turn = -1
         self._failed = False
-        #: Since when the target keeps this user waiting; how long it did, since it was last in time.
+        #: Since when this user waits for the target; how long it has waited since it was last in time.
         self._kept_since: float | None = None
         self._kept_s = 0.0
-        self._told_to_stop = False
-        #: The exception that Locust has told of.
-        self.told: BaseException | None = None
+        self._stopped_by_locust = False
+        #: The exception that Locust has reported.
+        self.reported_error: BaseException | None = None
 
     # ── what scenarios use ────────────────────────────────────────────────────────────
 
@@ -97,9 +97,8 @@ class SocketIOUser(User):
         Timed from the intended start and counted as ``ack``. None when it failed, which is
         counted by class: ``timeout`` (seconds), or why the connection closed.
 
-        With ``wait=False`` it returns None at once. The acknowledgement is timed and counted
-        all the same, without waking this user, so that a slow answer does not put off the
-        next call: calls come at their rate, however the server does.
+        With ``wait=False`` it returns None at once. The acknowledgement is still timed and counted,
+        without waking this user. So a slow answer does not delay the next call: calls keep their rate.
         """
         connection = self._connection
         if connection is None or not connection.open:
@@ -124,7 +123,7 @@ class SocketIOUser(User):
     def publish(
         self, event: str, size: int = 64, compose: Callable[[str], tuple[Any, ...]] | None = None
     ) -> None:
-        """Emit a message that the server is to broadcast; every delivery of it is accounted for.
+        """Emit a message that the server is to broadcast; every delivery of it is tracked.
 
         The text is padded to ``size`` bytes (never less than its stamp). ``compose`` makes
         the event's arguments from the text; without it the text is the only one.
@@ -137,7 +136,7 @@ class SocketIOUser(User):
             lambda stamp: compose(stamp.ljust(size, ".")) if compose else (stamp.ljust(size, "."),),
             self._due(),
             self.includes_sender,
-            self._tell,
+            self._report_error,
         )
 
     def listen(self, event: str, sent_at: str = "") -> None:
@@ -146,23 +145,23 @@ class SocketIOUser(User):
         ``sent_at`` names the field of its payload that holds the send time in epoch seconds
         or milliseconds (dotted path; ``.`` for the payload itself): its one-way time.
         """
-        self._tally.judged += 1
+        self._class_counts.judged += 1
         self._engine.listen(event, sent_at)
 
     def on(self, event: str, handler: Callable[..., None]) -> None:
         """Call ``handler`` with an event's arguments (``*``: of any event), in a greenlet of its own.
 
-        From now on, whether connected or not. What it raises is counted.
+        From now on, also while not connected. What it raises is counted.
         """
 
         def run(arguments: list[Any]) -> None:
             try:
                 handler(*arguments)
             except Exception as error:
-                self._tell(error)
+                self._report_error(error)
 
         def heard(arguments: list[Any]) -> None:
-            self._tally.judged += 1
+            self._class_counts.judged += 1
             gevent.spawn(run, arguments)
 
         self._handlers[event] = lambda arguments: self._engine.loop.to_hub(heard, arguments)
@@ -173,8 +172,8 @@ class SocketIOUser(User):
         Returns whether ``condition`` held; nothing is raised, the task goes on.
         """
         right = bool(condition)
-        self._tally.judged += 1
-        self._tally.judged_wrong += not right
+        self._class_counts.judged += 1
+        self._class_counts.judged_wrong += not right
         where = "" if right else line_of_caller(sys._getframe(1))
         self._generator.results.check(expected, where, right=right)
         return right
@@ -187,13 +186,13 @@ class SocketIOUser(User):
         self._generator.results.fail(why, line_of_caller(sys._getframe(1)))
         if not self._failed:
             self._failed = True
-            self._tally.turns_failed += 1
-            self._tally.judged += 1
-            self._tally.judged_wrong += 1
+            self._class_counts.turns_failed += 1
+            self._class_counts.judged += 1
+            self._class_counts.judged_wrong += 1
 
     def hold(self) -> None:
         """Stay connected, doing nothing, until the connection ends; then come back."""
-        self._tally.judged += 1
+        self._class_counts.judged += 1
         if self._schedule is not None:
             self._schedule = None
             self._generator.drop_schedule(self._number)
@@ -203,7 +202,7 @@ class SocketIOUser(User):
     # ── Locust's side ─────────────────────────────────────────────────────────────────
 
     def run(self) -> None:  # type: ignore[misc]  # final, for want of this need
-        """Live this user's life: from its turn to start until it ended or was stopped.
+        """Run this user, from its turn to start until it ends or is stopped.
 
         Locust leaves out ``on_stop`` after an exception in ``on_start``; here a user always leaves.
         """
@@ -212,19 +211,19 @@ class SocketIOUser(User):
         except gevent.GreenletExit:
             self._engine.leave(self._user)
             return
-        self._tally.users += 1
-        self._tally.started += 1
+        self._class_counts.users += 1
+        self._class_counts.started += 1
         try:
             super().run()  # type: ignore[no-untyped-call]
         except Exception as error:
-            if error is not self.told:  # raised while it stopped, which Locust tells nobody of
-                self._tell(error)
+            if error is not self.reported_error:  # raised while it stopped, which Locust does not report
+                self._report_error(error)
         finally:
             self._leave()
 
     def stop(self, force: bool = False) -> bool:
         """Locust stops this user: it has not ended by itself."""
-        self._told_to_stop = True
+        self._stopped_by_locust = True
         stopped: bool = super().stop(force)
         return stopped
 
@@ -242,7 +241,7 @@ class SocketIOUser(User):
         if state == LOCUST_STATE_RUNNING:
             self._turn = _LOOP.iteration
             self._failed = False
-            self._tally.turns += 1
+            self._class_counts.turns += 1
 
     def on_start(self) -> None:
         """Connect, then wait for the first task's turn on the schedule."""
@@ -251,7 +250,7 @@ class SocketIOUser(User):
             return
         period = 1 / self.rate
         self._schedule = Schedule(self.rate, monotonic() + self._random.random() * period)
-        self._generator.add_schedule(self._number, self._tally, self._schedule)
+        self._generator.add_schedule(self._number, self._class_counts, self._schedule)
         self._taskset_instance = Tasks(self, self._pause)
         self._generator.timer_wheel.wait(self._schedule.wake_at())
 
@@ -264,8 +263,8 @@ class SocketIOUser(User):
 
     def _leave(self) -> None:
         """Leave; what is under way may still arrive."""
-        self._tally.users -= 1
-        self._tally.ended += not self._told_to_stop
+        self._class_counts.users -= 1
+        self._class_counts.ended += not self._stopped_by_locust
         if self._schedule is not None:
             now = monotonic()
             waiting = now - self._kept_since if self._kept_since is not None else 0.0
@@ -291,8 +290,8 @@ class SocketIOUser(User):
     def _due(self) -> float:
         """When the next operation is to start: the schedule's moment, once per task.
 
-        It may lie a little ahead; what follows it in the same task is not sent before it. A task
-        that waits first takes its time to think: its operation is due when the wait is over.
+        It may lie a little ahead; what follows it in the same task is not sent before it. When a
+        task waits first (think time), its operation is due when the wait is over.
         """
         if self._begun or self._schedule is None:
             return max(self._moment, monotonic())
@@ -327,14 +326,14 @@ class SocketIOUser(User):
         assert self._connection is not None
         return self._connection
 
-    def _tell(self, error: BaseException) -> None:
-        """Tell of an exception as Locust does of those in tasks."""
+    def _report_error(self, error: BaseException) -> None:
+        """Report an exception as Locust does for tasks."""
         hooks: Any = self.environment.events
         hooks.user_error.fire(user_instance=self, exception=error, tb=error.__traceback__)
 
 
 def follows_schedule(user_class: type) -> bool:
-    """Whether the users of a class are scheduled: neither it nor a task set of it waits in its own way."""
+    """Whether the users of a class are scheduled: neither it nor a task set of it sets ``wait_time``."""
     if user_class.wait_time is not SocketIOUser.wait_time:  # type: ignore[attr-defined]
         return False
     waiting, seen = list(getattr(user_class, "tasks", [])), set()

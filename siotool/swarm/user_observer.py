@@ -13,28 +13,28 @@ from siotool.runfile import OpKind
 from siotool.swarm.delivery_tracker import Receiver
 from siotool.swarm.metrics import OperationSamples
 from siotool.swarm.switchboard import Switchboard
-from siotool.swarm.tally import Tally
+from siotool.swarm.user_counts import UserCounts
 
 
 class UserObserver(Receiver):
-    """A user in the loop thread: hears of its connections, one after the other."""
+    """A user in the loop thread: observes its connections, one after the other."""
 
-    __slots__ = ("board", "connection", "retired", "tally", "used_before", "watcher")
+    __slots__ = ("board", "connection", "counts", "retired", "used_before", "watcher")
 
     def __init__(
         self,
         slot: int,
-        tally: Tally,
+        counts: UserCounts,
         board: Switchboard,
         used_before: bool,
     ) -> None:
         super().__init__(slot)
         self.board = board
-        #: Where what its user does is counted.
-        self.tally = tally
-        #: Its slot was another user's: what is known of it is to be forgotten.
+        #: Counts of its user class.
+        self.counts = counts
+        #: Its slot was another user's, and must be cleared.
         self.used_before = used_before
-        #: Its user is gone; the slot is free once the connection has closed.
+        #: Its user has left; the slot is free once the connection has closed.
         self.retired = False
         #: From its connect to its end.
         self.connection: UserConnection | None = None
@@ -42,19 +42,19 @@ class UserObserver(Receiver):
         self.watcher: Callable[[str], None] | None = None
 
     def joined(self, now: float, took: float) -> None:
-        """The namespace has let the user in, ``took`` seconds after it was asked."""
+        """The namespace is joined, ``took`` seconds after it was asked."""
         metrics = self.board.metrics
         metrics.join(self, now)
         metrics.samples("namespace", self.board.namespace).record(took, took)
 
     def event(self, name: str, arguments: list[Any], packet: Packet, payload: bytes, now: float) -> None:
-        """An event has come: count it when it is a broadcast of ours, or somebody listens to it."""
+        """An event has come: count it when it is a broadcast of ours, or is listened to."""
         found = self.board.recognise(name, arguments, packet, payload)
         if found is not None:
             found.deliver(self, now)
 
     def ended(self, reason: str) -> None:
-        """The open connection is at its end."""
+        """The open connection has ended."""
         metrics = self.board.metrics
         metrics.leave(self, monotonic())
         metrics.open -= 1
@@ -69,16 +69,16 @@ class UserObserver(Receiver):
             self.watcher = None
 
     def remark(self, kind: str, text: str) -> None:
-        """Something that the report should tell."""
+        """Something that the report should say."""
         self.board.metrics.remark(kind, text)
 
     def bug(self, error: Exception) -> None:
-        """An exception that no server can bring about."""
+        """An exception that no server can cause."""
         self.board.bug(error)
 
     def not_sent(self, op: OpKind, event: str) -> None:
         """Count an operation that could not be sent."""
-        self.tally.failed += 1
+        self.counts.failed += 1
         self.board.metrics.samples(op, event).errors[NOT_SENT] += 1
 
 
@@ -87,7 +87,7 @@ UserConnection = Connection[UserObserver]
 
 
 class Call(msgspec.Struct, gc=False):
-    """A call under way: where it is counted, when it was to begin and when it did, who wants the answer."""
+    """A call under way: where it is counted, when it was to begin and when it did, what takes the answer."""
 
     user: UserObserver
     samples: OperationSamples
@@ -106,6 +106,6 @@ class Call(msgspec.Struct, gc=False):
     def failed(self, kind: str) -> None:
         """Record that there will be no answer."""
         self.samples.fail(kind, monotonic() - self.intended if kind in UNHEARD else None)
-        self.user.tally.failed += 1
+        self.user.counts.failed += 1
         if self.answer is not None:
             self.user.board.to_hub(self.answer, ClientFailure(kind))

@@ -1,4 +1,4 @@
-"""The parent's watch over its workers and clocks: who is gone or silent, and what stood still."""
+"""The parent's checks of its workers and clocks: which worker is lost or silent, and what was paused."""
 
 from time import monotonic
 from typing import Any
@@ -11,7 +11,7 @@ from siotool.units import format_duration
 
 
 class Watch:
-    """Writes each second down once it is whole; notes what is wrong with workers and clocks."""
+    """Writes each second once it is whole; notes what is wrong with workers and clocks."""
 
     def __init__(self, recorder: Recorder, workers: Workers, runner: Any) -> None:
         self._recorder = recorder
@@ -36,7 +36,7 @@ class Watch:
         return None
 
     def lose(self, worker: WorkerProcess, text: str) -> None:
-        """A worker is lost, unless it is already or has told everything; ``text`` says how."""
+        """A worker is lost, unless it already was or has reported everything; ``text`` says how."""
         if self._recorder.timeline.due(worker.number) is not None:
             self._recorder.timeline.lose(worker.number)
             self._workers.forget(worker)
@@ -47,7 +47,7 @@ class Watch:
         if held_up > 2 * HELD_UP_S:
             self._recorder.note(
                 "doubt",
-                f"the run's own process stood still for {format_duration(held_up)}: "
+                f"the parent process was paused for {format_duration(held_up)}: "
                 "changes of stage may have come late",
             )
         before, self._suspended_s = self._suspended_s, suspended_s()
@@ -65,5 +65,5 @@ class Watch:
             self.lose(
                 worker,
                 f"did not report second {due + 1} within {SILENT_S:g} s (stopped, or busy in a "
-                "scenario's code?): it was ended, and its users with it",
+                "scenario's code?): it was killed, and its users with it",
             )

@@ -1,7 +1,7 @@
 """A worker process: ``python -m siotool.swarm.worker``, with its configuration on standard input.
 
-The first line of standard input is a ``WorkerConfig`` in JSON. The pipe stays open for as
-long as the parent lives; its end is the worker's end, however the parent died.
+The first line of standard input is a ``WorkerConfig`` in JSON. The pipe stays open as long as the
+parent runs; when it closes, the worker ends.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from siotool.swarm.config import WorkerConfig
 from siotool.swarm.generator import Generator
 from siotool.swarm.health import raise_files_limit
 
-#: Custom messages. A worker is ready: whatever it is told from now on, it hears.
+#: Custom messages. A worker is ready: from now on it receives messages.
 READY = "siotool_ready"
 #: The parent says when second 0 of the run is; each worker answers with the same.
 BEGIN = "siotool_begin"
@@ -36,7 +36,7 @@ REPORTS = "siotool"
 
 
 def main() -> None:
-    """Run one worker until the parent tells it to quit, or is gone."""
+    """Run one worker until the parent stops it, or has ended."""
     for name in ("SIGINT", "SIGHUP"):  # the parent decides how a run ends
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
@@ -50,7 +50,7 @@ def main() -> None:
     user_classes = tags.choose(loaded.user_classes, workload.tags, workload.exclude_tags)
     locust.runners.WORKER_REPORT_INTERVAL = 1e9  # when a second is over, not at Locust's own pace
     locust.runners.WORKER_LOG_REPORT_INTERVAL = -1
-    # the pipe tells when the parent is gone; a machine that was suspended is no reason to quit
+    # the pipe shows when the parent has ended; a suspended machine is no reason to quit
     locust.runners.MASTER_HEARTBEAT_TIMEOUT = 1 << 40
     # Locust opens files for its own look at this process, and we look once a second
     locust.runners.CPU_MONITOR_INTERVAL = 1e9
@@ -75,7 +75,7 @@ def main() -> None:
 
 
 def _runner(environment: Environment, generator: Generator, config: WorkerConfig) -> Any:
-    """Locust's side of this worker, which says that it is ready once it hears whatever it is told."""
+    """Locust's side of this worker, which reports that it is ready once it can receive messages."""
 
     def report(client_id: str, data: dict[str, Any]) -> None:
         data[REPORTS] = generator.take_reports()
@@ -106,7 +106,7 @@ def _runner(environment: Environment, generator: Generator, config: WorkerConfig
     runner.register_message(BEGIN, begin)
     runner.register_message(SPREAD, spread)
     hooks.init.fire(environment=environment, runner=runner, web_ui=None)
-    # Locust has announced this worker before it could hear any of it
+    # Locust has announced this worker before it could receive messages
     runner.send_message(READY, {"worker": config.engine.worker})
     return runner
 

@@ -1,4 +1,4 @@
-"""What a worker tells the parent each second, over Locust's report channel."""
+"""What a worker reports to the parent each second, over Locust's report channel."""
 
 from typing import Literal
 
@@ -39,7 +39,7 @@ class Presence(msgspec.Struct, frozen=True, array_like=True):
 class Raised(msgspec.Struct, frozen=True, array_like=True):
     """What a scenario's code raised or judged to be wrong (``runfile.ScenarioFailure``).
 
-    ``traceback`` is empty but for the first of its kind that a worker tells of.
+    ``traceback`` is empty but for the first of its kind from a worker.
     """
 
     kind: str
@@ -59,10 +59,10 @@ class Remark(msgspec.Struct, frozen=True, array_like=True):
 class WorkerInterval(msgspec.Struct):
     """One closed interval of one worker; ``number`` counts seconds since the start.
 
-    It ``covers`` more than one when the loop stood still. ``until`` is when it was closed; times
+    It ``covers`` more than one when the loop was blocked. ``until`` is when it was closed; times
     are of the machine's monotonic clock. ``undated`` deliveries had no readable send time,
-    ``from_the_future`` arrived before it. ``untimed`` operations lost their times, as the loop had
-    stood still while they arrived. ``draining`` marks what came after the parent said stop.
+    ``from_the_future`` arrived before it. ``untimed`` operations lost their times, as the loop was
+    blocked while they arrived. ``draining`` marks what came after the parent stopped the run.
     """
 
     worker: int

@@ -1,7 +1,7 @@
-"""The workers of a run: they start, say that they are ready, and begin together.
+"""The workers of a run: they start, report that they are ready, and begin together.
 
-Locust tells of a worker before that worker can hear what it is told. So each says itself when
-it is ready; then all are told when second 0 is, and the run begins when each has answered in time.
+Locust announces a worker before that worker can receive messages. So each reports itself when it is
+ready. Then all get the moment of second 0, and the run begins when each has answered in time.
 """
 
 import contextlib
@@ -72,7 +72,7 @@ class WorkerProcess:
             self.process.stdin.close()
 
     def end(self) -> None:
-        """Wait for it to end; kill what does not listen."""
+        """Wait for it to end; kill it when it does not."""
         try:
             self.process.wait(timeout=_PATIENCE_S)
         except subprocess.TimeoutExpired:
@@ -88,12 +88,12 @@ class Workers:
         self._workers: list[WorkerProcess] = []
         #: Workers that are ready, by number, and Locust's names for them.
         self._ready: dict[int, str] = {}
-        #: Workers that know a moment to begin at, and that moment.
-        self._told: dict[int, float] = {}
+        #: By worker, the moment to begin at that it has confirmed.
+        self._confirmed: dict[int, float] = {}
         #: Second 0 of the run on the monotonic clock, once all have agreed on it.
         self.begin: float | None = None
         runner.register_message(READY, self._worker_ready)
-        runner.register_message(BEGIN, self._worker_told)
+        runner.register_message(BEGIN, self._worker_confirmed)
 
     def start(self, configs: Iterable[WorkerConfig]) -> None:
         """Start a process for each; it does not wait for them."""
@@ -129,7 +129,7 @@ class Workers:
             at = monotonic() + lead
             self._runner.send_message(BEGIN, {"at": at})
             while monotonic() < at and not gave_up.is_set():
-                known = [number for number, moment in self._told.items() if moment == at]
+                known = [number for number, moment in self._confirmed.items() if moment == at]
                 if len(known) == len(self._workers):
                     self.begin = at
                     return True
@@ -139,14 +139,14 @@ class Workers:
         return False
 
     def forget(self, worker: WorkerProcess) -> None:
-        """A worker is lost: Locust's account of it goes, and its share of the users with it.
+        """A worker is lost: Locust forgets it, and its share of the users.
 
         Locust would give them to the others, and there would be too many if it came back.
         """
         self._runner.clients.pop(self._ready.get(worker.number, ""), None)
 
     def kill(self) -> None:
-        """End every process at once, whatever it is doing; also those that are stopped."""
+        """Kill every process, also those that are stopped."""
         for worker in self._workers:
             worker.process.kill()
 
@@ -173,5 +173,5 @@ class Workers:
     def _worker_ready(self, environment: Environment, msg: Any) -> None:
         self._ready[msg.data["worker"]] = msg.node_id
 
-    def _worker_told(self, environment: Environment, msg: Any) -> None:
-        self._told[msg.data["worker"]] = msg.data["at"]
+    def _worker_confirmed(self, environment: Environment, msg: Any) -> None:
+        self._confirmed[msg.data["worker"]] = msg.data["at"]

@@ -2,12 +2,12 @@
 
 | a client sends | what happens |
 |---|---|
-| ``chat message`` ARGS… | everybody, sender included, gets ``chat message`` ARGS… unchanged |
+| ``chat message`` ARGS… | all clients, sender included, get ``chat message`` ARGS… unchanged |
 | ``echo`` ARGS… | the acknowledgement carries ARGS… |
 | ``join`` ROOM, ``leave`` ROOM | the client enters or leaves the room |
 | ``say`` ROOM ARGS… | the members of the room get ``say`` ARGS… |
 
-With a tick rate, everybody gets ``tick`` ``{"seq": n, "sent_at": epoch seconds}`` as well.
+With a tick rate, all clients get ``tick`` ``{"seq": n, "sent_at": epoch seconds}`` as well.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ import socketio
 
 from siotool.target import wire_json
 
-#: What a user is told the server does, on stderr.
+#: The description of the server that a user sees on stderr.
 SUMMARY = "chat message (broadcast), echo (ack), join/leave ROOM, say ROOM TEXT"
 
 

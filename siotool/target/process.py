@@ -1,7 +1,7 @@
 """The embedded server as a child process: start it, know its URL, stop it.
 
-Nothing but the standard library, and of that nothing which gevent's monkey patching
-breaks: the generator's parent process is a gevent process.
+It uses only the standard library, and nothing that gevent's monkey patching breaks: the
+generator's parent process is a gevent process.
 """
 
 import json
@@ -38,7 +38,7 @@ class TargetProcess:
     def start(self, timeout: float = 15.0) -> Self:
         """Start the server and wait until it accepts connections.
 
-        Raises TargetError, with the server's own words, when it ends first or is not ready
+        Raises TargetError, with the server's stderr, when it ends first or is not ready
         within ``timeout`` seconds.
         """
         if self._process is not None:
@@ -62,7 +62,7 @@ class TargetProcess:
             message = f"the embedded target did not start {state}: {self._said()}".rstrip(": ")
             self.stop()
             raise TargetError(
-                message, "run siotool target to see what it says, or give the URL of a server of yours"
+                message, "run siotool target to see its messages, or give the URL of your own server"
             ) from error
         except BaseException:
             self.stop()

@@ -1,4 +1,4 @@
-"""The embedded server's process: bind to loopback, say where, serve until told to stop.
+"""The embedded server's process: bind to loopback, print the URL, serve until stopped.
 
 ``python -m siotool.target.serve --port 0 --tick-rate 10`` prints one JSON line,
 ``{"url": "http://127.0.0.1:40001", "pid": 4711}``, once it accepts connections. It stops
@@ -28,7 +28,7 @@ from aiohttp import web
 from siotool.errors import InputError, SiotoolError
 from siotool.target import chat
 
-#: How often, in seconds, the parent's life is checked.
+#: How often, in seconds, it is checked that the parent still runs.
 PARENT_CHECK_S = 0.5
 #: Stands for one address: bound as a name, it can end in two ports, one for each IP version.
 LOCALHOST = "localhost"
@@ -69,7 +69,7 @@ def run(options: Options, ready: Callable[[str], None], parent: int | None = Non
     """
     check(options)
     _allow_many_connections()
-    # what lives long here is one connection after another: look for garbage less often
+    # most objects here live as long as their connection: look for garbage less often
     gc.set_threshold(100_000, 50, 1000)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(options, ready, parent))
@@ -109,7 +109,7 @@ async def _serve(options: Options, ready: Callable[[str], None], parent: int | N
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await _say_goodbye(sio)
+        await _disconnect_all(sio)
     finally:
         await runner.cleanup()
 
@@ -161,7 +161,7 @@ async def _watch_parent(parent: int, stop: asyncio.Event) -> None:
     stop.set()
 
 
-async def _say_goodbye(sio: Any) -> None:
+async def _disconnect_all(sio: Any) -> None:
     """Close every connection in order, so that clients see the server leave."""
     closing = [sio.eio.disconnect(sid) for sid in list(sio.eio.sockets)]
     with contextlib.suppress(TimeoutError):

@@ -1,6 +1,6 @@
 """JSON for python-socketio by msgspec: several times the speed of the standard module.
 
-python-socketio wants a module-like object with ``dumps`` and ``loads``; this module is one.
+python-socketio needs an object with ``dumps`` and ``loads``; this module is one.
 """
 
 from typing import Any

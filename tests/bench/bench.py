@@ -41,6 +41,9 @@ def _options(clients: list[Client]) -> argparse.Namespace:
     names = [client.name for client in clients]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--clients", nargs="+", choices=names, default=names, metavar="NAME", help=str(names))
+    parser.add_argument(
+        "--beside", type=Path, metavar="CHECKOUT", help="a checkout of siotool to compare this one with"
+    )
     parser.add_argument("--users", type=int, default=500)
     parser.add_argument("--few-users", type=int, default=10, help="the other end of the memory figure")
     parser.add_argument("--broadcasts", type=float, default=10, metavar="PER_S", help="messages to all users")
@@ -147,9 +150,11 @@ def _document(
 
 
 def main() -> int:
-    known = every_client()
-    options = _options(known)
-    clients = [client for client in known if client.name in options.clients]
+    options = _options(every_client())
+    beside = options.beside and options.beside.resolve()
+    names = {*options.clients, *(f"{name} of {beside.name}" for name in options.clients if beside)}
+    known = every_client(beside)
+    clients = [client for client in known if client.name in names]
     for client in clients:
         if reason := client.missing():
             print(f"{client.name} is left out: {reason}", file=sys.stderr)
@@ -180,7 +185,7 @@ def main() -> int:
     wanted = {
         (client.name, figure)
         for client in known
-        if client.name in options.clients
+        if client.name in names
         for figure in first
         if figure in calls or not client.only_calls
     }

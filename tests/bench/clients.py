@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Protocol
 
 from siotool import runfile
-from siotool.runs import reading
 
 HERE = Path(__file__).parent
 NODE_TARGET = HERE.parent / "targets/node"
@@ -60,12 +59,20 @@ class Client(Protocol):
 
 
 class Siotool:
-    """``siotool loadtest`` as a user runs it: parent, worker process, run file and all."""
+    """``siotool loadtest`` as a user runs it: parent, worker process, run file and all.
+
+    ``checkout`` is another working tree of siotool to measure instead of the installed one.
+    """
 
     name = "siotool"
     only_calls = False
     stop = signal.SIGINT
     echo_settings: tuple[str, ...] = ()
+
+    def __init__(self, checkout: Path | None = None) -> None:
+        self._whose = ["env", f"PYTHONPATH={checkout}"] if checkout else []
+        if checkout:
+            self.name = f"{self.name} of {checkout.name}"
 
     def missing(self) -> str:
         command = [sys.executable, "-m", "siotool", "loadtest", "--help"]
@@ -81,18 +88,19 @@ class Siotool:
             "echo": ["--set", f"rate={load.rate:g}", *self.echo_settings],
         }
         return [
-            *(sys.executable, "-m", "siotool", "loadtest", url, "--scenario", load.scenario),
+            *(*self._whose, sys.executable, "-m", "siotool", "loadtest", url, "--scenario", load.scenario),
             *settings.get(load.scenario, []),
             *("--users", str(load.users), "--spawn-rate", str(SPAWN_RATE), "--run-time", f"{RUN_TIME_S}s"),
             *("--processes", "1", "--out", str(folder / "run"), "--quiet"),
         ]
 
     def counts(self, folder: Path) -> Counts:
-        run = reading.read(next(folder.rglob(runfile.FILE_NAME)))
-        operations = [operation for interval in run.intervals for operation in interval.operations]
+        # line by line, so that a checkout with another version of the format can be measured beside
+        lines = map(json.loads, next(folder.rglob(runfile.FILE_NAME)).read_text().splitlines())
+        operations = [each for line in lines if line["kind"] == "interval" for each in line["operations"]]
         return Counts(
-            received=sum(each.count for each in operations if each.op == "deliver"),
-            acked=sum(each.count for each in operations if each.op == "ack"),
+            received=sum(each["count"] for each in operations if each["op"] == "deliver"),
+            acked=sum(each["count"] for each in operations if each["op"] == "ack"),
         )
 
 
@@ -180,6 +188,7 @@ class BareSockets:
         return Counts(**json.loads((folder / "counts.json").read_text()))
 
 
-def every_client() -> list[Client]:
-    """The clients in the order of the table."""
-    return [Siotool(), SiotoolAwaiting(), SocketIoClient(), LocustContrib(), BareSockets()]
+def every_client(beside: Path | None = None) -> list[Client]:
+    """The clients in the order of the table; first siotool of another checkout, where one is named."""
+    others = [Siotool(beside), SiotoolAwaiting(beside)] if beside else []
+    return [*others, Siotool(), SiotoolAwaiting(), SocketIoClient(), LocustContrib(), BareSockets()]

@@ -216,7 +216,7 @@ def test_growth_that_was_planned_for_does_not_count_twice(siotool, folder):
 def test_without_growth_a_date_asks_for_the_forecast(siotool, folder):
     forecast = planned(siotool, folder, "--date", "2026-01-31")["forecast"]
     assert forecast["runs_out"] is None
-    assert forecast["sentences"] == ["Demand does not grow: the fleet goes on sufficing."]
+    assert forecast["sentences"] == ["Demand does not grow: the fleet stays large enough."]
 
 
 def test_ranges_make_a_date_with_a_risk(siotool, folder):
@@ -277,7 +277,7 @@ REFUSED = [
     ),
     pytest.param(
         ["--format", "hpa", "--deployment", "Chat!"],
-        "'Chat!' is no name",
+        "'Chat!' is not a Kubernetes name",
         "RFC 1123",
         id="no Kubernetes name",
     ),

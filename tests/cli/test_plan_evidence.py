@@ -99,9 +99,9 @@ def test_a_run_that_was_beyond_its_server_is_no_evidence(siotool, folder):
     ("arguments", "words"),
     [
         pytest.param(["--from", "gone"], "cannot read gone: No such file or directory", id="no run"),
-        pytest.param(["--from", "seen@0"], "--from seen@0: '0' is no number of nodes", id="no nodes"),
+        pytest.param(["--from", "seen@0"], "--from seen@0: '0' is not a number of nodes", id="no nodes"),
         pytest.param(
-            ["--from", "seen@two"], "--from seen@two: 'two' is no number of nodes", id="nodes in words"
+            ["--from", "seen@two"], "--from seen@two: 'two' is not a number of nodes", id="nodes in words"
         ),
         pytest.param(["--from", "other.json"], "other.json is not a siotool run", id="another file"),
     ],

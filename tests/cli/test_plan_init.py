@@ -55,11 +55,11 @@ def test_nothing_is_overwritten(siotool, tmp_path):
         ),
         pytest.param(["--message", "chat:room"], "is not NAME:KIND:RATE[:SIZE[:ROOM]]", id="half a message"),
         pytest.param(["--message", "chat:roam:1/s"], "did you mean room?", id="no such kind"),
-        pytest.param(["--message", "chat:room:1/s"], "chat goes to a room of how many?", id="no room size"),
+        pytest.param(["--message", "chat:room:1/s"], "chat needs the size of its room", id="no room size"),
         pytest.param(["--set", "server.memry=1GB"], "did you mean server.memory?", id="no such key"),
-        pytest.param(["--set", "server.memory=8..4GB"], "is upside down", id="a range upside down"),
+        pytest.param(["--set", "server.memory=8..4GB"], "is in the wrong order", id="a range upside down"),
         pytest.param(["--set", "server.memory="], "server.memory: '' is not a quantity", id="an empty value"),
-        pytest.param(["--set", "server.memory"], "is no key=value", id="no value"),
+        pytest.param(["--set", "server.memory"], "is not key=value", id="no value"),
     ],
 )
 def test_what_is_wrong_is_refused_before_a_file_is_written(siotool, arguments, words, tmp_path):

@@ -156,7 +156,7 @@ def _write(folder, text):
 @pytest.mark.parametrize(
     ("break_it", "message"),
     [
-        pytest.param(lambda f: _write(f, ""), "no whole line", id="empty file"),
+        pytest.param(lambda f: _write(f, ""), "no complete line", id="empty file"),
         pytest.param(lambda f: _write(f, '{"requests": 3}\n'), "is not a siotool run", id="foreign JSON"),
         pytest.param(lambda f: _write(f, "a,b\n1,2\n"), "is not a siotool run", id="a CSV"),
         pytest.param(
@@ -255,7 +255,7 @@ def test_a_name_that_asks_for_no_format_there_is_is_refused(siotool, run, tmp_pa
     """-o x.xml made a file of text that no reader of XML could open."""
     done = siotool("report", run("echo"), "-o", tmp_path / "x.xml")
     assert done.returncode == 2
-    assert "x.xml: .xml is no format there is" in done.stderr
+    assert "x.xml: .xml is not a known format" in done.stderr
     assert not (tmp_path / "x.xml").exists()
 
 

@@ -113,7 +113,11 @@ def test_the_index_can_show_what_the_wheel_says_of_itself(wheel: Path) -> None:
 
 def test_make_dist_builds_both_with_the_backend_of_the_lock() -> None:
     done = subprocess.run(
-        ["make", "--dry-run", "dist"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+        ["make", "--no-print-directory", "--dry-run", "dist"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.rstrip().endswith("bin/python -m hatchling build")
 

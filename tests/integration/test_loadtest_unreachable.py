@@ -209,13 +209,13 @@ def unknown_host() -> Iterator[str]:
         pytest.param(
             files,
             "answers HTTP 404 to a WebSocket upgrade",
-            "this is an HTTP server, but no Socket.IO server answers there",
+            "an HTTP server is there, but no Socket.IO server on this path",
             id="an HTTP server that is not Socket.IO",
         ),
         pytest.param(
             forbidden,
             "answers HTTP 403 to a WebSocket upgrade",
-            "it wants credentials",
+            "it requires credentials",
             id="an HTTP server that lets nobody in",
         ),
         pytest.param(
@@ -223,7 +223,7 @@ def unknown_host() -> Iterator[str]:
         ),
         pytest.param(
             hangs_up,
-            "closed the connection before it was joined",
+            "closed the connection before the namespace was joined",
             "needs --path",
             id="a server that hangs up at once",
         ),
@@ -241,7 +241,7 @@ def unknown_host() -> Iterator[str]:
         ),
         pytest.param(
             speaks_something_else,
-            "closed the connection before it was joined",
+            "closed the connection before the namespace was joined",
             "is it a Socket.IO 3 or 4 server?",
             id="a server that does not speak HTTP",
         ),

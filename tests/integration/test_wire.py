@@ -18,7 +18,7 @@ from siotool.client.failures import ClientFailure
 from siotool.client.pool import WRITE_BUFFER_BYTES
 from siotool.swarm.engine import Engine
 from siotool.swarm.settings import EngineSettings
-from siotool.swarm.tally import Tally
+from siotool.swarm.user_counts import UserCounts
 from siotool.swarm.user_observer import UserObserver
 from siotool.workload import Target
 
@@ -80,7 +80,7 @@ def engine(server: RawServer) -> Iterator[Engines]:
 
 
 def user(engine: Engine) -> UserObserver:
-    return engine.new_user(Tally("User"))
+    return engine.new_user(UserCounts("User"))
 
 
 def connect_all(engine: Engine, users: list[UserObserver]) -> list[Any]:

@@ -149,7 +149,7 @@ def test_the_end_is_told_once_after_its_calls(joined, pool, reason, kind):
     wire = joined.transport
     joined.end(reason)
     joined.lost()
-    joined.settle("transport_close")
+    joined.finish("transport_close")
     assert (wire.sent, wire.ended) == (([b"41"], "closed") if reason == "client" else ([], "cut"))
     assert call.heard == [("failed", kind)]
     assert joined.observer.heard[1:] == [("ended", reason)]

@@ -67,7 +67,7 @@ def test_a_light_run_is_believed_to_2_5_times_its_load_and_names_the_load_that_s
     """A line through 5 % CPU made 8 servers of what 40 may be needed for."""
     sizing = reported(make_run(cpu_per_connection=0.0005), SERVICE).sizing
     assert (sizing.servers_measured, sizing.binding) == (10_000 // 250, "seen load")
-    assert "a run with some 800 users would settle it" in sizing.bound
+    assert "a run with about 800 users would give the exact count" in sizing.bound
 
 
 def test_the_network_is_not_forgotten_once_cpu_was_sampled(make_run, reported):
@@ -92,7 +92,7 @@ def test_a_planned_capacity_is_not_overwritten_by_one_extrapolated_from_little_c
     assert bandwidth.capacity_per_server == pytest.approx(2e6 * 0.7)
     capacity = next(variable for variable in sizing.variables if variable.name == "capacity")
     assert capacity.planned == 2e6
-    assert "for messages like these, and no limit of a network" in capacity.how
+    assert "for messages like these; the network's limit is not in it" in capacity.how
 
 
 def test_a_measured_capacity_is_of_the_formula_and_no_resource_of_its_own(make_run, reported):
@@ -176,7 +176,7 @@ def pending(share):
         pytest.param(refused, 0.01, "connects failed", id="connects"),
         pytest.param(unconnected, 0.01, "users were not connected", id="lock-outs"),
         pytest.param(
-            withheld, 0.01, "users were kept from 3 % of their operations", id="withheld operations"
+            withheld, 0.01, "users could not begin 3 % of their operations", id="withheld operations"
         ),
         pytest.param(pending, 0.01, "were still under way at the end", id="a backlog"),
     ],
@@ -364,7 +364,8 @@ def test_a_room_of_everybody_settles_at_the_square_root(make_run, reported):
         made = chat(interval)
         return made | {"servers": used(interval, 0.1)}
 
-    assert "some 200 users would settle it" in reported(make_run(change=changed(light)), SERVICE).sizing.bound
+    bound = reported(make_run(change=changed(light)), SERVICE).sizing.bound
+    assert "about 200 users would give the exact count" in bound
 
 
 # ── what the measured server was ──────────────────────────────────────────────────────

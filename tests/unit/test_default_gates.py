@@ -121,7 +121,7 @@ def test_what_is_left_out_is_said(make_run):
     report = judged(make_run, ["errors:ack:echo > 50%"], operations=operations)
     (default,) = (gate for gate in report.gates if gate.expr == "errors:ack > 1%")
     assert (default.failed, default.value) == (True, pytest.approx(10 / 110))
-    assert "without echo: a gate of its own" in default.reason
+    assert "without echo (own gate)" in default.reason
 
 
 def test_default_gates_are_dropped_together(make_run):

@@ -249,4 +249,4 @@ def test_a_percentile_that_nobody_answered_passes_no_gate_beyond_the_timeout(
     verdict = judge(parse(text), summarize([make_run(change=change)], Planned()))
     assert verdict.outcome == outcome
     if outcome == "failed":
-        assert verdict.reason.endswith("; at least, as nobody answered")
+        assert verdict.reason.endswith("; at least, as no answer came")

@@ -226,13 +226,15 @@ def test_a_modest_fleet_is_left_in_peace(name):
 @pytest.mark.parametrize(
     ("name", "changed", "said"),
     [
-        pytest.param("none", {}, "4 processes do not hear each other", id="no adapter"),
+        pytest.param("none", {}, "4 processes get nothing from each other", id="no adapter"),
         pytest.param("cluster", {"machines": 3.0}, "the other 2 machines", id="cluster on three machines"),
         pytest.param("redis", {"nodes": 1.0}, "One process needs no adapter", id="an adapter for one"),
         pytest.param("redis", {"publishes_per_s": 2e5}, "800,000 messages/s", id="above the ceiling"),
-        pytest.param("redis", {"ceiling_per_s": 300.0}, "300 is its most.", id="above a typed ceiling"),
+        pytest.param("redis", {"ceiling_per_s": 300.0}, "300 is its maximum.", id="above a typed ceiling"),
         pytest.param("redis", {"shards": 3.0}, "3 shards do not help redis", id="shards for classic"),
-        pytest.param("redis-streams", {"shards": 4.0}, "only 1 would be used", id="streams, one namespace"),
+        pytest.param(
+            "redis-streams", {"shards": 4.0}, "only 1 of 4 would be used", id="streams, one namespace"
+        ),
         pytest.param("redis-sharded", {"shards": 2.0, "room_size": inf}, "one channel", id="everybody"),
         pytest.param("redis-sharded", {"private_share": 0.5}, "dynamic-private", id="socket ids"),
         pytest.param("redis", {"publishes_per_s": 20_000.0}, "stops reading for 5.16 s", id="slow node"),
@@ -240,7 +242,7 @@ def test_a_modest_fleet_is_left_in_peace(name):
         pytest.param("postgres", {}, "commit one after another", id="the NOTIFY lock"),
         pytest.param("postgres", {"message_bytes": 9e3}, "100 INSERTs/s, 400 SELECTs/s", id="8,000 bytes"),
         pytest.param("postgres", {"binary": True}, "up to 6,000 rows kept", id="binary goes to a table"),
-        pytest.param("mongo", {"nodes": 200.0}, "Heartbeats alone bring each node 39.8", id="heartbeats"),
+        pytest.param("mongo", {"nodes": 200.0}, "heartbeats alone each node receives 39.8", id="heartbeats"),
         pytest.param("redis", {"recovery": True}, "not supported", id="recovery without support"),
         pytest.param("mongo", {"recovery": True}, "each socket.emit()", id="recovery publishes more"),
         pytest.param("none", {"recovery": True}, "comes back to another one is new", id="memory recovery"),

@@ -47,7 +47,7 @@ def plan(server="", goals="", init=""):
         ),
         pytest.param(
             'delivery_cost = "20us"',
-            "the profile node-ws (default), but for server.delivery_cost.",
+            "the profile node-ws (default), except server.delivery_cost.",
             id="a cost said",
         ),
     ],
@@ -75,7 +75,7 @@ def test_what_was_not_considered_is_said_until_it_is(server, goals, what):
 
 def test_what_plan_init_filled_in_is_said():
     assert plan(init='[init]\n"workload.connections" = "100k"').rests_on[2] == (
-        "Nobody gave these figures, plan init filled them in: workload.connections."
+        "Filled in by plan init, not given: workload.connections."
     )
 
 

@@ -143,7 +143,7 @@ def test_a_backend_that_nobody_has_measured_has_its_row(adapter, plan_inputs):
     assert row.demand > 1000
     assert row.capacity_per_server is None
     assert row.servers_p95 == 1
-    assert "nobody has published" in row.sentence
+    assert "is not published" in row.sentence
     assert "set topology.backend_rate" in row.sentence
 
 

@@ -144,20 +144,20 @@ def test_nobody_needs_no_server(limit):
         pytest.param(
             {"server.adapter_cost": "40us"},
             "1/s",
-            "each process is busy all the time with itself and the publishes of all the others",
+            "each process is always busy with its own work and the publishes of all others",
             id="what each receives fills it",
         ),
         pytest.param(
             {"server.adapter_cost": "32us", "goals.delivery_time": "1ms"},
             "1/s",
-            "each process spends 96 % of its core on itself and the publishes of all the others, and one "
+            "each process spends 96 % of its core on its own work and the publishes of all others, and one "
             "broadcast in 100 waits more than 2.",
             id="what each receives keeps it waiting",
         ),
         pytest.param(
             {"goals.delivery_time": "20us"},
             "1/d",
-            "one session alone is written to after 33 µs",
+            "writing to one session alone takes 33 µs",
             id="one write takes longer",
         ),
     ],

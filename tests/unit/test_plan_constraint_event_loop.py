@@ -59,7 +59,9 @@ def test_classic_redis_has_no_answer_where_receiving_fills_the_core(received, in
 def test_what_would_work_is_said(plan_inputs):
     plan = sizing.size(plan_inputs(COSTS | FORMULA | {"server.adapter_cost": "80us"}, ROOMS))
     assert plan.servers.p95 is None
-    assert plan.constraints[1].sentence.startswith("each process spends 80 % of its core on itself and the ")
+    assert plan.constraints[1].sentence.startswith(
+        "each process spends 80 % of its core on its own work and "
+    )
     assert "with redis each one receives 10,000 messages/s" in plan.remedy
     assert "What would work: redis-sharded" in plan.remedy
     sharded = COSTS | FORMULA | {"server.adapter_cost": "80us", "topology.adapter": "redis-sharded"}

@@ -239,12 +239,13 @@ def test_says_nothing_without(missing, both_ways):
         ),
         (
             LOADED | {"goals.storm": "all", "server.accept_rate": ""},
-            "all clients are back within 30 s, 800 /s taken in by each server: 80 % of what it does at rest",
+            "all clients are back within 30 s, 800 /s taken in by each server: 80 % of what it does "
+            "when idle",
         ),
         (
             LOADED | {"goals.storm": "all", "server.accept_rate": "", "server.base_cost": "100%"},
-            "all clients cannot be back within 30 s: however many servers are left, what each process "
-            "spends on itself and the publishes of all the others leaves no CPU for handshakes",
+            "all clients cannot be back within 30 s: with any number of servers left, what each process "
+            "spends on its own work and the publishes of all others leaves no CPU for handshakes",
         ),
     ],
 )

@@ -83,7 +83,9 @@ def test_prices_need_nothing_but_a_shape_and_its_price():
         pytest.param("cores = 2", "core = 2", "unknown key shapes.small.core", "did you mean cores?"),
         pytest.param("egress_per_gb", "egres_per_gb", "unknown key egres_per_gb", "egress_per_gb"),
         pytest.param("[adapter_node]", "[adapter_nodes]", "unknown key adapter_nodes", "adapter_node?"),
-        pytest.param("[prices.large]", "[prices.lage]", "prices.lage is the price of no shape", "large?"),
+        pytest.param(
+            "[prices.large]", "[prices.lage]", "prices.lage is the price of an unknown shape", "large?"
+        ),
         pytest.param(
             "per_hour = 0.10", "per_hour = -0.10", "prices.small.per_hour is -0.1", "", id="negative"
         ),

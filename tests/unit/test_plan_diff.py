@@ -211,7 +211,7 @@ def infeasible(*wrong):
                 "From 11 to 22 servers (+11).",
                 "b: 1 → 2, alone adds 10.",
                 "a: 1 → 2, alone makes the first plan infeasible.",
-                "Some mixtures of the two plans are infeasible, so the change cannot be shared out.",
+                "Some mixtures of the two plans are infeasible, so the change cannot be divided among them.",
             ],
             id="a mixture",
         ),

@@ -134,7 +134,7 @@ def test_a_storm_and_the_day_it_is_of_are_not_added_up(change, worst, fleet, bin
     assert (plan.servers.p95, plan.worst_day, plan.binding) == (fleet, worst, binding)
     assert [row.name for row in plan.constraints if row.binding_probability] == [binding]
     in_service = next(row.servers_p95 for row in plan.constraints if row.name == binding)
-    purpose = "get over a reconnect storm in time" if binding == "reconnect storm" else "carry the demand"
+    purpose = "recover from a reconnect storm in time" if binding == "reconnect storm" else "carry the demand"
     assert f"It takes {in_service} in service to {purpose}" in plan_words.answer(plan)
 
 
@@ -210,7 +210,7 @@ def test_a_fleet_beyond_reason_is_a_slip(change, said, plan_inputs):
     with pytest.raises(InputError) as caught:
         of(plan_inputs, KEYS | {"server.capacity": "1TB/s"} | change)
     assert caught.value.message.startswith(said)
-    assert "make more than 100,000,000 servers" in caught.value.message
+    assert "need more than 100,000,000 servers" in caught.value.message
     assert "units" in caught.value.hint
 
 

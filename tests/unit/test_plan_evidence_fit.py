@@ -179,9 +179,9 @@ def test_one_chat_cannot_tell_its_work_apart() -> None:
     assert "deliver" in hidden["server.byte_cost"].sentence
     assert hidden["server.byte_cost"].sentence == (
         "bytes/s rose and fell with deliveries/s (84.7 B to each): the cost of one delivery includes theirs; "
-        "another --set size=… would tell them apart"
+        "another --set size=… would separate them"
     )
-    assert "--scenario idle would tell them apart" in hidden["server.idle_cost"].sentence
+    assert "--scenario idle would separate them" in hidden["server.idle_cost"].sentence
 
 
 def test_what_no_run_did_has_no_cost() -> None:
@@ -223,7 +223,7 @@ def test_work_that_stood_still_is_absent_while_the_other_is_learnt() -> None:
     assert "server.connect_cost" not in profile.figures
     assert "server.connect_cost" not in [one.cost for one in profile.absorbed]
     (said,) = [one.sentence for one in profile.absent if one.cost == "server.connect_cost"]
-    assert said.startswith("new connections/s stood between 5 and 5")
+    assert said.startswith("new connections/s stayed between 5 and 5")
     assert profile.figures["server.inbound_cost"].value > 0
 
 
@@ -311,7 +311,7 @@ def test_memory_and_files_of_a_connection() -> None:
     [
         pytest.param(
             late(made_up(Spec("echo", 200, 5))),
-            "connections stood between 125 and 200",
+            "connections were between 125 and 200",
             id="half a ramp",
         ),
         pytest.param(
@@ -389,7 +389,7 @@ def test_work_that_no_run_did_is_infinitely_far() -> None:
     echo = measure(made_up(Spec("echo", 200, 5)), seed=1, draws=DRAWS)
     found = extrapolation(echo, {"deliveries_per_s": 1000.0})
     assert found.factor == float("inf")
-    assert found.sentences == ("this plan takes 1,000 deliveries/s per server, of which no run had any",)
+    assert found.sentences == ("this plan takes 1,000 deliveries/s per server, and no run had any",)
 
 
 @pytest.mark.parametrize(
@@ -411,7 +411,7 @@ def test_too_few_seconds_are_refused() -> None:
     runs = made_up(*APART)
     few = np.flatnonzero(runs.usable["t_s"] % 8 == 3)
     short = changed_to(runs, few)
-    with pytest.raises(InputError, match="s are too few to tell"):
+    with pytest.raises(InputError, match="s are too few for"):
         measure(short, seed=1, draws=DRAWS)
 
 

@@ -190,9 +190,9 @@ def test_inside(low: float, high: float, seen: float, inside: bool) -> None:
     ("predicted", "observations", "said"),
     [
         pytest.param(
-            {"servers": 3.0}, echo(20), "servers cannot be held against r/run.jsonl", id="no such figure"
+            {"servers": 3.0}, echo(20), "servers cannot be compared with r/run.jsonl", id="no such figure"
         ),
-        pytest.param({}, echo(20), "nothing cannot be held", id="no figure"),
+        pytest.param({}, echo(20), "nothing cannot be compared", id="no figure"),
         pytest.param({"cpu": 1.0}, joined(echo(20), echo(20, name="b")), "2 runs cannot", id="two runs"),
     ],
 )

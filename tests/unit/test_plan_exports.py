@@ -289,7 +289,7 @@ def test_every_valid_name_and_number_comes_back(name, replicas, connections):
         pytest.param({"max_replicas": 3}, "the most replicas: 3; expected 4", id="upside down"),
         pytest.param({"max_replicas": 2**31}, "the most replicas", id="more than 32 bits"),
         pytest.param({"connections_per_pod": 1.05}, "too few", id="a pod that holds one"),
-        pytest.param({"connections_per_pod": math.inf}, "no number", id="a pod that holds all"),
+        pytest.param({"connections_per_pod": math.inf}, "not a number", id="a pod that holds all"),
     ],
 )
 def test_what_kubernetes_would_refuse_is_refused(change, said):
@@ -367,7 +367,7 @@ def test_a_ramp_that_outruns_the_autoscaler_says_what_would_help(monkeypatch):
     )
     assert ramp_warning(Ramp(0, 2000, 10), 1100, 2, 5, 30) is None
     assert ramp_warning(Ramp(0, 9000, 10), 1100, 1, 4, 0).endswith(
-        "The peak needs 9 pods, and 4 is the most there may be."
+        "The peak needs 9 pods, and 4 is the maximum."
     )
 
 

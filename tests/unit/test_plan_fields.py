@@ -91,7 +91,7 @@ def test_a_figure_may_be_a_range_unless_it_was_decided(field):
     if field.fixed:
         with pytest.raises(InputError, match=rf"{field.key} is a range") as caught:
             read(field, text)
-        assert caught.value.hint == "it is decided, not guessed: write one value"
+        assert caught.value.hint == "this figure is a decision, not a guess: write one value"
     else:
         assert isinstance(read(field, text), Range)
 

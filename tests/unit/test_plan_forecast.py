@@ -154,7 +154,7 @@ def test_draws_that_are_just_full_and_shrink_make_up_for_no_others():
             {"lead_time_s": 400 * 86400},
             [
                 "The fleet suffices until 2027-01-16.",
-                "With 400 days of lead time the decision is 34 days late already.",
+                "With 400 days of lead time the decision is already 34 days late.",
             ],
             id="more lead time than there is",
         ),
@@ -169,8 +169,10 @@ def test_draws_that_are_just_full_and_shrink_make_up_for_no_others():
         pytest.param(
             100, 1e-4, 200, {}, ["The fleet suffices for a hundred years at this growth."], id="for ever"
         ),
-        pytest.param(100, 0, 200, {}, ["Demand does not grow: the fleet goes on sufficing."], id="no growth"),
-        pytest.param(100, -0.1, 200, {}, ["Demand shrinks: the fleet goes on sufficing."], id="shrinking"),
+        pytest.param(
+            100, 0, 200, {}, ["Demand does not grow: the fleet stays large enough."], id="no growth"
+        ),
+        pytest.param(100, -0.1, 200, {}, ["Demand shrinks: the fleet stays large enough."], id="shrinking"),
         pytest.param(
             300,
             0.5,
@@ -196,7 +198,7 @@ def test_draws_that_are_just_full_and_shrink_make_up_for_no_others():
             200,
             {},
             [
-                "The fleet may not suffice today: with a probability of 25 %, above the 10 % put up with, "
+                "The fleet may not suffice today: with a probability of 25 %, above the accepted 10 %, "
                 "demand is above the 200 connections it holds safely."
             ],
             id="perhaps already past",
@@ -208,7 +210,7 @@ def test_draws_that_are_just_full_and_shrink_make_up_for_no_others():
             {},
             [
                 "Until 2029-01-15 the probability that demand is above what the fleet holds stays within "
-                "the 10 % put up with; on that day it is 5 %."
+                "the accepted 10 %; on that day it is 5 %."
             ],
             id="a risk that is put up with",
         ),
@@ -219,7 +221,7 @@ def test_draws_that_are_just_full_and_shrink_make_up_for_no_others():
             {},
             [
                 "From 2026-07-17 on, the probability that the fleet does not suffice is above 10 %.",
-                "From 2027-01-16 on it more likely than not does not.",
+                "From 2027-01-16 on the fleet is more likely too small than not.",
             ],
             id="two speeds of growth",
         ),
@@ -236,7 +238,7 @@ def test_what_a_forecast_says(now, growth, safe, options, said):
     [
         pytest.param(-1, 0.1, 10, {}, "connections: -1", id="fewer connections than none"),
         pytest.param(1, 0.1, float("inf"), {}, "holds safely: inf", id="an endless fleet"),
-        pytest.param(1, -1, 10, {}, "nothing shrinks by all it is", id="shrinking by everything"),
+        pytest.param(1, -1, 10, {}, "no service shrinks by 100 %", id="shrinking by everything"),
         pytest.param(1, float("nan"), 10, {}, "growth is nan", id="no number at all"),
         pytest.param(1, 50_000, 10, {}, "growth is 50000 a year", id="a slip in the units"),
         pytest.param(1, 0.1, 10, {"lead_time_s": -1}, "lead time", id="less than no lead time"),

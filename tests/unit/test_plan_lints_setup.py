@@ -55,7 +55,7 @@ def test_without_an_adapter_processes_do_not_hear_each_other(change, messages, w
     ],
 )
 def test_a_typed_rate_against_what_messages_make(change, messages, warned, plan_inputs):
-    assert said("the formula goes by the latter", of(plan_inputs, change, messages)) == warned
+    assert said("the formula uses the second", of(plan_inputs, change, messages)) == warned
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_a_single_figure_is_asked_for_and_draws_are_refused() -> None:
 
     assert single(3) == 3
     assert single(np.float64(2.5)) == 2.5
-    with pytest.raises(TypeError, match="draws stand where a single figure is needed"):
+    with pytest.raises(TypeError, match="a single figure is needed, not draws"):
         single(np.ones(2))
 
 

@@ -128,7 +128,9 @@ WRONG = [
     pytest.param("[server]\nmemory = 2026-01-01", "server.memory is datetime.date", id="a date"),
     pytest.param("[server]\nmemory = nan", "server.memory: 'nan' is not a finite number", id="not a number"),
     pytest.param(
-        "[server]\nmemory = '8GB..4GB'", "the range '8GB..4GB' is upside down", id="a range upside down"
+        "[server]\nmemory = '8GB..4GB'",
+        "the range '8GB..4GB' is in the wrong order",
+        id="a range upside down",
     ),
     pytest.param("[server]\nmemory = '4..2..8GB'", "outside the range", id="a most likely value outside"),
     pytest.param("[server]\nmemory = '4GB-8GB'", "'4GB-8GB' is not a quantity", id="a range with a dash"),
@@ -174,7 +176,7 @@ WRONG = [
     pytest.param("[workload.messages.x]\nrate = '1/s'", "workload.messages.x has no kind", id="no kind"),
     pytest.param(
         "[workload.messages.x]\nkind = 'room'\nrate = '1/s'",
-        "messages.x goes to a room of how many?",
+        "messages.x needs the size of its room",
         id="no room",
     ),
     pytest.param(

@@ -167,10 +167,10 @@ def test_the_only_spare_is_for_the_server_that_a_storm_takes():
         pytest.param(Redundancy(deploy_out=1.0), ["a deploy takes out 1 at a time"], id="deploy"),
         pytest.param(
             Redundancy(adapter_shards=4),
-            ["25 % of the rooms hear nothing", "takes no server out"],
+            ["25 % of the rooms get nothing", "takes no server out"],
             id="shard",
         ),
-        pytest.param(Redundancy(adapter_shards=1), ["every room hears nothing"], id="the only shard"),
+        pytest.param(Redundancy(adapter_shards=1), ["every room gets nothing"], id="the only shard"),
     ],
 )
 def test_each_day_says_why(redundancy, words):

@@ -43,7 +43,7 @@ def test_a_plan_comes_back_as_it_was(plan_inputs, keys, messages):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        pytest.param({"key": "server.unheard_of"}, "server.unheard_of is no figure of a plan", id="a key"),
+        pytest.param({"key": "server.unheard_of"}, "server.unheard_of is not a figure of a plan", id="a key"),
         pytest.param({"value": None}, "has no value", id="no value"),
         pytest.param({"value": -1.0}, "expected", id="a value out of bounds"),
     ],

@@ -121,7 +121,7 @@ def test_servers_with_calls_against_trying_one_by_one(calls, sessions, each, bot
 def test_too_many_calls_are_no_fleet_and_what_would_work_is_said(plan_inputs):
     plan = sizing.size(plan_inputs(QUIET | {"topology.fetch_rate": "1k/s"}))
     assert plan.servers.p95 is None
-    assert "with more or fewer it is busier" in plan.constraints[1].sentence
+    assert "more or fewer processes are busier" in plan.constraints[1].sentence
     assert "topology.own_response_channel" in plan.remedy
     better = QUIET | {"topology.fetch_rate": "1k/s", "topology.adapter": "redis-streams"}
     assert sizing.size(plan_inputs(better)).servers.p95 == 21

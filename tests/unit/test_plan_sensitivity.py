@@ -219,7 +219,7 @@ def test_measuring_may_settle_whether_any_fleet_suffices():
     assert best.gap_servers == INF
     assert math.isfinite(best.shrink_servers)
     assert best.settles == pytest.approx(1, abs=0.05)
-    assert best.sentence.startswith("measuring rate next would settle ")
+    assert best.sentence.startswith("measuring rate next would remove ")
 
 
 def test_where_p95_is_no_fleet_what_settles_that_comes_first():
@@ -266,7 +266,7 @@ def test_few_draws_without_a_fleet_do_not_hide_the_best_measurement():
         ),
         pytest.param(
             Measurement("a", INF, 3.0, 0.8),
-            "measuring a next would settle 80 % of the doubt whether any fleet suffices",
+            "measuring a next would remove 80 % of the doubt whether any fleet suffices",
             id="no P95",
         ),
     ],

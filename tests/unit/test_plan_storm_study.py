@@ -149,7 +149,7 @@ def test_survivors_take_in_what_their_load_leaves(plan_inputs):
     ]
     said = words.setting(storm)
     assert (
-        "come back to 4 servers, 75 /s taken in by each. That is 75 % of what one at rest completes, 100 /s"
+        "come back to 4 servers, 75 /s taken in by each. That is 75 % of what an idle one completes, 100 /s"
         in said
     )
     assert said in storm_document.document(storm).answer
@@ -165,7 +165,7 @@ def test_nothing_known_of_the_load_leaves_all(studied):
     storm = studied()
     assert (storm.accept_rate_per_s, storm.share_left, storm.imbalance) == (50, 1, 1)
     assert "50 /s taken in by each." in words.setting(storm)
-    assert "at rest" not in words.setting(storm)
+    assert "idle" not in words.setting(storm)
 
 
 def test_survivors_that_are_full_take_nobody_in_and_say_why(plan_inputs):
@@ -174,10 +174,10 @@ def test_survivors_that_are_full_take_nobody_in_and_say_why(plan_inputs):
     assert storm.course.ninety_nine_s is None
     assert study.goal_met(storm) is False
     assert words.headline(storm) == (
-        "nobody is ever back: the load of the service leaves the servers no CPU for handshakes"
+        "no client ever comes back: the load of the service leaves the servers no CPU for handshakes"
     )
     assert words.setting(storm).endswith(
-        "come back to 4 servers. The load that returns takes all of their CPU: they take nobody in."
+        "come back to 4 servers. The load that returns takes all of their CPU: they take no client in."
     )
     assert {when for _, when in words.times(storm)} == {"never"}
     assert own_row(storm) == ["5", "never", "", "0 /s"]
@@ -203,7 +203,7 @@ def test_an_uneven_fleet_loses_more_and_takes_in_less(plan_inputs):
     storm = of(plan_inputs(LOADED | {"topology.imbalance": "1.5"}), 5)
     assert (storm.lost_connections, storm.surviving_servers, storm.imbalance) == (3000, 4, 1.5)
     assert storm.accept_rate_per_s == pytest.approx(100 * (1 - 1.5 / 4))
-    assert "taken in by each, the fullest of which has 1.5 times its share to take in" in words.setting(storm)
+    assert "taken in by each, the fullest with 1.5 times its share" in words.setting(storm)
     point = own(storm)
     assert point.at_least_s == pytest.approx(0.99 * 3000 * 1.5 / 4 / storm.accept_rate_per_s)
     assert storm.course.ninety_nine_s >= point.at_least_s
@@ -249,4 +249,6 @@ def test_a_doubt_may_be_whether_anybody_is_ever_back(plan_inputs):
     assert storm.doubt.accept_rate_p5_per_s == 0
     assert storm.doubt.ninety_nine_at_p5_s is None
     assert storm.doubt.accept_rate_p95_per_s == pytest.approx(50, rel=0.05)
-    assert any("where the load fills the servers, nobody is ever back" in s for s in words.conclusions(storm))
+    assert any(
+        "where the load fills the servers, no client ever comes back" in s for s in words.conclusions(storm)
+    )

@@ -75,7 +75,7 @@ def test_a_crowd_too_large_today_is_too_large_until_it_has_shrunk():
 
 
 def test_a_word_has_no_middle():
-    with pytest.raises(InputError, match="'redis' is no number"):
+    with pytest.raises(InputError, match="'redis' is not a number"):
         middle("redis")
 
 

@@ -134,7 +134,7 @@ def test_what_a_shape_says_instead_is_named():
     shape = planfile.decode("[server]\nprocesses = 8", "prices.toml: shapes.large")
     used = given.replaced(shape.figures)
     assert unused(given, used) == [
-        "server.processes (x) is not used: prices.toml: shapes.large says it instead"
+        "server.processes (x) is not used: prices.toml: shapes.large is used instead"
     ]
 
 

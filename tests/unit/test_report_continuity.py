@@ -55,16 +55,18 @@ def counted(run, written):
         pytest.param(lambda run: swap(run, 12), "is repeated or out of order", id="two have changed places"),
         pytest.param(
             lambda run: with_connections(run, 20, open=150),
-            "150 connections are open at 21 s where the counts before make 100",
+            "150 connections are open at 21 s; by the counts before it is 100",
             id="connections that came from nowhere",
         ),
         pytest.param(
             lambda run: with_connections(run, 20, open=40),
-            "where the counts before make 100",
+            "by the counts before it is 100",
             id="that vanished",
         ),
         pytest.param(
-            lambda run: with_connections(run, 20, closed={"reset": 7}), "make 93", id="closed, and yet open"
+            lambda run: with_connections(run, 20, closed={"reset": 7}),
+            "before it is 93",
+            id="closed, and yet open",
         ),
         pytest.param(
             lambda run: with_connections(run, 5, failed={"refused": 9}),

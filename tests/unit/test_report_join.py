@@ -101,7 +101,7 @@ def test_without_a_ramp_memory_is_blank_and_says_why(make_run):
     """The mean divided by the connections charges them with the idle server."""
     server = summarize([make_run(ramp_s=0)], Planned()).server
     assert (server.rss_bytes_per_connection, server.rss_bytes_base) == (None, None)
-    assert "too close to tell what one more of them adds; ramp up from 0" in server.rss_how
+    assert "too close to show what one more adds; ramp up from 0" in server.rss_how
 
 
 @pytest.mark.parametrize(
@@ -370,7 +370,7 @@ REMARKS = [
     (waiting(1), None, "one second without a CPU is no doubt"),
     (late_without_connections, None, "a late loop without connections shapes no figure"),
     (late_while_draining, None, "nor does one after the last stage"),
-    (folded, "more names than are kept apart", "names that stand together"),
+    (folded, "there were too many names", "names that stand together"),
     (busy(1), None, "one busy second is no doubt"),
     (health(cpu_cores=0.85), None, "85 % is the limit, not above it"),
     (scheduled(offered=1000, issued=990), None, "99 % is enough"),
@@ -382,7 +382,7 @@ REMARKS = [
     (small_machine, "shared a machine of 1 core and", "one machine for both"),
     (compressing, "the server compresses messages for clients that offer", "a server that would compress"),
     (server_files, "the server had 1,000 of 1,024 files open", "server files"),
-    (no_change, "few samples for a steady p99 (1,000 wanted): connect websocket (100)", "few samples"),
+    (no_change, "few samples for a steady p99 (1,000 needed): connect websocket (100)", "few samples"),
 ]
 
 
@@ -479,4 +479,7 @@ def test_clocks_that_differ_are_a_remark(make_run):
     other = msgspec.structs.replace(run.header.generators[0], host="two", clock_error_s=0.003)
     run.header = msgspec.structs.replace(run.header, generators=[*run.header.generators, other])
     (remark,) = [text for text in summarize([run], Planned()).remarks if "clocks" in text]
-    assert remark == "the generators' clocks may differ by 3 ms: no delivery between them is timed better"
+    assert remark == (
+        "the generators' clocks may differ by 3 ms: "
+        "times of deliveries between them are no more exact than that"
+    )

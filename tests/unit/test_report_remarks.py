@@ -22,7 +22,7 @@ def test_pooled_runs_of_unlike_settings_are_told_apart(make_run):
     assert not any("unlike" in remark for remark in summarize([one, other], Planned()).remarks)
     workload = msgspec.structs.replace(other.header.workload, settings={"rate": 9.0})
     remarks = summarize([one, with_header(other, workload=workload)], Planned()).remarks
-    assert any("the pooled runs have unlike settings" in remark for remark in remarks)
+    assert any("the pooled runs have different settings" in remark for remark in remarks)
 
 
 def test_pooled_runs_of_unlike_servers_are_told_apart(make_run):
@@ -30,14 +30,14 @@ def test_pooled_runs_of_unlike_servers_are_told_apart(make_run):
     (server,) = other.header.servers
     larger = with_header(other, servers=[msgspec.structs.replace(server, cores=4.0)])
     remarks = summarize([one, larger], Planned()).remarks
-    assert any("servers of unlike cores" in remark for remark in remarks)
+    assert any("servers with different numbers of cores" in remark for remark in remarks)
 
 
 def test_what_is_cut_behind_the_end_is_told_and_changes_nothing(make_run):
     run = make_run()
     run.truncated_line = True
     report = summarize([run], Planned())
-    assert "something after the end of the run file is cut and was left out" in (
+    assert "the run file has a cut line after its end, which was left out" in (
         *report.remarks,
         *report.doubts,
     )

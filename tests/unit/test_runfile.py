@@ -158,7 +158,7 @@ def test_a_run_cut_anywhere_keeps_its_whole_lines(tmp_path: Path) -> None:
         cut.write_bytes(data[:length])
         whole = sum(end <= length for end in ends)
         if whole == 0:
-            with pytest.raises(RunFileError, match="holds no whole line"):
+            with pytest.raises(RunFileError, match="has no complete line"):
                 reading.read(cut)
             continue
         run = reading.read(cut)
@@ -178,8 +178,8 @@ def refusal(path: Path) -> RunFileError:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        pytest.param(b"", "no whole line", id="an empty file"),
-        pytest.param(b'{"kind":"hea', "no whole line", id="nothing but a cut header"),
+        pytest.param(b"", "no complete line", id="an empty file"),
+        pytest.param(b'{"kind":"hea', "no complete line", id="nothing but a cut header"),
         pytest.param(b"\n", "first line is no header", id="an empty line"),
         pytest.param(b"time,users\n1,2\n", "first line is no header", id="a CSV file"),
         pytest.param(

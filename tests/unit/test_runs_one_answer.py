@@ -84,7 +84,7 @@ def test_servers_of_unlike_cores_count_as_the_largest_in_both(make_run):
     runs = [make_run(name=name, server=server) for name, server in zip("ab", servers, strict=True)]
     report = summarize(runs, Planned())
     assert report.server.cores == 2.0
-    assert any("the most are used" in remark for remark in report.remarks)
+    assert any("the largest is used" in remark for remark in report.remarks)
     seen = observe(runs, ["yes", "yes"])
     inputs = inputs_of(measure(seen, 1), seen, 1)
     assert middle(inputs.figures["server.processes"].value) == 2.0

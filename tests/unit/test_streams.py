@@ -46,7 +46,7 @@ def test_a_terminal_that_is_gone_is_a_reader_that_has_left() -> None:
         # a pty without its other end is no terminal any more: what counts is what it was
         code = (
             "import os; os.isatty = lambda _: True\n"
-            "from siotool.cli import streams; streams.forgive_closed_pipes(); print('a result')"
+            "from siotool.cli import streams; streams.allow_closed_pipes(); print('a result')"
         )
         child = subprocess.run([sys.executable, "-c", code], stdout=terminal, check=False)
         assert child.returncode == 0
@@ -71,7 +71,7 @@ COMMAND = """
 import sys
 from siotool.cli import streams
 
-streams.forgive_closed_pipes()
+streams.allow_closed_pipes()
 for number in range(100_000):
     print(number)
 streams.complain("done", "with a hint")

@@ -179,5 +179,7 @@ def test_one_name_for_two_settings_is_refused():
     class Two:
         rate: float = knob(5.0, "messages per second")
 
-    with pytest.raises(ScenarioError, match="Two and another user class have unlike settings named 'rate'"):
+    with pytest.raises(
+        ScenarioError, match="Two and another user class have different settings named 'rate'"
+    ):
         knobs_of([One, Two])

@@ -8,7 +8,7 @@ from siotool.swarm.aggregator import summed
 from siotool.swarm.delivery_tracker import DeliveryTracker, Receiver
 from siotool.swarm.memory_limits import NAME_CHARACTERS, NAMES, REMARK_CHARACTERS, REMARKS_OF_A_KIND
 from siotool.swarm.metrics import Dated, Metrics, OperationSamples, Untimed, epoch_seconds
-from siotool.swarm.tally import Tally
+from siotool.swarm.user_counts import UserCounts
 from siotool.swarm.worker_report import Presence
 
 
@@ -43,12 +43,12 @@ def test_what_nobody_answered_keeps_how_long_it_was_waited_for():
 
 
 def test_counts_of_a_class_are_those_since_the_last_look():
-    tally = Tally("Chat")
-    tally.sent, tally.judged, tally.failed = 7, 2, 1
-    taken = tally.take()
+    counts = UserCounts("Chat")
+    counts.sent, counts.judged, counts.failed = 7, 2, 1
+    taken = counts.take()
     assert (taken.sent, taken.begun, taken.failed) == (7, 9, 1)
-    tally.sent = 10
-    assert (tally.take().sent, summed([taken, taken]).sent) == (3, 14)
+    counts.sent = 10
+    assert (counts.take().sent, summed([taken, taken]).sent) == (3, 14)
 
 
 def test_a_time_before_its_start_counts_as_none():

@@ -5,14 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siotool.swarm.pacing import GRACE_S, LEAD_S, TICK_S, Schedule, spread_s
-from siotool.swarm.tally import Tally
+from siotool.swarm.user_counts import UserCounts
 
 
 def taken(schedule):
     """Offered, issued and withheld since the last call."""
-    tally = Tally("User")
-    schedule.settle(tally)
-    return tally.offered, tally.issued, tally.withheld
+    counts = UserCounts("User")
+    schedule.hand_over(counts)
+    return counts.offered, counts.issued, counts.withheld
 
 
 def test_the_next_moment_is_a_period_after_the_last_whatever_the_delay():

@@ -3,9 +3,9 @@
 import pytest
 
 from siotool.swarm import scenario_results
-from siotool.swarm.complaints import FILE_NAME, Complaints
+from siotool.swarm.exception_log import FILE_NAME, ExceptionLog
 from siotool.swarm.scenario_results import ScenarioResults, secrets_of
-from siotool.swarm.tally import Tally
+from siotool.swarm.user_counts import UserCounts
 from siotool.swarm.worker_report import Raised
 
 
@@ -121,42 +121,42 @@ def test_secrets_stand_nowhere():
 
 
 def test_turns_count_from_the_first_one_once_one_has_failed():
-    tally = Tally("Flow")
-    tally.turns = 10
-    assert tally.take_turns() is None, "as long as none failed there is nothing to tell"
-    tally.turns_failed = 1
-    assert tally.take_turns() == (9, 1)
-    tally.turns = 15
-    assert tally.take_turns() == (5, 0)
+    counts = UserCounts("Flow")
+    counts.turns = 10
+    assert counts.take_turns() is None, "as long as none failed there is nothing to tell"
+    counts.turns_failed = 1
+    assert counts.take_turns() == (9, 1)
+    counts.turns = 15
+    assert counts.take_turns() == (5, 0)
 
 
 def test_a_turn_that_fails_after_it_was_told_of_is_taken_off_what_comes_next():
     """It made a count of −1, which ended the run."""
-    tally = Tally("Flow")
-    tally.turns, tally.turns_failed = 10, 1
-    assert tally.take_turns() == (9, 1)
-    tally.turns_failed = 2  # the tenth, which was under way
-    assert tally.take_turns() == (0, 1)
-    tally.turns = 12
-    assert tally.take_turns() == (1, 0)
-    assert tally.turns - tally.turns_failed == 9 + 0 + 1
+    counts = UserCounts("Flow")
+    counts.turns, counts.turns_failed = 10, 1
+    assert counts.take_turns() == (9, 1)
+    counts.turns_failed = 2  # the tenth, which was under way
+    assert counts.take_turns() == (0, 1)
+    counts.turns = 12
+    assert counts.take_turns() == (1, 0)
+    assert counts.turns - counts.turns_failed == 9 + 0 + 1
 
 
 def test_a_person_is_told_the_first_of_each_kind_and_a_count(tmp_path):
     said = []
-    complaints = Complaints(tmp_path, said.append)
-    complaints.take([Raised("KeyError", "'token'", "flow.py:7 in t", 2, "Traceback\n  deep\n")])
-    complaints.take([Raised("KeyError", "'name'", "flow.py:8 in t", 1, "Traceback\n  other\n")])
-    complaints.take([Raised("KeyError", "'token'", "flow.py:7 in t", 4)])
+    log = ExceptionLog(tmp_path, said.append)
+    log.take([Raised("KeyError", "'token'", "flow.py:7 in t", 2, "Traceback\n  deep\n")])
+    log.take([Raised("KeyError", "'name'", "flow.py:8 in t", 1, "Traceback\n  other\n")])
+    log.take([Raised("KeyError", "'token'", "flow.py:7 in t", 4)])
     assert said == ["the scenario failed: KeyError: 'token' (flow.py:7 in t)"]
-    (line,) = complaints.summary()
+    (line,) = log.summary()
     assert line.startswith("the scenario failed: 7 × KeyError; see ")
     kept = (tmp_path / FILE_NAME).read_text()
     assert (kept.count("deep"), kept.count("other"), kept.count("flow.py:7")) == (1, 1, 1)
 
 
 def test_a_scenario_without_failures_leaves_no_file(tmp_path):
-    complaints = Complaints(tmp_path, print)
-    complaints.take([])
-    assert complaints.summary() == []
+    log = ExceptionLog(tmp_path, print)
+    log.take([])
+    assert log.summary() == []
     assert not (tmp_path / FILE_NAME).exists()

@@ -225,8 +225,8 @@ def stalled(lag, untimed, covers=1, worker=A, connected=1, draining=False):
             [stalled(0.01, 0), stalled(0.7, 1234, worker=B)],
             (
                 "doubt",
-                "second 8: the loop of generator worker 1 stood still for 700 ms; the times of "
-                "1,234 operations, which had piled up, are left out",
+                "second 8: the loop of generator worker 1 was blocked for 700 ms; the times of "
+                "1,234 operations that had to wait are left out",
             ),
             id="a stall: no times",
         ),
@@ -234,14 +234,14 @@ def stalled(lag, untimed, covers=1, worker=A, connected=1, draining=False):
             [stalled(1.5, 9)],
             (
                 "warning",
-                "second 8: the loop of generator worker 0 stood still for 1.5 s; the times of "
-                "9 operations, which had piled up, are left out",
+                "second 8: the loop of generator worker 0 was blocked for 1.5 s; the times of "
+                "9 operations that had to wait are left out",
             ),
             id="the report doubts such a lag itself",
         ),
         pytest.param(
             [stalled(0.001, 9)],
-            ("info", "second 8: the times of 9 operations, which had piled up, are left out"),
+            ("info", "second 8: the times of 9 operations that had to wait are left out"),
             id="what was read after the stall",
         ),
         pytest.param([stalled(3.0, 0)], None, id="nothing was timed: nothing was late"),
@@ -250,7 +250,7 @@ def stalled(lag, untimed, covers=1, worker=A, connected=1, draining=False):
             (
                 "doubt",
                 "seconds 8 to 22 are one interval of 15.2 s: "
-                "the loop of generator worker 0 stood still for 15.2 s",
+                "the loop of generator worker 0 was blocked for 15.2 s",
             ),
             id="seconds that were not written are said",
         ),
@@ -259,7 +259,7 @@ def stalled(lag, untimed, covers=1, worker=A, connected=1, draining=False):
             (
                 "warning",
                 "seconds 8 to 9 are one interval of 15.2 s: "
-                "the loop of generator worker 0 stood still for 2.5 s",
+                "the loop of generator worker 0 was blocked for 2.5 s",
             ),
             id="nobody was connected: nothing to doubt",
         ),
@@ -268,7 +268,7 @@ def stalled(lag, untimed, covers=1, worker=A, connected=1, draining=False):
             (
                 "warning",
                 "seconds 8 to 9 are one interval of 15.2 s: "
-                "the loop of generator worker 0 stood still for 2.5 s",
+                "the loop of generator worker 0 was blocked for 2.5 s",
             ),
             id="thousands leaving at once at the end are no doubt",
         ),

@@ -1,7 +1,7 @@
 """What each Socket.IO adapter makes of a publish: who receives it, who decodes it, what its backend carries.
 
 An adapter carries a publish from the node (process) it is made on to the nodes that hold its
-receivers. None knows where those are, so each has a law of the share of nodes that hear of it:
+receivers. No adapter knows where those are, so each has a law of the share of nodes that receive it:
 
 =========  ======================================================  =======================
 law        share of N nodes that receive a publish                 adapters
@@ -9,11 +9,11 @@ law        share of N nodes that receive a publish                 adapters
 nobody     0                                                       none
 every      1, the publisher's own copy included                    redis, streams, postgres, python
 others     (N − 1)/N: the publisher is left out before it is sent  cluster, mongo
-hosting    1 − (1 − 1/N)^g for a room of g, 1 for everybody        redis-sharded
+hosting    1 − (1 − 1/N)^g for a room of g, 1 for all              redis-sharded
 =========  ======================================================  =======================
 
 Each law is read from the adapter's source, named in its record. Rooms are spread evenly over
-the nodes; a room that the load balancer keeps together is heard by fewer.
+the nodes; a room that the load balancer keeps together is received by fewer.
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ Law = Literal["nobody", "every", "others", "hosting"]
 #: What a backend's load divides by: nothing, the shard of each room, the stream of each namespace.
 Division = Literal["nothing", "rooms", "namespaces"]
 
-#: Who hears the answers when one process asks all others (``siotool.plan.adapters.requests``).
+#: Who receives the answers when one process asks all others (``siotool.plan.adapters.requests``).
 Answers = Literal["nobody", "all", "others", "asker"]
 
 Recovery = Literal["none", "memory", "stream", "collection"]
@@ -49,7 +49,7 @@ class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     ``decodes_rooms_only``: a message for a room that a node does not hold is dropped undecoded.
     ``envelope_bytes``: what one delivery from the backend has beyond the event's JSON array,
     for a six-letter room of the main namespace. ``ceiling_per_s``: deliveries per second of one
-    backend, None where only a measurement tells. ``recovery``: where connection state recovery
+    backend, None where it must be measured. ``recovery``: where connection state recovery
     keeps what a client missed.
     """
 
@@ -139,7 +139,7 @@ _RECORDS = (
         law="others",
         source="socketio/socket.io-mongo-adapter lib/index.ts",
         envelope_bytes=495.0,
-        ceiling_source="measure it: each node's change stream looks at every entry of the oplog",
+        ceiling_source="measure it: each node's change stream reads every entry of the oplog",
         recovery="collection",
         recovery_window="as long as the collection keeps messages, by its size or its TTL index.",
         answers="others",
@@ -174,7 +174,7 @@ def hosting_share(room_size: N, nodes: N) -> N:
 
     1 − (1 − 1/N)^g; a mean of less than one session is one session that often. Checked
     against https://github.com/socketio/socket.io/issues/5226: of 100 nodes, 9.6 % hold one of a
-    room of 10. ``room_size`` may be infinite: a broadcast to everybody.
+    room of 10. ``room_size`` may be infinite: a broadcast to all.
     """
     nodes = maximum(nodes, 1.0)
     crowd = maximum(room_size, 1.0)
@@ -183,7 +183,7 @@ def hosting_share(room_size: N, nodes: N) -> N:
 
 
 def others(nodes: N) -> N:
-    """Return the share of nodes that are not one's own."""
+    """Return the share of nodes other than the publisher's."""
     return 1 - 1 / maximum(nodes, 1.0)
 
 
@@ -223,7 +223,7 @@ def received_per_node(
     """Return the messages per second that each node receives from the backend.
 
     ``publishes_per_s`` are those of the whole fleet, ``room_size`` the sessions one is for,
-    the sender's included (infinite: everybody). ``hosts`` as for ``received_share``.
+    the sender's included (infinite: all). ``hosts`` as for ``received_share``.
     """
     return publishes_per_s * received_share(adapter, room_size, nodes, private_share, hosts)
 
@@ -261,7 +261,7 @@ def backend_rate(
     """Return the messages per second that the busiest shard of the backend delivers.
 
     Classic Redis delivers M·N, to the publishers too. ``shards`` help as the adapter allows: the
-    sharded one by room, except that a broadcast to everybody is one channel and so one shard;
+    sharded one by room, except that a broadcast to all is one channel and so one shard;
     streams by namespace; the rest not at all (a classic Redis cluster of three carries less than
     one instance: ``REDIS_DELIVERIES_PER_S``).
     """
@@ -270,7 +270,7 @@ def backend_rate(
     if adapter.divides_by == "namespaces":
         return delivered / maximum(1.0, minimum(shards, namespaces))
     if adapter.divides_by == "rooms":
-        # everybody, and private rooms that every node hears of, share the namespace's one channel
+        # all, and private rooms whose messages every node receives, share the namespace's one channel
         together = where(room_size == inf, 1.0, private_share if adapter.private_to_all else 0.0)
         common = publishes_per_s * nodes * together
         return common + maximum(delivered - common, 0.0) / maximum(shards, 1.0)

@@ -1,6 +1,6 @@
-"""What an adapter stumbles over besides its load: buffers, patterns, payloads, heartbeats, requests.
+"""Limits of an adapter besides its load: buffers, patterns, payloads, heartbeats, requests.
 
-``lint`` says in plain sentences what of it a fleet runs into; silence is good news.
+``lint`` says which of them a fleet meets.
 """
 
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def slow_node_s(bytes_per_s: N) -> N:
 def heartbeats_per_s(adapter: Adapter, nodes: N) -> N:
     """Return the messages per second each node receives because the others say they are alive.
 
-    One per node every 5 s; the postgres adapter hears its own too. The mongo
+    One per node every 5 s; the postgres adapter receives its own too. The mongo
     adapter leaves one out when it has published within 5 s, so this is its most.
     """
     if adapter.name not in _WITH_HEARTBEAT:
@@ -110,23 +110,23 @@ def lint(
 def _topology(adapter: Adapter, nodes: float, publishes_per_s: float, machines: float) -> Iterator[str]:
     if adapter.law == "nobody" and nodes > 1 and publishes_per_s > 0:
         yield (
-            f"Without an adapter, {format_count(nodes)} processes do not hear each other: a broadcast "
+            f"Without an adapter, {format_count(nodes)} processes get nothing from each other: a broadcast "
             "reaches only the sessions of the process it is made on."
         )
     if adapter.name == "cluster" and machines > 1:
         yield (
-            "The cluster adapter ends at its machine: the sessions of the other "
+            "The cluster adapter serves one machine: the sessions of the other "
             f"{format_count(machines - 1)} machines get nothing."
         )
     if adapter.law != "nobody" and nodes <= 1:
-        yield f"One process needs no adapter: {adapter.name} carries every publish for nothing."
+        yield f"One process needs no adapter: {adapter.name} carries every publish without need."
 
 
 def _backend(adapter: Adapter, rate: float, ceiling: float | None) -> Iterator[str]:
     if ceiling is not None and rate > ceiling:
         yield (
             f"The backend would deliver {format_count(round(rate))} messages/s from one instance; "
-            f"{format_count(ceiling)} is its most"
+            f"{format_count(ceiling)} is its maximum"
             + (f" ({adapter.ceiling_source})." if ceiling == adapter.ceiling_per_s else ".")
         )
 
@@ -138,10 +138,10 @@ def _shards(adapter: Adapter, room_size: float, private_share: float, shards: fl
             "every node."
         )
     if shards > 1 and adapter.divides_by == "namespaces":
-        yield f"Streams are shared out by namespace: of {format_count(shards)} only 1 would be used."
+        yield f"Streams are divided by namespace: only 1 of {format_count(shards)} would be used."
     if shards > 1 and adapter.divides_by == "rooms" and not isfinite(room_size):
         yield (
-            "A broadcast to everybody is one channel of one shard, however many shards there are: "
+            "A broadcast to all is one channel of one shard, however many shards there are: "
             "broadcast to rooms to use them."
         )
     if private_share > 0 and adapter.divides_by == "rooms" and adapter.private_to_all:
@@ -158,7 +158,7 @@ def _buffers(adapter: Adapter, received: float, message_bytes: float) -> Iterato
     if lasts < OUTPUT_BUFFER_SOFT_S:
         yield (
             f"Redis drops a node that stops reading for {format_duration(lasts)} "
-            f"({format_size(OUTPUT_BUFFER_BYTES)} of output buffer); what it misses is lost without a word."
+            f"({format_size(OUTPUT_BUFFER_BYTES)} of output buffer); what it misses is lost without an error."
         )
 
 
@@ -187,7 +187,7 @@ def _chatter(
     beats = float(heartbeats_per_s(adapter, nodes))
     if beats > max(1.0, 0.1 * publishes_per_s):
         yield (
-            f"Heartbeats alone bring each node {format_count(beats)} messages/s, beside "
+            f"From heartbeats alone each node receives {format_count(beats)} messages/s, in addition to "
             f"{format_count(publishes_per_s)} publishes/s."
         )
     if adapter.name == "redis" and not requests.own_channel and nodes > 2:

@@ -1,8 +1,8 @@
 """Connection state recovery: what it keeps, for how long it really works, and what a restore reads.
 
 Socket.IO documents a window of 120 s (``maxDisconnectionDuration``, socketio/socket.io
-packages/socket.io/lib/index.ts). What an adapter keeps is often less, and once it is asked for
-by everybody at the same moment, it is a lot to read.
+packages/socket.io/lib/index.ts). What an adapter keeps is often less, and when all
+clients ask for it at once, it is a lot to read.
 """
 
 from siotool.plan.adapters.laws import Adapter
@@ -22,14 +22,14 @@ STREAM_ENTRIES = 10_000.0
 #: The size of the capped collection in socketio/socket.io-mongo-adapter README.md.
 CAPPED_BYTES = 1e6
 
-#: Bytes read from one stream that are worth a word.
+#: Bytes read from one stream that are worth a warning.
 _MUCH_BYTES = 1e9
 
 
 def packets_kept(packets_per_s: N) -> N:
     """Return the packets that one process keeps at most in its own memory.
 
-    ``packets_per_s``: events of this process that are neither volatile nor acknowledged, to whatever
+    ``packets_per_s``: events of this process that are neither volatile nor acknowledged, to any
     room, one session's included. They stay for the window and up to a sweep longer: 180 s. A
     restore walks over them one by one, first to find the offset, then to pick what the
     session's rooms were sent.
@@ -59,7 +59,7 @@ def collection_window_s(entries_per_s: N, entry_bytes: N) -> N:
 def restored_bytes(returning: N, entries_per_s: N, away_s: N, entry_bytes: N) -> N:
     """Return the bytes that ``returning`` sessions, each ``away_s`` away, read from one stream.
 
-    A restore reads everything after the session's offset, for whatever room, by XRANGE without a
+    A restore reads everything after the session's offset, for any room, by XRANGE without a
     COUNT, until a read comes back empty (at most 100; "FIXME" in the source). Its node decodes the
     namespace's entries before it looks at the rooms. 50,000 sessions × 10,000 entries × 300 bytes
     are 150 GB from one Redis.

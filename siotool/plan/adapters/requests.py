@@ -1,18 +1,18 @@
 """What asking every other process costs: fetchSockets, allRooms, serverSideEmit with acknowledgement.
 
-One call is a request that all N processes hear of, and an answer of each of the N − 1 others.
-Adapters differ in who hears an answer (``Adapter.answers``):
+One call is a request that all N processes receive, and an answer of each of the N − 1 others.
+Adapters differ in who receives an answer (``Adapter.answers``):
 
 =======  ==========================  ===============================================================
-answers  heard by                    adapters
+answers  received by                 adapters
 =======  ==========================  ===============================================================
 all      every process, its own too  redis (unless publishOnSpecificResponseChannel), postgres
 others   all but its sender          mongo
-asker    who asked                   redis-sharded, redis-streams, cluster
-nobody   there is no such call       none, python-redis: a process knows its own sessions only
+asker    the asker                   redis-sharded, redis-streams, cluster
+nobody   there is no such call       none, python-redis: a process has its own sessions only
 =======  ==========================  ===============================================================
 
-Each process decodes whatever it hears before it knows whether it is for itself. Sources:
+Each process decodes all it receives before it can see whether it is for itself. Sources:
 socketio/socket.io-redis-adapter lib/index.ts (fetchSockets, publishResponse, onresponse) and
 lib/sharded-adapter.ts (doPublishResponse), socketio/socket.io-redis-streams-adapter lib/adapter.ts
 (isEphemeral, doPublishResponse), socketio/socket.io-postgres-adapter lib/adapter.ts,
@@ -41,7 +41,7 @@ class Requests(msgspec.Struct, Generic[N], frozen=True):
 
 
 def requests_heard(adapter: Adapter, requests: Requests[N], nodes: N) -> N:
-    """Return the requests per second that each of N processes hears; who is alone asks nobody."""
+    """Return the requests per second that each of N processes receives; none with one process."""
     if adapter.answers == "nobody":
         return 0.0 * nodes
     nodes = maximum(nodes, 1.0)
@@ -50,7 +50,7 @@ def requests_heard(adapter: Adapter, requests: Requests[N], nodes: N) -> N:
 
 
 def answers_heard(adapter: Adapter, requests: Requests[N], nodes: N) -> N:
-    """Return the answers per second that each of N processes hears."""
+    """Return the answers per second that each of N processes receives."""
     nodes = maximum(nodes, 1.0)
     return requests.calls_per_s * (nodes - 1) * _share(adapter, requests, nodes)
 
@@ -94,7 +94,7 @@ def cores(
 
 
 def _share(adapter: Adapter, requests: Requests[N], nodes: N) -> N:
-    """The share of processes that hear one answer."""
+    """The share of processes that receive one answer."""
     own = requests.own_channel and adapter.name == "redis"
     match "asker" if own else adapter.answers:
         case "nobody":

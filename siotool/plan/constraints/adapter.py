@@ -37,12 +37,12 @@ def _limit(world: World[N]) -> Limit[N] | None:
     more = divide(maximum(total - endless, 0.0), where(divides, usable - endless, 1.0))
     shards = where(total <= usable, divide(total, usable), where(divides, more, inf))
     keys = ("topology.adapter", "topology.backend_rate", "topology.fetch_rate", "server.utilization")
-    # what nobody has measured is taken for one, and the sentence says so
+    # one instance is assumed where no rate is known, and the sentence says so
     return Limit(total, usable, 1.0 + 0.0 * total if most is None else shards, keys)
 
 
 def _busiest(adapter: adapters.Adapter, stream: Stream[N], processes: N, shards: float) -> N:
-    """Return what one stream has the busiest of so many shards, a namespace on each, deliver."""
+    """Return what the busiest of so many shards, a namespace on each, delivers of one stream."""
     return adapters.backend_rate(
         adapter,
         stream.traffic.publishes_per_s,
@@ -59,8 +59,8 @@ def _sentence(world: World[float], limit: Limit[float]) -> str:
     if limit.capacity_per_server == inf:
         source = adapters.adapter_named(name).ceiling_source
         return (
-            f"{format_rate(limit.demand)} to the processes; what one instance delivers nobody has published, "
-            f"so that one is taken: {source}, and set topology.backend_rate"
+            f"{format_rate(limit.demand)} to the processes; what one instance delivers is not published, so "
+            f"one is assumed: {source}, and set topology.backend_rate"
         )
     if limit.servers == inf:
         return (

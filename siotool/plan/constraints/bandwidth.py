@@ -1,4 +1,4 @@
-"""Bandwidth: the document's own constraint, and the two directions of a server's network."""
+"""Bandwidth: the published formula's constraint, and the two directions of a server's network."""
 
 from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.demand.world import World
@@ -26,7 +26,7 @@ def _bandwidth(world: World[N]) -> Limit[N] | None:
 
 
 def _is_cpu(world: World[N]) -> bool:
-    """True for a capacity that runs showed: bytes for CPU, of which the event loop knows more."""
+    """True for a measured capacity: it stands for CPU, which the event loop covers better."""
     return world.inputs.figures["server.capacity"].provenance.kind == "measured"
 
 
@@ -39,10 +39,12 @@ def _sentence(world: World[float], limit: Limit[float]) -> str:
 
 
 def _uneven(world: World[float]) -> str:
-    """What the demand is more than the sum of all, where the fullest server has more than its part."""
+    """Say by how much imbalance raises the demand; empty without any."""
     times = world["topology.imbalance"]
     return (
-        f", as if all were as full as the fullest: {format_count(times)} times the mean" if times > 1 else ""
+        f", with all servers counted as full as the fullest: {format_count(times)} times the mean"
+        if times > 1
+        else ""
     )
 
 

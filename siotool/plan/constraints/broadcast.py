@@ -3,9 +3,9 @@
 An event loop writes to one client after the other: the last of n waits for n writes, however
 idle the process is on average. 30,000 sessions at 33 µs each take a second. And before the
 first of them, the broadcast waits for what the loop is busy with: other broadcasts, which are
-long jobs, and everything else (``turns``, ``waiting``). The goal holds for a session, the last
-in line, and 99 of 100 broadcasts: no mean, which is comfortable, and not the slowest of all
-processes, which is another question for each number of them.
+long jobs, and everything else (``turns``, ``waiting``). The goal is for the session
+that is written to last, in 99 of 100 broadcasts. It is not a mean, which would hide the late ones,
+and not for the slowest of all processes, which depends on their number.
 """
 
 from math import inf
@@ -22,17 +22,17 @@ from siotool.units import format_count, format_duration, format_share
 #: The share of broadcasts that arrive in time.
 IN_TIME = 0.99
 
-#: A part of a goal, or of a fleet, that is as good as none.
+#: A part of a goal, or of a fleet, that counts as none.
 _LEAST = 1e-12
-#: And so much less of either is looked for.
+#: The search goes no further than this many times the goal.
 _MOST = 1e6
-#: Shares of late broadcasts below this are alike: what the transform's series leaves out.
+#: Shares of late broadcasts below this count as equal: the transform's series is no more exact.
 _RARE = 2e-4
 #: What a goal's worth of spare time counts for, where waiting does not.
 _SLOPE = 5.0
 #: Servers are found to this part of them.
 _CLOSE = 1e-6
-#: Steps of the solver for all draws, and for those few that it has not settled by then.
+#: Steps of the solver for all draws, and for the few that are not close by then.
 _STEPS, _MORE_STEPS = 11, 100
 
 
@@ -51,10 +51,10 @@ def servers_in_time(world: World[N]) -> N:
     servers, low, high = _servers(world, _STEPS if drawn else _MORE_STEPS)
     rest = high - low > _CLOSE * high
     if not is_array(rest):
-        # what varies has nothing to do with broadcasts, or nothing does
+        # broadcasts do not depend on what varies, or nothing varies
         return _servers(world, _MORE_STEPS, (low, high))[0] if rest else servers
     if is_array(servers) and is_array(low) and is_array(high) and rest.any():
-        # more steps for the few draws that are not settled, apart from all the others
+        # more steps, for the few draws that are not close yet
         few: dict[str, N] = {**world.values}
         few |= {key: value[rest] for key, value in few.items() if is_array(value)}
         servers[rest] = _servers(world_of(world.inputs, few), _MORE_STEPS, (low[rest], high[rest]))[0]
@@ -77,14 +77,14 @@ def _servers(world: World[N], steps: int, known: tuple[N, N] | None = None) -> t
         spare = (time - found.longest.own_s) / time
         late = found.share_later(maximum(spare, 0.0) * time)
         above = log(maximum(late, _RARE) / (1.0 - IN_TIME))
-        # where hardly anything waits, the goal ends with the writing: no step there, or none would find it
+        # where hardly anything waits, only the writing counts: a step there would hide the zero
         some = maximum(above, -_SLOPE * spare)
         return where(spare > 0, some, maximum(above, 0.0) + minimum(-_SLOPE * spare, _SLOPE))
 
     alone = 1.0 + 0.0 * one.longest.own_s
     if known is None:
         enough = excess(alone) <= 0
-        # more than this part of the work, or of the writing, is no server's
+        # no server can take a larger part of the work, or of the writing
         writing = minimum(divide(goal * alone, one.longest.own_s), _MOST)
         cores = least * world["server.process_cores"]
         working = divide(alone * cores, parts.shared * world["topology.imbalance"])
@@ -133,16 +133,16 @@ def _sentence(world: World[float], limit: Limit[float]) -> str:
 
 
 def _why_never(world: World[float]) -> str:
-    """The reason is what is left however few sessions a process has."""
+    """Return what remains with any number of sessions on a process."""
     found = turns(world, load(world), 1 / _LEAST)
     longest, busy = found.longest, found.loop.utilization
     if busy >= 1:
-        return "each process is busy all the time with itself and the publishes of all the others"
+        return "each process is always busy with its own work and the publishes of all others"
     if longest.own_s > world["goals.delivery_time"]:
-        return f"one session alone is written to after {_time(longest.own_s)}"
+        return f"writing to one session alone takes {_time(longest.own_s)}"
     wait_s = found.wait_within(IN_TIME)
     return (
-        f"each process spends {format_share(busy)} of its core on itself and the publishes of all the "
+        f"each process spends {format_share(busy)} of its core on its own work and the publishes of all "
         f"others, and one broadcast in 100 waits more than {_time(wait_s)} for that"
     )
 

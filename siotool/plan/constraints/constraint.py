@@ -29,7 +29,7 @@ class Limiting(Protocol):
     """How a limit is worked out, of single figures or draw by draw."""
 
     def __call__(self, world: World[N], /) -> Limit[N] | None:
-        """Return the limit; None where the plan says nothing of the resource."""
+        """Return the limit; None where the plan does not describe the resource."""
 
 
 class Constraint(msgspec.Struct, frozen=True):

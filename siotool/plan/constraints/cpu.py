@@ -60,7 +60,7 @@ def load(world: World[N]) -> Load[N]:
 
 
 def answer_s(world: World[N]) -> N:
-    """CPU seconds of one acknowledgement: a delivery's, where nobody says otherwise."""
+    """CPU seconds of one acknowledgement: a delivery's by default."""
     key = "server.ack_cost" if world.has("server.ack_cost") else "server.delivery_cost"
     return world.get(key)
 
@@ -109,7 +109,7 @@ class Heard(msgspec.Struct, Generic[N], frozen=True):
 
 
 def heard(world: World[N], stream: Stream[N], processes: N) -> Heard[N]:
-    """Return how much of a stream each of so many processes hears of."""
+    """Return how much of a stream each of so many processes receives."""
     adapter = adapters.adapter_named(world.inputs.choice("topology.adapter"))
     publishes, crowd, private = stream.traffic.publishes_per_s, stream.crowd, stream.private_share
     hosts = adapters.hosting_share(crowd, processes)

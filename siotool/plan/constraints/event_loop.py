@@ -6,7 +6,7 @@
 for n processes. What a process receives from the adapter and encodes does not shrink with n
 for a classic adapter, so there may be no n at all; both fall with n for a sharded one.
 ``asking`` is what calls such as fetchSockets take of each process; with adapters whose answers
-all processes hear it grows with n: then too many are as bad as too few.
+all processes receive it grows with n: then too many are as bad as too few.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def usable(world: World[N]) -> N:
 
 
 def occupied(world: World[N]) -> Callable[[N], N]:
-    """Return ρ by the number of processes: the share of what it may fill that the fullest needs, above 1 too.
+    """Return ρ by the number of processes: what the fullest needs over what it may fill; may exceed 1.
 
     Fewer processes than one server has, on average, still run all of them.
     """
@@ -77,7 +77,7 @@ def processes_needed(world: World[N]) -> N:
 def lightest(world: World[N]) -> N:
     """Return the processes at which each is busy least, by golden section of the logarithm of their number.
 
-    More of them are busier again where all of them hear the answers to every call of fetchSockets.
+    More of them are busier again where all of them receive the answers to every call of fetchSockets.
     """
     zero = 0.0 * (load(world).shared + world.requests.calls_per_s)
     share = occupied(world)
@@ -113,12 +113,12 @@ def _sentence(world: World[float], limit: Limit[float]) -> str:
         return (
             f"each of {format_count(best)} processes is busy for {format_share(occupied(world)(best))}, "
             f"{format_share(asking(world, best))} of its core with calls such as fetchSockets, which all "
-            "of them answer; with more or fewer it is busier: no number of servers is enough"
+            "of them answer; more or fewer processes are busier: no number of servers is enough"
         )
     if limit.servers == inf:
         alone = repeated(world, 1e12)
         return (
-            f"each process spends {format_share(alone)} of its core on itself and the publishes of all the "
+            f"each process spends {format_share(alone)} of its core on its own work and the publishes of all "
             "others, before it serves a session: no number of servers is enough"
         )
     parts = load(world)

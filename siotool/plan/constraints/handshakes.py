@@ -4,8 +4,8 @@
 
 A is what a server at rest completes per second, and ρ(S) the share of the event loop that the
 service takes once S servers carry all of it (``event_loop.occupied``). The load is that of
-every connection, also of those that are still away, as at the end of the storm: before it
-servers have more to spare, so that no storm takes longer for it.
+every connection, also of those that are still away, as at the end of the storm. Before that
+servers have more to spare, so no storm takes longer because of it.
 """
 
 from collections.abc import Mapping

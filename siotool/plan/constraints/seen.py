@@ -1,8 +1,8 @@
 """What a light run proves: that a server carries this load, and not how many times more of it.
 
 Costs change with the load: a server that is busier does more at a time, a garbage collector runs
-more often. So a line through a light load promises what nobody has seen. A plan believes up to
-2.5 times the load that was seen: that is the whole server, where the run had brought it to 40 %.
+more often. So a line through a light load promises what no run has shown. A plan believes up to
+2.5 times the load that was seen: the whole server, where the run brought it to 40 %.
 """
 
 from siotool.plan.constraints.constraint import Constraint, Limit
@@ -31,8 +31,8 @@ def _limit(world: World[N]) -> Limit[N] | None:
 
 def _sentence(world: World[float], limit: Limit[float]) -> str:
     return (
-        f"the service is {format_count(limit.demand)} times the load that one server was seen to carry, of "
-        f"which {format_count(BELIEVED)} times are believed: a bound, until a run takes 40 % of its CPU"
+        f"the load is {format_count(limit.demand)} times what one server was seen to carry, and "
+        f"{format_count(BELIEVED)} times is believed: a bound, until a run takes 40 % of its CPU"
     )
 
 

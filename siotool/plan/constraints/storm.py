@@ -1,8 +1,8 @@
-"""Reconnect storms: who is left must take in those that were lost, in time, beside the load that returns.
+"""Reconnect storms: the servers left must take in the lost clients, in time, beside the load that returns.
 
 The fullest survivor decides. It takes in its part of the lost with what the service's load
-leaves of it (``handshakes``). The storm simulator plays the clients out one by one; this bound
-is its arithmetic (``storm.bound``).
+leaves of it (``handshakes``). The storm simulator follows each client; this bound
+is plain arithmetic (``storm.bound``).
 """
 
 from typing import cast
@@ -94,7 +94,7 @@ def _sentence(world: World[float], limit: Limit[float]) -> str:
     survivors = failure(world.demand.connections, limit.servers, lost, world["topology.zones"]).survivors
     share = left(world, survivors) if survivors else 1.0
     rate = format_rate(_rounded(share * (at_rest(world) or 0.0)))
-    beside = f": {format_share(_rounded(share))} of what it does at rest" if share < 1 else ""
+    beside = f": {format_share(_rounded(share))} of what it does when idle" if share < 1 else ""
     return f"{who} clients are back within {goal}, {rate} taken in by each server{beside}"
 
 
@@ -108,7 +108,7 @@ def _why_never(world: World[float]) -> str:
     if lost_at_once(world) == "zone" and world["topology.zones"] == 1:
         return "there is one zone, and nothing is left when it fails"
     return (
-        "however many servers are left, what each process spends on itself and the publishes of all the "
+        "with any number of servers left, what each process spends on its own work and the publishes of all "
         "others leaves no CPU for handshakes"
     )
 

@@ -3,7 +3,7 @@
 Lost clients come back no faster than the servers left take them in. The official client
 adds its own waits (``siotool.protocol.backoff``): one that was sent away from a full line waits
 up to ``reconnectionDelayMax`` more, while servers may stand idle between two waves.
-``siotool.plan.storm.simulator`` plays that out client by client.
+``siotool.plan.storm.simulator`` follows that client by client.
 """
 
 from typing import Generic, Literal
@@ -19,7 +19,7 @@ Lost = Literal["server", "zone", "all"]
 
 
 class FleetLoss(msgspec.Struct, Generic[N], frozen=True):
-    """Who is lost and who is left: connections, and servers to take them in (maybe a broken number).
+    """What is lost and what is left: connections, and servers to take them in (may be a fraction).
 
     ``imbalance``: the fullest survivor takes in so many times its even share.
     """

@@ -2,8 +2,8 @@
 
 The sums are those of the event loop's constraint (``cpu``), cut into the pieces in which the
 loop does them. A publish is one job on each process that has a recipient: read or received,
-decoded, encoded, and written to each recipient there. A publish that nobody here wants, an echo,
-an acknowledgement, a heartbeat, a handshake, a poll: each is a job of its own.
+decoded, encoded, and written to each recipient there. A publish without a recipient here, an echo,
+an acknowledgement, a heartbeat, a handshake, a poll: each is a separate job.
 """
 
 from math import inf
@@ -26,7 +26,7 @@ from siotool.plan.constraints.waiting import Job, Loop, mean_wait, share_later, 
 from siotool.plan.demand.world import Stream, World
 from siotool.plan.numbers import N, anywhere, divide, maximum, minimum, where
 
-#: Jobs shorter than this keep nobody waiting.
+#: Jobs shorter than this delay no other.
 _LEAST_S = 1e-9
 
 
@@ -68,7 +68,7 @@ def turns(world: World[N], parts: Load[N], processes: N) -> Turns[N]:
     """Return what the fullest of so many processes does; ``parts`` is the load of a plan with messages."""
     share = world["topology.imbalance"] / processes
     payload = sum(_payload(stream) for stream in world.demand.streams)
-    # what wraps the messages, opens sessions and keeps them alive is in no message
+    # framing, openings and heartbeats belong to no message
     all_bytes = maximum(payload, wire_bytes_per_s(world))
     connect, small = _others(world, parts, share, parts.bytes * (1.0 - divide(payload, all_bytes)))
     jobs, broadcasts = [connect], []
@@ -122,7 +122,7 @@ def _stream(
     )
     length_s = cores / each
     if stream.message.kind == "room":
-        # rooms have now more and now fewer members here: the work is that of equal jobs of this length
+        # the number of members here varies: the work is that of equal jobs of this length
         spread = _spread(traffic.publishes_per_s, wanted, recipients, processes)
         length_s = length_s + divide(spread * per_recipient_s * per_recipient_s, length_s)
     passing_cores = (one.received_per_s - received) * receive_s + (one.decoded_per_s - decoded) * decode_s
@@ -163,7 +163,7 @@ def _others(world: World[N], parts: Load[N], share: N, bytes_cores: N) -> tuple[
 
 
 def _alike(jobs: list[Job[N]]) -> Job[N]:
-    """Jobs of one length that are as much work and make others wait as long, in the mean, as these."""
+    """Equal jobs, with the same work and the same mean wait for others as these."""
     cores = sum(job.per_s * job.length_s for job in jobs)
     residual = sum(job.per_s * job.length_s * job.length_s for job in jobs)
     return _job(cores, divide(residual, cores))

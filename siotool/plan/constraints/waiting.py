@@ -72,7 +72,7 @@ class Loop(msgspec.Struct, Generic[N], frozen=True):
     def elsewhere(self) -> "Loop[N]":
         """What a message that comes from such a loop waits for at the next one.
 
-        Common jobs are not among it: while it waited for them here, they were done there too.
+        Common jobs do not count: they were done there while it waited here.
         """
         return Loop(tuple(job for job in self.jobs if not job.common), self.busy)
 
@@ -87,11 +87,11 @@ def mean_wait(loop: Loop[N]) -> N:
 def share_later(loop: Loop[N], than_s: N, passes: N = 0.0) -> N:
     """Return the share of messages that wait longer than ``than_s``: all of them if that is negative.
 
-    ``passes`` is 1 for a message that then waits for another such loop, else 0. True to a part
-    in ten thousand of all messages, near a corner of the curve to one in a thousand.
+    ``passes`` is 1 for a message that then waits for another such loop, else 0. Exact to
+    1 in 10,000 of all messages, near a corner of the curve to 1 in 1,000.
     """
     rho, next_rho = loop.utilization, loop.elsewhere.utilization
-    # a loop that is never done is no queue: any other stands in its place until the end
+    # an overloaded loop has no waits to compute: another takes its place until the end
     scale = where(rho < 1, 1.0, 0.5 / maximum(rho, 1.0))
     free, next_free = 1.0 - rho * scale, 1.0 - next_rho * scale
     some = than_s > 0

@@ -55,7 +55,7 @@ class MessageTraffic(msgspec.Struct, Generic[N], frozen=True, kw_only=True):
 
     ``inbound_per_s`` sessions → servers and ``deliveries_per_s`` servers → sessions, both
     without acknowledgements, which are ``acks_in_per_s`` and ``acks_out_per_s``.
-    ``publishes_per_s`` is what goes through the adapter so that the other servers hear of it,
+    ``publishes_per_s`` is what goes through the adapter to reach the other servers,
     ``room_size`` the sessions one publish is for, the sender included (0 in an empty service).
     ``payload_in_bytes_per_s`` and ``payload_out_bytes_per_s`` are application data only: what
     the wire adds to each message is the wire model's to say.
@@ -74,7 +74,7 @@ class MessageTraffic(msgspec.Struct, Generic[N], frozen=True, kw_only=True):
 def traffic(message: MessageKind[N], connections: N) -> MessageTraffic[N]:
     """Return the traffic of one kind of message in a service of ``connections`` sessions.
 
-    A room holds no more sessions than there are. Every message to somebody else is published:
+    A room holds no more sessions than there are. Every message to another session is published:
     Socket.IO's adapters publish without knowing where a room's sessions are, even to a room of
     one (https://github.com/socketio/socket.io-redis-adapter, lib/index.ts). An echo is not, nor an emit.
     Raises InputError for an unknown kind.

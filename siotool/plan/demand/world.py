@@ -21,7 +21,7 @@ class Stream(msgspec.Struct, Generic[N], frozen=True):
 
     @property
     def crowd(self) -> N:
-        """Sessions that one publish is for; infinite for everybody: it goes to no room."""
+        """Sessions that one publish is for; infinite for all: it goes to no room."""
         return inf if self.message.kind in ("broadcast", "announce") else self.traffic.room_size
 
     @property

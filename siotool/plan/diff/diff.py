@@ -18,7 +18,7 @@ import msgspec
 
 from siotool.errors import InputError
 
-#: As many changed inputs as every subset of them is evaluated for: 64 plans.
+#: Up to so many changed inputs, every subset of them is evaluated: 64 plans.
 MOST_EXACT = 6
 
 #: More changed inputs than this get no shares, only their effects alone.
@@ -37,7 +37,7 @@ class Moved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One input that differs; None stands for a plan that does not have it.
 
     ``alone`` is the change in servers when only this input takes its new value, ``share``
-    its part of the whole change; None where it cannot be said.
+    its part of the whole change; None where it is unknown.
     """
 
     key: str
@@ -212,7 +212,7 @@ def _sentences(result: PlanDiff) -> list[str]:
         said.append(
             f"More than {MOST_SHARED} inputs differ: each is tried alone, and these need not add up."
             if len(result.moved) > MOST_SHARED
-            else "Some mixtures of the two plans are infeasible, so the change cannot be shared out."
+            else "Some mixtures of the two plans are infeasible, so the change cannot be divided among them."
         )
     if result.method == "sampled":
         said.append(f"Shares are averages over {2 * ORDERS} orders of change.")

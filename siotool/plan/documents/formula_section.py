@@ -61,7 +61,7 @@ def _equation(plan: Plan) -> Equation:
 
 
 def counts(plan: Plan) -> Section:
-    """Return the formula's count and, beside it, the ones that take downtime the other way."""
+    """Return the formula's count and, beside it, those that keep enough servers in service."""
     given, (bandwidth,) = plan.inputs, plan.constraints
     average = (
         bandwidth.demand / (given.capacity_bytes_per_s * given.utilization) / plan.corrected.availability
@@ -86,6 +86,6 @@ def _difference(plan: Plan) -> str:
     agree = plan.document.servers == plan.corrected.servers
     return (
         f"{'They agree here, but' if agree else 'They differ because'} the formula takes downtime off the "
-        "demand, so that more downtime lowers its result, whereas the sessions stay and the servers still "
-        "in service must carry them."
+        "demand: more downtime lowers its result; but the sessions stay, and the servers still in "
+        "service must carry them."
     )

@@ -25,7 +25,7 @@ def cost(known: FleetCost) -> Section:
     if known.per_thousand_connections is not None:
         said.append(f"{money(known.per_thousand_connections, known.currency)} per 1,000 connections.")
     if known.unpriced:
-        said.append(f"Without a price, and so left out: {', '.join(known.unpriced)}.")
+        said.append(f"Left out, as it has no price: {', '.join(known.unpriced)}.")
     table = Table(columns("cost", "a month>"), rows)
     return Section("cost", "Cost", [*map(Sentence, said), table])
 
@@ -41,7 +41,7 @@ def shapes(compared: ShapeComparison) -> Section:
         counts = [f"{n:,.0f}" for n in (row.servers_p50, row.servers_p95) if n is not None]
         shown = counts[0] if len(set(counts)) == 1 else " to ".join(counts)
         rows.append(Row([row.shape, shown, money(row.per_month, compared.currency), row.redundancy], tone))
-    left_out = f"Without a price, and so not compared: {', '.join(compared.without_price)}."
+    left_out = f"Not compared, as it has no price: {', '.join(compared.without_price)}."
     said = [Sentence(left_out)] if compared.without_price else []
     return Section(
         "shapes", "Shapes", [*said, Table(columns("shape", "servers>", "a month>", "worst day"), rows)]
@@ -77,12 +77,13 @@ def storage(known: Storage) -> Section:
         ]
         rows.append(Row(cells, "strong" if store.chosen else ""))
     said = [
-        f"{format_count(round(known.users))} users are offline and kept "
-        f"{format_count(round(known.messages))} messages of {format_size(known.payload_bytes)} for "
+        f"{format_count(round(known.users))} users are offline. "
+        f"{format_count(round(known.messages))} messages of {format_size(known.payload_bytes)} are kept for "
         f"{format_duration(known.retention_s)}, {format_count(known.copies)} copies of each; "
-        f"{format_count(round(known.messages_per_s))} come in per second.",
-        f"If all of them come back after an outage, {format_count(round(known.drain_messages_per_s))} "
-        f"messages/s are read to be done within {format_duration(known.drain_window_s)}.",
+        f"{format_count(round(known.messages_per_s))} arrive per second.",
+        "If all of them come back after an outage, the backlog is read within "
+        f"{format_duration(known.drain_window_s)}, at "
+        f"{format_count(round(known.drain_messages_per_s))} messages/s.",
         known.sentence,
     ]
     disk = ("on disk>", "P95>") if drawn else ("on disk>",)

@@ -1,4 +1,4 @@
-"""What a page shows of a plan beyond the plan itself: curves, and one storm, worked out only when drawn."""
+"""Curves and one storm of a plan, for a page alone: computed only when drawn."""
 
 from collections.abc import Mapping
 
@@ -23,10 +23,10 @@ from siotool.plan.uncertainty.worlds import uncertain
 
 #: Inputs whose responses are drawn.
 _RESPONSES = 6
-#: Fleets on the curve of chances, at most; beyond the last share only a long tail would be seen.
+#: Most fleets on the curve of chances, and the share at which it ends: beyond is only a long tail.
 _FLEETS = 200
 _LAST = 0.99
-#: A page shows no more of a storm; plan storm looks closer.
+#: Enough for a page; plan storm is finer.
 _COARSENESS = 2.0
 
 
@@ -66,8 +66,8 @@ def chances(inputs: Inputs, values: Mapping[str, Number]) -> list[tuple[float, f
 def storm_of(plan: Plan, inputs: Inputs, *, draws: int, seed: int) -> StormPlan | None:
     """Return the storm of the plan's fleet at P95.
 
-    None where the plan says nothing of handshakes, or has no fleet, or nobody is connected.
-    Where what the goals name leaves no server, all are lost and there again at once.
+    None where the plan has no handshakes, no fleet or no connections. Where the goals' failure
+    leaves no server, all are lost and back at once.
     """
     world = world_of(inputs, {key: middle(figure.value) for key, figure in inputs.numbers()})
     fleet, connections = plan.servers.p95, world.demand.connections

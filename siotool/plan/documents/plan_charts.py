@@ -79,7 +79,7 @@ def responses(plan: Plan, known: Sequence[Response]) -> list[Chart]:
 
 
 def forecast(known: Forecast) -> list[Chart]:
-    """Return demand over time beside what the fleet holds, and how probably it holds too little."""
+    """Return demand over time beside what the fleet holds, and the probability that it holds too little."""
     days = [_instant(point.day) for point in known.points]
     x = Axis("day", "day", days[0], days[-1])
 
@@ -91,7 +91,7 @@ def forecast(known: Forecast) -> list[Chart]:
     if high != demand:
         curves = [Curve("demand P50", of(demand)), Curve("demand P95", of(high))]
     limit = [point.limit for point in known.points]
-    # a fleet that holds any number has no line: nothing of the demand would be seen beside it
+    # a fleet that holds any number has no line: it would flatten the demand
     if max(limit) <= 20 * max(*high, 1.0):
         curves.append(Curve("the fleet holds", of(limit)))
     named = {_instant(day) for day in (known.act_by, known.at_risk, known.runs_out) if day is not None}
@@ -117,14 +117,14 @@ def forecast(known: Forecast) -> list[Chart]:
                 y=Axis("share", low=0.0, high=1.0),
                 curves=[Curve("too small", of(short))],
                 rules=[Rule(y=known.threshold)],
-                note=f"dashed: the {100 * known.threshold:.3g} % put up with",
+                note=f"dashed: the accepted {100 * known.threshold:.3g} %",
             )
         )
     return charts
 
 
 def _instant(day: date) -> float:
-    """Seconds from 1970 to a day's begin in UTC."""
+    """Seconds from 1970 to the start of a day in UTC."""
     return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
 
 
@@ -146,7 +146,7 @@ def evidence(known: Evidence) -> list[Chart]:
             x=Axis("clock", "time", 0.0, float(len(pairs))),
             y=Axis("cores", low=0.0),
             curves=[Curve("observed", observed), Curve("predicted", predicted)],
-            note="the runs' seconds laid end to end" + (f", {step} s to a point" if step > 1 else ""),
+            note="the seconds of all runs in a row" + (f", {step} s to a point" if step > 1 else ""),
         ),
         Chart(
             key="evidence-scatter",
@@ -154,6 +154,6 @@ def evidence(known: Evidence) -> list[Chart]:
             x=Axis("cores", "predicted", 0.0, most),
             y=Axis("cores", "observed", 0.0, most),
             curves=[Curve("equal", [(0.0, 0.0), (most, most)], "dashed"), Curve("second", dots, "dots")],
-            note="each dot one second; on the dashed line they agree",
+            note="each dot is one second; on the dashed line both are equal",
         ),
     ]

@@ -13,7 +13,7 @@ from siotool.plan.model import InputFigure, Plan
 
 
 class Drawn(msgspec.Struct, frozen=True):
-    """What is worked out for a page alone: charts, and a storm of the plan's fleet.
+    """What only a page needs: charts, and a storm of the plan's fleet.
 
     ``middle`` is the fleet with all inputs at their medians.
     """
@@ -74,18 +74,18 @@ def _sections(plan: Plan, drawn: Drawn) -> Iterator[Section]:
     )
     yield from (section for section in found if section is not None)
     given = [f for f in plan.figures if f.provenance.kind != "default" or f.p5 is not None]
-    # the table of its variables has all inputs of the formula, but for what was made of a range
+    # the table of its variables has all inputs of the formula, except what was made of a range
     if not only_the_formula or any(f.key not in formula_section.KEYS or f.fitted for f in given):
         yield _inputs(plan, given)
 
 
 def _inputs(plan: Plan, given: Sequence[InputFigure]) -> Section:
-    """Every input with its origin: those somebody gave, measured or published, or that vary; and the rest."""
+    """Every input with its origin: those given, measured, published or uncertain; then the rest."""
     rest = [figure for figure in plan.figures if figure not in given]
     names = columns("input", "value>", "its 90 %>", "drawn as")
     tables = [Table(names, _by_origin(given), told=True)]
     if rest:
-        defaults = "default that nobody touched" if len(rest) == 1 else "defaults that nobody touched"
+        defaults = "unchanged default" if len(rest) == 1 else "unchanged defaults"
         rows = [Row(row.cells[:2], group=row.group) for row in _by_origin(rest)]
         tables.append(Table(names[:2], rows, folded=f"{len(rest)} {defaults}", told=True))
     return Section("inputs", "Inputs", [*map(Sentence, plan.rests_on), *tables])

@@ -65,7 +65,9 @@ def answer(plan: Plan) -> str:
     if not needed:
         return "There is no demand to carry."
     binding = "" if only_the_formula(plan) else f" {plan.binding.capitalize()} decides{_apart(plan)}."
-    what = "get over a reconnect storm in time" if plan.binding == "reconnect storm" else "carry the demand"
+    what = (
+        "recover from a reconnect storm in time" if plan.binding == "reconnect storm" else "carry the demand"
+    )
     return f"It takes {needed:,} in service to {what}{_spares(plan, needed)}{binding}"
 
 
@@ -73,11 +75,11 @@ def _spares(plan: Plan, needed: int) -> str:
     """What the fleet has beyond the servers needed, and why."""
     worst = next((day for day in plan.bad_days if day.name == plan.worst_day), None)
     if worst is None or worst.servers == needed:
-        return ", and without downtime no more." if plan.inputs.downtime_s == 0 else "."
+        return "; without downtime no more are needed." if plan.inputs.downtime_s == 0 else "."
     if worst.name == "k of n":
         return (
-            f". One is in service {format_share(plan.corrected.availability)} of the time; of "
-            f"{plan.corrected.servers:,}, at least {needed:,} are, "
+            f". One server is in service {format_share(plan.corrected.availability)} of the time. At least "
+            f"{needed:,} of {plan.corrected.servers:,} are in service "
             f"{format_share(plan.inputs.availability_target)} of the time."
         )
     return f". The worst day is {worst.name}: {worst.sentence}."
@@ -91,9 +93,9 @@ def _uncertain_answer(plan: Plan) -> str:
         if c.binding_probability >= 0.01
     )
     doubt = plan.uncertainty.infeasible if plan.uncertainty else 0.0
-    hopeless = f" In {format_share(doubt)} of what may be, no number is enough." if doubt else ""
+    none_enough = f" In {format_share(doubt)} of all cases, no number is enough." if doubt else ""
     day = f" The worst day is {plan.worst_day}." if plan.worst_day not in ("", "ordinary day") else ""
-    return f"What decides: {said} of all cases.{day}{hopeless}"
+    return f"What decides: {said} of all cases.{day}{none_enough}"
 
 
 def _needed(plan: Plan) -> int:
@@ -104,7 +106,7 @@ def _needed(plan: Plan) -> int:
 def _apart(plan: Plan) -> str:
     if plan.next_constraint is None or plan.apart is None:
         return ""
-    return f"; next comes {plan.next_constraint}, which asks for 1/{plan.apart:.2g} of the servers"
+    return f"; next is {plan.next_constraint}, which needs 1/{plan.apart:.2g} of the servers"
 
 
 def effects(plan: Plan) -> list[Effect]:

@@ -110,7 +110,7 @@ def what_if(plan: Plan, middle: float | None, responses: Sequence[Chart]) -> Sec
         "Servers to have with one input at its 10 % and at its 90 % quantile, all others at their "
         f"medians{marked}."
     )
-    return Section("what-if", "What if an input is another", [Table(names, rows, note), *responses])
+    return Section("what-if", "What if an input changes", [Table(names, rows, note), *responses])
 
 
 def _swing(effect: Effect, scale: tuple[float, float], middle: float | None) -> Bar:

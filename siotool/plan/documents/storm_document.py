@@ -66,7 +66,7 @@ def _course(storm: StormPlan) -> list[Chart]:
     course, goal_s = storm.course, storm.goal_s
     end_s = len(course.connected) * course.bin_s
     rules = []
-    # a goal far behind the storm's end would squeeze it into a corner
+    # a goal long after the storm's end would squeeze the curve
     if goal_s is not None and goal_s <= 3 * end_s:
         rules = [Rule(x=goal_s)]
         end_s = max(end_s, 1.05 * goal_s)
@@ -156,7 +156,7 @@ def _fleet(point: FleetPoint, storm: StormPlan, longest_s: float) -> Row:
     horizon_s = HORIZON_S + storm.outage_s
     cells = [
         f"{point.servers:,}",
-        "nobody left" if rate is None else words.after(rate, seconds, horizon_s),
+        "no server left" if rate is None else words.after(rate, seconds, horizon_s),
         "" if point.at_least_s is None else written(point.at_least_s),
         "" if rate is None else words.rate(rate),
     ]

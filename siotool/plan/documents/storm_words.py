@@ -4,7 +4,7 @@ from siotool.plan.storm.storm_plan import Pings, RateDoubt, StormPlan
 from siotool.plan.storm.study import HORIZON_S, goal_met, written
 from siotool.units import format_count, format_duration, format_rate, format_share
 
-#: A pulse this little above the mean is none.
+#: Below this many times the mean, pings count as even.
 _BOUNDLESS = 1e6
 _EVEN = 1.1
 
@@ -14,7 +14,7 @@ _LOST = {"server": "one server", "zone": "a zone", "all": "all servers"}
 def headline(storm: StormPlan) -> str:
     """Return the answer: how long until 99 % are back, and whether that is soon enough."""
     if not storm.accept_rate_per_s:
-        return "nobody is ever back: the load of the service leaves the servers no CPU for handshakes"
+        return "no client ever comes back: the load of the service leaves the servers no CPU for handshakes"
     back = written(storm.course.ninety_nine_s, HORIZON_S + storm.outage_s)
     met = goal_met(storm)
     if met is None:
@@ -26,7 +26,7 @@ def headline(storm: StormPlan) -> str:
 
 
 def setting(storm: StormPlan) -> str:
-    """Return what happens to whom, and what servers have left for it."""
+    """Return what is lost, and what the servers have left for those who come back."""
     outage = f" after {format_duration(storm.outage_s)} of outage" if storm.outage_s else ""
     left = float(f"{storm.surviving_servers:.3g}")
     return (
@@ -38,7 +38,7 @@ def setting(storm: StormPlan) -> str:
 
 def _taken_in(storm: StormPlan) -> str:
     if not storm.accept_rate_per_s:
-        return ". The load that returns takes all of their CPU: they take nobody in."
+        return ". The load that returns takes all of their CPU: they take no client in."
     return f", {rate(storm.accept_rate_per_s)} taken in by each{_fullest(storm)}.{_beside(storm)}"
 
 
@@ -50,17 +50,17 @@ def rate(per_s: float) -> str:
 def _fullest(storm: StormPlan) -> str:
     if storm.imbalance == 1:
         return ""
-    return f", the fullest of which has {format_count(storm.imbalance)} times its share to take in"
+    return f", the fullest with {format_count(storm.imbalance)} times its share"
 
 
 def _beside(storm: StormPlan) -> str:
-    """What the load leaves of a server at rest."""
+    """What the load leaves of an idle server."""
     if storm.share_left == 1:
         return ""
     share, rest = format_share(float(f"{storm.share_left:.2g}")), rate(storm.accept_rate_at_rest_per_s)
     return (
-        f" That is {share} of what one at rest completes, {rest}: the load that returns takes the rest of "
-        "its CPU."
+        f" That is {share} of what an idle one completes, {rest}: the load that returns takes the other "
+        "part of its CPU."
     )
 
 
@@ -77,7 +77,7 @@ def times(storm: StormPlan) -> list[tuple[str, str]]:
 
 
 def after(rate_per_s: float, seconds: float | None, horizon_s: float) -> str:
-    """Write when clients are back that so many are taken in of."""
+    """Write when clients are back of whom so many are taken in per second."""
     return written(seconds, horizon_s) if rate_per_s else "never"
 
 
@@ -87,7 +87,7 @@ def outcomes(storm: StormPlan) -> str:
     parts = [f"{course.served:,} served"]
     for count, what in (
         (course.failed_in_outage, "failed in the outage"),
-        (course.refused, "refused, the line being full"),
+        (course.refused, "refused (line full)"),
         (course.timed_out, "timed out in line"),
         (course.in_line, "still in line"),
     ):
@@ -118,13 +118,13 @@ def conclusions(storm: StormPlan) -> list[str]:
 
 def _slowest(doubt: RateDoubt, horizon_s: float) -> str:
     if not doubt.accept_rate_p5_per_s:
-        return "where the load fills the servers, nobody is ever back"
+        return "where the load fills the servers, no client ever comes back"
     back = written(doubt.ninety_nine_at_p5_s, horizon_s)
     return f"at {rate(doubt.accept_rate_p5_per_s)} 99 % are back after {back}"
 
 
 def _fastest(rate_per_s: float) -> str:
-    """A rate that no server has stands for a handshake whose cost could not be told from 0."""
+    """Write a rate; one that no server has means a handshake whose cost may be 0."""
     return rate(rate_per_s) if rate_per_s < _BOUNDLESS else "any rate"
 
 
@@ -132,21 +132,19 @@ def _pulse(pings: Pings) -> str:
     times = pings.peak_per_s / pings.even_per_s
     every, even = format_duration(pings.interval_s), format_rate(round(pings.even_per_s))
     if times < _EVEN:
-        return (
-            f"Afterwards pings are even, {even} over the fleet: the return took as long as {every} and more."
-        )
+        return f"Afterwards pings are even, {even} over the fleet: the return took at least {every}."
     return (
         f"Afterwards pings come in pulses, every {every}: up to {format_rate(round(pings.peak_per_s))} over "
-        f"the fleet, {times:.2g} times the {even} of clients that came one by one. Nothing spreads them for "
-        "as long as the connections last."
+        f"the fleet, {times:.2g} times the {even} of pings spread evenly. Nothing spreads them while the "
+        "connections last."
     )
 
 
 def _largest(storm: StormPlan) -> str:
     now = f"it holds {format_count(round(storm.connections_per_server))} now"
     if storm.goal_s is None:
-        return f"A server's share of connections: {now}. Set goals.reconnect_time to learn the most."
+        return f"Connections of one server: {now}. Set goals.reconnect_time to see how many are possible."
     goal, most = format_duration(storm.goal_s), storm.largest_connections_per_server or 0
     if most == 0:
-        return f"With no number of connections per server are 99 % back within {goal}; {now}."
+        return f"No number of connections per server lets 99 % come back within {goal}; {now}."
     return f"At most {most:,} connections per server keep 99 % within {goal}; {now}."

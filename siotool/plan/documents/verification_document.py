@@ -1,4 +1,4 @@
-"""A prediction held against a run, as a document."""
+"""A prediction compared with a run, as a document."""
 
 from siotool.document.document import Document, Row, Section, Table, columns
 from siotool.plan.documents.evidence_section import amount
@@ -12,7 +12,7 @@ def document(verification: Verification) -> Document:
     table = Table(names, [_row(check) for check in verification.checks])
     return Document(
         name="siotool plan --verify",
-        context=f"The plan held against run {verification.run}",
+        context=f"The plan compared with run {verification.run}",
         headline=verification.summary.removesuffix("."),
         tone="bad" if missed else "good",
         sections=[Section("checks", "Predicted and observed", [table])],

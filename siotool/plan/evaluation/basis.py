@@ -1,4 +1,4 @@
-"""What a plan rests on: what a server is taken for, what nobody gave, and what was not looked at."""
+"""What a plan rests on: what a server is, what was not given, and what was not considered."""
 
 from siotool.plan.evaluation.evaluate import Evaluation
 from siotool.plan.inputs.figure import Figure, Inputs, middle
@@ -18,10 +18,9 @@ _LIMITS = (
 
 
 def rests_on(evaluation: Evaluation[float]) -> list[str]:
-    """Return sentences that say what the plan takes for a server, for given, and for no matter.
+    """Return sentences on the server assumed, the figures filled in, and what was not considered.
 
-    None of a server and its limits where bandwidth is all that the plan is about: that says so
-    itself.
+    Nothing on the server and its limits where bandwidth is the only constraint: its section says so.
     """
     inputs = evaluation.world.inputs
     considered = {bound.constraint.name for bound in evaluation.bounds}
@@ -31,10 +30,10 @@ def rests_on(evaluation: Evaluation[float]) -> list[str]:
         missing = [f"{what} ({key})" for name, what, key in _LIMITS if name not in considered]
         missing += _bad_days(inputs)
         if missing:
-            said.append(f"Not considered, and what would have it considered: {'; '.join(missing)}.")
-    nobody = [key for key, one in inputs.figures.items() if one.provenance.detail == FILLED_IN]
-    if nobody:
-        said.append(f"Nobody gave these figures, plan init filled them in: {', '.join(nobody)}.")
+            said.append(f"Not considered (in brackets, what to set for it): {'; '.join(missing)}.")
+    filled = [key for key, one in inputs.figures.items() if one.provenance.detail == FILLED_IN]
+    if filled:
+        said.append(f"Filled in by plan init, not given: {', '.join(filled)}.")
     return said
 
 
@@ -52,7 +51,7 @@ def _server(inputs: Inputs) -> str:
     if profile is None:
         return f"{sentence}; no server profile, its costs are those given."
     left = [key for key, one in inputs.figures.items() if key.startswith("server.") and _replaces(key, one)]
-    other = f", but for {', '.join(left)}" if left else ""
+    other = f", except {', '.join(left)}" if left else ""
     return f"{sentence} at the costs of the profile {profile.value} ({profile.provenance.kind}){other}."
 
 

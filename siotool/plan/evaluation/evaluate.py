@@ -36,7 +36,7 @@ class Evaluation(msgspec.Struct, Generic[N], frozen=True):
     """What a world needs: ``needed`` servers in service, ``fleet`` with spares for every bad day.
 
     ``for_load`` is what is needed apart from storms. ``shards`` and ``balancers`` are whole numbers
-    too; 0 where the plan says nothing of them. Where no number of these is enough, no number of
+    too; 0 where the plan does not describe them. Where no number of these is enough, no number of
     servers is either.
     """
 
@@ -64,9 +64,9 @@ def evaluate(inputs: Inputs, values: Mapping[str, N]) -> Evaluation[N]:
     world = msgspec.structs.replace(world, servers=maximum(servers, 0.0))
     behind = _bounds(world, BEHIND_THE_SERVERS)
     shards, balancers = _most(behind, "shards"), _most(behind, "balancers")
-    hopeless = maximum(shards, balancers) == math.inf
-    if anywhere(hopeless):
-        for_load, needed = where(hopeless, math.inf, for_load), where(hopeless, math.inf, needed)
+    none_enough = maximum(shards, balancers) == math.inf
+    if anywhere(none_enough):
+        for_load, needed = where(none_enough, math.inf, for_load), where(none_enough, math.inf, needed)
         days = bad_days(for_load, goals, storm)
         servers = fleet(days)
     return Evaluation(
@@ -145,7 +145,7 @@ def _refuse_absurd(bounds: tuple[Bound[N], ...]) -> None:
         if MOST_SERVERS < servers < math.inf or overflow or not math.isfinite(asked):
             raise InputError(
                 f"{bound.constraint.name}: a demand of {_amount(asked, unit)} and "
-                f"{_amount(single(limit.capacity_per_server), unit)} per server make more than "
+                f"{_amount(single(limit.capacity_per_server), unit)} per server need more than "
                 f"{MOST_SERVERS:,} servers",
                 "check the units of connections, consumption rate and capacity",
             )

@@ -1,4 +1,4 @@
-"""What an experienced colleague would say on reading the plan, whatever its number of servers."""
+"""Warnings that an experienced colleague would give, whatever the number of servers."""
 
 import math
 
@@ -60,13 +60,13 @@ def _two_rates(world: World[float], evaluation: Evaluation[float]) -> list[str]:
         return []
     return [
         f"the messages make {both:,.0f} bytes/s a session, the consumption rate says {typed:,.0f}: "
-        "the formula goes by the latter"
+        "the formula uses the second"
     ]
 
 
 def _sticky(world: World[float]) -> list[str]:
     share = world["transport.polling"]
-    # a plan of the formula alone says nothing of transports
+    # a plan of the formula alone has no transports
     spread = world.inputs.choice("topology.balancer") != "none" or world.demand.streams
     polls = share > 0 or (world.inputs.flag("transport.upgrade") and spread)
     if not polls or world.inputs.flag("topology.sticky"):
@@ -84,8 +84,8 @@ def _growth(world: World[float], evaluation: Evaluation[float]) -> list[str]:
     if world.get("workload.growth") == 0 or world["workload.ahead"] > 0:
         return []
     return [
-        "workload.growth alone does not size the fleet for what it grows to: workload.ahead says for when, "
-        "and the forecast how long today's fleet suffices"
+        "workload.growth alone does not make the fleet larger: workload.ahead says how far ahead it must "
+        "suffice; the forecast says how long today's fleet suffices"
     ]
 
 
@@ -115,8 +115,8 @@ def _adapter(world: World[float], evaluation: Evaluation[float]) -> list[str]:
     if heaviest is None or not math.isfinite(processes):
         return []
     if adapter.law == "nobody":
-        publishes = 0.0  # that they reach nobody is said already
-    # shards that nobody decided on are as many as the plan needs
+        publishes = 0.0  # another warning says that they reach no other process
+    # shards that were not given are as many as the plan needs
     decided = world.inputs.figures["topology.shards"].provenance.kind != "default"
     needed = evaluation.shards if math.isfinite(evaluation.shards) else 1.0
     return adapter_limits.lint(

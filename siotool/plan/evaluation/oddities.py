@@ -1,4 +1,4 @@
-"""Demands that are possible and hardly meant: a slip of the keyboard, of units, or of a script."""
+"""Demands that are possible but probably a slip: of the keyboard, of units or of a script."""
 
 from siotool.plan.demand.world import World
 from siotool.units import format_count, format_rate, format_share
@@ -14,7 +14,7 @@ _OFTEN_PER_S = 1000.0
 
 
 def odd(world: World[float]) -> list[str]:
-    """Return a question for each figure of the workload that is hardly meant."""
+    """Return a question for each figure of the workload that is probably a slip."""
     said = []
     growth = world["workload.growth"]
     if world.demand.connections > _PEOPLE:
@@ -24,7 +24,7 @@ def odd(world: World[float]) -> list[str]:
         )
     if growth > _TENFOLD:
         said.append(
-            f"workload.growth of {format_share(growth)} makes {1 + growth:,.0f} sessions of one every year: "
+            f"workload.growth of {format_share(growth)} makes {1 + growth:,.0f} sessions of one in a year: "
             "is that meant? 50 % a year is written 50% or 0.5"
         )
     spike = world["workload.peak_factor"] * world["workload.event_factor"]
@@ -39,7 +39,7 @@ def odd(world: World[float]) -> list[str]:
         if message.kind == "room" and message.room_size > world.demand.connections > 0:
             said.append(
                 f"{place}.room_size is {format_count(message.room_size)}, and the whole service has "
-                f"{format_count(world.demand.connections)} connections: a room of all is meant then"
+                f"{format_count(world.demand.connections)} connections: the room counts as all of them"
             )
         if message.kind != "announce" and message.rate_per_s > _OFTEN_PER_S:
             said.append(

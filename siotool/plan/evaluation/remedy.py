@@ -1,4 +1,4 @@
-"""What would work where nothing does: the way out of a plan that no number of servers satisfies."""
+"""What to change in a plan that no number of servers satisfies."""
 
 import math
 
@@ -13,7 +13,7 @@ from siotool.plan.inputs.figure import Figure
 from siotool.plan.inputs.provenance import Provenance
 from siotool.units import format_count, format_duration, format_rate, format_share
 
-#: So many nodes that a room, if not everybody, is on next to none of them.
+#: So many nodes that almost none of them holds a given room.
 _MANY = 1e9
 
 
@@ -46,7 +46,7 @@ def _event_loop(world: World[float]) -> str:
             return (
                 f"event loop: with {format_rate(asked)} calls such as fetchSockets no number of servers is "
                 "enough: all processes answer each, and more of them make more answers. What would work: "
-                "fewer calls; an adapter whose answers only the asker hears (redis-sharded, redis-streams, "
+                "fewer calls; an adapter that answers the asker alone (redis-sharded, redis-streams, "
                 "or redis with publishOnSpecificResponseChannel: topology.own_response_channel); fewer "
                 "servers, each of which does more."
             )
@@ -78,7 +78,7 @@ def of_adapter(
     private_share: float,
     delivery_cores: float,
 ) -> str:
-    """Return why what nodes hear leaves none of them enough of its core, and what would; empty where it does.
+    """Return why receiving leaves no node enough of its core, and what would help; empty if one has enough.
 
     More nodes divide the deliveries; with most adapters they do not divide the receiving. With
     every node receiving all M publishes at d seconds each no N is enough where M·d ≥ u. That

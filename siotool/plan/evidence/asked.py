@@ -1,8 +1,8 @@
-"""What a run asked of its server, in a plan's words: its kinds of messages, and how long sessions last.
+"""A run's workload as a plan has it: its kinds of messages, and how long sessions last.
 
 What was measured of a run's workload is what a plan multiplies by its connections. A room is
-taken for as large as it was: messages to a room of everybody grow with the square of its
-members, and no run shows what a larger one does.
+taken for as large as it was: messages to a room of all grow with the square of its
+members, and no run shows a larger one.
 """
 
 import re
@@ -19,18 +19,18 @@ from siotool.runfile import Run
 _APART = 8
 #: Fewer sessions than this that began in the hold phase are not a churn.
 _LEAST_CHURN = 10
-#: So small a share of what was sent is no emit, and of what came no push.
+#: A share of what was sent below this is not called emits, and of what arrived not pushes.
 _FEW = 0.02
-#: What stands around a message's text: the packet's type, brackets, quotes, a comma.
+#: What is around a message's text: the packet's type, brackets, quotes, a comma.
 _AROUND = 9
 _OTHER = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 class RunLoad(msgspec.Struct, frozen=True):
-    """Counts over the seconds of a run that means are over (``siotool.runs.hold``).
+    """Counts over the seconds of a run that are averaged (``siotool.runs.hold``).
 
     ``connection_s`` is connections times seconds. ``calls`` count by event name, ``emitted`` events
-    that nobody answers. ``audience`` are the deliveries that ``published`` messages were to have,
+    without an answer. ``audience`` are the deliveries that ``published`` messages were to have,
     ``pushed`` events that no publish of this run explains, ``heard`` the one that came most often.
     ``begun`` are new connections; payload as the clients see it.
     """
@@ -115,7 +115,7 @@ def _kinds(asked: RunLoad) -> list[tuple[str, Kind, float, float]]:
     found.append(("emits", "emit", asked.emitted, 0.0))
     found.append((_name(asked.heard, "broadcast"), "room", asked.published, asked.room_size))
     found.append(("pushes", "push", asked.pushed, 0.0))
-    # two events of unlike spelling may come out alike, and a call may be named as a broadcast is
+    # two events may become one name, and a call may have the name of a broadcast
     merged: dict[tuple[str, Kind], tuple[str, Kind, float, float]] = {}
     for name, kind, count, room in found:
         before = merged.get((name, kind), (name, kind, 0.0, room))

@@ -7,9 +7,9 @@ Costs are core-seconds and cannot be negative (scipy.optimize.nnls: C. L. Lawson
 "Solving Least Squares Problems", 1974, ch. 23). ``inbound`` includes the encoding of a broadcast
 where it publishes: that is done once for the message. ``delivery`` is one write to one recipient.
 
-A server that warms up is dearer than it will be: its seconds of the ramp tell only what the hold
-phase cannot, and weigh a hundredth of those. Nor can a server at rest take more than it took in
-its quietest second.
+A server that warms up costs more than it will later: seconds of the ramp weigh a hundredth of those
+of the hold phase, and decide only what these leave open. A server at rest takes no more than it did
+in its quietest second.
 """
 
 import msgspec
@@ -61,7 +61,7 @@ class CpuFit(msgspec.Struct, frozen=True, eq=False):
     def cores(self, load: dict[str, float]) -> Floats:
         """Return the cores that a load takes, one for each replicate; ``load`` by column name.
 
-        Columns that were told apart from nothing, or are part of another cost, need no entry.
+        Columns without a cost, or inside another cost, need no entry.
         """
         amounts = [1.0 if column == "" else load.get(column, 0.0) for column in self.columns]
         return np.asarray(np.array(amounts) @ self.replicates)
@@ -73,7 +73,7 @@ def fit_cpu(observations: Observations, generator: Generator, draws: int = REPLI
     if not chosen.work:
         if any(np.count_nonzero(observations.usable[work.column]) for work in LEARNT):
             raise InputError(
-                f"{_files(observations)}: the load never varied, which shows no cost of anything",
+                f"{_files(observations)}: the load never varied, so it shows no cost",
                 "ramp up from 0, or add a run of another load",
             )
         raise InputError(
@@ -87,7 +87,7 @@ def fit_cpu(observations: Observations, generator: Generator, draws: int = REPLI
     names = tuple(work.key for work in chosen.work) + ((BASE,) if chosen.base else ())
     if len(seconds) < _ROWS_PER_COST * len(columns):
         raise InputError(
-            f"{_files(observations)}: {len(seconds)} s are too few to tell {len(columns)} costs apart",
+            f"{_files(observations)}: {len(seconds)} s are too few for {len(columns)} costs",
             "run longer, or give more runs",
         )
     design, scale = _design(observations, columns)

@@ -21,19 +21,18 @@ SEEN = (
     ("inbound_per_s", "server.seen_messages"),
     ("deliveries_per_s", "server.seen_deliveries"),
 )
-#: A run that brought its server to so much of its CPU shows what the rest of it does.
+#: A run that brought its server to this share of its CPU shows how a full one behaves.
 ENOUGH = 0.4
 _CPU = frozenset((BASE, *(cost.key for cost in LEARNT)))
 
 
 def inputs_of(profile: ServerProfile, observations: Observations, seed: int) -> Inputs:
-    """Return what the runs say of a plan's figures, and of its messages where they are of one workload.
+    """Return what the runs show of a plan's figures, and of its messages where they are of one workload.
 
     Costs that are inside another one are 0 and say so; the encoding of a publish is inside the
-    cost of the message, where the runs had any broadcast. What one server was seen to carry stands
-    there where that was little: a plan believes no more than a few times as much. The consumption
-    rate and the capacity are for the formula: wire bytes of a session, and of a core, times the
-    cores of the server.
+    cost of the message, where the runs had any broadcast. After light runs, what one core was seen to
+    carry is included: a plan believes only a few times as much. The consumption rate and the capacity
+    are for the formula: wire bytes of a session, and of a core, times the cores of the server.
     """
     figures: dict[str, Figure] = {}
     for key in (cost.key for cost in COSTS if cost.key in profile.figures):

@@ -22,12 +22,12 @@ from siotool.workload import Setting
 
 Validity = Literal["yes", "suspect", "no"]
 
-#: No server takes in, writes or greets for less CPU than this: a system call costs more.
+#: The least CPU of a message or a handshake: a system call costs more.
 _LEAST_CPU_S = 0.2e-6
 _ENOUGH_WORK = 1000
 #: So many connections more must show among the open files of the process that holds them.
 _ENOUGH_FILES = 20
-#: Fewer seconds than this in one run say nothing.
+#: Fewer seconds than this in one run show nothing.
 LEAST_SECONDS = 5
 
 
@@ -39,7 +39,7 @@ def event_loops(cores: float) -> int:
 class Origin(msgspec.Struct, frozen=True):
     """One run of the evidence: its id and file, what was asked of it, and what served it.
 
-    ``nodes`` is how many servers stood behind the target, ``cores`` what the sampled processes
+    ``nodes`` is how many servers were behind the target, ``cores`` what the sampled processes
     could fill; ``users`` the most users asked for, and ``asked`` what these did.
     ``memory_bytes`` is their machine's, ``files_limit`` of one of them; ``secure`` where the clients
     used TLS.
@@ -91,8 +91,8 @@ def observe(
 
     ``validity`` is the report's verdict on each run; a run with ``no`` is refused, one that is
     ``suspect`` or was cut is refused unless ``accept_suspect``. ``nodes`` says how many servers
-    stood behind the target in each run, 1 by default. ``same_target``: the user says that it is
-    one service, whatever its address was. Raises InputError that names the file.
+    were behind the target in each run, 1 by default. ``same_target``: the user says that several
+    addresses are one service. Raises InputError that names the file.
     """
     if not runs:
         raise InputError("no run to learn from", "name a run folder or its run.jsonl")
@@ -151,7 +151,7 @@ def _check_server(run: Run, usable: int) -> None:
 
 
 def _check_process(origin: Origin, seconds: Seconds) -> None:
-    """Refuse a run whose sampled process cannot be the server: it worked for nothing, or held no sockets."""
+    """Refuse a run whose sampled process cannot be the server: it used too little CPU, or held no sockets."""
     work = {
         name: float((seconds[name] * seconds["duration_s"]).sum())
         for name in ("inbound_per_s", "deliveries_per_s", "handshakes_per_s", "cpu_cores")

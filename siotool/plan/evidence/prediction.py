@@ -1,4 +1,4 @@
-"""What a plan's figures predict for the load that a run carried: to be held against what it saw."""
+"""What a plan's figures predict for the load that a run carried, to compare with what it saw."""
 
 from collections.abc import Mapping
 
@@ -26,8 +26,8 @@ def predict(
 ) -> dict[str, Floats]:
     """Return draws of CPU, memory, files and connections for one run's load, by ``verify``'s names.
 
-    ``inputs`` are complete; the load is the run's, and goes through the plan's own model. Figures
-    that the plan lacks leave their row out. ``profile`` says more, where the plan's costs are its
+    ``inputs`` are complete; the load is the run's, and goes through the plan's own model. A figure
+    that the plan lacks has no row. ``profile`` says more, where the plan's costs are its
     own: open files, and by how much one run differs from the next. An idle run's bandwidth is
     predicted too: heartbeats are all it carries.
     """

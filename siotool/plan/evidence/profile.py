@@ -35,7 +35,7 @@ _UNEXPLAINED = (
     "for it; look for other work on that machine, and check --server-pid"
 )
 #: Why there is no mean of a scenario and another.
-_UNLIKE = "the runs differ in their workload, whose bandwidth this is: size it from the messages"
+_UNLIKE = "the runs differ in their workload, whose bandwidth this is: size from the messages"
 
 
 class Estimate(msgspec.Struct, frozen=True, eq=False):
@@ -169,7 +169,7 @@ def extrapolation(profile: ServerProfile, per_server: dict[str, float]) -> Extra
         factor = factors[work.column] = asked / seen if seen > 0 else float("inf")
         if factor > 1 + 1e-9:
             amount = format_count(asked if asked < 10 else round(asked))
-            beyond = f"{_times(factor)} what was measured" if seen > 0 else "of which no run had any"
+            beyond = f"{_times(factor)} what was measured" if seen > 0 else "and no run had any"
             sentences.append(f"this plan takes {amount} {work.words} per server, {beyond}")
     furthest = max(factors, key=lambda column: factors[column], default="")
     return Extrapolation(factors.get(furthest, 0.0), furthest, tuple(sentences))
@@ -216,11 +216,9 @@ def _remarks(observations: Observations, cpu: CpuFit, figures: dict[str, Estimat
     if not cpu.chosen.base:
         remarks.append(
             "too few seconds had a light load, or all runs held the same one, so what the server takes at "
-            "rest is taken for 0; add a run with other users"
+            "rest is assumed to be 0; add a run with other users"
         )
     for name in cpu.names:
         if name in figures and name != BASE and figures[name].low <= 0:
-            remarks.append(
-                f"{name} cannot be told from 0: at most {figures[name].high:.2g} {figures[name].unit}"
-            )
+            remarks.append(f"{name} may be 0: at most {figures[name].high:.2g} {figures[name].unit}")
     return remarks

@@ -1,8 +1,8 @@
-"""What a server's CPU is explained by, and which of it a set of runs can tell apart.
+"""What a server's CPU is explained by, and which of it a set of runs can separate.
 
 A cost can only be learnt of what the runs did in differing amounts. Work that always came in
-the same proportion has one cost, that of the mixture: it is booked on the kind of work that a
-planner needs most, and said so, with the run that would tell the two apart.
+the same proportion has one cost, that of the mixture: it is counted for the kind of work that a
+planner needs most. A sentence says so, and names the run that would separate the two.
 
 The measure is the variance inflation factor, 1 / (1 − R²) of a column on the others: above 10
 a coefficient is commonly held to be undetermined (Belsley, Kuh, Welsch, "Regression
@@ -29,17 +29,17 @@ _LEAST_LIGHT = 2
 
 
 class Absorbed(msgspec.Struct, frozen=True):
-    """A cost, by its key, that cannot be told from another: it is 0 on its own, and inside the other's."""
+    """A cost, by its key, that cannot be separated from another: it is 0 itself, and inside the other."""
 
     cost: str
     sentence: str
 
 
 class Chosen(msgspec.Struct, frozen=True):
-    """The kinds of work whose costs can be learnt, and what becomes of the others.
+    """The kinds of work whose costs can be learnt, and how the others are treated.
 
     ``base`` says whether the server's own load, with nothing to do, can be learnt as well;
-    ``light`` whether some seconds had little of everything, be they of a ramp.
+    ``light`` whether some seconds had little of everything, also in a ramp.
     ``absent`` are costs of which the runs show nothing at all, each with a sentence.
     """
 
@@ -51,7 +51,7 @@ class Chosen(msgspec.Struct, frozen=True):
 
 
 def choose(observations: Observations) -> Chosen:
-    """Find the kinds of work whose costs these seconds can tell apart."""
+    """Find the kinds of work whose costs these seconds can separate."""
     exercised, absent = [], []
     for work in LEARNT:
         column = observations.usable[work.column]
@@ -59,7 +59,7 @@ def choose(observations: Observations) -> Chosen:
             sentence = f"no run had {work.words} to learn from; try {work.try_next}"
         elif np.ptp(column) < LEAST_VARIED * column.max():
             sentence = (
-                f"{work.words} stood between {column.min():,.4g} and {column.max():,.4g}, too close to tell "
+                f"{work.words} stayed between {column.min():,.4g} and {column.max():,.4g}, too close to show "
                 f"what they cost; ramp up from 0, or try {work.try_next}"
             )
         else:
@@ -104,7 +104,7 @@ def _most_alike(columns: Floats) -> int:
 def _has_light_load(observations: Observations, exercised: list[ServerCost]) -> bool:
     """True when some seconds had little of everything, which is where a constant shows.
 
-    But for handshakes: a ramp has as many in its first second as in its last.
+    Handshakes do not count: a ramp has as many in its first second as in its last.
     """
     columns = [observations.usable[one.column] for one in exercised if one.column != "handshakes_per_s"]
     if not columns:
@@ -136,4 +136,4 @@ def _absorb(work: ServerCost, kept: tuple[ServerCost, ...], columns: Floats, *, 
     else:
         how = f"{work.words} followed from {' and '.join(other.words for other in kept)} together"
         whose = "the costs of those include theirs"
-    return Absorbed(work.key, f"{how}: {whose}; {work.try_next} would tell them apart")
+    return Absorbed(work.key, f"{how}: {whose}; {work.try_next} would separate them")

@@ -1,4 +1,4 @@
-"""The Universal Scalability Law: what more nodes are worth, and where they stop being worth anything.
+"""The Universal Scalability Law: what more nodes add, and where they stop adding anything.
 
     X(N) = γ N / (1 + α (N − 1) + β N (N − 1))
 
@@ -11,7 +11,7 @@ Residuals of such fits resemble their neighbours (lag-1 autocorrelation 0.86 on 
 https://github.com/codahale/usl4j), so they are redrawn in blocks. R² means nothing for a curve
 and is not given: the package above took it out for that reason.
 
-The curve's end is the first thing it gets wrong: from the first 14 of those points the peak lies
+The curve is least right at its end: from the first 14 of those points the peak lies
 at 22.6 nodes and 10,550, yet 12,211 was measured at 27. So nothing is predicted beyond the
 largest number of nodes measured, unless the peak was passed and β is certainly above 0.
 """
@@ -82,7 +82,7 @@ class UslFit(msgspec.Struct, frozen=True, eq=False):
 
 
 def throughput(law: Law, nodes: float) -> float:
-    """Throughput of a number of nodes, wherever it may lie; ``trusted_to`` minds what was measured."""
+    """Throughput of any number of nodes, also beyond ``trusted_to``."""
     return float(_curve(nodes, law.alpha, law.beta, law.gamma))
 
 
@@ -189,7 +189,7 @@ def _solve(
         gtol=tolerance,
         max_nfev=_MOST_STEPS,
     )
-    # the solver stays inside its bounds: what it leaves of a parameter that is none is none
+    # the solver stays inside its bounds: a parameter that it leaves near 0 is 0
     a, b, g = (float(value) if value > _NONE else 0.0 for value in found)
     return a, b, g * unit
 
@@ -202,7 +202,7 @@ def _interval(values: list[float], value: float) -> tuple[float, float]:
 def _trust(law: Law, beta_low: float, n: Floats) -> tuple[float, str]:
     largest = float(n.max())
     if beta_low > 0 and law.peak_nodes < largest:
-        return math.inf, f"the peak at {law.peak_nodes:.3g} nodes was measured past"
+        return math.inf, f"the peak at {law.peak_nodes:.3g} nodes is below the largest measured"
     if beta_low > 0:
         why = f"the peak at {law.peak_nodes:.3g} nodes lies beyond the {largest:g} measured"
     else:

@@ -1,6 +1,6 @@
 """Does the plan's model predict a run? What it says of the run's own workload, and what was seen.
 
-A model that is right at 90 % intervals is wrong in one row of ten. One run more or less inside
+A model that is right at 90 % intervals is wrong in one row of ten. One row more or less inside
 proves little; the table says by how much, which shows more than whether.
 """
 
@@ -15,7 +15,7 @@ from siotool.plan.evidence.observe import Observations, Origin
 from siotool.plan.evidence.profile import HIGH, LOW
 from siotool.runs.seconds import Floats
 
-#: A figure predicted without any spread is held to be met within this share of it.
+#: A figure predicted without any spread counts as met within this share of it.
 EXACT_WITHIN = 0.01
 
 #: What a run shows of the constraints, by name: its unit, and how it was seen.
@@ -53,7 +53,7 @@ class CheckedFigure(msgspec.Struct, frozen=True):
 
 
 class Verification(msgspec.Struct, frozen=True):
-    """A run held against its prediction: one row for each figure, and what they come to."""
+    """A run compared with its prediction: one row for each figure, and what they come to."""
 
     run: str
     checks: tuple[CheckedFigure, ...]
@@ -75,7 +75,7 @@ def observed(observations: Observations) -> dict[str, float]:
 
 
 def verify(predicted: Mapping[str, Floats | float], observations: Observations) -> Verification:
-    """Hold predictions, as draws or as single figures by the names of ``OBSERVED``, against one run.
+    """Compare predictions, as draws or single figures by the names of ``OBSERVED``, with one run.
 
     Raises InputError for a name that no run shows, or without any prediction.
     """
@@ -84,7 +84,7 @@ def verify(predicted: Mapping[str, Floats | float], observations: Observations) 
     unknown = sorted(set(predicted) - set(seen))
     if unknown or not predicted:
         raise InputError(
-            f"{', '.join(unknown) or 'nothing'} cannot be held against {origin.file}",
+            f"{', '.join(unknown) or 'nothing'} cannot be compared with {origin.file}",
             f"a run shows {', '.join(seen)}",
         )
     checks = tuple(

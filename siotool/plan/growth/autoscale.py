@@ -1,4 +1,4 @@
-"""What a plan says to an autoscaler: replicas, connections per pod, and the ramp between them.
+"""A plan for an autoscaler: replicas, connections per pod, and the ramp between them.
 
 A pod is one server of the plan, with all its processes. The most replicas are the plan's
 fleet at 95 % sureness; the fewest are the fleet, bad days included, that the mean of the day
@@ -20,10 +20,9 @@ from siotool.units import format_count
 def scaling(plan: Plan, inputs: Inputs, target: str, namespace: str, *, draws: int, seed: int) -> Autoscaling:
     """Return replicas and connections per pod for a workload named ``target``.
 
-    A pod holds its part of the whole fleet, spares included, or scaling would take these away:
-    what the fleet of the peak or that of the mean day spreads over each, whichever is less, and
-    with ranges in 95 % of the draws. Raises
-    InputError for a plan that no number of servers satisfies, or without demand.
+    A pod holds the connections per server of the whole fleet, so that scaling leaves the spares:
+    of the fleet of the peak or of the mean day, whichever are fewer, and with ranges in 95 % of the
+    draws. Raises InputError for a plan that no number of servers satisfies, or without demand.
     """
     most = plan.servers.p95
     if not most:
@@ -52,10 +51,10 @@ def scaling(plan: Plan, inputs: Inputs, target: str, namespace: str, *, draws: i
 
 
 def outrun(inputs: Inputs, scaling: Autoscaling, pod_start_s: float) -> str | None:
-    """Say whether new connections, nobody leaving, outrun the autoscaler from the mean to the peak.
+    """Say whether new connections, with none leaving, outrun the autoscaler from the mean to the peak.
 
     ``pod_start_s``: from asking for a pod to its taking connections. None when they do not, or
-    where the plan says nothing of new connections.
+    where the plan has no new connections.
     """
     values = {key: middle(figure.value) for key, figure in inputs.numbers()}
     demand = evaluate(inputs, values).world.demand

@@ -1,7 +1,7 @@
-"""How many servers inputs need, and how many connections a fleet holds: the model, asked in bulk.
+"""How many servers inputs need, and how many connections a fleet holds: the model, evaluated many times.
 
-What a comparison of shapes, a forecast and a diff ask many times over: counts only, without
-constraints in words, chances or sensitivities.
+For comparisons of shapes, forecasts and diffs: counts only, without constraints in words,
+chances or sensitivities.
 """
 
 import math
@@ -14,7 +14,7 @@ from siotool.plan.inputs.provenance import Provenance
 from siotool.plan.model import Fleet
 from siotool.plan.numbers import Condition, Number, anywhere, divide, is_array, single, where
 
-#: So many times today's connections are looked at; a fleet that holds more holds all.
+#: The most times today's connections that are tried; a fleet that holds these holds any number.
 _MOST_TIMES = 2.0**20
 
 #: Halvings between two powers of two: within a part in 30,000.

@@ -52,7 +52,7 @@ def target_per_pod(connections_per_pod: float) -> int:
     target. Raises InputError when not even one connection fits.
     """
     if not math.isfinite(connections_per_pod):
-        raise InputError(f"{connections_per_pod} connections per pod are no number of connections")
+        raise InputError(f"{connections_per_pod} connections per pod are not a number of connections")
     target = math.floor(connections_per_pod / (1 + TOLERANCE) + 1e-9)
     if target < 1:
         raise InputError(
@@ -75,7 +75,7 @@ def manifest(kind: str, scaling: Autoscaling, prometheus: str = "") -> str:
     _check_replicas(scaling.max_replicas, scaling.min_replicas, "the most replicas")
     if kind == "keda" and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s]*)?", prometheus):
         raise InputError(
-            f"{prometheus!r} is no address of a Prometheus server",
+            f"{prometheus!r} is not the address of a Prometheus server",
             "write it like http://prometheus.monitoring:9090",
         )
     # a comment stays one line, whatever a reader of YAML takes for a line break
@@ -116,7 +116,7 @@ _SUBDOMAIN = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})*")
 def _check_name(name: str, what: str, pattern: re.Pattern[str], longest: int) -> None:
     if not pattern.fullmatch(name) or len(name) > longest:
         raise InputError(
-            f"{what}: {name!r} is no name of Kubernetes",
+            f"{what}: {name!r} is not a Kubernetes name",
             "a-z, 0-9 and -, beginning and ending with a letter or digit, "
             f"at most {longest} of them (RFC 1123)",
         )

@@ -3,7 +3,7 @@
 Demand is the peak number of connections; the fleet's limit is how many it holds safely.
 Both, and the growth, are single figures or draws. One draw keeps its growth for the whole
 forecast: not knowing the growth is one unknown, not a new one each month, so the spread
-widens with time as it should. A year has 365.25 days. Nothing here knows today's date.
+widens with time as it should. A year has 365.25 days. Today's date is an argument.
 """
 
 import math
@@ -19,19 +19,19 @@ from siotool.units import format_count, format_share
 
 DAYS_PER_YEAR = 365.25
 
-#: Farther ahead no forecast of a service means anything: "never" in what is printed here.
+#: A forecast beyond this means nothing, and is printed as "never".
 MOST_YEARS = 100.0
 
-#: The largest risk of being short that is put up with.
+#: The accepted probability that the fleet is too small.
 THRESHOLD = 0.1
 
-#: A million for everyone alive.
+#: A million for each person alive.
 MOST_CONNECTIONS = 1e16
 
 #: Growth beyond this a year is a slip in the units, such as 50 for 50 %.
 MOST_GROWTH = 10_000.0
 
-#: Stands for 0 where a quotient is wanted; what comes of it is many times longer than a century.
+#: Stands for 0 in a quotient, whose result is then far beyond a century.
 _NEXT_TO_NOTHING = 1e-290
 
 
@@ -63,7 +63,7 @@ def forecast(
     """Follow demand for ``months`` from ``start`` and say when the fleet no longer suffices.
 
     ``lead_time_s`` is the time from deciding on servers to having them. Raises InputError for
-    figures that cannot be.
+    impossible figures.
     """
     _refuse(connections_now, growth_per_year, safe_connections)
     if not 0 <= lead_time_s <= MOST_YEARS * DAYS_PER_YEAR * 86400:
@@ -161,14 +161,14 @@ def _sentences(result: Forecast, growth: Number, start: date, certain: bool) -> 
         else:
             said = [
                 f"The fleet may not suffice today: with a probability of {format_share(first.short)}, "
-                f"above the {risk} put up with, demand is above the {held}."
+                f"above the accepted {risk}, demand is above the {held}."
             ]
         if last.short <= result.threshold:
             said.append(f"Demand shrinks: by {last.day} the fleet suffices.")
         return said
     if fastest <= 0:
         change = "does not grow" if fastest == 0 else "shrinks"
-        return [f"Demand {change}: the fleet goes on sufficing."]
+        return [f"Demand {change}: the fleet stays large enough."]
     if result.at_risk is None:
         reach = (
             f"until {result.runs_out}, beyond the {len(result.points) - 1} months looked at"
@@ -179,7 +179,7 @@ def _sentences(result: Forecast, growth: Number, start: date, certain: bool) -> 
             return [f"The fleet suffices {reach}."]
         return [
             f"Until {last.day} the probability that demand is above what the fleet holds stays within "
-            f"the {risk} put up with; on that day it is {format_share(last.short)}."
+            f"the accepted {risk}; on that day it is {format_share(last.short)}."
         ]
     said = [
         f"The fleet suffices until {result.at_risk}."
@@ -187,13 +187,13 @@ def _sentences(result: Forecast, growth: Number, start: date, certain: bool) -> 
         else f"From {result.at_risk} on, the probability that the fleet does not suffice is above {risk}."
     ]
     if not certain and result.runs_out:
-        said.append(f"From {result.runs_out} on it more likely than not does not.")
+        said.append(f"From {result.runs_out} on the fleet is more likely too small than not.")
     if result.lead_time_s and result.act_by:
         days = math.ceil(result.lead_time_s / 86400)
         lead = f"{days:,} day{'s' * (days != 1)} of lead time"
         if result.act_by < start:
             late = (start - result.act_by).days
-            said.append(f"With {lead} the decision is {late:,} day{'s' * (late != 1)} late already.")
+            said.append(f"With {lead} the decision is already {late:,} day{'s' * (late != 1)} late.")
         else:
             said.append(f"With {lead}, decide on more servers by {result.act_by}.")
     return said
@@ -203,7 +203,7 @@ def _refuse(now: Number, growth: Number, safe: Number) -> None:
     for name, value in (("connections", now), ("what the fleet holds safely", safe)):
         if not (_least(value) >= 0 and _most(value) <= MOST_CONNECTIONS):
             wrong = _most(value) if _least(value) >= 0 else _least(value)
-            raise InputError(f"{name}: {wrong:g} is no number of connections", "expected 0 or more")
+            raise InputError(f"{name}: {wrong:g} is not a number of connections", "expected 0 or more")
     if not _most(growth) <= MOST_GROWTH:
         raise InputError(
             f"growth is {_most(growth):g} a year, that is {100 * _most(growth):,.0f} %",
@@ -211,7 +211,7 @@ def _refuse(now: Number, growth: Number, safe: Number) -> None:
         )
     if not _least(growth) > -1:
         raise InputError(
-            f"growth is {100 * _least(growth):g} % a year; nothing shrinks by all it is, year after year",
+            f"growth is {100 * _least(growth):g} % a year; no service shrinks by 100 % or more a year",
             "growth is a share above -100%",
         )
 

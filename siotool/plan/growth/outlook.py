@@ -21,7 +21,7 @@ def outlook(
 
     The fleet is the one that is 95 % sure, with its shards and balancers; ``workload.ahead``
     made it larger, and does not count as growth once more. None where no fleet is enough.
-    Raises InputError for a growth that cannot be.
+    Raises InputError for an impossible growth.
     """
     if plan.servers.p95 is None:
         return None

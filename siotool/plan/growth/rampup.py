@@ -36,7 +36,7 @@ class Ramp(msgspec.Struct, frozen=True):
 
 
 class RampCheck(msgspec.Struct, frozen=True):
-    """How an autoscaler fares with a ramp.
+    """What a ramp does to an autoscaled fleet.
 
     ``full_after_s`` is when the pods that are ready first hold all they may, None when they
     never do; ``short`` the most connections above that at any moment; ``capped`` that more would
@@ -58,7 +58,7 @@ def check_ramp(
     """Follow the autoscaler through a ramp, from the replicas it has at the ramp's start.
 
     ``connections_per_pod`` is the most one pod may hold; ``boot_s`` the time from asking for
-    a pod to its taking connections. Raises InputError for a ramp that is none.
+    a pod to its taking connections. Raises InputError for a ramp that does not go up.
     """
     if not (0 <= ramp.start <= ramp.peak and math.isfinite(ramp.peak)):
         raise InputError(f"a ramp from {ramp.start:g} to {ramp.peak:g} connections does not go up")
@@ -84,7 +84,7 @@ def check_ramp(
 
 
 def _steps(ramp: Ramp, target: int, replicas: int, most: int, boot_s: float) -> Iterator[tuple[float, int]]:
-    """Moments at which more pods are ready, and how many then; last, the end of it all."""
+    """Moments at which more pods are ready, and how many then; last, the end."""
     look = 0
     while replicas < most and ramp.peak > (tolerated := target * replicas * (1 + TOLERANCE)):
         tolerated_s = (tolerated - ramp.start) / ramp.per_s + METRIC_AGE_S
@@ -120,7 +120,7 @@ def ramp_warning(
     )
     if check.capped:
         enough = math.ceil(ramp.peak / connections_per_pod)
-        return said + f"The peak needs {enough:,} pods, and {max_replicas:,} is the most there may be."
+        return said + f"The peak needs {enough:,} pods, and {max_replicas:,} is the maximum."
     enough = _enough_from_the_start(ramp, connections_per_pod, max_replicas, boot_s)
     return said + f"Keep {enough:,} pods from the start, or scale before the ramp begins."
 

@@ -20,7 +20,7 @@ AWS_CONNECTIONS = 55_000.0
 
 _LINUX = (
     LINUX_PORTS[1] - LINUX_PORTS[0] + 1.0,
-    "Linux lends ports 32768 to 60999 (https://socket.io/docs/v4/performance-tuning/)",
+    "Linux gives outgoing connections ports 32768 to 60999 (https://socket.io/docs/v4/performance-tuning/)",
 )
 _NLB = (
     AWS_CONNECTIONS,

@@ -10,7 +10,7 @@ from siotool.plan.inputs.provenance import Provenance
 from siotool.plan.inputs.ranges import Range, Replicates
 from siotool.units import format_duration
 
-#: The profile of a plan that has messages and says nothing of its server.
+#: The profile of a plan that has messages and does not describe its server.
 DEFAULT_PROFILE = "node-ws"
 
 
@@ -34,8 +34,8 @@ def over(first: Inputs, second: Inputs) -> Inputs:
 def with_measured(inputs: Inputs, measured: Inputs) -> Inputs:
     """Return what the user gave, completed by what runs showed.
 
-    What a session asks for is the runs' own: a plan that describes its messages goes by these.
-    What ``plan init`` filled in nobody gave: what runs showed counts more.
+    The workload of a session is the runs' own, unless the plan describes its messages. Measured
+    figures replace those that ``plan init`` filled in.
     """
     figures = dict(measured.figures)
     if inputs.messages:
@@ -46,13 +46,13 @@ def with_measured(inputs: Inputs, measured: Inputs) -> Inputs:
 
 
 def complete(inputs: Inputs) -> Inputs:
-    """Fill in what nobody gave: the profile's published costs, then the defaults.
+    """Fill in what was not given: the profile's published costs, then the defaults.
 
     A plan of the formula's figures alone has no profile: bandwidth is all it is about. Raises
     InputError without connections.
     """
     if "workload.connections" not in inputs:
-        raise InputError("the plan has no workload.connections", "give --connections 1M, say")
+        raise InputError("the plan has no workload.connections", "for example --connections 1M")
     _check_messages(inputs)
     profile = inputs.choice("server.profile") if "server.profile" in inputs else ""
     by_default = not profile and bool(inputs.messages)
@@ -77,8 +77,8 @@ def complete(inputs: Inputs) -> Inputs:
 def _informed(figures: Mapping[str, Figure], prior: Mapping[str, Figure]) -> dict[str, Figure]:
     """Return the figures without those measured ones that say less than was known before.
 
-    A cost that runs cannot tell from 0, and that may be as large as the published range or
-    larger, was not measured: the published one stays.
+    A cost that may be 0, and that may be as large as the published range or larger, was not
+    measured: the published one stays.
     """
 
     def blank(key: str, figure: Figure) -> bool:

@@ -4,9 +4,8 @@ The table says what a plan file, ``plan init``, the server profiles, what is lea
 of a plan say of a cost. A new one is a row here and a term of its constraint (``constraints.cpu``,
 ``constraints.memory``).
 
-Before anybody has measured it, a cost has a prior: a published one, or an honest guess. Its range is
-the central 90 % of what is believed, wide where little is known. Measured runs of one's own
-replace it (``plan --from``).
+Until it is measured, a cost has a prior: published, or a guess. Its range is the central 90 % of what
+is believed, wide where little is known. Your own measured runs replace it (``plan --from``).
 """
 
 import math
@@ -23,7 +22,7 @@ from siotool.plan.inputs.ranges import Range
 
 
 class Prior(msgspec.Struct, frozen=True):
-    """A cost in SI units before anybody measured it, and its source; ``low`` = ``high`` is a single value."""
+    """A cost in SI units before it is measured, and its source; ``low`` = ``high`` is a single value."""
 
     low: float
     likely: float | None
@@ -38,12 +37,12 @@ class Prior(msgspec.Struct, frozen=True):
 
 
 class ServerCost(msgspec.Struct, frozen=True, kw_only=True):
-    """One cost. ``key`` is its name; ``about`` and ``example`` stand in a plan file; ``high`` bounds it.
+    """One cost. ``key`` is its name; ``about`` and ``example`` are shown in a plan file; ``high`` bounds it.
 
     ``unit`` is that of a measured figure. ``column`` is the kind of work, in a run's table of
     seconds, by which the cost is learnt; "" for one that is not. ``words`` and ``one`` name that work.
-    Where runs cannot tell two kinds apart, the cost of both is that of the lower ``rank``, which a
-    planner needs more; ``try_next`` is the run that would tell them apart. ``priors`` are by
+    Where runs cannot separate two kinds, the cost of both is that of the lower ``rank``, which a
+    planner needs more; ``try_next`` is the run that would separate them. ``priors`` are by
     server profile.
     """
 
@@ -61,7 +60,7 @@ class ServerCost(msgspec.Struct, frozen=True, kw_only=True):
     priors: Mapping[str, Prior] = MappingProxyType({})
 
 
-#: Server profiles → the profile whose priors stand where one has none of its own; "" for none.
+#: Server profiles → the profile whose priors replace those that it lacks; "" for none.
 PROFILES: Mapping[str, str] = MappingProxyType(
     {
         "node-ws": "",  # Socket.IO on Node.js with ws, as installed
@@ -122,7 +121,7 @@ COSTS = (
     ServerCost(
         key="server.base_cost",
         kind="share",
-        about="CPU of a process with nothing to do, of its core",
+        about="share of its core that a process with nothing to do takes",
         example="2%",
         high=1.0,
         unit="cores",
@@ -161,7 +160,7 @@ COSTS = (
     ),
     ServerCost(
         key="server.ack_cost",
-        about="CPU to answer a message with an acknowledgement; left out, a delivery's",
+        about="CPU to answer a message with an acknowledgement; by default a delivery's",
         example="20us",
         column="acks_per_s",
         rank=3,
@@ -268,7 +267,7 @@ COSTS = (
     ),
     ServerCost(
         key="server.decode_cost",
-        about="CPU to decode one of them",
+        about="CPU to decode a message from the adapter",
         example="10us",
         priors=_priors(
             _guess(5e-6, 15e-6, 40e-6, "msgpack of a small message, and the way to its room"),
@@ -360,7 +359,7 @@ LEARNT = tuple(sorted((cost for cost in COSTS if cost.column), key=lambda cost: 
 
 
 def priors(profile: str) -> dict[str, Prior]:
-    """Return a profile's costs by key, before anybody measured them.
+    """Return a profile's costs by key, before they are measured.
 
     Raises InputError, with the names there are, for a profile that is not known.
     """

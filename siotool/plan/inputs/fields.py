@@ -48,7 +48,7 @@ def dimension(kind: Kind) -> Dimension:
 class Field(msgspec.Struct, frozen=True):
     """One key: ``low`` and ``high`` bound its value, excluded themselves where ``above`` and ``below``.
 
-    ``default`` is written as in a plan file; None means that the plan does without. A
+    ``default`` is written as in a plan file; None: the plan can do without it. A
     ``fixed`` figure is decided, not guessed: it takes no range, and a count is a whole number.
     """
 
@@ -96,7 +96,7 @@ SECTIONS = ("workload", "transport", "server", "topology", "goals", "storage")
 FILLED_IN = "init"
 
 ADAPTERS = tuple(adapters.ADAPTERS)
-#: Where the flag that the costs of TLS hang on stands among them.
+#: The place of the flag that turns on the costs of TLS.
 _TLS = [cost.key for cost in COSTS].index("server.tls_connect_cost")
 
 FIELDS: tuple[Field, ...] = (
@@ -137,7 +137,7 @@ FIELDS: tuple[Field, ...] = (
     _share("transport.polling", "share of sessions that stay on long polling", "0%"),
     Field("transport.upgrade", "flag", "clients start with polling and upgrade (the default client)", "true"),
     _choice("transport.parser", "Socket.IO parser", "json", "json", "msgpack"),
-    _choice("transport.tls", "TLS between client and what terminates it", "1.3", "none", "1.2", "1.3"),
+    _choice("transport.tls", "TLS version towards the clients", "1.3", "none", "1.2", "1.3"),
     _choice("transport.ip", "IP version", "4", "4", "6"),
     Field("transport.ping_interval", "duration", "Engine.IO pingInterval", "25s", above=True),
     Field("transport.recovery", "flag", "connection state recovery is on", "false"),
@@ -166,7 +166,7 @@ FIELDS: tuple[Field, ...] = (
     Field("server.heap", "size", "heap limit of one process", above=True, example="4GiB"),
     Field("server.connections", "count", "connections one server may hold", above=True, example="60k"),
     Field("server.open_files", "count", "open-file limit of one process", above=True, example="65536"),
-    Field("server.open_files_reserved", "count", "of these, not for connections", "1024"),
+    Field("server.open_files_reserved", "count", "open files of one process for other uses", "1024"),
     Field(
         "server.accept_rate",
         "rate",
@@ -181,10 +181,12 @@ FIELDS: tuple[Field, ...] = (
         above=True,
         example="2k",
     ),
-    Field("server.seen_messages", "rate", "messages received, likewise", above=True, example="500/s"),
-    Field("server.seen_deliveries", "rate", "messages delivered, likewise", above=True, example="10k/s"),
+    Field("server.seen_messages", "rate", "messages a core received in a run", above=True, example="500/s"),
+    Field(
+        "server.seen_deliveries", "rate", "messages a core delivered in a run", above=True, example="10k/s"
+    ),
     *map(_of_cost, COSTS[:_TLS]),
-    Field("server.tls", "flag", "its processes end TLS themselves", "false"),
+    Field("server.tls", "flag", "the server's processes end TLS themselves", "false"),
     *map(_of_cost, COSTS[_TLS:]),
     # topology
     _choice("topology.adapter", "what carries messages between processes", "none", *ADAPTERS),
@@ -219,7 +221,7 @@ FIELDS: tuple[Field, ...] = (
         "false",
     ),
     _choice("topology.balancer", "what spreads connections over servers", "none", *BALANCERS),
-    Field("topology.sticky", "flag", "it sends all requests of a session to the same process", "false"),
+    Field("topology.sticky", "flag", "the balancer sends all requests of a session to one process", "false"),
     Field(
         "topology.balancer_connections", "count", "connections one balancer holds", above=True, example="1M"
     ),
@@ -280,7 +282,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "goals.budget",
         "count",
-        "what it may cost a month, in the price file's currency: a gate, exit 4",
+        "what the fleet may cost a month, in the price file's currency: a gate, exit 4",
         fixed=True,
         example="5k",
     ),
@@ -288,7 +290,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "goals.delivery_time",
         "duration",
-        "99 of 100 broadcasts reach the last client of a process within, waiting included",
+        "time in which 99 of 100 broadcasts reach the last client of a process, waiting included",
         above=True,
         fixed=True,
         example="200ms",
@@ -296,7 +298,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "goals.reconnect_time",
         "duration",
-        "99 % are back after a storm within",
+        "time in which 99 % are back after a storm",
         above=True,
         fixed=True,
         example="30s",

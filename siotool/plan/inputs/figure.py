@@ -47,7 +47,7 @@ class Inputs(msgspec.Struct, frozen=True):
     messages: tuple[MessageChoice, ...] = ()
 
     def __contains__(self, key: str) -> bool:
-        """Return whether the plan knows a figure."""
+        """Return whether the plan has a figure."""
         return key in self.figures
 
     def choice(self, key: str) -> str:
@@ -55,7 +55,7 @@ class Inputs(msgspec.Struct, frozen=True):
         return str(self.figures[key].value)
 
     def flag(self, key: str) -> bool:
-        """Return a figure that is yes or no; no where nobody said."""
+        """Return a figure that is yes or no; no by default."""
         return key in self.figures and self.figures[key].value is True
 
     def uncertain(self) -> list[str]:
@@ -80,5 +80,5 @@ def middle(value: Value) -> float:
     if isinstance(value, Replicates):
         return value.middle
     if isinstance(value, str | bool):
-        raise InputError(f"{value!r} is no number")
+        raise InputError(f"{value!r} is not a number")
     return value

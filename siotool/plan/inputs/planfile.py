@@ -34,7 +34,7 @@ def decode(text: str, source: str) -> Inputs:
         if section not in fields.SECTIONS:
             raise unknown(section, fields.SECTIONS, f"{source}: [{section}]")
         if not isinstance(table, dict):
-            raise InputError(f"{source}: {section} is a table: [{section}]", "its keys stand below it")
+            raise InputError(f"{source}: {section} is a table: [{section}]", "its keys are below it")
         known = {field.name: field for field in fields.FIELDS if field.section == section}
         for name, raw in table.items():
             if section == "workload" and name == "messages":
@@ -87,9 +87,9 @@ def read(field: Field, raw: Any, where: str, provenance: Provenance) -> Figure:
             return Figure(str(raw), provenance)
     value = parse_figure(raw, dimension(field.kind).parse, where)
     if field.key == "workload.connections" and not isinstance(value, Range):
-        _refuse_nobody(value, raw, where)
+        _refuse_under_one(value, raw, where)
     if field.fixed and isinstance(value, Range):
-        raise InputError(f"{where} is a range", "it is decided, not guessed: write one value")
+        raise InputError(f"{where} is a range", "this figure is a decision, not a guess: write one value")
     for bound in (value.low, value.high) if isinstance(value, Range) else (value,):
         check(field, bound, where)
     if field.fixed and field.kind == "count" and not isinstance(value, Range) and value % 1:
@@ -97,10 +97,10 @@ def read(field: Field, raw: Any, where: str, provenance: Provenance) -> Figure:
     return Figure(value, provenance)
 
 
-def _refuse_nobody(connections: float, raw: Any, where: str) -> None:
-    """Refuse a count of sessions below one, unless it is 0 and written so: 0k is a script's, not a plan."""
+def _refuse_under_one(connections: float, raw: Any, where: str) -> None:
+    """Refuse a count of sessions below one, except a plain 0: 0k is a script's slip."""
     if 0 <= connections < 1 and str(raw).strip() not in ("0", "0.0"):
-        raise InputError(f"{where} is {raw!r}, which is not one session", "write 0 if nobody is meant")
+        raise InputError(f"{where} is {raw!r}, which is not one session", "write 0 for none")
 
 
 def check(field: Field, value: float, where: str) -> None:
@@ -120,7 +120,7 @@ def check(field: Field, value: float, where: str) -> None:
 
 
 def with_defaults(inputs: Inputs) -> Inputs:
-    """Return the inputs with the fields' own defaults where nobody said otherwise."""
+    """Return the inputs with the fields' own defaults where nothing else was given."""
     figures: dict[str, Figure] = {}
     for field in fields.FIELDS:
         if field.key in inputs.figures:
@@ -170,7 +170,7 @@ def _message(name: str, table: Mapping[str, Any], source: str, figures: dict[str
         if missing not in table:
             raise InputError(f"{place} has no {missing}", f'add {missing} = "{_EXAMPLES[missing]}"')
     if kind == "room" and "room_size" not in table:
-        raise InputError(f"{place} goes to a room of how many?", 'add room_size = "10"')
+        raise InputError(f"{place} needs the size of its room", 'add room_size = "10"')
     return MessageChoice(name, kind, **flags)
 
 

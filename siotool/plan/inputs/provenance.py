@@ -6,7 +6,7 @@ import msgspec
 
 Kind = Literal["measured", "published", "default", "typed"]
 
-#: Figures nobody has looked at: what the user believes, and what siotool assumes in its place.
+#: Kinds that count as guesses: what the user believes, and what siotool assumes instead.
 GUESSED: frozenset[Kind] = frozenset(("typed", "default"))
 
 
@@ -22,7 +22,7 @@ class Provenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def guessed(self) -> bool:
-        """True when nobody measured or published the figure."""
+        """True for a figure that was neither measured nor published."""
         return self.kind in GUESSED
 
     def words(self) -> str:

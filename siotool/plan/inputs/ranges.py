@@ -26,7 +26,7 @@ _PARTS = "write 80MB/s..120MB/s, or 80MB/s..100MB/s..120MB/s with the most likel
 
 
 class Range(msgspec.Struct, frozen=True):
-    """The central 90 % of a figure in SI units, and the most likely value where somebody knows it.
+    """The central 90 % of a figure in SI units, and the most likely value where it is known.
 
     ``low`` and ``high`` are the 5 % and 95 % quantiles, low < high; ``likely`` is the mode.
     Raises ValueError when the three are not in order.
@@ -68,7 +68,7 @@ class Replicates(msgspec.Struct, frozen=True):
     group: str = ""
 
     def __post_init__(self) -> None:
-        """Keep out what cannot be drawn."""
+        """Refuse what cannot be drawn."""
         if not self.values or not all(map(math.isfinite, self.values)):
             raise ValueError("samples are one or more finite numbers")
 
@@ -114,7 +114,7 @@ def parse_figure(text: Any, parse: Callable[[str, str], float], what: str) -> fl
     low, high = values[0], values[-1]
     if low > high:
         raise UnitError(
-            f"{what}: the range {text!r} is upside down",
+            f"{what}: the range {text!r} is in the wrong order",
             f"the smaller figure comes first, and a part without a unit has the last one's, {unit!r}"
             if unit
             else "the smaller figure comes first",
@@ -141,5 +141,5 @@ def _single(text: str, parse: Callable[[str, str], float], what: str) -> float:
         return parse(text, what)
     except UnitError as error:
         if _OTHER_RANGE.search(text):
-            raise UnitError(f"{what}: {text!r} is not a quantity", f"if it is a range, {_PARTS}") from error
+            raise UnitError(f"{what}: {text!r} is not a quantity", f"for a range, {_PARTS}") from error
         raise

@@ -23,7 +23,7 @@ MEANINGS = {
     "workload": "what the service is asked to do",
     "transport": "how messages travel",
     "server": "what one server can do",
-    "topology": "what stands around the servers",
+    "topology": "what is around the servers",
     "goals": "what the fleet must achieve",
     "storage": "the backlog of users that are offline",
 }
@@ -36,10 +36,10 @@ _KINDS = """\
 """
 
 
-#: Above the figures that nobody gave.
+#: Above the figures that plan init filled in.
 _FILLED_IN = """\
-# Nobody gave these figures: plan init filled them in. One that still has the value below counts
-# as a default. Change it above, or delete its line here, and it counts as yours.
+# plan init filled in these figures. One that still has the value below counts as a default.
+# Change it above, or delete its line here, and it counts as yours.
 """
 
 
@@ -52,8 +52,8 @@ def render(
     """Return the text of a plan file.
 
     ``given`` has values as they were typed, by key (``workload.connections``); ``messages``
-    the keys of each kind of message, by its name. What is not given stands as a comment.
-    ``filled_in`` are the keys among both that nobody gave: the file says so.
+    the keys of each kind of message, by its name. What is not given is a comment.
+    ``filled_in`` are those among both that were not given: the file says so.
     """
     parts = [_HEAD.format(name=name)]
     for section in fields.SECTIONS:

@@ -59,7 +59,7 @@ def capacity_units(
 
 
 class PaidTraffic(msgspec.Struct, frozen=True):
-    """What costs beside servers: means over the month, connections at once, nodes there are."""
+    """What costs besides servers: means over the month, connections at once, number of nodes."""
 
     egress_bytes_per_s: float = 0.0
     ingress_bytes_per_s: float = 0.0
@@ -181,7 +181,7 @@ def parse_budget(text: str, currency: str, what: str = "cost") -> float:
         value = parse_count(amount, what)
     except InputError as error:
         raise InputError(
-            f"{what}: {text!r} is no amount in {currency} a month",
+            f"{what}: {text!r} is not an amount in {currency} a month",
             f"write it like 5000, 5k or '5000 {currency}/month'; the price file is in {currency}",
         ) from error
     if value < 0:

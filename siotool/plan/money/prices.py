@@ -1,6 +1,6 @@
 """The price file: what shapes of servers there are, and what each costs.
 
-Shapes and prices stand apart, so that a price list can be replaced without touching what
+Shapes and prices are separate tables, so that a price list can be replaced without touching what
 the machines are (the split is Netflix's, service-capacity-modeling, hardware/profiles)::
 
     currency = "USD"
@@ -147,7 +147,7 @@ def read_prices(text: str, source: str) -> PriceFile:
     for name, table in file.prices.items():
         key = f"prices.{name}"
         if name not in shapes:
-            raise InputError(f"{source}: {key} is the price of no shape", _nearest(name, shapes))
+            raise InputError(f"{source}: {key} is the price of an unknown shape", _nearest(name, shapes))
         prices[name] = _per_month(_decode(table, _PriceTable, source, key), source, key)
     adapter = None
     if file.adapter_node is not None:

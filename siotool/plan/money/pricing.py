@@ -45,7 +45,7 @@ def as_shape(inputs: Inputs, shape: Shape, source: str) -> Inputs:
     """Return the plan's inputs with one server being of this shape. Raises InputError below one core."""
     if shape.cores < 1:
         raise InputError(
-            f"{source}: shapes.{shape.name} has {shape.cores:g} cores", "an event loop needs one of its own"
+            f"{source}: shapes.{shape.name} has {shape.cores:g} cores", "an event loop needs at least one"
         )
     said = Provenance("typed", f"{source}: shapes.{shape.name}")
     network = Figure(shape.bandwidth_bytes_per_s, said)
@@ -92,12 +92,12 @@ def _capacity(inputs: Inputs, processes: float, network: Figure) -> Figure | Non
     return Figure(value, Provenance(origin.kind, detail))
 
 
-#: Limits of a whole server beside those that every shape says.
+#: Limits of a whole server besides those that every shape sets.
 _WHOLE = ("server.connections", "server.accept_rate", "topology.conntrack")
 
 
 def kept(inputs: Inputs, shapes: Iterable[Shape]) -> list[str]:
-    """Return a sentence on the limits of one server that these shapes leave as they are; none, none."""
+    """Return a sentence on the limits of one server that these shapes leave as they are; none without any."""
     silent = [shape.name for shape in shapes if shape.connections is None]
     names = [key for key in _WHOLE if key in inputs and inputs.figures[key].provenance.kind != "published"]
     if not silent:
@@ -106,8 +106,7 @@ def kept(inputs: Inputs, shapes: Iterable[Shape]) -> list[str]:
         return []
     named = ", ".join(names).replace("connections", f"connections (not in {', '.join(silent)})", 1)
     return [
-        f"no shape replaces {named}: what the plan says of one server is kept for each, also where it was "
-        "another machine's"
+        f"no shape replaces {named}: each keeps what the plan says of one server, even of another machine"
     ]
 
 
@@ -136,13 +135,13 @@ def shape_of(inputs: Inputs, prices: PriceFile) -> Shape:
         raise InputError(
             f"{prices.source}: no shape with a price has the {format_count(least[0])} cores, "
             f"{format_size(least[1])} of memory and {format_byte_rate(least[2])} of the plan's server",
-            f"plan with one of its own: --shape {next(iter(prices.shapes))}",
+            f"name the shape to plan with: --shape {next(iter(prices.shapes))}",
         )
     return min(fitting, key=lambda shape: (prices.prices[shape.name], shape.name))
 
 
 def traffic(plan: Plan, inputs: Inputs) -> PaidTraffic:
-    """Return what is paid for beside servers: the bytes of a mean day, balancers and adapter nodes.
+    """Return what is paid for besides servers: the bytes of a mean day, balancers and adapter nodes.
 
     Without messages only the consumption rate is known, both ways in one: all of it is then
     taken as sent, the most that egress can be.

@@ -2,7 +2,7 @@
 
 With k servers needed, the servers found out of service before the k-th one in service are
 negative binomial, so the spares to have are a quantile of it. A second-order normal estimate
-of that quantile (Cornish and Fisher, 1938) is walked to the exact one with scipy's incomplete
+of that quantile (Cornish and Fisher, 1938) is moved to the exact one with scipy's incomplete
 beta function. Where the probability comes within 1e-7 of the one allowed, the scalar function
 decides, so that both always agree.
 """
@@ -17,7 +17,7 @@ from siotool.errors import InputError
 from siotool.plan.numbers import Number
 from siotool.plan.redundancy.availability import MOST_SERVERS, servers_for
 
-#: scipy's incomplete beta function is good to about 1e-12 here; this is a wide berth.
+#: scipy's incomplete beta function is good to about 1e-12 here; this is a wide margin.
 _DOUBT = 1e-7
 _NOISE = 1e-9  # as in siotool.plan.redundancy.availability
 
@@ -88,7 +88,7 @@ def _walk(needed: Floats, down: Floats, allowed: float, start: Floats) -> tuple[
         too_few[open_] = np.where(met, too_few[open_], s)
         above, below = enough[open_], too_few[open_]
         unbounded = np.isinf(above)
-        # gallop while one side is open, halve once both are known
+        # double while one side is open, halve once both are known
         onward = np.where(unbounded, below + step[open_], np.maximum(above - step[open_], below + 1))
         halved = np.floor((above + below) / 2)
         trial[open_] = np.where(unbounded | (below < 0), onward, halved)

@@ -2,7 +2,7 @@
 
 Each function takes k, the servers that must be in service, and returns n, the servers to have.
 Servers do not fail as independently as ``k of n`` assumes, so a plan takes the largest n over
-the bad days it wants to survive, and names that day.
+the bad days it is to survive, and names that day.
 """
 
 import math
@@ -51,7 +51,7 @@ class BadDay(msgspec.Struct, Generic[N], frozen=True):
 class StormServers(msgspec.Struct, Generic[N], frozen=True):
     """Servers that must be in service when a reconnect storm begins, those that it takes included.
 
-    ``spares`` of the lost are what a spare stands for: 1 when the storm takes one server.
+    ``spares``: how many of goals.spares these include: 1 when the storm takes one server.
     """
 
     servers: N = 0.0
@@ -64,7 +64,7 @@ def bad_days(needed: N, redundancy: Redundancy[N], storm: StormServers[N] | None
     ``needed`` is the whole number of servers that must be in service for the load, as a float;
     infinity stays. A storm is a bad day of its own, and its servers include those it takes: a
     lost zone and a storm are not added up, nor is a spare server and the one that a storm takes.
-    What is out of service as a matter of course (k of n, a deploy, further spares) is so when a
+    What is out of service anyway (k of n, a deploy, further spares) is so when a
     storm begins too, and comes on top. Raises InputError for zones or shares that mean nothing.
     """
     storm = storm or StormServers()
@@ -188,7 +188,7 @@ def _shard(needed: N, shards: float) -> BadDay[N]:
     Redis Cluster hashes a sharded channel to a slot, and each slot is on one shard
     (https://redis.io/docs/latest/develop/pubsub/#sharded-pubsub).
     """
-    rooms = f"{format_share(1 / shards)} of the rooms hear" if shards > 1 else "every room hears"
+    rooms = f"{format_share(1 / shards)} of the rooms get" if shards > 1 else "every room gets"
     sentence = f"{rooms} nothing from other servers until it is replaced; it takes no server out of service"
     return BadDay("adapter shard loss", maximum(needed, 0.0), sentence)
 

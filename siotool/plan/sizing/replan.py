@@ -1,7 +1,7 @@
 """A plan read back: from what ``siotool plan --format json`` wrote to the inputs it was made from.
 
-Ranges come back as their 90 % bounds and their median, so that a plan made again differs a little;
-what this one came to is read as it was.
+Ranges come back as their 90 % bounds and their median, so a plan made again differs a little.
+The result of this one is read as it was.
 """
 
 import msgspec
@@ -28,7 +28,7 @@ _FORMULA = (
 
 
 class ReadBack(msgspec.Struct, frozen=True):
-    """A plan's inputs, what the formula was fed with and came to, and the servers; None where not told."""
+    """A plan's inputs, the formula's figures and result, and the servers; None where unknown."""
 
     inputs: Inputs
     formula: Figures
@@ -48,12 +48,12 @@ class _PlanFile(msgspec.Struct):
 def decode(data: bytes, source: str) -> ReadBack:
     """Read what ``siotool plan --format json`` wrote; ``source`` names it in errors.
 
-    Raises InputError for what is no plan, of another version, or holds what no plan can.
+    Raises InputError for what is not a plan, has another version, or impossible figures.
     """
     try:
         plan = msgspec.json.decode(data, type=_PlanFile)
         figures = {figure.key: _figure(figure, source) for figure in plan.figures}
-    except (ValueError, RecursionError) as error:  # no JSON, none of ours, or nested without end
+    except (ValueError, RecursionError) as error:  # not JSON, not a plan, or nested too deep
         raise InputError(f"{source}: {error}", "give the output of siotool plan --format json") from error
     except InputError as error:
         raise InputError(f"{source}: {error.message}", error.hint) from error
@@ -71,7 +71,7 @@ def _figure(figure: InputFigure, source: str) -> Figure:
     try:
         field = fields.field_of(figure.key)
     except LookupError:
-        raise InputError(f"{figure.key} is no figure of a plan", "make the plan again") from None
+        raise InputError(f"{figure.key} is not a figure of a plan", "make the plan again") from None
     if field.kind in ("flag", "choice"):
         return planfile.read(field, figure.text or "", f"{source}: {figure.key}", figure.provenance)
     if figure.value is None:

@@ -27,9 +27,9 @@ from siotool.plan.model import FormulaInputs as DocumentInputs
 from siotool.plan.redundancy.bad_days import k_of_n, worst
 from siotool.units import format_byte_rate, format_share
 
-_FORMULA_NEEDS = 'the formula needs both: capacity = "1Gbit/s" is the network of one server, say'
+_FORMULA_NEEDS = 'the formula needs both, for example capacity = "1Gbit/s": the network of one server'
 
-#: Draws of a plan with ranges, unless told otherwise.
+#: Default draws of a plan with ranges.
 DRAWS = 10_000
 
 
@@ -44,9 +44,9 @@ def size(
     """Size a fleet.
 
     ``inputs`` are complete (``planfile.with_defaults``). Ranges go through the model in
-    ``draws`` draws, seeded by ``seed``; ``sensitivities`` says which of them matter, at the
-    price of more. ``evidence`` describes the runs that figures were measured in.
-    Raises InputError for figures that make no plan.
+    ``draws`` draws, seeded by ``seed``; ``sensitivities`` adds which of them matter,
+    which takes longer. ``evidence`` describes the runs that figures were measured in.
+    Raises InputError for impossible figures.
     """
     at_middle = evaluate(inputs, values_of(inputs))
     figures = document_figures(at_middle)
@@ -73,7 +73,7 @@ def _several(plan: Plan, at_middle: Evaluation[float]) -> Plan:
 
 
 def document_figures(evaluation: Evaluation[float]) -> Figures:
-    """Return what the published formula is fed with. Raises InputError where a plan lacks it."""
+    """Return the figures of the published formula. Raises InputError where a plan lacks it."""
     world = evaluation.world
     rate = consumption_rate(world)
     missing = [

@@ -1,8 +1,7 @@
-"""Figures that somebody gave and that nothing rests on: each is tried with other values.
+"""Typed figures that change nothing: each is tried with other values.
 
 A figure is in use when some other value of it would change a constraint, a day to survive,
-the backlog or what a colleague would say. That is found out by trying, so that a new
-constraint needs no list of its keys.
+the backlog or a warning. Trying finds that out, so a new constraint needs no list of its keys.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,16 +16,16 @@ from siotool.plan.inputs.fields import Field, field_of
 from siotool.plan.inputs.figure import Figure, Inputs, Value, middle
 from siotool.plan.storage import offline
 
-#: Gates, and what the forecast, the price of a balancer or another command goes by.
+#: Gates, and what the forecast, the price of a balancer or another command uses.
 _ELSEWHERE = frozenset(("goals.max_servers", "goals.budget", "workload.growth", "topology.balancer"))
 
-#: What a cheapest shape is looked for by.
+#: What selects the cheapest shape.
 _OF_A_SHAPE = frozenset(
     f"server.{name}" for name in ("processes", "memory", "capacity", "bandwidth_in", "bandwidth_out")
 )
 
 #: Why nothing rests on a figure, for those that are often given alone.
-_WANTING: Mapping[str, str] = MappingProxyType(
+_NEEDS: Mapping[str, str] = MappingProxyType(
     {
         "server.memory": "it needs server.memory_per_connection, or a server.profile",
         "server.heap": "it needs server.heap_per_connection, or a server.profile",
@@ -53,7 +52,7 @@ _WANTING: Mapping[str, str] = MappingProxyType(
 
 
 def unused(given: Inputs, used: Inputs, *, priced: bool = False, scaled: bool = False) -> list[str]:
-    """Return a warning for each figure that was typed and that nothing in the plan rests on.
+    """Return a warning for each figure that was typed and that nothing in the plan uses.
 
     ``given`` is what the user said, ``used`` what the plan was made from, before published
     costs and defaults. ``priced``: the plan has prices; ``scaled``: it is for an autoscaler.
@@ -71,15 +70,15 @@ def unused(given: Inputs, used: Inputs, *, priced: bool = False, scaled: bool = 
             continue
         taken = used.figures.get(key)
         if taken is not figure:
-            instead = "" if taken is None else f": {taken.provenance.detail} says it instead"
+            instead = "" if taken is None else f": {taken.provenance.detail} is used instead"
             said.append(f"{_named(key, figure)} is not used{instead}")
             continue
         like = _like(key, completed)
         if like not in known:
             known[like] = _matters(key, used, completed, before, demand=priced or scaled)
         if not known[like]:
-            why = f": {_WANTING[key]}" if key in _WANTING else ", and leaving it out changes nothing"
-            said.append(f"{_named(key, figure)} is used by nothing in this plan{why}")
+            why = f": {_NEEDS[key]}" if key in _NEEDS else ", and leaving it out changes nothing"
+            said.append(f"{_named(key, figure)} is not used in this plan{why}")
     return said
 
 
@@ -141,14 +140,14 @@ def _outcome(inputs: Inputs, *, demand: bool) -> Any:
             for bound in found.bounds
         ]
         days = [(day.name, day.servers) for day in found.days]
-        backlog = offline.storage(_settled(inputs), draws=1, seed=1)
+        backlog = offline.storage(_middles(inputs), draws=1, seed=1)
         whole = found.world.demand if demand else None
         return limits, days, found.needed, found.fleet, lints.lint(found), backlog, whole
     except InputError:
         return None
 
 
-def _settled(inputs: Inputs) -> Inputs:
+def _middles(inputs: Inputs) -> Inputs:
     """Return the inputs with the middle of every range in its place."""
     middles = {key: middle(inputs.figures[key].value) for key in inputs.uncertain()}
     return inputs.replaced({key: Figure(m, inputs.figures[key].provenance) for key, m in middles.items()})

@@ -17,7 +17,7 @@ from siotool.plan.numbers import N, Number, is_array, single
 from siotool.plan.storage.stores import Store, document_store, relational_store
 from siotool.units import format_count, format_share, format_size
 
-#: Within so long everybody has fetched a backlog, where no goals.reconnect_time says otherwise.
+#: Time in which all users fetch their backlog, without a goals.reconnect_time.
 DRAIN_S = 3600.0
 
 _NEEDED = ("storage.offline_users", "storage.messages")
@@ -26,7 +26,7 @@ _NEEDED = ("storage.offline_users", "storage.messages")
 def storage(inputs: Inputs, *, draws: int, seed: int) -> Storage | None:
     """Return what the plan's backlog needs in each kind of store; None for a plan without one.
 
-    Single figures are those of the middle of every range; ``all_bytes_p95`` knows the ranges.
+    Single figures are those of the middle of every range; ``all_bytes_p95`` takes the ranges into account.
     Raises InputError for a store without users or messages.
     """
     missing = [key for key in _NEEDED if key not in inputs]
@@ -100,7 +100,7 @@ def _p95(drawn: Number) -> float:
 
 
 def _sentence(rows: StoreOption, documents: StoreOption, row_read: float, document_read: float) -> str:
-    """Say which store needs less of what."""
+    """Say which store needs less disk, fewer writes, and less to read."""
     written: tuple[tuple[str, float, float, Callable[[float], str]], ...] = (
         ("disk over all copies", rows.all_bytes, documents.all_bytes, format_size),
         ("index writes/s", rows.index_writes_per_s, documents.index_writes_per_s, format_count),

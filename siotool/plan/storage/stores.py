@@ -1,6 +1,6 @@
 """What one message kept for a user who is offline takes, as a row of PostgreSQL and in MongoDB.
 
-Socket.IO delivers at most once and keeps nothing for who is away
+Socket.IO delivers at most once and keeps nothing for users who are away
 (https://socket.io/docs/v4/delivery-guarantees): a service that wants its users to find what they
 missed stores a message for each of them.
 
@@ -9,7 +9,7 @@ is padded. It is counted to the byte, with alignment, page, oversized values and
 (https://www.postgresql.org/docs/current/storage-page-layout.html and storage-toast.html; constants
 from postgres/postgres src/include/access/{htup_details,heaptoast,nbtree}.h, for pages of 8 KiB
 on 64-bit machines). A document is {_id, user, at, payload} in BSON (https://bsonspec.org/spec.html),
-which repeats the names. Payloads are taken not to shrink; WiredTiger's snappy left a third of three
+which repeats the names. Payloads are assumed not to compress; WiredTiger's snappy left a third of three
 real collections (MongoDB, "The cost of not knowing MongoDB", part 3).
 """
 
@@ -47,7 +47,7 @@ INNER_FILL = 0.70
 #: 2-3 trees", 1978).
 RANDOM_FILL = 0.69
 
-#: Dead rows before autovacuum takes them away, over live ones: autovacuum_vacuum_scale_factor
+#: Dead rows before autovacuum removes them, over live ones: autovacuum_vacuum_scale_factor
 #: (https://www.postgresql.org/docs/current/runtime-config-autovacuum.html).
 DEAD_SHARE = 0.2
 

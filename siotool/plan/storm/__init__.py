@@ -1,1 +1,1 @@
-"""Reconnect storms: what a fleet goes through when many clients come back at once."""
+"""Reconnect storms: what happens to a fleet when many clients come back at once."""

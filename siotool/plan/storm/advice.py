@@ -57,7 +57,7 @@ class Advice(msgspec.Struct, frozen=True):
 
 
 def wave(backoff: Backoff) -> Wave | None:
-    """Return the wave that a backoff ends in (see ``equal_waits``); None if its jitter never goes."""
+    """Return the wave that a backoff ends in (see ``equal_waits``); None if its jitter stays."""
     waits_ms = schedule(backoff)
     numbers = equal_waits(backoff)
     if not numbers:
@@ -101,7 +101,7 @@ def better_delay_max(
     now = tried(present.delay_max_s, present.jitter)
     least_s = recovery_at_least_s(clients, servers, conditions.accept_per_s, conditions.outage_s)
     if least_s > horizon_s:
-        return Advice(now, now, False, _hopeless(clients, least_s))
+        return Advice(now, now, False, _none_helps(clients, least_s))
     others = [
         tried(delay_max_s, jitter)
         for delay_max_s in DELAY_MAX_S
@@ -116,7 +116,7 @@ def better_delay_max(
     return Advice(now, better, True, _change(now, better, horizon_s, wave(present)))
 
 
-def _hopeless(clients: int, least_s: float) -> str:
+def _none_helps(clients: int, least_s: float) -> str:
     if math.isinf(least_s):
         return (
             "No backoff helps: the load of the service leaves the servers no CPU for handshakes. "
@@ -165,8 +165,8 @@ def _change(now: Try, better: Try, horizon_s: float, pattern: Wave | None) -> st
     )
     return (
         f"{sentence} Now the jitter is gone from wait {pattern.first_equal_wait} on, because the client "
-        f"takes the cap after it: whoever is turned away comes back in the same wave every "
-        f"{pattern.period_s:g} s, {height}and servers idle in between."
+        f"applies the cap after it: clients that are turned away come back in the same wave every "
+        f"{pattern.period_s:g} s, {height}and servers are idle in between."
     )
 
 

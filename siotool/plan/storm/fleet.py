@@ -1,4 +1,4 @@
-"""Storms seen from the fleet: how many servers, and how many connections on each, get over them in time."""
+"""Storms by fleet: with how many servers, and how many connections on each, all are back in time."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ _PRECISION = 0.005
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """What a storm takes, whatever the fleet, and what its survivors do for those who come back.
+    """A storm of any fleet: what is lost, and the handshakes that the survivors complete.
 
     ``accept(connections, survivors)``: handshakes per second that each of so many servers
     completes beside the load of so many connections, which are all of the service. ``zones``
@@ -74,7 +74,7 @@ def largest_connections_per_server(
 ) -> int:
     """Return the largest connections per server with which 99 % of the lost are back within ``goal_s``.
 
-    Each connection more is a client more that may be lost, and load more on the survivors. Found
+    Each further connection is a client that may be lost, and load on the survivors. Found
     by bisection, to half a percent; 0 where not even one is, or no server is left.
     """
     one = setting.failure(servers, servers)
@@ -87,7 +87,7 @@ def largest_connections_per_server(
         storm = _storm(gone, rate, conditions, goal_s)
         return storm is not None and never(storm.ninety_nine_s) <= goal_s
 
-    # what even servers that are never idle, and carry next to nothing, cannot do
+    # more than servers that are never idle, and carry next to nothing, can do
     most = one.even * setting.accept(servers, one.survivors) * (goal_s - conditions.outage_s)
     low, high = 0, math.floor(most / (0.99 * one.lost)) + 2
     while high - low > max(1, _PRECISION * low):
@@ -118,7 +118,7 @@ def pings_after(storm: Course, ping_interval_s: float, resident_per_s: float = 0
 
 
 def _storm(gone: FleetLoss[float], rate: float, conditions: Conditions, horizon_s: float) -> Course | None:
-    """None where nothing is left to take anyone in."""
+    """None where no server is left."""
     if not gone.even * rate > 0:
         return None
     clients = max(1, math.ceil(gone.lost))

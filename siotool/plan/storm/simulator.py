@@ -10,7 +10,7 @@ that finds no room is refused at once. A client that is served stays.
 
 Time is exact to the millisecond for attempts and to a step (``STEP_S``) for the line at the servers; a
 client never waits less than one step there. Work done for a client that has given up is not
-counted, so that a real storm with long lines is rather worse.
+counted, so a real storm with long lines takes longer.
 
 Everything but the smallest storms is scale-free: with a tenth of the clients, of the rate and of
 the room, every share stays as it was and every time too. A storm of more than ``sample`` clients
@@ -44,7 +44,7 @@ _NOBODY = np.zeros(0, np.int64)
 
 
 class Conditions(msgspec.Struct, frozen=True):
-    """What a storm meets, apart from how many are lost and how many servers are left.
+    """The conditions of a storm, apart from the clients lost and the servers left.
 
     ``accept_per_s``: handshakes a server completes per second, 0 where its load leaves none.
     ``outage_s``: seconds until the servers are there, 0 when survivors take over at once.
@@ -58,7 +58,7 @@ class Conditions(msgspec.Struct, frozen=True):
     blackhole: bool = False
     queue: float = QUEUE
     seed: int = 0
-    #: Steps so many times as long, of the square of it fewer clients: to be seen, not to be measured.
+    #: Steps are so many times as long, and clients fewer by its square: for a picture, not for figures.
     coarseness: float = 1.0
 
 
@@ -76,7 +76,7 @@ def simulate(
     bin_s: float = 1.0,
     sample: int = 1_000_000,
 ) -> Course:
-    """Simulate the return of ``clients`` to ``servers``, which may be a broken number.
+    """Simulate the return of ``clients`` to ``servers``, which may be a fraction.
 
     It takes about 100 ns of CPU per attempt. Raises InputError for figures without a meaning.
     """
@@ -140,7 +140,7 @@ class _Run:
         self._lost_in_outage = self._refused = self._timed_out = 0
 
     def outage(self) -> None:
-        """Everything until the servers are there; clients meet in their attempts only, not at a server."""
+        """Simulate the outage: clients only try and fail, none waits at a server."""
         down_until = min(self._outage, self._horizon)
         everyone = np.arange(len(self._due))
         self._wait(everyone, self._due)
@@ -180,7 +180,7 @@ class _Run:
         self._failures[who] = failures + 1
 
     def _enter(self, who: Ints, earliest: int) -> None:
-        """Note down in which step each tries, the earliest being the one given."""
+        """Note in which step each tries, the given one at the earliest."""
         due = self._due[who]
         order = np.argsort(due, kind="stable")
         due = due[order]

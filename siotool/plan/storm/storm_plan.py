@@ -1,6 +1,6 @@
-"""What a storm says: the types behind ``siotool plan storm --format json``.
+"""The types behind ``siotool plan storm --format json``.
 
-Field names are the contract; units are SI and stand in the names. A time is null where it
+Field names are the contract; units are SI and part of the names. A time is null where it
 is beyond the horizon, or never.
 """
 
@@ -42,7 +42,7 @@ class Course(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class FleetPoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The same storm over another fleet; no backoff beats ``at_least_s``.
 
-    ``accept_rate_per_s`` is what the load leaves each of its survivors; null where nobody is left.
+    ``accept_rate_per_s`` is what the load leaves each of its survivors; null where no server is left.
     """
 
     servers: Count
@@ -53,7 +53,7 @@ class FleetPoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Pings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Pings of all servers left, over one ping interval, once everybody is back.
+    """Pings of all servers left, over one ping interval, once all clients are back.
 
     A ping follows the handshake by the interval, for as long as the connection lasts: the storm's
     shape comes back in every interval. ``even_per_s`` is what they would be, spread out.
@@ -78,9 +78,9 @@ class RateDoubt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class StormPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The storm after ``lost`` is gone from a fleet of ``servers``.
 
-    ``lost_connections`` come back to ``surviving_servers`` (maybe a broken number), the fullest of
+    ``lost_connections`` come back to ``surviving_servers`` (may be a fraction), the fullest of
     which takes in ``imbalance`` times its even share. It completes ``accept_rate_per_s``
-    handshakes: ``share_left`` of what it does at rest, the service's load takes the rest of it.
+    handshakes: ``share_left`` of what it does at rest; the service's load takes the other part.
     ``delay_s``, ``delay_max_s`` and ``jitter`` are the client's reconnectionDelay,
     reconnectionDelayMax and randomizationFactor; ``better_delay_max_s`` and ``better_jitter``
     those that suit this storm best.

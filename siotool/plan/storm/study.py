@@ -1,4 +1,4 @@
-"""The storm of a plan, told in full: its course, its length against the fleet, and what would shorten it."""
+"""The storm of a plan: its course, its length by fleet, and what would shorten it."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -25,10 +25,10 @@ from siotool.units import format_duration
 #: Clients computed for the storm itself; fewer for each of the many others.
 SAMPLE = 200_000
 
-#: Where nobody is taken in, each of them tries again until the horizon.
+#: Where no client is taken in, each tries again until the horizon.
 _IN_VAIN = 5_000
 
-#: Longer than this no client is waited for.
+#: The longest time simulated.
 HORIZON_S = 1800.0
 
 #: Draws behind the doubt about the accept rate.
@@ -46,9 +46,9 @@ _TIMES = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0)
 
 
 class StormOptions(msgspec.Struct, frozen=True):
-    """What is asked of the storm beside the plan; None leaves it to the plan.
+    """The settings of a storm beside the plan; None takes the plan's.
 
-    ``servers``: the fleet; ``lost``: what fails; ``outage_s``: how long nobody is taken in;
+    ``servers``: the fleet; ``lost``: what fails; ``outage_s``: how long no client is taken in;
     ``blackhole``: attempts meanwhile get no answer instead of a refusal. ``coarseness`` as in
     ``Conditions``.
     """
@@ -65,7 +65,7 @@ def study(inputs: Inputs, asked: StormOptions, *, draws: int, seed: int) -> Stor
     """Simulate the plan's storm with the middle of every range, and what would change it.
 
     ``inputs`` are complete. Survivors take clients in beside the load of the whole service. Raises
-    InputError where the plan says nothing of handshakes, has no fleet, or loses all there is.
+    InputError where the plan has no handshakes or no fleet, or no server is left.
     """
     values = {key: middle(figure.value) for key, figure in inputs.numbers()}
     world = world_of(inputs, values)
@@ -114,7 +114,7 @@ def study(inputs: Inputs, asked: StormOptions, *, draws: int, seed: int) -> Stor
         seed=seed,
         course=storm,
         curve=[
-            # that of the plan's own fleet is known better
+            # the plan's own fleet was simulated with more clients
             msgspec.structs.replace(point, ninety_nine_s=storm.ninety_nine_s)
             if point.servers == servers
             else point
@@ -137,7 +137,7 @@ def study(inputs: Inputs, asked: StormOptions, *, draws: int, seed: int) -> Stor
 def _setting(
     inputs: Inputs, values: Mapping[str, float], world: World[float], at_rest: float, lost: Lost
 ) -> fleet.Setting:
-    """Return what the plan's storm takes, and what servers do for those who come back."""
+    """Return the plan's storm, and the handshakes that servers complete."""
 
     def accept(connections: float, survivors: float) -> float:
         loaded = handshakes.with_connections(inputs, values, world, connections)
@@ -152,7 +152,7 @@ def _fleet(inputs: Inputs, asked: StormOptions, draws: int, seed: int) -> int:
     servers = counting.servers(inputs, draws, seed).p95
     if servers is None:
         raise InputError(
-            "no number of servers satisfies the plan, so that there is no fleet to lose servers of",
+            "no number of servers satisfies the plan, so there is no fleet to lose servers of",
             "see siotool plan for the reason, or say how many there are: --servers 10",
         )
     return servers
@@ -160,11 +160,11 @@ def _fleet(inputs: Inputs, asked: StormOptions, draws: int, seed: int) -> int:
 
 def _refuse_empty(connections: int, servers: int, lost: Lost, gone: FleetLoss[float]) -> None:
     if connections < 1 or servers < 1:
-        raise InputError("nobody is connected, so that nobody comes back", "give --connections 10k, say")
+        raise InputError("no client is connected, so none comes back", "for example --connections 10k")
     if not gone.survivors > 0:
         what = "a server of 1" if lost == "server" else "a zone of 1"
         raise InputError(
-            f"the fleet loses {what}, and nothing is left to come back to",
+            f"the fleet loses {what}, and no server is left to come back to",
             "say how long it is away: --lose all --outage 30s"
             + (", or set topology.zones" if lost == "zone" else ", or have more with --servers"),
         )
@@ -181,7 +181,7 @@ def _storm(clients: int, survivors: float, conditions: Conditions, horizon_s: fl
 
 
 def _sizes(servers: int) -> Sequence[int]:
-    """Fleets from a quarter of this one to four of it; one server alone has nobody to lose."""
+    """Fleets from a quarter of this one to four of it; a single server cannot lose one."""
     return sorted({max(2, round(servers * times)) for times in _TIMES} | {servers})
 
 

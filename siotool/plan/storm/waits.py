@@ -27,7 +27,7 @@ def check(backoff: Backoff) -> None:
     if not 0.001 <= backoff.delay_s <= _LONGEST_MS / 1000:
         raise InputError(
             f"reconnectionDelay is {backoff.delay_s:g} s",
-            "give at least 1ms and at most 24 days: the client takes 0 for its default",
+            "give at least 1ms and at most 24 days: the client reads 0 as its default",
         )
     if not 0.001 <= backoff.delay_max_s <= _LONGEST_MS / 1000:
         raise InputError(
@@ -37,7 +37,7 @@ def check(backoff: Backoff) -> None:
     if not 0 <= backoff.jitter <= 1:
         raise InputError(
             f"randomizationFactor is {backoff.jitter:g}",
-            "give 0 to 1: the client takes anything else for no jitter at all",
+            "give 0 to 1: the client reads anything else as no jitter",
         )
     if not 1 <= backoff.factor <= 1000:
         raise InputError(

@@ -1,1 +1,1 @@
-"""What is not known exactly: distributions, draws, and which input the answer hangs on."""
+"""What is not known exactly: distributions, draws, and which input matters most."""

@@ -1,4 +1,4 @@
-"""Distributions that have the quantiles somebody stated, exactly.
+"""Distributions with exactly the stated quantiles.
 
 A range is fitted on the scale on which the quantity varies evenly:
 
@@ -119,7 +119,7 @@ def fit(stated: Range, bounds: tuple[float, float] = UNBOUNDED, what: str = "the
     low, high = scaled(stated.low), scaled(stated.high)
     if scale != "linear" and high - low > math.log(WIDEST):
         raise InputError(
-            f"{what} is {stated.low:g}..{stated.high:g}: so wide a range says nothing",
+            f"{what} is {stated.low:g}..{stated.high:g}: too wide to mean anything",
             "state where it lies in nine cases out of ten",
         )
     if stated.likely is None:

@@ -1,8 +1,8 @@
 """Monte Carlo: one value per draw for every figure that is not known exactly.
 
-Each input has a random stream of its own, seeded by the plan's seed and its name. A plan
+Each input has a separate random stream, seeded by the plan's seed and its name. A plan
 repeats exactly, another input does not move those already there, and two plans that share
-inputs share their luck, so that their difference is that of the plans (common random numbers).
+inputs share their random numbers, so that their difference is that of the plans.
 
 Every input is stratified: of n draws one comes from each n-th part of its probability (Latin
 hypercube; M. D. McKay, R. J. Beckman, W. J. Conover, Technometrics 21, 1979), so its sample

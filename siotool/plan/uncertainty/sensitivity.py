@@ -1,4 +1,4 @@
-"""Which input the answer hangs on, and which one is worth measuring next.
+"""Which input matters most, and which one is worth measuring next.
 
 ``Evaluate`` is a whole plan: it takes every input by name, as a float or as one value per
 draw, and returns the servers needed, one per draw. Infinitely many, where no fleet suffices,
@@ -19,7 +19,7 @@ from siotool.units import format_count, format_share
 
 Evaluate = Callable[[Mapping[str, Number]], Number]
 
-#: Draws that tell what a measurement is worth to a percent or so.
+#: Enough draws for the worth of a measurement, to about a percent.
 _ENOUGH = 40_000
 #: Draws in one evaluation: more take no less time each.
 _AT_ONCE = 8_192
@@ -70,7 +70,7 @@ class Measurement(msgspec.Struct, frozen=True):
         """The advice, for the reader of a plan."""
         if self.gap_servers == np.inf:
             share = format_share(self.settles)
-            return f"measuring {self.name} next would settle {share} of the doubt whether any fleet suffices"
+            return f"measuring {self.name} next would remove {share} of the doubt whether any fleet suffices"
         count = round(self.shrink_servers)
         gain = "less than one server" if count < 1 else f"{count:,} server{'s' * (count > 1)}"
         now, then = self.gap_servers, self.gap_servers - self.shrink_servers
@@ -95,7 +95,7 @@ def tornado(evaluate: Evaluate, uncertain: Uncertain) -> list[Swing]:
 def foremost(
     values: Mapping[str, Number], servers: Number, swings: Sequence[Swing], most: int
 ) -> frozenset[str]:
-    """Return at most so many inputs: those with the largest swings, and those the servers go along with.
+    """Return at most so many inputs: those with the largest swings, and those the servers correlate with.
 
     Half of either, without another evaluation: a cheap choice of inputs that are worth more.
     """
@@ -147,7 +147,7 @@ def guess_share(
 ) -> float:
     """Return the share of the servers' variance that stays once all but the guesses are known.
 
-    ``guesses`` are the inputs that nobody measured or published. This is their total Sobol
+    ``guesses`` are the inputs that were neither measured nor published. This is their total Sobol
     index as one group, interactions included; an input that depends on a guess is one.
     """
     swapped = [f for f in uncertain.factors if any(name in guesses for name in f.names)]
@@ -169,15 +169,15 @@ def measurements(values: Mapping[str, Number], servers: Number, names: Iterable[
     within one, the input is known, and the gap that is left there is averaged over the parts
     (after M. Strong, J. E. Oakley, "An efficient method for computing single-parameter partial
     expected value of perfect information", Medical Decision Making 33, 2013). Inputs that
-    depend on each other tell of each other here. The first 40,000 draws are used; 10,000 or
-    more are wise.
+    depend on each other count for each other here. The first 40,000 draws are used; 10,000 or
+    more are advisable.
     """
     draws = as_draws(servers)[:_ENOUGH]
-    finite, hopeless = capped(draws), np.isinf(draws)
+    finite, without_fleet = capped(draws), np.isinf(draws)
     p50, p95 = quantiles(draws, 0.5, 0.95)
     gap = np.inf if p95 == np.inf else p95 - p50
     base = _gaps(finite[None, :])[0]
-    doubt = hopeless.var()
+    doubt = without_fleet.var()
     found = []
     for name in names:
         value = values[name]
@@ -185,7 +185,7 @@ def measurements(values: Mapping[str, Number], servers: Number, names: Iterable[
             continue
         parts = _parts(value[:_ENOUGH])
         left = float(_gaps(finite[parts]).mean())
-        settles = _share(float(hopeless[parts].mean(axis=1).var()), doubt)
+        settles = _share(float(without_fleet[parts].mean(axis=1).var()), doubt)
         found.append(Measurement(name, float(gap), float(base - left), settles))
     return sorted(found, key=lambda one: (-one.settles if gap == np.inf else 0.0, -one.shrink_servers))
 

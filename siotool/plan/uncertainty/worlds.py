@@ -1,4 +1,4 @@
-"""What the ranges make of a plan: the whole model, draw by draw, and which input it hangs on."""
+"""What the ranges make of a plan: the whole model, draw by draw, and which input matters most."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -108,7 +108,7 @@ def _decides(bound: Bound[Number]) -> Number:
 
 
 def _remedy(inputs: Inputs, values: Mapping[str, Number], servers: Number, p95: float) -> str:
-    """Why a plan has no fleet that has one for the middle of its ranges: the first world without says it."""
+    """Why there is no fleet where the middle of all ranges has one: as in the first draw without."""
     if math.isfinite(p95):
         return ""
     world = int(np.argmax(np.isinf(outcomes.as_draws(servers))))
@@ -206,9 +206,9 @@ def _guesswork(
     )
 
 
-#: What a load test or a look at the service in production can tell.
+#: What a load test, or the service in production, can show.
 _MEASURABLE = ("server.", "workload.", "topology.backend", "topology.imbalance", "topology.balancer")
-#: What nobody can measure before it has happened.
+#: What cannot be measured before it happens.
 _FUTURE = ("workload.growth", "workload.event_factor")
 
 

@@ -1,6 +1,6 @@
-"""How bytes are wrapped on their way, and what they weigh once wrapped.
+"""How bytes are wrapped on their way, and how many there are then.
 
-Two weights are kept apart. ``tcp`` is what TCP carries: HTTP, WebSocket frames, heartbeats and
+Two counts are kept apart. ``tcp`` is what TCP carries: HTTP, WebSocket frames, heartbeats and
 TLS; the kernel counts it (TCP_INFO) and a run file calls it ``wire``. ``link`` adds the IP and
 TCP headers of every packet and the packets that only acknowledge; a network card, a packet
 capture and a cloud's bill count it (Ethernet's own 14 bytes are in neither).
@@ -22,7 +22,7 @@ from siotool.plan.numbers import N, N_co
 
 
 class Direction(StrEnum):
-    """Which way a message goes, so that nobody wonders whose ``in`` and ``out`` are meant."""
+    """Which way a message goes: ``in`` and ``out`` would depend on the side."""
 
     TO_CLIENT = "to_client"
     TO_SERVER = "to_server"
@@ -78,7 +78,7 @@ class Client(msgspec.Struct, frozen=True):
     """Sizes and habits of a client's software; header sizes in bytes, with their blank line.
 
     Each request's URL names the session (``&sid=`` and 20 characters); the first one's does not,
-    which is seen to. Digits of a Content-Length do not count: they are added with the body.
+    which is counted. Digits of a Content-Length do not count: they are added with the body.
     """
 
     get_bytes: int
@@ -159,7 +159,7 @@ class Framing(msgspec.Struct, frozen=True, kw_only=True):
     key_share_bytes: int = 32
 
     def __post_init__(self) -> None:
-        """Refuse what no packet can be."""
+        """Refuse an impossible MTU."""
         small = _header_bytes(self) + 64
         if self.mtu_bytes < small:
             raise InputError(

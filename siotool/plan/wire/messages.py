@@ -1,4 +1,4 @@
-"""Messages and heartbeats of a session, in bytes and packets, both directions told apart.
+"""Messages and heartbeats of a session, in bytes and packets, by direction.
 
 Over WebSocket a message is one frame (and one for each attachment), and what goes back is
 acknowledgements. Over polling each message to the client is the answer to a GET, and each

@@ -51,7 +51,7 @@ def _handshake(framing: Framing) -> Travel[float]:
 
 
 def _polling(framing: Framing) -> Travel[float]:
-    """Handshake, then the wish to join by POST while a GET on a second connection waits for its answer."""
+    """Handshake, then the request to join by POST while a GET on a second connection waits for its answer."""
     wish, consent = connect_packets(framing).polled, connected_packets(framing).polled
     return (
         _connection(framing)
@@ -95,7 +95,7 @@ def _switch(framing: Framing, unnamed_bytes: int) -> Travel[float]:
 
 
 def _join(framing: Framing) -> Travel[float]:
-    """Wish to join and consent, each a frame; the consent is acknowledged by itself."""
+    """Request to join and consent, each a frame; the consent is acknowledged by itself."""
     consent = frame(framing, Direction.TO_CLIENT, connected_packets(framing).payload)
     wish = frame(framing, Direction.TO_SERVER, connect_packets(framing).payload)
     return Travel(consent, wish + pure_acks(framing, consent.packets))

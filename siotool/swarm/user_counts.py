@@ -3,7 +3,7 @@
 from siotool.runfile import UserClass
 
 
-class Tally:
+class UserCounts:
     """Counts of one user class, since the start; ``take`` gives what was added to them.
 
     Each attribute is written by one thread only, so that none needs a lock: ``attempted``,
@@ -38,7 +38,7 @@ class Tally:
         self.attempted = self.established = 0
         #: Events sent (calls, emits, broadcasts), and those of them that failed.
         self.sent = self.failed = 0
-        #: What the scenario did besides: it held, listened, checked, reported an operation of its own.
+        #: What else the scenario did: it held, listened, checked, reported an operation of its own.
         self.judged = self.judged_wrong = 0
         self.offered = self.issued = self.withheld = 0
         #: Turns of the users at their tasks, and those of them that called ``fail``.
@@ -57,7 +57,7 @@ class Tally:
     def take_turns(self) -> tuple[int, int] | None:
         """Turns since the last call that were right, and wrong; None while none has ever failed.
 
-        The first call after that tells of all of them.
+        The first call after that returns all of them.
         """
         if not self.turns_failed:
             return None

@@ -1,4 +1,4 @@
-"""Users that leave: they expect nothing more; their connections close once what is under way is in."""
+"""Users that leave: they expect nothing more; their connections close once what is under way arrived."""
 
 from math import inf
 from time import monotonic
@@ -6,12 +6,12 @@ from time import monotonic
 from siotool.swarm.metrics import Metrics
 from siotool.swarm.user_observer import UserObserver
 
-#: A connection that leaves may still be owed answers, and messages of other workers, for so long.
+#: A leaving connection waits at least so long for answers, and for messages of other workers.
 QUIET_S = 0.3
 
 
-class Farewells:
-    """Those of one worker, in its loop thread; none takes longer than ``patience_s``."""
+class LeavingUsers:
+    """The leaving users of one worker, in its loop thread; none takes longer than ``patience_s``."""
 
     def __init__(self, metrics: Metrics, patience_s: float) -> None:
         self._metrics = metrics
@@ -36,16 +36,16 @@ class Farewells:
         self._leaving.pop(user, None)
 
     def close(self, now: float) -> None:
-        """Close those that nothing is under way for any more, and those that have waited enough."""
+        """Close connections with nothing under way, and those that have waited long enough."""
         tracker = self._metrics.tracker
         caught_up = tracker.caught_up(max(self._leaving.values()))
         unused = tracker.unused
         for user, left in list(self._leaving.items()):
             connection = user.connection
             assert connection is not None
-            # what still comes may be sent after it left, as in a room that talks on
+            # what still comes may have been sent after it left, as in a busy room
             quiet = unused or user.overtaken or now - min(connection.heard, now) >= QUIET_S
-            settled = caught_up and quiet and now - left >= QUIET_S and not connection.calls
-            if (settled and not connection.unsent) or now >= min(left + self._patience_s, self.until):
+            done = caught_up and quiet and now - left >= QUIET_S and not connection.calls
+            if (done and not connection.unsent) or now >= min(left + self._patience_s, self.until):
                 del self._leaving[user]
                 connection.end("client")

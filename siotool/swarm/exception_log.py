@@ -1,4 +1,4 @@
-"""What scenarios raised, for a person: the first of each kind, a count at the end, and a file."""
+"""Shows what scenarios raised: the first of each kind, a count at the end, and a file."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -9,8 +9,8 @@ from siotool.swarm.worker_report import Raised
 FILE_NAME = "exceptions.txt"
 
 
-class Complaints:
-    """Collects the failures of a run; ``say`` is told of the first of each kind.
+class ExceptionLog:
+    """Collects the failures of a run; ``say`` gets the first of each kind.
 
     Each one is kept once, with its traceback, in ``exceptions.txt`` in the run's folder.
     """
@@ -22,7 +22,7 @@ class Complaints:
         self._kept: set[tuple[str, str, str]] = set()
 
     def take(self, raised: Iterable[Raised]) -> None:
-        """Take what was told of a second."""
+        """Take the failures of a second."""
         for found in raised:
             self._take(found)
 
