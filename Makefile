@@ -44,6 +44,7 @@ test-slow: $(VENV)/.installed ## the others
 
 coverage: $(VENV)/.installed ## the fast tests, and which branches of the pure rooms they do not take
 	$(FAST) --cov $(ARGS)
+	$(VENV)/bin/python -m coverage json --quiet -o - | $(VENV)/bin/python tests/branch_gate.py
 
 node: ## install the Node.js server that the integration tests measure
 	@if command -v npm >/dev/null; then cd $(NODE_TARGET) && npm ci --no-audit --no-fund; \

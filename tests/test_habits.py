@@ -1,11 +1,17 @@
 """What holds the repository together beside its code: workflows, the changelog, what the papers point to."""
 
+import json
 import re
+import subprocess
+import sys
 import tomllib
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests import branch_gate
 
 REPOSITORY = Path(__file__).parents[1]
 WORKFLOWS = sorted((REPOSITORY / ".github/workflows").glob("*.yml"))
@@ -129,3 +135,36 @@ def test_the_readme_names_the_papers() -> None:
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     for paper in ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/architecture.md"):
         assert f"]({paper})" in readme
+
+
+def measured(**missed: list[list[int]]) -> dict[str, Any]:
+    """What ``coverage json`` writes of a hundred branches, with these missed ones by file."""
+    files = {f"siotool/{name}.py": {"missing_branches": jumps} for name, jumps in missed.items()}
+    taken = 100 - sum(map(len, missed.values()))
+    return {"totals": {"num_branches": 100, "covered_branches": taken}, "files": files}
+
+
+def test_branches_that_nothing_takes_are_found_whatever_the_lines_say() -> None:
+    held, said = branch_gate.judge(measured(units=[[3, 5]], runs=[[7, -1], [9, 12]]), 98)
+    assert not held
+    assert "97 of 100" in said
+    assert "97.00 %" in said
+    assert "siotool/runs.py (7 to the end, 9 to 12); siotool/units.py (3 to 5)" in said
+    assert branch_gate.judge(measured(units=[[3, 5]], runs=[[7, -1]], whole=[]), 98)[0]
+
+
+def test_nothing_measured_is_nothing_held() -> None:
+    assert not branch_gate.judge({"totals": {"num_branches": 0, "covered_branches": 0}, "files": {}}, 98)[0]
+
+
+def test_the_branches_are_judged_where_coverage_is_measured() -> None:
+    """CI and .ci/run both call this target; the gate ends it, as no later command hides its exit code."""
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    *_, last = makefile.partition("\ncoverage:")[2].partition("\n\n")[0].splitlines()
+    assert last.endswith("coverage json --quiet -o - | $(VENV)/bin/python tests/branch_gate.py")
+    assert branch_gate.least_percent() >= 98
+    planted = json.dumps(measured(units=[[3, 5]] * 3))
+    script = [sys.executable, str(REPOSITORY / "tests/branch_gate.py")]
+    judged = subprocess.run(script, input=planted, capture_output=True, text=True, check=False)
+    assert judged.returncode == 1
+    assert "siotool/units.py" in judged.stdout

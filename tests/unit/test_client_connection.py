@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from siotool.client.connection import Connection
+from siotool.client.connection import CALLS_WAITING, Connection
 from siotool.client.failures import ClientFailure
 from siotool.client.observer import ByteCounts
 from siotool.client.pool import WRITE_BUFFER_BYTES, Pool
@@ -18,6 +18,7 @@ class Wire:
         self.sent = []
         self.unsent = 0
         self.ended = ""
+        self.read = []
 
     def send(self, packet):
         self.sent.append(packet)
@@ -29,7 +30,7 @@ class Wire:
         self.ended = self.ended or "cut"
 
     def read_wire(self, last=False):
-        pass
+        self.read.append(last)
 
 
 class Diary:
@@ -174,6 +175,51 @@ def test_nothing_is_sent_while_too_much_waits(joined, pool):
     assert joined.transport.sent == [b"3"]
 
 
+def test_calls_have_answers_of_their_own(joined):
+    first, second = Diary(), Diary()
+    joined.call(b'["a"]', 10.0, 4.0, first)
+    joined.call(b'["b"]', 10.0, 4.0, second)
+    assert joined.transport.sent == [b'420["a"]', b'421["b"]']
+    joined.receive_text(b"431[2]", 5.0)
+    joined.receive_text(b"430[1]", 6.0)
+    assert (first.heard, second.heard) == ([("answered", [1], 6.0)], [("answered", [2], 5.0)])
+
+
+def test_so_many_calls_may_wait_and_no_more(joined):
+    joined.calls |= {b"c%d" % number: Diary() for number in range(CALLS_WAITING - 1)}
+    last, over = Diary(), Diary()
+    joined.call(b"[]", 10.0, 4.0, last)
+    joined.call(b"[]", 10.0, 4.0, over)
+    assert (last.heard, over.heard) == ([], [("failed", "not_sent")])
+    assert len(joined.transport.sent) == 1
+
+
+def test_calls_are_sent_while_little_waits(joined):
+    """A server that reads slowly is still asked: what counts is how much it has not read."""
+    call = Diary()
+    joined.transport.unsent = WRITE_BUFFER_BYTES - 1
+    joined.pause_writing()
+    joined.call(b"[]", 10.0, 4.0, call)
+    assert (joined.transport.sent, call.heard) == ([b"420[]"], [])
+
+
+def test_a_handler_of_any_event_takes_those_that_have_none_of_their_own(joined):
+    tick, other = [], []
+    joined.handlers.update({"tick": tick.append, "*": other.append})
+    joined.receive_text(b'42["tick",1]', 4.0)
+    joined.receive_text(b'42["tock",2]', 4.0)
+    assert (tick, other) == ([[1]], [[2]])
+
+
+def test_a_place_in_an_answer_must_be_that_of_an_attachment(joined):
+    call = Diary()
+    joined.call(b"[]", 10.0, 4.0, call)
+    joined.receive_text(b'461-0[{"_placeholder":true,"num":1}]', 5.0)
+    with pytest.raises(RemoteProtocolError, match="attachment 1 of 1"):
+        joined.receive_binary(b"x", 6.0)
+    assert call.heard == []
+
+
 def test_a_mistake_of_our_own_ends_it_and_is_told_as_one(joined):
     mistake = LookupError("ours")
     joined.failed(mistake)
@@ -195,11 +241,13 @@ def test_the_server_may_end_it(joined, packet):
 
 def test_an_abandoned_connect_is_of_no_account(connection, pool):
     connection.receive_text(OPEN, 1.0)
+    wire = connection.transport
     connection.abandon("timeout")
     connection.receive_text(b'40{"sid":"b"}', 3.0)
     connection.lost()
     assert (connection.open, connection.observer.heard, pool.connections) == (False, [], set())
     assert connection.close_reason == "timeout"
+    assert wire.read == [True], "its bytes have crossed the wire all the same"
 
 
 def test_the_payload_of_an_event_is_its_bytes(joined):

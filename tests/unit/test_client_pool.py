@@ -44,6 +44,25 @@ def test_calls_that_wait_for_too_long_are_overdue(pool):
     assert pool.overdue(30.0, 1.0) == 2
 
 
+def test_a_look_at_what_is_overdue_leaves_the_calls_in_the_order_of_their_deadlines(pool):
+    caller = Caller()
+    for number in range(3):
+        caller.calls[b"%d" % number] = "a call"
+        pool.expect(10.0, float(number), caller, b"%d" % number)
+    assert pool.overdue(5.0, 1.0) == 3
+    pool.expire(10.5)
+    assert caller.expired == [b"0"]
+
+
+def test_nothing_is_kept_of_a_timeout_that_no_call_has_any_more(pool):
+    """A user's code may give each call a timeout of its own."""
+    caller = Caller()
+    for number in range(100):
+        pool.expect(1.0 + number / 1000, 0.0, caller, b"%d" % number)
+    pool.expire(2.0)
+    assert not pool._deadlines
+
+
 def test_calls_are_given_up_at_their_deadlines(pool):
     caller = Caller()
     for ack_id, timeout, now in [(b"0", 10.0, 0.0), (b"1", 1.0, 0.5), (b"2", 10.0, 1.0), (b"3", 1.0, 1.5)]:

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 from picows import WSMsgType
 
+from siotool.client import tcp
 from siotool.client.connection import Connection
 from siotool.client.observer import ByteCounts
 from siotool.client.pool import Pool
@@ -44,16 +45,16 @@ def socket(pool):
     return found
 
 
-def frame(socket, payload, kind=TEXT, *, fin=True, reserved=False):
+def frame(socket, payload, kind=TEXT, *, fin=True, reserved=0):
     socket.on_ws_frame(
         None,
         SimpleNamespace(
             get_payload_as_bytes=lambda: payload,
             msg_type=kind,
             fin=fin,
-            rsv1=reserved,
-            rsv2=False,
-            rsv3=False,
+            rsv1=reserved == 1,
+            rsv2=reserved == 2,
+            rsv3=reserved == 3,
         ),
     )
 
@@ -88,7 +89,10 @@ def test_fragments_make_one_packet_with_control_frames_between(socket):
 @pytest.mark.parametrize(
     ("kind", "payload", "options", "said"),
     [
-        pytest.param(TEXT, b'42["tick"]', {"reserved": True}, "reserved bits", id="reserved bits"),
+        *(
+            pytest.param(TEXT, b'42["tick"]', {"reserved": bit}, "reserved bits", id=f"reserved bit {bit}")
+            for bit in (1, 2, 3)
+        ),
         pytest.param(CONTINUATION, b"7]", {}, "continues nothing", id="a continuation of nothing"),
         pytest.param(BINARY, b"x", {}, "no packet announced", id="an attachment of nothing"),
         pytest.param(TEXT, b"<html>", {}, "not an Engine.IO packet", id="no packet"),
@@ -118,3 +122,88 @@ def test_nothing_is_sent_and_nothing_waits_before_it_is_open(socket, pool):
     socket.cut()
     socket.read_wire()
     assert pool.traffic.wire_in == 0
+
+
+class Socket:
+    """What picows gives for an open WebSocket: frames that leave, bytes that wait, and how it was closed."""
+
+    def __init__(self, waiting=0):
+        self.waiting = waiting
+        self.done = []
+
+    @property
+    def underlying_transport(self):
+        return SimpleNamespace(get_write_buffer_size=lambda: self.waiting)
+
+    def send(self, kind, packet):
+        self.done.append(packet)
+
+    def send_close(self):
+        self.done.append("close frame")
+
+    def disconnect(self, graceful=True):
+        self.done.append("closed" if graceful else "cut")
+
+
+@pytest.mark.parametrize(("waiting", "how"), [(0, "closed"), (1, "cut")])
+def test_a_close_does_not_wait_for_a_server_that_does_not_read(socket, waiting, how):
+    wire = Socket(waiting)
+    socket.on_ws_connected(wire)
+    socket.close()
+    assert wire.done == ["close frame", how]
+
+
+@pytest.mark.parametrize("given_up", [False, True])
+def test_a_socket_that_comes_after_its_connect_was_given_up_is_cut(pool, given_up):
+    connection = Connection(pool, Diary(), {})
+    connection.transport = found = WebSocket(connection, pool.traffic)
+    if given_up:
+        connection.abandon("timeout")
+    wire = Socket()
+    found.on_ws_connected(wire)
+    assert wire.done == (["cut"] if given_up else [])
+    assert connection.phase == "open"
+
+
+def test_bytes_are_estimated_from_frames_where_the_kernel_counts_none(socket, pool, monkeypatch):
+    """A header of two bytes, and four of a mask on what a client sends (RFC 6455 §5.2)."""
+    monkeypatch.setattr(tcp, "KERNEL_COUNTS", False)
+    socket.on_ws_connected(Socket())
+    frame(socket, b'42["tick"]')
+    socket.send(b'42["tock",1]')
+    assert (pool.traffic.wire_in, pool.traffic.wire_out) == (2 + 10, 2 + 4 + 12)
+
+
+class Meter:
+    """A kernel's counters, and how often they were read."""
+
+    def __init__(self):
+        self.readings = 0
+
+    def read(self):
+        self.readings += 1
+        return 10, 5, 0
+
+
+def test_the_kernel_is_asked_of_a_connection_only_where_something_moved(socket, pool):
+    socket.on_ws_connected(Socket())
+    socket._meter = meter = Meter()
+    socket.read_wire()
+    socket.read_wire()
+    assert meter.readings == 1
+    frame(socket, b"2")  # answered with a pong
+    socket.read_wire()
+    socket.read_wire()
+    assert meter.readings == 2
+    socket.read_wire(last=True)
+    assert (meter.readings, pool.traffic.wire_in, pool.traffic.wire_out) == (3, 30, 15)
+
+
+def test_of_a_connection_that_still_opens_the_kernel_is_asked_each_time(pool):
+    """Its handshakes pass below, in TLS and HTTP."""
+    connection = Connection(pool, Diary(), {})
+    found = WebSocket(connection, pool.traffic)
+    found._meter = meter = Meter()
+    found.read_wire()
+    found.read_wire()
+    assert meter.readings == 2

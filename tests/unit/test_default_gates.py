@@ -110,6 +110,12 @@ def test_a_gate_that_is_asked_for_replaces_its_default(make_run, asked, left):
     assert [gate.expr for gate in report.gates if not gate.default] == asked
 
 
+def test_where_each_name_has_a_gate_of_its_own_none_is_left_for_the_others(make_run):
+    report = judged(make_run, ["errors:ack:echo > 90%"], operations=[acks(100, timeout=200)])
+    assert report.verdict == "passed"
+    assert not [gate.expr for gate in report.gates if gate.expr.startswith("errors:ack ")]
+
+
 def test_what_is_left_out_is_said(make_run):
     operations = [acks(100, timeout=200), acks(100, "other", timeout=10)]
     report = judged(make_run, ["errors:ack:echo > 50%"], operations=operations)
@@ -147,6 +153,12 @@ def test_what_did_not_happen_has_no_default_gate(make_run):
             {"delivery": Delivery(10, 1_000_000, 999_999, 1)},
             "PASSED: 0 % of 2,550 operations failed, < 0.01 % of 1,000,000 expected deliveries were lost.",
             id="a share is never rounded to nothing",
+        ),
+        pytest.param(
+            {"delivery": Delivery(10, 1_000_000, 1, 999_999)},
+            "FAILED by lost > 0.1%: 0 % of 2,550 operations failed, > 99.99 % of 1,000,000 expected "
+            "deliveries were lost.",
+            id="nor to everything",
         ),
         pytest.param(
             {

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from siotool.document import markdown
+from siotool.document.course import as_table
 from siotool.document.document import (
     Axis,
     Bar,
@@ -137,6 +138,23 @@ def test_a_told_table_is_a_paragraph_for_each_group_where_lines_are_short():
     )
 
 
+def test_groups_keep_their_names_where_a_table_is_a_list():
+    rows = [Row(["connect", "1,234"], group="Echo"), Row(["ack", "56"], group="Chat"), Row(["sum", "7"])]
+    table = Table([Column("operation in words"), Column("times that it was done", True)], rows)
+
+    shown = as_text(Document("", "", "", "", [Section("a", "All", [table])]), 36)
+    assert [line.strip() for line in shown.splitlines() if line.strip()][1:] == [
+        "Echo",
+        "connect",
+        "times that it was done 1,234",
+        "Chat",
+        "ack",
+        "times that it was done 56",
+        "sum",
+        "times that it was done 7",
+    ]
+
+
 @pytest.mark.parametrize("printer", PRINTERS)
 def test_what_a_printer_leaves_out_would_be_found(printer, monkeypatch):
     """The control of the tests above: a printer that drops a section, a block or a cell is caught."""
@@ -191,6 +209,19 @@ def test_a_chart_that_tells_is_blocks_in_text_and_a_short_table_in_markdown():
     assert len(rows) == 2 + 20
     assert rows[2] == "| 0 s | 14 /s | 0 /s |"
     assert rows[-1] == "| 28.5 s | – | 0 /s |"
+
+
+def test_a_table_in_the_place_of_a_chart_says_where_it_shows_the_highest_only():
+    def table(count):
+        curve = Curve("tries", [(float(n), n + 0.5) for n in range(count)])
+        return as_table(Chart("k", "t", Axis("count"), Axis("per_s"), [curve]))
+
+    whole, thinned = table(20), table(21)
+    assert (whole.columns[1].name, len(whole.rows)) == ("tries", 20)
+    assert (thinned.columns[1].name, len(thinned.rows)) == ("tries, at most", 11)
+    # the highest of two; whole numbers where one more or less is no matter
+    assert [row.cells[1] for row in thinned.rows[:2]] == ["1.5 /s", "3.5 /s"]
+    assert [row.cells[1] for row in whole.rows[9:11]] == ["9.5 /s", "10 /s"]
 
 
 def test_bars_are_blocks_where_figures_leave_room():

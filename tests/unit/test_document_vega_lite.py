@@ -83,3 +83,28 @@ def test_a_rule_does_not_stretch_the_axis_to_zero():
     made = vl_convert.vegalite_to_vega(spec(chart))
     (scale,) = (one for one in made["scales"] if one["name"] == "x")
     assert scale["zero"] is False
+
+
+@pytest.mark.parametrize(
+    ("end_s", "time_s", "label"),
+    [
+        pytest.param(119.0, 60.0, "60 s", id="up to two minutes: seconds"),
+        pytest.param(120.0, 90.0, "1:30", id="from then on: minutes"),
+        pytest.param(3599.0, 1830.0, "30:30", id="up to an hour"),
+        pytest.param(3600.0, 1830.0, "0:30:30", id="from then on: hours"),
+        pytest.param(9000.0, 3905.0, "1:05:05", id="with zeros before minutes and seconds"),
+    ],
+)
+def test_a_clock_writes_times_as_the_length_of_the_run_asks(end_s, time_s, label):
+    """As Vega itself evaluates it: the time of a point, in a mark of text."""
+    chart = Chart("k", "t", Axis("clock"), Axis("count"), [Curve("a", [(0.0, 1.0), (end_s, 2.0)])])
+    expression = spec(chart)["layer"][0]["encoding"]["x"]["axis"]["labelExpr"]
+    shown = vl_convert.vegalite_to_svg(
+        {
+            "data": {"values": [{"value": time_s}]},
+            "transform": [{"calculate": expression, "as": "said"}],
+            "mark": "text",
+            "encoding": {"text": {"field": "said"}},
+        }
+    )
+    assert f">{label}<" in shown

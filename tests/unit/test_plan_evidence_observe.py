@@ -259,6 +259,14 @@ def test_an_invalid_run_is_refused_even_then() -> None:
         look(make_run(), valid="no", accept=True)
 
 
+@pytest.mark.parametrize(("verdicts", "nodes"), [(["yes", "yes"], None), (["yes"], [1, 2])])
+def test_each_run_has_its_own_verdict_and_number_of_nodes(
+    verdicts: list[Validity], nodes: list[int] | None
+) -> None:
+    with pytest.raises(ValueError, match="each run"):
+        observe([make_run()], verdicts, nodes=nodes)
+
+
 def test_no_nodes_are_refused() -> None:
     with pytest.raises(InputError, match=r"a/run.jsonl: 0 nodes"):
         observe([make_run("a")], ["yes"], nodes=[0])

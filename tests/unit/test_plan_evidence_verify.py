@@ -8,16 +8,19 @@ import pytest
 from numpy.random import PCG64, Generator
 
 from siotool.errors import InputError
+from siotool.plan.evaluation.evaluate import Evaluation, evaluate
 from siotool.plan.evidence import prediction
 from siotool.plan.evidence.asked import RunLoad
 from siotool.plan.evidence.measured_inputs import inputs_of
 from siotool.plan.evidence.observe import Observations, Origin
 from siotool.plan.evidence.profile import measure
+from siotool.plan.evidence.summary import describe
 from siotool.plan.evidence.usl import fit_usl, points
 from siotool.plan.evidence.verify import CheckedFigure, observed, summary, verify
 from siotool.plan.inputs import compose
-from siotool.plan.inputs.figure import Figure, Inputs
+from siotool.plan.inputs.figure import Figure, Inputs, middle
 from siotool.plan.inputs.provenance import Provenance, measured
+from siotool.plan.model import Scaling
 from siotool.runs.seconds import Floats, Seconds
 from tests.unit.observed_load import load_of
 
@@ -247,3 +250,65 @@ def test_provenance_in_words(name: str, words: str, guessed: bool) -> None:
 def test_provenance_of_several_runs_and_without_detail() -> None:
     assert measured(("a", "b")).words() == "measured (runs a, b)"
     assert Provenance("typed").words() == "typed"
+
+
+# ── what a plan shows of its runs ───────────────────────────────────────────
+
+
+def evaluated(**figures: float) -> Evaluation[float]:
+    """A plan of a thousand calls a second, with these figures too."""
+    typed = Provenance("typed")
+    given = {
+        "workload.connections": 200.0,
+        "workload.consumption_rate": 900.0,
+        "server.capacity": 1e9,
+        **{key.replace("__", "."): value for key, value in figures.items()},
+    }
+    inputs = compose.complete(Inputs({key: Figure(value, typed) for key, value in given.items()}))
+    return evaluate(inputs, {key: middle(figure.value) for key, figure in inputs.numbers()})
+
+
+def test_a_plan_that_no_fleet_serves_goes_beyond_no_run() -> None:
+    """A load per server needs servers: without them there is nothing to compare."""
+    learnt = echo(200)
+    shown = describe(measure(learnt, seed=1), learnt, 1)
+    one = shown(evaluated(workload__connections=2000.0))
+    assert one.extrapolation == pytest.approx(10, rel=0.1)
+    assert "10 times" in " ".join(one.beyond)
+    none = shown(evaluated(server__open_files=1e3, server__open_files_reserved=2e3))
+    assert (none.extrapolation, none.beyond) == (0.0, [])
+    assert none.costs == one.costs
+
+
+def test_runs_of_unlike_workloads_give_costs_and_no_workload() -> None:
+    """A session of the one and of the other have no mean that any service has."""
+    both = joined(echo(200), echo(120, name="b", scenario="chat", seed=1))
+    of_both, of_one = (inputs_of(measure(runs, seed=1), runs, 1) for runs in (both, echo(200)))
+    assert of_one.messages
+    assert "workload.consumption_rate" in of_one.figures
+    assert not of_both.messages
+    assert not [key for key in of_both.figures if key.startswith("workload.")]
+    assert "server.inbound_cost" in of_both.figures
+
+
+@pytest.mark.parametrize(
+    ("slower", "past_the_peak"),
+    [
+        pytest.param({1: 1.0, 2: 1.05, 4: 1.2, 8: 1.6}, True, id="more nodes carried less"),
+        pytest.param({1: 1.0, 2: 0.53, 4: 0.29, 8: 0.18}, False, id="each one added nearly its share"),
+    ],
+)
+def test_what_several_nodes_add_is_told_with_how_far_to_trust_it(
+    slower: dict[int, float], past_the_peak: bool
+) -> None:
+    runs = [echo(100 * n, name=f"n{n}", nodes=n, slower=by, seed=n) for n, by in slower.items()]
+
+    def scaling(seen: Observations) -> Scaling | None:
+        return describe(measure(seen, seed=1), seen, 1)(evaluated()).scaling
+
+    assert scaling(joined(*runs[:3])) is None, "three points make no law of three parameters"
+    found = scaling(joined(*runs))
+    assert found is not None
+    assert (found.trusted_nodes is None) == past_the_peak
+    far = "any number of nodes" if found.trusted_nodes is None else f"up to {found.trusted_nodes:,.0f} nodes"
+    assert far in found.sentence

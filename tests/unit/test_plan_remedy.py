@@ -48,6 +48,12 @@ def of(plan_inputs, change, messages):
             id="private messages on the sharded one: its private mode",
         ),
         pytest.param(
+            {"server.base_cost": "75%", "topology.fetch_rate": "1/s"},
+            ROOM,
+            ["what each process repeats fills its core"],
+            id="calls to all processes are not blamed for one that is full at rest",
+        ),
+        pytest.param(
             {"server.base_cost": "75%"},
             ROOM,
             ["what each process repeats fills its core"],

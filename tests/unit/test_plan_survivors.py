@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from siotool.errors import InputError
+from siotool.plan.evidence.asked import RunLoad, workload
 from siotool.plan.growth.forecast import forecast
 from siotool.plan.inputs import compose, planfile
-from siotool.plan.inputs.figure import middle
+from siotool.plan.inputs.figure import Inputs, middle
+from siotool.plan.inputs.provenance import Provenance
 from siotool.plan.sizing.unused import unused
 from siotool.plan.uncertainty import worlds
 from siotool.plan.uncertainty.response import responses
@@ -75,3 +77,12 @@ def test_a_crowd_too_large_today_is_too_large_until_it_has_shrunk():
 def test_a_word_has_no_middle():
     with pytest.raises(InputError, match="'redis' is not a number"):
         middle("redis")
+
+
+def test_calls_of_sessions_that_nobody_counted_have_no_rate():
+    """Without connection-seconds to divide by there is no rate; one second must not stand for them."""
+    calls = {"join": 100}
+    origin = Provenance("measured")
+    assert workload(RunLoad(calls=calls), origin) == Inputs()
+    known = workload(RunLoad(connection_s=50.0, calls=calls), origin)
+    assert known.figures["workload.messages.join.rate"].value == 2

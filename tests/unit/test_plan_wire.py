@@ -326,3 +326,14 @@ def test_tls_as_openssl_speaks_it(kind: str, version: str, tmp_path: Path, requi
     for length in (1, 100, 16384, 16385, 40000):
         assert written(framing, length).tcp == secured.write(length)
     assert record_overhead(framing) == {"1.2": 29, "1.3": 22}[version]
+
+
+def test_a_client_that_swaps_its_connections_has_each_post_acknowledged_by_itself() -> None:
+    """Nothing follows on the connection where the GET waited: one bare segment more to the client."""
+    swapping = replace(POLLING, client=PYTHON)
+    call, sent = (event(swapping, UP, 4, 7, ack_id=0, answered=answered) for answered in (True, False))
+    assert call.to_server == sent.to_server
+    assert call.to_client.tcp == sent.to_client.tcp
+    assert call.to_client.packets == sent.to_client.packets + 1
+    browser = (event(POLLING, UP, 4, 7, ack_id=0, answered=answered) for answered in (True, False))
+    assert len(set(browser)) == 1

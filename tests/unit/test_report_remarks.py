@@ -3,10 +3,12 @@
 import msgspec
 import pytest
 
+from siotool.document.document import Sentence
 from siotool.errors import InputError
 from siotool.report.gates import parse
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
+from siotool.report.time_charts import over_time
 from siotool.runfile import Connections
 from siotool.runs.reading import contradiction
 
@@ -67,3 +69,17 @@ def test_a_run_in_which_more_connects_hung_than_failed_contradicts_itself(make_r
     fewer = msgspec.structs.replace(connections, hung={"websocket": 1})
     assert isinstance(fewer, Connections)
     assert not contradiction(msgspec.structs.replace(interval, connections=fewer))
+
+
+def test_a_chart_of_a_long_run_says_for_how_long_a_point_stands(make_run):
+    """2,000 points at most are drawn."""
+
+    def said(seconds):
+        charts = over_time(summarize([make_run(users=2, ramp_s=0, hold_s=seconds)], Planned()))
+        first = charts.blocks[0]
+        return len(charts.blocks[1].curves[0].points), isinstance(first, Sentence) and first.text
+
+    points, text = said(30)
+    assert (points, "2 s" in text) == (30, False)
+    points, text = said(2001)
+    assert (points, "2 s" in text) == (1001, True)

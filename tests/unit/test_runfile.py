@@ -28,6 +28,7 @@ from siotool.runfile import (
     Note,
     Operation,
     ServerUse,
+    UserClass,
     WorkerHealth,
 )
 from siotool.runs import reading
@@ -231,6 +232,21 @@ def test_damage_inside_is_named_by_its_line(tmp_path: Path, line: bytes, reason:
     parts = [msgspec.json.encode(HEADER), msgspec.json.encode(NOTE), line, msgspec.json.encode(END), b""]
     path.write_bytes(b"\n".join(parts))
     assert reason in refusal(path).message
+
+
+@pytest.mark.parametrize(("users", "held"), [(10, True), (9, False), (11, False)])
+def test_users_are_those_of_their_classes(tmp_path: Path, users: int, held: bool) -> None:
+    path = tmp_path / "run.jsonl"
+    one = msgspec.structs.replace(
+        INTERVAL,
+        connections=msgspec.structs.replace(INTERVAL.connections, users=10),
+        user_classes=[UserClass("A", users=4), UserClass("B", users=users - 4)],
+    )
+    path.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in (HEADER, one, END)))
+    if held:
+        assert reading.read(path).intervals == [one]
+    else:
+        assert "user classes" in refusal(path).message
 
 
 def test_a_run_of_format_1_is_refused_and_said_what_to_do() -> None:

@@ -11,8 +11,10 @@ from siotool.plan.evidence.verify import observed
 from siotool.plan.inputs.figure import middle
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
-from siotool.runfile import Connections, MeasuredServer
+from siotool.runfile import Connections, MeasuredServer, Operation
 from siotool.runs.capacity import straight_line
+from siotool.runs.seconds import seconds_of
+from siotool.runs.slope import MedianLine, fit_gauge
 
 
 def held_short(interval):
@@ -116,3 +118,27 @@ def test_a_second_counts_as_sampled_when_every_server_was(make_run):
 )
 def test_the_straight_line(bytes_per_s, cores_used, found):
     assert straight_line(bytes_per_s, cores_used, 2.0) == found
+
+
+def test_a_server_that_nobody_sampled_while_connections_rose_has_no_slope(make_run):
+    def sampled_late(interval):
+        return interval if interval.t_s > 28 else msgspec.structs.replace(interval, servers={})
+
+    seconds = seconds_of([make_run(), make_run(change=sampled_late)])
+    alone = seconds_of([make_run(server=None)])
+    assert isinstance(fit_gauge(seconds, "rss_bytes"), MedianLine)
+    assert fit_gauge(alone, "rss_bytes") == "not measured"
+
+
+def test_the_seconds_of_several_runs_follow_one_another(make_run):
+    runs = [make_run(name=name, ramp_s=5, hold_s=5) for name in "abc"]
+    assert list(seconds_of(runs)["begin_s"]) == list(range(30))
+
+
+@pytest.mark.parametrize(("unsent", "inbound"), [(0, 100), (30, 70), (300, 0)])
+def test_what_could_not_be_sent_never_came_to_the_server(make_run, unsent, inbound):
+    def change(interval):
+        call = Operation(op="ack", name="echo", count=0, errors={"not_sent": unsent})
+        return msgspec.structs.replace(interval, operations=[call])
+
+    assert seconds_of([make_run(change=change)])["inbound_per_s"][-1] == inbound

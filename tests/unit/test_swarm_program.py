@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from siotool.errors import ScenarioError
 from siotool.runfile import Bytes, Connections, Delivery, Interval, Operation, UserClass
 from siotool.swarm.program import Program, Seen, ShapeProgram, Stages, Wanted, seen
 from siotool.workload import Stage, ramp
@@ -48,18 +49,8 @@ def test_stages_asked_when_they_say_come_once_each_and_in_order(stages: list[Sta
     assert elapsed_s == pytest.approx(sum(stage.duration_s for stage in stages))
 
 
-class Shape:
-    """Locust's, as far as a program asks it."""
-
-    def reset_time(self) -> None:
-        pass
-
-    def tick(self) -> tuple[int, float]:
-        return 7, 2.5
-
-
 def test_a_shape_says_how_fast_users_start_and_leaves_them_their_own_rate() -> None:
-    wanted = ShapeProgram(Shape(), None).tick(0.0, [])
+    wanted = ShapeProgram(Shape((7, 2.5)), None).tick(0.0, [])
     assert wanted == Wanted(7, 1.0, spawn_rate_per_s=2.5, note="7 users at 2.5 per second")
     assert wanted.rate is None
 
@@ -124,3 +115,55 @@ def test_a_program_may_react_to_what_was_seen() -> None:
         elapsed_s = wanted.until_s
         told.append(seen(interval(elapsed_s, wanted.users, failed=5 * (wanted.users > 4)), 0.0, []))
     assert asked == [1, 2, 3, 4, 5, 4, 4, 4, 4]
+
+
+class Shape:
+    """A LoadTestShape as a user writes one: it wants what it was made with, tick by tick."""
+
+    def __init__(self, *wanted: object) -> None:
+        self.wanted = list(wanted)
+        self.begun = 0
+
+    def reset_time(self) -> None:
+        self.begun += 1
+
+    def tick(self) -> object:
+        wanted = self.wanted.pop(0)
+        if isinstance(wanted, Exception):
+            raise wanted
+        return wanted
+
+
+def test_a_shape_is_asked_once_a_second_until_it_wants_no_more() -> None:
+    shape = Shape((5, 2), (5.9, "0.5"), (-3, 0), (7, 1, ["A"]), None)
+    program, found, elapsed_s = ShapeProgram(shape, None), [], 0.0
+    while (wanted := program.tick(elapsed_s, [])) is not None:
+        found.append((wanted.users, wanted.spawn_rate_per_s, wanted.until_s, wanted.user_classes))
+        elapsed_s = wanted.until_s
+    # users are whole and not below 0; Locust takes no rate of 0
+    assert found == [(5, 2, 1, None), (5, 0.5, 2, None), (0, 0.01, 3, None), (7, 1, 4, ["A"])]
+    assert shape.begun == 1
+
+
+@pytest.mark.parametrize(("limit_s", "seconds"), [(None, 5), (3.0, 3), (2.5, 3)])
+def test_a_shape_is_over_at_the_limit_of_the_run(limit_s: float | None, seconds: int) -> None:
+    program = ShapeProgram(Shape(*[(1, 1)] * 5, None), limit_s)
+    asked = 0
+    while program.tick(float(asked), []) is not None:
+        asked += 1
+    assert asked == seconds
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        (ZeroDivisionError("by none"), "Shape.tick raised ZeroDivisionError: by none"),
+        (5, "Shape.tick returned 5"),
+        ((5,), r"Shape.tick returned \(5,\)"),
+        (("many", 1), "Shape.tick returned"),
+    ],
+)
+def test_a_shape_that_breaks_is_the_scenarios_mistake(wanted: object, said: str) -> None:
+    with pytest.raises(ScenarioError, match=said) as caught:
+        ShapeProgram(Shape(wanted), None).tick(0.0, [])
+    assert caught.value.hint

@@ -81,10 +81,8 @@ def _upper_tail(first: int, n: int, p: float) -> float:
 
 
 def _binomial_pmf(k: int, n: int, p: float) -> float:
-    """Loader's saddle-point form; 0 < p < 1."""
+    """Loader's saddle-point form; 0 < p < 1 and k > 0."""
     q = 1 - p
-    if k == 0:
-        return math.exp(n * math.log1p(-p))
     if k == n:
         return math.exp(n * math.log(p))
     exponent = (

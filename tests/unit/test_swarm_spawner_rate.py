@@ -1,0 +1,102 @@
+"""What workers are told of a program. In a process of its own, for Locust patches."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+CODE = '''
+import json
+from time import monotonic
+
+from siotool.swarm.program import Stages, Wanted
+from siotool.swarm.spawner import Spawner
+from siotool.workload import Stage
+
+
+class Runner:
+    """Locust's master: notes what workers hear, in order."""
+
+    _users_dispatcher = None
+
+    def __init__(self):
+        self.heard = []
+
+    def send_message(self, kind, data):
+        if kind == "siotool_rate":
+            self.heard.append(["rate", data["per_s"]])
+
+    def start(self, users, spawn_rate, user_classes):
+        self._users_dispatcher = self
+        self.users = users
+        self.heard.append(["users", users])
+
+    def get_current_user_count(self):
+        return self.users
+
+
+class Recorder:
+    def __init__(self):
+        self.begin = monotonic()
+
+    def begin_program(self, begin_s):
+        return []
+
+    def begin_stage(self, elapsed_s, stage):
+        pass
+
+    def note(self, level, text):
+        pass
+
+
+class Move:
+    def kill(self):
+        pass
+
+
+class Steps:
+    """One answer after another, each for a twentieth of a second."""
+
+    def __init__(self, *steps):
+        self.steps = iter(steps)
+
+    def tick(self, elapsed_s, seen):
+        step = next(self.steps, None)
+        return step and Wanted(step[0], until_s=elapsed_s + 0.05, rate=step[1])
+
+
+def spawn(function, *args, **more):
+    function(*args, **more)
+    return Move()
+
+
+def heard(*programs):
+    runner = Runner()
+    spawner = Spawner(runner, Recorder(), spawn)
+    for program in programs:
+        spawner.follow(program)
+    return runner.heard
+
+
+print(json.dumps({
+    "stages": heard(Stages([Stage(0.05, 2), Stage(0.05, 3)])),
+    "steps": heard(Steps((2, None), (2, 4.0), (3, 4.0), (3, 4.0), (3, 8.0), (5, 9.0))),
+    "two programs": heard(Steps((2, 4.0)), Steps((2, 4.0)), Steps((2, None))),
+}))
+'''
+
+
+def test_workers_are_told_of_each_new_rate_once_and_before_users_that_are_to_follow_it() -> None:
+    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    heard: dict[str, Any] = json.loads(done.stdout)
+    assert heard["stages"] == [["users", 2], ["users", 3]], "nobody hears of a rate that is nobody's wish"
+    assert heard["steps"] == [
+        ["users", 2],
+        ["rate", 4.0],
+        ["users", 3],
+        ["rate", 8.0],
+        ["rate", 9.0],
+        ["users", 5],
+    ]
+    assert heard["two programs"] == [["rate", 4.0], ["users", 2], ["rate", None]]
