@@ -65,7 +65,7 @@ def refused(tmp_path, monkeypatch, capsys):
         pytest.param(["demo", "--users", "0"], "--users 0: expected 1 or more", id="nobody"),
         pytest.param(["demo", "--users", "1.5"], "expected a whole number of users", id="half a user"),
         pytest.param(["demo", "--users", "many"], "--users: 'many' is not a quantity", id="no number"),
-        pytest.param(["demo", "--users", "1e30"], "more than 10,000,000 users", id="too many users"),
+        pytest.param(["demo", "--users", "1e30"], "expected at most 10,000,000 users", id="too many users"),
         pytest.param(["demo", "--run-time", "30"], "--run-time: '30' has no unit", id="no unit"),
         pytest.param(["demo", "--run-time", "30MB"], "--run-time: '30MB' has the unit 'MB'", id="wrong unit"),
         pytest.param(["demo", "--run-time", "0.5s"], "expected 1s or more", id="half a second"),

@@ -252,7 +252,7 @@ def test_a_load_shape_drives_the_run_and_tags_choose_the_tasks(
     ("options", "message"),
     [
         pytest.param(
-            ["--stage", "3s:4"], "load shape Steps decides how many users", id="stages beside a shape"
+            ["--stage", "3s:4"], "load shape Steps and --stage both decide", id="stages beside a shape"
         ),
         pytest.param(["--users", "4"], "and --users both decide", id="users beside a shape"),
         pytest.param(["--tags", "raed"], "did you mean read?", id="a tag that is none"),
