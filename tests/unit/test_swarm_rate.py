@@ -9,6 +9,8 @@ import pytest
 
 from siotool.swarm.pacing import ANSWER_S
 
+pytestmark = pytest.mark.slow  # its users sleep for seconds, in real time
+
 CODE = '''
 import json
 from collections import Counter
