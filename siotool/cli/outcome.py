@@ -6,7 +6,6 @@ from pathlib import Path
 from siotool.cli import output
 from siotool.cli.counts import Counting, Intent
 from siotool.cli.streams import complain, say
-from siotool.document.contract import to_json
 from siotool.errors import ExitCode, worst
 from siotool.report.contents import Report
 from siotool.report.gates import Gate, parse, show
@@ -59,9 +58,7 @@ def conclude(
 
 def rendered(report: Report, form: str, where: str = "file") -> str:
     """Return a report as ``text`` for ``where``, as ``json`` (ten digits of a figure), ``md`` or ``html``."""
-    if form == "json":
-        return to_json(report, digits=10)
-    return output.printed(as_document(report), form, where)
+    return output.printed(as_document(report), form, where, report, digits=10)
 
 
 def exit_code(report: Report, also: Collection[ExitCode] = ()) -> ExitCode:

@@ -19,10 +19,13 @@ from siotool.terminal import Printable
 WIDTH, WIDEST = 80, 100
 
 
-def printed(document: Document, form: str, where: str, record: msgspec.Struct | None = None) -> str:
-    """Return a document as ``text`` for ``where``, as ``md`` or as ``html``; its ``record`` as ``json``."""
-    if form == "json" and record is not None:
-        return to_json(record)
+def printed(document: Document, form: str, where: str, record: msgspec.Struct, digits: int = 17) -> str:
+    """Return a document as ``text`` for ``where``, as ``md`` or as ``html``; as ``json`` its ``record``.
+
+    ``digits``: significant ones of the record's figures.
+    """
+    if form == "json":
+        return to_json(record, digits)
     if form == "html":
         from siotool.document import html  # altair takes 0.6 s to import
 

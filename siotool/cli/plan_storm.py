@@ -25,6 +25,9 @@ from siotool.cli.plan import refuse_missing
 from siotool.cli.streams import say
 from siotool.errors import InputError
 
+#: The longest outage.
+_LONGEST_OUTAGE_S = 86_400.0
+
 
 class Lost(StrEnum):
     """What fails at once."""
@@ -130,7 +133,3 @@ def storm(
     out.write(out.printed(storm_document.document(result), form, output, result), output)
     if output != "-" and not quiet:
         say(f"{storm_words.headline(result)}; the storm is written to {output}")
-
-
-#: The longest outage.
-_LONGEST_OUTAGE_S = 86_400.0

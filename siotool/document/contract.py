@@ -3,7 +3,7 @@
 import msgspec
 
 
-def to_json(answer: msgspec.Struct, digits: int = 17) -> str:
+def to_json(answer: msgspec.Struct, digits: int) -> str:
     """Return the answer as JSON, indented, with lists of plain values on one line.
 
     Figures have so many significant ``digits``; 17 are all that a float has.

@@ -6,9 +6,9 @@ from siotool.plan.numbers import N, divide, maximum
 from siotool.units import format_count
 
 
-def _polling_sockets(world: World[N]) -> N:
-    """Sockets per connection: a polling client holds a GET and now and then opens a POST beside it."""
-    return 1.0 + world["transport.polling"]
+def _sockets(world: World[N]) -> N:
+    """All sockets: a polling client holds a GET and now and then opens a POST beside it."""
+    return world.demand.connections * (1.0 + world["transport.polling"]) * world["topology.imbalance"]
 
 
 def _connections(world: World[N]) -> Limit[N] | None:
@@ -32,7 +32,7 @@ def _files(world: World[N]) -> Limit[N] | None:
         return None
     each = maximum(world["server.open_files"] - world["server.open_files_reserved"], 0.0)
     places = each * world["server.processes"]
-    sockets = world.demand.connections * _polling_sockets(world) * world["topology.imbalance"]
+    sockets = _sockets(world)
     keys = ("workload.connections", "server.open_files", "server.open_files_reserved", "transport.polling")
     return Limit(sockets, places, divide(sockets, places), keys)
 
@@ -53,7 +53,7 @@ def _ports(world: World[N]) -> Limit[N] | None:
     places = (
         world["topology.balancer_ports"] * world["topology.balancer_addresses"] * world["server.processes"]
     )
-    sockets = world.demand.connections * _polling_sockets(world) * world["topology.imbalance"]
+    sockets = _sockets(world)
     keys = ("workload.connections", "topology.balancer_ports", "topology.balancer_addresses")
     return Limit(sockets, places, divide(sockets, places), keys)
 
@@ -72,7 +72,7 @@ def _conntrack(world: World[N]) -> Limit[N] | None:
     if not world.has("topology.conntrack"):
         return None
     places = world["topology.conntrack"]
-    sockets = world.demand.connections * _polling_sockets(world) * world["topology.imbalance"]
+    sockets = _sockets(world)
     return Limit(sockets, places, divide(sockets, places), ("workload.connections", "topology.conntrack"))
 
 
