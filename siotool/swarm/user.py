@@ -15,32 +15,21 @@ A file with such classes runs under ``siotool loadtest --scenario FILE.py`` and 
 
 import sys
 from collections.abc import Callable
-from itertools import count
-from random import Random
 from time import monotonic
 from typing import Any
 
 import gevent
-from locust import TaskSet, User, events, task
-from locust.exception import StopUser
-from locust.user.task import LOCUST_STATE_RUNNING
+from locust import events, task
 
-from siotool.client.connection import Handler
 from siotool.client.failures import ClientFailure
-from siotool.protocol import backoff
-from siotool.swarm.generator import Generator
+from siotool.swarm.connected_user import ConnectedUser
 from siotool.swarm.knobs import knob
-from siotool.swarm.pacing import Schedule, spread_s
 from siotool.swarm.scenario_results import line_of_caller
-from siotool.swarm.tasks import Tasks
-from siotool.swarm.user_observer import UserConnection
-
-_LOOP = gevent.get_hub().loop
 
 __all__ = ["SocketIOUser", "knob", "task"]
 
 
-class SocketIOUser(User):
+class SocketIOUser(ConnectedUser):
     """One simulated client with one connection at a time.
 
     It connects before its first task, comes back with the official client's backoff when
@@ -54,40 +43,10 @@ class SocketIOUser(User):
     """
 
     abstract = True
-    #: Tasks per second; declare it as a knob to let it be set.
-    rate: float = 1.0
     #: Whether the server sends a broadcast back to its publisher too.
     includes_sender: bool = True
 
-    def __init__(self, environment: Any) -> None:
-        super().__init__(environment)
-        self._generator = Generator.of(environment)
-        self._engine = self._generator.engine
-        self._number = self._generator.next_user()
-        self._random = Random(f"{self._generator.seed}/{self._number}")
-        self._class_counts = self._generator.counts(type(self).__name__)
-        self._user = self._engine.new_user(self._class_counts)
-        self._connection: UserConnection | None = None
-        self._schedule: Schedule | None = None
-        #: Whether this task has begun the operation that was due.
-        self._begun = False
-        self._moment = 0.0
-        self._handlers: dict[str, Handler] = {}
-        self._scheduled = follows_schedule(type(self))
-        #: Iteration of the hub's loop in which this turn began: in another one, it has waited.
-        self._turn = -1
-        self._failed = False
-        #: Since when this user waits for the target; how long it has waited since it was last in time.
-        self._kept_since: float | None = None
-        self._kept_s = 0.0
-        self._stopped_by_locust = False
-        #: The exception that Locust has reported.
-        self.reported_error: BaseException | None = None
-
     # ── what scenarios use ────────────────────────────────────────────────────────────
-
-    def on_connected(self) -> None:
-        """Called after each connect and reconnect; override it."""
 
     def call(
         self, event: str, *arguments: Any, timeout: float | None = None, wait: bool = True
@@ -198,166 +157,6 @@ class SocketIOUser(User):
             self._generator.drop_schedule(self._number)
         self._engine.wait_closed(self._connected())
         self._connected()
-
-    # ── Locust's side ─────────────────────────────────────────────────────────────────
-
-    def run(self) -> None:  # type: ignore[misc]  # final, for want of this need
-        """Run this user, from its turn to start until it ends or is stopped.
-
-        Locust leaves out ``on_stop`` after an exception in ``on_start``; here a user always leaves.
-        """
-        try:
-            gevent.sleep(spread_s(self._number) * self._generator.spread_s)
-        except gevent.GreenletExit:
-            self._engine.leave(self._user)
-            return
-        self._class_counts.users += 1
-        self._class_counts.started += 1
-        try:
-            super().run()  # type: ignore[no-untyped-call]
-        except Exception as error:
-            if error is not self.reported_error:  # raised while it stopped, which Locust does not report
-                self._report_error(error)
-        finally:
-            self._leave()
-
-    def stop(self, force: bool = False) -> bool:
-        """Locust stops this user: it has not ended by itself."""
-        self._stopped_by_locust = True
-        stopped: bool = super().stop(force)
-        return stopped
-
-    @property
-    def _state(self) -> Any:  # Locust's name
-        return self._locust_state
-
-    @_state.setter
-    def _state(self, state: Any) -> None:
-        """Locust sets it before each task: a turn begins.
-
-        Every kind of task set does, also the nested ones, whose loops are Locust's own.
-        """
-        self._locust_state = state
-        if state == LOCUST_STATE_RUNNING:
-            self._turn = _LOOP.iteration
-            self._failed = False
-            self._class_counts.turns += 1
-
-    def on_start(self) -> None:
-        """Connect, then wait for the first task's turn on the schedule."""
-        self._connect(again=False)
-        if not self._scheduled:
-            return
-        phase = self._random.random()
-        self._schedule = self._generator.new_schedule(self._number, self._class_counts, self.rate, phase)
-        self._taskset_instance = Tasks(self, self._pause)
-        self._sleep_until_due()
-
-    def wait_time(self) -> float:
-        """Seconds until the next task; nested task sets ask after each task.
-
-        It is 0 on a schedule: the wait is over then, for Locust's own would hear of no change of rate.
-        """
-        wake_at = self._end_task()
-        if self._schedule is None:
-            return max(0.0, wake_at - monotonic())
-        self._sleep_until_due()
-        return 0.0
-
-    # ── inside ────────────────────────────────────────────────────────────────────────
-
-    def _leave(self) -> None:
-        """Leave; what is under way may still arrive."""
-        self._class_counts.users -= 1
-        self._class_counts.ended += not self._stopped_by_locust
-        if self._schedule is not None:
-            now = monotonic()
-            waiting = now - self._kept_since if self._kept_since is not None else 0.0
-            self._generator.retire_schedule(self._number, now, self._kept_s + waiting)
-        self._engine.leave(self._user)
-
-    def _end_task(self) -> float:
-        """A task is done; returns when the next one is to be prepared."""
-        schedule = self._schedule
-        if schedule is None:
-            return 0.0 if self._scheduled else monotonic() + 1 / self.rate  # it holds, or it waits in places
-        if not self._begun:
-            schedule.begin()  # a task that sent nothing
-        self._begun = False
-        wake_at = schedule.wake_at()
-        if self._kept_s and wake_at > monotonic():
-            self._kept_s = 0.0
-        return wake_at
-
-    def _pause(self) -> None:
-        if self._generator.timer_wheel.wait(self._end_task()):
-            self._sleep_until_due()
-
-    def _sleep_until_due(self) -> None:
-        """Sleep until the schedule's next operation is to be prepared, whenever a change puts that."""
-        while self._schedule is not None:
-            if not self._generator.timer_wheel.wait(self._schedule.wake_at()):
-                return
-
-    def _due(self) -> float:
-        """When the next operation is to start: the schedule's moment, once per task.
-
-        It may lie a little ahead; what follows it in the same task is not sent before it. When a
-        task waits first (think time), its operation is due when the wait is over.
-        """
-        if self._begun or self._schedule is None:
-            return max(self._moment, monotonic())
-        self._begun = True
-        self._moment = self._schedule.begin()
-        if _LOOP.iteration != self._turn:
-            self._moment = max(self._moment, monotonic())
-        return self._moment
-
-    def _connected(self) -> UserConnection:
-        """The open connection; comes back first when it was lost."""
-        connection = self._connection
-        if connection is not None and connection.open:
-            return connection
-        connection = self._connect(again=True)
-        if self._schedule is not None:
-            # what was due meanwhile is not sent; it counts as offered, not as issued
-            self._schedule.skip_to(monotonic())
-        return connection
-
-    def _connect(self, again: bool) -> UserConnection:
-        for failures in count(0 if again else -1):
-            if failures >= 0:
-                gevent.sleep(backoff.delay_s(failures, self._random.random(), backoff.OFFICIAL))
-            try:
-                self._connection = self._engine.connect(self._user, monotonic(), again, self._handlers)
-                break
-            except ClientFailure as failure:
-                if failure.kind == "client":
-                    raise StopUser from failure
-        self.on_connected()
-        assert self._connection is not None
-        return self._connection
-
-    def _report_error(self, error: BaseException) -> None:
-        """Report an exception as Locust does for tasks."""
-        hooks: Any = self.environment.events
-        hooks.user_error.fire(user_instance=self, exception=error, tb=error.__traceback__)
-
-
-def follows_schedule(user_class: type) -> bool:
-    """Whether the users of a class are scheduled: neither it nor a task set of it sets ``wait_time``."""
-    if user_class.wait_time is not SocketIOUser.wait_time:  # type: ignore[attr-defined]
-        return False
-    waiting, seen = list(getattr(user_class, "tasks", [])), set()
-    while waiting:
-        task_set = waiting.pop()
-        if not isinstance(task_set, type) or task_set in seen or not issubclass(task_set, TaskSet):
-            continue
-        seen.add(task_set)
-        if task_set.wait_time is not TaskSet.wait_time:
-            return False
-        waiting += task_set.tasks
-    return True
 
 
 @events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]
