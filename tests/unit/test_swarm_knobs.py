@@ -105,6 +105,7 @@ def test_defaults_fill_what_is_not_set_and_the_last_assignment_wins():
         "text": "hello",
         "size": 64,
         "pause": 1.0,
+        "tone": "calm",
     }
     assert list(settings) == list(KNOBS)
 
