@@ -10,6 +10,7 @@ from gevent.hub import Waiter
 
 from siotool.client.connection import Handler
 from siotool.client.failures import ClientFailure
+from siotool.swarm.audience import CHANGING_S
 from siotool.swarm.bridge import Bridge
 from siotool.swarm.client_loop import Answer, ClientLoop
 from siotool.swarm.settings import EngineSettings
@@ -96,13 +97,26 @@ class Engine:
         intended: float,
         includes_sender: bool,
         raised: Callable[[BaseException], None],
+        audience: int = 0,
     ) -> None:
-        """Send a stamped broadcast at ``intended``; ``compose`` makes its arguments of the stamp.
+        """Send a stamped message at ``intended``; ``compose`` makes its arguments of the stamp.
 
         ``raised`` is called in the hub with what ``compose`` raises; then nothing is sent.
+        ``audience`` is the number of its audience; 0: all.
         """
-        message = (connection, publisher, event, compose, intended, includes_sender, raised)
+        message = (connection, publisher, event, compose, intended, includes_sender, raised, audience)
         self._bridge.to_loop_at(intended, self.loop.publish, *message)
+
+    def join_audience(
+        self, connection: UserConnection, audience: int, at: float, *, acknowledged: bool
+    ) -> None:
+        """A user becomes a member of an audience, at a moment of the monotonic clock."""
+        settle_s = 0.0 if acknowledged else CHANGING_S
+        self._bridge.to_loop_at(at, self.loop.join_audience, connection, audience, settle_s)
+
+    def leave_audience(self, connection: UserConnection, audience: int, at: float) -> None:
+        """A user ceases to be a member of an audience."""
+        self._bridge.to_loop_at(at, self.loop.leave_audience, connection, audience)
 
     def let_answers_wait(self, seconds: float) -> None:
         """An answer may reach some user so many seconds late; the smallest value counts."""

@@ -28,7 +28,7 @@ class LeavingUsers:
         connection = user.connection
         if connection is not None and connection.open and user not in self._leaving:
             now = monotonic()
-            self._metrics.leave(user, now)
+            self._metrics.leave(user, now, gone=True, waiting=bool(connection.calls))
             self._leaving[user] = now
 
     def forget(self, user: UserObserver) -> None:

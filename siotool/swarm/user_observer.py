@@ -10,8 +10,8 @@ from siotool.client.connection import Connection
 from siotool.client.failures import NOT_SENT, UNHEARD, ClientFailure
 from siotool.protocol.socket_io import Packet
 from siotool.runfile import OpKind
-from siotool.swarm.delivery_tracker import Receiver
 from siotool.swarm.metrics import OperationSamples
+from siotool.swarm.receiver import Receiver
 from siotool.swarm.switchboard import Switchboard
 from siotool.swarm.user_counts import UserCounts
 
