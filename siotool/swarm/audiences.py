@@ -69,7 +69,7 @@ class Audiences:
                 receiver.places.append(place)
                 place.begin = place.end = now
             self._welcome(receiver, place, now)
-        place.left_at = now
+        place.left_at, place.cut = now, False
         self._left.append((now, receiver, place))
 
     def end(self, receiver: Receiver, now: float, *, gone: bool, waiting: bool = True) -> None:
@@ -82,9 +82,9 @@ class Audiences:
         if waiting:
             receiver.unsettled_until = inf if gone else max(receiver.unsettled_until, now)
         for place in receiver.places:
-            if place.left_at == inf:
+            place.cut = place.left_at == inf
+            if place.cut:
                 self._end(place, max(place.begin, now))
-                place.cut = True
                 if not gone:
                     place.left_at = now
                     self._left.append((now, receiver, place))

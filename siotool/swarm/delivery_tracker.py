@@ -182,6 +182,10 @@ class DeliveryTracker:
         message.event = event  # a server may relay it under another name than it was sent
         return message
 
+    def stamped(self, payload: bytes) -> bool:
+        """Whether a payload carries one of this run's stamps."""
+        return stamp.find(payload, self.run) is not None
+
     def forget_receiver(self, slot: int) -> None:
         """Clear a slot for its next user."""
         for publisher in self._publishers.values():

@@ -126,6 +126,10 @@ class Engine:
         """Count server events by name (``*``: any), timed by an epoch field of their payload."""
         self._bridge.to_loop(self.loop.board.listen, event, sent_at)
 
+    def delivers_as(self, event: str) -> None:
+        """The server delivers what is published as this event; empty: as any."""
+        self._bridge.to_loop(self.loop.board.delivers_as, event)
+
     def wait_closed(self, connection: UserConnection) -> str:
         """Wait until a connection ends; returns the reason."""
         return str(self._ask(self.loop.watch, connection))

@@ -382,6 +382,10 @@ ALL = Plan(1, 3, 12, 3, 60, 8, 0.05)
 @example(Plan(**{**vars(ALL), "moves": 20, "acknowledged": False}))
 @example(Plan(**{**vars(ALL), "lose": 0.5, "repeat": 0.5, "leak": 0.1, "moves": 20, "breaks": 5}))
 @example(Plan(**{**vars(ALL), "lose": 0.1, "moves": 20, "includes_sender": False, "delay": 1.5}))
+# a recovered session has the rooms of the connection before it, not those of an earlier one
+@example(
+    Plan(3664758879, 3, 8, 2, 39, 4, 0.001, lose=0.1, leak=0.1, moves=14, breaks=2, includes_sender=False)
+)
 def test_every_delivery_to_a_room_is_accounted_for_as_an_oracle_would(plan: Plan) -> None:
     fleet = Fleet(plan)
     fleet.run()
