@@ -198,7 +198,6 @@ class Delivery(msgspec.Struct, frozen=True):
     ``expected = received + lost``. A message is closed when its last due delivery arrived,
     or when it is given up; ``pending`` are the deliveries of open messages at its end.
     ``misdelivered`` are deliveries where they were not to arrive; they are not among the received.
-    ``missed_while_away`` were sent while their receiver had no connection.
     """
 
     published: Count = 0
@@ -210,7 +209,6 @@ class Delivery(msgspec.Struct, frozen=True):
     late: Count = 0
     pending: Count = 0
     misdelivered: Count = 0
-    missed_while_away: Count = 0
 
 
 #: Classes of audience sizes, by the largest of each: 1, 2, 3 to 5, 6 to 10, 11 to 20, …
@@ -223,11 +221,11 @@ AudienceKind = Literal["all", "room", "user"]
 class AudienceDeliveries(msgspec.Struct, frozen=True):
     """Messages to audiences of one class of sizes (``AUDIENCE_SIZES``) that were closed in the interval.
 
-    ``size`` is the largest of its class; an audience's size are the members it had when the message
-    was sent. ``first``, ``median`` and ``last`` are when its receivers got a message, from its
-    intended start; ``spread`` how long after the first the last one did. They are of the messages that
-    reached everyone. Duplicates, reordered and misdelivered count with the size of their message,
-    in the interval in which they came, or in which the message was closed.
+    ``size`` is the largest of its class; an audience's size are the users that were to receive the
+    message, which is all that received it, and those that it was lost for. ``first``, ``median`` and
+    ``last`` are when its receivers got a message, from its intended start; ``spread`` how long after the
+    first the last one did. They are of the messages that reached everyone. Duplicates, reordered and
+    misdelivered count with the size of their message: when it is closed, or when they come after that.
     """
 
     to: AudienceKind

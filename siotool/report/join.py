@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from siotool.errors import InputError
+from siotool.report.audience_rows import sum_up_audiences
 from siotool.report.contents import (
     Bandwidth,
     ConnectionFigures,
@@ -77,7 +78,7 @@ def summarize(
         verdict="passed",
         valid=_valid(connections, doubts),
         doubts=doubts,
-        remarks=find_remarks(runs, seconds, steady, operations.rows),
+        remarks=find_remarks(runs, seconds, steady, operations.rows, delivery),
         target=runs[0].header.target,
         scenario=runs[0].header.workload.scenario,
         runs=[_run_info(run) for run in runs],
@@ -87,6 +88,7 @@ def summarize(
         operations=operations.rows,
         operations_merged=operations.merged,
         delivery=delivery,
+        audiences=sum_up_audiences(intervals),
         bandwidth=bandwidth,
         server=server,
         gates=[],

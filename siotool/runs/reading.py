@@ -83,6 +83,15 @@ def contradiction(interval: Interval) -> str:
             return f"{operation.op} {operation.name} has more times than successes, or than failures"
     if sum(connections.hung.values()) > sum(connections.failed.values()):
         return "more connects hung than failed"
+    return _contradiction_of_audiences(interval)
+
+
+def _contradiction_of_audiences(interval: Interval) -> str:
+    for found in interval.audiences:
+        if found.expected != found.received + found.lost:
+            return f"{found.expected:,} deliveries to audiences of {found.size:,} do not add up"
+        if sum(found.first.n) > found.messages:
+            return f"audiences of {found.size:,} have more times than messages"
     return ""
 
 

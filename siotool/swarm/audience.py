@@ -14,8 +14,8 @@ later, or where it was never a member (it may still become one: a       misdeliv
 message may come ``CHANGING_S`` before the begin was declared)
 =====================================================================  ==========================
 
-A user that loses its connection, or is stopped while it waits for an answer, may have been about to
-join: what came to it in the last ``CHANGING_S`` is received.
+A user that loses its connection, or is stopped when a call of it was answered just now or not yet,
+may have been about to join: what came to it in the last ``CHANGING_S`` is received.
 
 A membership begins ``CHANGING_S`` after it was declared where the server did not acknowledge it.
 

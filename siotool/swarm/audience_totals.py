@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -13,10 +14,24 @@ from siotool.swarm.worker_report import unpacked_delays
 AudienceClass = tuple[AudienceKind, int]
 
 
-def class_of(kind: AudienceKind, members: int) -> AudienceClass:
-    """The class of an audience with so many members."""
-    place = bisect_left(AUDIENCE_SIZES, members)
-    return kind, AUDIENCE_SIZES[place] if place < len(AUDIENCE_SIZES) else members
+def class_of(audience: int, receivers: int) -> AudienceClass:
+    """The class of a message to so many receivers of an audience (0: all)."""
+    place = bisect_left(AUDIENCE_SIZES, receivers)
+    size = AUDIENCE_SIZES[place] if place < len(AUDIENCE_SIZES) else receivers
+    return ("room" if audience else "all"), size
+
+
+class _Disorder(Protocol):
+    """What came of a message that was not to come."""
+
+    @property
+    def duplicate(self) -> int: ...
+
+    @property
+    def reordered(self) -> int: ...
+
+    @property
+    def misdelivered(self) -> int: ...
 
 
 class _Totals:
@@ -29,6 +44,12 @@ class _Totals:
         self.median: list[float] = []
         self.last: list[float] = []
         self.spread: list[float] = []
+
+    def add(self, found: _Disorder) -> None:
+        """Count what was not to come."""
+        self.duplicate += found.duplicate
+        self.reordered += found.reordered
+        self.misdelivered += found.misdelivered
 
 
 class AudienceTotals:

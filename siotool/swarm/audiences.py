@@ -34,7 +34,10 @@ class Audiences:
     # ── memberships ───────────────────────────────────────────────────────────────────
 
     def join(self, receiver: Receiver, number: int, now: float, settle_s: float = 0.0) -> None:
-        """A receiver expects what is sent to an audience from ``settle_s`` on."""
+        """A receiver expects what is sent to an audience from ``settle_s`` on, unless it leaves already."""
+        if receiver.left_at < inf:
+            receiver.unsettled_until = inf
+            return
         audience = self._audience(number)
         place = audience.places.get(receiver.slot)
         if place is None:
@@ -76,7 +79,7 @@ class Audiences:
         """All memberships end with the connection, or with the user when it is ``gone``.
 
         A leaving user's connection stays open for a while, and what still comes there is no fault.
-        ``waiting``: it has asked for something, perhaps to join.
+        ``waiting``: it has just asked for something, perhaps to join.
         """
         self.settle(now, final=False)
         if waiting:

@@ -29,11 +29,13 @@ class _Open(msgspec.Struct):
     """A message with deliveries to come; ``missing_at`` counts them by worker."""
 
     sent: float
-    group: AudienceClass
     missing_at: dict[int, int]
+    delays: list[bytes]
     received: int = 0
     undue: int = 0
-    delays: list[bytes] = []
+    duplicate: int = 0
+    reordered: int = 0
+    misdelivered: int = 0
     #: False once a worker was lost that had some of its deliveries.
     whole: bool = True
 
@@ -46,6 +48,9 @@ class _Open(msgspec.Struct):
         """Count deliveries."""
         self.received += receipt.due
         self.undue += receipt.undue
+        self.duplicate += receipt.duplicate
+        self.reordered += receipt.reordered
+        self.misdelivered += receipt.misdelivered
         self.missing_at[worker] = self.missing_at.get(worker, 0) + receipt.expected - receipt.due
         if receipt.delays:
             self.delays.append(receipt.delays)
@@ -149,14 +154,12 @@ class DeliveryAggregator:
                 for worker, levels in self._presence.items()
                 if (level := levels.get(audience)) is not None
             }
-            group = class_of("room" if audience else "all", sum(missing.values()))
             if sender in self._presence:
                 missing[sender] = missing.get(sender, 0) - publication.discount
-            message = self._open[audience][key] = _Open(publication.sent, group, missing)
+            message = self._open[audience][key] = _Open(publication.sent, missing, [])
             self._opened[publication.publisher, audience > 0] = publication.seq
             for worker, receipt in self._early.pop((audience, key), ()):
                 message.receive(worker, receipt)
-                self._attribute(group, receipt)
         self._unopened = waiting
 
     def _receive(self, worker: int, receipt: Receipt, totals: Counter[str]) -> None:
@@ -168,7 +171,6 @@ class DeliveryAggregator:
         message = self._open[audience].get(key) if audience in self._open else None
         if message is not None:
             message.receive(worker, receipt)
-            self._attribute(message.group, receipt)
         elif receipt.seq <= self._opened.get((receipt.publisher, audience > 0), 0):
             self._receive_closed(audience, key, receipt, totals)
         else:
@@ -176,28 +178,19 @@ class DeliveryAggregator:
 
     def _receive_closed(self, audience: int, key: _Key, receipt: Receipt, totals: Counter[str]) -> None:
         known = self._closed.get((audience, key))
-        if known is not None:
-            self._attribute(known[1], receipt)
-            self._audiences.of(known[1]).received += receipt.undue
+        counted = self._audiences.of(known[1] if known is not None else class_of(audience, 0))
+        counted.received += receipt.undue
+        counted.add(receipt)
         if (audience, key) in self._given_up:
             totals["late"] += max(0, receipt.due)
         elif audience and receipt.due > 0:
             # its receivers had it, as they were forgotten
             totals["duplicate"] += receipt.due
-            if known is not None:
-                self._audiences.of(known[1]).duplicate += receipt.due
+            counted.duplicate += receipt.due
         else:
             # more arrives than was expected, such as at a sender that should not get its own
             totals["received"] += receipt.due
-            if known is not None:
-                self._audiences.of(known[1]).received += receipt.due
-
-    def _attribute(self, group: AudienceClass, receipt: Receipt) -> None:
-        if receipt.duplicate or receipt.reordered or receipt.misdelivered:
-            counted = self._audiences.of(group)
-            counted.duplicate += receipt.duplicate
-            counted.reordered += receipt.reordered
-            counted.misdelivered += receipt.misdelivered
+            counted.received += receipt.due
 
     def _close_messages(self, until: float, last: bool, totals: Counter[str]) -> None:
         for audience, messages in list(self._open.items()):
@@ -207,15 +200,17 @@ class DeliveryAggregator:
                     continue
                 totals["received"] += message.received
                 totals["lost"] += missing
-                counted = self._audiences.of(message.group)
+                group = class_of(audience, message.received + message.undue + missing)
+                counted = self._audiences.of(group)
+                counted.add(message)
                 counted.messages += 1
                 counted.received += message.received + message.undue
                 counted.lost += missing
                 if missing:
                     self._given_up[audience, key] = message.sent
                 elif message.timed:
-                    self._audiences.skew(message.group, message.delays)
-                self._closed[audience, key] = (message.sent, message.group)
+                    self._audiences.skew(group, message.delays)
+                self._closed[audience, key] = (message.sent, group)
                 del messages[key]
             if not messages:
                 del self._open[audience]

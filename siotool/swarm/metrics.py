@@ -177,9 +177,9 @@ class Metrics:
 
         Its audiences are those it joins now; in a ``recovered`` session also those it had.
         """
+        receiver.joined_at, receiver.left_at, receiver.overtaken = now, inf, False
         if recovered:
             self.tracker.audiences.recover(receiver, now)
-        receiver.joined_at, receiver.left_at, receiver.overtaken = now, inf, False
         self.open += 1
         self.present += 1
         self.presence.append(Presence(now, 1))
@@ -188,7 +188,7 @@ class Metrics:
         """A receiver expects nothing that is sent from now on, to any audience.
 
         Of one that is ``gone`` for good the connection may stay open for a while. ``waiting``: it
-        has not had all the answers it asked for.
+        has not had all the answers it asked for, or only just.
         """
         if receiver.left_at == inf and receiver.joined_at != inf:
             receiver.left_at = now

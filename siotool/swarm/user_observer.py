@@ -1,6 +1,7 @@
 """What happens to one user's connections and calls, as it is counted; in the loop thread."""
 
 from collections.abc import Callable
+from math import inf
 from time import monotonic
 from typing import Any
 
@@ -19,7 +20,7 @@ from siotool.swarm.user_counts import UserCounts
 class UserObserver(Receiver):
     """A user in the loop thread: observes its connections, one after the other."""
 
-    __slots__ = ("board", "connection", "counts", "retired", "used_before", "watcher")
+    __slots__ = ("answered_at", "board", "connection", "counts", "retired", "used_before", "watcher")
 
     def __init__(
         self,
@@ -36,6 +37,8 @@ class UserObserver(Receiver):
         self.used_before = used_before
         #: Its user has left; the slot is free once the connection has closed.
         self.retired = False
+        #: When a call of it was last answered; the user may not know yet.
+        self.answered_at = -inf
         #: From its connect to its end.
         self.connection: UserConnection | None = None
         #: Called in the hub, once, with the reason why the open connection ends.
@@ -98,6 +101,7 @@ class Call(msgspec.Struct, gc=False):
     def answered(self, arguments: list[Any], now: float) -> None:
         """Record an answer that came at ``now``."""
         samples = self.samples
+        self.user.answered_at = now
         samples.response.append(now - self.intended)
         samples.service.append(now - self.start)
         if self.answer is not None:

@@ -1,0 +1,75 @@
+"""Deliveries by the size of the audience, and how far apart its members got a message."""
+
+from collections.abc import Sequence
+
+from siotool import units
+from siotool.document.document import Row, Table, columns
+from siotool.report.contents import AudienceFigures
+from siotool.report.sizing_tables import cell
+
+
+def tables(audiences: Sequence[AudienceFigures]) -> list[Table]:
+    """Return the counts and the times by size; nothing without messages."""
+    if not audiences:
+        return []
+    counted = columns("audience", "messages>", "expected>", "lost>", "duplicate>", "reordered>")
+    counted += columns("misdelivered>")
+    found = [
+        Table(counted, [*map(_counts, audiences)], "By the users that a message was for when it was sent.")
+    ]
+    if timed := [audience for audience in audiences if audience.complete]:
+        named = columns("receivers", "complete>", "first p50>", "p99>?", "median p50>", "p99>?", "last p50>")
+        named += columns("p99>", "last − first p50>", "p99>")
+        note = (
+            "When the first receiver, half of them and the last one had a message, from its intended start; "
+            "of messages that reached everyone."
+        )
+        found.append(Table(named, [Row(_times(audience)) for audience in timed], note))
+    return found
+
+
+def _counts(audience: AudienceFigures) -> Row:
+    counts = (
+        audience.messages,
+        audience.expected,
+        audience.lost,
+        audience.duplicate,
+        audience.reordered,
+        audience.misdelivered,
+    )
+    bad = audience.lost or audience.duplicate or audience.misdelivered
+    return Row([_label(audience), *(f"{count:,}" for count in counts)], "bad" if bad else "")
+
+
+def _times(audience: AudienceFigures) -> list[str]:
+    times = (
+        audience.first_p50_s,
+        audience.first_p99_s,
+        audience.median_p50_s,
+        audience.median_p99_s,
+        audience.last_p50_s,
+        audience.last_p99_s,
+        audience.spread_p50_s,
+        audience.spread_p99_s,
+    )
+    return [
+        _label(audience),
+        f"{audience.complete:,}",
+        *(cell(time, units.format_duration) for time in times),
+    ]
+
+
+def _label(audience: AudienceFigures) -> str:
+    """``room of 11–20``, ``all users, 51–100``, ``single user``."""
+    sizes = (
+        f"{audience.size_from:,}–{audience.size:,}"
+        if audience.size_from < audience.size
+        else f"{audience.size:,}"
+    )
+    match audience.to:
+        case "all":
+            return f"all users, {sizes}"
+        case "room":
+            return f"room of {sizes}"
+        case "user":
+            return "single user"
