@@ -18,11 +18,11 @@ def tables(audiences: Sequence[AudienceFigures]) -> list[Table]:
         Table(counted, [*map(_counts, audiences)], "By the users that a message was for when it was sent.")
     ]
     if timed := [audience for audience in audiences if audience.complete]:
-        named = columns("receivers", "complete>", "first p50>", "p99>?", "median p50>", "p99>?", "last p50>")
-        named += columns("p99>", "last − first p50>", "p99>")
+        named = columns("receivers", "complete>", "first p50>", "p99>?", "median p50>?", "p99>?")
+        named += columns("last p50>", "p99>", "spread p50>", "p99>")
         note = (
-            "When the first receiver, half of them and the last one had a message, from its intended start; "
-            "of messages that reached everyone."
+            "When the first receiver, half of them (median) and the last one had a message, from its intended "
+            "start; spread: how long after the first the last one did. Of messages that reached everyone."
         )
         found.append(Table(named, [Row(_times(audience)) for audience in timed], note))
     return found
@@ -60,16 +60,8 @@ def _times(audience: AudienceFigures) -> list[str]:
 
 
 def _label(audience: AudienceFigures) -> str:
-    """``room of 11–20``, ``all users, 51–100``, ``single user``."""
-    sizes = (
-        f"{audience.size_from:,}–{audience.size:,}"
-        if audience.size_from < audience.size
-        else f"{audience.size:,}"
-    )
-    match audience.to:
-        case "all":
-            return f"all users, {sizes}"
-        case "room":
-            return f"room of {sizes}"
-        case "user":
-            return "single user"
+    """``all 51–100``, ``room 11–20``, ``user``."""
+    if audience.to == "user":
+        return "user"
+    first = f"{audience.size_from:,}–" if audience.size_from < audience.size else ""
+    return f"{audience.to} {first}{audience.size:,}"
