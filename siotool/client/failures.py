@@ -15,6 +15,7 @@ import socket
 import ssl
 from typing import Any
 
+import msgspec
 import picows
 
 from siotool.protocol.faults import ProtocolError
@@ -49,12 +50,28 @@ _PLAIN_CODES = frozenset((0, 1000, 1001, 1005))
 _TOO_BIG = 1009
 
 
-class ClientFailure(Exception):
-    """A connection attempt that failed; ``kind`` is its class, the text its detail."""
+#: Characters of a server's data that are repeated.
+_DATA_CHARACTERS = 200
 
-    def __init__(self, kind: str, detail: str = "") -> None:
+
+class ClientFailure(Exception):
+    """A connection attempt that failed; ``kind`` is its class, the text its detail.
+
+    ``data`` is what the server said besides.
+    """
+
+    def __init__(self, kind: str, detail: str = "", data: Any = None) -> None:
         super().__init__(detail or kind)
         self.kind = kind
+        self.data = data
+
+    @property
+    def quoted(self) -> str:
+        """The detail, and the data where there is some."""
+        if self.data is None:
+            return str(self)
+        written = msgspec.json.encode(self.data, enc_hook=repr).decode()
+        return f"{self} {written[:_DATA_CHARACTERS]}"
 
 
 def classify(error: BaseException) -> ClientFailure:
