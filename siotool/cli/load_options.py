@@ -24,7 +24,7 @@ def load(scenario: str, settings: list[str], tags: list[str], exclude: list[str]
     loaded = scenario_file.load(scenario_file.find(scenario))
     resolved = knobs.resolve(loaded.knobs, settings, f"scenario {loaded.name}")
     knobs.apply(list(loaded.user_classes), resolved)
-    scenario_file.check_rates(loaded)
+    scenario_file.check_schedules(loaded)
     loaded.user_classes = choosing.choose(loaded.user_classes, tags, exclude)
     return loaded, resolved
 

@@ -114,6 +114,7 @@ def test_credentials_in_a_url_are_not_even_repeated(refused):
         pytest.param(["--set", "rat=5"], "did you mean rate?", id="a misspelt setting"),
         pytest.param(["--set", "rate"], "--set 'rate' has no value", id="a setting without value"),
         pytest.param(["--set", "rate=fast"], "--set rate", id="a setting of another type"),
+        pytest.param(["--set", "arrival=poison"], "did you mean poisson?", id="an unknown kind of arrivals"),
         pytest.param(["--set", "rate=0"], "--set rate: 0 is out of range", id="a setting out of range"),
         pytest.param(["--set", "size=1.5B"], "--set size", id="a size that is not whole"),
         pytest.param(["--server-pid", "999999999"], "no process has the id 999999999", id="no such process"),
