@@ -1,7 +1,7 @@
 """What is asked of a run: the target, the stages, the scenario and its settings."""
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 
@@ -16,12 +16,16 @@ class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Target(msgspec.Struct, frozen=True):
-    """The server under test, as the clients address it."""
+    """The server under test, as the clients address it.
+
+    ``namespace`` is the one that events go to. ``transport`` is a name, or a mix as
+    ``upgrade=80,websocket=20``.
+    """
 
     url: str
     path: str = "/socket.io/"
     namespace: str = "/"
-    transport: Literal["websocket"] = "websocket"
+    transport: str = "upgrade"
 
 
 class Workload(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from siotool import units
 from siotool.errors import InputError
@@ -124,8 +124,8 @@ def patience(text: str, option: str) -> float:
     return seconds
 
 
-def url(text: str) -> str:
-    """A server's address, without a path and without credentials."""
+def url(text: str) -> tuple[str, list[str]]:
+    """A server's address, without a path and without credentials; and its query, as --query has it."""
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -139,11 +139,18 @@ def url(text: str) -> str:
             f"the URL of {parts.hostname} has credentials in it, which reports would show",
             "give them with --header 'Authorization: …'",
         )
-    if parts.path not in ("", "/") or parts.query:
+    if parts.path not in ("", "/"):
         raise InputError(
             f"{text!r} has a path", "give only the server's URL, and the rest with --path and --namespace"
         )
-    return f"{parts.scheme}://{parts.netloc}" if port is None or port else text
+    base = f"{parts.scheme}://{parts.netloc}" if port is None or port else text
+    return base, [f"{name}={value}" for name, value in parse_qsl(parts.query, keep_blank_values=True)]
+
+
+def check_path(path: str) -> None:
+    """Raise InputError for a path with a query in it."""
+    if "?" in path or "#" in path:
+        raise InputError(f"--path {path!r} has a query in it", "give it with --query KEY=VALUE")
 
 
 def check_namespace(namespace: str) -> None:
@@ -180,7 +187,7 @@ def header(text: str) -> tuple[str, str]:
 
 def redacted(arguments: list[str]) -> list[str]:
     """The command line without what may be secret."""
-    hidden = ("--auth", "--header")
+    hidden = ("--auth", "--header", "--query")
     shown = []
     hide = False
     for argument in arguments:

@@ -144,8 +144,8 @@ class Connection(Generic[Observing]):
                 self.join_started = now
                 self.ping_due = now + self.session.ping_every_s
                 self.phase = "namespace"
-                for reply in replies:
-                    self.send(reply)
+                for request in replies:
+                    self.send(request)
             case session.Joined(namespace, _, recovered):
                 self._join(namespace, recovered, now)
             case session.Refused(namespace, message, data):

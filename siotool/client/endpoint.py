@@ -1,7 +1,6 @@
 """A target as its connections see it: addresses, TLS, the heads of requests."""
 
 import socket
-import ssl
 from collections.abc import Sequence
 from urllib.parse import urlencode
 

@@ -1,11 +1,12 @@
 """Short, stable classes for everything that can go wrong with a connection.
 
-refused, timeout, dns, reset, unreachable, tls, no_local_port, no_files, http_<status>,
-not_websocket, protocol_error, too_large, connect_error, unanswered (the run or its user ended first),
+refused, timeout, dns, reset, unreachable, tls, no_local_port, no_files, http_<status>, not_http,
+not_websocket, session_unknown (another server answers than the one that opened the session),
+protocol_error, too_large, connect_error, unanswered (the run or its user ended first),
 internal_error (a bug of ours) while connecting; ping_timeout, transport_close, server_disconnect,
 protocol_error (of WebSocket, Engine.IO or Socket.IO), too_large (a message over a limit, the server's
-or ours), internal_error while open. A call fails with one of those, or with timeout, unanswered or
-not_sent.
+or ours), http_<status>, session_unknown, internal_error while open. A call fails with one of those, or
+with timeout, unanswered or not_sent.
 """
 
 import asyncio
@@ -89,6 +90,8 @@ def classify(error: BaseException) -> ClientFailure:
             kind = "tls"
         case picows.WSInvalidStatusError() if error.response is not None:
             kind, detail = f"http_{int(error.response.status)}", _body(error)
+            if error.response.status // 100 == 3:
+                detail = f"to {error.response.headers.get('Location', '')}"
         case picows.WSHandshakeError():
             kind = "not_websocket"
             if found := _OLD_HTTP.match(error.raw_header or b""):

@@ -26,7 +26,7 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 def with_queries(identity: Identity) -> Identity:
-    """The same, with a namespace's query moved to the requests, as the official client reads ``/chat?a=b``."""
+    """The same, with each namespace's query in the requests, as the official client reads ``/chat?a=b``."""
     query = list(identity.query)
     for namespace in identity.namespaces:
         query += parse_qsl(namespace.partition("?")[2], keep_blank_values=True)

@@ -17,7 +17,7 @@ from siotool.client.endpoint import Endpoint, with_cookies
 from siotool.client.failures import ClientFailure, close_frame, violation_of
 from siotool.client.fragments import MESSAGE_BYTES, Fragments
 from siotool.client.http import TLS_CLOSE_S
-from siotool.client.identity import Identity, Pairs
+from siotool.client.identity import Identity
 from siotool.client.observer import ByteCounts
 from siotool.client.transport import Receiving
 from siotool.protocol.engine_io import BINARY_MARK, Revision

@@ -276,10 +276,9 @@ class Session:
     def _whole(self, packet: Packet, attachments: tuple[bytes, ...]) -> Event:
         namespace = packet.namespace
         kind = packet.type
-        if namespace not in self.joined and namespace not in self._unjoined:
-            if self._revision == 3 and kind == _CONNECT_ERROR and namespace == MAIN:
-                self.state = State.CLOSED  # Socket.IO 2 lets nobody in who was refused there
-                return Refused(namespace, *refusal(packet, self._parser))
+        # Socket.IO 2 lets nobody in who was refused there
+        refused = self._revision == 3 and namespace == MAIN and kind == _CONNECT_ERROR
+        if namespace not in self.joined and namespace not in self._unjoined and not refused:
             return None
         if kind in _EVENTS:
             return Received(packet, attachments)

@@ -22,6 +22,12 @@ class PacketType(IntEnum):
     BINARY_ACK = 6
 
 
+#: Event names that client and server use themselves; neither lets them be emitted.
+RESERVED = frozenset(
+    ("connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener")
+)
+
+
 class Packet(NamedTuple):
     """A Socket.IO packet; ``data`` is not decoded yet, and empty when it has none."""
 
