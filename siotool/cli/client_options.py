@@ -13,10 +13,11 @@ from siotool.cli import load_options
 from siotool.cli.client_words import Encoding, EngineIo
 from siotool.client.identity import Identity, with_queries
 from siotool.client.opener import TransportName
+from siotool.client.parsers import ParserName
 from siotool.client.tls import TlsOptions
 from siotool.errors import InputError
 from siotool.protocol.engine_io import Revision
-from siotool.swarm.settings import ParserName, TransportShares
+from siotool.swarm.settings import TransportShares
 
 TRANSPORTS: tuple[TransportName, ...] = get_args(TransportName)
 

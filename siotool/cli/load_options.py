@@ -44,15 +44,17 @@ def workers(processes: int | None, stages: list[Stage]) -> int:
 
 def program(
     loaded: Any, stages: list[Stage], length: str | None, given: Mapping[str, object]
-) -> tuple[Any, str]:
-    """What decides how many users there are; and the name of the scenario's load shape, empty without one.
+) -> tuple[Any, str, list[Stage]]:
+    """What decides how many users there are; the name of the scenario's load shape; and the stages.
+
+    The name is empty where there is no shape, and no stages are left where there is one.
 
     A shape decides it alone: ``given`` are options that would too. ``length`` is a --run-time.
     """
     from siotool.swarm.program import ShapeProgram, Stages
 
     if loaded.shape is None:
-        return Stages(stages), ""
+        return Stages(stages), "", stages
     name = type(loaded.shape).__name__
     for option, value in given.items():
         if value and not loaded.shape.use_common_options:
@@ -60,7 +62,7 @@ def program(
                 f"the scenario's load shape {name} and {option} both decide how many users there are",
                 f"leave out {option}, or the shape",
             )
-    return ShapeProgram(loaded.shape, run_time(length) if length else None), name
+    return ShapeProgram(loaded.shape, run_time(length) if length else None), name, []
 
 
 def run_time(text: str) -> float:

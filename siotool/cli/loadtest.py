@@ -239,8 +239,7 @@ def loadtest(
         client_options.tls(ca_file, insecure, client_cert, client_key, server_name),
     )
     given = {"--stage": stage, "--users": users, "--spawn-rate": spawn_rate}
-    program, shape = options.program(loaded, stages, run_time, given)
-    stages = [] if shape else stages
+    program, shape, stages = options.program(loaded, stages, run_time, given)
     workload = Workload(
         scenario=loaded.name,
         settings=resolved,

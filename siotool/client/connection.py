@@ -6,9 +6,9 @@ from typing import Any, Generic, TypeVar
 
 from siotool.client.failures import NOT_SENT, UNANSWERED, ClientFailure
 from siotool.client.identity import Identity, asked_for
+from siotool.client.last_events import LastEvents
 from siotool.client.observer import Observer, Pending
 from siotool.client.pool import Pool
-from siotool.client.recovery import LastEvents
 from siotool.client.transport import Transport
 from siotool.protocol import session
 from siotool.protocol.engine_io import PING, BinaryMessage, Frame
@@ -30,8 +30,6 @@ Handler = Callable[[list[Any], Reply | None], None]
 Handlers = dict[tuple[str, str], Handler]
 
 Observing = TypeVar("Observing", bound=Observer)
-
-_NO_ARGUMENTS = Body(b"[]")
 
 
 class Connection(Generic[Observing]):
@@ -230,7 +228,7 @@ class Connection(Generic[Observing]):
                 handler(arguments, reply)
                 return
         if reply is not None:
-            reply(_NO_ARGUMENTS if not self._pool.parser.BINARY else self._pool.parser.encode(()))
+            reply(self._pool.parser.encode(()))
 
     def _reply_to(self, packet: Packet) -> Reply | None:
         if packet.ack_id is None:
@@ -276,10 +274,10 @@ class Connection(Generic[Observing]):
                 transport.send(pool.event_prefix + ack_id + body.data)
                 return
         frame = pool.parser.frame(kind, namespace, ack_id, body.data, len(attachments))
-        if pool.parser.BINARY:
-            transport.send_binary(frame)
-            return
-        transport.send(frame)
+        if isinstance(frame, BinaryMessage):
+            transport.send_binary(frame.data)
+        else:
+            transport.send(frame)
         for attachment in attachments:
             transport.send_binary(attachment)
 
@@ -310,7 +308,7 @@ class Connection(Generic[Observing]):
     @property
     def clogged(self) -> bool:
         """True while so much waits to be sent that nothing is to be added."""
-        return self.unsent > self._pool.write_limit
+        return self.paused and self.unsent >= self._pool.write_limit
 
     @property
     def unsent(self) -> int:

@@ -27,7 +27,7 @@ _ANY_HEADER = 32 + zlib.MAX_WBITS
 _COMPRESSED = frozenset(("gzip", "deflate"))
 
 
-class Answer(NamedTuple):
+class HttpAnswer(NamedTuple):
     """An HTTP response; header names in lower case. ``arrived`` is when its last byte came."""
 
     status: int
@@ -53,7 +53,7 @@ class HttpConnection(asyncio.Protocol):
         self._count = count
         self.open = True
         self._transport: asyncio.Transport | None = None
-        self._waiting: asyncio.Future[Answer] | None = None
+        self._waiting: asyncio.Future[HttpAnswer] | None = None
         self._answered = 0
         self._begin()
 
@@ -64,7 +64,6 @@ class HttpConnection(asyncio.Protocol):
         self._begun = False
         self._arrived = 0.0
         self._head_bytes = 0
-        self._complete = False
         self._headers_complete = False
 
     @property
@@ -73,9 +72,8 @@ class HttpConnection(asyncio.Protocol):
 
     # ── asyncio's and httptools' calls ────────────────────────────────────────────────
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: Any) -> None:
         """The socket is open, and TLS agreed."""
-        assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
@@ -116,7 +114,6 @@ class HttpConnection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """The answer is whole."""
-        self._complete = True
         waiting, self._waiting = self._waiting, None
         status, keeps = self._parser.get_status_code(), self._parser.should_keep_alive()
         headers, body, arrived = self._headers, bytes(self._body), self._arrived
@@ -126,7 +123,7 @@ class HttpConnection(asyncio.Protocol):
         if waiting is None or waiting.done():
             return
         try:
-            waiting.set_result(Answer(status, headers, _plain(headers, body), arrived))
+            waiting.set_result(HttpAnswer(status, headers, _plain(headers, body), arrived))
         except ClientFailure as error:
             waiting.set_exception(error)
 
@@ -151,7 +148,7 @@ class HttpConnection(asyncio.Protocol):
 
     # ── what a transport asks for ─────────────────────────────────────────────────────
 
-    async def request(self, data: bytes) -> Answer:
+    async def request(self, data: bytes) -> HttpAnswer:
         """Send a whole request and wait for its answer. Raises OSError or ClientFailure."""
         if self._transport is None or not self.open:
             raise IdleClosedError

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from siotool.client.connection import Connection
 from siotool.client.endpoint import Endpoint
-from siotool.client.jsonp import JsonpPolling
+from siotool.client.jsonp_polling import JsonpPolling
 from siotool.client.observer import ByteCounts
 from siotool.client.polling import Polling
 from siotool.client.upgrade import Upgrading

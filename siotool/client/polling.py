@@ -14,7 +14,7 @@ from siotool.client.connection import Connection
 from siotool.client.cookies import CookieJar
 from siotool.client.endpoint import Endpoint, with_cookies
 from siotool.client.failures import ClientFailure, classify
-from siotool.client.http import Answer, HttpConnection, IdleClosedError, open_connection
+from siotool.client.http import HttpAnswer, HttpConnection, IdleClosedError, open_connection
 from siotool.client.observer import ByteCounts
 from siotool.client.tcp import Meter
 from siotool.protocol import payload
@@ -41,7 +41,7 @@ class Lane:
         self._client = connection
         self._connection: HttpConnection | None = None
 
-    async def fetch(self, request: bytes) -> Answer:
+    async def fetch(self, request: bytes) -> HttpAnswer:
         """Send a request and wait for its answer. Raises what ``failures.classify`` can name."""
         try:
             return await (await self.ready()).request(request)
@@ -125,7 +125,7 @@ class Polling:
         if not connection.close_reason:
             self._polling = asyncio.get_running_loop().create_task(self._poll())
 
-    async def _get(self) -> Answer:
+    async def _get(self) -> HttpAnswer:
         first = not self._connection.session.sid
         await self._polls.ready()
         request = self._endpoint.request(self._path(), self._headers())
@@ -151,7 +151,7 @@ class Polling:
     def _headers(self) -> tuple[tuple[str, str], ...]:
         return with_cookies(self._connection.identity.headers, self.cookies.header())
 
-    def _check(self, answer: Answer) -> None:
+    def _check(self, answer: HttpAnswer) -> None:
         """Keep cookies; raise ClientFailure for what is no success."""
         self.cookies.take(answer.all("set-cookie"))
         if answer.status != _OK:
@@ -170,7 +170,7 @@ class Polling:
         """The payload in the body of an answer."""
         return body
 
-    def _take(self, answer: Answer) -> None:
+    def _take(self, answer: HttpAnswer) -> None:
         connection = self._connection
         try:
             body = self.unwrap(answer.body)
@@ -343,7 +343,7 @@ def _size(frame: Frame) -> int:
     return len(frame.data) if isinstance(frame, BinaryMessage) else len(frame)
 
 
-def _refusal(answer: Answer, max_payload: float | None) -> ClientFailure:
+def _refusal(answer: HttpAnswer, max_payload: float | None) -> ClientFailure:
     """What an answer that is no success means; with the server's own words."""
     text = answer.body.decode("utf-8", "replace").strip()[:200]
     if answer.status == _TOO_LARGE:

@@ -13,7 +13,7 @@ from siotool.protocol import engine_io
 from siotool.protocol.faults import RemoteProtocolError
 from siotool.protocol.socket_io import Body, Packet, PacketType
 
-#: Packets are text.
+#: Events are text.
 BINARY = False
 
 # plain integers: looking a member up on its enum costs more than the comparison it is for

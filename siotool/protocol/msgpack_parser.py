@@ -10,10 +10,11 @@ from typing import Any
 
 import msgspec
 
+from siotool.protocol.engine_io import BinaryMessage
 from siotool.protocol.faults import RemoteProtocolError
 from siotool.protocol.socket_io import Body, Packet, PacketType
 
-#: Packets are messages of bytes.
+#: Events are messages of bytes.
 BINARY = True
 
 #: JavaScript's ``undefined``: an extension of type 0 with one byte.
@@ -38,13 +39,16 @@ def _extension(code: int, data: memoryview) -> Any:
 _decode_packet = msgspec.msgpack.Decoder(_Wire, ext_hook=_extension).decode
 _decode = msgspec.msgpack.Decoder(ext_hook=_extension).decode
 
+#: Servers of Socket.IO 2 say of what holds bytes that it does, though they stand in the data.
+_WITHOUT_BYTES = {PacketType.BINARY_EVENT: PacketType.EVENT, PacketType.BINARY_ACK: PacketType.ACK}
+
 _KEY = {name: _encode(name) for name in ("type", "data", "options", "id", "nsp")}
 _OPTIONS = _encode({"compress": True})
 
 
 def frame(
     kind: PacketType, namespace: str, ack_id: bytes = b"", data: bytes = b"", attachments: int = 0
-) -> bytes:
+) -> BinaryMessage:
     """A packet with encoded data, where it has any; ``ack_id`` in digits."""
     with_options = kind == PacketType.EVENT
     with_data = kind != PacketType.DISCONNECT
@@ -59,7 +63,7 @@ def frame(
         parts += [_KEY["options"], _OPTIONS]
     if kind != PacketType.ACK:
         parts.append(number)
-    return b"".join((*parts, _KEY["nsp"], _encode(namespace)))
+    return BinaryMessage(b"".join((*parts, _KEY["nsp"], _encode(namespace))))
 
 
 def encode(data: Any) -> Body:
@@ -78,8 +82,9 @@ def parse(content: bytes) -> Packet:
     except (ValueError, RecursionError) as error:
         raise RemoteProtocolError(f"not a MessagePack packet: {str(error)[:100]}") from error
     data = bytes(wire.data)
-    if kind > PacketType.CONNECT_ERROR or (wire.id is not None and wire.id < 0):
-        raise RemoteProtocolError(f"unknown MessagePack packet of type {wire.type}")
+    if wire.id is not None and wire.id < 0:
+        raise RemoteProtocolError(f"a MessagePack packet with the ack id {wire.id}")
+    kind = _WITHOUT_BYTES.get(kind, kind)
     with_arguments = kind in (PacketType.EVENT, PacketType.ACK)
     if with_arguments and not (data[:1] and (0x90 <= data[0] <= 0x9F or data[0] in (0xDC, 0xDD))):
         raise RemoteProtocolError("an event or ack must hold an array")

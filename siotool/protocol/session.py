@@ -29,7 +29,6 @@ from siotool.protocol.engine_io import (
     PING,
     PONG,
     UPGRADE,
-    BinaryMessage,
     Frame,
     Revision,
     parse_handshake,
@@ -167,7 +166,7 @@ class Session:
 
         Raises, before anything is opened, what ``join_request`` does.
         """
-        requests = []
+        requests: list[Frame] = []
         for namespace in namespaces:
             lost = (recover or {}).get(namespace)
             shown = auth if lost is None else {**lost.shown, **(auth or {})}
@@ -253,9 +252,7 @@ class Session:
         self.sid = handshake.sid
         self.upgrades = tuple(handshake.upgrades)
         self.state = State.JOINING
-        binary = self._parser.BINARY
-        replies = tuple(BinaryMessage(request) if binary else request for request in self._requests)
-        self._requests = ()
+        replies, self._requests = self._requests, ()
         return Opened(handshake.sid, replies)
 
     def _message(self, frame: bytes, content: bytes) -> Event:
@@ -321,11 +318,10 @@ class Session:
         """The packets that leave the namespaces that are joined."""
         joined = self.joined if self.state is not State.CLOSED else ()
         self.state = State.CLOSED
-        packets = [self._parser.frame(PacketType.DISCONNECT, namespace) for namespace in joined]
-        return tuple(BinaryMessage(packet) if self._parser.BINARY else packet for packet in packets)
+        return tuple(self._parser.frame(PacketType.DISCONNECT, namespace) for namespace in joined)
 
 
-def join_request(namespace: str, auth: Any, parser: Parser) -> bytes:
+def join_request(namespace: str, auth: Any, parser: Parser) -> Frame:
     """Packet that asks to join a namespace, with its auth payload when there is one.
 
     Raises LocalProtocolError for a namespace that cannot be sent, TypeError for an auth payload

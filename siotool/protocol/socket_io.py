@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any, NamedTuple, Protocol
 
+from siotool.protocol.engine_io import Frame
 from siotool.protocol.faults import RemoteProtocolError
 
 
@@ -48,7 +49,7 @@ class Body(NamedTuple):
 class Parser(Protocol):
     """How packets stand on the wire."""
 
-    #: Whether packets are messages of bytes, not of text.
+    #: Whether events are messages of bytes, not of text.
     BINARY: bool
 
     def frame(
@@ -58,7 +59,7 @@ class Parser(Protocol):
         ack_id: bytes = b"",
         data: bytes = b"",
         attachments: int = 0,
-    ) -> bytes:
+    ) -> Frame:
         """A packet with encoded ``data``; an ``ack_id`` in digits; so many ``attachments`` follow it."""
 
     def encode(self, data: Any) -> Body:

@@ -282,7 +282,7 @@ def _few_samples(operations: Sequence[OperationFigures]) -> Iterator[str]:
     for row in operations:
         for name, share in _QUOTED.items():
             need = round(SAMPLES_BEYOND / (1 - share))
-            if 0 < row.count < need:
+            if 0 < row.count < need and row.op != "phase":
                 few.setdefault(name, []).append(f"{row.op} {row.name} ({row.count:,})")
                 needed[name] = need
     for name, rows in few.items():

@@ -18,8 +18,8 @@ from siotool.client.endpoint import Endpoint
 from siotool.client.failures import UNHEARD, ClientFailure
 from siotool.client.identity import Identity
 from siotool.client.opener import Opener, TransportName
+from siotool.client.parsers import parser_of
 from siotool.client.pool import Pool
-from siotool.protocol import json_parser, msgpack_parser
 from siotool.protocol.faults import LocalProtocolError
 from siotool.protocol.socket_io import Body
 from siotool.swarm.bridge import Bridge
@@ -60,7 +60,7 @@ class ClientLoop:
         self.metrics = Metrics(self.tracker)
         target = settings.target
         traffic = self.metrics.traffic
-        parser = msgpack_parser if settings.parser == "msgpack" else json_parser
+        parser = parser_of(settings.parser, settings.revision)
         self.pool = Pool(traffic, parser, settings.revision, settings.identity.namespaces[0])
         self._settings = settings
         self._loop = bridge.loop

@@ -1,17 +1,15 @@
 """The settings of an engine."""
 
-from typing import Literal
-
 import msgspec
 
 from siotool.client.address import Address
 from siotool.client.identity import Identity
 from siotool.client.opener import TransportName
+from siotool.client.parsers import ParserName
 from siotool.client.tls import TlsOptions
 from siotool.protocol.engine_io import Revision
 from siotool.workload import Target
 
-ParserName = Literal["json", "msgpack"]
 #: Transports and their shares of the users, in any unit.
 TransportShares = tuple[tuple[TransportName, float], ...]
 
