@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
+from siotool.cli import completion, public_hosts
 from siotool.cli import load_options as options
-from siotool.cli import public_hosts
 from siotool.cli.configured import command_of
 from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.report import REPORTS
@@ -24,11 +24,19 @@ DEMO = "demo"
 def loadtest(
     ctx: typer.Context,
     target: Annotated[
-        str | None, typer.Argument(help="URL of a Socket.IO server, or demo for the embedded one.")
+        str | None,
+        typer.Argument(
+            help="URL of a Socket.IO server, or demo for the embedded one.", autocompletion=completion.targets
+        ),
     ] = None,
     *,
     scenario: Annotated[
-        str, typer.Option(metavar="NAME|FILE.py", help="What users do; --list shows the built-in ones.")
+        str,
+        typer.Option(
+            metavar="NAME|FILE.py",
+            help="What users do; --list shows the built-in ones.",
+            autocompletion=completion.scenarios,
+        ),
     ] = "echo",
     settings: Annotated[
         list[str] | None,
