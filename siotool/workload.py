@@ -1,6 +1,7 @@
 """What is asked of a run: the target, the stages, the scenario and its settings."""
 
 import math
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -22,6 +23,13 @@ class Target(msgspec.Struct, frozen=True):
     path: str = "/socket.io/"
     namespace: str = "/"
     transport: Literal["websocket"] = "websocket"
+
+
+class WeightedTarget(msgspec.Struct, frozen=True):
+    """One of several addresses of a service, and its share of the users, in any unit."""
+
+    url: str
+    weight: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
 
 
 class Workload(msgspec.Struct, frozen=True):
@@ -50,6 +58,21 @@ class Workload(msgspec.Struct, frozen=True):
     def users_max(self) -> int:
         """Largest number of users any stage asks for."""
         return max((stage.users for stage in self.stages), default=0)
+
+
+def turns(weights: Sequence[int]) -> list[int]:
+    """The order in which users go to targets, as indices; it begins anew after ``sum(weights)`` users.
+
+    Users of one target are spread as evenly as can be. Source: the smooth weighted round robin of nginx
+    (``ngx_http_upstream_round_robin.c``).
+    """
+    found, waiting = [], [0] * len(weights)
+    for _ in range(sum(weights)):
+        waiting = [before + weight for before, weight in zip(waiting, weights, strict=True)]
+        chosen = waiting.index(max(waiting))
+        waiting[chosen] -= sum(weights)
+        found.append(chosen)
+    return found
 
 
 def ramp(users: int, spawn_rate: float, run_time_s: float) -> list[Stage]:
