@@ -106,6 +106,27 @@ def _user_class(found: UserClassFigures) -> list[str]:
     ]
 
 
+def visits(report: Report) -> Section:
+    """Return how many users came and went, and how long they stayed."""
+    known = report.visits
+    if known is None:
+        return Section("visits", "Visits", [])
+    rows = [["users started", f"{known.started:,}"]]
+    if known.offered_per_s is not None:
+        rows = [
+            ["arrivals offered", f"{known.offered:,} ({units.format_count(known.offered_per_s)} per second)"],
+            ["arrived", f"{known.arrived:,} ({cell(known.achieved_per_s, units.format_count)} per second)"],
+            ["found no place", f"{known.no_place:,}"],
+            *rows,
+        ]
+    rows.append(["ended by themselves", f"{known.ended:,}"])
+    lengths = (known.length_p50_s, known.length_p90_s, known.length_p99_s, known.length_max_s)
+    for name, length in zip(("p50", "p90", "p99", "longest"), lengths, strict=True):
+        rows.append([f"length of a visit, {name}", cell(length, units.format_duration)])
+    note = "A visit is measured from the user's start to its end, where its scenario ended it."
+    return _section("visits", "Visits", columns("visits", "count>"), rows, note)
+
+
 def delivery(report: Report) -> Section:
     """Return how many deliveries of stamped messages were received, lost or repeated."""
     known = report.delivery
