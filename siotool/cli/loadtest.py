@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from siotool.cli import load_options as options
+from siotool.cli.configured import command_of
 from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.report import REPORTS
 from siotool.cli.streams import say
@@ -21,6 +22,7 @@ DEMO = "demo"
 
 
 def loadtest(
+    ctx: typer.Context,
     target: Annotated[
         str | None, typer.Argument(help="URL of a Socket.IO server, or demo for the embedded one.")
     ] = None,
@@ -239,7 +241,7 @@ def loadtest(
             locust_files=locust_files,
             gates=fail_if or [],
             default_gates=not no_default_gates,
-            command=options.redacted(sys.argv[1:]),
+            command=options.redacted(command_of(ctx)),
         )
         outcome = run(
             config, loaded, partial(display, console=None if quiet else Console(stderr=True)), [program]
