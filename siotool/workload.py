@@ -1,9 +1,8 @@
 """What is asked of a run: the target, the stages, the scenario and its settings."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
-from random import Random
 from typing import Annotated, Literal
 
 import msgspec
@@ -30,12 +29,15 @@ class Arrivals(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     most: Annotated[int, msgspec.Meta(ge=0, le=2**53)] = 0
     process: ArrivalProcess = "constant"
 
-    def moments(self, chance: Random) -> Iterator[float]:
-        """Seconds at which users arrive: at even distances, or a Poisson process drawn from ``chance``."""
+    def moments(self, exponential: Callable[[float], float]) -> Iterator[float]:
+        """Seconds at which users arrive: at even distances, or a Poisson process.
+
+        ``exponential`` draws the gaps of such a process, given its rate: ``Random(seed).expovariate``.
+        """
         moment = 0.0
         for number in count():
             if self.process == "poisson":
-                moment += chance.expovariate(self.rate_per_s)
+                moment += exponential(self.rate_per_s)
             else:
                 moment = (number + 0.5) / self.rate_per_s
             if moment >= self.duration_s:

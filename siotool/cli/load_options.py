@@ -77,10 +77,10 @@ def _residents(loaded: Any, arrivals: Arrivals) -> int:
             f"every user class of {loaded.name} has a fixed_count: no user would arrive",
             "leave out --arrival-rate, or give a class a weight",
         )
-    residents = sum(fixed)
+    residents: int = sum(fixed)
     if 0 < arrivals.most <= residents:
         raise InputError(
-            f"--users {arrivals.most}: {residents} users with a fixed_count leave no place for one that arrives",
+            f"--users {arrivals.most}: {residents} users with a fixed_count leave no place for others",
             "raise --users",
         )
     return residents
@@ -98,7 +98,7 @@ def arrivals(
     for option in ("--stage", "--spawn-rate"):
         if given[option]:
             raise InputError(
-                f"--arrival-rate and {option} both decide when users start", f"leave out one of the two"
+                f"--arrival-rate and {option} both decide when users start", "leave out one of the two"
             )
     rate = units.parse_rate(str(asked), "--arrival-rate")
     duration = run_time("30s" if length is None else length)

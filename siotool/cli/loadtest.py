@@ -51,8 +51,8 @@ def loadtest(
         str | None,
         typer.Option(
             metavar="RATE",
-            help="New users that arrive, as 5/s or 300/min, over --run-time; each leaves when its scenario ends "
-            "it. --users is how many may be there at once (instead of --spawn-rate and --stage).",
+            help="New users that arrive, as 5/s or 300/min, over --run-time; each leaves when its scenario "
+            "ends it. --users is how many may be there at once (instead of --spawn-rate and --stage).",
         ),
     ] = None,
     arrival_process: Annotated[

@@ -12,7 +12,7 @@ import msgspec
 
 from siotool.runfile import JUDGED, REQUEST_EVENT
 from siotool.units import format_count
-from siotool.workload import Setting, Stage, Target
+from siotool.workload import Arrivals, Setting, Stage, Target
 
 VERSION = 1
 
@@ -35,6 +35,7 @@ class RunInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     siotool: str
     machine: str
     bytes_source: str
+    arrivals: Arrivals | None = None
 
 
 class Steady(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -344,8 +345,9 @@ class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything a renderer needs, and the JSON that scripts rely on.
 
-    ``doubts`` make the run suspect; ``remarks`` do not. ``visits`` is null where no user arrived or ended. ``operations_merged`` hold all names
-    of one operation together, for operations that have several.
+    ``doubts`` make the run suspect; ``remarks`` do not. ``operations_merged`` hold all names
+    of one operation together, for operations that have several. ``visits`` is null where no user
+    arrived or ended.
     """
 
     version: int = VERSION

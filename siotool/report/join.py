@@ -139,6 +139,7 @@ def _run_info(run: Run) -> RunInfo:
             dict.fromkeys(f"{one.system}, {one.cpus} cores, Python {one.python}" for one in header.generators)
         ),
         bytes_source=header.bytes_source,
+        arrivals=workload.arrivals,
     )
 
 

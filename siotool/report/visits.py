@@ -15,12 +15,9 @@ def sum_up_visits(runs: Sequence[Run], user_classes: Sequence[UserClassFigures])
         for name in ("offered", "arrived", "no_place")
     )
     ended = sum(found.ended for found in user_classes)
-    open_runs = [run for run in runs if run.header.workload.arrivals is not None]
-    if not open_runs and not ended:
+    seconds = sum(map(_arriving_s, runs))
+    if not seconds and not ended:
         return None
-    seconds = sum(
-        interval.duration_s for run in open_runs for interval in run.intervals if not interval.draining
-    )
     length = merged(interval.visits.length for interval in intervals)
     return VisitFigures(
         started=sum(found.started for found in user_classes),
@@ -35,3 +32,10 @@ def sum_up_visits(runs: Sequence[Run], user_classes: Sequence[UserClassFigures])
         length_p99_s=length.quantile(0.99),
         length_max_s=length.max_s if length.count else None,
     )
+
+
+def _arriving_s(run: Run) -> float:
+    """Seconds in which users arrived: not the time that the run took to end after the last of them."""
+    arrivals = run.header.workload.arrivals
+    loaded = sum(interval.duration_s for interval in run.intervals if not interval.draining)
+    return min(arrivals.duration_s, loaded) if arrivals is not None else 0.0

@@ -56,7 +56,7 @@ class ArrivingUsers:
             return
         arrivals, at = self._expected
         self._generator.spread_s = 0.0  # each starts when it arrives
-        moments = enumerate(arrivals.moments(Random(f"{self._seed}/arrivals")))
+        moments = enumerate(arrivals.moments(Random(f"{self._seed}/arrivals").expovariate))
         self._stream = (
             (at + moment, number) for number, moment in moments if number % self._workers == self._worker
         )
