@@ -18,10 +18,10 @@ USERS_AT_MOST = 10_000_000
 
 def load(scenario: str, settings: list[str], tags: list[str], exclude: list[str]) -> tuple[Any, Any]:
     """The scenario with its settings and its chosen tasks, and the settings."""
-    from siotool.swarm import knobs, scenario_file
+    from siotool.swarm import knobs, scenario_file, scenario_paths
     from siotool.swarm import tags as choosing
 
-    loaded = scenario_file.load(scenario_file.find(scenario))
+    loaded = scenario_file.load(scenario_paths.find(scenario))
     resolved = knobs.resolve(loaded.knobs, settings, f"scenario {loaded.name}")
     knobs.apply(list(loaded.user_classes), resolved)
     scenario_file.check_schedules(loaded)

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from siotool.cli import completion, public_hosts
 from siotool.cli import load_options as options
 from siotool.cli.configured import command_of
 from siotool.cli.formats import WithPage, by_ending, format_option
@@ -24,11 +25,19 @@ DEMO = "demo"
 def loadtest(
     ctx: typer.Context,
     target: Annotated[
-        str | None, typer.Argument(help="URL of a Socket.IO server, or demo for the embedded one.")
+        str | None,
+        typer.Argument(
+            help="URL of a Socket.IO server, or demo for the embedded one.", autocompletion=completion.targets
+        ),
     ] = None,
     *,
     scenario: Annotated[
-        str, typer.Option(metavar="NAME|FILE.py", help="What users do; --list shows the built-in ones.")
+        str,
+        typer.Option(
+            metavar="NAME|FILE.py",
+            help="What users do; --list shows the built-in ones.",
+            autocompletion=completion.scenarios,
+        ),
     ] = "echo",
     settings: Annotated[
         list[str] | None,
@@ -129,6 +138,13 @@ def loadtest(
         str, typer.Option("--output", "-o", metavar="FILE", help="Where the report goes; - is stdout.")
     ] = "-",
     seed: Annotated[int, typer.Option(help="Seed of everything random in the run.")] = 1,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="A target on the public internet may be loaded: do not ask.")
+    ] = False,
+    allowed_hosts: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOST", help="A public host that may always be loaded. Repeatable."),
+    ] = None,
     tick_rate: Annotated[
         float | None,
         typer.Option(min=0, help="tick events per second of the demo target.", show_default="1 for listen"),
@@ -185,6 +201,8 @@ def loadtest(
     ack_timeout_s = options.patience(ack_timeout, "--ack-timeout")
     options.check_namespace(namespace)
     url = target if target == DEMO else options.url(target)
+    if url != DEMO:
+        public_hosts.check([url], yes=yes, allowed=allowed_hosts or [])
 
     # this loads Locust, which patches ssl for gevent, before anything that might open it
     loaded, resolved = options.load(scenario, settings or [], tags or [], exclude_tags or [])
