@@ -1,13 +1,9 @@
 """What is asked of a run: the target, the stages, the scenario and its settings."""
 
 import math
-<<<<<<< HEAD
-from typing import Annotated
-=======
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Annotated, Literal
->>>>>>> main
 
 import msgspec
 

@@ -43,28 +43,22 @@ def workers(processes: int | None, stages: list[Stage], arrivals: Arrivals | Non
 
 
 def program(
-<<<<<<< HEAD
-    loaded: Any, stages: list[Stage], length: str | None, given: Mapping[str, object]
-) -> tuple[Any, str, list[Stage]]:
-    """What decides how many users there are; the name of the scenario's load shape; and the stages.
-
-    The name is empty where there is no shape, and no stages are left where there is one.
-=======
     loaded: Any,
     stages: list[Stage],
     length: str | None,
     given: Mapping[str, object],
     arrivals: Arrivals | None,
-) -> tuple[Any, str]:
-    """What decides how many users there are; and the name of the scenario's load shape, empty without one.
->>>>>>> main
+) -> tuple[Any, str, list[Stage]]:
+    """What decides how many users there are; the name of the scenario's load shape; and the stages.
+
+    The name is empty where there is no shape, and no stages are left where there is one.
 
     A shape decides it alone: ``given`` are options that would too. ``length`` is a --run-time.
     """
     from siotool.swarm.program import ArrivalProgram, ShapeProgram, Stages
 
     if arrivals is not None and loaded.shape is None:
-        return ArrivalProgram(arrivals, _residents(loaded, arrivals)), ""
+        return ArrivalProgram(arrivals, _residents(loaded, arrivals)), "", []
     if loaded.shape is None:
         return Stages(stages), "", stages
     name = type(loaded.shape).__name__

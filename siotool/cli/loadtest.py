@@ -12,11 +12,7 @@ import typer
 
 from siotool.cli import completion, public_hosts
 from siotool.cli import load_options as options
-<<<<<<< HEAD
-from siotool.cli import public_hosts
 from siotool.cli.client_words import Encoding, EngineIo
-=======
->>>>>>> main
 from siotool.cli.configured import command_of
 from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.report import REPORTS
@@ -238,25 +234,14 @@ def loadtest(
     form = output_format or by_ending(output, WithPage)
     gates = [parse(text) for text in fail_if or []]
     read_back = None if plan is None else planned(str(plan))
-<<<<<<< HEAD
-    stages = options.stages(users, spawn_rate, run_time, stage)
+    given = {"--stage": stage, "--users": users, "--spawn-rate": spawn_rate, "--arrival-rate": arrival_rate}
+    arrivals = options.arrivals(given, run_time, arrival_process)
+    stages = [] if arrivals else options.stages(users, spawn_rate, run_time, stage)
     connect_timeout_s = options.patience(connect_timeout, "--connect-timeout")
     ack_timeout_s = options.patience(ack_timeout, "--ack-timeout")
     options.check_path(path)
     url, in_url = (target, []) if target == DEMO else options.url(target)
-    if url != DEMO:
-        public_hosts.check([url], yes=yes, allowed=allowed_hosts or [])
-=======
-    given = {"--stage": stage, "--users": users, "--spawn-rate": spawn_rate, "--arrival-rate": arrival_rate}
-    arrivals = options.arrivals(given, run_time, arrival_process)
-    stages = [] if arrivals else options.stages(users, spawn_rate, run_time, stage)
-    auth_payload, headers = options.auth(auth), [options.header(text) for text in header or []]
-    connect_timeout_s = options.patience(connect_timeout, "--connect-timeout")
-    ack_timeout_s = options.patience(ack_timeout, "--ack-timeout")
-    options.check_namespace(namespace)
-    url = target if target == DEMO else options.url(target)
     public_hosts.check([url] if url != DEMO else [], yes=yes, allowed=allowed_hosts or [])
->>>>>>> main
 
     # this loads Locust, which patches ssl for gevent, before anything that might open it
     loaded, resolved = options.load(scenario, settings or [], tags or [], exclude_tags or [])
@@ -270,7 +255,6 @@ def loadtest(
     from siotool.swarm.settings import EngineSettings
     from siotool.workload import Target, Workload
 
-<<<<<<< HEAD
     clients = client_options.read(
         client_options.identity(auth, header or [], [*in_url, *(query or [])], namespace or []),
         client_options.transports(transport, transport_mix),
@@ -278,12 +262,7 @@ def loadtest(
         parser,
         client_options.tls(ca_file, insecure, client_cert, client_key, server_name),
     )
-    given = {"--stage": stage, "--users": users, "--spawn-rate": spawn_rate}
-    program, shape, stages = options.program(loaded, stages, run_time, given)
-=======
-    program, shape = options.program(loaded, stages, run_time, given, arrivals)
-    stages = [] if shape else stages
->>>>>>> main
+    program, shape, stages = options.program(loaded, stages, run_time, given, arrivals)
     workload = Workload(
         scenario=loaded.name,
         settings=resolved,
