@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from siotool.cli import completion, public_hosts
+from siotool.cli import client_options, completion, public_hosts
 from siotool.cli import load_options as options
 from siotool.cli.client_words import Encoding, EngineIo
 from siotool.cli.configured import command_of
@@ -241,20 +241,6 @@ def loadtest(
     ack_timeout_s = options.patience(ack_timeout, "--ack-timeout")
     options.check_path(path)
     url, in_url = (target, []) if target == DEMO else options.url(target)
-    public_hosts.check([url] if url != DEMO else [], yes=yes, allowed=allowed_hosts or [])
-
-    # this loads Locust, which patches ssl for gevent, before anything that might open it
-    loaded, resolved = options.load(scenario, settings or [], tags or [], exclude_tags or [])
-    from rich.console import Console
-
-    from siotool.cli import client_options
-    from siotool.client.address import resolve
-    from siotool.swarm.config import RunConfig
-    from siotool.swarm.live import display
-    from siotool.swarm.parent import run
-    from siotool.swarm.settings import EngineSettings
-    from siotool.workload import Target, Workload
-
     clients = client_options.read(
         client_options.identity(auth, header or [], [*in_url, *(query or [])], namespace or []),
         client_options.transports(transport, transport_mix),
@@ -262,6 +248,19 @@ def loadtest(
         parser,
         client_options.tls(ca_file, insecure, client_cert, client_key, server_name),
     )
+    public_hosts.check([url] if url != DEMO else [], yes=yes, allowed=allowed_hosts or [])
+
+    # this loads Locust, which patches ssl for gevent, before anything that might open it
+    loaded, resolved = options.load(scenario, settings or [], tags or [], exclude_tags or [])
+    from rich.console import Console
+
+    from siotool.client.address import resolve
+    from siotool.swarm.config import RunConfig
+    from siotool.swarm.live import display
+    from siotool.swarm.parent import run
+    from siotool.swarm.settings import EngineSettings
+    from siotool.workload import Target, Workload
+
     program, shape, stages = options.program(loaded, stages, run_time, given, arrivals)
     workload = Workload(
         scenario=loaded.name,

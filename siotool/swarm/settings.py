@@ -3,17 +3,10 @@
 import msgspec
 
 from siotool.client.address import Address
+from siotool.client.choices import ParserName, TlsOptions, TransportShares
 from siotool.client.identity import Identity
-from siotool.client.opener import TransportName
-from siotool.client.parsers import ParserName
-from siotool.client.tls import TlsOptions
 from siotool.protocol.engine_io import Revision
 from siotool.workload import Target
-
-#: Transports and their shares of the users, in any unit.
-TransportShares = tuple[tuple[TransportName, float], ...]
-
-_GOLDEN = 0.6180339887498949
 
 
 class EngineSettings(msgspec.Struct, frozen=True):
@@ -36,17 +29,3 @@ class EngineSettings(msgspec.Struct, frozen=True):
     connect_timeout_s: float = 10.0
     ack_timeout_s: float = 10.0
     drain_timeout_s: float = 5.0
-
-
-def transport_of(shares: TransportShares, number: int) -> TransportName:
-    """The transport of a numbered user: any run of consecutive numbers has the shares evenly.
-
-    Multiples of the golden ratio, modulo one (Weyl's sequence).
-    """
-    whole = sum(share for _, share in shares)
-    at = number * _GOLDEN % 1.0 * whole
-    for name, share in shares:
-        if at < share:
-            return name
-        at -= share
-    return shares[-1][0]
