@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from siotool import units
 from siotool.errors import InputError
-from siotool.workload import Stage, ramp
+from siotool.workload import ArrivalProcess, Arrivals, Stage, ramp
 
 #: Workers number their users, and messages carry the number.
 USERS_AT_MOST = 10_000_000
@@ -18,10 +18,10 @@ USERS_AT_MOST = 10_000_000
 
 def load(scenario: str, settings: list[str], tags: list[str], exclude: list[str]) -> tuple[Any, Any]:
     """The scenario with its settings and its chosen tasks, and the settings."""
-    from siotool.swarm import knobs, scenario_file
+    from siotool.swarm import knobs, scenario_file, scenario_paths
     from siotool.swarm import tags as choosing
 
-    loaded = scenario_file.load(scenario_file.find(scenario))
+    loaded = scenario_file.load(scenario_paths.find(scenario))
     resolved = knobs.resolve(loaded.knobs, settings, f"scenario {loaded.name}")
     knobs.apply(list(loaded.user_classes), resolved)
     scenario_file.check_schedules(loaded)
@@ -29,30 +29,38 @@ def load(scenario: str, settings: list[str], tags: list[str], exclude: list[str]
     return loaded, resolved
 
 
-def workers(processes: int | None, stages: list[Stage]) -> int:
+def workers(processes: int | None, stages: list[Stage], arrivals: Arrivals | None) -> int:
     """Number of generator processes: one per core, and no more than there are users."""
     from siotool.swarm.preflight import check_files
 
     workers = processes or os.cpu_count() or 1
-    if not stages:
+    most = arrivals.most if arrivals else max((found.users for found in stages), default=0)
+    if not stages and not most:
         return workers
-    most = max(found.users for found in stages)
     workers = min(workers, max(1, most))
     check_files(most, workers)
     return workers
 
 
 def program(
-    loaded: Any, stages: list[Stage], length: str | None, given: Mapping[str, object]
-) -> tuple[Any, str]:
-    """What decides how many users there are; and the name of the scenario's load shape, empty without one.
+    loaded: Any,
+    stages: list[Stage],
+    length: str | None,
+    given: Mapping[str, object],
+    arrivals: Arrivals | None,
+) -> tuple[Any, str, list[Stage]]:
+    """What decides how many users there are; the name of the scenario's load shape; and the stages.
+
+    The name is empty where there is no shape, and no stages are left where there is one.
 
     A shape decides it alone: ``given`` are options that would too. ``length`` is a --run-time.
     """
-    from siotool.swarm.program import ShapeProgram, Stages
+    from siotool.swarm.program import ArrivalProgram, ShapeProgram, Stages
 
+    if arrivals is not None and loaded.shape is None:
+        return ArrivalProgram(arrivals, _residents(loaded, arrivals)), "", []
     if loaded.shape is None:
-        return Stages(stages), ""
+        return Stages(stages), "", stages
     name = type(loaded.shape).__name__
     for option, value in given.items():
         if value and not loaded.shape.use_common_options:
@@ -60,7 +68,49 @@ def program(
                 f"the scenario's load shape {name} and {option} both decide how many users there are",
                 f"leave out {option}, or the shape",
             )
-    return ShapeProgram(loaded.shape, run_time(length) if length else None), name
+    return ShapeProgram(loaded.shape, run_time(length) if length else None), name, []
+
+
+def _residents(loaded: Any, arrivals: Arrivals) -> int:
+    """Users that are there all the time, of classes with a ``fixed_count``; the others arrive."""
+    fixed = [found.fixed_count for found in loaded.user_classes]
+    if all(fixed):
+        raise InputError(
+            f"every user class of {loaded.name} has a fixed_count: no user would arrive",
+            "leave out --arrival-rate, or give a class a weight",
+        )
+    residents: int = sum(fixed)
+    if 0 < arrivals.most <= residents:
+        raise InputError(
+            f"--users {arrivals.most}: {residents} users with a fixed_count leave no place for others",
+            "raise --users",
+        )
+    return residents
+
+
+def arrivals(
+    given: Mapping[str, object], length: str | None, process: ArrivalProcess | None
+) -> Arrivals | None:
+    """The users that --arrival-rate lets arrive, of ``given`` options; None without it. Raises InputError."""
+    asked = given["--arrival-rate"]
+    if asked is None:
+        if process is not None:
+            raise InputError("--arrival-process needs an --arrival-rate", "give one, as --arrival-rate 5/s")
+        return None
+    for option in ("--stage", "--spawn-rate"):
+        if given[option]:
+            raise InputError(
+                f"--arrival-rate and {option} both decide when users start", "leave out one of the two"
+            )
+    rate = units.parse_rate(str(asked), "--arrival-rate")
+    duration = run_time("30s" if length is None else length)
+    if rate * duration < 1:
+        raise InputError(
+            f"--arrival-rate {asked}: fewer than one user arrives in {duration:g} s",
+            "raise it, or --run-time",
+        )
+    most = given["--users"]
+    return Arrivals(rate, duration, 0 if most is None else _users(str(most)), process or "constant")
 
 
 def run_time(text: str) -> float:
@@ -76,18 +126,29 @@ def stages(
 ) -> list[Stage]:
     """The stages that --stage, or --users, --spawn-rate and --run-time ask for. Raises InputError."""
     if stage:
+        others = {"--users": users, "--spawn-rate": spawn_rate, "--run-time": length}
+        for option, value in others.items():
+            if value is not None:
+                raise InputError(
+                    f"--stage and {option} both decide how many users there are, and how long",
+                    f"leave out {option}, or write all of it as stages",
+                )
         found = [_stage(text) for text in stage]
         if not any(one.users for one in found):
             raise InputError("no --stage has any users", "write them TIME:USERS, as 30s:1000")
         return found
-    users = "10" if users is None else users
-    count = _whole(units.parse_count(users, "--users"), "--users", users)
-    if count < 1:
-        raise InputError(f"--users {users}: expected 1 or more")
+    count = _users("10" if users is None else users)
     duration = run_time("30s" if length is None else length)
     if spawn_rate is not None and not 0 < spawn_rate < float("inf"):
         raise InputError(f"--spawn-rate {spawn_rate:g}: expected more than 0 users per second")
     return ramp(count, spawn_rate or count / min(5.0, duration / 4), duration)
+
+
+def _users(text: str) -> int:
+    count = _whole(units.parse_count(text, "--users"), "--users", text)
+    if count < 1:
+        raise InputError(f"--users {text}: expected 1 or more")
+    return count
 
 
 def _stage(text: str) -> Stage:
@@ -117,8 +178,8 @@ def patience(text: str, option: str) -> float:
     return seconds
 
 
-def url(text: str) -> str:
-    """A server's address, without a path and without credentials."""
+def url(text: str) -> tuple[str, list[str]]:
+    """A server's address, without a path and without credentials; and its query, as --query has it."""
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -132,11 +193,18 @@ def url(text: str) -> str:
             f"the URL of {parts.hostname} has credentials in it, which reports would show",
             "give them with --header 'Authorization: …'",
         )
-    if parts.path not in ("", "/") or parts.query:
+    if parts.path not in ("", "/"):
         raise InputError(
             f"{text!r} has a path", "give only the server's URL, and the rest with --path and --namespace"
         )
-    return f"{parts.scheme}://{parts.netloc}" if port is None or port else text
+    base = f"{parts.scheme}://{parts.netloc}" if port is None or port else text
+    return base, [f"{name}={value}" for name, value in parse_qsl(parts.query, keep_blank_values=True)]
+
+
+def check_path(path: str) -> None:
+    """Raise InputError for a path with a query in it."""
+    if "?" in path or "#" in path:
+        raise InputError(f"--path {path!r} has a query in it", "give it with --query KEY=VALUE")
 
 
 def check_namespace(namespace: str) -> None:
@@ -173,7 +241,7 @@ def header(text: str) -> tuple[str, str]:
 
 def redacted(arguments: list[str]) -> list[str]:
     """The command line without what may be secret."""
-    hidden = ("--auth", "--header")
+    hidden = ("--auth", "--header", "--query")
     shown = []
     hide = False
     for argument in arguments:

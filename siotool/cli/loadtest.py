@@ -10,22 +10,35 @@ from typing import Annotated
 
 import typer
 
+from siotool.cli import client_options, completion, public_hosts
 from siotool.cli import load_options as options
+from siotool.cli.client_words import Encoding, EngineIo
+from siotool.cli.configured import command_of
 from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.report import REPORTS
 from siotool.cli.streams import say
 from siotool.errors import ExitCode, InputError
+from siotool.workload import ArrivalProcess
 
 DEMO = "demo"
 
 
 def loadtest(
+    ctx: typer.Context,
     target: Annotated[
-        str | None, typer.Argument(help="URL of a Socket.IO server, or demo for the embedded one.")
+        str | None,
+        typer.Argument(
+            help="URL of a Socket.IO server, or demo for the embedded one.", autocompletion=completion.targets
+        ),
     ] = None,
     *,
     scenario: Annotated[
-        str, typer.Option(metavar="NAME|FILE.py", help="What users do; --list shows the built-in ones.")
+        str,
+        typer.Option(
+            metavar="NAME|FILE.py",
+            help="What users do; --list shows the built-in ones.",
+            autocompletion=completion.scenarios,
+        ),
     ] = "echo",
     settings: Annotated[
         list[str] | None,
@@ -42,6 +55,20 @@ def loadtest(
             "-r",
             help="Users to start per second.",
             show_default="all within 5 s, or a quarter of the run",
+        ),
+    ] = None,
+    arrival_rate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RATE",
+            help="New users that arrive, as 5/s or 300/min, over --run-time; each leaves when its scenario "
+            "ends it. --users is how many may be there at once (instead of --spawn-rate and --stage).",
+        ),
+    ] = None,
+    arrival_process: Annotated[
+        ArrivalProcess | None,
+        typer.Option(
+            help="How they arrive: at even distances, or as a Poisson process.", show_default="constant"
         ),
     ] = None,
     run_time: Annotated[
@@ -72,13 +99,53 @@ def loadtest(
     processes: Annotated[
         int | None, typer.Option(min=1, max=256, help="Generator processes.", show_default="one per core")
     ] = None,
-    namespace: Annotated[str, typer.Option(help="Namespace to join.")] = "/",
+    namespace: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="Namespace to join; events go to the first. Repeatable.", show_default="/"
+        ),
+    ] = None,
     path: Annotated[str, typer.Option(help="Path of Socket.IO on the server.")] = "/socket.io/",
     auth: Annotated[
         str | None, typer.Option(metavar="JSON", help="Auth payload, an object; @FILE reads it.")
     ] = None,
     header: Annotated[
         list[str] | None, typer.Option(metavar="'NAME: VALUE'", help="HTTP header. Repeatable.")
+    ] = None,
+    query: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Query parameter. Repeatable.")
+    ] = None,
+    transport: Annotated[
+        str | None,
+        typer.Option(
+            metavar="upgrade|websocket|polling|jsonp",
+            help="How clients connect: upgrade begins with long polling, as the official client does.",
+            show_default="upgrade",
+        ),
+    ] = None,
+    transport_mix: Annotated[
+        str | None,
+        typer.Option(metavar="NAME=SHARE,…", help="Several of them, as upgrade=80,websocket=15,polling=5."),
+    ] = None,
+    eio: Annotated[
+        EngineIo, typer.Option(help="Revision of Engine.IO: 3 is Socket.IO 2; auto asks the target.")
+    ] = EngineIo.AUTO,
+    parser: Annotated[Encoding, typer.Option(help="Parser of Socket.IO packets.")] = Encoding.JSON,
+    ca_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Certificates to trust, in PEM form.")
+    ] = None,
+    insecure: Annotated[bool, typer.Option("--insecure", help="Trust any certificate.")] = False,
+    client_cert: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The clients' own certificate, in PEM form.")
+    ] = None,
+    client_key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its key, where it is not in the same file.")
+    ] = None,
+    server_name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST", help="Name to ask for and to check in TLS.", show_default="the URL's host"
+        ),
     ] = None,
     connect_timeout: Annotated[str, typer.Option(metavar="TIME", help="Longest wait for a connect.")] = "10s",
     ack_timeout: Annotated[str, typer.Option(metavar="TIME", help="Longest wait for an ack.")] = "10s",
@@ -112,6 +179,13 @@ def loadtest(
         str, typer.Option("--output", "-o", metavar="FILE", help="Where the report goes; - is stdout.")
     ] = "-",
     seed: Annotated[int, typer.Option(help="Seed of everything random in the run.")] = 1,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="A target on the public internet may be loaded: do not ask.")
+    ] = False,
+    allowed_hosts: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOST", help="A public host that may always be loaded. Repeatable."),
+    ] = None,
     tick_rate: Annotated[
         float | None,
         typer.Option(min=0, help="tick events per second of the demo target.", show_default="1 for listen"),
@@ -160,12 +234,21 @@ def loadtest(
     form = output_format or by_ending(output, WithPage)
     gates = [parse(text) for text in fail_if or []]
     read_back = None if plan is None else planned(str(plan))
-    stages = options.stages(users, spawn_rate, run_time, stage)
-    auth_payload, headers = options.auth(auth), [options.header(text) for text in header or []]
+    given = {"--stage": stage, "--users": users, "--spawn-rate": spawn_rate, "--arrival-rate": arrival_rate}
+    arrivals = options.arrivals(given, run_time, arrival_process)
+    stages = [] if arrivals else options.stages(users, spawn_rate, run_time, stage)
     connect_timeout_s = options.patience(connect_timeout, "--connect-timeout")
     ack_timeout_s = options.patience(ack_timeout, "--ack-timeout")
-    options.check_namespace(namespace)
-    url = target if target == DEMO else options.url(target)
+    options.check_path(path)
+    url, in_url = (target, []) if target == DEMO else options.url(target)
+    clients = client_options.read(
+        client_options.identity(auth, header or [], [*in_url, *(query or [])], namespace or []),
+        client_options.transports(transport, transport_mix),
+        eio,
+        parser,
+        client_options.tls(ca_file, insecure, client_cert, client_key, server_name),
+    )
+    public_hosts.check([url] if url != DEMO else [], yes=yes, allowed=allowed_hosts or [])
 
     # this loads Locust, which patches ssl for gevent, before anything that might open it
     loaded, resolved = options.load(scenario, settings or [], tags or [], exclude_tags or [])
@@ -178,18 +261,17 @@ def loadtest(
     from siotool.swarm.settings import EngineSettings
     from siotool.workload import Target, Workload
 
-    given = {"--stage": stage, "--users": users, "--spawn-rate": spawn_rate}
-    program, shape = options.program(loaded, stages, run_time, given)
-    stages = [] if shape else stages
+    program, shape, stages = options.program(loaded, stages, run_time, given, arrivals)
     workload = Workload(
         scenario=loaded.name,
         settings=resolved,
         stages=stages,
-        processes=options.workers(processes, stages),
+        processes=options.workers(processes, stages, arrivals),
         seed=seed,
         shape=shape,
         tags=tags or [],
         exclude_tags=exclude_tags or [],
+        arrivals=arrivals,
     )
     folder = out or REPORTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{loaded.name}"
     if (folder / "run.jsonl").exists():
@@ -202,19 +284,23 @@ def loadtest(
             ticks = tick_rate if tick_rate is not None else float(loaded.name == "listen")
             embedded = stack.enter_context(TargetProcess(tick_rate=ticks))
             url, server_pid = embedded.url, server_pid or embedded.pid
-        at = Target(url=url, path=path, namespace=namespace)
+        at = Target(url, path, namespace=clients.identity.namespaces[0], transport=clients.transport)
         config = RunConfig(
             engine=EngineSettings(
                 target=at,
-                address=resolve(at),
+                addresses=resolve(at),
                 run=secrets.randbits(64),
-                auth=auth_payload,
-                headers=headers,
+                identity=clients.identity,
+                transports=clients.transports,
+                revision=clients.revision or 4,
+                parser=clients.parser,
+                tls=clients.tls,
                 connect_timeout_s=connect_timeout_s,
                 ack_timeout_s=ack_timeout_s,
             ),
             workload=workload,
             out=folder,
+            find_revision=clients.revision is None,
             embedded=target == DEMO,
             server_pid=server_pid,
             server_cores=server_cores,
@@ -222,7 +308,7 @@ def loadtest(
             locust_files=locust_files,
             gates=fail_if or [],
             default_gates=not no_default_gates,
-            command=options.redacted(sys.argv[1:]),
+            command=options.redacted(command_of(ctx)),
         )
         outcome = run(
             config, loaded, partial(display, console=None if quiet else Console(stderr=True)), [program]

@@ -14,15 +14,14 @@ def tables(audiences: Sequence[AudienceFigures]) -> list[Table]:
         return []
     counted = columns("audience", "messages>", "expected>", "lost>", "duplicate>", "reordered>")
     counted += columns("misdelivered>")
-    found = [
-        Table(counted, [*map(_counts, audiences)], "By the users that a message was for when it was sent.")
-    ]
+    found = [Table(counted, [*map(_counts, audiences)], "By how many users were to receive a message.")]
     if timed := [audience for audience in audiences if audience.complete]:
-        named = columns("receivers", "complete>", "first p50>", "p99>?", "median p50>?", "p99>?")
-        named += columns("last p50>", "p99>", "spread p50>", "p99>")
+        named = columns("receivers", "complete>", "first p50>", "first p99>?", "median p50>?")
+        named += columns("median p99>?", "last p50>", "last p99>", "spread p50>", "spread p99>")
         note = (
-            "When the first receiver, half of them (median) and the last one had a message, from its intended "
-            "start; spread: how long after the first the last one did. Of messages that reached everyone."
+            "When the first receiver, half of them (median) and the last one had a message, from its "
+            "intended start. Spread: how long after the first the last one did. Of messages that reached "
+            "everyone."
         )
         found.append(Table(named, [Row(_times(audience)) for audience in timed], note))
     return found

@@ -12,7 +12,7 @@ import msgspec
 
 from siotool.runfile import JUDGED, REQUEST_EVENT, AudienceKind
 from siotool.units import format_count
-from siotool.workload import Setting, Stage, Target
+from siotool.workload import Arrivals, Setting, Stage, Target
 
 VERSION = 1
 
@@ -35,6 +35,7 @@ class RunInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     siotool: str
     machine: str
     bytes_source: str
+    arrivals: Arrivals | None = None
 
 
 class Steady(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -91,6 +92,33 @@ class OperationFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def failed(self) -> int:
         """Failures of all classes."""
         return sum(self.errors.values())
+
+
+class TargetConnections(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Connections to one target over the run; ``failed``, ``hung`` and ``closed`` count by class."""
+
+    peak: int
+    attempted: int
+    established: int
+    failed: dict[str, int]
+    hung: dict[str, int]
+    closed: dict[str, int]
+
+
+class TargetFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One target of several: its share of the users, and what is in the report's totals of it.
+
+    Deliveries are in the totals alone: a service behind several addresses shares its rooms.
+    """
+
+    url: str
+    weight: int
+    connections: TargetConnections
+    operations: list[OperationFigures]
+    payload_bytes_in: int
+    payload_bytes_out: int
+    wire_bytes_in: int
+    wire_bytes_out: int
 
 
 class DeliveryFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -313,6 +341,28 @@ class UserClassFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     late: int
 
 
+class VisitFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Users that came and went over the run.
+
+    ``started`` and ``ended`` (by themselves) are all users, ``offered``, ``arrived`` and ``no_place``
+    those of an arrival rate; the rates are over the time in which they arrived, None without an arrival
+    rate. ``length_*`` is how long the users were there that ended by themselves, from their start: a
+    user that the end of the run stopped is not among them.
+    """
+
+    started: int
+    ended: int
+    offered: int
+    arrived: int
+    no_place: int
+    offered_per_s: float | None
+    achieved_per_s: float | None
+    length_p50_s: float | None
+    length_p90_s: float | None
+    length_p99_s: float | None
+    length_max_s: float | None
+
+
 class OperationSeries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One operation over time, a value for each point of ``Series.t_s``."""
 
@@ -357,7 +407,8 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Everything a renderer needs, and the JSON that scripts rely on.
 
     ``doubts`` make the run suspect; ``remarks`` do not. ``operations_merged`` hold all names
-    of one operation together, for operations that have several.
+    of one operation together, for operations that have several. ``targets`` is empty where there was
+    one. ``visits`` is null where no user arrived or ended.
     """
 
     version: int = VERSION
@@ -366,6 +417,7 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     doubts: list[str]
     remarks: list[str]
     target: Target
+    targets: list[TargetFigures]
     scenario: str
     runs: list[RunInfo]
     steady: Steady
@@ -380,6 +432,7 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     gates: list[GateResult]
     exceptions: list[ExceptionFigures]
     user_classes: list[UserClassFigures]
+    visits: VisitFigures | None = None
     series: Series
 
 

@@ -12,12 +12,14 @@ a generator process above 85 % of the CPU it may have, too often    doubt
 a generator process that waited for a CPU 25 % of a second, too often doubt
 its loop more than 100 ms late, too often, or more than 1 s once    doubt
 less than 99 % of the offered operations issued, by more than two doubt
-less than 99 % of the planned users started                         doubt
+less than 99 % of the planned users started, or of those to arrive  doubt
+users that arrived and found no place                               doubt
 a user class that began no operation at all                         doubt
 the generator above 90 % of its open-file limit                     doubt
 a failure of the generator's own (no port, no file, no memory, bug) doubt
 a note of level ``doubt`` in the run file                           doubt
 users that stayed unconnected; deliveries still open at the end     remark
+users that ended by themselves, without an arrival rate             remark
 no steady state; few samples under a percentile                     remark
 operations late for their schedule, or more than 1 % not in time    remark
 generator and server together above 90 % of one machine's cores     remark
@@ -39,6 +41,7 @@ import numpy as np
 from siotool.report.contents import DeliveryFigures, OperationFigures, Steady, format_cores
 from siotool.report.continuity import find_gaps
 from siotool.report.users import sum_up_user_classes
+from siotool.report.visits import sum_up_visits
 from siotool.runfile import OTHER, Run
 from siotool.runs.hold import Marks
 from siotool.runs.sameness import names
@@ -100,6 +103,7 @@ def find_remarks(
         found += [
             f"{prefix}{note.text} (at {note.t_s:.0f} s)" for note in run.notes if note.level == "warning"
         ]
+<<<<<<< HEAD
     found += _fan_out(runs, table)
     if delivery.misdelivered:
         found.append(
@@ -111,6 +115,9 @@ def find_remarks(
             "the server compresses messages for clients that offer permessage-deflate. Official clients "
             "offer it, these do not: with official clients it sends fewer bytes and uses more CPU"
         )
+=======
+    found += _fan_out(table)
+>>>>>>> main
     if any(row.name == OTHER for row in operations):
         found.append(f"there were too many names: the later ones are counted together as {OTHER}")
     clock_errors = [one.clock_error_s for run in runs for one in run.header.generators]
@@ -238,6 +245,16 @@ def _load(run: Run, rows: Seconds) -> Iterator[str]:
                 f"{found.issued:,} of {possible:,} offered {found.name} operations were issued "
                 f"({format_share(found.issued / possible)}): the load was lower than asked for"
             )
+    visits = sum_up_visits([run], sum_up_user_classes([run]))
+    if visits is not None and visits.no_place:
+        yield (
+            f"{visits.no_place:,} of {visits.offered:,} arrivals found no place: as many users as --users "
+            "allows were there; fewer came than asked for"
+        )
+    if visits is not None:
+        possible = visits.offered - visits.no_place
+        if visits.arrived < ACHIEVED_LEAST * possible and possible - visits.arrived > FEW_OPERATIONS:
+            yield f"{visits.arrived:,} of {possible:,} users that were to arrive were started"
     planned = run.header.workload.users_max
     users = rows.most("users") if len(rows) else 0
     # a user that ended within a second was started too
@@ -259,6 +276,12 @@ def _target(run: Run, rows: Seconds) -> Iterator[str]:
     pending = run.intervals[-1].delivery.pending
     if pending:
         yield f"{pending:,} deliveries were still under way at the end and count as neither received nor lost"
+    ended = sum(found.ended for found in sum_up_user_classes([run]))
+    if ended and run.header.workload.arrivals is None:
+        yield (
+            f"{ended:,} users ended by themselves; --arrival-rate would let new ones come all the time (the "
+            "load went down as they left)"
+        )
     server = run.header.server
     if server is None or not rows.sampled.any():
         yield "the server was not sampled (--server-pid): no CPU, memory or capacity was measured"
@@ -310,7 +333,7 @@ def _few_samples(operations: Sequence[OperationFigures]) -> Iterator[str]:
     for row in operations:
         for name, share in _QUOTED.items():
             need = round(SAMPLES_BEYOND / (1 - share))
-            if 0 < row.count < need:
+            if 0 < row.count < need and row.op != "phase":
                 few.setdefault(name, []).append(f"{row.op} {row.name} ({row.count:,})")
                 needed[name] = need
     for name, rows in few.items():

@@ -30,9 +30,11 @@ from siotool.report.operations import sum_up
 from siotool.report.overload import overload
 from siotool.report.planned import Planned
 from siotool.report.series import make_series
+from siotool.report.targets import by_class, sum_up_targets
 from siotool.report.users import sum_up_exceptions, sum_up_user_classes
 from siotool.report.variables import size
 from siotool.report.verdict import verdict_of
+from siotool.report.visits import sum_up_visits
 from siotool.runfile import Run
 from siotool.runs.hold import SHARE_OF_PEAK, SHORTEST_S
 from siotool.runs.sameness import check_same
@@ -80,6 +82,7 @@ def summarize(
         doubts=doubts,
         remarks=find_remarks(runs, seconds, steady, operations.rows, delivery),
         target=runs[0].header.target,
+        targets=sum_up_targets(runs, seconds.held.tolist(), held_s=steady.duration_s),
         scenario=runs[0].header.workload.scenario,
         runs=[_run_info(run) for run in runs],
         steady=steady,
@@ -94,6 +97,7 @@ def summarize(
         gates=[],
         exceptions=sum_up_exceptions(runs),
         user_classes=user_classes,
+        visits=sum_up_visits(runs, user_classes),
         series=make_series(intervals, seconds, operations.rows),
     )
     judged = msgspec.structs.replace(report, gates=judge_all(report, gates, defaults=default_gates))
@@ -139,6 +143,7 @@ def _run_info(run: Run) -> RunInfo:
             dict.fromkeys(f"{one.system}, {one.cpus} cores, Python {one.python}" for one in header.generators)
         ),
         bytes_source=header.bytes_source,
+        arrivals=workload.arrivals,
     )
 
 
@@ -164,21 +169,14 @@ def _known(value: float) -> float | None:
 
 def _connections(runs: Sequence[Run], seconds: Seconds) -> ConnectionFigures:
     intervals = [interval.connections for run in runs for interval in run.intervals]
-    failed: Counter[str] = Counter()
-    hung: Counter[str] = Counter()
-    closed: Counter[str] = Counter()
-    for interval in intervals:
-        failed.update(interval.failed)
-        hung.update(interval.hung)
-        closed.update(interval.closed)
     return ConnectionFigures(
         peak=max((interval.open for interval in intervals), default=None),
         mean=_known(seconds.mean("connections")),
         attempted=sum(interval.attempted for interval in intervals),
         established=sum(interval.established for interval in intervals),
-        failed=dict(sorted(failed.items())),
-        hung=dict(sorted(hung.items())),
-        closed=dict(sorted(closed.items())),
+        failed=by_class(interval.failed for interval in intervals),
+        hung=by_class(interval.hung for interval in intervals),
+        closed=by_class(interval.closed for interval in intervals),
         users_peak=max((interval.users for interval in intervals), default=None),
         users_planned=max(run.header.workload.users_max for run in runs),
     )

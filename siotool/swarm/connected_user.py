@@ -10,7 +10,8 @@ from locust import TaskSet, User
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING
 
-from siotool.client.connection import Handler
+from siotool.client.choices import transport_of
+from siotool.client.connection import Handlers
 from siotool.client.failures import ClientFailure
 from siotool.protocol import backoff
 from siotool.swarm.generator import Generator
@@ -47,7 +48,10 @@ class ConnectedUser(User):
         #: Whether this task has begun the operation that was due.
         self._begun = False
         self._moment = 0.0
-        self._handlers: dict[str, Handler] = {}
+        settings = self._generator.settings
+        self._identity = settings.identity
+        self._transport = transport_of(settings.transports, self._number)
+        self._handlers: Handlers = {}
         self._scheduled = follows_schedule(type(self))
         #: Iteration of the hub's loop in which this turn began: in another one, it has waited.
         self._turn = -1
@@ -58,6 +62,7 @@ class ConnectedUser(User):
         self._kept_since: float | None = None
         self._kept_s = 0.0
         self._stopped_by_locust = False
+        self._started_at = 0.0
         #: The exception that Locust has reported.
         self.reported_error: BaseException | None = None
 
@@ -91,6 +96,7 @@ class ConnectedUser(User):
             return
         self._class_counts.users += 1
         self._class_counts.started += 1
+        self._started_at = monotonic()
         try:
             super().run()  # type: ignore[no-untyped-call]
         except Exception as error:
@@ -100,8 +106,8 @@ class ConnectedUser(User):
             self._leave()
 
     def stop(self, force: bool = False) -> bool:
-        """Locust stops this user: it has not ended by itself."""
-        self._stopped_by_locust = True
+        """Stop this user. Where its own code does not do it, it has not ended by itself."""
+        self._stopped_by_locust = self._stopped_by_locust or gevent.getcurrent() is not self._greenlet
         stopped: bool = super().stop(force)
         return stopped
 
@@ -150,7 +156,9 @@ class ConnectedUser(User):
     def _leave(self) -> None:
         """Leave; what is under way may still arrive."""
         self._class_counts.users -= 1
-        self._class_counts.ended += not self._stopped_by_locust
+        if not self._stopped_by_locust:
+            self._class_counts.ended += 1
+            self._generator.visits.lengths.append(monotonic() - self._started_at)
         if self._schedule is not None:
             now = monotonic()
             waiting = now - self._kept_since if self._kept_since is not None else 0.0
@@ -214,8 +222,14 @@ class ConnectedUser(User):
             if failures >= 0:
                 gevent.sleep(backoff.delay_s(failures, self._random.random(), backoff.OFFICIAL))
             try:
+<<<<<<< HEAD
                 self._connection = self._engine.connect(self._user, monotonic(), again, self._handlers)
                 self._acknowledged = True
+=======
+                self._connection = self._engine.connect(
+                    self._user, monotonic(), again, self._handlers, self._identity, self._transport
+                )
+>>>>>>> main
                 break
             except ClientFailure as failure:
                 if failure.kind == "client":

@@ -20,6 +20,7 @@ from siotool.swarm.scenario_results import ScenarioResults, secrets_of
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.timer_wheel import TimerWheel
 from siotool.swarm.user_counts import UserCounts
+from siotool.swarm.visit_counts import VisitCounts
 from siotool.workload import Target
 
 #: Users of one worker are numbered within a block of this size.
@@ -34,9 +35,10 @@ class Generator:
     """
 
     def __init__(self, environment: Any, settings: EngineSettings, seed: int, workers: int = 1) -> None:
+        self.settings = settings
         self.engine = Engine(settings)
         self.timer_wheel = TimerWheel()
-        self.results = ScenarioResults(secrets_of(settings.auth, settings.headers))
+        self.results = ScenarioResults(secrets_of(settings.identity))
         self._listen_to_scenario(environment)
         self.seed = seed
         #: Over how much of a second the users that Locust starts at once are spread.
@@ -46,6 +48,7 @@ class Generator:
         #: Of each user that follows one, by its number: with its counts and its own rate.
         self._schedules: dict[int, tuple[UserCounts, Schedule, float]] = {}
         self._counts: dict[str, UserCounts] = {}
+        self.visits = VisitCounts()
         self._environment = environment
         self._worker = settings.worker
         self._workers = workers
@@ -176,6 +179,7 @@ class Generator:
             schedule.count_due(interval.until)
             schedule.hand_over(counts)
         interval.user_classes = [counts.take() for counts in self._counts.values()]
+        interval.visits = self.visits.take()
         for counts in self._counts.values():
             if (turns := counts.take_turns()) is not None:
                 self.results.turns(counts.name, *turns)
@@ -202,7 +206,7 @@ def _under_plain_locust(environment: Any) -> Generator:
     generator = Generator(
         environment,
         EngineSettings(
-            target=target, address=resolve(target), run=SystemRandom().getrandbits(64), worker=worker
+            target=target, addresses=resolve(target), run=SystemRandom().getrandbits(64), worker=worker
         ),
         seed=0,
     )

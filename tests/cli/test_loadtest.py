@@ -60,7 +60,31 @@ def refused(tmp_path, monkeypatch, capsys):
         pytest.param(["http://"], "is not the URL of a Socket.IO server", id="no host"),
         pytest.param(["http://localhost:99999"], "is not a URL", id="a port that does not exist"),
         pytest.param(["http://localhost/chat"], "and the rest with --path and --namespace", id="a path"),
-        pytest.param(["http://localhost?x=1"], "has a path", id="a query"),
+        pytest.param(["demo", "--path", "/io?x=1"], "has a query in it", id="a query in the path"),
+        pytest.param(["demo", "--query", "x"], "has no value", id="a query without value"),
+        pytest.param(["demo", "--query", "EIO=3"], "Engine.IO itself uses it", id="a query of Engine.IO's"),
+        pytest.param(["demo", "--transport", "sse"], "is no transport", id="an unknown transport"),
+        pytest.param(["demo", "--transport-mix", "sse=1"], "is no transport", id="one in a mix"),
+        pytest.param(["demo", "--transport-mix", "polling"], "has no share", id="a mix without shares"),
+        pytest.param(["demo", "--transport-mix", "polling=0"], "more than 0", id="a share of nothing"),
+        pytest.param(
+            ["demo", "--transport", "polling", "--transport-mix", "polling=1"],
+            "contradict each other",
+            id="a transport and a mix",
+        ),
+        pytest.param(
+            ["demo", "--transport", "jsonp", "--eio", "4"], "is of Engine.IO 3", id="JSONP of Engine.IO 4"
+        ),
+        pytest.param(["demo", "--eio", "3", "--auth", "{}"], "not of Engine.IO 3", id="auth of Engine.IO 3"),
+        pytest.param(
+            ["demo", "--namespace", "/a", "--namespace", "/a?b=c"],
+            "one namespace twice",
+            id="a namespace twice",
+        ),
+        pytest.param(
+            ["demo", "--insecure", "--ca-file", "x"], "contradict each other", id="trust in all and in some"
+        ),
+        pytest.param(["demo", "--client-key", "x"], "has no certificate", id="a key without certificate"),
         pytest.param(["http://bob:hunter2@localhost"], "has credentials in it", id="credentials"),
         pytest.param(["demo", "--users", "0"], "--users 0: expected 1 or more", id="nobody"),
         pytest.param(["demo", "--users", "1.5"], "expected a whole number of users", id="half a user"),
@@ -72,6 +96,24 @@ def refused(tmp_path, monkeypatch, capsys):
         pytest.param(["demo", "--spawn-rate", "0"], "expected more than 0 users per second", id="no rate"),
         pytest.param(["demo", "--spawn-rate", "nan"], "expected more than 0", id="a rate that is no number"),
         pytest.param(["demo", "--spawn-rate", "inf"], "expected more than 0", id="an endless rate"),
+        pytest.param(["demo", "--arrival-rate", "5"], "'5' has no unit", id="arrivals of no unit"),
+        pytest.param(["demo", "--arrival-rate", "0/s"], "fewer than one user arrives", id="no arrivals"),
+        pytest.param(["demo", "--arrival-rate", "-1/s"], "fewer than one user arrives", id="less than none"),
+        pytest.param(["demo", "--arrival-rate", "1/min"], "arrives in 30 s", id="arrivals after the end"),
+        pytest.param(
+            ["demo", "--arrival-rate", "5/s", "--stage", "5s:5"],
+            "--arrival-rate and --stage both decide",
+            id="arrivals and stages",
+        ),
+        pytest.param(
+            ["demo", "--arrival-rate", "5/s", "--spawn-rate", "5"],
+            "--arrival-rate and --spawn-rate both decide",
+            id="arrivals and a ramp",
+        ),
+        pytest.param(["demo", "--arrival-process", "poisson"], "needs an --arrival-rate", id="no rate of it"),
+        pytest.param(
+            ["demo", "--arrival-rate", "5/s", "--users", "0"], "expected 1 or more", id="no place at all"
+        ),
         pytest.param(["demo", "--stage", "30s"], "--stage '30s' has no users", id="a stage without users"),
         pytest.param(["demo", "--stage", "x:5"], "--stage x:5: 'x' is not", id="a stage without a time"),
         pytest.param(["demo", "--stage", "0.1s:5"], "expected a time of 1s or more", id="a short stage"),
@@ -195,24 +237,71 @@ def test_a_place_that_cannot_be_written_is_refused_before_any_load(place, tmp_pa
     assert (tmp_path / "file").read_text() == "precious\n"
 
 
-def test_runs_land_in_reports_by_default_and_a_report_where_it_is_asked_for(tmp_path):
-    done = siotool(*QUICK, "-o", "result.md", cwd=tmp_path)
+CONFIG = """
+users = 2
+spawn-rate = 100
+run-time = "2s"
+header = ["X-Api-Key: hunter2"]
+quiet = false
+"""
+
+
+@pytest.fixture(scope="module")
+def landed(tmp_path_factory):
+    """A run whose options come from a file and from variables: its folder, and what it said."""
+    place = tmp_path_factory.mktemp("landed")
+    (place / "load.toml").write_text(CONFIG)
+    done = siotool(
+        *("demo", "--config", "load.toml", "--processes", "1", "-o", "result.md"),
+        cwd=place,
+        SIOTOOL_LOADTEST_AUTH='{"token": "tr0ub4dor"}',
+        SIOTOOL_LOADTEST_SET="rate=7\nsize=9",
+    )
+    return place, done
+
+
+def test_runs_land_in_reports_by_default_and_a_report_where_it_is_asked_for(landed):
+    place, done = landed
     # a busy machine may make so short a run suspect; this is about where it lands
     assert done.returncode in (0, 5), done.stderr
     assert done.stdout == ""
-    (folder,) = (tmp_path / "reports").iterdir()
+    (folder,) = (place / "reports").iterdir()
     assert re.fullmatch(r"\d{8}T\d{6}Z-echo", folder.name)
-    assert (tmp_path / "result.md").read_text() == (folder / "report.md").read_text()
+    assert (place / "result.md").read_text() == (folder / "report.md").read_text()
     assert f"run and reports in reports/{folder.name}/" in done.stderr
     # and they are what siotool report finds
     again = subprocess.run(
         [sys.executable, "-m", "siotool", "report", "--format", "md"],
-        cwd=tmp_path,
+        cwd=place,
         capture_output=True,
         encoding="utf-8",
         check=False,
     )
-    assert again.stdout == (tmp_path / "result.md").read_text()
+    assert again.stdout == (place / "result.md").read_text()
+
+
+def test_what_a_file_and_variables_give_is_what_runs(landed):
+    place, _ = landed
+    (folder,) = (place / "reports").iterdir()
+    header = json.loads((folder / "run.jsonl").read_text().partition("\n")[0])
+    settings = header["workload"]["settings"]
+    assert (settings["rate"], settings["size"], settings["event"]) == (7.0, 9, "echo")
+    assert sum(stage["duration_s"] for stage in header["workload"]["stages"]) == 2
+    assert header["workload"]["stages"][-1]["users"] == 2
+
+
+def test_secrets_of_a_file_and_a_variable_are_starred_as_those_typed(landed):
+    place, done = landed
+    (folder,) = (place / "reports").iterdir()
+    kept = [path for path in place.rglob("*") if path.is_file() and path.name != "load.toml"]
+    for path in kept:
+        assert b"tr0ub4dor" not in path.read_bytes(), path
+        assert b"hunter2" not in path.read_bytes(), path
+    assert not re.search("tr0ub4dor|hunter2", done.stdout + done.stderr)
+    command = json.loads((folder / "run.jsonl").read_text().partition("\n")[0])["command"]
+    assert command[command.index("--auth") + 1] == "***"
+    assert command[command.index("--header") + 1] == "***"
+    assert command[:3] == ["loadtest", "--users", "2"]
 
 
 # ── streams ───────────────────────────────────────────────────────────────────────────

@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from siotool.histogram import Histogram
-from siotool.runfile import Bytes, Connections, Operation, UserClass, WorkerHealth
+from siotool.runfile import Bytes, Connections, Operation, UserClass, Visits, WorkerHealth
 from siotool.swarm import worker_report
 from siotool.swarm.worker_report import Presence, Publication, Receipt, WorkerInterval, packed_delays
 
@@ -28,6 +28,7 @@ def test_what_a_worker_tells_arrives_as_it_was_told():
         published=[Publication(1 << 25, 1, 2.25, 1), Publication(1 << 25, 1, 2.5, 0, 1 << 63)],
         receipts=[Receipt(1 << 25, 1, 40, 2, packed_delays([1.0, 2.0], 0.5), 3, 4, 1 << 63, 5, -6)],
         user_classes=[UserClass("Chat", users=2, offered=5, issued=4)],
+        visits=Visits(9, 7, 2, times.sparse()),
         final=True,
     )
     assert worker_report.decode(worker_report.encode(interval)) == interval
