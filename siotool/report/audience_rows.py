@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import get_args
 
 from siotool.histogram import Histogram, Sparse
-from siotool.report.contents import AudienceFigures
+from siotool.report.delivery_figures import AudienceFigures
 from siotool.runfile import AUDIENCE_SIZES, AudienceDeliveries, AudienceKind, Interval
 
 _COUNTED = ("messages", "expected", "received", "lost", "duplicate", "reordered", "misdelivered")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from siotool import units
 from siotool.document.document import Row, Table, columns
-from siotool.report.contents import AudienceFigures
+from siotool.report.delivery_figures import AudienceFigures
 from siotool.report.sizing_tables import cell
 
 

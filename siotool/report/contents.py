@@ -10,7 +10,8 @@ from typing import Literal
 
 import msgspec
 
-from siotool.runfile import JUDGED, REQUEST_EVENT, AudienceKind
+from siotool.report.delivery_figures import AudienceFigures, DeliveryFigures
+from siotool.runfile import JUDGED, REQUEST_EVENT
 from siotool.units import format_count
 from siotool.workload import Arrivals, Setting, Stage, Target
 
@@ -119,53 +120,6 @@ class TargetFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     payload_bytes_out: int
     wire_bytes_in: int
     wire_bytes_out: int
-
-
-class DeliveryFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Stamped messages over the run; ``expected = received + lost``.
-
-    ``misdelivered`` arrived where they were not to; they are not among the received.
-    """
-
-    published: int
-    expected: int
-    received: int
-    lost: int
-    duplicate: int
-    reordered: int
-    late: int
-    pending: int
-    misdelivered: int
-
-
-class AudienceFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Messages to audiences of one class of sizes over the run, of those that were closed in it.
-
-    ``to`` is whom they were for: all users, those of a room, one user who waited for it. Sizes are
-    from ``size_from`` to ``size``. The times are of the first, the median and the last receiver of each
-    message, from its intended start, and of how long after the first the last one was: over the
-    ``complete`` messages, which reached everyone.
-    """
-
-    to: AudienceKind
-    size: int
-    size_from: int
-    messages: int
-    expected: int
-    received: int
-    lost: int
-    duplicate: int
-    reordered: int
-    misdelivered: int
-    complete: int
-    first_p50_s: float | None
-    first_p99_s: float | None
-    median_p50_s: float | None
-    median_p99_s: float | None
-    last_p50_s: float | None
-    last_p99_s: float | None
-    spread_p50_s: float | None
-    spread_p99_s: float | None
 
 
 class Bandwidth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

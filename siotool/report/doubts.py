@@ -38,8 +38,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from siotool.report.contents import DeliveryFigures, OperationFigures, Steady, format_cores
+from siotool.report.contents import (
+    OperationFigures,
+    Steady,
+    format_cores,
+)
 from siotool.report.continuity import find_gaps
+from siotool.report.delivery_figures import DeliveryFigures
 from siotool.report.users import sum_up_user_classes
 from siotool.report.visits import sum_up_visits
 from siotool.runfile import OTHER, Run
@@ -103,21 +108,12 @@ def find_remarks(
         found += [
             f"{prefix}{note.text} (at {note.t_s:.0f} s)" for note in run.notes if note.level == "warning"
         ]
-<<<<<<< HEAD
     found += _fan_out(runs, table)
     if delivery.misdelivered:
         found.append(
             f"{delivery.misdelivered:,} deliveries arrived where they were not to: users got messages of "
             'rooms they were not in. Fail a run for that with --fail-if "misdelivered > 0"'
         )
-    if any(run.header.compression for run in runs):
-        found.append(
-            "the server compresses messages for clients that offer permessage-deflate. Official clients "
-            "offer it, these do not: with official clients it sends fewer bytes and uses more CPU"
-        )
-=======
-    found += _fan_out(table)
->>>>>>> main
     if any(row.name == OTHER for row in operations):
         found.append(f"there were too many names: the later ones are counted together as {OTHER}")
     clock_errors = [one.clock_error_s for run in runs for one in run.header.generators]

@@ -16,7 +16,6 @@ from siotool.report.contents import (
     Bandwidth,
     ConnectionFigures,
     Counts,
-    DeliveryFigures,
     Report,
     RunInfo,
     ServerFigures,
@@ -24,6 +23,7 @@ from siotool.report.contents import (
     Valid,
 )
 from siotool.report.default_gates import judge_all
+from siotool.report.delivery_figures import DeliveryFigures
 from siotool.report.doubts import find_doubts, find_remarks
 from siotool.report.gates import Gate
 from siotool.report.operations import sum_up

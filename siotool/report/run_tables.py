@@ -107,10 +107,6 @@ def _user_class(found: UserClassFigures) -> list[str]:
     ]
 
 
-<<<<<<< HEAD
-#: What no server should do to a delivery.
-_FAULTS = frozenset({"lost", "duplicate", "misdelivered"})
-=======
 def visits(report: Report) -> Section:
     """Return how many users came and went, and how long they stayed."""
     known = report.visits
@@ -130,7 +126,10 @@ def visits(report: Report) -> Section:
         rows.append([f"length of a visit, {name}", cell(length, units.format_duration)])
     note = "A visit is measured from the user's start to its end, where its scenario ended it."
     return _section("visits", "Visits", columns("visits", "count>"), rows, note)
->>>>>>> main
+
+
+#: What no server should do to a delivery.
+_FAULTS = frozenset({"lost", "duplicate", "misdelivered"})
 
 
 def delivery(report: Report) -> Section:

@@ -215,16 +215,16 @@ class ClientLoop:
         publisher: int,
         event: str,
         compose: Callable[[str], tuple[Any, ...]],
-        namespace: str,
+        to: tuple[str, int],
         intended: float,
         includes_sender: bool,
         raised: Callable[[BaseException], None],
-        audience: int = 0,
     ) -> None:
-        """Send a stamped message to an audience (0: all).
+        """Send a stamped message ``to`` an audience (0: all) over a namespace.
 
         ``raised`` gets, in the hub, what ``compose`` raised.
         """
+        namespace, audience = to
         if not connection.open:
             return
         now = monotonic()

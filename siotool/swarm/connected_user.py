@@ -222,14 +222,10 @@ class ConnectedUser(User):
             if failures >= 0:
                 gevent.sleep(backoff.delay_s(failures, self._random.random(), backoff.OFFICIAL))
             try:
-<<<<<<< HEAD
-                self._connection = self._engine.connect(self._user, monotonic(), again, self._handlers)
-                self._acknowledged = True
-=======
                 self._connection = self._engine.connect(
                     self._user, monotonic(), again, self._handlers, self._identity, self._transport
                 )
->>>>>>> main
+                self._acknowledged = True
                 break
             except ClientFailure as failure:
                 if failure.kind == "client":

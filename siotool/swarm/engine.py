@@ -11,13 +11,10 @@ from gevent.hub import Waiter
 from siotool.client.choices import TransportName
 from siotool.client.connection import Handlers, Reply
 from siotool.client.failures import ClientFailure
-<<<<<<< HEAD
-from siotool.swarm.audience import CHANGING_S
-=======
 from siotool.client.identity import Identity
 from siotool.errors import ScenarioError
 from siotool.protocol.socket_io import RESERVED, Body
->>>>>>> main
+from siotool.swarm.audience import CHANGING_S
 from siotool.swarm.bridge import Bridge
 from siotool.swarm.client_loop import Answer, ClientLoop
 from siotool.swarm.settings import EngineSettings
@@ -130,25 +127,19 @@ class Engine:
         intended: float,
         includes_sender: bool,
         raised: Callable[[BaseException], None],
-<<<<<<< HEAD
-        audience: int = 0,
-=======
         namespace: str | None = None,
->>>>>>> main
+        *,
+        audience: int = 0,
     ) -> None:
         """Send a stamped message at ``intended``; ``compose`` makes its arguments of the stamp.
 
         ``raised`` is called in the hub with what ``compose`` raises; then nothing is sent.
         ``audience`` is the number of its audience; 0: all.
         """
-<<<<<<< HEAD
-        message = (connection, publisher, event, compose, intended, includes_sender, raised, audience)
-=======
         if event in RESERVED:
             raise ScenarioError(f"{event!r} is a reserved event name", "Socket.IO clients refuse to send it")
-        to = namespace or connection.namespace
+        to = namespace or connection.namespace, audience
         message = (connection, publisher, event, compose, to, intended, includes_sender, raised)
->>>>>>> main
         self._bridge.to_loop_at(intended, self.loop.publish, *message)
 
     def join_audience(

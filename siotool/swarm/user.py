@@ -78,21 +78,13 @@ class SocketIOUser(ConnectedUser):
         if connection is None or not connection.open:
             connection = self._connected()
         if not wait:
-<<<<<<< HEAD
             self._acknowledged = False
-            self._engine.call_ahead(connection, event, arguments, self._due(), timeout)
-=======
             self._engine.call_ahead(connection, event, arguments, self._due(), timeout, namespace)
->>>>>>> main
             return None
         due = self._due()
         self._kept_since = max(due, monotonic())
         try:
-<<<<<<< HEAD
-            answer = self._engine.call(connection, event, arguments, due, timeout)
-=======
-            return self._engine.call(connection, event, arguments, due, timeout, namespace)
->>>>>>> main
+            answer = self._engine.call(connection, event, arguments, due, timeout, namespace)
         except ClientFailure:
             return None
         finally:
@@ -103,25 +95,18 @@ class SocketIOUser(ConnectedUser):
 
     def emit(self, event: str, *arguments: Any, namespace: str | None = None) -> None:
         """Emit without acknowledgement: it has no latency, only bytes."""
-<<<<<<< HEAD
         connection = self._connected()
         self._acknowledged = False
-        self._engine.emit(connection, event, arguments, self._due())
-=======
-        self._engine.emit(self._connected(), event, arguments, self._due(), namespace)
->>>>>>> main
+        self._engine.emit(connection, event, arguments, self._due(), namespace)
 
     def publish(
         self,
         event: str,
         size: int = 64,
         compose: Callable[[str], tuple[Any, ...]] | None = None,
-<<<<<<< HEAD
         audience: str | None = None,
-=======
         *,
         namespace: str | None = None,
->>>>>>> main
     ) -> None:
         """Emit a message that the server is to send to others; every delivery of it is tracked.
 
@@ -139,11 +124,8 @@ class SocketIOUser(ConnectedUser):
             self._due(),
             self.includes_sender,
             self._report_error,
-<<<<<<< HEAD
-            0 if audience is None else audience_number(audience),
-=======
             namespace,
->>>>>>> main
+            audience=0 if audience is None else audience_number(audience),
         )
 
     def join_audience(self, name: str) -> None:

@@ -24,11 +24,16 @@ _UPGRADE = "websocket"
 class UserObserver(Receiver):
     """A user in the loop thread: observes its connections, one after the other."""
 
-<<<<<<< HEAD
-    __slots__ = ("answered_at", "board", "connection", "counts", "retired", "used_before", "watcher")
-=======
-    __slots__ = ("board", "connection", "counts", "recoverable", "retired", "used_before", "watcher")
->>>>>>> main
+    __slots__ = (
+        "answered_at",
+        "board",
+        "connection",
+        "counts",
+        "recoverable",
+        "retired",
+        "used_before",
+        "watcher",
+    )
 
     def __init__(
         self,
@@ -76,7 +81,7 @@ class UserObserver(Receiver):
 
     def joined(self, now: float, recovered: bool) -> None:
         """All namespaces are joined."""
-        self.board.metrics.join(self, now)
+        self.board.metrics.join(self, now, recovered=recovered)
 
     def left(self, namespace: str) -> None:
         """The server has closed one namespace of several."""
