@@ -5,7 +5,7 @@
 
 VENV ?= .venv
 ARGS ?=
-NODE_TARGET := tests/targets/node
+NODE_TARGETS := tests/targets/node tests/targets/servers
 # These measure what other tests beside them would change.
 QUIET := tests/bench tests/integration/test_plan_wire.py tests/integration/test_plan_evidence.py
 
@@ -46,8 +46,9 @@ coverage: $(VENV)/.installed ## the fast tests, and which branches of the pure r
 	$(FAST) --cov $(ARGS)
 	$(VENV)/bin/python -m coverage json --quiet -o - | $(VENV)/bin/python tests/branch_gate.py
 
-node: ## install the Node.js server that the integration tests measure
-	@if command -v npm >/dev/null; then cd $(NODE_TARGET) && npm ci --no-audit --no-fund; \
+node: ## install the Node.js servers that the integration tests measure
+	@if command -v npm >/dev/null; then \
+	for target in $(NODE_TARGETS); do (cd $$target && npm ci --no-audit --no-fund) || exit 1; done; \
 	else echo "npm is not installed: tests against Node.js will be skipped"; fi
 
 lint: $(VENV)/.installed ## style and common mistakes
@@ -77,7 +78,7 @@ lock: ## resolve both locks anew from pyproject.toml (needs uv)
 
 clean: ## remove the environment and everything built
 	rm -rf $(VENV) build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	rm -rf $(NODE_TARGET)/node_modules
+	rm -rf $(NODE_TARGETS:%=%/node_modules)
 
 # The lock decides the environment: when it changes, the environment is made anew.
 $(VENV)/.locked: requirements.lock

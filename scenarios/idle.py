@@ -10,6 +10,8 @@ from siotool.swarm.user import SocketIOUser, task
 class Idle(SocketIOUser):
     """Connects and stays."""
 
+    arrival = "constant"  # nothing is scheduled
+
     @task
     def idle(self) -> None:
         self.hold()

@@ -11,6 +11,7 @@ from siotool.swarm.user import SocketIOUser, knob, task
 class Listen(SocketIOUser):
     """Connects and listens."""
 
+    arrival = "constant"  # nothing is scheduled
     event: str = knob("*", "event to count; * for all")
     sent_at: str = knob("", "field of the payload with its send time in epoch seconds or milliseconds")
 

@@ -173,7 +173,8 @@ class UserClass(msgspec.Struct, frozen=True):
     connections; ``begun`` and ``failed`` their operations other than connecting, of which ``sent``
     are events sent to the server. ``offered``, ``issued`` and ``withheld`` are scheduled
     operations: what was due, what was begun, and what was not because the target kept the user
-    from it. They are 0 where nothing is scheduled (a ``wait_time`` of the user's own).
+    from it; ``late`` are those of the issued that began more than 100 ms after they were due. They are
+    0 where nothing is scheduled (a ``wait_time`` of the user's own).
     """
 
     name: str
@@ -188,6 +189,7 @@ class UserClass(msgspec.Struct, frozen=True):
     offered: Count = 0
     issued: Count = 0
     withheld: Count = 0
+    late: Count = 0
 
 
 class Delivery(msgspec.Struct, frozen=True):

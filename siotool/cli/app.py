@@ -1,5 +1,6 @@
 """The ``siotool`` command: its subcommands, and the one place that ends the process."""
 
+import os
 import sys
 from typing import Annotated
 
@@ -42,7 +43,13 @@ def _common(
 def main() -> None:
     """Run one command; every error becomes a message on stderr and an exit code."""
     streams.allow_closed_pipes()
-    debug = "--debug" in sys.argv
+    debug = "--debug" in sys.argv or os.environ.get("SIOTOOL_DEBUG", "0") not in (
+        "",
+        "0",
+        "false",
+        "no",
+        "off",
+    )
     try:
         app()
     except SiotoolError as error:

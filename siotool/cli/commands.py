@@ -45,12 +45,14 @@ class Loaded(dict[str, Any]):  # typer publishes no name for the type of a comma
 
 
 def _load(name: str) -> Any:
+    from siotool.cli.configured import ConfiguredCommand
+
     found = getattr(import_module(COMMANDS[name].module), name)
     if isinstance(found, typer.Typer):
         app = found
     else:
         app = typer.Typer(rich_markup_mode="markdown", pretty_exceptions_enable=False, add_completion=False)
-        app.command(name)(found)
+        app.command(name, cls=ConfiguredCommand)(found)
     command = typer.main.get_command(app)
     command.name = name
     return command

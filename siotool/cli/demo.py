@@ -12,6 +12,7 @@ CAPACITY = "20MB/s"
 
 
 def demo(
+    ctx: typer.Context,
     users: Annotated[int, typer.Option(min=2, max=2000, help="Users of the chat room.")] = 150,
     run_time: Annotated[str, typer.Option(metavar="TIME", help="Length of the load test.")] = "20s",
 ) -> None:
@@ -47,4 +48,4 @@ def demo(
         plan.run({**figures, "output": str(planned)})
         say(f"2 of 3: siotool loadtest demo --scenario chat --users {users} --run-time {run_time}")
         say("3 of 3: siotool report, once the run is over")
-        loadtest.loadtest("demo", scenario="chat", users=str(users), run_time=run_time, plan=planned)
+        loadtest.loadtest(ctx, "demo", scenario="chat", users=str(users), run_time=run_time, plan=planned)

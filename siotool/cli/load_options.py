@@ -24,7 +24,7 @@ def load(scenario: str, settings: list[str], tags: list[str], exclude: list[str]
     loaded = scenario_file.load(scenario_file.find(scenario))
     resolved = knobs.resolve(loaded.knobs, settings, f"scenario {loaded.name}")
     knobs.apply(list(loaded.user_classes), resolved)
-    scenario_file.check_rates(loaded)
+    scenario_file.check_schedules(loaded)
     loaded.user_classes = choosing.choose(loaded.user_classes, tags, exclude)
     return loaded, resolved
 
@@ -76,6 +76,13 @@ def stages(
 ) -> list[Stage]:
     """The stages that --stage, or --users, --spawn-rate and --run-time ask for. Raises InputError."""
     if stage:
+        others = {"--users": users, "--spawn-rate": spawn_rate, "--run-time": length}
+        for option, value in others.items():
+            if value is not None:
+                raise InputError(
+                    f"--stage and {option} both decide how many users there are, and how long",
+                    f"leave out {option}, or write all of it as stages",
+                )
         found = [_stage(text) for text in stage]
         if not any(one.users for one in found):
             raise InputError("no --stage has any users", "write them TIME:USERS, as 30s:1000")

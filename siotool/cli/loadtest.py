@@ -11,6 +11,8 @@ from typing import Annotated
 import typer
 
 from siotool.cli import load_options as options
+from siotool.cli import public_hosts
+from siotool.cli.configured import command_of
 from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.report import REPORTS
 from siotool.cli.streams import say
@@ -20,6 +22,7 @@ DEMO = "demo"
 
 
 def loadtest(
+    ctx: typer.Context,
     target: Annotated[
         str | None, typer.Argument(help="URL of a Socket.IO server, or demo for the embedded one.")
     ] = None,
@@ -112,6 +115,13 @@ def loadtest(
         str, typer.Option("--output", "-o", metavar="FILE", help="Where the report goes; - is stdout.")
     ] = "-",
     seed: Annotated[int, typer.Option(help="Seed of everything random in the run.")] = 1,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="A target on the public internet may be loaded: do not ask.")
+    ] = False,
+    allowed_hosts: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOST", help="A public host that may always be loaded. Repeatable."),
+    ] = None,
     tick_rate: Annotated[
         float | None,
         typer.Option(min=0, help="tick events per second of the demo target.", show_default="1 for listen"),
@@ -166,6 +176,8 @@ def loadtest(
     ack_timeout_s = options.patience(ack_timeout, "--ack-timeout")
     options.check_namespace(namespace)
     url = target if target == DEMO else options.url(target)
+    if url != DEMO:
+        public_hosts.check([url], yes=yes, allowed=allowed_hosts or [])
 
     # this loads Locust, which patches ssl for gevent, before anything that might open it
     loaded, resolved = options.load(scenario, settings or [], tags or [], exclude_tags or [])
@@ -222,7 +234,7 @@ def loadtest(
             locust_files=locust_files,
             gates=fail_if or [],
             default_gates=not no_default_gates,
-            command=options.redacted(sys.argv[1:]),
+            command=options.redacted(command_of(ctx)),
         )
         outcome = run(
             config, loaded, partial(display, console=None if quiet else Console(stderr=True)), [program]

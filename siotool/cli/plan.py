@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import typer
-from typer.core import TyperGroup
 
+from siotool.cli.configured import ConfiguredGroup
 from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.options import (
     DRAWS,
@@ -34,7 +34,7 @@ _MANIFESTS = ("hpa", "keda")
 PlanFormat = Literal["text", "json", "md", "html", "hpa", "keda"]
 
 
-class FileFirst(TyperGroup):
+class FileFirst(ConfiguredGroup):
     """``siotool plan FILE …`` beside ``siotool plan init``: what is no subcommand is the plan file."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import typer
 
+from siotool.cli.configured import ConfiguredCommand
 from siotool.cli.plan import FileFirst
 from siotool.cli.plan import plan as size
 from siotool.cli.plan_diff import diff
@@ -16,6 +17,6 @@ plan = typer.Typer(
     add_completion=False,
 )
 plan.callback(invoke_without_command=True)(size)
-plan.command()(init)
-plan.command()(storm)
-plan.command()(diff)
+plan.command(cls=ConfiguredCommand)(init)
+plan.command(cls=ConfiguredCommand)(storm)
+plan.command(cls=ConfiguredCommand)(diff)

@@ -276,6 +276,7 @@ class UserClassFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     issued: int
     achieved: int
     withheld: int
+    late: int
 
 
 class OperationSeries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

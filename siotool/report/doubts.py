@@ -19,7 +19,7 @@ a failure of the generator's own (no port, no file, no memory, bug) doubt
 a note of level ``doubt`` in the run file                           doubt
 users that stayed unconnected; deliveries still open at the end     remark
 no steady state; few samples under a percentile                     remark
-operations late for their schedule while the generator was fine     remark
+operations late for their schedule, or more than 1 % not in time    remark
 generator and server together above 90 % of one machine's cores     remark
 the server near its open-file limit; the server not sampled         remark
 pooled runs with different settings; a note of level ``warning``    remark
@@ -51,6 +51,7 @@ LOOP_LAG_LIMIT_S = 0.1
 PAUSE_S = 1.0
 SCHEDULE_LAG_LIMIT_S = 0.1
 ACHIEVED_LEAST = 0.99
+LATE_SHARE = 0.01
 #: A run may end just before an operation or two: that is no doubt.
 FEW_OPERATIONS = 2
 FILES_LIMIT = 0.9
@@ -91,7 +92,9 @@ def find_remarks(
     for number, (run, name) in enumerate(zip(runs, names(runs), strict=True)):
         rows = table.only(table.run == number)
         prefix = f"{name}: " if len(runs) > 1 else ""
-        found += [prefix + text for text in (*_target(run, rows), *_schedule(rows), *_machine(run, rows))]
+        found += [
+            prefix + text for text in (*_target(run, rows), *_schedule(run, rows), *_machine(run, rows))
+        ]
         found += [
             f"{prefix}{note.text} (at {note.t_s:.0f} s)" for note in run.notes if note.level == "warning"
         ]
@@ -240,13 +243,19 @@ def _target(run: Run, rows: Seconds) -> Iterator[str]:
         yield f"the server had {rows.most('files_open'):,.0f} of {server.files_limit:,} files open"
 
 
-def _schedule(rows: Seconds) -> Iterator[str]:
+def _schedule(run: Run, rows: Seconds) -> Iterator[str]:
+    for found in sum_up_user_classes([run]):
+        if found.late > LATE_SHARE * found.issued and found.late > FEW_OPERATIONS:
+            yield (
+                f"{found.late:,} of {found.issued:,} issued {found.name} operations "
+                f"({format_share(found.late / found.issued)}) were not sent in time: their users were still "
+                "busy with earlier ones. call(…, wait=False) sends each when it is due"
+            )
     late = rows["schedule_lag_s"] > SCHEDULE_LAG_LIMIT_S
     if _too_often(rows, late):
         yield (
             f"operations started up to {format_duration(rows.most('schedule_lag_s'))} after their intended "
-            f"start in {_seconds(rows, late)}, as users still waited for earlier ones; response times "
-            "count from the intended start"
+            f"start in {_seconds(rows, late)}; response times count from the intended start"
         )
 
 

@@ -84,16 +84,17 @@ def exceptions(report: Report) -> Section:
 def user_classes(report: Report) -> Section:
     """Return what the users of each class did."""
     named = columns("user class", "users>", "connected>", "begun>", "failed>", "achieved>")
-    named += columns("sent>?", "issued>?", "withheld>?", "started>?", "ended>?")
+    named += columns("sent>?", "issued>?", "late>?", "withheld>?", "started>?", "ended>?")
     note = (
         "Begun and failed: operations other than connecting. Achieved: scheduled operations that were "
-        "issued and did not fail. Sent: events to the server. Users: the most at once."
+        "issued and did not fail. Late: issued more than 100 ms after they were due. Sent: events to the "
+        "server. Users: the most at once."
     )
     return _section("user_classes", "User classes", named, [*map(_user_class, report.user_classes)], note)
 
 
 def _user_class(found: UserClassFigures) -> list[str]:
-    counts = (found.sent, found.issued, found.withheld, found.started, found.ended)
+    counts = (found.sent, found.issued, found.late, found.withheld, found.started, found.ended)
     return [
         found.name,
         f"{found.users_peak:,}",

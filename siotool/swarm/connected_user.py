@@ -14,7 +14,8 @@ from siotool.client.connection import Handler
 from siotool.client.failures import ClientFailure
 from siotool.protocol import backoff
 from siotool.swarm.generator import Generator
-from siotool.swarm.pacing import Schedule, spread_s
+from siotool.swarm.knobs import knob
+from siotool.swarm.pacing import GRACE_S, Schedule, spread_s
 from siotool.swarm.tasks import Tasks
 from siotool.swarm.user_observer import UserConnection
 
@@ -27,6 +28,11 @@ class ConnectedUser(User):
     abstract = True
     #: Tasks per second; declare it as a knob to let it be set.
     rate: float = 1.0
+    arrival: str = knob(
+        "constant",
+        "when tasks are due: at even distances, or as a Poisson process",
+        choices=("constant", "poisson"),
+    )
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
@@ -99,14 +105,17 @@ class ConnectedUser(User):
             self._turn = _LOOP.iteration
             self._failed = False
             self._class_counts.turns += 1
+            if self._schedule is not None and monotonic() > self._schedule.due + GRACE_S:
+                self._class_counts.late += 1
 
     def on_start(self) -> None:
         """Connect, then wait for the first task's turn on the schedule."""
         self._connect(again=False)
         if not self._scheduled:
             return
-        phase = self._random.random()
-        self._schedule = self._generator.new_schedule(self._number, self._class_counts, self.rate, phase)
+        self._schedule = self._generator.new_schedule(
+            self._number, self._class_counts, self.rate, poisson=self.arrival == "poisson"
+        )
         self._taskset_instance = Tasks(self, self._pause)
         self._sleep_until_due()
 

@@ -1,7 +1,7 @@
 """One worker's generator: what its users share, and the reports it makes of them each second."""
 
 from collections.abc import Callable
-from random import SystemRandom
+from random import Random, SystemRandom
 from time import monotonic
 from typing import Any
 
@@ -15,6 +15,7 @@ from siotool.swarm import knobs, locust_stats, worker_report
 from siotool.swarm.engine import Engine
 from siotool.swarm.interval_clock import IntervalClock
 from siotool.swarm.pacing import ANSWER_S, Schedule, lead_s
+from siotool.swarm.poisson import PoissonSchedule
 from siotool.swarm.scenario_results import ScenarioResults, secrets_of
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.timer_wheel import TimerWheel
@@ -101,13 +102,19 @@ class Generator:
             found = self._counts[user_class] = UserCounts(user_class)
         return found
 
-    def new_schedule(self, number: int, counts: UserCounts, rate: float, phase: float) -> Schedule:
+    def new_schedule(self, number: int, counts: UserCounts, rate: float, *, poisson: bool) -> Schedule:
         """A schedule for a user: at its own ``rate`` per second, or at the one that is wanted of all.
 
-        Its first operation is due after a share ``phase`` of a period.
+        Its moments depend on the seed and on the user's ``number`` alone. Without ``poisson`` they are
+        even, and the first one is within a period.
         """
-        wanted = self._rate or rate
-        schedule = Schedule(wanted, monotonic() + phase / wanted)
+        wanted, now = self._rate or rate, monotonic()
+        chance = Random(f"{self.seed}/{number}/schedule")
+        schedule = (
+            PoissonSchedule(wanted, now, chance)
+            if poisson
+            else Schedule(wanted, now + chance.random() / wanted)
+        )
         self._schedules[number] = (counts, schedule, rate)
         self._let_answers_wait(wanted)
         return schedule
@@ -156,6 +163,7 @@ class Generator:
 
     def _reported(self, interval: worker_report.WorkerInterval) -> None:
         for counts, schedule, _ in self._schedules.values():
+            schedule.count_due(interval.until)
             schedule.hand_over(counts)
         interval.user_classes = [counts.take() for counts in self._counts.values()]
         for counts in self._counts.values():

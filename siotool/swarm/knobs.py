@@ -28,10 +28,14 @@ class Knob:
     minimum: float | None
     maximum: float | None
     unit: Unit
+    #: The only values it accepts; empty: any of its type.
+    choices: tuple[str, ...] = ()
 
     @property
     def type_name(self) -> str:
         """The word for what it accepts."""
+        if self.choices:
+            return "|".join(self.choices)
         return {"bytes": "size", "seconds": "duration"}.get(self.unit, type(self.default).__name__)
 
     def __get__(self, instance: object, owner: type) -> Setting:
@@ -39,10 +43,16 @@ class Knob:
 
 
 def knob(
-    default: T, help: str, *, minimum: float | None = None, maximum: float | None = None, unit: Unit = ""
+    default: T,
+    help: str,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    unit: Unit = "",
+    choices: tuple[str, ...] = (),
 ) -> T:
     """Declare a knob in a user class. ``unit`` lets it be written as ``1kB`` or ``250ms``."""
-    return cast(T, Knob(default, help, minimum, maximum, unit))
+    return cast(T, Knob(default, help, minimum, maximum, unit, choices))
 
 
 def knobs_of(user_classes: list[type]) -> dict[str, Knob]:
@@ -115,6 +125,10 @@ def _read(knob: Knob, name: str, text: str) -> Setting:
 
 def _convert(knob: Knob, what: str, text: str) -> Setting:
     default = knob.default
+    if knob.choices and text not in knob.choices:
+        near = difflib.get_close_matches(text, knob.choices, 1)
+        known = " or ".join(knob.choices)
+        raise ScenarioError(f"{what} is {known}, not {text!r}", f"did you mean {near[0]}?" if near else "")
     if isinstance(default, str):
         return text
     if isinstance(default, bool):

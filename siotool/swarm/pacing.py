@@ -50,7 +50,18 @@ class Schedule:
     that several changes may lie before it.
     """
 
-    __slots__ = ("_changes", "_resumed", "_watched", "due", "issued", "lead", "offered", "period", "withheld")
+    __slots__ = (
+        "_changes",
+        "_counted",
+        "_resumed",
+        "_watched",
+        "due",
+        "issued",
+        "lead",
+        "offered",
+        "period",
+        "withheld",
+    )
 
     def __init__(self, rate: float, first: float) -> None:
         """``rate`` operations per second; ``first`` is when the first is due."""
@@ -62,6 +73,8 @@ class Schedule:
         #: Moments after this one need no second look: infinite before a change is reached.
         self._watched = -math.inf
         self.offered = 0
+        #: How many of the operations that are due and not begun have been counted as offered.
+        self._counted = 0
         self.issued = 0
         #: Not begun because the target kept the user from it.
         self.withheld = 0
@@ -69,7 +82,10 @@ class Schedule:
     def begin(self) -> float:
         """Begin the operation that is due: count it, and return when it was to begin."""
         due = math.ceil(self.due / TICK_S - 1e-6) * TICK_S
-        self.offered += 1
+        if self._counted:
+            self._counted -= 1
+        else:
+            self.offered += 1
         self.issued += 1
         self.due += self.period
         return due if due > self._watched else self._begin_watched(due)
@@ -105,9 +121,7 @@ class Schedule:
         The moments after it stay where they were: users that were cut off together do not
         come back in step.
         """
-        missed = max(0, self._due_by(now) - 1)
-        self.offered += missed
-        self.withheld += missed
+        missed = self._miss(now)
         while self._changes and missed >= (left := round((self._changes[0][0] - self.due) / self.period)):
             missed -= left
             self._change()
@@ -124,8 +138,15 @@ class Schedule:
         """
         missed = self._due_by(now - GRACE_S)
         period = min(self.period, *(change[2] for change in self._changes), math.inf)
-        self.offered += missed
+        self._offer(missed)
         self.withheld += min(missed, math.ceil(kept_s / period))
+
+    def count_due(self, now: float) -> None:
+        """Count what is due and not begun as offered, but for what is about to begin."""
+        due = self._due_by(now - GRACE_S)
+        if due > self._counted:
+            self._offer(due)
+            self._counted = due
 
     def hand_over(self, counts: UserCounts) -> None:
         """Move what was counted since the last call to the user class's counts."""
@@ -133,6 +154,21 @@ class Schedule:
         counts.issued += self.issued
         counts.withheld += self.withheld
         self.offered = self.issued = self.withheld = 0
+
+    def _offer(self, due: int) -> None:
+        """Count as offered what has not been, of so many operations that are due and not begun."""
+        self.offered += max(0, due - self._counted)
+        self._counted = 0
+
+    def _miss(self, now: float) -> int:
+        """Count all that is due but the last one as offered and withheld; returns how many."""
+        due = self._due_by(now)
+        missed = max(0, due - 1)
+        known = self._counted
+        self.offered += max(0, missed - known)
+        self._counted = max(0, known - missed)
+        self.withheld += missed
+        return missed
 
     def _take_up(self, due: float, period: float) -> None:
         self.due = due

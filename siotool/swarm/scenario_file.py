@@ -14,6 +14,7 @@ from locust import LoadTestShape, User
 from locust.argument_parser import get_parser
 
 from siotool.errors import ScenarioError
+from siotool.swarm.connected_user import follows_schedule
 from siotool.swarm.knobs import Knob, knobs_of
 from siotool.swarm.user import SocketIOUser
 
@@ -126,13 +127,19 @@ def options(host: str) -> Namespace:
     return parsed
 
 
-def check_rates(scenario: Scenario) -> None:
-    """Refuse a rate at which nothing would ever be due. Raises ScenarioError."""
-    for user_class in scenario.user_classes:
-        if issubclass(user_class, SocketIOUser) and not 0 < user_class.rate < float("inf"):
+def check_schedules(scenario: Scenario) -> None:
+    """Refuse a rate at which nothing is ever due, and arrivals that nobody follows. Raises ScenarioError."""
+    ours = [found for found in scenario.user_classes if issubclass(found, SocketIOUser)]
+    for user_class in ours:
+        if not 0 < user_class.rate < float("inf"):
             raise ScenarioError(
                 f"{user_class.__name__} has the rate {user_class.rate:g}", "it must be more than 0 per second"
             )
+    if any(found.arrival == "poisson" for found in ours) and not any(map(follows_schedule, ours)):
+        raise ScenarioError(
+            f"arrival=poisson, but no user class of {scenario.name} follows a schedule",
+            "a wait_time of its own makes a closed model: remove it, or the setting",
+        )
 
 
 def _place(path: Path, error: BaseException) -> str:

@@ -20,6 +20,7 @@ class UserCounts:
         "issued",
         "judged",
         "judged_wrong",
+        "late",
         "name",
         "offered",
         "sent",
@@ -40,7 +41,7 @@ class UserCounts:
         self.sent = self.failed = 0
         #: What else the scenario did: it held, listened, checked, reported an operation of its own.
         self.judged = self.judged_wrong = 0
-        self.offered = self.issued = self.withheld = 0
+        self.offered = self.issued = self.withheld = self.late = 0
         #: Turns of the users at their tasks, and those of them that called ``fail``.
         self.turns = self.turns_failed = 0
         self._taken = dict.fromkeys(COUNTS, 0)

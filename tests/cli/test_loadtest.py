@@ -114,6 +114,7 @@ def test_credentials_in_a_url_are_not_even_repeated(refused):
         pytest.param(["--set", "rat=5"], "did you mean rate?", id="a misspelt setting"),
         pytest.param(["--set", "rate"], "--set 'rate' has no value", id="a setting without value"),
         pytest.param(["--set", "rate=fast"], "--set rate", id="a setting of another type"),
+        pytest.param(["--set", "arrival=poison"], "did you mean poisson?", id="an unknown kind of arrivals"),
         pytest.param(["--set", "rate=0"], "--set rate: 0 is out of range", id="a setting out of range"),
         pytest.param(["--set", "size=1.5B"], "--set size", id="a size that is not whole"),
         pytest.param(["--server-pid", "999999999"], "no process has the id 999999999", id="no such process"),
@@ -194,24 +195,71 @@ def test_a_place_that_cannot_be_written_is_refused_before_any_load(place, tmp_pa
     assert (tmp_path / "file").read_text() == "precious\n"
 
 
-def test_runs_land_in_reports_by_default_and_a_report_where_it_is_asked_for(tmp_path):
-    done = siotool(*QUICK, "-o", "result.md", cwd=tmp_path)
+CONFIG = """
+users = 2
+spawn-rate = 100
+run-time = "2s"
+header = ["X-Api-Key: hunter2"]
+quiet = false
+"""
+
+
+@pytest.fixture(scope="module")
+def landed(tmp_path_factory):
+    """A run whose options come from a file and from variables: its folder, and what it said."""
+    place = tmp_path_factory.mktemp("landed")
+    (place / "load.toml").write_text(CONFIG)
+    done = siotool(
+        *("demo", "--config", "load.toml", "--processes", "1", "-o", "result.md"),
+        cwd=place,
+        SIOTOOL_LOADTEST_AUTH='{"token": "tr0ub4dor"}',
+        SIOTOOL_LOADTEST_SET="rate=7\nsize=9",
+    )
+    return place, done
+
+
+def test_runs_land_in_reports_by_default_and_a_report_where_it_is_asked_for(landed):
+    place, done = landed
     # a busy machine may make so short a run suspect; this is about where it lands
     assert done.returncode in (0, 5), done.stderr
     assert done.stdout == ""
-    (folder,) = (tmp_path / "reports").iterdir()
+    (folder,) = (place / "reports").iterdir()
     assert re.fullmatch(r"\d{8}T\d{6}Z-echo", folder.name)
-    assert (tmp_path / "result.md").read_text() == (folder / "report.md").read_text()
+    assert (place / "result.md").read_text() == (folder / "report.md").read_text()
     assert f"run and reports in reports/{folder.name}/" in done.stderr
     # and they are what siotool report finds
     again = subprocess.run(
         [sys.executable, "-m", "siotool", "report", "--format", "md"],
-        cwd=tmp_path,
+        cwd=place,
         capture_output=True,
         encoding="utf-8",
         check=False,
     )
-    assert again.stdout == (tmp_path / "result.md").read_text()
+    assert again.stdout == (place / "result.md").read_text()
+
+
+def test_what_a_file_and_variables_give_is_what_runs(landed):
+    place, _ = landed
+    (folder,) = (place / "reports").iterdir()
+    header = json.loads((folder / "run.jsonl").read_text().partition("\n")[0])
+    settings = header["workload"]["settings"]
+    assert (settings["rate"], settings["size"], settings["event"]) == (7.0, 9, "echo")
+    assert sum(stage["duration_s"] for stage in header["workload"]["stages"]) == 2
+    assert header["workload"]["stages"][-1]["users"] == 2
+
+
+def test_secrets_of_a_file_and_a_variable_are_starred_as_those_typed(landed):
+    place, done = landed
+    (folder,) = (place / "reports").iterdir()
+    kept = [path for path in place.rglob("*") if path.is_file() and path.name != "load.toml"]
+    for path in kept:
+        assert b"tr0ub4dor" not in path.read_bytes(), path
+        assert b"hunter2" not in path.read_bytes(), path
+    assert not re.search("tr0ub4dor|hunter2", done.stdout + done.stderr)
+    command = json.loads((folder / "run.jsonl").read_text().partition("\n")[0])["command"]
+    assert command[command.index("--auth") + 1] == "***"
+    assert command[command.index("--header") + 1] == "***"
+    assert command[:3] == ["loadtest", "--users", "2"]
 
 
 # ── streams ───────────────────────────────────────────────────────────────────────────

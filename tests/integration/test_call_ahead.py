@@ -21,11 +21,13 @@ def booked(done: Any, event: str = "echo") -> int:
     return int(calls["count"]) + sum(calls["errors"].values())
 
 
+@pytest.mark.parametrize("arrival", ["constant", "poisson"])
 def test_a_stalled_server_does_not_put_off_the_next_call(
-    start: Callable[..., Any], node_server: Callable[..., Any]
+    start: Callable[..., Any], node_server: Callable[..., Any], arrival: str
 ) -> None:
     server = node_server()
-    test = start(server.url, "--scenario", "echo", *RATE, *AT_ONCE, "--run-time", "7s")
+    how = (*RATE, "--set", f"arrival={arrival}")
+    test = start(server.url, "--scenario", "echo", *how, *AT_ONCE, "--run-time", "7s")
     test.reached(2)
     server.stall(2000)
     done = test.finish()
@@ -42,8 +44,13 @@ def test_a_stalled_server_does_not_put_off_the_next_call(
     )
     assert sent.quantile(0.95) == pytest.approx(calls["p95_s"], rel=0.1)
     assert max(worker.schedule_lag_s for i in done.run.intervals for worker in i.generator) < 1
-    assert calls["count"] == server.counters()["received"]["echo"] == done.counted("Echo").issued
-    assert done.counted("Echo").issued >= 0.98 * done.counted("Echo").offered
+    counted = done.counted("Echo")
+    assert calls["count"] == server.counters()["received"]["echo"] == counted.issued
+    assert counted.issued >= 0.98 * counted.offered
+    assert counted.late == counted.withheld == 0
+    # about 7 s of 10 users at 10 a second, the first period of each left out
+    spread = 1 if arrival == "constant" else 4 * 690**0.5
+    assert counted.offered == pytest.approx(690, abs=12 + spread)
 
 
 def test_a_call_answered_after_its_timeout_is_booked_once(

@@ -198,8 +198,14 @@ def test_a_stall_shows_in_everything_it_delayed(
     ).quantile(0.95)
     assert service is not None
     assert service < 1
-    # users caught up with what was due: the load was what was asked for
-    assert done.counted("Echo").issued >= 0.98 * done.counted("Echo").offered
+    # users caught up with what was due: the load was what was asked for, but much of it came late
+    counted = done.counted("Echo")
+    assert counted.issued >= 0.98 * counted.offered
+    assert 0.8 * USERS * 17 <= counted.late <= USERS * 24
+    assert any("were not sent in time" in remark for remark in done.report["remarks"])
+    # it was offered all the same, second by second
+    offered = [sum(found.offered for found in interval.user_classes) for interval in done.run.intervals[2:6]]
+    assert offered == pytest.approx([USERS * 10] * 4, abs=2 * USERS)
     assert done.total("connections", "established") == USERS
     assert done.classes("closed") == {}
 

@@ -124,7 +124,7 @@ def test_a_scenario_of_ones_own_in_a_few_lines(loadtest: Callable[..., Any], tmp
     header = done.run.header
     assert (header.workload.scenario, header.workload.settings) == (
         "greet",
-        {"rate": 2.0, "word": "good morning"},
+        {"arrival": "constant", "rate": 2.0, "word": "good morning"},
     )
     # both calls of each turn; the emit between them has no time and no row
     assert {(row["op"], row["name"]) for row in done.report["operations"]} == {

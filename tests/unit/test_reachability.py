@@ -23,6 +23,7 @@ CALLED = {
     "_taskset_instance",
     "execute_next_task",
     "format_help",
+    "invoke",
     "on_ws_connected",
     "on_ws_disconnected",
     "on_ws_frame",

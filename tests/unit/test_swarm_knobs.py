@@ -11,6 +11,7 @@ class Talker:
     text: str = knob("hello", "what it says")
     size: int = knob(64, "bytes of it", minimum=0, unit="bytes")
     pause: float = knob(1.0, "seconds between", maximum=60, unit="seconds")
+    tone: str = knob("calm", "how it says it", choices=("calm", "loud"))
 
 
 KNOBS = knobs_of([Talker])
@@ -43,6 +44,7 @@ def read(assignment):
         pytest.param("pause=250ms", 0.25, id="a duration with its unit"),
         pytest.param("pause=2", 2.0, id="a bare number of seconds"),
         pytest.param("pause=1min", 60.0, id="a minute"),
+        pytest.param("tone=loud", "loud", id="one of the words that are known"),
     ],
 )
 def test_a_setting_is_read_by_the_type_and_unit_of_its_knob(assignment, value):
@@ -56,6 +58,10 @@ def test_a_setting_is_read_by_the_type_and_unit_of_its_knob(assignment, value):
     [
         pytest.param("flag=maybe", "'maybe' is not true or false", "aloud", id="no truth value"),
         pytest.param("flag=", "'' is not true or false", "aloud", id="an empty truth value"),
+        pytest.param(
+            "tone=laud", "tone is calm or loud, not 'laud'", "did you mean loud?", id="a word like it"
+        ),
+        pytest.param("tone=", "tone is calm or loud, not ''", "", id="no word"),
         pytest.param("people=2.5", "'2.5' is not a whole number", "listen", id="a fraction of a person"),
         pytest.param("people=0", "out of range", "at least 1 and at most 1000", id="below the minimum"),
         pytest.param("people=1001", "out of range", "at most 1000", id="above the maximum"),
@@ -99,6 +105,7 @@ def test_defaults_fill_what_is_not_set_and_the_last_assignment_wins():
         "text": "hello",
         "size": 64,
         "pause": 1.0,
+        "tone": "calm",
     }
     assert list(settings) == list(KNOBS)
 

@@ -1,0 +1,51 @@
+"""Servers on Node.js: Socket.IO 2.5, 3.1 and 4.8, a NestJS gateway, Feathers."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, Literal
+
+import pytest
+
+from tests.integration.servers.process import PROGRAMS, Server, as_options, running
+
+Version = Literal["2", "3", "4"]
+
+
+def node() -> str:
+    """Return the path of Node.js; skips the test where it, or the servers' packages, are missing."""
+    found = shutil.which("node")
+    if found is None:
+        pytest.skip("node is not installed")
+    if not (PROGRAMS / "node_modules").is_dir():
+        pytest.skip("tests/targets/servers is not installed: run make node")
+    return found
+
+
+@contextmanager
+def node_server(version: Version = "4", **options: Any) -> Iterator[Server]:
+    """Run Socket.IO on Node.js: ``node_server("2", transports="polling", pingInterval=500)``."""
+    command = [node(), PROGRAMS / "socketio.mjs", version, as_options(options)]
+    with running(Server(command, scheme="https" if options.get("tls") else "http")) as server:
+        yield server
+
+
+@contextmanager
+def node_servers(count: int, version: Version = "4", **options: Any) -> Iterator[list[Server]]:
+    """Run several that know nothing of each other, as the backends of a proxy."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(node_server(version, **options)) for _ in range(count)]
+
+
+@contextmanager
+def nest_server(**options: Any) -> Iterator[Server]:
+    """Run a NestJS gateway."""
+    with running(Server([node(), PROGRAMS / "nest.mjs", as_options(options)])) as server:
+        yield server
+
+
+@contextmanager
+def feathers_server(**options: Any) -> Iterator[Server]:
+    """Run Feathers with its Socket.IO transport."""
+    with running(Server([node(), PROGRAMS / "feathers.mjs", as_options(options)])) as server:
+        yield server

@@ -1,0 +1,167 @@
+"""The servers and proxies of tests/integration/servers, on which other tests rely."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import socketio
+
+from tests.integration.servers.node import Version, node, node_server, node_servers
+from tests.integration.servers.process import PROGRAMS, as_options
+from tests.integration.servers.proxy import Sticky, haproxy, nginx
+from tests.integration.servers.tls import Certificates, make_certificates
+from tests.integration.servers.token import token
+
+pytestmark = [pytest.mark.slow, pytest.mark.node]
+
+#: What talk.mjs prints when all went well.
+WELL = {
+    "connected": True,
+    "transport": "websocket",
+    "echo": [1, {"two": [2]}],
+    "binary": "0203",
+    "heard": [{"text": "hi"}, "psst", "you"],
+    "answered": "I am it",
+}
+
+
+def official(version: Version, url: str, **options: Any) -> dict[str, Any]:
+    """Let the official client of a version use the vocabulary; returns the line of talk.mjs."""
+    command = [node(), PROGRAMS / "talk.mjs", version, url, as_options(options)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+    line: dict[str, Any] = json.loads(done.stdout)
+    return line
+
+
+@contextmanager
+def client(url: str, transport: str | None = None, **options: Any) -> Iterator[socketio.SimpleClient]:
+    """Connect python-socketio's client: it speaks Engine.IO 4."""
+    with socketio.SimpleClient(reconnection=False) as one:
+        one.connect(url, transports=[transport] if transport else None, **options)
+        yield one
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.mark.parametrize("options", [{}, {"msgpack": True}], ids=["json", "msgpack"])
+@pytest.mark.parametrize("version", ["2", "3", "4"])
+def test_node_speaks_the_vocabulary_with_the_client_of_its_version(
+    version: Version, options: dict[str, Any]
+) -> None:
+    with node_server(version, **options) as server:
+        for namespace in ("/", "/chat", "/dyn-7"):
+            assert official(version, server.url + namespace, **options) == WELL
+        joined = [line["namespace"] for line in server.seen("connect")]
+        assert [name for name in joined if name != "/"] == ["/chat", "/dyn-7"]
+        assert {line["eio"] for line in server.seen("connect")} == {3 if version == "2" else 4}
+        assert len(server.seen("upgrade")) == 3
+        asked = server.wait_for("event", event="ask me", namespace="/chat")
+        assert (asked["args"], asked["ack"]) == (["it"], True)
+        assert server.seen("event", event="binary")[0]["args"] == [b"\x07"]
+        assert server.wait_for("answer", namespace="/dyn-7")["args"] == ["I am it"]
+        server.wait_for("disconnect", namespace="/dyn-7")
+
+
+def test_socket_io_4_serves_clients_of_version_2_where_it_is_allowed_to() -> None:
+    with node_server(allowEIO3=True, transports="polling") as server:
+        assert official("2", server.url) == {**WELL, "transport": "polling"}
+        assert server.wait_for("connect")["eio"] == 3
+
+
+def test_a_namespace_asks_for_a_token_and_says_what_is_wrong_with_it() -> None:
+    with node_server() as server:
+        assert official("4", server.url + "/auth", auth={"token": token("anna")}) == WELL
+        assert server.wait_for("connect")["user"] == "anna"
+        assert official("4", server.url + "/auth", auth={"token": token("anna", exp=1)}) == {
+            "error": "the token has expired",
+            "data": {"code": "TOKEN_EXPIRED", "expired_at": 1},
+        }
+        forged = official("4", server.url + "/auth", query={"token": token("anna", secret=b"guess")})
+        assert forged["data"] == {"code": "TOKEN_INVALID"}
+    with node_server("2", login=True) as server:
+        assert official("2", server.url) == {"error": "", "data": {"code": "TOKEN_MISSING"}}
+        assert official("2", server.url, query={"token": token("anna")}) == WELL
+
+
+def test_a_server_is_told_to_emit_to_ask_and_to_kick() -> None:
+    with node_server() as server, client(server.url, "websocket") as one:
+        server.tell("emit", event="news", args=[b"\x00", 1])
+        assert one.receive(10) == ["news", b"\x00", 1]
+        one.client.on("who", lambda: "me")
+        assert server.tell("ask", event="who")["answers"] == [["me"]]
+        assert server.tell("kick")["kicked"] == 1
+        assert server.wait_for("disconnect")["reason"] == "server namespace disconnect"
+
+
+def test_a_server_ends_with_its_standard_input_and_may_come_back_at_its_port() -> None:
+    with node_server() as server:
+        server.stop()
+        assert server.process.returncode == 0
+        with node_server(port=server.port) as again:
+            assert again.url == server.url
+
+
+def test_an_origin_that_is_not_let_in_is_refused_by_engine_io() -> None:
+    with node_server(origin="https://good.example") as server:
+        with client(server.url, headers={"Origin": "https://good.example"}) as one:
+            assert one.call("echo", 1) == 1
+        with pytest.raises(socketio.exceptions.ConnectionError), client(server.url):
+            pass
+        assert server.wait_for("connection_error")["reason"] == "origin not allowed"
+
+
+def test_tls_by_a_ca_of_the_tests_with_a_client_certificate_or_without(certificates: Certificates) -> None:
+    with node_server(tls=certificates.server(ask_client=True)) as server:
+        assert server.url.startswith("https://")
+        pair = {"cert": certificates.client_cert, "key": certificates.client_key}
+        assert official("4", server.url, ca=certificates.ca, **pair) == WELL
+        assert "error" in official("4", server.url, ca=certificates.other_ca, **pair)
+        assert "error" in official("4", server.url, ca=certificates.ca)
+
+
+@pytest.mark.parametrize("proxy", [nginx, haproxy])
+@pytest.mark.parametrize("sticky", ["address", "cookie"])
+def test_a_sticky_proxy_keeps_a_session_at_one_server(
+    proxy: Any, sticky: Sticky, certificates: Certificates
+) -> None:
+    with node_servers(3) as servers, proxy(servers, sticky=sticky, tls=certificates) as between:
+        # the client keeps cookies only when it is told to
+        kept = {"withCredentials": True, "ca": certificates.ca}
+        for _ in range(3):
+            assert official("4", between.url, **kept) == WELL
+        used = [server for server in servers if server.seen("http")]
+        assert len(used) == (1 if sticky == "address" else 3)
+        assert not any(server.seen("connection_error") for server in servers)
+
+
+@pytest.mark.parametrize("proxy", [nginx, haproxy])
+def test_a_proxy_that_is_not_sticky_loses_sessions(proxy: Any) -> None:
+    with node_servers(3) as servers, proxy(servers, sticky="none") as between:
+        assert "error" in official("4", between.url)
+        refusals = [line["message"] for server in servers for line in server.seen("connection_error")]
+        assert set(refusals) == {"Session ID unknown"}
+        assert official("4", between.url, transports=["websocket"]) == WELL
+
+
+def test_a_location_without_upgrade_and_behind_a_prefix_leaves_clients_on_polling() -> None:
+    with node_server() as server, nginx([server], upgrade=False, path="/deep/down/") as between:
+        path = "/deep/down/socket.io/"
+        assert official("4", between.url, path=path) == {**WELL, "transport": "polling"}
+        refused = official("4", between.url, path=path, transports="websocket")
+        assert refused["error"] == "websocket error"
+
+
+@pytest.mark.parametrize("proxy", [nginx, haproxy])
+def test_a_proxy_with_a_short_idle_timeout_cuts_a_quiet_connection(proxy: Any) -> None:
+    with (
+        node_server() as server,
+        proxy([server], idle_timeout_s=0.3) as between,
+        client(between.url, "websocket"),
+    ):
+        assert server.wait_for("disconnect")["reason"] == "transport close"
