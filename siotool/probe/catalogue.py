@@ -1,5 +1,8 @@
 """Every check, in the order in which a reader needs them."""
 
+from collections.abc import Sequence
+
+from siotool.errors import InputError
 from siotool.probe.checks import (
     admin_ui,
     cors,
@@ -31,3 +34,11 @@ CHECKS: tuple[Check, ...] = (
     *idle_timeout.CHECKS,
     *admin_ui.CHECKS,
 )
+
+
+def refuse_unknown(ids: Sequence[str]) -> None:
+    """Raise InputError for what is the id of no check."""
+    known = [check.id for check in CHECKS]
+    for one in ids:
+        if one not in known:
+            raise InputError(f"--only {one}: there is no such check", f"known: {', '.join(known)}")

@@ -3,7 +3,8 @@
 from types import MappingProxyType
 
 from siotool.document.document import Block, Document, Level, Row, Section, Sentence, Table, Tone, columns
-from siotool.probe.finding import SEVERITIES, Finding, Severity
+from siotool.document.junit import JudgedCase
+from siotool.probe.finding import Finding, Severity
 from siotool.probe.probe_result import ProbeResult
 
 _LEVELS: MappingProxyType[Severity, Level] = MappingProxyType(
@@ -14,19 +15,22 @@ _TONES: MappingProxyType[Severity, Tone] = MappingProxyType(
 )
 
 
-def document(result: ProbeResult, least: Severity) -> Document:
-    """The findings of a level and above, and the clients."""
-    shown = [found for found in result.checks if SEVERITIES.index(found.level) >= SEVERITIES.index(least)]
+def document(result: ProbeResult) -> Document:
+    """The errors and warnings in sentences, every finding in a table, and the clients."""
     sections = []
-    for title, key, level in (("Errors", "errors", "error"), ("Warnings", "warnings", "warning")):
+    for title, level in (("Errors", "error"), ("Warnings", "warning")):
         told: list[Block] = [
-            Sentence(_sentence(found), _LEVELS[found.level]) for found in shown if found.level == level
+            Sentence(_sentence(found), _LEVELS[found.level])
+            for found in result.checks
+            if found.level == level
         ]
-        sections += [Section(key, title, told)] if told else []
-    if shown:
-        table = Table(columns("check", "level", "seen"), [_row(found) for found in shown])
-        told = [Sentence(_sentence(found), "remark") for found in shown if found.level == "info" and found.do]
-        sections.append(Section("checks", "Checks", [table, *told]))
+        sections += [Section(title.lower(), title, told)] if told else []
+    if result.checks:
+        table = Table(columns("check", "level", "seen"), [_row(found) for found in result.checks])
+        asked = [
+            Sentence(_remark(found), "remark") for found in result.at("ok", "info") if found.means or found.do
+        ]
+        sections.append(Section("checks", "Checks", [table, *asked]))
     if result.clients:
         rows = [
             Row(
@@ -37,23 +41,31 @@ def document(result: ProbeResult, least: Severity) -> Document:
         ]
         clients = Table(columns("client", "connects", "how"), rows)
         sections.append(Section("clients", "Which clients can connect", [clients]))
-    worst = result.worst()
     return Document(
         name="siotool probe",
         context=result.target,
         headline=headline(result),
-        tone="bad" if worst == "error" else "good" if worst in ("ok", "info") else "strong",
+        tone=_TONES[result.worst()],
         sections=sections,
     )
 
 
 def headline(result: ProbeResult) -> str:
-    """What there is, and how many findings."""
-    errors, warnings = len(result.at("error")), len(result.at("warning"))
-    return (
-        f"{len(result.checks)} checks: "
-        f"{errors or 'no'} error{'s' if errors != 1 else ''}, {warnings or 'no'} warning{'s' if warnings != 1 else ''}"
-    )
+    """How many findings of what level."""
+    errors, warnings = (_count(len(result.at(level)), level) for level in ("error", "warning"))
+    return f"{_count(len(result.checks), 'finding')}: {errors}, {warnings}"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number or 'no'} {word}{'' if number == 1 else 's'}"
+
+
+def cases(result: ProbeResult) -> list[JudgedCase]:
+    """A case for each finding; errors are failures."""
+    return [
+        JudgedCase(found.id, _sentence(found), found.seen if found.level == "error" else "")
+        for found in result.checks
+    ]
 
 
 def _row(found: Finding) -> Row:
@@ -62,6 +74,14 @@ def _row(found: Finding) -> Row:
 
 def _sentence(found: Finding) -> str:
     """The finding in a line: what was seen, what it means, what to do."""
-    said = [found.seen, found.means and f"{found.means[0].upper()}{found.means[1:]}"]
-    told = ". ".join(part.rstrip(".") for part in said if part)
-    return f"{found.id}: {told}." + (f" To do: {found.do}" if found.do else "")
+    return _line(found, [found.seen, found.means])
+
+
+def _remark(found: Finding) -> str:
+    """The same without what was seen, which the table says."""
+    return _line(found, [found.means])
+
+
+def _line(found: Finding, said: list[str]) -> str:
+    told = " ".join(f"{part[0].upper()}{part[1:]}." for part in said if part)
+    return f"{found.id}: {told}" + (f" To do: {found.do}." if found.do else "")

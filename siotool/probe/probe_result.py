@@ -33,6 +33,11 @@ class ProbeResult(msgspec.Struct, frozen=True):
         """Findings of these levels."""
         return [found for found in self.checks if found.level in levels]
 
+    def from_level(self, least: Severity) -> "ProbeResult":
+        """The same with the findings of a level and above alone."""
+        found = [one for one in self.checks if SEVERITIES.index(one.level) >= SEVERITIES.index(least)]
+        return msgspec.structs.replace(self, checks=found)
+
     def code(self) -> ExitCode:
         """The exit code: 3 where the target cannot be reached, 4 for any other error."""
         failed = {found.id for found in self.at("error")}
