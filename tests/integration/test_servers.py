@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import socketio
 
-from tests.integration.servers.node import Version, node, node_server, node_servers
+from tests.integration.servers.every import EVERY
+from tests.integration.servers.node import Version, feathers_server, node, node_server, node_servers
 from tests.integration.servers.process import PROGRAMS, as_options
 from tests.integration.servers.proxy import Sticky, haproxy, nginx
 from tests.integration.servers.tls import Certificates, make_certificates
@@ -49,23 +50,43 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return make_certificates(tmp_path_factory.mktemp("certificates"))
 
 
-@pytest.mark.parametrize("options", [{}, {"msgpack": True}], ids=["json", "msgpack"])
-@pytest.mark.parametrize("version", ["2", "3", "4"])
-def test_node_speaks_the_vocabulary_with_the_client_of_its_version(
-    version: Version, options: dict[str, Any]
-) -> None:
-    with node_server(version, **options) as server:
+@pytest.mark.parametrize("name", EVERY)
+def test_every_server_speaks_the_vocabulary_on_every_namespace(name: str) -> None:
+    version: Version = "2" if name == "socket.io-2" else "4"
+    well = {**WELL, "echo": [WELL["echo"]]} if name == "nest" else WELL
+    with EVERY[name]() as server:
         for namespace in ("/", "/chat", "/dyn-7"):
-            assert official(version, server.url + namespace, **options) == WELL
-        joined = [line["namespace"] for line in server.seen("connect")]
-        assert [name for name in joined if name != "/"] == ["/chat", "/dyn-7"]
-        assert {line["eio"] for line in server.seen("connect")} == {3 if version == "2" else 4}
-        assert len(server.seen("upgrade")) == 3
+            assert official(version, server.url + namespace) == well
+        assert official(version, server.url + "/auth", query={"token": token("anna")}) == well
+        connects = server.seen("connect")
+        # a client of Socket.IO 2 always joins the main namespace first
+        others = [line for line in connects if line["namespace"] != "/"]
+        assert [line["namespace"] for line in others] == ["/chat", "/dyn-7", "/auth"]
+        assert others[-1]["user"] == "anna"
+        assert {line["eio"] for line in connects} == {3 if version == "2" else 4}
+        assert [line["query"]["transport"] for line in server.seen("http", upgrade=True)] == ["websocket"] * 4
         asked = server.wait_for("event", event="ask me", namespace="/chat")
-        assert (asked["args"], asked["ack"]) == (["it"], True)
+        assert (asked["sid"], asked["args"]) == (others[0]["sid"], ["it"])
         assert server.seen("event", event="binary")[0]["args"] == [b"\x07"]
         assert server.wait_for("answer", namespace="/dyn-7")["args"] == ["I am it"]
-        server.wait_for("disconnect", namespace="/dyn-7")
+        server.wait_for("disconnect", namespace="/auth")
+        refused = official(version, server.url + "/auth", query={"token": token("anna", secret=b"guess")})
+        assert refused["data"] == {"code": "TOKEN_INVALID"}
+        assert server.wait_for("refused")["namespace"] == "/auth"
+        assert server.tell("emit", event="x")["kind"] == "done"
+
+
+@pytest.mark.parametrize("version", ["2", "3", "4"])
+def test_msgpack_takes_the_place_of_json(version: Version) -> None:
+    with node_server(version, msgpack=True) as server:
+        assert official(version, server.url, msgpack=True) == WELL
+
+
+def test_feathers_answers_a_service_and_broadcasts_what_was_created() -> None:
+    with feathers_server() as server, client(server.url, "websocket") as one:
+        made = {"id": 1, "text": "hi"}
+        assert one.call("create", ("messages", {"text": "hi"}, {})) == (None, made)
+        assert one.receive(10) == ["messages created", made]
 
 
 def test_socket_io_4_serves_clients_of_version_2_where_it_is_allowed_to() -> None:

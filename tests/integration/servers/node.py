@@ -25,8 +25,7 @@ def node() -> str:
 @contextmanager
 def node_server(version: Version = "4", **options: Any) -> Iterator[Server]:
     """Run Socket.IO on Node.js: ``node_server("2", transports="polling", pingInterval=500)``."""
-    command = [node(), PROGRAMS / "socketio.mjs", version, as_options(options)]
-    with running(Server(command, scheme="https" if options.get("tls") else "http")) as server:
+    with _program("socketio.mjs", version, **options) as server:
         yield server
 
 
@@ -39,13 +38,20 @@ def node_servers(count: int, version: Version = "4", **options: Any) -> Iterator
 
 @contextmanager
 def nest_server(**options: Any) -> Iterator[Server]:
-    """Run a NestJS gateway."""
-    with running(Server([node(), PROGRAMS / "nest.mjs", as_options(options)])) as server:
+    """Run a NestJS gateway; it answers several arguments as one array."""
+    with _program("nest.mjs", **options) as server:
         yield server
 
 
 @contextmanager
 def feathers_server(**options: Any) -> Iterator[Server]:
-    """Run Feathers with its Socket.IO transport."""
-    with running(Server([node(), PROGRAMS / "feathers.mjs", as_options(options)])) as server:
+    """Run Feathers with its Socket.IO transport and a service ``messages``."""
+    with _program("feathers.mjs", **options) as server:
+        yield server
+
+
+@contextmanager
+def _program(name: str, *arguments: str, **options: Any) -> Iterator[Server]:
+    command = [node(), PROGRAMS / name, *arguments, as_options(options)]
+    with running(Server(command, scheme="https" if options.get("tls") else "http")) as server:
         yield server

@@ -15,9 +15,9 @@ if (own.msgpack) {
 }
 if (own.origin) options.allowRequest = onlyFrom(own.origin);
 
-const [server, connections] = createServer(own.tls);
+const server = createServer(own.tls);
 const io = new Server(server, options);
 speak(io, own);
 // Socket.IO puts itself in front of the listeners that are there when it is made
 if (!own.quiet) watch(server);
-serve(server, connections, own.port, commands(io));
+serve(server, own.port, commands(io));

@@ -39,21 +39,15 @@ function spelled(_key, value) {
   return value;
 }
 
-/** An HTTP or HTTPS server, with a set of its open TCP connections. */
-export function createServer(tls, handler) {
+/** Node's options for the option `tls`. */
+export function secure({ key, cert, ca, requestCert }) {
   const file = (path) => (path === undefined ? undefined : readFileSync(path));
-  const server = tls
-    ? createSecure(
-        { key: file(tls.key), cert: file(tls.cert), ca: file(tls.ca), requestCert: !!tls.requestCert },
-        handler,
-      )
-    : createPlain(handler);
-  const connections = new Set();
-  server.on("connection", (connection) => {
-    connections.add(connection);
-    connection.on("close", () => connections.delete(connection));
-  });
-  return [server, connections];
+  return { key: file(key), cert: file(cert), ca: file(ca), requestCert: !!requestCert };
+}
+
+/** An HTTP or HTTPS server. */
+export function createServer(tls) {
+  return tls ? createSecure(secure(tls)) : createPlain();
 }
 
 /** Print a line for each HTTP request; call it when the other listeners are in place. */
@@ -73,15 +67,21 @@ export function watch(server) {
 }
 
 /** Listen, say so, obey commands, and end with standard input. */
-export function serve(server, connections, port, commands) {
+export function serve(server, port, commands) {
+  const connections = new Set();
+  server.on("connection", (connection) => {
+    connections.add(connection);
+    connection.on("close", () => connections.delete(connection));
+  });
   server.listen({ host: "127.0.0.1", port: port ?? 0, backlog: 4096 }, () => {
     print("ready", { port: server.address().port, pid: process.pid });
   });
   obey({
     ...commands,
     drop({ reset }) {
+      const dropped = connections.size;
       for (const connection of connections) reset ? connection.resetAndDestroy() : connection.destroy();
-      return { dropped: connections.size };
+      return { dropped };
     },
     stall({ ms }) {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);

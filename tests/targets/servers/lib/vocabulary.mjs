@@ -4,20 +4,28 @@ import { print } from "./process.mjs";
 import { login } from "./token.mjs";
 
 export const DYNAMIC = /^\/dyn-\d+$/;
-const EVERY_BYTE = Buffer.from(Array.from({ length: 256 }, (_, value) => value));
+export const EVERY_BYTE = Buffer.from(Array.from({ length: 256 }, (_, value) => value));
 
 /** Speak the vocabulary on every namespace of a server. */
 export function speak(io, { login: always, quiet }) {
-  const refused = (socket, error) =>
-    print("refused", { namespace: socket.nsp.name, message: error.message, data: error.data });
-  if (always) io.use(login(refused));
-  io.of("/auth").use(login(refused));
+  if (always) io.use(door);
+  io.of("/auth").use(door);
   for (const name of ["/", "/chat", "/auth", DYNAMIC]) {
     io.of(name).on("connection", (socket) => {
       report(socket, quiet);
       answer(socket);
     });
   }
+  reportEngine(io);
+}
+
+/** Lets in who has a token, and prints who has none. */
+export const door = login((socket, error) => {
+  print("refused", { namespace: socket.nsp.name, message: error.message, data: error.data });
+});
+
+/** Print what Engine.IO does below the namespaces. */
+export function reportEngine(io) {
   const engine = io.engine ?? io.eio;
   engine.on("connection_error", ({ code, message, context }) => {
     print("connection_error", { code, message, reason: context?.message });
@@ -62,7 +70,8 @@ export function onlyFrom(origin) {
   };
 }
 
-function report(socket, quiet) {
+/** Print the line of a new connection, and those of its events and its end. */
+export function report(socket, quiet) {
   const namespace = socket.nsp.name;
   const sid = socket.id;
   const { query, headers, auth } = socket.handshake;
