@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
+from math import inf
 from time import monotonic
 from typing import Any, Literal
 
@@ -50,6 +52,11 @@ class Joins(msgspec.Struct, frozen=True):
         return [join for join in self.answers if join.outcome == "refused" and not unknown(join)]
 
     @property
+    def turned_away(self) -> bool:
+        """Whether namespaces were refused, and none was joined."""
+        return bool(self.refused) and not self.joined
+
+    @property
     def joined(self) -> list[Join]:
         """Namespaces that were joined."""
         return [join for join in self.answers if join.outcome == "joined"]
@@ -74,17 +81,23 @@ async def join_all(wire: Wire, known: Known) -> Joins | None:
 
 
 async def _in_any_parser(wire: Wire, known: Known, namespaces: Sequence[str], auth: Any) -> Joins:
-    """JSON is asked first; MessagePack when JSON is answered by nothing, or by the end of the session."""
+    """JSON is asked first; MessagePack beside it when JSON is answered late, or by the session's end."""
     in_json = asyncio.create_task(join(wire, known, namespaces, auth, json_parser))
-    done, _ = await asyncio.wait([in_json], timeout=_PATIENCE_S)
-    if done and answered(in_json.result()):
+    await asyncio.wait([in_json], timeout=_PATIENCE_S)
+    if in_json.done() and answered(in_json.result()):
         return Joins("JSON", in_json.result())
-    in_msgpack = await join(wire, known, namespaces, auth, msgpack_parser)
-    if answered(in_msgpack) and not answered(await in_json):
-        return Joins("msgpack", in_msgpack)
-    found = await in_json
-    silent = all(one.outcome == "silent" for one in found)
-    return Joins("JSON" if answered(found) or silent else "", found)
+    in_msgpack = asyncio.create_task(join(wire, known, namespaces, auth, msgpack_parser))
+    waiting = {in_json, in_msgpack}
+    while waiting:
+        done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            if answered(task.result()):
+                for other in waiting:
+                    other.cancel()
+                await asyncio.gather(*waiting, return_exceptions=True)
+                return Joins("JSON" if task is in_json else "msgpack", task.result())
+    found = in_json.result()
+    return Joins("JSON" if all(one.outcome == "silent" for one in found) else "", found)
 
 
 def answered(joins: Sequence[Join]) -> bool:
@@ -98,22 +111,25 @@ async def join(
     namespaces: Sequence[str],
     auth: Any,
     parser: Parser,
+    *,
+    patience_s: float = inf,
     linger_s: float = 0.0,
 ) -> list[Join]:
     """Ask for namespaces over one session, and wait for an answer to each.
 
-    ``linger_s`` waits longer for events that come after the answers.
+    ``patience_s`` waits less than the settings say; ``linger_s`` waits longer, for events that come
+    after the answers.
     """
     found = {namespace: Join(namespace, "silent") for namespace in namespaces}
     start = monotonic()
+    limit_s = min(wire.settings.timeout_s, patience_s)
     try:
-        async with (
-            talking(wire, known, wire.settings.timeout_s) as talk,
-            asyncio.timeout(wire.settings.timeout_s),
-        ):
+        async with talking(wire, known, limit_s) as talk, asyncio.timeout(limit_s):
             for namespace in namespaces:
-                if known.revision == 4 or namespace != "/":
-                    await talk.say(_request(namespace, auth if known.revision == 4 else None, parser))
+                if known.revision == 4:
+                    await talk.say(_request(namespace, auth, parser))
+                elif namespace != "/":  # which the server joins by itself
+                    await talk.say(_request_of_3(namespace, parser))
             await _hear(talk, parser, found, start)
             async with asyncio.timeout(linger_s):
                 await _hear(talk, parser, found, start, beyond=True)
@@ -132,6 +148,13 @@ def _request(namespace: str, auth: Any, parser: Parser) -> Frame:
     return BinaryMessage(packet) if parser.BINARY else packet
 
 
+def _request_of_3(namespace: str, parser: Parser) -> Frame:
+    """Socket.IO 2 has no auth payload, and its MessagePack parser writes this packet in JSON."""
+    if parser.BINARY:
+        return bytes((MESSAGE,)) + msgspec.json.encode({"type": PacketType.CONNECT, "nsp": namespace})
+    return parser.frame(PacketType.CONNECT, namespace)
+
+
 async def _hear(
     talk: Talk, parser: Parser, found: dict[str, Join], start: float, *, beyond: bool = False
 ) -> None:
@@ -146,7 +169,7 @@ async def _hear(
             pid = welcome(packet, parser).pid
             found[own] = Join(own, "joined", "", pid, seconds, found[own].events)
         elif packet.type == PacketType.CONNECT_ERROR:
-            found[own] = Join(own, "refused", refusal(packet, parser).message, "", seconds)
+            found[own] = Join(own, "refused", _words(packet, parser), "", seconds)
         elif packet.type in (PacketType.EVENT, PacketType.BINARY_EVENT):
             name, _ = name_and_arguments(parser.decode(packet.data))
             found[own] = msgspec.structs.replace(found[own], events=[*found[own].events, name])
@@ -157,8 +180,34 @@ def _packet(frame: Frame, parser: Parser) -> Packet | None:
     try:
         if isinstance(frame, BinaryMessage):
             return parser.parse(frame.data) if parser.BINARY else None
-        if parser.BINARY or frame[:1] != bytes((MESSAGE,)):
+        if frame[:1] != bytes((MESSAGE,)):
             return None
+        if parser.BINARY:
+            return _in_json(frame[1:])
         return parser.parse(frame[1:])
     except RemoteProtocolError as error:
         raise SessionEnded(str(error)) from error
+
+
+def _words(packet: Packet, parser: Parser) -> str:
+    """Why a namespace refused; what is neither text nor has a message, as JSON."""
+    with suppress(RemoteProtocolError):
+        data = parser.decode(packet.data) if packet.data else ""
+        if isinstance(data, list) or (isinstance(data, dict) and not isinstance(data.get("message"), str)):
+            return msgspec.json.encode(data).decode()
+    return refusal(packet, parser).message
+
+
+def _in_json(content: bytes) -> Packet | None:
+    """A packet that the MessagePack parser of Socket.IO 2 writes in JSON; its data as MessagePack."""
+    try:
+        found = msgspec.json.decode(content, type=_InJson)
+    except (ValueError, RecursionError):
+        return None
+    return Packet(found.type, found.nsp, data=msgspec.msgpack.encode(found.data))
+
+
+class _InJson(msgspec.Struct):
+    type: int
+    nsp: str = "/"
+    data: Any = None

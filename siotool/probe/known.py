@@ -59,6 +59,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     ``hops`` are the addresses that redirects led over, the last one is asked; ``elsewhere`` is a
     redirect to another host, which is not followed. ``origin`` is an Origin without which nothing
     opens. ``other_path`` is where Socket.IO answered instead of the path that was asked.
+    ``wants_tls``: the port speaks TLS, and was asked without.
     """
 
     settings: ProbeSettings
@@ -70,6 +71,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     origin: str = ""
     without_origin: Reply | None = None
     other_path: str = ""
+    wants_tls: bool = False
 
     def polls(self, revision: int) -> Opening | None:
         """The session of a revision that long polling opened."""

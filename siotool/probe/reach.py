@@ -28,16 +28,13 @@ _SELF_SIGNED = (18, 19)
 
 async def reach(settings: ProbeSettings) -> Reached:
     """Look the host up, connect, and shake hands over TLS where the URL asks for it."""
-    loop = asyncio.get_running_loop()
-    start = monotonic()
     try:
         async with asyncio.timeout(settings.timeout_s):
-            found = await loop.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
+            addresses = await _look_up(settings)
     except TimeoutError:
         return Reached(failure="dns", detail="the name service did not answer")
     except (OSError, UnicodeError) as error:
-        return Reached(failure="dns", detail=getattr(error, "strerror", "") or str(error))
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        return Reached(failure="dns", detail=_plain(error))
     start = monotonic()
     try:
         async with asyncio.timeout(settings.timeout_s):
@@ -48,14 +45,29 @@ async def reach(settings: ProbeSettings) -> Reached:
         return Reached(addresses, failure=_name(error), detail=_plain(error))
     seconds = monotonic() - start
     await _close(writer)
-    if not settings.secure:
-        return Reached(addresses, seconds)
-    try:
-        return Reached(addresses, seconds, tls=await _greet(settings))
-    except TimeoutError:
-        return Reached(addresses, seconds, "tls", f"no TLS handshake within {settings.timeout_s:g} s")
-    except (ssl.SSLError, OSError) as error:
-        return Reached(addresses, seconds, "tls", _plain(error))
+    failure, detail, tls = "", "", None
+    if settings.secure:
+        try:
+            tls = await _greet(settings)
+        except TimeoutError:
+            failure, detail = "tls", f"no TLS handshake within {settings.timeout_s:g} s"
+        except OSError as error:  # ssl.SSLError is one
+            failure, detail = "tls", _plain(error)
+    return Reached(addresses, seconds, failure, detail, tls)
+
+
+async def _look_up(settings: ProbeSettings) -> list[str]:
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+async def speaks_tls(settings: ProbeSettings) -> bool:
+    """Whether the port shakes hands over TLS, whatever its certificate."""
+    with suppress(OSError, TimeoutError):  # ssl.SSLError is an OSError
+        await _handshake(settings, trusting(settings, anyone=True))
+        return True
+    return False
 
 
 def _name(error: OSError) -> str:

@@ -9,7 +9,7 @@ import msgspec
 from siotool.probe.known import Known, Polled, Upgraded
 from siotool.probe.opening import by_polling, opened
 from siotool.probe.probe_settings import ProbeSettings
-from siotool.probe.reach import reach
+from siotool.probe.reach import reach, speaks_tls
 from siotool.probe.refusal import FORBIDDEN, ORIGIN, cause, of_engine_io
 from siotool.probe.reply import Reply
 from siotool.probe.talk import SessionEnded, WebSocketTalk
@@ -22,8 +22,15 @@ REVISIONS: tuple[Revision, ...] = (4, 3)
 _HOPS_AT_MOST = 4
 #: Where else Socket.IO often is; both are asked once, and only when the path asked for has none.
 _OTHER_PATHS = ("/socket.io/", "/ws/socket.io/")
+_ELSEWHERE_S = 2.0
+#: The first answer may take so many times as long as others: HAProxy tries a dead server for 3 s.
+_FIRST = 1.5
 #: How long after its open packet a Socket.IO 2 server may take to join ``/`` by itself.
 _UNASKED_S = 0.25
+#: How such a join begins, or its refusal; the last two are of its MessagePack parser.
+_UNASKED = (b"40", b"44", b'4{"type":0', b'4{"type":4')
+#: How long a WebSocket may take where long polling opened: seconds, or so many times what that took.
+_UPGRADE_S, _SLOWER = 1.0, 4.0
 
 
 async def survey(settings: ProbeSettings) -> tuple[Wire, Known]:
@@ -52,13 +59,31 @@ async def survey(settings: ProbeSettings) -> tuple[Wire, Known]:
 
 async def _ask(wire: Wire, known: Known) -> Known:
     """Ask for a session in every revision by every transport, all at once."""
-    polled = asyncio.gather(*(poll(wire, revision) for revision in REVISIONS))
-    upgraded = asyncio.gather(*(upgrade(wire, revision) for revision in REVISIONS))
+    start = monotonic()
+    upgrading = [asyncio.create_task(upgrade(wire, revision)) for revision in REVISIONS]
+    polled = await asyncio.gather(*(poll(wire, revision) for revision in REVISIONS))
+    if any(one.opening for one in polled) or (await upgrading[0]).opening:
+        # a server that opened one session and not the others by then will not: some leave them open
+        await asyncio.wait(upgrading, timeout=max(_UPGRADE_S, _SLOWER * (monotonic() - start)))
+        for task in upgrading:
+            task.cancel()
+    upgraded = await asyncio.gather(*upgrading, return_exceptions=True)
     return msgspec.structs.replace(
         known,
-        polled=dict(zip(REVISIONS, await polled, strict=True)),
-        upgraded=dict(zip(REVISIONS, await upgraded, strict=True)),
+        polled=dict(zip(REVISIONS, polled, strict=True)),
+        upgraded={
+            revision: found if isinstance(found, Upgraded) else _or_silent(found, start)
+            for revision, found in zip(REVISIONS, upgraded, strict=True)
+        },
     )
+
+
+def _or_silent(error: BaseException, start: float) -> Upgraded:
+    if not isinstance(error, asyncio.CancelledError):
+        raise error
+    waited_s = monotonic() - start
+    silent = Reply(failure="timeout", detail=f"no answer within {waited_s:.2g} s", seconds=waited_s)
+    return Upgraded(reply=silent, seconds=waited_s)
 
 
 def _shown(url: str) -> str:
@@ -83,7 +108,9 @@ async def _understand(wire: Wire, known: Known) -> Known:
         return known
     if {cause(reply) for reply in known.refusals} & {FORBIDDEN, ORIGIN}:
         return await _with_origin(wire, known)
-    if not any(of_engine_io(reply) for reply in known.refusals):
+    if all(reply.failure == "closed" for reply in known.refusals) and not known.settings.secure:
+        known = msgspec.structs.replace(known, wants_tls=await speaks_tls(known.settings))
+    if not known.wants_tls and not any(of_engine_io(reply) for reply in known.refusals):
         return msgspec.structs.replace(known, other_path=await _elsewhere(wire, known))
     return known
 
@@ -111,23 +138,24 @@ async def _with_origin(wire: Wire, known: Known) -> Known:
 async def _elsewhere(wire: Wire, known: Known) -> str:
     """Another path on which Socket.IO answers; empty where it is on neither of the usual ones."""
     own = "/" + known.settings.target.path.strip("/") + "/"
-    for path in _OTHER_PATHS:
-        if path == own:
-            continue
+    paths = [path for path in _OTHER_PATHS if path != own]
+
+    async def answers(path: str) -> bool:
         target = Target(url=known.settings.target.url, path=path)
         there = msgspec.structs.replace(known.settings, target=target)
         async with wire.line() as line:
-            reply = await line.ask(there.url("http", 4, "polling"))
-            if by_polling(reply.body) or of_engine_io(reply):
-                return path
-    return ""
+            reply = await line.ask(there.url("http", 4, "polling"), timeout_s=_ELSEWHERE_S)
+            return by_polling(reply.body) is not None or of_engine_io(reply)
+
+    found = await asyncio.gather(*map(answers, paths))
+    return next((path for path, there in zip(paths, found, strict=True) if there), "")
 
 
 async def poll(wire: Wire, revision: Revision) -> Polled:
     """Open a session by long polling, and close it."""
     async with wire.line() as line:
         url = wire.settings.url("http", revision, "polling")
-        reply = await line.ask(url)
+        reply = await line.ask(url, timeout_s=_FIRST * wire.settings.timeout_s)
         opening = by_polling(reply.body) if reply.status == 200 else None
         if opening is not None:
             await leave(line, url, opening.handshake.sid, reply, opening.revision)
@@ -167,8 +195,7 @@ async def upgrade(wire: Wire, revision: Revision) -> Upgraded:
             try:
                 async with asyncio.timeout(_UNASKED_S):
                     frame = await talk.receive()
-                    # JSON, or the map that MessagePack writes
-                    unasked = frame == b"40" or isinstance(frame, BinaryMessage)
+                    unasked = isinstance(frame, BinaryMessage) or frame.startswith(_UNASKED)
             except (SessionEnded, TimeoutError):
                 pass
             spoken: Revision = 3 if unasked else revision

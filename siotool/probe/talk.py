@@ -78,14 +78,20 @@ class PollingTalk:
     """A session by long polling, all over one connection; a poll may take ``poll_s`` seconds."""
 
     def __init__(
-        self, line: Line, url: str, cookies: dict[str, str], revision: Revision, poll_s: float
+        self,
+        line: Line,
+        url: str,
+        cookies: dict[str, str],
+        revision: Revision,
+        poll_s: float,
+        frames: list[Frame],
     ) -> None:
         self._line = line
         self._url = url
         self._cookies = cookies
         self._revision = revision
         self._poll_s = poll_s
-        self._frames: deque[Frame] = deque()
+        self._frames = deque(frames)
         self._sending = asyncio.Lock()
 
     async def say(self, frame: Frame) -> None:
@@ -137,7 +143,10 @@ async def talking(wire: Wire, known: Known, poll_s: float) -> AsyncIterator[Talk
         opening = by_polling(reply.body)
         if opening is None:
             raise SessionEnded(reply.said)
-        polling = PollingTalk(line, f"{url}&sid={opening.handshake.sid}", reply.cookies, revision, poll_s)
+        frames = payload.decode(reply.body, opening.revision)[1:]  # more may have come with it
+        polling = PollingTalk(
+            line, f"{url}&sid={opening.handshake.sid}", reply.cookies, revision, poll_s, frames
+        )
         try:
             yield polling
         finally:

@@ -11,28 +11,27 @@ from siotool.probe.probe_result import ClientRow
 class _Kind(NamedTuple):
     """A client: its revisions of Engine.IO, and how its options are written.
 
-    ``plain`` begins with long polling and upgrades; ``socket`` asks for WebSocket alone; ``msgpack``
-    is empty where there is no such parser.
+    It begins with long polling and upgrades; ``socket`` asks for WebSocket alone; ``msgpack`` is empty
+    where there is no such parser; ``older`` makes it speak revision 3, if anything does.
     """
 
     name: str
     revisions: tuple[int, ...]
-    plain: str
     socket: str
     msgpack: str
     auth: str
+    older: str = ""
 
 
 _JS_SOCKET = 'transports: ["websocket"]'
 _JS_MSGPACK = 'parser: require("socket.io-msgpack-parser")'
 _KINDS = (
-    _Kind("socket.io-client 4", (4,), "as it is", _JS_SOCKET, _JS_MSGPACK, "auth: {…}"),
-    _Kind("socket.io-client 3", (4,), "as it is", _JS_SOCKET, _JS_MSGPACK, "auth: {…}"),
-    _Kind("socket.io-client 2", (3,), "as it is", _JS_SOCKET, _JS_MSGPACK, "query: {…}"),
+    _Kind("socket.io-client 4", (4,), _JS_SOCKET, _JS_MSGPACK, "auth: {…}"),
+    _Kind("socket.io-client 3", (4,), _JS_SOCKET, _JS_MSGPACK, "auth: {…}"),
+    _Kind("socket.io-client 2", (3,), _JS_SOCKET, _JS_MSGPACK, "query: {…}"),
     _Kind(
         "socket.io-client-java 2",
         (4,),
-        "as it is",
         'options.transports = new String[] {"websocket"}',
         "options.encoder and options.decoder of a msgpack parser",
         "options.auth = …",
@@ -40,22 +39,19 @@ _KINDS = (
     _Kind(
         "socket.io-client-swift 16",
         (4,),
-        "as it is",
         ".forceWebsockets(true)",
         "",
         "connect(withPayload: …)",
+        ".version(.two)",
     ),
     _Kind(
         "python-socketio 5",
         (4,),
-        "as it is",
         'connect(url, transports=["websocket"])',
         'Client(serializer="msgpack")',
         "auth={…}",
     ),
 )
-#: Swift speaks revision 3 too, when told.
-_SWIFT_3 = ".version(.two)"
 
 
 def rows(known: Known, joins: Joins | None, sticky: bool) -> list[ClientRow]:
@@ -64,42 +60,47 @@ def rows(known: Known, joins: Joins | None, sticky: bool) -> list[ClientRow]:
 
 
 def _row(kind: _Kind, known: Known, joins: Joins | None, sticky: bool) -> ClientRow:
-    swift = kind.socket.startswith(".")
-    revisions = (4, 3) if swift else kind.revisions
-    spoken = next((one for one in revisions if known.polls(one) or known.upgrades(one)), None)
-    if known.opening is None:
-        return ClientRow(kind.name, False, "no session opens")
-    if spoken is None:
-        theirs = " or ".join(f"Engine.IO {one}" for one in revisions)
-        return ClientRow(kind.name, False, f"it speaks {theirs} only")
+    revisions = (4, 3) if kind.older else kind.revisions
+    spoken = next((one for one in revisions if known.polls(one) or known.upgrades(one)), 0)
+    obstacle = _obstacle(kind, known, joins, sticky, spoken)
+    if obstacle:
+        return ClientRow(kind.name, False, obstacle)
+    settings = known.settings
+    path = settings.target.path
+    options = (
+        kind.older if spoken == 3 else "",
+        "" if known.polls(spoken) and sticky else kind.socket,
+        "" if path.strip("/") == "socket.io" else f"path {path}",
+        kind.msgpack if joins is not None and joins.parser == "msgpack" else "",
+        "" if known.origin in ("", "none") else f"a header Origin: {known.origin}",
+        kind.auth if settings.auth is not None else "",
+    )
+    return ClientRow(kind.name, True, ", ".join(filter(None, options)) or "as it is")
+
+
+def _obstacle(kind: _Kind, known: Known, joins: Joins | None, sticky: bool, spoken: int) -> str:
+    """Why a client cannot connect; empty when it can."""
     tls = known.reached.tls
-    if tls is not None and tls.distrust:
-        return ClientRow(kind.name, False, "it does not trust the certificate")
-    options = [_SWIFT_3] if swift and spoken == 3 else []
-    if not (known.polls(spoken) and sticky):
-        if not known.upgrades(spoken):
-            return ClientRow(kind.name, False, "sessions do not survive, and WebSocket is not there")
-        options.append(kind.socket)
-    if known.settings.target.path.strip("/") != "socket.io":
-        options.append(f"path {known.settings.target.path}")
-    if joins is not None and joins.parser == "msgpack":
-        if not kind.msgpack:
-            return ClientRow(kind.name, False, "it has no parser for MessagePack")
-        options.append(kind.msgpack)
-    if known.origin not in ("", "none"):
-        options.append("an Origin header that the server allows")
-    if joins is not None and joins.refused and not joins.joined:
-        return ClientRow(kind.name, False, f"refused; with credentials: {kind.auth}")
-    if known.settings.auth is not None:
-        options.append(kind.auth)
-    return ClientRow(kind.name, True, ", ".join(options) or kind.plain)
+    msgpack = joins is not None and joins.parser == "msgpack"
+    obstacles = (
+        ("no session opens", known.opening is None),
+        (f"it speaks Engine.IO {kind.revisions[0]} only", not spoken),
+        ("it does not trust the certificate", tls is not None and bool(tls.distrust)),
+        (
+            "sessions do not survive several connections, and WebSocket does not open",
+            not (known.polls(spoken) and sticky) and not known.upgrades(spoken),
+        ),
+        ("it has no parser for MessagePack", msgpack and not kind.msgpack),
+        (f"refused; with credentials: {kind.auth}", joins is not None and joins.turned_away),
+    )
+    return next((words for words, there in obstacles if there), "")
 
 
 def _own(known: Known, joins: Joins | None, sticky: bool) -> ClientRow:
     """siotool's own load generator: the command line, without what may be secret."""
     if known.opening is None:
         return ClientRow("siotool", False, "no session opens")
-    refused = joins is not None and bool(joins.refused) and not joins.joined
+    refused = joins is not None and joins.turned_away
     return ClientRow("siotool", not refused, shlex.join(command(known, joins, sticky)).replace("'…'", "…"))
 
 

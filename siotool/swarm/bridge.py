@@ -114,6 +114,7 @@ class Bridge:
 
 
 def new_loop() -> asyncio.AbstractEventLoop:
+    """An asyncio loop, the fast one where there is one."""
     try:
         import uvloop  # noqa: PLC0415  (absent on Windows)
     except ImportError:

@@ -1,6 +1,5 @@
 """Runs a coroutine beside gevent: on an asyncio loop of its own in a thread of the system."""
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 

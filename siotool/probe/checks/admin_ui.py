@@ -10,14 +10,16 @@ from siotool.protocol import json_parser
 _NAMESPACE = "/admin"
 #: Events of @socket.io/admin-ui right after its CONNECT.
 _EVENTS = frozenset(("config", "server_stats", "all_sockets"))
-_LINGER_S = 0.3
+_PATIENCE_S, _LINGER_S = 1.0, 0.3
 
 
 async def _look(wire: Wire, known: Known) -> Join | None:
     """Ask for the namespace without credentials."""
     if known.opening is None or known.revision != 4:
         return None
-    (found,) = await join(wire, known, [_NAMESPACE], None, json_parser, _LINGER_S)
+    (found,) = await join(
+        wire, known, [_NAMESPACE], None, json_parser, patience_s=_PATIENCE_S, linger_s=_LINGER_S
+    )
     return found
 
 

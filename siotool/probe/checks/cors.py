@@ -8,7 +8,7 @@ from siotool.printable import one_line
 from siotool.probe.finding import Check, Finding
 from siotool.probe.known import Known
 from siotool.probe.opening import by_polling
-from siotool.probe.refusal import of_engine_io
+from siotool.probe.refusal import ORIGIN, cause
 from siotool.probe.reply import Reply
 from siotool.probe.survey import leave
 from siotool.probe.wire import Wire
@@ -60,34 +60,35 @@ async def _look(wire: Wire, known: Known) -> OfOrigin | None:
 
 
 def _judge(known: Known, seen: OfOrigin | None) -> Finding | None:
-    settings = known.settings
-    if known.origin:
-        assert known.without_origin is not None
-        refused = known.without_origin.said
-        if known.origin == "none":
-            return _refused("the Origin of --header", refused)
-        return Finding(
-            "cors",
-            "error" if not settings.origin else "warning",
-            f"a request without Origin got {refused}; with Origin {one_line(known.origin)} a session opens",
-            "the server wants an Origin that it allows: clients outside of browsers send none",
-            f"--header 'Origin: {one_line(known.origin)}'",
-        )
+    if known.without_origin is not None:
+        return _needed(known, known.without_origin)
     if known.opening is None:
-        named = [reply for reply in known.refusals if "origin" in reply.words.lower() and of_engine_io(reply)]
+        named = [reply for reply in known.refusals if cause(reply) == ORIGIN]
         return _refused("the Origin of the request", named[0].said) if named else None
     if seen is None:
         return Finding(
-            "cors", "info", "not asked", "", "--origin https://app.example.org asks as its pages do"
+            "cors", "info", "not asked", do="give --origin https://app.example.org to ask as its pages do"
         )
-    origin = one_line(settings.origin)
+    origin = one_line(known.settings.origin)
     if known.polling and not seen.opened:
         return _refused(f"Origin {origin}", seen.polled.said)
     if seen.websocket is not None:
         return _refused(f"Origin {origin} on WebSocket", seen.websocket.said)
-    if not known.polling:
-        return Finding("cors", "ok", f"a WebSocket opens for {origin}", "browsers ask nothing more for it")
     return _allowed(known, seen, origin)
+
+
+def _needed(known: Known, refused: Reply) -> Finding:
+    """An Origin, or having none, decided whether a session opened."""
+    if known.origin == "none":
+        return _refused("the Origin of --header", refused.said)
+    origin = one_line(known.origin)
+    return Finding(
+        "cors",
+        "warning" if known.settings.origin else "error",
+        f"a request without Origin got {refused.said}; with Origin {origin} a session opens",
+        "the server wants an Origin that it allows: clients outside of browsers send none",
+        f"give --header 'Origin: {origin}'",
+    )
 
 
 def _refused(who: str, said: str) -> Finding:
@@ -97,13 +98,15 @@ def _refused(who: str, said: str) -> Finding:
         f"{who} is refused with {said}",
         "the server has a list of origins, and this one is not on it: neither the path nor credentials "
         "are the cause",
-        "add the origin to cors: {origin: […]}, cors_allowed_origins or allowRequest; or give one that is "
+        "add it to cors: {origin: […]}, cors_allowed_origins or allowRequest; or give one that is "
         "on it with --origin or --header 'Origin: …'",
     )
 
 
 def _allowed(known: Known, seen: OfOrigin, origin: str) -> Finding:
-    """A session opened; whether a browser hands the answer to the page."""
+    """A session opened; whether a browser hands the answers to the page."""
+    if not known.polling:
+        return Finding("cors", "ok", f"a WebSocket opens for {origin}", "browsers ask nothing more for it")
     allowed = seen.polled.header("Access-Control-Allow-Origin")
     credentials = seen.polled.header("Access-Control-Allow-Credentials").lower() == "true"
     said = f"Access-Control-Allow-Origin {one_line(allowed) or 'missing'}"
@@ -116,28 +119,33 @@ def _allowed(known: Known, seen: OfOrigin, origin: str) -> Finding:
             "error",
             said,
             f"browsers hide the answers of long polling from pages of {origin}: “xhr poll error”",
-            "cors: {origin: “" + origin + "”} on the server; only WebSocket works without it",
+            f"set cors: {{origin: “{origin}”}} on the server; only WebSocket works without it",
         )
-    if seen.preflight.status >= 400 or not seen.preflight.header("Access-Control-Allow-Origin"):
+    return _in_full(known, seen, said, exact=allowed != "*" and credentials)
+
+
+def _in_full(known: Known, seen: OfOrigin, said: str, *, exact: bool) -> Finding:
+    """Plain requests are allowed; whether those with headers and cookies are."""
+    refused = seen.preflight.failure or seen.preflight.status >= 400
+    if refused or not seen.preflight.header("Access-Control-Allow-Origin"):
+        got = seen.preflight.said if refused else "no CORS headers"
         return Finding(
             "cors",
             "warning",
-            f"{said}; the preflight got {seen.preflight.said if seen.preflight.status >= 400 else 'no CORS headers'}",
-            "requests with headers of their own (extraHeaders) are not sent by browsers",
+            f"{said}; the preflight (OPTIONS) got {got}",
+            "browsers do not send requests with headers of their own (extraHeaders)",
             "let OPTIONS through the proxy, and answer it with the same CORS headers",
         )
     cookies = next((polled.reply.cookies for polled in known.polled.values() if polled.opening), {})
-    if cookies and (allowed == "*" or not credentials):
+    if cookies and not exact:
         return Finding(
             "cors",
             "warning",
             f"{said}; cookies: {one_line(', '.join(cookies), 100)}",
             "browsers send the cookies only with an exact origin and Allow-Credentials: true",
-            "cors: {origin: “"
-            + origin
-            + "”, credentials: true} on the server, if the cookies matter (sticky)",
+            "set cors: {origin: “…”, credentials: true} on the server, if the cookies matter (see sticky)",
         )
-    return Finding("cors", "ok", f"{origin}: {said}")
+    return Finding("cors", "ok", said)
 
 
 CHECKS = [Check("cors", "whether pages of --origin may use it", _judge, _look)]

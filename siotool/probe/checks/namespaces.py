@@ -5,6 +5,7 @@ from siotool.probe.finding import Check, Finding
 from siotool.probe.joins import Join, Joins, join_all, unknown
 from siotool.probe.known import Known
 from siotool.probe.refusal import CREDENTIALS, FORBIDDEN, cause
+from siotool.probe.reply import Reply
 from siotool.units import format_duration
 
 _AT_MOST = 160
@@ -31,7 +32,7 @@ def _judge_parser(known: Known, joins: Joins | None) -> Finding | None:
             "warning",
             "packets in JSON are refused, packets in MessagePack are answered",
             "clients need the same parser as the server",
-            'parser: require("socket.io-msgpack-parser") in clients (siotool: --parser msgpack)',
+            'give clients parser: require("socket.io-msgpack-parser") (siotool: --parser msgpack)',
         )
     how = next((join.words for join in joins.answers if join.words), "no words")
     return Finding(
@@ -72,35 +73,44 @@ def _judge_namespace(_: Known, joins: Joins | None) -> Finding | None:
 
 
 def _judge_auth(known: Known, joins: Joins | None) -> Finding | None:
-    settings = known.settings
-    shown = settings.auth is not None
-    refused = next((reply for reply in known.refusals if cause(reply) in (CREDENTIALS, FORBIDDEN)), None)
-    if known.opening is None and refused is not None:
-        polled = known.refusals[0]
-        if cause(polled) not in (CREDENTIALS, FORBIDDEN):
-            return None  # a server that answers 403 to an upgrade on a path it does not know
-        challenge = polled.header("WWW-Authenticate")
-        asks = f", asks for {one_line(challenge, 80)}" if challenge else ""
-        return Finding(
-            "auth",
-            "error",
-            f"the handshake is refused with {polled.said}{asks}",
-            "the server, or a filter in front of it, refuses requests like these: it looks at headers, "
-            "cookies, the query or the address",
-            "give what it asks for with --header or --query, or a page it allows with --origin",
-        )
+    if known.opening is None:
+        return _at_the_handshake(known.refusals)
     if joins is None or not joins.parser:
         return None
+    shown = known.settings.auth is not None
     if joins.refused:
         return Finding(
             "auth",
             "error",
             f"refused: {_quoted(joins.refused)}",
             "these credentials are not accepted" if shown else "the server wants credentials",
-            "check --auth, --header and --query" if shown else '--auth \'{"token": "…"}\', or --header',
+            "check --auth, --header and --query"
+            if shown
+            else 'give --auth \'{"token": "…"}\', or what the server asks for with --header or --query',
         )
-    if not joins.joined:
+    return _accepted(joins, shown=shown) if joins.joined else None
+
+
+def _at_the_handshake(refusals: list[Reply]) -> Finding | None:
+    """A refusal before any namespace; the first answer is that of long polling.
+
+    Some servers answer 403 to an upgrade on a path that they do not know, and 404 to a request.
+    """
+    if not refusals or cause(refusals[0]) not in (CREDENTIALS, FORBIDDEN):
         return None
+    challenge = refusals[0].header("WWW-Authenticate")
+    asks = f", asks for {one_line(challenge, 80)}" if challenge else ""
+    return Finding(
+        "auth",
+        "error",
+        f"the handshake is refused with {refusals[0].said}{asks}",
+        "the server, or a filter in front of it, refuses requests like these: it looks at headers, "
+        "cookies, the query or the address",
+        "give what it asks for with --header or --query, or a page it allows with --origin",
+    )
+
+
+def _accepted(joins: Joins, *, shown: bool) -> Finding:
     if not shown:
         return Finding("auth", "ok", "joined without --auth", "anybody can connect")
     without = [join for join in joins.without_auth if join.outcome != "joined"]
@@ -125,7 +135,7 @@ def _judge_recovery(_: Known, joins: Joins | None) -> Finding | None:
         "info",
         "off: the answer to CONNECT has no pid",
         "a client that comes back is a new one: it misses what was sent meanwhile",
-        "connectionStateRecovery on a Socket.IO 4.6 server or newer, if that matters",
+        "set connectionStateRecovery on a Socket.IO 4.6 server or newer, if that matters",
     )
 
 

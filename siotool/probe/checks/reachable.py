@@ -54,6 +54,14 @@ def _judge(known: Known, _: Any) -> Finding:
             "another host answers for this one; it is not followed there",
             "give the address it redirects to",
         )
+    if known.wants_tls or "HTTPS port" in (known.refusals[0].words if known.refusals else ""):
+        return Finding(
+            "reachable",
+            "error",
+            f"port {settings.port} speaks TLS, and was asked without",
+            "requests in plain HTTP are not answered there",
+            f"use https://{settings.address}",
+        )
     refused = known.refusals[0] if known.opening is None and known.refusals else None
     if refused is not None and (kind := cause(refused)) in _REFUSING:
         means, do = _REFUSING[kind]

@@ -1,11 +1,10 @@
 """Which transports does the target offer?"""
 
-from typing import Any
-
 from siotool.probe.finding import Check, Finding
 from siotool.probe.known import Known
 from siotool.probe.opening import by_script
 from siotool.probe.refusal import TRANSPORT, UPGRADE_LOST, cause
+from siotool.probe.reply import Reply
 from siotool.probe.survey import leave
 from siotool.probe.wire import Wire
 from siotool.units import format_duration
@@ -41,25 +40,34 @@ def _judge_polling(known: Known, jsonp: bool | None) -> Finding | None:
     )
 
 
-def _judge_websocket(known: Known, _: Any) -> Finding | None:
+async def _look_websocket(wire: Wire, known: Known) -> Reply | None:
+    """What the server says to the transport without an upgrade; None where a WebSocket opens."""
+    if known.opening is None or known.websocket:
+        return None
+    async with wire.line() as line:
+        return await line.ask(wire.settings.url("http", known.revision, "websocket"))
+
+
+def _judge_websocket(known: Known, plain: Reply | None) -> Finding | None:
     if known.opening is None:
         return None
     upgraded = known.upgraded[known.revision]
     if known.websocket:
         port = "on the port that long polling has" if known.polling else f"on port {known.settings.port}"
         return Finding("websocket", "ok", f"opens in {format_duration(upgraded.seconds)}, {port}")
-    reply = upgraded.reply
-    said = "not offered" if reply is None else reply.said
+    replies = [reply for reply in (upgraded.reply, plain) if reply is not None]
+    unknown = [reply.said for reply in replies if cause(reply) == TRANSPORT]
     offered = "websocket" in known.opening.handshake.upgrades
-    if not offered or (reply is not None and cause(reply) == TRANSPORT):
+    said = replies[0].said if replies else "no session opens"
+    if not offered or unknown:
         return Finding(
             "websocket",
             "warning",
-            f"not offered: {said}",
+            f"not offered: {unknown[0] if unknown else said}",
             "the server only does long polling: each message costs a request",
             "enable it in the server's `transports`, or use --transport polling",
         )
-    lost = reply is not None and cause(reply) == UPGRADE_LOST
+    lost = upgraded.reply is not None and cause(upgraded.reply) == UPGRADE_LOST
     return Finding(
         "websocket",
         "error",
@@ -74,5 +82,5 @@ def _judge_websocket(known: Known, _: Any) -> Finding | None:
 
 CHECKS = [
     Check("polling", "long polling, and JSONP where Engine.IO 3 is spoken", _judge_polling, _look_polling),
-    Check("websocket", "WebSocket, on the same port", _judge_websocket),
+    Check("websocket", "WebSocket, on the same port", _judge_websocket, _look_websocket),
 ]
