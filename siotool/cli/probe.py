@@ -3,13 +3,16 @@
 import asyncio
 import re
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Literal
 
+import msgspec
 import typer
 
 from siotool.cli import load_options as options
 from siotool.cli.formats import by_ending, format_option
+from siotool.cli.loadtest import DEMO
 from siotool.cli.options import Output, Quiet
 from siotool.cli.streams import say
 from siotool.errors import InputError
@@ -20,7 +23,12 @@ _Level = Literal["ok", "info", "warning", "error"]
 
 def probe(
     target: Annotated[
-        str | None, typer.Argument(metavar="URL", help="URL of a Socket.IO server.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="URL",
+            help="URL of a Socket.IO server, or demo for the embedded one.",
+            show_default=False,
+        ),
     ] = None,
     *,
     namespace: Annotated[
@@ -41,7 +49,16 @@ def probe(
         str, typer.Option(metavar="ORIGIN", help="Ask as a page of this origin does, for the check cors.")
     ] = "",
     ca_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Trust the authorities in this PEM file too.")
+        Path | None, typer.Option(metavar="FILE", help="Trust the authorities in this PEM file.")
+    ] = None,
+    client_cert: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Show this certificate, in PEM form.")
+    ] = None,
+    client_key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its key, where it is in another file.")
+    ] = None,
+    server_name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Ask for this name in TLS, not for the URL's host.")
     ] = None,
     insecure: Annotated[bool, typer.Option("--insecure", help="Accept any certificate.")] = False,
     patient: Annotated[
@@ -80,11 +97,9 @@ def probe(
         sys.stdout.write(_listing())
         return
     if target is None:
-        raise InputError("no target", "give the URL of a Socket.IO server")
+        raise InputError("no target", "give the URL of a Socket.IO server, or demo for the embedded one")
     form = output_format or by_ending(output, _Format)
-    auth_payload, headers = options.auth(auth), [options.header(text) for text in header or []]
-    for one in namespace or []:
-        options.check_namespace(one)
+    from siotool.cli import client_options
     from siotool.cli import output as out
     from siotool.probe import catalogue, probe_document
     from siotool.probe.diagnose import diagnose
@@ -92,23 +107,26 @@ def probe(
     from siotool.probe.wire import trusting
     from siotool.workload import Target
 
+    url, queries = (DEMO, []) if target == DEMO else options.url(target)
+    options.check_path(path)
     settings = ProbeSettings(
-        target=Target(url=options.url(target), path=path),
-        namespaces=list(dict.fromkeys(namespace or ["/"])),
-        auth=auth_payload,
-        headers=headers,
-        query=[_pair(text) for text in query or []],
+        target=Target(url=url, path=path),
+        identity=client_options.identity(auth, header or [], [*queries, *(query or [])], namespace or []),
         origin=_origin(origin),
-        ca_file=str(ca_file or ""),
-        insecure=insecure,
+        tls=client_options.tls(ca_file, insecure, client_cert, client_key, server_name),
         patient=patient,
         timeout_s=options.patience(connect_timeout, "--connect-timeout"),
     )
-    if settings.secure:
-        trusting(settings)  # refuses a file without certificates
+    trusting(settings)  # refuses files without certificates
     catalogue.refuse_unknown(only or [])
 
-    result = asyncio.run(diagnose(settings, only or []))
+    with ExitStack() as stack:
+        if target == DEMO:
+            from siotool.target.process import TargetProcess
+
+            embedded = stack.enter_context(TargetProcess(tick_rate=0.0))
+            settings = msgspec.structs.replace(settings, target=Target(url=embedded.url, path=path))
+        result = asyncio.run(diagnose(settings, only or []))
     code = result.code()
     result = result.from_level(severity)
     if form == "junit":
@@ -128,13 +146,6 @@ def _listing() -> str:
 
     width = max(len(check.id) for check in CHECKS)
     return "".join(f"{check.id:<{width}}  {check.about}\n" for check in CHECKS)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise InputError(f"--query {text!r} has no key and value", "write it KEY=VALUE")
-    return name, value
 
 
 def _origin(text: str) -> str:

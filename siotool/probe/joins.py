@@ -9,19 +9,20 @@ from typing import Any, Literal
 
 import msgspec
 
+from siotool.client.identity import asked_for
+from siotool.client.parsers import ParserName, parser_of
 from siotool.probe.known import Known
 from siotool.probe.talk import SessionEnded, Talk, hear, talking
 from siotool.probe.wire import Wire
-from siotool.protocol import json_parser, msgpack_parser
 from siotool.protocol.engine_io import MESSAGE, BinaryMessage, Frame
 from siotool.protocol.faults import RemoteProtocolError
+from siotool.protocol.session import MAIN
 from siotool.protocol.socket_io import Packet, PacketType, Parser, name_and_arguments, refusal, welcome
 
 Outcome = Literal["joined", "refused", "silent", "ended"]
 
 #: When the server has not answered in JSON by then, MessagePack is tried beside it.
 _PATIENCE_S = 0.6
-_PARSERS: tuple[tuple[str, Parser], ...] = (("JSON", json_parser), ("msgpack", msgpack_parser))
 
 
 class Join(msgspec.Struct, frozen=True):
@@ -42,7 +43,7 @@ class Join(msgspec.Struct, frozen=True):
 class Joins(msgspec.Struct, frozen=True):
     """Namespaces in the order they were asked for, and the parser that was understood, or none."""
 
-    parser: Literal["JSON", "msgpack", ""]
+    parser: ParserName | Literal[""]
     answers: list[Join]
     without_auth: list[Join] = []
 
@@ -71,22 +72,22 @@ async def join_all(wire: Wire, known: Known) -> Joins | None:
     """Join the namespaces that the settings ask for; with auth, and once more without it."""
     if known.opening is None:
         return None
-    settings = known.settings
-    found = await _in_any_parser(wire, known, settings.namespaces, settings.auth)
-    if settings.auth is None or not found.parser:
+    identity = known.settings.identity
+    namespaces, auth = asked_for(identity, known.revision), identity.auth
+    found = await _in_any_parser(wire, known, namespaces, auth)
+    if auth is None or not found.parser:
         return found
-    parser = dict(_PARSERS)[found.parser]
-    without = await join(wire, known, settings.namespaces, None, parser)
+    without = await join(wire, known, namespaces, None, found.parser)
     return msgspec.structs.replace(found, without_auth=without)
 
 
 async def _in_any_parser(wire: Wire, known: Known, namespaces: Sequence[str], auth: Any) -> Joins:
     """JSON is asked first; MessagePack beside it when JSON is answered late, or by the session's end."""
-    in_json = asyncio.create_task(join(wire, known, namespaces, auth, json_parser))
+    in_json = asyncio.create_task(join(wire, known, namespaces, auth, "json"))
     await asyncio.wait([in_json], timeout=_PATIENCE_S)
     if in_json.done() and answered(in_json.result()):
-        return Joins("JSON", in_json.result())
-    in_msgpack = asyncio.create_task(join(wire, known, namespaces, auth, msgpack_parser))
+        return Joins("json", in_json.result())
+    in_msgpack = asyncio.create_task(join(wire, known, namespaces, auth, "msgpack"))
     waiting = {in_json, in_msgpack}
     while waiting:
         done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -95,9 +96,9 @@ async def _in_any_parser(wire: Wire, known: Known, namespaces: Sequence[str], au
                 for other in waiting:
                     other.cancel()
                 await asyncio.gather(*waiting, return_exceptions=True)
-                return Joins("JSON" if task is in_json else "msgpack", task.result())
+                return Joins("json" if task is in_json else "msgpack", task.result())
     found = in_json.result()
-    return Joins("JSON" if all(one.outcome == "silent" for one in found) else "", found)
+    return Joins("json" if all(one.outcome == "silent" for one in found) else "", found)
 
 
 def answered(joins: Sequence[Join]) -> bool:
@@ -110,7 +111,7 @@ async def join(
     known: Known,
     namespaces: Sequence[str],
     auth: Any,
-    parser: Parser,
+    encoding: ParserName,
     *,
     patience_s: float = inf,
     linger_s: float = 0.0,
@@ -120,6 +121,7 @@ async def join(
     ``patience_s`` waits less than the settings say; ``linger_s`` waits longer, for events that come
     after the answers.
     """
+    parser = parser_of(encoding, known.revision)
     found = {namespace: Join(namespace, "silent") for namespace in namespaces}
     start = monotonic()
     limit_s = min(wire.settings.timeout_s, patience_s)
@@ -127,9 +129,10 @@ async def join(
         async with talking(wire, known, limit_s) as talk, asyncio.timeout(limit_s):
             for namespace in namespaces:
                 if known.revision == 4:
-                    await talk.say(_request(namespace, auth, parser))
-                elif namespace != "/":  # which the server joins by itself
-                    await talk.say(_request_of_3(namespace, parser))
+                    data = parser.encode(auth).data if auth is not None else b""
+                    await talk.say(parser.frame(PacketType.CONNECT, namespace, data=data))
+                elif namespace != MAIN:  # which the server joins by itself
+                    await talk.say(parser.frame(PacketType.CONNECT, namespace))
             await _hear(talk, parser, found, start)
             async with asyncio.timeout(linger_s):
                 await _hear(talk, parser, found, start, beyond=True)
@@ -140,19 +143,6 @@ async def join(
             if one.outcome == "silent":
                 found[namespace] = Join(namespace, "ended", str(error), seconds=monotonic() - start)
     return [found[namespace] for namespace in namespaces]
-
-
-def _request(namespace: str, auth: Any, parser: Parser) -> Frame:
-    data = parser.encode(auth).data if auth is not None else b""
-    packet = parser.frame(PacketType.CONNECT, namespace, data=data)
-    return BinaryMessage(packet) if parser.BINARY else packet
-
-
-def _request_of_3(namespace: str, parser: Parser) -> Frame:
-    """Socket.IO 2 has no auth payload, and its MessagePack parser writes this packet in JSON."""
-    if parser.BINARY:
-        return bytes((MESSAGE,)) + msgspec.json.encode({"type": PacketType.CONNECT, "nsp": namespace})
-    return parser.frame(PacketType.CONNECT, namespace)
 
 
 async def _hear(
@@ -180,11 +170,7 @@ def _packet(frame: Frame, parser: Parser) -> Packet | None:
     try:
         if isinstance(frame, BinaryMessage):
             return parser.parse(frame.data) if parser.BINARY else None
-        if frame[:1] != bytes((MESSAGE,)):
-            return None
-        if parser.BINARY:
-            return _in_json(frame[1:])
-        return parser.parse(frame[1:])
+        return parser.parse(frame[1:]) if frame[:1] == bytes((MESSAGE,)) else None
     except RemoteProtocolError as error:
         raise SessionEnded(str(error)) from error
 
@@ -196,18 +182,3 @@ def _words(packet: Packet, parser: Parser) -> str:
         if isinstance(data, list) or (isinstance(data, dict) and not isinstance(data.get("message"), str)):
             return msgspec.json.encode(data).decode()
     return refusal(packet, parser).message
-
-
-def _in_json(content: bytes) -> Packet | None:
-    """A packet that the MessagePack parser of Socket.IO 2 writes in JSON; its data as MessagePack."""
-    try:
-        found = msgspec.json.decode(content, type=_InJson)
-    except (ValueError, RecursionError):
-        return None
-    return Packet(found.type, found.nsp, data=msgspec.msgpack.encode(found.data))
-
-
-class _InJson(msgspec.Struct):
-    type: int
-    nsp: str = "/"
-    data: Any = None

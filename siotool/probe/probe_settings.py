@@ -1,30 +1,27 @@
 """What a probe is asked: the target, what to show it, and how long to wait."""
 
-from typing import Any
+from collections.abc import Iterable
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
+from siotool.client.identity import Identity
+from siotool.client.tls import TlsOptions
 from siotool.workload import Target
 
 
 class ProbeSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One probe.
 
-    ``namespaces`` are asked for over one connection; ``auth`` goes to each of them. ``query`` and
-    ``headers`` go with every request. ``origin`` is the page a browser would come from, empty for
-    none. ``ca_file`` is trusted beside the system's authorities; ``insecure`` trusts any certificate.
-    ``patient`` waits for a ping interval. ``timeout_s`` bounds each phase: connecting, opening, looking.
+    ``identity``: the auth payload goes to each of its namespaces, which are joined over one connection.
+    ``origin`` is the page a browser would come from, empty for none. ``patient`` waits for a ping interval.
+    ``timeout_s`` bounds each phase: connecting, opening, looking.
     """
 
     target: Target
-    namespaces: list[str]
-    auth: Any = None
-    headers: list[tuple[str, str]] = []
-    query: list[tuple[str, str]] = []
+    identity: Identity = Identity()
     origin: str = ""
-    ca_file: str = ""
-    insecure: bool = False
+    tls: TlsOptions = TlsOptions()
     patient: bool = False
     timeout_s: float = 3.0
 
@@ -49,6 +46,11 @@ class ProbeSettings(msgspec.Struct, frozen=True, kw_only=True):
         return urlsplit(self.target.url).netloc
 
     @property
+    def server_name(self) -> str:
+        """The name that the certificate must have."""
+        return self.tls.server_name or self.host
+
+    @property
     def own_origin(self) -> str:
         """The origin of a page that the target itself would serve."""
         return f"{'https' if self.secure else 'http'}://{self.address}"
@@ -56,5 +58,10 @@ class ProbeSettings(msgspec.Struct, frozen=True, kw_only=True):
     def url(self, scheme: str, revision: int, transport: str) -> str:
         """URL of a session's first request; ``scheme`` is http or ws."""
         path = "/" + self.target.path.strip("/") + "/"
-        query = urlencode([*self.query, ("EIO", revision), ("transport", transport)])
+        query = urlencode([*self.identity.query, ("EIO", revision), ("transport", transport)])
         return f"{scheme}{'s' if self.secure else ''}://{self.address}{path.replace('//', '/')}?{query}"
+
+    def with_headers(self, headers: Iterable[tuple[str, str]]) -> "ProbeSettings":
+        """The same with other headers."""
+        shown = msgspec.structs.replace(self.identity, headers=tuple(headers))
+        return msgspec.structs.replace(self, identity=shown)

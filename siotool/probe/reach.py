@@ -109,7 +109,7 @@ async def _greet(settings: ProbeSettings) -> Tls:
 async def _handshake(settings: ProbeSettings, context: ssl.SSLContext) -> tuple[str, Any, bytes]:
     async with asyncio.timeout(settings.timeout_s):
         _, writer = await asyncio.open_connection(
-            settings.host, settings.port, ssl=context, server_hostname=settings.host
+            settings.host, settings.port, ssl=context, server_hostname=settings.server_name
         )
     channel: ssl.SSLObject = writer.get_extra_info("ssl_object")
     found = channel.version() or "", channel.getpeercert(), channel.getpeercert(True) or b""

@@ -17,7 +17,7 @@ class Reply(msgspec.Struct, frozen=True):
     """Status, headers and the beginning of the body; ``seconds`` from the request to its end.
 
     ``failure`` is empty where there was an answer, else timeout, closed, tls or not_http, with
-    ``detail`` in the library's words.
+    ``detail`` in the library's words. ``fickle``: asked again, the target answered otherwise.
     """
 
     status: int = 0
@@ -26,6 +26,7 @@ class Reply(msgspec.Struct, frozen=True):
     seconds: float = 0.0
     failure: str = ""
     detail: str = ""
+    fickle: bool = False
 
     def header(self, name: str) -> str:
         """A header's value; empty where there is none."""

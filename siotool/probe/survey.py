@@ -118,14 +118,14 @@ async def _understand(wire: Wire, known: Known) -> Known:
 async def _with_origin(wire: Wire, known: Known) -> Known:
     """Find out whether an Origin, or the lack of one, is what is refused."""
     settings = known.settings
-    if any(name.lower() == "origin" for name, _ in settings.headers):
-        plain = [(name, value) for name, value in settings.headers if name.lower() != "origin"]
+    if any(name.lower() == "origin" for name, _ in settings.identity.headers):
+        plain = [(name, value) for name, value in settings.identity.headers if name.lower() != "origin"]
         tries = [("", plain)]
     else:
         origins = dict.fromkeys(filter(None, (settings.origin, settings.own_origin)))
-        tries = [(origin, [*settings.headers, ("Origin", origin)]) for origin in origins]
+        tries = [(origin, [*settings.identity.headers, ("Origin", origin)]) for origin in origins]
     for origin, headers in tries:
-        asked = msgspec.structs.replace(settings, headers=headers)
+        asked = settings.with_headers(headers)
         wire.settings = asked
         found = await _ask(wire, msgspec.structs.replace(known, settings=asked))
         if found.opening is not None:

@@ -73,7 +73,7 @@ def _row(kind: _Kind, known: Known, joins: Joins | None, sticky: bool) -> Client
         "" if path.strip("/") == "socket.io" else f"path {path}",
         kind.msgpack if joins is not None and joins.parser == "msgpack" else "",
         "" if known.origin in ("", "none") else f"a header Origin: {known.origin}",
-        kind.auth if settings.auth is not None else "",
+        kind.auth if settings.identity.auth is not None else "",
     )
     return ClientRow(kind.name, True, ", ".join(filter(None, options)) or "as it is")
 
@@ -118,16 +118,16 @@ def command(known: Known, joins: Joins | None, sticky: bool) -> list[str]:
         words += ["--transport", "websocket"]
     if joins is not None and joins.parser == "msgpack":
         words += ["--parser", "msgpack"]
-    for namespace in settings.namespaces:
+    for namespace in settings.identity.namespaces:
         words += ["--namespace", namespace] if namespace != "/" else []
-    if settings.ca_file:
-        words += ["--ca-file", settings.ca_file]
+    if settings.tls.ca_file:
+        words += ["--ca-file", settings.tls.ca_file]
     elif known.reached.tls is not None and known.reached.tls.distrust:
         words += ["--insecure"]
-    if settings.auth is not None or (joins is not None and joins.refused):
+    if settings.identity.auth is not None or (joins is not None and joins.refused):
         words += ["--auth", "@auth.json"]
-    for name, _ in settings.headers:
+    for name, _ in settings.identity.headers:
         words += ["--header", f"{name}: …" if name.lower() != "origin" else f"{name}: {_}"]
-    for name, _ in settings.query:
+    for name, _ in settings.identity.query:
         words += ["--query", f"{name}=…"]
     return words

@@ -9,9 +9,10 @@ from time import monotonic
 from typing import Any
 
 import aiohttp
+import msgspec
 from yarl import URL
 
-from siotool.errors import InputError
+from siotool.client.tls import context as tls_context
 from siotool.probe.probe_settings import ProbeSettings
 from siotool.probe.reply import Reply
 
@@ -35,20 +36,8 @@ _FAILURES: tuple[tuple[type[BaseException], str], ...] = (
 
 def trusting(settings: ProbeSettings, *, anyone: bool = False) -> ssl.SSLContext:
     """TLS as the settings ask; ``anyone`` trusts any certificate. Raises InputError."""
-    context = ssl.create_default_context()
-    if settings.ca_file:
-        try:
-            context.load_verify_locations(settings.ca_file)
-        except OSError as error:  # ssl.SSLError is one
-            why = error.strerror or "it holds no certificate"
-            why = "it holds no certificate" if isinstance(error, ssl.SSLError) else why
-            raise InputError(
-                f"--ca-file {settings.ca_file}: {why}", "give a file of certificates in PEM"
-            ) from error
-    if anyone or settings.insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+    options = settings.tls
+    return tls_context(msgspec.structs.replace(options, ca_file="", insecure=True) if anyone else options)
 
 
 class Line:
@@ -57,6 +46,7 @@ class Line:
     def __init__(self, session: aiohttp.ClientSession, settings: ProbeSettings) -> None:
         self._session = session
         self._settings = settings
+        self._name = settings.tls.server_name or None
 
     async def ask(
         self,
@@ -80,6 +70,7 @@ class Line:
                     headers=self.headers(headers or {}, cookies or {}),
                     data=body,
                     allow_redirects=False,
+                    server_hostname=self._name,
                 ) as response,
             ):
                 begun = bytearray()
@@ -107,6 +98,7 @@ class Line:
                     URL(url, encoded=True),
                     headers=shown,
                     compress=15,
+                    server_hostname=self._name,
                     autoping=True,
                     max_msg_size=_MESSAGE_BYTES,
                     timeout=aiohttp.ClientWSTimeout(ws_close=0.2),
@@ -128,11 +120,13 @@ class Line:
             "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
         }
         again = await self.ask(url.replace("ws", "http", 1), headers={**dict(shown), **upgrading})
-        return again if again.status == refused.status else refused
+        return again if again.status == refused.status else msgspec.structs.replace(refused, fickle=True)
 
     def headers(self, more: Mapping[str, str], cookies: Mapping[str, str]) -> list[tuple[str, str]]:
         """The settings' headers with some more; cookies join those that the settings have."""
-        own = [(key, value) for key, value in self._settings.headers if key.lower() not in _lower(more)]
+        own = [
+            (key, value) for key, value in self._settings.identity.headers if key.lower() not in _lower(more)
+        ]
         jar = SimpleCookie(dict(cookies))
         if cookie := "; ".join(f"{morsel.key}={morsel.coded_value}" for morsel in jar.values()):
             before = [value for key, value in own if key.lower() == "cookie"]

@@ -8,6 +8,8 @@ from typing import Any
 
 from aiohttp import web
 
+from siotool.client.identity import Identity
+from siotool.client.tls import TlsOptions
 from siotool.probe.diagnose import diagnose
 from siotool.probe.finding import Finding
 from siotool.probe.probe_result import ProbeResult
@@ -15,10 +17,16 @@ from siotool.probe.probe_settings import ProbeSettings
 from siotool.workload import Target
 
 
-def probe(url: str, path: str = "/socket.io/", **settings: Any) -> ProbeResult:
-    """Probe a target with these settings."""
-    given = {"namespaces": ["/"], **settings}
-    return asyncio.run(diagnose(ProbeSettings(target=Target(url=url, path=path), **given)))
+def probe(url: str, path: str = "/socket.io/", only: tuple[str, ...] = (), **given: Any) -> ProbeResult:
+    """Probe a target; settings by the names that they have in an identity, in TLS or in a probe."""
+    parts = [
+        {name: given.pop(name) for name in tuple(given) if name in kind.__struct_fields__}
+        for kind in (Identity, TlsOptions)
+    ]
+    settings = ProbeSettings(
+        target=Target(url=url, path=path), identity=Identity(**parts[0]), tls=TlsOptions(**parts[1]), **given
+    )
+    return asyncio.run(diagnose(settings, only))
 
 
 def found(result: ProbeResult, check: str) -> Finding:
@@ -32,37 +40,56 @@ def named(result: ProbeResult) -> dict[str, str]:
     return {finding.id: finding.level for finding in result.at("warning", "error")}
 
 
-@contextmanager
-def serving(app: web.Application, context: Any = None) -> Iterator[str]:
-    """Serve an application of aiohttp on a free loopback port; yields its URL."""
-    loop = asyncio.new_event_loop()
-    ready = threading.Event()
-    ports: list[int] = []
+def connects(result: ProbeResult) -> dict[str, bool]:
+    """Which clients can connect."""
+    return {client.name: client.connects for client in result.clients}
 
-    async def start() -> web.AppRunner:
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+
+def answering(status: int, text: str, **headers: str) -> web.Application:
+    """An application that answers the same to everything."""
+
+    async def answer(_: web.Request) -> web.Response:
+        shown = {name.replace("_", "-"): value for name, value in headers.items()}
+        return web.Response(status=status, text=text, headers=shown, content_type="text/html")
+
+    app = web.Application()
+    app.router.add_route("*", "/{any:.*}", answer)
+    return app
+
+
+@contextmanager
+def serving(app: web.Application) -> Iterator[str]:
+    """Serve an application on a free loopback port; yields its URL."""
+    loop = asyncio.new_event_loop()
+    ready: list[tuple[web.AppRunner, int]] = []
+    started = threading.Event()
+
+    async def start() -> None:
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
-        await site.start()
-        ports.append(runner.addresses[0][1])
-        ready.set()
-        return runner
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        ready.append((runner, runner.addresses[0][1]))
+        started.set()
+
+    async def end() -> None:
+        await ready[0][0].cleanup()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
     def run() -> None:
         asyncio.set_event_loop(loop)
-        runner = loop.run_until_complete(start())
+        loop.run_until_complete(start())
         loop.run_forever()
-        loop.run_until_complete(runner.cleanup())
-        for task in asyncio.all_tasks(loop):
-            task.cancel()
-        loop.run_until_complete(asyncio.sleep(0))
+        loop.run_until_complete(end())
         loop.close()
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    assert ready.wait(10)
+    assert started.wait(10)
     try:
-        yield f"http{'s' if context else ''}://127.0.0.1:{ports[0]}"
+        yield f"http://127.0.0.1:{ready[0][1]}"
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)

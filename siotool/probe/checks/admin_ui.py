@@ -5,7 +5,6 @@ from siotool.probe.finding import Check, Finding
 from siotool.probe.joins import Join, join, unknown
 from siotool.probe.known import Known
 from siotool.probe.wire import Wire
-from siotool.protocol import json_parser
 
 _NAMESPACE = "/admin"
 #: Events of @socket.io/admin-ui right after its CONNECT.
@@ -17,9 +16,7 @@ async def _look(wire: Wire, known: Known) -> Join | None:
     """Ask for the namespace without credentials."""
     if known.opening is None or known.revision != 4:
         return None
-    (found,) = await join(
-        wire, known, [_NAMESPACE], None, json_parser, patience_s=_PATIENCE_S, linger_s=_LINGER_S
-    )
+    (found,) = await join(wire, known, [_NAMESPACE], None, "json", patience_s=_PATIENCE_S, linger_s=_LINGER_S)
     return found
 
 

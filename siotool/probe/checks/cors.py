@@ -64,7 +64,7 @@ def _judge(known: Known, seen: OfOrigin | None) -> Finding | None:
         return _needed(known, known.without_origin)
     if known.opening is None:
         named = [reply for reply in known.refusals if cause(reply) == ORIGIN]
-        return _refused("the Origin of the request", named[0].said) if named else None
+        return _refused("a request with this Origin, or without one,", named[0].said) if named else None
     if seen is None:
         return Finding(
             "cors", "info", "not asked", do="give --origin https://app.example.org to ask as its pages do"

@@ -36,7 +36,7 @@ def _judge_payload(known: Known, _: Any) -> Finding | None:
         return None
     largest = known.opening.handshake.maxPayload
     if largest is None:
-        means = "the server does not say the largest message it takes; one that is larger is cut off"
+        means = "the server does not say the largest message it takes; a larger one ends the connection"
         return Finding("max-payload", "info", "no maxPayload in the open packet", means)
     return Finding(
         "max-payload",

@@ -62,7 +62,7 @@ def _judge(known: Known, idled: Idled | None) -> Finding | None:
     interval = format_duration(known.opening.handshake.pingInterval / 1000)
     if idled is None:
         return Finding(
-            "idle-timeout", "info", "not tried", "", f"--patient stays silent for {interval} and sees"
+            "idle-timeout", "info", "not tried", "", f"give --patient: it stays silent for {interval}"
         )
     after = format_duration(idled.seconds)
     if idled.alive:

@@ -22,7 +22,7 @@ def _quoted(joins: list[Join]) -> str:
 def _judge_parser(known: Known, joins: Joins | None) -> Finding | None:
     if joins is None:
         return None
-    if joins.parser == "JSON":
+    if joins.parser == "json":
         silent = all(join.outcome == "silent" for join in joins.answers)
         seen = "no packet was answered" if silent else "packets in JSON are answered"
         return Finding("parser", "info" if silent else "ok", seen)
@@ -77,7 +77,7 @@ def _judge_auth(known: Known, joins: Joins | None) -> Finding | None:
         return _at_the_handshake(known.refusals)
     if joins is None or not joins.parser:
         return None
-    shown = known.settings.auth is not None
+    shown = known.settings.identity.auth is not None
     if joins.refused:
         return Finding(
             "auth",

@@ -43,6 +43,8 @@ def _judge(known: Known, _: Any) -> Finding:
     if reached.failure:
         means, do = _UNREACHABLE[reached.failure]
         at = f"{settings.host} port {settings.port}"
+        if known.hops:
+            at = f"a redirect leads to {one_line(known.hops[-1])}; {at}"
         seen = f"{at}: {reached.failure} ({one_line(reached.detail)})"
         return Finding("reachable", "error", seen, means, do)
     if known.elsewhere:

@@ -28,7 +28,7 @@ def _judge(known: Known, now_s: float) -> Finding | None:
     if tls.expires_s is not None:
         about += f", valid until {datetime.fromtimestamp(tls.expires_s, UTC):%Y-%m-%d}"
     if tls.distrust:
-        return _distrusted(tls, f"{about}: {one_line(tls.distrust)}", accepted=known.settings.insecure)
+        return _distrusted(tls, f"{about}: {one_line(tls.distrust)}", accepted=known.settings.tls.insecure)
     if tls.version in _OLD:
         return Finding("tls", "warning", about, "newer clients refuse this version", "enable TLS 1.2 and 1.3")
     if tls.expires_s is not None and tls.expires_s - now_s < _SOON_DAYS * _DAY_S:

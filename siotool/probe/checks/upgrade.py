@@ -43,7 +43,7 @@ async def _look(wire: Wire, known: Known) -> Moved | None:
         socket = await line.upgrade(socket_url, cookies=reply.cookies)
         if isinstance(socket, Reply):
             await leave(line, url, sid, reply, revision)
-            return Moved(reply.seconds, failed=socket.said, lost=cause(socket) == SESSION)
+            return Moved(reply.seconds, failed=socket.said, lost=socket.fickle or cause(socket) == SESSION)
         took = monotonic() - begun
         async with socket:
             talk = WebSocketTalk(socket, revision)
