@@ -57,9 +57,10 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     """Facts that all checks share.
 
     ``hops`` are the addresses that redirects led over, the last one is asked; ``elsewhere`` is a
-    redirect to another host, which is not followed. ``origin`` is an Origin without which nothing
-    opens. ``other_path`` is where Socket.IO answered instead of the path that was asked.
-    ``wants_tls``: the port speaks TLS, and was asked without.
+    redirect to another host, which is not followed. ``shown_origin`` is the Origin without which
+    nothing opens, ``none`` where any is refused, and ``without_origin`` the refusal. ``other_path``
+    is where Socket.IO answered instead of the path that was asked. ``wants_tls``: the port speaks
+    TLS, and was asked without.
     """
 
     settings: ProbeSettings
@@ -68,7 +69,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     upgraded: dict[int, Upgraded] = {}
     hops: list[str] = []
     elsewhere: str = ""
-    origin: str = ""
+    shown_origin: str = ""
     without_origin: Reply | None = None
     other_path: str = ""
     wants_tls: bool = False

@@ -130,7 +130,7 @@ async def _with_origin(wire: Wire, known: Known) -> Known:
         found = await _ask(wire, msgspec.structs.replace(known, settings=asked))
         if found.opening is not None:
             refused = known.refusals[0]
-            return msgspec.structs.replace(found, origin=origin or "none", without_origin=refused)
+            return msgspec.structs.replace(found, shown_origin=origin or "none", without_origin=refused)
     wire.settings = settings
     return known
 

@@ -72,7 +72,7 @@ def _row(kind: _Kind, known: Known, joins: Joins | None, sticky: bool) -> Client
         "" if known.polls(spoken) and sticky else kind.socket,
         "" if path.strip("/") == "socket.io" else f"path {path}",
         kind.msgpack if joins is not None and joins.parser == "msgpack" else "",
-        "" if known.origin in ("", "none") else f"a header Origin: {known.origin}",
+        "" if known.shown_origin in ("", "none") else f"a header Origin: {known.shown_origin}",
         kind.auth if settings.identity.auth is not None else "",
     )
     return ClientRow(kind.name, True, ", ".join(filter(None, options)) or "as it is")
@@ -101,7 +101,7 @@ def _own(known: Known, joins: Joins | None, sticky: bool) -> ClientRow:
     if known.opening is None:
         return ClientRow("siotool", False, "no session opens")
     refused = joins is not None and joins.turned_away
-    return ClientRow("siotool", not refused, shlex.join(command(known, joins, sticky)).replace("'…'", "…"))
+    return ClientRow("siotool", not refused, shlex.join(command(known, joins, sticky)))
 
 
 def command(known: Known, joins: Joins | None, sticky: bool) -> list[str]:

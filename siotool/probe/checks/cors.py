@@ -79,9 +79,9 @@ def _judge(known: Known, seen: OfOrigin | None) -> Finding | None:
 
 def _needed(known: Known, refused: Reply) -> Finding:
     """An Origin, or having none, decided whether a session opened."""
-    if known.origin == "none":
+    if known.shown_origin == "none":
         return _refused("the Origin of --header", refused.said)
-    origin = one_line(known.origin)
+    origin = one_line(known.shown_origin)
     return Finding(
         "cors",
         "warning" if known.settings.origin else "error",
