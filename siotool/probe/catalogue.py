@@ -13,20 +13,20 @@ from siotool.probe.checks import (
     reachable,
     revisions,
     sessions,
-    tls,
+    certificate,
     transports,
-    upgrade,
+    upgrading,
 )
 from siotool.probe.finding import Check
 
 #: A new check: one file that is listed here.
 CHECKS: tuple[Check, ...] = (
     *reachable.CHECKS,
-    *tls.CHECKS,
+    *certificate.CHECKS,
     *path.CHECKS,
     *revisions.CHECKS,
     *transports.CHECKS,
-    *upgrade.CHECKS,
+    *upgrading.CHECKS,
     *sessions.CHECKS,
     *namespaces.CHECKS,
     *cors.CHECKS,

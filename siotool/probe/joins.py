@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from siotool.client.choices import ParserName
 from siotool.client.identity import asked_for
-from siotool.client.parsers import ParserName, parser_of
+from siotool.client.parsers import parser_of
 from siotool.probe.known import Known
 from siotool.probe.talk import SessionEnded, Talk, hear, talking
 from siotool.probe.wire import Wire

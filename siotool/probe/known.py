@@ -42,13 +42,11 @@ class Polled(msgspec.Struct, frozen=True):
 class Upgraded(msgspec.Struct, frozen=True):
     """A session asked for by WebSocket in one revision; ``reply`` is a refusal.
 
-    ``unasked``: the server joined ``/`` by itself, as Socket.IO 2 does. ``deflate``: it accepted
-    permessage-deflate.
+    ``deflate``: the server accepted permessage-deflate.
     """
 
     opening: Opening | None = None
     reply: Reply | None = None
-    unasked: bool = False
     deflate: bool = False
     seconds: float = 0.0
 

@@ -5,8 +5,8 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
+from siotool.client.choices import TlsOptions
 from siotool.client.identity import Identity
-from siotool.client.tls import TlsOptions
 from siotool.workload import Target
 
 

@@ -201,7 +201,6 @@ async def upgrade(wire: Wire, revision: Revision) -> Upgraded:
             spoken: Revision = 3 if unasked else revision
             return Upgraded(
                 msgspec.structs.replace(opening, revision=spoken),
-                unasked=unasked,
                 deflate=deflate,
                 seconds=seconds,
             )

@@ -8,8 +8,8 @@ from typing import Any
 
 from aiohttp import web
 
+from siotool.client.choices import TlsOptions
 from siotool.client.identity import Identity
-from siotool.client.tls import TlsOptions
 from siotool.probe.diagnose import diagnose
 from siotool.probe.finding import Finding
 from siotool.probe.probe_result import ProbeResult

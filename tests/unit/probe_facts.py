@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from siotool.client.choices import TlsOptions
 from siotool.client.identity import Identity
-from siotool.client.tls import TlsOptions
 from siotool.probe.joins import Join, Joins
 from siotool.probe.known import Known, Polled, Reached, Tls, Upgraded
 from siotool.probe.opening import Opening

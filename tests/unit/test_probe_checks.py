@@ -12,14 +12,14 @@ from siotool.probe.catalogue import CHECKS
 from siotool.probe.checks.cors import OfOrigin
 from siotool.probe.checks.idle_timeout import Idled
 from siotool.probe.checks.sessions import SessionSeen
-from siotool.probe.checks.upgrade import Moved
+from siotool.probe.checks.upgrading import UpgradeSteps
 from siotool.probe.diagnose import judged
 from siotool.probe.finding import Finding
 from siotool.probe.joins import Join, Joins
 from siotool.probe.known import Known, Reached, Tls
 from siotool.probe.probe_result import ProbeResult
 from siotool.probe.reply import Reply
-from tests.unit.probe_facts import joined, known, opening, refused
+from tests.unit.probe_facts import URL, joined, known, opening, refused
 
 SECURE = "https://chat.example.org"
 NOW = 1_800_000_000.0
@@ -159,11 +159,18 @@ def sessions(*cookies: str, lost: int = 0, bare: int = 0, server: tuple[str, ...
             id="two addresses",
         ),
         # upgrade
-        pytest.param("upgrade", known(), Moved(0.01, 0.01, 0.01), "ok", "works in 30 ms", id="works"),
+        pytest.param("upgrade", known(), UpgradeSteps(0.01, 0.01, 0.01), "ok", "works in 30 ms", id="works"),
         pytest.param(
-            "upgrade", known(), Moved(failed="x", lost=True), "info", "lost on the way", id="not sticky"
+            "upgrade",
+            known(),
+            UpgradeSteps(failed="x", lost=True),
+            "info",
+            "lost on the way",
+            id="not sticky",
         ),
-        pytest.param("upgrade", known(), Moved(failed="403"), "error", "does not work: 403", id="refused"),
+        pytest.param(
+            "upgrade", known(), UpgradeSteps(failed="403"), "error", "does not work: 403", id="refused"
+        ),
         pytest.param("upgrade", known(polls=()), None, "info", "not tried", id="no polling"),
         # transports
         pytest.param(
@@ -201,9 +208,6 @@ def sessions(*cookies: str, lost: int = 0, bare: int = 0, server: tuple[str, ...
         ),
         # origins
         pytest.param("cors", known(), None, "info", "not asked", id="no origin asked for"),
-        pytest.param(
-            "cors", known(origin=ORIGIN) if False else known(), None, "info", "not asked", id="nor looked at"
-        ),
         pytest.param(
             "idle-timeout", known(), Idled(25.0, alive=True), "ok", "25 s of silence", id="survived"
         ),
@@ -247,36 +251,24 @@ def test_a_check_concludes(check: str, facts: Known, looked: Any, level: str, se
 def test_a_browser_on_another_origin(
     polled: Reply, preflight: Reply, cookies: str, level: str, words: str
 ) -> None:
-    facts = known(origin="", headers=[("Set-Cookie", cookies)] if cookies else None)
-    facts = msgspec.structs.replace(facts, settings=msgspec.structs.replace(facts.settings, origin=ORIGIN))
+    facts = known(origin=ORIGIN, answered=[("Set-Cookie", cookies)] if cookies else None)
     finding = judge("cors", facts, OfOrigin(polled, True, preflight, None))
     assert finding is not None
     assert (finding.level, words in finding.seen) == (level, True), finding
 
 
 def test_a_page_of_the_target_itself_needs_no_headers() -> None:
-    facts = known()
-    own = msgspec.structs.replace(facts.settings, origin=facts.settings.own_origin)
-    finding = judge("cors", msgspec.structs.replace(facts, settings=own), OfOrigin(GOOD, True, GOOD, None))
+    finding = judge("cors", known(origin=URL), OfOrigin(GOOD, True, GOOD, None))
     assert finding is not None
     assert finding.level == "ok"
 
 
-def result(facts: Known, looks: dict[str, Any] | None = None) -> ProbeResult:
-    """All checks; a look brings what is given for its check, else nothing."""
-    given_by = {check.look: (looks or {}).get(check.id) for check in CHECKS if check.look is not None}
-    for check in CHECKS:
-        if check.look is not None and looks and check.id in looks:
-            given_by[check.look] = looks[check.id]
-    given_by = {
-        look: [] if brought is None and look.__module__.endswith("sessions") else brought
-        for look, brought in given_by.items()
-    }
-    return judged(facts, list(CHECKS), {**given_by, _tls_look(): NOW})
-
-
-def _tls_look() -> Any:
-    return next(check.look for check in CHECKS if check.id == "tls")
+def result(facts: Known, looked: dict[str, Any] | None = None) -> ProbeResult:
+    """All checks; a look brings what is given for a check that has it, else what it brings for nothing."""
+    given = {"tls": NOW, "sticky": [], **(looked or {})}
+    brought: dict[Any, Any] = {check.look: None for check in CHECKS}
+    brought |= {check.look: given[check.id] for check in CHECKS if check.id in given}
+    return judged(facts, list(CHECKS), brought)
 
 
 def test_an_unreachable_target_has_one_finding_of_its_own_and_exits_3() -> None:
@@ -336,7 +328,7 @@ def test_whatever_a_server_says_every_finding_is_safe_to_show_and_says_what_to_d
         "sticky": sessions(words),
         "idle-timeout": Idled(1.0, alive=False, words=words),
         "admin-ui": Join("/admin", "refused", words),
-        "upgrade": Moved(failed=words),
+        "upgrade": UpgradeSteps(failed=words),
     }
     found = result(facts, answers)
     for one in found.checks:

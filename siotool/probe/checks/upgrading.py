@@ -17,7 +17,7 @@ from siotool.protocol.engine_io import PROBE, PROBED, UPGRADED
 from siotool.units import format_duration
 
 
-class Moved(msgspec.Struct, frozen=True):
+class UpgradeSteps(msgspec.Struct, frozen=True):
     """Seconds of each step; ``failed`` says what stopped it, ``lost`` that the session was unknown."""
 
     first_s: float = 0.0
@@ -27,7 +27,7 @@ class Moved(msgspec.Struct, frozen=True):
     lost: bool = False
 
 
-async def _look(wire: Wire, known: Known) -> Moved | None:
+async def _look(wire: Wire, known: Known) -> UpgradeSteps | None:
     """Upgrade as the official client does; None where there is nothing to upgrade from or to."""
     if known.opening is None or not known.polling or not known.websocket:
         return None
@@ -37,13 +37,15 @@ async def _look(wire: Wire, known: Known) -> Moved | None:
         reply = await line.ask(url)
         opening = by_polling(reply.body)
         if opening is None:
-            return Moved(failed=f"the first poll got {reply.said}")
+            return UpgradeSteps(failed=f"the first poll got {reply.said}")
         sid, begun = opening.handshake.sid, monotonic()
         socket_url = f"{wire.settings.url('ws', revision, 'websocket')}&sid={sid}"
         socket = await line.upgrade(socket_url, cookies=reply.cookies)
         if isinstance(socket, Reply):
             await leave(line, url, sid, reply, revision)
-            return Moved(reply.seconds, failed=socket.said, lost=socket.fickle or cause(socket) == SESSION)
+            return UpgradeSteps(
+                reply.seconds, failed=socket.said, lost=socket.fickle or cause(socket) == SESSION
+            )
         took = monotonic() - begun
         async with socket:
             talk = WebSocketTalk(socket, revision)
@@ -55,13 +57,13 @@ async def _look(wire: Wire, known: Known) -> Moved | None:
                     probed = monotonic() - begun - took
                     await talk.say(UPGRADED)
             except SessionEnded as error:
-                return Moved(reply.seconds, took, failed=f"the WebSocket ended: {error}", lost=True)
+                return UpgradeSteps(reply.seconds, took, failed=f"the WebSocket ended: {error}", lost=True)
             except TimeoutError:
-                return Moved(reply.seconds, took, failed="the probe packet got no answer")
-            return Moved(reply.seconds, took, probed)
+                return UpgradeSteps(reply.seconds, took, failed="the probe packet got no answer")
+            return UpgradeSteps(reply.seconds, took, probed)
 
 
-def _judge(known: Known, moved: Moved | None) -> Finding | None:
+def _judge(known: Known, moved: UpgradeSteps | None) -> Finding | None:
     if known.opening is None:
         return None
     if moved is None:
