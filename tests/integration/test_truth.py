@@ -17,6 +17,8 @@ from siotool.runfile import Run
 
 pytestmark = pytest.mark.slow
 
+#: The faulty server knows no other transport.
+WEBSOCKET = ("--transport", "websocket")
 #: Quantiles that are compared: from the fastest hundredth to the slowest.
 SHARES = np.arange(1, 100) / 100
 #: A quantile of a histogram is within 1 % of the sample; a loaded machine adds a moment.
@@ -118,7 +120,7 @@ def delayed(
     scenario.write_text(CALLS)
     server = faulty(delays=[0.001, 5.0])
     options = ("--users", "20", "--spawn-rate", "100", "--run-time", "12s")
-    done = lasting_start(server.url, "--scenario", scenario, *options).finish()
+    done = lasting_start(server.url, *WEBSOCKET, "--scenario", scenario, *options).finish()
     # a call that is answered at once shows what this machine adds, at this time
     noise = times(done.run, "response", "ping").quantile(0.95)
     assert noise is not None
@@ -158,7 +160,16 @@ def test_response_and_service_times_are_right_through_a_stall(
     scenario.write_text(PATIENT)
     server = faulty(delays=[0.004, 0.04])
     test = start(
-        server.url, "--scenario", scenario, "--users", "20", "--spawn-rate", "100", "--run-time", "9s"
+        server.url,
+        *WEBSOCKET,
+        "--scenario",
+        scenario,
+        "--users",
+        "20",
+        "--spawn-rate",
+        "100",
+        "--run-time",
+        "9s",
     )
     test.reached(3)
     begin, end = server.ask("stall 1.5")
@@ -252,7 +263,7 @@ def test_the_account_is_exact_at_5000_deliveries_a_second(
     scenario = tmp_path / "talk.py"
     scenario.write_text(code)
     server = faulty(**faults)
-    done = loadtest(server.url, "--scenario", scenario, *options, "--processes", "2")
+    done = loadtest(server.url, *WEBSOCKET, "--scenario", scenario, *options, "--processes", "2")
     did = server.ask("counts")
     found = done.report["delivery"]
     assert did["delivered"] > least
@@ -275,7 +286,18 @@ def test_bytes_are_to_the_last_one_those_that_the_server_read_and_wrote(
     scenario = tmp_path / "talk.py"
     scenario.write_text(TALK)
     server = faulty()
-    test = start(server.url, "--scenario", scenario, "--users", "30", "--run-time", "6s", "--processes", "2")
+    test = start(
+        server.url,
+        *WEBSOCKET,
+        "--scenario",
+        scenario,
+        "--users",
+        "30",
+        "--run-time",
+        "6s",
+        "--processes",
+        "2",
+    )
     test.reached(0)
     before = server.ask("counts")
     done = test.finish()
