@@ -20,10 +20,28 @@ Run = Callable[..., CompletedProcess[str]]
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "siotool/schemas/probe.json"
 #: The stable words of the contract.
-IDS = (
-    "reachable eio3 eio4 polling websocket upgrade sticky backends auth cors parser path namespace ping "
-    "max-payload compression recovery idle-timeout tls admin-ui"
-).split()
+IDS = [
+    "reachable",
+    "eio3",
+    "eio4",
+    "polling",
+    "websocket",
+    "upgrade",
+    "sticky",
+    "backends",
+    "auth",
+    "cors",
+    "parser",
+    "path",
+    "namespace",
+    "ping",
+    "max-payload",
+    "compression",
+    "recovery",
+    "idle-timeout",
+    "tls",
+    "admin-ui",
+]
 
 
 def closed_port() -> int:
