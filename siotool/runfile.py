@@ -192,6 +192,20 @@ class UserClass(msgspec.Struct, frozen=True):
     late: Count = 0
 
 
+class Visits(msgspec.Struct, frozen=True):
+    """Users that came and went within an interval.
+
+    ``offered`` users were to arrive; ``arrived`` of them were started, ``no_place`` were not because as
+    many as may be there at once were there. ``length`` is how long the users were there, in seconds,
+    that ended by themselves.
+    """
+
+    offered: Count = 0
+    arrived: Count = 0
+    no_place: Count = 0
+    length: Sparse = Sparse()
+
+
 class Delivery(msgspec.Struct, frozen=True):
     """Stamped broadcasts that were closed within the interval.
 
@@ -270,6 +284,7 @@ class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
     user_classes: list[UserClass] = []
     overdue: dict[str, Count] = {}
     draining: bool = False
+    visits: Visits = Visits()
 
     @property
     def server(self) -> ServerUse | None:

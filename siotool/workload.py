@@ -1,10 +1,13 @@
 """What is asked of a run: the target, the stages, the scenario and its settings."""
 
 import math
+from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Annotated, Literal
 
 import msgspec
 
+ArrivalProcess = Literal["constant", "poisson"]
 Setting = bool | int | float | str
 
 
@@ -13,6 +16,38 @@ class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     duration_s: Annotated[float, msgspec.Meta(ge=0, le=1e9)]
     users: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+
+
+class Arrivals(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Users that arrive at ``rate_per_s`` for ``duration_s`` seconds; the scenario says when each leaves.
+
+    ``most`` is how many may be there at once, 0 for no limit.
+    """
+
+    rate_per_s: Annotated[float, msgspec.Meta(gt=0, le=1e9)]
+    duration_s: Annotated[float, msgspec.Meta(gt=0, le=1e9)]
+    most: Annotated[int, msgspec.Meta(ge=0, le=2**53)] = 0
+    process: ArrivalProcess = "constant"
+
+    def moments(self, exponential: Callable[[float], float]) -> Iterator[float]:
+        """Seconds at which users arrive: at even distances, or a Poisson process.
+
+        ``exponential`` draws the gaps of such a process, given its rate: ``Random(seed).expovariate``.
+        """
+        moment = 0.0
+        for number in count():
+            if self.process == "poisson":
+                moment += exponential(self.rate_per_s)
+            else:
+                moment = (number + 0.5) / self.rate_per_s
+            if moment >= self.duration_s:
+                return
+            yield moment
+
+    def places(self, worker: int, workers: int, residents: int) -> float:
+        """How many that arrived may be at one of the workers at once, beside ``residents`` of the run."""
+        left = max(0, self.most - residents)
+        return left // workers + (worker < left % workers) if self.most else math.inf
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -29,7 +64,8 @@ class Workload(msgspec.Struct, frozen=True):
 
     ``settings`` are the scenario's knobs after defaults and ``--set``; ``processes`` is the
     number of generator workers. ``shape`` names the scenario's ``LoadTestShape`` that decided
-    how many users there were; then there are no stages. ``tags`` and ``exclude_tags`` chose tasks.
+    how many users there were; then there are no stages, and none where users arrive. ``tags`` and
+    ``exclude_tags`` chose tasks.
     """
 
     scenario: str
@@ -40,15 +76,16 @@ class Workload(msgspec.Struct, frozen=True):
     shape: str = ""
     tags: list[str] = []
     exclude_tags: list[str] = []
+    arrivals: Arrivals | None = None
 
     @property
     def duration_s(self) -> float:
-        """Planned length of the run in seconds."""
-        return sum(stage.duration_s for stage in self.stages)
+        """Planned length of the run in seconds; 0 where it is decided as the run goes."""
+        return self.arrivals.duration_s if self.arrivals else sum(stage.duration_s for stage in self.stages)
 
     @property
     def users_max(self) -> int:
-        """Largest number of users any stage asks for."""
+        """Largest number of users any stage asks for; 0 where no number is asked for."""
         return max((stage.users for stage in self.stages), default=0)
 
 

@@ -71,8 +71,10 @@ class ConfiguredGroup(TyperGroup):
 def _parse(
     command: Any, ctx: Any, arguments: list[str], parse: Callable[[Any, list[str]], list[str]]
 ) -> list[str]:
+    if ctx.resilient_parsing:  # a shell completes half a command
+        return parse(ctx, arguments)
     typed = _typed(command, ctx, arguments)
-    if ctx.resilient_parsing or "help" in typed:  # completion, and help, also beside a file that is wrong
+    if "help" in typed:  # it is shown beside a file that is wrong, too
         return parse(ctx, arguments)
     options = known(command.get_params(ctx))
     prefix = "_".join(("SIOTOOL", *_path(ctx), "")).upper().replace("-", "_")

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from siotool import units
 from siotool.errors import InputError
-from siotool.workload import Stage, ramp
+from siotool.workload import ArrivalProcess, Arrivals, Stage, ramp
 
 #: Workers number their users, and messages carry the number.
 USERS_AT_MOST = 10_000_000
@@ -18,10 +18,10 @@ USERS_AT_MOST = 10_000_000
 
 def load(scenario: str, settings: list[str], tags: list[str], exclude: list[str]) -> tuple[Any, Any]:
     """The scenario with its settings and its chosen tasks, and the settings."""
-    from siotool.swarm import knobs, scenario_file
+    from siotool.swarm import knobs, scenario_file, scenario_paths
     from siotool.swarm import tags as choosing
 
-    loaded = scenario_file.load(scenario_file.find(scenario))
+    loaded = scenario_file.load(scenario_paths.find(scenario))
     resolved = knobs.resolve(loaded.knobs, settings, f"scenario {loaded.name}")
     knobs.apply(list(loaded.user_classes), resolved)
     scenario_file.check_schedules(loaded)
@@ -29,28 +29,34 @@ def load(scenario: str, settings: list[str], tags: list[str], exclude: list[str]
     return loaded, resolved
 
 
-def workers(processes: int | None, stages: list[Stage]) -> int:
+def workers(processes: int | None, stages: list[Stage], arrivals: Arrivals | None) -> int:
     """Number of generator processes: one per core, and no more than there are users."""
     from siotool.swarm.preflight import check_files
 
     workers = processes or os.cpu_count() or 1
-    if not stages:
+    most = arrivals.most if arrivals else max((found.users for found in stages), default=0)
+    if not stages and not most:
         return workers
-    most = max(found.users for found in stages)
     workers = min(workers, max(1, most))
     check_files(most, workers)
     return workers
 
 
 def program(
-    loaded: Any, stages: list[Stage], length: str | None, given: Mapping[str, object]
+    loaded: Any,
+    stages: list[Stage],
+    length: str | None,
+    given: Mapping[str, object],
+    arrivals: Arrivals | None,
 ) -> tuple[Any, str]:
     """What decides how many users there are; and the name of the scenario's load shape, empty without one.
 
     A shape decides it alone: ``given`` are options that would too. ``length`` is a --run-time.
     """
-    from siotool.swarm.program import ShapeProgram, Stages
+    from siotool.swarm.program import ArrivalProgram, ShapeProgram, Stages
 
+    if arrivals is not None and loaded.shape is None:
+        return ArrivalProgram(arrivals, _residents(loaded, arrivals)), ""
     if loaded.shape is None:
         return Stages(stages), ""
     name = type(loaded.shape).__name__
@@ -61,6 +67,48 @@ def program(
                 f"leave out {option}, or the shape",
             )
     return ShapeProgram(loaded.shape, run_time(length) if length else None), name
+
+
+def _residents(loaded: Any, arrivals: Arrivals) -> int:
+    """Users that are there all the time, of classes with a ``fixed_count``; the others arrive."""
+    fixed = [found.fixed_count for found in loaded.user_classes]
+    if all(fixed):
+        raise InputError(
+            f"every user class of {loaded.name} has a fixed_count: no user would arrive",
+            "leave out --arrival-rate, or give a class a weight",
+        )
+    residents: int = sum(fixed)
+    if 0 < arrivals.most <= residents:
+        raise InputError(
+            f"--users {arrivals.most}: {residents} users with a fixed_count leave no place for others",
+            "raise --users",
+        )
+    return residents
+
+
+def arrivals(
+    given: Mapping[str, object], length: str | None, process: ArrivalProcess | None
+) -> Arrivals | None:
+    """The users that --arrival-rate lets arrive, of ``given`` options; None without it. Raises InputError."""
+    asked = given["--arrival-rate"]
+    if asked is None:
+        if process is not None:
+            raise InputError("--arrival-process needs an --arrival-rate", "give one, as --arrival-rate 5/s")
+        return None
+    for option in ("--stage", "--spawn-rate"):
+        if given[option]:
+            raise InputError(
+                f"--arrival-rate and {option} both decide when users start", "leave out one of the two"
+            )
+    rate = units.parse_rate(str(asked), "--arrival-rate")
+    duration = run_time("30s" if length is None else length)
+    if rate * duration < 1:
+        raise InputError(
+            f"--arrival-rate {asked}: fewer than one user arrives in {duration:g} s",
+            "raise it, or --run-time",
+        )
+    most = given["--users"]
+    return Arrivals(rate, duration, 0 if most is None else _users(str(most)), process or "constant")
 
 
 def run_time(text: str) -> float:
@@ -87,14 +135,18 @@ def stages(
         if not any(one.users for one in found):
             raise InputError("no --stage has any users", "write them TIME:USERS, as 30s:1000")
         return found
-    users = "10" if users is None else users
-    count = _whole(units.parse_count(users, "--users"), "--users", users)
-    if count < 1:
-        raise InputError(f"--users {users}: expected 1 or more")
+    count = _users("10" if users is None else users)
     duration = run_time("30s" if length is None else length)
     if spawn_rate is not None and not 0 < spawn_rate < float("inf"):
         raise InputError(f"--spawn-rate {spawn_rate:g}: expected more than 0 users per second")
     return ramp(count, spawn_rate or count / min(5.0, duration / 4), duration)
+
+
+def _users(text: str) -> int:
+    count = _whole(units.parse_count(text, "--users"), "--users", text)
+    if count < 1:
+        raise InputError(f"--users {text}: expected 1 or more")
+    return count
 
 
 def _stage(text: str) -> Stage:

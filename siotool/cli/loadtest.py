@@ -10,13 +10,14 @@ from typing import Annotated
 
 import typer
 
+from siotool.cli import completion, public_hosts
 from siotool.cli import load_options as options
-from siotool.cli import public_hosts
 from siotool.cli.configured import command_of
 from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.report import REPORTS
 from siotool.cli.streams import say
 from siotool.errors import ExitCode, InputError
+from siotool.workload import ArrivalProcess
 
 DEMO = "demo"
 
@@ -24,11 +25,19 @@ DEMO = "demo"
 def loadtest(
     ctx: typer.Context,
     target: Annotated[
-        str | None, typer.Argument(help="URL of a Socket.IO server, or demo for the embedded one.")
+        str | None,
+        typer.Argument(
+            help="URL of a Socket.IO server, or demo for the embedded one.", autocompletion=completion.targets
+        ),
     ] = None,
     *,
     scenario: Annotated[
-        str, typer.Option(metavar="NAME|FILE.py", help="What users do; --list shows the built-in ones.")
+        str,
+        typer.Option(
+            metavar="NAME|FILE.py",
+            help="What users do; --list shows the built-in ones.",
+            autocompletion=completion.scenarios,
+        ),
     ] = "echo",
     settings: Annotated[
         list[str] | None,
@@ -45,6 +54,20 @@ def loadtest(
             "-r",
             help="Users to start per second.",
             show_default="all within 5 s, or a quarter of the run",
+        ),
+    ] = None,
+    arrival_rate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RATE",
+            help="New users that arrive, as 5/s or 300/min, over --run-time; each leaves when its scenario "
+            "ends it. --users is how many may be there at once (instead of --spawn-rate and --stage).",
+        ),
+    ] = None,
+    arrival_process: Annotated[
+        ArrivalProcess | None,
+        typer.Option(
+            help="How they arrive: at even distances, or as a Poisson process.", show_default="constant"
         ),
     ] = None,
     run_time: Annotated[
@@ -170,7 +193,9 @@ def loadtest(
     form = output_format or by_ending(output, WithPage)
     gates = [parse(text) for text in fail_if or []]
     read_back = None if plan is None else planned(str(plan))
-    stages = options.stages(users, spawn_rate, run_time, stage)
+    given = {"--stage": stage, "--users": users, "--spawn-rate": spawn_rate, "--arrival-rate": arrival_rate}
+    arrivals = options.arrivals(given, run_time, arrival_process)
+    stages = [] if arrivals else options.stages(users, spawn_rate, run_time, stage)
     auth_payload, headers = options.auth(auth), [options.header(text) for text in header or []]
     connect_timeout_s = options.patience(connect_timeout, "--connect-timeout")
     ack_timeout_s = options.patience(ack_timeout, "--ack-timeout")
@@ -190,18 +215,18 @@ def loadtest(
     from siotool.swarm.settings import EngineSettings
     from siotool.workload import Target, Workload
 
-    given = {"--stage": stage, "--users": users, "--spawn-rate": spawn_rate}
-    program, shape = options.program(loaded, stages, run_time, given)
+    program, shape = options.program(loaded, stages, run_time, given, arrivals)
     stages = [] if shape else stages
     workload = Workload(
         scenario=loaded.name,
         settings=resolved,
         stages=stages,
-        processes=options.workers(processes, stages),
+        processes=options.workers(processes, stages, arrivals),
         seed=seed,
         shape=shape,
         tags=tags or [],
         exclude_tags=exclude_tags or [],
+        arrivals=arrivals,
     )
     folder = out or REPORTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{loaded.name}"
     if (folder / "run.jsonl").exists():

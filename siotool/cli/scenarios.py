@@ -6,13 +6,13 @@ from rich.table import Table
 from rich.text import Text
 
 from siotool.cli.output import styled
-from siotool.swarm import scenario_file
+from siotool.swarm import scenario_file, scenario_paths
 
 
 def listing() -> str:
     """Every built-in scenario: what it does, and its settings."""
     parts: list[Text | Padding] = []
-    for path in scenario_file.built_in():
+    for path in scenario_paths.built_in():
         found = scenario_file.load(path)
         first, _, rest = found.description.partition("\n\n")
         parts.append(Text.assemble((found.name, "bold cyan"), "  ", first.replace("\n", " ")))

@@ -12,7 +12,7 @@ import msgspec
 
 from siotool.runfile import JUDGED, REQUEST_EVENT
 from siotool.units import format_count
-from siotool.workload import Setting, Stage, Target
+from siotool.workload import Arrivals, Setting, Stage, Target
 
 VERSION = 1
 
@@ -35,6 +35,7 @@ class RunInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     siotool: str
     machine: str
     bytes_source: str
+    arrivals: Arrivals | None = None
 
 
 class Steady(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -279,6 +280,28 @@ class UserClassFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     late: int
 
 
+class VisitFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Users that came and went over the run.
+
+    ``started`` and ``ended`` (by themselves) are all users, ``offered``, ``arrived`` and ``no_place``
+    those of an arrival rate; the rates are over the time in which they arrived, None without an arrival
+    rate. ``length_*`` is how long the users were there that ended by themselves, from their start: a
+    user that the end of the run stopped is not among them.
+    """
+
+    started: int
+    ended: int
+    offered: int
+    arrived: int
+    no_place: int
+    offered_per_s: float | None
+    achieved_per_s: float | None
+    length_p50_s: float | None
+    length_p90_s: float | None
+    length_p99_s: float | None
+    length_max_s: float | None
+
+
 class OperationSeries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One operation over time, a value for each point of ``Series.t_s``."""
 
@@ -323,7 +346,8 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Everything a renderer needs, and the JSON that scripts rely on.
 
     ``doubts`` make the run suspect; ``remarks`` do not. ``operations_merged`` hold all names
-    of one operation together, for operations that have several.
+    of one operation together, for operations that have several. ``visits`` is null where no user
+    arrived or ended.
     """
 
     version: int = VERSION
@@ -345,6 +369,7 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     gates: list[GateResult]
     exceptions: list[ExceptionFigures]
     user_classes: list[UserClassFigures]
+    visits: VisitFigures | None = None
     series: Series
 
 

@@ -12,12 +12,14 @@ a generator process above 85 % of the CPU it may have, too often    doubt
 a generator process that waited for a CPU 25 % of a second, too often doubt
 its loop more than 100 ms late, too often, or more than 1 s once    doubt
 less than 99 % of the offered operations issued, by more than two doubt
-less than 99 % of the planned users started                         doubt
+less than 99 % of the planned users started, or of those to arrive  doubt
+users that arrived and found no place                               doubt
 a user class that began no operation at all                         doubt
 the generator above 90 % of its open-file limit                     doubt
 a failure of the generator's own (no port, no file, no memory, bug) doubt
 a note of level ``doubt`` in the run file                           doubt
 users that stayed unconnected; deliveries still open at the end     remark
+users that ended by themselves, without an arrival rate             remark
 no steady state; few samples under a percentile                     remark
 operations late for their schedule, or more than 1 % not in time    remark
 generator and server together above 90 % of one machine's cores     remark
@@ -38,6 +40,7 @@ import numpy as np
 from siotool.report.contents import OperationFigures, Steady, format_cores
 from siotool.report.continuity import find_gaps
 from siotool.report.users import sum_up_user_classes
+from siotool.report.visits import sum_up_visits
 from siotool.runfile import OTHER, Run
 from siotool.runs.hold import Marks
 from siotool.runs.sameness import names
@@ -215,6 +218,16 @@ def _load(run: Run, rows: Seconds) -> Iterator[str]:
                 f"{found.issued:,} of {possible:,} offered {found.name} operations were issued "
                 f"({format_share(found.issued / possible)}): the load was lower than asked for"
             )
+    visits = sum_up_visits([run], sum_up_user_classes([run]))
+    if visits is not None and visits.no_place:
+        yield (
+            f"{visits.no_place:,} of {visits.offered:,} arrivals found no place: as many users as --users "
+            "allows were there; fewer came than asked for"
+        )
+    if visits is not None:
+        possible = visits.offered - visits.no_place
+        if visits.arrived < ACHIEVED_LEAST * possible and possible - visits.arrived > FEW_OPERATIONS:
+            yield f"{visits.arrived:,} of {possible:,} users that were to arrive were started"
     planned = run.header.workload.users_max
     users = rows.most("users") if len(rows) else 0
     # a user that ended within a second was started too
@@ -236,6 +249,12 @@ def _target(run: Run, rows: Seconds) -> Iterator[str]:
     pending = run.intervals[-1].delivery.pending
     if pending:
         yield f"{pending:,} deliveries were still under way at the end and count as neither received nor lost"
+    ended = sum(found.ended for found in sum_up_user_classes([run]))
+    if ended and run.header.workload.arrivals is None:
+        yield (
+            f"{ended:,} users ended by themselves; --arrival-rate would let new ones come all the time (the "
+            "load went down as they left)"
+        )
     server = run.header.server
     if server is None or not rows.sampled.any():
         yield "the server was not sampled (--server-pid): no CPU, memory or capacity was measured"

@@ -32,6 +32,7 @@ from siotool.report.series import make_series
 from siotool.report.users import sum_up_exceptions, sum_up_user_classes
 from siotool.report.variables import size
 from siotool.report.verdict import verdict_of
+from siotool.report.visits import sum_up_visits
 from siotool.runfile import Run
 from siotool.runs.hold import SHARE_OF_PEAK, SHORTEST_S
 from siotool.runs.sameness import check_same
@@ -92,6 +93,7 @@ def summarize(
         gates=[],
         exceptions=sum_up_exceptions(runs),
         user_classes=user_classes,
+        visits=sum_up_visits(runs, user_classes),
         series=make_series(intervals, seconds, operations.rows),
     )
     judged = msgspec.structs.replace(report, gates=judge_all(report, gates, defaults=default_gates))
@@ -137,6 +139,7 @@ def _run_info(run: Run) -> RunInfo:
             dict.fromkeys(f"{one.system}, {one.cpus} cores, Python {one.python}" for one in header.generators)
         ),
         bytes_source=header.bytes_source,
+        arrivals=workload.arrivals,
     )
 
 

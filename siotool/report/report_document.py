@@ -29,6 +29,7 @@ def as_document(report: Report) -> Document:
         run_tables.errors(report),
         run_tables.exceptions(report),
         run_tables.user_classes(report),
+        run_tables.visits(report),
         run_tables.delivery(report),
         run_tables.connections(report),
         run_tables.bandwidth(report),

@@ -106,6 +106,27 @@ def _user_class(found: UserClassFigures) -> list[str]:
     ]
 
 
+def visits(report: Report) -> Section:
+    """Return how many users came and went, and how long they stayed."""
+    known = report.visits
+    if known is None:
+        return Section("visits", "Visits", [])
+    rows = [["users started", f"{known.started:,}"]]
+    if known.offered_per_s is not None:
+        rows = [
+            ["arrivals offered", f"{known.offered:,} ({units.format_count(known.offered_per_s)} per second)"],
+            ["arrived", f"{known.arrived:,} ({cell(known.achieved_per_s, units.format_count)} per second)"],
+            ["found no place", f"{known.no_place:,}"],
+            *rows,
+        ]
+    rows.append(["ended by themselves", f"{known.ended:,}"])
+    lengths = (known.length_p50_s, known.length_p90_s, known.length_p99_s, known.length_max_s)
+    for name, length in zip(("p50", "p90", "p99", "longest"), lengths, strict=True):
+        rows.append([f"length of a visit, {name}", cell(length, units.format_duration)])
+    note = "A visit is measured from the user's start to its end, where its scenario ended it."
+    return _section("visits", "Visits", columns("visits", "count>"), rows, note)
+
+
 def delivery(report: Report) -> Section:
     """Return how many deliveries of stamped messages were received, lost or repeated."""
     known = report.delivery
@@ -142,7 +163,7 @@ def connections(report: Report) -> Section:
         ["failed", f"{sum(known.failed.values()):,}"],
         ["hung while connecting", f"{sum(known.hung.values()):,}"],
         ["closed before the end", f"{sum(known.closed.values()):,}"],
-        ["users", f"{cell(known.users_peak, units.format_count)} of {known.users_planned:,}"],
+        ["users", cell(known.users_peak, units.format_count) + _of(known.users_planned)],
     ]
     return _section("connections", "Connections", columns("connections", "count>"), rows)
 
@@ -214,14 +235,23 @@ def runs(report: Report) -> Section:
     return _section("runs", "Runs", named, [*map(_run, report.runs)])
 
 
+def _of(planned: int) -> str:
+    return f" of {planned:,}" if planned else ""
+
+
 def _run(run: RunInfo) -> list[str]:
     # as they were asked for: 5 s to 200 users, 25 s to 200
-    stages = (f"{units.format_duration(stage.duration_s)} to {stage.users:,}" for stage in run.stages)
+    stages = [f"{units.format_duration(stage.duration_s)} to {stage.users:,}" for stage in run.stages]
+    if (found := run.arrivals) is not None:
+        how = f"{units.format_duration(found.duration_s)} ({found.process})"
+        stages += [f"{units.format_count(found.rate_per_s)} users arrive per second, for {how}"]
+        if found.most:
+            stages.append(f"at most {found.most:,} at once")
     return [
         run.run,
         run.ended,
         cell(run.duration_s, units.format_duration),
-        f"{run.users_planned:,}",
+        f"{run.users_planned:,}" if run.users_planned else NONE,
         f"{run.processes}",
         f"{run.seed}",
         ", ".join(f"{key}={value}" for key, value in run.settings.items()) or NONE,

@@ -15,6 +15,7 @@ from siotool.runfile import (
     ScenarioFailure,
     ServerUse,
     UserClass,
+    Visits,
     WorkerHealth,
 )
 from siotool.swarm.worker_report import WorkerInterval
@@ -82,6 +83,17 @@ def merge_user_classes(parts: Sequence[WorkerInterval], levels: Collection[str] 
     return [summed(group, levels) for group in groups.values()]
 
 
+def merge_visits(parts: Sequence[WorkerInterval]) -> Visits:
+    """All visits together."""
+    found = [part.visits for part in parts]
+    return Visits(
+        offered=sum(one.offered for one in found),
+        arrived=sum(one.arrived for one in found),
+        no_place=sum(one.no_place for one in found),
+        length=merged(one.length for one in found).sparse(),
+    )
+
+
 def merge_exceptions(parts: Sequence[WorkerInterval]) -> list[ScenarioFailure]:
     """One entry for each kind, message and place."""
     counts: Counter[tuple[str, str, str]] = Counter()
@@ -102,6 +114,7 @@ def joined(parts: Sequence[WorkerInterval]) -> WorkerInterval:
         "health": _health([part.health for part in parts]),
         "operations": merge_operations(parts),
         "user_classes": merge_user_classes(parts, _LEVELS),
+        "visits": merge_visits(parts),
     }
     for name in WorkerInterval.__struct_fields__:
         if name not in (*changed, *_LAST, *_LEVELS):
@@ -162,5 +175,6 @@ def merge(
         exceptions=merge_exceptions(parts),
         user_classes=user_classes,
         overdue=summed([part.overdue for part in parts]),
+        visits=merge_visits(parts),
         draining=any(part.draining for part in parts),
     )

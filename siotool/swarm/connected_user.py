@@ -56,6 +56,7 @@ class ConnectedUser(User):
         self._kept_since: float | None = None
         self._kept_s = 0.0
         self._stopped_by_locust = False
+        self._started_at = 0.0
         #: The exception that Locust has reported.
         self.reported_error: BaseException | None = None
 
@@ -76,6 +77,7 @@ class ConnectedUser(User):
             return
         self._class_counts.users += 1
         self._class_counts.started += 1
+        self._started_at = monotonic()
         try:
             super().run()  # type: ignore[no-untyped-call]
         except Exception as error:
@@ -85,8 +87,8 @@ class ConnectedUser(User):
             self._leave()
 
     def stop(self, force: bool = False) -> bool:
-        """Locust stops this user: it has not ended by itself."""
-        self._stopped_by_locust = True
+        """Stop this user. Where its own code does not do it, it has not ended by itself."""
+        self._stopped_by_locust = self._stopped_by_locust or gevent.getcurrent() is not self._greenlet
         stopped: bool = super().stop(force)
         return stopped
 
@@ -135,7 +137,9 @@ class ConnectedUser(User):
     def _leave(self) -> None:
         """Leave; what is under way may still arrive."""
         self._class_counts.users -= 1
-        self._class_counts.ended += not self._stopped_by_locust
+        if not self._stopped_by_locust:
+            self._class_counts.ended += 1
+            self._generator.visits.lengths.append(monotonic() - self._started_at)
         if self._schedule is not None:
             now = monotonic()
             waiting = now - self._kept_since if self._kept_since is not None else 0.0

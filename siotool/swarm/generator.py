@@ -20,6 +20,7 @@ from siotool.swarm.scenario_results import ScenarioResults, secrets_of
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.timer_wheel import TimerWheel
 from siotool.swarm.user_counts import UserCounts
+from siotool.swarm.visit_counts import VisitCounts
 from siotool.workload import Target
 
 #: Users of one worker are numbered within a block of this size.
@@ -46,6 +47,7 @@ class Generator:
         #: Of each user that follows one, by its number: with its counts and its own rate.
         self._schedules: dict[int, tuple[UserCounts, Schedule, float]] = {}
         self._counts: dict[str, UserCounts] = {}
+        self.visits = VisitCounts()
         self._environment = environment
         self._worker = settings.worker
         self._users = 0
@@ -166,6 +168,7 @@ class Generator:
             schedule.count_due(interval.until)
             schedule.hand_over(counts)
         interval.user_classes = [counts.take() for counts in self._counts.values()]
+        interval.visits = self.visits.take()
         for counts in self._counts.values():
             if (turns := counts.take_turns()) is not None:
                 self.results.turns(counts.name, *turns)

@@ -98,6 +98,9 @@ class PlainProgress(Display):
         planned = "until it is stopped"
         if workload.shape:
             planned = f"users decided by {workload.shape}"
+        if workload.arrivals:
+            rate, seconds = workload.arrivals.rate_per_s, clock(workload.duration_s)
+            planned = f"{format_count(rate)} users arrive per second, {seconds}"
         if workload.stages:
             planned = f"{number(workload.users_max)} users at most, {clock(workload.duration_s)}"
         processes = plural(workload.processes, "generator process", "es")

@@ -63,16 +63,20 @@ def _title(progress: Progress) -> RenderableType:
 def _stages(progress: Progress) -> RenderableType:
     workload = progress.header.workload
     grid = Table.grid(expand=True, padding=(0, 2, 0, 0))
-    if not workload.stages:
+    if not workload.duration_s:
         grid.add_row(f"{clock(progress.elapsed_s)}, until it is stopped")
         return grid
-    stage = workload.stages[progress.stage]
+    if workload.arrivals:
+        what = f"{format_count(workload.arrivals.rate_per_s)} users arrive per second"
+    else:
+        users_now = number(workload.stages[progress.stage].users)
+        what = f"stage {progress.stage + 1} of {len(workload.stages)}, to {users_now} users"
     grid.add_column(no_wrap=True)
     grid.add_column(ratio=1)
     grid.add_column(no_wrap=True, justify="right")
     left = f"{clock(progress.left_s)} left" if progress.left_s else "finishing"
     grid.add_row(
-        f"stage {progress.stage + 1} of {len(workload.stages)}, to {number(stage.users)} users",
+        what,
         ProgressBar(
             total=workload.duration_s,
             completed=min(progress.elapsed_s, workload.duration_s),

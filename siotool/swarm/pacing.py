@@ -26,16 +26,16 @@ GRACE_S = 0.1
 
 #: Locust starts users once a second, all of that second's together.
 _SPAWN_EVERY_S = 1.0
-_GOLDEN = 0.6180339887498949
+#: Multiples of it, modulo one, are spread evenly, however many (Weyl's sequence).
+GOLDEN = 0.6180339887498949
 
 
 def spread_s(number: int) -> float:
     """Seconds by which the start of a numbered user is put off, so that starts come evenly.
 
-    Multiples of the golden ratio, modulo one: any run of consecutive numbers is spread evenly
-    over the second (Weyl's sequence).
+    Any run of consecutive numbers is spread evenly over the second.
     """
-    return number * _GOLDEN % 1.0 * _SPAWN_EVERY_S
+    return number * GOLDEN % 1.0 * _SPAWN_EVERY_S
 
 
 def lead_s(period: float) -> float:

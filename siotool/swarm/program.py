@@ -12,7 +12,7 @@ import msgspec
 
 from siotool.errors import ScenarioError
 from siotool.runfile import Delivery, Interval, Operation
-from siotool.workload import Stage
+from siotool.workload import Arrivals, Stage
 
 #: Ten minutes of seconds: a run of days is not kept in memory.
 SEEN_AT_MOST = 600
@@ -72,6 +72,8 @@ class Wanted(msgspec.Struct, frozen=True):
     ``rate`` is in operations per second of each user, as a scenario's own ``rate``, and more than
     0; None is the scenario's own. It is that of every user, also of those that start later.
     Users that follow no schedule, as with a ``wait_time`` of their own, are unaffected.
+
+    ``arrivals`` are users that come beside these ``users`` from now on, and leave by themselves.
     """
 
     users: int
@@ -81,6 +83,7 @@ class Wanted(msgspec.Struct, frozen=True):
     note: str = ""
     user_classes: Any = None
     rate: float | None = None
+    arrivals: Arrivals | None = None
 
     def __post_init__(self) -> None:
         """Raises ValueError for a rate that no schedule can follow."""
@@ -119,6 +122,22 @@ class Stages:
                 within = f"stage {number + 1}: {stage.users} users within {stage.duration_s:g} s"
                 return Wanted(stage.users, until_s, stage=number, note=within if number else "")
         return None
+
+
+class ArrivalProgram:
+    """Lets users arrive; ``residents`` more, of classes with a ``fixed_count``, are there all the time."""
+
+    def __init__(self, arrivals: Arrivals, residents: int) -> None:
+        self._arrivals = arrivals
+        self._residents = residents
+
+    def tick(self, elapsed_s: float, seen: Sequence[Seen]) -> Wanted | None:
+        """All that is wanted, once."""
+        until_s = self._arrivals.duration_s
+        if elapsed_s >= until_s:
+            return None
+        at_once = max(1.0, float(self._residents))
+        return Wanted(self._residents, until_s, spawn_rate_per_s=at_once, arrivals=self._arrivals)
 
 
 class ShapeProgram:

@@ -1,6 +1,5 @@
-"""Scenarios: finding, loading and listing the locustfiles that say what users do."""
+"""Scenarios: loading the locustfiles that say what users do."""
 
-import difflib
 import importlib.util
 import inspect
 import sys
@@ -17,9 +16,6 @@ from siotool.errors import ScenarioError
 from siotool.swarm.connected_user import follows_schedule
 from siotool.swarm.knobs import Knob, knobs_of
 from siotool.swarm.user import SocketIOUser
-
-#: Beside the package in a checkout, inside it when installed.
-_FOLDERS = (Path(__file__).parents[2] / "scenarios", Path(__file__).parents[1] / "scenarios")
 
 
 @dataclass
@@ -40,27 +36,6 @@ class Scenario:
     def knobs(self) -> dict[str, Knob]:
         """Its settings."""
         return knobs_of(list(self.user_classes))
-
-
-def built_in() -> list[Path]:
-    """Files of the scenarios that come with siotool, by name."""
-    folder = next((folder for folder in _FOLDERS if folder.is_dir()), None)
-    return sorted(folder.glob("[!_]*.py")) if folder else []
-
-
-def find(name: str) -> Path:
-    """The file of a built-in scenario, or of one of the user's own. Raises ScenarioError."""
-    if name.endswith(".py") or "/" in name:
-        path = Path(name)
-        if not path.is_file():
-            raise ScenarioError(f"no scenario file {name}", "give a built-in name or a file that exists")
-        return path.resolve()
-    known = {path.stem: path for path in built_in()}
-    if name not in known:
-        near = difflib.get_close_matches(name, known, 1)
-        hint = f"did you mean {near[0]}?" if near else f"built in: {', '.join(known)}; or give a FILE.py"
-        raise ScenarioError(f"no scenario is called {name!r}", hint)
-    return known[name]
 
 
 def load(path: Path) -> Scenario:

@@ -5,10 +5,11 @@ from time import monotonic
 from typing import Any
 
 import gevent
+import msgspec
 
 from siotool.swarm.program import Program, Wanted
 from siotool.swarm.recorder import Recorder
-from siotool.swarm.worker import RATE, SPREAD
+from siotool.swarm.worker import ARRIVALS, RATE, SPREAD
 
 #: Users that are started at once are spread over this share of their stage.
 _SPREAD_SHARE = 0.9
@@ -58,6 +59,7 @@ class Spawner:
                     self._stages = max(self._stages, first + wanted.stage + 1)
                     self._recorder.begin_stage(begin_s + elapsed_s, first + wanted.stage)
                     self._tell_rate(wanted.rate)  # before users start that are to follow it
+                    self._tell_arrivals(wanted, last, begin_s + elapsed_s)
                     self._move(wanted, until_s - elapsed_s)
                 last, elapsed_s = wanted, until_s
                 self._sleep_until(begin_s + elapsed_s + _AFTER_S)
@@ -69,6 +71,11 @@ class Spawner:
         if rate != self._rate:
             self._runner.send_message(RATE, {"per_s": rate})
             self._rate = rate
+
+    def _tell_arrivals(self, wanted: Wanted, last: Wanted | None, begin_s: float) -> None:
+        if wanted.arrivals is not None and (last is None or wanted.arrivals != last.arrivals):
+            at = self._recorder.begin + begin_s
+            self._runner.send_message(ARRIVALS, {"arrivals": msgspec.to_builtins(wanted.arrivals), "at": at})
 
     def _move(self, wanted: Wanted, within_s: float) -> None:
         """Begin to move to a number of users, instead of to what was wanted before.

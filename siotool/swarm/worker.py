@@ -21,9 +21,11 @@ from locust import events
 from locust.env import Environment
 
 from siotool.swarm import knobs, locust_output, scenario_file, tags
+from siotool.swarm.arriving_users import ArrivingUsers
 from siotool.swarm.config import WorkerConfig
 from siotool.swarm.generator import Generator
 from siotool.swarm.health import raise_files_limit
+from siotool.workload import Arrivals
 
 #: Custom messages. A worker is ready: from now on it receives messages.
 READY = "siotool_ready"
@@ -33,6 +35,8 @@ BEGIN = "siotool_begin"
 SPREAD = "siotool_spread"
 #: The parent says how many operations per second each user does from now on; None: its own rate.
 RATE = "siotool_rate"
+#: The parent says that users arrive, and from which moment on.
+ARRIVALS = "siotool_arrivals"
 #: Key of our data in Locust's reports.
 REPORTS = "siotool"
 
@@ -95,22 +99,32 @@ def _runner(environment: Environment, generator: Generator, config: WorkerConfig
     def rate(environment: Environment, msg: Any) -> None:
         generator.change_rate(msg.data["per_s"])
 
+    def expect(environment: Environment, msg: Any) -> None:
+        arriving.expect(msgspec.convert(msg.data["arrivals"], Arrivals), msg.data["at"])
+
+    def stopping(**_: Any) -> None:
+        arriving.end()
+        generator.clock.cut()
+
     hooks: Any = environment.events
     hooks.report_to_master.add_listener(report)
-    hooks.test_stopping.add_listener(lambda **_: generator.clock.cut())
+    hooks.test_stopping.add_listener(stopping)
     hooks.test_stop.add_listener(lambda **_: generator.finish())
     runner: Any = environment.create_worker_runner("127.0.0.1", config.master_port)
+    arriving = ArrivingUsers(runner, generator, config)
     generator.on_report = lambda: gevent.spawn(runner._send_stats)
     move = runner.start_worker
 
     def close_and_move(user_classes_count: dict[str, int], **more: Any) -> None:
         generator.clock.close_due()
-        move(user_classes_count, **more)
+        move(arriving.residents_of(user_classes_count), **more)
+        arriving.begin()
 
     runner.start_worker = close_and_move
     runner.register_message(BEGIN, begin)
     runner.register_message(SPREAD, spread)
     runner.register_message(RATE, rate)
+    runner.register_message(ARRIVALS, expect)
     hooks.init.fire(environment=environment, runner=runner, web_ui=None)
     # Locust has announced this worker before it could receive messages
     runner.send_message(READY, {"worker": config.engine.worker})

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from siotool.runfile import Bytes, Connections, Operation, UserClass, WorkerHealth
+from siotool.runfile import Bytes, Connections, Operation, UserClass, Visits, WorkerHealth
 
 
 class Publication(msgspec.Struct, frozen=True, array_like=True):
@@ -80,6 +80,7 @@ class WorkerInterval(msgspec.Struct):
     undated: int = 0
     from_the_future: int = 0
     user_classes: list[UserClass] = []
+    visits: Visits = Visits()
     exceptions: list[Raised] = []
     overdue: dict[str, int] = {}
     covers: int = 1

@@ -72,6 +72,24 @@ def refused(tmp_path, monkeypatch, capsys):
         pytest.param(["demo", "--spawn-rate", "0"], "expected more than 0 users per second", id="no rate"),
         pytest.param(["demo", "--spawn-rate", "nan"], "expected more than 0", id="a rate that is no number"),
         pytest.param(["demo", "--spawn-rate", "inf"], "expected more than 0", id="an endless rate"),
+        pytest.param(["demo", "--arrival-rate", "5"], "'5' has no unit", id="arrivals of no unit"),
+        pytest.param(["demo", "--arrival-rate", "0/s"], "fewer than one user arrives", id="no arrivals"),
+        pytest.param(["demo", "--arrival-rate", "-1/s"], "fewer than one user arrives", id="less than none"),
+        pytest.param(["demo", "--arrival-rate", "1/min"], "arrives in 30 s", id="arrivals after the end"),
+        pytest.param(
+            ["demo", "--arrival-rate", "5/s", "--stage", "5s:5"],
+            "--arrival-rate and --stage both decide",
+            id="arrivals and stages",
+        ),
+        pytest.param(
+            ["demo", "--arrival-rate", "5/s", "--spawn-rate", "5"],
+            "--arrival-rate and --spawn-rate both decide",
+            id="arrivals and a ramp",
+        ),
+        pytest.param(["demo", "--arrival-process", "poisson"], "needs an --arrival-rate", id="no rate of it"),
+        pytest.param(
+            ["demo", "--arrival-rate", "5/s", "--users", "0"], "expected 1 or more", id="no place at all"
+        ),
         pytest.param(["demo", "--stage", "30s"], "--stage '30s' has no users", id="a stage without users"),
         pytest.param(["demo", "--stage", "x:5"], "--stage x:5: 'x' is not", id="a stage without a time"),
         pytest.param(["demo", "--stage", "0.1s:5"], "expected a time of 1s or more", id="a short stage"),

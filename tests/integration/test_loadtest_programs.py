@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psutil
 
-from siotool.swarm import knobs, scenario_file  # Locust comes first
+from siotool.swarm import knobs, scenario_file, scenario_paths  # Locust comes first
 from siotool.swarm.config import RunConfig
 from siotool.client.address import resolve
 from siotool.swarm.live import Display
@@ -37,7 +37,7 @@ def clients(pid):
 
 def drive(programs, scenario="echo", processes=1):
     with TargetProcess() as server:
-        loaded = scenario_file.load(scenario_file.find(scenario))
+        loaded = scenario_file.load(scenario_paths.find(scenario))
         target = Target(url=server.url)
         config = RunConfig(
             engine=EngineSettings(target=target, address=resolve(target), run=secrets.randbits(64)),

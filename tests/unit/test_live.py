@@ -1,5 +1,6 @@
 import io
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -20,7 +21,7 @@ from siotool.runfile import (
 from siotool.swarm.live import LiveView, PlainProgress, display, line
 from siotool.swarm.live_view import view
 from siotool.swarm.progress import Progress
-from siotool.workload import Stage, Target, Workload
+from siotool.workload import Arrivals, Stage, Target, Workload
 
 FOUR = (
     ("connect", "/"),
@@ -238,6 +239,19 @@ def test_the_bar_grows():
 
 def test_a_run_without_stages_goes_on_until_stopped():
     assert row(picture(after(interval(75), stages=())), "1:15").strip() == "1:15, until it is stopped"
+
+
+def test_a_run_of_arrivals_says_how_many_come_and_when_it_ends():
+    arriving = header(stages=())
+    workload = msgspec.structs.replace(arriving.workload, arrivals=Arrivals(2.5, 90))
+    arriving = msgspec.structs.replace(arriving, workload=workload)
+    stream = io.StringIO()
+    PlainProgress(arriving, stream).start()
+    assert "2.5 users arrive per second, 1:30" in stream.getvalue()
+    progress = Progress(arriving)
+    progress.update(interval(30))
+    text = row(picture(progress), "2.5 users arrive per second")
+    assert text.endswith("0:30  1:00 left")
 
 
 def test_before_the_first_second():

@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siotool.errors import InputError
+from siotool.histogram import Histogram
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
-from siotool.runfile import Bytes, Connections, End, GeneratorMachine, Note, Operation, UserClass
+from siotool.runfile import Bytes, Connections, End, GeneratorMachine, Note, Operation, UserClass, Visits
 from siotool.runs.seconds import seconds_of
-from siotool.workload import Target
+from siotool.workload import Arrivals, Target
 
 ARTICLE = Planned(
     connections=1_000_000,
@@ -258,6 +259,15 @@ def scheduled(**counts):
     return change
 
 
+def visited(**counts):
+    def change(run):
+        workload = msgspec.structs.replace(run.header.workload, stages=[], arrivals=Arrivals(2, 30))
+        run.header = msgspec.structs.replace(run.header, workload=workload)
+        run.intervals[-1] = msgspec.structs.replace(run.intervals[-1], visits=Visits(**counts))
+
+    return change
+
+
 def every_interval(run, change):
     run.intervals[:] = [change(interval) for interval in run.intervals]
 
@@ -361,6 +371,8 @@ DOUBTS = [
     (scheduled(offered=1000, issued=985), "985 of 1,000 offered Echo", "offered not issued"),
     (scheduled(offered=5), "0 of 5 offered Echo", "nothing issued"),
     (few_users, "100 of 200 planned users", "users missing"),
+    (visited(offered=60, arrived=48, no_place=12), "12 of 60 arrivals found no place", "too few places"),
+    (visited(offered=60, arrived=57), "57 of 60 users that were to arrive were started", "arrivals missing"),
     (note("doubt"), "a fault (at 3 s)", "a note of level doubt"),
 ]
 REMARKS = [
@@ -375,6 +387,8 @@ REMARKS = [
     (health(cpu_cores=0.85), None, "85 % is the limit, not above it"),
     (scheduled(offered=1000, issued=990), None, "99 % is enough"),
     (scheduled(offered=1000, issued=500, withheld=500), None, "what the target withheld is its own"),
+    (visited(offered=60, arrived=58), None, "an arrival or two may come with the end"),
+    (scheduled(ended=7), "7 users ended by themselves; --arrival-rate", "users that end are said"),
     (note("warning"), "a fault (at 3 s)", "a note of level warning"),
     (note("info"), None, "a note of level info is not for here"),
     (unconnected, "at most 50 of 100 users were connected", "the target refused users"),
@@ -404,6 +418,27 @@ def test_a_remark_does_not(make_run, change, text):
     assert (report.valid, report.doubts) == ("yes", [])
     if text is not None:
         assert any(text in remark for remark in report.remarks), report.remarks
+
+
+def test_visits_are_counted_timed_and_rated_over_the_time_of_arrivals(make_run):
+    run = make_run()
+    assert summarize([run], Planned()).visits is None
+    stays = Histogram()
+    stays.record([1.0] * 90 + [4.0] * 10)
+    scheduled(started=130, ended=100)(run)
+    visited(offered=120, arrived=117, no_place=3, length=stays.sparse())(run)
+    every_interval(run, lambda one: msgspec.structs.replace(one, draining=one.t_s > 29))
+    found = summarize([run], Planned()).visits
+    assert (found.started, found.ended, found.offered, found.arrived, found.no_place) == (
+        130,
+        100,
+        120,
+        117,
+        3,
+    )
+    assert (found.offered_per_s, found.achieved_per_s) == pytest.approx((120 / 29, 117 / 29))
+    assert (found.length_p50_s, found.length_p90_s, found.length_p99_s) == pytest.approx((1, 1, 4), rel=0.01)
+    assert found.length_max_s == 4.0
 
 
 def test_doubts_of_several_runs_name_their_run(make_run):

@@ -8,10 +8,11 @@ import pytest
 
 from siotool import units
 from siotool.cli.outcome import rendered
+from siotool.histogram import Histogram
 from siotool.report.gates import parse, show
 from siotool.report.report_document import as_document
-from siotool.runfile import ScenarioFailure, UserClass
-from siotool.workload import Target
+from siotool.runfile import ScenarioFailure, UserClass, Visits
+from siotool.workload import Arrivals, Target
 from tests.unit.facts import leaves
 from tests.unit.printed import PRINTERS, missing, read
 
@@ -35,6 +36,8 @@ def rich(fabricated, make_run, reported, article):
     """A report in which everything happened: each count is its own, so that none stands for another."""
     run = fabricated["chat"]
     server = make_run(rss_per_connection=21_000)
+    stays = Histogram()
+    stays.record([11.0] * 67 + [23.0] * 28 + [59.0] * 5)
 
     def change(number, interval):
         connections = msgspec.structs.replace(
@@ -58,10 +61,15 @@ def rich(fabricated, make_run, reported, article):
                 if first
                 else UserClass("Writer", 40),
             ],
+            visits=Visits(907, 859, 48, stays.sparse()) if first else Visits(),
         )
 
+    workload = msgspec.structs.replace(run.header.workload, arrivals=Arrivals(31, 3600, 241, "poisson"))
     header = msgspec.structs.replace(
-        run.header, target=Target("http://127.0.0.1:3000", "/rt/", "/room"), servers=server.header.servers
+        run.header,
+        workload=workload,
+        target=Target("http://127.0.0.1:3000", "/rt/", "/room"),
+        servers=server.header.servers,
     )
     run = msgspec.structs.replace(
         run, header=header, intervals=[change(n, interval) for n, interval in enumerate(run.intervals)]
@@ -136,7 +144,7 @@ def test_the_report_of_these_tests_has_everything(rich):
     have = {section.key for section in as_document(rich).sections}
     assert have == {
         *("doubts", "remarks", "charts"),
-        *("sizing", "constraints", "gates", "operations", "errors", "exceptions", "user_classes"),
+        *("sizing", "constraints", "gates", "operations", "errors", "exceptions", "user_classes", "visits"),
         *("delivery", "connections", "bandwidth", "server", "runs"),
     }
     assert rich.doubts

@@ -3,8 +3,8 @@ import tracemalloc
 import pytest
 
 from siotool.histogram import Histogram
-from siotool.runfile import Bytes, Connections, Operation, ServerUse, UserClass, WorkerHealth
-from siotool.swarm.aggregator import end_of, merge, merge_operations
+from siotool.runfile import Bytes, Connections, Operation, ServerUse, UserClass, Visits, WorkerHealth
+from siotool.swarm.aggregator import end_of, joined, merge, merge_operations
 from siotool.swarm.deliveries import DeliveryAggregator
 from siotool.swarm.delivery_tracker import GIVE_UP_S, REMEMBER_S
 from siotool.swarm.worker_report import Presence, Publication, Receipt, WorkerInterval
@@ -249,6 +249,18 @@ def test_operations_of_one_kind_and_name_become_one():
     assert join == parts[0].operations[1]
 
 
+def stays(*seconds):
+    """How long users were there, as it travels."""
+    histogram = Histogram()
+    histogram.record(seconds)
+    return histogram.sparse()
+
+
+def test_visits_of_a_worker_that_was_late_are_all_of_them():
+    parts = [part(4, A, visits=Visits(5, 3, 2, stays(1.0))), part(5, A, visits=Visits(1, 1, 0, stays(2.0)))]
+    assert joined(parts).visits == Visits(6, 4, 2, stays(1.0, 2.0))
+
+
 def test_a_second_of_the_run_is_the_sum_of_its_workers():
     parts = [
         part(
@@ -258,6 +270,7 @@ def test_a_second_of_the_run_is_the_sum_of_its_workers():
             connections=Connections(10, 0, 3, 2, {"refused": 1}, {"reset": worker}),
             bytes=Bytes(1, 2, 3, 4),
             user_classes=[UserClass("Chat", users=12, begun=3)],
+            visits=Visits(5, 3, 2, stays(worker + 1.0)),
         )
         for worker in (A, B)
     ]
@@ -268,6 +281,7 @@ def test_a_second_of_the_run_is_the_sum_of_its_workers():
     assert interval.connections == Connections(20, 24, 6, 4, {"refused": 2}, {"reset": 1})
     assert interval.bytes == Bytes(2, 4, 6, 8)
     assert interval.user_classes == [UserClass("Chat", users=24, begun=6)]
+    assert interval.visits == Visits(10, 6, 4, stays(A + 1.0, B + 1.0))
     assert interval.generator == [HEALTH, HEALTH]
     assert (interval.delivery, interval.server) == (delivery, server)
 

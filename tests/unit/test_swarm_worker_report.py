@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from siotool.histogram import Histogram
-from siotool.runfile import Bytes, Connections, Operation, UserClass, WorkerHealth
+from siotool.runfile import Bytes, Connections, Operation, UserClass, Visits, WorkerHealth
 from siotool.swarm import worker_report
 from siotool.swarm.worker_report import Presence, Publication, Receipt, WorkerInterval
 
@@ -30,6 +30,7 @@ def test_what_a_worker_tells_arrives_as_it_was_told():
         duplicate=1,
         reordered=2,
         user_classes=[UserClass("Chat", users=2, offered=5, issued=4)],
+        visits=Visits(9, 7, 2, times.sparse()),
         final=True,
     )
     assert worker_report.decode(worker_report.encode(interval)) == interval
