@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from siotool.histogram import Sparse
-from siotool.workload import Target, Workload
+from siotool.workload import Target, WeightedTarget, Workload
 
 VERSION = 2
 FILE_NAME = "run.jsonl"
@@ -67,6 +67,7 @@ class MeasuredServer(msgspec.Struct, frozen=True):
 class Header(msgspec.Struct, frozen=True, tag_field="kind", tag="header"):
     """First line of a run: everything that was decided before it started.
 
+    ``targets`` are the addresses of a service that has several, ``target`` is the first of them.
     ``servers`` have names of their own; empty when none was sampled. ``embedded``: the target is
     the one that siotool starts itself, on any free port. ``compression``: the target
     would have compressed for clients that offer it.
@@ -81,6 +82,7 @@ class Header(msgspec.Struct, frozen=True, tag_field="kind", tag="header"):
     target: Target
     workload: Workload
     bytes_source: str
+    targets: list[WeightedTarget] = []
     servers: list[MeasuredServer] = []
     embedded: bool = False
     compression: bool | None = None
@@ -232,6 +234,17 @@ class Bytes(msgspec.Struct, frozen=True):
     wire_out: Count = 0
 
 
+class TargetUse(msgspec.Struct, frozen=True):
+    """What happened at one of several targets within an interval; it is in the interval's totals too.
+
+    Deliveries, and what a scenario counts by itself, are in the totals alone. ``connections.users`` is 0.
+    """
+
+    connections: Connections
+    operations: list[Operation]
+    bytes: Bytes
+
+
 class WorkerHealth(msgspec.Struct, frozen=True):
     """One generator process, to see whether it is the bottleneck.
 
@@ -268,7 +281,7 @@ class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
     ``overdue`` are the operations under way for more than a second at its end, by op.
     ``draining`` marks what came after the last stage, while the run waited for what was still
     under way: it belongs to no hold phase. ``servers`` holds the use of those that were sampled,
-    by their names in the header.
+    by their names in the header, ``targets`` what happened at each of the header's, in their order.
     """
 
     t_s: Amount
@@ -284,6 +297,7 @@ class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
     user_classes: list[UserClass] = []
     overdue: dict[str, Count] = {}
     draining: bool = False
+    targets: list[TargetUse] = []
     visits: Visits = Visits()
 
     @property

@@ -59,6 +59,13 @@ class Target(msgspec.Struct, frozen=True):
     transport: Literal["websocket"] = "websocket"
 
 
+class WeightedTarget(msgspec.Struct, frozen=True):
+    """One of several addresses of a service, and its share of the users, in any unit."""
+
+    url: str
+    weight: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
+
+
 class Workload(msgspec.Struct, frozen=True):
     """Demand in numbers.
 

@@ -201,8 +201,7 @@ def loadtest(
     ack_timeout_s = options.patience(ack_timeout, "--ack-timeout")
     options.check_namespace(namespace)
     url = target if target == DEMO else options.url(target)
-    if url != DEMO:
-        public_hosts.check([url], yes=yes, allowed=allowed_hosts or [])
+    public_hosts.check([url] if url != DEMO else [], yes=yes, allowed=allowed_hosts or [])
 
     # this loads Locust, which patches ssl for gevent, before anything that might open it
     loaded, resolved = options.load(scenario, settings or [], tags or [], exclude_tags or [])

@@ -4,7 +4,7 @@ import ipaddress
 import os
 import socket
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -35,7 +35,7 @@ OWN = tuple(
 ALLOWED = KnownOption("allowed-hosts", "allowed_hosts", "", "", "text", repeatable=True, separator="")
 
 
-def check(urls: Iterable[str], *, yes: bool, allowed: Sequence[str]) -> None:
+def check(urls: Sequence[str], *, yes: bool, allowed: Sequence[str]) -> None:
     """Ask on a terminal whether public hosts may be loaded; elsewhere raise InputError, unless ``yes``.
 
     ``allowed`` are hosts that may be, beside those of the user's own file. Names are looked up; nothing
@@ -43,7 +43,7 @@ def check(urls: Iterable[str], *, yes: bool, allowed: Sequence[str]) -> None:
     """
     for host in allowed:
         refuse_url(host, "--allowed-hosts")
-    if yes:
+    if yes or not urls:
         return
     may_be = {_plain(host) for host in (*allowed, *_listed())}
     hosts = dict.fromkeys(_plain(urlsplit(url).hostname or "") for url in urls)

@@ -94,6 +94,33 @@ class OperationFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return sum(self.errors.values())
 
 
+class TargetConnections(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Connections to one target over the run; ``failed``, ``hung`` and ``closed`` count by class."""
+
+    peak: int
+    attempted: int
+    established: int
+    failed: dict[str, int]
+    hung: dict[str, int]
+    closed: dict[str, int]
+
+
+class TargetFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One target of several: its share of the users, and what is in the report's totals of it.
+
+    Deliveries are in the totals alone: a service behind several addresses shares its rooms.
+    """
+
+    url: str
+    weight: int
+    connections: TargetConnections
+    operations: list[OperationFigures]
+    payload_bytes_in: int
+    payload_bytes_out: int
+    wire_bytes_in: int
+    wire_bytes_out: int
+
+
 class DeliveryFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Stamped broadcasts over the run; ``expected = received + lost``."""
 
@@ -346,8 +373,8 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Everything a renderer needs, and the JSON that scripts rely on.
 
     ``doubts`` make the run suspect; ``remarks`` do not. ``operations_merged`` hold all names
-    of one operation together, for operations that have several. ``visits`` is null where no user
-    arrived or ended.
+    of one operation together, for operations that have several. ``targets`` is empty where there was
+    one. ``visits`` is null where no user arrived or ended.
     """
 
     version: int = VERSION
@@ -356,6 +383,7 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     doubts: list[str]
     remarks: list[str]
     target: Target
+    targets: list[TargetFigures]
     scenario: str
     runs: list[RunInfo]
     steady: Steady

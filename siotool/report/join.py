@@ -29,6 +29,7 @@ from siotool.report.operations import sum_up
 from siotool.report.overload import overload
 from siotool.report.planned import Planned
 from siotool.report.series import make_series
+from siotool.report.targets import by_class, sum_up_targets
 from siotool.report.users import sum_up_exceptions, sum_up_user_classes
 from siotool.report.variables import size
 from siotool.report.verdict import verdict_of
@@ -80,6 +81,7 @@ def summarize(
         doubts=doubts,
         remarks=find_remarks(runs, seconds, steady, operations.rows),
         target=runs[0].header.target,
+        targets=sum_up_targets(runs, seconds.held.tolist(), held_s=steady.duration_s),
         scenario=runs[0].header.workload.scenario,
         runs=[_run_info(run) for run in runs],
         steady=steady,
@@ -165,21 +167,14 @@ def _known(value: float) -> float | None:
 
 def _connections(runs: Sequence[Run], seconds: Seconds) -> ConnectionFigures:
     intervals = [interval.connections for run in runs for interval in run.intervals]
-    failed: Counter[str] = Counter()
-    hung: Counter[str] = Counter()
-    closed: Counter[str] = Counter()
-    for interval in intervals:
-        failed.update(interval.failed)
-        hung.update(interval.hung)
-        closed.update(interval.closed)
     return ConnectionFigures(
         peak=max((interval.open for interval in intervals), default=None),
         mean=_known(seconds.mean("connections")),
         attempted=sum(interval.attempted for interval in intervals),
         established=sum(interval.established for interval in intervals),
-        failed=dict(sorted(failed.items())),
-        hung=dict(sorted(hung.items())),
-        closed=dict(sorted(closed.items())),
+        failed=by_class(interval.failed for interval in intervals),
+        hung=by_class(interval.hung for interval in intervals),
+        closed=by_class(interval.closed for interval in intervals),
         users_peak=max((interval.users for interval in intervals), default=None),
         users_planned=max(run.header.workload.users_max for run in runs),
     )

@@ -51,16 +51,20 @@ class Operations(msgspec.Struct, frozen=True):
     merged: list[OperationFigures]
 
 
-def sum_up(intervals: Sequence[Interval], held: Iterable[bool], *, held_s: float) -> Operations:
+def sum_up(
+    intervals: Sequence[Interval], held: Iterable[bool], *, held_s: float, target: int | None = None
+) -> Operations:
     """Sum operations over intervals; ``held`` marks those of the hold phase, ``held_s`` long.
 
-    The time that a run waited at its end for what was under way is in no rate.
+    ``target``: only those of this one, by its number. The time that a run waited at its end for what
+    was under way is in no rate.
     """
     totals: dict[tuple[str, str], _Total] = {}
     run_s = 0.0
     for interval, in_hold in zip(intervals, held, strict=True):
         run_s += 0.0 if interval.draining else interval.duration_s
-        for operation in interval.operations:
+        of = interval if target is None else interval.targets[target]
+        for operation in of.operations:
             totals.setdefault((operation.op, operation.name), _Total()).add(operation, held=in_hold)
     ordered = sorted(totals.items(), key=lambda item: (_ORDER[item[0][0]], item[0][1]))
     by_op: dict[str, list[_Total]] = {}

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from siotool import units
 from siotool.document.document import Document, Level, Section, Sentence
-from siotool.report import run_tables, sizing_tables
+from siotool.report import run_tables, sizing_tables, target_tables
 from siotool.report.contents import Report
 from siotool.report.sizing_tables import plural
 from siotool.report.time_charts import over_time
@@ -25,6 +25,7 @@ def as_document(report: Report) -> Document:
         _sentences("remarks", "Worth knowing", report.remarks, "remark"),
         sizing_tables.gates(report),
         run_tables.operations(report),
+        target_tables.targets(report),
         over_time(report),
         run_tables.errors(report),
         run_tables.exceptions(report),
@@ -96,9 +97,10 @@ def _load(report: Report) -> str:
     target = report.target
     namespace = f" {target.namespace}" if target.namespace != "/" else ""
     path = target.path if target.path != DEFAULT_PATH else ""
+    others = f" and {plural(len(report.targets) - 1, 'other target')}" if report.targets else ""
     return (
         f"{report.scenario}: {plural(users, 'user')} for {units.format_duration(duration)}{runs} "
-        f"at {target.url}{path}{namespace}, {_when(report)}"
+        f"at {target.url}{others}{path}{namespace}, {_when(report)}"
     )
 
 

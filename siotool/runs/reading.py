@@ -7,7 +7,7 @@ from typing import BinaryIO
 import msgspec
 
 from siotool.errors import RunFileError
-from siotool.runfile import FILE_NAME, VERSION, End, Header, Interval, Line, Note, Run
+from siotool.runfile import FILE_NAME, VERSION, Connections, End, Header, Interval, Line, Note, Operation, Run
 
 #: A line is an interval of a second at most, a file a run of some weeks: 1,000,000 seconds are eleven days.
 LONGEST_LINE = 16 << 20
@@ -54,7 +54,7 @@ def _append(run: Run, number: int, line: Line) -> None:
         raise RunFileError(f"{where}: a line after the end of the run", "give one run per file")
     match line:
         case Interval():
-            if problem := contradiction(line) or _unnamed_servers(run.header, line):
+            if problem := contradiction(line) or _strangers(run.header, line):
                 raise RunFileError(f"{where}: {problem}", "no run has written this: the file was changed")
             run.intervals.append(line)
         case Note():
@@ -77,18 +77,34 @@ def contradiction(interval: Interval) -> str:
         return f"an interval of {interval.duration_s:g} s that ends at {interval.t_s:g} s"
     if interval.user_classes and sum(found.users for found in interval.user_classes) != connections.users:
         return f"{connections.users:,} users, but another number in the user classes"
-    for operation in interval.operations:
+    if interval.targets and any(
+        getattr(connections, name) != sum(getattr(one.connections, name) for one in interval.targets)
+        for name in ("open", "attempted", "established")
+    ):
+        return "the connections of the targets do not add up to those of the run"
+    parts = [(one.operations, one.connections) for one in interval.targets]
+    found = (_uncounted(*part) for part in ((interval.operations, connections), *parts))
+    return next(filter(None, found), "")
+
+
+def _uncounted(operations: list[Operation], connections: Connections) -> str:
+    """More times than what they are times of, or more hung than failed; empty for neither."""
+    for operation in operations:
         times, given_up = sum(operation.response.n), sum(operation.given_up.n)
         if times > operation.count or given_up > sum(operation.errors.values()):
             return f"{operation.op} {operation.name} has more times than successes, or than failures"
-    if sum(connections.hung.values()) > sum(connections.failed.values()):
-        return "more connects hung than failed"
-    return ""
+    hung = sum(connections.hung.values()) > sum(connections.failed.values())
+    return "more connects hung than failed" if hung else ""
 
 
-def _unnamed_servers(header: Header, interval: Interval) -> str:
+def _strangers(header: Header, interval: Interval) -> str:
+    """What an interval says of servers and targets that the header does not name; empty when nothing."""
     unknown = interval.servers.keys() - {server.name for server in header.servers}
-    return f"a sample of {', '.join(sorted(unknown))}, which the header does not name" if unknown else ""
+    if unknown:
+        return f"a sample of {', '.join(sorted(unknown))}, which the header does not name"
+    if len(interval.targets) != len(header.targets):
+        return f"{len(interval.targets)} targets, and {len(header.targets)} in the header"
+    return ""
 
 
 def _file(path: Path) -> Path:

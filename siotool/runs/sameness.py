@@ -1,11 +1,11 @@
 """Which runs belong together, for reports and for plans.
 
 *The same run* is a run file of the same header, in any place: two folders may have one name.
-*The same service* is the same target: address, path, namespace and transport. The embedded target
-takes a free port each time it is started, so its port is no part of its address. Users, stages,
-seeds and generators may differ. A report joins runs of one service and one scenario; settings that
-differ are a remark. A plan learns costs from runs of one service and any scenarios: more scenarios
-show more costs.
+*The same service* is the same target: address (or addresses and their weights), path, namespace and
+transport. The embedded target takes a free port each time it is started, so its port is no part of
+its address. Users, stages, seeds and generators may differ. A report joins runs of one service and
+one scenario; settings that differ are a remark. A plan learns costs from runs of one service and any
+scenarios: more scenarios show more costs.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,8 @@ from siotool.runfile import Run
 def service(run: Run) -> str:
     """Return the service that a run measured; runs with the same value are of one service."""
     target = run.header.target
-    url = "demo" if run.header.embedded else target.url
+    several = " ".join(f"{one.url}@{one.weight}" for one in run.header.targets)
+    url = "demo" if run.header.embedded else several or target.url
     return f"{url} {target.path} {target.namespace} {target.transport}"
 
 

@@ -12,10 +12,22 @@ from hypothesis import strategies as st
 from siotool import runfile
 from siotool.errors import RunFileError
 from siotool.histogram import SIZE, Histogram, Sparse, bucket_value
-from siotool.runfile import End, Header, Interval, Line, MeasuredServer, Note
+from siotool.runfile import (
+    Bytes,
+    Connections,
+    End,
+    Header,
+    Interval,
+    Line,
+    MeasuredServer,
+    Note,
+    Operation,
+    TargetUse,
+)
 from siotool.runs import reading
 from siotool.runs.reading import contradiction
 from siotool.runwriter import Writer
+from siotool.workload import WeightedTarget
 
 
 def filled(counts: dict[int, int]) -> Histogram:
@@ -89,7 +101,19 @@ def consistent(interval: Interval) -> Interval:
         operations=operations,
         user_classes=classes,
         servers=dict(zip(NAMES, interval.servers.values(), strict=False)),
+        targets=halves(interval.connections, operations),
     )
+
+
+#: The targets of every header; each has half of what an interval counts.
+TARGETS = [WeightedTarget("http://a"), WeightedTarget("http://b", 3)]
+
+
+def halves(whole: Connections, operations: list[Operation]) -> list[TargetUse]:
+    counts = {name: getattr(whole, name) for name in ("open", "attempted", "established")}
+    parts = [{name: count // 2 for name, count in counts.items()}]
+    parts.append({name: count - parts[0][name] for name, count in counts.items()})
+    return [TargetUse(Connections(**part), operations, Bytes()) for part in parts]
 
 
 NAMES = ("a", "b", "c")
@@ -104,6 +128,7 @@ def of_this_format(header: Header) -> Header:
     return msgspec.structs.replace(
         header,
         version=runfile.VERSION,
+        targets=TARGETS,
         servers=servers or [MeasuredServer(name, [1], "pid 1", 1.0) for name in NAMES],
     )
 

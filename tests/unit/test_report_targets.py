@@ -1,0 +1,117 @@
+"""A run against several targets: what a report says of each."""
+
+import msgspec
+import pytest
+
+from siotool.cli.outcome import rendered
+from siotool.errors import InputError, RunFileError
+from siotool.runfile import Bytes, Connections, TargetUse
+from siotool.runs import reading
+from siotool.workload import WeightedTarget
+
+TARGETS = [WeightedTarget("http://a.example:3000", 3), WeightedTarget("http://b.example:3000")]
+
+
+def shared(run):
+    """The run at two targets: the first has three quarters of its connections, the second its failures."""
+
+    def uses(interval):
+        counts = {name: getattr(interval.connections, name) for name in ("open", "attempted", "established")}
+        light = {name: count // 4 for name, count in counts.items()}
+        heavy = {name: count - light[name] for name, count in counts.items()}
+        failed = interval.connections.failed
+        return [
+            TargetUse(Connections(**heavy), interval.operations, Bytes(1, 2, 3, 4)),
+            TargetUse(Connections(**light, failed=failed), interval.operations[:1], Bytes(wire_in=10)),
+        ]
+
+    return msgspec.structs.replace(
+        run,
+        header=msgspec.structs.replace(run.header, targets=TARGETS),
+        intervals=[msgspec.structs.replace(one, targets=uses(one)) for one in run.intervals],
+    )
+
+
+@pytest.fixture(scope="module")
+def report(fabricated, reported):
+    return reported(shared(fabricated["chat"]))
+
+
+def test_each_target_has_figures_and_the_totals_stay_as_they_were(report, fabricated, reported):
+    alone = reported(fabricated["chat"])
+    assert alone.targets == []
+    assert (report.connections, report.operations) == (alone.connections, alone.operations)
+    heavy, light = report.targets
+    assert (heavy.url, heavy.weight, light.url, light.weight) == (
+        "http://a.example:3000",
+        3,
+        "http://b.example:3000",
+        1,
+    )
+    for name in ("attempted", "established"):
+        both = getattr(heavy.connections, name) + getattr(light.connections, name)
+        assert both == getattr(report.connections, name)
+    assert heavy.connections.peak + light.connections.peak == report.connections.peak
+    assert (heavy.connections.failed, light.connections.failed) == ({}, alone.connections.failed)
+    assert heavy.operations == alone.operations
+    assert [row.op for row in light.operations] == ["connect", "ack"]
+    seconds = len(fabricated["chat"].intervals)
+    assert (heavy.payload_bytes_in, heavy.wire_bytes_out, light.wire_bytes_in) == (
+        seconds,
+        4 * seconds,
+        10 * seconds,
+    )
+
+
+@pytest.mark.parametrize("form", ["text", "md", "html"])
+def test_every_printer_shows_the_targets(report, form):
+    page = rendered(report, form)
+    for words in ("http://a.example:3000", "http://b.example:3000", "75 %", "and 1 other target"):
+        assert words in page
+    if form == "text":
+        assert max(map(len, page.splitlines())) <= 80
+
+
+def test_one_target_has_no_section_of_its_own(fabricated, reported):
+    assert "other target" not in rendered(reported(fabricated["chat"]), "text")
+    assert "Targets" not in rendered(reported(fabricated["chat"]), "md")
+
+
+def test_runs_of_other_targets_are_of_another_service(fabricated, reported):
+    first = shared(fabricated["chat"])
+    swapped = msgspec.structs.replace(
+        first, header=msgspec.structs.replace(first.header, run="other", targets=TARGETS[::-1])
+    )
+    from siotool.report.join import summarize
+    from siotool.report.planned import Planned
+
+    with pytest.raises(InputError, match="runs of different targets"):
+        summarize([first, swapped], Planned())
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        pytest.param(lambda uses: uses[:1], "do not add up", id="one is missing"),
+        pytest.param(lambda uses: [], "0 targets, and 2 in the header", id="all are missing"),
+        pytest.param(lambda uses: [*uses, uses[0]], "do not add up", id="one is there twice"),
+        pytest.param(
+            lambda uses: [
+                msgspec.structs.replace(
+                    uses[0], connections=msgspec.structs.replace(uses[0].connections, hung={"tcp": 1})
+                ),
+                uses[1],
+            ],
+            "more connects hung than failed",
+            id="a target of which more hung than failed",
+        ),
+    ],
+)
+def test_a_run_file_whose_targets_do_not_fit_is_refused(fabricated, to_jsonl, tmp_path, changed, said):
+    run = shared(fabricated["chat"])
+    first, *rest = run.intervals
+    wrong = msgspec.structs.replace(first, targets=changed(first.targets))
+    path = tmp_path / "run.jsonl"
+    path.write_text(to_jsonl(msgspec.structs.replace(run, intervals=[wrong, *rest])))
+    with pytest.raises(RunFileError, match=said):
+        reading.read(path)
