@@ -7,7 +7,7 @@ import engineio
 from aiohttp import web
 from engineio.exceptions import EngineIOError
 
-from siotool.target.engine_session import Session
+from siotool.target.engine_session import EngineSession
 
 #: The official server's codes and texts, by the beginning of python-engineio's text.
 REFUSALS = {
@@ -23,7 +23,7 @@ class _Sessions(dict[str, Any]):
     """Sessions by their id. python-engineio makes those of its own class, and has no option for another."""
 
     def __setitem__(self, sid: str, made: Any) -> None:
-        made.__class__ = Session
+        made.__class__ = EngineSession
         super().__setitem__(sid, made)
 
 
@@ -34,7 +34,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
         super().__init__(*args, **options)
         self.sockets = _Sessions()
 
-    def attach(self, app: web.Application, engineio_path: str = "engine.io") -> None:
+    def attach(self, app: web.Application, engineio_path: str) -> None:
         """Answer requests of every method: those that are wrong are bad requests, not unknown ones."""
         app.router.add_route("*", f"/{engineio_path.strip('/')}/", self.handle_request)
 

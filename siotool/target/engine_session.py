@@ -17,7 +17,7 @@ from engineio.packet import CLOSE, MESSAGE, NOOP, OPEN, PING, PONG, Packet
 UPGRADE_TIMEOUT_S = 10.0
 
 
-class Session(AsyncSocket):  # type: ignore[misc]  # engineio has no types
+class EngineSession(AsyncSocket):  # type: ignore[misc]  # engineio has no types
     """A session over long polling, over WebSocket, or on its way from one to the other."""
 
     connected: bool
