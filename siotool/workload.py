@@ -51,12 +51,16 @@ class Arrivals(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Target(msgspec.Struct, frozen=True):
-    """The server under test, as the clients address it."""
+    """The server under test, as the clients address it.
+
+    ``namespace`` is the one that events go to. ``transport`` is a name, or a mix as
+    ``upgrade=80,websocket=20``.
+    """
 
     url: str
     path: str = "/socket.io/"
     namespace: str = "/"
-    transport: Literal["websocket"] = "websocket"
+    transport: str = "upgrade"
 
 
 class WeightedTarget(msgspec.Struct, frozen=True):

@@ -22,7 +22,8 @@ Reason = Literal["finished", "interrupted", "workers_lost", "target_lost"]
 class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     """A load test. Of ``engine`` only the target is written into the run file.
 
-    ``embedded``: the target was started for this run.
+    ``find_revision``: the target says which revision of Engine.IO it speaks. ``embedded``: the target
+    was started for this run.
     ``web_port`` is where Locust's own UI listens on loopback, None for no UI;
     ``locust_files`` asks for Locust's own CSV and HTML beside the run file.
     """
@@ -30,6 +31,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     engine: EngineSettings
     workload: Workload
     out: Path
+    find_revision: bool = False
     embedded: bool = False
     server_pid: int | None = None
     server_cores: float | None = None
@@ -56,8 +58,8 @@ class Outcome(msgspec.Struct, frozen=True):
     reason: Reason
 
 
-def header_of(config: RunConfig, server: MeasuredServer | None, compression: bool | None) -> Header:
-    """The first line of the run file; ``compression`` where the target would have compressed."""
+def header_of(config: RunConfig, server: MeasuredServer | None) -> Header:
+    """The first line of the run file."""
     libraries = ("locust", "picows", "uvloop", "python-socketio", "msgspec", "numpy")
     return Header(
         version=runfile.VERSION,
@@ -81,7 +83,6 @@ def header_of(config: RunConfig, server: MeasuredServer | None, compression: boo
         bytes_source=tcp.SOURCE,
         servers=[server] if server is not None else [],
         embedded=config.embedded,
-        compression=compression,
         gates=config.gates,
         default_gates=config.default_gates,
         command=config.command,

@@ -10,7 +10,8 @@ from locust import TaskSet, User
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING
 
-from siotool.client.connection import Handler
+from siotool.client.choices import transport_of
+from siotool.client.connection import Handlers
 from siotool.client.failures import ClientFailure
 from siotool.protocol import backoff
 from siotool.swarm.generator import Generator
@@ -47,7 +48,10 @@ class ConnectedUser(User):
         #: Whether this task has begun the operation that was due.
         self._begun = False
         self._moment = 0.0
-        self._handlers: dict[str, Handler] = {}
+        settings = self._generator.settings
+        self._identity = settings.identity
+        self._transport = transport_of(settings.transports, self._number)
+        self._handlers: Handlers = {}
         self._scheduled = follows_schedule(type(self))
         #: Iteration of the hub's loop in which this turn began: in another one, it has waited.
         self._turn = -1
@@ -199,7 +203,9 @@ class ConnectedUser(User):
             if failures >= 0:
                 gevent.sleep(backoff.delay_s(failures, self._random.random(), backoff.OFFICIAL))
             try:
-                self._connection = self._engine.connect(self._user, monotonic(), again, self._handlers)
+                self._connection = self._engine.connect(
+                    self._user, monotonic(), again, self._handlers, self._identity, self._transport
+                )
                 break
             except ClientFailure as failure:
                 if failure.kind == "client":

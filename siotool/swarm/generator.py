@@ -35,9 +35,10 @@ class Generator:
     """
 
     def __init__(self, environment: Any, settings: EngineSettings, seed: int, workers: int = 1) -> None:
+        self.settings = settings
         self.engine = Engine(settings)
         self.timer_wheel = TimerWheel()
-        self.results = ScenarioResults(secrets_of(settings.auth, settings.headers))
+        self.results = ScenarioResults(secrets_of(settings.identity))
         self._listen_to_scenario(environment)
         self.seed = seed
         #: Over how much of a second the users that Locust starts at once are spread.
@@ -195,7 +196,7 @@ def _under_plain_locust(environment: Any) -> Generator:
     generator = Generator(
         environment,
         EngineSettings(
-            target=target, address=resolve(target), run=SystemRandom().getrandbits(64), worker=worker
+            target=target, addresses=resolve(target), run=SystemRandom().getrandbits(64), worker=worker
         ),
         seed=0,
     )

@@ -1,10 +1,11 @@
 """The settings of an engine."""
 
-from typing import Any
-
 import msgspec
 
 from siotool.client.address import Address
+from siotool.client.choices import ParserName, TlsOptions, TransportShares
+from siotool.client.identity import Identity
+from siotool.protocol.engine_io import Revision
 from siotool.workload import Target
 
 
@@ -17,11 +18,14 @@ class EngineSettings(msgspec.Struct, frozen=True):
     """
 
     target: Target
-    address: Address
+    addresses: tuple[Address, ...]
     run: int
     worker: int = 0
-    auth: Any = None
-    headers: list[tuple[str, str]] = []
+    identity: Identity = Identity()
+    transports: TransportShares = (("upgrade", 1.0),)
+    revision: Revision = 4
+    parser: ParserName = "json"
+    tls: TlsOptions = TlsOptions()
     connect_timeout_s: float = 10.0
     ack_timeout_s: float = 10.0
     drain_timeout_s: float = 5.0
