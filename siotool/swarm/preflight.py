@@ -119,7 +119,7 @@ def _explain(target: Target, failure: ClientFailure) -> TargetError:
             f"{where} answers HTTP {kind[5:]}{_quoted(detail)}",
             _http_advice(target, kind),
         )
-    if kind in ("not_websocket", "protocol_error"):
+    if kind in ("not_websocket", "not_http", "protocol_error"):
         return TargetError(
             f"{where} does not speak Socket.IO: {detail}",
             "check the URL; a Socket.IO server on another path needs --path",
