@@ -252,7 +252,7 @@ def unknown_host() -> Iterator[str]:
         ),
         pytest.param(
             speaks_something_else,
-            "does not speak Socket.IO: it says b'220 mail.example ESMTP",
+            "does not speak Socket.IO",
             "check the URL",
             id="a server that does not speak HTTP",
         ),
