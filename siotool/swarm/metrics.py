@@ -142,7 +142,8 @@ class Metrics:
         return self._new_samples(op, name) if found is None else found
 
     def _new_samples(self, op: OpKind, name: str) -> OperationSamples:
-        name = name[:NAME_CHARACTERS]
+        # JavaScript's texts may hold half of a surrogate pair, which no file can
+        name = name[:NAME_CHARACTERS].encode("utf-8", "replace").decode()
         if (op, name) not in self._samples:
             if self._names[op] >= NAMES:
                 self.remark(

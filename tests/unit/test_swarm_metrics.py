@@ -31,6 +31,14 @@ def test_samples_keep_response_and_service_times_apart():
     assert closed.errors == {"timeout": 2}, "what was closed stays"
 
 
+def test_an_event_name_that_no_file_can_hold_is_counted_under_one_it_can(metrics):
+    """Trap: JavaScript servers may emit names with half of a surrogate pair."""
+    for name in ("a\ud800", "a?"):
+        metrics.samples("deliver", name).record(1.0, 1.0)
+    (closed,) = metrics.close_operations()
+    assert (closed.name, closed.count) == ("a?", 2)
+
+
 def test_what_nobody_answered_keeps_how_long_it_was_waited_for():
     samples = OperationSamples("ack", "echo")
     samples.fail("timeout", 5.1)
