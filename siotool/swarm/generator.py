@@ -108,6 +108,11 @@ class Generator:
             return number
         return (number % _USERS_PER_WORKER - 1) * self._workers + self._worker + 1
 
+    @property
+    def population(self) -> int:
+        """Users that were started by now, if all workers have started as many as this one."""
+        return self._users * self._workers
+
     def counts(self, user_class: str) -> UserCounts:
         """Where the users of a class are counted."""
         found = self._counts.get(user_class)
