@@ -5,9 +5,10 @@ import pytest
 from siotool.histogram import merged
 from siotool.runfile import OTHER, Bytes, Connections
 from siotool.swarm.aggregator import summed
-from siotool.swarm.delivery_tracker import DeliveryTracker, Receiver
+from siotool.swarm.delivery_tracker import DeliveryTracker
 from siotool.swarm.memory_limits import NAME_CHARACTERS, NAMES, REMARK_CHARACTERS, REMARKS_OF_A_KIND
 from siotool.swarm.metrics import Dated, Metrics, OperationSamples, Untimed, epoch_seconds
+from siotool.swarm.receiver import Receiver
 from siotool.swarm.user_counts import UserCounts
 from siotool.swarm.worker_report import Presence
 
