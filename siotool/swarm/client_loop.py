@@ -52,7 +52,7 @@ class ClientLoop:
 
     def __init__(self, settings: EngineSettings, bridge: Bridge) -> None:
         self.tracker = DeliveryTracker(settings.run)
-        self.metrics = Metrics(self.tracker)
+        self.metrics = Metrics(self.tracker, len(settings.places))
         target = settings.target
         traffic = self.metrics.traffic
         self.pool = Pool(target.namespace, settings.auth, traffic)

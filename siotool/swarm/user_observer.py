@@ -11,25 +11,29 @@ from siotool.client.failures import NOT_SENT, UNHEARD, ClientFailure
 from siotool.protocol.socket_io import Packet
 from siotool.runfile import OpKind
 from siotool.swarm.delivery_tracker import Receiver
-from siotool.swarm.metrics import OperationSamples
+from siotool.swarm.operation_samples import OperationSamples
 from siotool.swarm.switchboard import Switchboard
+from siotool.swarm.target_counts import TargetCounts
 from siotool.swarm.user_counts import UserCounts
 
 
 class UserObserver(Receiver):
     """A user in the loop thread: observes its connections, one after the other."""
 
-    __slots__ = ("board", "connection", "counts", "retired", "used_before", "watcher")
+    __slots__ = ("board", "connection", "counts", "retired", "target", "used_before", "watcher")
 
     def __init__(
         self,
         slot: int,
         counts: UserCounts,
         board: Switchboard,
+        target: TargetCounts,
         used_before: bool,
     ) -> None:
         super().__init__(slot)
         self.board = board
+        #: Counts of the target it connects to.
+        self.target = target
         #: Counts of its user class.
         self.counts = counts
         #: Its slot was another user's, and must be cleared.
@@ -43,9 +47,9 @@ class UserObserver(Receiver):
 
     def joined(self, now: float, took: float) -> None:
         """The namespace is joined, ``took`` seconds after it was asked."""
-        metrics = self.board.metrics
-        metrics.join(self, now)
-        metrics.samples("namespace", self.board.namespace).record(took, took)
+        self.target.open += 1
+        self.board.metrics.join(self, now)
+        self.target.samples("namespace", self.board.namespace).record(took, took)
 
     def event(self, name: str, arguments: list[Any], packet: Packet, payload: bytes, now: float) -> None:
         """An event has come: count it when it is a broadcast of ours, or is listened to."""
@@ -55,13 +59,13 @@ class UserObserver(Receiver):
 
     def ended(self, reason: str) -> None:
         """The open connection has ended."""
-        metrics = self.board.metrics
-        metrics.leave(self, monotonic())
-        metrics.open -= 1
+        self.board.metrics.leave(self, monotonic())
+        target = self.target
+        target.open -= 1
         if reason == "client":
-            metrics.left += 1
+            target.left += 1
         else:
-            metrics.closed[reason] += 1
+            target.closed[reason] += 1
         self.connection = None
         self.board.on_ended(self)
         if self.watcher is not None:
@@ -79,7 +83,7 @@ class UserObserver(Receiver):
     def not_sent(self, op: OpKind, event: str) -> None:
         """Count an operation that could not be sent."""
         self.counts.failed += 1
-        self.board.metrics.samples(op, event).errors[NOT_SENT] += 1
+        self.target.samples(op, event).errors[NOT_SENT] += 1
 
 
 #: A connection whose observer counts it for a user.
