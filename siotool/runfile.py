@@ -17,7 +17,7 @@ from siotool.workload import Target, WeightedTarget, Workload
 VERSION = 2
 FILE_NAME = "run.jsonl"
 
-OpKind = Literal["connect", "upgrade", "namespace", "ack", "deliver", "reconnect", "custom"]
+OpKind = Literal["connect", "phase", "upgrade", "namespace", "ack", "deliver", "reconnect", "custom"]
 
 #: Counts and quantities that a run can have: no float is exact beyond, and no run is so large.
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
@@ -69,8 +69,7 @@ class Header(msgspec.Struct, frozen=True, tag_field="kind", tag="header"):
 
     ``targets`` are the addresses of a service that has several, ``target`` is the first of them.
     ``servers`` have names of their own; empty when none was sampled. ``embedded``: the target is
-    the one that siotool starts itself, on any free port. ``compression``: the target
-    would have compressed for clients that offer it.
+    the one that siotool starts itself, on any free port.
     """
 
     version: Count
@@ -85,10 +84,14 @@ class Header(msgspec.Struct, frozen=True, tag_field="kind", tag="header"):
     targets: list[WeightedTarget] = []
     servers: list[MeasuredServer] = []
     embedded: bool = False
-    compression: bool | None = None
     gates: list[str] = []
     default_gates: bool = True
     command: list[str] = []
+
+    @property
+    def where(self) -> str:
+        """What to call the target, or all of them, in a line."""
+        return f"{self.target.url} and {len(self.targets) - 1} more" if self.targets else self.target.url
 
     @property
     def server(self) -> MeasuredServer | None:

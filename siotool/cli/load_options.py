@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from siotool import units
 from siotool.errors import InputError
@@ -48,17 +48,19 @@ def program(
     length: str | None,
     given: Mapping[str, object],
     arrivals: Arrivals | None,
-) -> tuple[Any, str]:
-    """What decides how many users there are; and the name of the scenario's load shape, empty without one.
+) -> tuple[Any, str, list[Stage]]:
+    """What decides how many users there are; the name of the scenario's load shape; and the stages.
+
+    The name is empty where there is no shape, and no stages are left where there is one.
 
     A shape decides it alone: ``given`` are options that would too. ``length`` is a --run-time.
     """
     from siotool.swarm.program import ArrivalProgram, ShapeProgram, Stages
 
     if arrivals is not None and loaded.shape is None:
-        return ArrivalProgram(arrivals, _residents(loaded, arrivals)), ""
+        return ArrivalProgram(arrivals, _residents(loaded, arrivals)), "", []
     if loaded.shape is None:
-        return Stages(stages), ""
+        return Stages(stages), "", stages
     name = type(loaded.shape).__name__
     for option, value in given.items():
         if value and not loaded.shape.use_common_options:
@@ -66,7 +68,7 @@ def program(
                 f"the scenario's load shape {name} and {option} both decide how many users there are",
                 f"leave out {option}, or the shape",
             )
-    return ShapeProgram(loaded.shape, run_time(length) if length else None), name
+    return ShapeProgram(loaded.shape, run_time(length) if length else None), name, []
 
 
 def _residents(loaded: Any, arrivals: Arrivals) -> int:
@@ -176,8 +178,8 @@ def patience(text: str, option: str) -> float:
     return seconds
 
 
-def url(text: str) -> str:
-    """A server's address, without a path and without credentials."""
+def url(text: str) -> tuple[str, list[str]]:
+    """A server's address, without a path and without credentials; and its query, as --query has it."""
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -191,11 +193,18 @@ def url(text: str) -> str:
             f"the URL of {parts.hostname} has credentials in it, which reports would show",
             "give them with --header 'Authorization: …'",
         )
-    if parts.path not in ("", "/") or parts.query:
+    if parts.path not in ("", "/"):
         raise InputError(
             f"{text!r} has a path", "give only the server's URL, and the rest with --path and --namespace"
         )
-    return f"{parts.scheme}://{parts.netloc}" if port is None or port else text
+    base = f"{parts.scheme}://{parts.netloc}" if port is None or port else text
+    return base, [f"{name}={value}" for name, value in parse_qsl(parts.query, keep_blank_values=True)]
+
+
+def check_path(path: str) -> None:
+    """Raise InputError for a path with a query in it."""
+    if "?" in path or "#" in path:
+        raise InputError(f"--path {path!r} has a query in it", "give it with --query KEY=VALUE")
 
 
 def check_namespace(namespace: str) -> None:
@@ -231,8 +240,8 @@ def header(text: str) -> tuple[str, str]:
 
 
 def redacted(arguments: list[str]) -> list[str]:
-    """The command line without what may be secret."""
-    hidden = ("--auth", "--header")
+    """The command line without what may be secret: values of some options, and the query of a URL."""
+    hidden = ("--auth", "--header", "--query")
     shown = []
     hide = False
     for argument in arguments:
@@ -240,6 +249,8 @@ def redacted(arguments: list[str]) -> list[str]:
         if hide:
             shown.append("***")
         else:
-            shown.append(f"{name}=***" if equals and name in hidden else argument)
+            shown.append(
+                f"{name}=***" if equals and name in hidden else re.sub(r"(://[^?]*\?).+", r"\1***", argument)
+            )
         hide = not hide and argument in hidden
     return shown

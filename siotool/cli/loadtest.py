@@ -10,8 +10,9 @@ from typing import Annotated
 
 import typer
 
-from siotool.cli import completion, public_hosts
+from siotool.cli import completion, load_targets
 from siotool.cli import load_options as options
+from siotool.cli.client_words import Encoding, EngineIo
 from siotool.cli.configured import command_of
 from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.report import REPORTS
@@ -19,15 +20,16 @@ from siotool.cli.streams import say
 from siotool.errors import ExitCode, InputError
 from siotool.workload import ArrivalProcess
 
-DEMO = "demo"
-
 
 def loadtest(
     ctx: typer.Context,
     target: Annotated[
-        str | None,
+        list[str] | None,
         typer.Argument(
-            help="URL of a Socket.IO server, or demo for the embedded one.", autocompletion=completion.targets
+            metavar="URL[@WEIGHT]",
+            help="URL of a Socket.IO server, or demo for the embedded one. Several URLs of one service "
+            "take its users in turn, or by weight.",
+            autocompletion=completion.targets,
         ),
     ] = None,
     *,
@@ -98,13 +100,53 @@ def loadtest(
     processes: Annotated[
         int | None, typer.Option(min=1, max=256, help="Generator processes.", show_default="one per core")
     ] = None,
-    namespace: Annotated[str, typer.Option(help="Namespace to join.")] = "/",
+    namespace: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="Namespace to join; events go to the first. Repeatable.", show_default="/"
+        ),
+    ] = None,
     path: Annotated[str, typer.Option(help="Path of Socket.IO on the server.")] = "/socket.io/",
     auth: Annotated[
         str | None, typer.Option(metavar="JSON", help="Auth payload, an object; @FILE reads it.")
     ] = None,
     header: Annotated[
         list[str] | None, typer.Option(metavar="'NAME: VALUE'", help="HTTP header. Repeatable.")
+    ] = None,
+    query: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Query parameter. Repeatable.")
+    ] = None,
+    transport: Annotated[
+        str | None,
+        typer.Option(
+            metavar="upgrade|websocket|polling|jsonp",
+            help="How clients connect: upgrade begins with long polling, as the official client does.",
+            show_default="upgrade",
+        ),
+    ] = None,
+    transport_mix: Annotated[
+        str | None,
+        typer.Option(metavar="NAME=SHARE,…", help="Several of them, as upgrade=80,websocket=15,polling=5."),
+    ] = None,
+    eio: Annotated[
+        EngineIo, typer.Option(help="Revision of Engine.IO: 3 is Socket.IO 2; auto asks the target.")
+    ] = EngineIo.AUTO,
+    parser: Annotated[Encoding, typer.Option(help="Parser of Socket.IO packets.")] = Encoding.JSON,
+    ca_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Certificates to trust, in PEM form.")
+    ] = None,
+    insecure: Annotated[bool, typer.Option("--insecure", help="Trust any certificate.")] = False,
+    client_cert: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The clients' own certificate, in PEM form.")
+    ] = None,
+    client_key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its key, where it is not in the same file.")
+    ] = None,
+    server_name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST", help="Name to ask for and to check in TLS.", show_default="the URL's host"
+        ),
     ] = None,
     connect_timeout: Annotated[str, typer.Option(metavar="TIME", help="Longest wait for a connect.")] = "10s",
     ack_timeout: Annotated[str, typer.Option(metavar="TIME", help="Longest wait for an ack.")] = "10s",
@@ -185,8 +227,6 @@ def loadtest(
 
         sys.stdout.write(listing())
         return
-    if target is None:
-        raise InputError("no target", "give the URL of a Socket.IO server, or demo for the embedded one")
     from siotool.cli.plan_options import planned
     from siotool.report.gates import parse
 
@@ -196,26 +236,30 @@ def loadtest(
     given = {"--stage": stage, "--users": users, "--spawn-rate": spawn_rate, "--arrival-rate": arrival_rate}
     arrivals = options.arrivals(given, run_time, arrival_process)
     stages = [] if arrivals else options.stages(users, spawn_rate, run_time, stage)
-    auth_payload, headers = options.auth(auth), [options.header(text) for text in header or []]
     connect_timeout_s = options.patience(connect_timeout, "--connect-timeout")
     ack_timeout_s = options.patience(ack_timeout, "--ack-timeout")
-    options.check_namespace(namespace)
-    url = target if target == DEMO else options.url(target)
-    public_hosts.check([url] if url != DEMO else [], yes=yes, allowed=allowed_hosts or [])
+    options.check_path(path)
+    aimed = load_targets.read(target or [], yes=yes, allowed=allowed_hosts or [])
 
     # this loads Locust, which patches ssl for gevent, before anything that might open it
     loaded, resolved = options.load(scenario, settings or [], tags or [], exclude_tags or [])
     from rich.console import Console
 
-    from siotool.client.address import resolve
+    from siotool.cli import client_options
     from siotool.swarm.config import RunConfig
     from siotool.swarm.live import display
     from siotool.swarm.parent import run
-    from siotool.swarm.settings import EngineSettings
-    from siotool.workload import Target, Workload
+    from siotool.swarm.settings import EngineSettings, look_up
+    from siotool.workload import Target, Workload, turns
 
-    program, shape = options.program(loaded, stages, run_time, given, arrivals)
-    stages = [] if shape else stages
+    clients = client_options.read(
+        client_options.identity(auth, header or [], [*aimed.query, *(query or [])], namespace or []),
+        client_options.transports(transport, transport_mix),
+        eio,
+        parser,
+        client_options.tls(ca_file, insecure, client_cert, client_key, server_name),
+    )
+    program, shape, stages = options.program(loaded, stages, run_time, given, arrivals)
     workload = Workload(
         scenario=loaded.name,
         settings=resolved,
@@ -232,26 +276,35 @@ def loadtest(
         raise InputError(f"{folder} already holds a run", "choose another --out folder")
 
     with ExitStack() as stack:
-        if url == DEMO:
+        urls = aimed.urls
+        if aimed.demo:
             from siotool.target.process import TargetProcess
 
             ticks = tick_rate if tick_rate is not None else float(loaded.name == "listen")
             embedded = stack.enter_context(TargetProcess(tick_rate=ticks))
-            url, server_pid = embedded.url, server_pid or embedded.pid
-        at = Target(url=url, path=path, namespace=namespace)
+            urls, server_pid = [embedded.url], server_pid or embedded.pid
+        alike = Target("", path, namespace=clients.identity.namespaces[0], transport=clients.transport)
+        first, *others = look_up(urls, alike)
         config = RunConfig(
             engine=EngineSettings(
-                target=at,
-                address=resolve(at),
+                target=first.target,
+                addresses=first.addresses,
+                others=tuple(others),
+                turns=tuple(turns(aimed.weights)),
                 run=secrets.randbits(64),
-                auth=auth_payload,
-                headers=headers,
+                identity=clients.identity,
+                transports=clients.transports,
+                revision=clients.revision or 4,
+                parser=clients.parser,
+                tls=clients.tls,
                 connect_timeout_s=connect_timeout_s,
                 ack_timeout_s=ack_timeout_s,
             ),
             workload=workload,
             out=folder,
-            embedded=target == DEMO,
+            find_revision=clients.revision is None,
+            embedded=aimed.demo,
+            weights=tuple(aimed.weights),
             server_pid=server_pid,
             server_cores=server_cores,
             web_port=web_port if web else None,

@@ -1,23 +1,33 @@
 """One Socket.IO connection, in its loop's thread: packets in, calls of its observer, packets out."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 from siotool.client.failures import NOT_SENT, UNANSWERED, ClientFailure
+from siotool.client.identity import Identity, asked_for
+from siotool.client.last_events import LastEvents
 from siotool.client.observer import Observer, Pending
 from siotool.client.pool import Pool
 from siotool.client.transport import Transport
 from siotool.protocol import session
-from siotool.protocol.faults import RemoteProtocolError
-from siotool.protocol.socket_io import Packet, check_attachments, name_and_arguments
+from siotool.protocol.engine_io import PING, BinaryMessage, Frame
+from siotool.protocol.faults import RemoteProtocolError, TooLargeError
+from siotool.protocol.session import Recoverable
+from siotool.protocol.socket_io import Body, Packet, PacketType, insert_attachments, name_and_arguments
 
 #: Calls of one connection that wait for their answers, at about 400 bytes each: 4 MB. Past it
 #: calls are not sent (``not_sent``).
 CALLS_WAITING = 10_000
+#: A handler for each event of a namespace.
+ANY = "*"
 
-#: Takes an event's arguments, in the loop's thread.
-Handler = Callable[[list[Any]], None]
+#: Answers an event that asks for it with encoded arguments; once, in the loop's thread.
+Reply = Callable[[Body], None]
+#: Takes an event's arguments, and what answers it where it is to be answered; in the loop's thread.
+Handler = Callable[[list[Any], Reply | None], None]
+#: By namespace and event name (``*``: any).
+Handlers = dict[tuple[str, str], Handler]
 
 Observing = TypeVar("Observing", bound=Observer)
 
@@ -26,32 +36,48 @@ class Connection(Generic[Observing]):
     """A connection from the opening of its transport to its end."""
 
     __slots__ = (
-        "_ack_due",
+        "_last_events",
         "_next_ack",
         "_pool",
         "calls",
         "close_reason",
         "handlers",
         "heard",
+        "identity",
         "join_started",
         "joined",
         "known",
+        "namespace",
         "observer",
         "open",
         "paused",
         "phase",
+        "ping_due",
+        "recovers",
         "session",
         "transport",
     )
 
-    def __init__(self, pool: Pool, observer: Observing, handlers: dict[str, Handler]) -> None:
-        """``handlers``: what is to be called by event name (``*``: any); they may change at any time."""
+    def __init__(
+        self,
+        pool: Pool,
+        observer: Observing,
+        handlers: Handlers,
+        identity: Identity,
+        recover: Mapping[str, Recoverable] | None = None,
+    ) -> None:
+        """``handlers`` may change at any time; ``recover`` are the sessions that a server may give back.
+
+        Raises LocalProtocolError or TypeError for an identity that cannot be sent.
+        """
         self._pool = pool
-        self.session = session.Session(pool.namespace, pool.auth, pool.parser)
-        #: An ack whose attachments are still to come.
-        self._ack_due: Packet | None = None
+        names = asked_for(identity, pool.revision)
+        self.session = session.Session(names, identity.auth, pool.parser, pool.revision, recover)
+        self.identity = identity
+        #: Where events go when nothing else is said.
+        self.namespace = identity.namespaces[0]
         self._next_ack = 0
-        #: Resolved once the namespace has answered, or the connection ended before.
+        #: Resolved once all namespaces have answered, or the connection ended before.
         self.joined: asyncio.Future[None] | None = None
         self.observer = observer
         self.handlers = handlers
@@ -63,6 +89,8 @@ class Connection(Generic[Observing]):
         self.calls: dict[bytes, Pending] = {}
         #: When something last came from the server.
         self.heard = 0.0
+        #: When the client is to ping, where that is its duty.
+        self.ping_due = float("inf")
         self.open = False
         #: What is sent waits here, because the server does not read.
         self.paused = False
@@ -70,66 +98,87 @@ class Connection(Generic[Observing]):
         self.phase = "tcp"
         self.join_started = 0.0
         self.close_reason = ""
+        #: The server may give this session back after a loss: the last event must be known then.
+        self.recovers = False
+        self._last_events = LastEvents(pool.parser, recover) if recover else None
         pool.connections.add(self)
 
     # ── called by the transport ───────────────────────────────────────────────────────
 
     def receive_text(self, packet: bytes, now: float) -> None:
-        """Take a packet that arrived at ``now``, before anything was decoded."""
+        """Take a text packet that arrived at ``now``, before anything was decoded."""
         pool = self._pool
         # the short ways for what comes most; all else goes through the session
         ack_prefix = pool.ack_prefix
         if packet.startswith(ack_prefix):
             bracket = packet.find(b"[")
             ack_id = packet[len(ack_prefix) : bracket]
-            if bracket > 0 and ack_id in self.calls and self._ack_due is None:
+            if bracket > 0 and ack_id in self.calls and not self.session.attachments_due:
                 # once it is known to be an answer; where it raises, the call waits on
                 arguments = pool.parser.decode(packet[bracket:])
                 self.calls.pop(ack_id).answered(arguments, now)
                 return
         known = self.known.get(packet)
         if known is not None and not self.handlers:
+            if self._last_events is not None:
+                self._last_events.seen(packet)
             known.deliver(self.observer, now)
             return
-        self._take(packet, now)
+        self._take(self.session.receive_text(packet), packet, now)
 
-    def _take(self, packet: bytes, now: float) -> None:
-        match self.session.receive_text(packet):
-            case session.Received(event):
-                self._received(event, packet, now)
-            case session.Acknowledged(ack):
-                if ack.attachments:
-                    self._ack_due = ack
-                else:
-                    self._acknowledged(ack, now)
+    def receive_binary(self, data: bytes, now: float) -> None:
+        """Take a message of bytes that arrived at ``now``."""
+        self._take(self.session.receive_binary(data), data, now)
+
+    def _take(self, event: session.Event, packet: bytes, now: float) -> None:
+        match event:
+            case session.Received(header, attachments):
+                self._received(header, attachments, packet, now)
+            case session.Acknowledged(header, attachments):
+                self._acknowledged(header, attachments, now)
             case session.Ping(reply):
                 self.send(reply)
-            case session.Opened(reply=reply):
+            case session.Opened(replies=replies):
                 self.join_started = now
+                self.ping_due = now + self.session.ping_every_s
                 self.phase = "namespace"
-                self.send(reply)
-            case session.Joined():
-                self.open = True
-                self.observer.joined(now, now - self.join_started)
-                if self.joined is not None and not self.joined.done():
-                    self.joined.set_result(None)
-            case session.Refused(message):
-                self._fail(ClientFailure("connect_error", message))
-                self.end("server_disconnect")
-            case session.Ended():
-                self._fail(ClientFailure("server_disconnect", "the server closed the session"))
-                self.end("server_disconnect")
+                for request in replies:
+                    self.send(request)
+            case session.Joined(namespace, _, recovered):
+                self._join(namespace, recovered, now)
+            case session.Refused(namespace, message, data):
+                self._refused(namespace, message, data)
+            case session.Left(namespace):
+                self.observer.left(namespace)
+            case session.Ended(engine):
+                reason = "transport_close" if engine else "server_disconnect"
+                self._fail(ClientFailure(reason, "the server closed the session"))
+                self.end(reason)
 
-    def receive_binary(self, payload: bytes, now: float) -> None:
-        """Take an attachment of the packet before it."""
-        self.session.receive_binary(payload)
-        if self._ack_due is not None and not self.session.attachments_due:
-            packet, self._ack_due = self._ack_due, None
-            self._acknowledged(packet, now)
+    def _join(self, namespace: str, recovered: bool, now: float) -> None:
+        self.observer.namespace(namespace, now - self.join_started)
+        pids = self.session.pid
+        if pids is not None and namespace in pids:
+            if self._last_events is None:
+                self._last_events = LastEvents(self._pool.parser, {})
+            self.recovers = True
+        if self.session.state is session.State.JOINED:
+            self.open = True
+            self.observer.joined(now, recovered)
+            if self.joined is not None and not self.joined.done():
+                self.joined.set_result(None)
+
+    def _refused(self, namespace: str, message: str, data: Any) -> None:
+        failure = ClientFailure("connect_error", message, data)
+        self.observer.remark("connect_error", f"connect_error: {namespace} answered {failure.quoted}")
+        self._fail(failure)
+        self.end("server_disconnect")
 
     def failed(self, error: Exception) -> None:
         """End it for what was raised by something that the server sent."""
-        if isinstance(error, RemoteProtocolError):
+        if isinstance(error, TooLargeError):
+            self.violated("too_large", str(error))
+        elif isinstance(error, RemoteProtocolError):
             self.violated("protocol_error", str(error))
         elif isinstance(error, ClientFailure):
             self.violated(error.kind, str(error))
@@ -163,42 +212,83 @@ class Connection(Generic[Observing]):
 
     # ── events and answers ────────────────────────────────────────────────────────────
 
-    def _received(self, packet: Packet, payload: bytes, now: float) -> None:
-        name, arguments = name_and_arguments(self._pool.parser.decode(packet.data))
+    def _received(self, packet: Packet, attachments: tuple[bytes, ...], payload: bytes, now: float) -> None:
+        data = self._pool.parser.decode(packet.data)
+        if attachments:
+            data = insert_attachments(data, attachments)
+        name, arguments = name_and_arguments(data)
+        if self._last_events is not None:
+            self._last_events.heard(packet.namespace, arguments)
         self.observer.event(name, arguments, packet, payload, now)
+        reply = self._reply_to(packet)
         if self.handlers:
-            handler = self.handlers.get(name) or self.handlers.get("*")
+            namespace = packet.namespace
+            handler = self.handlers.get((namespace, name)) or self.handlers.get((namespace, ANY))
             if handler is not None:
-                handler(arguments)
-        if packet.ack_id is not None:
-            self.send(self._pool.ack_prefix + b"%d[]" % packet.ack_id)
+                handler(arguments, reply)
+                return
+        if reply is not None:
+            reply(self._pool.parser.encode(()))
 
-    def _acknowledged(self, packet: Packet, now: float) -> None:
+    def _reply_to(self, packet: Packet) -> Reply | None:
+        if packet.ack_id is None:
+            return None
+        ack_id = b"%d" % packet.ack_id
+        return lambda body: self._post(PacketType.ACK, packet.namespace, ack_id, body)
+
+    def _acknowledged(self, packet: Packet, attachments: tuple[bytes, ...], now: float) -> None:
         arguments = self._pool.parser.decode(packet.data)
-        if packet.attachments:
-            check_attachments(arguments, packet.attachments)
+        if attachments:
+            arguments = insert_attachments(arguments, attachments)
         ack_id = b"%d" % (packet.ack_id or 0)
         if ack_id in self.calls:  # or it comes after its timeout, or was never asked for
             self.calls.pop(ack_id).answered(arguments, now)
 
     # ── sending ───────────────────────────────────────────────────────────────────────
 
-    def send(self, packet: bytes) -> None:
+    def send(self, packet: Frame) -> None:
         """Hand a packet to the transport; nothing is sent while too much waits there."""
         transport = self.transport
         if transport is not None and not self.clogged:
-            transport.send(packet)
+            if isinstance(packet, BinaryMessage):
+                transport.send_binary(packet.data)
+            else:
+                transport.send(packet)
 
-    def emit(self, body: bytes) -> None:
+    def ping(self, now: float) -> None:
+        """Send the client's heartbeat, where that is its duty and the time has come."""
+        if now >= self.ping_due:
+            self.ping_due = now + self.session.ping_every_s
+            self.send(bytes((PING,)))
+
+    def _post(self, kind: PacketType, namespace: str, ack_id: bytes, body: Body) -> None:
+        """Send an event or an answer, with what follows it; unless closed."""
+        transport, pool = self.transport, self._pool
+        if transport is None:
+            return
+        attachments = body.attachments
+        if kind is PacketType.EVENT:
+            if not self.open:
+                return
+            if not attachments and namespace == pool.main_namespace:
+                transport.send(pool.event_prefix + ack_id + body.data)
+                return
+        frame = pool.parser.frame(kind, namespace, ack_id, body.data, len(attachments))
+        if isinstance(frame, BinaryMessage):
+            transport.send_binary(frame.data)
+        else:
+            transport.send(frame)
+        for attachment in attachments:
+            transport.send_binary(attachment)
+
+    def emit(self, body: Body, namespace: str) -> None:
         """Send an event, unless closed; ``body`` is its name and arguments, encoded."""
-        if self.open and self.transport is not None:
-            self.transport.send(self._pool.event_prefix + body)
+        self._post(PacketType.EVENT, namespace, b"", body)
 
-    def call(self, body: bytes, timeout: float, now: float, pending: Pending) -> None:
+    def call(self, body: Body, namespace: str, timeout: float, now: float, pending: Pending) -> None:
         """Send an event to be acknowledged within ``timeout`` seconds from ``now``."""
-        transport = self.transport
-        if not self.open or transport is None:
-            pending.failed(self.close_reason or "transport_close")
+        if not self.open or self.transport is None or namespace not in self.session.joined:
+            pending.failed(self.close_reason or ("server_disconnect" if self.open else "transport_close"))
             return
         if len(self.calls) >= CALLS_WAITING or (self.paused and self.clogged):
             pending.failed(NOT_SENT)
@@ -206,9 +296,8 @@ class Connection(Generic[Observing]):
         ack_id = b"%d" % self._next_ack
         self._next_ack += 1
         self.calls[ack_id] = pending
-        pool = self._pool
-        pool.expect(timeout, now, self, ack_id)
-        transport.send(pool.event_prefix + ack_id + body)
+        self._pool.expect(timeout, now, self, ack_id)
+        self._post(PacketType.EVENT, namespace, ack_id, body)
 
     def expire(self, ack_id: bytes) -> None:
         """Give a call up, when it is still waiting."""
@@ -232,12 +321,12 @@ class Connection(Generic[Observing]):
         """Close the connection for a reason; the first reason counts."""
         if not self.close_reason:
             self.close_reason = reason
-        last_packet = self.session.close()
+        last_packets = self.session.close()
         if reason != "client":
             self.cut()
         elif self.transport is not None:
-            if last_packet is not None:
-                self.send(last_packet)
+            for packet in last_packets:
+                self.send(packet)
             self.transport.close()
 
     def cut(self) -> None:
@@ -266,6 +355,12 @@ class Connection(Generic[Observing]):
             pending.failed(UNANSWERED if reason == "client" else reason)
         self._pool.connections.discard(self)
         self.observer.ended(reason)
+
+    @property
+    def recoverable(self) -> dict[str, Recoverable]:
+        """By namespace, the sessions that the server may give back to the next connection."""
+        events = self._last_events
+        return {} if events is None else events.recoverable(self.session.pid or {})
 
     def _fail(self, failure: ClientFailure) -> None:
         if self.joined is not None and not self.joined.done():

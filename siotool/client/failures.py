@@ -1,11 +1,12 @@
 """Short, stable classes for everything that can go wrong with a connection.
 
-refused, timeout, dns, reset, unreachable, tls, no_local_port, no_files, http_<status>,
-not_websocket, protocol_error, too_large, connect_error, unanswered (the run or its user ended first),
+refused, timeout, dns, reset, unreachable, tls, no_local_port, no_files, http_<status>, not_http,
+not_websocket, session_unknown (another server answers than the one that opened the session),
+protocol_error, too_large, connect_error, unanswered (the run or its user ended first),
 internal_error (a bug of ours) while connecting; ping_timeout, transport_close, server_disconnect,
 protocol_error (of WebSocket, Engine.IO or Socket.IO), too_large (a message over a limit, the server's
-or ours), internal_error while open. A call fails with one of those, or with timeout, unanswered or
-not_sent.
+or ours), http_<status>, session_unknown, internal_error while open. A call fails with one of those, or
+with timeout, unanswered or not_sent.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ import socket
 import ssl
 from typing import Any
 
+import msgspec
 import picows
 
 from siotool.protocol.faults import ProtocolError
@@ -49,12 +51,28 @@ _PLAIN_CODES = frozenset((0, 1000, 1001, 1005))
 _TOO_BIG = 1009
 
 
-class ClientFailure(Exception):
-    """A connection attempt that failed; ``kind`` is its class, the text its detail."""
+#: Characters of a server's data that are repeated.
+_DATA_CHARACTERS = 200
 
-    def __init__(self, kind: str, detail: str = "") -> None:
+
+class ClientFailure(Exception):
+    """A connection attempt that failed; ``kind`` is its class, the text its detail.
+
+    ``data`` is what the server said besides.
+    """
+
+    def __init__(self, kind: str, detail: str = "", data: Any = None) -> None:
         super().__init__(detail or kind)
         self.kind = kind
+        self.data = data
+
+    @property
+    def quoted(self) -> str:
+        """The detail, and the data where there is some."""
+        if self.data is None:
+            return str(self)
+        written = msgspec.json.encode(self.data, enc_hook=repr).decode()
+        return f"{self} {written[:_DATA_CHARACTERS]}"
 
 
 def classify(error: BaseException) -> ClientFailure:
@@ -72,6 +90,8 @@ def classify(error: BaseException) -> ClientFailure:
             kind = "tls"
         case picows.WSInvalidStatusError() if error.response is not None:
             kind, detail = f"http_{int(error.response.status)}", _body(error)
+            if error.response.status // 100 == 3:
+                detail = f"to {error.response.headers.get('Location', '')}"
         case picows.WSHandshakeError():
             kind = "not_websocket"
             if found := _OLD_HTTP.match(error.raw_header or b""):

@@ -19,11 +19,13 @@ _CONTINUATION = WSMsgType.CONTINUATION
 class Fragments:
     """One message, from its first fragment to its last."""
 
-    __slots__ = ("_data", "_kind")
+    __slots__ = ("_data", "_kind", "compressed")
 
     def __init__(self) -> None:
         self._kind: WSMsgType | None = None
         self._data = bytearray()
+        #: The first frame of the message says so.
+        self.compressed = False
 
     @property
     def pending(self) -> bool:

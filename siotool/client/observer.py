@@ -15,8 +15,23 @@ class Arrival(Protocol):
 class Observer(Protocol):
     """Observes one connection after the other; times are seconds of the monotonic clock."""
 
-    def joined(self, now: float, took: float) -> None:
-        """The namespace is joined, ``took`` seconds after it was asked."""
+    def phase(self, name: str, took: float) -> None:
+        """A phase of connecting has succeeded, ``took`` seconds after it began."""
+
+    def upgraded(self, took: float) -> None:
+        """The connection has moved to WebSocket, ``took`` seconds after it was tried."""
+
+    def upgrade_failed(self, kind: str, detail: str) -> None:
+        """It could not move to WebSocket, and stays on long polling; ``kind`` is one of ``failures``."""
+
+    def namespace(self, name: str, took: float) -> None:
+        """A namespace is joined, ``took`` seconds after it was asked."""
+
+    def joined(self, now: float, recovered: bool) -> None:
+        """All namespaces are joined; the last with the session that was lost before, if ``recovered``."""
+
+    def left(self, namespace: str) -> None:
+        """The server has closed one namespace of several."""
 
     def event(self, name: str, arguments: list[Any], packet: Packet, payload: bytes, now: float) -> None:
         """An event has come; ``payload`` are the bytes of its packet."""

@@ -5,6 +5,8 @@ from typing import Any, Protocol
 
 from siotool.client.observer import Arrival, ByteCounts, Pending
 from siotool.protocol import json_parser
+from siotool.protocol.engine_io import Revision
+from siotool.protocol.session import MAIN
 from siotool.protocol.socket_io import PacketType, Parser
 
 #: Bytes that wait in one connection because its server does not read. Past it nothing more is
@@ -24,18 +26,23 @@ class Caller(Protocol):
 
 
 class Pool:
-    """Connections that join one namespace with one ``auth``; used in the loop's thread.
+    """Connections of one parser and one revision of Engine.IO; used in the loop's thread.
 
     ``known``, filled by the user of the pool: packets whose event need not be parsed again.
     """
 
-    def __init__(self, namespace: str, auth: Any, traffic: ByteCounts) -> None:
-        self.namespace = namespace
-        self.auth = auth
+    def __init__(
+        self, traffic: ByteCounts, parser: Parser = json_parser, revision: Revision = 4, main: str = MAIN
+    ) -> None:
+        """``main``: the namespace that most connections use."""
         self.traffic = traffic
-        self.parser: Parser = json_parser
-        self.event_prefix = json_parser.prefix(PacketType.EVENT, namespace)
-        self.ack_prefix = json_parser.prefix(PacketType.ACK, namespace)
+        self.parser = parser
+        self.revision = revision
+        #: The namespace of the short ways, and how events and acks begin there; none where packets
+        #: are messages of bytes.
+        self.main_namespace = "" if parser.BINARY else main
+        self.event_prefix = json_parser.frame(PacketType.EVENT, main)
+        self.ack_prefix = json_parser.frame(PacketType.ACK, main)
         self.known: dict[bytes, Arrival] = {}
         self.connections: set[Any] = set()
         #: Connections whose server does not read what is sent to it.
@@ -83,10 +90,14 @@ class Pool:
             count += len(late)
         return count
 
-    def end_silent(self, now: float) -> None:
-        """Close the connections whose server has missed its heartbeat."""
-        for connection in [c for c in self.connections if c.open and now - c.heard > c.session.patience_s]:
-            connection.end("ping_timeout")
+    def beat(self, now: float) -> None:
+        """Send the heartbeats that are due; close the connections whose server has missed its own."""
+        for connection in list(self.connections):
+            if not connection.open:
+                continue
+            connection.ping(now)
+            if now - connection.heard > connection.session.patience_s:
+                connection.end("ping_timeout")
 
     def read_wire(self) -> None:
         """Bring the counters of ``traffic`` up to date."""

@@ -1,6 +1,8 @@
 """The interface of a transport, which carries packets: one file for each transport."""
 
-from typing import Protocol
+from typing import Any, Protocol
+
+from siotool.protocol.session import Session
 
 
 class Transport(Protocol):
@@ -17,6 +19,9 @@ class Transport(Protocol):
     def send(self, packet: bytes) -> None:
         """Send a text packet."""
 
+    def send_binary(self, data: bytes) -> None:
+        """Send a message of bytes."""
+
     def close(self) -> None:
         """Close once what was sent has left."""
 
@@ -25,3 +30,41 @@ class Transport(Protocol):
 
     def read_wire(self, last: bool = False) -> None:
         """Count what TCP has carried since the last call."""
+
+
+class Receiving(Protocol):
+    """What a transport calls: a connection, or what tries a transport before it carries one."""
+
+    observer: Any
+    session: Session
+    known: dict[bytes, Any]
+    handlers: dict[Any, Any]
+    heard: float
+    open: bool
+    phase: str
+    close_reason: str
+    recovers: bool
+
+    def receive_text(self, packet: bytes, now: float) -> None:
+        """Take a text packet that arrived at ``now``."""
+
+    def receive_binary(self, data: bytes, now: float) -> None:
+        """Take a message of bytes that arrived at ``now``."""
+
+    def failed(self, error: Exception) -> None:
+        """End it for what was raised by something that the server sent."""
+
+    def violated(self, kind: str, detail: str) -> None:
+        """The server broke the protocol, or a limit of ours."""
+
+    def pause_writing(self) -> None:
+        """The server does not read as fast as we write."""
+
+    def resume_writing(self) -> None:
+        """It has read on."""
+
+    def end(self, reason: str) -> None:
+        """Close for a reason."""
+
+    def lost(self) -> None:
+        """The transport is closed, by either side."""

@@ -1,10 +1,8 @@
 """WebSocket transport: picows frames on one side, Engine.IO packets on the other."""
 
-import asyncio
 import logging
 import socket
-import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from time import monotonic
 from typing import Any
 
@@ -12,13 +10,18 @@ import picows
 from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
 from siotool.client import tcp
-from siotool.client.address import Address, websocket_url
 from siotool.client.connection import Connection
+from siotool.client.deflate import OFFER, Deflate
+from siotool.client.dialer import dial
+from siotool.client.endpoint import Endpoint, with_cookies
 from siotool.client.failures import ClientFailure, close_frame, violation_of
 from siotool.client.fragments import MESSAGE_BYTES, Fragments
+from siotool.client.http import TLS_CLOSE_S
+from siotool.client.identity import Identity
 from siotool.client.observer import ByteCounts
+from siotool.client.transport import Receiving
+from siotool.protocol.engine_io import BINARY_MARK, Revision
 from siotool.protocol.faults import RemoteProtocolError
-from siotool.workload import Target
 
 TEXT = WSMsgType.TEXT
 BINARY = WSMsgType.BINARY
@@ -27,18 +30,29 @@ CLOSE = WSMsgType.CLOSE
 
 #: Receive buffer of a connection; picows doubles it when a frame does not fit.
 _READ_BUFFER = 1024
-#: How long the other side of a TLS connection may take to close it.
-_TLS_CLOSE_S = 1.0
+_EXTENSIONS = "Sec-WebSocket-Extensions"
 
 
 class WebSocket(WSListener):
-    """Carries the packets of one connection: a frame is a packet, a binary frame an attachment."""
+    """Carries the packets of one connection: a frame is a packet, a binary frame a message of bytes."""
 
-    __slots__ = ("_connection", "_fragments", "_meter", "_socket", "_stirred", "_traffic", "_wire_seen")
+    __slots__ = (
+        "_connection",
+        "_deflate",
+        "_fragments",
+        "_meter",
+        "_revision",
+        "_socket",
+        "_stirred",
+        "_traffic",
+        "_wire_seen",
+    )
 
-    def __init__(self, connection: Connection[Any], traffic: ByteCounts) -> None:
+    def __init__(self, connection: Receiving, traffic: ByteCounts, revision: Revision) -> None:
         self._connection = connection
         self._traffic = traffic
+        self._revision = revision
+        self._deflate: Deflate | None = None
         self._fragments: Fragments | None = None
         self._socket: WSTransport | None = None
         self._meter: tcp.Meter | None = None
@@ -51,6 +65,10 @@ class WebSocket(WSListener):
         self._meter = tcp.Meter(sock)
         self._connection.phase = "tls"
 
+    def carry(self, connection: Receiving) -> None:
+        """From now on carry the packets of this connection."""
+        self._connection = connection
+
     # ── called by picows ──────────────────────────────────────────────────────────────
 
     def on_ws_connected(self, transport: WSTransport) -> None:
@@ -59,6 +77,11 @@ class WebSocket(WSListener):
         self._socket = transport
         connection.heard = monotonic()
         connection.phase = "open"
+        try:
+            if agreed := transport.response.headers.get(_EXTENSIONS):
+                self._deflate = Deflate(agreed)
+        except RemoteProtocolError as error:
+            connection.failed(error)
         if connection.close_reason:  # it was given up meanwhile
             self.cut()
 
@@ -70,34 +93,49 @@ class WebSocket(WSListener):
             payload = frame.get_payload_as_bytes()
             connection.heard = now
             traffic = self._traffic
-            traffic.payload_in += len(payload)
             if not tcp.KERNEL_COUNTS:
                 traffic.wire_in += tcp.frame_size(len(payload), masked=False)
-            if frame.rsv1 or frame.rsv2 or frame.rsv3:
-                raise RemoteProtocolError("a frame with reserved bits, which no extension asked for")
+            if frame.rsv1 or frame.rsv2 or frame.rsv3 or self._fragments is not None or not frame.fin:
+                self._receive(frame, payload, now)
+                return
+            traffic.payload_in += len(payload)
             known = connection.known.get(payload)
-            if known is not None and not connection.handlers:
+            if known is not None and not connection.handlers and not connection.recovers:
                 known.deliver(connection.observer, now)  # before the kind, which costs more than that
-            elif frame.fin and frame.msg_type is TEXT and self._fragments is None:
+            elif frame.msg_type is TEXT:
                 connection.receive_text(payload, now)
             else:
-                self._receive(frame, payload, now)
+                self._take(frame.msg_type, payload, now)
         except Exception as error:
             connection.failed(error)
 
     def _receive(self, frame: WSFrame, payload: bytes, now: float) -> None:
-        kind = frame.msg_type
-        if not frame.fin or kind == CONTINUATION or self._fragments is not None:
-            fragments = self._fragments or Fragments()
-            whole = fragments.add(kind, payload, bool(frame.fin))
-            self._fragments = fragments if fragments.pending else None
-            if whole is None:
-                return
-            kind, payload = whole
+        """Take a frame that is a part of a message, or compressed."""
+        deflate, kind = self._deflate, frame.msg_type
+        # only the first frame of a message says that it is compressed (RFC 7692 §6.1)
+        if frame.rsv2 or frame.rsv3 or (frame.rsv1 and (deflate is None or kind not in (TEXT, BINARY))):
+            raise RemoteProtocolError("a frame with reserved bits, which no extension asked for")
+        fragments = self._fragments or Fragments()
+        fragments.compressed = fragments.compressed or bool(frame.rsv1)
+        whole = fragments.add(kind, payload, bool(frame.fin))
+        self._fragments = fragments if fragments.pending else None
+        if whole is None:
+            return
+        kind, payload = whole
+        if deflate is not None and fragments.compressed and kind in (TEXT, BINARY):
+            payload = deflate.inflate(payload, MESSAGE_BYTES)
+        self._traffic.payload_in += len(payload)
+        self._take(kind, payload, now)
+
+    def _take(self, kind: WSMsgType, payload: bytes, now: float) -> None:
         connection = self._connection
         if kind == TEXT:
             connection.receive_text(payload, now)
         elif kind == BINARY:
+            if self._revision == 3:
+                if not payload.startswith(BINARY_MARK):
+                    raise RemoteProtocolError(f"a binary frame that is no message: {payload[:20]!r}")
+                payload = payload[1:]
             connection.receive_binary(payload, now)
         elif kind == CLOSE:
             self._traffic.payload_in -= len(payload)
@@ -105,6 +143,8 @@ class WebSocket(WSListener):
             if remark and not connection.close_reason:
                 connection.observer.remark("closed", remark)
             connection.end(reason)
+        elif kind == CONTINUATION:
+            raise RemoteProtocolError("a continuation frame that continues nothing")
 
     def pause_writing(self) -> None:
         """The server does not read as fast as we write."""
@@ -121,7 +161,7 @@ class WebSocket(WSListener):
             if not connection.close_reason and (violation := violation_of(transport)) is not None:
                 connection.violated(violation.kind, str(violation))
             self.read_wire(last=True)
-            self._socket = self._fragments = None
+            self._socket = self._fragments = self._deflate = None
             connection.lost()
         except Exception as error:
             connection.observer.bug(error)
@@ -132,13 +172,24 @@ class WebSocket(WSListener):
 
     def send(self, packet: bytes) -> None:
         """Send a text packet; only while open."""
-        if self._socket is not None:
-            self._stirred = True
-            traffic = self._traffic
-            traffic.payload_out += len(packet)
-            if not tcp.KERNEL_COUNTS:
-                traffic.wire_out += tcp.frame_size(len(packet), masked=True)
-            self._socket.send(TEXT, packet)
+        self._send(TEXT, packet)
+
+    def send_binary(self, data: bytes) -> None:
+        """Send a message of bytes; only while open."""
+        self._send(BINARY, BINARY_MARK + data if self._revision == 3 else data)
+
+    def _send(self, kind: WSMsgType, packet: bytes) -> None:
+        if self._socket is None:
+            return
+        self._stirred = True
+        traffic = self._traffic
+        traffic.payload_out += len(packet)
+        packed = self._deflate is not None and self._deflate.compresses(packet)
+        if packed and self._deflate is not None:
+            packet = self._deflate.deflate(packet)
+        if not tcp.KERNEL_COUNTS:
+            traffic.wire_out += tcp.frame_size(len(packet), masked=True)
+        self._socket.send(kind, packet, True, packed)
 
     @property
     def unsent(self) -> int:
@@ -175,25 +226,11 @@ class WebSocket(WSListener):
 
 
 class WebSockets:
-    """Opens WebSockets to one target, with the same headers for each.
+    """Opens WebSockets to one target."""
 
-    ``make_socket`` is ``socket.socket``, unless that is patched.
-    """
-
-    def __init__(
-        self,
-        target: Target,
-        address: Address,
-        headers: list[tuple[str, str]],
-        traffic: ByteCounts,
-        make_socket: Callable[[int, int], socket.socket] = socket.socket,
-    ) -> None:
-        self._address = address
-        self._headers = headers
+    def __init__(self, endpoint: Endpoint, traffic: ByteCounts) -> None:
+        self._endpoint = endpoint
         self._traffic = traffic
-        self._make_socket = make_socket
-        self._url = websocket_url(target)
-        self._tls = ssl.create_default_context() if self._url.startswith("wss:") else None
         # silent, and one for all connections: picows by itself makes one for each
         silent = logging.Logger("picows")
         silent.disabled = True
@@ -201,38 +238,71 @@ class WebSockets:
 
     async def open(self, connection: Connection[Any]) -> None:
         """Open a WebSocket for a connection. Raises what ``failures.classify`` can name."""
-        options: dict[str, Any] = {} if self._tls is None else {"ssl_shutdown_timeout": _TLS_CLOSE_S}
-        listener = connection.transport = WebSocket(connection, self._traffic)
+        listener = connection.transport = self.listener(connection)
+        path = self._endpoint.path("websocket", connection.identity)
+        await self.connect(listener, connection, path, connection.identity)
+
+    def listener(self, connection: Receiving) -> WebSocket:
+        """A WebSocket that is not open yet."""
+        return WebSocket(connection, self._traffic, self._endpoint.revision)
+
+    async def connect(
+        self,
+        listener: WebSocket,
+        connection: Receiving,
+        path: str,
+        identity: Identity,
+        cookies: str = "",
+    ) -> None:
+        """Open a WebSocket at a ``path`` with its query. Raises what ``failures.classify`` can name."""
+        endpoint = self._endpoint
+        timing = _Timing(connection)
+        options: dict[str, Any] = {}
+        if endpoint.tls is not None:
+            options = {"ssl_shutdown_timeout": TLS_CLOSE_S, "server_hostname": endpoint.server_name}
+
+        async def dialed(_url: Any) -> socket.socket:
+            sock = await dial(endpoint.addresses, endpoint.make_socket)
+            listener.attach(sock)
+            timing.phase("tcp")
+            return sock
+
+        def asked_for() -> Iterator[tuple[str, str]]:
+            """The request's headers; picows asks for them when it is about to send it."""
+            if endpoint.tls is not None:
+                timing.phase("tls")
+            connection.phase = "upgrade"
+            yield from with_cookies(identity.headers, cookies)
+            yield _EXTENSIONS, OFFER
+
         transport, _ = await picows.ws_connect(
             lambda: listener,
-            self._url,
-            ssl_context=self._tls,
+            endpoint.websocket_url(path),
+            ssl_context=endpoint.tls,
             websocket_handshake_timeout=None,
             logger_name=self._logger,
             max_frame_size=MESSAGE_BYTES,
-            extra_headers=self._asked_for(connection),
+            extra_headers=asked_for(),
             max_redirects=0,
             read_buffer_init_size=_READ_BUFFER,
-            socket_factory=lambda _url: self._connected(listener),
+            socket_factory=dialed,
             use_aiofastnet=False,
             **options,
         )
         if transport.response is None:  # picows returns without an error
             raise ClientFailure("transport_close", "closed without an answer")
+        timing.phase("websocket")
 
-    def _asked_for(self, connection: Connection[Any]) -> Iterator[tuple[str, str]]:
-        """The request's headers; picows asks for them when it is about to send it."""
-        connection.phase = "upgrade"
-        yield from self._headers
 
-    async def _connected(self, listener: WebSocket) -> socket.socket:
-        address = self._address
-        sock = self._make_socket(address.family, socket.SOCK_STREAM)
-        sock.setblocking(False)
-        try:
-            await asyncio.get_running_loop().sock_connect(sock, (address.host, address.port))
-        except BaseException:
-            sock.close()
-            raise
-        listener.attach(sock)
-        return sock
+class _Timing:
+    """Tells a connection's observer how long each phase took since the one before."""
+
+    def __init__(self, connection: Receiving) -> None:
+        self._observer = connection.observer
+        self._since = monotonic()
+
+    def phase(self, name: str) -> None:
+        """A phase has ended, well."""
+        now = monotonic()
+        self._observer.phase(name, now - self._since)
+        self._since = now

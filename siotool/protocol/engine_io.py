@@ -1,19 +1,37 @@
-"""Engine.IO 4 packets: a digit for the type, then the content; a binary frame is a message of bytes.
+"""Engine.IO packets: a digit for the type, then the content; or a message of bytes.
 
-Source: github.com/socketio/engine.io-protocol (revision 4). In revision 3 the client sends
-the pings, and a binary message begins with the byte 4 (``b4`` and base64 in text).
+Source: github.com/socketio/engine.io-protocol (revisions 3 and 4). In revision 3 the client sends
+the pings, and a binary WebSocket frame begins with the byte 4.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
 from siotool.protocol.faults import RemoteProtocolError
 
-#: Packet types: the first byte of a text frame.
+#: Packet types: the first byte of a text packet.
 OPEN, CLOSE, PING, PONG, MESSAGE, UPGRADE, NOOP = b"0123456"
 
+#: Revisions of the protocol. Socket.IO 2 and older speak 3, newer versions 4.
+Revision = Literal[3, 4]
+
+#: What a transport sends and hears before it is used for an upgrade.
+PROBE, PROBED, UPGRADED = b"2probe", b"3probe", b"5"
+#: How revision 3 marks a binary WebSocket frame: as a message.
+BINARY_MARK = b"\x04"
+
 _Milliseconds = Annotated[float, msgspec.Meta(ge=0)]
+
+
+class BinaryMessage(NamedTuple):
+    """A message of bytes."""
+
+    data: bytes
+
+
+#: A text packet with its type, or a message of bytes.
+Frame = bytes | BinaryMessage
 
 
 class Handshake(msgspec.Struct, frozen=True):

@@ -11,3 +11,7 @@ class RemoteProtocolError(ProtocolError):
 
 class LocalProtocolError(ProtocolError):
     """We tried to send something that the protocol or the session's state does not allow."""
+
+
+class TooLargeError(RemoteProtocolError):
+    """The server sent more at once than is taken."""

@@ -5,14 +5,16 @@
 Source: github.com/socketio/socket.io-protocol (revision 5). This module is a ``socket_io.Parser``.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from siotool.protocol import engine_io
 from siotool.protocol.faults import RemoteProtocolError
-from siotool.protocol.socket_io import Packet, PacketType
+from siotool.protocol.socket_io import Body, Packet, PacketType
+
+#: Events are text.
+BINARY = False
 
 # plain integers: looking a member up on its enum costs more than the comparison it is for
 _ZERO = ord("0")
@@ -30,35 +32,47 @@ _decode_json = msgspec.json.Decoder().decode
 _SCALARS = frozenset((str, int, float, bool, type(None)))
 
 
-def prefix(kind: PacketType, namespace: str) -> bytes:
-    """Start of every frame of a kind and a namespace."""
-    head = bytes((engine_io.MESSAGE, _ZERO + kind))
-    return head if namespace == "/" else head + namespace.encode() + b","
+def frame(
+    kind: PacketType, namespace: str, ack_id: bytes = b"", data: bytes = b"", attachments: int = 0
+) -> bytes:
+    """A packet with encoded data; ``ack_id`` in digits. Without both it is the start of each of its kind."""
+    if attachments:
+        binary = _BINARY_EVENT if kind == PacketType.EVENT else _BINARY_ACK
+        head = b"%c%c%d-" % (engine_io.MESSAGE, _ZERO + binary, attachments)
+    else:
+        head = bytes((engine_io.MESSAGE, _ZERO + kind))
+    if namespace != "/":
+        head += namespace.encode() + b","
+    return head + ack_id + data
 
 
-def encode(data: Any) -> bytes:
-    """Write data as JSON. Raises TypeError when it cannot be, and for bytes at any depth."""
+def encode(data: Any) -> Body:
+    """Write data as JSON, and the bytes in it as attachments. Raises TypeError when it cannot be."""
     try:
         # the common case, a few plain values, shows by their types alone
-        plain = type(data) is tuple and _SCALARS.issuperset(map(type, data))
-        if not plain and _holds_bytes((data,)):
-            raise TypeError("bytes need binary attachments, which are not supported: send text instead")
-        return _encode_json(data)
+        if not (type(data) is tuple and _SCALARS.issuperset(map(type, data))):
+            attachments: list[bytes] = []
+            data = _without_bytes(data, attachments)
+            if attachments:
+                return Body(_encode_json(data), tuple(attachments))
+        return Body(_encode_json(data))
     except (ValueError, RecursionError) as error:
         raise TypeError(f"cannot be written as JSON: {error}") from error
 
 
-def _holds_bytes(values: Iterable[Any]) -> bool:
-    """Whether there are bytes at any depth, which msgspec would write as base64 text."""
-    for value in values:
-        if type(value) in _SCALARS:
-            continue
-        if isinstance(value, (bytes, bytearray, memoryview)):
-            return True
-        inner = value.values() if isinstance(value, dict) else value
-        if isinstance(value, (dict, list, tuple, set, frozenset)) and _holds_bytes(inner):
-            return True
-    return False
+def _without_bytes(value: Any, attachments: list[bytes]) -> Any:
+    """The value with a placeholder for each of its bytes, which are added to the attachments."""
+    kind = type(value)
+    if kind in _SCALARS:
+        return value
+    if isinstance(value, bytes | bytearray | memoryview):
+        attachments.append(bytes(value))
+        return {"_placeholder": True, "num": len(attachments) - 1}
+    if isinstance(value, dict):
+        return {key: _without_bytes(inner, attachments) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_without_bytes(inner, attachments) for inner in value]
+    return value
 
 
 def parse(content: bytes) -> Packet:

@@ -3,9 +3,11 @@
 Source: github.com/socketio/socket.io-protocol (revision 5).
 """
 
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any, NamedTuple, Protocol
 
+from siotool.protocol.engine_io import Frame
 from siotool.protocol.faults import RemoteProtocolError
 
 
@@ -21,6 +23,12 @@ class PacketType(IntEnum):
     BINARY_ACK = 6
 
 
+#: Event names that client and server use themselves; neither lets them be emitted.
+RESERVED = frozenset(
+    ("connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener")
+)
+
+
 class Packet(NamedTuple):
     """A Socket.IO packet; ``data`` is not decoded yet, and empty when it has none."""
 
@@ -31,13 +39,30 @@ class Packet(NamedTuple):
     attachments: int = 0
 
 
+class Body(NamedTuple):
+    """Data as it is written, and the bytes that follow it as messages of their own."""
+
+    data: bytes
+    attachments: tuple[bytes, ...] = ()
+
+
 class Parser(Protocol):
-    """How packets stand on the wire. A frame is prefix, ack id in digits, and encoded data."""
+    """How packets stand on the wire."""
 
-    def prefix(self, kind: PacketType, namespace: str) -> bytes:
-        """Start of every frame of a kind and a namespace."""
+    #: Whether events are messages of bytes, not of text.
+    BINARY: bool
 
-    def encode(self, data: Any) -> bytes:
+    def frame(
+        self,
+        kind: PacketType,
+        namespace: str,
+        ack_id: bytes = b"",
+        data: bytes = b"",
+        attachments: int = 0,
+    ) -> Frame:
+        """A packet with encoded ``data``; an ``ack_id`` in digits; so many ``attachments`` follow it."""
+
+    def encode(self, data: Any) -> Body:
         """Write data. Raises TypeError when it cannot be written."""
 
     def parse(self, content: bytes) -> Packet:
@@ -57,37 +82,55 @@ def name_and_arguments(data: Any) -> tuple[str, list[Any]]:
     return data[0], data[1:]
 
 
-def check_attachments(data: list[Any], attachments: int) -> None:
-    """Check that each placeholder names an attachment. Raises RemoteProtocolError."""
-    values: list[Any] = [data]
-    while values:
-        value = values.pop()
-        if isinstance(value, list):
-            values += value
-        elif isinstance(value, dict):
-            number = value.get("num")
-            if value.get("_placeholder") is not True:
-                values += value.values()
-            elif type(number) is not int or not 0 <= number < attachments:
-                raise RemoteProtocolError(f"a placeholder for attachment {number!r} of {attachments}")
+def insert_attachments(data: list[Any], attachments: Sequence[bytes]) -> list[Any]:
+    """Put attachments where their placeholders are, in place. Raises RemoteProtocolError."""
+    containers: list[Any] = [data]
+    while containers:
+        container = containers.pop()
+        for key, value in enumerate(container) if isinstance(container, list) else container.items():
+            if isinstance(value, dict) and value.get("_placeholder") is True:
+                number = value.get("num")
+                if type(number) is not int or not 0 <= number < len(attachments):
+                    raise RemoteProtocolError(
+                        f"a placeholder for attachment {number!r} of {len(attachments)}"
+                    )
+                container[key] = attachments[number]
+            elif isinstance(value, dict | list):
+                containers.append(value)
+    return data
 
 
-def error_message(packet: Packet, parser: Parser) -> str:
-    """The message of a CONNECT_ERROR packet, in any form."""
+class Refusal(NamedTuple):
+    """Why a namespace refused a client: the server's message, and what it said besides, if anything."""
+
+    message: str
+    data: Any = None
+
+
+def refusal(packet: Packet, parser: Parser) -> Refusal:
+    """What a CONNECT_ERROR packet says, in any form."""
     try:
         data = parser.decode(packet.data) if packet.data else None
     except RemoteProtocolError:
-        return packet.data.decode("utf-8", "replace")
+        return Refusal(packet.data.decode("utf-8", "replace"))
     if isinstance(data, dict) and isinstance(data.get("message"), str):
-        return str(data["message"])
-    return "" if data is None else str(data)
+        return Refusal(data["message"], data.get("data"))
+    return Refusal("" if data is None else str(data))
 
 
-def session_id(packet: Packet, parser: Parser) -> str:
-    """The session id of a CONNECT packet; empty when the server gave none."""
+class Welcome(NamedTuple):
+    """Content of a server's CONNECT: the session id, and the private id of a session it can recover."""
+
+    sid: str
+    pid: str
+
+
+def welcome(packet: Packet, parser: Parser) -> Welcome:
+    """What a CONNECT packet says; empty where the server said nothing."""
     try:
-        data = parser.decode(packet.data)
+        data = parser.decode(packet.data) if packet.data else None
     except RemoteProtocolError:
-        return ""
-    sid = data.get("sid") if isinstance(data, dict) else None
-    return sid if isinstance(sid, str) else ""
+        data = None
+    found = data if isinstance(data, dict) else {}
+    sid, pid = found.get("sid"), found.get("pid")
+    return Welcome(sid if isinstance(sid, str) else "", pid if isinstance(pid, str) else "")

@@ -102,11 +102,6 @@ def find_remarks(
             f"{prefix}{note.text} (at {note.t_s:.0f} s)" for note in run.notes if note.level == "warning"
         ]
     found += _fan_out(table)
-    if any(run.header.compression for run in runs):
-        found.append(
-            "the server compresses messages for clients that offer permessage-deflate. Official clients "
-            "offer it, these do not: with official clients it sends fewer bytes and uses more CPU"
-        )
     if any(row.name == OTHER for row in operations):
         found.append(f"there were too many names: the later ones are counted together as {OTHER}")
     clock_errors = [one.clock_error_s for run in runs for one in run.header.generators]
@@ -306,7 +301,7 @@ def _few_samples(operations: Sequence[OperationFigures]) -> Iterator[str]:
     for row in operations:
         for name, share in _QUOTED.items():
             need = round(SAMPLES_BEYOND / (1 - share))
-            if 0 < row.count < need:
+            if 0 < row.count < need and row.op != "phase":
                 few.setdefault(name, []).append(f"{row.op} {row.name} ({row.count:,})")
                 needed[name] = need
     for name, rows in few.items():

@@ -13,10 +13,15 @@ from typing import Any
 from gevent import monkey
 
 from siotool.client.attempt import Attempt
-from siotool.client.connection import Connection, Handler
+from siotool.client.connection import Connection, Handlers, Reply
+from siotool.client.endpoint import Endpoint
 from siotool.client.failures import UNHEARD, ClientFailure
+from siotool.client.identity import Identity
+from siotool.client.opener import Opener, TransportName
+from siotool.client.parsers import parser_of
 from siotool.client.pool import Pool
-from siotool.client.websocket import WebSockets
+from siotool.protocol.faults import LocalProtocolError
+from siotool.protocol.socket_io import Body
 from siotool.swarm.bridge import Bridge
 from siotool.swarm.bugs import Bugs
 from siotool.swarm.delivery_tracker import DeliveryTracker
@@ -53,19 +58,24 @@ class ClientLoop:
     def __init__(self, settings: EngineSettings, bridge: Bridge) -> None:
         self.tracker = DeliveryTracker(settings.run)
         self.metrics = Metrics(self.tracker, len(settings.places))
-        target = settings.target
-        traffic = self.metrics.traffic
-        self.pool = Pool(target.namespace, settings.auth, traffic)
+        parser = parser_of(settings.parser, settings.revision)
+        self.pool = Pool(
+            self.metrics.targets[0].traffic, parser, settings.revision, settings.identity.namespaces[0]
+        )
         self._settings = settings
         self._loop = bridge.loop
         self.to_hub = bridge.to_hub
         bugs = Bugs(self.metrics)
         self._loop.set_exception_handler(bugs.of_loop)
-        self.board = Switchboard(
-            self.metrics, self.pool.known, bridge.to_hub, bugs.report, self._ended, target.namespace
-        )
+        self.board = Switchboard(self.metrics, self.pool.known, bridge.to_hub, bugs.report, self._ended)
         make_socket = monkey.get_original("socket", "socket")  # gevent's own would wait for the hub
-        self._sockets = WebSockets(target, settings.address, settings.headers, traffic, make_socket)
+        self._openers = [
+            Opener(
+                Endpoint(place.target, place.addresses, settings.tls, settings.revision, make_socket),
+                counts.traffic,
+            )
+            for place, counts in zip(settings.places, self.metrics.targets, strict=True)
+        ]
         self._leaving = LeavingUsers(self.metrics, settings.drain_timeout_s)
         self._opening: dict[UserObserver, _Connect] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -73,12 +83,13 @@ class ClientLoop:
         self._next_slot = 0
         self._stopped = False
 
-    def new_user(self, counts: UserCounts) -> UserObserver:
-        """A slot for one user, free again when it has left; for the hub's thread."""
+    def new_user(self, counts: UserCounts, target: int) -> UserObserver:
+        """A slot for one user of a target, free again when it has left; for the hub's thread."""
+        at = self.metrics.targets[target]
         if self._free_slots:
-            return UserObserver(self._free_slots.pop(), counts, self.board, used_before=True)
+            return UserObserver(self._free_slots.pop(), counts, self.board, at, used_before=True)
         self._next_slot += 1
-        return UserObserver(self._next_slot - 1, counts, self.board, used_before=False)
+        return UserObserver(self._next_slot - 1, counts, self.board, at, used_before=False)
 
     # ── connecting ────────────────────────────────────────────────────────────────────
 
@@ -87,7 +98,9 @@ class ClientLoop:
         user: UserObserver,
         intended: float,
         again: bool,
-        handlers: dict[str, Handler],
+        handlers: Handlers,
+        identity: Identity,
+        transport: TransportName,
         answer: Answer,
     ) -> None:
         """Answer with an open connection of the user's, or with a ClientFailure."""
@@ -107,25 +120,39 @@ class ClientLoop:
             before.cut()
             before.finish("transport_close")
         attempt = self._opening[user] = _Connect(again, answer)
-        task = self._loop.create_task(self._open(user, attempt, intended, handlers))
+        task = self._loop.create_task(self._open(user, attempt, intended, handlers, identity, transport))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _open(
-        self, user: UserObserver, attempt: _Connect, intended: float, handlers: dict[str, Handler]
+        self,
+        user: UserObserver,
+        attempt: _Connect,
+        intended: float,
+        handlers: Handlers,
+        identity: Identity,
+        transport: TransportName,
     ) -> None:
-        metrics = self.metrics
-        metrics.attempted += 1
+        target = user.target
+        target.attempted += 1
         user.counts.attempted += 1
         if user.used_before:
             self.tracker.forget_receiver(user.slot)
             user.used_before = False
-        samples = metrics.samples("reconnect" if attempt.again else "connect", self.pool.namespace)
-        connection = user.connection = Connection(self.pool, user, handlers)
-        failure = await attempt.run(connection, self._sockets.open, self._settings.connect_timeout_s)
+        samples = target.samples("reconnect" if attempt.again else "connect", identity.namespaces[0])
+        connection: Connection[UserObserver] | None = None
+        failure: ClientFailure | None
+        try:
+            connection = Connection(self.pool, user, handlers, identity, user.recoverable)
+        except (LocalProtocolError, TypeError) as error:
+            failure = ClientFailure("client", f"an identity that cannot be sent: {error}")
+        else:
+            user.connection = connection
+            opening = self._openers[target.number].by(transport)
+            failure = await attempt.run(connection, opening, self._settings.connect_timeout_s)
         now = monotonic()
         if failure is None:
-            metrics.established += 1
+            target.established += 1
             user.counts.established += 1
             samples.record(now - intended, now - attempt.start)
             if attempt.leaving:
@@ -133,9 +160,9 @@ class ClientLoop:
         else:
             unheard = failure.kind in UNHEARD
             samples.fail(failure.kind, now - intended if unheard else None)
-            metrics.failed[failure.kind] += 1
-            if unheard:
-                metrics.hung[connection.phase] += 1
+            target.failed[failure.kind] += 1
+            if unheard and connection is not None:
+                target.hung[connection.phase] += 1
             user.connection = None
         del self._opening[user]
         self._free(user)
@@ -153,20 +180,25 @@ class ClientLoop:
 
     # ── operations ────────────────────────────────────────────────────────────────────
 
-    def emit(self, connection: UserConnection, event: str, body: bytes) -> None:
-        """Send an event without acknowledgement; ``body`` is its JSON array."""
+    def emit(self, connection: UserConnection, event: str, body: Body, namespace: str) -> None:
+        """Send an event without acknowledgement; ``body`` is its name and arguments, encoded."""
         user = connection.observer
         user.counts.sent += 1
         if connection.paused and connection.clogged:
             user.not_sent("custom", event)
         else:
-            connection.emit(body)
+            connection.emit(body, namespace)
+
+    def reply(self, reply: Reply, body: Body) -> None:
+        """Answer an event of the server with encoded arguments."""
+        reply(body)
 
     def call(
         self,
         connection: UserConnection,
         event: str,
-        body: bytes,
+        body: Body,
+        namespace: str,
         intended: float,
         timeout: float,
         answer: Answer | None = None,
@@ -178,7 +210,8 @@ class ClientLoop:
         metrics = self.metrics
         metrics.schedule_lag = max(metrics.schedule_lag, now - intended)
         due = intended if intended < now else now
-        connection.call(body, timeout, now, Call(user, metrics.samples("ack", event), due, now, answer))
+        pending = Call(user, user.target.samples("ack", event), due, now, answer)
+        connection.call(body, namespace, timeout, now, pending)
 
     def publish(
         self,
@@ -186,6 +219,7 @@ class ClientLoop:
         publisher: int,
         event: str,
         compose: Callable[[str], tuple[Any, ...]],
+        namespace: str,
         intended: float,
         includes_sender: bool,
         raised: Callable[[BaseException], None],
@@ -210,7 +244,7 @@ class ClientLoop:
             user.counts.failed += 1
             self.to_hub(raised, error)
             return
-        connection.emit(body)
+        connection.emit(body, namespace)
 
     def watch(self, connection: UserConnection, answer: Answer) -> None:
         """Answer with the reason once a connection has ended."""

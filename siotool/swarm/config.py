@@ -14,7 +14,7 @@ from siotool import runfile
 from siotool.client import tcp
 from siotool.runfile import GeneratorMachine, Header, MeasuredServer
 from siotool.swarm.settings import EngineSettings
-from siotool.workload import Workload
+from siotool.workload import WeightedTarget, Workload
 
 Reason = Literal["finished", "interrupted", "workers_lost", "target_lost"]
 
@@ -22,7 +22,8 @@ Reason = Literal["finished", "interrupted", "workers_lost", "target_lost"]
 class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     """A load test. Of ``engine`` only the target is written into the run file.
 
-    ``embedded``: the target was started for this run.
+    ``find_revision``: the target says which revision of Engine.IO it speaks. ``embedded``: the target
+    was started for this run.
     ``web_port`` is where Locust's own UI listens on loopback, None for no UI;
     ``locust_files`` asks for Locust's own CSV and HTML beside the run file.
     """
@@ -30,6 +31,8 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     engine: EngineSettings
     workload: Workload
     out: Path
+    find_revision: bool = False
+    weights: tuple[int, ...] = (1,)
     embedded: bool = False
     server_pid: int | None = None
     server_cores: float | None = None
@@ -56,8 +59,8 @@ class Outcome(msgspec.Struct, frozen=True):
     reason: Reason
 
 
-def header_of(config: RunConfig, server: MeasuredServer | None, compression: bool | None) -> Header:
-    """The first line of the run file; ``compression`` where the target would have compressed."""
+def header_of(config: RunConfig, server: MeasuredServer | None) -> Header:
+    """The first line of the run file."""
     libraries = ("locust", "picows", "uvloop", "python-socketio", "msgspec", "numpy")
     return Header(
         version=runfile.VERSION,
@@ -77,12 +80,19 @@ def header_of(config: RunConfig, server: MeasuredServer | None, compression: boo
             )
         ],
         target=config.engine.target,
+        targets=_targets(config),
         workload=config.workload,
         bytes_source=tcp.SOURCE,
         servers=[server] if server is not None else [],
         embedded=config.embedded,
-        compression=compression,
         gates=config.gates,
         default_gates=config.default_gates,
         command=config.command,
     )
+
+
+def _targets(config: RunConfig) -> list[WeightedTarget]:
+    """All targets, where there are several."""
+    places = config.engine.places
+    shares = zip(places, config.weights, strict=True) if len(places) > 1 else ()
+    return [WeightedTarget(place.target.url, weight) for place, weight in shares]

@@ -10,12 +10,13 @@ from locust import TaskSet, User
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING
 
-from siotool.client.connection import Handler
+from siotool.client.connection import Handlers
 from siotool.client.failures import ClientFailure
 from siotool.protocol import backoff
 from siotool.swarm.generator import Generator
 from siotool.swarm.knobs import knob
 from siotool.swarm.pacing import GRACE_S, Schedule, spread_s
+from siotool.swarm.settings import transport_of
 from siotool.swarm.tasks import Tasks
 from siotool.swarm.user_observer import UserConnection
 
@@ -41,13 +42,17 @@ class ConnectedUser(User):
         self._number = self._generator.next_user()
         self._random = Random(f"{self._generator.seed}/{self._number}")
         self._class_counts = self._generator.counts(type(self).__name__)
-        self._user = self._engine.new_user(self._class_counts)
+        target = self._generator.settings.target_of(self._generator.number_in_run(self._number))
+        self._user = self._engine.new_user(self._class_counts, target)
         self._connection: UserConnection | None = None
         self._schedule: Schedule | None = None
         #: Whether this task has begun the operation that was due.
         self._begun = False
         self._moment = 0.0
-        self._handlers: dict[str, Handler] = {}
+        settings = self._generator.settings
+        self._identity = settings.identity
+        self._transport = transport_of(settings.transports, self._number)
+        self._handlers: Handlers = {}
         self._scheduled = follows_schedule(type(self))
         #: Iteration of the hub's loop in which this turn began: in another one, it has waited.
         self._turn = -1
@@ -199,7 +204,9 @@ class ConnectedUser(User):
             if failures >= 0:
                 gevent.sleep(backoff.delay_s(failures, self._random.random(), backoff.OFFICIAL))
             try:
-                self._connection = self._engine.connect(self._user, monotonic(), again, self._handlers)
+                self._connection = self._engine.connect(
+                    self._user, monotonic(), again, self._handlers, self._identity, self._transport
+                )
                 break
             except ClientFailure as failure:
                 if failure.kind == "client":

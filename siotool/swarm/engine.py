@@ -8,8 +8,12 @@ from typing import Any
 
 from gevent.hub import Waiter
 
-from siotool.client.connection import Handler
+from siotool.client.connection import Handlers, Reply
 from siotool.client.failures import ClientFailure
+from siotool.client.identity import Identity
+from siotool.client.opener import TransportName
+from siotool.errors import ScenarioError
+from siotool.protocol.socket_io import RESERVED, Body
 from siotool.swarm.bridge import Bridge
 from siotool.swarm.client_loop import Answer, ClientLoop
 from siotool.swarm.settings import EngineSettings
@@ -28,27 +32,50 @@ class Engine:
         self._encode = self.loop.pool.parser.encode
         self._bridge.to_loop(self.loop.tick)
 
-    def new_user(self, counts: UserCounts) -> UserObserver:
-        """A slot for one user, free again when it has left."""
-        return self.loop.new_user(counts)
+    def new_user(self, counts: UserCounts, target: int = 0) -> UserObserver:
+        """A slot for one user of a target, by its number; free again when the user has left."""
+        return self.loop.new_user(counts, target)
 
     def connect(
-        self, user: UserObserver, intended: float, again: bool, handlers: dict[str, Handler]
+        self,
+        user: UserObserver,
+        intended: float,
+        again: bool,
+        handlers: Handlers,
+        identity: Identity,
+        transport: TransportName,
     ) -> UserConnection:
-        """Open a connection and wait until its namespace is joined.
+        """Open a connection and wait until its namespaces are joined.
 
         ``intended`` is when it should have begun (monotonic clock); ``again`` counts it as a
         reconnect; ``handlers`` may come and go while it is open. Raises ClientFailure.
         """
-        connection: UserConnection = self._ask(self.loop.connect, user, intended, again, handlers)
+        connection: UserConnection = self._ask(
+            self.loop.connect, user, intended, again, handlers, identity, transport
+        )
         return connection
 
     def emit(
-        self, connection: UserConnection, event: str, arguments: tuple[Any, ...], intended: float
+        self,
+        connection: UserConnection,
+        event: str,
+        arguments: tuple[Any, ...],
+        intended: float,
+        namespace: str | None = None,
     ) -> None:
-        """Send an event without acknowledgement at ``intended``."""
-        body = self._encode((event, *arguments))
-        self._bridge.to_loop_at(intended, self.loop.emit, connection, event, body)
+        """Send an event without acknowledgement at ``intended``; raises ScenarioError for a reserved name."""
+        body = self._body(event, arguments)
+        to = namespace or connection.namespace
+        self._bridge.to_loop_at(intended, self.loop.emit, connection, event, body, to)
+
+    def reply(self, reply: Reply, arguments: tuple[Any, ...]) -> None:
+        """Answer an event of the server that asked for it."""
+        self._bridge.to_loop(self.loop.reply, reply, self._encode(arguments))
+
+    def _body(self, event: str, arguments: tuple[Any, ...]) -> Body:
+        if event in RESERVED:
+            raise ScenarioError(f"{event!r} is a reserved event name", "Socket.IO clients refuse to send it")
+        return self._encode((event, *arguments))
 
     def call(
         self,
@@ -57,13 +84,14 @@ class Engine:
         arguments: tuple[Any, ...],
         intended: float,
         timeout: float | None = None,
+        namespace: str | None = None,
     ) -> list[Any]:
         """Send an event at ``intended`` and wait for its ack; returns what the server answered.
 
         Raises ClientFailure (``timeout``, ``protocol_error``, or why the connection closed).
         """
         waiter = Waiter()
-        self.call_ahead(connection, event, arguments, intended, timeout, waiter.switch)
+        self.call_ahead(connection, event, arguments, intended, timeout, namespace, waiter.switch)
         answer = waiter.get()
         if isinstance(answer, ClientFailure):
             raise answer
@@ -77,15 +105,17 @@ class Engine:
         arguments: tuple[Any, ...],
         intended: float,
         timeout: float | None = None,
+        namespace: str | None = None,
         answer: Answer | None = None,
     ) -> None:
         """Send an event at ``intended`` whose ack, or the lack of one, is counted.
 
         ``answer`` is called in the hub with what the server answered, or with a ClientFailure.
         """
-        body = self._encode((event, *arguments))
+        body = self._body(event, arguments)
         limit_s = self._ack_timeout_s if timeout is None else timeout
-        self._bridge.to_loop_at(intended, self.loop.call, connection, event, body, intended, limit_s, answer)
+        request = (connection, event, body, namespace or connection.namespace, intended, limit_s, answer)
+        self._bridge.to_loop_at(intended, self.loop.call, *request)
 
     def publish(
         self,
@@ -96,12 +126,16 @@ class Engine:
         intended: float,
         includes_sender: bool,
         raised: Callable[[BaseException], None],
+        namespace: str | None = None,
     ) -> None:
         """Send a stamped broadcast at ``intended``; ``compose`` makes its arguments of the stamp.
 
         ``raised`` is called in the hub with what ``compose`` raises; then nothing is sent.
         """
-        message = (connection, publisher, event, compose, intended, includes_sender, raised)
+        if event in RESERVED:
+            raise ScenarioError(f"{event!r} is a reserved event name", "Socket.IO clients refuse to send it")
+        to = namespace or connection.namespace
+        message = (connection, publisher, event, compose, to, intended, includes_sender, raised)
         self._bridge.to_loop_at(intended, self.loop.publish, *message)
 
     def let_answers_wait(self, seconds: float) -> None:

@@ -35,9 +35,10 @@ class Generator:
     """
 
     def __init__(self, environment: Any, settings: EngineSettings, seed: int, workers: int = 1) -> None:
+        self.settings = settings
         self.engine = Engine(settings)
         self.timer_wheel = TimerWheel()
-        self.results = ScenarioResults(secrets_of(settings.auth, settings.headers))
+        self.results = ScenarioResults(secrets_of(settings.identity))
         self._listen_to_scenario(environment)
         self.seed = seed
         #: Over how much of a second the users that Locust starts at once are spread.
@@ -50,6 +51,7 @@ class Generator:
         self.visits = VisitCounts()
         self._environment = environment
         self._worker = settings.worker
+        self._workers = workers
         self._users = 0
         self.clock = IntervalClock(self.engine, settings.worker, workers, self._reported)
         #: As it was in the last report.
@@ -96,6 +98,10 @@ class Generator:
         """A number for a user that no other user of the run has."""
         self._users += 1
         return self._worker * _USERS_PER_WORKER + self._users
+
+    def number_in_run(self, number: int) -> int:
+        """A user's number in the order in which workers start users in turn, from 1 on."""
+        return (number % _USERS_PER_WORKER - 1) * self._workers + self._worker + 1
 
     def counts(self, user_class: str) -> UserCounts:
         """Where the users of a class are counted."""
@@ -195,7 +201,7 @@ def _under_plain_locust(environment: Any) -> Generator:
     generator = Generator(
         environment,
         EngineSettings(
-            target=target, address=resolve(target), run=SystemRandom().getrandbits(64), worker=worker
+            target=target, addresses=resolve(target), run=SystemRandom().getrandbits(64), worker=worker
         ),
         seed=0,
     )

@@ -105,7 +105,7 @@ class IntervalClock:
         loop = self._engine.loop
         metrics, tracker = loop.metrics, loop.tracker
         now = monotonic()
-        loop.pool.end_silent(now)
+        loop.pool.beat(now)
         loop.pool.read_wire()
         if metrics.loop_lag > STALL_S:
             self._times_from = now + _CATCH_UP_S

@@ -19,7 +19,6 @@ from locust import events
 from locust.env import Environment
 from locust.stats import stats_history
 
-from siotool.client.compression import would_compress
 from siotool.errors import GeneratorError, SiotoolError
 from siotool.printable import one_line
 from siotool.runfile import Header
@@ -67,9 +66,8 @@ def run(
     probe = ServerProbe(config.server_pid, config.server_cores) if config.server_pid else None
     if config.web_port is not None:
         config = msgspec.structs.replace(config, web_port=locust_output.free_web_port(config.web_port))
-    preflight.check(config.engine)
-    compression = would_compress(config.engine.target, config.engine.headers)
-    header = header_of(config, probe.describe() if probe is not None else None, compression)
+    config = msgspec.structs.replace(config, engine=preflight.check_all(config.engine, config.find_revision))
+    header = header_of(config, probe.describe() if probe is not None else None)
     writer = Writer(config.out)
     writer.write(header)
     test = _LoadTest(config, scenario, writer, show(header), ServerSamples(probe))
@@ -94,7 +92,7 @@ class _LoadTest:
         self._writer = writer
         self._display = display
         self._server = server
-        secrets = secrets_of(config.engine.auth, config.engine.headers)
+        secrets = secrets_of(config.engine.identity)
         self._recorder = Recorder(config.workload.processes, writer, display, server, self._break, secrets)
         self._reason: Reason = "finished"
         self._over = gevent.event.Event()

@@ -8,16 +8,23 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from siotool.client.address import resolve
 from siotool.client.failures import ClientFailure
 from siotool.errors import InputError, TargetError
 from siotool.swarm.engine import Engine
 from siotool.swarm.health import FILES_RESERVED
-from siotool.swarm.settings import EngineSettings
+from siotool.swarm.settings import EngineSettings, Place
 from siotool.swarm.user_counts import UserCounts
 from siotool.workload import Target
 
 #: Long enough for a slow handshake, short enough to notice a dead port at once.
 PATIENCE_S = 5.0
+
+#: Redirects that are followed.
+_REDIRECTS = 4
+#: How a connect of revision 4 fails at a server that speaks 3.
+_OLD = ("protocol_error", "transport_close", "timeout")
+_NEW = 4
 
 _ADVICE = {
     "refused": "is the server running, and on this port?",
@@ -25,6 +32,7 @@ _ADVICE = {
     "dns": "check the host's name",
     "unreachable": "check the network",
     "tls": "check the certificate, or use http://",
+    "session_unknown": "several servers answer there in turn: is the balancer sticky?",
     "no_local_port": "this machine has no local port left",
 }
 
@@ -48,17 +56,81 @@ def check_files(users: int, processes: int) -> None:
     )
 
 
-def check(settings: EngineSettings) -> None:
-    """Connect once, join the namespace, leave. Raises TargetError, which says what was found instead."""
-    patient = msgspec.structs.replace(settings, connect_timeout_s=min(PATIENCE_S, settings.connect_timeout_s))
-    engine = Engine(patient)
+def check_all(settings: EngineSettings, find_revision: bool) -> EngineSettings:
+    """Check each target by itself; returns the settings as the targets want them. Raises TargetError.
+
+    All must speak one revision of Engine.IO: they are one service.
+    """
+    found = [check(_alone(settings, place), find_revision) for place in settings.places]
+    first, *others = found
+    for other in others:
+        if other.revision != first.revision:
+            raise TargetError(
+                f"{first.target.url} speaks Engine.IO {first.revision}, {other.target.url} {other.revision}",
+                "load them one by one: several targets are one service",
+            )
+    return msgspec.structs.replace(
+        first,
+        others=tuple(Place(other.target, other.addresses) for other in others),
+        turns=settings.turns,
+    )
+
+
+def _alone(settings: EngineSettings, place: Place) -> EngineSettings:
+    """The settings for one of the targets."""
+    return msgspec.structs.replace(
+        settings, target=place.target, addresses=place.addresses, others=(), turns=(0,)
+    )
+
+
+def check(settings: EngineSettings, find_revision: bool) -> EngineSettings:
+    """Connect once, join the namespaces, leave; returns the settings as the target wants them.
+
+    A redirect within the host is followed. With ``find_revision`` a target that does not speak Engine.IO 4
+    is asked for 3. Raises TargetError, which says what was found instead.
+    """
+    failure = _connect(settings)
+    for _ in range(_REDIRECTS):
+        moved = _redirected(settings, failure) if failure is not None else None
+        if moved is None:
+            break
+        settings = moved
+        failure = _connect(settings)
+    if failure is None:
+        return settings
+    if find_revision and failure.kind in _OLD and settings.revision == _NEW:
+        older = msgspec.structs.replace(settings, revision=3)
+        if _connect(older) is None:
+            return older
+    raise _explain(settings.target, failure) from failure
+
+
+def _connect(settings: EngineSettings) -> ClientFailure | None:
+    engine = Engine(
+        msgspec.structs.replace(settings, connect_timeout_s=min(PATIENCE_S, settings.connect_timeout_s))
+    )
+    user = engine.new_user(UserCounts("preflight"))
     try:
-        engine.connect(engine.new_user(UserCounts("preflight")), monotonic(), again=False, handlers={})
+        engine.connect(user, monotonic(), False, {}, settings.identity, settings.transports[0][0])
         engine.drain()
     except ClientFailure as failure:
-        raise _explain(settings.target, failure) from failure
+        return failure
     finally:
         engine.stop()
+    return None
+
+
+def _redirected(settings: EngineSettings, failure: ClientFailure) -> EngineSettings | None:
+    """The settings at the place that an answer names, on the same host; else None."""
+    if not failure.kind.startswith("http_3"):
+        return None
+    old, new = urlsplit(settings.target.url), urlsplit(str(failure).removeprefix("to "))
+    if new.hostname != old.hostname or new.scheme not in ("http", "https"):
+        return None
+    target = msgspec.structs.replace(
+        settings.target, url=f"{new.scheme}://{new.netloc}", path=new.path or settings.target.path
+    )
+    return msgspec.structs.replace(settings, target=target, addresses=resolve(target))
 
 
 def _explain(target: Target, failure: ClientFailure) -> TargetError:
@@ -66,12 +138,12 @@ def _explain(target: Target, failure: ClientFailure) -> TargetError:
     kind, detail = failure.kind, str(failure)
     if kind == "connect_error":
         return TargetError(
-            f"{target.url} refused namespace {target.namespace}: {detail}",
+            f"{target.url} refused namespace {target.namespace}: {failure.quoted}",
             "check --namespace and --auth",
         )
     if kind.startswith("http_"):
         return TargetError(
-            f"{where} answers HTTP {kind[5:]} to a WebSocket upgrade{_quoted(detail)}",
+            f"{where} answers HTTP {kind[5:]}{_quoted(detail)}",
             _http_advice(target, kind),
         )
     if kind in ("not_websocket", "protocol_error"):
@@ -96,7 +168,7 @@ def _http_advice(target: Target, kind: str) -> str:
     if kind in ("http_401", "http_403"):
         return "it requires credentials: give them with --header or --auth"
     if kind.startswith("http_3"):
-        return "it redirects: give the URL it redirects to, perhaps with https://"
+        return "it redirects: give the URL it redirects to"
     if _answers_polling(target):
         return "its long polling works but its WebSocket does not: is a proxy in between?"
     return (

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from types import CodeType, FrameType, TracebackType
-from typing import Any
 
+from siotool.client.identity import Identity
 from siotool.printable import one_line
 from siotool.runfile import CHECK_FAILED, FAIL, OTHER, REQUEST_EVENT, Operation
 from siotool.swarm.operation_samples import OperationSamples
@@ -132,10 +132,11 @@ class ScenarioResults:
         return found
 
 
-def secrets_of(auth: Any, headers: Sequence[tuple[str, str]]) -> list[str]:
-    """Texts of an auth payload and of headers that must not be written."""
-    found = [part for _, value in headers for part in (value, *value.split())]
-    waiting = [auth]
+def secrets_of(identity: Identity) -> list[str]:
+    """Texts of an identity that must not be written."""
+    found = [part for _, value in identity.headers for part in (value, *value.split())]
+    found += [value for _, value in identity.query]
+    waiting = [identity.auth]
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):

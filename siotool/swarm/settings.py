@@ -1,11 +1,34 @@
 """The settings of an engine."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import msgspec
 
-from siotool.client.address import Address
+from siotool.client.address import Address, resolve
+from siotool.client.identity import Identity
+from siotool.client.opener import TransportName
+from siotool.client.parsers import ParserName
+from siotool.client.tls import TlsOptions
+from siotool.protocol.engine_io import Revision
 from siotool.workload import Target
+
+#: Transports and their shares of the users, in any unit.
+TransportShares = tuple[tuple[TransportName, float], ...]
+
+_GOLDEN = 0.6180339887498949
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A target and its addresses, in the order to try them."""
+
+    target: Target
+    addresses: tuple[Address, ...]
+
+
+def look_up(urls: Sequence[str], alike: Target) -> list[Place]:
+    """Find the addresses of targets that are ``alike`` but for their URLs. Raises TargetError."""
+    targets = [msgspec.structs.replace(alike, url=url) for url in urls]
+    return [Place(target, resolve(target)) for target in targets]
 
 
 class EngineSettings(msgspec.Struct, frozen=True):
@@ -13,15 +36,44 @@ class EngineSettings(msgspec.Struct, frozen=True):
 
     ``run`` is the secret that marks this run's messages, 64 random bits; ``worker`` is the
     process's number; durations in seconds. ``drain_timeout_s`` bounds the wait for what is
-    still under way when a user leaves: calls, deliveries, and its connect.
+    still under way when a user leaves: calls, deliveries, and its connect. ``others`` are further
+    targets of the same service; ``turns`` is the order in which users take targets, by number.
     """
 
     target: Target
-    address: Address
+    addresses: tuple[Address, ...]
     run: int
     worker: int = 0
-    auth: Any = None
-    headers: list[tuple[str, str]] = []
+    identity: Identity = Identity()
+    transports: TransportShares = (("upgrade", 1.0),)
+    revision: Revision = 4
+    parser: ParserName = "json"
+    tls: TlsOptions = TlsOptions()
     connect_timeout_s: float = 10.0
     ack_timeout_s: float = 10.0
     drain_timeout_s: float = 5.0
+    others: tuple[Place, ...] = ()
+    turns: tuple[int, ...] = (0,)
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """All targets."""
+        return (Place(self.target, self.addresses), *self.others)
+
+    def target_of(self, number: int) -> int:
+        """The number of the target of the user with a number, which count from 1 on over the run."""
+        return self.turns[(number - 1) % len(self.turns)]
+
+
+def transport_of(shares: TransportShares, number: int) -> TransportName:
+    """The transport of a numbered user: any run of consecutive numbers has the shares evenly.
+
+    Multiples of the golden ratio, modulo one (Weyl's sequence).
+    """
+    whole = sum(share for _, share in shares)
+    at = number * _GOLDEN % 1.0 * whole
+    for name, share in shares:
+        if at < share:
+            return name
+        at -= share
+    return shares[-1][0]

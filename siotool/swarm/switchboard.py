@@ -27,13 +27,11 @@ class Switchboard:
         to_hub: Callable[..., None],
         bug: Callable[[Exception], None],
         on_ended: Callable[[Any], None],
-        namespace: str,
     ) -> None:
         self.metrics = metrics
         self.to_hub = to_hub
         self.bug = bug
         self.on_ended = on_ended
-        self.namespace = namespace
         self._known = known
         self._known_bytes = 0
         self._listening: dict[str, str] = {}

@@ -21,6 +21,7 @@ from typing import Any
 import gevent
 from locust import events, task
 
+from siotool.client.connection import Reply
 from siotool.client.failures import ClientFailure
 from siotool.swarm.connected_user import ConnectedUser
 from siotool.swarm.knobs import knob
@@ -49,12 +50,18 @@ class SocketIOUser(ConnectedUser):
     # ── what scenarios use ────────────────────────────────────────────────────────────
 
     def call(
-        self, event: str, *arguments: Any, timeout: float | None = None, wait: bool = True
+        self,
+        event: str,
+        *arguments: Any,
+        timeout: float | None = None,
+        wait: bool = True,
+        namespace: str | None = None,
     ) -> list[Any] | None:
         """Emit and wait for the acknowledgement; returns what the server answered with it.
 
         Timed from the intended start and counted as ``ack``. None when it failed, which is
-        counted by class: ``timeout`` (seconds), or why the connection closed.
+        counted by class: ``timeout`` (seconds), or why the connection closed. ``namespace``: another one
+        than the first that was joined.
 
         With ``wait=False`` it returns None at once. The acknowledgement is still timed and counted,
         without waking this user. So a slow answer does not delay the next call: calls keep their rate.
@@ -63,24 +70,29 @@ class SocketIOUser(ConnectedUser):
         if connection is None or not connection.open:
             connection = self._connected()
         if not wait:
-            self._engine.call_ahead(connection, event, arguments, self._due(), timeout)
+            self._engine.call_ahead(connection, event, arguments, self._due(), timeout, namespace)
             return None
         due = self._due()
         self._kept_since = max(due, monotonic())
         try:
-            return self._engine.call(connection, event, arguments, due, timeout)
+            return self._engine.call(connection, event, arguments, due, timeout, namespace)
         except ClientFailure:
             return None
         finally:
             self._kept_s += monotonic() - self._kept_since
             self._kept_since = None
 
-    def emit(self, event: str, *arguments: Any) -> None:
+    def emit(self, event: str, *arguments: Any, namespace: str | None = None) -> None:
         """Emit without acknowledgement: it has no latency, only bytes."""
-        self._engine.emit(self._connected(), event, arguments, self._due())
+        self._engine.emit(self._connected(), event, arguments, self._due(), namespace)
 
     def publish(
-        self, event: str, size: int = 64, compose: Callable[[str], tuple[Any, ...]] | None = None
+        self,
+        event: str,
+        size: int = 64,
+        compose: Callable[[str], tuple[Any, ...]] | None = None,
+        *,
+        namespace: str | None = None,
     ) -> None:
         """Emit a message that the server is to broadcast; every delivery of it is tracked.
 
@@ -96,6 +108,7 @@ class SocketIOUser(ConnectedUser):
             self._due(),
             self.includes_sender,
             self._report_error,
+            namespace,
         )
 
     def listen(self, event: str, sent_at: str = "") -> None:
@@ -107,23 +120,27 @@ class SocketIOUser(ConnectedUser):
         self._class_counts.judged += 1
         self._engine.listen(event, sent_at)
 
-    def on(self, event: str, handler: Callable[..., None]) -> None:
+    def on(self, event: str, handler: Callable[..., Any], namespace: str | None = None) -> None:
         """Call ``handler`` with an event's arguments (``*``: of any event), in a greenlet of its own.
 
-        From now on, also while not connected. What it raises is counted.
+        From now on, also while not connected. What it raises is counted. What it returns answers a
+        server that asked for it: a tuple holds several arguments, None is an empty answer.
         """
 
-        def run(arguments: list[Any]) -> None:
+        def run(arguments: list[Any], reply: Reply | None) -> None:
             try:
-                handler(*arguments)
+                answer = handler(*arguments)
+                if reply is not None:
+                    self._engine.reply(reply, _as_arguments(answer))
             except Exception as error:
                 self._report_error(error)
 
-        def heard(arguments: list[Any]) -> None:
+        def heard(arguments: list[Any], reply: Reply | None) -> None:
             self._class_counts.judged += 1
-            gevent.spawn(run, arguments)
+            gevent.spawn(run, arguments, reply)
 
-        self._handlers[event] = lambda arguments: self._engine.loop.to_hub(heard, arguments)
+        key = (namespace or self._identity.namespaces[0], event)
+        self._handlers[key] = lambda arguments, reply: self._engine.loop.to_hub(heard, arguments, reply)
 
     def check(self, condition: object, expected: str) -> bool:
         """Judge an answer: counted as the operation ``custom`` with ``expected`` for a name.
@@ -157,6 +174,12 @@ class SocketIOUser(ConnectedUser):
             self._generator.drop_schedule(self._number)
         self._engine.wait_closed(self._connected())
         self._connected()
+
+
+def _as_arguments(answer: Any) -> tuple[Any, ...]:
+    if answer is None:
+        return ()
+    return answer if isinstance(answer, tuple) else (answer,)
 
 
 @events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]

@@ -8,6 +8,7 @@ import msgspec
 
 from siotool.client.connection import Connection
 from siotool.client.failures import NOT_SENT, UNHEARD, ClientFailure
+from siotool.protocol.session import Recoverable
 from siotool.protocol.socket_io import Packet
 from siotool.runfile import OpKind
 from siotool.swarm.delivery_tracker import Receiver
@@ -16,11 +17,23 @@ from siotool.swarm.switchboard import Switchboard
 from siotool.swarm.target_counts import TargetCounts
 from siotool.swarm.user_counts import UserCounts
 
+#: What an upgrade leads to.
+_UPGRADE = "websocket"
+
 
 class UserObserver(Receiver):
     """A user in the loop thread: observes its connections, one after the other."""
 
-    __slots__ = ("board", "connection", "counts", "retired", "target", "used_before", "watcher")
+    __slots__ = (
+        "board",
+        "connection",
+        "counts",
+        "recoverable",
+        "retired",
+        "target",
+        "used_before",
+        "watcher",
+    )
 
     def __init__(
         self,
@@ -44,12 +57,36 @@ class UserObserver(Receiver):
         self.connection: UserConnection | None = None
         #: Called in the hub, once, with the reason why the open connection ends.
         self.watcher: Callable[[str], None] | None = None
+        #: By namespace, the sessions that a server may give back to its next connection.
+        self.recoverable: dict[str, Recoverable] = {}
 
-    def joined(self, now: float, took: float) -> None:
-        """The namespace is joined, ``took`` seconds after it was asked."""
+    def phase(self, name: str, took: float) -> None:
+        """A phase of connecting has succeeded, ``took`` seconds after it began."""
+        self.target.samples("phase", name).record(took, took)
+
+    def upgraded(self, took: float) -> None:
+        """The connection has moved to WebSocket, ``took`` seconds after it was tried."""
+        self.target.samples("upgrade", _UPGRADE).record(took, took)
+
+    def upgrade_failed(self, kind: str, detail: str) -> None:
+        """It could not move to WebSocket, and stays on long polling."""
+        self.target.samples("upgrade", _UPGRADE).fail(kind)
+        self.board.metrics.remark(
+            "upgrade", f"an upgrade to WebSocket failed: {kind} ({detail}); it stays on long polling"
+        )
+
+    def namespace(self, name: str, took: float) -> None:
+        """A namespace is joined, ``took`` seconds after it was asked."""
+        self.target.samples("namespace", name).record(took, took)
+
+    def joined(self, now: float, recovered: bool) -> None:
+        """All namespaces are joined."""
         self.target.open += 1
         self.board.metrics.join(self, now)
-        self.target.samples("namespace", self.board.namespace).record(took, took)
+
+    def left(self, namespace: str) -> None:
+        """The server has closed one namespace of several."""
+        self.board.metrics.remark("left", f"the server disconnected clients from namespace {namespace}")
 
     def event(self, name: str, arguments: list[Any], packet: Packet, payload: bytes, now: float) -> None:
         """An event has come: count it when it is a broadcast of ours, or is listened to."""
@@ -66,6 +103,8 @@ class UserObserver(Receiver):
             target.left += 1
         else:
             target.closed[reason] += 1
+        if self.connection is not None:
+            self.recoverable = self.connection.recoverable
         self.connection = None
         self.board.on_ended(self)
         if self.watcher is not None:

@@ -40,7 +40,7 @@ def drive(programs, scenario="echo", processes=1):
         loaded = scenario_file.load(scenario_paths.find(scenario))
         target = Target(url=server.url)
         config = RunConfig(
-            engine=EngineSettings(target=target, address=resolve(target), run=secrets.randbits(64)),
+            engine=EngineSettings(target=target, addresses=resolve(target), run=secrets.randbits(64)),
             workload=Workload(
                 scenario=loaded.name,
                 settings=knobs.resolve(loaded.knobs, [], loaded.name),

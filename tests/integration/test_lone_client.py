@@ -38,7 +38,12 @@ def talk(url: str, namespace: str) -> dict[str, Any]:
 def test_it_joins_calls_hears_and_leaves_under_plain_asyncio(url: str) -> None:
     found = talk(url, "/")
     assert found["answers"] == [[0, "é"], [1, "é"], [2, "é"]]
-    assert found["heard"] == ["joined", ["event", "chat message", ["hello"]], ["ended", "client"]]
+    assert found["heard"] == [
+        ["namespace", "/"],
+        ["joined", False],
+        ["event", "/", "chat message", ["hello"]],
+        ["ended", "client"],
+    ]
     assert found["unanswered"] == "unanswered"
     assert found["open"] == 0
     assert found["more_on_the_wire"] == [True, True]
@@ -46,9 +51,8 @@ def test_it_joins_calls_hears_and_leaves_under_plain_asyncio(url: str) -> None:
 
 
 def test_it_says_why_it_was_not_let_in(url: str) -> None:
-    assert talk(url, "/nowhere") == {
-        "failure": "connect_error",
-        "heard": [],
-        "open": 0,
-        "loaded": [],
-    }
+    found = talk(url, "/nowhere")
+    [(what, kind, text)] = found.pop("heard")
+    assert (what, kind) == ("remark", "connect_error")
+    assert text.startswith("connect_error: /nowhere answered ")
+    assert found == {"failure": "connect_error", "open": 0, "loaded": []}

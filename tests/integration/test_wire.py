@@ -15,9 +15,10 @@ import pytest
 
 from siotool.client.address import Address
 from siotool.client.failures import ClientFailure
+from siotool.client.identity import Identity
 from siotool.client.pool import WRITE_BUFFER_BYTES
 from siotool.swarm.engine import Engine
-from siotool.swarm.settings import EngineSettings
+from siotool.swarm.settings import EngineSettings, TransportShares
 from siotool.swarm.user_counts import UserCounts
 from siotool.swarm.user_observer import UserObserver
 from siotool.workload import Target
@@ -25,6 +26,7 @@ from siotool.workload import Target
 pytestmark = pytest.mark.slow
 
 DRAIN_S = 1.0
+WEBSOCKET: TransportShares = (("websocket", 1.0),)
 
 
 class RawServer:
@@ -68,7 +70,9 @@ def engine(server: RawServer) -> Iterator[Engines]:
         target = Target(f"{scheme}://127.0.0.1:{port}", path=f"/{behaviour}/")
         address = Address(socket.AF_INET, "127.0.0.1", port)
         found = Engine(
-            EngineSettings(target, address, run=1, **{"drain_timeout_s": DRAIN_S, **settings})  # type: ignore[arg-type]
+            EngineSettings(
+                target, (address,), 1, transports=WEBSOCKET, **{"drain_timeout_s": DRAIN_S, **settings}
+            )  # type: ignore[arg-type]
         )
         made.append(found)
         return found
@@ -88,7 +92,7 @@ def connect_all(engine: Engine, users: list[UserObserver]) -> list[Any]:
 
     def one(user: UserObserver) -> Any:
         try:
-            return engine.connect(user, monotonic(), again=False, handlers={})
+            return engine.connect(user, monotonic(), False, {}, Identity(), "websocket")
         except ClientFailure as failure:
             return failure.kind
 

@@ -19,7 +19,7 @@ from siotool.protocol.session import (
     Session,
     State,
 )
-from tests.frames import arguments_of, event_of
+from tests.frames import arguments_of, event_of, text
 
 VALID = [
     b'0{"sid":"engine","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}',
@@ -60,8 +60,8 @@ FRAGMENTS += [b"9" * 5000, b"[" * 5000, b'{"a":' * 5000, b"-1", b"1e999", b"NaN"
 READERS: list[Callable[[socket_io.Packet], object]] = [
     arguments_of,
     event_of,
-    lambda packet: socket_io.error_message(packet, json_parser),
-    lambda packet: socket_io.session_id(packet, json_parser),
+    lambda packet: socket_io.refusal(packet, json_parser),
+    lambda packet: socket_io.welcome(packet, json_parser),
 ]
 
 
@@ -143,7 +143,7 @@ ARRIVALS = {State.JOINING: Opened, State.JOINED: Joined}
 def test_a_session_survives_any_conversation(
     namespace: str, begin: int, conversation: list[tuple[bool, bytes]]
 ) -> None:
-    session = Session(namespace)
+    session = Session((namespace,))
     welcome = VALID[1] if namespace == "/" else VALID[2]
     for frame in [VALID[0], welcome][:begin]:
         session.receive_text(frame)
@@ -157,18 +157,21 @@ def test_a_session_survives_any_conversation(
         if session.state is not before and session.state in ARRIVALS:
             assert type(event) is ARRIVALS[session.state]
         match event:
-            case Opened(reply=reply) | Ping(reply=reply):
-                assert reply[:1] in (b"3", b"4")
-            case Refused(message):
+            case Opened(replies=replies):
+                assert [text(reply)[:1] for reply in replies] == [b"4"]
+            case Ping(reply):
+                assert reply == b"3"
+            case Refused(_, message):
                 assert session.state is State.CLOSED
                 assert isinstance(message, str)
             case Acknowledged(packet):
                 assert packet.ack_id is not None
                 attempt(arguments_of, packet)
-            case Received(packet):
+            case Received(packet, attachments):
+                assert len(attachments) == packet.attachments
                 attempt(event_of, packet)
     was_joined = session.state is State.JOINED
-    assert (session.close() is not None) == was_joined
+    assert bool(session.close()) == was_joined
     assert session.state is State.CLOSED
 
 

@@ -87,6 +87,17 @@ def test_they_read_our_farewell(namespace: str) -> None:
     assert as_they_read(frame) == (PacketType.DISCONNECT, namespace, None, None, 0)
 
 
+@given(namespace=namespaces, event=texts, arguments=with_bytes, ack_id=st.none() | ack_ids)
+def test_they_read_our_bytes(namespace: str, event: str, arguments: list[Any], ack_id: int | None) -> None:
+    kind = PacketType.EVENT if ack_id is None else PacketType.ACK
+    data = (event, *arguments)
+    frame, *attachments = frames.frames_of(kind, data, namespace, ack_id)
+    packet = socketio.packet.Packet(encoded_packet=frame[1:].decode())
+    for attachment in attachments:
+        packet.add_attachment(attachment)
+    assert (packet.namespace or "/", packet.id, packet.data) == (namespace, ack_id, list(data))
+
+
 @given(namespace=namespaces, event=texts, arguments=arguments, ack_id=st.none() | ack_ids)
 def test_we_read_their_events(namespace: str, event: str, arguments: list[Any], ack_id: int | None) -> None:
     theirs = socketio.packet.Packet(socketio.packet.EVENT, [event, *arguments], namespace, ack_id)
@@ -106,7 +117,7 @@ def test_we_read_their_acks(namespace: str, ack_id: int, arguments: list[Any]) -
 def test_we_read_their_welcome(namespace: str, sid: str) -> None:
     packet = as_we_read(socketio.packet.Packet(socketio.packet.CONNECT, {"sid": sid}, namespace))
     assert packet[:3] == (PacketType.CONNECT, namespace, None)
-    assert socket_io.session_id(packet, json_parser) == sid
+    assert socket_io.welcome(packet, json_parser) == (sid, "")
 
 
 @given(namespace=namespaces, message=texts, data=values, bare=st.booleans())
@@ -114,7 +125,7 @@ def test_we_read_their_refusal(namespace: str, message: str, data: Any, bare: bo
     why = message if bare else {"message": message, "data": data}
     packet = as_we_read(socketio.packet.Packet(socketio.packet.CONNECT_ERROR, why, namespace))
     assert packet[:3] == (PacketType.CONNECT_ERROR, namespace, None)
-    assert socket_io.error_message(packet, json_parser) == message
+    assert socket_io.refusal(packet, json_parser) == (message, None if bare else data)
 
 
 @given(namespace=namespaces, query=st.text(st.characters(codec="utf-8", exclude_characters=","), max_size=20))
@@ -142,6 +153,9 @@ def test_we_take_as_many_attachments_as_they_send(
     frame, *attachments = as_they_write(theirs)
     session = joined(namespace)
     received = session.receive_text(frame)
+    for attachment in attachments:
+        assert received is None
+        received = session.receive_binary(attachment)
     if acknowledge:
         assert isinstance(received, Acknowledged)
         assert received.packet.ack_id == ack_id
@@ -149,10 +163,8 @@ def test_we_take_as_many_attachments_as_they_send(
         assert isinstance(received, Received)
     assert received.packet[:3] == (theirs.packet_type, namespace, ack_id)
     assert received.packet.attachments == len(attachments)
-    decoded = frames.arguments_of(received.packet)
-    assert socketio.packet.Packet.reconstruct_binary(decoded, attachments) == theirs.data
-    for attachment in attachments:
-        session.receive_binary(attachment)
+    assert received.attachments == tuple(attachments)
+    assert frames.arguments_of(received.packet, attachments) == theirs.data
     assert session.attachments_due == 0
     (event_after,) = as_they_write(socketio.packet.Packet(socketio.packet.EVENT, ["a"], namespace))
     assert isinstance(session.receive_text(event_after), Received)
@@ -160,7 +172,7 @@ def test_we_take_as_many_attachments_as_they_send(
 
 def joined(namespace: str) -> Session:
     """A session that python-socketio's packets have let into a namespace."""
-    session = Session(namespace)
+    session = Session((namespace,))
     session.receive_text(OPEN)
     (welcome,) = as_they_write(socketio.packet.Packet(socketio.packet.CONNECT, {"sid": "s"}, namespace))
     assert isinstance(session.receive_text(welcome), Joined)
@@ -181,12 +193,12 @@ def test_a_conversation_in_their_packets(
         "pingInterval": interval,
         "maxPayload": 1000000,
     }
-    session = Session(namespace, auth)
+    session = Session((namespace,), auth)
     opened = session.receive_text(engine(engineio.packet.OPEN, handshake))
     assert isinstance(opened, Opened)
     assert opened.sid == "e"
     assert session.patience_s == (interval + 5) / 1000
-    assert as_they_read(opened.reply) == (PacketType.CONNECT, namespace, None, auth, 0)
+    assert as_they_read(frames.text(*opened.replies)) == (PacketType.CONNECT, namespace, None, auth, 0)
     (welcome,) = as_they_write(socketio.packet.Packet(socketio.packet.CONNECT, {"sid": "s"}, namespace))
     assert isinstance(session.receive_text(welcome), Joined)
     ping = session.receive_text(engine(engineio.packet.PING))
@@ -207,7 +219,7 @@ def test_a_conversation_in_their_packets(
 
 @given(namespace=namespaces, message=texts)
 def test_their_refusal_ends_the_session(namespace: str, message: str) -> None:
-    session = Session(namespace)
+    session = Session((namespace,))
     session.receive_text(OPEN)
     refusal = socketio.packet.Packet(socketio.packet.CONNECT_ERROR, {"message": message}, namespace)
     (frame,) = as_they_write(refusal)

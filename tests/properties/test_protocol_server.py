@@ -51,13 +51,16 @@ class Client:
         async with asyncio.timeout(TOO_LONG):
             message = await self.to_client.get()
         if message["type"] == "websocket.close":
-            return Ended()
+            return Ended(engine=True)
         text = message["text"]
         if text is None:
             return self.session.receive_binary(message["bytes"])
         event = self.session.receive_text(text.encode())
-        if isinstance(event, Opened | Ping):
+        if isinstance(event, Ping):
             self.send(event.reply)
+        if isinstance(event, Opened):
+            for reply in event.replies:
+                self.send(frames.text(reply))
         return event
 
     async def join(self) -> Event:
@@ -75,7 +78,7 @@ async def connected(
     server: socketio.AsyncServer, namespace: str = "/", auth: Any = None
 ) -> AsyncIterator[Client]:
     """A client on an accepted WebSocket that has received nothing yet."""
-    client = Client(Session(namespace, auth))
+    client = Client(Session((namespace,), auth))
     scope = {
         "type": "websocket",
         "path": "/socket.io/",
@@ -178,7 +181,7 @@ def test_being_refused(namespace: str, message: str) -> None:
             refused = await client.join()
             assert isinstance(refused, Refused)
             assert refused.message == message
-            assert client.session.close() is None
+            assert client.session.close() == ()
 
     run(conversation)
 
@@ -211,16 +214,18 @@ def test_an_event_from_the_connect_handler_comes_before_the_answer() -> None:
     run(conversation)
 
 
-def test_attachments_pass_by() -> None:
+def test_attachments_come_with_their_event() -> None:
     async def conversation() -> None:
         async with connected(sio := server(namespaces=["/"])) as client:
             assert isinstance(await client.join(), Joined)
             await sio.emit("image", {"a": b"\x00\x01", "b": [b"\xff"]})
+            assert await client.receive() is None
+            assert await client.receive() is None
             received = await client.receive()
             assert isinstance(received, Received)
-            assert received.packet.attachments == 2
-            assert await client.receive() is None
-            assert await client.receive() is None
+            assert received.attachments == (b"\x00\x01", b"\xff")
+            image = {"a": b"\x00\x01", "b": [b"\xff"]}
+            assert frames.arguments_of(received.packet, received.attachments) == ["image", image]
             await sio.emit("after")
             assert isinstance(await client.receive(), Received)
 
@@ -234,9 +239,8 @@ def test_the_server_sees_us_leave() -> None:
         sio.on("disconnect", lambda sid, reason: left.set_result(reason))
         async with connected(sio) as client:
             assert isinstance(await client.join(), Joined)
-            farewell = client.session.close()
-            assert farewell is not None
-            client.send(farewell)
+            (farewell,) = client.session.close()
+            client.send(frames.text(farewell))
             async with asyncio.timeout(TOO_LONG):
                 assert await left == sio.reason.CLIENT_DISCONNECT
 

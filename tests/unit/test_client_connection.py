@@ -5,10 +5,13 @@ import pytest
 
 from siotool.client.connection import CALLS_WAITING, Connection
 from siotool.client.failures import ClientFailure
+from siotool.client.identity import Identity
 from siotool.client.observer import ByteCounts
 from siotool.client.pool import WRITE_BUFFER_BYTES, Pool
-from siotool.protocol import json_parser
+from siotool.protocol import json_parser, msgpack_parser, msgpack_parser_2
 from siotool.protocol.faults import RemoteProtocolError
+from siotool.protocol.session import Recoverable
+from siotool.protocol.socket_io import Body
 
 OPEN = b'0{"sid":"a","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000}'
 
@@ -22,6 +25,9 @@ class Wire:
 
     def send(self, packet):
         self.sent.append(packet)
+
+    def send_binary(self, data):
+        self.sent.append(("bytes", data))
 
     def close(self):
         self.ended = self.ended or "closed"
@@ -45,12 +51,12 @@ class Diary:
 
 @pytest.fixture
 def pool():
-    return Pool("/", {"token": "t"}, ByteCounts())
+    return Pool(ByteCounts())
 
 
 @pytest.fixture
 def connection(pool):
-    found = Connection(pool, Diary(), {})
+    found = Connection(pool, Diary(), {}, Identity(auth={"token": "t"}))
     found.transport = Wire()
     return found
 
@@ -67,7 +73,7 @@ def joined(connection):
 def test_it_joins_with_its_auth_and_says_how_long_it_took(joined, pool):
     assert joined.open
     assert joined.phase == "namespace"
-    assert joined.observer.heard == [("joined", 3.0, 2.0)]
+    assert joined.observer.heard == [("namespace", "/", 2.0), ("joined", 3.0, False)]
     assert joined.session.max_payload == 1000
     assert pool.connections == {joined}
 
@@ -79,7 +85,7 @@ def test_a_heartbeat_is_answered(joined):
 
 def test_a_call_is_answered_once(joined):
     call = Diary()
-    joined.call(json_parser.encode(("echo", 1)), 10.0, 4.0, call)
+    joined.call(json_parser.encode(("echo", 1)), "/", 10.0, 4.0, call)
     assert joined.transport.sent == [b'420["echo",1]']
     joined.receive_text(b"430[1]", 5.0)
     joined.receive_text(b"430[2]", 6.0)  # nobody asked
@@ -89,13 +95,13 @@ def test_a_call_is_answered_once(joined):
 
 def test_an_answer_that_is_none_leaves_the_call_waiting(joined):
     call = Diary()
-    joined.call(b"[]", 10.0, 4.0, call)
+    joined.call(Body(b"[]"), "/", 10.0, 4.0, call)
     with pytest.raises(RemoteProtocolError):
         joined.receive_text(b"430[1", 5.0)
     joined.failed(RemoteProtocolError("no JSON"))
     joined.lost()
     assert call.heard == [("failed", "protocol_error")]
-    assert joined.observer.heard[1:] == [
+    assert joined.observer.heard[2:] == [
         ("remark", "protocol_error", "protocol_error: no JSON"),
         ("ended", "protocol_error"),
     ]
@@ -103,13 +109,13 @@ def test_an_answer_that_is_none_leaves_the_call_waiting(joined):
 
 def test_an_ack_waits_for_its_attachments(joined):
     call = Diary()
-    joined.call(b"[]", 10.0, 4.0, call)
+    joined.call(Body(b"[]"), "/", 10.0, 4.0, call)
     joined.receive_text(b'461-0[{"_placeholder":true,"num":0}]', 5.0)
     with pytest.raises(RemoteProtocolError, match="attachments are due"):
         joined.receive_text(b"430[]", 5.5)
     assert call.heard == []
     joined.receive_binary(b"x", 6.0)
-    assert call.heard == [("answered", [{"_placeholder": True, "num": 0}], 6.0)]
+    assert call.heard == [("answered", [b"x"], 6.0)]
 
 
 @pytest.mark.parametrize("payload", [b"42{}", b"42[]", b"42[1]", b"42[", b"42"])
@@ -127,7 +133,7 @@ def test_a_known_packet_is_delivered_without_a_look_at_it(joined, pool):
 def test_a_known_packet_is_looked_at_where_a_handler_wants_its_arguments(joined, pool):
     taken = []
     pool.known[b'42["tick",7]'] = known = Diary()
-    joined.handlers["tick"] = taken.append
+    joined.handlers["/", "tick"] = lambda arguments, _reply: taken.append(arguments)
     joined.receive_text(b'42["tick",7]', 4.0)
     assert known.heard == []  # it is the observer's to book it
     assert taken == [[7]]
@@ -144,7 +150,7 @@ def test_an_event_that_asks_for_an_answer_gets_one(joined):
 @pytest.mark.parametrize(("reason", "kind"), [("client", "unanswered"), ("ping_timeout", "ping_timeout")])
 def test_the_end_is_told_once_after_its_calls(joined, pool, reason, kind):
     call = Diary()
-    joined.call(b"[]", 10.0, 4.0, call)
+    joined.call(Body(b"[]"), "/", 10.0, 4.0, call)
     joined.transport.sent.clear()
     wire = joined.transport
     joined.end(reason)
@@ -152,11 +158,11 @@ def test_the_end_is_told_once_after_its_calls(joined, pool, reason, kind):
     joined.finish("transport_close")
     assert (wire.sent, wire.ended) == (([b"41"], "closed") if reason == "client" else ([], "cut"))
     assert call.heard == [("failed", kind)]
-    assert joined.observer.heard[1:] == [("ended", reason)]
+    assert joined.observer.heard[2:] == [("ended", reason)]
     assert pool.connections == set()
-    joined.call(b"[]", 10.0, 5.0, call)
+    joined.call(Body(b"[]"), "/", 10.0, 5.0, call)
     assert call.heard[1:] == [("failed", reason)]
-    joined.emit(b"[]")
+    joined.emit(Body(b"[]"), "/")
     assert wire.sent == ([b"41"] if reason == "client" else [])
 
 
@@ -166,7 +172,7 @@ def test_nothing_is_sent_while_too_much_waits(joined, pool):
     joined.pause_writing()
     joined.pause_writing()
     assert (pool.paused, joined.clogged) == (1, True)
-    joined.call(b"[]", 10.0, 4.0, call)
+    joined.call(Body(b"[]"), "/", 10.0, 4.0, call)
     joined.receive_text(b"2", 4.0)
     assert (joined.transport.sent, call.heard) == ([], [("failed", "not_sent")])
     joined.resume_writing()
@@ -177,8 +183,8 @@ def test_nothing_is_sent_while_too_much_waits(joined, pool):
 
 def test_calls_have_answers_of_their_own(joined):
     first, second = Diary(), Diary()
-    joined.call(b'["a"]', 10.0, 4.0, first)
-    joined.call(b'["b"]', 10.0, 4.0, second)
+    joined.call(Body(b'["a"]'), "/", 10.0, 4.0, first)
+    joined.call(Body(b'["b"]'), "/", 10.0, 4.0, second)
     assert joined.transport.sent == [b'420["a"]', b'421["b"]']
     joined.receive_text(b"431[2]", 5.0)
     joined.receive_text(b"430[1]", 6.0)
@@ -188,8 +194,8 @@ def test_calls_have_answers_of_their_own(joined):
 def test_so_many_calls_may_wait_and_no_more(joined):
     joined.calls |= {b"c%d" % number: Diary() for number in range(CALLS_WAITING - 1)}
     last, over = Diary(), Diary()
-    joined.call(b"[]", 10.0, 4.0, last)
-    joined.call(b"[]", 10.0, 4.0, over)
+    joined.call(Body(b"[]"), "/", 10.0, 4.0, last)
+    joined.call(Body(b"[]"), "/", 10.0, 4.0, over)
     assert (last.heard, over.heard) == ([], [("failed", "not_sent")])
     assert len(joined.transport.sent) == 1
 
@@ -199,13 +205,14 @@ def test_calls_are_sent_while_little_waits(joined):
     call = Diary()
     joined.transport.unsent = WRITE_BUFFER_BYTES - 1
     joined.pause_writing()
-    joined.call(b"[]", 10.0, 4.0, call)
+    joined.call(Body(b"[]"), "/", 10.0, 4.0, call)
     assert (joined.transport.sent, call.heard) == ([b"420[]"], [])
 
 
 def test_a_handler_of_any_event_takes_those_that_have_none_of_their_own(joined):
     tick, other = [], []
-    joined.handlers.update({"tick": tick.append, "*": other.append})
+    joined.handlers["/", "tick"] = lambda arguments, _reply: tick.append(arguments)
+    joined.handlers["/", "*"] = lambda arguments, _reply: other.append(arguments)
     joined.receive_text(b'42["tick",1]', 4.0)
     joined.receive_text(b'42["tock",2]', 4.0)
     assert (tick, other) == ([[1]], [[2]])
@@ -213,7 +220,7 @@ def test_a_handler_of_any_event_takes_those_that_have_none_of_their_own(joined):
 
 def test_a_place_in_an_answer_must_be_that_of_an_attachment(joined):
     call = Diary()
-    joined.call(b"[]", 10.0, 4.0, call)
+    joined.call(Body(b"[]"), "/", 10.0, 4.0, call)
     joined.receive_text(b'461-0[{"_placeholder":true,"num":1}]', 5.0)
     with pytest.raises(RemoteProtocolError, match="attachment 1 of 1"):
         joined.receive_binary(b"x", 6.0)
@@ -223,20 +230,23 @@ def test_a_place_in_an_answer_must_be_that_of_an_attachment(joined):
 def test_a_mistake_of_our_own_ends_it_and_is_told_as_one(joined):
     mistake = LookupError("ours")
     joined.failed(mistake)
-    assert joined.observer.heard[1:] == [("bug", mistake)]
+    assert joined.observer.heard[2:] == [("bug", mistake)]
     assert (joined.close_reason, joined.transport.ended) == ("internal_error", "cut")
 
 
 def test_a_limit_of_ours_has_its_own_class(joined):
     joined.failed(ClientFailure("too_large", "a message"))
-    assert joined.observer.heard[1:] == [("remark", "too_large", "too_large: a message")]
+    assert joined.observer.heard[2:] == [("remark", "too_large", "too_large: a message")]
     assert joined.close_reason == "too_large"
 
 
-@pytest.mark.parametrize("packet", [b"41", b"1", b"44{}"])
-def test_the_server_may_end_it(joined, packet):
+@pytest.mark.parametrize(
+    ("packet", "reason"),
+    [(b"41", "server_disconnect"), (b"1", "transport_close"), (b"44{}", "server_disconnect")],
+)
+def test_the_server_may_end_it(joined, packet, reason):
     joined.receive_text(packet, 4.0)
-    assert (joined.close_reason, joined.transport.ended) == ("server_disconnect", "cut")
+    assert (joined.close_reason, joined.transport.ended) == (reason, "cut")
 
 
 def test_an_abandoned_connect_is_of_no_account(connection, pool):
@@ -254,3 +264,155 @@ def test_the_payload_of_an_event_is_its_bytes(joined):
     payload = b"42" + msgspec.json.encode(["tick", {"n": 1}])
     joined.receive_text(payload, 4.0)
     assert joined.observer.heard[-1][4] == payload
+
+
+# ── bytes, answers, namespaces ────────────────────────────────────────────────────────
+
+
+def test_bytes_follow_their_event_and_come_with_their_answer(joined):
+    call = Diary()
+    joined.call(json_parser.encode(("up", b"abc")), "/", 10.0, 4.0, call)
+    assert joined.transport.sent == [
+        b'451-0["up",{"_placeholder":true,"num":0}]',
+        ("bytes", b"abc"),
+    ]
+    joined.receive_text(b'461-0[{"_placeholder":true,"num":0}]', 5.0)
+    joined.receive_binary(b"xyz", 6.0)
+    assert call.heard == [("answered", [b"xyz"], 6.0)]
+
+
+def test_what_a_handler_answers_is_sent_once_it_is_known(joined):
+    replies = []
+    joined.handlers["/", "whoami"] = lambda _arguments, reply: replies.append(reply)
+    joined.receive_text(b'427["whoami"]', 4.0)
+    assert joined.transport.sent == []
+    replies[0](json_parser.encode(({"id": 7}, b"x")))
+    assert joined.transport.sent == [
+        b'461-7[{"id":7},{"_placeholder":true,"num":0}]',
+        ("bytes", b"x"),
+    ]
+
+
+def test_a_handler_of_an_event_that_wants_no_answer_gets_nothing_to_answer_with(joined):
+    replies = []
+    joined.handlers["/", "tick"] = lambda _arguments, reply: replies.append(reply)
+    joined.receive_text(b'42["tick"]', 4.0)
+    assert replies == [None]
+
+
+def test_events_go_to_the_namespace_that_is_named(pool):
+    found = Connection(pool, Diary(), {}, Identity(namespaces=("/", "/chat")))
+    found.transport = Wire()
+    found.receive_text(OPEN, 1.0)
+    found.receive_text(b'40{"sid":"a"}', 2.0)
+    assert not found.open
+    found.receive_text(b'40/chat,{"sid":"b"}', 3.0)
+    found.transport.sent.clear()
+    found.emit(json_parser.encode(("say",)), "/chat")
+    call = Diary()
+    found.call(json_parser.encode(("say",)), "/chat", 10.0, 4.0, call)
+    assert found.transport.sent == [b'42/chat,["say"]', b'42/chat,0["say"]']
+    found.receive_text(b"43/chat,0[1]", 5.0)
+    assert call.heard == [("answered", [1], 5.0)]
+    found.receive_text(b"41/chat,", 6.0)
+    assert ("left", "/chat") in found.observer.heard
+    late = Diary()
+    found.call(json_parser.encode(("say",)), "/chat", 10.0, 7.0, late)
+    assert (found.open, late.heard) == (True, [("failed", "server_disconnect")])
+
+
+def test_a_refusal_is_told_with_the_servers_words_and_data(connection):
+    connection.receive_text(OPEN, 1.0)
+    connection.receive_text(b'44{"message":"room is full","data":{"code":7}}', 2.0)
+    assert connection.observer.heard == [
+        ("remark", "connect_error", 'connect_error: / answered room is full {"code":7}')
+    ]
+
+
+# ── other encodings ───────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("parser", "revision"), [pytest.param(msgpack_parser, 4), pytest.param(msgpack_parser_2, 3)]
+)
+def test_messagepack_packets_are_messages_of_bytes(parser, revision):
+    pool = Pool(ByteCounts(), parser, revision)
+    found = Connection(pool, Diary(), {}, Identity())
+    wire = found.transport = Wire()
+    found.receive_text(OPEN, 1.0)
+    if revision == 4:
+        assert wire.sent == [("bytes", b"\x83\xa4type\x00\xa4data\xd4\x00\x00\xa3nsp\xa1/")]
+        found.receive_binary(msgspec.msgpack.encode({"type": 0, "data": {"sid": "s"}, "nsp": "/"}), 2.0)
+    else:
+        assert wire.sent == []
+        found.receive_text(b'4{"type":0,"nsp":"/"}', 2.0)
+    assert found.open
+    wire.sent.clear()
+    call = Diary()
+    found.call(parser.encode(("up", b"abc")), "/", 10.0, 3.0, call)
+    [(_, sent)] = wire.sent
+    assert msgspec.msgpack.decode(sent) == {
+        "type": 2,
+        "data": ["up", b"abc"],
+        "options": {"compress": True},
+        "id": 0,
+        "nsp": "/",
+    }
+    found.receive_binary(msgspec.msgpack.encode({"type": 3, "data": [b"x"], "id": 0, "nsp": "/"}), 4.0)
+    assert call.heard == [("answered", [b"x"], 4.0)]
+
+
+# ── Engine.IO 3 ───────────────────────────────────────────────────────────────────────
+
+
+def test_in_engine_io_3_the_client_pings_when_it_is_time():
+    found = Connection(Pool(ByteCounts(), revision=3), Diary(), {}, Identity())
+    wire = found.transport = Wire()
+    found.receive_text(OPEN, 1.0)
+    found.receive_text(b"40", 1.0)
+    for now in (25.9, 26.0, 26.5, 51.0):
+        found.ping(now)
+    assert wire.sent == [b"2", b"2"]
+
+
+def test_in_engine_io_4_it_does_not(joined):
+    joined.ping(1e9)
+    assert joined.transport.sent == []
+
+
+# ── recovery ──────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def recovering(pool):
+    found = Connection(pool, Diary(), {}, Identity())
+    found.transport = Wire()
+    found.receive_text(OPEN, 1.0)
+    found.receive_text(b'40{"sid":"s","pid":"p"}', 2.0)
+    return found
+
+
+def test_what_must_be_shown_to_be_given_a_session_back_is_remembered(recovering, pool):
+    assert recovering.recoverable == {"/": Recoverable("p", "")}
+    recovering.receive_text(b'42["tick",1,"offset-1"]', 3.0)
+    assert recovering.recoverable == {"/": Recoverable("p", "offset-1")}
+    pool.known[b'42["tick",2,"offset-2"]'] = Diary()
+    recovering.receive_text(b'42["tick",2,"offset-2"]', 4.0)
+    recovering.receive_text(b'42["tick",3]', 5.0)
+    assert recovering.recoverable == {"/": Recoverable("p", "offset-2")}
+
+
+def test_a_recovered_session_is_told_and_keeps_its_offset(recovering, pool):
+    recovering.receive_text(b'42["tick",1,"offset-1"]', 3.0)
+    after = Connection(pool, Diary(), {}, Identity(), recovering.recoverable)
+    after.transport = Wire()
+    after.receive_text(OPEN, 4.0)
+    assert after.transport.sent == [b'40{"pid":"p","offset":"offset-1"}']
+    after.receive_text(b'40{"sid":"t","pid":"p"}', 5.0)
+    assert ("joined", 5.0, True) in after.observer.heard
+    assert after.recoverable == {"/": Recoverable("p", "offset-1")}
+
+
+def test_a_server_without_recovery_is_shown_nothing(joined):
+    joined.receive_text(b'42["tick","a text"]', 3.0)
+    assert joined.recoverable == {}

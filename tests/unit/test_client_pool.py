@@ -8,7 +8,7 @@ from siotool.client.pool import WRITE_BUFFER_BYTES, WRITE_BUFFERS_BYTES, Pool
 
 @pytest.fixture
 def pool():
-    return Pool("/", None, ByteCounts())
+    return Pool(ByteCounts())
 
 
 class Caller:
@@ -92,7 +92,11 @@ def test_only_an_open_connection_that_has_missed_its_heartbeat_is_closed(pool):
     def connection(name, *, is_open, heard):
         session = SimpleNamespace(patience_s=45.0)
         return Hashable(
-            open=is_open, heard=heard, session=session, end=lambda reason: told.append((name, reason))
+            open=is_open,
+            heard=heard,
+            session=session,
+            ping=lambda now: None,
+            end=lambda reason: told.append((name, reason)),
         )
 
     pool.connections |= {
@@ -100,5 +104,5 @@ def test_only_an_open_connection_that_has_missed_its_heartbeat_is_closed(pool):
         connection("in time", is_open=True, heard=11.0),
         connection("still opening", is_open=False, heard=0.0),
     }
-    pool.end_silent(55.5)
+    pool.beat(55.5)
     assert told == [("silent", "ping_timeout")]

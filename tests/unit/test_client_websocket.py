@@ -1,5 +1,6 @@
 """Frames as picows hands them over, and what the transport makes of them."""
 
+import zlib
 from types import SimpleNamespace
 
 import pytest
@@ -7,6 +8,9 @@ from picows import WSMsgType
 
 from siotool.client import tcp
 from siotool.client.connection import Connection
+from siotool.client.deflate import THRESHOLD_BYTES
+from siotool.client.fragments import MESSAGE_BYTES
+from siotool.client.identity import Identity
 from siotool.client.observer import ByteCounts
 from siotool.client.pool import Pool
 from siotool.client.websocket import WebSocket
@@ -31,14 +35,14 @@ class Diary:
 
 @pytest.fixture
 def pool():
-    return Pool("/", None, ByteCounts())
+    return Pool(ByteCounts())
 
 
 @pytest.fixture
 def socket(pool):
     """The transport of a connection that has joined."""
-    connection = Connection(pool, Diary(), {})
-    found = connection.transport = WebSocket(connection, pool.traffic)
+    connection = Connection(pool, Diary(), {}, Identity())
+    found = connection.transport = WebSocket(connection, pool.traffic, 4)
     frame(found, OPEN)
     frame(found, JOINED)
     connection.observer.heard.clear()
@@ -71,7 +75,7 @@ def test_a_known_packet_is_delivered_at_once_unless_a_handler_wants_its_argument
     known, taken = Diary(), []
     pool.known[b'42["tick",7]'] = known
     if handled:
-        socket._connection.handlers["tick"] = taken.append
+        socket._connection.handlers["/", "tick"] = lambda arguments, _reply: taken.append(arguments)
     frame(socket, b'42["tick",7]')
     told = [name for name, *_ in socket._connection.observer.heard]
     assert (len(known.heard), told, taken) == ((0, ["event"], [[7]]) if handled else (1, [], []))
@@ -127,16 +131,18 @@ def test_nothing_is_sent_and_nothing_waits_before_it_is_open(socket, pool):
 class Socket:
     """What picows gives for an open WebSocket: frames that leave, bytes that wait, and how it was closed."""
 
-    def __init__(self, waiting=0):
+    def __init__(self, waiting=0, extensions=""):
         self.waiting = waiting
         self.done = []
+        headers = {"Sec-WebSocket-Extensions": extensions} if extensions else {}
+        self.response = SimpleNamespace(headers=headers)
 
     @property
     def underlying_transport(self):
         return SimpleNamespace(get_write_buffer_size=lambda: self.waiting)
 
-    def send(self, kind, packet):
-        self.done.append(packet)
+    def send(self, kind, packet, fin, compressed):
+        self.done.append(("compressed", packet) if compressed else packet)
 
     def send_close(self):
         self.done.append("close frame")
@@ -155,8 +161,8 @@ def test_a_close_does_not_wait_for_a_server_that_does_not_read(socket, waiting, 
 
 @pytest.mark.parametrize("given_up", [False, True])
 def test_a_socket_that_comes_after_its_connect_was_given_up_is_cut(pool, given_up):
-    connection = Connection(pool, Diary(), {})
-    connection.transport = found = WebSocket(connection, pool.traffic)
+    connection = Connection(pool, Diary(), {}, Identity())
+    connection.transport = found = WebSocket(connection, pool.traffic, 4)
     if given_up:
         connection.abandon("timeout")
     wire = Socket()
@@ -201,9 +207,95 @@ def test_the_kernel_is_asked_of_a_connection_only_where_something_moved(socket, 
 
 def test_of_a_connection_that_still_opens_the_kernel_is_asked_each_time(pool):
     """Its handshakes pass below, in TLS and HTTP."""
-    connection = Connection(pool, Diary(), {})
-    found = WebSocket(connection, pool.traffic)
+    connection = Connection(pool, Diary(), {}, Identity())
+    found = WebSocket(connection, pool.traffic, 4)
     found._meter = meter = Meter()
     found.read_wire()
     found.read_wire()
     assert meter.readings == 2
+
+
+# ── compression, and Engine.IO 3 ──────────────────────────────────────────────────────
+
+
+def compressing(socket, extensions="permessage-deflate"):
+    wire = Socket(extensions=extensions)
+    socket.on_ws_connected(wire)
+    return wire
+
+
+def packed(message):
+    deflater = zlib.compressobj(wbits=-15)
+    return (deflater.compress(message) + deflater.flush(zlib.Z_SYNC_FLUSH))[:-4]
+
+
+def test_what_a_server_compressed_counts_as_what_it_was(socket, pool):
+    compressing(socket)
+    message = b'42["tick","%b"]' % (b"x" * 5000)
+    frame(socket, packed(message), reserved=1)
+    assert socket._connection.observer.heard[-1][:3] == ("event", "tick", ["x" * 5000])
+    assert pool.traffic.payload_in == len(OPEN + JOINED + message)
+
+
+def test_a_compressed_message_may_come_in_fragments_with_control_frames_between(socket):
+    compressing(socket)
+    whole = packed(b'42["tick",7]')
+    frame(socket, whole[:5], fin=False, reserved=1)
+    frame(socket, b"", WSMsgType.PING)
+    frame(socket, whole[5:], CONTINUATION)
+    assert socket._connection.observer.heard[-1][:3] == ("event", "tick", [7])
+
+
+def test_a_large_message_of_ours_is_compressed_and_a_small_one_is_not(socket, pool):
+    wire = compressing(socket)
+    large = b'42["say","%b"]' % (b"x" * THRESHOLD_BYTES)
+    socket.send(b"3")
+    socket.send(large)
+    assert wire.done[0] == b"3"
+    assert zlib.decompressobj(-15).decompress(wire.done[1][1] + b"\0\0\xff\xff") == large
+    assert pool.traffic.payload_out == 1 + len(large)
+
+
+@pytest.mark.parametrize(
+    ("extensions", "said"),
+    [
+        pytest.param("x-webkit-deflate-frame", "not offered", id="an extension that was not offered"),
+        pytest.param("permessage-deflate; window=3", "window=3", id="a parameter that does not exist"),
+        pytest.param("permessage-deflate; server_max_window_bits=16", "=16", id="a window too large"),
+        pytest.param("permessage-deflate, permessage-deflate", "not offered", id="twice"),
+    ],
+)
+def test_what_was_not_offered_ends_the_connection(socket, extensions, said):
+    compressing(socket, extensions)
+    (what, kind, text) = socket._connection.observer.heard[-1]
+    assert (what, kind) == ("remark", "protocol_error")
+    assert said in text
+
+
+@pytest.mark.parametrize(
+    ("payload", "kind", "reason"),
+    [
+        pytest.param(b"\xff\xff\xff", TEXT, "protocol_error", id="no compressed data"),
+        pytest.param(packed(b"x" * (MESSAGE_BYTES + 1)), TEXT, "too_large", id="a bomb"),
+        pytest.param(b"", CLOSE, "protocol_error", id="a control frame that says it is compressed"),
+    ],
+)
+def test_compressed_nonsense_ends_the_connection(socket, payload, kind, reason):
+    compressing(socket)
+    frame(socket, payload, kind, reserved=1)
+    assert socket._connection.close_reason == reason
+
+
+def test_in_engine_io_3_bytes_are_marked_as_a_message(pool):
+    connection = Connection(Pool(ByteCounts(), revision=3), Diary(), {}, Identity())
+    found = connection.transport = WebSocket(connection, pool.traffic, 3)
+    wire = compressing(found, "")
+    frame(found, OPEN)
+    frame(found, b"40")
+    frame(found, b'451-["photo",{"_placeholder":true,"num":0}]')
+    frame(found, b"\x04abc", BINARY)
+    assert connection.observer.heard[-1][:3] == ("event", "photo", [b"abc"])
+    found.send_binary(b"xyz")
+    assert wire.done == [b"\x04xyz"]
+    frame(found, b"\x02abc", BINARY)
+    assert connection.close_reason == "protocol_error"

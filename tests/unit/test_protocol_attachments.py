@@ -3,7 +3,7 @@
 import pytest
 
 from siotool.protocol.faults import RemoteProtocolError
-from siotool.protocol.socket_io import check_attachments
+from siotool.protocol.socket_io import insert_attachments
 
 
 def placeholder(number):
@@ -21,7 +21,7 @@ def placeholder(number):
     ],
 )
 def test_attachments_that_were_announced_are_fine(data, attachments):
-    check_attachments(data, attachments)
+    insert_attachments(data, [b"%d" % number for number in range(attachments)])
 
 
 @pytest.mark.parametrize(
@@ -38,4 +38,13 @@ def test_attachments_that_were_announced_are_fine(data, attachments):
 )
 def test_one_that_was_not_is_a_protocol_error(data, attachments):
     with pytest.raises(RemoteProtocolError, match="a placeholder for attachment"):
-        check_attachments(data, attachments)
+        insert_attachments(data, [b"x"] * attachments)
+
+
+def test_attachments_come_where_their_placeholders_stood():
+    data = ["photo", {"a": [placeholder(1), {"b": placeholder(0)}]}, placeholder(0)]
+    assert insert_attachments(data, [b"zero", b"one"]) == [
+        "photo",
+        {"a": [b"one", {"b": b"zero"}]},
+        b"zero",
+    ]

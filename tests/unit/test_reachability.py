@@ -15,8 +15,15 @@ from tests.unit.reachability import Package, parse, reached, unpassed, unreached
 
 HOUSE = Path(__file__).parents[2]
 
-#: Called by who knows it by its name: picows, asyncio, Locust, click, io, python-socketio.
+#: Called by who knows it by its name: picows, asyncio, httptools, Locust, click, io, python-socketio.
 CALLED = {
+    "connection_lost",
+    "connection_made",
+    "data_received",
+    "on_body",
+    "on_header",
+    "on_headers_complete",
+    "on_message_complete",
     "dumps",
     "_locust_state",
     "_state",

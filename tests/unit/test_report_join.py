@@ -343,10 +343,6 @@ def small_machine(run):
     health(cpu_cores=0.6)(run)
 
 
-def compressing(run):
-    run.header = msgspec.structs.replace(run.header, compression=True)
-
-
 def server_files(run):
     for number, interval in enumerate(run.intervals):
         use = msgspec.structs.replace(interval.server, files_open=1000)
@@ -394,7 +390,6 @@ REMARKS = [
     (unconnected, "at most 50 of 100 users were connected", "the target refused users"),
     (health(schedule_lag_s=2.0), "up to 2 s after their intended start", "late operations"),
     (small_machine, "shared a machine of 1 core and", "one machine for both"),
-    (compressing, "the server compresses messages for clients that offer", "a server that would compress"),
     (server_files, "the server had 1,000 of 1,024 files open", "server files"),
     (no_change, "few samples for a steady p99 (1,000 needed): connect websocket (100)", "few samples"),
 ]

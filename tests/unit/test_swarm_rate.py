@@ -62,7 +62,7 @@ class Unscheduled(Offline):
 
 target = Target(url="http://127.0.0.1:9")
 environment = Environment(user_classes=[Plain, Nested, Unscheduled], catch_exceptions=True)
-generator = Generator(environment, EngineSettings(target=target, address=resolve(target), run=1), seed=1)
+generator = Generator(environment, EngineSettings(target=target, addresses=resolve(target), run=1), seed=1)
 generator.attach(environment)
 generator.spread_s = 0.0
 

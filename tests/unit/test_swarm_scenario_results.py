@@ -2,6 +2,7 @@
 
 import pytest
 
+from siotool.client.identity import Identity
 from siotool.swarm import scenario_results
 from siotool.swarm.exception_log import FILE_NAME, ExceptionLog
 from siotool.swarm.scenario_results import ScenarioResults, secrets_of
@@ -22,7 +23,7 @@ def test_an_exception_is_told_with_class_message_place_and_once_with_its_traceba
         book.exception(raised(KeyError("token")))
     _, _, (first,) = book.take()
     assert (first.kind, first.message, first.count) == ("KeyError", "'token'", 3)
-    assert first.where == "test_swarm_scenario_results.py:14 in raised"
+    assert first.where == "test_swarm_scenario_results.py:15 in raised"
     assert "Traceback" in first.traceback
     book.exception(raised(KeyError("token")))
     _, _, (again,) = book.take()
@@ -108,14 +109,18 @@ def test_long_messages_are_shortened_to_one_line():
 
 def test_secrets_stand_nowhere():
     secrets = secrets_of(
-        {"token": "s3cr3t-token", "deep": ["other-secret"]}, [("Authorization", "Bearer abcdef")]
+        Identity(
+            auth={"token": "s3cr3t-token", "deep": ["other-secret"]},
+            headers=(("Authorization", "Bearer abcdef"),),
+            query=(("key", "in-the-query"),),
+        )
     )
     book = ScenarioResults(secrets)
-    book.exception(raised(ValueError("bad s3cr3t-token, other-secret, Bearer abcdef")))
+    book.exception(raised(ValueError("bad s3cr3t-token, other-secret, Bearer abcdef, in-the-query")))
     book.check("has abcdef", "", right=False)
     _, _, told = book.take()
     text = repr(told)
-    for secret in ("s3cr3t-token", "other-secret", "abcdef"):
+    for secret in ("s3cr3t-token", "other-secret", "abcdef", "in-the-query"):
         assert secret not in text
     assert "***" in text
 

@@ -15,7 +15,7 @@ class Board(Switchboard):
     def __init__(self):
         self.known = {}
         super().__init__(
-            Metrics(DeliveryTracker(1)), self.known, lambda *_: None, pytest.fail, lambda _: None, "/"
+            Metrics(DeliveryTracker(1)), self.known, lambda *_: None, pytest.fail, lambda _: None
         )
 
 
