@@ -1,7 +1,4 @@
-"""Reads the options that say how clients connect; InputError says what is wrong with one.
-
-Nothing here may be imported before Locust, which patches ssl.
-"""
+"""Reads the options that say how clients connect; InputError says what is wrong with one."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,13 +8,10 @@ import msgspec
 
 from siotool.cli import load_options
 from siotool.cli.client_words import Encoding, EngineIo
+from siotool.client.choices import ParserName, TlsOptions, TransportName, TransportShares
 from siotool.client.identity import Identity, with_queries
-from siotool.client.opener import TransportName
-from siotool.client.parsers import ParserName
-from siotool.client.tls import TlsOptions
 from siotool.errors import InputError
 from siotool.protocol.engine_io import Revision
-from siotool.swarm.settings import TransportShares
 
 TRANSPORTS: tuple[TransportName, ...] = get_args(TransportName)
 

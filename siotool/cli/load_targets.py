@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from siotool.cli import load_options, public_hosts
+from siotool.cli import load_options
 from siotool.errors import InputError
 
 #: The embedded target.
@@ -26,8 +26,8 @@ class Aimed(NamedTuple):
         return self.urls == [DEMO]
 
 
-def read(texts: Sequence[str], *, yes: bool, allowed: Sequence[str]) -> Aimed:
-    """Read targets as they were typed. Raises InputError, also for a public host that nobody allows."""
+def read(texts: Sequence[str]) -> Aimed:
+    """Read targets as they were typed. Raises InputError."""
     if not texts:
         raise InputError("no target", "give the URL of a Socket.IO server, or demo for the embedded one")
     if DEMO in texts:
@@ -49,7 +49,6 @@ def read(texts: Sequence[str], *, yes: bool, allowed: Sequence[str]) -> Aimed:
         urls.append(url)
         weights.append(weight)
         query += in_url
-    public_hosts.check(urls, yes=yes, allowed=allowed)
     return Aimed(urls, weights, query)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from siotool.cli import completion, load_targets
+from siotool.cli import client_options, completion, load_targets, public_hosts
 from siotool.cli import load_options as options
 from siotool.cli.client_words import Encoding, EngineIo
 from siotool.cli.configured import command_of
@@ -239,19 +239,7 @@ def loadtest(
     connect_timeout_s = options.patience(connect_timeout, "--connect-timeout")
     ack_timeout_s = options.patience(ack_timeout, "--ack-timeout")
     options.check_path(path)
-    aimed = load_targets.read(target or [], yes=yes, allowed=allowed_hosts or [])
-
-    # this loads Locust, which patches ssl for gevent, before anything that might open it
-    loaded, resolved = options.load(scenario, settings or [], tags or [], exclude_tags or [])
-    from rich.console import Console
-
-    from siotool.cli import client_options
-    from siotool.swarm.config import RunConfig
-    from siotool.swarm.live import display
-    from siotool.swarm.parent import run
-    from siotool.swarm.settings import EngineSettings, look_up
-    from siotool.workload import Target, Workload, turns
-
+    aimed = load_targets.read(target or [])
     clients = client_options.read(
         client_options.identity(auth, header or [], [*aimed.query, *(query or [])], namespace or []),
         client_options.transports(transport, transport_mix),
@@ -259,6 +247,18 @@ def loadtest(
         parser,
         client_options.tls(ca_file, insecure, client_cert, client_key, server_name),
     )
+    public_hosts.check([] if aimed.demo else aimed.urls, yes=yes, allowed=allowed_hosts or [])
+
+    # this loads Locust, which patches ssl for gevent, before anything that might open it
+    loaded, resolved = options.load(scenario, settings or [], tags or [], exclude_tags or [])
+    from rich.console import Console
+
+    from siotool.swarm.config import RunConfig
+    from siotool.swarm.live import display
+    from siotool.swarm.parent import run
+    from siotool.swarm.settings import EngineSettings, look_up
+    from siotool.workload import Target, Workload, turns
+
     program, shape, stages = options.program(loaded, stages, run_time, given, arrivals)
     workload = Workload(
         scenario=loaded.name,

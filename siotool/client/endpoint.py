@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from urllib.parse import urlencode
 
 from siotool.client.address import Address, host_header, hostname, secure, websocket_url
+from siotool.client.choices import TlsOptions
 from siotool.client.dialer import MakeSocket
 from siotool.client.identity import Identity, Pairs
-from siotool.client.tls import TlsOptions, context
+from siotool.client.tls import context
 from siotool.protocol.engine_io import Revision
 from siotool.workload import Target
 

@@ -1,8 +1,9 @@
 """Opens the transport that a client begins with."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from typing import Any
 
+from siotool.client.choices import TransportName
 from siotool.client.connection import Connection
 from siotool.client.endpoint import Endpoint
 from siotool.client.jsonp_polling import JsonpPolling
@@ -10,9 +11,6 @@ from siotool.client.observer import ByteCounts
 from siotool.client.polling import Polling
 from siotool.client.upgrade import Upgrading
 from siotool.client.websocket import WebSockets
-
-#: ``upgrade`` begins with long polling and moves to WebSocket, as the official client does by itself.
-TransportName = Literal["upgrade", "websocket", "polling", "jsonp"]
 
 
 class Opener:

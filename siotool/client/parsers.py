@@ -1,12 +1,9 @@
 """The parsers of packets, by name."""
 
-from typing import Literal
-
+from siotool.client.choices import ParserName
 from siotool.protocol import json_parser, msgpack_parser, msgpack_parser_2
 from siotool.protocol.engine_io import Revision
 from siotool.protocol.socket_io import Parser
-
-ParserName = Literal["json", "msgpack"]
 
 
 def parser_of(name: ParserName, revision: Revision) -> Parser:

@@ -2,24 +2,8 @@
 
 import ssl
 
-import msgspec
-
+from siotool.client.choices import TlsOptions
 from siotool.errors import InputError
-
-
-class TlsOptions(msgspec.Struct, frozen=True):
-    """Files in PEM form.
-
-    ``ca_file``: the authorities to trust instead of the system's. ``insecure``: trust anybody.
-    ``cert_file`` and ``key_file``: the client's own certificate (the key may stand in the
-    certificate's file). ``server_name`` is asked for and checked instead of the URL's host.
-    """
-
-    ca_file: str = ""
-    insecure: bool = False
-    cert_file: str = ""
-    key_file: str = ""
-    server_name: str = ""
 
 
 def context(options: TlsOptions) -> ssl.SSLContext:

@@ -13,11 +13,12 @@ from typing import Any
 from gevent import monkey
 
 from siotool.client.attempt import Attempt
+from siotool.client.choices import TransportName
 from siotool.client.connection import Connection, Handlers, Reply
 from siotool.client.endpoint import Endpoint
 from siotool.client.failures import UNHEARD, ClientFailure
 from siotool.client.identity import Identity
-from siotool.client.opener import Opener, TransportName
+from siotool.client.opener import Opener
 from siotool.client.parsers import parser_of
 from siotool.client.pool import Pool
 from siotool.protocol.faults import LocalProtocolError

@@ -10,13 +10,13 @@ from locust import TaskSet, User
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING
 
+from siotool.client.choices import transport_of
 from siotool.client.connection import Handlers
 from siotool.client.failures import ClientFailure
 from siotool.protocol import backoff
 from siotool.swarm.generator import Generator
 from siotool.swarm.knobs import knob
 from siotool.swarm.pacing import GRACE_S, Schedule, spread_s
-from siotool.swarm.settings import transport_of
 from siotool.swarm.tasks import Tasks
 from siotool.swarm.user_observer import UserConnection
 

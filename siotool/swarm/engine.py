@@ -8,10 +8,10 @@ from typing import Any
 
 from gevent.hub import Waiter
 
+from siotool.client.choices import TransportName
 from siotool.client.connection import Handlers, Reply
 from siotool.client.failures import ClientFailure
 from siotool.client.identity import Identity
-from siotool.client.opener import TransportName
 from siotool.errors import ScenarioError
 from siotool.protocol.socket_io import RESERVED, Body
 from siotool.swarm.bridge import Bridge

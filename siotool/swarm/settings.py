@@ -5,17 +5,10 @@ from collections.abc import Sequence
 import msgspec
 
 from siotool.client.address import Address, resolve
+from siotool.client.choices import ParserName, TlsOptions, TransportShares
 from siotool.client.identity import Identity
-from siotool.client.opener import TransportName
-from siotool.client.parsers import ParserName
-from siotool.client.tls import TlsOptions
 from siotool.protocol.engine_io import Revision
 from siotool.workload import Target
-
-#: Transports and their shares of the users, in any unit.
-TransportShares = tuple[tuple[TransportName, float], ...]
-
-_GOLDEN = 0.6180339887498949
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -63,17 +56,3 @@ class EngineSettings(msgspec.Struct, frozen=True):
     def target_of(self, number: int) -> int:
         """The number of the target of the user with a number, which count from 1 on over the run."""
         return self.turns[(number - 1) % len(self.turns)]
-
-
-def transport_of(shares: TransportShares, number: int) -> TransportName:
-    """The transport of a numbered user: any run of consecutive numbers has the shares evenly.
-
-    Multiples of the golden ratio, modulo one (Weyl's sequence).
-    """
-    whole = sum(share for _, share in shares)
-    at = number * _GOLDEN % 1.0 * whole
-    for name, share in shares:
-        if at < share:
-            return name
-        at -= share
-    return shares[-1][0]

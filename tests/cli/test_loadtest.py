@@ -60,7 +60,31 @@ def refused(tmp_path, monkeypatch, capsys):
         pytest.param(["http://"], "is not the URL of a Socket.IO server", id="no host"),
         pytest.param(["http://localhost:99999"], "is not a URL", id="a port that does not exist"),
         pytest.param(["http://localhost/chat"], "and the rest with --path and --namespace", id="a path"),
-        pytest.param(["http://localhost?x=1"], "has a path", id="a query"),
+        pytest.param(["demo", "--path", "/io?x=1"], "has a query in it", id="a query in the path"),
+        pytest.param(["demo", "--query", "x"], "has no value", id="a query without value"),
+        pytest.param(["demo", "--query", "EIO=3"], "Engine.IO itself uses it", id="a query of Engine.IO's"),
+        pytest.param(["demo", "--transport", "sse"], "is no transport", id="an unknown transport"),
+        pytest.param(["demo", "--transport-mix", "sse=1"], "is no transport", id="one in a mix"),
+        pytest.param(["demo", "--transport-mix", "polling"], "has no share", id="a mix without shares"),
+        pytest.param(["demo", "--transport-mix", "polling=0"], "more than 0", id="a share of nothing"),
+        pytest.param(
+            ["demo", "--transport", "polling", "--transport-mix", "polling=1"],
+            "contradict each other",
+            id="a transport and a mix",
+        ),
+        pytest.param(
+            ["demo", "--transport", "jsonp", "--eio", "4"], "is of Engine.IO 3", id="JSONP of Engine.IO 4"
+        ),
+        pytest.param(["demo", "--eio", "3", "--auth", "{}"], "not of Engine.IO 3", id="auth of Engine.IO 3"),
+        pytest.param(
+            ["demo", "--namespace", "/a", "--namespace", "/a?b=c"],
+            "one namespace twice",
+            id="a namespace twice",
+        ),
+        pytest.param(
+            ["demo", "--insecure", "--ca-file", "x"], "contradict each other", id="trust in all and in some"
+        ),
+        pytest.param(["demo", "--client-key", "x"], "has no certificate", id="a key without certificate"),
         pytest.param(["http://bob:hunter2@localhost"], "has credentials in it", id="credentials"),
         pytest.param(["demo", "--users", "0"], "--users 0: expected 1 or more", id="nobody"),
         pytest.param(["demo", "--users", "1.5"], "expected a whole number of users", id="half a user"),

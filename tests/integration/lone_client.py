@@ -12,15 +12,15 @@ from typing import Any
 
 from siotool.client.address import resolve
 from siotool.client.attempt import Attempt
+from siotool.client.choices import TlsOptions, TransportName
 from siotool.client.connection import Connection, Handlers
 from siotool.client.endpoint import Endpoint
 from siotool.client.failures import ClientFailure
 from siotool.client.identity import Identity
 from siotool.client.observer import ByteCounts
-from siotool.client.opener import Opener, TransportName
+from siotool.client.opener import Opener
 from siotool.client.parsers import parser_of
 from siotool.client.pool import Pool
-from siotool.client.tls import TlsOptions
 from siotool.protocol import json_parser, socket_io
 from siotool.protocol.engine_io import Revision
 from siotool.workload import Target

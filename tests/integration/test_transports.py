@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from siotool.client.choices import TransportName
 from siotool.client.identity import Identity
-from siotool.client.opener import TransportName
 from siotool.protocol.engine_io import Revision
 from siotool.protocol.socket_io import Body
 from tests.integration.lone_client import LoneClient

@@ -14,11 +14,12 @@ import gevent
 import pytest
 
 from siotool.client.address import Address
+from siotool.client.choices import TransportShares
 from siotool.client.failures import ClientFailure
 from siotool.client.identity import Identity
 from siotool.client.pool import WRITE_BUFFER_BYTES
 from siotool.swarm.engine import Engine
-from siotool.swarm.settings import EngineSettings, TransportShares
+from siotool.swarm.settings import EngineSettings
 from siotool.swarm.user_counts import UserCounts
 from siotool.swarm.user_observer import UserObserver
 from siotool.workload import Target

@@ -66,7 +66,7 @@ def scenario(*fixed_counts):
 
 
 def test_users_of_a_fixed_count_are_there_from_the_start_and_the_others_arrive():
-    program, _ = load_options.program(scenario(1, 0), [], None, {}, Arrivals(5.0, 20.0, most=2))
+    program, _, _ = load_options.program(scenario(1, 0), [], None, {}, Arrivals(5.0, 20.0, most=2))
     wanted = program.tick(0.0, [])
     assert (wanted.users, wanted.until_s, wanted.arrivals) == (1, 20.0, Arrivals(5.0, 20.0, most=2))
     assert program.tick(20.0, []) is None
