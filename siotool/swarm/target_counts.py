@@ -22,13 +22,13 @@ class TargetCounts:
         #: Connects that had no answer in time, by the phase they hung in.
         self.hung: Counter[str] = Counter()
         self.traffic = ByteCounts()
-        self._table = SampleTable(admit)
+        self.table = SampleTable(admit)
         #: Where an operation is counted, by kind and name.
-        self.samples = self._table.samples
+        self.samples = self.table.samples
 
     def close(self) -> TargetUse:
         """Return what was counted, and begin anew."""
-        return TargetUse(self._close_connections(), self._table.close(), self._close_bytes())
+        return TargetUse(self._close_connections(), self.table.close(), self._close_bytes())
 
     def _close_connections(self) -> Connections:
         closed = Connections(

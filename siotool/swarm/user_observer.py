@@ -122,7 +122,8 @@ class UserObserver(Receiver):
     def not_sent(self, op: OpKind, event: str) -> None:
         """Count an operation that could not be sent."""
         self.counts.failed += 1
-        self.target.samples(op, event).errors[NOT_SENT] += 1
+        of = self.board.metrics if op == "deliver" else self.target
+        of.samples(op, event).errors[NOT_SENT] += 1
 
 
 #: A connection whose observer counts it for a user.
