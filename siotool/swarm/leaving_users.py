@@ -8,6 +8,9 @@ from siotool.swarm.user_observer import UserObserver
 
 #: A leaving connection waits at least so long for answers, and for messages of other workers.
 QUIET_S = 0.3
+#: What has not come so long after it left, while later messages have, is lost: a server that loses
+#: messages does not keep those who left.
+LATE_S = 1.0
 
 
 class LeavingUsers:
@@ -45,7 +48,9 @@ class LeavingUsers:
             assert connection is not None
             # what still comes may have been sent after it left, as in a busy room
             quiet = unused or user.overtaken or now - min(connection.heard, now) >= QUIET_S
-            done = caught_up and quiet and now - left >= QUIET_S and not connection.calls
+            arrived = caught_up and quiet and now - left >= QUIET_S
+            lost = user.overtaken and now - left >= LATE_S
+            done = (arrived or lost) and not connection.calls
             if (done and not connection.unsent) or now >= min(left + self._patience_s, self.until):
                 del self._leaving[user]
                 connection.end("client")
