@@ -57,6 +57,8 @@ class ConnectedUser(User):
         #: Iteration of the hub's loop in which this turn began: in another one, it has waited.
         self._turn = -1
         self._failed = False
+        #: Nothing was sent to the open connection without an answer since the last one.
+        self._acknowledged = True
         #: Since when this user waits for the target; how long it has waited since it was last in time.
         self._kept_since: float | None = None
         self._kept_s = 0.0
@@ -67,6 +69,19 @@ class ConnectedUser(User):
 
     def on_connected(self) -> None:
         """Called after each connect and reconnect; override it."""
+
+    @property
+    def number(self) -> int:
+        """This user's number, from 1 on; no other user of the run has it, on any worker.
+
+        Users are numbered without gaps while all workers have started equally many.
+        """
+        return self._generator.number_in_run(self._number)
+
+    @property
+    def population(self) -> int:
+        """How many users the run has started by now, over all workers, as far as this one can tell."""
+        return self._generator.population
 
     # ── Locust's side ─────────────────────────────────────────────────────────────────
 
@@ -188,6 +203,10 @@ class ConnectedUser(User):
             self._moment = max(self._moment, monotonic())
         return self._moment
 
+    def _present_moment(self) -> float:
+        """When what is declared now takes effect: not before what this task sends."""
+        return self._moment if self._begun else 0.0
+
     def _connected(self) -> UserConnection:
         """The open connection; comes back first when it was lost."""
         connection = self._connection
@@ -207,6 +226,7 @@ class ConnectedUser(User):
                 self._connection = self._engine.connect(
                     self._user, monotonic(), again, self._handlers, self._identity, self._transport
                 )
+                self._acknowledged = True
                 break
             except ClientFailure as failure:
                 if failure.kind == "client":

@@ -103,6 +103,11 @@ class Generator:
         """A user's number in the order in which workers start users in turn, from 1 on."""
         return (number % _USERS_PER_WORKER - 1) * self._workers + self._worker + 1
 
+    @property
+    def population(self) -> int:
+        """Users that were started by now, if all workers have started as many as this one."""
+        return self._users * self._workers
+
     def counts(self, user_class: str) -> UserCounts:
         """Where the users of a class are counted."""
         found = self._counts.get(user_class)

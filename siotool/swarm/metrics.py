@@ -6,9 +6,10 @@ from typing import Literal
 
 from siotool.printable import one_line
 from siotool.runfile import OTHER, Operation, OpKind, TargetUse
-from siotool.swarm.delivery_tracker import DeliveryTracker, Receiver
+from siotool.swarm.delivery_tracker import DeliveryTracker
 from siotool.swarm.memory_limits import NAME_CHARACTERS, NAMES, REMARK_CHARACTERS, REMARKS_OF_A_KIND
 from siotool.swarm.operation_samples import OperationSamples, SampleTable
+from siotool.swarm.receiver import Receiver
 from siotool.swarm.target_counts import TargetCounts
 from siotool.swarm.worker_report import Presence, Remark
 
@@ -84,7 +85,8 @@ class Metrics:
 
     def _admit(self, op: OpKind, name: str) -> str:
         """The name to count an operation under; past ``NAMES`` of a kind all others are counted together."""
-        name = name[:NAME_CHARACTERS]
+        # JavaScript's texts may hold half of a surrogate pair, which no file can
+        name = name[:NAME_CHARACTERS].encode("utf-8", "replace").decode()
         names = self._names.setdefault(op, set())
         if name in names:
             return name
@@ -112,18 +114,28 @@ class Metrics:
         lag = now - intended
         self.schedule_lag = lag if lag > self.schedule_lag else self.schedule_lag
 
-    def join(self, receiver: Receiver, now: float) -> None:
-        """A receiver expects broadcasts from now on."""
+    def join(self, receiver: Receiver, now: float, *, recovered: bool = False) -> None:
+        """A receiver expects broadcasts from now on.
+
+        Its audiences are those it joins now; in a ``recovered`` session also those it had.
+        """
         receiver.joined_at, receiver.left_at, receiver.overtaken = now, inf, False
+        if recovered:
+            self.tracker.audiences.recover(receiver, now)
         self.present += 1
         self.presence.append(Presence(now, 1))
 
-    def leave(self, receiver: Receiver, now: float) -> None:
-        """A receiver expects nothing that is sent from now on."""
+    def leave(self, receiver: Receiver, now: float, *, gone: bool = False, waiting: bool = True) -> None:
+        """A receiver expects nothing that is sent from now on, to any audience.
+
+        Of one that is ``gone`` for good the connection may stay open for a while. ``waiting``: it
+        has not had all the answers it asked for, or only just.
+        """
         if receiver.left_at == inf and receiver.joined_at != inf:
             receiver.left_at = now
             self.present -= 1
             self.presence.append(Presence(now, -1))
+            self.tracker.audiences.end(receiver, now, gone=gone, waiting=waiting)
 
     def close_operations(self) -> list[Operation]:
         """Operations of no single target since the last report: deliveries."""
@@ -140,6 +152,7 @@ class Metrics:
         return [target.close() for target in self.targets]
 
     def take_presence(self) -> list[Presence]:
-        """Changes of presence since the last report."""
-        presence, self.presence = self.presence, []
+        """Changes of presence and of memberships since the last report."""
+        presence = self.presence + self.tracker.take_presence()
+        self.presence = []
         return presence
