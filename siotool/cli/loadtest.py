@@ -253,6 +253,7 @@ def loadtest(
     loaded, resolved = options.load(scenario, settings or [], tags or [], exclude_tags or [])
     from rich.console import Console
 
+    from siotool.cli.diagnosis import explained
     from siotool.swarm.config import RunConfig
     from siotool.swarm.live import display
     from siotool.swarm.parent import run
@@ -275,7 +276,7 @@ def loadtest(
     if (folder / "run.jsonl").exists():
         raise InputError(f"{folder} already holds a run", "choose another --out folder")
 
-    with ExitStack() as stack:
+    with ExitStack() as stack, explained():
         urls = aimed.urls
         if aimed.demo:
             from siotool.target.process import TargetProcess

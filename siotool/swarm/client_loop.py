@@ -58,7 +58,7 @@ class ClientLoop:
 
     def __init__(self, settings: EngineSettings, bridge: Bridge) -> None:
         self.tracker = DeliveryTracker(settings.run)
-        self.metrics = Metrics(self.tracker, len(settings.places))
+        self.metrics = Metrics(self.tracker, len(settings.targets))
         parser = parser_of(settings.parser, settings.revision)
         self.pool = Pool(
             self.metrics.targets[0].traffic, parser, settings.revision, settings.identity.namespaces[0]
@@ -75,7 +75,7 @@ class ClientLoop:
                 Endpoint(place.target, place.addresses, settings.tls, settings.revision, make_socket),
                 counts.traffic,
             )
-            for place, counts in zip(settings.places, self.metrics.targets, strict=True)
+            for place, counts in zip(settings.targets, self.metrics.targets, strict=True)
         ]
         self._leaving = LeavingUsers(self.metrics, settings.drain_timeout_s)
         self._opening: dict[UserObserver, _Connect] = {}

@@ -93,6 +93,6 @@ def header_of(config: RunConfig, server: MeasuredServer | None) -> Header:
 
 def _targets(config: RunConfig) -> list[WeightedTarget]:
     """All targets, where there are several."""
-    places = config.engine.places
+    places = config.engine.targets
     shares = zip(places, config.weights, strict=True) if len(places) > 1 else ()
     return [WeightedTarget(place.target.url, weight) for place, weight in shares]

@@ -11,17 +11,17 @@ from siotool.protocol.engine_io import Revision
 from siotool.workload import Target
 
 
-class Place(msgspec.Struct, frozen=True):
+class ResolvedTarget(msgspec.Struct, frozen=True):
     """A target and its addresses, in the order to try them."""
 
     target: Target
     addresses: tuple[Address, ...]
 
 
-def look_up(urls: Sequence[str], alike: Target) -> list[Place]:
+def look_up(urls: Sequence[str], alike: Target) -> list[ResolvedTarget]:
     """Find the addresses of targets that are ``alike`` but for their URLs. Raises TargetError."""
     targets = [msgspec.structs.replace(alike, url=url) for url in urls]
-    return [Place(target, resolve(target)) for target in targets]
+    return [ResolvedTarget(target, resolve(target)) for target in targets]
 
 
 class EngineSettings(msgspec.Struct, frozen=True):
@@ -45,13 +45,13 @@ class EngineSettings(msgspec.Struct, frozen=True):
     connect_timeout_s: float = 10.0
     ack_timeout_s: float = 10.0
     drain_timeout_s: float = 5.0
-    others: tuple[Place, ...] = ()
+    others: tuple[ResolvedTarget, ...] = ()
     turns: tuple[int, ...] = (0,)
 
     @property
-    def places(self) -> tuple[Place, ...]:
+    def targets(self) -> tuple[ResolvedTarget, ...]:
         """All targets."""
-        return (Place(self.target, self.addresses), *self.others)
+        return (ResolvedTarget(self.target, self.addresses), *self.others)
 
     def target_of(self, number: int) -> int:
         """The number of the target of the user with a number, which count from 1 on over the run."""
