@@ -17,6 +17,7 @@ from siotool.cli.configured import command_of
 from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.report import REPORTS
 from siotool.cli.streams import say
+from siotool.client import identity_options
 from siotool.errors import ExitCode, InputError
 from siotool.workload import ArrivalProcess
 
@@ -241,7 +242,11 @@ def loadtest(
     options.check_path(path)
     aimed = load_targets.read(target or [])
     clients = client_options.read(
+<<<<<<< HEAD
         client_options.identity(auth, header or [], [*aimed.query, *(query or [])], namespace or []),
+=======
+        identity_options.identity(auth, header or [], [*in_url, *(query or [])], namespace or []),
+>>>>>>> main
         client_options.transports(transport, transport_mix),
         eio,
         parser,
