@@ -17,6 +17,7 @@ from siotool.cli.configured import command_of
 from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.report import REPORTS
 from siotool.cli.streams import say
+from siotool.client import identity_options
 from siotool.errors import ExitCode, InputError
 from siotool.workload import ArrivalProcess
 
@@ -242,7 +243,7 @@ def loadtest(
     options.check_path(path)
     url, in_url = (target, []) if target == DEMO else options.url(target)
     clients = client_options.read(
-        client_options.identity(auth, header or [], [*in_url, *(query or [])], namespace or []),
+        identity_options.identity(auth, header or [], [*in_url, *(query or [])], namespace or []),
         client_options.transports(transport, transport_mix),
         eio,
         parser,
@@ -254,6 +255,7 @@ def loadtest(
     loaded, resolved = options.load(scenario, settings or [], tags or [], exclude_tags or [])
     from rich.console import Console
 
+    from siotool.cli.diagnosis import explained
     from siotool.client.address import resolve
     from siotool.swarm.config import RunConfig
     from siotool.swarm.live import display
@@ -277,7 +279,7 @@ def loadtest(
     if (folder / "run.jsonl").exists():
         raise InputError(f"{folder} already holds a run", "choose another --out folder")
 
-    with ExitStack() as stack:
+    with ExitStack() as stack, explained():
         if url == DEMO:
             from siotool.target.process import TargetProcess
 
