@@ -1,6 +1,7 @@
 """Reads the options of a load test; InputError says what is wrong with one."""
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit

@@ -242,11 +242,7 @@ def loadtest(
     options.check_path(path)
     aimed = load_targets.read(target or [])
     clients = client_options.read(
-<<<<<<< HEAD
-        client_options.identity(auth, header or [], [*aimed.query, *(query or [])], namespace or []),
-=======
-        identity_options.identity(auth, header or [], [*in_url, *(query or [])], namespace or []),
->>>>>>> main
+        identity_options.identity(auth, header or [], [*aimed.query, *(query or [])], namespace or []),
         client_options.transports(transport, transport_mix),
         eio,
         parser,
