@@ -54,7 +54,8 @@ class ConnectedUser(User):
         self._engine = self._generator.engine
         self._number = self._generator.next_user()
         self._class_counts = self._generator.counts(type(self).__name__)
-        self._user = self._engine.new_user(self._class_counts)
+        target = self._generator.settings.target_of(self._generator.number_in_run(self._number))
+        self._user = self._engine.new_user(self._class_counts, target)
         self._connection: UserConnection | None = None
         self._schedule: Schedule | None = None
         #: Whether this task has begun the operation that was due.
