@@ -241,13 +241,6 @@ class ClientLoop:
             return
         connection.emit(body, namespace)
 
-    def watch(self, connection: UserConnection, answer: Answer) -> None:
-        """Answer with the reason once a connection has ended."""
-        if connection.open:
-            connection.observer.watcher = answer
-        else:
-            self.to_hub(answer, connection.close_reason or "transport_close")
-
     # ── leaving ───────────────────────────────────────────────────────────────────────
 
     def leave(self, user: UserObserver) -> None:

@@ -146,10 +146,6 @@ class Engine:
         """Count server events by name (``*``: any), timed by an epoch field of their payload."""
         self._bridge.to_loop(self.loop.board.listen, event, sent_at)
 
-    def wait_closed(self, connection: UserConnection) -> str:
-        """Wait until a connection ends; returns the reason."""
-        return str(self._ask(self.loop.watch, connection))
-
     def leave(self, user: UserObserver) -> None:
         """A user leaves: expect nothing more, close once what is under way has arrived.
 

@@ -6,6 +6,7 @@ from siotool.client.address import Address
 from siotool.client.choices import ParserName, TlsOptions, TransportShares
 from siotool.client.identity import Identity
 from siotool.protocol.engine_io import Revision
+from siotool.protocol.reconnection import Reconnection
 from siotool.workload import Target
 
 
@@ -29,3 +30,4 @@ class EngineSettings(msgspec.Struct, frozen=True):
     connect_timeout_s: float = 10.0
     ack_timeout_s: float = 10.0
     drain_timeout_s: float = 5.0
+    reconnection: Reconnection = Reconnection()
