@@ -279,6 +279,7 @@ def loadtest(
     loaded, resolved = options.load(scenario, settings or [], tags or [], exclude_tags or [])
     from rich.console import Console
 
+    from siotool.cli.diagnosis import explained
     from siotool.client.address import resolve
     from siotool.swarm.config import RunConfig
     from siotool.swarm.live import display
@@ -302,7 +303,7 @@ def loadtest(
     if (folder / "run.jsonl").exists():
         raise InputError(f"{folder} already holds a run", "choose another --out folder")
 
-    with ExitStack() as stack:
+    with ExitStack() as stack, explained():
         if url == DEMO:
             from siotool.target.process import TargetProcess
 

@@ -11,12 +11,12 @@ with timeout, unanswered or not_sent.
 
 import asyncio
 import errno
+import json
 import re
 import socket
 import ssl
 from typing import Any
 
-import msgspec
 import picows
 
 from siotool.protocol.faults import ProtocolError
@@ -73,7 +73,7 @@ class ClientFailure(Exception):
         """The detail, and the data where there is some."""
         if self.data is None:
             return str(self)
-        written = msgspec.json.encode(self.data, enc_hook=repr).decode()
+        written = json.dumps(self.data, ensure_ascii=False, separators=(",", ":"), default=repr)
         return f"{self} {written[:_DATA_CHARACTERS]}"
 
 

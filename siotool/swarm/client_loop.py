@@ -171,6 +171,7 @@ class ClientLoop:
 
     def _free(self, user: UserObserver) -> None:
         if user.retired and user.connection is None and user not in self._opening:
+            self.tracker.audiences.forget_receiver(user, monotonic())
             self._free_slots.append(user.slot)
 
     # ── operations ────────────────────────────────────────────────────────────────────
@@ -214,12 +215,16 @@ class ClientLoop:
         publisher: int,
         event: str,
         compose: Callable[[str], tuple[Any, ...]],
-        namespace: str,
+        to: tuple[str, int],
         intended: float,
         includes_sender: bool,
         raised: Callable[[BaseException], None],
     ) -> None:
-        """Send a stamped broadcast; ``raised`` gets, in the hub, what ``compose`` raised."""
+        """Send a stamped message ``to`` an audience (0: all) over a namespace.
+
+        ``raised`` gets, in the hub, what ``compose`` raised.
+        """
+        namespace, audience = to
         if not connection.open:
             return
         now = monotonic()
@@ -229,17 +234,32 @@ class ClientLoop:
         if connection.paused and connection.clogged:
             user.not_sent("deliver", event)
             return
-        stamp = self.tracker.publish(
-            publisher, event, now, min(intended, now), metrics.present, int(not includes_sender)
-        )
+        due = min(intended, now)
+        if audience:
+            stamp = self.tracker.publish_to(
+                user, publisher, audience, event, now, due, includes_sender=includes_sender
+            )
+        else:
+            discount = int(not includes_sender)
+            stamp = self.tracker.publish(publisher, event, now, due, metrics.present, discount)
         try:
             body = self.pool.parser.encode((event, *compose(stamp)))
         except Exception as error:  # the scenario's own code
-            self.tracker.withdraw()
+            self.tracker.withdraw(user if audience else None)
             user.counts.failed += 1
             self.to_hub(raised, error)
             return
         connection.emit(body, namespace)
+
+    def join_audience(self, connection: UserConnection, audience: int, settle_s: float) -> None:
+        """A user with an open connection is a member of an audience from ``settle_s`` on."""
+        if connection.open:
+            self.tracker.audiences.join(connection.observer, audience, monotonic(), settle_s)
+
+    def leave_audience(self, connection: UserConnection, audience: int) -> None:
+        """A user with an open connection is not, or not any more, a member of an audience."""
+        if connection.open:
+            self.tracker.audiences.leave(connection.observer, audience, monotonic())
 
     # ── leaving ───────────────────────────────────────────────────────────────────────
 

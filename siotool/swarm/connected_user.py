@@ -80,6 +80,8 @@ class ConnectedUser(User):
         #: Iteration of the hub's loop in which this turn began: in another one, it has waited.
         self._turn = -1
         self._failed = False
+        #: Nothing was sent to the open connection without an answer since the last one.
+        self._acknowledged = True
         #: Since when this user waits for the target; how long it has waited since it was last in time.
         self._kept_since: float | None = None
         self._kept_s = 0.0
@@ -99,6 +101,19 @@ class ConnectedUser(User):
         ``no_reconnection`` where none is allowed. After the last four the user stays away, as the official
         client does, unless ``reconnect()`` is called here or later. It may raise StopUser.
         """
+
+    @property
+    def number(self) -> int:
+        """This user's number, from 1 on; no other user of the run has it, on any worker.
+
+        Users are numbered without gaps while all workers have started equally many.
+        """
+        return self._generator.number_in_run(self._number)
+
+    @property
+    def population(self) -> int:
+        """How many users the run has started by now, over all workers, as far as this one can tell."""
+        return self._generator.population
 
     # ── Locust's side ─────────────────────────────────────────────────────────────────
 
@@ -229,6 +244,10 @@ class ConnectedUser(User):
         self._lasting.begin()
         self._lasting.wait()
 
+    def _present_moment(self) -> float:
+        """When what is declared now takes effect: not before what this task sends."""
+        return self._moment if self._begun else 0.0
+
     def _connected(self) -> UserConnection:
         """The open connection; waits for it while it is lost, for ever while it stays away."""
         connection = self._lasting.current
@@ -244,6 +263,7 @@ class ConnectedUser(User):
         connection = self._engine.connect(
             self._user, monotonic(), again, self._handlers, self._identity, self._transport
         )
+        self._acknowledged = True
         if self._away:
             self._away = False
             if self._scheduled and self._schedule is None:

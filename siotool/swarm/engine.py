@@ -14,6 +14,7 @@ from siotool.client.failures import ClientFailure
 from siotool.client.identity import Identity
 from siotool.errors import ScenarioError
 from siotool.protocol.socket_io import RESERVED, Body
+from siotool.swarm.audience import CHANGING_S
 from siotool.swarm.bridge import Bridge
 from siotool.swarm.client_loop import Answer, ClientLoop
 from siotool.swarm.settings import EngineSettings
@@ -127,16 +128,30 @@ class Engine:
         includes_sender: bool,
         raised: Callable[[BaseException], None],
         namespace: str | None = None,
+        *,
+        audience: int = 0,
     ) -> None:
-        """Send a stamped broadcast at ``intended``; ``compose`` makes its arguments of the stamp.
+        """Send a stamped message at ``intended``; ``compose`` makes its arguments of the stamp.
 
         ``raised`` is called in the hub with what ``compose`` raises; then nothing is sent.
+        ``audience`` is the number of its audience; 0: all.
         """
         if event in RESERVED:
             raise ScenarioError(f"{event!r} is a reserved event name", "Socket.IO clients refuse to send it")
-        to = namespace or connection.namespace
+        to = namespace or connection.namespace, audience
         message = (connection, publisher, event, compose, to, intended, includes_sender, raised)
         self._bridge.to_loop_at(intended, self.loop.publish, *message)
+
+    def join_audience(
+        self, connection: UserConnection, audience: int, at: float, *, acknowledged: bool
+    ) -> None:
+        """A user becomes a member of an audience, at a moment of the monotonic clock."""
+        settle_s = 0.0 if acknowledged else CHANGING_S
+        self._bridge.to_loop_at(at, self.loop.join_audience, connection, audience, settle_s)
+
+    def leave_audience(self, connection: UserConnection, audience: int, at: float) -> None:
+        """A user ceases to be a member of an audience."""
+        self._bridge.to_loop_at(at, self.loop.leave_audience, connection, audience)
 
     def let_answers_wait(self, seconds: float) -> None:
         """An answer may reach some user so many seconds late; the smallest value counts."""
@@ -145,6 +160,10 @@ class Engine:
     def listen(self, event: str, sent_at: str = "") -> None:
         """Count server events by name (``*``: any), timed by an epoch field of their payload."""
         self._bridge.to_loop(self.loop.board.listen, event, sent_at)
+
+    def delivers_as(self, event: str) -> None:
+        """The server delivers what is published as this event; empty: as any."""
+        self._bridge.to_loop(self.loop.board.delivers_as, event)
 
     def leave(self, user: UserObserver) -> None:
         """A user leaves: expect nothing more, close once what is under way has arrived.

@@ -55,6 +55,7 @@ class Generator:
         self.stayed_away: Counter[str] = Counter()
         self._environment = environment
         self._worker = settings.worker
+        self._workers = workers
         self._users = 0
         self.clock = IntervalClock(self.engine, settings.worker, workers, self._reported)
         #: As it was in the last report.
@@ -101,6 +102,15 @@ class Generator:
         """A number for a user that no other user of the run has."""
         self._users += 1
         return self._worker * _USERS_PER_WORKER + self._users
+
+    def number_in_run(self, number: int) -> int:
+        """A user's number in the order in which workers start users in turn, from 1 on."""
+        return (number % _USERS_PER_WORKER - 1) * self._workers + self._worker + 1
+
+    @property
+    def population(self) -> int:
+        """Users that were started by now, if all workers have started as many as this one."""
+        return self._users * self._workers
 
     def counts(self, user_class: str) -> UserCounts:
         """Where the users of a class are counted."""

@@ -107,8 +107,10 @@ class IntervalClock:
         loop.pool.read_wire()
         if metrics.loop_lag > STALL_S:
             self._times_from = now + _CATCH_UP_S
+        tracker.audiences.settle(now, final=final)
         operations, untimed = metrics.close_operations(), 0
-        if self._closed_at < self._times_from:
+        timed = self._closed_at >= self._times_from
+        if not timed:
             operations, untimed = without_times(operations)
         covers = seconds_covered(self._number, now - self._begin)
         interval = WorkerInterval(
@@ -123,9 +125,7 @@ class IntervalClock:
             health=self._health.sample(now, metrics.loop_lag, metrics.schedule_lag),
             presence=metrics.take_presence(),
             published=tracker.take_published(),
-            receipts=tracker.take_receipts(),
-            duplicate=tracker.duplicate,
-            reordered=tracker.reordered,
+            receipts=tracker.take_receipts(timed=timed),
             undated=metrics.undated,
             from_the_future=metrics.from_the_future,
             draining=self._draining,
@@ -133,7 +133,6 @@ class IntervalClock:
             remarks=metrics.take_remarks(),
             final=final,
         )
-        tracker.duplicate = tracker.reordered = 0
         metrics.loop_lag = metrics.schedule_lag = 0.0
         metrics.from_the_future = metrics.undated = 0
         tracker.forget_old(now)

@@ -8,10 +8,12 @@ A knob's type is its default's. ``siotool loadtest --set size=1kB`` sets it; rea
 """
 
 import difflib
+import re
 from dataclasses import dataclass
 from typing import Literal, TypeVar, cast
 
 from siotool.errors import ScenarioError, UnitError
+from siotool.protocol.socket_io import RESERVED
 from siotool.units import parse_count, parse_duration, parse_size
 from siotool.workload import Setting
 
@@ -130,6 +132,10 @@ def _convert(knob: Knob, what: str, text: str) -> Setting:
         known = " or ".join(knob.choices)
         raise ScenarioError(f"{what} is {known}, not {text!r}", f"did you mean {near[0]}?" if near else "")
     if isinstance(default, str):
+        if text in RESERVED and _names_an_event(what):
+            raise ScenarioError(
+                f"{what}: {text!r} is a reserved event name", "Socket.IO clients refuse to send it"
+            )
         return text
     if isinstance(default, bool):
         return _boolean(text)
@@ -146,6 +152,11 @@ def _convert(knob: Knob, what: str, text: str) -> Setting:
             raise ValueError(text)
         return int(value)
     return value
+
+
+def _names_an_event(what: str) -> bool:
+    """Knobs that hold an event's name are called ``event``, or end in ``_event``."""
+    return re.search(r"\b(\w+_)?event$", what) is not None
 
 
 def _boolean(text: str) -> bool:

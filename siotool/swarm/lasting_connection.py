@@ -72,6 +72,12 @@ class LastingConnection:
         connection = self._current
         return connection if connection is not None and connection.open else None
 
+    @property
+    def usable(self) -> UserConnection | None:
+        """The connection this greenlet may use now: the open one, also while it is being taken up."""
+        opening = self._opener is not None and self._opener is gevent.getcurrent()
+        return self._opened if opening else self.current
+
     def begin(self) -> None:
         """Open it for the first time, and wait until that is done or given up."""
         self._open_until("")
@@ -79,13 +85,11 @@ class LastingConnection:
     def wait(self) -> UserConnection:
         """The open connection, once there is one. For a user that stays away it never returns."""
         while True:
-            connection = self.current
-            if connection is not None:
+            connection = self.usable
+            if connection is not None and connection.open:
                 return connection
             if self._opener is not None and self._opener is gevent.getcurrent():
-                if self._opened is None or not self._opened.open:
-                    raise _LostAgain
-                return self._opened
+                raise _LostAgain
             if self._ready is None:
                 self._ready = Event()
             self._ready.wait()

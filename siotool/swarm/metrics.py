@@ -10,8 +10,9 @@ from siotool.client.observer import ByteCounts
 from siotool.histogram import Histogram
 from siotool.printable import one_line
 from siotool.runfile import OTHER, Bytes, Connections, Operation, OpKind
-from siotool.swarm.delivery_tracker import DeliveryTracker, Receiver
+from siotool.swarm.delivery_tracker import DeliveryTracker
 from siotool.swarm.memory_limits import NAME_CHARACTERS, NAMES, REMARK_CHARACTERS, REMARKS_OF_A_KIND
+from siotool.swarm.receiver import Receiver
 from siotool.swarm.worker_report import Presence, Remark
 
 #: What an epoch time in seconds may be: from 2001 to 2286. The same span in milliseconds
@@ -142,7 +143,8 @@ class Metrics:
         return self._new_samples(op, name) if found is None else found
 
     def _new_samples(self, op: OpKind, name: str) -> OperationSamples:
-        name = name[:NAME_CHARACTERS]
+        # JavaScript's texts may hold half of a surrogate pair, which no file can
+        name = name[:NAME_CHARACTERS].encode("utf-8", "replace").decode()
         if (op, name) not in self._samples:
             if self._names[op] >= NAMES:
                 self.remark(
@@ -171,19 +173,29 @@ class Metrics:
         lag = now - intended
         self.schedule_lag = lag if lag > self.schedule_lag else self.schedule_lag
 
-    def join(self, receiver: Receiver, now: float) -> None:
-        """A receiver expects broadcasts from now on."""
+    def join(self, receiver: Receiver, now: float, *, recovered: bool = False) -> None:
+        """A receiver expects broadcasts from now on.
+
+        Its audiences are those it joins now; in a ``recovered`` session also those it had.
+        """
         receiver.joined_at, receiver.left_at, receiver.overtaken = now, inf, False
+        if recovered:
+            self.tracker.audiences.recover(receiver, now)
         self.open += 1
         self.present += 1
         self.presence.append(Presence(now, 1))
 
-    def leave(self, receiver: Receiver, now: float) -> None:
-        """A receiver expects nothing that is sent from now on."""
+    def leave(self, receiver: Receiver, now: float, *, gone: bool = False, waiting: bool = True) -> None:
+        """A receiver expects nothing that is sent from now on, to any audience.
+
+        Of one that is ``gone`` for good the connection may stay open for a while. ``waiting``: it
+        has not had all the answers it asked for, or only just.
+        """
         if receiver.left_at == inf and receiver.joined_at != inf:
             receiver.left_at = now
             self.present -= 1
             self.presence.append(Presence(now, -1))
+            self.tracker.audiences.end(receiver, now, gone=gone, waiting=waiting)
 
     def close_operations(self) -> list[Operation]:
         """Operations since the last report, deliveries included."""
@@ -221,6 +233,7 @@ class Metrics:
         return closed
 
     def take_presence(self) -> list[Presence]:
-        """Changes of presence since the last report."""
-        presence, self.presence = self.presence, []
+        """Changes of presence and of memberships since the last report."""
+        presence = self.presence + self.tracker.take_presence()
+        self.presence = []
         return presence

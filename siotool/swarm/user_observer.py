@@ -1,6 +1,7 @@
 """What happens to one user's connections and calls, as it is counted; in the loop thread."""
 
 from collections.abc import Callable
+from math import inf
 from time import monotonic
 from typing import Any
 
@@ -11,8 +12,8 @@ from siotool.client.failures import NOT_SENT, UNHEARD, ClientFailure
 from siotool.protocol.session import Recoverable
 from siotool.protocol.socket_io import Packet
 from siotool.runfile import OpKind
-from siotool.swarm.delivery_tracker import Receiver
 from siotool.swarm.metrics import OperationSamples
+from siotool.swarm.receiver import Receiver
 from siotool.swarm.switchboard import Switchboard
 from siotool.swarm.user_counts import UserCounts
 
@@ -23,7 +24,16 @@ _UPGRADE = "websocket"
 class UserObserver(Receiver):
     """A user in the loop thread: observes its connections, one after the other."""
 
-    __slots__ = ("board", "connection", "counts", "on_lost", "recoverable", "retired", "used_before")
+    __slots__ = (
+        "answered_at",
+        "board",
+        "connection",
+        "counts",
+        "on_lost",
+        "recoverable",
+        "retired",
+        "used_before",
+    )
 
     def __init__(
         self,
@@ -40,6 +50,8 @@ class UserObserver(Receiver):
         self.used_before = used_before
         #: Its user has left; the slot is free once the connection has closed.
         self.retired = False
+        #: When a call of it was last answered; the user may not know yet.
+        self.answered_at = -inf
         #: From its connect to its end.
         self.connection: UserConnection | None = None
         #: Called in the hub with a connection that the user did not end itself, and the reason.
@@ -69,7 +81,7 @@ class UserObserver(Receiver):
 
     def joined(self, now: float, recovered: bool) -> None:
         """All namespaces are joined."""
-        self.board.metrics.join(self, now)
+        self.board.metrics.join(self, now, recovered=recovered)
 
     def left(self, namespace: str) -> None:
         """The server has closed one namespace of several."""
@@ -127,6 +139,7 @@ class Call(msgspec.Struct, gc=False):
     def answered(self, arguments: list[Any], now: float) -> None:
         """Record an answer that came at ``now``."""
         samples = self.samples
+        self.user.answered_at = now
         samples.response.append(now - self.intended)
         samples.service.append(now - self.start)
         if self.answer is not None:

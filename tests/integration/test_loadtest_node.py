@@ -234,6 +234,7 @@ def test_every_message_reaches_every_user_exactly_once(chat: Measured) -> None:
         "lost": 0,
         "duplicate": 0,
         "reordered": 0,
+        "misdelivered": 0,
         "late": 0,
         "pending": 0,
     }

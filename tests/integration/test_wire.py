@@ -266,7 +266,6 @@ ODD_ACKS = [
     "ack-nothing",
     "ack-cut",
     "ack-no-utf8",
-    "ack-surrogate",
     "ack-attachment-replaced",
     "ack-attachment-unnamed",
 ]

@@ -5,9 +5,10 @@ import pytest
 from siotool.histogram import merged
 from siotool.runfile import OTHER, Bytes, Connections
 from siotool.swarm.aggregator import summed
-from siotool.swarm.delivery_tracker import DeliveryTracker, Receiver
+from siotool.swarm.delivery_tracker import DeliveryTracker
 from siotool.swarm.memory_limits import NAME_CHARACTERS, NAMES, REMARK_CHARACTERS, REMARKS_OF_A_KIND
 from siotool.swarm.metrics import Dated, Metrics, OperationSamples, Untimed, epoch_seconds
+from siotool.swarm.receiver import Receiver
 from siotool.swarm.user_counts import UserCounts
 from siotool.swarm.worker_report import Presence
 
@@ -29,6 +30,14 @@ def test_samples_keep_response_and_service_times_apart():
     again = samples.close()
     assert (again.count, again.errors, again.response.n) == (0, {}, [])
     assert closed.errors == {"timeout": 2}, "what was closed stays"
+
+
+def test_an_event_name_that_no_file_can_hold_is_counted_under_one_it_can(metrics):
+    """Trap: JavaScript servers may emit names with half of a surrogate pair."""
+    for name in ("a\ud800", "a?"):
+        metrics.samples("deliver", name).record(1.0, 1.0)
+    (closed,) = metrics.close_operations()
+    assert (closed.name, closed.count) == ("a?", 2)
 
 
 def test_what_nobody_answered_keeps_how_long_it_was_waited_for():
