@@ -89,6 +89,11 @@ class Header(msgspec.Struct, frozen=True, tag_field="kind", tag="header"):
     command: list[str] = []
 
     @property
+    def where(self) -> str:
+        """What to call the target, or all of them, in a line."""
+        return f"{self.target.url} and {len(self.targets) - 1} more" if self.targets else self.target.url
+
+    @property
     def server(self) -> MeasuredServer | None:
         """All servers as one; None when none was sampled. Servers on one machine share its memory."""
         if len(self.servers) < 2:

@@ -1,5 +1,6 @@
 """``ConnectedUser``: a Locust user's life, its one connection, and its schedule."""
 
+from functools import cached_property
 from random import Random
 from time import monotonic
 from typing import Any
@@ -11,9 +12,12 @@ from locust.user.task import LOCUST_STATE_RUNNING
 
 from siotool.client.choices import transport_of
 from siotool.client.connection import Handlers
+from siotool.client.failures import ClientFailure
+from siotool.client.identity import Identity
 from siotool.swarm.generator import Generator
 from siotool.swarm.knobs import knob
 from siotool.swarm.lasting_connection import Holder, LastingConnection
+from siotool.swarm.own_identity import Namespaces, Pairings, identity_of, main_namespace
 from siotool.swarm.pacing import GRACE_S, Schedule, spread_s
 from siotool.swarm.reconnection_rules import rule_of
 from siotool.swarm.tasks import Tasks
@@ -42,22 +46,34 @@ class ConnectedUser(User):
     reconnection_delay: float | None = None
     reconnection_delay_max: float | None = None
     randomization_factor: float | None = None
+    #: The auth payload, as {"token": "…"}: instead of that of --auth. This and the three below are
+    #: attributes, of the class or of one user, or methods. They are asked before each connect and reconnect;
+    #: see ``own_identity``.
+    auth: Pairings = None
+    #: HTTP headers, beside those of --header.
+    headers: Pairings = None
+    #: Query parameters, beside those of --query.
+    query: Pairings = None
+    #: Namespaces to join, instead of those of --namespace; events go to the first.
+    namespaces: Namespaces = None
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
         self._generator = Generator.of(environment)
         self._engine = self._generator.engine
         self._number = self._generator.next_user()
-        self._random = Random(f"{self._generator.seed}/{self._number}")
         self._class_counts = self._generator.counts(type(self).__name__)
-        self._user = self._engine.new_user(self._class_counts)
+        target = self._generator.settings.target_of(self._generator.number_in_run(self._number))
+        self._user = self._engine.new_user(self._class_counts, target)
         self._user.on_lost = self._lost
         self._schedule: Schedule | None = None
         #: Whether this task has begun the operation that was due.
         self._begun = False
         self._moment = 0.0
         settings = self._generator.settings
-        self._identity = settings.identity
+        #: What the options say; and what was shown at the last connect.
+        self._base_identity = settings.identity
+        self._identity: Identity | None = None
         self._transport = transport_of(settings.transports, self._number)
         self._handlers: Handlers = {}
         self._lasting = LastingConnection(
@@ -68,7 +84,7 @@ class ConnectedUser(User):
                 self._stay_away,
                 self._report_error,
                 self._stop_from_beside,
-                self._random.random,
+                self._chance,
             ),
             rule_of(type(self), settings.reconnection),
         )
@@ -109,6 +125,15 @@ class ConnectedUser(User):
         Users are numbered without gaps while all workers have started equally many.
         """
         return self._generator.number_in_run(self._number)
+
+    @cached_property
+    def random(self) -> Random:
+        """Random numbers of this user's own: the run's seed and its ``number`` decide them."""
+        return Random(f"{self._generator.seed}/{self.number}/scenario")
+
+    def ask_identity(self) -> Identity:
+        """What it shows at its next connect. Raises ScenarioError, and what the scenario's code does."""
+        return identity_of(self, self._base_identity)
 
     @property
     def population(self) -> int:
@@ -260,8 +285,9 @@ class ConnectedUser(User):
         return connection
 
     def _open(self, again: bool) -> UserConnection:
+        identity = self._asked_identity()
         connection = self._engine.connect(
-            self._user, monotonic(), again, self._handlers, self._identity, self._transport
+            self._user, monotonic(), again, self._handlers, identity, self._transport
         )
         self._acknowledged = True
         if self._away:
@@ -287,6 +313,35 @@ class ConnectedUser(User):
     def _stop_from_beside(self) -> None:
         """End this user from another greenlet of it."""
         gevent.kill(self._greenlet, StopUser, block=False)
+
+    def _asked_identity(self) -> Identity:
+        """What it shows now. What its code raises is reported; then ClientFailure is raised, to try again.
+
+        StopUser ends the user.
+        """
+        try:
+            self._identity = self.ask_identity()
+        except StopUser:
+            raise
+        except Exception as error:
+            self._report_error(error)
+            raise ClientFailure("scenario", "the user's login could not be made") from error
+        return self._identity
+
+    def _chance(self) -> float:
+        return self._random.random()
+
+    @property
+    def _main_namespace(self) -> str:
+        """The namespace that events come from where nothing else is said."""
+        if self._identity is not None:
+            return self._identity.namespaces[0]
+        return main_namespace(self, self._base_identity)
+
+    @cached_property
+    def _random(self) -> Random:
+        """Decides the waits of this user's reconnects; made when it has one."""
+        return Random(f"{self._generator.seed}/{self._number}")
 
     def _report_error(self, error: BaseException) -> None:
         """Report an exception as Locust does for tasks."""

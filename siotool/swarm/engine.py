@@ -33,9 +33,9 @@ class Engine:
         self._encode = self.loop.pool.parser.encode
         self._bridge.to_loop(self.loop.tick)
 
-    def new_user(self, counts: UserCounts) -> UserObserver:
-        """A slot for one user, free again when it has left."""
-        return self.loop.new_user(counts)
+    def new_user(self, counts: UserCounts, target: int = 0) -> UserObserver:
+        """A slot for one user of a target, by its number; free again when the user has left."""
+        return self.loop.new_user(counts, target)
 
     def connect(
         self,

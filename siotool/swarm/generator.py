@@ -104,7 +104,12 @@ class Generator:
         return self._worker * _USERS_PER_WORKER + self._users
 
     def number_in_run(self, number: int) -> int:
-        """A user's number in the order in which workers start users in turn, from 1 on."""
+        """A user's number in the order in which workers start users in turn, from 1 on.
+
+        Under plain Locust, where the number of workers is not known, those of other workers are far apart.
+        """
+        if self._worker >= self._workers:
+            return number
         return (number % _USERS_PER_WORKER - 1) * self._workers + self._worker + 1
 
     @property

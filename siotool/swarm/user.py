@@ -188,7 +188,7 @@ class SocketIOUser(ConnectedUser):
             self._class_counts.judged += 1
             gevent.spawn(run, arguments, reply)
 
-        key = (namespace or self._identity.namespaces[0], event)
+        key = (namespace or self._main_namespace, event)
         self._handlers[key] = lambda arguments, reply: self._engine.loop.to_hub(heard, arguments, reply)
 
     def check(self, condition: object, expected: str) -> bool:
