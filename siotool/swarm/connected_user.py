@@ -85,6 +85,7 @@ class ConnectedUser(User):
                 self._report_error,
                 self._stop_from_beside,
                 self._chance,
+                StopUser,
             ),
             rule_of(type(self), settings.reconnection),
         )

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import gevent
 from gevent.event import Event
-from locust.exception import StopUser
 
 from siotool.client.failures import ClientFailure
 from siotool.protocol.reconnection import Reconnection, Tries, comes_back
@@ -26,7 +25,8 @@ class Holder(NamedTuple):
     ``open`` tries once to connect (``again``: after a first success) and raises ClientFailure. ``opened``
     and ``lost`` are the user's own hooks; ``lost`` has the reason, of a refusal too. ``stay_away``: the
     user will not come back by itself, and why. ``failed`` reports what a hook raised; ``stop`` ends the
-    user. ``chance`` gives a random number from 0 to below 1.
+    user. ``chance`` gives a random number from 0 to below 1. ``ending`` is the exception that a
+    hook raises to end its user.
     """
 
     open: Callable[[bool], UserConnection]
@@ -36,6 +36,7 @@ class Holder(NamedTuple):
     failed: Callable[[BaseException], None]
     stop: Callable[[], None]
     chance: Callable[[], float]
+    ending: type[Exception]
 
 
 class LastingConnection:
@@ -130,7 +131,7 @@ class LastingConnection:
     def _open_beside(self, reason: str) -> None:
         try:
             self._open_until(reason)
-        except StopUser:
+        except self._holder.ending:
             self._holder.stop()
 
     def _open_until(self, reason: str) -> None:
@@ -162,7 +163,7 @@ class LastingConnection:
         self._by_hand = False
         try:
             self._holder.lost(reason)
-        except StopUser:
+        except self._holder.ending:
             raise
         except Exception as error:  # the scenario's own code
             self._holder.failed(error)
@@ -181,7 +182,7 @@ class LastingConnection:
                 return self._holder.open(self._again)
             except ClientFailure as failure:
                 if failure.kind == "client":
-                    raise StopUser from failure
+                    raise self._holder.ending from failure
                 if not comes_back(failure.kind):
                     return failure.kind
                 if failure.opened:
@@ -196,7 +197,7 @@ class LastingConnection:
                 self._holder.opened()
         except _LostAgain:
             pass
-        except StopUser:
+        except self._holder.ending:
             raise
         except Exception as error:  # the scenario's own code
             if first:

@@ -5,7 +5,6 @@ from types import SimpleNamespace
 import gevent
 import gevent.event
 import pytest
-from locust.exception import StopUser
 
 from siotool.client.failures import ClientFailure
 from siotool.protocol.backoff import Backoff
@@ -13,6 +12,10 @@ from siotool.protocol.reconnection import Reconnection
 from siotool.swarm.lasting_connection import Holder, LastingConnection
 
 SOON = Backoff(delay_s=0.001, delay_max_s=0.001)
+
+
+class StopUser(Exception):
+    """What ends a user."""
 
 
 class Life:
@@ -31,6 +34,7 @@ class Life:
                 lambda error: self.log.append(f"raised {error}"),
                 lambda: self.log.append("stopped"),
                 lambda: 0.0,
+                StopUser,
             ),
             Reconnection(backoff=SOON, **rule),
         )
