@@ -149,6 +149,24 @@ def loadtest(
             metavar="HOST", help="Name to ask for and to check in TLS.", show_default="the URL's host"
         ),
     ] = None,
+    reconnection: Annotated[
+        bool,
+        typer.Option(
+            "--reconnection/--no-reconnection",
+            help="Come back after a loss, or a failed connect, as the official client does.",
+        ),
+    ] = True,
+    reconnection_attempts: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Tries after each loss.", show_default="no limit"),
+    ] = None,
+    reconnection_delay: Annotated[
+        str, typer.Option(metavar="TIME", help="First wait, before jitter; each next is twice as long.")
+    ] = "1s",
+    reconnection_delay_max: Annotated[str, typer.Option(metavar="TIME", help="Longest wait.")] = "5s",
+    randomization_factor: Annotated[
+        str, typer.Option(metavar="SHARE", help="Jitter of each wait, from 0 to 1.")
+    ] = "0.5",
     connect_timeout: Annotated[str, typer.Option(metavar="TIME", help="Longest wait for a connect.")] = "10s",
     ack_timeout: Annotated[str, typer.Option(metavar="TIME", help="Longest wait for an ack.")] = "10s",
     server_pid: Annotated[
@@ -247,6 +265,13 @@ def loadtest(
         eio,
         parser,
         client_options.tls(ca_file, insecure, client_cert, client_key, server_name),
+        client_options.reconnection(
+            reconnection,
+            reconnection_attempts,
+            reconnection_delay,
+            reconnection_delay_max,
+            randomization_factor,
+        ),
     )
     public_hosts.check([] if aimed.demo else aimed.urls, yes=yes, allowed=allowed_hosts or [])
 
@@ -299,6 +324,7 @@ def loadtest(
                 revision=clients.revision or 4,
                 parser=clients.parser,
                 tls=clients.tls,
+                reconnection=clients.reconnection,
                 connect_timeout_s=connect_timeout_s,
                 ack_timeout_s=ack_timeout_s,
             ),

@@ -267,13 +267,6 @@ class ClientLoop:
         if connection.open:
             self.tracker.audiences.leave(connection.observer, audience, monotonic())
 
-    def watch(self, connection: UserConnection, answer: Answer) -> None:
-        """Answer with the reason once a connection has ended."""
-        if connection.open:
-            connection.observer.watcher = answer
-        else:
-            self.to_hub(answer, connection.close_reason or "transport_close")
-
     # ── leaving ───────────────────────────────────────────────────────────────────────
 
     def leave(self, user: UserObserver) -> None:

@@ -8,6 +8,7 @@ from siotool.client.address import Address, resolve
 from siotool.client.choices import ParserName, TlsOptions, TransportShares
 from siotool.client.identity import Identity
 from siotool.protocol.engine_io import Revision
+from siotool.protocol.reconnection import Reconnection
 from siotool.workload import Target
 
 
@@ -45,6 +46,7 @@ class EngineSettings(msgspec.Struct, frozen=True):
     connect_timeout_s: float = 10.0
     ack_timeout_s: float = 10.0
     drain_timeout_s: float = 5.0
+    reconnection: Reconnection = Reconnection()
     others: tuple[ResolvedTarget, ...] = ()
     turns: tuple[int, ...] = (0,)
 
