@@ -12,7 +12,7 @@ import typer
 
 from siotool.cli import client_options, completion, public_hosts
 from siotool.cli import load_options as options
-from siotool.cli.client_words import Encoding, EngineIo
+from siotool.cli.client_words import Client, Encoding, EngineIo
 from siotool.cli.configured import command_of
 from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.report import REPORTS
@@ -131,6 +131,10 @@ def loadtest(
         EngineIo, typer.Option(help="Revision of Engine.IO: 3 is Socket.IO 2; auto asks the target.")
     ] = EngineIo.AUTO,
     parser: Annotated[Encoding, typer.Option(help="Parser of Socket.IO packets.")] = Encoding.JSON,
+    client: Annotated[
+        Client,
+        typer.Option(help="Which client users have: ours, or python-socketio's for a second opinion."),
+    ] = Client.NATIVE,
     ca_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Certificates to trust, in PEM form.")
     ] = None,
@@ -247,6 +251,7 @@ def loadtest(
         eio,
         parser,
         client_options.tls(ca_file, insecure, client_cert, client_key, server_name),
+        client,
     )
     public_hosts.check([url] if url != DEMO else [], yes=yes, allowed=allowed_hosts or [])
 
@@ -295,6 +300,7 @@ def loadtest(
                 revision=clients.revision or 4,
                 parser=clients.parser,
                 tls=clients.tls,
+                client=clients.client,
                 connect_timeout_s=connect_timeout_s,
                 ack_timeout_s=ack_timeout_s,
             ),

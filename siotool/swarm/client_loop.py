@@ -18,7 +18,7 @@ from siotool.client.connection import Connection, Handlers, Reply
 from siotool.client.endpoint import Endpoint
 from siotool.client.failures import UNHEARD, ClientFailure
 from siotool.client.identity import Identity
-from siotool.client.opener import Opener
+from siotool.client.opener import opener_of
 from siotool.client.parsers import parser_of
 from siotool.client.pool import Pool
 from siotool.protocol.faults import LocalProtocolError
@@ -71,7 +71,7 @@ class ClientLoop:
         self.board = Switchboard(self.metrics, self.pool.known, bridge.to_hub, bugs.report, self._ended)
         make_socket = monkey.get_original("socket", "socket")  # gevent's own would wait for the hub
         endpoint = Endpoint(target, settings.addresses, settings.tls, settings.revision, make_socket)
-        self._opener = Opener(endpoint, traffic)
+        self._opener = opener_of(settings.client, endpoint, traffic, parser)
         self._leaving = LeavingUsers(self.metrics, settings.drain_timeout_s)
         self._opening: dict[UserObserver, _Connect] = {}
         self._tasks: set[asyncio.Task[None]] = set()

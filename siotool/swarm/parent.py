@@ -184,6 +184,11 @@ class _LoadTest:
         if self._config.web_port is not None:
             url = locust_output.serve_web_ui(self._environment, self._config.web_port)
             self._recorder.note("info", f"Locust's UI: {url}")
+        if self._config.engine.client == "reference":
+            self._recorder.note(
+                "warning",
+                "users had python-socketio's client, which offers no compression and recovers no session",
+            )
         self._spawn(stats_history, self._runner)
         self._fire("init", runner=self._runner, web_ui=self._environment.web_ui)
         if not self._workers.agree(self._over):
