@@ -1,17 +1,18 @@
 """Reads the options that say how clients connect; InputError says what is wrong with one."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
 import msgspec
 
-from siotool.cli import load_options
 from siotool.cli.client_words import Client, Encoding, EngineIo
 from siotool.client.choices import ClientName, ParserName, TlsOptions, TransportName, TransportShares
-from siotool.client.identity import Identity, with_queries
+from siotool.client.identity import Identity
 from siotool.errors import InputError
+from siotool.protocol.backoff import Backoff
 from siotool.protocol.engine_io import Revision
+from siotool.protocol.reconnection import Reconnection
+from siotool.units import parse_duration, parse_share
 
 TRANSPORTS: tuple[TransportName, ...] = get_args(TransportName)
 
@@ -25,6 +26,7 @@ class ClientOptions(msgspec.Struct, frozen=True):
     parser: ParserName
     tls: TlsOptions
     client: ClientName
+    reconnection: Reconnection
 
     @property
     def transport(self) -> str:
@@ -41,6 +43,7 @@ def read(
     parser: Encoding,
     tls: TlsOptions,
     client: Client,
+    reconnection: Reconnection,
 ) -> ClientOptions:
     """All of it; --eio, --parser and --client are read here."""
     if client is Client.REFERENCE:
@@ -53,6 +56,7 @@ def read(
         parser="msgpack" if parser is Encoding.MSGPACK else "json",
         tls=tls,
         client="reference" if client is Client.REFERENCE else "native",
+        reconnection=reconnection,
     )
 
 
@@ -65,35 +69,6 @@ def _check_reference(transports: TransportShares, eio: EngineIo, tls: TlsOptions
         raise InputError("--client reference has no transport jsonp", hint)
     if tls.server_name:
         raise InputError("--client reference cannot ask for another --server-name than the URL's host", hint)
-
-
-def identity(
-    auth: str | None, headers: Sequence[str], queries: Sequence[str], namespaces: Sequence[str]
-) -> Identity:
-    """What --auth, --header, --query and --namespace say."""
-    for namespace in namespaces:
-        load_options.check_namespace(namespace)
-    found = with_queries(
-        Identity(
-            auth=load_options.auth(auth),
-            headers=tuple(load_options.header(text) for text in headers),
-            query=tuple(map(query, queries)),
-            namespaces=tuple(dict.fromkeys(namespaces)) or ("/",),
-        )
-    )
-    if len(set(found.namespaces)) < len(found.namespaces):
-        raise InputError("--namespace names one namespace twice", "a client joins each of them once")
-    return found
-
-
-def query(text: str) -> tuple[str, str]:
-    """Name and value of a query parameter."""
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise InputError(f"--query {text!r} has no value", "write it --query KEY=VALUE")
-    if name in ("EIO", "transport", "sid"):
-        raise InputError(f"--query {name}: Engine.IO itself uses it", "use --eio and --transport")
-    return name, value
 
 
 def transports(name: str | None, mix: str | None) -> TransportShares:
@@ -122,6 +97,25 @@ def _transport(word: str, option: str) -> TransportName:
         if word == known:
             return known
     raise InputError(f"{option} {word!r} is no transport", f"one of {', '.join(TRANSPORTS)}")
+
+
+def reconnection(
+    enabled: bool, attempts: int | None, delay: str, delay_max: str, randomization_factor: str
+) -> Reconnection:
+    """What --reconnection and the options that begin so say, and --randomization-factor."""
+    backoff = Backoff(
+        delay_s=parse_duration(delay, "--reconnection-delay"),
+        delay_max_s=parse_duration(delay_max, "--reconnection-delay-max"),
+        jitter=parse_share(randomization_factor, "--randomization-factor"),
+    )
+    found = Reconnection(enabled=enabled, attempts=attempts, backoff=backoff)
+    if found.problem:
+        raise InputError(found.problem, "the official client's are 1s, at most 5s, with a factor of 0.5")
+    if not enabled and attempts is not None:
+        raise InputError(
+            "--no-reconnection and --reconnection-attempts contradict each other", "give one of them"
+        )
+    return found
 
 
 def tls(

@@ -12,7 +12,7 @@ import typer
 
 from siotool.cli import load_options as options
 from siotool.cli.formats import by_ending, format_option
-from siotool.cli.loadtest import DEMO
+from siotool.cli.load_targets import DEMO
 from siotool.cli.options import Output, Quiet
 from siotool.cli.streams import say
 from siotool.errors import InputError
@@ -101,6 +101,7 @@ def probe(
     form = output_format or by_ending(output, _Format)
     from siotool.cli import client_options
     from siotool.cli import output as out
+    from siotool.client import identity_options
     from siotool.probe import catalogue, probe_document
     from siotool.probe.diagnose import diagnose
     from siotool.probe.probe_settings import ProbeSettings
@@ -111,7 +112,7 @@ def probe(
     options.check_path(path)
     settings = ProbeSettings(
         target=Target(url=url, path=path),
-        identity=client_options.identity(auth, header or [], [*queries, *(query or [])], namespace or []),
+        identity=identity_options.identity(auth, header or [], [*queries, *(query or [])], namespace or []),
         origin=_origin(origin),
         tls=client_options.tls(ca_file, insecure, client_cert, client_key, server_name),
         patient=patient,

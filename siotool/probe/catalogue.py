@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from siotool.errors import InputError
 from siotool.probe.checks import (
     admin_ui,
+    certificate,
     cors,
     handshake,
     idle_timeout,
@@ -13,7 +14,6 @@ from siotool.probe.checks import (
     reachable,
     revisions,
     sessions,
-    certificate,
     transports,
     upgrading,
 )

@@ -1,5 +1,6 @@
 """One worker's generator: what its users share, and the reports it makes of them each second."""
 
+from collections import Counter
 from collections.abc import Callable
 from random import Random, SystemRandom
 from time import monotonic
@@ -7,6 +8,7 @@ from typing import Any
 
 import gevent
 import gevent.event
+import msgspec
 
 from siotool.client.address import resolve
 from siotool.errors import TargetError
@@ -49,8 +51,11 @@ class Generator:
         self._schedules: dict[int, tuple[UserCounts, Schedule, float]] = {}
         self._counts: dict[str, UserCounts] = {}
         self.visits = VisitCounts()
+        #: Users that will not come back by themselves, by class, since the last report.
+        self.stayed_away: Counter[str] = Counter()
         self._environment = environment
         self._worker = settings.worker
+        self._workers = workers
         self._users = 0
         self.clock = IntervalClock(self.engine, settings.worker, workers, self._reported)
         #: As it was in the last report.
@@ -97,6 +102,20 @@ class Generator:
         """A number for a user that no other user of the run has."""
         self._users += 1
         return self._worker * _USERS_PER_WORKER + self._users
+
+    def number_in_run(self, number: int) -> int:
+        """A user's number in the order in which workers start users in turn, from 1 on.
+
+        Under plain Locust, where the number of workers is not known, those of other workers are far apart.
+        """
+        if self._worker >= self._workers:
+            return number
+        return (number % _USERS_PER_WORKER - 1) * self._workers + self._worker + 1
+
+    @property
+    def population(self) -> int:
+        """Users that were started by now, if all workers have started as many as this one."""
+        return self._users * self._workers
 
     def counts(self, user_class: str) -> UserCounts:
         """Where the users of a class are counted."""
@@ -170,6 +189,10 @@ class Generator:
             schedule.hand_over(counts)
         interval.user_classes = [counts.take() for counts in self._counts.values()]
         interval.visits = self.visits.take()
+        interval.connections = msgspec.structs.replace(
+            interval.connections, stayed_away=dict(self.stayed_away)
+        )
+        self.stayed_away.clear()
         for counts in self._counts.values():
             if (turns := counts.take_turns()) is not None:
                 self.results.turns(counts.name, *turns)

@@ -20,6 +20,9 @@ from siotool.workload import Setting
 T = TypeVar("T", bool, int, float, str)
 Unit = Literal["", "bytes", "seconds"]
 
+#: What a user has, and no setting may be called.
+USER_NAMES = ("auth", "headers", "query", "namespaces", "number", "random", "row")
+
 
 @dataclass(frozen=True)
 class Knob:
@@ -61,11 +64,16 @@ def knobs_of(user_classes: list[type]) -> dict[str, Knob]:
     """All knobs of some user classes by name, in the order of their declaration.
 
     A class that gives a plain value to a name its base declares has no such knob. Raises
-    ScenarioError when two classes mean different things by one name.
+    ScenarioError when two classes mean different things by one name, and for one of ``USER_NAMES``.
     """
     found: dict[str, Knob] = {}
     for user_class in user_classes:
         for name, value in _knobs_of_class(user_class).items():
+            if name in USER_NAMES:
+                raise ScenarioError(
+                    f"{user_class.__name__} has a setting named {name!r}, which every user has already",
+                    "give it another name",
+                )
             known = found.setdefault(name, value)
             if known != value:
                 raise ScenarioError(

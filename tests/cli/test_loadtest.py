@@ -61,7 +61,7 @@ def refused(tmp_path, monkeypatch, capsys):
         pytest.param(["http://localhost:99999"], "is not a URL", id="a port that does not exist"),
         pytest.param(["http://localhost/chat"], "and the rest with --path and --namespace", id="a path"),
         pytest.param(["demo", "--path", "/io?x=1"], "has a query in it", id="a query in the path"),
-        pytest.param(["demo", "--query", "x"], "has no value", id="a query without value"),
+        pytest.param(["demo", "--query", "x"], "no value", id="a query without value"),
         pytest.param(["demo", "--query", "EIO=3"], "Engine.IO itself uses it", id="a query of Engine.IO's"),
         pytest.param(["demo", "--transport", "sse"], "is no transport", id="an unknown transport"),
         pytest.param(["demo", "--transport-mix", "sse=1"], "is no transport", id="one in a mix"),
@@ -75,6 +75,22 @@ def refused(tmp_path, monkeypatch, capsys):
         pytest.param(
             ["demo", "--transport", "jsonp", "--eio", "4"], "is of Engine.IO 3", id="JSONP of Engine.IO 4"
         ),
+        pytest.param(
+            ["demo", "--client", "reference", "--eio", "3"],
+            "reference does not speak Engine.IO 3",
+            id="Engine.IO 3 of the reference client",
+        ),
+        pytest.param(
+            ["demo", "--client", "reference", "--transport-mix", "upgrade=1,jsonp=1"],
+            "reference has no transport jsonp",
+            id="JSONP of the reference client",
+        ),
+        pytest.param(
+            ["demo", "--client", "reference", "--server-name", "x"],
+            "reference cannot ask for another --server-name",
+            id="another server name of the reference client",
+        ),
+        pytest.param(["demo", "--client", "java"], "'java' is not one of", id="an unknown client"),
         pytest.param(["demo", "--eio", "3", "--auth", "{}"], "not of Engine.IO 3", id="auth of Engine.IO 3"),
         pytest.param(
             ["demo", "--namespace", "/a", "--namespace", "/a?b=c"],

@@ -1,6 +1,7 @@
 """What is sent, made from a seed: event names, payloads of every shape, sizes, orders."""
 
 import itertools
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -46,6 +47,7 @@ TEXTS = [
     "\x7f\x1b[31m",
 ]
 TEXTS += ["\ufeff", "a" * 200, "\x1e", "b64", "_placeholder"]
+KEYS = ["a", "", "é", "__proto__x", "length", "\ud83d", "0", "type", "num"]
 #: Lengths around the limits of WebSocket frames, and larger than a buffer.
 SIZES = [0, 1, 100, 124, 125, 126, 127, 1_000, 1_024, 4_096, 65_500, 65_535, 65_536, 65_537, 100_000]
 #: Attachments of one packet that servers take: ``maxAttachments`` of socket.io-parser.
@@ -54,22 +56,16 @@ ATTACHMENTS = 10
 
 def tree(random: Random, depth: int = 3) -> Any:
     """A value of any shape that JSON or an attachment can carry."""
-    kinds = ["null", "bool", "number", "text", "bytes", "list", "object"]
-    match random.choice(kinds if depth else kinds[:5]):
-        case "bool":
-            return random.random() < 0.5
-        case "number":
-            return random.choice(NUMBERS)
-        case "text":
-            return random.choice(TEXTS)
-        case "bytes":
-            return random.randbytes(random.choice((0, 1, 5, 300)))
-        case "list":
-            return [tree(random, depth - 1) for _ in range(random.randrange(5))]
-        case "object":
-            keys = random.sample(["a", "", "é", "__proto__x", "length", "\ud83d", "0", "type", "num"], 4)
-            return {key: tree(random, depth - 1) for key in keys[: random.randrange(5)]}
-    return None
+    makers: list[Callable[[], Any]] = [
+        lambda: None,
+        lambda: random.random() < 0.5,
+        lambda: random.choice(NUMBERS),
+        lambda: random.choice(TEXTS),
+        lambda: random.randbytes(random.choice((0, 1, 5, 300))),
+        lambda: [tree(random, depth - 1) for _ in range(random.randrange(5))],
+        lambda: {key: tree(random, depth - 1) for key in random.sample(KEYS, random.randrange(5))},
+    ]
+    return random.choice(makers if depth else makers[:5])()
 
 
 def shapes(seed: int, count: int) -> list[list[Any]]:
