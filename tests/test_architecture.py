@@ -45,7 +45,7 @@ HOUSES = {"siotool": LAYERS, "siotool.plan": ROOMS_OF_PLAN}
 
 #: A heavy or opinionated package comes in by one door; a loop, by the door of each that runs one.
 DOORS = {
-    "aiohttp": "siotool.probe siotool.target",
+    "aiohttp": "siotool.client.reference siotool.probe siotool.target",
     "altair": "siotool.document",
     "engineio": "siotool.client.reference siotool.target",
     "gevent": "siotool.swarm",

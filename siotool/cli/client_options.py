@@ -5,7 +5,7 @@ from typing import get_args
 
 import msgspec
 
-from siotool.cli.client_words import Client, Encoding, EngineIo
+from siotool.cli.client_words import Encoding, EngineIo, WireClient
 from siotool.client.choices import ClientName, ParserName, TlsOptions, TransportName, TransportShares
 from siotool.client.identity import Identity
 from siotool.errors import InputError
@@ -42,11 +42,11 @@ def read(
     eio: EngineIo,
     parser: Encoding,
     tls: TlsOptions,
-    client: Client,
+    client: WireClient,
     reconnection: Reconnection,
 ) -> ClientOptions:
     """All of it; --eio, --parser and --client are read here."""
-    if client is Client.REFERENCE:
+    if client is WireClient.REFERENCE:
         _check_reference(transports, eio, tls)
         eio = EngineIo.FOUR
     return ClientOptions(
@@ -55,7 +55,7 @@ def read(
         revision=_revision(eio, identity, transports),
         parser="msgpack" if parser is Encoding.MSGPACK else "json",
         tls=tls,
-        client="reference" if client is Client.REFERENCE else "native",
+        client="reference" if client is WireClient.REFERENCE else "native",
         reconnection=reconnection,
     )
 

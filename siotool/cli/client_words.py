@@ -18,7 +18,7 @@ class Encoding(StrEnum):
     MSGPACK = "msgpack"
 
 
-class Client(StrEnum):
+class WireClient(StrEnum):
     """Clients that users have."""
 
     NATIVE = "native"

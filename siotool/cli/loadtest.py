@@ -12,7 +12,7 @@ import typer
 
 from siotool.cli import client_options, completion, load_targets, public_hosts
 from siotool.cli import load_options as options
-from siotool.cli.client_words import Client, Encoding, EngineIo
+from siotool.cli.client_words import Encoding, EngineIo, WireClient
 from siotool.cli.configured import command_of
 from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.report import REPORTS
@@ -134,9 +134,9 @@ def loadtest(
     ] = EngineIo.AUTO,
     parser: Annotated[Encoding, typer.Option(help="Parser of Socket.IO packets.")] = Encoding.JSON,
     client: Annotated[
-        Client,
+        WireClient,
         typer.Option(help="Which client users have: ours, or python-socketio's for a second opinion."),
-    ] = Client.NATIVE,
+    ] = WireClient.NATIVE,
     ca_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Certificates to trust, in PEM form.")
     ] = None,
