@@ -9,7 +9,10 @@ from siotool.cli.client_words import Encoding, EngineIo
 from siotool.client.choices import ParserName, TlsOptions, TransportName, TransportShares
 from siotool.client.identity import Identity
 from siotool.errors import InputError
+from siotool.protocol.backoff import Backoff
 from siotool.protocol.engine_io import Revision
+from siotool.protocol.reconnection import Reconnection
+from siotool.units import parse_duration, parse_share
 
 TRANSPORTS: tuple[TransportName, ...] = get_args(TransportName)
 
@@ -22,6 +25,7 @@ class ClientOptions(msgspec.Struct, frozen=True):
     revision: Revision | None
     parser: ParserName
     tls: TlsOptions
+    reconnection: Reconnection
 
     @property
     def transport(self) -> str:
@@ -32,7 +36,12 @@ class ClientOptions(msgspec.Struct, frozen=True):
 
 
 def read(
-    identity: Identity, transports: TransportShares, eio: EngineIo, parser: Encoding, tls: TlsOptions
+    identity: Identity,
+    transports: TransportShares,
+    eio: EngineIo,
+    parser: Encoding,
+    tls: TlsOptions,
+    reconnection: Reconnection,
 ) -> ClientOptions:
     """All of it; --eio and --parser are read here."""
     return ClientOptions(
@@ -41,6 +50,7 @@ def read(
         revision=_revision(eio, identity, transports),
         parser="msgpack" if parser is Encoding.MSGPACK else "json",
         tls=tls,
+        reconnection=reconnection,
     )
 
 
@@ -70,6 +80,25 @@ def _transport(word: str, option: str) -> TransportName:
         if word == known:
             return known
     raise InputError(f"{option} {word!r} is no transport", f"one of {', '.join(TRANSPORTS)}")
+
+
+def reconnection(
+    enabled: bool, attempts: int | None, delay: str, delay_max: str, randomization_factor: str
+) -> Reconnection:
+    """What --reconnection and the options that begin so say, and --randomization-factor."""
+    backoff = Backoff(
+        delay_s=parse_duration(delay, "--reconnection-delay"),
+        delay_max_s=parse_duration(delay_max, "--reconnection-delay-max"),
+        jitter=parse_share(randomization_factor, "--randomization-factor"),
+    )
+    found = Reconnection(enabled=enabled, attempts=attempts, backoff=backoff)
+    if found.problem:
+        raise InputError(found.problem, "the official client's are 1s, at most 5s, with a factor of 0.5")
+    if not enabled and attempts is not None:
+        raise InputError(
+            "--no-reconnection and --reconnection-attempts contradict each other", "give one of them"
+        )
+    return found
 
 
 def tls(

@@ -1,6 +1,7 @@
 """Reads the options of a load test; InputError says what is wrong with one."""
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -211,7 +212,7 @@ def check_path(path: str) -> None:
 
 
 def redacted(arguments: list[str]) -> list[str]:
-    """The command line without what may be secret."""
+    """The command line without what may be secret: values of some options, and the query of a URL."""
     hidden = ("--auth", "--header", "--query")
     shown = []
     hide = False
@@ -220,6 +221,8 @@ def redacted(arguments: list[str]) -> list[str]:
         if hide:
             shown.append("***")
         else:
-            shown.append(f"{name}=***" if equals and name in hidden else argument)
+            shown.append(
+                f"{name}=***" if equals and name in hidden else re.sub(r"(://[^?]*\?).+", r"\1***", argument)
+            )
         hide = not hide and argument in hidden
     return shown

@@ -55,6 +55,8 @@ class HttpConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._waiting: asyncio.Future[HttpAnswer] | None = None
         self._answered = 0
+        #: What the server said too early to be an answer.
+        self._early: ClientFailure | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -79,6 +81,8 @@ class HttpConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Something of an answer came."""
         if self._waiting is None or self._waiting.done():
+            if not self._answered:
+                self._early = ClientFailure("not_http", f"it says {data[:40]!r} before it is asked")
             self.close()  # nothing was asked
             return
         self._arrived = monotonic()
@@ -150,6 +154,8 @@ class HttpConnection(asyncio.Protocol):
 
     async def request(self, data: bytes) -> HttpAnswer:
         """Send a whole request and wait for its answer. Raises OSError or ClientFailure."""
+        if self._early is not None:
+            raise self._early
         if self._transport is None or not self.open:
             raise IdleClosedError
         if self._answered:

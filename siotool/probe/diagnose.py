@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Collection
 from typing import Any
 
+from siotool.printable import one_line
 from siotool.probe.catalogue import CHECKS
 from siotool.probe.checks.sessions import look as look_at_sessions
 from siotool.probe.finding import Check, Finding, Look
@@ -44,5 +45,5 @@ def judged(known: Known, chosen: list[Check], brought: dict[Look, Any]) -> Probe
     joins: Joins | None = brought.get(join_all)
     sticky = all(found.level != "error" for found in findings if found.id == "sticky")
     settings = known.settings
-    where = settings.target.url + settings.target.path
+    where = one_line(settings.target.url + settings.target.path)
     return ProbeResult(_VERSION, where, safe(findings), rows(known, joins, sticky))

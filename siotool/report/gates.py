@@ -17,7 +17,7 @@ The grammar, in full::
                | "server_rss"                     limit: a size           server_rss > 2GB
                | "bandwidth_in" | "bandwidth_out" limit: a byte rate      bandwidth_in > 10MB/s
     percentile = "p50" | "p90" | "p95" | "p99" | "p99.9" | "max" | "mean"
-    op         = "connect" | "upgrade" | "namespace" | "ack" | "deliver" | "reconnect" | "custom"
+    op         = "connect" | "phase" | "upgrade" | "namespace" | "ack" | "deliver" | "reconnect" | "custom"
 
 Without a name, all names of the operation are taken together. A name may hold spaces and
 colons. Percentiles are of response times, from the intended start. A share of ``errors`` is

@@ -33,9 +33,9 @@ class Engine:
         self._encode = self.loop.pool.parser.encode
         self._bridge.to_loop(self.loop.tick)
 
-    def new_user(self, counts: UserCounts) -> UserObserver:
-        """A slot for one user, free again when it has left."""
-        return self.loop.new_user(counts)
+    def new_user(self, counts: UserCounts, target: int = 0) -> UserObserver:
+        """A slot for one user of a target, by its number; free again when the user has left."""
+        return self.loop.new_user(counts, target)
 
     def connect(
         self,
@@ -164,10 +164,6 @@ class Engine:
     def delivers_as(self, event: str) -> None:
         """The server delivers what is published as this event; empty: as any."""
         self._bridge.to_loop(self.loop.board.delivers_as, event)
-
-    def wait_closed(self, connection: UserConnection) -> str:
-        """Wait until a connection ends; returns the reason."""
-        return str(self._ask(self.loop.watch, connection))
 
     def leave(self, user: UserObserver) -> None:
         """A user leaves: expect nothing more, close once what is under way has arrived.

@@ -30,7 +30,7 @@ class Checked(msgspec.Struct, frozen=True):
 
 
 def check(config: RunConfig, scenario: Scenario) -> Checked:
-    """Connect once as the first user of the first user class would (``preflight.check``).
+    """Connect once to each target as the first user of the first user class would (``preflight.check_all``).
 
     Its ``auth``, ``headers``, ``query`` and ``namespaces`` are asked once. When its code raises, which may
     be for want of what an event hook prepares in the workers, the login is left unchecked.
@@ -39,7 +39,7 @@ def check(config: RunConfig, scenario: Scenario) -> Checked:
     engine = config.engine
     identity, remark = _identity(config, scenario)
     try:
-        found = preflight.check(msgspec.structs.replace(engine, identity=identity), config.find_revision)
+        found = preflight.check_all(msgspec.structs.replace(engine, identity=identity), config.find_revision)
     except TargetError as error:
         cause = error.__cause__
         if not remark or not isinstance(cause, ClientFailure) or cause.kind not in _REFUSALS:

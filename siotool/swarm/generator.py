@@ -1,5 +1,6 @@
 """One worker's generator: what its users share, and the reports it makes of them each second."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from random import Random, SystemRandom
 from time import monotonic
@@ -8,6 +9,7 @@ from typing import Any
 
 import gevent
 import gevent.event
+import msgspec
 
 from siotool.client.address import resolve
 from siotool.errors import TargetError
@@ -64,6 +66,8 @@ class Generator:
         self._schedules: dict[int, tuple[UserCounts, Schedule, float]] = {}
         self._counts: dict[str, UserCounts] = {}
         self.visits = VisitCounts()
+        #: Users that will not come back by themselves, by class, since the last report.
+        self.stayed_away: Counter[str] = Counter()
         self._environment = environment
         self._worker = settings.worker
         self._workers = workers
@@ -200,6 +204,10 @@ class Generator:
             schedule.hand_over(counts)
         interval.user_classes = [counts.take() for counts in self._counts.values()]
         interval.visits = self.visits.take()
+        interval.connections = msgspec.structs.replace(
+            interval.connections, stayed_away=dict(self.stayed_away)
+        )
+        self.stayed_away.clear()
         for counts in self._counts.values():
             if (turns := counts.take_turns()) is not None:
                 self.results.turns(counts.name, *turns)

@@ -72,7 +72,8 @@ class EngineSession(AsyncSocket):  # type: ignore[misc]  # engineio has no types
             return [Packet(NOOP)]
         self.polling = True
         try:
-            return await self.poll()
+            # python-engineio keeps one encoding of a packet for every transport of a broadcast
+            return [Packet(MESSAGE, pkt.data) if pkt.binary else pkt for pkt in await self.poll()]
         except EngineIOError:  # the client is gone, or nothing came for so long that its ping is lost
             await self.close(abort=True, reason=self.server.reason.TRANSPORT_ERROR)
             raise
@@ -122,11 +123,10 @@ class EngineSession(AsyncSocket):  # type: ignore[misc]  # engineio has no types
         """Send what is in the queue, each packet in its own frame, until the session is closed."""
         try:
             while (pkt := await self.queue.get()) is not None:
-                encoded = pkt.encode()
-                if isinstance(encoded, bytes):
-                    await socket.send_bytes(encoded)
+                if pkt.binary:
+                    await socket.send_bytes(pkt.data)
                 else:
-                    await socket.send_str(encoded)
+                    await socket.send_str(pkt.encode())
         except ConnectionError:
             return  # the reader sees the same
         await socket.close()

@@ -120,7 +120,6 @@ def test_rows_go_to_users_once_while_they_come_and_go_on_several_workers(
         assert (count, room) == (1000 + int(token.removeprefix("tok-")), f"room-{number}")
     pairs = {(line["args"][0], line["args"][3]) for line in calls}
     assert len(pairs) == len({token for token, _ in pairs}) == len({number for _, number in pairs})
-    assert {number for _, number in pairs} >= set(range(1, 7))
     assert finished.run.header.workload.settings["calls"] == "{calls}"
 
 

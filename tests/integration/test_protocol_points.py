@@ -508,6 +508,18 @@ def test_an_event_reaches_every_client_of_its_namespace_and_no_other(talk: Any) 
     talk(go)
 
 
+def test_bytes_that_are_broadcast_reach_clients_of_either_transport(talk: Any) -> None:
+    async def go(wire: Wire) -> None:
+        first, socket, last = await polling(wire), await joined(wire), await polling(wire)
+        packet = '451-["chat message",{"_placeholder":true,"num":0}]'
+        await socket.send(packet, b"\x01\x02\x03\x04")
+        for session in (first, last):
+            assert await session.receive(2) == [packet, "bAQIDBA=="]
+        assert [await socket.receive() for _ in range(2)] == [packet, b"\x01\x02\x03\x04"]
+
+    talk(go)
+
+
 @pytest.mark.parametrize("number", ["0", "7", "456", "1234567890"])
 def test_an_event_with_a_number_is_acknowledged_with_that_number(talk: Any, number: str) -> None:
     async def go(wire: Wire) -> None:

@@ -5,7 +5,7 @@ import { createServer as createSecure } from "node:https";
 import { readFileSync, writeSync } from "node:fs";
 import { createInterface } from "node:readline";
 
-const OWN = ["port", "tls", "msgpack", "origin", "login", "quiet"];
+const OWN = ["port", "tls", "msgpack", "origin", "login", "allow", "quiet"];
 
 /** The options of the command line: [ours, the server's own]. */
 export function readOptions(text = "{}") {
