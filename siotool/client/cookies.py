@@ -25,6 +25,11 @@ class CookieJar:
             else:
                 self._cookies[name.strip()] = value.strip()
 
+    @property
+    def values(self) -> list[str]:
+        """The values alone."""
+        return list(self._cookies.values())
+
     def header(self) -> str:
         """The ``Cookie`` header; empty without any."""
         return "; ".join(f"{name}={value}" for name, value in self._cookies.items())

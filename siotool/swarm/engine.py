@@ -17,6 +17,7 @@ from siotool.protocol.socket_io import RESERVED, Body
 from siotool.swarm.audience import CHANGING_S
 from siotool.swarm.bridge import Bridge
 from siotool.swarm.client_loop import Answer, ClientLoop
+from siotool.swarm.redaction import Redaction
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.user_counts import UserCounts
 from siotool.swarm.user_observer import UserConnection, UserObserver
@@ -25,11 +26,12 @@ from siotool.swarm.user_observer import UserConnection, UserObserver
 class Engine:
     """What the greenlets of one process do with its connections; for the hub's thread only."""
 
-    def __init__(self, settings: EngineSettings) -> None:
+    def __init__(self, settings: EngineSettings, redaction: Redaction | None = None) -> None:
+        """``redaction`` hides secrets in what is reported."""
         self._ack_timeout_s = settings.ack_timeout_s
         self._bridge = Bridge()
         #: For what is called in the loop's thread.
-        self.loop = ClientLoop(settings, self._bridge)
+        self.loop = ClientLoop(settings, self._bridge, redaction or Redaction())
         self._encode = self.loop.pool.parser.encode
         self._bridge.to_loop(self.loop.tick)
 
