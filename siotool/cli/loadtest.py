@@ -215,6 +215,13 @@ def loadtest(
     locust_files: Annotated[
         bool, typer.Option("--locust-files", help="Write Locust's own CSV and HTML beside the run.")
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="One client: print every packet both ways, do each task once, and write nothing.",
+        ),
+    ] = False,
     list_scenarios: Annotated[
         bool, typer.Option("--list", help="List the built-in scenarios and their settings.")
     ] = False,
@@ -242,9 +249,7 @@ def loadtest(
     ```
     """
     if list_scenarios:
-        from siotool.cli.scenarios import listing
-
-        sys.stdout.write(listing())
+        _list()
         return
     from siotool.cli.plan_options import planned
     from siotool.report.gates import parse
@@ -255,8 +260,10 @@ def loadtest(
     given = {"--stage": stage, "--users": users, "--spawn-rate": spawn_rate, "--arrival-rate": arrival_rate}
     arrivals = options.arrivals(given, run_time, arrival_process)
     stages = [] if arrivals else options.stages(users, spawn_rate, run_time, stage)
-    connect_timeout_s = options.patience(connect_timeout, "--connect-timeout")
-    ack_timeout_s = options.patience(ack_timeout, "--ack-timeout")
+    connect_timeout_s, ack_timeout_s = (
+        options.patience(connect_timeout, "--connect-timeout"),
+        options.patience(ack_timeout, "--ack-timeout"),
+    )
     options.check_path(path)
     aimed = load_targets.read(target or [])
     clients = client_options.read(
@@ -273,12 +280,14 @@ def loadtest(
             randomization_factor,
         ),
     )
-    public_hosts.check([] if aimed.demo else aimed.urls, yes=yes, allowed=allowed_hosts or [])
+    # a look at a target takes one connection, as a probe does
+    public_hosts.check([] if aimed.demo or dry_run else aimed.urls, yes=yes, allowed=allowed_hosts or [])
 
     # this loads Locust, which patches ssl for gevent, before anything that might open it
     loaded, resolved = options.load(scenario, settings or [], tags or [], exclude_tags or [])
     from rich.console import Console
 
+    from siotool.cli import dry_runs
     from siotool.cli.diagnosis import explained
     from siotool.swarm.config import RunConfig
     from siotool.swarm.live import display
@@ -299,7 +308,7 @@ def loadtest(
         arrivals=arrivals,
     )
     folder = out or REPORTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{loaded.name}"
-    if (folder / "run.jsonl").exists():
+    if not dry_run and (folder / "run.jsonl").exists():
         raise InputError(f"{folder} already holds a run", "choose another --out folder")
 
     with ExitStack() as stack, explained():
@@ -341,6 +350,8 @@ def loadtest(
             default_gates=not no_default_gates,
             command=options.redacted(command_of(ctx)),
         )
+        if dry_run:
+            raise typer.Exit(dry_runs.run(config, loaded))
         outcome = run(
             config, loaded, partial(display, console=None if quiet else Console(stderr=True)), [program]
         )
@@ -366,3 +377,9 @@ def loadtest(
         also={ends[outcome.reason]} if outcome.reason in ends else (),
     )
     raise typer.Exit(code)
+
+
+def _list() -> None:
+    from siotool.cli.scenarios import listing
+
+    sys.stdout.write(listing())

@@ -11,6 +11,7 @@ import gevent.event
 import msgspec
 
 from siotool.client.address import resolve
+from siotool.client.tap import Tap
 from siotool.errors import TargetError
 from siotool.runfile import WorkerHealth
 from siotool.swarm import knobs, locust_stats, worker_report
@@ -36,9 +37,17 @@ class Generator:
     and hands it out with ``take_reports``.
     """
 
-    def __init__(self, environment: Any, settings: EngineSettings, seed: int, workers: int = 1) -> None:
+    def __init__(
+        self,
+        environment: Any,
+        settings: EngineSettings,
+        seed: int,
+        workers: int = 1,
+        tap: Tap | None = None,
+    ) -> None:
+        """``tap`` hears every packet of every connection."""
         self.settings = settings
-        self.engine = Engine(settings)
+        self.engine = Engine(settings, tap)
         self.timer_wheel = TimerWheel()
         self.results = ScenarioResults(secrets_of(settings.identity))
         self._listen_to_scenario(environment)
