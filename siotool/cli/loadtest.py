@@ -10,15 +10,14 @@ from typing import Annotated
 
 import typer
 
-from siotool.cli import client_options, completion, load_targets, public_hosts
+from siotool.cli import client_options, completion, load_targets, public_hosts, users_options
 from siotool.cli import load_options as options
-from siotool.cli.client_words import Encoding, EngineIo
+from siotool.cli.client_words import Encoding, EngineIo, WireClient
 from siotool.cli.configured import command_of
 from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.report import REPORTS
-from siotool.cli.streams import say
 from siotool.client import identity_options
-from siotool.errors import ExitCode, InputError
+from siotool.errors import InputError
 from siotool.workload import ArrivalProcess
 
 
@@ -117,6 +116,17 @@ def loadtest(
     query: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Query parameter. Repeatable.")
     ] = None,
+    users_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="CSV or JSONL, a row for each user: {column} in --auth, --header, --query and --set is its "
+            "value, {number} the user's number (docs/users.md).",
+        ),
+    ] = None,
+    reuse_rows: Annotated[
+        bool, typer.Option("--reuse-rows", help="Users may share rows where there are fewer than users.")
+    ] = False,
     transport: Annotated[
         str | None,
         typer.Option(
@@ -133,6 +143,10 @@ def loadtest(
         EngineIo, typer.Option(help="Revision of Engine.IO: 3 is Socket.IO 2; auto asks the target.")
     ] = EngineIo.AUTO,
     parser: Annotated[Encoding, typer.Option(help="Parser of Socket.IO packets.")] = Encoding.JSON,
+    client: Annotated[
+        WireClient,
+        typer.Option(help="Which client users have: ours, or python-socketio's for a second opinion."),
+    ] = WireClient.NATIVE,
     ca_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Certificates to trust, in PEM form.")
     ] = None,
@@ -261,8 +275,8 @@ def loadtest(
     arrivals = options.arrivals(given, run_time, arrival_process)
     stages = [] if arrivals else options.stages(users, spawn_rate, run_time, stage)
     connect_timeout_s, ack_timeout_s = (
-        options.patience(connect_timeout, "--connect-timeout"),
-        options.patience(ack_timeout, "--ack-timeout"),
+        options.patience(text, option)
+        for text, option in ((connect_timeout, "--connect-timeout"), (ack_timeout, "--ack-timeout"))
     )
     options.check_path(path)
     aimed = load_targets.read(target or [])
@@ -272,6 +286,7 @@ def loadtest(
         eio,
         parser,
         client_options.tls(ca_file, insecure, client_cert, client_key, server_name),
+        client,
         client_options.reconnection(
             reconnection,
             reconnection_attempts,
@@ -284,7 +299,9 @@ def loadtest(
     public_hosts.check([] if aimed.demo or dry_run else aimed.urls, yes=yes, allowed=allowed_hosts or [])
 
     # this loads Locust, which patches ssl for gevent, before anything that might open it
-    loaded, resolved = options.load(scenario, settings or [], tags or [], exclude_tags or [])
+    loaded, resolved, templates = options.load(
+        scenario, settings or [], tags or [], exclude_tags or [], with_rows=users_file is not None
+    )
     from rich.console import Console
 
     from siotool.cli import dry_runs
@@ -306,6 +323,14 @@ def loadtest(
         tags=tags or [],
         exclude_tags=exclude_tags or [],
         arrivals=arrivals,
+    )
+    rows = users_options.read(
+        users_file,
+        reuse=reuse_rows,
+        identity=clients.identity,
+        templates=templates,
+        known=loaded.knobs,
+        stages=stages,
     )
     folder = out or REPORTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{loaded.name}"
     if not dry_run and (folder / "run.jsonl").exists():
@@ -333,6 +358,7 @@ def loadtest(
                 revision=clients.revision or 4,
                 parser=clients.parser,
                 tls=clients.tls,
+                client=clients.client,
                 reconnection=clients.reconnection,
                 connect_timeout_s=connect_timeout_s,
                 ack_timeout_s=ack_timeout_s,
@@ -349,32 +375,25 @@ def loadtest(
             gates=fail_if or [],
             default_gates=not no_default_gates,
             command=options.redacted(command_of(ctx)),
+            templates=templates,
+            users_file=rows,
         )
         if dry_run:
             raise typer.Exit(dry_runs.run(config, loaded))
         outcome = run(
             config, loaded, partial(display, console=None if quiet else Console(stderr=True)), [program]
         )
-    from siotool.cli.counts import Intent
-    from siotool.cli.outcome import conclude
+    from siotool.cli.outcome import end_load
 
-    ends = {
-        "interrupted": ExitCode.INTERRUPTED,
-        "workers_lost": ExitCode.UNREACHABLE,
-        "target_lost": ExitCode.UNREACHABLE,
-    }
-    if not quiet:  # before the report, whose last line is the verdict
-        say(f"run and reports in {folder}/")
-    code = conclude(
-        [outcome.path],
-        intent=Intent(plan=read_back),
+    code = end_load(
+        outcome.path,
+        outcome.reason,
+        plan=read_back,
         gates=gates,
         default_gates=not no_default_gates,
         output_format=form,
         where=output,
         quiet=quiet,
-        keep=True,
-        also={ends[outcome.reason]} if outcome.reason in ends else (),
     )
     raise typer.Exit(code)
 

@@ -18,7 +18,7 @@ from siotool.client.connection import Connection, Handlers, Reply
 from siotool.client.endpoint import Endpoint
 from siotool.client.failures import UNHEARD, ClientFailure
 from siotool.client.identity import Identity
-from siotool.client.opener import Opener
+from siotool.client.opener import opener_of
 from siotool.client.parsers import parser_of
 from siotool.client.pool import Pool
 from siotool.client.tap import Tap, TappedOpener
@@ -77,7 +77,9 @@ class ClientLoop:
             for found in settings.targets
         ]
         self._openers = [
-            Opener(endpoint, at.traffic) if tap is None else TappedOpener(endpoint, at.traffic, tap)
+            opener_of(settings.client, endpoint, at.traffic, parser)
+            if tap is None
+            else TappedOpener(endpoint, at.traffic, tap)
             for endpoint, at in zip(endpoints, self.metrics.targets, strict=True)
         ]
         self._leaving = LeavingUsers(self.metrics, settings.drain_timeout_s)

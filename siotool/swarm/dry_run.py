@@ -13,12 +13,13 @@ from locust.env import Environment
 
 from siotool.client.identity import Identity
 from siotool.client.parsers import parser_of
-from siotool.errors import TargetError
+from siotool.errors import InputError, TargetError
 from siotool.protocol.engine_io import Frame
 from siotool.runfile import Operation, ScenarioFailure
 from siotool.swarm import aggregator, first_user, locust_output, packet_lines, worker_report
 from siotool.swarm.config import RunConfig
 from siotool.swarm.generator import Generator
+from siotool.swarm.row_desk import RowDesk, RowPool
 from siotool.swarm.scenario_file import Scenario, options
 from siotool.swarm.scenario_results import secrets_of
 from siotool.swarm.settings import EngineSettings
@@ -49,6 +50,8 @@ def look(config: RunConfig, scenario: Scenario, show: Callable[[str], None]) -> 
     Where it cannot connect, the target is checked as before a run, and it tries once more with what that
     found. Raises TargetError, ScenarioError, InputError.
     """
+    if config.engine.client != "native":
+        raise InputError("--dry-run shows the native client's packets", "leave out --client")
     hub: Any = gevent.get_hub()
     hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)
     found = _look(config.engine, config, scenario, show)
@@ -74,7 +77,8 @@ def _look(
         catch_exceptions=True,
         parsed_options=options(engine.target.url),
     )
-    generator = Generator(environment, engine, config.workload.seed, tap=listener)
+    rows = None if config.users_file is None else RowPool.at(RowDesk(config.users_file))
+    generator = Generator(environment, engine, config.workload.seed, 1, config.templates, rows, listener)
     generator.attach(environment)
     listener.to_hub = generator.engine.loop.to_hub
     locust_output.take_over_log(generator.results.exception)

@@ -1,9 +1,10 @@
 """One worker's generator: what its users share, and the reports it makes of them each second."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random, SystemRandom
 from time import monotonic
+from types import MappingProxyType
 from typing import Any
 
 import gevent
@@ -17,8 +18,10 @@ from siotool.runfile import WorkerHealth
 from siotool.swarm import knobs, locust_stats, worker_report
 from siotool.swarm.engine import Engine
 from siotool.swarm.interval_clock import IntervalClock
+from siotool.swarm.own_values import OwnValues
 from siotool.swarm.pacing import ANSWER_S, Schedule, lead_s
 from siotool.swarm.poisson import PoissonSchedule
+from siotool.swarm.row_desk import RowPool
 from siotool.swarm.scenario_results import ScenarioResults, secrets_of
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.timer_wheel import TimerWheel
@@ -43,10 +46,18 @@ class Generator:
         settings: EngineSettings,
         seed: int,
         workers: int = 1,
+        templates: Mapping[str, str] = MappingProxyType({}),
+        rows: RowPool | None = None,
         tap: Tap | None = None,
     ) -> None:
-        """``tap`` hears every packet of every connection."""
+        """``templates`` are settings that are filled in for each user; ``rows`` are of a users file.
+
+        ``tap`` hears every packet of every connection.
+        """
         self.settings = settings
+        #: The rows of a users file, if there is one.
+        self.rows = rows
+        self.own_values = OwnValues(settings.identity, dict(templates), rows is not None)
         self.engine = Engine(settings, tap)
         self.timer_wheel = TimerWheel()
         self.results = ScenarioResults(secrets_of(settings.identity))
