@@ -18,7 +18,7 @@ from siotool.client.connection import Connection, Handlers, Reply
 from siotool.client.endpoint import Endpoint
 from siotool.client.failures import UNHEARD, ClientFailure
 from siotool.client.identity import Identity
-from siotool.client.opener import Opener
+from siotool.client.opener import opener_of
 from siotool.client.parsers import parser_of
 from siotool.client.pool import Pool
 from siotool.protocol.faults import LocalProtocolError
@@ -71,9 +71,11 @@ class ClientLoop:
         self.board = Switchboard(self.metrics, self.pool.known, bridge.to_hub, bugs.report, self._ended)
         make_socket = monkey.get_original("socket", "socket")  # gevent's own would wait for the hub
         self._openers = [
-            Opener(
+            opener_of(
+                settings.client,
                 Endpoint(place.target, place.addresses, settings.tls, settings.revision, make_socket),
                 counts.traffic,
+                parser,
             )
             for place, counts in zip(settings.targets, self.metrics.targets, strict=True)
         ]

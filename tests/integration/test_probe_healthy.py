@@ -60,6 +60,15 @@ def test_a_target_that_is_far_away_has_no_error() -> None:
     assert all(connects(result).values())
 
 
+def test_a_target_that_is_slow_is_not_waited_for_without_end() -> None:
+    """Seven tenths of what an answer may take, each: three in a row are not finished in time."""
+    with node_server() as server, relay(server.port, delay_s=0.35) as (url, _):
+        result = probe(url, timeout_s=1.0)
+    assert named(result) == {}, result.checks
+    assert found(result, "sticky").seen == "not finished in time"
+    assert found(result, "polling").level == "ok"
+
+
 @pytest.mark.parametrize(
     ("options", "check", "level", "seen"),
     [
