@@ -5,7 +5,7 @@ Everything here is called in that thread, but for ``new_user`` and ``__init__``.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from math import inf
 from time import monotonic
 from typing import Any
@@ -182,7 +182,9 @@ class ClientLoop:
 
     def _free(self, user: UserObserver) -> None:
         if user.retired and user.connection is None and user not in self._opening:
-            self.tracker.audiences.forget_receiver(user, monotonic())
+            now = monotonic()
+            self.tracker.audiences.forget_receiver(user, now)
+            self.metrics.pushes.forget_receiver(user, now)
             self._free_slots.append(user.slot)
 
     # ── operations ────────────────────────────────────────────────────────────────────
@@ -271,6 +273,11 @@ class ClientLoop:
         """A user with an open connection is not, or not any more, a member of an audience."""
         if connection.open:
             self.tracker.audiences.leave(connection.observer, audience, monotonic())
+
+    def expect(self, user: UserObserver, event: str, key: Hashable, since: float) -> None:
+        """A user expects an event with a key from a moment on."""
+        if not user.retired:
+            self.metrics.pushes.expect(user, event, key, since)
 
     # ── leaving ───────────────────────────────────────────────────────────────────────
 
