@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 import picows
 
-from siotool.protocol.faults import ProtocolError
+from siotool.protocol.faults import ProtocolError, TooLargeError
 
 _BY_ERRNO = {
     errno.ECONNREFUSED: "refused",
@@ -71,7 +71,10 @@ class ClientFailure(Exception):
         """The detail, and the data where there is some."""
         if self.data is None:
             return str(self)
-        written = msgspec.json.encode(self.data, enc_hook=repr).decode()
+        try:
+            written = msgspec.json.encode(self.data, enc_hook=repr).decode()
+        except RecursionError:
+            written = "(data that is nested too deeply)"
         return f"{self} {written[:_DATA_CHARACTERS]}"
 
 
@@ -96,8 +99,8 @@ def classify(error: BaseException) -> ClientFailure:
             kind = "not_websocket"
             if found := _OLD_HTTP.match(error.raw_header or b""):
                 kind, detail = f"http_{int(found[1])}", _body(error)
-        case ProtocolError() | picows.WSProtocolError():
-            kind = "protocol_error"
+        case ProtocolError() | picows.WSProtocolError() | RecursionError():
+            kind = "too_large" if isinstance(error, TooLargeError) else "protocol_error"
         case ConnectionResetError() | ConnectionAbortedError() | BrokenPipeError():
             kind = "reset"  # event loops raise these without an errno
         case OSError():

@@ -8,6 +8,12 @@ report), and only stamps of this run are tracked. Which sequence numbers were se
 each pair of a publisher and a receiver.
 """
 
+#: What one connection may take whatever its server sends, while it is there: a message in the buffer
+#: it came into (twice its size), the same put together of fragments or uncompressed, its attachments, and
+#: what waits to be sent. Beside it a worker reads one message at a time: as Python's objects, the
+#: largest may be 25 times as large as it came.
+CONNECTION_BYTES = 100_000_000
+
 #: Frames that are kept with their meaning, all together. A broadcast is one frame for all users,
 #: and decoded once as long as it is kept.
 KNOWN_BYTES = 8_000_000
