@@ -89,6 +89,11 @@ class Header(msgspec.Struct, frozen=True, tag_field="kind", tag="header"):
     command: list[str] = []
 
     @property
+    def where(self) -> str:
+        """What to call the target, or all of them, in a line."""
+        return f"{self.target.url} and {len(self.targets) - 1} more" if self.targets else self.target.url
+
+    @property
     def server(self) -> MeasuredServer | None:
         """All servers as one; None when none was sampled. Servers on one machine share its memory."""
         if len(self.servers) < 2:
@@ -207,10 +212,11 @@ class Visits(msgspec.Struct, frozen=True):
 
 
 class Delivery(msgspec.Struct, frozen=True):
-    """Stamped broadcasts that were closed within the interval.
+    """Stamped messages that were closed within the interval.
 
     ``expected = received + lost``. A message is closed when its last due delivery arrived,
     or when it is given up; ``pending`` are the deliveries of open messages at its end.
+    ``misdelivered`` are deliveries where they were not to arrive; they are not among the received.
     """
 
     published: Count = 0
@@ -221,6 +227,39 @@ class Delivery(msgspec.Struct, frozen=True):
     reordered: Count = 0
     late: Count = 0
     pending: Count = 0
+    misdelivered: Count = 0
+
+
+#: Classes of audience sizes, by the largest of each: 1, 2, 3 to 5, 6 to 10, 11 to 20, …
+AUDIENCE_SIZES = (0, *(step * 10**power for power in range(7) for step in (1, 2, 5)))
+
+#: Whom a message is for: all users, those of a room, one user who waits for it.
+AudienceKind = Literal["all", "room", "user"]
+
+
+class AudienceDeliveries(msgspec.Struct, frozen=True):
+    """Messages to audiences of one class of sizes (``AUDIENCE_SIZES``) that were closed in the interval.
+
+    ``size`` is the largest of its class; an audience's size are the users that were to receive the
+    message, which is all that received it, and those that it was lost for. ``first``, ``median`` and
+    ``last`` are when its receivers got a message, from its intended start; ``spread`` how long after the
+    first the last one did. They are of the messages that reached everyone. Duplicates, reordered and
+    misdelivered count with the size of their message: when it is closed, or when they come after that.
+    """
+
+    to: AudienceKind
+    size: Count
+    messages: Count = 0
+    expected: Count = 0
+    received: Count = 0
+    lost: Count = 0
+    duplicate: Count = 0
+    reordered: Count = 0
+    misdelivered: Count = 0
+    first: Sparse = Sparse()
+    median: Sparse = Sparse()
+    last: Sparse = Sparse()
+    spread: Sparse = Sparse()
 
 
 class Bytes(msgspec.Struct, frozen=True):
@@ -291,6 +330,7 @@ class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
     bytes: Bytes
     generator: list[WorkerHealth]
     servers: dict[str, ServerUse] = {}
+    audiences: list[AudienceDeliveries] = []
     exceptions: list[ScenarioFailure] = []
     user_classes: list[UserClass] = []
     overdue: dict[str, Count] = {}

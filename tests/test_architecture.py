@@ -21,7 +21,7 @@ LAYERS = (
     {"document", "formula", "histogram", "workload"},
     {"protocol", "runfile"},
     {"client", "runs", "runwriter"},
-    {"plan", "report", "swarm", "target"},
+    {"plan", "probe", "report", "swarm", "target"},
     {"cli"},
     {"__main__"},
 )
@@ -45,6 +45,7 @@ HOUSES = {"siotool": LAYERS, "siotool.plan": ROOMS_OF_PLAN}
 
 #: A heavy or opinionated package comes in by one door; a loop, by the door of each that runs one.
 DOORS = {
+    "aiohttp": "siotool.probe siotool.target",
     "altair": "siotool.document",
     "engineio": "siotool.target",
     "gevent": "siotool.swarm",

@@ -1,15 +1,13 @@
 """Reads the options that say how clients connect; InputError says what is wrong with one."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
 import msgspec
 
-from siotool.cli import load_options
 from siotool.cli.client_words import Encoding, EngineIo
 from siotool.client.choices import ParserName, TlsOptions, TransportName, TransportShares
-from siotool.client.identity import Identity, with_queries
+from siotool.client.identity import Identity
 from siotool.errors import InputError
 from siotool.protocol.engine_io import Revision
 
@@ -44,35 +42,6 @@ def read(
         parser="msgpack" if parser is Encoding.MSGPACK else "json",
         tls=tls,
     )
-
-
-def identity(
-    auth: str | None, headers: Sequence[str], queries: Sequence[str], namespaces: Sequence[str]
-) -> Identity:
-    """What --auth, --header, --query and --namespace say."""
-    for namespace in namespaces:
-        load_options.check_namespace(namespace)
-    found = with_queries(
-        Identity(
-            auth=load_options.auth(auth),
-            headers=tuple(load_options.header(text) for text in headers),
-            query=tuple(map(query, queries)),
-            namespaces=tuple(dict.fromkeys(namespaces)) or ("/",),
-        )
-    )
-    if len(set(found.namespaces)) < len(found.namespaces):
-        raise InputError("--namespace names one namespace twice", "a client joins each of them once")
-    return found
-
-
-def query(text: str) -> tuple[str, str]:
-    """Name and value of a query parameter."""
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise InputError(f"--query {text!r} has no value", "write it --query KEY=VALUE")
-    if name in ("EIO", "transport", "sid"):
-        raise InputError(f"--query {name}: Engine.IO itself uses it", "use --eio and --transport")
-    return name, value
 
 
 def transports(name: str | None, mix: str | None) -> TransportShares:

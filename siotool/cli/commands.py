@@ -26,6 +26,7 @@ COMMANDS = {
         "Load a Socket.IO server with a swarm of clients, and report what was measured.",
     ),
     "report": Listed("siotool.cli.report", "Report what runs measured beside what was planned."),
+    "probe": Listed("siotool.cli.probe", "Say what a target speaks, and where it is misconfigured."),
     "target": Listed("siotool.cli.target", "Serve the embedded Socket.IO chat until Ctrl-C."),
     "demo": Listed(
         "siotool.cli.demo", "Plan, load and report a chat room, on the embedded server of this machine."

@@ -10,8 +10,9 @@ from siotool.errors import InputError
 #: What every document can be written as, and its record as JSON.
 WithPage = Literal["text", "json", "md", "html"]
 
-#: Endings of names that mean text.
+#: Endings of names that mean text, and the one of JUnit's files.
 _PLAIN = ("", "txt", "text")
+_XML = "xml"
 
 
 def format_option(words: str) -> Any:
@@ -26,6 +27,8 @@ def by_ending(output: str, formats: Any) -> str:
     """
     ending = "" if output == "-" else Path(output).suffix.removeprefix(".").lower()
     known = get_args(formats)
+    if ending == _XML and "junit" in known:
+        return "junit"
     if ending in _PLAIN or ending in known:
         return "text" if ending in _PLAIN else ending
     raise InputError(

@@ -1,10 +1,8 @@
 """Reads the options of a load test; InputError says what is wrong with one."""
 
-import json
 import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -207,40 +205,8 @@ def check_path(path: str) -> None:
         raise InputError(f"--path {path!r} has a query in it", "give it with --query KEY=VALUE")
 
 
-def check_namespace(namespace: str) -> None:
-    """Raise InputError for what cannot be a namespace."""
-    if not namespace.startswith("/") or "," in namespace:
-        raise InputError(f"--namespace {namespace!r}: expected one that begins with / and has no comma")
-
-
-def auth(text: str | None) -> Any:
-    """The payload of --auth, a JSON object in the text itself or in @FILE."""
-    if text is None:
-        return None
-    try:
-        data = json.loads(Path(text[1:]).read_bytes() if text.startswith("@") else text)
-    except OSError as error:
-        raise InputError(
-            f"cannot read {Path(text[1:])}: {error.strerror}", "check the file's name"
-        ) from error
-    except ValueError as error:
-        raise InputError(f"--auth is not JSON: {error}", """write it '{"token": "…"}'""") from None
-    if not isinstance(data, dict):
-        raise InputError("--auth is not a JSON object", """write it '{"token": "…"}'""")
-    return data
-
-
-def header(text: str) -> tuple[str, str]:
-    """Name and value of an HTTP header."""
-    name, colon, value = text.partition(":")
-    known = re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name.strip())  # a token of RFC 9110 §5.6.2
-    if not colon or not known or not value.isprintable() or not value.isascii():
-        raise InputError(f"--header {text!r} is not a header", "write it 'NAME: VALUE'")
-    return name.strip(), value.strip()
-
-
 def redacted(arguments: list[str]) -> list[str]:
-    """The command line without what may be secret."""
+    """The command line without what may be secret: values of some options, and the query of a URL."""
     hidden = ("--auth", "--header", "--query")
     shown = []
     hide = False
@@ -249,6 +215,8 @@ def redacted(arguments: list[str]) -> list[str]:
         if hide:
             shown.append("***")
         else:
-            shown.append(f"{name}=***" if equals and name in hidden else argument)
+            shown.append(
+                f"{name}=***" if equals and name in hidden else re.sub(r"(://[^?]*\?).+", r"\1***", argument)
+            )
         hide = not hide and argument in hidden
     return shown

@@ -10,25 +10,27 @@ from typing import Annotated
 
 import typer
 
-from siotool.cli import client_options, completion, public_hosts
+from siotool.cli import client_options, completion, load_targets, public_hosts
 from siotool.cli import load_options as options
 from siotool.cli.client_words import Encoding, EngineIo
 from siotool.cli.configured import command_of
 from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.report import REPORTS
 from siotool.cli.streams import say
+from siotool.client import identity_options
 from siotool.errors import ExitCode, InputError
 from siotool.workload import ArrivalProcess
-
-DEMO = "demo"
 
 
 def loadtest(
     ctx: typer.Context,
     target: Annotated[
-        str | None,
+        list[str] | None,
         typer.Argument(
-            help="URL of a Socket.IO server, or demo for the embedded one.", autocompletion=completion.targets
+            metavar="URL[@WEIGHT]",
+            help="URL of a Socket.IO server, or demo for the embedded one. Several URLs of one service "
+            "take its users in turn, or by weight.",
+            autocompletion=completion.targets,
         ),
     ] = None,
     *,
@@ -226,8 +228,6 @@ def loadtest(
 
         sys.stdout.write(listing())
         return
-    if target is None:
-        raise InputError("no target", "give the URL of a Socket.IO server, or demo for the embedded one")
     from siotool.cli.plan_options import planned
     from siotool.report.gates import parse
 
@@ -240,26 +240,26 @@ def loadtest(
     connect_timeout_s = options.patience(connect_timeout, "--connect-timeout")
     ack_timeout_s = options.patience(ack_timeout, "--ack-timeout")
     options.check_path(path)
-    url, in_url = (target, []) if target == DEMO else options.url(target)
+    aimed = load_targets.read(target or [])
     clients = client_options.read(
-        client_options.identity(auth, header or [], [*in_url, *(query or [])], namespace or []),
+        identity_options.identity(auth, header or [], [*aimed.query, *(query or [])], namespace or []),
         client_options.transports(transport, transport_mix),
         eio,
         parser,
         client_options.tls(ca_file, insecure, client_cert, client_key, server_name),
     )
-    public_hosts.check([url] if url != DEMO else [], yes=yes, allowed=allowed_hosts or [])
+    public_hosts.check([] if aimed.demo else aimed.urls, yes=yes, allowed=allowed_hosts or [])
 
     # this loads Locust, which patches ssl for gevent, before anything that might open it
     loaded, resolved = options.load(scenario, settings or [], tags or [], exclude_tags or [])
     from rich.console import Console
 
-    from siotool.client.address import resolve
+    from siotool.cli.diagnosis import explained
     from siotool.swarm.config import RunConfig
     from siotool.swarm.live import display
     from siotool.swarm.parent import run
-    from siotool.swarm.settings import EngineSettings
-    from siotool.workload import Target, Workload
+    from siotool.swarm.settings import EngineSettings, look_up
+    from siotool.workload import Target, Workload, turns
 
     program, shape, stages = options.program(loaded, stages, run_time, given, arrivals)
     workload = Workload(
@@ -277,18 +277,22 @@ def loadtest(
     if (folder / "run.jsonl").exists():
         raise InputError(f"{folder} already holds a run", "choose another --out folder")
 
-    with ExitStack() as stack:
-        if url == DEMO:
+    with ExitStack() as stack, explained():
+        urls = aimed.urls
+        if aimed.demo:
             from siotool.target.process import TargetProcess
 
             ticks = tick_rate if tick_rate is not None else float(loaded.name == "listen")
             embedded = stack.enter_context(TargetProcess(tick_rate=ticks))
-            url, server_pid = embedded.url, server_pid or embedded.pid
-        at = Target(url, path, namespace=clients.identity.namespaces[0], transport=clients.transport)
+            urls, server_pid = [embedded.url], server_pid or embedded.pid
+        alike = Target("", path, namespace=clients.identity.namespaces[0], transport=clients.transport)
+        first, *others = look_up(urls, alike)
         config = RunConfig(
             engine=EngineSettings(
-                target=at,
-                addresses=resolve(at),
+                target=first.target,
+                addresses=first.addresses,
+                others=tuple(others),
+                turns=tuple(turns(aimed.weights)),
                 run=secrets.randbits(64),
                 identity=clients.identity,
                 transports=clients.transports,
@@ -301,7 +305,8 @@ def loadtest(
             workload=workload,
             out=folder,
             find_revision=clients.revision is None,
-            embedded=target == DEMO,
+            embedded=aimed.demo,
+            weights=tuple(aimed.weights),
             server_pid=server_pid,
             server_cores=server_cores,
             web_port=web_port if web else None,

@@ -11,12 +11,12 @@ with timeout, unanswered or not_sent.
 
 import asyncio
 import errno
+import json
 import re
 import socket
 import ssl
 from typing import Any
 
-import msgspec
 import picows
 
 from siotool.protocol.faults import ProtocolError, TooLargeError
@@ -72,9 +72,9 @@ class ClientFailure(Exception):
         if self.data is None:
             return str(self)
         try:
-            written = msgspec.json.encode(self.data, enc_hook=repr).decode()
-        except RecursionError:
-            written = "(data that is nested too deeply)"
+            written = json.dumps(self.data, ensure_ascii=False, separators=(",", ":"), default=repr)
+        except (RecursionError, TypeError, ValueError):  # nested too deeply, or keys that JSON does not have
+            written = "(data that is no JSON)"
         return f"{self} {written[:_DATA_CHARACTERS]}"
 
 

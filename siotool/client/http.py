@@ -20,6 +20,8 @@ from siotool.client.tcp import Meter
 BODY_BYTES = 10 * 1024 * 1024
 #: All headers of an answer together.
 _HEAD_BYTES = 64 * 1024
+#: All of an answer as it arrives: its body in chunks, with what stands between them.
+_ANSWER_BYTES = 4 * BODY_BYTES
 #: How long the other side of a TLS connection may take to close it.
 TLS_CLOSE_S = 1.0
 #: zlib reads the headers of gzip and of zlib itself.
@@ -55,6 +57,8 @@ class HttpConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._waiting: asyncio.Future[HttpAnswer] | None = None
         self._answered = 0
+        #: What the server said too early to be an answer.
+        self._early: ClientFailure | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -63,7 +67,7 @@ class HttpConnection(asyncio.Protocol):
         self._body = bytearray()
         self._begun = False
         self._arrived = 0.0
-        self._head_bytes = 0
+        self._head_bytes = self._bytes = 0
         self._headers_complete = False
 
     @property
@@ -79,11 +83,16 @@ class HttpConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Something of an answer came."""
         if self._waiting is None or self._waiting.done():
+            if not self._answered:
+                self._early = ClientFailure("not_http", f"it says {data[:40]!r} before it is asked")
             self.close()  # nothing was asked
             return
         self._arrived = monotonic()
         self._begun = True
+        self._bytes += len(data)
         try:
+            if self._bytes > _ANSWER_BYTES:
+                raise ClientFailure("too_large", f"an answer of more than {_ANSWER_BYTES} bytes")
             self._parser.feed_data(data)
             if not self._headers_complete:
                 self._head_bytes += len(data)
@@ -150,6 +159,8 @@ class HttpConnection(asyncio.Protocol):
 
     async def request(self, data: bytes) -> HttpAnswer:
         """Send a whole request and wait for its answer. Raises OSError or ClientFailure."""
+        if self._early is not None:
+            raise self._early
         if self._transport is None or not self.open:
             raise IdleClosedError
         if self._answered:

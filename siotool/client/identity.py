@@ -24,6 +24,10 @@ class Identity(msgspec.Struct, frozen=True):
     query: Pairs = ()
     namespaces: tuple[str, ...] = (MAIN,)
 
+    def __repr__(self) -> str:
+        """Its namespaces alone: a traceback or a log may show this."""
+        return f"Identity(namespaces={self.namespaces})"
+
 
 def with_queries(identity: Identity) -> Identity:
     """The same, with each namespace's query in the requests, as the official client reads ``/chat?a=b``."""

@@ -1,5 +1,6 @@
 """WebSocket transport: picows frames on one side, Engine.IO packets on the other."""
 
+import asyncio
 import logging
 import socket
 from collections.abc import Iterator
@@ -27,9 +28,14 @@ TEXT = WSMsgType.TEXT
 BINARY = WSMsgType.BINARY
 CONTINUATION = WSMsgType.CONTINUATION
 CLOSE = WSMsgType.CLOSE
+PING = WSMsgType.PING
 
 #: Receive buffer of a connection; picows doubles it when a frame does not fit.
 _READ_BUFFER = 1024
+#: A server that floods one connection keeps no other waiting for longer than so many frames take.
+FRAMES_OF_A_TURN = 500
+#: No pong is sent while so many bytes wait: a server may ping and not read.
+PONGS_BYTES = 64 * 1024
 _EXTENSIONS = "Sec-WebSocket-Extensions"
 
 
@@ -40,6 +46,7 @@ class WebSocket(WSListener):
         "_connection",
         "_deflate",
         "_fragments",
+        "_frames",
         "_meter",
         "_revision",
         "_socket",
@@ -54,6 +61,8 @@ class WebSocket(WSListener):
         self._revision = revision
         self._deflate: Deflate | None = None
         self._fragments: Fragments | None = None
+        #: Frames since others last had their turn.
+        self._frames = 0
         self._socket: WSTransport | None = None
         self._meter: tcp.Meter | None = None
         #: Something may have left, or may still leave, since the bytes were last read.
@@ -89,6 +98,9 @@ class WebSocket(WSListener):
         """Take a frame. The time is taken before anything is decoded."""
         now = monotonic()
         connection = self._connection
+        self._frames += 1
+        if self._frames >= FRAMES_OF_A_TURN:
+            self._let_others(transport.underlying_transport)
         try:
             payload = frame.get_payload_as_bytes()
             connection.heard = now
@@ -108,6 +120,12 @@ class WebSocket(WSListener):
                 self._take(frame.msg_type, payload, now)
         except Exception as error:
             connection.failed(error)
+
+    def _let_others(self, socket: Any) -> None:
+        """Read on after the loop has looked at all other connections."""
+        self._frames = 0
+        socket.pause_reading()
+        asyncio.get_running_loop().call_soon(socket.resume_reading)
 
     def _receive(self, frame: WSFrame, payload: bytes, now: float) -> None:
         """Take a frame that is a part of a message, or compressed."""
@@ -143,6 +161,11 @@ class WebSocket(WSListener):
             if remark and not connection.close_reason:
                 connection.observer.remark("closed", remark)
             connection.end(reason)
+        elif kind == PING:
+            self._traffic.payload_in -= len(payload)
+            if self._socket is not None and self.unsent < PONGS_BYTES:
+                self._socket.send_pong(payload)
+                self._stirred = True
         elif kind == CONTINUATION:
             raise RemoteProtocolError("a continuation frame that continues nothing")
 
@@ -285,6 +308,7 @@ class WebSockets:
             extra_headers=asked_for(),
             max_redirects=0,
             read_buffer_init_size=_READ_BUFFER,
+            enable_auto_pong=False,
             socket_factory=dialed,
             use_aiofastnet=False,
             **options,

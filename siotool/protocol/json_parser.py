@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from siotool.protocol import engine_io
+from siotool.protocol import engine_io, javascript_json
 from siotool.protocol.faults import RemoteProtocolError
 from siotool.protocol.socket_io import Body, Packet, PacketType
 
@@ -54,10 +54,19 @@ def encode(data: Any) -> Body:
             attachments: list[bytes] = []
             data = _without_bytes(data, attachments)
             if attachments:
-                return Body(_encode_json(data), tuple(attachments))
-        return Body(_encode_json(data))
-    except (ValueError, RecursionError) as error:
+                return Body(_written(data), tuple(attachments))
+        return Body(_written(data))
+    except RecursionError as error:
+        raise TypeError("cannot be written as JSON: it is nested too deeply") from error
+    except ValueError as error:
         raise TypeError(f"cannot be written as JSON: {error}") from error
+
+
+def _written(data: Any) -> bytes:
+    try:
+        return _encode_json(data)
+    except UnicodeEncodeError:
+        return javascript_json.write(data)
 
 
 def _without_bytes(value: Any, attachments: list[bytes]) -> Any:
@@ -128,5 +137,10 @@ def decode(data: bytes) -> Any:
     """Read JSON. Raises RemoteProtocolError."""
     try:
         return _decode_json(data)
-    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8; endless nesting
-        raise RemoteProtocolError(f"unreadable JSON in a packet: {str(error)[:200]}") from error
+    except RecursionError as error:
+        raise RemoteProtocolError("unreadable JSON in a packet: it is nested too deeply") from error
+    except ValueError as error:
+        try:
+            return javascript_json.read(data)
+        except (ValueError, RecursionError):  # no JSON, no UTF-8; endless nesting
+            raise RemoteProtocolError(f"unreadable JSON in a packet: {str(error)[:200]}") from error

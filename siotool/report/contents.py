@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from siotool.report.delivery_figures import AudienceFigures, DeliveryFigures
 from siotool.runfile import JUDGED, REQUEST_EVENT
 from siotool.units import format_count
 from siotool.workload import Arrivals, Setting, Stage, Target
@@ -119,19 +120,6 @@ class TargetFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     payload_bytes_out: int
     wire_bytes_in: int
     wire_bytes_out: int
-
-
-class DeliveryFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Stamped broadcasts over the run; ``expected = received + lost``."""
-
-    published: int
-    expected: int
-    received: int
-    lost: int
-    duplicate: int
-    reordered: int
-    late: int
-    pending: int
 
 
 class Bandwidth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -392,6 +380,7 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     operations: list[OperationFigures]
     operations_merged: list[OperationFigures]
     delivery: DeliveryFigures
+    audiences: list[AudienceFigures]
     bandwidth: Bandwidth
     server: ServerFigures | None
     gates: list[GateResult]

@@ -19,8 +19,8 @@ import msgspec
 from siotool.report.contents import GateResult, Report
 from siotool.report.gates import Gate, judge, parse
 
-#: Connects have a gate of their own.
-_CONNECTING = frozenset({"connect", "reconnect"})
+#: Connects have a gate of their own; their phases cannot fail but with them.
+_CONNECTING = frozenset({"connect", "reconnect", "phase"})
 
 
 class Default(msgspec.Struct, frozen=True):

@@ -26,6 +26,7 @@ generator and server together above 90 % of one machine's cores     remark
 the server near its open-file limit; the server not sampled         remark
 pooled runs with different settings; a note of level ``warning``    remark
 the server would have compressed for official clients               remark
+deliveries that arrived where they were not to                      remark
 =================================================================  =======
 
 "Too often" is more than 1 % of the seconds and at least two: one bad second does not make a short
@@ -37,8 +38,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from siotool.report.contents import OperationFigures, Steady, format_cores
+from siotool.report.contents import (
+    OperationFigures,
+    Steady,
+    format_cores,
+)
 from siotool.report.continuity import find_gaps
+from siotool.report.delivery_figures import DeliveryFigures
 from siotool.report.users import sum_up_user_classes
 from siotool.report.visits import sum_up_visits
 from siotool.runfile import OTHER, Run
@@ -89,6 +95,7 @@ def find_remarks(
     table: Seconds,
     steady: Steady,
     operations: Sequence[OperationFigures],
+    delivery: DeliveryFigures,
 ) -> list[str]:
     """What is worth knowing and makes nothing suspect."""
     found: list[str] = []
@@ -101,7 +108,12 @@ def find_remarks(
         found += [
             f"{prefix}{note.text} (at {note.t_s:.0f} s)" for note in run.notes if note.level == "warning"
         ]
-    found += _fan_out(table)
+    found += _fan_out(runs, table)
+    if delivery.misdelivered:
+        found.append(
+            f"{delivery.misdelivered:,} deliveries arrived where they were not to: users got messages of "
+            'rooms they were not in. Fail a run for that with --fail-if "misdelivered > 0"'
+        )
     if any(row.name == OTHER for row in operations):
         found.append(f"there were too many names: the later ones are counted together as {OTHER}")
     clock_errors = [one.clock_error_s for run in runs for one in run.header.generators]
@@ -120,12 +132,28 @@ def find_remarks(
     return found
 
 
-def _fan_out(table: Seconds) -> Iterator[str]:
-    if table["published_per_s"].any():
+def _fan_out(runs: Sequence[Run], table: Seconds) -> Iterator[str]:
+    """How far messages went: servers from measurement rest on it."""
+    if not table["published_per_s"].any():
+        return
+    sizes = [found.size for run in runs for interval in run.intervals for found in interval.audiences]
+    rooms = [
+        found.size
+        for run in runs
+        for interval in run.intervals
+        for found in interval.audiences
+        if found.to == "room"
+    ]
+    if rooms and len(rooms) == len(sizes):
         yield (
-            f"each message was broadcast to all of up to {table.most('connections_end'):,.0f} connections: "
-            "servers from measurement assume that the fleet's rooms are no larger"
+            f"messages went to rooms of up to {max(rooms):,} users: servers from measurement assume that "
+            "the fleet's rooms are no larger"
         )
+        return
+    yield (
+        f"each message was broadcast to all of up to {table.most('connections_end'):,.0f} connections: "
+        "servers from measurement assume that the fleet's rooms are no larger"
+    )
 
 
 def _ending(run: Run) -> Iterator[str]:

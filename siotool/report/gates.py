@@ -7,7 +7,8 @@ The grammar, in full::
     metric     = percentile ":" op [":" name]     limit: a duration       p99:ack:echo > 200ms
                | "errors" ":" op [":" name]       limit: a share or count errors:ack > 1%
                | "rate" ":" op [":" name]         limit: per second       rate:ack:echo < 100/s
-               | "lost" | "duplicate" | "reordered"     share or count    lost > 0.1%
+               | "lost" | "duplicate" | "reordered"
+               | "misdelivered"                   limit: a share or count lost > 0.1%
                | "connect_errors"                 limit: a share or count connect_errors > 1%
                | "exceptions"                     limit: a count          exceptions > 0
                | "never_succeeded"                limit: a count          never_succeeded > 0
@@ -16,13 +17,13 @@ The grammar, in full::
                | "server_rss"                     limit: a size           server_rss > 2GB
                | "bandwidth_in" | "bandwidth_out" limit: a byte rate      bandwidth_in > 10MB/s
     percentile = "p50" | "p90" | "p95" | "p99" | "p99.9" | "max" | "mean"
-    op         = "connect" | "upgrade" | "namespace" | "ack" | "deliver" | "reconnect" | "custom"
+    op         = "connect" | "phase" | "upgrade" | "namespace" | "ack" | "deliver" | "reconnect" | "custom"
 
 Without a name, all names of the operation are taken together. A name may hold spaces and
 colons. Percentiles are of response times, from the intended start. A share of ``errors`` is
 of the operations tried, of ``connect_errors`` of the connections attempted, of ``lost``,
-``duplicate`` and ``reordered`` of the deliveries expected. ``exceptions`` counts what was raised
-out of a task, a hook or a handler of the scenario; failed checks are ``errors:custom``.
+``duplicate``, ``reordered`` and ``misdelivered`` of the deliveries expected. ``exceptions`` counts
+what was raised out of a task, a hook or a handler of the scenario; failed checks are ``errors:custom``.
 ``never_succeeded`` counts the operations, by name, that were tried and had no success at all.
 ``server_cpu`` is the mean over
 the hold phase: ``80%`` of the cores the server can fill, or ``1.5 cores``; a bare number is
@@ -60,6 +61,7 @@ _OF_THE_RUN = (
     "lost",
     "duplicate",
     "reordered",
+    "misdelivered",
     "connect_errors",
     "exceptions",
     "never_succeeded",
@@ -77,6 +79,7 @@ _EXAMPLES = {
     "lost": "lost > 0.1%",
     "duplicate": "duplicate > 0",
     "reordered": "reordered > 0",
+    "misdelivered": "misdelivered > 0",
     "connect_errors": "connect_errors > 1%",
     "exceptions": "exceptions > 0",
     "never_succeeded": "never_succeeded > 0",
@@ -379,6 +382,7 @@ _MEASURE: dict[str, Callable[[Gate, Report], _Measured]] = {
     "lost": _measure_delivery,
     "duplicate": _measure_delivery,
     "reordered": _measure_delivery,
+    "misdelivered": _measure_delivery,
     "connect_errors": _measure_connect_errors,
     "exceptions": _measure_exceptions,
     "never_succeeded": _measure_never_succeeded,

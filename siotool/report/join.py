@@ -11,11 +11,11 @@ import msgspec
 import numpy as np
 
 from siotool.errors import InputError
+from siotool.report.audience_rows import sum_up_audiences
 from siotool.report.contents import (
     Bandwidth,
     ConnectionFigures,
     Counts,
-    DeliveryFigures,
     Report,
     RunInfo,
     ServerFigures,
@@ -23,6 +23,7 @@ from siotool.report.contents import (
     Valid,
 )
 from siotool.report.default_gates import judge_all
+from siotool.report.delivery_figures import DeliveryFigures
 from siotool.report.doubts import find_doubts, find_remarks
 from siotool.report.gates import Gate
 from siotool.report.operations import sum_up
@@ -79,7 +80,7 @@ def summarize(
         verdict="passed",
         valid=_valid(connections, doubts),
         doubts=doubts,
-        remarks=find_remarks(runs, seconds, steady, operations.rows),
+        remarks=find_remarks(runs, seconds, steady, operations.rows, delivery),
         target=runs[0].header.target,
         targets=sum_up_targets(runs, seconds.held.tolist(), held_s=steady.duration_s),
         scenario=runs[0].header.workload.scenario,
@@ -90,6 +91,7 @@ def summarize(
         operations=operations.rows,
         operations_merged=operations.merged,
         delivery=delivery,
+        audiences=sum_up_audiences(intervals),
         bandwidth=bandwidth,
         server=server,
         gates=[],

@@ -16,7 +16,12 @@ users that were not connected, at the peak                  1 %
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from siotool.report.contents import ConnectionFigures, DeliveryFigures, OperationFigures, UserClassFigures
+from siotool.report.contents import (
+    ConnectionFigures,
+    OperationFigures,
+    UserClassFigures,
+)
+from siotool.report.delivery_figures import DeliveryFigures
 from siotool.units import format_share
 
 FAILED = CONNECTS_FAILED = WITHHELD = PENDING = UNCONNECTED = 0.01

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from siotool import units
 from siotool.document.document import Column, Row, Section, Table, columns
 from siotool.document.groups import NONE
+from siotool.report import audience_tables
 from siotool.report.contents import OperationFigures, Report, RunInfo, UserClassFigures
 from siotool.report.sizing_tables import cell, plural
 
@@ -127,6 +128,10 @@ def visits(report: Report) -> Section:
     return _section("visits", "Visits", columns("visits", "count>"), rows, note)
 
 
+#: What no server should do to a delivery.
+_FAULTS = frozenset({"lost", "duplicate", "misdelivered"})
+
+
 def delivery(report: Report) -> Section:
     """Return how many deliveries of stamped messages were received, lost or repeated."""
     known = report.delivery
@@ -138,18 +143,17 @@ def delivery(report: Report) -> Section:
         ("lost", known.lost),
         ("duplicate", known.duplicate),
         ("reordered", known.reordered),
+        ("misdelivered", known.misdelivered),
         ("late", known.late),
         ("still under way at the end", known.pending),
     )
     rows = [Row(["expected", f"{known.expected:,}", ""])]
     for name, count in counts:
         share = units.format_share(count / known.expected) if known.expected else NONE
-        rows.append(
-            Row([name, f"{count:,}", share], "bad" if name in ("lost", "duplicate") and count else "")
-        )
+        rows.append(Row([name, f"{count:,}", share], "bad" if name in _FAULTS and count else ""))
     note = f"{plural(known.published, 'stamped message')} published."
     table = Table(columns("deliveries", "count>", "of expected>"), rows, note)
-    return Section("delivery", title, [table])
+    return Section("delivery", title, [table, *audience_tables.tables(report.audiences)])
 
 
 def connections(report: Report) -> Section:

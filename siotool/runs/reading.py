@@ -7,7 +7,19 @@ from typing import BinaryIO
 import msgspec
 
 from siotool.errors import RunFileError
-from siotool.runfile import FILE_NAME, VERSION, Connections, End, Header, Interval, Line, Note, Operation, Run
+from siotool.runfile import (
+    FILE_NAME,
+    VERSION,
+    AudienceDeliveries,
+    Connections,
+    End,
+    Header,
+    Interval,
+    Line,
+    Note,
+    Operation,
+    Run,
+)
 
 #: A line is an interval of a second at most, a file a run of some weeks: 1,000,000 seconds are eleven days.
 LONGEST_LINE = 16 << 20
@@ -84,7 +96,7 @@ def contradiction(interval: Interval) -> str:
         return "the connections of the targets do not add up to those of the run"
     parts = [(one.operations, one.connections) for one in interval.targets]
     found = (_uncounted(*part) for part in ((interval.operations, connections), *parts))
-    return next(filter(None, found), "")
+    return next(filter(None, found), "") or _uneven(interval.audiences)
 
 
 def _uncounted(operations: list[Operation], connections: Connections) -> str:
@@ -95,6 +107,16 @@ def _uncounted(operations: list[Operation], connections: Connections) -> str:
             return f"{operation.op} {operation.name} has more times than successes, or than failures"
     hung = sum(connections.hung.values()) > sum(connections.failed.values())
     return "more connects hung than failed" if hung else ""
+
+
+def _uneven(audiences: list[AudienceDeliveries]) -> str:
+    """Deliveries to audiences that do not add up, or more times than messages; empty for neither."""
+    for found in audiences:
+        if found.expected != found.received + found.lost:
+            return f"{found.expected:,} deliveries to audiences of {found.size:,} do not add up"
+        if sum(found.first.n) > found.messages:
+            return f"audiences of {found.size:,} have more times than messages"
+    return ""
 
 
 def _strangers(header: Header, interval: Interval) -> str:

@@ -34,7 +34,7 @@ class Bridge:
 
     def __init__(self) -> None:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
-        self.loop = _new_loop()
+        self.loop = new_loop()
         self._requests: deque[Request] = deque()
         self._send_queue = SendQueue(self.loop)
         self._requests_announced = False
@@ -113,7 +113,8 @@ class Bridge:
             self._ended.release()
 
 
-def _new_loop() -> asyncio.AbstractEventLoop:
+def new_loop() -> asyncio.AbstractEventLoop:
+    """An asyncio loop, the fast one where there is one."""
     try:
         import uvloop  # noqa: PLC0415  (absent on Windows)
     except ImportError:

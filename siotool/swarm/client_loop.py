@@ -58,11 +58,11 @@ class ClientLoop:
 
     def __init__(self, settings: EngineSettings, bridge: Bridge) -> None:
         self.tracker = DeliveryTracker(settings.run)
-        self.metrics = Metrics(self.tracker)
-        target = settings.target
-        traffic = self.metrics.traffic
+        self.metrics = Metrics(self.tracker, len(settings.targets))
         parser = parser_of(settings.parser, settings.revision)
-        self.pool = Pool(traffic, parser, settings.revision, settings.identity.namespaces[0])
+        self.pool = Pool(
+            self.metrics.targets[0].traffic, parser, settings.revision, settings.identity.namespaces[0]
+        )
         self._settings = settings
         self._loop = bridge.loop
         self.to_hub = bridge.to_hub
@@ -70,8 +70,13 @@ class ClientLoop:
         self._loop.set_exception_handler(bugs.of_loop)
         self.board = Switchboard(self.metrics, self.pool.known, bridge.to_hub, bugs.report, self._ended)
         make_socket = monkey.get_original("socket", "socket")  # gevent's own would wait for the hub
-        endpoint = Endpoint(target, settings.addresses, settings.tls, settings.revision, make_socket)
-        self._opener = Opener(endpoint, traffic)
+        self._openers = [
+            Opener(
+                Endpoint(place.target, place.addresses, settings.tls, settings.revision, make_socket),
+                counts.traffic,
+            )
+            for place, counts in zip(settings.targets, self.metrics.targets, strict=True)
+        ]
         self._leaving = LeavingUsers(self.metrics, settings.drain_timeout_s)
         self._opening: dict[UserObserver, _Connect] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -79,12 +84,13 @@ class ClientLoop:
         self._next_slot = 0
         self._stopped = False
 
-    def new_user(self, counts: UserCounts) -> UserObserver:
-        """A slot for one user, free again when it has left; for the hub's thread."""
+    def new_user(self, counts: UserCounts, target: int) -> UserObserver:
+        """A slot for one user of a target, free again when it has left; for the hub's thread."""
+        at = self.metrics.targets[target]
         if self._free_slots:
-            return UserObserver(self._free_slots.pop(), counts, self.board, used_before=True)
+            return UserObserver(self._free_slots.pop(), counts, self.board, at, used_before=True)
         self._next_slot += 1
-        return UserObserver(self._next_slot - 1, counts, self.board, used_before=False)
+        return UserObserver(self._next_slot - 1, counts, self.board, at, used_before=False)
 
     # ── connecting ────────────────────────────────────────────────────────────────────
 
@@ -128,13 +134,13 @@ class ClientLoop:
         identity: Identity,
         transport: TransportName,
     ) -> None:
-        metrics = self.metrics
-        metrics.attempted += 1
+        target = user.target
+        target.attempted += 1
         user.counts.attempted += 1
         if user.used_before:
             self.tracker.forget_receiver(user.slot)
             user.used_before = False
-        samples = metrics.samples("reconnect" if attempt.again else "connect", identity.namespaces[0])
+        samples = target.samples("reconnect" if attempt.again else "connect", identity.namespaces[0])
         connection: Connection[UserObserver] | None = None
         failure: ClientFailure | None
         try:
@@ -143,11 +149,11 @@ class ClientLoop:
             failure = ClientFailure("client", f"an identity that cannot be sent: {error}")
         else:
             user.connection = connection
-            opening = self._opener.by(transport)
+            opening = self._openers[target.number].by(transport)
             failure = await attempt.run(connection, opening, self._settings.connect_timeout_s)
         now = monotonic()
         if failure is None:
-            metrics.established += 1
+            target.established += 1
             user.counts.established += 1
             samples.record(now - intended, now - attempt.start)
             if attempt.leaving:
@@ -155,9 +161,9 @@ class ClientLoop:
         else:
             unheard = failure.kind in UNHEARD
             samples.fail(failure.kind, now - intended if unheard else None)
-            metrics.failed[failure.kind] += 1
+            target.failed[failure.kind] += 1
             if unheard and connection is not None:
-                metrics.hung[connection.phase] += 1
+                target.hung[connection.phase] += 1
             user.connection = None
         del self._opening[user]
         self._free(user)
@@ -171,6 +177,7 @@ class ClientLoop:
 
     def _free(self, user: UserObserver) -> None:
         if user.retired and user.connection is None and user not in self._opening:
+            self.tracker.audiences.forget_receiver(user, monotonic())
             self._free_slots.append(user.slot)
 
     # ── operations ────────────────────────────────────────────────────────────────────
@@ -205,7 +212,7 @@ class ClientLoop:
         metrics = self.metrics
         metrics.schedule_lag = max(metrics.schedule_lag, now - intended)
         due = intended if intended < now else now
-        pending = Call(user, metrics.samples("ack", event), due, now, answer)
+        pending = Call(user, user.target.samples("ack", event), due, now, answer)
         connection.call(body, namespace, timeout, now, pending)
 
     def publish(
@@ -214,12 +221,16 @@ class ClientLoop:
         publisher: int,
         event: str,
         compose: Callable[[str], tuple[Any, ...]],
-        namespace: str,
+        to: tuple[str, int],
         intended: float,
         includes_sender: bool,
         raised: Callable[[BaseException], None],
     ) -> None:
-        """Send a stamped broadcast; ``raised`` gets, in the hub, what ``compose`` raised."""
+        """Send a stamped message ``to`` an audience (0: all) over a namespace.
+
+        ``raised`` gets, in the hub, what ``compose`` raised.
+        """
+        namespace, audience = to
         if not connection.open:
             return
         now = monotonic()
@@ -229,17 +240,32 @@ class ClientLoop:
         if connection.paused and connection.clogged:
             user.not_sent("deliver", event)
             return
-        stamp = self.tracker.publish(
-            publisher, event, now, min(intended, now), metrics.present, int(not includes_sender)
-        )
+        due = min(intended, now)
+        if audience:
+            stamp = self.tracker.publish_to(
+                user, publisher, audience, event, now, due, includes_sender=includes_sender
+            )
+        else:
+            discount = int(not includes_sender)
+            stamp = self.tracker.publish(publisher, event, now, due, metrics.present, discount)
         try:
             body = self.pool.parser.encode((event, *compose(stamp)))
         except Exception as error:  # the scenario's own code
-            self.tracker.withdraw()
+            self.tracker.withdraw(user if audience else None)
             user.counts.failed += 1
             self.to_hub(raised, error)
             return
         connection.emit(body, namespace)
+
+    def join_audience(self, connection: UserConnection, audience: int, settle_s: float) -> None:
+        """A user with an open connection is a member of an audience from ``settle_s`` on."""
+        if connection.open:
+            self.tracker.audiences.join(connection.observer, audience, monotonic(), settle_s)
+
+    def leave_audience(self, connection: UserConnection, audience: int) -> None:
+        """A user with an open connection is not, or not any more, a member of an audience."""
+        if connection.open:
+            self.tracker.audiences.leave(connection.observer, audience, monotonic())
 
     def watch(self, connection: UserConnection, answer: Answer) -> None:
         """Answer with the reason once a connection has ended."""

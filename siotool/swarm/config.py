@@ -14,7 +14,7 @@ from siotool import runfile
 from siotool.client import tcp
 from siotool.runfile import GeneratorMachine, Header, MeasuredServer
 from siotool.swarm.settings import EngineSettings
-from siotool.workload import Workload
+from siotool.workload import WeightedTarget, Workload
 
 Reason = Literal["finished", "interrupted", "workers_lost", "target_lost"]
 
@@ -32,6 +32,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     workload: Workload
     out: Path
     find_revision: bool = False
+    weights: tuple[int, ...] = (1,)
     embedded: bool = False
     server_pid: int | None = None
     server_cores: float | None = None
@@ -79,6 +80,7 @@ def header_of(config: RunConfig, server: MeasuredServer | None) -> Header:
             )
         ],
         target=config.engine.target,
+        targets=_targets(config),
         workload=config.workload,
         bytes_source=tcp.SOURCE,
         servers=[server] if server is not None else [],
@@ -87,3 +89,10 @@ def header_of(config: RunConfig, server: MeasuredServer | None) -> Header:
         default_gates=config.default_gates,
         command=config.command,
     )
+
+
+def _targets(config: RunConfig) -> list[WeightedTarget]:
+    """All targets, where there are several."""
+    places = config.engine.targets
+    shares = zip(places, config.weights, strict=True) if len(places) > 1 else ()
+    return [WeightedTarget(place.target.url, weight) for place, weight in shares]

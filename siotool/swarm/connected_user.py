@@ -1,5 +1,6 @@
 """``ConnectedUser``: a Locust user's life, its one connection, and its schedule."""
 
+from functools import cached_property
 from itertools import count
 from random import Random
 from time import monotonic
@@ -13,9 +14,11 @@ from locust.user.task import LOCUST_STATE_RUNNING
 from siotool.client.choices import transport_of
 from siotool.client.connection import Handlers
 from siotool.client.failures import ClientFailure
+from siotool.client.identity import Identity
 from siotool.protocol import backoff
 from siotool.swarm.generator import Generator
 from siotool.swarm.knobs import knob
+from siotool.swarm.own_identity import Namespaces, Pairings, identity_of, main_namespace
 from siotool.swarm.pacing import GRACE_S, Schedule, spread_s
 from siotool.swarm.tasks import Tasks
 from siotool.swarm.user_observer import UserConnection
@@ -34,28 +37,42 @@ class ConnectedUser(User):
         "when tasks are due: at even distances, or as a Poisson process",
         choices=("constant", "poisson"),
     )
+    #: The auth payload, as {"token": "…"}: instead of that of --auth. This and the three below are
+    #: attributes, of the class or of one user, or methods. They are asked before each connect and reconnect;
+    #: see ``own_identity``.
+    auth: Pairings = None
+    #: HTTP headers, beside those of --header.
+    headers: Pairings = None
+    #: Query parameters, beside those of --query.
+    query: Pairings = None
+    #: Namespaces to join, instead of those of --namespace; events go to the first.
+    namespaces: Namespaces = None
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
         self._generator = Generator.of(environment)
         self._engine = self._generator.engine
         self._number = self._generator.next_user()
-        self._random = Random(f"{self._generator.seed}/{self._number}")
         self._class_counts = self._generator.counts(type(self).__name__)
-        self._user = self._engine.new_user(self._class_counts)
+        target = self._generator.settings.target_of(self._generator.number_in_run(self._number))
+        self._user = self._engine.new_user(self._class_counts, target)
         self._connection: UserConnection | None = None
         self._schedule: Schedule | None = None
         #: Whether this task has begun the operation that was due.
         self._begun = False
         self._moment = 0.0
         settings = self._generator.settings
-        self._identity = settings.identity
+        #: What the options say; and what was shown at the last connect.
+        self._base_identity = settings.identity
+        self._identity: Identity | None = None
         self._transport = transport_of(settings.transports, self._number)
         self._handlers: Handlers = {}
         self._scheduled = follows_schedule(type(self))
         #: Iteration of the hub's loop in which this turn began: in another one, it has waited.
         self._turn = -1
         self._failed = False
+        #: Nothing was sent to the open connection without an answer since the last one.
+        self._acknowledged = True
         #: Since when this user waits for the target; how long it has waited since it was last in time.
         self._kept_since: float | None = None
         self._kept_s = 0.0
@@ -66,6 +83,28 @@ class ConnectedUser(User):
 
     def on_connected(self) -> None:
         """Called after each connect and reconnect; override it."""
+
+    @property
+    def number(self) -> int:
+        """This user's number, from 1 on; no other user of the run has it, on any worker.
+
+        Users are numbered without gaps while all workers have started equally many.
+        """
+        return self._generator.number_in_run(self._number)
+
+    @cached_property
+    def random(self) -> Random:
+        """Random numbers of this user's own: the run's seed and its ``number`` decide them."""
+        return Random(f"{self._generator.seed}/{self.number}/scenario")
+
+    def ask_identity(self) -> Identity:
+        """What it shows at its next connect. Raises ScenarioError, and what the scenario's code does."""
+        return identity_of(self, self._base_identity)
+
+    @property
+    def population(self) -> int:
+        """How many users the run has started by now, over all workers, as far as this one can tell."""
+        return self._generator.population
 
     # ── Locust's side ─────────────────────────────────────────────────────────────────
 
@@ -187,6 +226,10 @@ class ConnectedUser(User):
             self._moment = max(self._moment, monotonic())
         return self._moment
 
+    def _present_moment(self) -> float:
+        """When what is declared now takes effect: not before what this task sends."""
+        return self._moment if self._begun else 0.0
+
     def _connected(self) -> UserConnection:
         """The open connection; comes back first when it was lost."""
         connection = self._connection
@@ -203,9 +246,11 @@ class ConnectedUser(User):
             if failures >= 0:
                 gevent.sleep(backoff.delay_s(failures, self._random.random(), backoff.OFFICIAL))
             try:
+                identity = self._asked_identity()
                 self._connection = self._engine.connect(
-                    self._user, monotonic(), again, self._handlers, self._identity, self._transport
+                    self._user, monotonic(), again, self._handlers, identity, self._transport
                 )
+                self._acknowledged = True
                 break
             except ClientFailure as failure:
                 if failure.kind == "client":
@@ -213,6 +258,32 @@ class ConnectedUser(User):
         self.on_connected()
         assert self._connection is not None
         return self._connection
+
+    def _asked_identity(self) -> Identity:
+        """What it shows now. What its code raises is reported; then ClientFailure is raised, to try again.
+
+        StopUser ends the user.
+        """
+        try:
+            self._identity = self.ask_identity()
+        except StopUser:
+            raise
+        except Exception as error:
+            self._report_error(error)
+            raise ClientFailure("scenario", "the user's login could not be made") from error
+        return self._identity
+
+    @property
+    def _main_namespace(self) -> str:
+        """The namespace that events come from where nothing else is said."""
+        if self._identity is not None:
+            return self._identity.namespaces[0]
+        return main_namespace(self, self._base_identity)
+
+    @cached_property
+    def _random(self) -> Random:
+        """Decides the waits of this user's reconnects; made when it has one."""
+        return Random(f"{self._generator.seed}/{self._number}")
 
     def _report_error(self, error: BaseException) -> None:
         """Report an exception as Locust does for tasks."""

@@ -1,53 +1,28 @@
-"""Stamped messages over all workers: expected, received and lost deliveries.
+"""Stamped messages over all workers: expected, received, lost and misdelivered deliveries.
 
 A stamped message is expected by every connection, of any worker, that was open when it was
-sent. It is closed when all of them have it, or when it is given up. What arrives at connections
-that opened while it was under way counts as expected because it arrived.
+sent; one to an audience by the members of that moment. It is closed when all of them have it, or
+when it is given up. What arrives at connections that opened while it was under way, or at members
+that came or left then, counts as expected because it arrived.
 """
 
-from bisect import bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from math import inf
 
 import msgspec
 
-from siotool.runfile import Delivery
-from siotool.swarm.delivery_tracker import GIVE_UP_S, REMEMBER_S
+from siotool.runfile import AudienceDeliveries, Delivery
+from siotool.swarm.audience import KNOWN_S
+from siotool.swarm.audience_totals import AudienceClass, AudienceTotals, class_of
+from siotool.swarm.presence import PresenceLevel
+from siotool.swarm.receiver import GIVE_UP_S, REMEMBER_S
 from siotool.swarm.worker_report import Presence, Publication, Receipt, WorkerInterval
 
 #: A stamp keeps microseconds: it may lie a little before the second it was written in.
 _STAMPS_MAY_DIFFER_S = 1e-3
 
-
-class _Presence:
-    """How many connections of one worker expected broadcasts, as a step function of time."""
-
-    __slots__ = ("_before", "_levels", "_times")
-
-    def __init__(self) -> None:
-        self._before = 0
-        self._times: list[float] = []
-        self._levels: list[int] = []
-
-    def follow(self, changes: list[Presence]) -> None:
-        """Add the steps of the next second; a worker reports them in order."""
-        level = self._levels[-1] if self._levels else self._before
-        for step in changes:
-            level += step.change
-            self._times.append(step.at)
-            self._levels.append(level)
-
-    def at(self, moment: float) -> int:
-        """Connections present at a moment, one that joins at it included."""
-        index = bisect_right(self._times, moment)
-        return self._levels[index - 1] if index else self._before
-
-    def forget(self, moment: float) -> None:
-        """Drop the steps up to a moment; no earlier one is asked for any more."""
-        index = bisect_right(self._times, moment)
-        if index:
-            self._before = self._levels[index - 1]
-            del self._times[:index], self._levels[:index]
+#: Publisher and number; the numbers of messages to all, and of those to audiences, are counted apart.
+_Key = tuple[int, int]
 
 
 class _Open(msgspec.Struct):
@@ -55,17 +30,36 @@ class _Open(msgspec.Struct):
 
     sent: float
     missing_at: dict[int, int]
+    delays: list[bytes]
     received: int = 0
+    undue: int = 0
+    duplicate: int = 0
+    reordered: int = 0
+    misdelivered: int = 0
+    #: False once a worker was lost that had some of its deliveries.
+    whole: bool = True
 
     @property
     def missing(self) -> int:
         """Deliveries still to come. More than expected at one worker makes up for none at another."""
         return sum(count for count in self.missing_at.values() if count > 0)
 
-    def receive(self, worker: int, count: int) -> None:
-        """Count deliveries to connections that expected them."""
-        self.received += count
-        self.missing_at[worker] = self.missing_at.get(worker, 0) - count
+    def receive(self, worker: int, receipt: Receipt) -> None:
+        """Count deliveries."""
+        self.received += receipt.due
+        self.undue += receipt.undue
+        self.duplicate += receipt.duplicate
+        self.reordered += receipt.reordered
+        self.misdelivered += receipt.misdelivered
+        self.missing_at[worker] = self.missing_at.get(worker, 0) + receipt.expected - receipt.due
+        if receipt.delays:
+            self.delays.append(receipt.delays)
+
+    @property
+    def timed(self) -> bool:
+        """Whether the delays of all its deliveries are known, and it has some."""
+        known = sum(map(len, self.delays)) // 4
+        return self.whole and 0 < known >= self.received and not self.missing
 
 
 class DeliveryAggregator:
@@ -73,51 +67,79 @@ class DeliveryAggregator:
 
     A worker's second is closed when its loop gets to it, so two workers' seconds do not end
     together. A message is opened once every worker has reported its connections of that moment.
-    What a lost worker has not reported is unknown: it is not expected.
+    A member that leaves is reported as if it had left a little before; messages that are open by then
+    are corrected. What a lost worker has not reported is unknown: it is not expected.
     """
 
     def __init__(self) -> None:
-        self._presence: dict[int, _Presence] = {}
+        #: By worker and audience.
+        self._presence: dict[int, dict[int, PresenceLevel]] = {}
+        self._stepped: set[tuple[int, int]] = set()
         self._finished: set[int] = set()
         self._unopened: list[tuple[int, Publication]] = []
-        self._open: dict[tuple[int, int], _Open] = {}
-        #: By publisher, the last message that was opened.
-        self._opened: dict[int, int] = {}
-        self._early: dict[tuple[int, int], Counter[int]] = {}
-        self._given_up: dict[tuple[int, int], float] = {}
+        #: By audience.
+        self._open: defaultdict[int, dict[_Key, _Open]] = defaultdict(dict)
+        #: By publisher, and whether to an audience: the last message that was opened.
+        self._opened: dict[tuple[int, bool], int] = {}
+        #: What came of messages before they were opened, by audience and message.
+        self._early: dict[tuple[int, _Key], list[tuple[int, Receipt]]] = {}
+        #: When messages were sent that are closed, and their class; those that were given up.
+        self._closed: dict[tuple[int, _Key], tuple[float, AudienceClass]] = {}
+        self._given_up: dict[tuple[int, _Key], float] = {}
+        self._audiences = AudienceTotals()
 
     def close(self, parts: list[WorkerInterval], until: float, last: bool) -> Delivery:
         """Count one second of all workers; ``last`` gives up what is still open."""
         self._excuse_lost(parts)
         for part in parts:
-            self._presence.setdefault(part.worker, _Presence()).follow(part.presence)
+            self._presence.setdefault(part.worker, {})
+            for step in part.presence:
+                self._follow(part.worker, step)
             self._unopened += [(part.worker, publication) for publication in part.published]
         known_until = inf if last else min(part.until for part in parts)
-        self._open_messages(known_until)
         totals = Counter[str]()
+        self._open_messages(known_until)
         for part in parts:
             for receipt in part.receipts:
                 self._receive(part.worker, receipt, totals)
         self._close_messages(until, last, totals)
-        for presence in self._presence.values():
-            presence.forget(known_until - _STAMPS_MAY_DIFFER_S)
+        self._forget(until, known_until)
         return Delivery(
             published=sum(len(part.published) for part in parts),
             expected=totals["received"] + totals["lost"],
             received=totals["received"],
             lost=totals["lost"],
-            duplicate=sum(part.duplicate for part in parts),
-            reordered=sum(part.reordered for part in parts),
+            duplicate=totals["duplicate"],
+            reordered=totals["reordered"],
             late=totals["late"],
-            pending=sum(message.missing for message in self._open.values()),
+            pending=sum(message.missing for messages in self._open.values() for message in messages.values()),
+            misdelivered=totals["misdelivered"],
         )
+
+    def take_audiences(self) -> list[AudienceDeliveries]:
+        """What was closed since the last call, by size of the audience."""
+        closed, self._audiences = self._audiences.close(), AudienceTotals()
+        return closed
+
+    def _follow(self, worker: int, step: Presence) -> None:
+        levels = self._presence[worker]
+        level = levels.get(step.audience)
+        if level is None:
+            level = levels[step.audience] = PresenceLevel()
+        level.follow(step)
+        self._stepped.add((worker, step.audience))
+        if step.audience and step.audience in self._open:
+            for message in self._open[step.audience].values():
+                if message.sent >= step.at:
+                    message.missing_at[worker] = message.missing_at.get(worker, 0) + step.change
 
     def _excuse_lost(self, parts: list[WorkerInterval]) -> None:
         reporting = {part.worker for part in parts}
         for worker in self._presence.keys() - self._finished - reporting:
             del self._presence[worker]
-            for message in self._open.values():
-                message.missing_at.pop(worker, None)
+            for messages in self._open.values():
+                for message in messages.values():
+                    message.whole = message.missing_at.pop(worker, 0) <= 0 and message.whole
         self._finished |= {part.worker for part in parts if part.final}
 
     def _open_messages(self, known_until: float) -> None:
@@ -126,48 +148,95 @@ class DeliveryAggregator:
             if publication.sent >= known_until:
                 waiting.append((sender, publication))
                 continue
-            key = (publication.publisher, publication.seq)
-            missing = {worker: presence.at(publication.sent) for worker, presence in self._presence.items()}
-            if sender in missing:
-                missing[sender] -= publication.discount
-            message = self._open[key] = _Open(publication.sent, missing)
-            self._opened[publication.publisher] = publication.seq
-            for worker, count in self._early.pop(key, Counter()).items():
-                message.receive(worker, count)
+            audience, key = publication.audience, (publication.publisher, publication.seq)
+            missing = {
+                worker: level.at(publication.sent)
+                for worker, levels in self._presence.items()
+                if (level := levels.get(audience)) is not None
+            }
+            if sender in self._presence:
+                missing[sender] = missing.get(sender, 0) - publication.discount
+            message = self._open[audience][key] = _Open(publication.sent, missing, [])
+            self._opened[publication.publisher, audience > 0] = publication.seq
+            for worker, receipt in self._early.pop((audience, key), ()):
+                message.receive(worker, receipt)
         self._unopened = waiting
 
     def _receive(self, worker: int, receipt: Receipt, totals: Counter[str]) -> None:
-        key = (receipt.publisher, receipt.seq)
+        audience, key = receipt.audience, (receipt.publisher, receipt.seq)
         totals["received"] += receipt.undue
-        if not receipt.due:
-            return
-        message = self._open.get(key)
+        totals["duplicate"] += receipt.duplicate
+        totals["reordered"] += receipt.reordered
+        totals["misdelivered"] += receipt.misdelivered
+        message = self._open[audience].get(key) if audience in self._open else None
         if message is not None:
-            message.receive(worker, receipt.due)
-        elif key in self._given_up:
-            totals["late"] += receipt.due
-        elif receipt.seq <= self._opened.get(receipt.publisher, 0):
-            # closed in full, and still more arrives, such as at a sender that should not get its own
-            totals["received"] += receipt.due
+            message.receive(worker, receipt)
+        elif receipt.seq <= self._opened.get((receipt.publisher, audience > 0), 0):
+            self._receive_closed(audience, key, receipt, totals)
         else:
-            self._early.setdefault(key, Counter())[worker] += receipt.due
+            self._early.setdefault((audience, key), []).append((worker, receipt))
+
+    def _receive_closed(self, audience: int, key: _Key, receipt: Receipt, totals: Counter[str]) -> None:
+        known = self._closed.get((audience, key))
+        counted = self._audiences.of(known[1] if known is not None else class_of(audience, 0))
+        counted.received += receipt.undue
+        counted.add(receipt)
+        if (audience, key) in self._given_up:
+            totals["late"] += max(0, receipt.due)
+        elif audience and receipt.due > 0:
+            # its receivers had it, as they were forgotten
+            totals["duplicate"] += receipt.due
+            counted.duplicate += receipt.due
+        else:
+            # more arrives than was expected, such as at a sender that should not get its own
+            totals["received"] += receipt.due
+            counted.received += receipt.due
 
     def _close_messages(self, until: float, last: bool, totals: Counter[str]) -> None:
-        for key, message in list(self._open.items()):
-            missing = message.missing
-            if missing and not last and message.sent >= until - GIVE_UP_S:
-                continue
-            totals["received"] += message.received
-            totals["lost"] += missing
-            if missing:
-                self._given_up[key] = message.sent
-            del self._open[key]
-        while self._given_up:
-            key = next(iter(self._given_up))
-            if self._given_up[key] >= until - REMEMBER_S:
-                break
-            del self._given_up[key]
+        for audience, messages in list(self._open.items()):
+            for key, message in list(messages.items()):
+                missing = message.missing
+                if missing and not last and message.sent >= until - GIVE_UP_S:
+                    continue
+                totals["received"] += message.received
+                totals["lost"] += missing
+                group = class_of(audience, message.received + message.undue + missing)
+                counted = self._audiences.of(group)
+                counted.add(message)
+                counted.messages += 1
+                counted.received += message.received + message.undue
+                counted.lost += missing
+                if missing:
+                    self._given_up[audience, key] = message.sent
+                elif message.timed:
+                    self._audiences.skew(group, message.delays)
+                self._closed[audience, key] = (message.sent, group)
+                del messages[key]
+            if not messages:
+                del self._open[audience]
         if last:
             # their sender was lost without a report, but they arrived
-            totals["received"] += sum(early.total() for early in self._early.values())
+            totals["received"] += sum(r.due for early in self._early.values() for _, r in early)
             self._early.clear()
+
+    def _forget(self, until: float, known_until: float) -> None:
+        while self._given_up:
+            found = next(iter(self._given_up))
+            if self._given_up[found] >= until - REMEMBER_S:
+                break
+            del self._given_up[found]
+        while self._closed:
+            found = next(iter(self._closed))
+            if self._closed[found][0] >= until - KNOWN_S:
+                break
+            del self._closed[found]
+        for worker, audience in list(self._stepped):
+            levels = self._presence.get(worker)
+            if levels is not None and audience in levels:
+                level = levels[audience]
+                level.forget(known_until - _STAMPS_MAY_DIFFER_S)
+                if level.steps:
+                    continue
+                if audience and not level.at(inf):
+                    del levels[audience]
+            self._stepped.discard((worker, audience))

@@ -4,112 +4,22 @@ Lives in the loop thread. ``StampedMessage.deliver`` runs once per delivery and 
 broadcast costs in Python beyond the frame itself.
 """
 
-from array import array
 from collections import deque
 from collections.abc import Iterator
-from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
 
 from siotool.protocol import stamp
+from siotool.swarm.audience import RoomMessage
+from siotool.swarm.audiences import Audiences
 from siotool.swarm.memory_limits import NAME_CHARACTERS
-from siotool.swarm.worker_report import Publication, Receipt
+from siotool.swarm.publisher import Publisher
+from siotool.swarm.receiver import GIVE_UP_S, OVERTAKEN_S, REMEMBER_S, Receiver
+from siotool.swarm.worker_report import Presence, Publication, Receipt, packed_delays
 
-#: A server may let messages of different senders overtake each other by so much.
-OVERTAKEN_S = 0.1
-#: A delivery later than this is lost; when it comes after all, it is counted as late.
-GIVE_UP_S = 30.0
-#: A publisher that has sent nothing for so long begins anew at its receivers: what still comes of
-#: a message that old is counted as new.
-REMEMBER_S = 20 * GIVE_UP_S
-#: How many sequence numbers a receiver's gap may have and still be remembered for reordering.
-_GAP_REMEMBERED = 4096
 #: Sequence numbers fit into an array of unsigned integers; larger ones are not ours.
 _LARGEST_SEQ = 0xFFFFFFFF
-
-
-class Receiver:
-    """Where deliveries arrive: its slot, and when it is to expect them."""
-
-    __slots__ = ("joined_at", "left_at", "overtaken", "slot")
-
-    def __init__(self, slot: int) -> None:
-        self.slot = slot
-        #: A message has arrived that was sent well after it left: none from before is under way.
-        self.overtaken = False
-        self.joined_at = inf
-        self.left_at = inf
-
-
-class Publisher:
-    """A sender, and which of its sequence numbers each receiver has seen.
-
-    ``last`` and ``first`` hold, by slot, the highest and the lowest number seen (0: none, or
-    from 1 on); ``missing`` those between them that have not come.
-    """
-
-    __slots__ = ("first", "forgotten", "last", "missing", "newest", "number", "seq")
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        #: The last number this process has sent.
-        self.seq = 0
-        #: The highest number known, and the highest of those too old to be waited for.
-        self.newest = 0
-        self.forgotten = 0
-        self.first = array("I")
-        self.last = array("I")
-        self.missing: dict[int, dict[int, None]] = {}
-
-    def previous(self, slot: int) -> int:
-        """Last sequence number seen at ``slot``; makes room for it."""
-        if slot >= len(self.last):
-            more = [0] * (slot + 1 - len(self.last))
-            self.first.extend(more)
-            self.last.extend(more)
-        return self.last[slot]
-
-    def leap(self, slot: int, previous: int, seq: int) -> None:
-        """Take a number that is not the next one; those left out are missing."""
-        self.last[slot] = seq
-        if previous:
-            self._miss(slot, previous + 1, seq)
-        else:
-            # the numbers before the first are unknown until one of them comes
-            self.first[slot] = seq
-
-    def fill(self, slot: int, seq: int) -> bool:
-        """Take a number below the last one; False when it had been seen."""
-        missing = self.missing.get(slot)
-        if missing is not None and seq in missing:
-            del missing[seq]
-            return True
-        first = self.first[slot]
-        if seq < first:
-            self.first[slot] = seq
-            self._miss(slot, seq + 1, first)
-            return True
-        return False
-
-    def clear(self, slot: int) -> None:
-        """Forget a slot."""
-        if slot < len(self.last):
-            self.first[slot] = self.last[slot] = 0
-        self.missing.pop(slot, None)
-
-    def clear_all(self) -> None:
-        """Forget all slots."""
-        self.first, self.last, self.missing = array("I"), array("I"), {}
-
-    def _miss(self, slot: int, begin: int, end: int) -> None:
-        if not 0 < end - begin <= _GAP_REMEMBERED:
-            return
-        missing = self.missing.setdefault(slot, {})
-        # the oldest come first; what is too old is lost, not late
-        while missing and (oldest := next(iter(missing))) <= self.forgotten:
-            del missing[oldest]
-        missing.update(dict.fromkeys(range(begin, end)))
 
 
 class StampedMessage:
@@ -118,10 +28,12 @@ class StampedMessage:
     __slots__ = (
         "arrivals",
         "due",
+        "duplicate",
         "event",
         "intended",
         "local_due",
         "publisher",
+        "reordered",
         "reported_due",
         "reported_undue",
         "sent",
@@ -142,6 +54,8 @@ class StampedMessage:
         self.arrivals: list[float] = []
         self.due = 0
         self.undue = 0
+        self.duplicate = 0
+        self.reordered = 0
         self.reported_due = 0
         self.reported_undue = 0
         self.local_due = 0
@@ -159,7 +73,7 @@ class StampedMessage:
             last[slot] = seq
         elif not self._out_of_line(slot, previous):
             return
-        if not self.arrivals and self.undue == self.reported_undue:
+        if not self.arrivals and self._untouched:
             self.tracker.touched.append(self)
         if receiver.joined_at <= self.sent < receiver.left_at:
             self.due += 1
@@ -175,11 +89,18 @@ class StampedMessage:
         if self.seq > previous:
             self.publisher.leap(slot, previous, self.seq)
             return True
+        if not self.arrivals and self._untouched:
+            self.tracker.touched.append(self)
         if self.publisher.fill(slot, self.seq):
-            self.tracker.reordered += 1
+            self.reordered += 1
             return True
-        self.tracker.duplicate += 1
+        self.duplicate += 1
         return False
+
+    @property
+    def _untouched(self) -> bool:
+        """Whether nothing came since the last report, arrivals aside."""
+        return self.undue == self.reported_undue and not self.duplicate and not self.reordered
 
 
 class DeliveryTracker:
@@ -191,8 +112,7 @@ class DeliveryTracker:
 
     def __init__(self, run: int) -> None:
         self.run = run
-        self.duplicate = 0
-        self.reordered = 0
+        self.audiences = Audiences()
         self.touched: list[StampedMessage] = []
         self.published: list[Publication] = []
         self._publishers: dict[int, Publisher] = {}
@@ -205,7 +125,7 @@ class DeliveryTracker:
     def publish(
         self, publisher: int, event: str, now: float, intended: float, receivers: int, discount: int
     ) -> str:
-        """Begin to track a new message and return its stamp.
+        """Begin to track a new message to all, and return its stamp.
 
         ``receivers`` are the local connections that are to expect it; ``discount`` of them
         (the sender itself, on servers that leave it out) are not.
@@ -221,23 +141,50 @@ class DeliveryTracker:
         self.published.append(Publication(publisher, mark.seq, mark.sent, discount))
         return text
 
-    def withdraw(self) -> None:
-        """Undo the last ``publish``: its message could not be sent."""
+    def publish_to(
+        self,
+        sender: Receiver,
+        publisher: int,
+        audience: int,
+        event: str,
+        now: float,
+        intended: float,
+        *,
+        includes_sender: bool,
+    ) -> str:
+        """Begin to track a new message to an audience, and return its stamp."""
+        sender.published += 1
+        text = stamp.write(self.run, publisher, sender.published, now, intended, audience)
+        mark = stamp.find(text.encode(), self.run)
+        assert mark is not None
+        self.audiences.publish(sender, event, mark, includes_sender=includes_sender)
+        return text
+
+    def withdraw(self, sender: Receiver | None = None) -> None:
+        """Undo the last ``publish``, or the ``sender``'s last ``publish_to``: it could not be sent."""
+        if sender is not None:
+            sender.published -= 1
+            self.audiences.withdraw()
+            return
         self.published.pop()
         message = self._own.pop()
         self._ages.pop()
         del self._messages[message.publisher.number, message.seq]
         message.publisher.seq -= 1
 
-    def seen(self, payload: bytes, event: str) -> StampedMessage | None:
+    def seen(self, payload: bytes, event: str) -> "StampedMessage | RoomMessage | None":
         """The message whose stamp a payload carries; None without one of this run's stamps."""
         mark = stamp.find(payload, self.run)
         if mark is None or not 0 < mark.seq <= _LARGEST_SEQ:
             return None
         event = event[:NAME_CHARACTERS]
-        message = self._message(mark, event)
+        message = self.audiences.message(mark, event) if mark.audience else self._message(mark, event)
         message.event = event  # a server may relay it under another name than it was sent
         return message
+
+    def stamped(self, payload: bytes) -> bool:
+        """Whether a payload carries one of this run's stamps."""
+        return stamp.find(payload, self.run) is not None
 
     def forget_receiver(self, slot: int) -> None:
         """Clear a slot for its next user."""
@@ -247,45 +194,70 @@ class DeliveryTracker:
     @property
     def unused(self) -> bool:
         """True while no stamped message was sent or seen lately."""
-        return not self._messages
+        return not self._messages and self.audiences.unused
 
     def caught_up(self, until: float) -> bool:
         """True when all that this worker sent before ``until`` has arrived here."""
         own = self._own
         while own and own[0].due >= own[0].local_due:
             own.popleft()
-        return not any(m.due < m.local_due for m in own if m.sent < until)
+        waits = any(m.due < m.local_due for m in own if m.sent < until)
+        return not waits and self.audiences.caught_up(until)
 
     def arrivals(self) -> Iterator[tuple[str, NDArray[np.float64], NDArray[np.float64]]]:
         """Event, response times and service times of what arrived when due since the last report."""
         for message in self.touched:
             times = np.asarray(message.arrivals, dtype=np.float64)
             yield message.event, times - message.intended, times - message.sent
+        for room_message, arrivals, _ in self.audiences.arrivals():
+            times = np.asarray(arrivals, dtype=np.float64)
+            yield room_message.event, times - room_message.intended, times - room_message.sent
 
     def undue(self) -> Iterator[tuple[str, int]]:
         """Event and number of arrivals since the last report that were not expected."""
         for message in self.touched:
             yield message.event, message.undue - message.reported_undue
+        for room_message, _, undue in self.audiences.arrivals():
+            yield room_message.event, undue
 
-    def take_receipts(self) -> list[Receipt]:
-        """What arrived since the last report, by message; begins a new report."""
+    def take_receipts(self, *, timed: bool = True) -> list[Receipt]:
+        """What arrived since the last report, by message; begins a new report.
+
+        Not ``timed``, they are without the delays.
+        """
         receipts = []
         for m in self.touched:
             receipts.append(
-                Receipt(m.publisher.number, m.seq, m.due - m.reported_due, m.undue - m.reported_undue)
+                Receipt(
+                    m.publisher.number,
+                    m.seq,
+                    m.due - m.reported_due,
+                    m.undue - m.reported_undue,
+                    packed_delays(m.arrivals, m.intended) if timed else b"",
+                    m.duplicate,
+                    m.reordered,
+                )
             )
             m.reported_due, m.reported_undue = m.due, m.undue
+            m.duplicate = m.reordered = 0
             m.arrivals = []
         self.touched = []
-        return receipts
+        return receipts + self.audiences.take_receipts(timed=timed)
 
     def take_published(self) -> list[Publication]:
         """What was sent since the last report."""
-        published, self.published = self.published, []
+        published = self.published + self.audiences.published
+        self.published, self.audiences.published = [], []
         return published
+
+    def take_presence(self) -> list[Presence]:
+        """Changes of memberships since the last report."""
+        presence, self.audiences.presence = self.audiences.presence, []
+        return presence
 
     def forget_old(self, now: float) -> None:
         """Drop messages of which nothing more is expected."""
+        self.audiences.forget_old(now)
         ages = self._ages
         while ages and ages[0].sent < now - 2 * GIVE_UP_S:
             message = ages.popleft()

@@ -14,6 +14,7 @@ from siotool.client.failures import ClientFailure
 from siotool.client.identity import Identity
 from siotool.errors import ScenarioError
 from siotool.protocol.socket_io import RESERVED, Body
+from siotool.swarm.audience import CHANGING_S
 from siotool.swarm.bridge import Bridge
 from siotool.swarm.client_loop import Answer, ClientLoop
 from siotool.swarm.settings import EngineSettings
@@ -32,9 +33,9 @@ class Engine:
         self._encode = self.loop.pool.parser.encode
         self._bridge.to_loop(self.loop.tick)
 
-    def new_user(self, counts: UserCounts) -> UserObserver:
-        """A slot for one user, free again when it has left."""
-        return self.loop.new_user(counts)
+    def new_user(self, counts: UserCounts, target: int = 0) -> UserObserver:
+        """A slot for one user of a target, by its number; free again when the user has left."""
+        return self.loop.new_user(counts, target)
 
     def connect(
         self,
@@ -127,16 +128,30 @@ class Engine:
         includes_sender: bool,
         raised: Callable[[BaseException], None],
         namespace: str | None = None,
+        *,
+        audience: int = 0,
     ) -> None:
-        """Send a stamped broadcast at ``intended``; ``compose`` makes its arguments of the stamp.
+        """Send a stamped message at ``intended``; ``compose`` makes its arguments of the stamp.
 
         ``raised`` is called in the hub with what ``compose`` raises; then nothing is sent.
+        ``audience`` is the number of its audience; 0: all.
         """
         if event in RESERVED:
             raise ScenarioError(f"{event!r} is a reserved event name", "Socket.IO clients refuse to send it")
-        to = namespace or connection.namespace
+        to = namespace or connection.namespace, audience
         message = (connection, publisher, event, compose, to, intended, includes_sender, raised)
         self._bridge.to_loop_at(intended, self.loop.publish, *message)
+
+    def join_audience(
+        self, connection: UserConnection, audience: int, at: float, *, acknowledged: bool
+    ) -> None:
+        """A user becomes a member of an audience, at a moment of the monotonic clock."""
+        settle_s = 0.0 if acknowledged else CHANGING_S
+        self._bridge.to_loop_at(at, self.loop.join_audience, connection, audience, settle_s)
+
+    def leave_audience(self, connection: UserConnection, audience: int, at: float) -> None:
+        """A user ceases to be a member of an audience."""
+        self._bridge.to_loop_at(at, self.loop.leave_audience, connection, audience)
 
     def let_answers_wait(self, seconds: float) -> None:
         """An answer may reach some user so many seconds late; the smallest value counts."""
@@ -145,6 +160,10 @@ class Engine:
     def listen(self, event: str, sent_at: str = "") -> None:
         """Count server events by name (``*``: any), timed by an epoch field of their payload."""
         self._bridge.to_loop(self.loop.board.listen, event, sent_at)
+
+    def delivers_as(self, event: str) -> None:
+        """The server delivers what is published as this event; empty: as any."""
+        self._bridge.to_loop(self.loop.board.delivers_as, event)
 
     def wait_closed(self, connection: UserConnection) -> str:
         """Wait until a connection ends; returns the reason."""

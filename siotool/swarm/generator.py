@@ -51,6 +51,7 @@ class Generator:
         self.visits = VisitCounts()
         self._environment = environment
         self._worker = settings.worker
+        self._workers = workers
         self._users = 0
         self.clock = IntervalClock(self.engine, settings.worker, workers, self._reported)
         #: As it was in the last report.
@@ -97,6 +98,20 @@ class Generator:
         """A number for a user that no other user of the run has."""
         self._users += 1
         return self._worker * _USERS_PER_WORKER + self._users
+
+    def number_in_run(self, number: int) -> int:
+        """A user's number in the order in which workers start users in turn, from 1 on.
+
+        Under plain Locust, where the number of workers is not known, those of other workers are far apart.
+        """
+        if self._worker >= self._workers:
+            return number
+        return (number % _USERS_PER_WORKER - 1) * self._workers + self._worker + 1
+
+    @property
+    def population(self) -> int:
+        """Users that were started by now, if all workers have started as many as this one."""
+        return self._users * self._workers
 
     def counts(self, user_class: str) -> UserCounts:
         """Where the users of a class are counted."""

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from time import monotonic
 
 import gevent.event
+import msgspec
 
+from siotool.swarm.aggregator import merge_uses
 from siotool.swarm.engine import Engine
 from siotool.swarm.health import Health
 from siotool.swarm.lateness import STALL_S, seconds_covered, without_times
@@ -107,9 +109,14 @@ class IntervalClock:
         loop.pool.read_wire()
         if metrics.loop_lag > STALL_S:
             self._times_from = now + _CATCH_UP_S
-        operations, untimed = metrics.close_operations(), 0
-        if self._closed_at < self._times_from:
+        tracker.audiences.settle(now, final=final)
+        uses = metrics.close_targets()
+        whole = merge_uses(uses)
+        operations, untimed = [*metrics.close_operations(), *whole.operations], 0
+        timed = self._closed_at >= self._times_from
+        if not timed:
             operations, untimed = without_times(operations)
+            uses = [msgspec.structs.replace(use, operations=without_times(use.operations)[0]) for use in uses]
         covers = seconds_covered(self._number, now - self._begin)
         interval = WorkerInterval(
             worker=self._worker,
@@ -118,14 +125,13 @@ class IntervalClock:
             until=now,
             operations=operations,
             untimed=untimed,
-            connections=metrics.close_connections(),
-            bytes=metrics.close_bytes(),
+            connections=whole.connections,
+            bytes=whole.bytes,
+            targets=uses if len(uses) > 1 else [],
             health=self._health.sample(now, metrics.loop_lag, metrics.schedule_lag),
             presence=metrics.take_presence(),
             published=tracker.take_published(),
-            receipts=tracker.take_receipts(),
-            duplicate=tracker.duplicate,
-            reordered=tracker.reordered,
+            receipts=tracker.take_receipts(timed=timed),
             undated=metrics.undated,
             from_the_future=metrics.from_the_future,
             draining=self._draining,
@@ -133,7 +139,6 @@ class IntervalClock:
             remarks=metrics.take_remarks(),
             final=final,
         )
-        tracker.duplicate = tracker.reordered = 0
         metrics.loop_lag = metrics.schedule_lag = 0.0
         metrics.from_the_future = metrics.undated = 0
         tracker.forget_old(now)

@@ -8,15 +8,20 @@ A knob's type is its default's. ``siotool loadtest --set size=1kB`` sets it; rea
 """
 
 import difflib
+import re
 from dataclasses import dataclass
 from typing import Literal, TypeVar, cast
 
 from siotool.errors import ScenarioError, UnitError
+from siotool.protocol.socket_io import RESERVED
 from siotool.units import parse_count, parse_duration, parse_size
 from siotool.workload import Setting
 
 T = TypeVar("T", bool, int, float, str)
 Unit = Literal["", "bytes", "seconds"]
+
+#: What a user has, and no setting may be called.
+USER_NAMES = ("auth", "headers", "query", "namespaces", "number", "random", "row")
 
 
 @dataclass(frozen=True)
@@ -59,11 +64,16 @@ def knobs_of(user_classes: list[type]) -> dict[str, Knob]:
     """All knobs of some user classes by name, in the order of their declaration.
 
     A class that gives a plain value to a name its base declares has no such knob. Raises
-    ScenarioError when two classes mean different things by one name.
+    ScenarioError when two classes mean different things by one name, and for one of ``USER_NAMES``.
     """
     found: dict[str, Knob] = {}
     for user_class in user_classes:
         for name, value in _knobs_of_class(user_class).items():
+            if name in USER_NAMES:
+                raise ScenarioError(
+                    f"{user_class.__name__} has a setting named {name!r}, which every user has already",
+                    "give it another name",
+                )
             known = found.setdefault(name, value)
             if known != value:
                 raise ScenarioError(
@@ -130,6 +140,10 @@ def _convert(knob: Knob, what: str, text: str) -> Setting:
         known = " or ".join(knob.choices)
         raise ScenarioError(f"{what} is {known}, not {text!r}", f"did you mean {near[0]}?" if near else "")
     if isinstance(default, str):
+        if text in RESERVED and _names_an_event(what):
+            raise ScenarioError(
+                f"{what}: {text!r} is a reserved event name", "Socket.IO clients refuse to send it"
+            )
         return text
     if isinstance(default, bool):
         return _boolean(text)
@@ -146,6 +160,11 @@ def _convert(knob: Knob, what: str, text: str) -> Setting:
             raise ValueError(text)
         return int(value)
     return value
+
+
+def _names_an_event(what: str) -> bool:
+    """Knobs that hold an event's name are called ``event``, or end in ``_event``."""
+    return re.search(r"\b(\w+_)?event$", what) is not None
 
 
 def _boolean(text: str) -> bool:

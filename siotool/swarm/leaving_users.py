@@ -3,6 +3,7 @@
 from math import inf
 from time import monotonic
 
+from siotool.swarm.audience import CHANGING_S
 from siotool.swarm.metrics import Metrics
 from siotool.swarm.user_observer import UserObserver
 
@@ -31,7 +32,8 @@ class LeavingUsers:
         connection = user.connection
         if connection is not None and connection.open and user not in self._leaving:
             now = monotonic()
-            self._metrics.leave(user, now)
+            waiting = bool(connection.calls) or now - user.answered_at < CHANGING_S
+            self._metrics.leave(user, now, gone=True, waiting=waiting)
             self._leaving[user] = now
 
     def forget(self, user: UserObserver) -> None:

@@ -4,8 +4,9 @@ A connection has bounds of its own: ``client.fragments.MESSAGE_BYTES``,
 ``client.pool.WRITE_BUFFER_BYTES``, ``client.connection.CALLS_WAITING``.
 What has no line here is bounded by the load of a run. There is one small record for each user. A
 stamped message is kept for a minute (about 500 bytes, and 16 bytes for each delivery since the last
-report), and only stamps of this run are tracked. Which sequence numbers were seen takes 8 bytes for
-each pair of a publisher and a receiver.
+report), and only stamps of this run are tracked. Which messages to all were seen takes 8 bytes for
+each pair of a publisher and a receiver; which of those to an audience, one bit of each message of the
+last minute for each member. A membership takes about 300 bytes, until a minute after it has ended.
 """
 
 #: What one connection may take whatever its server sends, while it is there: a message in the buffer

@@ -23,7 +23,7 @@ from siotool.errors import GeneratorError, SiotoolError
 from siotool.printable import one_line
 from siotool.runfile import Header
 from siotool.runwriter import Writer
-from siotool.swarm import locust_output, preflight
+from siotool.swarm import first_user, locust_output
 from siotool.swarm.config import Outcome, Reason, RunConfig, WorkerConfig, header_of
 from siotool.swarm.live import Display
 from siotool.swarm.program import Program
@@ -66,11 +66,14 @@ def run(
     probe = ServerProbe(config.server_pid, config.server_cores) if config.server_pid else None
     if config.web_port is not None:
         config = msgspec.structs.replace(config, web_port=locust_output.free_web_port(config.web_port))
-    config = msgspec.structs.replace(config, engine=preflight.check(config.engine, config.find_revision))
+    checked = first_user.check(config, scenario)
+    config = msgspec.structs.replace(config, engine=checked.engine)
     header = header_of(config, probe.describe() if probe is not None else None)
     writer = Writer(config.out)
     writer.write(header)
     test = _LoadTest(config, scenario, writer, show(header), ServerSamples(probe))
+    if checked.remark:
+        test.remark(checked.remark)
     try:
         return test.run(programs)
     finally:
@@ -162,6 +165,10 @@ class _LoadTest:
         if self._failure is not None:
             raise self._failure
         return Outcome(path=self._writer.path, reason=self._reason)
+
+    def remark(self, text: str) -> None:
+        """Write something worth knowing into the run file."""
+        self._recorder.note("warning", text)
 
     def close(self) -> None:
         """End every process and greenlet of the run."""

@@ -1,6 +1,5 @@
 """Checks before a run: open files for all users, and a first connection to the target."""
 
-import http.client
 import math
 import resource
 from time import monotonic
@@ -11,11 +10,11 @@ import msgspec
 from siotool.client.address import resolve
 from siotool.client.failures import ClientFailure
 from siotool.errors import InputError, TargetError
+from siotool.printable import one_line
 from siotool.swarm.engine import Engine
 from siotool.swarm.health import FILES_RESERVED
-from siotool.swarm.settings import EngineSettings
+from siotool.swarm.settings import EngineSettings, ResolvedTarget
 from siotool.swarm.user_counts import UserCounts
-from siotool.workload import Target
 
 #: Long enough for a slow handshake, short enough to notice a dead port at once.
 PATIENCE_S = 5.0
@@ -26,15 +25,13 @@ _REDIRECTS = 4
 _OLD = ("protocol_error", "transport_close", "timeout")
 _NEW = 4
 
-_ADVICE = {
-    "refused": "is the server running, and on this port?",
-    "timeout": "is it reachable from here?",
-    "dns": "check the host's name",
-    "unreachable": "check the network",
-    "tls": "check the certificate, or use http://",
-    "session_unknown": "several servers answer there in turn: is the balancer sticky?",
-    "no_local_port": "this machine has no local port left",
-}
+
+class PreflightError(TargetError):
+    """No first connection; ``settings`` are those it was tried with."""
+
+    def __init__(self, settings: EngineSettings, message: str, hint: str) -> None:
+        super().__init__(message, hint)
+        self.settings = settings
 
 
 def check_files(users: int, processes: int) -> None:
@@ -56,12 +53,40 @@ def check_files(users: int, processes: int) -> None:
     )
 
 
+def check_all(settings: EngineSettings, find_revision: bool) -> EngineSettings:
+    """Check each target by itself; returns the settings as the targets want them. Raises TargetError.
+
+    All must speak one revision of Engine.IO: they are one service.
+    """
+    found = [check(_alone(settings, place), find_revision) for place in settings.targets]
+    first, *others = found
+    for other in others:
+        if other.revision != first.revision:
+            raise TargetError(
+                f"{first.target.url} speaks Engine.IO {first.revision}, {other.target.url} {other.revision}",
+                "load them one by one: several targets are one service",
+            )
+    return msgspec.structs.replace(
+        first,
+        others=tuple(ResolvedTarget(other.target, other.addresses) for other in others),
+        turns=settings.turns,
+    )
+
+
+def _alone(settings: EngineSettings, place: ResolvedTarget) -> EngineSettings:
+    """The settings for one of the targets."""
+    return msgspec.structs.replace(
+        settings, target=place.target, addresses=place.addresses, others=(), turns=(0,)
+    )
+
+
 def check(settings: EngineSettings, find_revision: bool) -> EngineSettings:
     """Connect once, join the namespaces, leave; returns the settings as the target wants them.
 
     A redirect within the host is followed. With ``find_revision`` a target that does not speak Engine.IO 4
-    is asked for 3. Raises TargetError, which says what was found instead.
+    is asked for 3. Raises PreflightError.
     """
+    asked = settings
     failure = _connect(settings)
     for _ in range(_REDIRECTS):
         moved = _redirected(settings, failure) if failure is not None else None
@@ -75,7 +100,9 @@ def check(settings: EngineSettings, find_revision: bool) -> EngineSettings:
         older = msgspec.structs.replace(settings, revision=3)
         if _connect(older) is None:
             return older
-    raise _explain(settings.target, failure) from failure
+    where = f"{asked.target.url} (path {asked.target.path})"
+    said = f"cannot connect to {where}: {failure.kind} ({one_line(str(failure))})"
+    raise PreflightError(asked, said, "siotool probe says what the target speaks") from failure
 
 
 def _connect(settings: EngineSettings) -> ClientFailure | None:
@@ -104,61 +131,3 @@ def _redirected(settings: EngineSettings, failure: ClientFailure) -> EngineSetti
         settings.target, url=f"{new.scheme}://{new.netloc}", path=new.path or settings.target.path
     )
     return msgspec.structs.replace(settings, target=target, addresses=resolve(target))
-
-
-def _explain(target: Target, failure: ClientFailure) -> TargetError:
-    where = f"{target.url} (path {target.path})"
-    kind, detail = failure.kind, str(failure)
-    if kind == "connect_error":
-        return TargetError(
-            f"{target.url} refused namespace {target.namespace}: {failure.quoted}",
-            "check --namespace and --auth",
-        )
-    if kind.startswith("http_"):
-        return TargetError(
-            f"{where} answers HTTP {kind[5:]}{_quoted(detail)}",
-            _http_advice(target, kind),
-        )
-    if kind in ("not_websocket", "protocol_error"):
-        return TargetError(
-            f"{where} does not speak Socket.IO: {detail}",
-            "check the URL; a Socket.IO server on another path needs --path",
-        )
-    if kind in ("transport_close", "reset", "server_disconnect"):
-        return TargetError(
-            f"{where} closed the connection before the namespace was joined",
-            "is it a Socket.IO 3 or 4 server? one on another path needs --path",
-        )
-    return TargetError(f"cannot reach {target.url}: {kind} ({detail})", _ADVICE.get(kind, ""))
-
-
-def _quoted(detail: str) -> str:
-    line = detail.splitlines()[0] if detail else ""
-    return f": {line[:120]}" if line and not line.startswith("<") else ""
-
-
-def _http_advice(target: Target, kind: str) -> str:
-    if kind in ("http_401", "http_403"):
-        return "it requires credentials: give them with --header or --auth"
-    if kind.startswith("http_3"):
-        return "it redirects: give the URL it redirects to"
-    if _answers_polling(target):
-        return "its long polling works but its WebSocket does not: is a proxy in between?"
-    return (
-        "an HTTP server is there, but no Socket.IO server on this path; check the URL, "
-        "or give the path with --path"
-    )
-
-
-def _answers_polling(target: Target) -> bool:
-    parts = urlsplit(target.url)
-    secure = parts.scheme in ("https", "wss")
-    kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=PATIENCE_S)
-    try:
-        connection.request("GET", f"/{target.path.strip('/')}/?EIO=4&transport=polling")
-        return connection.getresponse().read(4).startswith(b'0{"')
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()

@@ -129,8 +129,11 @@ class Recorder:
                 self._deliveries.close(parts, min(part.until for part in parts), last),
                 self._server.take(max(part.number + part.covers for part in parts), last),
             )
-            if raised := self._raised_in_hooks():
-                interval = msgspec.structs.replace(interval, exceptions=interval.exceptions + raised)
+            interval = msgspec.structs.replace(
+                interval,
+                audiences=self._deliveries.take_audiences(),
+                exceptions=interval.exceptions + self._raised_in_hooks(),
+            )
             for part in parts:
                 self._undated += part.undated
                 self._from_the_future += part.from_the_future

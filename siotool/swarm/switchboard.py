@@ -35,14 +35,27 @@ class Switchboard:
         self._known = known
         self._known_bytes = 0
         self._listening: dict[str, str] = {}
+        #: Events as which published texts are delivered; none, or an empty one: any.
+        self._delivered: set[str] = set()
 
     def listen(self, event: str, sent_at: str) -> None:
         """Count every ``event`` (``*``: any); ``sent_at`` is the field with its send time, or empty."""
         self._listening[event] = sent_at
 
+    def delivers_as(self, event: str) -> None:
+        """What is published is delivered as this event (empty: as any)."""
+        self._delivered.add(event)
+
     def recognise(self, name: str, arguments: list[Any], packet: Packet, payload: bytes) -> Arrival | None:
         """What an event is to be counted as; None when it is not counted."""
-        found: Arrival | None = self.metrics.tracker.seen(payload, name)
+        tracker, delivered = self.metrics.tracker, self._delivered
+        counted = not delivered or name in delivered or "" in delivered
+        found: Arrival | None = tracker.seen(payload, name) if counted else None
+        if not counted and tracker.stamped(payload):
+            events = ", ".join(sorted(delivered))
+            self.metrics.remark(
+                "delivered_event", f"published texts came as {name}: only {events} is counted"
+            )
         if found is None:
             sent_at = self._listening.get(name, self._listening.get("*"))
             if sent_at is None:

@@ -23,6 +23,7 @@ from locust import events, task
 
 from siotool.client.connection import Reply
 from siotool.client.failures import ClientFailure
+from siotool.protocol.stamp import audience_number
 from siotool.swarm.connected_user import ConnectedUser
 from siotool.swarm.knobs import knob
 from siotool.swarm.scenario_results import line_of_caller
@@ -46,6 +47,13 @@ class SocketIOUser(ConnectedUser):
     abstract = True
     #: Whether the server sends a broadcast back to its publisher too.
     includes_sender: bool = True
+    #: The event as which the server delivers what is published; empty: any. Texts that come as another
+    #: event are not counted.
+    delivered_event: str = ""
+
+    def __init__(self, environment: Any) -> None:
+        super().__init__(environment)
+        self._engine.delivers_as(self.delivered_event)
 
     # ── what scenarios use ────────────────────────────────────────────────────────────
 
@@ -70,34 +78,42 @@ class SocketIOUser(ConnectedUser):
         if connection is None or not connection.open:
             connection = self._connected()
         if not wait:
+            self._acknowledged = False
             self._engine.call_ahead(connection, event, arguments, self._due(), timeout, namespace)
             return None
         due = self._due()
         self._kept_since = max(due, monotonic())
         try:
-            return self._engine.call(connection, event, arguments, due, timeout, namespace)
+            answer = self._engine.call(connection, event, arguments, due, timeout, namespace)
         except ClientFailure:
             return None
         finally:
             self._kept_s += monotonic() - self._kept_since
             self._kept_since = None
+        self._acknowledged = True
+        return answer
 
     def emit(self, event: str, *arguments: Any, namespace: str | None = None) -> None:
         """Emit without acknowledgement: it has no latency, only bytes."""
-        self._engine.emit(self._connected(), event, arguments, self._due(), namespace)
+        connection = self._connected()
+        self._acknowledged = False
+        self._engine.emit(connection, event, arguments, self._due(), namespace)
 
     def publish(
         self,
         event: str,
         size: int = 64,
         compose: Callable[[str], tuple[Any, ...]] | None = None,
+        audience: str | None = None,
         *,
         namespace: str | None = None,
     ) -> None:
-        """Emit a message that the server is to broadcast; every delivery of it is tracked.
+        """Emit a message that the server is to send to others; every delivery of it is tracked.
 
-        The text is padded to ``size`` bytes (never less than its stamp). ``compose`` makes
-        the event's arguments from the text; without it the text is the only one.
+        It is expected by all users that are connected when it is sent, or by the members of an
+        ``audience`` (``join_audience``): over all workers, this user included unless
+        ``includes_sender`` is false. The text is padded to ``size`` bytes (never less than its stamp).
+        ``compose`` makes the event's arguments from the text; without it the text is the only one.
         """
         connection = self._connected()
         self._engine.publish(
@@ -109,7 +125,37 @@ class SocketIOUser(ConnectedUser):
             self.includes_sender,
             self._report_error,
             namespace,
+            audience=0 if audience is None else audience_number(audience),
         )
+
+    def join_audience(self, name: str) -> None:
+        """From now on this user expects what is published to an audience, such as a room.
+
+        Declare it once the server has the user in the room: after a ``call`` that asked to join was
+        answered, or in ``on_connected`` where the server does it by itself. A lost connection ends it,
+        as it ends the server's rooms; so does ``leave_audience``.
+
+        After an ``emit`` that nothing was acknowledged since, the server may need a while: only what is
+        sent 2 s later and after is expected. What is sent before and comes is counted as received. So
+        is what comes up to 2 s before this call. A message of an audience that comes to a user who is
+        no member, and does not become one within 2 s, is misdelivered.
+        """
+        connection = self._connection
+        if connection is not None:
+            moment = self._present_moment()
+            number = audience_number(name)
+            self._engine.join_audience(connection, number, moment, acknowledged=self._acknowledged)
+
+    def leave_audience(self, name: str) -> None:
+        """From now on this user expects nothing more of an audience; declare it before the server is asked.
+
+        What was sent in the 2 s before and has not come is not lost, and what is sent in the 2 s after
+        and comes is not misdelivered. Call it too when a ``call`` that asked to join was not answered:
+        nobody knows then whether the user has joined.
+        """
+        connection = self._connection
+        if connection is not None:
+            self._engine.leave_audience(connection, audience_number(name), self._present_moment())
 
     def listen(self, event: str, sent_at: str = "") -> None:
         """Count every ``event`` of the server (``*``: any), without waking this user.
@@ -139,7 +185,7 @@ class SocketIOUser(ConnectedUser):
             self._class_counts.judged += 1
             gevent.spawn(run, arguments, reply)
 
-        key = (namespace or self._identity.namespaces[0], event)
+        key = (namespace or self._main_namespace, event)
         self._handlers[key] = lambda arguments, reply: self._engine.loop.to_hub(heard, arguments, reply)
 
     def check(self, condition: object, expected: str) -> bool:

@@ -1,6 +1,7 @@
 """What happens to one user's connections and calls, as it is counted; in the loop thread."""
 
 from collections.abc import Callable
+from math import inf
 from time import monotonic
 from typing import Any
 
@@ -11,9 +12,10 @@ from siotool.client.failures import NOT_SENT, UNHEARD, ClientFailure
 from siotool.protocol.session import Recoverable
 from siotool.protocol.socket_io import Packet
 from siotool.runfile import OpKind
-from siotool.swarm.delivery_tracker import Receiver
-from siotool.swarm.metrics import OperationSamples
+from siotool.swarm.operation_samples import OperationSamples
+from siotool.swarm.receiver import Receiver
 from siotool.swarm.switchboard import Switchboard
+from siotool.swarm.target_counts import TargetCounts
 from siotool.swarm.user_counts import UserCounts
 
 #: What an upgrade leads to.
@@ -23,23 +25,38 @@ _UPGRADE = "websocket"
 class UserObserver(Receiver):
     """A user in the loop thread: observes its connections, one after the other."""
 
-    __slots__ = ("board", "connection", "counts", "recoverable", "retired", "used_before", "watcher")
+    __slots__ = (
+        "answered_at",
+        "board",
+        "connection",
+        "counts",
+        "recoverable",
+        "retired",
+        "target",
+        "used_before",
+        "watcher",
+    )
 
     def __init__(
         self,
         slot: int,
         counts: UserCounts,
         board: Switchboard,
+        target: TargetCounts,
         used_before: bool,
     ) -> None:
         super().__init__(slot)
         self.board = board
+        #: Counts of the target it connects to.
+        self.target = target
         #: Counts of its user class.
         self.counts = counts
         #: Its slot was another user's, and must be cleared.
         self.used_before = used_before
         #: Its user has left; the slot is free once the connection has closed.
         self.retired = False
+        #: When a call of it was last answered; the user may not know yet.
+        self.answered_at = -inf
         #: From its connect to its end.
         self.connection: UserConnection | None = None
         #: Called in the hub, once, with the reason why the open connection ends.
@@ -49,27 +66,27 @@ class UserObserver(Receiver):
 
     def phase(self, name: str, took: float) -> None:
         """A phase of connecting has succeeded, ``took`` seconds after it began."""
-        self.board.metrics.samples("phase", name).record(took, took)
+        self.target.samples("phase", name).record(took, took)
 
     def upgraded(self, took: float) -> None:
         """The connection has moved to WebSocket, ``took`` seconds after it was tried."""
-        self.board.metrics.samples("upgrade", _UPGRADE).record(took, took)
+        self.target.samples("upgrade", _UPGRADE).record(took, took)
 
     def upgrade_failed(self, kind: str, detail: str) -> None:
         """It could not move to WebSocket, and stays on long polling."""
-        metrics = self.board.metrics
-        metrics.samples("upgrade", _UPGRADE).fail(kind)
-        metrics.remark(
+        self.target.samples("upgrade", _UPGRADE).fail(kind)
+        self.board.metrics.remark(
             "upgrade", f"an upgrade to WebSocket failed: {kind} ({detail}); it stays on long polling"
         )
 
     def namespace(self, name: str, took: float) -> None:
         """A namespace is joined, ``took`` seconds after it was asked."""
-        self.board.metrics.samples("namespace", name).record(took, took)
+        self.target.samples("namespace", name).record(took, took)
 
     def joined(self, now: float, recovered: bool) -> None:
         """All namespaces are joined."""
-        self.board.metrics.join(self, now)
+        self.target.open += 1
+        self.board.metrics.join(self, now, recovered=recovered)
 
     def left(self, namespace: str) -> None:
         """The server has closed one namespace of several."""
@@ -83,13 +100,13 @@ class UserObserver(Receiver):
 
     def ended(self, reason: str) -> None:
         """The open connection has ended."""
-        metrics = self.board.metrics
-        metrics.leave(self, monotonic())
-        metrics.open -= 1
+        self.board.metrics.leave(self, monotonic())
+        target = self.target
+        target.open -= 1
         if reason == "client":
-            metrics.left += 1
+            target.left += 1
         else:
-            metrics.closed[reason] += 1
+            target.closed[reason] += 1
         if self.connection is not None:
             self.recoverable = self.connection.recoverable
         self.connection = None
@@ -109,7 +126,8 @@ class UserObserver(Receiver):
     def not_sent(self, op: OpKind, event: str) -> None:
         """Count an operation that could not be sent."""
         self.counts.failed += 1
-        self.board.metrics.samples(op, event).errors[NOT_SENT] += 1
+        of = self.board.metrics if op == "deliver" else self.target
+        of.samples(op, event).errors[NOT_SENT] += 1
 
 
 #: A connection whose observer counts it for a user.
@@ -128,6 +146,7 @@ class Call(msgspec.Struct, gc=False):
     def answered(self, arguments: list[Any], now: float) -> None:
         """Record an answer that came at ``now``."""
         samples = self.samples
+        self.user.answered_at = now
         samples.response.append(now - self.intended)
         samples.service.append(now - self.start)
         if self.answer is not None:

@@ -23,12 +23,13 @@ class TargetProcess:
     ``url`` and ``pid`` are known once ``start`` has returned. Also a context manager.
     """
 
-    def __init__(self, port: int = 0, tick_rate: float = 0.0) -> None:
-        """Remember the port (0: any free one) and the ticks per second (0: none); starts nothing."""
+    def __init__(self, **options: float) -> None:
+        """Remember options of ``siotool.target.serve``, such as ``tick_rate=10``; starts nothing."""
         self._command = [
             # -P: a user's folder may hold a file named like one of our libraries
             *(sys.executable, "-P", "-m", "siotool.target.serve"),
-            *("--port", str(port), "--tick-rate", repr(tick_rate), "--parent", str(os.getpid())),
+            *(f"--{name.replace('_', '-')}={value!r}" for name, value in options.items()),
+            f"--parent={os.getpid()}",
         ]
         self._process: subprocess.Popen[bytes] | None = None
         self._words: IO[bytes] | None = None

@@ -35,11 +35,14 @@ LOCALHOST = "localhost"
 
 
 class Options(msgspec.Struct, frozen=True):
-    """Where to listen (``port`` 0: any free one), and ticks per second (0: none)."""
+    """Where to listen (``port`` 0: any free one), ticks per second (0: none), and Socket.IO's own times."""
 
     host: str = "127.0.0.1"
     port: int = 0
     tick_rate: float = 0.0
+    ping_interval_s: float = 25.0
+    ping_timeout_s: float = 20.0
+    connect_timeout_s: float = 45.0
 
 
 def check(options: Options) -> None:
@@ -59,6 +62,11 @@ def check(options: Options) -> None:
         raise InputError(
             f"tick rate {options.tick_rate:g} is out of range", "use 0 (none) to 10000 per second"
         )
+    for name in ("ping_interval_s", "ping_timeout_s", "connect_timeout_s"):
+        seconds = getattr(options, name)
+        if not 0.01 <= seconds <= 86_400:
+            what = name.removesuffix("_s").replace("_", " ")
+            raise InputError(f"{what} {seconds:g} s is out of range", "use 10ms to 24h")
 
 
 def run(options: Options, ready: Callable[[str], None], parent: int | None = None) -> None:
@@ -95,11 +103,11 @@ async def _serve(options: Options, ready: Callable[[str], None], parent: int | N
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    sio = chat.make_server()
+    sio = chat.make_server(options.ping_interval_s, options.ping_timeout_s, options.connect_timeout_s)
     app = web.Application()
     sio.attach(app)
     # connections end by the disconnect below; what is left then need not be waited for
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5, handler_cancellation=True)
     await runner.setup()
     try:
         url = await _listen(runner, options)
@@ -176,14 +184,13 @@ def _print_ready(url: str) -> None:
 def main() -> int:
     """Run as the child of a siotool process."""
     parser = argparse.ArgumentParser(prog="python -m siotool.target.serve", description=__doc__)
-    defaults = Options()
-    parser.add_argument("--host", default=defaults.host)
-    parser.add_argument("--port", type=int, default=defaults.port)
-    parser.add_argument("--tick-rate", type=float, default=defaults.tick_rate)
+    for name, default in msgspec.structs.asdict(Options()).items():
+        parser.add_argument("--" + name.replace("_", "-"), type=type(default), default=default)
     parser.add_argument("--parent", type=int, default=os.getppid(), metavar="PID")
-    args = parser.parse_args()
+    args = vars(parser.parse_args())
+    parent = args.pop("parent")
     try:
-        run(Options(args.host, args.port, args.tick_rate), _print_ready, args.parent)
+        run(Options(**args), _print_ready, parent)
     except SiotoolError as error:
         print(f"{error.message}\n{error.hint}", file=sys.stderr)
         return error.exit_code

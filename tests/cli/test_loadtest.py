@@ -61,7 +61,7 @@ def refused(tmp_path, monkeypatch, capsys):
         pytest.param(["http://localhost:99999"], "is not a URL", id="a port that does not exist"),
         pytest.param(["http://localhost/chat"], "and the rest with --path and --namespace", id="a path"),
         pytest.param(["demo", "--path", "/io?x=1"], "has a query in it", id="a query in the path"),
-        pytest.param(["demo", "--query", "x"], "has no value", id="a query without value"),
+        pytest.param(["demo", "--query", "x"], "no value", id="a query without value"),
         pytest.param(["demo", "--query", "EIO=3"], "Engine.IO itself uses it", id="a query of Engine.IO's"),
         pytest.param(["demo", "--transport", "sse"], "is no transport", id="an unknown transport"),
         pytest.param(["demo", "--transport-mix", "sse=1"], "is no transport", id="one in a mix"),

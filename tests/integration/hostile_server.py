@@ -22,6 +22,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
+
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 HANDSHAKE = {"sid": "", "upgrades": ["websocket"], "pingInterval": 25000, "pingTimeout": 20000}
 MEGABYTE = b"x" * 1_000_000
@@ -207,6 +209,13 @@ class Client:
         """What a good server answers."""
         if packet.startswith(b"40"):
             return b'40{"sid":"socket"}'
+        if packet[:1] >= b"\x80":  # a map of MessagePack
+            asked = msgspec.msgpack.decode(packet)
+            if asked["type"] == 0:
+                return msgspec.msgpack.encode({"type": 0, "data": {"sid": "socket"}, "nsp": "/"})
+            if "id" in asked:
+                return msgspec.msgpack.encode({"type": 3, "data": [1], "id": asked["id"], "nsp": "/"})
+            return None
         if packet.startswith(b"42") and packet[2:3] != b"[":
             return b"43" + packet[2 : packet.index(b"[")] + b"[1]"
         return None
@@ -257,11 +266,11 @@ async def websocket(peer: Peer, key: bytes, path: str, sid: str) -> None:
         if packet == b"2probe":
             peer.writer.write(frame(b"3probe"))
             client.waiting.put_nowait(b"6")
-        if client.victim_of("event") and packet.startswith(b"42"):
+        if client.victim_of("event") and (packet.startswith(b"42") or b"echo" in packet):
             assert client.attack is not None
             await peer.assail(client.attack)
         if (answer := client.answer_to(packet)) is not None:
-            peer.writer.write(frame(answer))
+            peer.writer.write(frame(answer, 0x80 | kind))
 
 
 async def polling(peer: Peer, method: bytes, path: str, query: dict[str, str], body: bytes) -> None:

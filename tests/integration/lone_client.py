@@ -80,6 +80,13 @@ class Witness:
                 self.news.clear()
                 await self.news.wait()
 
+    async def until_any(self, *kinds: str) -> None:
+        """Wait until one of these was heard."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not any(heard[0] in kinds for heard in self.heard):
+                self.news.clear()
+                await self.news.wait()
+
 
 class Answer:
     """Waits for an acknowledgement."""

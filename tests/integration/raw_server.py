@@ -41,7 +41,6 @@ def answers(ack_id: bytes) -> dict[str, Callable[[], bytes]]:
         "ack-nothing": lambda: frame(b"43%b" % ack_id),
         "ack-cut": lambda: frame(b"43%b[1" % ack_id),
         "ack-no-utf8": lambda: frame(b'43%b["\xff"]' % ack_id),
-        "ack-surrogate": lambda: frame(b'43%b["\\ud800"]' % ack_id),
         "ack-attachment-missing": lambda: (
             frame(b'461-%b[{"_placeholder":true,"num":0}]' % ack_id) + frame(b"2")
         ),

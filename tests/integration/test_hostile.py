@@ -88,7 +88,7 @@ class Attacked:
             while monotonic() < until:
                 engine.call(connection, "echo", (number,), monotonic())
                 ends.append("answered")
-                gevent.sleep(0.02)
+                gevent.sleep(0.01)
         except ClientFailure as failure:
             ends.append(failure.kind)
         engine.leave(user)
@@ -128,7 +128,7 @@ def test_an_attack_on_one_connection_hurts_no_other(
         if number != 1:
             assert ends[0] == "connected", ends
             assert set(ends[1:]) == {"answered"}, ends
-            assert len(ends) > 5
+            assert len(ends) > 3
     victim = found.ends[1]
     metrics = found.engine.loop.metrics
     assert set(victim) <= {"connected", "answered"} | KNOWN, victim

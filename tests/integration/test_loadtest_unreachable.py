@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_create_server
 
+from tests.integration.servers import node as servers
+
 pytestmark = pytest.mark.slow
 
 
@@ -93,6 +95,17 @@ def forbidden() -> Iterator[str]:
 def polling_only() -> Iterator[str]:
     with _http(_PollingOnly) as url:
         yield url
+
+
+def asked_for_websocket(target: Callable[[], Any]) -> Callable[[], Any]:
+    """A target that is asked for a WebSocket at once."""
+
+    @contextmanager
+    def asked() -> Iterator[list[str]]:
+        with target() as url:
+            yield [url, "--transport", "websocket"]
+
+    return asked
 
 
 @contextmanager
@@ -199,7 +212,12 @@ def unknown_host() -> Iterator[str]:
 @pytest.mark.parametrize(
     ("target", "said", "advice"),
     [
-        pytest.param(dead_port, "refused", "is the server running, and on this port?", id="a dead port"),
+        pytest.param(
+            dead_port,
+            "reachable: 127.0.0.1 port ",
+            "is the server running, and on this port?",
+            id="a dead port",
+        ),
         pytest.param(
             unknown_host,
             "cannot find nonexistent.invalid",
@@ -208,59 +226,67 @@ def unknown_host() -> Iterator[str]:
         ),
         pytest.param(
             files,
-            "answers HTTP 404 to a WebSocket upgrade",
-            "an HTTP server is there, but no Socket.IO server on this path",
+            "path: /socket.io/: 404 “Error response”. An HTTP server is there",
+            "give the path with --path",
             id="an HTTP server that is not Socket.IO",
         ),
         pytest.param(
             forbidden,
-            "answers HTTP 403 to a WebSocket upgrade",
-            "it requires credentials",
+            "auth: the handshake is refused with 403 “Error response”",
+            "give what it asks for with --header",
             id="an HTTP server that lets nobody in",
         ),
         pytest.param(
-            redirect, "answers HTTP 301", "it redirects", id="an HTTP server that sends one elsewhere"
+            redirect,
+            "a redirect to https://elsewhere.invalid/",
+            "give the address it redirects to",
+            id="an HTTP server that sends one elsewhere",
         ),
         pytest.param(
             hangs_up,
-            "closed the connection before the namespace was joined",
-            "needs --path",
+            "path: /socket.io/: the connection was closed without an answer",
+            "check the path (--path)",
             id="a server that hangs up at once",
         ),
         pytest.param(
-            polling_only,
-            "answers HTTP 400 to a WebSocket upgrade",
-            "its long polling works but its WebSocket does not",
+            asked_for_websocket(polling_only),
+            "websocket: the server offers it, and it does not open: 400",
+            "proxy_set_header Upgrade",
             id="a proxy that stops WebSockets",
         ),
         pytest.param(
-            chatter,
-            "does not speak Socket.IO",
-            "check the URL",
+            asked_for_websocket(chatter),
+            "path: /socket.io/: 400 “No WebSocket UPGRADE header",
+            "give the path with --path",
             id="a WebSocket server that does not speak Engine.IO",
         ),
         pytest.param(
             speaks_something_else,
-            "closed the connection before the namespace was joined",
-            "is it a Socket.IO 3 or 4 server?",
+            "path: /socket.io/: ",
+            "check the path (--path)",
             id="a server that does not speak HTTP",
         ),
         pytest.param(
-            mute,
-            "timeout",
-            "is it reachable from here?",
+            asked_for_websocket(mute),
+            "path: /socket.io/: ",
+            "give the path with --path",
             id="a WebSocket server that says nothing",
         ),
         pytest.param(
-            never_answers, "timeout", "is it reachable from here?", id="a port that accepts and never answers"
+            never_answers,
+            "path: /socket.io/: no answer within",
+            "whether the server is stuck",
+            id="a port that accepts and never answers",
         ),
     ],
 )
 def test_a_target_that_is_none_is_told_at_once(
     target: Callable[[], Any], said: str, advice: str, loadtest: Callable[..., Any]
 ) -> None:
-    with target() as url:
-        done = loadtest(url, "--run-time", "60s", "--fail-if", "lost > 0")
+    """In the words of the probe, of which tests/integration/test_probe_faults.py has more."""
+    with target() as given:
+        url, *options = [given] if isinstance(given, str) else given
+        done = loadtest(url, *options, "--run-time", "60s", "--fail-if", "lost > 0")
     assert (done.code, done.stdout) == (3, "")
     message, hint = done.stderr.splitlines()
     assert message.startswith("siotool: ")
@@ -278,8 +304,8 @@ def test_a_namespace_refuses_in_the_servers_own_words(
     for auth in ([], ["--auth", '{"token": "guess"}']):
         done = loadtest(server.url, "--namespace", "/private", *auth)
         assert (done.code, done.stdout) == (3, "")
-        assert f"{server.url} refused namespace /private: not allowed" in done.stderr
-        assert "check --namespace and --auth" in done.stderr
+        assert f"{server.url}/socket.io/: auth: refused: /private “not allowed”" in done.stderr
+        assert "--auth" in done.stderr
         assert "guess" not in done.stderr
         assert not done.folder.exists()
     assert server.counters()["received"] == {}
@@ -290,9 +316,12 @@ def test_a_namespace_refuses_in_the_servers_own_words(
     ("options", "said"),
     [
         pytest.param(
-            ["--namespace", "/nowhere"], "refused namespace /nowhere: Invalid namespace", id="namespace"
+            ["--namespace", "/nowhere"], "namespace: refused: /nowhere “Invalid namespace”", id="namespace"
         ),
-        pytest.param(["--path", "/elsewhere/"], "(path /elsewhere/) closed the connection", id="path"),
+        pytest.param(["--path", "/elsewhere/"], "path: /elsewhere/: 404", id="path"),
+        pytest.param(
+            ["--parser", "msgpack", "--namespace", "/nowhere"], "namespace: refused: /nowhere", id="parser"
+        ),
     ],
 )
 def test_a_place_that_the_server_does_not_have(
@@ -302,6 +331,33 @@ def test_a_place_that_the_server_does_not_have(
     assert done.code == 3
     assert said in done.stderr
     assert not done.folder.exists()
+
+
+@pytest.mark.node
+@pytest.mark.parametrize(
+    ("settings", "options", "said"),
+    [
+        pytest.param(
+            {"transports": "polling"},
+            ["--transport", "websocket"],
+            "400 “Transport unknown”",
+            id="polling only",
+        ),
+        pytest.param(
+            {"transports": "websocket"}, [], "polling: not offered: 400 “Transport unknown”", id="no polling"
+        ),
+        pytest.param({"msgpack": True}, [], "packets in MessagePack are answered", id="another parser"),
+        pytest.param({"origin": "https://app.example.org"}, [], "cors: a request", id="an origin"),
+    ],
+)
+def test_a_server_of_other_settings_says_which(
+    settings: dict[str, Any], options: list[str], said: str, loadtest: Callable[..., Any]
+) -> None:
+    with servers.node_server("4", quiet=True, **settings) as server:
+        done = loadtest(server.url, *options)
+    assert done.code == 3
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 2
 
 
 def test_ctrl_c_while_waiting_for_an_answer(start: Callable[..., Any], until: Callable[..., Any]) -> None:

@@ -1,7 +1,5 @@
 """The servers and proxies of tests/integration/servers, on which other tests rely."""
 
-import json
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,31 +8,13 @@ import pytest
 import socketio
 
 from tests.integration.servers.every import EVERY
-from tests.integration.servers.node import Version, feathers_server, node, node_server, node_servers
-from tests.integration.servers.process import PROGRAMS, as_options
+from tests.integration.servers.node import Version, feathers_server, node_server, node_servers
+from tests.integration.servers.official import WELL, official
 from tests.integration.servers.proxy import Sticky, haproxy, nginx
 from tests.integration.servers.tls import Certificates, make_certificates
 from tests.integration.servers.token import token
 
 pytestmark = [pytest.mark.slow, pytest.mark.node]
-
-#: What talk.mjs prints when all went well.
-WELL = {
-    "connected": True,
-    "transport": "websocket",
-    "echo": [1, {"two": [2]}],
-    "binary": "0203",
-    "heard": [{"text": "hi"}, "psst", "you"],
-    "answered": "I am it",
-}
-
-
-def official(version: Version, url: str, **options: Any) -> dict[str, Any]:
-    """Let the official client of a version use the vocabulary; returns the line of talk.mjs."""
-    command = [node(), PROGRAMS / "talk.mjs", version, url, as_options(options)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
-    line: dict[str, Any] = json.loads(done.stdout)
-    return line
 
 
 @contextmanager
@@ -67,7 +47,7 @@ def test_every_server_speaks_the_vocabulary_on_every_namespace(name: str) -> Non
         assert [line["query"]["transport"] for line in server.seen("http", upgrade=True)] == ["websocket"] * 4
         asked = server.wait_for("event", event="ask me", namespace="/chat")
         assert (asked["sid"], asked["args"]) == (others[0]["sid"], ["it"])
-        assert server.seen("event", event="binary")[0]["args"] == [b"\x07"]
+        assert server.seen("event", event="echo")[1]["args"] == [{"in": [b"\x07\xff", "text"]}]
         assert server.wait_for("answer", namespace="/dyn-7")["args"] == ["I am it"]
         server.wait_for("disconnect", namespace="/auth")
         refused = official(version, server.url + "/auth", query={"token": token("anna", secret=b"guess")})

@@ -11,6 +11,7 @@ import pytest
 import socketio
 
 from siotool.target.process import TargetProcess
+from tests.integration.servers.official import WELL, official
 
 pytestmark = pytest.mark.slow
 
@@ -170,3 +171,13 @@ def test_any_origin_may_connect(server: TargetProcess) -> None:
         await client.disconnect()
 
     asyncio.run(visit())
+
+
+@pytest.mark.node
+@pytest.mark.parametrize("transports", [["polling", "websocket"], ["websocket"], ["polling"]])
+@pytest.mark.parametrize("namespace", ["/", "/chat"])
+def test_the_official_client_is_served_over_every_transport(
+    server: TargetProcess, namespace: str, transports: list[str]
+) -> None:
+    said = official("4", server.url + namespace, transports=transports)
+    assert said == {**WELL, "transport": transports[-1]}

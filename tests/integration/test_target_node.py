@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 import socketio
 
+from tests.integration.servers.token import SECRET, token
+
 pytestmark = [pytest.mark.slow, pytest.mark.node]
 
 PATIENCE_S = 20
@@ -162,6 +164,35 @@ def test_the_private_namespace_wants_the_token(node_server: Callable[..., Any]) 
     with pytest.raises(socketio.exceptions.ConnectionError):
         asyncio.run(connect({"token": "guess"}))
     assert refusals == [{"message": "not allowed"}]
+
+
+def test_logins_name_users_who_have_rooms_and_direct_messages(node_server: Callable[..., Any]) -> None:
+    """``/auth`` always asks for a JSON Web Token, and ``/`` with ``login``."""
+    server = node_server(login=1)
+
+    async def talk() -> None:
+        async with AsyncExitStack() as stack:
+            anna, ben = Client(), Client()
+            for name, client in (("anna", anna), ("ben", ben)):
+                client.sio.on("*", client._keep, namespace="/auth")
+                await client.sio.connect(server.url, namespaces=["/auth"], auth={"token": token(name)})
+                stack.push_async_callback(client.sio.disconnect)
+            assert await anna.sio.call("join", "kitchen", namespace="/auth") is None
+            await ben.sio.emit("say", ("kitchen", "psst"), namespace="/auth")
+            assert await anna.next() == ("say", "psst")
+            await anna.sio.emit("direct", ("ben", "only you"), namespace="/auth")
+            assert await ben.next() == ("direct", "only you")
+            await ben.sio.emit("direct", (anna.sio.get_sid("/auth"), "and you"), namespace="/auth")
+            assert await anna.next() == ("direct", "and you")
+            for secret in (b"guess", SECRET):
+                with pytest.raises(socketio.exceptions.ConnectionError):
+                    await Client().sio.connect(server.url, auth={"token": token("eve", secret=secret, exp=1)})
+
+    asyncio.run(talk())
+    counters = server.counters()
+    assert counters["users"] == {"anna": 1, "ben": 1}
+    assert counters["refused"] == {"the token's signature is wrong": 1, "the token has expired": 1}
+    assert counters["sent"] == {"say": 1, "direct": 2}
 
 
 def test_a_stall_delays_what_arrives_meanwhile(node_server: Callable[..., Any]) -> None:

@@ -17,13 +17,14 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from siotool.protocol import stamp
-from siotool.runfile import Delivery, WorkerHealth
+from siotool.runfile import Bytes, Connections, Delivery, WorkerHealth
 from siotool.swarm import worker_report
 from siotool.swarm.aggregator import end_of, merge
 from siotool.swarm.deliveries import DeliveryAggregator
-from siotool.swarm.delivery_tracker import DeliveryTracker, Receiver
+from siotool.swarm.delivery_tracker import DeliveryTracker
 from siotool.swarm.lateness import seconds_covered
 from siotool.swarm.metrics import Metrics
+from siotool.swarm.receiver import Receiver
 from siotool.swarm.timeline import Timeline
 
 RUN = 0xC0FFEE
@@ -115,17 +116,14 @@ class Worker:
             covers=covers,
             until=now,
             operations=self.metrics.close_operations(),
-            connections=self.metrics.close_connections(),
-            bytes=self.metrics.close_bytes(),
+            connections=Connections(),
+            bytes=Bytes(),
             health=HEALTH,
             presence=self.metrics.take_presence(),
             published=self.tracker.take_published(),
             receipts=self.tracker.take_receipts(),
-            duplicate=self.tracker.duplicate,
-            reordered=self.tracker.reordered,
             final=final,
         )
-        self.tracker.duplicate = self.tracker.reordered = 0
         self.tracker.forget_old(now)
         self.second += covers
         self.reports.append(worker_report.encode(interval))

@@ -20,6 +20,7 @@ from siotool.report.gates import Gate
 from siotool.report.join import summarize
 from siotool.runfile import (
     VERSION,
+    AudienceDeliveries,
     Bytes,
     Connections,
     Delivery,
@@ -195,8 +196,26 @@ def make_chat_run() -> Run:
                 received=fanout - lost,
                 lost=lost,
                 duplicate=1 if stalled else 0,
+                misdelivered=int(stalled),
                 pending=12,
             ),
+            audiences=[
+                AudienceDeliveries(
+                    to="all",
+                    size=50,
+                    messages=fanout // 50,
+                    expected=fanout,
+                    received=fanout - lost,
+                    lost=lost,
+                    duplicate=int(stalled),
+                    misdelivered=int(stalled),
+                    first=sparse(np.full(fanout // 50, 0.005)),
+                    median=sparse(np.full(fanout // 50, 0.010)),
+                    last=sparse(np.full(fanout // 50, 0.025)),
+                    spread=sparse(np.full(fanout // 50, 0.020)),
+                ),
+                AudienceDeliveries(to="room", size=20, messages=2, expected=24, received=24),
+            ],
         )
 
     return make_run(

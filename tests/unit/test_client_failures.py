@@ -78,3 +78,9 @@ def test_an_http_answer_is_named_by_its_status_and_shows_its_body(status):
     assert failure.kind == f"http_{status}"
     assert str(failure).startswith("no way in x")
     assert len(str(failure)) == 200
+
+
+def test_what_a_server_says_besides_is_quoted_whatever_it_is():
+    assert ClientFailure("connect_error", "no", {"é": ["\ud800", b"x", None]}).quoted == (
+        """no {"é":["\ud800","b'x'",null]}"""
+    )

@@ -25,6 +25,7 @@ READ = [
     ("lost > 0", ("lost", None, None, ">", 0.0, "count")),
     ("lost > 0.1%", ("lost", None, None, ">", 0.001, "share")),
     ("duplicate>0", ("duplicate", None, None, ">", 0.0, "count")),
+    ("misdelivered > 0", ("misdelivered", None, None, ">", 0.0, "count")),
     ("connect_errors > 1%", ("connect_errors", None, None, ">", 0.01, "share")),
     ("connect_errors > 5", ("connect_errors", None, None, ">", 5.0, "count")),
     ("errors:ack > 1%", ("errors", "ack", None, ">", 0.01, "share")),
@@ -124,7 +125,7 @@ def report(make_run):
         if interval.t_s != 30:
             return interval
         ack = msgspec.structs.replace(interval.operations[0], errors={"timeout": 5})
-        delivery = Delivery(published=10, expected=1000, received=998, lost=2, duplicate=1)
+        delivery = Delivery(published=10, expected=1000, received=998, lost=2, duplicate=1, misdelivered=3)
         return msgspec.structs.replace(interval, operations=[ack], delivery=delivery)
 
     return summarize([make_run(change=change)], Planned())
@@ -142,6 +143,7 @@ def report(make_run):
         pytest.param("lost > 0.1%", 0.002, True, id="losses as a share of expected"),
         pytest.param("duplicate > 1", 1, False, id="duplicates"),
         pytest.param("reordered > 0", 0, False, id="none reordered is a measurement"),
+        pytest.param("misdelivered > 0", 3, True, id="what came to the wrong users"),
         pytest.param("connect_errors > 0", 0, False, id="no connect error"),
         pytest.param("errors:ack:echo > 4", 5, True, id="errors counted"),
         pytest.param("errors:ack > 1%", 5 / 2555, False, id="errors as a share of tries"),

@@ -196,6 +196,18 @@ def test_what_is_no_packet_is_the_servers_fault(content: bytes) -> None:
         pytest.param(b'[{"a":[{"b":{}}]}]', [{"a": [{"b": {}}]}], id="nested"),
         pytest.param(b'["\\ud83d\\ude00"]', ["😀"], id="an escaped surrogate pair is one character"),
         pytest.param(b"[18446744073709551616]", [2**64], id="an integer wider than 64 bits"),
+        pytest.param(
+            b'["\\ud800",-0]', ["\ud800", 0], id="half a surrogate pair, which JavaScript's texts may hold"
+        ),
+        pytest.param(
+            b'{"\\udc00":"\\ud83d\\ude00"}', {"\udc00": "😀"}, id="half a pair as a key, beside a whole one"
+        ),
+        pytest.param(
+            b"[1e999,-1e999]",
+            [math.inf, -math.inf],
+            id="a number that no float holds, as JavaScript reads it",
+        ),
+        pytest.param(b"[%b]" % (b"9" * 5000), [math.inf], id="an integer of more digits than Python reads"),
     ],
 )
 def test_arguments_are_decoded(text: bytes, arguments: list[Any]) -> None:
@@ -209,10 +221,10 @@ def test_arguments_are_decoded(text: bytes, arguments: list[Any]) -> None:
         pytest.param(b'["some","data"', id="an array that does not end"),
         pytest.param(b"[1]x", id="something after the array"),
         pytest.param(b"[NaN]", id="NaN, which Python writes and JSON does not know"),
-        pytest.param(b"[1e999]", id="a number that no float holds"),
+        pytest.param(b'["\\ud800",Infinity]', id="Infinity, beside what only Python's parser reads"),
         pytest.param(b'["a\x01"]', id="a control character that is not escaped"),
         pytest.param(b'["\xff"]', id="text that is not UTF-8"),
-        pytest.param(b'["\\ud800"]', id="half a surrogate pair"),
+        pytest.param(b'["\xed\xa0\x80"]', id="half a surrogate pair as UTF-8 cannot write it"),
         pytest.param(b"[" * 100_000, id="nested without end"),
     ],
 )
@@ -398,7 +410,6 @@ _LOOP.append(_LOOP)
     [
         pytest.param(object(), id="an object that JSON does not know"),
         pytest.param({(1, 2): 3}, id="a key that JSON does not know"),
-        pytest.param("\ud800", id="half a surrogate pair"),
         pytest.param(10**5000, id="an integer of more digits than Python writes"),
         pytest.param(_LOOP, id="a list that holds itself"),
     ],
@@ -408,6 +419,14 @@ def test_what_json_cannot_say_is_a_type_error(argument: object) -> None:
         json_parser.encode(("a", argument))
     with pytest.raises(TypeError):
         frames.connect_frame("/", {"a": argument})
+
+
+def test_half_a_surrogate_pair_is_escaped_as_javascript_does_and_nothing_else_is() -> None:
+    argument = {"é😀\ud800": (1.5, math.inf, [None, "\u2028\udfff\n"])}
+    assert json_parser.encode(("a", argument)).data == (
+        '["a",{"é😀\\ud800":[1.5,null,[null,"\u2028\\udfff\\n"]]}]'.encode()
+    )
+    assert json_parser.encode(("a", b"x", "\ud800")).attachments == (b"x",)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,15 @@ HOUSE = Path(__file__).parents[2]
 
 #: Called by who knows it by its name: picows, asyncio, httptools, Locust, click, io, python-socketio.
 CALLED = {
+    "_engineio_server_class",
+    "_get_socket",
+    "_handle_ack",
+    "_handle_connect",
+    "_handle_disconnect",
+    "_handle_eio_connect",
+    "_handle_eio_disconnect",
+    "_handle_eio_message",
+    "_handle_event",
     "connection_lost",
     "connection_made",
     "data_received",
@@ -30,6 +39,7 @@ CALLED = {
     "_taskset_instance",
     "execute_next_task",
     "format_help",
+    "handle_get_request",
     "invoke",
     "on_ws_connected",
     "on_ws_disconnected",
@@ -47,7 +57,6 @@ OF_TESTS = (
     "*.framing:Framing(*",
     "*.messages:ack(answered)",
     "*:EngineSettings(drain_timeout_s)",
-    "*:TargetProcess.__init__(port)",
     "*:measure(draws)",
 )
 #: What others send: read whole, whatever is made of it.

@@ -6,7 +6,7 @@ from siotool.histogram import Histogram
 from siotool.runfile import Bytes, Connections, Operation, ServerUse, UserClass, Visits, WorkerHealth
 from siotool.swarm.aggregator import end_of, joined, merge, merge_operations
 from siotool.swarm.deliveries import DeliveryAggregator
-from siotool.swarm.delivery_tracker import GIVE_UP_S, REMEMBER_S
+from siotool.swarm.receiver import GIVE_UP_S, REMEMBER_S
 from siotool.swarm.worker_report import Presence, Publication, Receipt, WorkerInterval
 
 HEALTH = WorkerHealth(0, 0.25, 80, 0.002, 0.0, 30, 1024)
@@ -168,9 +168,10 @@ def test_what_a_lost_worker_sent_without_telling_arrived_all_the_same():
 
 
 def test_duplicates_and_reordered_are_summed():
-    delivery = DeliveryAggregator().close(
-        [part(0, A, duplicate=1, reordered=2), part(0, B, duplicate=3)], 1.0, False
-    )
+    parts = [part(0, A), part(0, B)]
+    parts[0].receipts = [Receipt(9, 1, 0, 0, duplicate=1, reordered=2)]
+    parts[1].receipts = [Receipt(9, 1, 0, 0, duplicate=3)]
+    delivery = DeliveryAggregator().close(parts, 1.0, False)
     assert (delivery.duplicate, delivery.reordered) == (4, 2)
 
 

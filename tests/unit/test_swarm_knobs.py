@@ -190,3 +190,27 @@ def test_one_name_for_two_settings_is_refused():
         ScenarioError, match="Two and another user class have different settings named 'rate'"
     ):
         knobs_of([One, Two])
+
+
+class Caller:
+    event: str = knob("talk", "event that it emits")
+    join_event: str = knob("join", "event that it joins by")
+    prevent: str = knob("no", "what it prevents")
+
+
+@pytest.mark.parametrize("name", ["event", "join_event"])
+@pytest.mark.parametrize(
+    "reserved", ["connect", "connect_error", "disconnect", "disconnecting", "newListener"]
+)
+def test_a_reserved_event_name_is_refused_as_the_official_client_refuses_it(name, reserved):
+    with pytest.raises(ScenarioError, match=f"--set {name}: '{reserved}' is a reserved event name"):
+        resolve(knobs_of([Caller]), [f"{name}={reserved}"], "talk.py")
+
+
+@pytest.mark.parametrize("odd", ["", "a|b", "größe 🚀", "<script>", "*", "__proto__", "Connect", "x" * 5000])
+def test_an_odd_event_name_is_legal(odd):
+    assert resolve(knobs_of([Caller]), [f"event={odd}"], "talk.py")["event"] == odd
+
+
+def test_a_knob_that_names_no_event_may_hold_a_reserved_word():
+    assert resolve(knobs_of([Caller]), ["prevent=disconnect"], "talk.py")["prevent"] == "disconnect"

@@ -5,8 +5,9 @@ import pytest
 
 from siotool.protocol import json_parser
 from siotool.swarm import memory_limits
-from siotool.swarm.delivery_tracker import DeliveryTracker, Receiver
+from siotool.swarm.delivery_tracker import DeliveryTracker
 from siotool.swarm.metrics import Metrics
+from siotool.swarm.receiver import Receiver
 from siotool.swarm.switchboard import Switchboard
 from tests import frames
 

@@ -1,8 +1,13 @@
-// A real Socket.IO server for siotool's tests: chat, echo, rooms and ticks, with its own counters
-// and a few ways to misbehave on command.
+// A real Socket.IO server for siotool's tests: chat, echo, rooms, direct messages, logins and ticks,
+// with its own counters and a few ways to misbehave on command.
 //
 //   node server.mjs [--port 0] [--tick-rate 0] [--omit-every 0] [--duplicate-every 0]
 //                   [--ping-interval 25000] [--ping-timeout 20000] [--deflate-over 0] [--answer-every 0]
+//                   [--login 0]
+//
+// On every namespace (/, /private, /auth): chat message, echo, join ROOM, leave ROOM, say ROOM …,
+// direct SID … or direct USER ….  /private asks for the token "sesame", /auth for a JSON Web Token
+// (../servers/lib/token.mjs); with --login 1 the namespace / does, too.
 //
 // prints {"port": …, "pid": …} on one line once it accepts connections, and ends when its
 // standard input closes.
@@ -19,9 +24,14 @@ import { createServer } from "node:http";
 import { performance } from "node:perf_hooks";
 import { parseArgs } from "node:util";
 import { Server } from "socket.io";
+import { login } from "../servers/lib/token.mjs";
+
+const NAMESPACES = ["/", "/private", "/auth"];
 
 const options = readOptions();
 const received = new Map(); // event name → events received
+const users = new Map(); // name in a token → connections
+const refused = new Map(); // why a token was refused → connections
 const sent = new Map(); // event name → deliveries handed to connections, one per recipient
 const live = new Set(); // TCP connections that carried a Socket.IO request and are open
 const closed = { connections: 0, bytesRead: 0, bytesWritten: 0 };
@@ -39,21 +49,22 @@ const io = new Server(http, {
 http.prependListener("request", watch);
 http.prependListener("upgrade", watch);
 
-io.on("connection", (socket) => {
-  socket.onAny((name) => add(received, name, 1));
-  socket.on("chat message", (...args) => publish(args));
-  socket.on("echo", echo);
-  socket.on("join", (room) => socket.join(room));
-  socket.on("leave", (room) => socket.leave(room));
-  socket.on("say", (room, ...args) => broadcast(io.to(room), io.of("/").adapter.rooms.get(room), "say", args));
-});
-
+for (const name of NAMESPACES) {
+  io.of(name).on("connection", (socket) => {
+    socket.onAny((event) => add(received, event, 1));
+    if (socket.user !== undefined) {
+      add(users, socket.user, 1);
+      socket.join(socket.user);
+    }
+    speak(socket.nsp, socket);
+  });
+}
 io.of("/private").use((socket, next) => {
   next(socket.handshake.auth.token === "sesame" ? undefined : new Error("not allowed"));
 });
-io.of("/private").on("connection", (socket) => {
-  socket.on("echo", echo);
-});
+for (const name of options.login ? ["/", "/auth"] : ["/auth"]) {
+  io.of(name).use(login((_socket, error) => add(refused, error.message, 1)));
+}
 
 http.listen({ host: "127.0.0.1", port: options.port, backlog: 4096 }, () => {
   if (options["tick-rate"] > 0) tick(0, performance.now());
@@ -71,6 +82,7 @@ function readOptions() {
     "ping-timeout": 20000,
     "deflate-over": 0,
     "answer-every": 0,
+    login: 0,
   };
   const known = Object.fromEntries(Object.keys(defaults).map((name) => [name, { type: "string" }]));
   const { values } = parseArgs({ options: known });
@@ -95,21 +107,38 @@ function echo(...args) {
   setTimeout(() => acknowledge(...args), nextAnswer - performance.now());
 }
 
+function speak(namespace, socket) {
+  const { rooms } = namespace.adapter;
+  socket.on("chat message", (...args) => publish(namespace, args));
+  socket.on("echo", echo);
+  socket.on("join", (room, acknowledge) => {
+    socket.join(room);
+    acknowledge?.();
+  });
+  socket.on("leave", (room, acknowledge) => {
+    socket.leave(room);
+    acknowledge?.();
+  });
+  for (const event of ["say", "direct"]) {
+    socket.on(event, (room, ...args) => broadcast(namespace.to(room), rooms.get(room), event, args));
+  }
+}
+
 function broadcast(to, recipients, name, args) {
   add(sent, name, recipients?.size ?? 0);
   to.emit(name, ...args);
 }
 
-function publish(args) {
+function publish(namespace, args) {
   messages.published += 1;
   if (messages.published % options["omit-every"] === 0) {
     messages.omitted += 1;
     return;
   }
-  broadcast(io, io.of("/").sockets, "chat message", args);
+  broadcast(namespace, namespace.sockets, "chat message", args);
   if (messages.published % options["duplicate-every"] === 0) {
     messages.duplicated += 1;
-    broadcast(io, io.of("/").sockets, "chat message", args);
+    broadcast(namespace, namespace.sockets, "chat message", args);
   }
 }
 
@@ -149,11 +178,17 @@ function counters() {
     bytes_written: bytesWritten,
     tcp_open: live.size,
     tcp_closed: closed.connections,
-    connected: io.of("/").sockets.size,
+    connected: connected(),
+    users: Object.fromEntries(users),
+    refused: Object.fromEntries(refused),
     received: Object.fromEntries(received),
     sent: Object.fromEntries(sent),
     ...messages,
   };
+}
+
+function connected() {
+  return NAMESPACES.reduce((sum, name) => sum + io.of(name).sockets.size, 0);
 }
 
 function control(request, response) {
@@ -172,9 +207,9 @@ function control(request, response) {
       return answer(200, { stalled_ms: ms });
     }
     case "POST /kick": {
-      const kicked = io.of("/").sockets.size + io.of("/private").sockets.size;
+      const kicked = connected();
       const close = url.searchParams.get("close") !== "false";
-      for (const name of ["/", "/private"]) io.of(name).disconnectSockets(close);
+      for (const name of NAMESPACES) io.of(name).disconnectSockets(close);
       return answer(200, { kicked });
     }
     default:

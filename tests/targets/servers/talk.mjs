@@ -3,7 +3,7 @@
 //   node talk.mjs 2|3|4 URL '{"path": "/socket.io", "ca": "ca.pem", …}'
 //
 // OPTIONS are socket.io-client's; `ca`, `cert` and `key` are paths, `msgpack` chooses the parser.
-// Prints one line: {"connected", "transport", "echo", "binary", "heard", "answered"}, or {"error", "data"}.
+// Prints one line: {"connected", "transport", "echo", "bytes", "heard", "answered"}, or {"error", "data"}.
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -33,7 +33,7 @@ socket.on("connect_error", wrong);
 socket.on("error", (said) => finish(typeof said === "string" ? { error: said } : { error: "", data: said }));
 const call = (event, ...args) => new Promise((answer) => socket.emit(event, ...args, (...got) => answer(got)));
 const hear = (event) => new Promise((heard) => socket.once(event, (...args) => heard(args)));
-const nested = (value) => Buffer.from(value.nested.list[1]).toString("hex");
+const bytes = { in: [Buffer.from([7, 255]), "text"] };
 
 // an upgrade may fail before the namespace is there
 const upgraded = new Promise((done) => {
@@ -63,7 +63,7 @@ socket.on("connect", async () => {
     connected: true,
     transport: engine.transport.name,
     echo: await call("echo", 1, { two: [2] }),
-    binary: nested((await call("binary", Buffer.from([7])))[0]),
+    bytes: Buffer.from((await call("echo", bytes))[0].in[0]).toString("hex"),
     heard,
     answered: (await call("ask me", "it"))[0],
   });

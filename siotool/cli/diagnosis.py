@@ -1,0 +1,26 @@
+"""A load test that cannot connect says what a probe of its target would say."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from siotool.errors import TargetError
+from siotool.swarm.native import run_natively
+from siotool.swarm.preflight import PreflightError
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Say what a probe finds instead of how the first connection failed, unless it finds nothing."""
+    try:
+        yield
+    except PreflightError as error:
+        from siotool.probe.diagnose import diagnose
+        from siotool.probe.explanation import IDS, explain
+        from siotool.probe.probe_settings import ProbeSettings
+
+        tried = error.settings
+        settings = ProbeSettings(target=tried.target, identity=tried.identity, tls=tried.tls)
+        found = explain(run_natively(lambda: diagnose(settings, IDS)))
+        if found is None:
+            raise
+        raise TargetError(*found) from error

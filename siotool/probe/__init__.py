@@ -1,0 +1,1 @@
+"""What a target speaks, and where it is misconfigured."""

@@ -1,0 +1,85 @@
+"""Can the target be connected to, and does an HTTP server answer for itself?"""
+
+from types import MappingProxyType
+from typing import Any
+
+from siotool.printable import one_line
+from siotool.probe.finding import Check, Finding
+from siotool.probe.known import Known
+from siotool.probe.refusal import DOWN, THROTTLED, cause
+from siotool.units import format_duration
+
+_UNREACHABLE = MappingProxyType(
+    {
+        "dns": ("the host's name has no address", "check the host's name"),
+        "refused": ("nothing listens on this port", "is the server running, and on this port?"),
+        "timeout": (
+            "nothing answers: a firewall drops the packets, or the host is off",
+            "check the address, the firewall and the security group",
+        ),
+        "unreachable": ("there is no way to this host", "check the network"),
+        "tls": (
+            "the port is open, but it does not speak TLS with us",
+            "is it a port of plain HTTP? then use http://; else check the TLS versions it accepts",
+        ),
+    }
+)
+_REFUSING = MappingProxyType(
+    {
+        DOWN: (
+            "a proxy answers and has no server to pass the request to",
+            "are the servers running, and does the proxy know their addresses and health checks?",
+        ),
+        THROTTLED: (
+            "something in front limits requests",
+            "raise the limit for this address, or wait; a load test would measure the limit",
+        ),
+    }
+)
+
+
+def _judge(known: Known, _: Any) -> Finding:
+    reached, settings = known.reached, known.settings
+    if reached.failure:
+        means, do = _UNREACHABLE[reached.failure]
+        at = f"{settings.host} port {settings.port}"
+        if known.hops:
+            at = f"a redirect leads to {one_line(known.hops[-1])}; {at}"
+        seen = f"{at}: {reached.failure} ({one_line(reached.detail)})"
+        return Finding("reachable", "error", seen, means, do)
+    if known.elsewhere:
+        status = known.polled[4].reply.status
+        return Finding(
+            "reachable",
+            "error",
+            f"{settings.target.url} answers {status}, a redirect to {one_line(known.elsewhere)}",
+            "another host answers for this one; it is not followed there",
+            "give the address it redirects to",
+        )
+    if known.wants_tls or "HTTPS port" in (known.refusals[0].words if known.refusals else ""):
+        return Finding(
+            "reachable",
+            "error",
+            f"port {settings.port} speaks TLS, and was asked without",
+            "requests in plain HTTP are not answered there",
+            f"use https://{settings.address}",
+        )
+    refused = known.refusals[0] if known.opening is None and known.refusals else None
+    if refused is not None and (kind := cause(refused)) in _REFUSING:
+        means, do = _REFUSING[kind]
+        server = f" (Server: {one_line(refused.header('Server'), 60)})" if refused.header("Server") else ""
+        return Finding("reachable", "error", f"HTTP {refused.said}{server}", means, do)
+    where = ", ".join(reached.addresses[:4])
+    seen = f"connected to {where} port {settings.port} in {format_duration(reached.seconds)}"
+    if known.hops:
+        return Finding(
+            "reachable",
+            "warning",
+            f"{seen}, by redirects over {' → '.join(map(one_line, known.hops))}",
+            "browsers follow a redirect for long polling and never for WebSocket: clients lose the upgrade",
+            f"give clients the last address: {one_line(known.hops[-1])}",
+        )
+    return Finding("reachable", "ok", seen)
+
+
+CHECKS = [Check("reachable", "the host's name, its port, redirects, proxies without a server", _judge)]

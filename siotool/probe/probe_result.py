@@ -1,0 +1,56 @@
+"""What a probe found, as scripts read it: ``siotool probe --format json``."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from siotool.errors import ExitCode
+from siotool.printable import one_line
+from siotool.probe.finding import SEVERITIES, Finding, Severity
+
+
+class ClientRow(msgspec.Struct, frozen=True):
+    """Whether a client can connect, and with which options; or why it cannot."""
+
+    name: str
+    connects: bool
+    how: str
+
+
+class ProbeResult(msgspec.Struct, frozen=True):
+    """The answer, safe to show; ``target`` is the address that was asked in the end."""
+
+    version: int
+    target: str
+    checks: list[Finding]
+    clients: list[ClientRow]
+
+    def worst(self) -> Severity:
+        """The highest level among the findings."""
+        return max((found.level for found in self.checks), key=SEVERITIES.index, default="ok")
+
+    def at(self, *levels: Severity) -> list[Finding]:
+        """Findings of these levels."""
+        return [found for found in self.checks if found.level in levels]
+
+    def from_level(self, least: Severity) -> "ProbeResult":
+        """The same with the findings of a level and above alone."""
+        found = [one for one in self.checks if SEVERITIES.index(one.level) >= SEVERITIES.index(least)]
+        return msgspec.structs.replace(self, checks=found)
+
+    def code(self) -> ExitCode:
+        """The exit code: 3 where the target cannot be reached, 4 for any other error."""
+        failed = {found.id for found in self.at("error")}
+        if "reachable" in failed:
+            return ExitCode.UNREACHABLE
+        return ExitCode.GATE_FAILED if failed else ExitCode.OK
+
+
+def safe(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings without what a server could have hidden in them."""
+    return [
+        msgspec.structs.replace(
+            found, seen=one_line(found.seen), means=one_line(found.means), do=one_line(found.do)
+        )
+        for found in findings
+    ]

@@ -1,0 +1,66 @@
+"""Deliveries by the size of the audience, and how far apart its members got a message."""
+
+from collections.abc import Sequence
+
+from siotool import units
+from siotool.document.document import Row, Table, columns
+from siotool.report.delivery_figures import AudienceFigures
+from siotool.report.sizing_tables import cell
+
+
+def tables(audiences: Sequence[AudienceFigures]) -> list[Table]:
+    """Return the counts and the times by size; nothing without messages."""
+    if not audiences:
+        return []
+    counted = columns("audience", "messages>", "expected>", "lost>", "duplicate>", "reordered>")
+    counted += columns("misdelivered>")
+    found = [Table(counted, [*map(_counts, audiences)], "By how many users were to receive a message.")]
+    if timed := [audience for audience in audiences if audience.complete]:
+        named = columns("receivers", "complete>", "first p50>", "first p99>?", "median p50>?")
+        named += columns("median p99>?", "last p50>", "last p99>", "spread p50>", "spread p99>")
+        note = (
+            "When the first receiver, half of them (median) and the last one had a message, from its "
+            "intended start. Spread: how long after the first the last one did. Of messages that reached "
+            "everyone."
+        )
+        found.append(Table(named, [Row(_times(audience)) for audience in timed], note))
+    return found
+
+
+def _counts(audience: AudienceFigures) -> Row:
+    counts = (
+        audience.messages,
+        audience.expected,
+        audience.lost,
+        audience.duplicate,
+        audience.reordered,
+        audience.misdelivered,
+    )
+    bad = audience.lost or audience.duplicate or audience.misdelivered
+    return Row([_label(audience), *(f"{count:,}" for count in counts)], "bad" if bad else "")
+
+
+def _times(audience: AudienceFigures) -> list[str]:
+    times = (
+        audience.first_p50_s,
+        audience.first_p99_s,
+        audience.median_p50_s,
+        audience.median_p99_s,
+        audience.last_p50_s,
+        audience.last_p99_s,
+        audience.spread_p50_s,
+        audience.spread_p99_s,
+    )
+    return [
+        _label(audience),
+        f"{audience.complete:,}",
+        *(cell(time, units.format_duration) for time in times),
+    ]
+
+
+def _label(audience: AudienceFigures) -> str:
+    """``all 51–100``, ``room 11–20``, ``user``."""
+    if audience.to == "user":
+        return "user"
+    first = f"{audience.size_from:,}–" if audience.size_from < audience.size else ""
+    return f"{audience.to} {first}{audience.size:,}"

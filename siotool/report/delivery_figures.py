@@ -1,0 +1,52 @@
+"""What a report says of deliveries: all of them, and by the size of the audience."""
+
+import msgspec
+
+from siotool.runfile import AudienceKind
+
+
+class DeliveryFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Stamped messages over the run; ``expected = received + lost``.
+
+    ``misdelivered`` arrived where they were not to; they are not among the received.
+    """
+
+    published: int
+    expected: int
+    received: int
+    lost: int
+    duplicate: int
+    reordered: int
+    late: int
+    pending: int
+    misdelivered: int
+
+
+class AudienceFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Messages to audiences of one class of sizes over the run, of those that were closed in it.
+
+    ``to`` is whom they were for: all users, those of a room, one user who waited for it. Sizes are
+    from ``size_from`` to ``size``. The times are of the first, the median and the last receiver of each
+    message, from its intended start, and of how long after the first the last one was: over the
+    ``complete`` messages, which reached everyone.
+    """
+
+    to: AudienceKind
+    size: int
+    size_from: int
+    messages: int
+    expected: int
+    received: int
+    lost: int
+    duplicate: int
+    reordered: int
+    misdelivered: int
+    complete: int
+    first_p50_s: float | None
+    first_p99_s: float | None
+    median_p50_s: float | None
+    median_p99_s: float | None
+    last_p50_s: float | None
+    last_p99_s: float | None
+    spread_p50_s: float | None
+    spread_p99_s: float | None

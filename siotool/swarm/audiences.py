@@ -1,0 +1,241 @@
+"""All audiences of one worker: memberships begin and end, messages to them are sent and seen.
+
+Lives in the loop thread. What it costs grows with the deliveries of the last minute and with the
+memberships of this worker's users.
+"""
+
+import sys
+from collections import deque
+from collections.abc import Iterator
+from math import inf
+
+from siotool.protocol import stamp
+from siotool.swarm.audience import CHANGING_S, KNOWN_S, Audience, Place, RoomMessage, Stray
+from siotool.swarm.memory_limits import NAME_CHARACTERS
+from siotool.swarm.receiver import GIVE_UP_S, Receiver
+from siotool.swarm.worker_report import Presence, Publication, Receipt, packed_delays
+
+
+class Audiences:
+    """Memberships, and the messages to audiences that this worker has sent or seen."""
+
+    def __init__(self) -> None:
+        self.touched: list[RoomMessage] = []
+        self.presence: list[Presence] = []
+        self.published: list[Publication] = []
+        self._audiences: dict[int, Audience] = {}
+        #: Known messages by age; those sent so lately that a leaving member may miss them.
+        self._ages: deque[RoomMessage] = deque()
+        self._young: deque[RoomMessage] = deque()
+        self._own: deque[RoomMessage] = deque()
+        self._strays: deque[Stray] = deque()
+        self._left: deque[tuple[float, Receiver, Place]] = deque()
+
+    # ── memberships ───────────────────────────────────────────────────────────────────
+
+    def join(self, receiver: Receiver, number: int, now: float, settle_s: float = 0.0) -> None:
+        """A receiver expects what is sent to an audience from ``settle_s`` on, unless it leaves already."""
+        if receiver.left_at < inf:
+            receiver.unsettled_until = inf
+            return
+        audience = self._audience(number)
+        place = audience.places.get(receiver.slot)
+        if place is None:
+            place = audience.open(receiver.slot, now)
+            receiver.places.append(place)
+        elif place.left_at == inf:
+            return
+        else:
+            place.past = [part for part in place.past or () if part[1] > now - KNOWN_S]
+            place.past.append((place.begin, place.end))
+        place.begin, place.end, place.left_at, place.cut = now + settle_s, inf, inf, False
+        self.presence.append(Presence(place.begin, 1, number))
+        self._welcome(receiver, place, now)
+
+    def leave(self, receiver: Receiver, number: int, now: float) -> None:
+        """A receiver expects nothing more, nor what was sent shortly before and has not come.
+
+        Where it was no member, a join that may or may not have happened is over: what comes soon
+        is not held against the server.
+        """
+        audience = self._audience(number)
+        place = audience.places.get(receiver.slot)
+        if place is not None and place.left_at == inf:
+            end = max(place.begin, now - CHANGING_S)
+            for message in audience.recent:
+                if end <= message.sent < now:
+                    message.excuse(receiver, place)
+            self._end(place, end)
+        else:
+            if place is None:
+                place = audience.open(receiver.slot, now)
+                receiver.places.append(place)
+                place.begin = place.end = now
+            self._welcome(receiver, place, now)
+        place.left_at, place.cut = now, False
+        self._left.append((now, receiver, place))
+
+    def end(self, receiver: Receiver, now: float, *, gone: bool, waiting: bool = True) -> None:
+        """All memberships end with the connection, or with the user when it is ``gone``.
+
+        A leaving user's connection stays open for a while, and what still comes there is no fault.
+        ``waiting``: it has just asked for something, perhaps to join.
+        """
+        self.settle(now, final=False)
+        if waiting:
+            receiver.unsettled_until = inf if gone else max(receiver.unsettled_until, now)
+        for place in receiver.places:
+            place.cut = place.left_at == inf
+            if place.cut:
+                self._end(place, max(place.begin, now))
+                if not gone:
+                    place.left_at = now
+                    self._left.append((now, receiver, place))
+
+    def recover(self, receiver: Receiver, now: float) -> None:
+        """The server has taken up the lost connection's session: what ended with it goes on."""
+        for place in list(receiver.places):
+            if place.cut:
+                self.join(receiver, place.audience.number, now)
+
+    def forget_receiver(self, receiver: Receiver, now: float) -> None:
+        """A receiver is gone for good: its slot may be another's."""
+        for place in receiver.places:
+            place.audience.close(receiver.slot, place, now)
+        receiver.places = []
+
+    def _welcome(self, receiver: Receiver, place: Place, now: float) -> None:
+        for message in place.audience.straying:
+            message.welcome(receiver, place, now - CHANGING_S)
+
+    def _end(self, place: Place, end: float) -> None:
+        place.end = end
+        self.presence.append(Presence(end, -1, place.audience.number))
+
+    def _audience(self, number: int) -> Audience:
+        audience = self._audiences.get(number)
+        if audience is None:
+            audience = self._audiences[number] = Audience(number, self.touched, self._strays)
+        return audience
+
+    # ── messages ──────────────────────────────────────────────────────────────────────
+
+    def publish(
+        self, sender: Receiver, event: str, mark: stamp.Stamp, *, includes_sender: bool
+    ) -> RoomMessage:
+        """Begin to track a message to the audience of its stamp."""
+        message = self.message(mark, event)
+        place = message.audience.places.get(sender.slot)
+        discount = int(not includes_sender and place is not None and place.expects(mark.sent))
+        if not includes_sender:
+            message.excluded = sender
+        message.missing += message.audience.expecting(mark.sent) - discount
+        self._own.append(message)
+        self.published.append(Publication(mark.publisher, mark.seq, mark.sent, discount, mark.audience))
+        return message
+
+    def withdraw(self) -> None:
+        """Undo the last ``publish``: its message could not be sent."""
+        self.published.pop()
+        message = self._own.pop()
+        self._ages.pop()
+        self._young.pop()
+        message.audience.recent.pop()
+        self._drop(message)
+
+    def message(self, mark: stamp.Stamp, event: str) -> RoomMessage:
+        """The message of a stamp."""
+        audience = self._audience(mark.audience)
+        stream = audience.streams.get(mark.publisher)
+        if stream is None:
+            stream = audience.streams[mark.publisher] = []
+        place = len(stream)
+        while place and stream[place - 1].seq >= mark.seq:
+            place -= 1
+            if stream[place].seq == mark.seq:
+                return stream[place]
+        message = RoomMessage(audience, stream, mark, sys.intern(event[:NAME_CHARACTERS]))
+        stream.insert(place, message)
+        audience.recent.append(message)
+        self._young.append(message)
+        self._ages.append(message)
+        return message
+
+    @property
+    def unused(self) -> bool:
+        """True while no message to an audience was sent or seen lately."""
+        return not self._ages
+
+    def caught_up(self, until: float) -> bool:
+        """True when all that this worker sent before ``until`` has arrived here."""
+        own = self._own
+        while own and own[0].missing <= 0:
+            own.popleft()
+        return not any(message.missing > 0 for message in own if message.sent < until)
+
+    # ── reports ───────────────────────────────────────────────────────────────────────
+
+    def arrivals(self) -> Iterator[tuple[RoomMessage, list[float], int]]:
+        """Messages with what arrived when due since the last report, and how much else did."""
+        for message in self.touched:
+            if message.counts is not None:
+                yield message, message.counts.arrivals, message.counts.undue
+
+    def take_receipts(self, *, timed: bool) -> list[Receipt]:
+        """What arrived since the last report, by message; begins a new report."""
+        receipts = []
+        for message in self.touched:
+            counts, message.counts = message.counts, None
+            assert counts is not None
+            receipt = Receipt(
+                message.publisher,
+                message.seq,
+                counts.due,
+                counts.undue,
+                packed_delays(counts.arrivals, message.intended) if timed else b"",
+                counts.duplicate,
+                counts.reordered,
+                message.audience.number,
+                counts.misdelivered,
+                counts.expected,
+            )
+            if receipt.says_something:
+                receipts.append(receipt)
+        self.touched.clear()  # the audiences have this list
+        return receipts
+
+    def settle(self, now: float, *, final: bool) -> None:
+        """Decide on what came where it was not expected, once that may not change any more."""
+        strays = self._strays
+        while strays and (final or strays[0][0] < now - CHANGING_S):
+            _, message, receiver = strays.popleft()
+            message.condemn(receiver)
+            message.audience.straying.remove(message)
+
+    def forget_old(self, now: float) -> None:
+        """Drop messages of which nothing more is expected, and places that were left long ago."""
+        young, ages, own, left = self._young, self._ages, self._own, self._left
+        while young and young[0].sent < now - CHANGING_S - 1:
+            message = young.popleft()
+            message.audience.recent.remove(message)
+        while ages and ages[0].sent < now - KNOWN_S:
+            self._drop(ages.popleft())
+        while own and own[0].sent < now - GIVE_UP_S:
+            own.popleft()
+        while left and left[0][0] < now - KNOWN_S:
+            at, receiver, place = left.popleft()
+            if place.left_at == at and place in receiver.places:
+                receiver.places.remove(place)
+                place.audience.close(receiver.slot, place, now)
+                self._drop_unused(place.audience)
+
+    def _drop(self, message: RoomMessage) -> None:
+        message.stream.remove(message)
+        audience = message.audience
+        if not message.stream and audience.streams.get(message.publisher) is message.stream:
+            del audience.streams[message.publisher]
+        self._drop_unused(audience)
+
+    def _drop_unused(self, audience: Audience) -> None:
+        if audience.unused and self._audiences.get(audience.number) is audience:
+            del self._audiences[audience.number]

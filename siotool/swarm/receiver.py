@@ -1,0 +1,31 @@
+"""Where deliveries arrive, and how long they are waited for."""
+
+from math import inf
+from typing import Any
+
+#: A server may let messages of different senders overtake each other by so much.
+OVERTAKEN_S = 0.1
+#: A delivery later than this is lost; when it comes after all, it is counted as late.
+GIVE_UP_S = 30.0
+#: A publisher that has sent nothing for so long begins anew at its receivers: what still comes of
+#: a message that old is counted as new.
+REMEMBER_S = 20 * GIVE_UP_S
+
+
+class Receiver:
+    """Where deliveries arrive: its slot, and when it is to expect them."""
+
+    __slots__ = ("joined_at", "left_at", "overtaken", "places", "published", "slot", "unsettled_until")
+
+    def __init__(self, slot: int) -> None:
+        self.slot = slot
+        #: A message has arrived that was sent well after it left: none from before is under way.
+        self.overtaken = False
+        self.joined_at = inf
+        self.left_at = inf
+        #: Its places in audiences (``audience.Place``), those it left lately included.
+        self.places: list[Any] = []
+        #: What came where it was no member, up to this moment, is no fault: it may have been about to join.
+        self.unsettled_until = -inf
+        #: How many messages it has sent to audiences.
+        self.published = 0
