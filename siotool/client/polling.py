@@ -24,7 +24,7 @@ from siotool.protocol.faults import RemoteProtocolError
 #: As much may wait as in a socket before the connection counts as paused.
 _HIGH_BYTES = 64 * 1024
 #: A large payload keeps no other connection waiting for longer than so many packets take.
-_PACKETS_OF_A_TURN = 500
+_PACKETS_OF_A_TURN = 200
 #: How long a farewell may take.
 _CLOSE_S = 5.0
 _OK = 200

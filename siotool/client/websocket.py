@@ -20,6 +20,7 @@ from siotool.client.fragments import MESSAGE_BYTES, Fragments
 from siotool.client.http import TLS_CLOSE_S
 from siotool.client.identity import Identity
 from siotool.client.observer import ByteCounts
+from siotool.client.throttle import Throttle
 from siotool.client.transport import Receiving
 from siotool.protocol.engine_io import BINARY_MARK, Revision
 from siotool.protocol.faults import RemoteProtocolError
@@ -33,7 +34,9 @@ PING = WSMsgType.PING
 #: Receive buffer of a connection; picows doubles it when a frame does not fit.
 _READ_BUFFER = 1024
 #: A server that floods one connection keeps no other waiting for longer than so many frames take.
-FRAMES_OF_A_TURN = 500
+FRAMES_OF_A_TURN = 200
+#: So many frames within less than this are a flood.
+_FLOOD_S = 0.05
 #: No pong is sent while so many bytes wait: a server may ping and not read.
 PONGS_BYTES = 64 * 1024
 _EXTENSIONS = "Sec-WebSocket-Extensions"
@@ -52,6 +55,7 @@ class WebSocket(WSListener):
         "_socket",
         "_stirred",
         "_traffic",
+        "_turn",
         "_wire_seen",
     )
 
@@ -63,6 +67,7 @@ class WebSocket(WSListener):
         self._fragments: Fragments | None = None
         #: Frames since others last had their turn.
         self._frames = 0
+        self._turn = 0.0
         self._socket: WSTransport | None = None
         self._meter: tcp.Meter | None = None
         #: Something may have left, or may still leave, since the bytes were last read.
@@ -100,7 +105,7 @@ class WebSocket(WSListener):
         connection = self._connection
         self._frames += 1
         if self._frames >= FRAMES_OF_A_TURN:
-            self._let_others(transport.underlying_transport)
+            self._let_others(transport.underlying_transport, now)
         try:
             payload = frame.get_payload_as_bytes()
             connection.heard = now
@@ -121,9 +126,12 @@ class WebSocket(WSListener):
         except Exception as error:
             connection.failed(error)
 
-    def _let_others(self, socket: Any) -> None:
+    def _let_others(self, socket: Any, now: float) -> None:
         """Read on after the loop has looked at all other connections."""
         self._frames = 0
+        before, self._turn = self._turn, now
+        if now - before < _FLOOD_S and not isinstance(protocol := socket.get_protocol(), Throttle):
+            socket.set_protocol(Throttle(protocol))
         socket.pause_reading()
         asyncio.get_running_loop().call_soon(socket.resume_reading)
 

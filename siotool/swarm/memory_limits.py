@@ -11,9 +11,11 @@ last minute for each member. A membership takes about 300 bytes, until a minute 
 
 #: What one connection may take whatever its server sends, while it is there: a message in the buffer
 #: it came into (twice its size), the same put together of fragments or uncompressed, its attachments, and
-#: what waits to be sent. Beside it a worker reads one message at a time: as Python's objects, the
-#: largest may be 25 times as large as it came.
+#: what waits to be sent.
 CONNECTION_BYTES = 100_000_000
+#: A worker reads one message at a time. The largest, of nothing but empty lists, takes so much as
+#: Python's objects, until it was handled.
+MESSAGE_READ_BYTES = 300_000_000
 
 #: Frames that are kept with their meaning, all together. A broadcast is one frame for all users,
 #: and decoded once as long as it is kept.

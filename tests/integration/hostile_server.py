@@ -145,7 +145,20 @@ UPGRADES: dict[str, Chunks] = {
     ],
     "slow": list,
 }
-STEPS = {"event": FRAMES, "poll": ANSWERS, "open": OPENINGS, "upgrade": UPGRADES}
+#: Texts that would clear a terminal, hide or reverse what follows, or run on a page.
+WORDS = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202ereversed\u200b<script>alert(1)</script>|a|b|`x`\r\nnext"
+_TOLD = json.dumps(WORDS).encode()
+#: What comes as soon as a client has joined, to every client.
+GREETINGS: dict[str, Chunks] = {
+    "words": lambda: [
+        frame(b"42[" + _TOLD + b',{"sent":1}]'),
+        frame(b"42[" + _TOLD + b"," + _TOLD + b"]"),
+        frame(b"\x0f\xa1" + WORDS.encode()[:120], 0x88),
+    ],
+    "refused": lambda: [frame(b'44{"message":' + _TOLD + b',"data":{' + _TOLD + b":1}}")],
+    "no-packet": lambda: [frame(WORDS.encode())],
+}
+STEPS = {"join": GREETINGS, "event": FRAMES, "poll": ANSWERS, "open": OPENINGS, "upgrade": UPGRADES}
 
 
 def assail(sock: socket.socket, attack: Chunks) -> None:
@@ -205,6 +218,12 @@ class Client:
     def victim_of(self, step: str) -> bool:
         return self.attack is not None and self.step == step
 
+    async def end_polls(self) -> None:
+        """Answer every poll at once, until the client has moved to WebSocket."""
+        while True:
+            self.waiting.put_nowait(b"6")
+            await asyncio.sleep(0.1)
+
     def answer_to(self, packet: bytes) -> bytes | None:
         """What a good server answers."""
         if packet.startswith(b"40"):
@@ -230,7 +249,7 @@ def welcome(path: str) -> tuple[str, Client]:
     name, step, *_ = [*path.strip("/").split("."), "event"]
     counts[path] += 1
     sid = f"{path}-{counts[path]}"
-    attack = STEPS[step][name] if counts[path] == 2 else None
+    attack = STEPS[step][name] if counts[path] == 2 or step == "join" else None
     client = clients[sid] = Client(attack, step)
     return sid, client
 
@@ -259,18 +278,24 @@ async def websocket(peer: Peer, key: bytes, path: str, sid: str) -> None:
     )
     if new:
         peer.writer.write(frame(opened(sid)))
+    ending: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     while True:
         kind, packet = await peer.message()
         if kind == 8 or packet == b"1":
             return
         if packet == b"2probe":
             peer.writer.write(frame(b"3probe"))
-            client.waiting.put_nowait(b"6")
+            ending = asyncio.get_running_loop().create_task(client.end_polls())
+        if packet == b"5":
+            ending.cancel()
         if client.victim_of("event") and (packet.startswith(b"42") or b"echo" in packet):
             assert client.attack is not None
             await peer.assail(client.attack)
         if (answer := client.answer_to(packet)) is not None:
             peer.writer.write(frame(answer, 0x80 | kind))
+        if client.victim_of("join") and packet.startswith(b"40") and counts[path] > 1:
+            assert client.attack is not None
+            await peer.assail(client.attack)
 
 
 async def polling(peer: Peer, method: bytes, path: str, query: dict[str, str], body: bytes) -> None:
