@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-from siotool.cli import client_options, completion, load_targets, public_hosts
+from siotool.cli import client_options, completion, load_targets, public_hosts, users_options
 from siotool.cli import load_options as options
-from siotool.cli.client_words import Encoding, EngineIo
+from siotool.cli.client_words import Encoding, EngineIo, WireClient
 from siotool.cli.configured import command_of
 from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.report import REPORTS
@@ -117,6 +117,17 @@ def loadtest(
     query: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Query parameter. Repeatable.")
     ] = None,
+    users_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="CSV or JSONL, a row for each user: {column} in --auth, --header, --query and --set is its "
+            "value, {number} the user's number (docs/users.md).",
+        ),
+    ] = None,
+    reuse_rows: Annotated[
+        bool, typer.Option("--reuse-rows", help="Users may share rows where there are fewer than users.")
+    ] = False,
     transport: Annotated[
         str | None,
         typer.Option(
@@ -133,6 +144,10 @@ def loadtest(
         EngineIo, typer.Option(help="Revision of Engine.IO: 3 is Socket.IO 2; auto asks the target.")
     ] = EngineIo.AUTO,
     parser: Annotated[Encoding, typer.Option(help="Parser of Socket.IO packets.")] = Encoding.JSON,
+    client: Annotated[
+        WireClient,
+        typer.Option(help="Which client users have: ours, or python-socketio's for a second opinion."),
+    ] = WireClient.NATIVE,
     ca_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Certificates to trust, in PEM form.")
     ] = None,
@@ -149,6 +164,24 @@ def loadtest(
             metavar="HOST", help="Name to ask for and to check in TLS.", show_default="the URL's host"
         ),
     ] = None,
+    reconnection: Annotated[
+        bool,
+        typer.Option(
+            "--reconnection/--no-reconnection",
+            help="Come back after a loss, or a failed connect, as the official client does.",
+        ),
+    ] = True,
+    reconnection_attempts: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Tries after each loss.", show_default="no limit"),
+    ] = None,
+    reconnection_delay: Annotated[
+        str, typer.Option(metavar="TIME", help="First wait, before jitter; each next is twice as long.")
+    ] = "1s",
+    reconnection_delay_max: Annotated[str, typer.Option(metavar="TIME", help="Longest wait.")] = "5s",
+    randomization_factor: Annotated[
+        str, typer.Option(metavar="SHARE", help="Jitter of each wait, from 0 to 1.")
+    ] = "0.5",
     connect_timeout: Annotated[str, typer.Option(metavar="TIME", help="Longest wait for a connect.")] = "10s",
     ack_timeout: Annotated[str, typer.Option(metavar="TIME", help="Longest wait for an ack.")] = "10s",
     server_pid: Annotated[
@@ -237,8 +270,10 @@ def loadtest(
     given = {"--stage": stage, "--users": users, "--spawn-rate": spawn_rate, "--arrival-rate": arrival_rate}
     arrivals = options.arrivals(given, run_time, arrival_process)
     stages = [] if arrivals else options.stages(users, spawn_rate, run_time, stage)
-    connect_timeout_s = options.patience(connect_timeout, "--connect-timeout")
-    ack_timeout_s = options.patience(ack_timeout, "--ack-timeout")
+    connect_timeout_s, ack_timeout_s = (
+        options.patience(text, option)
+        for text, option in ((connect_timeout, "--connect-timeout"), (ack_timeout, "--ack-timeout"))
+    )
     options.check_path(path)
     aimed = load_targets.read(target or [])
     clients = client_options.read(
@@ -247,11 +282,21 @@ def loadtest(
         eio,
         parser,
         client_options.tls(ca_file, insecure, client_cert, client_key, server_name),
+        client,
+        client_options.reconnection(
+            reconnection,
+            reconnection_attempts,
+            reconnection_delay,
+            reconnection_delay_max,
+            randomization_factor,
+        ),
     )
     public_hosts.check([] if aimed.demo else aimed.urls, yes=yes, allowed=allowed_hosts or [])
 
     # this loads Locust, which patches ssl for gevent, before anything that might open it
-    loaded, resolved = options.load(scenario, settings or [], tags or [], exclude_tags or [])
+    loaded, resolved, templates = options.load(
+        scenario, settings or [], tags or [], exclude_tags or [], with_rows=users_file is not None
+    )
     from rich.console import Console
 
     from siotool.cli.diagnosis import explained
@@ -272,6 +317,14 @@ def loadtest(
         tags=tags or [],
         exclude_tags=exclude_tags or [],
         arrivals=arrivals,
+    )
+    rows = users_options.read(
+        users_file,
+        reuse=reuse_rows,
+        identity=clients.identity,
+        templates=templates,
+        known=loaded.knobs,
+        stages=stages,
     )
     folder = out or REPORTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{loaded.name}"
     if (folder / "run.jsonl").exists():
@@ -299,6 +352,8 @@ def loadtest(
                 revision=clients.revision or 4,
                 parser=clients.parser,
                 tls=clients.tls,
+                client=clients.client,
+                reconnection=clients.reconnection,
                 connect_timeout_s=connect_timeout_s,
                 ack_timeout_s=ack_timeout_s,
             ),
@@ -314,6 +369,8 @@ def loadtest(
             gates=fail_if or [],
             default_gates=not no_default_gates,
             command=options.redacted(command_of(ctx)),
+            templates=templates,
+            users_file=rows,
         )
         outcome = run(
             config, loaded, partial(display, console=None if quiet else Console(stderr=True)), [program]

@@ -18,7 +18,7 @@ from siotool.client.connection import Connection, Handlers, Reply
 from siotool.client.endpoint import Endpoint
 from siotool.client.failures import UNHEARD, ClientFailure
 from siotool.client.identity import Identity
-from siotool.client.opener import Opener
+from siotool.client.opener import opener_of
 from siotool.client.parsers import parser_of
 from siotool.client.pool import Pool
 from siotool.protocol.faults import LocalProtocolError
@@ -71,9 +71,11 @@ class ClientLoop:
         self.board = Switchboard(self.metrics, self.pool.known, bridge.to_hub, bugs.report, self._ended)
         make_socket = monkey.get_original("socket", "socket")  # gevent's own would wait for the hub
         self._openers = [
-            Opener(
+            opener_of(
+                settings.client,
                 Endpoint(place.target, place.addresses, settings.tls, settings.revision, make_socket),
                 counts.traffic,
+                parser,
             )
             for place, counts in zip(settings.targets, self.metrics.targets, strict=True)
         ]
@@ -266,13 +268,6 @@ class ClientLoop:
         """A user with an open connection is not, or not any more, a member of an audience."""
         if connection.open:
             self.tracker.audiences.leave(connection.observer, audience, monotonic())
-
-    def watch(self, connection: UserConnection, answer: Answer) -> None:
-        """Answer with the reason once a connection has ended."""
-        if connection.open:
-            connection.observer.watcher = answer
-        else:
-            self.to_hub(answer, connection.close_reason or "transport_close")
 
     # ── leaving ───────────────────────────────────────────────────────────────────────
 

@@ -165,10 +165,6 @@ class Engine:
         """The server delivers what is published as this event; empty: as any."""
         self._bridge.to_loop(self.loop.board.delivers_as, event)
 
-    def wait_closed(self, connection: UserConnection) -> str:
-        """Wait until a connection ends; returns the reason."""
-        return str(self._ask(self.loop.watch, connection))
-
     def leave(self, user: UserObserver) -> None:
         """A user leaves: expect nothing more, close once what is under way has arrived.
 

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import msgspec
 
 from siotool.client.address import Address, resolve
-from siotool.client.choices import ParserName, TlsOptions, TransportShares
+from siotool.client.choices import ClientName, ParserName, TlsOptions, TransportShares
 from siotool.client.identity import Identity
 from siotool.protocol.engine_io import Revision
+from siotool.protocol.reconnection import Reconnection
 from siotool.workload import Target
 
 
@@ -41,10 +42,12 @@ class EngineSettings(msgspec.Struct, frozen=True):
     transports: TransportShares = (("upgrade", 1.0),)
     revision: Revision = 4
     parser: ParserName = "json"
+    client: ClientName = "native"
     tls: TlsOptions = TlsOptions()
     connect_timeout_s: float = 10.0
     ack_timeout_s: float = 10.0
     drain_timeout_s: float = 5.0
+    reconnection: Reconnection = Reconnection()
     others: tuple[ResolvedTarget, ...] = ()
     turns: tuple[int, ...] = (0,)
 

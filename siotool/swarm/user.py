@@ -34,11 +34,16 @@ __all__ = ["SocketIOUser", "knob", "task"]
 class SocketIOUser(ConnectedUser):
     """One simulated client with one connection at a time.
 
-    It connects before its first task, comes back with the official client's backoff when
-    the connection fails or breaks, and runs its tasks ``rate`` times a second on a schedule
-    of its own. With a ``wait_time`` of its own it waits between its tasks instead, as under
-    Locust: then nothing is scheduled, and an operation is due when the task begins it.
-    Override ``on_connected`` for what must happen after each (re)connect.
+    It connects before its first task and runs its tasks ``rate`` times a second on a schedule of its
+    own. It comes back when the official client does, with the same waits: after a loss and after a
+    failed connect, not after the server disconnected or refused it. With a ``wait_time`` of its own it
+    waits between its tasks instead, as under Locust: then nothing is scheduled, and an operation is due
+    when the task begins it.
+    Override ``on_connected`` for what must happen after each (re)connect, ``on_disconnected`` for what
+    after a loss; ``reconnect`` connects by hand.
+
+    What a task sends while the connection is lost waits until it is back: the official client buffers
+    it and sends all of it then; here what was due meanwhile is withheld, but for the last of it.
 
     Users are woken in rounds, up to a tenth of a second before their turn: what a task sends
     waits for its moment, but its code runs earlier.
@@ -74,9 +79,7 @@ class SocketIOUser(ConnectedUser):
         With ``wait=False`` it returns None at once. The acknowledgement is still timed and counted,
         without waking this user. So a slow answer does not delay the next call: calls keep their rate.
         """
-        connection = self._connection
-        if connection is None or not connection.open:
-            connection = self._connected()
+        connection = self._connected()
         if not wait:
             self._acknowledged = False
             self._engine.call_ahead(connection, event, arguments, self._due(), timeout, namespace)
@@ -140,7 +143,7 @@ class SocketIOUser(ConnectedUser):
         is what comes up to 2 s before this call. A message of an audience that comes to a user who is
         no member, and does not become one within 2 s, is misdelivered.
         """
-        connection = self._connection
+        connection = self._lasting.usable
         if connection is not None:
             moment = self._present_moment()
             number = audience_number(name)
@@ -153,7 +156,7 @@ class SocketIOUser(ConnectedUser):
         and comes is not misdelivered. Call it too when a ``call`` that asked to join was not answered:
         nobody knows then whether the user has joined.
         """
-        connection = self._connection
+        connection = self._lasting.usable
         if connection is not None:
             self._engine.leave_audience(connection, audience_number(name), self._present_moment())
 
@@ -212,13 +215,21 @@ class SocketIOUser(ConnectedUser):
             self._class_counts.judged += 1
             self._class_counts.judged_wrong += 1
 
+    def reconnect(self) -> None:
+        """Connect again by hand, at once; nothing while connected. Does not wait.
+
+        When the connect fails, it is tried again by the same rules as any other.
+        """
+        self._lasting.reopen()
+
     def hold(self) -> None:
         """Stay connected, doing nothing, until the connection ends; then come back."""
         self._class_counts.judged += 1
         if self._schedule is not None:
             self._schedule = None
             self._generator.drop_schedule(self._number)
-        self._engine.wait_closed(self._connected())
+        self._connected()
+        self._lasting.wait_lost()
         self._connected()
 
 

@@ -30,11 +30,11 @@ class UserObserver(Receiver):
         "board",
         "connection",
         "counts",
+        "on_lost",
         "recoverable",
         "retired",
         "target",
         "used_before",
-        "watcher",
     )
 
     def __init__(
@@ -59,8 +59,8 @@ class UserObserver(Receiver):
         self.answered_at = -inf
         #: From its connect to its end.
         self.connection: UserConnection | None = None
-        #: Called in the hub, once, with the reason why the open connection ends.
-        self.watcher: Callable[[str], None] | None = None
+        #: Called in the hub with a connection that the user did not end itself, and the reason.
+        self.on_lost: Callable[[UserConnection, str], None] | None = None
         #: By namespace, the sessions that a server may give back to its next connection.
         self.recoverable: dict[str, Recoverable] = {}
 
@@ -107,13 +107,12 @@ class UserObserver(Receiver):
             target.left += 1
         else:
             target.closed[reason] += 1
-        if self.connection is not None:
-            self.recoverable = self.connection.recoverable
-        self.connection = None
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            self.recoverable = connection.recoverable
+            if self.on_lost is not None and reason != "client":
+                self.board.to_hub(self.on_lost, connection, reason)
         self.board.on_ended(self)
-        if self.watcher is not None:
-            self.board.to_hub(self.watcher, reason)
-            self.watcher = None
 
     def remark(self, kind: str, text: str) -> None:
         """Something that the report should say."""
