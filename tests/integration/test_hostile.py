@@ -16,7 +16,6 @@ from siotool.client.address import Address
 from siotool.client.failures import ClientFailure
 from siotool.client.identity import Identity
 from siotool.swarm.engine import Engine
-from siotool.swarm.memory_limits import CONNECTION_BYTES, MESSAGE_READ_BYTES
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.user_counts import UserCounts
 from siotool.workload import Target
@@ -24,6 +23,9 @@ from tests.integration import hostile_server
 
 pytestmark = pytest.mark.slow
 
+#: The figures of docs/load.md and siotool/swarm/memory_limits.py: what one connection may take, and what
+#: a worker takes more while it reads the largest of messages.
+CONNECTION_BYTES, MESSAGE_READ_BYTES = 100_000_000, 300_000_000
 #: The second of them is the victim.
 USERS = 4
 #: How long the others go on while it is attacked.
