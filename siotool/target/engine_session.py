@@ -56,8 +56,7 @@ class EngineSession(AsyncSocket):  # type: ignore[misc]  # engineio has no types
     async def receive_payload(self, body: str) -> None:
         """Take what a POST carries. Raises ValueError or EngineIOError for what is no payload."""
         for pkt in [Packet(encoded_packet=part) for part in body.split("\x1e")]:
-            if not self.closed:
-                await self.receive(pkt)
+            await self.receive(pkt)
 
     async def handle_get_request(self, environ: dict[str, Any]) -> Any:
         """Answer a GET: with packets, with a WebSocket's end, or with a refusal."""

@@ -375,12 +375,14 @@ def test_a_close_packet_ends_a_session_over_polling_and_its_open_poll(talk: Any)
     async def go(wire: Wire) -> None:
         session = await wire.open_polling()
         poll = await session.begin_get()
-        # what comes after it in the payload is not read
-        await session.post("1", '420["echo"]')
+        # what comes after it in the payload is not heeded
+        await session.post("1", '420["echo"]', "40/nowhere,")
         assert await poll in (["6"], ["1"])
-        status, _ = await wire.request("POST", "3", **session.query)
-        assert status == 400
         assert await session.ended()
+        other = await polling(wire)
+        await other.post("1")
+        status, _ = await wire.request("POST", "3", **other.query)
+        assert status == 400
 
     talk(go)
 
