@@ -89,6 +89,11 @@ class Header(msgspec.Struct, frozen=True, tag_field="kind", tag="header"):
     command: list[str] = []
 
     @property
+    def where(self) -> str:
+        """What to call the target, or all of them, in a line."""
+        return f"{self.target.url} and {len(self.targets) - 1} more" if self.targets else self.target.url
+
+    @property
     def server(self) -> MeasuredServer | None:
         """All servers as one; None when none was sampled. Servers on one machine share its memory."""
         if len(self.servers) < 2:
@@ -131,6 +136,9 @@ class Connections(msgspec.Struct, frozen=True):
     ``closed`` are connections that ended by class, ``left`` those that their users ended.
     ``hung`` counts the attempts that had no answer in time (``timeout``, or ``unanswered`` when
     the run ended first) by the phase they hung in: tcp, tls, upgrade, open, namespace.
+    ``stayed_away`` counts users that will not come back by themselves, as the official client does not:
+    ``server_disconnect``, ``connect_error`` (a namespace refused them), ``gave_up`` (their tries are used
+    up), ``no_reconnection`` (they are to have none).
     """
 
     open: Count = 0
@@ -141,6 +149,7 @@ class Connections(msgspec.Struct, frozen=True):
     closed: dict[str, Count] = {}
     hung: dict[str, Count] = {}
     left: Count = 0
+    stayed_away: dict[str, Count] = {}
 
 
 #: The name under which operations are counted together once there are too many names.

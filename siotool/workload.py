@@ -1,7 +1,7 @@
 """What is asked of a run: the target, the stages, the scenario and its settings."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Annotated, Literal
 
@@ -98,6 +98,21 @@ class Workload(msgspec.Struct, frozen=True):
     def users_max(self) -> int:
         """Largest number of users any stage asks for; 0 where no number is asked for."""
         return max((stage.users for stage in self.stages), default=0)
+
+
+def turns(weights: Sequence[int]) -> list[int]:
+    """The order in which users go to targets, as indices; it begins anew after ``sum(weights)`` users.
+
+    Users of one target are spread as evenly as can be. Source: the smooth weighted round robin of nginx
+    (``ngx_http_upstream_round_robin.c``).
+    """
+    found, waiting = [], [0] * len(weights)
+    for _ in range(sum(weights)):
+        waiting = [before + weight for before, weight in zip(waiting, weights, strict=True)]
+        chosen = waiting.index(max(waiting))
+        waiting[chosen] -= sum(weights)
+        found.append(chosen)
+    return found
 
 
 def ramp(users: int, spawn_rate: float, run_time_s: float) -> list[Stage]:

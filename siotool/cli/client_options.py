@@ -5,11 +5,14 @@ from typing import get_args
 
 import msgspec
 
-from siotool.cli.client_words import Encoding, EngineIo
-from siotool.client.choices import ParserName, TlsOptions, TransportName, TransportShares
+from siotool.cli.client_words import Encoding, EngineIo, WireClient
+from siotool.client.choices import ClientName, ParserName, TlsOptions, TransportName, TransportShares
 from siotool.client.identity import Identity
 from siotool.errors import InputError
+from siotool.protocol.backoff import Backoff
 from siotool.protocol.engine_io import Revision
+from siotool.protocol.reconnection import Reconnection
+from siotool.units import parse_duration, parse_share
 
 TRANSPORTS: tuple[TransportName, ...] = get_args(TransportName)
 
@@ -22,26 +25,50 @@ class ClientOptions(msgspec.Struct, frozen=True):
     revision: Revision | None
     parser: ParserName
     tls: TlsOptions
+    client: ClientName
+    reconnection: Reconnection
 
     @property
     def transport(self) -> str:
-        """The transport's name, or the mix as ``upgrade=80,websocket=20``."""
-        if len(self.transports) == 1:
-            return self.transports[0][0]
-        return ",".join(f"{name}={share:g}" for name, share in self.transports)
+        """The transport's name, or the mix as ``upgrade=80,websocket=20``; and the client, if not ours."""
+        shares = ",".join(f"{name}={share:g}" for name, share in self.transports)
+        found = self.transports[0][0] if len(self.transports) == 1 else shares
+        return found if self.client == "native" else f"{found} ({self.client} client)"
 
 
 def read(
-    identity: Identity, transports: TransportShares, eio: EngineIo, parser: Encoding, tls: TlsOptions
+    identity: Identity,
+    transports: TransportShares,
+    eio: EngineIo,
+    parser: Encoding,
+    tls: TlsOptions,
+    client: WireClient,
+    reconnection: Reconnection,
 ) -> ClientOptions:
-    """All of it; --eio and --parser are read here."""
+    """All of it; --eio, --parser and --client are read here."""
+    if client is WireClient.REFERENCE:
+        _check_reference(transports, eio, tls)
+        eio = EngineIo.FOUR
     return ClientOptions(
         identity=identity,
         transports=transports,
         revision=_revision(eio, identity, transports),
         parser="msgpack" if parser is Encoding.MSGPACK else "json",
         tls=tls,
+        client="reference" if client is WireClient.REFERENCE else "native",
+        reconnection=reconnection,
     )
+
+
+def _check_reference(transports: TransportShares, eio: EngineIo, tls: TlsOptions) -> None:
+    """Raise InputError for what python-socketio's client cannot do."""
+    hint = "leave it out, or use --client native"
+    if eio is EngineIo.THREE:
+        raise InputError("--client reference does not speak Engine.IO 3, as --eio asks", hint)
+    if any(name == "jsonp" for name, _ in transports):
+        raise InputError("--client reference has no transport jsonp", hint)
+    if tls.server_name:
+        raise InputError("--client reference cannot ask for another --server-name than the URL's host", hint)
 
 
 def transports(name: str | None, mix: str | None) -> TransportShares:
@@ -70,6 +97,25 @@ def _transport(word: str, option: str) -> TransportName:
         if word == known:
             return known
     raise InputError(f"{option} {word!r} is no transport", f"one of {', '.join(TRANSPORTS)}")
+
+
+def reconnection(
+    enabled: bool, attempts: int | None, delay: str, delay_max: str, randomization_factor: str
+) -> Reconnection:
+    """What --reconnection and the options that begin so say, and --randomization-factor."""
+    backoff = Backoff(
+        delay_s=parse_duration(delay, "--reconnection-delay"),
+        delay_max_s=parse_duration(delay_max, "--reconnection-delay-max"),
+        jitter=parse_share(randomization_factor, "--randomization-factor"),
+    )
+    found = Reconnection(enabled=enabled, attempts=attempts, backoff=backoff)
+    if found.problem:
+        raise InputError(found.problem, "the official client's are 1s, at most 5s, with a factor of 0.5")
+    if not enabled and attempts is not None:
+        raise InputError(
+            "--no-reconnection and --reconnection-attempts contradict each other", "give one of them"
+        )
+    return found
 
 
 def tls(

@@ -62,6 +62,8 @@ def _values(option: KnownOption, value: object, where: str) -> list[str]:
         return [_json(value, where)]
     if not option.repeatable:
         return [as_text(option, value, where)]
+    if not option.flag and not isinstance(value, list):  # one target, or several
+        return [as_text(option, value, where)]
     if not isinstance(value, list):
         table = f", or a table [{option.name}]" if option.separator else ""
         raise InputError(

@@ -48,4 +48,4 @@ def demo(
         plan.run({**figures, "output": str(planned)})
         say(f"2 of 3: siotool loadtest demo --scenario chat --users {users} --run-time {run_time}")
         say("3 of 3: siotool report, once the run is over")
-        loadtest.loadtest(ctx, "demo", scenario="chat", users=str(users), run_time=run_time, plan=planned)
+        loadtest.loadtest(ctx, ["demo"], scenario="chat", users=str(users), run_time=run_time, plan=planned)

@@ -1,6 +1,7 @@
 """Reads the options of a load test; InputError says what is wrong with one."""
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -13,17 +14,23 @@ from siotool.workload import ArrivalProcess, Arrivals, Stage, ramp
 USERS_AT_MOST = 10_000_000
 
 
-def load(scenario: str, settings: list[str], tags: list[str], exclude: list[str]) -> tuple[Any, Any]:
-    """The scenario with its settings and its chosen tasks, and the settings."""
+def load(
+    scenario: str, settings: list[str], tags: list[str], exclude: list[str], *, with_rows: bool
+) -> tuple[Any, Any, dict[str, str]]:
+    """The scenario with its settings and its chosen tasks; the settings; those of them to be filled in.
+
+    ``with_rows``: columns of a users file may be named in settings.
+    """
     from siotool.swarm import knobs, scenario_file, scenario_paths
     from siotool.swarm import tags as choosing
 
     loaded = scenario_file.load(scenario_paths.find(scenario))
-    resolved = knobs.resolve(loaded.knobs, settings, f"scenario {loaded.name}")
-    knobs.apply(list(loaded.user_classes), resolved)
+    templates = knobs.templates(settings, with_rows=with_rows)
+    resolved = knobs.resolve(loaded.knobs, settings, f"scenario {loaded.name}", templates)
+    knobs.apply(list(loaded.user_classes), resolved, templates)
     scenario_file.check_schedules(loaded)
     loaded.user_classes = choosing.choose(loaded.user_classes, tags, exclude)
-    return loaded, resolved
+    return loaded, resolved, templates
 
 
 def workers(processes: int | None, stages: list[Stage], arrivals: Arrivals | None) -> int:
@@ -205,7 +212,7 @@ def check_path(path: str) -> None:
 
 
 def redacted(arguments: list[str]) -> list[str]:
-    """The command line without what may be secret."""
+    """The command line without what may be secret: values of some options, and the query of a URL."""
     hidden = ("--auth", "--header", "--query")
     shown = []
     hide = False
@@ -214,6 +221,8 @@ def redacted(arguments: list[str]) -> list[str]:
         if hide:
             shown.append("***")
         else:
-            shown.append(f"{name}=***" if equals and name in hidden else argument)
+            shown.append(
+                f"{name}=***" if equals and name in hidden else re.sub(r"(://[^?]*\?).+", r"\1***", argument)
+            )
         hide = not hide and argument in hidden
     return shown

@@ -10,26 +10,26 @@ from typing import Annotated
 
 import typer
 
-from siotool.cli import client_options, completion, public_hosts
+from siotool.cli import client_options, completion, load_targets, public_hosts, users_options
 from siotool.cli import load_options as options
-from siotool.cli.client_words import Encoding, EngineIo
+from siotool.cli.client_words import Encoding, EngineIo, WireClient
 from siotool.cli.configured import command_of
 from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.report import REPORTS
-from siotool.cli.streams import say
 from siotool.client import identity_options
-from siotool.errors import ExitCode, InputError
+from siotool.errors import InputError
 from siotool.workload import ArrivalProcess
-
-DEMO = "demo"
 
 
 def loadtest(
     ctx: typer.Context,
     target: Annotated[
-        str | None,
+        list[str] | None,
         typer.Argument(
-            help="URL of a Socket.IO server, or demo for the embedded one.", autocompletion=completion.targets
+            metavar="URL[@WEIGHT]",
+            help="URL of a Socket.IO server, or demo for the embedded one. Several URLs of one service "
+            "take its users in turn, or by weight.",
+            autocompletion=completion.targets,
         ),
     ] = None,
     *,
@@ -116,6 +116,17 @@ def loadtest(
     query: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Query parameter. Repeatable.")
     ] = None,
+    users_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="CSV or JSONL, a row for each user: {column} in --auth, --header, --query and --set is its "
+            "value, {number} the user's number (docs/users.md).",
+        ),
+    ] = None,
+    reuse_rows: Annotated[
+        bool, typer.Option("--reuse-rows", help="Users may share rows where there are fewer than users.")
+    ] = False,
     transport: Annotated[
         str | None,
         typer.Option(
@@ -132,6 +143,10 @@ def loadtest(
         EngineIo, typer.Option(help="Revision of Engine.IO: 3 is Socket.IO 2; auto asks the target.")
     ] = EngineIo.AUTO,
     parser: Annotated[Encoding, typer.Option(help="Parser of Socket.IO packets.")] = Encoding.JSON,
+    client: Annotated[
+        WireClient,
+        typer.Option(help="Which client users have: ours, or python-socketio's for a second opinion."),
+    ] = WireClient.NATIVE,
     ca_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Certificates to trust, in PEM form.")
     ] = None,
@@ -148,6 +163,24 @@ def loadtest(
             metavar="HOST", help="Name to ask for and to check in TLS.", show_default="the URL's host"
         ),
     ] = None,
+    reconnection: Annotated[
+        bool,
+        typer.Option(
+            "--reconnection/--no-reconnection",
+            help="Come back after a loss, or a failed connect, as the official client does.",
+        ),
+    ] = True,
+    reconnection_attempts: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Tries after each loss.", show_default="no limit"),
+    ] = None,
+    reconnection_delay: Annotated[
+        str, typer.Option(metavar="TIME", help="First wait, before jitter; each next is twice as long.")
+    ] = "1s",
+    reconnection_delay_max: Annotated[str, typer.Option(metavar="TIME", help="Longest wait.")] = "5s",
+    randomization_factor: Annotated[
+        str, typer.Option(metavar="SHARE", help="Jitter of each wait, from 0 to 1.")
+    ] = "0.5",
     connect_timeout: Annotated[str, typer.Option(metavar="TIME", help="Longest wait for a connect.")] = "10s",
     ack_timeout: Annotated[str, typer.Option(metavar="TIME", help="Longest wait for an ack.")] = "10s",
     server_pid: Annotated[
@@ -196,6 +229,13 @@ def loadtest(
     locust_files: Annotated[
         bool, typer.Option("--locust-files", help="Write Locust's own CSV and HTML beside the run.")
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="One client: print every packet both ways, do each task once, and write nothing.",
+        ),
+    ] = False,
     list_scenarios: Annotated[
         bool, typer.Option("--list", help="List the built-in scenarios and their settings.")
     ] = False,
@@ -223,12 +263,8 @@ def loadtest(
     ```
     """
     if list_scenarios:
-        from siotool.cli.scenarios import listing
-
-        sys.stdout.write(listing())
+        _list()
         return
-    if target is None:
-        raise InputError("no target", "give the URL of a Socket.IO server, or demo for the embedded one")
     from siotool.cli.plan_options import planned
     from siotool.report.gates import parse
 
@@ -238,30 +274,43 @@ def loadtest(
     given = {"--stage": stage, "--users": users, "--spawn-rate": spawn_rate, "--arrival-rate": arrival_rate}
     arrivals = options.arrivals(given, run_time, arrival_process)
     stages = [] if arrivals else options.stages(users, spawn_rate, run_time, stage)
-    connect_timeout_s = options.patience(connect_timeout, "--connect-timeout")
-    ack_timeout_s = options.patience(ack_timeout, "--ack-timeout")
+    connect_timeout_s, ack_timeout_s = (
+        options.patience(text, option)
+        for text, option in ((connect_timeout, "--connect-timeout"), (ack_timeout, "--ack-timeout"))
+    )
     options.check_path(path)
-    url, in_url = (target, []) if target == DEMO else options.url(target)
+    aimed = load_targets.read(target or [])
     clients = client_options.read(
-        identity_options.identity(auth, header or [], [*in_url, *(query or [])], namespace or []),
+        identity_options.identity(auth, header or [], [*aimed.query, *(query or [])], namespace or []),
         client_options.transports(transport, transport_mix),
         eio,
         parser,
         client_options.tls(ca_file, insecure, client_cert, client_key, server_name),
+        client,
+        client_options.reconnection(
+            reconnection,
+            reconnection_attempts,
+            reconnection_delay,
+            reconnection_delay_max,
+            randomization_factor,
+        ),
     )
-    public_hosts.check([url] if url != DEMO else [], yes=yes, allowed=allowed_hosts or [])
+    # a look at a target takes one connection, as a probe does
+    public_hosts.check([] if aimed.demo or dry_run else aimed.urls, yes=yes, allowed=allowed_hosts or [])
 
     # this loads Locust, which patches ssl for gevent, before anything that might open it
-    loaded, resolved = options.load(scenario, settings or [], tags or [], exclude_tags or [])
+    loaded, resolved, templates = options.load(
+        scenario, settings or [], tags or [], exclude_tags or [], with_rows=users_file is not None
+    )
     from rich.console import Console
 
+    from siotool.cli import dry_runs
     from siotool.cli.diagnosis import explained
-    from siotool.client.address import resolve
     from siotool.swarm.config import RunConfig
     from siotool.swarm.live import display
     from siotool.swarm.parent import run
-    from siotool.swarm.settings import EngineSettings
-    from siotool.workload import Target, Workload
+    from siotool.swarm.settings import EngineSettings, look_up
+    from siotool.workload import Target, Workload, turns
 
     program, shape, stages = options.program(loaded, stages, run_time, given, arrivals)
     workload = Workload(
@@ -275,35 +324,50 @@ def loadtest(
         exclude_tags=exclude_tags or [],
         arrivals=arrivals,
     )
+    rows = users_options.read(
+        users_file,
+        reuse=reuse_rows,
+        identity=clients.identity,
+        templates=templates,
+        known=loaded.knobs,
+        stages=stages,
+    )
     folder = out or REPORTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{loaded.name}"
-    if (folder / "run.jsonl").exists():
+    if not dry_run and (folder / "run.jsonl").exists():
         raise InputError(f"{folder} already holds a run", "choose another --out folder")
 
     with ExitStack() as stack, explained():
-        if url == DEMO:
+        urls = aimed.urls
+        if aimed.demo:
             from siotool.target.process import TargetProcess
 
             ticks = tick_rate if tick_rate is not None else float(loaded.name == "listen")
             embedded = stack.enter_context(TargetProcess(tick_rate=ticks))
-            url, server_pid = embedded.url, server_pid or embedded.pid
-        at = Target(url, path, namespace=clients.identity.namespaces[0], transport=clients.transport)
+            urls, server_pid = [embedded.url], server_pid or embedded.pid
+        alike = Target("", path, namespace=clients.identity.namespaces[0], transport=clients.transport)
+        first, *others = look_up(urls, alike)
         config = RunConfig(
             engine=EngineSettings(
-                target=at,
-                addresses=resolve(at),
+                target=first.target,
+                addresses=first.addresses,
+                others=tuple(others),
+                turns=tuple(turns(aimed.weights)),
                 run=secrets.randbits(64),
                 identity=clients.identity,
                 transports=clients.transports,
                 revision=clients.revision or 4,
                 parser=clients.parser,
                 tls=clients.tls,
+                client=clients.client,
+                reconnection=clients.reconnection,
                 connect_timeout_s=connect_timeout_s,
                 ack_timeout_s=ack_timeout_s,
             ),
             workload=workload,
             out=folder,
             find_revision=clients.revision is None,
-            embedded=target == DEMO,
+            embedded=aimed.demo,
+            weights=tuple(aimed.weights),
             server_pid=server_pid,
             server_cores=server_cores,
             web_port=web_port if web else None,
@@ -311,29 +375,30 @@ def loadtest(
             gates=fail_if or [],
             default_gates=not no_default_gates,
             command=options.redacted(command_of(ctx)),
+            templates=templates,
+            users_file=rows,
         )
+        if dry_run:
+            raise typer.Exit(dry_runs.run(config, loaded))
         outcome = run(
             config, loaded, partial(display, console=None if quiet else Console(stderr=True)), [program]
         )
-    from siotool.cli.counts import Intent
-    from siotool.cli.outcome import conclude
+    from siotool.cli.outcome import end_load
 
-    ends = {
-        "interrupted": ExitCode.INTERRUPTED,
-        "workers_lost": ExitCode.UNREACHABLE,
-        "target_lost": ExitCode.UNREACHABLE,
-    }
-    if not quiet:  # before the report, whose last line is the verdict
-        say(f"run and reports in {folder}/")
-    code = conclude(
-        [outcome.path],
-        intent=Intent(plan=read_back),
+    code = end_load(
+        outcome.path,
+        outcome.reason,
+        plan=read_back,
         gates=gates,
         default_gates=not no_default_gates,
         output_format=form,
         where=output,
         quiet=quiet,
-        keep=True,
-        also={ends[outcome.reason]} if outcome.reason in ends else (),
     )
     raise typer.Exit(code)
+
+
+def _list() -> None:
+    from siotool.cli.scenarios import listing
+
+    sys.stdout.write(listing())

@@ -8,7 +8,11 @@ from siotool.errors import InputError
 
 #: Options that decide the same thing. One that is given sets those of the other side aside that a
 #: lower level gives; on one level the command refuses both.
-INSTEAD_OF = ((frozenset(("stage",)), frozenset(("users", "spawn-rate", "run-time"))),)
+INSTEAD_OF = (
+    (frozenset(("stage",)), frozenset(("users", "spawn-rate", "run-time"))),
+    (frozenset(("arrival-rate",)), frozenset(("stage", "users", "spawn-rate"))),
+    (frozenset(("transport",)), frozenset(("transport-mix",))),
+)
 
 
 class Composed(NamedTuple):

@@ -12,7 +12,7 @@ import typer
 
 from siotool.cli import load_options as options
 from siotool.cli.formats import by_ending, format_option
-from siotool.cli.loadtest import DEMO
+from siotool.cli.load_targets import DEMO
 from siotool.cli.options import Output, Quiet
 from siotool.cli.streams import say
 from siotool.errors import InputError

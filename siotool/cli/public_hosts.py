@@ -32,7 +32,9 @@ OWN = tuple(
         ),
     )
 )
-ALLOWED = KnownOption("allowed-hosts", "allowed_hosts", "", "", "text", repeatable=True, separator="")
+ALLOWED = KnownOption(
+    "allowed-hosts", "allowed_hosts", "--allowed-hosts", "", "text", repeatable=True, separator=""
+)
 
 
 def check(urls: Sequence[str], *, yes: bool, allowed: Sequence[str]) -> None:

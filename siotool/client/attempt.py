@@ -42,6 +42,7 @@ class Attempt:
             connection.joined = None
             if not connection.open:  # else it succeeded just when it was given up
                 failure = self._failure(connection, error)
+                failure.opened = bool(connection.session.sid)
                 connection.abandon(failure.kind)
                 return failure
         connection.joined = None

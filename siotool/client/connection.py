@@ -21,6 +21,7 @@ from siotool.protocol.socket_io import Body, Packet, PacketType, insert_attachme
 CALLS_WAITING = 10_000
 #: A handler for each event of a namespace.
 ANY = "*"
+_EVENT = PacketType.EVENT
 
 #: Answers an event that asks for it with encoded arguments; once, in the loop's thread.
 Reply = Callable[[Body], None]
@@ -263,17 +264,11 @@ class Connection(Generic[Observing]):
 
     def _post(self, kind: PacketType, namespace: str, ack_id: bytes, body: Body) -> None:
         """Send an event or an answer, with what follows it; unless closed."""
-        transport, pool = self.transport, self._pool
+        transport = self.transport
         if transport is None:
             return
-        attachments = body.attachments
-        if kind is PacketType.EVENT:
-            if not self.open:
-                return
-            if not attachments and namespace == pool.main_namespace:
-                transport.send(pool.event_prefix + ack_id + body.data)
-                return
-        frame = pool.parser.frame(kind, namespace, ack_id, body.data, len(attachments))
+        data, attachments = body
+        frame = self._pool.parser.frame(kind, namespace, ack_id, data, len(attachments))
         if isinstance(frame, BinaryMessage):
             transport.send_binary(frame.data)
         else:
@@ -283,7 +278,16 @@ class Connection(Generic[Observing]):
 
     def emit(self, body: Body, namespace: str) -> None:
         """Send an event, unless closed; ``body`` is its name and arguments, encoded."""
-        self._post(PacketType.EVENT, namespace, b"", body)
+        if self.open:
+            self._send_event(body, namespace, b"")
+
+    def _send_event(self, body: Body, namespace: str, ack_id: bytes) -> None:
+        pool, transport = self._pool, self.transport
+        data, attachments = body
+        if transport is not None and not attachments and namespace == pool.main_namespace:
+            transport.send(pool.event_prefix + ack_id + data)
+        else:
+            self._post(_EVENT, namespace, ack_id, body)
 
     def call(self, body: Body, namespace: str, timeout: float, now: float, pending: Pending) -> None:
         """Send an event to be acknowledged within ``timeout`` seconds from ``now``."""
@@ -297,7 +301,7 @@ class Connection(Generic[Observing]):
         self._next_ack += 1
         self.calls[ack_id] = pending
         self._pool.expect(timeout, now, self, ack_id)
-        self._post(PacketType.EVENT, namespace, ack_id, body)
+        self._send_event(body, namespace, ack_id)
 
     def expire(self, ack_id: bytes) -> None:
         """Give a call up, when it is still waiting."""

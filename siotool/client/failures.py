@@ -58,8 +58,10 @@ _DATA_CHARACTERS = 200
 class ClientFailure(Exception):
     """A connection attempt that failed; ``kind`` is its class, the text its detail.
 
-    ``data`` is what the server said besides.
+    ``data`` is what the server said besides. ``opened``: the Engine.IO session had been opened.
     """
+
+    opened = False
 
     def __init__(self, kind: str, detail: str = "", data: Any = None) -> None:
         super().__init__(detail or kind)

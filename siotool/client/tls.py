@@ -34,5 +34,6 @@ def _no_password() -> str:
 
 def _why(error: Exception) -> str:
     if isinstance(error, ssl.SSLError):
-        return "no certificate or key in it" if error.reason in (None, "NO_START_LINE") else str(error.reason)
+        nothing = (None, "NO_START_LINE", "NO_CERTIFICATE_OR_CRL_FOUND")
+        return "no certificate or key in it" if error.reason in nothing else str(error.reason)
     return getattr(error, "strerror", None) or str(error)

@@ -55,10 +55,10 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     """Facts that all checks share.
 
     ``hops`` are the addresses that redirects led over, the last one is asked; ``elsewhere`` is a
-    redirect to another host, which is not followed. ``shown_origin`` is the Origin without which
-    nothing opens, ``none`` where any is refused, and ``without_origin`` the refusal. ``other_path``
-    is where Socket.IO answered instead of the path that was asked. ``wants_tls``: the port speaks
-    TLS, and was asked without.
+    redirect that is not followed: to another host, or from TLS to none. ``shown_origin`` is the
+    Origin without which nothing opens, ``none`` where any is refused, and ``without_origin`` the
+    refusal. ``other_path`` is where Socket.IO answered instead of the path that was asked.
+    ``wants_tls``: the port speaks TLS, and was asked without.
     """
 
     settings: ProbeSettings
@@ -103,6 +103,11 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     def websocket(self) -> bool:
         """Whether a WebSocket opens a session in that revision."""
         return self.upgrades(self.revision) is not None
+
+    @property
+    def redirected(self) -> bool:
+        """Whether the first answer sends elsewhere."""
+        return 4 in self.polled and bool(self.polled[4].reply.location)
 
     @property
     def refusals(self) -> list[Reply]:

@@ -83,5 +83,5 @@ def _remark(found: Finding) -> str:
 
 
 def _line(found: Finding, said: list[str]) -> str:
-    told = " ".join(f"{part[0].upper()}{part[1:]}." for part in said if part)
-    return f"{found.id}: {told}" + (f" To do: {found.do}." if found.do else "")
+    told = [f"{part[0].upper()}{part[1:]}." for part in said if part]
+    return " ".join([f"{found.id}:", *told, *([f"To do: {found.do}."] if found.do else [])])

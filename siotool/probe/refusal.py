@@ -19,6 +19,7 @@ CREDENTIALS = "credentials"  # 401
 PATH = "path"  # an HTTP server without Socket.IO on this path
 REDIRECT = "redirect"
 DOWN = "down"  # a proxy that has no server to give the request to
+FAILING = "failing"  # the server itself, or its program, fails
 THROTTLED = "throttled"
 SILENT = "silent"  # no answer in time, or the connection was closed
 OTHER = "other"
@@ -55,7 +56,7 @@ def cause(reply: Reply) -> str:
     """Name why a request did not get what it asked for."""
     if reply.failure:
         return SILENT
-    if 300 <= reply.status < 400:
+    if reply.location:
         return REDIRECT
     code = reply.code
     for pattern, found in _BY_WORDS if reply.status in (400, 403) else ():
@@ -65,7 +66,7 @@ def cause(reply: Reply) -> str:
         return _BY_CODE[code]
     if reply.status < 300:
         return PATH  # a page, or anything else that is no Engine.IO
-    return _BY_STATUS.get(reply.status, OTHER)
+    return _BY_STATUS.get(reply.status, FAILING if reply.status >= 500 else OTHER)
 
 
 def of_engine_io(reply: Reply) -> bool:

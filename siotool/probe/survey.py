@@ -2,7 +2,7 @@
 
 import asyncio
 from time import monotonic
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import msgspec
 
@@ -20,6 +20,8 @@ from siotool.workload import Target
 
 REVISIONS: tuple[Revision, ...] = (4, 3)
 _HOPS_AT_MOST = 4
+#: Characters that may stand in a path (RFC 3986 §3.3), and those that are quoted already.
+_OF_A_PATH = "/%!$&'()*+,;=:@-._~"
 #: Where else Socket.IO often is; both are asked once, and only when the path asked for has none.
 _OTHER_PATHS = ("/socket.io/", "/ws/socket.io/")
 _ELSEWHERE_S = 2.0
@@ -92,12 +94,15 @@ def _shown(url: str) -> str:
 
 
 def _redirected(settings: ProbeSettings, led: str) -> ProbeSettings | None:
-    """The settings that ask where a redirect leads; None for another host."""
+    """The settings that ask where a redirect leads; None for another host, and from TLS to none."""
     parts = urlsplit(led)
-    if parts.scheme not in ("http", "https") or parts.hostname != settings.host:
+    allowed = ("https",) if settings.secure else ("http", "https")
+    if parts.scheme not in allowed or parts.hostname != settings.host:
         return None
     target = msgspec.structs.replace(
-        settings.target, url=f"{parts.scheme}://{parts.netloc}", path=parts.path or "/"
+        settings.target,
+        url=f"{parts.scheme}://{parts.netloc}",
+        path=quote(parts.path, safe=_OF_A_PATH) or "/",
     )
     return msgspec.structs.replace(settings, target=target)
 

@@ -125,7 +125,8 @@ def command(known: Known, joins: Joins | None, sticky: bool) -> list[str]:
     elif known.reached.tls is not None and known.reached.tls.distrust:
         words += ["--insecure"]
     if settings.identity.auth is not None or (joins is not None and joins.refused):
-        words += ["--auth", "@auth.json"]
+        # clients of Socket.IO 2 have no auth payload
+        words += ["--auth", "@auth.json"] if known.revision == 4 else ["--query", "token=…"]
     for name, _ in settings.identity.headers:
         words += ["--header", f"{name}: …" if name.lower() != "origin" else f"{name}: {_}"]
     for name, _ in settings.identity.query:

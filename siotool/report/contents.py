@@ -49,7 +49,11 @@ class Steady(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ConnectionFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Connections over the run; ``failed`` and ``closed`` count by class."""
+    """Connections over the run; ``failed`` and ``closed`` count by class.
+
+    ``stayed_away`` are users, by class, that did not come back by themselves, as the official client
+    does not.
+    """
 
     peak: int | None
     mean: float | None
@@ -58,6 +62,7 @@ class ConnectionFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     failed: dict[str, int]
     hung: dict[str, int]
     closed: dict[str, int]
+    stayed_away: dict[str, int]
     users_peak: int | None
     users_planned: int
 

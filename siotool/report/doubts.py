@@ -18,7 +18,7 @@ a user class that began no operation at all                         doubt
 the generator above 90 % of its open-file limit                     doubt
 a failure of the generator's own (no port, no file, no memory, bug) doubt
 a note of level ``doubt`` in the run file                           doubt
-users that stayed unconnected; deliveries still open at the end     remark
+users that stayed unconnected or away; deliveries still open at the end     remark
 users that ended by themselves, without an arrival rate             remark
 no steady state; few samples under a percentile                     remark
 operations late for their schedule, or more than 1 % not in time    remark
@@ -38,6 +38,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from siotool.report.absences import who_stayed_away
 from siotool.report.contents import (
     OperationFigures,
     Steady,
@@ -269,6 +270,7 @@ def _target(run: Run, rows: Seconds) -> Iterator[str]:
     users, peak = rows.most("users"), rows.most("connections_end")
     if peak < ACHIEVED_LEAST * users:
         yield f"at most {peak:,.0f} of {users:,.0f} users were connected at once"
+    yield from who_stayed_away(run)
     pending = run.intervals[-1].delivery.pending
     if pending:
         yield f"{pending:,} deliveries were still under way at the end and count as neither received nor lost"

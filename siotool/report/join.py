@@ -177,6 +177,7 @@ def _connections(runs: Sequence[Run], seconds: Seconds) -> ConnectionFigures:
         failed=by_class(interval.failed for interval in intervals),
         hung=by_class(interval.hung for interval in intervals),
         closed=by_class(interval.closed for interval in intervals),
+        stayed_away=by_class(interval.stayed_away for interval in intervals),
         users_peak=max((interval.users for interval in intervals), default=None),
         users_planned=max(run.header.workload.users_max for run in runs),
     )

@@ -16,7 +16,7 @@ def targets(report: Report) -> Section:
         "In and out: bytes on the wire. Deliveries are counted for all targets together.",
     )
     done = Table(
-        columns("target", "operation", "count>", "errors>", "p50>", "p99>", "max>"),
+        columns("operation", "target", "count>", "errors>", "p50>", "p99>", "max>"),
         [Row(cells) for target in report.targets for cells in _operations(target)],
     )
     return Section("targets", "Targets", [opened, done] if report.targets else [])
@@ -39,8 +39,8 @@ def _connections(target: TargetFigures, whole: int) -> list[str]:
 def _operations(target: TargetFigures) -> list[list[str]]:
     return [
         [
-            target.url,
             label(row.op, row.name),
+            target.url.partition("://")[2],
             f"{row.count:,}",
             f"{row.failed:,}",
             *(cell(value, units.format_duration) for value in (row.p50_s, row.p99_s, row.max_s)),

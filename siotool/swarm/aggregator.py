@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import msgspec
 
@@ -14,6 +14,7 @@ from siotool.runfile import (
     Operation,
     ScenarioFailure,
     ServerUse,
+    TargetUse,
     UserClass,
     Visits,
     WorkerHealth,
@@ -27,7 +28,7 @@ _LATE_S = 0.2
 #: Timers may fire a moment early.
 _EARLY_S = 0.01
 #: Fields that describe the end of an interval rather than all of it.
-_LEVELS = ("open", "users", "overdue")
+_LEVELS = ("open", "users", "overdue", "pending")
 #: Fields taken from the last interval where several of a worker are joined.
 _LAST = ("worker", "until", "final", "draining")
 
@@ -53,7 +54,14 @@ def summed(values: Sequence[T], levels: Collection[str] = ()) -> T:
     return cast(T, total)
 
 
-def merge_operations(parts: Sequence[WorkerInterval]) -> list[Operation]:
+class _Part(Protocol):
+    """What has operations: an interval of a worker, or what happened at one target in it."""
+
+    @property
+    def operations(self) -> list[Operation]: ...
+
+
+def merge_operations(parts: Sequence[_Part]) -> list[Operation]:
     """One operation for each kind and name."""
     groups: dict[tuple[str, str], list[Operation]] = defaultdict(list)
     for part in parts:
@@ -71,6 +79,20 @@ def _one_of(group: list[Operation]) -> Operation:
         response=merged(operation.response for operation in group).sparse(),
         service=merged(operation.service for operation in group).sparse(),
         given_up=merged(operation.given_up for operation in group).sparse(),
+    )
+
+
+def merge_targets(parts: Sequence[WorkerInterval], levels: Collection[str] = ()) -> list[TargetUse]:
+    """One entry for each target, of which all parts have the same."""
+    return [merge_uses(uses, levels) for uses in zip(*(part.targets for part in parts), strict=True)]
+
+
+def merge_uses(uses: Sequence[TargetUse], levels: Collection[str] = ()) -> TargetUse:
+    """Several as one."""
+    return TargetUse(
+        connections=summed([use.connections for use in uses], levels),
+        operations=merge_operations(uses),
+        bytes=summed([use.bytes for use in uses]),
     )
 
 
@@ -114,6 +136,7 @@ def joined(parts: Sequence[WorkerInterval]) -> WorkerInterval:
         "health": _health([part.health for part in parts]),
         "operations": merge_operations(parts),
         "user_classes": merge_user_classes(parts, _LEVELS),
+        "targets": merge_targets(parts, _LEVELS),
         "visits": merge_visits(parts),
     }
     for name in WorkerInterval.__struct_fields__:
@@ -177,4 +200,5 @@ def merge(
         overdue=summed([part.overdue for part in parts]),
         visits=merge_visits(parts),
         draining=any(part.draining for part in parts),
+        targets=merge_targets(parts),
     )

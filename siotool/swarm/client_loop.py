@@ -5,7 +5,7 @@ Everything here is called in that thread, but for ``new_user`` and ``__init__``.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from math import inf
 from time import monotonic
 from typing import Any
@@ -18,9 +18,10 @@ from siotool.client.connection import Connection, Handlers, Reply
 from siotool.client.endpoint import Endpoint
 from siotool.client.failures import UNHEARD, ClientFailure
 from siotool.client.identity import Identity
-from siotool.client.opener import Opener
+from siotool.client.opener import opener_of
 from siotool.client.parsers import parser_of
 from siotool.client.pool import Pool
+from siotool.client.tap import Tap, TappedOpener
 from siotool.protocol.faults import LocalProtocolError
 from siotool.protocol.socket_io import Body
 from siotool.swarm.bridge import Bridge
@@ -56,13 +57,14 @@ class _Connect(Attempt):
 class ClientLoop:
     """Opens, uses and closes connections, and counts how they end."""
 
-    def __init__(self, settings: EngineSettings, bridge: Bridge) -> None:
+    def __init__(self, settings: EngineSettings, bridge: Bridge, tap: Tap | None = None) -> None:
+        """``tap`` hears every packet of every connection."""
         self.tracker = DeliveryTracker(settings.run)
-        self.metrics = Metrics(self.tracker)
-        target = settings.target
-        traffic = self.metrics.traffic
+        self.metrics = Metrics(self.tracker, len(settings.targets))
         parser = parser_of(settings.parser, settings.revision)
-        self.pool = Pool(traffic, parser, settings.revision, settings.identity.namespaces[0])
+        self.pool = Pool(
+            self.metrics.targets[0].traffic, parser, settings.revision, settings.identity.namespaces[0]
+        )
         self._settings = settings
         self._loop = bridge.loop
         self.to_hub = bridge.to_hub
@@ -70,8 +72,16 @@ class ClientLoop:
         self._loop.set_exception_handler(bugs.of_loop)
         self.board = Switchboard(self.metrics, self.pool.known, bridge.to_hub, bugs.report, self._ended)
         make_socket = monkey.get_original("socket", "socket")  # gevent's own would wait for the hub
-        endpoint = Endpoint(target, settings.addresses, settings.tls, settings.revision, make_socket)
-        self._opener = Opener(endpoint, traffic)
+        endpoints = [
+            Endpoint(found.target, found.addresses, settings.tls, settings.revision, make_socket)
+            for found in settings.targets
+        ]
+        self._openers = [
+            opener_of(settings.client, endpoint, at.traffic, parser)
+            if tap is None
+            else TappedOpener(endpoint, at.traffic, tap)
+            for endpoint, at in zip(endpoints, self.metrics.targets, strict=True)
+        ]
         self._leaving = LeavingUsers(self.metrics, settings.drain_timeout_s)
         self._opening: dict[UserObserver, _Connect] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -79,12 +89,13 @@ class ClientLoop:
         self._next_slot = 0
         self._stopped = False
 
-    def new_user(self, counts: UserCounts) -> UserObserver:
-        """A slot for one user, free again when it has left; for the hub's thread."""
+    def new_user(self, counts: UserCounts, target: int) -> UserObserver:
+        """A slot for one user of a target, free again when it has left; for the hub's thread."""
+        at = self.metrics.targets[target]
         if self._free_slots:
-            return UserObserver(self._free_slots.pop(), counts, self.board, used_before=True)
+            return UserObserver(self._free_slots.pop(), counts, self.board, at, used_before=True)
         self._next_slot += 1
-        return UserObserver(self._next_slot - 1, counts, self.board, used_before=False)
+        return UserObserver(self._next_slot - 1, counts, self.board, at, used_before=False)
 
     # ── connecting ────────────────────────────────────────────────────────────────────
 
@@ -128,13 +139,13 @@ class ClientLoop:
         identity: Identity,
         transport: TransportName,
     ) -> None:
-        metrics = self.metrics
-        metrics.attempted += 1
+        target = user.target
+        target.attempted += 1
         user.counts.attempted += 1
         if user.used_before:
             self.tracker.forget_receiver(user.slot)
             user.used_before = False
-        samples = metrics.samples("reconnect" if attempt.again else "connect", identity.namespaces[0])
+        samples = target.samples("reconnect" if attempt.again else "connect", identity.namespaces[0])
         connection: Connection[UserObserver] | None = None
         failure: ClientFailure | None
         try:
@@ -143,11 +154,11 @@ class ClientLoop:
             failure = ClientFailure("client", f"an identity that cannot be sent: {error}")
         else:
             user.connection = connection
-            opening = self._opener.by(transport)
+            opening = self._openers[target.number].by(transport)
             failure = await attempt.run(connection, opening, self._settings.connect_timeout_s)
         now = monotonic()
         if failure is None:
-            metrics.established += 1
+            target.established += 1
             user.counts.established += 1
             samples.record(now - intended, now - attempt.start)
             if attempt.leaving:
@@ -155,9 +166,9 @@ class ClientLoop:
         else:
             unheard = failure.kind in UNHEARD
             samples.fail(failure.kind, now - intended if unheard else None)
-            metrics.failed[failure.kind] += 1
+            target.failed[failure.kind] += 1
             if unheard and connection is not None:
-                metrics.hung[connection.phase] += 1
+                target.hung[connection.phase] += 1
             user.connection = None
         del self._opening[user]
         self._free(user)
@@ -171,7 +182,9 @@ class ClientLoop:
 
     def _free(self, user: UserObserver) -> None:
         if user.retired and user.connection is None and user not in self._opening:
-            self.tracker.audiences.forget_receiver(user, monotonic())
+            now = monotonic()
+            self.tracker.audiences.forget_receiver(user, now)
+            self.metrics.pushes.forget_receiver(user, now)
             self._free_slots.append(user.slot)
 
     # ── operations ────────────────────────────────────────────────────────────────────
@@ -206,7 +219,7 @@ class ClientLoop:
         metrics = self.metrics
         metrics.schedule_lag = max(metrics.schedule_lag, now - intended)
         due = intended if intended < now else now
-        pending = Call(user, metrics.samples("ack", event), due, now, answer)
+        pending = Call(user, user.target.samples("ack", event), due, now, answer)
         connection.call(body, namespace, timeout, now, pending)
 
     def publish(
@@ -261,12 +274,10 @@ class ClientLoop:
         if connection.open:
             self.tracker.audiences.leave(connection.observer, audience, monotonic())
 
-    def watch(self, connection: UserConnection, answer: Answer) -> None:
-        """Answer with the reason once a connection has ended."""
-        if connection.open:
-            connection.observer.watcher = answer
-        else:
-            self.to_hub(answer, connection.close_reason or "transport_close")
+    def expect(self, user: UserObserver, event: str, key: Hashable, since: float) -> None:
+        """A user expects an event with a key from a moment on."""
+        if not user.retired:
+            self.metrics.pushes.expect(user, event, key, since)
 
     # ── leaving ───────────────────────────────────────────────────────────────────────
 

@@ -14,7 +14,8 @@ from siotool import runfile
 from siotool.client import tcp
 from siotool.runfile import GeneratorMachine, Header, MeasuredServer
 from siotool.swarm.settings import EngineSettings
-from siotool.workload import Workload
+from siotool.swarm.users_file import UsersFile
+from siotool.workload import WeightedTarget, Workload
 
 Reason = Literal["finished", "interrupted", "workers_lost", "target_lost"]
 
@@ -26,12 +27,14 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     was started for this run.
     ``web_port`` is where Locust's own UI listens on loopback, None for no UI;
     ``locust_files`` asks for Locust's own CSV and HTML beside the run file.
+    ``templates`` are the settings that are filled in for each user, ``users_file`` the users' rows.
     """
 
     engine: EngineSettings
     workload: Workload
     out: Path
     find_revision: bool = False
+    weights: tuple[int, ...] = (1,)
     embedded: bool = False
     server_pid: int | None = None
     server_cores: float | None = None
@@ -40,15 +43,22 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     gates: list[str] = []
     default_gates: bool = True
     command: list[str] = []
+    templates: dict[str, str] = {}
+    users_file: UsersFile | None = None
 
 
 class WorkerConfig(msgspec.Struct, frozen=True):
-    """What a worker gets before it starts; ``master_port`` is the parent's, on loopback."""
+    """What a worker gets before it starts; ``master_port`` is the parent's, on loopback.
+
+    ``with_rows``: each user has a row of a users file, which the parent sends when it is asked for.
+    """
 
     master_port: int
     scenario_path: str
     engine: EngineSettings
     workload: Workload
+    templates: dict[str, str]
+    with_rows: bool
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -79,6 +89,7 @@ def header_of(config: RunConfig, server: MeasuredServer | None) -> Header:
             )
         ],
         target=config.engine.target,
+        targets=_targets(config),
         workload=config.workload,
         bytes_source=tcp.SOURCE,
         servers=[server] if server is not None else [],
@@ -87,3 +98,10 @@ def header_of(config: RunConfig, server: MeasuredServer | None) -> Header:
         default_gates=config.default_gates,
         command=config.command,
     )
+
+
+def _targets(config: RunConfig) -> list[WeightedTarget]:
+    """All targets, where there are several."""
+    places = config.engine.targets
+    shares = zip(places, config.weights, strict=True) if len(places) > 1 else ()
+    return [WeightedTarget(place.target.url, weight) for place, weight in shares]

@@ -1,7 +1,6 @@
 """``ConnectedUser``: a Locust user's life, its one connection, and its schedule."""
 
 from functools import cached_property
-from itertools import count
 from random import Random
 from time import monotonic
 from typing import Any
@@ -15,11 +14,12 @@ from siotool.client.choices import transport_of
 from siotool.client.connection import Handlers
 from siotool.client.failures import ClientFailure
 from siotool.client.identity import Identity
-from siotool.protocol import backoff
 from siotool.swarm.generator import Generator
-from siotool.swarm.knobs import knob
+from siotool.swarm.knobs import knob, of_class
+from siotool.swarm.lasting_connection import Holder, LastingConnection
 from siotool.swarm.own_identity import Namespaces, Pairings, identity_of, main_namespace
 from siotool.swarm.pacing import GRACE_S, Schedule, spread_s
+from siotool.swarm.reconnection_rules import rule_of
 from siotool.swarm.tasks import Tasks
 from siotool.swarm.user_observer import UserConnection
 
@@ -27,7 +27,11 @@ _LOOP = gevent.get_hub().loop
 
 
 class ConnectedUser(User):
-    """Connects before its first task, comes back when its connection was lost, does tasks when due."""
+    """Connects before its first task, comes back when its connection was lost, does tasks when due.
+
+    The attributes from ``reconnection`` on are the official client's options, for this class alone; None
+    leaves them to the run's. Delays are in seconds.
+    """
 
     abstract = True
     #: Tasks per second; declare it as a knob to let it be set.
@@ -37,6 +41,11 @@ class ConnectedUser(User):
         "when tasks are due: at even distances, or as a Poisson process",
         choices=("constant", "poisson"),
     )
+    reconnection: bool | None = None
+    reconnection_attempts: int | None = None
+    reconnection_delay: float | None = None
+    reconnection_delay_max: float | None = None
+    randomization_factor: float | None = None
     #: The auth payload, as {"token": "…"}: instead of that of --auth. This and the three below are
     #: attributes, of the class or of one user, or methods. They are asked before each connect and reconnect;
     #: see ``own_identity``.
@@ -54,18 +63,39 @@ class ConnectedUser(User):
         self._engine = self._generator.engine
         self._number = self._generator.next_user()
         self._class_counts = self._generator.counts(type(self).__name__)
-        self._user = self._engine.new_user(self._class_counts)
-        self._connection: UserConnection | None = None
+        target = self._generator.settings.target_of(self._generator.number_in_run(self._number))
+        self._user = self._engine.new_user(self._class_counts, target)
+        self._user.on_lost = self._lost
         self._schedule: Schedule | None = None
         #: Whether this task has begun the operation that was due.
         self._begun = False
         self._moment = 0.0
         settings = self._generator.settings
-        #: What the options say; and what was shown at the last connect.
-        self._base_identity = settings.identity
+        #: This user's row of the users file, by column; empty without a file.
+        self.row: dict[str, Any] = self._generator.rows.take() if self._generator.rows else {}
+        self._take_own_settings()
+        #: What the options say of this user; and what was shown at its last connect.
+        self.options_identity = self._generator.own_values.identity_of(self.row, self.number)
         self._identity: Identity | None = None
         self._transport = transport_of(settings.transports, self._number)
         self._handlers: Handlers = {}
+        self._lasting = LastingConnection(
+            Holder(
+                self._open,
+                self.on_connected,
+                self.on_disconnected,
+                self._stay_away,
+                self._report_error,
+                self._stop_from_beside,
+                self._chance,
+                StopUser,
+            ),
+            rule_of(type(self), settings.reconnection),
+        )
+        #: Since when the connection is lost.
+        self._lost_at = 0.0
+        #: It stays away, and its schedule was given up.
+        self._away = False
         self._scheduled = follows_schedule(type(self))
         #: Iteration of the hub's loop in which this turn began: in another one, it has waited.
         self._turn = -1
@@ -83,6 +113,15 @@ class ConnectedUser(User):
     def on_connected(self) -> None:
         """Called after each connect and reconnect; override it."""
 
+    def on_disconnected(self, reason: str) -> None:
+        """Called when the connection was lost, or a namespace refused it; override it.
+
+        ``reason`` is a class of ``siotool.client.failures``, such as ``transport_close``, ``ping_timeout``,
+        ``server_disconnect`` or ``connect_error``; ``gave_up`` when the tries are used up,
+        ``no_reconnection`` where none is allowed. After the last four the user stays away, as the official
+        client does, unless ``reconnect()`` is called here or later. It may raise StopUser.
+        """
+
     @property
     def number(self) -> int:
         """This user's number, from 1 on; no other user of the run has it, on any worker.
@@ -98,7 +137,7 @@ class ConnectedUser(User):
 
     def ask_identity(self) -> Identity:
         """What it shows at its next connect. Raises ScenarioError, and what the scenario's code does."""
-        return identity_of(self, self._base_identity)
+        return identity_of(self, self.options_identity)
 
     @property
     def population(self) -> int:
@@ -154,12 +193,10 @@ class ConnectedUser(User):
 
     def on_start(self) -> None:
         """Connect, then wait for the first task's turn on the schedule."""
-        self._connect(again=False)
+        self._connect()
         if not self._scheduled:
             return
-        self._schedule = self._generator.new_schedule(
-            self._number, self._class_counts, self.rate, poisson=self.arrival == "poisson"
-        )
+        self._take_up_schedule()
         self._taskset_instance = Tasks(self, self._pause)
         self._sleep_until_due()
 
@@ -179,6 +216,7 @@ class ConnectedUser(User):
     def _leave(self) -> None:
         """Leave; what is under way may still arrive."""
         self._class_counts.users -= 1
+        self._lasting.end()
         if not self._stopped_by_locust:
             self._class_counts.ended += 1
             self._generator.visits.lengths.append(monotonic() - self._started_at)
@@ -225,38 +263,66 @@ class ConnectedUser(User):
             self._moment = max(self._moment, monotonic())
         return self._moment
 
+    def _take_up_schedule(self) -> None:
+        self._schedule = self._generator.new_schedule(
+            self._number, self._class_counts, self.rate, poisson=self.arrival == "poisson"
+        )
+
+    def _connect(self) -> None:
+        """Connect for the first time, and wait until connected."""
+        self._lasting.begin()
+        self._lasting.wait()
+
     def _present_moment(self) -> float:
         """When what is declared now takes effect: not before what this task sends."""
         return self._moment if self._begun else 0.0
 
     def _connected(self) -> UserConnection:
-        """The open connection; comes back first when it was lost."""
-        connection = self._connection
-        if connection is not None and connection.open:
+        """The open connection; waits for it while it is lost, for ever while it stays away."""
+        connection = self._lasting.current
+        if connection is not None:
             return connection
-        connection = self._connect(again=True)
+        connection = self._lasting.wait()
         if self._schedule is not None:
             # what was due meanwhile is not sent; it counts as offered, not as issued
             self._schedule.skip_to(monotonic())
         return connection
 
-    def _connect(self, again: bool) -> UserConnection:
-        for failures in count(0 if again else -1):
-            if failures >= 0:
-                gevent.sleep(backoff.delay_s(failures, self._random.random(), backoff.OFFICIAL))
-            try:
-                identity = self._asked_identity()
-                self._connection = self._engine.connect(
-                    self._user, monotonic(), again, self._handlers, identity, self._transport
-                )
-                self._acknowledged = True
-                break
-            except ClientFailure as failure:
-                if failure.kind == "client":
-                    raise StopUser from failure
-        self.on_connected()
-        assert self._connection is not None
-        return self._connection
+    def _open(self, again: bool) -> UserConnection:
+        identity = self._asked_identity()
+        connection = self._engine.connect(
+            self._user, monotonic(), again, self._handlers, identity, self._transport
+        )
+        self._acknowledged = True
+        if self._away:
+            self._away = False
+            if self._scheduled and self._schedule is None:
+                self._take_up_schedule()
+        return connection
+
+    def _lost(self, connection: UserConnection, reason: str) -> None:
+        """The connection has ended; in the hub."""
+        self._lost_at = monotonic()
+        self._lasting.lost(connection, reason)
+
+    def _stay_away(self, kind: str) -> None:
+        """It is not connected, and will not come back by itself: nothing more is due."""
+        self._away = True
+        self._generator.stayed_away[kind] += 1
+        if self._schedule is not None:
+            now = monotonic()
+            self._schedule = None
+            self._generator.retire_schedule(self._number, now, now - self._lost_at)
+
+    def _stop_from_beside(self) -> None:
+        """End this user from another greenlet of it."""
+        gevent.kill(self._greenlet, StopUser, block=False)
+
+    def _take_own_settings(self) -> None:
+        own = self._generator.own_values
+        if own.settings:
+            for name, value in own.settings_of(of_class(type(self)), self.row, self.number).items():
+                setattr(self, name, value)
 
     def _asked_identity(self) -> Identity:
         """What it shows now. What its code raises is reported; then ClientFailure is raised, to try again.
@@ -272,12 +338,15 @@ class ConnectedUser(User):
             raise ClientFailure("scenario", "the user's login could not be made") from error
         return self._identity
 
+    def _chance(self) -> float:
+        return self._random.random()
+
     @property
     def _main_namespace(self) -> str:
         """The namespace that events come from where nothing else is said."""
         if self._identity is not None:
             return self._identity.namespaces[0]
-        return main_namespace(self, self._base_identity)
+        return main_namespace(self, self.options_identity)
 
     @cached_property
     def _random(self) -> Random:

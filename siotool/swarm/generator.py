@@ -1,21 +1,27 @@
 """One worker's generator: what its users share, and the reports it makes of them each second."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from random import Random, SystemRandom
 from time import monotonic
+from types import MappingProxyType
 from typing import Any
 
 import gevent
 import gevent.event
+import msgspec
 
 from siotool.client.address import resolve
+from siotool.client.tap import Tap
 from siotool.errors import TargetError
 from siotool.runfile import WorkerHealth
 from siotool.swarm import knobs, locust_stats, worker_report
 from siotool.swarm.engine import Engine
 from siotool.swarm.interval_clock import IntervalClock
+from siotool.swarm.own_values import OwnValues
 from siotool.swarm.pacing import ANSWER_S, Schedule, lead_s
 from siotool.swarm.poisson import PoissonSchedule
+from siotool.swarm.row_desk import RowPool
 from siotool.swarm.scenario_results import ScenarioResults, secrets_of
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.timer_wheel import TimerWheel
@@ -34,9 +40,25 @@ class Generator:
     and hands it out with ``take_reports``.
     """
 
-    def __init__(self, environment: Any, settings: EngineSettings, seed: int, workers: int = 1) -> None:
+    def __init__(
+        self,
+        environment: Any,
+        settings: EngineSettings,
+        seed: int,
+        workers: int = 1,
+        templates: Mapping[str, str] = MappingProxyType({}),
+        rows: RowPool | None = None,
+        tap: Tap | None = None,
+    ) -> None:
+        """``templates`` are settings that are filled in for each user; ``rows`` are of a users file.
+
+        ``tap`` hears every packet of every connection.
+        """
         self.settings = settings
-        self.engine = Engine(settings)
+        #: The rows of a users file, if there is one.
+        self.rows = rows
+        self.own_values = OwnValues(settings.identity, dict(templates), rows is not None)
+        self.engine = Engine(settings, tap)
         self.timer_wheel = TimerWheel()
         self.results = ScenarioResults(secrets_of(settings.identity))
         self._listen_to_scenario(environment)
@@ -49,6 +71,8 @@ class Generator:
         self._schedules: dict[int, tuple[UserCounts, Schedule, float]] = {}
         self._counts: dict[str, UserCounts] = {}
         self.visits = VisitCounts()
+        #: Users that will not come back by themselves, by class, since the last report.
+        self.stayed_away: Counter[str] = Counter()
         self._environment = environment
         self._worker = settings.worker
         self._workers = workers
@@ -185,6 +209,10 @@ class Generator:
             schedule.hand_over(counts)
         interval.user_classes = [counts.take() for counts in self._counts.values()]
         interval.visits = self.visits.take()
+        interval.connections = msgspec.structs.replace(
+            interval.connections, stayed_away=dict(self.stayed_away)
+        )
+        self.stayed_away.clear()
         for counts in self._counts.values():
             if (turns := counts.take_turns()) is not None:
                 self.results.turns(counts.name, *turns)

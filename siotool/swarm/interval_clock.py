@@ -4,7 +4,9 @@ from collections.abc import Callable
 from time import monotonic
 
 import gevent.event
+import msgspec
 
+from siotool.swarm.aggregator import merge_uses
 from siotool.swarm.engine import Engine
 from siotool.swarm.health import Health
 from siotool.swarm.lateness import STALL_S, seconds_covered, without_times
@@ -108,10 +110,14 @@ class IntervalClock:
         if metrics.loop_lag > STALL_S:
             self._times_from = now + _CATCH_UP_S
         tracker.audiences.settle(now, final=final)
-        operations, untimed = metrics.close_operations(), 0
+        metrics.pushes.settle(now, final=final)
+        uses = metrics.close_targets()
+        whole = merge_uses(uses)
+        operations, untimed = [*metrics.close_operations(), *whole.operations], 0
         timed = self._closed_at >= self._times_from
         if not timed:
             operations, untimed = without_times(operations)
+            uses = [msgspec.structs.replace(use, operations=without_times(use.operations)[0]) for use in uses]
         covers = seconds_covered(self._number, now - self._begin)
         interval = WorkerInterval(
             worker=self._worker,
@@ -120,12 +126,14 @@ class IntervalClock:
             until=now,
             operations=operations,
             untimed=untimed,
-            connections=metrics.close_connections(),
-            bytes=metrics.close_bytes(),
+            connections=whole.connections,
+            bytes=whole.bytes,
+            targets=uses if len(uses) > 1 else [],
             health=self._health.sample(now, metrics.loop_lag, metrics.schedule_lag),
             presence=metrics.take_presence(),
             published=tracker.take_published(),
             receipts=tracker.take_receipts(timed=timed),
+            pushes=metrics.pushes.take_counts(),
             undated=metrics.undated,
             from_the_future=metrics.from_the_future,
             draining=self._draining,

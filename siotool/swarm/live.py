@@ -104,7 +104,7 @@ class PlainProgress(Display):
         if workload.stages:
             planned = f"{number(workload.users_max)} users at most, {clock(workload.duration_s)}"
         processes = plural(workload.processes, "generator process", "es")
-        self._say(f"{workload.scenario} on {header.target.url}: {planned}, {processes}")
+        self._say(f"{workload.scenario} on {header.where}: {planned}, {processes}")
 
     def update(self, interval: Interval) -> None:
         """Add an interval; print when it is time."""

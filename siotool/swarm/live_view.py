@@ -54,7 +54,7 @@ def _title(progress: Progress) -> RenderableType:
     grid.add_column(justify="right", no_wrap=True)
     namespace = "" if header.target.namespace == "/" else f"  {header.target.namespace}"
     grid.add_row(
-        Text.assemble((header.workload.scenario, "bold"), f" on {header.target.url}{namespace}"),
+        Text.assemble((header.workload.scenario, "bold"), f" on {header.where}{namespace}"),
         Text(f"  {header.run}" if len(header.run) <= 40 else "", style="dim"),
     )
     return grid

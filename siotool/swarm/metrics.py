@@ -1,18 +1,17 @@
 """What one worker counts between two reports; written only by its loop thread."""
 
-from array import array
-from collections import Counter
 from math import inf
 from time import time as epoch
 from typing import Literal
 
-from siotool.client.observer import ByteCounts
-from siotool.histogram import Histogram
 from siotool.printable import one_line
-from siotool.runfile import OTHER, Bytes, Connections, Operation, OpKind
+from siotool.runfile import OTHER, Operation, OpKind, TargetUse
 from siotool.swarm.delivery_tracker import DeliveryTracker
 from siotool.swarm.memory_limits import NAME_CHARACTERS, NAMES, REMARK_CHARACTERS, REMARKS_OF_A_KIND
+from siotool.swarm.operation_samples import OperationSamples, SampleTable
+from siotool.swarm.pushes import Pushes
 from siotool.swarm.receiver import Receiver
+from siotool.swarm.target_counts import TargetCounts
 from siotool.swarm.worker_report import Presence, Remark
 
 #: What an epoch time in seconds may be: from 2001 to 2286. The same span in milliseconds
@@ -26,52 +25,6 @@ def epoch_seconds(value: float) -> float | None:
         if _EPOCH_FROM <= seconds < _EPOCH_TO:
             return seconds
     return None
-
-
-class OperationSamples:
-    """One kind of operation since the last report; times in seconds."""
-
-    __slots__ = ("errors", "given_up", "name", "op", "response", "service", "untimed")
-
-    def __init__(self, op: OpKind, name: str) -> None:
-        self.op = op
-        self.name = name
-        self.response = array("d")
-        self.service = array("d")
-        self.untimed = 0
-        self.errors: Counter[str] = Counter()
-        self.given_up = array("d")
-
-    def record(self, response: float, service: float) -> None:
-        """Count a success: seconds since the intended start, and since the actual one."""
-        self.response.append(response)
-        self.service.append(service)
-
-    def fail(self, kind: str, waited: float | None = None) -> None:
-        """Count a failure; ``waited`` seconds since the intended start where no answer came."""
-        self.errors[kind] += 1
-        if waited is not None:
-            self.given_up.append(waited)
-
-    def close(self) -> Operation:
-        """Return what was counted, and begin anew."""
-        response, service, given_up = Histogram(), Histogram(), Histogram()
-        response.record(self.response)
-        service.record(self.service)
-        given_up.record(self.given_up)
-        closed = Operation(
-            op=self.op,
-            name=self.name,
-            count=len(self.response) + self.untimed,
-            errors=dict(self.errors),
-            response=response.sparse(),
-            service=service.sparse(),
-            given_up=given_up.sparse(),
-        )
-        self.response, self.service, self.untimed = array("d"), array("d"), 0
-        self.given_up = array("d")
-        self.errors.clear()
-        return closed
 
 
 class Untimed:
@@ -111,22 +64,15 @@ class Dated:
 
 
 class Metrics:
-    """Counts of connections, operations and bytes since the last report."""
+    """Counts since the last report: of each target, and of all together what belongs to none."""
 
-    def __init__(self, tracker: DeliveryTracker) -> None:
+    def __init__(self, tracker: DeliveryTracker, targets: int = 1) -> None:
         self.tracker = tracker
-        #: Connections that are open; those of them that expect broadcasts.
-        self.open = 0
+        self.pushes = Pushes(self._pushed)
+        self.targets = [TargetCounts(number, self._admit) for number in range(targets)]
+        #: Connections that expect broadcasts.
         self.present = 0
-        self.attempted = 0
-        self.established = 0
-        self.failed: Counter[str] = Counter()
-        self.closed: Counter[str] = Counter()
-        self.left = 0
-        #: Connects that had no answer in time, by the phase they hung in.
-        self.hung: Counter[str] = Counter()
         self.presence: list[Presence] = []
-        self.traffic = ByteCounts()
         self.loop_lag = 0.0
         self.schedule_lag = 0.0
         #: Deliveries that arrived before their send time; whose announced one could not be read.
@@ -134,26 +80,30 @@ class Metrics:
         self.undated = 0
         self.remarks: list[Remark] = []
         self._said: dict[str, set[str]] = {}
-        self._samples: dict[tuple[OpKind, str], OperationSamples] = {}
-        self._names: Counter[OpKind] = Counter()
+        self._names: dict[OpKind, set[str]] = {}
+        self._table = SampleTable(self._admit)
+        #: Where an operation of no single target is counted, by kind and name.
+        self.samples = self._table.samples
 
-    def samples(self, op: OpKind, name: str) -> OperationSamples:
-        """Where operations of this kind are counted; past ``NAMES`` of them all others together."""
-        found = self._samples.get((op, name))
-        return self._new_samples(op, name) if found is None else found
-
-    def _new_samples(self, op: OpKind, name: str) -> OperationSamples:
+    def _admit(self, op: OpKind, name: str) -> str:
+        """The name to count an operation under; past ``NAMES`` of a kind all others are counted together."""
         # JavaScript's texts may hold half of a surrogate pair, which no file can
         name = name[:NAME_CHARACTERS].encode("utf-8", "replace").decode()
-        if (op, name) not in self._samples:
-            if self._names[op] >= NAMES:
-                self.remark(
-                    "other", f"{op}: more than {NAMES} names; all further ones are counted as {OTHER}"
-                )
-                name = OTHER
-            else:
-                self._names[op] += 1
-        return self._samples.setdefault((op, name), OperationSamples(op, name))
+        names = self._names.setdefault(op, set())
+        if name in names:
+            return name
+        if len(names) >= NAMES:
+            self.remark("other", f"{op}: more than {NAMES} names; all further ones are counted as {OTHER}")
+            return OTHER
+        names.add(name)
+        return name
+
+    def _pushed(self, event: str, took: float | None) -> None:
+        samples = self.samples("deliver", event)
+        if took is None:
+            samples.untimed += 1
+        else:
+            samples.record(took, took)
 
     def remark(self, kind: str, text: str, level: Literal["warning", "doubt"] = "warning") -> None:
         """Add a remark to the report, once; of each kind only the first few."""
@@ -181,7 +131,6 @@ class Metrics:
         receiver.joined_at, receiver.left_at, receiver.overtaken = now, inf, False
         if recovered:
             self.tracker.audiences.recover(receiver, now)
-        self.open += 1
         self.present += 1
         self.presence.append(Presence(now, 1))
 
@@ -198,39 +147,18 @@ class Metrics:
             self.tracker.audiences.end(receiver, now, gone=gone, waiting=waiting)
 
     def close_operations(self) -> list[Operation]:
-        """Operations since the last report, deliveries included."""
+        """Operations of no single target since the last report: deliveries."""
         for event, response, service in self.tracker.arrivals():
             samples = self.samples("deliver", event)
             samples.response.frombytes(response.tobytes())
             samples.service.frombytes(service.tobytes())
         for event, count in self.tracker.undue():
             self.samples("deliver", event).untimed += count
-        closed = [samples.close() for samples in self._samples.values()]
-        return [operation for operation in closed if operation.count or operation.errors]
+        return self._table.close()
 
-    def close_connections(self) -> Connections:
-        """Connections since the last report."""
-        closed = Connections(
-            open=self.open,
-            attempted=self.attempted,
-            established=self.established,
-            failed=dict(self.failed),
-            closed=dict(self.closed),
-            left=self.left,
-            hung=dict(self.hung),
-        )
-        self.attempted = self.established = self.left = 0
-        self.failed.clear()
-        self.closed.clear()
-        self.hung.clear()
-        return closed
-
-    def close_bytes(self) -> Bytes:
-        """Bytes since the last report."""
-        traffic = self.traffic
-        closed = Bytes(traffic.payload_in, traffic.payload_out, traffic.wire_in, traffic.wire_out)
-        traffic.payload_in = traffic.payload_out = traffic.wire_in = traffic.wire_out = 0
-        return closed
+    def close_targets(self) -> list[TargetUse]:
+        """What happened at each target since the last report."""
+        return [target.close() for target in self.targets]
 
     def take_presence(self) -> list[Presence]:
         """Changes of presence and of memberships since the last report."""

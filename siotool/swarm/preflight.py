@@ -13,7 +13,7 @@ from siotool.errors import InputError, TargetError
 from siotool.printable import one_line
 from siotool.swarm.engine import Engine
 from siotool.swarm.health import FILES_RESERVED
-from siotool.swarm.settings import EngineSettings
+from siotool.swarm.settings import EngineSettings, ResolvedTarget
 from siotool.swarm.user_counts import UserCounts
 
 #: Long enough for a slow handshake, short enough to notice a dead port at once.
@@ -50,6 +50,33 @@ def check_files(users: int, processes: int) -> None:
         f"{each:,} users in one generator process need {each + FILES_RESERVED:,} open files, "
         f"and a process may have {limit:,} here",
         remedy,
+    )
+
+
+def check_all(settings: EngineSettings, find_revision: bool) -> EngineSettings:
+    """Check each target by itself; returns the settings as the targets want them. Raises TargetError.
+
+    All must speak one revision of Engine.IO: they are one service.
+    """
+    found = [check(_alone(settings, place), find_revision) for place in settings.targets]
+    first, *others = found
+    for other in others:
+        if other.revision != first.revision:
+            raise TargetError(
+                f"{first.target.url} speaks Engine.IO {first.revision}, {other.target.url} {other.revision}",
+                "load them one by one: several targets are one service",
+            )
+    return msgspec.structs.replace(
+        first,
+        others=tuple(ResolvedTarget(other.target, other.addresses) for other in others),
+        turns=settings.turns,
+    )
+
+
+def _alone(settings: EngineSettings, place: ResolvedTarget) -> EngineSettings:
+    """The settings for one of the targets."""
+    return msgspec.structs.replace(
+        settings, target=place.target, addresses=place.addresses, others=(), turns=(0,)
     )
 
 

@@ -13,8 +13,10 @@ from locust import LoadTestShape, User
 from locust.argument_parser import get_parser
 
 from siotool.errors import ScenarioError
+from siotool.protocol.reconnection import Reconnection
 from siotool.swarm.connected_user import follows_schedule
 from siotool.swarm.knobs import Knob, knobs_of
+from siotool.swarm.reconnection_rules import rule_of
 from siotool.swarm.user import SocketIOUser
 
 
@@ -103,13 +105,17 @@ def options(host: str) -> Namespace:
 
 
 def check_schedules(scenario: Scenario) -> None:
-    """Refuse a rate at which nothing is ever due, and arrivals that nobody follows. Raises ScenarioError."""
+    """Refuse a rate at which nothing is ever due, arrivals that nobody follows, delays that cannot be.
+
+    Raises ScenarioError.
+    """
     ours = [found for found in scenario.user_classes if issubclass(found, SocketIOUser)]
     for user_class in ours:
         if not 0 < user_class.rate < float("inf"):
             raise ScenarioError(
                 f"{user_class.__name__} has the rate {user_class.rate:g}", "it must be more than 0 per second"
             )
+        rule_of(user_class, Reconnection())
     if any(found.arrival == "poisson" for found in ours) and not any(map(follows_schedule, ours)):
         raise ScenarioError(
             f"arrival=poisson, but no user class of {scenario.name} follows a schedule",

@@ -14,7 +14,7 @@ from types import CodeType, FrameType, TracebackType
 from siotool.client.identity import Identity
 from siotool.printable import one_line
 from siotool.runfile import CHECK_FAILED, FAIL, OTHER, REQUEST_EVENT, Operation
-from siotool.swarm.metrics import OperationSamples
+from siotool.swarm.operation_samples import OperationSamples
 from siotool.swarm.worker_report import Raised
 
 #: Characters of a message, and of a traceback, that are kept.

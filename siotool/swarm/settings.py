@@ -1,12 +1,28 @@
 """The settings of an engine."""
 
+from collections.abc import Sequence
+
 import msgspec
 
-from siotool.client.address import Address
-from siotool.client.choices import ParserName, TlsOptions, TransportShares
+from siotool.client.address import Address, resolve
+from siotool.client.choices import ClientName, ParserName, TlsOptions, TransportShares
 from siotool.client.identity import Identity
 from siotool.protocol.engine_io import Revision
+from siotool.protocol.reconnection import Reconnection
 from siotool.workload import Target
+
+
+class ResolvedTarget(msgspec.Struct, frozen=True):
+    """A target and its addresses, in the order to try them."""
+
+    target: Target
+    addresses: tuple[Address, ...]
+
+
+def look_up(urls: Sequence[str], alike: Target) -> list[ResolvedTarget]:
+    """Find the addresses of targets that are ``alike`` but for their URLs. Raises TargetError."""
+    targets = [msgspec.structs.replace(alike, url=url) for url in urls]
+    return [ResolvedTarget(target, resolve(target)) for target in targets]
 
 
 class EngineSettings(msgspec.Struct, frozen=True):
@@ -14,7 +30,8 @@ class EngineSettings(msgspec.Struct, frozen=True):
 
     ``run`` is the secret that marks this run's messages, 64 random bits; ``worker`` is the
     process's number; durations in seconds. ``drain_timeout_s`` bounds the wait for what is
-    still under way when a user leaves: calls, deliveries, and its connect.
+    still under way when a user leaves: calls, deliveries, and its connect. ``others`` are further
+    targets of the same service; ``turns`` is the order in which users take targets, by number.
     """
 
     target: Target
@@ -25,7 +42,20 @@ class EngineSettings(msgspec.Struct, frozen=True):
     transports: TransportShares = (("upgrade", 1.0),)
     revision: Revision = 4
     parser: ParserName = "json"
+    client: ClientName = "native"
     tls: TlsOptions = TlsOptions()
     connect_timeout_s: float = 10.0
     ack_timeout_s: float = 10.0
     drain_timeout_s: float = 5.0
+    reconnection: Reconnection = Reconnection()
+    others: tuple[ResolvedTarget, ...] = ()
+    turns: tuple[int, ...] = (0,)
+
+    @property
+    def targets(self) -> tuple[ResolvedTarget, ...]:
+        """All targets."""
+        return (ResolvedTarget(self.target, self.addresses), *self.others)
+
+    def target_of(self, number: int) -> int:
+        """The number of the target of the user with a number, which count from 1 on over the run."""
+        return self.turns[(number - 1) % len(self.turns)]

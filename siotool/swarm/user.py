@@ -23,6 +23,7 @@ from locust import events, task
 
 from siotool.client.connection import Reply
 from siotool.client.failures import ClientFailure
+from siotool.errors import ScenarioError
 from siotool.protocol.stamp import audience_number
 from siotool.swarm.connected_user import ConnectedUser
 from siotool.swarm.knobs import knob
@@ -34,11 +35,16 @@ __all__ = ["SocketIOUser", "knob", "task"]
 class SocketIOUser(ConnectedUser):
     """One simulated client with one connection at a time.
 
-    It connects before its first task, comes back with the official client's backoff when
-    the connection fails or breaks, and runs its tasks ``rate`` times a second on a schedule
-    of its own. With a ``wait_time`` of its own it waits between its tasks instead, as under
-    Locust: then nothing is scheduled, and an operation is due when the task begins it.
-    Override ``on_connected`` for what must happen after each (re)connect.
+    It connects before its first task and runs its tasks ``rate`` times a second on a schedule of its
+    own. It comes back when the official client does, with the same waits: after a loss and after a
+    failed connect, not after the server disconnected or refused it. With a ``wait_time`` of its own it
+    waits between its tasks instead, as under Locust: then nothing is scheduled, and an operation is due
+    when the task begins it.
+    Override ``on_connected`` for what must happen after each (re)connect, ``on_disconnected`` for what
+    after a loss; ``reconnect`` connects by hand.
+
+    What a task sends while the connection is lost waits until it is back: the official client buffers
+    it and sends all of it then; here what was due meanwhile is withheld, but for the last of it.
 
     Users are woken in rounds, up to a tenth of a second before their turn: what a task sends
     waits for its moment, but its code runs earlier.
@@ -54,6 +60,8 @@ class SocketIOUser(ConnectedUser):
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
         self._engine.delivers_as(self.delivered_event)
+        #: Where the keys of events are that it expects.
+        self._fields: dict[str, str | Callable[..., Any]] = {}
 
     # ── what scenarios use ────────────────────────────────────────────────────────────
 
@@ -74,9 +82,7 @@ class SocketIOUser(ConnectedUser):
         With ``wait=False`` it returns None at once. The acknowledgement is still timed and counted,
         without waking this user. So a slow answer does not delay the next call: calls keep their rate.
         """
-        connection = self._connection
-        if connection is None or not connection.open:
-            connection = self._connected()
+        connection = self._connected()
         if not wait:
             self._acknowledged = False
             self._engine.call_ahead(connection, event, arguments, self._due(), timeout, namespace)
@@ -140,7 +146,7 @@ class SocketIOUser(ConnectedUser):
         is what comes up to 2 s before this call. A message of an audience that comes to a user who is
         no member, and does not become one within 2 s, is misdelivered.
         """
-        connection = self._connection
+        connection = self._lasting.usable
         if connection is not None:
             moment = self._present_moment()
             number = audience_number(name)
@@ -153,9 +159,34 @@ class SocketIOUser(ConnectedUser):
         and comes is not misdelivered. Call it too when a ``call`` that asked to join was not answered:
         nobody knows then whether the user has joined.
         """
-        connection = self._connection
+        connection = self._lasting.usable
         if connection is not None:
             self._engine.leave_audience(connection, audience_number(name), self._present_moment())
+
+    def expect(
+        self, event: str, key: str | float | None = None, field: str | Callable[..., Any] = "id"
+    ) -> None:
+        """Expect the server to send this user an ``event`` once, whose key is ``key``.
+
+        For what a server pushes by itself, without a text of ours in it. The key is in the ``field`` of
+        the event's payload (dotted path; ``.`` for the payload itself), or what a function makes of its
+        arguments; the function is called in the connections' thread and must not block. The arrival is
+        counted as ``deliver``, and timed from the moment this task's operation was due: call it before
+        what triggers the push, or right after its acknowledgement where that brings the key. What has
+        not come 30 s later, or when the user leaves, is lost. What comes again is a duplicate. What comes
+        to this user and was not expected, nor is within 2 s, is misdelivered.
+
+        Without ``key`` nothing is expected yet, but the event is accounted for from now on: call it so
+        in ``on_connected`` where the push may come before its first ``expect``.
+        """
+        if self._fields.get(event) != field:
+            if event in self._fields:
+                raise ScenarioError(f"two fields for the key of {event!r}", "give the same one each time")
+            self._fields[event] = field
+            self._engine.account_for(self._user, event, field, self._report_error)
+        if key is not None:
+            self._class_counts.judged += 1
+            self._engine.expect(self._user, event, key, self._due())
 
     def listen(self, event: str, sent_at: str = "") -> None:
         """Count every ``event`` of the server (``*``: any), without waking this user.
@@ -212,13 +243,21 @@ class SocketIOUser(ConnectedUser):
             self._class_counts.judged += 1
             self._class_counts.judged_wrong += 1
 
+    def reconnect(self) -> None:
+        """Connect again by hand, at once; nothing while connected. Does not wait.
+
+        When the connect fails, it is tried again by the same rules as any other.
+        """
+        self._lasting.reopen()
+
     def hold(self) -> None:
         """Stay connected, doing nothing, until the connection ends; then come back."""
         self._class_counts.judged += 1
         if self._schedule is not None:
             self._schedule = None
             self._generator.drop_schedule(self._number)
-        self._engine.wait_closed(self._connected())
+        self._connected()
+        self._lasting.wait_lost()
         self._connected()
 
 

@@ -12,9 +12,10 @@ from siotool.client.failures import NOT_SENT, UNHEARD, ClientFailure
 from siotool.protocol.session import Recoverable
 from siotool.protocol.socket_io import Packet
 from siotool.runfile import OpKind
-from siotool.swarm.metrics import OperationSamples
+from siotool.swarm.operation_samples import OperationSamples
 from siotool.swarm.receiver import Receiver
 from siotool.swarm.switchboard import Switchboard
+from siotool.swarm.target_counts import TargetCounts
 from siotool.swarm.user_counts import UserCounts
 
 #: What an upgrade leads to.
@@ -29,10 +30,11 @@ class UserObserver(Receiver):
         "board",
         "connection",
         "counts",
+        "on_lost",
         "recoverable",
         "retired",
+        "target",
         "used_before",
-        "watcher",
     )
 
     def __init__(
@@ -40,10 +42,13 @@ class UserObserver(Receiver):
         slot: int,
         counts: UserCounts,
         board: Switchboard,
+        target: TargetCounts,
         used_before: bool,
     ) -> None:
         super().__init__(slot)
         self.board = board
+        #: Counts of the target it connects to.
+        self.target = target
         #: Counts of its user class.
         self.counts = counts
         #: Its slot was another user's, and must be cleared.
@@ -54,33 +59,33 @@ class UserObserver(Receiver):
         self.answered_at = -inf
         #: From its connect to its end.
         self.connection: UserConnection | None = None
-        #: Called in the hub, once, with the reason why the open connection ends.
-        self.watcher: Callable[[str], None] | None = None
+        #: Called in the hub with a connection that the user did not end itself, and the reason.
+        self.on_lost: Callable[[UserConnection, str], None] | None = None
         #: By namespace, the sessions that a server may give back to its next connection.
         self.recoverable: dict[str, Recoverable] = {}
 
     def phase(self, name: str, took: float) -> None:
         """A phase of connecting has succeeded, ``took`` seconds after it began."""
-        self.board.metrics.samples("phase", name).record(took, took)
+        self.target.samples("phase", name).record(took, took)
 
     def upgraded(self, took: float) -> None:
         """The connection has moved to WebSocket, ``took`` seconds after it was tried."""
-        self.board.metrics.samples("upgrade", _UPGRADE).record(took, took)
+        self.target.samples("upgrade", _UPGRADE).record(took, took)
 
     def upgrade_failed(self, kind: str, detail: str) -> None:
         """It could not move to WebSocket, and stays on long polling."""
-        metrics = self.board.metrics
-        metrics.samples("upgrade", _UPGRADE).fail(kind)
-        metrics.remark(
+        self.target.samples("upgrade", _UPGRADE).fail(kind)
+        self.board.metrics.remark(
             "upgrade", f"an upgrade to WebSocket failed: {kind} ({detail}); it stays on long polling"
         )
 
     def namespace(self, name: str, took: float) -> None:
         """A namespace is joined, ``took`` seconds after it was asked."""
-        self.board.metrics.samples("namespace", name).record(took, took)
+        self.target.samples("namespace", name).record(took, took)
 
     def joined(self, now: float, recovered: bool) -> None:
         """All namespaces are joined."""
+        self.target.open += 1
         self.board.metrics.join(self, now, recovered=recovered)
 
     def left(self, namespace: str) -> None:
@@ -95,20 +100,19 @@ class UserObserver(Receiver):
 
     def ended(self, reason: str) -> None:
         """The open connection has ended."""
-        metrics = self.board.metrics
-        metrics.leave(self, monotonic())
-        metrics.open -= 1
+        self.board.metrics.leave(self, monotonic())
+        target = self.target
+        target.open -= 1
         if reason == "client":
-            metrics.left += 1
+            target.left += 1
         else:
-            metrics.closed[reason] += 1
-        if self.connection is not None:
-            self.recoverable = self.connection.recoverable
-        self.connection = None
+            target.closed[reason] += 1
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            self.recoverable = connection.recoverable
+            if self.on_lost is not None and reason != "client":
+                self.board.to_hub(self.on_lost, connection, reason)
         self.board.on_ended(self)
-        if self.watcher is not None:
-            self.board.to_hub(self.watcher, reason)
-            self.watcher = None
 
     def remark(self, kind: str, text: str) -> None:
         """Something that the report should say."""
@@ -121,7 +125,8 @@ class UserObserver(Receiver):
     def not_sent(self, op: OpKind, event: str) -> None:
         """Count an operation that could not be sent."""
         self.counts.failed += 1
-        self.board.metrics.samples(op, event).errors[NOT_SENT] += 1
+        of = self.board.metrics if op == "deliver" else self.target
+        of.samples(op, event).errors[NOT_SENT] += 1
 
 
 #: A connection whose observer counts it for a user.

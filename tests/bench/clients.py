@@ -73,6 +73,9 @@ class Siotool:
         self._whose = ["env", f"PYTHONPATH={checkout}"] if checkout else []
         if checkout:
             self.name = f"{self.name} of {checkout.name}"
+        # the other clients open a WebSocket at once; checkouts before transports could be chosen did too
+        chosen = checkout is None or (checkout / "siotool/client/choices.py").exists()
+        self._transport = ["--transport", "websocket"] if chosen else []
 
     def missing(self) -> str:
         command = [sys.executable, "-m", "siotool", "loadtest", "--help"]
@@ -89,7 +92,7 @@ class Siotool:
         }
         return [
             *(*self._whose, sys.executable, "-m", "siotool", "loadtest", url, "--scenario", load.scenario),
-            *settings.get(load.scenario, []),
+            *(*settings.get(load.scenario, []), *self._transport),
             *("--users", str(load.users), "--spawn-rate", str(SPAWN_RATE), "--run-time", f"{RUN_TIME_S}s"),
             *("--processes", "1", "--out", str(folder / "run"), "--quiet"),
         ]

@@ -213,7 +213,7 @@ def test_the_command_is_known_as_it_could_have_been_typed(tmp_path):
     made = context(("loadtest",), ["--config", "load.toml"], tmp_path, SIOTOOL_LOADTEST_AUTH='{"token": "x"}')
     words = ["--run-time", "2s", "--quiet", "--auth", '{"token": "x"}', "--config", "load.toml", "demo"]
     assert command_of(made) == ["loadtest", *words]
-    assert made.params["target"] == "demo"
+    assert list(made.params["target"]) == ["demo"]
 
 
 @pytest.mark.parametrize(

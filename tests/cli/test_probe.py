@@ -73,7 +73,9 @@ def test_the_list_has_a_line_for_each_check(siotool: Run) -> None:
         pytest.param(["http://127.0.0.1:1", "--origin", "https://a.org/page"], "is no origin", id="a page"),
         pytest.param(["http://127.0.0.1:1", "--namespace", "chat"], "begins with /", id="no namespace"),
         pytest.param(
-            ["http://127.0.0.1:1", "--query", "token"], "has no value", id="a query without a value"
+            ["http://127.0.0.1:1", "--query", "token"],
+            "write it --query KEY=VALUE",
+            id="a query without a value",
         ),
         pytest.param(["http://127.0.0.1:1", "--auth", "token"], "is not JSON", id="no JSON"),
         pytest.param(
@@ -146,6 +148,7 @@ def test_an_error_is_exit_4_whatever_is_shown_and_a_failure_in_junit(siotool: Ru
     assert siotool(*arguments, "--only", "ping").returncode == ExitCode.OK
     listed = json.loads(siotool(*arguments, "--only", "ping", "--only", "tls", "--format", "json").stdout)
     assert {check["id"] for check in listed["checks"]} == {"ping", "tls"}
+    assert listed["clients"] == []
 
 
 @pytest.mark.slow

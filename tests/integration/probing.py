@@ -1,9 +1,10 @@
 """Probes in the test's own process, and servers of one planted fault in a thread of it."""
 
 import asyncio
+import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from aiohttp import web
@@ -93,3 +94,78 @@ def serving(app: web.Application) -> Iterator[str]:
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
+
+
+@contextmanager
+def relay(port: int, delay_s: float = 0.0) -> Iterator[tuple[str, list[float]]]:
+    """A way to a port that takes so long in each direction; yields its URL, and a moment per connection."""
+    loop = asyncio.new_event_loop()
+    seen: list[float] = []
+    ports: list[int] = []
+    started = threading.Event()
+    ended = asyncio.Event()
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(65_536):
+                loop.call_later(delay_s, writer.write, data)
+        loop.call_later(delay_s, writer.close)
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(loop.time())
+        there, back = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            await asyncio.gather(carry(reader, back), carry(there, writer))
+            await asyncio.sleep(2 * delay_s)
+        finally:
+            back.transport.abort()
+            writer.transport.abort()
+
+    async def serve() -> None:
+        server = await asyncio.start_server(accept, "127.0.0.1", 0)
+        async with server:
+            ports.append(server.sockets[0].getsockname()[1])
+            started.set()
+            await ended.wait()
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.sleep(0)
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), daemon=True)
+    thread.start()
+    assert started.wait(10)
+    try:
+        yield f"http://127.0.0.1:{ports[0]}", seen
+    finally:
+        loop.call_soon_threadsafe(ended.set)
+        thread.join(10)
+        loop.close()
+
+
+@contextmanager
+def raw(answer: Callable[[socket.socket, bytes], None]) -> Iterator[str]:
+    """A server whose ``answer`` gets each connection and its request, in a thread; yields its URL."""
+    threads: list[threading.Thread] = []
+
+    def handle(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            answer(connection, connection.recv(65_536))
+
+    def accept(door: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = door.accept()
+                threads.append(threading.Thread(target=handle, args=(connection,), daemon=True))
+                threads[-1].start()
+
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as door:
+        acceptor = threading.Thread(target=accept, args=(door,), daemon=True)
+        acceptor.start()
+        try:
+            yield f"http://127.0.0.1:{door.getsockname()[1]}"
+        finally:
+            door.shutdown(socket.SHUT_RDWR)
+            for thread in (acceptor, *threads):
+                thread.join(10)

@@ -104,46 +104,48 @@ def test_a_killed_servers_run_has_its_reports_and_says_what_happened(killed: Any
     assert "Traceback" not in done.stderr
 
 
-def test_users_come_back_after_kicks_and_after_a_restart(
+def test_users_come_back_after_a_restart_and_stay_away_after_a_kick(
     start: Callable[..., Any], node_server: Callable[..., Any], until: Callable[..., Any]
 ) -> None:
     server = node_server()
     test = start(server.url, "--scenario", "echo", "--set", "rate=2", *AT_ONCE, "--run-time", "60s")
 
-    def all_back() -> Callable[[], bool]:
-        """Whether everybody is connected at the end of a second that began after now."""
+    def at_end_of_a_second(count: int) -> Callable[[], bool]:
+        """Whether so many are connected at the end of a second that began after now."""
         seconds = len(test.run.intervals) + 1
 
         def look() -> bool:
             later = test.run.intervals[seconds:]
-            return bool(later) and later[-1].connections.open == USERS
+            return bool(later) and later[-1].connections.open == count
 
         return look
 
     assert test.reached(1).intervals[-1].connections.open == USERS
-    assert server.kick() == USERS
-    until(all_back(), what="everybody is back after the kick")
-    # this one leaves the transport open, which is for the client to close
-    assert server.kick(close=False) == USERS
-    until(all_back(), what="everybody is back after the second kick")
-    assert server.counters()["tcp_open"] == USERS
     server.kill()
     restarted = node_server(port=int(server.url.rpartition(":")[2]))
-    until(all_back(), what="everybody is back after the restart")
+    until(at_end_of_a_second(USERS), what="everybody is back after the restart")
+    # a kick that leaves the transport open, which is for the client to close
+    assert restarted.kick(close=False) == USERS
+    until(at_end_of_a_second(0), what="nobody is connected after the kick")
+    test.reached(len(test.run.intervals) + 3)
     test.process.terminate()  # SIGTERM ends a run in order, as Ctrl-C does
     done = test.finish()
 
     closed = done.classes("closed")
-    assert closed.pop("server_disconnect") == 2 * USERS
+    assert closed.pop("server_disconnect") == USERS
     assert sum(closed.values()) == USERS
     assert set(closed) <= {"transport_close", "reset"}
     reconnects = done.operation("reconnect", "/")
-    assert reconnects["count"] == 3 * USERS
+    assert reconnects["count"] == USERS, "none after the kick"
     assert set(reconnects["errors"]) <= {"refused"}
+    assert restarted.counters()["tcp_open"] == 0
     assert done.operation("connect", "/")["count"] == USERS
-    assert restarted.counters()["received"]["echo"] > 0
-    # what was due while nobody was connected was offered and not issued
-    assert done.counted("Echo").issued < done.counted("Echo").offered
+    # what was due while nobody was connected was offered and withheld; after the kick nothing is due
+    counted = done.counted("Echo")
+    assert counted.issued + counted.withheld >= counted.offered - USERS
+    assert not any("offered" in doubt for doubt in done.report["doubts"])
+    assert done.report["connections"]["stayed_away"] == {"server_disconnect": USERS}
+    assert any("disconnected by the server and stayed away" in said for said in done.report["remarks"])
     assert (done.code, done.run.end.reason) == (130, "interrupted")
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.probing import connects, found, named, probe
+from tests.integration.probing import connects, found, named, probe, relay
 from tests.integration.servers.every import EVERY
 from tests.integration.servers.node import node_server, node_servers
 from tests.integration.servers.proxy import haproxy, nginx
@@ -39,19 +39,34 @@ def test_a_healthy_server_has_no_error(name: str) -> None:
         assert found(result, check).level == "ok", check
 
 
-def test_a_probe_is_a_few_dozen_connections_which_it_leaves_in_order() -> None:
-    """The application sees one client of its namespace, and each session is closed rather than dropped."""
-    with node_server() as server:
-        probe(server.url)
+def test_a_probe_is_a_few_dozen_connections_and_the_application_sees_one_client() -> None:
+    """Each session is left in order: its server does not wait for heartbeats that never come."""
+    with node_server(cors={"origin": "*"}) as server, relay(server.port) as (url, seen):
+        result = probe(url, origin="https://app.example.org")
         server.wait_for("disconnect")
-        requests = server.seen("http")
-        reasons = [line["reason"] for line in server.seen("disconnect")]
         joined = [line["namespace"] for line in server.seen("connect")]
-    assert 0 < len(requests) < 2 * CONNECTIONS_AT_MOST
-    opened = {line["headers"].get("sec-websocket-key") for line in requests if line["upgrade"]}
-    assert len(opened) < CONNECTIONS_AT_MOST
+        reasons = [line["reason"] for line in server.seen("disconnect")]
+    assert named(result) == {}
+    assert 20 < len(seen) < CONNECTIONS_AT_MOST
     assert joined == ["/"]
-    assert len(reasons) == 1
+    assert reasons == ["transport close"]
+
+
+def test_a_target_that_is_far_away_has_no_error() -> None:
+    """A quarter of a second there and back: nothing is taken for silence."""
+    with node_server(allowEIO3=True) as server, relay(server.port, delay_s=0.125) as (url, _):
+        result = probe(url)
+    assert named(result) == {}, result.checks
+    assert all(connects(result).values())
+
+
+def test_a_target_that_is_slow_is_not_waited_for_without_end() -> None:
+    """Seven tenths of what an answer may take, each: three in a row are not finished in time."""
+    with node_server() as server, relay(server.port, delay_s=0.35) as (url, _):
+        result = probe(url, timeout_s=1.0)
+    assert named(result) == {}, result.checks
+    assert found(result, "sticky").seen == "not finished in time"
+    assert found(result, "polling").level == "ok"
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from siotool.client.choices import TransportShares
 from siotool.client.failures import ClientFailure
 from siotool.client.identity import Identity
 from siotool.client.pool import WRITE_BUFFER_BYTES
+from siotool.runfile import Operation
 from siotool.swarm.engine import Engine
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.user_counts import UserCounts
@@ -103,13 +104,19 @@ def connect_all(engine: Engine, users: list[UserObserver]) -> list[Any]:
 
 
 def add_up(engine: Engine) -> None:
-    metrics = engine.loop.metrics
-    assert metrics.attempted == metrics.established + metrics.failed.total()
-    assert metrics.open == metrics.present == 0
+    (target,) = engine.loop.metrics.targets
+    assert target.attempted == target.established + target.failed.total()
+    assert target.open == engine.loop.metrics.present == 0
+
+
+def operations(engine: Engine) -> list[Operation]:
+    """Operations since the last look; what else is counted stays."""
+    (target,) = engine.loop.metrics.targets
+    return [*engine.loop.metrics.close_operations(), *target.table.close()]
 
 
 def errors(engine: Engine, op: str, name: str = "/") -> dict[str, int]:
-    (found,) = (o for o in engine.loop.metrics.close_operations() if (o.op, o.name) == (op, name))
+    (found,) = (o for o in operations(engine) if (o.op, o.name) == (op, name))
     return found.errors
 
 
@@ -158,7 +165,11 @@ def test_a_connect_that_hangs_is_counted_with_the_phase_it_hung_in(
         assert monotonic() - begin < 2
         jobs.join(1)
         assert jobs.value == [kind] * 3
-    assert (found.loop.metrics.attempted, found.loop.metrics.failed, found.loop.metrics.hung) == (
+    assert (
+        found.loop.metrics.targets[0].attempted,
+        found.loop.metrics.targets[0].failed,
+        found.loop.metrics.targets[0].hung,
+    ) == (
         3,
         {kind: 3},
         {phase: 3},
@@ -175,11 +186,11 @@ def test_a_connect_that_succeeds_while_the_run_drains_leaves_at_once(engine: Eng
     jobs.join(1)
     assert all(connection.close_reason == "client" for connection in jobs.value)
     assert (
-        found.loop.metrics.attempted,
-        found.loop.metrics.established,
-        found.loop.metrics.failed.total(),
+        found.loop.metrics.targets[0].attempted,
+        found.loop.metrics.targets[0].established,
+        found.loop.metrics.targets[0].failed.total(),
     ) == (3, 3, 0)
-    assert found.loop.metrics.closed == {}
+    assert found.loop.metrics.targets[0].closed == {}
     add_up(found)
 
 
@@ -189,8 +200,8 @@ def test_a_connect_that_timed_out_never_joins_later(
     found = engine("slow-upgrade", connect_timeout_s=0.1)
     assert connect_all(found, [user(found) for _ in range(5)]) == ["timeout"] * 5
     until(lambda: server.counts()["open"] == 0, what="every socket closed")
-    metrics = found.loop.metrics
-    assert (metrics.attempted, metrics.established, metrics.failed) == (5, 0, {"timeout": 5})
+    (target,) = found.loop.metrics.targets
+    assert (target.attempted, target.established, target.failed) == (5, 0, {"timeout": 5})
     found.drain()
     add_up(found)
 
@@ -243,7 +254,7 @@ def test_emits_and_broadcasts_that_cannot_leave_are_errors(engine: Engines) -> N
     found.publish(connection, 1, "said", lambda stamp: (stamp,), monotonic(), True, print)
     gevent.sleep(0.3)
     found.drain()
-    booked = {(o.op, o.name): o.errors for o in found.loop.metrics.close_operations()}
+    booked = {(o.op, o.name): o.errors for o in operations(found)}
     assert booked["custom", "say"]["not_sent"] > 0
     assert booked["deliver", "said"] == {"not_sent": 1}
     assert found.loop.tracker.take_published() == []
@@ -307,7 +318,7 @@ def test_what_breaks_the_protocol_is_an_error_of_its_class(
         found.call_ahead(connection, "echo", (), monotonic())
     until(lambda: gevent.sleep(0.01) or not connection.open, what="the connection closed")
     assert errors(found, "ack", "echo") == {kind: 1}
-    assert found.loop.metrics.closed == {kind: 1}
+    assert found.loop.metrics.targets[0].closed == {kind: 1}
     [remark] = found.loop.metrics.take_remarks()
     assert remark.level == "warning"
     assert remark.text.startswith(f"{kind}: ")
@@ -344,7 +355,7 @@ def test_the_code_of_a_close_frame_is_told(
     (connection,) = connect_all(found, [user(found)])
     found.call_ahead(connection, "echo", (), monotonic())
     until(lambda: gevent.sleep(0.01) or not connection.open, what="the connection closed")
-    assert found.loop.metrics.closed == {kind: 1}
+    assert found.loop.metrics.targets[0].closed == {kind: 1}
     [remark] = found.loop.metrics.take_remarks()
     assert all(word in remark.text for word in words)
 
@@ -357,7 +368,7 @@ def test_bytes_of_users_that_only_send_are_counted_as_they_leave(
     (connection,) = connect_all(found, [user(found)])
     found.loop.pool.read_wire()
     found.loop.pool.read_wire()  # nothing has moved since
-    before, read = found.loop.metrics.traffic.wire_out, server.counts()["read"]
+    before, read = found.loop.metrics.targets[0].traffic.wire_out, server.counts()["read"]
     for _ in range(20):
         found.emit(connection, "say", ("x" * 100_000,), monotonic())
     gevent.sleep(0.05)
@@ -365,12 +376,12 @@ def test_bytes_of_users_that_only_send_are_counted_as_they_leave(
     def counted() -> bool:
         gevent.sleep(0.01)
         found.loop.pool.read_wire()
-        return found.loop.metrics.traffic.wire_out - before >= 20 * 100_000
+        return found.loop.metrics.targets[0].traffic.wire_out - before >= 20 * 100_000
 
     until(counted, what="all that was sent")
     until(lambda: server.counts()["read"] - read >= 20 * 100_000, what="all that was sent is read")
     # six or more bytes of each frame are no payload; the server does not count all of them
-    assert found.loop.metrics.traffic.wire_out - before == server.counts()["read"] - read + 20 * 8
+    assert found.loop.metrics.targets[0].traffic.wire_out - before == server.counts()["read"] - read + 20 * 8
 
 
 def test_idle_connections_cost_no_system_call(engine: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -447,15 +458,16 @@ def test_users_that_come_and_go_while_they_connect_leave_nothing_behind(
         gone = random.sample(greenlets, users // 2)
         gevent.killall(gone)
         greenlets = [greenlet for greenlet in greenlets if greenlet not in gone]
+    (target,) = found.loop.metrics.targets
     # the connects of those who went may go on for as long as the drain time
     with gevent.Timeout(20):
-        while server.counts()["open"] > others + len(greenlets) or found.loop.metrics.open > len(greenlets):
+        while server.counts()["open"] > others + len(greenlets) or target.open > len(greenlets):
             gevent.sleep(0.02)  # not until(): these greenlets are to have their turns
-    assert found.loop.metrics.open <= len(greenlets)
+    assert target.open <= len(greenlets)
     gevent.killall(greenlets)
     found.drain()
     until(lambda: server.counts()["open"] <= others, what="every connection closed")
-    assert found.loop.metrics.failed == {}
+    assert found.loop.metrics.targets[0].failed == {}
     add_up(found)
     free = [user(found).slot for _ in range(len(slots))]
     assert sorted(free) == sorted(set(free)), "no place is given twice"
@@ -467,7 +479,7 @@ def test_two_greenlets_of_one_user_share_a_connection(engine: Engines) -> None:
     first, second = connect_all(found, [receiver, receiver])
     assert first is second
     assert connect_all(found, [receiver]) == [first]
-    assert found.loop.metrics.attempted == 1
+    assert found.loop.metrics.targets[0].attempted == 1
 
 
 def test_connects_and_calls_of_more_than_a_second_are_overdue(engine: Engines) -> None:

@@ -17,7 +17,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from siotool.protocol import stamp
-from siotool.runfile import Delivery, WorkerHealth
+from siotool.runfile import Bytes, Connections, Delivery, WorkerHealth
 from siotool.swarm import worker_report
 from siotool.swarm.aggregator import end_of, merge
 from siotool.swarm.deliveries import DeliveryAggregator
@@ -116,8 +116,8 @@ class Worker:
             covers=covers,
             until=now,
             operations=self.metrics.close_operations(),
-            connections=self.metrics.close_connections(),
-            bytes=self.metrics.close_bytes(),
+            connections=Connections(),
+            bytes=Bytes(),
             health=HEALTH,
             presence=self.metrics.take_presence(),
             published=self.tracker.take_published(),

@@ -335,3 +335,10 @@ def test_whatever_a_server_says_every_finding_is_safe_to_show_and_says_what_to_d
         assert f"{one.seen}{one.means}{one.do}".isprintable()
         assert one.level not in ("error", "warning") or (one.means and one.do)
     assert len({one.id for one in found.checks}) == len(found.checks)
+
+
+@given(replies)
+def test_where_nothing_opens_an_error_says_why(refusal) -> None:
+    found = result(known(polls=(), upgrades=(), refusal=refusal))
+    assert found.at("error"), refusal
+    assert not any(client.connects for client in found.clients)

@@ -104,6 +104,16 @@ def table(facts: Known, joins: Joins | None = None, sticky: bool = True) -> dict
             id="credentials are needed",
         ),
         pytest.param(
+            known(polls=(3,), upgrades=(3,)),
+            TURNED_AWAY,
+            True,
+            {
+                JS_2: (False, "refused; with credentials: query: {…}"),
+                OWN: (False, f"siotool loadtest {URL} --eio 3 --query 'token=…'"),
+            },
+            id="credentials are needed, and there is no auth payload",
+        ),
+        pytest.param(
             known(
                 path="/app/",
                 auth={"token": "s3cret"},

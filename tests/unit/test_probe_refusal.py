@@ -49,7 +49,8 @@ def engine_io(code: int, message: str, status: int = 400) -> Reply:
         ),
         pytest.param(Reply(429), "throttled", id="a limit"),
         pytest.param(Reply(failure="timeout"), "silent", id="no answer"),
-        pytest.param(Reply(500, body=b"oops"), "other", id="a server that fails"),
+        pytest.param(Reply(500, body=b"oops"), "failing", id="a server that fails"),
+        pytest.param(Reply(418, body=b"oops"), "other", id="something else"),
         pytest.param(engine_io(9, "Session ID unknown"), "session", id="words without a known code"),
     ],
 )

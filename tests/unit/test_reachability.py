@@ -17,7 +17,9 @@ HOUSE = Path(__file__).parents[2]
 
 #: Called by who knows it by its name: picows, asyncio, httptools, Locust, click, io, python-socketio.
 CALLED = {
+    "_engineio_client_class",
     "_engineio_server_class",
+    "_get",
     "_get_socket",
     "_handle_ack",
     "_handle_connect",
@@ -26,8 +28,12 @@ CALLED = {
     "_handle_eio_disconnect",
     "_handle_eio_message",
     "_handle_event",
+    "_put",
+    "_receive_packet",
+    "_send_packet",
     "connection_lost",
     "connection_made",
+    "create_queue",
     "data_received",
     "on_body",
     "on_header",

@@ -1,15 +1,42 @@
-"""A run against several targets: what a report says of each."""
+"""A run against several targets: the turns that users take, and what a report says of each."""
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from siotool.cli.outcome import rendered
 from siotool.errors import InputError, RunFileError
 from siotool.runfile import Bytes, Connections, TargetUse
 from siotool.runs import reading
-from siotool.workload import WeightedTarget
+from siotool.workload import WeightedTarget, turns
 
 TARGETS = [WeightedTarget("http://a.example:3000", 3), WeightedTarget("http://b.example:3000")]
+
+
+@pytest.mark.parametrize(
+    ("weights", "order"),
+    [
+        pytest.param([1], [0], id="one target has everybody"),
+        pytest.param([1, 1], [0, 1], id="two take turns"),
+        pytest.param([1, 1, 1], [0, 1, 2], id="so do three"),
+        pytest.param([3, 1], [0, 0, 1, 0], id="the lighter one comes in between"),
+        pytest.param([5, 1, 1], [0, 0, 1, 0, 2, 0, 0], id="nginx's own example"),
+        pytest.param([2, 2], [0, 1, 0, 1], id="equal weights take turns"),
+    ],
+)
+def test_users_take_targets_in_turn(weights, order):
+    assert turns(weights) == order
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=6))
+def test_any_number_of_users_has_the_weights_as_nearly_as_can_be(weights):
+    order = turns(weights)
+    assert [order.count(number) for number in range(len(weights))] == weights
+    for users in range(len(order)):
+        for number, weight in enumerate(weights):
+            fair = users * weight / sum(weights)
+            assert abs(order[:users].count(number) - fair) < len(weights)
 
 
 def shared(run):

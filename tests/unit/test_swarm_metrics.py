@@ -3,11 +3,12 @@ from time import time as epoch
 import pytest
 
 from siotool.histogram import merged
-from siotool.runfile import OTHER, Bytes, Connections
+from siotool.runfile import OTHER, Bytes, Connections, TargetUse
 from siotool.swarm.aggregator import summed
 from siotool.swarm.delivery_tracker import DeliveryTracker
 from siotool.swarm.memory_limits import NAME_CHARACTERS, NAMES, REMARK_CHARACTERS, REMARKS_OF_A_KIND
-from siotool.swarm.metrics import Dated, Metrics, OperationSamples, Untimed, epoch_seconds
+from siotool.swarm.metrics import Dated, Metrics, Untimed, epoch_seconds
+from siotool.swarm.operation_samples import OperationSamples
 from siotool.swarm.receiver import Receiver
 from siotool.swarm.user_counts import UserCounts
 from siotool.swarm.worker_report import Presence
@@ -158,7 +159,7 @@ def test_a_receiver_is_present_from_its_joining_to_its_leaving_once(metrics):
     metrics.join(receiver, 2.0)
     metrics.leave(receiver, 3.0)
     metrics.leave(receiver, 4.0)  # the socket closes after the farewell
-    assert (receiver.joined_at, receiver.left_at, metrics.present, metrics.open) == (2.0, 3.0, 0, 1)
+    assert (receiver.joined_at, receiver.left_at, metrics.present) == (2.0, 3.0, 0)
     metrics.join(receiver, 5.0)
     assert receiver.left_at > 1e9
     assert metrics.take_presence() == [Presence(2.0, 1), Presence(3.0, -1), Presence(5.0, 1)]
@@ -166,22 +167,44 @@ def test_a_receiver_is_present_from_its_joining_to_its_leaving_once(metrics):
 
 
 def test_connections_and_bytes_are_told_once_and_the_open_ones_each_time(metrics):
-    metrics.open, metrics.attempted, metrics.established = 3, 5, 4
-    metrics.failed["refused"] += 1
-    metrics.hung["tls"] += 1
-    metrics.closed["ping_timeout"] += 2
-    (
-        metrics.traffic.payload_in,
-        metrics.traffic.payload_out,
-        metrics.traffic.wire_in,
-        metrics.traffic.wire_out,
-    ) = 1, 2, 3, 4
-    assert metrics.close_connections() == Connections(
+    (target,) = metrics.targets
+    target.open, target.attempted, target.established = 3, 5, 4
+    target.failed["refused"] += 1
+    target.hung["tls"] += 1
+    target.closed["ping_timeout"] += 2
+    target.traffic.payload_in, target.traffic.payload_out = 1, 2
+    target.traffic.wire_in, target.traffic.wire_out = 3, 4
+    counted = Connections(
         open=3, attempted=5, established=4, failed={"refused": 1}, closed={"ping_timeout": 2}, hung={"tls": 1}
     )
-    assert metrics.close_connections() == Connections(open=3)
-    assert metrics.close_bytes() == Bytes(payload_in=1, payload_out=2, wire_in=3, wire_out=4)
-    assert metrics.close_bytes() == Bytes()
+    assert metrics.close_targets() == [TargetUse(counted, [], Bytes(1, 2, 3, 4))]
+    assert metrics.close_targets() == [TargetUse(Connections(open=3), [], Bytes())]
+
+
+def test_each_target_has_operations_of_its_own_and_none_those_of_no_target():
+    metrics = Metrics(DeliveryTracker(1), 2)
+    first, second = metrics.targets
+    first.samples("ack", "echo").record(1.0, 1.0)
+    second.samples("ack", "echo").fail("timeout")
+    metrics.samples("deliver", "said").untimed += 1
+    closed = [
+        [(found.op, found.count, found.errors) for found in use.operations] for use in metrics.close_targets()
+    ]
+    assert closed == [[("ack", 1, {})], [("ack", 0, {"timeout": 1})]]
+    assert [found.op for found in metrics.close_operations()] == ["deliver"]
+
+
+def test_names_are_bounded_over_all_targets_together():
+    """A name that one target has is not counted as another one at the next."""
+    metrics = Metrics(DeliveryTracker(1), 2)
+    for target in metrics.targets:
+        for number in range(NAMES):
+            target.samples("ack", f"event {number}").untimed += 1
+    metrics.targets[1].samples("ack", "one more").untimed += 1
+    first, second = metrics.close_targets()
+    assert OTHER not in {found.name for found in first.operations}
+    assert {found.name: found.count for found in second.operations}[OTHER] == 1
+    assert len(metrics.take_remarks()) == 1
 
 
 def test_event_names_are_bounded_in_number_and_length(metrics):

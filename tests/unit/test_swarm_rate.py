@@ -34,7 +34,7 @@ class Offline(SocketIOUser):
     abstract = True
     rate = 0.001
 
-    def _connect(self, again):
+    def _connect(self):
         return None
 
     @task

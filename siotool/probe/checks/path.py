@@ -7,6 +7,7 @@ from siotool.probe.known import Known
 from siotool.probe.refusal import (
     CREDENTIALS,
     DOWN,
+    FAILING,
     FORBIDDEN,
     ORIGIN,
     REDIRECT,
@@ -17,7 +18,7 @@ from siotool.probe.refusal import (
 from siotool.probe.reply import Reply
 
 #: These say nothing of the path.
-_OTHER_CAUSES = frozenset((CREDENTIALS, DOWN, FORBIDDEN, ORIGIN, REDIRECT, THROTTLED))
+_OTHER_CAUSES = frozenset((CREDENTIALS, DOWN, FAILING, FORBIDDEN, ORIGIN, REDIRECT, THROTTLED))
 
 
 def _judge(known: Known, _: Any) -> Finding | None:

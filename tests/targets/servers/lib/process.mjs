@@ -5,7 +5,7 @@ import { createServer as createSecure } from "node:https";
 import { readFileSync, writeSync } from "node:fs";
 import { createInterface } from "node:readline";
 
-const OWN = ["port", "tls", "msgpack", "origin", "login", "quiet"];
+const OWN = ["port", "tls", "msgpack", "origin", "login", "allow", "quiet"];
 
 /** The options of the command line: [ours, the server's own]. */
 export function readOptions(text = "{}") {
@@ -90,7 +90,8 @@ export function serve(server, port, commands) {
   });
 }
 
-function obey(commands) {
+/** Carry out the commands on standard input, and end with it. */
+export function obey(commands) {
   const input = createInterface({ input: process.stdin });
   input.on("line", async (line) => {
     const { number, do: name, ...fields } = JSON.parse(line);

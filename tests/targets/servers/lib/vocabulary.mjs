@@ -7,8 +7,9 @@ export const DYNAMIC = /^\/dyn-\d+$/;
 export const EVERY_BYTE = Buffer.from(Array.from({ length: 256 }, (_, value) => value));
 
 /** Speak the vocabulary on every namespace of a server. */
-export function speak(io, { login: always, quiet }) {
+export function speak(io, { login: always, allow, quiet }) {
   if (always) io.use(door);
+  if (allow !== undefined) io.use(full(allow));
   io.of("/auth").use(door);
   for (const name of ["/", "/chat", "/auth", DYNAMIC]) {
     io.of(name).on("connection", (socket) => {
@@ -23,6 +24,17 @@ export function speak(io, { login: always, quiet }) {
 export const door = login((socket, error) => {
   print("refused", { namespace: socket.nsp.name, message: error.message, data: error.data });
 });
+
+/** A middleware that lets in the first clients, and refuses all others. */
+function full(allow) {
+  let came = 0;
+  return (socket, next) => {
+    if (++came <= allow) return next();
+    const error = Object.assign(new Error("the room is full"), { data: { code: "FULL" } });
+    print("refused", { namespace: socket.nsp.name, message: error.message, data: error.data });
+    next(error);
+  };
+}
 
 /** Print what Engine.IO does below the namespaces. */
 export function reportEngine(io) {
