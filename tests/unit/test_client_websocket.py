@@ -339,7 +339,7 @@ class Stream:
 async def flooded(socket, frames, since_s):
     """What becomes of the stream of a connection that gets so many frames, the first so long ago."""
     stream = Stream()
-    socket._turn = monotonic() - since_s
+    socket._frames, socket._turn = 0, monotonic() - since_s
     for _ in range(frames):
         socket.on_ws_frame(
             SimpleNamespace(underlying_transport=stream),
