@@ -16,7 +16,7 @@ from siotool.swarm.audience import KNOWN_S
 from siotool.swarm.audience_totals import AudienceTotals, class_of
 from siotool.swarm.presence import PresenceLevel
 from siotool.swarm.receiver import GIVE_UP_S, REMEMBER_S
-from siotool.swarm.worker_report import Presence, Publication, Receipt, WorkerInterval
+from siotool.swarm.worker_report import Presence, Publication, PushCounts, Receipt, WorkerInterval
 
 #: A stamp keeps microseconds: it may lie a little before the second it was written in.
 _STAMPS_MAY_DIFFER_S = 1e-3
@@ -106,6 +106,8 @@ class DeliveryAggregator:
             for receipt in part.receipts:
                 self._receive(part.worker, receipt, totals)
         self._close_messages(until, last, totals)
+        pushed = self._count_pushes(parts, totals)
+        waiting = sum(message.missing for messages in self._open.values() for message in messages.values())
         self._forget(until, known_until)
         return Delivery(
             published=sum(len(part.published) for part in parts),
@@ -115,7 +117,7 @@ class DeliveryAggregator:
             duplicate=totals["duplicate"],
             reordered=totals["reordered"],
             late=totals["late"],
-            pending=sum(message.missing for messages in self._open.values() for message in messages.values()),
+            pending=waiting + pushed,
             misdelivered=totals["misdelivered"],
         )
 
@@ -223,6 +225,22 @@ class DeliveryAggregator:
             # their sender was lost without a report, but they arrived
             totals["received"] += sum(r.due for early in self._early.values() for _, r in early)
             self._early.clear()
+
+    def _count_pushes(self, parts: list[WorkerInterval], totals: Counter[str]) -> int:
+        """Count what users expected by keys; returns how many they still wait for."""
+        for part in parts:
+            pushes = part.pushes
+            if pushes == PushCounts(pending=pushes.pending):
+                continue
+            counted = self._audiences.of(("user", 1))
+            counted.messages += pushes.received + pushes.lost
+            counted.received += pushes.received
+            counted.lost += pushes.lost
+            counted.duplicate += pushes.duplicate
+            counted.misdelivered += pushes.misdelivered
+            for name in ("received", "lost", "duplicate", "misdelivered", "late"):
+                totals[name] += getattr(pushes, name)
+        return sum(part.pushes.pending for part in parts)
 
     def _forget(self, until: float, known_until: float) -> None:
         while self._given_up:

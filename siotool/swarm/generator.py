@@ -12,6 +12,7 @@ import gevent.event
 import msgspec
 
 from siotool.client.address import resolve
+from siotool.client.tap import Tap
 from siotool.errors import TargetError
 from siotool.runfile import WorkerHealth
 from siotool.swarm import knobs, locust_stats, worker_report
@@ -47,13 +48,17 @@ class Generator:
         workers: int = 1,
         templates: Mapping[str, str] = MappingProxyType({}),
         rows: RowPool | None = None,
+        tap: Tap | None = None,
     ) -> None:
-        """``templates`` are settings that are filled in for each user; ``rows`` are of a users file."""
+        """``templates`` are settings that are filled in for each user; ``rows`` are of a users file.
+
+        ``tap`` hears every packet of every connection.
+        """
         self.settings = settings
         #: The rows of a users file, if there is one.
         self.rows = rows
         self.own_values = OwnValues(settings.identity, dict(templates), rows is not None)
-        self.engine = Engine(settings)
+        self.engine = Engine(settings, tap)
         self.timer_wheel = TimerWheel()
         self.results = ScenarioResults(secrets_of(settings.identity))
         self._listen_to_scenario(environment)

@@ -15,7 +15,18 @@ REMEMBER_S = 20 * GIVE_UP_S
 class Receiver:
     """Where deliveries arrive: its slot, and when it is to expect them."""
 
-    __slots__ = ("joined_at", "left_at", "overtaken", "places", "published", "slot", "unsettled_until")
+    __slots__ = (
+        "expecting",
+        "joined_at",
+        "left_at",
+        "overtaken",
+        "places",
+        "published",
+        "pushes",
+        "slot",
+        "unsettled_until",
+        "waits",
+    )
 
     def __init__(self, slot: int) -> None:
         self.slot = slot
@@ -29,3 +40,7 @@ class Receiver:
         self.unsettled_until = -inf
         #: How many messages it has sent to audiences.
         self.published = 0
+        #: Events that it expects by their keys, what came of those (``pushes``), how many it waits for.
+        self.expecting: frozenset[str] = frozenset()
+        self.pushes: dict[Any, Any] = {}
+        self.waits = 0
