@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from siotool.errors import ExitCode
 from siotool.probe.catalogue import CHECKS
+from siotool.probe.checks.compression import LongAnswer
 from siotool.probe.checks.cors import OfOrigin
 from siotool.probe.checks.idle_timeout import Idled
 from siotool.probe.checks.sessions import SessionSeen
@@ -103,13 +104,9 @@ def sessions(*cookies: str, lost: int = 0, bare: int = 0, server: tuple[str, ...
             id="no limit said",
         ),
         pytest.param(
-            "compression",
-            known(answered=[("Content-Encoding", "gzip")]),
-            None,
-            "ok",
-            "compressed (gzip)",
-            id="gzip",
+            "compression", known(), LongAnswer(1600, "gzip"), "ok", "1.6 kB is compressed (gzip)", id="gzip"
         ),
+        pytest.param("compression", known(), LongAnswer(1600, ""), "ok", "is not compressed", id="no gzip"),
         pytest.param(
             "compression", known(upgrades=()), None, "ok", "no WebSocket to ask", id="polling alone"
         ),
