@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from siotool.target.process import TargetProcess
+from tests.integration.servers.every import EVERY
 
 pytestmark = pytest.mark.slow
 
@@ -153,3 +154,13 @@ def test_nobody_there_is_unreachable(dry_run: Run) -> None:
     done = dry_run("http://127.0.0.1:9")
     assert (done.returncode, done.stdout) == (3, "")
     assert "refused" in done.stderr
+
+
+@pytest.mark.node
+def test_an_old_server_is_spoken_to_as_in_a_run(dry_run: Run) -> None:
+    """The first look finds that it speaks Engine.IO 3; the second one does so, too."""
+    with EVERY["socket.io-2"]() as old:
+        done = dry_run(old.url, "--scenario", "idle")
+    assert done.returncode == 0, done.stderr
+    assert "← polling connect" in packets(done.stdout)
+    assert packets(done.stdout)[-1] == "→ websocket disconnect"
