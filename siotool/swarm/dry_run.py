@@ -11,7 +11,7 @@ import msgspec
 from locust import User, events
 from locust.env import Environment
 
-from siotool.client.identity import Identity
+from siotool.client.identity import Identity, secrets_of
 from siotool.client.parsers import parser_of
 from siotool.errors import InputError, TargetError
 from siotool.protocol.engine_io import Frame
@@ -21,7 +21,6 @@ from siotool.swarm.config import RunConfig
 from siotool.swarm.generator import Generator
 from siotool.swarm.row_desk import RowDesk, RowPool
 from siotool.swarm.scenario_file import Scenario, options
-from siotool.swarm.scenario_results import secrets_of
 from siotool.swarm.settings import EngineSettings
 
 #: Tasks begin so often, whatever the scenario's own rate: it is there to be looked at.

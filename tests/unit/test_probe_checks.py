@@ -339,3 +339,15 @@ def test_where_nothing_opens_an_error_says_why(refusal) -> None:
     found = result(known(polls=(), upgrades=(), refusal=refusal))
     assert found.at("error"), refusal
     assert not any(client.connects for client in found.clients)
+
+
+def test_secrets_that_a_server_repeats_are_starred_and_an_origin_is_not() -> None:
+    shown = known(
+        polls=(),
+        upgrades=(),
+        refusal=Reply(403, body=b"key-1234, token-5678 and https://app.example.org are refused"),
+        auth={"deep": ["token-5678"]},
+        headers=(("X-Key", "key-1234"), ("Origin", ORIGIN)),
+    )
+    (found,) = result(shown).at("error")
+    assert f"“***, *** and {ORIGIN} are refused”" in found.seen
