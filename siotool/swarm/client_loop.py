@@ -267,6 +267,10 @@ class ClientLoop:
         if connection.open:
             self.tracker.audiences.leave(connection.observer, audience, monotonic())
 
+    def stay_away(self, user: UserObserver) -> None:
+        """A user that is away will not come back by itself."""
+        self.metrics.away.forget(user, monotonic())
+
     # ── leaving ───────────────────────────────────────────────────────────────────────
 
     def leave(self, user: UserObserver) -> None:
@@ -274,6 +278,7 @@ class ClientLoop:
         if user.retired:
             return
         user.retired = True
+        self.metrics.away.forget(user, monotonic())
         attempt = self._opening.get(user)
         if attempt is not None:
             attempt.leaving = True
