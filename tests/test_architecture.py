@@ -45,16 +45,16 @@ HOUSES = {"siotool": LAYERS, "siotool.plan": ROOMS_OF_PLAN}
 
 #: A heavy or opinionated package comes in by one door; a loop, by the door of each that runs one.
 DOORS = {
-    "aiohttp": "siotool.probe siotool.target",
+    "aiohttp": "siotool.client.reference siotool.probe siotool.target",
     "altair": "siotool.document",
-    "engineio": "siotool.target",
+    "engineio": "siotool.client.reference siotool.target",
     "gevent": "siotool.swarm",
     "jinja2": "siotool.document siotool.plan.growth",
     "locust": "siotool.swarm",
     "pandas": "siotool.report",
     "picows": "siotool.client",
     "scipy": "siotool.plan",
-    "socketio": "siotool.target",
+    "socketio": "siotool.client.reference siotool.target",
     "typer": "siotool.cli",
     "uvloop": "siotool.swarm siotool.target",
     "vl_convert": "siotool.document",

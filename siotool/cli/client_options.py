@@ -5,8 +5,8 @@ from typing import get_args
 
 import msgspec
 
-from siotool.cli.client_words import Encoding, EngineIo
-from siotool.client.choices import ParserName, TlsOptions, TransportName, TransportShares
+from siotool.cli.client_words import Encoding, EngineIo, WireClient
+from siotool.client.choices import ClientName, ParserName, TlsOptions, TransportName, TransportShares
 from siotool.client.identity import Identity
 from siotool.errors import InputError
 from siotool.protocol.backoff import Backoff
@@ -25,14 +25,15 @@ class ClientOptions(msgspec.Struct, frozen=True):
     revision: Revision | None
     parser: ParserName
     tls: TlsOptions
+    client: ClientName
     reconnection: Reconnection
 
     @property
     def transport(self) -> str:
-        """The transport's name, or the mix as ``upgrade=80,websocket=20``."""
-        if len(self.transports) == 1:
-            return self.transports[0][0]
-        return ",".join(f"{name}={share:g}" for name, share in self.transports)
+        """The transport's name, or the mix as ``upgrade=80,websocket=20``; and the client, if not ours."""
+        shares = ",".join(f"{name}={share:g}" for name, share in self.transports)
+        found = self.transports[0][0] if len(self.transports) == 1 else shares
+        return found if self.client == "native" else f"{found} ({self.client} client)"
 
 
 def read(
@@ -41,17 +42,33 @@ def read(
     eio: EngineIo,
     parser: Encoding,
     tls: TlsOptions,
+    client: WireClient,
     reconnection: Reconnection,
 ) -> ClientOptions:
-    """All of it; --eio and --parser are read here."""
+    """All of it; --eio, --parser and --client are read here."""
+    if client is WireClient.REFERENCE:
+        _check_reference(transports, eio, tls)
+        eio = EngineIo.FOUR
     return ClientOptions(
         identity=identity,
         transports=transports,
         revision=_revision(eio, identity, transports),
         parser="msgpack" if parser is Encoding.MSGPACK else "json",
         tls=tls,
+        client="reference" if client is WireClient.REFERENCE else "native",
         reconnection=reconnection,
     )
+
+
+def _check_reference(transports: TransportShares, eio: EngineIo, tls: TlsOptions) -> None:
+    """Raise InputError for what python-socketio's client cannot do."""
+    hint = "leave it out, or use --client native"
+    if eio is EngineIo.THREE:
+        raise InputError("--client reference does not speak Engine.IO 3, as --eio asks", hint)
+    if any(name == "jsonp" for name, _ in transports):
+        raise InputError("--client reference has no transport jsonp", hint)
+    if tls.server_name:
+        raise InputError("--client reference cannot ask for another --server-name than the URL's host", hint)
 
 
 def transports(name: str | None, mix: str | None) -> TransportShares:

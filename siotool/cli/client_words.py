@@ -16,3 +16,10 @@ class Encoding(StrEnum):
 
     JSON = "json"
     MSGPACK = "msgpack"
+
+
+class WireClient(StrEnum):
+    """Clients that users have."""
+
+    NATIVE = "native"
+    REFERENCE = "reference"

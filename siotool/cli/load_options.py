@@ -14,17 +14,23 @@ from siotool.workload import ArrivalProcess, Arrivals, Stage, ramp
 USERS_AT_MOST = 10_000_000
 
 
-def load(scenario: str, settings: list[str], tags: list[str], exclude: list[str]) -> tuple[Any, Any]:
-    """The scenario with its settings and its chosen tasks, and the settings."""
+def load(
+    scenario: str, settings: list[str], tags: list[str], exclude: list[str], *, with_rows: bool
+) -> tuple[Any, Any, dict[str, str]]:
+    """The scenario with its settings and its chosen tasks; the settings; those of them to be filled in.
+
+    ``with_rows``: columns of a users file may be named in settings.
+    """
     from siotool.swarm import knobs, scenario_file, scenario_paths
     from siotool.swarm import tags as choosing
 
     loaded = scenario_file.load(scenario_paths.find(scenario))
-    resolved = knobs.resolve(loaded.knobs, settings, f"scenario {loaded.name}")
-    knobs.apply(list(loaded.user_classes), resolved)
+    templates = knobs.templates(settings, with_rows=with_rows)
+    resolved = knobs.resolve(loaded.knobs, settings, f"scenario {loaded.name}", templates)
+    knobs.apply(list(loaded.user_classes), resolved, templates)
     scenario_file.check_schedules(loaded)
     loaded.user_classes = choosing.choose(loaded.user_classes, tags, exclude)
-    return loaded, resolved
+    return loaded, resolved, templates
 
 
 def workers(processes: int | None, stages: list[Stage], arrivals: Arrivals | None) -> int:

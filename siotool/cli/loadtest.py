@@ -10,15 +10,14 @@ from typing import Annotated
 
 import typer
 
-from siotool.cli import client_options, completion, load_targets, public_hosts
+from siotool.cli import client_options, completion, load_targets, public_hosts, users_options
 from siotool.cli import load_options as options
-from siotool.cli.client_words import Encoding, EngineIo
+from siotool.cli.client_words import Encoding, EngineIo, WireClient
 from siotool.cli.configured import command_of
 from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.report import REPORTS
-from siotool.cli.streams import say
 from siotool.client import identity_options
-from siotool.errors import ExitCode, InputError
+from siotool.errors import InputError
 from siotool.workload import ArrivalProcess
 
 
@@ -117,6 +116,17 @@ def loadtest(
     query: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Query parameter. Repeatable.")
     ] = None,
+    users_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="CSV or JSONL, a row for each user: {column} in --auth, --header, --query and --set is its "
+            "value, {number} the user's number (docs/users.md).",
+        ),
+    ] = None,
+    reuse_rows: Annotated[
+        bool, typer.Option("--reuse-rows", help="Users may share rows where there are fewer than users.")
+    ] = False,
     transport: Annotated[
         str | None,
         typer.Option(
@@ -133,6 +143,10 @@ def loadtest(
         EngineIo, typer.Option(help="Revision of Engine.IO: 3 is Socket.IO 2; auto asks the target.")
     ] = EngineIo.AUTO,
     parser: Annotated[Encoding, typer.Option(help="Parser of Socket.IO packets.")] = Encoding.JSON,
+    client: Annotated[
+        WireClient,
+        typer.Option(help="Which client users have: ours, or python-socketio's for a second opinion."),
+    ] = WireClient.NATIVE,
     ca_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Certificates to trust, in PEM form.")
     ] = None,
@@ -215,6 +229,13 @@ def loadtest(
     locust_files: Annotated[
         bool, typer.Option("--locust-files", help="Write Locust's own CSV and HTML beside the run.")
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="One client: print every packet both ways, do each task once, and write nothing.",
+        ),
+    ] = False,
     list_scenarios: Annotated[
         bool, typer.Option("--list", help="List the built-in scenarios and their settings.")
     ] = False,
@@ -242,9 +263,7 @@ def loadtest(
     ```
     """
     if list_scenarios:
-        from siotool.cli.scenarios import listing
-
-        sys.stdout.write(listing())
+        _list()
         return
     from siotool.cli.plan_options import planned
     from siotool.report.gates import parse
@@ -255,8 +274,10 @@ def loadtest(
     given = {"--stage": stage, "--users": users, "--spawn-rate": spawn_rate, "--arrival-rate": arrival_rate}
     arrivals = options.arrivals(given, run_time, arrival_process)
     stages = [] if arrivals else options.stages(users, spawn_rate, run_time, stage)
-    connect_timeout_s = options.patience(connect_timeout, "--connect-timeout")
-    ack_timeout_s = options.patience(ack_timeout, "--ack-timeout")
+    connect_timeout_s, ack_timeout_s = (
+        options.patience(text, option)
+        for text, option in ((connect_timeout, "--connect-timeout"), (ack_timeout, "--ack-timeout"))
+    )
     options.check_path(path)
     aimed = load_targets.read(target or [])
     clients = client_options.read(
@@ -265,6 +286,7 @@ def loadtest(
         eio,
         parser,
         client_options.tls(ca_file, insecure, client_cert, client_key, server_name),
+        client,
         client_options.reconnection(
             reconnection,
             reconnection_attempts,
@@ -273,12 +295,16 @@ def loadtest(
             randomization_factor,
         ),
     )
-    public_hosts.check([] if aimed.demo else aimed.urls, yes=yes, allowed=allowed_hosts or [])
+    # a look at a target takes one connection, as a probe does
+    public_hosts.check([] if aimed.demo or dry_run else aimed.urls, yes=yes, allowed=allowed_hosts or [])
 
     # this loads Locust, which patches ssl for gevent, before anything that might open it
-    loaded, resolved = options.load(scenario, settings or [], tags or [], exclude_tags or [])
+    loaded, resolved, templates = options.load(
+        scenario, settings or [], tags or [], exclude_tags or [], with_rows=users_file is not None
+    )
     from rich.console import Console
 
+    from siotool.cli import dry_runs
     from siotool.cli.diagnosis import explained
     from siotool.swarm.config import RunConfig
     from siotool.swarm.live import display
@@ -298,8 +324,16 @@ def loadtest(
         exclude_tags=exclude_tags or [],
         arrivals=arrivals,
     )
+    rows = users_options.read(
+        users_file,
+        reuse=reuse_rows,
+        identity=clients.identity,
+        templates=templates,
+        known=loaded.knobs,
+        stages=stages,
+    )
     folder = out or REPORTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{loaded.name}"
-    if (folder / "run.jsonl").exists():
+    if not dry_run and (folder / "run.jsonl").exists():
         raise InputError(f"{folder} already holds a run", "choose another --out folder")
 
     with ExitStack() as stack, explained():
@@ -324,6 +358,7 @@ def loadtest(
                 revision=clients.revision or 4,
                 parser=clients.parser,
                 tls=clients.tls,
+                client=clients.client,
                 reconnection=clients.reconnection,
                 connect_timeout_s=connect_timeout_s,
                 ack_timeout_s=ack_timeout_s,
@@ -340,29 +375,30 @@ def loadtest(
             gates=fail_if or [],
             default_gates=not no_default_gates,
             command=options.redacted(command_of(ctx)),
+            templates=templates,
+            users_file=rows,
         )
+        if dry_run:
+            raise typer.Exit(dry_runs.run(config, loaded))
         outcome = run(
             config, loaded, partial(display, console=None if quiet else Console(stderr=True)), [program]
         )
-    from siotool.cli.counts import Intent
-    from siotool.cli.outcome import conclude
+    from siotool.cli.outcome import end_load
 
-    ends = {
-        "interrupted": ExitCode.INTERRUPTED,
-        "workers_lost": ExitCode.UNREACHABLE,
-        "target_lost": ExitCode.UNREACHABLE,
-    }
-    if not quiet:  # before the report, whose last line is the verdict
-        say(f"run and reports in {folder}/")
-    code = conclude(
-        [outcome.path],
-        intent=Intent(plan=read_back),
+    code = end_load(
+        outcome.path,
+        outcome.reason,
+        plan=read_back,
         gates=gates,
         default_gates=not no_default_gates,
         output_format=form,
         where=output,
         quiet=quiet,
-        keep=True,
-        also={ends[outcome.reason]} if outcome.reason in ends else (),
     )
     raise typer.Exit(code)
+
+
+def _list() -> None:
+    from siotool.cli.scenarios import listing
+
+    sys.stdout.write(listing())

@@ -9,6 +9,8 @@ TransportName = Literal["upgrade", "websocket", "polling", "jsonp"]
 #: Transports and their shares of the users, in any unit.
 TransportShares = tuple[tuple[TransportName, float], ...]
 ParserName = Literal["json", "msgpack"]
+#: Ours, or python-socketio's.
+ClientName = Literal["native", "reference"]
 
 _GOLDEN = 0.6180339887498949
 

@@ -42,6 +42,15 @@ class Endpoint:
         pairs: Pairs = (*identity.query, ("EIO", str(self.revision)), ("transport", transport), *more)
         return f"{path.rstrip('/')}/?{urlencode(pairs)}"
 
+    def url(self, identity: Identity) -> str:
+        """The URL that another client is given, with the query of its requests."""
+        return f"{self._target.url}?{urlencode(identity.query)}" if identity.query else self._target.url
+
+    @property
+    def bare_path(self) -> str:
+        """The path of Socket.IO, without slashes around it."""
+        return self._target.path.strip("/")
+
     def websocket_url(self, path: str) -> str:
         """The URL of a WebSocket; ``path`` with its query."""
         return websocket_url(self._target, path)

@@ -1,9 +1,9 @@
 """Opens the transport that a client begins with."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol
 
-from siotool.client.choices import TransportName
+from siotool.client.choices import ClientName, TransportName
 from siotool.client.connection import Connection
 from siotool.client.endpoint import Endpoint
 from siotool.client.jsonp_polling import JsonpPolling
@@ -11,6 +11,23 @@ from siotool.client.observer import ByteCounts
 from siotool.client.polling import Polling
 from siotool.client.upgrade import Upgrading
 from siotool.client.websocket import WebSockets
+from siotool.protocol.socket_io import Parser
+
+
+class Opens(Protocol):
+    """Opens connections to one endpoint."""
+
+    def by(self, name: TransportName) -> Callable[[Connection[Any]], Awaitable[None]]:
+        """What opens a connection by a transport; it raises what ``failures.classify`` can name."""
+
+
+def opener_of(client: ClientName, endpoint: Endpoint, traffic: ByteCounts, parser: Parser) -> Opens:
+    """What opens connections with a client."""
+    if client == "native":
+        return Opener(endpoint, traffic)
+    from siotool.client.reference.carrier import References  # noqa: PLC0415  # heavy, and rarely used
+
+    return References(endpoint, traffic, parser)
 
 
 class Opener:

@@ -4,46 +4,73 @@ import asyncio
 from collections.abc import Collection
 from typing import Any
 
+from siotool.client.identity import secrets_of
 from siotool.printable import one_line
 from siotool.probe.catalogue import CHECKS
-from siotool.probe.checks.sessions import look as look_at_sessions
 from siotool.probe.finding import Check, Finding, Look
 from siotool.probe.joins import Joins, join_all
 from siotool.probe.known import Known
-from siotool.probe.probe_result import ProbeResult, safe
+from siotool.probe.probe_result import ClientRow, ProbeResult, safe
 from siotool.probe.probe_settings import ProbeSettings
 from siotool.probe.survey import survey
 from siotool.probe.which_clients import rows
+from siotool.probe.wire import Wire
 
 _VERSION = 1
+#: A look asks several times, and may take so many times as long as one answer.
+_TIMES = 1.7
+_LATE = object()
 
 
 async def diagnose(settings: ProbeSettings, only: Collection[str] = ()) -> ProbeResult:
-    """Probe a target; ``only`` are the ids of the checks to do, all where there is none."""
+    """Probe a target; ``only`` are the ids of the checks to do, all where there is none.
+
+    Which clients can connect is concluded from all of them.
+    """
     chosen = [check for check in CHECKS if not only or check.id in only]
     wire, known = await survey(settings)
-    brought = await _look(wire, known, chosen, everyone=not only)
-    return judged(known, chosen, brought)
+    return judged(known, chosen, await _look(wire, known, chosen))
 
 
-async def _look(wire: Any, known: Known, chosen: list[Check], everyone: bool) -> dict[Look, Any]:
-    """What the looks brought; each is done once, all at the same time."""
-    looks = {check.look: None for check in chosen if check.look is not None}
-    if everyone:
-        looks |= {join_all: None, look_at_sessions: None}  # the table of clients rests on them
-    found = await asyncio.gather(*(look(wire, known) for look in looks))
+async def _look(wire: Wire, known: Known, chosen: list[Check]) -> dict[Look, Any]:
+    """What the looks brought; each is done once, all at the same time. Late ones bring ``_LATE``."""
+    looks = {check.look: check for check in chosen if check.look is not None}
+    found = await asyncio.gather(*(_in_time(wire, known, check) for check in looks.values()))
     return dict(zip(looks, found, strict=True))
+
+
+async def _in_time(wire: Wire, known: Known, check: Check) -> Any:
+    """What a check's look brings; --patient may take longer than all the others."""
+    assert check.look is not None
+    limit_s = None if check.id == "idle-timeout" else _TIMES * known.settings.timeout_s
+    try:
+        async with asyncio.timeout(limit_s):
+            return await check.look(wire, known)
+    except TimeoutError:
+        return _LATE
 
 
 def judged(known: Known, chosen: list[Check], brought: dict[Look, Any]) -> ProbeResult:
     """The findings, and which clients can connect."""
     findings: list[Finding] = []
     for check in chosen:
-        found = check.judge(known, brought[check.look] if check.look is not None else None)
+        looked = brought[check.look] if check.look is not None else None
+        found = _late(check) if looked is _LATE else check.judge(known, looked)
         if found is not None:
             findings.append(found)
-    joins: Joins | None = brought.get(join_all)
-    sticky = all(found.level != "error" for found in findings if found.id == "sticky")
     settings = known.settings
+    # an origin is no secret, and findings are about it
+    others = [(name, value) for name, value in settings.identity.headers if name.lower() != "origin"]
+    secrets = secrets_of(settings.with_headers(others).identity)
     where = one_line(settings.target.url + settings.target.path)
-    return ProbeResult(_VERSION, where, safe(findings), rows(known, joins, sticky))
+    clients: list[ClientRow] = []
+    if len(chosen) == len(CHECKS):
+        joins: Joins | None = None if brought[join_all] is _LATE else brought[join_all]
+        lost = any(found.id == "sticky" and found.level == "error" for found in findings)
+        clients = rows(known, joins, sticky=not lost)
+    return ProbeResult(_VERSION, where, safe(findings, secrets), clients)
+
+
+def _late(check: Check) -> Finding:
+    means = "the target is slow: each answer took long"
+    return Finding(check.id, "info", "not finished in time", means, "give a longer --connect-timeout")

@@ -76,7 +76,7 @@ async def join_all(wire: Wire, known: Known) -> Joins | None:
     identity = known.settings.identity
     namespaces, auth = asked_for(identity, known.revision), identity.auth
     found = await _in_any_parser(wire, known, namespaces, auth)
-    if auth is None or not found.parser:
+    if auth is None or not found.parser or not found.joined:
         return found
     without = await join(wire, known, namespaces, None, found.parser)
     return msgspec.structs.replace(found, without_auth=without)

@@ -29,7 +29,7 @@ _LATE_S = 0.2
 #: Timers may fire a moment early.
 _EARLY_S = 0.01
 #: Fields that describe the end of an interval rather than all of it.
-_LEVELS = ("open", "users", "overdue", "away_now")
+_LEVELS = ("open", "users", "overdue", "pending", "away_now")
 #: Fields taken from the last interval where several of a worker are joined.
 _LAST = ("worker", "until", "final", "draining")
 

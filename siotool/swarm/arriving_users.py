@@ -80,11 +80,14 @@ class ArrivingUsers:
         weights = list(accumulate(found.weight for found in classes))
         while self._next is not _NEVER:
             due, number = self._next
+            has_row = self._generator.rows is None or self._generator.rows.provide(1) > 0
             gevent.sleep(max(0.0, due - monotonic()))
             self._next = next(self._stream, _NEVER)
             self._visits.offered += 1
             if self._present >= places:
                 self._visits.no_place += 1
+                continue
+            if not has_row:
                 continue
             # any run of numbers has the classes in the proportion of their weights
             chosen = classes[bisect_right(weights, number * GOLDEN % 1.0 * weights[-1])]

@@ -14,6 +14,7 @@ from siotool import runfile
 from siotool.client import tcp
 from siotool.runfile import GeneratorMachine, Header, MeasuredServer
 from siotool.swarm.settings import EngineSettings
+from siotool.swarm.users_file import UsersFile
 from siotool.workload import WeightedTarget, Workload
 
 Reason = Literal["finished", "interrupted", "workers_lost", "target_lost"]
@@ -26,6 +27,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     was started for this run.
     ``web_port`` is where Locust's own UI listens on loopback, None for no UI;
     ``locust_files`` asks for Locust's own CSV and HTML beside the run file.
+    ``templates`` are the settings that are filled in for each user, ``users_file`` the users' rows.
     """
 
     engine: EngineSettings
@@ -41,15 +43,22 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     gates: list[str] = []
     default_gates: bool = True
     command: list[str] = []
+    templates: dict[str, str] = {}
+    users_file: UsersFile | None = None
 
 
 class WorkerConfig(msgspec.Struct, frozen=True):
-    """What a worker gets before it starts; ``master_port`` is the parent's, on loopback."""
+    """What a worker gets before it starts; ``master_port`` is the parent's, on loopback.
+
+    ``with_rows``: each user has a row of a users file, which the parent sends when it is asked for.
+    """
 
     master_port: int
     scenario_path: str
     engine: EngineSettings
     workload: Workload
+    templates: dict[str, str]
+    with_rows: bool
 
 
 class Outcome(msgspec.Struct, frozen=True):

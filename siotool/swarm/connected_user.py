@@ -15,7 +15,7 @@ from siotool.client.connection import Handlers
 from siotool.client.failures import ClientFailure
 from siotool.client.identity import Identity
 from siotool.swarm.generator import Generator
-from siotool.swarm.knobs import knob
+from siotool.swarm.knobs import knob, of_class
 from siotool.swarm.lasting_connection import Holder, LastingConnection
 from siotool.swarm.own_identity import Namespaces, Pairings, identity_of, main_namespace
 from siotool.swarm.pacing import GRACE_S, Schedule, spread_s
@@ -71,8 +71,11 @@ class ConnectedUser(User):
         self._begun = False
         self._moment = 0.0
         settings = self._generator.settings
-        #: What the options say; and what was shown at the last connect.
-        self._base_identity = settings.identity
+        #: This user's row of the users file, by column; empty without a file.
+        self.row: dict[str, Any] = self._generator.rows.take() if self._generator.rows else {}
+        self._take_own_settings()
+        #: What the options say of this user; and what was shown at its last connect.
+        self.options_identity = self._generator.own_values.identity_of(self.row, self.number)
         self._identity: Identity | None = None
         self._transport = transport_of(settings.transports, self._number)
         self._handlers: Handlers = {}
@@ -134,7 +137,7 @@ class ConnectedUser(User):
 
     def ask_identity(self) -> Identity:
         """What it shows at its next connect. Raises ScenarioError, and what the scenario's code does."""
-        return identity_of(self, self._base_identity)
+        return identity_of(self, self.options_identity)
 
     @property
     def population(self) -> int:
@@ -316,6 +319,12 @@ class ConnectedUser(User):
         """End this user from another greenlet of it."""
         gevent.kill(self._greenlet, StopUser, block=False)
 
+    def _take_own_settings(self) -> None:
+        own = self._generator.own_values
+        if own.settings:
+            for name, value in own.settings_of(of_class(type(self)), self.row, self.number).items():
+                setattr(self, name, value)
+
     def _asked_identity(self) -> Identity:
         """What it shows now. What its code raises is reported; then ClientFailure is raised, to try again.
 
@@ -338,7 +347,7 @@ class ConnectedUser(User):
         """The namespace that events come from where nothing else is said."""
         if self._identity is not None:
             return self._identity.namespaces[0]
-        return main_namespace(self, self._base_identity)
+        return main_namespace(self, self.options_identity)
 
     @cached_property
     def _random(self) -> Random:

@@ -14,16 +14,16 @@ import msgspec
 from siotool.runfile import AudienceDeliveries, Delivery
 from siotool.swarm.absence import AbsenceLevels
 from siotool.swarm.audience import KNOWN_S
-from siotool.swarm.audience_totals import AudienceClass, AudienceTotals, class_of
+from siotool.swarm.audience_totals import AudienceTotals, class_of
 from siotool.swarm.presence import PresenceLevel
 from siotool.swarm.receiver import GIVE_UP_S, REMEMBER_S
-from siotool.swarm.worker_report import Presence, Publication, Receipt, WorkerInterval
+from siotool.swarm.worker_report import Presence, Publication, PushCounts, Receipt, WorkerInterval
 
 #: A stamp keeps microseconds: it may lie a little before the second it was written in.
 _STAMPS_MAY_DIFFER_S = 1e-3
 
-#: Publisher and number; the numbers of messages to all, and of those to audiences, are counted apart.
-_Key = tuple[int, int]
+#: Publisher, number, audience. The numbers of messages to all, and of those to audiences, are counted apart.
+_Key = tuple[int, int, int]
 
 
 class _Open(msgspec.Struct):
@@ -83,11 +83,14 @@ class DeliveryAggregator:
         self._open: defaultdict[int, dict[_Key, _Open]] = defaultdict(dict)
         #: By publisher, and whether to an audience: the last message that was opened.
         self._opened: dict[tuple[int, bool], int] = {}
-        #: What came of messages before they were opened, by audience and message.
-        self._early: dict[tuple[int, _Key], list[tuple[int, Receipt]]] = {}
-        #: When messages were sent that are closed, and their class; those that were given up.
-        self._closed: dict[tuple[int, _Key], tuple[float, AudienceClass]] = {}
-        self._given_up: dict[tuple[int, _Key], float] = {}
+        #: What came of messages before they were opened.
+        self._early: dict[_Key, list[tuple[int, Receipt]]] = {}
+        #: To how many receivers messages went that are closed: those of lately, and those before.
+        self._closed: dict[_Key, int] = {}
+        self._closed_before: dict[_Key, int] = {}
+        self._closed_since = 0.0
+        #: When messages were sent that were given up.
+        self._given_up: dict[_Key, float] = {}
         self._audiences = AudienceTotals()
 
     def close(self, parts: list[WorkerInterval], until: float, last: bool) -> Delivery:
@@ -106,6 +109,8 @@ class DeliveryAggregator:
             for receipt in part.receipts:
                 self._receive(part.worker, receipt, totals)
         self._close_messages(until, last, totals)
+        pushed = self._count_pushes(parts, totals)
+        waiting = sum(message.missing for messages in self._open.values() for message in messages.values())
         self._forget(until, known_until)
         self._absence.forget(known_until - _STAMPS_MAY_DIFFER_S)
         return Delivery(
@@ -116,7 +121,7 @@ class DeliveryAggregator:
             duplicate=totals["duplicate"],
             reordered=totals["reordered"],
             late=totals["late"],
-            pending=sum(message.missing for messages in self._open.values() for message in messages.values()),
+            pending=waiting + pushed,
             misdelivered=totals["misdelivered"],
             while_away=totals["while_away"],
         )
@@ -154,7 +159,8 @@ class DeliveryAggregator:
             if publication.sent >= known_until:
                 waiting.append((sender, publication))
                 continue
-            audience, key = publication.audience, (publication.publisher, publication.seq)
+            audience = publication.audience
+            key = (publication.publisher, publication.seq, audience)
             missing = {
                 worker: level.at(publication.sent)
                 for worker, levels in self._presence.items()
@@ -165,12 +171,13 @@ class DeliveryAggregator:
             message = self._open[audience][key] = _Open(publication.sent, missing, [])
             self._opened[publication.publisher, audience > 0] = publication.seq
             totals["while_away"] += self._absence.at(audience, publication.sent)
-            for worker, receipt in self._early.pop((audience, key), ()):
+            for worker, receipt in self._early.pop(key, ()):
                 message.receive(worker, receipt)
         self._unopened = waiting
 
     def _receive(self, worker: int, receipt: Receipt, totals: Counter[str]) -> None:
-        audience, key = receipt.audience, (receipt.publisher, receipt.seq)
+        audience = receipt.audience
+        key = (receipt.publisher, receipt.seq, audience)
         totals["received"] += receipt.undue
         totals["duplicate"] += receipt.duplicate
         totals["reordered"] += receipt.reordered
@@ -179,18 +186,18 @@ class DeliveryAggregator:
         if message is not None:
             message.receive(worker, receipt)
         elif receipt.seq <= self._opened.get((receipt.publisher, audience > 0), 0):
-            self._receive_closed(audience, key, receipt, totals)
+            self._receive_closed(key, receipt, totals)
         else:
-            self._early.setdefault((audience, key), []).append((worker, receipt))
+            self._early.setdefault(key, []).append((worker, receipt))
 
-    def _receive_closed(self, audience: int, key: _Key, receipt: Receipt, totals: Counter[str]) -> None:
-        known = self._closed.get((audience, key))
-        counted = self._audiences.of(known[1] if known is not None else class_of(audience, 0))
+    def _receive_closed(self, key: _Key, receipt: Receipt, totals: Counter[str]) -> None:
+        receivers = self._closed.get(key, self._closed_before.get(key, 0))
+        counted = self._audiences.of(class_of(receipt.audience, receivers))
         counted.received += receipt.undue
         counted.add(receipt)
-        if (audience, key) in self._given_up:
+        if key in self._given_up:
             totals["late"] += max(0, receipt.due)
-        elif audience and receipt.due > 0:
+        elif receipt.audience and receipt.due > 0:
             # its receivers had it, as they were forgotten
             totals["duplicate"] += receipt.due
             counted.duplicate += receipt.due
@@ -207,17 +214,17 @@ class DeliveryAggregator:
                     continue
                 totals["received"] += message.received
                 totals["lost"] += missing
-                group = class_of(audience, message.received + message.undue + missing)
+                receivers = self._closed[key] = message.received + message.undue + missing
+                group = class_of(audience, receivers)
                 counted = self._audiences.of(group)
                 counted.add(message)
                 counted.messages += 1
                 counted.received += message.received + message.undue
                 counted.lost += missing
                 if missing:
-                    self._given_up[audience, key] = message.sent
+                    self._given_up[key] = message.sent
                 elif message.timed:
                     self._audiences.skew(group, message.delays)
-                self._closed[audience, key] = (message.sent, group)
                 del messages[key]
             if not messages:
                 del self._open[audience]
@@ -226,17 +233,30 @@ class DeliveryAggregator:
             totals["received"] += sum(r.due for early in self._early.values() for _, r in early)
             self._early.clear()
 
+    def _count_pushes(self, parts: list[WorkerInterval], totals: Counter[str]) -> int:
+        """Count what users expected by keys; returns how many they still wait for."""
+        for part in parts:
+            pushes = part.pushes
+            if pushes == PushCounts(pending=pushes.pending):
+                continue
+            counted = self._audiences.of(("user", 1))
+            counted.messages += pushes.received + pushes.lost
+            counted.received += pushes.received
+            counted.lost += pushes.lost
+            counted.duplicate += pushes.duplicate
+            counted.misdelivered += pushes.misdelivered
+            for name in ("received", "lost", "duplicate", "misdelivered", "late"):
+                totals[name] += getattr(pushes, name)
+        return sum(part.pushes.pending for part in parts)
+
     def _forget(self, until: float, known_until: float) -> None:
         while self._given_up:
             found = next(iter(self._given_up))
             if self._given_up[found] >= until - REMEMBER_S:
                 break
             del self._given_up[found]
-        while self._closed:
-            found = next(iter(self._closed))
-            if self._closed[found][0] >= until - KNOWN_S:
-                break
-            del self._closed[found]
+        if until - self._closed_since > KNOWN_S / 2:
+            self._closed, self._closed_before, self._closed_since = {}, self._closed, until
         for worker, audience in list(self._stepped):
             levels = self._presence.get(worker)
             if levels is not None and audience in levels:

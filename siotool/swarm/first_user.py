@@ -12,6 +12,7 @@ from siotool.errors import InputError, ScenarioError, TargetError
 from siotool.swarm import preflight
 from siotool.swarm.config import RunConfig
 from siotool.swarm.generator import Generator
+from siotool.swarm.row_desk import RowDesk, RowPool
 from siotool.swarm.scenario_file import Scenario, options
 from siotool.swarm.scenario_results import line_of_traceback
 from siotool.swarm.settings import EngineSettings
@@ -36,7 +37,7 @@ def check(config: RunConfig, scenario: Scenario) -> Checked:
     Raises ScenarioError for what it says that cannot be sent, TargetError, InputError.
     """
     engine = config.engine
-    identity, remark = _identity(engine, scenario, config.workload.seed)
+    identity, remark = _identity(config, scenario)
     try:
         found = preflight.check_all(msgspec.structs.replace(engine, identity=identity), config.find_revision)
     except TargetError as error:
@@ -53,8 +54,9 @@ def check(config: RunConfig, scenario: Scenario) -> Checked:
     return Checked(msgspec.structs.replace(found, target=target, identity=engine.identity), remark)
 
 
-def _identity(engine: EngineSettings, scenario: Scenario, seed: int) -> tuple[Identity, str]:
-    """What the first user shows; or what the options say, and a remark that it could not be asked."""
+def _identity(config: RunConfig, scenario: Scenario) -> tuple[Identity, str]:
+    """What the first user shows; or what the options say of it, and a remark that it could not be asked."""
+    engine = config.engine
     classes = [found for found in scenario.user_classes if issubclass(found, SocketIOUser)]
     if not classes:
         return engine.identity, ""
@@ -65,16 +67,21 @@ def _identity(engine: EngineSettings, scenario: Scenario, seed: int) -> tuple[Id
         host=engine.target.url,
         parsed_options=options(engine.target.url),
     )
-    generator = Generator(environment, engine, seed)
+    rows = None
+    if config.users_file is not None:  # its row stays for the first user itself
+        rows = RowPool.at(RowDesk(config.users_file))
+    generator = Generator(environment, engine, config.workload.seed, 1, config.templates, rows)
     generator.attach(environment)
+    base = engine.identity
     try:
         user: Any = classes[0](environment)
+        base = user.options_identity
         return user.ask_identity(), ""
     except ScenarioError:
         raise
     except Exception as error:
         where = line_of_traceback(error.__traceback__)
-        return engine.identity, (
+        return base, (
             f"the first user's login was not checked before the run: {type(error).__name__} ({where})"
         )
     finally:

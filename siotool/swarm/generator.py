@@ -1,9 +1,10 @@
 """One worker's generator: what its users share, and the reports it makes of them each second."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random, SystemRandom
 from time import monotonic
+from types import MappingProxyType
 from typing import Any
 
 import gevent
@@ -11,14 +12,18 @@ import gevent.event
 import msgspec
 
 from siotool.client.address import resolve
+from siotool.client.identity import secrets_of
+from siotool.client.tap import Tap
 from siotool.errors import TargetError
 from siotool.runfile import WorkerHealth
 from siotool.swarm import knobs, locust_stats, worker_report
 from siotool.swarm.engine import Engine
 from siotool.swarm.interval_clock import IntervalClock
+from siotool.swarm.own_values import OwnValues
 from siotool.swarm.pacing import ANSWER_S, Schedule, lead_s
 from siotool.swarm.poisson import PoissonSchedule
-from siotool.swarm.scenario_results import ScenarioResults, secrets_of
+from siotool.swarm.row_desk import RowPool
+from siotool.swarm.scenario_results import ScenarioResults
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.timer_wheel import TimerWheel
 from siotool.swarm.user_counts import UserCounts
@@ -36,9 +41,25 @@ class Generator:
     and hands it out with ``take_reports``.
     """
 
-    def __init__(self, environment: Any, settings: EngineSettings, seed: int, workers: int = 1) -> None:
+    def __init__(
+        self,
+        environment: Any,
+        settings: EngineSettings,
+        seed: int,
+        workers: int = 1,
+        templates: Mapping[str, str] = MappingProxyType({}),
+        rows: RowPool | None = None,
+        tap: Tap | None = None,
+    ) -> None:
+        """``templates`` are settings that are filled in for each user; ``rows`` are of a users file.
+
+        ``tap`` hears every packet of every connection.
+        """
         self.settings = settings
-        self.engine = Engine(settings)
+        #: The rows of a users file, if there is one.
+        self.rows = rows
+        self.own_values = OwnValues(settings.identity, dict(templates), rows is not None)
+        self.engine = Engine(settings, tap)
         self.timer_wheel = TimerWheel()
         self.results = ScenarioResults(secrets_of(settings.identity))
         self._listen_to_scenario(environment)

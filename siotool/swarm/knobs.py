@@ -9,11 +9,13 @@ A knob's type is its default's. ``siotool loadtest --set size=1kB`` sets it; rea
 
 import difflib
 import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar, cast
 
 from siotool.errors import ScenarioError, UnitError
 from siotool.protocol.socket_io import RESERVED
+from siotool.swarm.placeholders import is_template
 from siotool.units import parse_count, parse_duration, parse_size
 from siotool.workload import Setting
 
@@ -68,7 +70,7 @@ def knobs_of(user_classes: list[type]) -> dict[str, Knob]:
     """
     found: dict[str, Knob] = {}
     for user_class in user_classes:
-        for name, value in _knobs_of_class(user_class).items():
+        for name, value in of_class(user_class).items():
             if name in USER_NAMES:
                 raise ScenarioError(
                     f"{user_class.__name__} has a setting named {name!r}, which every user has already",
@@ -83,15 +85,27 @@ def knobs_of(user_classes: list[type]) -> dict[str, Knob]:
     return found
 
 
-def _knobs_of_class(user_class: type) -> dict[str, Knob]:
+def of_class(user_class: type) -> dict[str, Knob]:
+    """The knobs of one user class that ``apply`` has not set, by name."""
     visible: dict[str, object] = {}
     for base in reversed(user_class.__mro__):
         visible |= vars(base)
     return {name: value for name, value in visible.items() if isinstance(value, Knob)}
 
 
-def resolve(knobs: dict[str, Knob], assignments: list[str], where: str) -> dict[str, Setting]:
-    """Settings after defaults and ``key=value`` assignments.
+def templates(assignments: Sequence[str], *, with_rows: bool) -> dict[str, str]:
+    """Of ``key=value`` assignments those whose values are to be filled in for each user."""
+    texts = {name: text for name, _, text in (one.partition("=") for one in assignments)}
+    return {name: text for name, text in texts.items() if is_template(text, with_rows=with_rows)}
+
+
+def resolve(
+    knobs: dict[str, Knob],
+    assignments: Sequence[str],
+    where: str,
+    left: Collection[str] = (),
+) -> dict[str, Setting]:
+    """Settings after defaults and ``key=value`` assignments; those ``left`` are not read.
 
     Raises ScenarioError for an unknown key (naming the nearest), a wrong type or range.
     """
@@ -105,18 +119,20 @@ def resolve(knobs: dict[str, Knob], assignments: list[str], where: str) -> dict[
             known = ", ".join(knobs) or "none"
             hint = f"did you mean {near[0]}?" if near else f"its settings: {known}"
             raise ScenarioError(f"{where} has no setting {name!r}", hint)
-        settings[name] = _read(knobs[name], name, text)
+        settings[name] = text if name in left else read(knobs[name], name, text)
     return settings
 
 
-def apply(user_classes: list[type], settings: dict[str, Setting]) -> None:
-    """Set the knobs of the user classes."""
+def apply(user_classes: list[type], settings: dict[str, Setting], left: Collection[str] = ()) -> None:
+    """Set the knobs of the user classes, but for those ``left``: each user has its own value."""
     for user_class in user_classes:
-        for name in _knobs_of_class(user_class):
-            setattr(user_class, name, settings[name])
+        for name in of_class(user_class):
+            if name not in left:
+                setattr(user_class, name, settings[name])
 
 
-def _read(knob: Knob, name: str, text: str) -> Setting:
+def read(knob: Knob, name: str, text: str) -> Setting:
+    """The value of a knob in a text. Raises ScenarioError for a wrong type or range."""
     what = f"--set {name}"
     try:
         value = _convert(knob, what, text)

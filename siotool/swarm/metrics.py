@@ -4,12 +4,13 @@ from math import inf
 from time import time as epoch
 from typing import Literal
 
-from siotool.printable import one_line
+from siotool.printable import one_line, printable
 from siotool.runfile import OTHER, Operation, OpKind, TargetUse
 from siotool.swarm.away_users import AwayUsers
 from siotool.swarm.delivery_tracker import DeliveryTracker
 from siotool.swarm.memory_limits import NAME_CHARACTERS, NAMES, REMARK_CHARACTERS, REMARKS_OF_A_KIND
 from siotool.swarm.operation_samples import OperationSamples, SampleTable
+from siotool.swarm.pushes import Pushes
 from siotool.swarm.receiver import Receiver
 from siotool.swarm.target_counts import TargetCounts
 from siotool.swarm.worker_report import Presence, Remark
@@ -68,6 +69,7 @@ class Metrics:
 
     def __init__(self, tracker: DeliveryTracker, targets: int = 1) -> None:
         self.tracker = tracker
+        self.pushes = Pushes(self._pushed)
         self.targets = [TargetCounts(number, self._admit) for number in range(targets)]
         #: Connections that expect broadcasts.
         self.present = 0
@@ -89,6 +91,8 @@ class Metrics:
         """The name to count an operation under; past ``NAMES`` of a kind all others are counted together."""
         # JavaScript's texts may hold half of a surrogate pair, which no file can
         name = name[:NAME_CHARACTERS].encode("utf-8", "replace").decode()
+        # names are a server's words: they are written, and shown on terminals, as they are counted
+        name = printable(name).replace("\n", "\N{REPLACEMENT CHARACTER}")
         names = self._names.setdefault(op, set())
         if name in names:
             return name
@@ -97,6 +101,13 @@ class Metrics:
             return OTHER
         names.add(name)
         return name
+
+    def _pushed(self, event: str, took: float | None) -> None:
+        samples = self.samples("deliver", event)
+        if took is None:
+            samples.untimed += 1
+        else:
+            samples.record(took, took)
 
     def remark(self, kind: str, text: str, level: Literal["warning", "doubt"] = "warning") -> None:
         """Add a remark to the report, once; of each kind only the first few."""

@@ -19,6 +19,7 @@ from locust import events
 from locust.env import Environment
 from locust.stats import stats_history
 
+from siotool.client.identity import secrets_of
 from siotool.errors import GeneratorError, SiotoolError
 from siotool.printable import one_line
 from siotool.runfile import Header
@@ -28,8 +29,8 @@ from siotool.swarm.config import Outcome, Reason, RunConfig, WorkerConfig, heade
 from siotool.swarm.live import Display
 from siotool.swarm.program import Program
 from siotool.swarm.recorder import Recorder
+from siotool.swarm.row_desk import RowDesk
 from siotool.swarm.scenario_file import Scenario, options
-from siotool.swarm.scenario_results import secrets_of
 from siotool.swarm.server_use import ServerProbe, ServerSamples
 from siotool.swarm.spawner import Spawner
 from siotool.swarm.watch import Watch
@@ -101,6 +102,7 @@ class _LoadTest:
         self._over = gevent.event.Event()
         self._failure: Exception | None = None
         self._interrupts = 0
+        self._row_missed = False
         self._helpers = gevent.pool.Group()
         self._signals = {
             number: gevent.signal_handler(number, self._interrupted, number) for number in _ends()
@@ -121,12 +123,18 @@ class _LoadTest:
         hooks: Any = self._environment.events
         hooks.worker_report.add_listener(self._reported)
         self._workers = Workers(self._runner)
+        self._desk: RowDesk | None = None
+        if config.users_file is not None:
+            self._desk = RowDesk(config.users_file)
+            self._workers.serve_rows(self._desk, self._spawn, self._no_row_left)
         self._workers.start(
             WorkerConfig(
                 master_port=self._runner.server.port,
                 scenario_path=str(scenario.path),
                 engine=msgspec.structs.replace(config.engine, worker=number),
                 workload=config.workload,
+                templates=config.templates,
+                with_rows=config.users_file is not None,
             )
             for number in range(config.workload.processes)
         )
@@ -156,6 +164,8 @@ class _LoadTest:
             self._fire("quitting", reverse=True)
             if self._reason == "finished" and self._recorder.target_lost:
                 self._reason = "target_lost"
+            if self._desk is not None and self._desk.refused:
+                self._recorder.note("warning", f"{self._desk.refused:,} users did not start: no row was left")
             self._recorder.end(self._reason)
             self._display.stop()
             for line in self._recorder.scenario_failures:
@@ -191,6 +201,11 @@ class _LoadTest:
         if self._config.web_port is not None:
             url = locust_output.serve_web_ui(self._environment, self._config.web_port)
             self._recorder.note("info", f"Locust's UI: {url}")
+        if self._config.engine.client == "reference":
+            self._recorder.note(
+                "warning",
+                "users had python-socketio's client, which offers no compression and recovers no session",
+            )
         self._spawn(stats_history, self._runner)
         self._fire("init", runner=self._runner, web_ui=self._environment.web_ui)
         if not self._workers.agree(self._over):
@@ -283,6 +298,12 @@ class _LoadTest:
             self._recorder.add(data.get(REPORTS, []))
         except Exception as error:  # Locust would print it and go on
             self._break(error)
+
+    def _no_row_left(self) -> None:
+        assert self._desk is not None
+        if not self._row_missed:
+            self._row_missed = True
+            self._recorder.note("doubt", f"{self._desk.name} has no row left for users that come now")
 
     def _fire(self, hook: str, **more: Any) -> None:
         """Call a scenario's hook when Locust would."""

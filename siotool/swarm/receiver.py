@@ -19,6 +19,7 @@ class Receiver:
         "away_from",
         "away_until",
         "early",
+        "expecting",
         "joined_at",
         "left_at",
         "lost_at",
@@ -26,9 +27,11 @@ class Receiver:
         "overtaken",
         "places",
         "published",
+        "pushes",
         "session_at",
         "slot",
         "unsettled_until",
+        "waits",
     )
 
     def __init__(self, slot: int) -> None:
@@ -52,6 +55,10 @@ class Receiver:
         self.unsettled_until = -inf
         #: How many messages it has sent to audiences.
         self.published = 0
+        #: Events that it expects by their keys, what came of those (``pushes``), how many it waits for.
+        self.expecting: frozenset[str] = frozenset()
+        self.pushes: dict[Any, Any] = {}
+        self.waits = 0
 
     def resumes(self, sent: float) -> bool:
         """Whether a message sent at a moment was expected in the session that is, or is being, given back."""

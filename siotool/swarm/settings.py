@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from siotool.client.address import Address, resolve
-from siotool.client.choices import ParserName, TlsOptions, TransportShares
+from siotool.client.choices import ClientName, ParserName, TlsOptions, TransportShares
 from siotool.client.identity import Identity
 from siotool.protocol.engine_io import Revision
 from siotool.protocol.reconnection import Reconnection
@@ -42,6 +42,7 @@ class EngineSettings(msgspec.Struct, frozen=True):
     transports: TransportShares = (("upgrade", 1.0),)
     revision: Revision = 4
     parser: ParserName = "json"
+    client: ClientName = "native"
     tls: TlsOptions = TlsOptions()
     connect_timeout_s: float = 10.0
     ack_timeout_s: float = 10.0

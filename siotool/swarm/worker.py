@@ -7,7 +7,6 @@ parent runs; when it closes, the worker ends.
 import contextlib
 import gc
 import logging
-import os
 import signal
 import sys
 from pathlib import Path
@@ -16,7 +15,6 @@ from typing import Any
 import gevent
 import locust.runners
 import msgspec
-from gevent import monkey
 from locust import events
 from locust.env import Environment
 
@@ -25,6 +23,9 @@ from siotool.swarm.arriving_users import ArrivingUsers
 from siotool.swarm.config import WorkerConfig
 from siotool.swarm.generator import Generator
 from siotool.swarm.health import raise_files_limit
+from siotool.swarm.parent_pipe import ParentPipe
+from siotool.swarm.row_desk import RowPool
+from siotool.swarm.user import SocketIOUser
 from siotool.workload import Arrivals
 
 #: Custom messages. A worker is ready: from now on it receives messages.
@@ -37,6 +38,8 @@ SPREAD = "siotool_spread"
 RATE = "siotool_rate"
 #: The parent says that users arrive, and from which moment on.
 ARRIVALS = "siotool_arrivals"
+#: A worker asks for rows of the users file; they come over its pipe.
+ROWS = "siotool_rows"
 #: Key of our data in Locust's reports.
 REPORTS = "siotool"
 
@@ -49,10 +52,10 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(message)s")
     config = msgspec.json.decode(sys.stdin.buffer.readline(), type=WorkerConfig)
     workload = config.workload
-    _end_with_parent()
+    pipe = ParentPipe()
     raise_files_limit()
     loaded = scenario_file.load(Path(config.scenario_path))
-    knobs.apply(list(loaded.user_classes), workload.settings)
+    knobs.apply(list(loaded.user_classes), workload.settings, config.templates)
     user_classes = tags.choose(loaded.user_classes, workload.tags, workload.exclude_tags)
     locust.runners.WORKER_REPORT_INTERVAL = 1e9  # when a second is over, not at Locust's own pace
     locust.runners.WORKER_LOG_REPORT_INTERVAL = -1
@@ -67,13 +70,20 @@ def main() -> None:
         catch_exceptions=True,
         parsed_options=scenario_file.options(config.engine.target.url),
     )
-    generator = Generator(environment, config.engine, workload.seed, workload.processes)
+    rows = RowPool(pipe.request) if config.with_rows else None
+    generator = Generator(
+        environment, config.engine, workload.seed, workload.processes, config.templates, rows
+    )
     generator.attach(environment)
     locust_output.take_over_log(generator.results.exception)
     # users are made in the thousands and live long: collecting them over and over is waste
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
     runner = _runner(environment, generator, config)
+    if rows is not None:
+        pipe.serve(
+            rows, lambda count: runner.send_message(ROWS, {"worker": config.engine.worker, "count": count})
+        )
     runner.greenlet.join()
     hooks: Any = environment.events
     hooks.quitting.fire(environment=environment, reverse=True)
@@ -117,7 +127,7 @@ def _runner(environment: Environment, generator: Generator, config: WorkerConfig
 
     def close_and_move(user_classes_count: dict[str, int], **more: Any) -> None:
         generator.clock.close_due()
-        move(arriving.residents_of(user_classes_count), **more)
+        move(_with_rows(runner, generator, arriving.residents_of(user_classes_count)), **more)
         arriving.begin()
 
     runner.start_worker = close_and_move
@@ -131,13 +141,22 @@ def _runner(environment: Environment, generator: Generator, config: WorkerConfig
     return runner
 
 
-def _end_with_parent() -> None:
-    def wait() -> None:
-        while os.read(0, 4096):
-            pass
-        os._exit(1)
-
-    monkey.get_original("_thread", "start_new_thread")(wait, ())
+def _with_rows(runner: Any, generator: Generator, wanted: dict[str, int]) -> dict[str, int]:
+    """The users wanted by class, without those to start for whom there is no row left."""
+    if generator.rows is None:
+        return wanted
+    ours = {name: runner.user_classes_by_name[name] for name in wanted}
+    starting = {
+        name: max(0, count - runner.user_classes_count.get(name, 0))
+        for name, count in wanted.items()
+        if issubclass(ours[name], SocketIOUser)
+    }
+    missing = sum(starting.values()) - generator.rows.provide(sum(starting.values()))
+    for name, count in starting.items():
+        dropped = min(missing, count)
+        wanted[name] -= dropped
+        missing -= dropped
+    return wanted
 
 
 if __name__ == "__main__":

@@ -51,6 +51,20 @@ class Receipt(msgspec.Struct, frozen=True, array_like=True):
         return any(counts)
 
 
+class PushCounts(msgspec.Struct, array_like=True):
+    """Events without a stamp that users expected by their keys, since the last report.
+
+    ``pending``: waited for at its end.
+    """
+
+    received: int = 0
+    lost: int = 0
+    duplicate: int = 0
+    misdelivered: int = 0
+    late: int = 0
+    pending: int = 0
+
+
 def packed_delays(arrivals: Sequence[float] | NDArray[np.float64], intended: float) -> bytes:
     """Times of arrival as seconds after the intended start, in four bytes each: exact to 2 µs up to 30 s."""
     return (np.asarray(arrivals, dtype=np.float64) - intended).astype("<f4").tobytes()
@@ -111,6 +125,7 @@ class WorkerInterval(msgspec.Struct):
     presence: list[Presence] = []
     published: list[Publication] = []
     receipts: list[Receipt] = []
+    pushes: PushCounts = msgspec.field(default_factory=PushCounts)
     undated: int = 0
     from_the_future: int = 0
     user_classes: list[UserClass] = []

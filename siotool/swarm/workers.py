@@ -8,17 +8,20 @@ import contextlib
 import signal
 import subprocess
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from time import monotonic
 from typing import Any
 
 import gevent.event
+import gevent.lock
 import msgspec
 from locust.env import Environment
 
 from siotool.errors import GeneratorError
 from siotool.swarm.config import WorkerConfig
-from siotool.swarm.worker import BEGIN, READY
+from siotool.swarm.parent_pipe import answer
+from siotool.swarm.row_desk import RowDesk
+from siotool.swarm.worker import BEGIN, READY, ROWS
 
 #: How long workers may take to start, and to answer that they know when the run begins.
 _START_S = 60.0
@@ -35,6 +38,7 @@ class WorkerProcess:
 
     def __init__(self, config: WorkerConfig) -> None:
         self.number = config.engine.worker
+        self._writing = gevent.lock.BoundedSemaphore()
         self.process = subprocess.Popen(
             # -P: a user's folder may hold a file named like one of our libraries
             [sys.executable, "-P", "-m", "siotool.swarm.worker"],
@@ -45,6 +49,13 @@ class WorkerProcess:
         assert self.process.stdin is not None
         self.process.stdin.write(msgspec.json.encode(config) + b"\n")
         self.process.stdin.flush()
+
+    def send_rows(self, asked: int, rows: list[bytes]) -> None:
+        """Answer a request for rows; waits while the process does not read."""
+        assert self.process.stdin is not None
+        with self._writing, contextlib.suppress(OSError):  # it has ended
+            self.process.stdin.write(answer(asked, rows))
+            self.process.stdin.flush()
 
     @property
     def alive(self) -> bool:
@@ -99,6 +110,20 @@ class Workers:
         """Start a process for each; it does not wait for them."""
         for config in configs:
             self._workers.append(WorkerProcess(config))
+
+    def serve_rows(
+        self, desk: RowDesk, spawn: Callable[..., object], none_left: Callable[[], object]
+    ) -> None:
+        """Answer the workers' requests for rows; ``none_left`` is called when there were too few."""
+
+        def asked(environment: Environment, msg: Any) -> None:
+            count, (worker,) = msg.data["count"], [one for one in self if one.number == msg.data["worker"]]
+            rows = desk.take(count)
+            spawn(worker.send_rows, count, rows)
+            if len(rows) < count:
+                none_left()
+
+        self._runner.register_message(ROWS, asked)
 
     def __iter__(self) -> Iterator[WorkerProcess]:
         return iter(self._workers)

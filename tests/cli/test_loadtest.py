@@ -75,6 +75,22 @@ def refused(tmp_path, monkeypatch, capsys):
         pytest.param(
             ["demo", "--transport", "jsonp", "--eio", "4"], "is of Engine.IO 3", id="JSONP of Engine.IO 4"
         ),
+        pytest.param(
+            ["demo", "--client", "reference", "--eio", "3"],
+            "reference does not speak Engine.IO 3",
+            id="Engine.IO 3 of the reference client",
+        ),
+        pytest.param(
+            ["demo", "--client", "reference", "--transport-mix", "upgrade=1,jsonp=1"],
+            "reference has no transport jsonp",
+            id="JSONP of the reference client",
+        ),
+        pytest.param(
+            ["demo", "--client", "reference", "--server-name", "x"],
+            "reference cannot ask for another --server-name",
+            id="another server name of the reference client",
+        ),
+        pytest.param(["demo", "--client", "java"], "'java' is not one of", id="an unknown client"),
         pytest.param(["demo", "--eio", "3", "--auth", "{}"], "not of Engine.IO 3", id="auth of Engine.IO 3"),
         pytest.param(
             ["demo", "--namespace", "/a", "--namespace", "/a?b=c"],
@@ -201,7 +217,7 @@ def test_the_list_names_every_scenario_with_its_settings():
     done = siotool("--list")
     assert (done.returncode, done.stderr) == (0, "")
     names = re.findall(r"^(\w+)  \S", done.stdout, re.MULTILINE)
-    assert names == ["chat", "echo", "idle", "listen"]
+    assert names == ["chat", "echo", "idle", "listen", "rooms"]
     assert "rate=0.1" in done.stdout
     assert "size=64" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80

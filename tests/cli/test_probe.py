@@ -148,6 +148,7 @@ def test_an_error_is_exit_4_whatever_is_shown_and_a_failure_in_junit(siotool: Ru
     assert siotool(*arguments, "--only", "ping").returncode == ExitCode.OK
     listed = json.loads(siotool(*arguments, "--only", "ping", "--only", "tls", "--format", "json").stdout)
     assert {check["id"] for check in listed["checks"]} == {"ping", "tls"}
+    assert listed["clients"] == []
 
 
 @pytest.mark.slow

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
-from siotool.client.address import resolve
+from siotool.client.address import Address, resolve
 from siotool.client.attempt import Attempt
-from siotool.client.choices import TlsOptions, TransportName
+from siotool.client.choices import ClientName, TlsOptions, TransportName
 from siotool.client.connection import Connection, Handlers
 from siotool.client.endpoint import Endpoint
 from siotool.client.failures import ClientFailure
 from siotool.client.identity import Identity
 from siotool.client.observer import ByteCounts
-from siotool.client.opener import Opener
+from siotool.client.opener import opener_of
 from siotool.client.parsers import parser_of
 from siotool.client.pool import Pool
 from siotool.protocol import json_parser, socket_io
@@ -115,14 +115,17 @@ class LoneClient:
         path: str = "/socket.io/",
         tls: TlsOptions | None = None,
         handlers: Handlers | None = None,
+        client: ClientName = "native",
+        addresses: tuple[Address, ...] = (),
     ) -> None:
+        """``addresses`` are the host's, instead of those that are looked up."""
         identity = identity or Identity()
         self.transport = transport
         self.parser: socket_io.Parser = parser_of("msgpack" if parser == "msgpack" else "json", revision)
         target = Target(url, path=path)
         self.pool = Pool(ByteCounts(), self.parser, revision, identity.namespaces[0])
-        endpoint = Endpoint(target, resolve(target), tls or TlsOptions(), revision)
-        self.opener = Opener(endpoint, self.pool.traffic)
+        endpoint = Endpoint(target, addresses or resolve(target), tls or TlsOptions(), revision)
+        self.opener = opener_of(client, endpoint, self.pool.traffic, self.parser)
         self.witness = Witness()
         self.handlers: Handlers = handlers if handlers is not None else {}
         self.identity = identity

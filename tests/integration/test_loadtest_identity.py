@@ -72,3 +72,68 @@ def test_a_scenario_says_who_its_users_are(loadtest: Callable[..., Finished], tm
     ]
     assert finished.run.header.target.namespace == "/"
     assert "user-" not in (finished.folder / "run.jsonl").read_text()
+
+
+COMES_AND_GOES = """
+from locust.exception import StopUser
+from siotool.swarm.user import SocketIOUser, knob, task
+
+class Visitor(SocketIOUser):
+    rate = 5.0
+    calls: int = knob(1, "calls of a visit", minimum=1)
+    room: str = knob("", "room")
+    done = 0
+
+    @task
+    def call_once(self):
+        self.call("echo", self.row.get("token"), self.calls, self.room, self.number)
+        self.done += 1
+        if self.done >= self.calls:
+            raise StopUser
+"""
+
+
+def test_rows_go_to_users_once_while_they_come_and_go_on_several_workers(
+    loadtest: Callable[..., Finished], tmp_path: Path
+) -> None:
+    """Ten users start over the stages, six at most at once, and ten rows are enough for three workers."""
+    (tmp_path / "users.csv").write_text(
+        "token,calls\n" + "".join(f"tok-{number},{1000 + number}\n" for number in range(10))
+    )
+    scenario = tmp_path / "visitor.py"
+    scenario.write_text(COMES_AND_GOES)
+    with node_server("4") as server:
+        finished = loadtest(
+            server.url, "--scenario", scenario, "--users-file", tmp_path / "users.csv", "--processes", 3,
+            "--auth", '{"token": "{token}"}', "--query", "key={token}", "--header", "X-Token: {token}",
+            "--set", "calls={calls}", "--set", "room=room-{number}",
+            "--stage", "2s:6", "--stage", "1s:2", "--stage", "3s:6",
+        )  # fmt: skip
+        logins = server.seen("connect", namespace="/")
+        calls = server.seen("event", event="echo")
+    tokens = [line["auth"]["token"] for line in logins]
+    assert tokens[0] == "tok-0", "the preflight logs in as the first user"
+    assert sorted(tokens[1:]) == [f"tok-{number}" for number in range(10)]
+    for line in logins:
+        assert line["auth"]["token"] == line["query"]["key"] == line["headers"]["x-token"]
+    for token, count, room, number in (line["args"] for line in calls):
+        assert (count, room) == (1000 + int(token.removeprefix("tok-")), f"room-{number}")
+    pairs = {(line["args"][0], line["args"][3]) for line in calls}
+    assert len(pairs) == len({token for token, _ in pairs}) == len({number for _, number in pairs})
+    assert finished.run.header.workload.settings["calls"] == "{calls}"
+
+
+def test_arrivals_that_outrun_the_rows_are_a_doubt(loadtest: Callable[..., Finished], tmp_path: Path) -> None:
+    (tmp_path / "users.jsonl").write_text("".join(f'{{"token": {number}}}\n' for number in range(8)))
+    scenario = tmp_path / "visitor.py"
+    scenario.write_text(COMES_AND_GOES)
+    with node_server("4") as server:
+        finished = loadtest(
+            server.url, "--scenario", scenario, "--users-file", tmp_path / "users.jsonl", "--processes", 2,
+            "--auth", '{"token": "{token}"}', "--arrival-rate", "4/s", "--run-time", "4s",
+        )  # fmt: skip
+        tokens = [line["auth"]["token"] for line in server.seen("connect", namespace="/")]
+    assert sorted(tokens[1:]) == list(range(8)), "numbers of a JSONL file stay numbers"
+    assert finished.code == 5
+    assert any("users.jsonl has no row left" in doubt for doubt in finished.report["doubts"])
+    assert "users did not start: no row was left" in (finished.folder / "report.md").read_text()

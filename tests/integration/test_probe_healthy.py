@@ -60,6 +60,15 @@ def test_a_target_that_is_far_away_has_no_error() -> None:
     assert all(connects(result).values())
 
 
+def test_a_target_that_is_slow_is_not_waited_for_without_end() -> None:
+    """Seven tenths of what an answer may take, each: three in a row are not finished in time."""
+    with node_server() as server, relay(server.port, delay_s=0.35) as (url, _):
+        result = probe(url, timeout_s=1.0)
+    assert named(result) == {}, result.checks
+    assert found(result, "sticky").seen == "not finished in time"
+    assert found(result, "polling").level == "ok"
+
+
 @pytest.mark.parametrize(
     ("options", "check", "level", "seen"),
     [
@@ -67,6 +76,8 @@ def test_a_target_that_is_far_away_has_no_error() -> None:
             {"perMessageDeflate": True}, "compression", "info", "deflate accepted", id="compressing"
         ),
         pytest.param({}, "compression", "ok", "deflate not accepted", id="not compressing"),
+        pytest.param({}, "compression", "ok", "is compressed (gzip)", id="compressing HTTP"),
+        pytest.param({"httpCompression": False}, "compression", "ok", "is not compressed", id="plain HTTP"),
         pytest.param({"connectionStateRecovery": {}}, "recovery", "info", "on: ", id="recovery on"),
         pytest.param({}, "recovery", "info", "off: ", id="recovery off"),
         pytest.param({"allowEIO3": True}, "eio3", "ok", "long polling and by WebSocket", id="both revisions"),

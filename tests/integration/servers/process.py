@@ -59,7 +59,7 @@ class Server:
             while len(found := [line for line in self._lines if _fits(line, kind, fields)]) < nth:
                 if self._ended or not self._news.wait(max(0.0, deadline - time.monotonic())):
                     state = "it has ended" if self._ended else f"not within {within_s:g} s"
-                    last = "\n".join(json.dumps(line) for line in self._lines[-20:])
+                    last = "\n".join(json.dumps(line, default=_spelled)[:500] for line in self._lines[-20:])
                     pytest.fail(
                         f"the server printed no {kind} {fields or ''} ({state}). Its last lines:\n{last}"
                     )

@@ -90,7 +90,8 @@ export function serve(server, port, commands) {
   });
 }
 
-function obey(commands) {
+/** Carry out the commands on standard input, and end with it. */
+export function obey(commands) {
   const input = createInterface({ input: process.stdin });
   input.on("line", async (line) => {
     const { number, do: name, ...fields } = JSON.parse(line);
