@@ -7,12 +7,12 @@ from locust.env import Environment
 from locust.event import Events
 
 from siotool.client.failures import ClientFailure
-from siotool.client.identity import Identity
+from siotool.client.identity import Identity, secrets_of
 from siotool.errors import InputError, ScenarioError, TargetError
 from siotool.swarm import preflight
 from siotool.swarm.config import RunConfig
 from siotool.swarm.generator import Generator
-from siotool.swarm.redaction import Redaction, secrets_of
+from siotool.swarm.redaction import Redaction
 from siotool.swarm.row_desk import RowDesk, RowPool
 from siotool.swarm.scenario_file import Scenario, options
 from siotool.swarm.scenario_results import line_of_traceback

@@ -19,6 +19,7 @@ from locust import events
 from locust.env import Environment
 from locust.stats import stats_history
 
+from siotool.client.identity import secrets_of, texts_in
 from siotool.errors import GeneratorError, SiotoolError
 from siotool.printable import one_line
 from siotool.runfile import Header
@@ -28,7 +29,7 @@ from siotool.swarm.config import Outcome, Reason, RunConfig, WorkerConfig, heade
 from siotool.swarm.live import Display
 from siotool.swarm.program import Program
 from siotool.swarm.recorder import Recorder
-from siotool.swarm.redaction import Redaction, secrets_of, texts_in
+from siotool.swarm.redaction import Redaction
 from siotool.swarm.row_desk import RowDesk
 from siotool.swarm.scenario_file import Scenario, options
 from siotool.swarm.server_use import ServerProbe, ServerSamples

@@ -6,18 +6,16 @@ write them. Shorter ones than ``SHORTEST`` would replace ordinary words; in name
 events, none shorter than ``SHORTEST_IN_NAMES`` is replaced.
 """
 
-import base64
 import json
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2s
 from typing import Any, TextIO
 from urllib.parse import quote, quote_plus
 
-from siotool.client.identity import Identity
+from siotool.client.identity import SHORTEST, Identity, secrets_of, texts_in
 
-SHORTEST = 4
 SHORTEST_IN_NAMES = 8
 #: Texts are looked through up to so many characters; far fewer are shown of any.
 LOOKED_THROUGH = 20_000
@@ -200,47 +198,6 @@ class RedactedStream:
     def fileno(self) -> int:
         """Descriptor of the stream behind, for C code."""
         return self._stream.fileno()
-
-
-def secrets_of(identity: Identity) -> list[str]:
-    """Texts of an identity that must not be written."""
-    found = []
-    for _, value in identity.headers:
-        scheme, _, rest = value.partition(" ")
-        words = (rest if rest and scheme.isalpha() else value).split()
-        found += [value, *words]
-        # of cookies and the like the values, for their names are ordinary words
-        found += [part.partition("=")[2] for part in re.split(r"[\s;,]+", value)]
-        if scheme.lower() == "basic":
-            found += _of_basic(rest)
-    found += [value for _, value in identity.query]
-    found += texts_in(identity.auth)
-    return [text for text in found if len(text) >= SHORTEST]
-
-
-def _of_basic(text: str) -> list[str]:
-    try:
-        return [part for part in base64.b64decode(text, validate=True).decode().split(":") if part]
-    except ValueError:
-        return []
-
-
-def texts_in(value: object) -> Iterator[str]:
-    """The texts of a JSON value, such as a row of a users file, that are long enough to be hidden.
-
-    Numbers are texts as they are written.
-    """
-    if isinstance(value, str):
-        if len(value) >= SHORTEST:
-            yield value
-    elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from texts_in(one)
-    elif isinstance(value, list | tuple):
-        for one in value:
-            yield from texts_in(one)
-    elif isinstance(value, int | float) and not isinstance(value, bool) and len(str(value)) >= SHORTEST:
-        yield str(value)
 
 
 def _forms(text: str) -> Iterable[str]:

@@ -9,6 +9,9 @@ ones, and one on every Nth of something is off at 0:
 - ``leak_every``: every Nth message also goes to one user of another room;
 - ``gap_s``: each member gets a message so long after the one before it.
 
+``order`` NUMBER is answered by a push ``order.done`` {"order": {"id": NUMBER}}, which the same faults
+befall: left out, sent twice, sent to another user too.
+
 ``assigns``: it puts users into rooms of so many itself, and says which by an event ``seated``.
 """
 
@@ -55,7 +58,9 @@ class Server:
         elif packet.startswith("42"):
             ack_id, bracket, rest = packet[2:].partition("[")
             event, room, *arguments = json.loads(bracket + rest)
-            if event == "join":
+            if event == "order":
+                self.order(socket, room)
+            elif event == "join":
                 self.rooms.setdefault(room, []).append(socket)
             elif event == "leave":
                 self.rooms[room].remove(socket)
@@ -103,6 +108,22 @@ class Server:
         for member, late in held:
             counts["swapped"] += member in overtaking
             self.send(member, late, 0.0)
+
+    def order(self, socket: web.WebSocketResponse, number: int) -> None:
+        counts = self.counts
+        counts["messages"] += 1
+        counts["deliveries"] += 1
+        packet = f"42{json.dumps(['order.done', {'order': {'id': number}}])}"
+        if self.nth("drop_every", counts["messages"]):
+            counts["dropped"] += 1
+            return
+        twice = self.nth("repeat_every", counts["messages"])
+        counts["repeated"] += twice
+        for _ in range(1 + twice):
+            self.send(socket, packet, self.faults.get("gap_s", 0.0))
+        if self.nth("leak_every", counts["messages"]):
+            counts["leaked"] += 1
+            self.send(next(user for user in self.users if user is not socket), packet, 0.0)
 
     def send(self, member: web.WebSocketResponse, packet: str, after_s: float) -> None:
         task = asyncio.create_task(self.send_later(member, packet, after_s))

@@ -1,6 +1,7 @@
 """Rooms under load: a server that does all right, and one that does known wrong."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -61,6 +62,13 @@ class Brief(SocketIOUser):
         if self.said < {MESSAGES}:
             self.said += 1
             self.publish("say", compose=lambda text: (room, text), audience=room)
+"""
+
+
+#: Orders no more than that.
+LAST_ORDER = f"""        if self.orders == {MESSAGES}:
+            return
+        self.orders += 1
 """
 
 
@@ -158,3 +166,30 @@ def test_rooms_that_the_server_fills_itself_are_declared_when_it_says_so(
     delivery = done.report["delivery"]
     assert delivery["received"] == served["deliveries"] > 500
     assert (delivery["lost"], delivery["misdelivered"], delivery["duplicate"]) == (0, 0, 0)
+
+
+def test_pushes_that_users_expect_by_a_key_are_accounted_for(loadtest: Any, tmp_path: Path) -> None:
+    """The example of the manual, with orders that end before the users leave."""
+    manual = (Path(__file__).parents[2] / "docs/deliveries.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(# orders\.py.*?)```", manual, re.S)
+    scenario = tmp_path / "orders.py"
+    scenario.write_text(example.replace("        self.orders += 1\n", LAST_ORDER))
+    with rooms_server(drop_every=23, repeat_every=19, leak_every=11, gap_s=0.05) as (url, counts):
+        done = loadtest(url, *LOAD, "8s:40", "--scenario", scenario, "--set", "rate=2", "--no-default-gates")
+        served = counts()
+    delivery = done.report["delivery"]
+    assert served["messages"] == USERS * MESSAGES
+    assert (delivery["published"], delivery["expected"]) == (0, served["messages"])
+    assert delivery["lost"] == served["dropped"] > 5
+    assert delivery["duplicate"] == served["repeated"] > 5
+    assert delivery["misdelivered"] == served["leaked"] > 5
+    (row,) = done.report["audiences"]
+    assert (row["to"], row["size"], row["messages"], row["lost"]) == (
+        "user",
+        1,
+        served["messages"],
+        served["dropped"],
+    )
+    pushed = done.operation("deliver", "order.done")
+    assert pushed["count"] == delivery["received"]
+    assert pushed["p50_s"] >= 0.99 * 0.05

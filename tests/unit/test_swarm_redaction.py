@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siotool.client.identity import Identity
+from siotool.client.identity import Identity, secrets_of, texts_in
 from siotool.swarm import redaction
-from siotool.swarm.redaction import RedactedStream, Redaction, UserSecrets, secrets_of, texts_in
+from siotool.swarm.redaction import RedactedStream, Redaction, UserSecrets
 
 SECRETS = st.text(st.characters(codec="utf-8"), min_size=4, max_size=12)
 
