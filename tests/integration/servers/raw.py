@@ -159,6 +159,32 @@ async def wire_to(url: str) -> AsyncIterator[Wire]:
         yield Wire(url, session)
 
 
+async def joined(wire: Wire, namespace: str = "/") -> WebSocket:
+    """A WebSocket that has joined a namespace."""
+    socket = await wire.open_websocket()
+    await join(socket, namespace)
+    return socket
+
+
+async def polling(wire: Wire) -> Polling:
+    """A session over long polling that has joined the main namespace."""
+    session = await wire.open_polling()
+    await session.post("40")
+    assert (await session.receive())[0].startswith('40{"sid":"')
+    return session
+
+
+async def join(socket: WebSocket, namespace: str = "/") -> str:
+    """Join a namespace; returns the sid there."""
+    prefix = "40" if namespace == "/" else f"40{namespace},"
+    await socket.send(prefix)
+    answer = await socket.receive()
+    assert answer.startswith(prefix), answer
+    data = json.loads(answer.removeprefix(prefix))
+    assert list(data) == ["sid"]
+    return str(data["sid"])
+
+
 async def _say_sent(_session: Any, context: Any, _params: Any) -> None:
     if context.trace_request_ctx:
         context.trace_request_ctx.set()
