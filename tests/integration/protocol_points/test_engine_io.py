@@ -6,15 +6,12 @@ says; where it leaves a choice, both must choose the same.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 import pytest
 
-from tests.integration.servers.raw import SEPARATOR, Polling, Wire, joined, polling
+from tests.integration.servers.raw import PATIENCE_S, SEPARATOR, Polling, Wire, joined, polling
 
 pytestmark = [pytest.mark.slow, pytest.mark.node]
 
@@ -116,9 +113,9 @@ def test_a_payload_carries_several_packets_both_ways(talk: Any) -> None:
 def test_a_poll_waits_until_there_is_something(talk: Any) -> None:
     async def go(wire: Wire) -> None:
         session = await polling(wire)
-        poll = await session.begin_get()
-        await session.post('421["echo"]')
-        assert await poll == ["431[]"]
+        async with session.open_poll() as packets:
+            await session.post('421["echo"]')
+            assert await packets() == ["431[]"]
 
     talk(go)
 
@@ -157,11 +154,11 @@ def test_a_body_that_is_no_payload_ends_the_session(talk: Any, body: str) -> Non
 def test_a_second_poll_at_a_time_ends_the_session(talk: Any) -> None:
     async def go(wire: Wire) -> None:
         session = await wire.open_polling()
-        poll = await session.begin_get()
-        status, _ = await wire.request(**session.query)
-        assert status == 400
-        assert await poll in (["1"], ["6"])
-        assert await session.ended()
+        async with session.open_poll() as packets:
+            status, _ = await wire.request(**session.query)
+            assert status == 400
+            assert await packets() in (["1"], ["6"])
+            assert await session.ended()
 
     talk(go)
 
@@ -169,10 +166,23 @@ def test_a_second_poll_at_a_time_ends_the_session(talk: Any) -> None:
 def test_a_second_post_at_a_time_ends_the_session(talk: Any) -> None:
     async def go(wire: Wire) -> None:
         session = await wire.open_polling()
-        async with half_a_post(session, size=5):
+        async with wire.begun("POST", b"4" * 4, size=5, **session.query):
             status, _ = await wire.request("POST", "40", **session.query)
             assert status == 400
             assert await session.ended()
+
+    talk(go)
+
+
+def test_a_client_that_cuts_its_poll_has_left(talk: Any) -> None:
+    async def go(wire: Wire) -> None:
+        session = await polling(wire)
+        async with session.open_poll():
+            pass
+        async with asyncio.timeout(PATIENCE_S):
+            while (await wire.request("POST", "3", **session.query))[0] == 200:
+                pass
+        assert await session.ended()
 
     talk(go)
 
@@ -305,10 +315,10 @@ def test_a_client_that_joins_no_namespace_is_closed_in_the_end(quick_talk: Any) 
 def test_a_close_packet_ends_a_session_over_polling_and_its_open_poll(talk: Any) -> None:
     async def go(wire: Wire) -> None:
         session = await wire.open_polling()
-        poll = await session.begin_get()
-        # what comes after it in the payload is not heeded
-        await session.post("1", '420["echo"]', "40/nowhere,")
-        assert await poll in (["6"], ["1"])
+        async with session.open_poll() as packets:
+            # what comes after it in the payload is not heeded
+            await session.post("1", '420["echo"]', "40/nowhere,")
+            assert await packets() in (["6"], ["1"])
         assert await session.ended()
         other = await polling(wire)
         await other.post("1")
@@ -324,11 +334,11 @@ def test_a_close_packet_ends_a_session_over_polling_and_its_open_poll(talk: Any)
 def test_the_upgrade_releases_the_poll_and_moves_the_session(talk: Any) -> None:
     async def go(wire: Wire) -> None:
         session = await polling(wire)
-        poll = await session.begin_get()
-        socket = await session.probe()
-        await socket.send("2probe")
-        assert await socket.receive() == "3probe"
-        assert await poll == ["6"]
+        async with session.open_poll() as packets:
+            socket = await session.probe()
+            await socket.send("2probe")
+            assert await socket.receive() == "3probe"
+            assert await packets() == ["6"]
         await socket.send("5")
         await socket.send('421["echo","moved"]')
         assert await socket.receive() == '431["moved"]'
@@ -391,20 +401,3 @@ def test_a_second_websocket_of_a_session_is_closed(talk: Any) -> None:
         assert await first.receive() == "431[]"
 
     talk(go)
-
-
-@asynccontextmanager
-async def half_a_post(session: Polling, size: int) -> AsyncIterator[None]:
-    """A POST whose last byte is not sent as long as the block lasts, over a connection that is in use."""
-    where = urlsplit(session.wire.address)
-    reader, writer = await asyncio.open_connection(where.hostname, where.port)
-    head = f"{where.path}?{urlencode(session.query)} HTTP/1.1\r\nHost: x\r\n"
-    writer.write(f"OPTIONS {head}\r\n".encode())
-    await reader.readuntil(b"\r\n\r\n")
-    writer.write(f"POST {head}Content-Length: {size}\r\n\r\n".encode() + b"4" * (size - 1))
-    await writer.drain()
-    try:
-        yield
-    finally:
-        writer.close()
-        await writer.wait_closed()
