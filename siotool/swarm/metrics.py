@@ -4,8 +4,9 @@ from math import inf
 from time import time as epoch
 from typing import Literal
 
-from siotool.printable import one_line
+from siotool.printable import one_line, printable
 from siotool.runfile import OTHER, Operation, OpKind, TargetUse
+from siotool.swarm.away_users import AwayUsers
 from siotool.swarm.delivery_tracker import DeliveryTracker
 from siotool.swarm.memory_limits import NAME_CHARACTERS, NAMES, REMARK_CHARACTERS, REMARKS_OF_A_KIND
 from siotool.swarm.operation_samples import OperationSamples, SampleTable
@@ -73,6 +74,7 @@ class Metrics:
         #: Connections that expect broadcasts.
         self.present = 0
         self.presence: list[Presence] = []
+        self.away = AwayUsers()
         self.loop_lag = 0.0
         self.schedule_lag = 0.0
         #: Deliveries that arrived before their send time; whose announced one could not be read.
@@ -89,6 +91,8 @@ class Metrics:
         """The name to count an operation under; past ``NAMES`` of a kind all others are counted together."""
         # JavaScript's texts may hold half of a surrogate pair, which no file can
         name = name[:NAME_CHARACTERS].encode("utf-8", "replace").decode()
+        # names are a server's words: they are written, and shown on terminals, as they are counted
+        name = printable(name).replace("\n", "\N{REPLACEMENT CHARACTER}")
         names = self._names.setdefault(op, set())
         if name in names:
             return name
@@ -128,11 +132,19 @@ class Metrics:
 
         Its audiences are those it joins now; in a ``recovered`` session also those it had.
         """
+        self.away.end(receiver, now, recovered=recovered)
         receiver.joined_at, receiver.left_at, receiver.overtaken = now, inf, False
         if recovered:
             self.tracker.audiences.recover(receiver, now)
         self.present += 1
         self.presence.append(Presence(now, 1))
+
+    def lose(self, receiver: Receiver, now: float, idle_s: float | None) -> None:
+        """A receiver's connection is lost, over which nothing had passed for ``idle_s`` seconds."""
+        expected = receiver.left_at == inf
+        self.leave(receiver, now)
+        if expected:
+            self.away.begin(receiver, now, idle_s)
 
     def leave(self, receiver: Receiver, now: float, *, gone: bool = False, waiting: bool = True) -> None:
         """A receiver expects nothing that is sent from now on, to any audience.
