@@ -45,6 +45,11 @@ class Wire:
             writer.close()
             await writer.wait_closed()
 
+    @property
+    def cookies(self) -> set[str]:
+        """Names of the cookies that were set."""
+        return {cookie.key for cookie in self._session.cookie_jar}
+
     async def open_polling(self) -> "Polling":
         """Shake hands by long polling."""
         status, body = await self.request(EIO="4", transport="polling")
@@ -172,7 +177,8 @@ async def wire_to(url: str) -> AsyncIterator[Wire]:
     """Talk to a server; every WebSocket ends with the block."""
     timeout = aiohttp.ClientTimeout(total=PATIENCE_S)
     connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
+    cookies = aiohttp.CookieJar(unsafe=True)  # those of an IP address as well
+    async with aiohttp.ClientSession(timeout=timeout, connector=connector, cookie_jar=cookies) as session:
         yield Wire(url, session)
 
 
