@@ -139,6 +139,23 @@ def test_users_that_move_between_rooms_lose_nothing_and_get_nothing_wrong(loadte
             assert delivery[name] == 0, (acknowledged, name)
 
 
+def test_users_that_lose_their_connection_while_they_move_are_in_one_room_when_they_are_back(
+    loadtest: Any,
+) -> None:
+    """Trap: coming back while it left, a user joined its old room, and left it again unsaid."""
+    with rooms_server(quiet=60, break_every=20) as (url, counts):
+        done = loadtest(
+            url, *LOAD, "8s:40", "--scenario", "rooms", "--set", "rate=2", "--set", "room_size=5",
+            "--set", "moves_per_hour=1800", "--no-default-gates",
+        )  # fmt: skip
+        cut = counts()["cut"]
+    delivery = done.report["delivery"]
+    assert cut > 5
+    assert delivery["misdelivered"] == 0
+    # what was on its way to a connection as it was cut, and no more
+    assert delivery["lost"] <= cut * ROOM_SIZE
+
+
 def test_the_last_receiver_is_as_much_later_as_the_server_sends_it(loadtest: Any) -> None:
     """Members get a message 50 ms after one another; timers may be late, never early."""
     with rooms_server(gap_s=0.05) as (url, counts):
