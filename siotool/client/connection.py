@@ -183,6 +183,8 @@ class Connection(Generic[Observing]):
             self.violated("protocol_error", str(error))
         elif isinstance(error, ClientFailure):
             self.violated(error.kind, str(error))
+        elif isinstance(error, RecursionError):
+            self.violated("protocol_error", "data that is nested too deeply")
         else:
             self.observer.bug(error)
             self._fail(ClientFailure("internal_error", repr(error)))

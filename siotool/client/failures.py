@@ -19,7 +19,7 @@ from typing import Any
 
 import picows
 
-from siotool.protocol.faults import ProtocolError
+from siotool.protocol.faults import ProtocolError, TooLargeError
 
 _BY_ERRNO = {
     errno.ECONNREFUSED: "refused",
@@ -73,7 +73,10 @@ class ClientFailure(Exception):
         """The detail, and the data where there is some."""
         if self.data is None:
             return str(self)
-        written = json.dumps(self.data, ensure_ascii=False, separators=(",", ":"), default=repr)
+        try:
+            written = json.dumps(self.data, ensure_ascii=False, separators=(",", ":"), default=repr)
+        except (RecursionError, TypeError, ValueError):  # nested too deeply, or keys that JSON does not have
+            written = "(data that is no JSON)"
         return f"{self} {written[:_DATA_CHARACTERS]}"
 
 
@@ -98,8 +101,8 @@ def classify(error: BaseException) -> ClientFailure:
             kind = "not_websocket"
             if found := _OLD_HTTP.match(error.raw_header or b""):
                 kind, detail = f"http_{int(found[1])}", _body(error)
-        case ProtocolError() | picows.WSProtocolError():
-            kind = "protocol_error"
+        case ProtocolError() | picows.WSProtocolError() | RecursionError():
+            kind = "too_large" if isinstance(error, TooLargeError) else "protocol_error"
         case ConnectionResetError() | ConnectionAbortedError() | BrokenPipeError():
             kind = "reset"  # event loops raise these without an errno
         case OSError():

@@ -23,6 +23,8 @@ from siotool.protocol.faults import RemoteProtocolError
 
 #: As much may wait as in a socket before the connection counts as paused.
 _HIGH_BYTES = 64 * 1024
+#: A large payload keeps no other connection waiting for longer than so many packets take.
+_PACKETS_OF_A_TURN = 200
 #: How long a farewell may take.
 _CLOSE_S = 5.0
 _OK = 200
@@ -119,7 +121,7 @@ class Polling:
         connection = self._connection
         connection.phase = "tcp"
         answer = await self._get()
-        self._take(answer)
+        await self._take(answer)
         if not connection.session.sid and not connection.close_reason:
             raise RemoteProtocolError("a first payload without an Engine.IO open packet")
         if not connection.close_reason:
@@ -162,7 +164,7 @@ class Polling:
     async def _poll(self) -> None:
         try:
             while not (self._paused or self._over):
-                self._take(await self._get())
+                await self._take(await self._get())
         except Exception as error:
             self._broken(error)
 
@@ -170,15 +172,17 @@ class Polling:
         """The payload in the body of an answer."""
         return body
 
-    def _take(self, answer: HttpAnswer) -> None:
+    async def _take(self, answer: HttpAnswer) -> None:
         connection = self._connection
         try:
             body = self.unwrap(answer.body)
             self._traffic.payload_in += len(body)
             now = connection.heard = answer.arrived
-            for frame in payload.decode(body, self._endpoint.revision):
+            for number, frame in enumerate(payload.decode(body, self._endpoint.revision), 1):
                 if self._over:
                     return
+                if not number % _PACKETS_OF_A_TURN:
+                    await asyncio.sleep(0)
                 if isinstance(frame, BinaryMessage):
                     connection.receive_binary(frame.data, now)
                 else:

@@ -21,6 +21,7 @@ from siotool.client.identity import Identity
 from siotool.client.opener import opener_of
 from siotool.client.parsers import parser_of
 from siotool.client.pool import Pool
+from siotool.client.tap import Tap, TappedOpener
 from siotool.protocol.faults import LocalProtocolError
 from siotool.protocol.socket_io import Body
 from siotool.swarm.bridge import Bridge
@@ -56,7 +57,8 @@ class _Connect(Attempt):
 class ClientLoop:
     """Opens, uses and closes connections, and counts how they end."""
 
-    def __init__(self, settings: EngineSettings, bridge: Bridge) -> None:
+    def __init__(self, settings: EngineSettings, bridge: Bridge, tap: Tap | None = None) -> None:
+        """``tap`` hears every packet of every connection."""
         self.tracker = DeliveryTracker(settings.run)
         self.metrics = Metrics(self.tracker, len(settings.targets))
         parser = parser_of(settings.parser, settings.revision)
@@ -70,14 +72,15 @@ class ClientLoop:
         self._loop.set_exception_handler(bugs.of_loop)
         self.board = Switchboard(self.metrics, self.pool.known, bridge.to_hub, bugs.report, self._ended)
         make_socket = monkey.get_original("socket", "socket")  # gevent's own would wait for the hub
+        endpoints = [
+            Endpoint(found.target, found.addresses, settings.tls, settings.revision, make_socket)
+            for found in settings.targets
+        ]
         self._openers = [
-            opener_of(
-                settings.client,
-                Endpoint(place.target, place.addresses, settings.tls, settings.revision, make_socket),
-                counts.traffic,
-                parser,
-            )
-            for place, counts in zip(settings.targets, self.metrics.targets, strict=True)
+            opener_of(settings.client, endpoint, at.traffic, parser)
+            if tap is None
+            else TappedOpener(endpoint, at.traffic, tap)
+            for endpoint, at in zip(endpoints, self.metrics.targets, strict=True)
         ]
         self._leaving = LeavingUsers(self.metrics, settings.drain_timeout_s)
         self._opening: dict[UserObserver, _Connect] = {}

@@ -12,6 +12,7 @@ from siotool.client.choices import TransportName
 from siotool.client.connection import Handlers, Reply
 from siotool.client.failures import ClientFailure
 from siotool.client.identity import Identity
+from siotool.client.tap import Tap
 from siotool.errors import ScenarioError
 from siotool.protocol.socket_io import RESERVED, Body
 from siotool.swarm.audience import CHANGING_S
@@ -26,11 +27,11 @@ from siotool.swarm.user_observer import UserConnection, UserObserver
 class Engine:
     """What the greenlets of one process do with its connections; for the hub's thread only."""
 
-    def __init__(self, settings: EngineSettings) -> None:
+    def __init__(self, settings: EngineSettings, tap: Tap | None = None) -> None:
         self._ack_timeout_s = settings.ack_timeout_s
         self._bridge = Bridge()
         #: For what is called in the loop's thread.
-        self.loop = ClientLoop(settings, self._bridge)
+        self.loop = ClientLoop(settings, self._bridge, tap)
         self._encode = self.loop.pool.parser.encode
         self._bridge.to_loop(self.loop.tick)
 

@@ -4,7 +4,7 @@ from math import inf
 from time import time as epoch
 from typing import Literal
 
-from siotool.printable import one_line
+from siotool.printable import one_line, printable
 from siotool.runfile import OTHER, Operation, OpKind, TargetUse
 from siotool.swarm.delivery_tracker import DeliveryTracker
 from siotool.swarm.memory_limits import NAME_CHARACTERS, NAMES, REMARK_CHARACTERS, REMARKS_OF_A_KIND
@@ -89,6 +89,8 @@ class Metrics:
         """The name to count an operation under; past ``NAMES`` of a kind all others are counted together."""
         # JavaScript's texts may hold half of a surrogate pair, which no file can
         name = name[:NAME_CHARACTERS].encode("utf-8", "replace").decode()
+        # names are a server's words: they are written, and shown on terminals, as they are counted
+        name = printable(name).replace("\n", "\N{REPLACEMENT CHARACTER}")
         names = self._names.setdefault(op, set())
         if name in names:
             return name

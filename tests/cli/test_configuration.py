@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siotool.cli import app as application
-from siotool.cli import commands, config_file, environment
+from siotool.cli import commands, config_file, environment, load_options
 from siotool.cli.configured import command_of
 from siotool.cli.known_options import Given, KnownOption, known
 from siotool.cli.precedence import compose
@@ -114,6 +114,19 @@ KINDS = [
     pytest.param(("out", ["--out", "c"], "c", "OUT", "b b", "b b", 'out = "a"', "a"), id="a path"),
     pytest.param(("quiet", ["-q"], True, "QUIET", "no", False, "quiet = true", True), id="true or false"),
     pytest.param(("web", ["--web"], True, "WEB", "1", True, "web = false", False), id="false in the file"),
+    pytest.param(
+        (
+            "reconnection",
+            ["--reconnection"],
+            True,
+            "RECONNECTION",
+            "off",
+            False,
+            "reconnection = false",
+            False,
+        ),
+        id="a flag that says no",
+    ),
     pytest.param(
         ("output_format", ["--format", "md"], "md", "FORMAT", "json", "json", 'format = "html"', "html"),
         id="a choice",
@@ -231,6 +244,12 @@ def test_a_higher_level_that_decides_the_same_sets_a_lower_one_aside(
     variables = {f"SIOTOOL_LOADTEST_{name}": text for name, text in variable.items()}
     made = context(("loadtest",), ["demo", "--config", "load.toml", *typed], tmp_path, **variables)
     assert (list(made.params["stage"] or []), made.params["users"]) == (stages, users)
+
+
+def test_users_that_are_typed_set_the_stages_of_the_file_aside(tmp_path):
+    (tmp_path / "load.toml").write_text('stage = ["1h:100"]\nscenario = "chat"')
+    made = context(("loadtest",), ["demo", "--config", "load.toml", "--users", "5"], tmp_path).params
+    assert (list(made["stage"] or []), made["users"], made["scenario"]) == ([], "5", "chat")
 
 
 # ── what is refused ───────────────────────────────────────────────────────────────────
@@ -453,3 +472,18 @@ def test_the_file_and_the_variables_of_the_documentation_are_read(tmp_path):
     made = context(("loadtest",), ["demo"], **given).params
     assert list(made["fail_if"]) == ["p99:ack:echo > 500ms", "connect_errors > 1%"]
     assert list(made["stage"]) == ["30s:100", "5min:100"]
+
+
+def test_what_is_recorded_of_a_url_has_no_query():
+    """A token may be in it; values of options that hold secrets are starred, too."""
+    typed = [
+        "loadtest",
+        "http://a:3000/?token=sesame&b=c",
+        "--auth",
+        "{}",
+        "--query=x=sesame",
+        "--users",
+        "3",
+    ]
+    kept = ["loadtest", "http://a:3000/?***", "--auth", "***", "--query=***", "--users", "3"]
+    assert load_options.redacted(typed) == kept

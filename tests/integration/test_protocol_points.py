@@ -20,6 +20,16 @@ from tests.integration.servers.raw import SEPARATOR, Polling, WebSocket, Wire, r
 
 pytestmark = [pytest.mark.slow, pytest.mark.node]
 
+#: By the official server's codes.
+REFUSALS = [
+    "Transport unknown",
+    "Session ID unknown",
+    "Bad handshake method",
+    "Bad request",
+    "Forbidden",
+    "Unsupported protocol version",
+]
+
 Talk = Callable[[Wire], Awaitable[None]]
 
 
@@ -98,23 +108,25 @@ def test_websocket_opens_with_a_session_and_offers_no_upgrade(talk: Any) -> None
 
 
 @pytest.mark.parametrize(
-    ("method", "query"),
+    ("method", "query", "code"),
     [
-        pytest.param("GET", {"transport": "polling"}, id="no version"),
-        pytest.param("GET", {"EIO": "abc", "transport": "polling"}, id="no such version"),
-        pytest.param("GET", {"EIO": "4"}, id="no transport"),
-        pytest.param("GET", {"EIO": "4", "transport": "abc"}, id="no such transport"),
-        pytest.param("GET", {"EIO": "4", "transport": "websocket"}, id="websocket without upgrade"),
-        pytest.param("POST", {"EIO": "4", "transport": "polling"}, id="handshake by POST"),
-        pytest.param("PUT", {"EIO": "4", "transport": "polling"}, id="handshake by PUT"),
-        pytest.param("GET", {"EIO": "4", "transport": "polling", "sid": "abc"}, id="poll of no session"),
-        pytest.param("POST", {"EIO": "4", "transport": "polling", "sid": "abc"}, id="post to no session"),
+        pytest.param("GET", {"transport": "polling"}, 5, id="no version"),
+        pytest.param("GET", {"EIO": "abc", "transport": "polling"}, 5, id="no such version"),
+        pytest.param("GET", {"EIO": "4"}, 0, id="no transport"),
+        pytest.param("GET", {"EIO": "4", "transport": "abc"}, 0, id="no such transport"),
+        pytest.param("GET", {"EIO": "4", "transport": "websocket"}, 3, id="websocket without upgrade"),
+        pytest.param("POST", {"EIO": "4", "transport": "polling"}, 2, id="handshake by POST"),
+        pytest.param("PUT", {"EIO": "4", "transport": "polling"}, 2, id="handshake by PUT"),
+        pytest.param("GET", {"EIO": "4", "transport": "polling", "sid": "abc"}, 1, id="poll of no session"),
+        pytest.param("POST", {"EIO": "4", "transport": "polling", "sid": "abc"}, 1, id="post to no session"),
     ],
 )
-def test_a_request_out_of_order_is_a_bad_request(talk: Any, method: str, query: dict[str, str]) -> None:
+def test_a_request_out_of_order_is_a_bad_request_and_says_why(
+    talk: Any, method: str, query: dict[str, str], code: int
+) -> None:
     async def go(wire: Wire) -> None:
-        status, _ = await wire.request(method, None if method == "GET" else "40", **query)
-        assert status == 400
+        status, body = await wire.request(method, None if method == "GET" else "40", **query)
+        assert (status, json.loads(body)) == (400, {"code": code, "message": REFUSALS[code]})
 
     talk(go)
 
@@ -218,6 +230,16 @@ def test_a_second_post_at_a_time_ends_the_session(talk: Any) -> None:
     talk(go)
 
 
+def test_a_session_that_the_server_closes_between_two_polls_says_so_at_the_next(talk: Any) -> None:
+    async def go(wire: Wire) -> None:
+        session = await polling(wire)
+        await session.post("4abc")
+        assert "1" in await session.get()
+        assert await session.ended()
+
+    talk(go)
+
+
 def test_a_body_beyond_max_payload_is_refused(talk: Any) -> None:
     async def go(wire: Wire) -> None:
         empty = '420["echo",""]'
@@ -250,6 +272,15 @@ def test_a_frame_that_is_no_packet_closes_the_connection(talk: Any, packet: str)
         socket = await joined(wire)
         await socket.send(packet)
         assert await socket.closed()
+
+    talk(go)
+
+
+def test_compression_is_not_agreed_to(talk: Any) -> None:
+    """The protocol leaves it open; servers compress only where they are told to."""
+
+    async def go(wire: Wire) -> None:
+        assert not (await wire.open_websocket()).compressed
 
     talk(go)
 
@@ -344,9 +375,14 @@ def test_a_close_packet_ends_a_session_over_polling_and_its_open_poll(talk: Any)
     async def go(wire: Wire) -> None:
         session = await wire.open_polling()
         poll = await session.begin_get()
-        await session.post("1")
+        # what comes after it in the payload is not heeded
+        await session.post("1", '420["echo"]', "40/nowhere,")
         assert await poll in (["6"], ["1"])
         assert await session.ended()
+        other = await polling(wire)
+        await other.post("1")
+        status, _ = await wire.request("POST", "3", **other.query)
+        assert status == 400
 
     talk(go)
 
@@ -379,6 +415,7 @@ def test_what_is_sent_during_the_upgrade_comes_once_and_over_either_transport(ta
         socket = await session.probe()
         await socket.send("2probe")
         assert await socket.receive() == "3probe"
+        assert await session.get() == ["6"]
         await session.post('421["echo","between"]')
         await socket.send("5", '422["echo","after"]')
         assert [await socket.receive() for _ in range(2)] == ['431["between"]', '432["after"]']
@@ -399,20 +436,26 @@ def test_an_upgrade_that_is_given_up_leaves_the_session_on_polling(talk: Any) ->
     talk(go)
 
 
+async def refused(session: Polling) -> None:
+    """Open a WebSocket for a session that has one: it is refused, or closed at once."""
+    try:
+        second = await session.probe()
+    except aiohttp.WSServerHandshakeError as error:
+        assert error.status == 400
+    else:
+        assert await second.closed()
+
+
 def test_a_second_websocket_of_a_session_is_closed(talk: Any) -> None:
     async def go(wire: Wire) -> None:
         session = await wire.open_polling()
         first = await session.probe()
         await first.send("2probe")
         assert await first.receive() == "3probe"
+        await refused(session)
         await first.send("5", "40")
         assert (await first.receive()).startswith("40")
-        try:
-            second = await session.probe()
-        except aiohttp.WSServerHandshakeError as error:
-            assert error.status == 400
-        else:
-            assert await second.closed()
+        await refused(session)
         await first.send('421["echo"]')
         assert await first.receive() == "431[]"
 
@@ -569,7 +612,8 @@ def test_a_server_may_ask_for_an_acknowledgement(talk: Any) -> None:
     [
         pytest.param(["4abc"], id="no type"),
         pytest.param(["49"], id="no such type"),
-        pytest.param(["42{}"], id="an event that is an object"),
+        pytest.param(['42{"0":"echo"}'], id="an event that is an object"),
+        pytest.param(['42"echo"'], id="an event that is a text"),
         pytest.param(["42[]"], id="an event without a name"),
         pytest.param(["42[{}]"], id="an event whose name is an object"),
         pytest.param(['42["echo"'], id="JSON that is cut"),

@@ -45,7 +45,9 @@ class Wire:
 
     async def websocket(self, **query: str) -> "WebSocket":
         """Open a WebSocket with exactly this query. Raises aiohttp.WSServerHandshakeError if refused."""
-        return WebSocket(await self._session.ws_connect(self.address, params=query, max_msg_size=0))
+        return WebSocket(
+            await self._session.ws_connect(self.address, params=query, max_msg_size=0, compress=15)
+        )
 
 
 class Polling:
@@ -105,6 +107,11 @@ class WebSocket:
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
         self.handshake: dict[str, Any] = {}
+
+    @property
+    def compressed(self) -> bool:
+        """Whether the server agreed to compress."""
+        return bool(self._socket.compress)
 
     async def send(self, *packets: str | bytes) -> None:
         """Send packets, each in a frame."""
