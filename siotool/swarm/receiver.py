@@ -17,6 +17,7 @@ class Receiver:
 
     __slots__ = (
         "expecting",
+        "gone",
         "joined_at",
         "left_at",
         "overtaken",
@@ -32,6 +33,8 @@ class Receiver:
         self.slot = slot
         #: A message has arrived that was sent well after it left: none from before is under way.
         self.overtaken = False
+        #: Its user has left for good; its connection may stay open for a while.
+        self.gone = False
         self.joined_at = inf
         self.left_at = inf
         #: Its places in audiences (``audience.Place``), those it left lately included.
