@@ -44,3 +44,19 @@ def asked_for(identity: Identity, revision: Revision) -> tuple[str, ...]:
         return identity.namespaces
     query = urlencode(identity.query)
     return tuple(name if name == MAIN else f"{name}?{query}" for name in identity.namespaces)
+
+
+def secrets_of(identity: Identity) -> list[str]:
+    """Texts of an identity that must not be written."""
+    found = [part for _, value in identity.headers for part in (value, *value.split())]
+    found += [value for _, value in identity.query]
+    waiting = [identity.auth]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list | tuple):
+            waiting += value
+        elif isinstance(value, str):
+            found.append(value)
+    return [text for text in found if len(text) >= 4]  # a shorter one would replace ordinary words

@@ -193,6 +193,8 @@ class WebSocket(WSListener):
         try:
             if not connection.close_reason and (violation := violation_of(transport)) is not None:
                 connection.violated(violation.kind, str(violation))
+            if not connection.close_reason and self._meter is not None:
+                connection.idle_s = self._meter.idle_s(monotonic() - connection.heard)
             self.read_wire(last=True)
             self._socket = self._fragments = self._deflate = None
             connection.lost()

@@ -12,6 +12,7 @@ import gevent.event
 import msgspec
 
 from siotool.client.address import resolve
+from siotool.client.identity import secrets_of
 from siotool.client.tap import Tap
 from siotool.errors import TargetError
 from siotool.runfile import WorkerHealth
@@ -22,7 +23,7 @@ from siotool.swarm.own_values import OwnValues
 from siotool.swarm.pacing import ANSWER_S, Schedule, lead_s
 from siotool.swarm.poisson import PoissonSchedule
 from siotool.swarm.row_desk import RowPool
-from siotool.swarm.scenario_results import ScenarioResults, secrets_of
+from siotool.swarm.scenario_results import ScenarioResults
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.timer_wheel import TimerWheel
 from siotool.swarm.user_counts import UserCounts

@@ -19,6 +19,7 @@ from locust import events
 from locust.env import Environment
 from locust.stats import stats_history
 
+from siotool.client.identity import secrets_of
 from siotool.errors import GeneratorError, SiotoolError
 from siotool.printable import one_line
 from siotool.runfile import Header
@@ -30,7 +31,6 @@ from siotool.swarm.program import Program
 from siotool.swarm.recorder import Recorder
 from siotool.swarm.row_desk import RowDesk
 from siotool.swarm.scenario_file import Scenario, options
-from siotool.swarm.scenario_results import secrets_of
 from siotool.swarm.server_use import ServerProbe, ServerSamples
 from siotool.swarm.spawner import Spawner
 from siotool.swarm.watch import Watch

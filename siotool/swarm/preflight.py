@@ -121,11 +121,12 @@ def _connect(settings: EngineSettings) -> ClientFailure | None:
 
 
 def _redirected(settings: EngineSettings, failure: ClientFailure) -> EngineSettings | None:
-    """The settings at the place that an answer names, on the same host; else None."""
+    """The settings at the place that an answer names, on the same host and with no less TLS; else None."""
     if not failure.kind.startswith("http_3"):
         return None
     old, new = urlsplit(settings.target.url), urlsplit(str(failure).removeprefix("to "))
-    if new.hostname != old.hostname or new.scheme not in ("http", "https"):
+    secure = old.scheme in ("https", "wss")  # what is secret is not sent without TLS then
+    if new.hostname != old.hostname or new.scheme not in (("https",) if secure else ("http", "https")):
         return None
     target = msgspec.structs.replace(
         settings.target, url=f"{new.scheme}://{new.netloc}", path=new.path or settings.target.path

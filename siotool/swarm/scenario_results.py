@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import CodeType, FrameType, TracebackType
 
-from siotool.client.identity import Identity
 from siotool.printable import one_line
 from siotool.runfile import CHECK_FAILED, FAIL, OTHER, REQUEST_EVENT, Operation
 from siotool.swarm.operation_samples import OperationSamples
@@ -130,22 +129,6 @@ class ScenarioResults:
         if found is None:
             found = group[name] = OperationSamples("custom", name)
         return found
-
-
-def secrets_of(identity: Identity) -> list[str]:
-    """Texts of an identity that must not be written."""
-    found = [part for _, value in identity.headers for part in (value, *value.split())]
-    found += [value for _, value in identity.query]
-    waiting = [identity.auth]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, dict):
-            waiting += value.values()
-        elif isinstance(value, list | tuple):
-            waiting += value
-        elif isinstance(value, str):
-            found.append(value)
-    return [text for text in found if len(text) >= 4]  # a shorter one would replace ordinary words
 
 
 def _closed(group: dict[str, OperationSamples]) -> list[Operation]:

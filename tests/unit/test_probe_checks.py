@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from siotool.errors import ExitCode
 from siotool.probe.catalogue import CHECKS
+from siotool.probe.checks.compression import LongAnswer
 from siotool.probe.checks.cors import OfOrigin
 from siotool.probe.checks.idle_timeout import Idled
 from siotool.probe.checks.sessions import SessionSeen
@@ -103,13 +104,9 @@ def sessions(*cookies: str, lost: int = 0, bare: int = 0, server: tuple[str, ...
             id="no limit said",
         ),
         pytest.param(
-            "compression",
-            known(answered=[("Content-Encoding", "gzip")]),
-            None,
-            "ok",
-            "compressed (gzip)",
-            id="gzip",
+            "compression", known(), LongAnswer(1600, "gzip"), "ok", "1.6 kB is compressed (gzip)", id="gzip"
         ),
+        pytest.param("compression", known(), LongAnswer(1600, ""), "ok", "is not compressed", id="no gzip"),
         pytest.param(
             "compression", known(upgrades=()), None, "ok", "no WebSocket to ask", id="polling alone"
         ),
@@ -342,3 +339,15 @@ def test_where_nothing_opens_an_error_says_why(refusal) -> None:
     found = result(known(polls=(), upgrades=(), refusal=refusal))
     assert found.at("error"), refusal
     assert not any(client.connects for client in found.clients)
+
+
+def test_secrets_that_a_server_repeats_are_starred_and_an_origin_is_not() -> None:
+    shown = known(
+        polls=(),
+        upgrades=(),
+        refusal=Reply(403, body=b"key-1234, token-5678 and https://app.example.org are refused"),
+        auth={"deep": ["token-5678"]},
+        headers=(("X-Key", "key-1234"), ("Origin", ORIGIN)),
+    )
+    (found,) = result(shown).at("error")
+    assert f"“***, *** and {ORIGIN} are refused”" in found.seen

@@ -2,10 +2,10 @@
 
 import pytest
 
-from siotool.client.identity import Identity
+from siotool.client.identity import Identity, secrets_of
 from siotool.swarm import scenario_results
 from siotool.swarm.exception_log import FILE_NAME, ExceptionLog
-from siotool.swarm.scenario_results import ScenarioResults, secrets_of
+from siotool.swarm.scenario_results import ScenarioResults
 from siotool.swarm.user_counts import UserCounts
 from siotool.swarm.worker_report import Raised
 
