@@ -276,6 +276,10 @@ class ClientLoop:
         if connection.open:
             self.tracker.audiences.leave(connection.observer, audience, monotonic())
 
+    def stay_away(self, user: UserObserver) -> None:
+        """A user that is away will not come back by itself."""
+        self.metrics.away.forget(user, monotonic())
+
     def expect(self, user: UserObserver, event: str, key: Hashable, since: float) -> None:
         """A user expects an event with a key from a moment on."""
         if user.gone:
@@ -290,6 +294,7 @@ class ClientLoop:
         if user.retired:
             return
         user.retired = True
+        self.metrics.away.forget(user, monotonic())
         attempt = self._opening.get(user)
         if attempt is not None:
             attempt.leaving = True

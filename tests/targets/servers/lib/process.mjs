@@ -78,10 +78,10 @@ export function serve(server, port, commands) {
   });
   obey({
     ...commands,
-    drop({ reset }) {
-      const dropped = connections.size;
-      for (const connection of connections) reset ? connection.resetAndDestroy() : connection.destroy();
-      return { dropped };
+    drop({ reset, share = 1 }) {
+      const found = [...connections].slice(0, Math.ceil(connections.size * share));
+      for (const connection of found) reset ? connection.resetAndDestroy() : connection.destroy();
+      return { dropped: found.length };
     },
     stall({ ms }) {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
