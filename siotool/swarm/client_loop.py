@@ -219,6 +219,8 @@ class ClientLoop:
         metrics = self.metrics
         metrics.schedule_lag = max(metrics.schedule_lag, now - intended)
         due = intended if intended < now else now
+        if user.gone:  # handed over before it left; it may ask to join
+            user.unsettled_until = inf
         pending = Call(user, user.target.samples("ack", event), due, now, answer)
         connection.call(body, namespace, timeout, now, pending)
 
@@ -274,9 +276,15 @@ class ClientLoop:
         if connection.open:
             self.tracker.audiences.leave(connection.observer, audience, monotonic())
 
+    def stay_away(self, user: UserObserver) -> None:
+        """A user that is away will not come back by itself."""
+        self.metrics.away.forget(user, monotonic())
+
     def expect(self, user: UserObserver, event: str, key: Hashable, since: float) -> None:
         """A user expects an event with a key from a moment on."""
-        if not user.retired:
+        if user.gone:
+            user.unsettled_until = inf  # what comes is no fault, nor is it waited for any more
+        else:
             self.metrics.pushes.expect(user, event, key, since)
 
     # ── leaving ───────────────────────────────────────────────────────────────────────
@@ -286,6 +294,7 @@ class ClientLoop:
         if user.retired:
             return
         user.retired = True
+        self.metrics.away.forget(user, monotonic())
         attempt = self._opening.get(user)
         if attempt is not None:
             attempt.leaving = True

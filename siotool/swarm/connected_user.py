@@ -308,6 +308,7 @@ class ConnectedUser(User):
     def _stay_away(self, kind: str) -> None:
         """It is not connected, and will not come back by itself: nothing more is due."""
         self._away = True
+        self._engine.stay_away(self._user)
         self._generator.stayed_away[kind] += 1
         if self._schedule is not None:
             now = monotonic()

@@ -12,6 +12,7 @@ from math import inf
 import msgspec
 
 from siotool.runfile import AudienceDeliveries, Delivery
+from siotool.swarm.absence import AbsenceLevels
 from siotool.swarm.audience import KNOWN_S
 from siotool.swarm.audience_totals import AudienceTotals, class_of
 from siotool.swarm.presence import PresenceLevel
@@ -74,6 +75,7 @@ class DeliveryAggregator:
     def __init__(self) -> None:
         #: By worker and audience.
         self._presence: dict[int, dict[int, PresenceLevel]] = {}
+        self._absence = AbsenceLevels()
         self._stepped: set[tuple[int, int]] = set()
         self._finished: set[int] = set()
         self._unopened: list[tuple[int, Publication]] = []
@@ -98,10 +100,11 @@ class DeliveryAggregator:
             self._presence.setdefault(part.worker, {})
             for step in part.presence:
                 self._follow(part.worker, step)
+            self._absence.follow(part)
             self._unopened += [(part.worker, publication) for publication in part.published]
         known_until = inf if last else min(part.until for part in parts)
         totals = Counter[str]()
-        self._open_messages(known_until)
+        self._open_messages(known_until, totals)
         for part in parts:
             for receipt in part.receipts:
                 self._receive(part.worker, receipt, totals)
@@ -109,6 +112,7 @@ class DeliveryAggregator:
         pushed = self._count_pushes(parts, totals)
         waiting = sum(message.missing for messages in self._open.values() for message in messages.values())
         self._forget(until, known_until)
+        self._absence.forget(known_until - _STAMPS_MAY_DIFFER_S)
         return Delivery(
             published=sum(len(part.published) for part in parts),
             expected=totals["received"] + totals["lost"],
@@ -119,6 +123,7 @@ class DeliveryAggregator:
             late=totals["late"],
             pending=waiting + pushed,
             misdelivered=totals["misdelivered"],
+            while_away=totals["while_away"],
         )
 
     def take_audiences(self) -> list[AudienceDeliveries]:
@@ -142,12 +147,13 @@ class DeliveryAggregator:
         reporting = {part.worker for part in parts}
         for worker in self._presence.keys() - self._finished - reporting:
             del self._presence[worker]
+            self._absence.lose(worker)
             for messages in self._open.values():
                 for message in messages.values():
                     message.whole = message.missing_at.pop(worker, 0) <= 0 and message.whole
         self._finished |= {part.worker for part in parts if part.final}
 
-    def _open_messages(self, known_until: float) -> None:
+    def _open_messages(self, known_until: float, totals: Counter[str]) -> None:
         waiting = []
         for sender, publication in self._unopened:
             if publication.sent >= known_until:
@@ -164,6 +170,7 @@ class DeliveryAggregator:
                 missing[sender] = missing.get(sender, 0) - publication.discount
             message = self._open[audience][key] = _Open(publication.sent, missing, [])
             self._opened[publication.publisher, audience > 0] = publication.seq
+            totals["while_away"] += self._absence.at(audience, publication.sent)
             for worker, receipt in self._early.pop(key, ()):
                 message.receive(worker, receipt)
         self._unopened = waiting

@@ -185,6 +185,10 @@ class Engine:
         """The server delivers what is published as this event; empty: as any."""
         self._bridge.to_loop(self.loop.board.delivers_as, event)
 
+    def stay_away(self, user: UserObserver) -> None:
+        """A user that is away is not waited for."""
+        self._bridge.to_loop(self.loop.stay_away, user)
+
     def leave(self, user: UserObserver) -> None:
         """A user leaves: expect nothing more, close once what is under way has arrived.
 

@@ -131,6 +131,8 @@ class IntervalClock:
             targets=uses if len(uses) > 1 else [],
             health=self._health.sample(now, metrics.loop_lag, metrics.schedule_lag),
             presence=metrics.take_presence(),
+            absence=metrics.away.take_presence(),
+            losses=metrics.away.close(),
             published=tracker.take_published(),
             receipts=tracker.take_receipts(timed=timed),
             pushes=metrics.pushes.take_counts(),

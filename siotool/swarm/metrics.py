@@ -6,6 +6,7 @@ from typing import Literal
 
 from siotool.printable import one_line, printable
 from siotool.runfile import OTHER, Operation, OpKind, TargetUse
+from siotool.swarm.away_users import AwayUsers
 from siotool.swarm.delivery_tracker import DeliveryTracker
 from siotool.swarm.memory_limits import NAME_CHARACTERS, NAMES, REMARK_CHARACTERS, REMARKS_OF_A_KIND
 from siotool.swarm.operation_samples import OperationSamples, SampleTable
@@ -73,6 +74,7 @@ class Metrics:
         #: Connections that expect broadcasts.
         self.present = 0
         self.presence: list[Presence] = []
+        self.away = AwayUsers()
         self.loop_lag = 0.0
         self.schedule_lag = 0.0
         #: Deliveries that arrived before their send time; whose announced one could not be read.
@@ -130,11 +132,19 @@ class Metrics:
 
         Its audiences are those it joins now; in a ``recovered`` session also those it had.
         """
+        self.away.end(receiver, now, recovered=recovered)
         receiver.joined_at, receiver.left_at, receiver.overtaken = now, inf, False
         if recovered:
             self.tracker.audiences.recover(receiver, now)
         self.present += 1
         self.presence.append(Presence(now, 1))
+
+    def lose(self, receiver: Receiver, now: float, idle_s: float | None) -> None:
+        """A receiver's connection is lost, over which nothing had passed for ``idle_s`` seconds."""
+        expected = receiver.left_at == inf
+        self.leave(receiver, now)
+        if expected:
+            self.away.begin(receiver, now, idle_s)
 
     def leave(self, receiver: Receiver, now: float, *, gone: bool = False, waiting: bool = True) -> None:
         """A receiver expects nothing that is sent from now on, to any audience.

@@ -100,19 +100,24 @@ class UserObserver(Receiver):
 
     def ended(self, reason: str) -> None:
         """The open connection has ended."""
-        self.board.metrics.leave(self, monotonic())
+        connection, self.connection = self.connection, None
         target = self.target
         target.open -= 1
         if reason == "client":
+            self.board.metrics.leave(self, monotonic())
             target.left += 1
         else:
+            self.board.metrics.lose(self, monotonic(), None if connection is None else connection.idle_s)
             target.closed[reason] += 1
-        connection, self.connection = self.connection, None
         if connection is not None:
             self.recoverable = connection.recoverable
             if self.on_lost is not None and reason != "client":
                 self.board.to_hub(self.on_lost, connection, reason)
         self.board.on_ended(self)
+
+    def catch_up(self, sent: float) -> None:
+        """A message has come that was sent before the user was back."""
+        self.board.metrics.away.catch_up(self, sent)
 
     def remark(self, kind: str, text: str) -> None:
         """Something that the report should say."""

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from siotool.runfile import Bytes, Connections, Operation, TargetUse, UserClass, Visits, WorkerHealth
+from siotool.runfile import Bytes, Connections, Losses, Operation, TargetUse, UserClass, Visits, WorkerHealth
 
 
 class Publication(msgspec.Struct, frozen=True, array_like=True):
@@ -131,6 +131,8 @@ class WorkerInterval(msgspec.Struct):
     user_classes: list[UserClass] = []
     visits: Visits = Visits()
     exceptions: list[Raised] = []
+    absence: list[Presence] = []
+    losses: Losses = Losses()
     targets: list[TargetUse] = []
     overdue: dict[str, int] = {}
     covers: int = 1

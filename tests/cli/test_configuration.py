@@ -252,6 +252,36 @@ def test_users_that_are_typed_set_the_stages_of_the_file_aside(tmp_path):
     assert (list(made["stage"] or []), made["users"], made["scenario"]) == ([], "5", "chat")
 
 
+@pytest.mark.parametrize(
+    ("lines", "typed", "kept"),
+    [
+        pytest.param(
+            'arrival-rate = "5/s"\narrival-process = "poisson"\nusers = 9\nscenario = "chat"',
+            ["--stage", "5s:5"],
+            {"scenario"},
+            id="stages for arrivals, of which users would be a part",
+        ),
+        pytest.param(
+            'spawn-rate = 5\nusers = 9\nrun-time = "5s"',
+            ["--arrival-rate", "5/s"],
+            {"users", "run-time"},
+            id="arrivals for a ramp: users are then how many may be there",
+        ),
+        pytest.param(
+            'transport-mix = "upgrade=1"\npath = "/x/"',
+            ["--transport", "polling"],
+            {"path"},
+            id="a transport",
+        ),
+    ],
+)
+def test_what_is_typed_sets_aside_what_it_excludes_and_nothing_else(tmp_path, lines, typed, kept):
+    (tmp_path / "load.toml").write_text(lines)
+    made = context(("loadtest",), ["demo", "--config", "load.toml", *typed], tmp_path)
+    taken = {word.removeprefix("--") for word in command_of(made) if word.startswith("--")}
+    assert taken - {"config", typed[0].removeprefix("--")} == kept
+
+
 # ── what is refused ───────────────────────────────────────────────────────────────────
 
 REFUSED = [
