@@ -129,11 +129,13 @@ class WebSocket(WSListener):
     def _let_others(self, socket: Any, now: float) -> None:
         """Read on after the loop has looked at all other connections."""
         self._frames = 0
+        if socket.is_closing():
+            return
         before, self._turn = self._turn, now
         if now - before < _FLOOD_S and not isinstance(protocol := socket.get_protocol(), Throttle):
             socket.set_protocol(Throttle(protocol))
         socket.pause_reading()
-        asyncio.get_running_loop().call_soon(socket.resume_reading)
+        asyncio.get_running_loop().call_soon(_read_on, socket)
 
     def _receive(self, frame: WSFrame, payload: bytes, now: float) -> None:
         """Take a frame that is a part of a message, or compressed."""
@@ -256,6 +258,11 @@ class WebSocket(WSListener):
         self._traffic.wire_out += sent
         # until it is open, traffic is not noticed here
         self._stirred = waiting > 0 or not connection.open or self.unsent > 0
+
+
+def _read_on(socket: Any) -> None:
+    if not socket.is_closing():  # it may have been cut meanwhile
+        socket.resume_reading()
 
 
 class WebSockets:

@@ -222,6 +222,8 @@ class ClientLoop:
         metrics = self.metrics
         metrics.schedule_lag = max(metrics.schedule_lag, now - intended)
         due = intended if intended < now else now
+        if user.gone:  # handed over before it left; it may ask to join
+            user.unsettled_until = inf
         pending = Call(user, user.target.samples("ack", event), due, now, answer)
         connection.call(body, namespace, timeout, now, pending)
 
@@ -283,7 +285,9 @@ class ClientLoop:
 
     def expect(self, user: UserObserver, event: str, key: Hashable, since: float) -> None:
         """A user expects an event with a key from a moment on."""
-        if not user.retired:
+        if user.gone:
+            user.unsettled_until = inf  # what comes is no fault, nor is it waited for any more
+        else:
             self.metrics.pushes.expect(user, event, key, since)
 
     # ── leaving ───────────────────────────────────────────────────────────────────────
