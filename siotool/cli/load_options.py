@@ -66,7 +66,7 @@ def program(
         return Stages(stages), "", stages
     name = type(loaded.shape).__name__
     for option, value in given.items():
-        if value and not loaded.shape.use_common_options:
+        if value and (arrivals is not None or not loaded.shape.use_common_options):
             raise InputError(
                 f"the scenario's load shape {name} and {option} both decide how many users there are",
                 f"leave out {option}, or the shape",

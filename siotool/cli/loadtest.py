@@ -331,7 +331,7 @@ def loadtest(
         identity=clients.identity,
         templates=templates,
         known=loaded.knobs,
-        stages=stages,
+        starting=users_options.starting(stages, arrivals, seed, loaded.user_classes),
     )
     folder = out or REPORTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{loaded.name}"
     if not dry_run and (folder / "run.jsonl").exists():
