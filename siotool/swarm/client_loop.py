@@ -29,6 +29,7 @@ from siotool.swarm.bugs import Bugs
 from siotool.swarm.delivery_tracker import DeliveryTracker
 from siotool.swarm.leaving_users import LeavingUsers
 from siotool.swarm.metrics import Metrics
+from siotool.swarm.redaction import Redaction
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.switchboard import Switchboard
 from siotool.swarm.user_counts import UserCounts
@@ -57,10 +58,12 @@ class _Connect(Attempt):
 class ClientLoop:
     """Opens, uses and closes connections, and counts how they end."""
 
-    def __init__(self, settings: EngineSettings, bridge: Bridge, tap: Tap | None = None) -> None:
-        """``tap`` hears every packet of every connection."""
+    def __init__(
+        self, settings: EngineSettings, bridge: Bridge, redaction: Redaction, tap: Tap | None = None
+    ) -> None:
+        """``redaction`` hides secrets in what is reported; ``tap`` hears every packet of every connection."""
         self.tracker = DeliveryTracker(settings.run)
-        self.metrics = Metrics(self.tracker, len(settings.targets))
+        self.metrics = Metrics(self.tracker, len(settings.targets), redaction)
         parser = parser_of(settings.parser, settings.revision)
         self.pool = Pool(
             self.metrics.targets[0].traffic, parser, settings.revision, settings.identity.namespaces[0]

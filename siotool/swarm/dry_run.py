@@ -88,7 +88,7 @@ def _look(
         parsed_options=options(engine.target.url),
     )
     rows = None if config.users_file is None else RowPool.at(RowDesk(config.users_file))
-    generator = Generator(environment, engine, config.workload.seed, 1, config.templates, rows, listener)
+    generator = Generator(environment, engine, config.workload.seed, 1, config.templates, rows, tap=listener)
     generator.attach(environment)
     listener.to_hub = generator.engine.loop.to_hub
     locust_output.take_over_log(generator.results.exception)

@@ -22,6 +22,7 @@ from siotool.swarm.interval_clock import IntervalClock
 from siotool.swarm.own_values import OwnValues
 from siotool.swarm.pacing import ANSWER_S, Schedule, lead_s
 from siotool.swarm.poisson import PoissonSchedule
+from siotool.swarm.redaction import Redaction
 from siotool.swarm.row_desk import RowPool
 from siotool.swarm.scenario_results import ScenarioResults
 from siotool.swarm.settings import EngineSettings
@@ -49,19 +50,23 @@ class Generator:
         workers: int = 1,
         templates: Mapping[str, str] = MappingProxyType({}),
         rows: RowPool | None = None,
+        redaction: Redaction | None = None,
         tap: Tap | None = None,
     ) -> None:
         """``templates`` are settings that are filled in for each user; ``rows`` are of a users file.
 
-        ``tap`` hears every packet of every connection.
+        ``redaction`` hides secrets; those of the options and of users are added here. ``tap`` hears every
+        packet of every connection.
         """
         self.settings = settings
         #: The rows of a users file, if there is one.
         self.rows = rows
         self.own_values = OwnValues(settings.identity, dict(templates), rows is not None)
-        self.engine = Engine(settings, tap)
+        self.redaction = redaction or Redaction()
+        self.redaction.add(secrets_of(settings.identity))
+        self.engine = Engine(settings, self.redaction, tap)
         self.timer_wheel = TimerWheel()
-        self.results = ScenarioResults(secrets_of(settings.identity))
+        self.results = ScenarioResults(self.redaction)
         self._listen_to_scenario(environment)
         self.seed = seed
         #: Over how much of a second the users that Locust starts at once are spread.

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siotool.cli import app as application
-from siotool.cli import commands, config_file, environment, load_options
+from siotool.cli import commands, config_file, environment
 from siotool.cli.configured import command_of
 from siotool.cli.known_options import Given, KnownOption, known
 from siotool.cli.precedence import compose
@@ -502,18 +502,3 @@ def test_the_file_and_the_variables_of_the_documentation_are_read(tmp_path):
     made = context(("loadtest",), ["demo"], **given).params
     assert list(made["fail_if"]) == ["p99:ack:echo > 500ms", "connect_errors > 1%"]
     assert list(made["stage"]) == ["30s:100", "5min:100"]
-
-
-def test_what_is_recorded_of_a_url_has_no_query():
-    """A token may be in it; values of options that hold secrets are starred, too."""
-    typed = [
-        "loadtest",
-        "http://a:3000/?token=sesame&b=c",
-        "--auth",
-        "{}",
-        "--query=x=sesame",
-        "--users",
-        "3",
-    ]
-    kept = ["loadtest", "http://a:3000/?***", "--auth", "***", "--query=***", "--users", "3"]
-    assert load_options.redacted(typed) == kept
