@@ -1,7 +1,6 @@
 """Whatever is sent arrives as it does from the official client, and what comes back is the same."""
 
 import asyncio
-from collections.abc import Iterator
 from random import Random
 from typing import Any
 
@@ -18,13 +17,6 @@ from tests.integration.servers.python import python_server
 pytestmark = [pytest.mark.slow, pytest.mark.node]
 
 SEED = 20_261_126
-
-
-@pytest.fixture(scope="module")
-def official() -> Iterator[Official]:
-    one = Official()
-    yield one
-    one.stop()
 
 
 #: Emitted to the client itself by that of Socket.IO 2; "error" ends a server of Socket.IO 3.

@@ -52,7 +52,7 @@ class Client {
     this.told = 0;
     this.waiting = [];
     this.manager = new found.Manager(url, { reconnection: false, forceNew: true, autoConnect: false, ...options });
-    this.sockets = new Map(namespaces.map((name) => [name, this.join(name, auth, answers)]));
+    this.sockets = new Map(namespaces.map((name) => [name, this.join(name, { auth, query: options.query }, answers)]));
     const { manager } = this;
     const began = () => (this.lost === undefined ? 0 : (performance.now() - this.lost) / 1000);
     manager.on("reconnect_attempt", (number) => this.note("attempt", number, began()));
@@ -76,8 +76,8 @@ class Client {
     this.waiting = this.waiting.filter((look) => !look());
   }
 
-  join(name, auth, answers) {
-    const socket = this.manager.socket(name, { auth });
+  join(name, own, answers) {
+    const socket = this.manager.socket(name, own);
     socket.on("connect", () => {
       this.note("connect", name);
       if (socket.recovered) this.note("recovered", name);
