@@ -215,12 +215,34 @@ class Visits(msgspec.Struct, frozen=True):
     length: Sparse = Sparse()
 
 
+class Losses(msgspec.Struct, frozen=True):
+    """Users that lost their connection, and those of them that came back within an interval.
+
+    ``away_now`` were away at its end: lost, to come back, and not back yet. ``back`` came back, of which
+    ``recovered`` were given their session back (connection state recovery). ``replayed`` are deliveries
+    to recovered sessions that had been sent before they were back, ``caught_up`` deliveries, recovered or
+    not, that had been sent while their user was away. ``away`` is how long those that came back had
+    been away, in seconds, from the loss until all namespaces were joined again. ``silence`` is how long
+    nothing had passed over the WebSockets that the other side closed.
+    """
+
+    away_now: Count = 0
+    back: Count = 0
+    recovered: Count = 0
+    replayed: Count = 0
+    caught_up: Count = 0
+    away: Sparse = Sparse()
+    silence: Sparse = Sparse()
+
+
 class Delivery(msgspec.Struct, frozen=True):
     """Stamped messages that were closed within the interval.
 
     ``expected = received + lost``. A message is closed when its last due delivery arrived,
     or when it is given up; ``pending`` are the deliveries of open messages at its end.
     ``misdelivered`` are deliveries where they were not to arrive; they are not among the received.
+    ``while_away`` are deliveries to users that were away when the message was sent: not expected. Those
+    that came after all are ``Losses.caught_up``.
     """
 
     published: Count = 0
@@ -232,6 +254,7 @@ class Delivery(msgspec.Struct, frozen=True):
     late: Count = 0
     pending: Count = 0
     misdelivered: Count = 0
+    while_away: Count = 0
 
 
 #: Classes of audience sizes, by the largest of each: 1, 2, 3 to 5, 6 to 10, 11 to 20, …
@@ -341,6 +364,7 @@ class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
     draining: bool = False
     targets: list[TargetUse] = []
     visits: Visits = Visits()
+    losses: Losses = Losses()
 
     @property
     def server(self) -> ServerUse | None:

@@ -16,9 +16,9 @@ from siotool.cli.client_words import Encoding, EngineIo, WireClient
 from siotool.cli.configured import command_of
 from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.report import REPORTS
-from siotool.cli.streams import say
+from siotool.cli.secret_options import redacted
 from siotool.client import identity_options
-from siotool.errors import ExitCode, InputError
+from siotool.errors import InputError
 from siotool.workload import ArrivalProcess
 
 
@@ -230,6 +230,13 @@ def loadtest(
     locust_files: Annotated[
         bool, typer.Option("--locust-files", help="Write Locust's own CSV and HTML beside the run.")
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="One client: print every packet both ways, do each task once, and write nothing.",
+        ),
+    ] = False,
     list_scenarios: Annotated[
         bool, typer.Option("--list", help="List the built-in scenarios and their settings.")
     ] = False,
@@ -257,9 +264,7 @@ def loadtest(
     ```
     """
     if list_scenarios:
-        from siotool.cli.scenarios import listing
-
-        sys.stdout.write(listing())
+        _list()
         return
     from siotool.cli.plan_options import planned
     from siotool.report.gates import parse
@@ -291,7 +296,8 @@ def loadtest(
             randomization_factor,
         ),
     )
-    public_hosts.check([] if aimed.demo else aimed.urls, yes=yes, allowed=allowed_hosts or [])
+    # a look at a target takes one connection, as a probe does
+    public_hosts.check([] if aimed.demo or dry_run else aimed.urls, yes=yes, allowed=allowed_hosts or [])
 
     # this loads Locust, which patches ssl for gevent, before anything that might open it
     loaded, resolved, templates = options.load(
@@ -299,6 +305,7 @@ def loadtest(
     )
     from rich.console import Console
 
+    from siotool.cli import dry_runs
     from siotool.cli.diagnosis import explained
     from siotool.swarm.config import RunConfig
     from siotool.swarm.live import display
@@ -324,10 +331,10 @@ def loadtest(
         identity=clients.identity,
         templates=templates,
         known=loaded.knobs,
-        stages=stages,
+        starting=users_options.starting(stages, arrivals, seed, loaded.user_classes),
     )
     folder = out or REPORTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{loaded.name}"
-    if (folder / "run.jsonl").exists():
+    if not dry_run and (folder / "run.jsonl").exists():
         raise InputError(f"{folder} already holds a run", "choose another --out folder")
 
     with ExitStack() as stack, explained():
@@ -368,32 +375,31 @@ def loadtest(
             locust_files=locust_files,
             gates=fail_if or [],
             default_gates=not no_default_gates,
-            command=options.redacted(command_of(ctx)),
+            command=redacted(command_of(ctx)),
             templates=templates,
             users_file=rows,
         )
+        if dry_run:
+            raise typer.Exit(dry_runs.run(config, loaded))
         outcome = run(
             config, loaded, partial(display, console=None if quiet else Console(stderr=True)), [program]
         )
-    from siotool.cli.counts import Intent
-    from siotool.cli.outcome import conclude
+    from siotool.cli.outcome import end_load
 
-    ends = {
-        "interrupted": ExitCode.INTERRUPTED,
-        "workers_lost": ExitCode.UNREACHABLE,
-        "target_lost": ExitCode.UNREACHABLE,
-    }
-    if not quiet:  # before the report, whose last line is the verdict
-        say(f"run and reports in {folder}/")
-    code = conclude(
-        [outcome.path],
-        intent=Intent(plan=read_back),
+    code = end_load(
+        outcome.path,
+        outcome.reason,
+        plan=read_back,
         gates=gates,
         default_gates=not no_default_gates,
         output_format=form,
         where=output,
         quiet=quiet,
-        keep=True,
-        also={ends[outcome.reason]} if outcome.reason in ends else (),
     )
     raise typer.Exit(code)
+
+
+def _list() -> None:
+    from siotool.cli.scenarios import listing
+
+    sys.stdout.write(listing())

@@ -7,6 +7,7 @@ from siotool.cli import output
 from siotool.cli.counts import Counting, Intent
 from siotool.cli.streams import complain, say
 from siotool.errors import ExitCode, worst
+from siotool.plan.sizing.replan import ReadBack
 from siotool.report.contents import Report
 from siotool.report.gates import Gate, parse, show
 from siotool.report.join import summarize
@@ -54,6 +55,41 @@ def conclude(
     if not quiet and (output_format != "text" or where != "-"):
         _summarize(report)
     return exit_code(report, also)
+
+
+#: How a load test may end beside its gates.
+_ENDS = {
+    "interrupted": ExitCode.INTERRUPTED,
+    "workers_lost": ExitCode.UNREACHABLE,
+    "target_lost": ExitCode.UNREACHABLE,
+}
+
+
+def end_load(
+    path: Path,
+    reason: str,
+    *,
+    plan: ReadBack | None,
+    gates: Sequence[Gate],
+    default_gates: bool,
+    output_format: str,
+    where: str,
+    quiet: bool,
+) -> ExitCode:
+    """Report the run of a load test that ended for a ``reason``; returns its exit code, as ``conclude``."""
+    if not quiet:  # before the report, whose last line is the verdict
+        say(f"run and reports in {path.parent}/")
+    return conclude(
+        [path],
+        intent=Intent(plan=plan),
+        gates=gates,
+        default_gates=default_gates,
+        output_format=output_format,
+        where=where,
+        quiet=quiet,
+        keep=True,
+        also={_ENDS[reason]} if reason in _ENDS else (),
+    )
 
 
 def rendered(report: Report, form: str, where: str = "file") -> str:

@@ -45,6 +45,7 @@ class Connection(Generic[Observing]):
         "handlers",
         "heard",
         "identity",
+        "idle_s",
         "join_started",
         "joined",
         "known",
@@ -99,6 +100,8 @@ class Connection(Generic[Observing]):
         self.phase = "tcp"
         self.join_started = 0.0
         self.close_reason = ""
+        #: For how many seconds nothing had passed when the other side closed it; None where unknown.
+        self.idle_s: float | None = None
         #: The server may give this session back after a loss: the last event must be known then.
         self.recovers = False
         self._last_events = LastEvents(pool.parser, recover) if recover else None
@@ -183,6 +186,8 @@ class Connection(Generic[Observing]):
             self.violated("protocol_error", str(error))
         elif isinstance(error, ClientFailure):
             self.violated(error.kind, str(error))
+        elif isinstance(error, RecursionError):
+            self.violated("protocol_error", "data that is nested too deeply")
         else:
             self.observer.bug(error)
             self._fail(ClientFailure("internal_error", repr(error)))

@@ -1,12 +1,23 @@
 """Cookies that a server sets, kept for one connection: a balancer's stickiness, mostly."""
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+#: An age of zero or less, in seconds.
+_ENDED = re.compile("-[0-9]+|0+")
+
+
+#: Cookies of one connection, and characters of one name with its value: browsers keep no more of a site.
+COOKIES, CHARACTERS = 50, 4096
+
 
 class CookieJar:
-    """Cookies by name; what the server sets later replaces or removes what it set before."""
+    """Cookies by name; what the server sets later replaces or removes what it set before.
+
+    Beyond the limits, the oldest is forgotten, and what is too long is not kept.
+    """
 
     __slots__ = ("_cookies",)
 
@@ -18,12 +29,19 @@ class CookieJar:
         for text in set_cookies:
             pair, *attributes = text.split(";")
             name, equals, value = pair.partition("=")
-            if not equals or not name.strip():
+            if not equals or not name.strip() or len(pair) > CHARACTERS:
                 continue
             if _expired(attributes):
                 self._cookies.pop(name.strip(), None)
             else:
                 self._cookies[name.strip()] = value.strip()
+                if len(self._cookies) > COOKIES:
+                    del self._cookies[next(iter(self._cookies))]
+
+    @property
+    def values(self) -> list[str]:
+        """The values alone."""
+        return list(self._cookies.values())
 
     def header(self) -> str:
         """The ``Cookie`` header; empty without any."""
@@ -36,10 +54,9 @@ def _expired(attributes: list[str]) -> bool:
         name, _, value = attribute.partition("=")
         found[name.strip().lower()] = value.strip()
     if "max-age" in found:
-        age = found["max-age"]
-        return age.lstrip("-").isdigit() and int(age) <= 0
+        return _ENDED.fullmatch(found["max-age"]) is not None
     try:
         until = parsedate_to_datetime(found["expires"]) if "expires" in found else None
-    except ValueError:
+        return until is not None and until.replace(tzinfo=until.tzinfo or UTC) <= datetime.now(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):  # no date, in one of many ways
         return False
-    return until is not None and until.replace(tzinfo=until.tzinfo or UTC) <= datetime.now(UTC)

@@ -57,7 +57,8 @@ class Deflate:
             raise RemoteProtocolError(f"a compressed message that cannot be read: {error}") from error
         if len(plain) > limit:
             raise ClientFailure("too_large", f"a compressed message of more than {limit} bytes")
-        self._inflater = None if self._forget_in else inflater
+        # a final block (RFC 7692 §7.2.3.4) ends a stream: the next message begins another
+        self._inflater = None if self._forget_in or inflater.eof else inflater
         return plain
 
     def compresses(self, message: bytes) -> bool:

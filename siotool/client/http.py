@@ -20,6 +20,8 @@ from siotool.client.tcp import Meter
 BODY_BYTES = 10 * 1024 * 1024
 #: All headers of an answer together.
 _HEAD_BYTES = 64 * 1024
+#: All of an answer as it arrives: its body in chunks, with what stands between them.
+_ANSWER_BYTES = 4 * BODY_BYTES
 #: How long the other side of a TLS connection may take to close it.
 TLS_CLOSE_S = 1.0
 #: zlib reads the headers of gzip and of zlib itself.
@@ -65,7 +67,7 @@ class HttpConnection(asyncio.Protocol):
         self._body = bytearray()
         self._begun = False
         self._arrived = 0.0
-        self._head_bytes = 0
+        self._head_bytes = self._bytes = 0
         self._headers_complete = False
 
     @property
@@ -87,7 +89,10 @@ class HttpConnection(asyncio.Protocol):
             return
         self._arrived = monotonic()
         self._begun = True
+        self._bytes += len(data)
         try:
+            if self._bytes > _ANSWER_BYTES:
+                raise ClientFailure("too_large", f"an answer of more than {_ANSWER_BYTES} bytes")
             self._parser.feed_data(data)
             if not self._headers_complete:
                 self._head_bytes += len(data)

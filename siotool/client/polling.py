@@ -13,7 +13,7 @@ from typing import Any
 from siotool.client.connection import Connection
 from siotool.client.cookies import CookieJar
 from siotool.client.endpoint import Endpoint, with_cookies
-from siotool.client.failures import ClientFailure, classify
+from siotool.client.failures import WORDS_AT_MOST, ClientFailure, classify
 from siotool.client.http import HttpAnswer, HttpConnection, IdleClosedError, open_connection
 from siotool.client.observer import ByteCounts
 from siotool.client.tcp import Meter
@@ -23,6 +23,8 @@ from siotool.protocol.faults import RemoteProtocolError
 
 #: As much may wait as in a socket before the connection counts as paused.
 _HIGH_BYTES = 64 * 1024
+#: A large payload keeps no other connection waiting for longer than so many packets take.
+_PACKETS_OF_A_TURN = 200
 #: How long a farewell may take.
 _CLOSE_S = 5.0
 _OK = 200
@@ -121,7 +123,7 @@ class Polling:
         answer = await self._get()
         # as from the official client, the server sees the first POST before the next GET: it has a socket
         self._polls, self._posts = self._posts, self._polls
-        self._take(answer)
+        await self._take(answer)
         if not connection.session.sid and not connection.close_reason:
             raise RemoteProtocolError("a first payload without an Engine.IO open packet")
         if not connection.close_reason:
@@ -155,7 +157,9 @@ class Polling:
 
     def _check(self, answer: HttpAnswer) -> None:
         """Keep cookies; raise ClientFailure for what is no success."""
-        self.cookies.take(answer.all("set-cookie"))
+        if set_cookies := answer.all("set-cookie"):
+            self.cookies.take(set_cookies)
+            self._connection.observer.cookies(self.cookies.values)
         if answer.status != _OK:
             raise _refusal(answer, self._connection.session.max_payload)
 
@@ -164,7 +168,7 @@ class Polling:
     async def _poll(self) -> None:
         try:
             while not (self._paused or self._closing or self._over):
-                self._take(await self._get())
+                await self._take(await self._get())
         except Exception as error:
             self._broken(error)
 
@@ -172,15 +176,17 @@ class Polling:
         """The payload in the body of an answer."""
         return body
 
-    def _take(self, answer: HttpAnswer) -> None:
+    async def _take(self, answer: HttpAnswer) -> None:
         connection = self._connection
         try:
             body = self.unwrap(answer.body)
             self._traffic.payload_in += len(body)
             now = connection.heard = answer.arrived
-            for frame in payload.decode(body, self._endpoint.revision):
+            for number, frame in enumerate(payload.decode(body, self._endpoint.revision), 1):
                 if self._over:
                     return
+                if not number % _PACKETS_OF_A_TURN:
+                    await asyncio.sleep(0)
                 if isinstance(frame, BinaryMessage):
                     connection.receive_binary(frame.data, now)
                 else:
@@ -347,7 +353,7 @@ def _size(frame: Frame) -> int:
 
 def _refusal(answer: HttpAnswer, max_payload: float | None) -> ClientFailure:
     """What an answer that is no success means; with the server's own words."""
-    text = answer.body.decode("utf-8", "replace").strip()[:200]
+    text = answer.body.decode("utf-8", "replace").strip()[:WORDS_AT_MOST]
     if answer.status == _TOO_LARGE:
         limit = f"; its maxPayload is {max_payload:.0f} bytes" if max_payload is not None else ""
         return ClientFailure("too_large", f"HTTP 413: a payload was too large for the server{limit}")

@@ -20,6 +20,8 @@ _SIZE = 224
 _BYTES_RECEIVED = struct.Struct("=Q")
 _SENT_RETRANSMITTED = struct.Struct("=QQ")
 _NOT_SENT = struct.Struct("=I")
+_LAST_SENT_MS = struct.Struct("=I")
+_AT_LAST_SENT = 44
 _AT_RECEIVED = 128
 _AT_NOT_SENT = 144
 _AT_SENT = 200
@@ -69,6 +71,20 @@ class Meter:
         """End the connection at once."""
         with suppress(OSError):  # it has ended
             self.sock.shutdown(socket.SHUT_RDWR)
+
+    def idle_s(self, unheard_s: float) -> float:
+        """Seconds since something was sent or received, where ``unheard_s`` ago something was received.
+
+        Where the kernel does not say when something was sent, that is left out.
+        """
+        if not KERNEL_COUNTS:
+            return unheard_s
+        try:
+            info = self.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _SIZE)
+        except OSError:
+            return unheard_s
+        sent_ms_ago: int = _LAST_SENT_MS.unpack_from(info, _AT_LAST_SENT)[0]
+        return min(unheard_s, sent_ms_ago / 1000)
 
     def read(self) -> Transferred:
         """What was carried since; nothing once closed, and where the kernel does not count."""

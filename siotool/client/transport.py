@@ -43,6 +43,7 @@ class Receiving(Protocol):
     open: bool
     phase: str
     close_reason: str
+    idle_s: float | None
     recovers: bool
 
     def receive_text(self, packet: bytes, now: float) -> None:

@@ -120,6 +120,7 @@ class Probe:
         self.open = False
         self.phase = "tcp"
         self.close_reason = ""
+        self.idle_s: float | None = None
         self.recovers = False
 
     def receive_text(self, packet: bytes, now: float) -> None:

@@ -1,5 +1,6 @@
 """WebSocket transport: picows frames on one side, Engine.IO packets on the other."""
 
+import asyncio
 import logging
 import socket
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from siotool.client.fragments import MESSAGE_BYTES, Fragments
 from siotool.client.http import TLS_CLOSE_S
 from siotool.client.identity import Identity
 from siotool.client.observer import ByteCounts
+from siotool.client.throttle import Throttle
 from siotool.client.transport import Receiving
 from siotool.protocol.engine_io import BINARY_MARK, Revision
 from siotool.protocol.faults import RemoteProtocolError
@@ -27,9 +29,16 @@ TEXT = WSMsgType.TEXT
 BINARY = WSMsgType.BINARY
 CONTINUATION = WSMsgType.CONTINUATION
 CLOSE = WSMsgType.CLOSE
+PING = WSMsgType.PING
 
 #: Receive buffer of a connection; picows doubles it when a frame does not fit.
 _READ_BUFFER = 1024
+#: A server that floods one connection keeps no other waiting for longer than so many frames take.
+FRAMES_OF_A_TURN = 200
+#: So many frames within less than this are a flood.
+_FLOOD_S = 0.05
+#: No pong is sent while so many bytes wait: a server may ping and not read.
+PONGS_BYTES = 64 * 1024
 _EXTENSIONS = "Sec-WebSocket-Extensions"
 
 
@@ -40,11 +49,13 @@ class WebSocket(WSListener):
         "_connection",
         "_deflate",
         "_fragments",
+        "_frames",
         "_meter",
         "_revision",
         "_socket",
         "_stirred",
         "_traffic",
+        "_turn",
         "_wire_seen",
     )
 
@@ -54,6 +65,9 @@ class WebSocket(WSListener):
         self._revision = revision
         self._deflate: Deflate | None = None
         self._fragments: Fragments | None = None
+        #: Frames since others last had their turn.
+        self._frames = 0
+        self._turn = 0.0
         self._socket: WSTransport | None = None
         self._meter: tcp.Meter | None = None
         #: Something may have left, or may still leave, since the bytes were last read.
@@ -89,6 +103,9 @@ class WebSocket(WSListener):
         """Take a frame. The time is taken before anything is decoded."""
         now = monotonic()
         connection = self._connection
+        self._frames += 1
+        if self._frames >= FRAMES_OF_A_TURN:
+            self._let_others(transport.underlying_transport, now)
         try:
             payload = frame.get_payload_as_bytes()
             connection.heard = now
@@ -108,6 +125,17 @@ class WebSocket(WSListener):
                 self._take(frame.msg_type, payload, now)
         except Exception as error:
             connection.failed(error)
+
+    def _let_others(self, socket: Any, now: float) -> None:
+        """Read on after the loop has looked at all other connections."""
+        self._frames = 0
+        if socket.is_closing():
+            return
+        before, self._turn = self._turn, now
+        if now - before < _FLOOD_S and not isinstance(protocol := socket.get_protocol(), Throttle):
+            socket.set_protocol(Throttle(protocol))
+        socket.pause_reading()
+        asyncio.get_running_loop().call_soon(_read_on, socket)
 
     def _receive(self, frame: WSFrame, payload: bytes, now: float) -> None:
         """Take a frame that is a part of a message, or compressed."""
@@ -143,6 +171,11 @@ class WebSocket(WSListener):
             if remark and not connection.close_reason:
                 connection.observer.remark("closed", remark)
             connection.end(reason)
+        elif kind == PING:
+            self._traffic.payload_in -= len(payload)
+            if self._socket is not None and self.unsent < PONGS_BYTES:
+                self._socket.send_pong(payload)
+                self._stirred = True
         elif kind == CONTINUATION:
             raise RemoteProtocolError("a continuation frame that continues nothing")
 
@@ -160,6 +193,8 @@ class WebSocket(WSListener):
         try:
             if not connection.close_reason and (violation := violation_of(transport)) is not None:
                 connection.violated(violation.kind, str(violation))
+            if not connection.close_reason and self._meter is not None:
+                connection.idle_s = self._meter.idle_s(monotonic() - connection.heard)
             self.read_wire(last=True)
             self._socket = self._fragments = self._deflate = None
             connection.lost()
@@ -225,6 +260,11 @@ class WebSocket(WSListener):
         self._stirred = waiting > 0 or not connection.open or self.unsent > 0
 
 
+def _read_on(socket: Any) -> None:
+    if not socket.is_closing():  # it may have been cut meanwhile
+        socket.resume_reading()
+
+
 class WebSockets:
     """Opens WebSockets to one target."""
 
@@ -285,6 +325,7 @@ class WebSockets:
             extra_headers=asked_for(),
             max_redirects=0,
             read_buffer_init_size=_READ_BUFFER,
+            enable_auto_pong=False,
             socket_factory=dialed,
             use_aiofastnet=False,
             **options,

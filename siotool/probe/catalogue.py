@@ -6,6 +6,7 @@ from siotool.errors import InputError
 from siotool.probe.checks import (
     admin_ui,
     certificate,
+    compression,
     cors,
     handshake,
     idle_timeout,
@@ -31,6 +32,7 @@ CHECKS: tuple[Check, ...] = (
     *namespaces.CHECKS,
     *cors.CHECKS,
     *handshake.CHECKS,
+    *compression.CHECKS,
     *idle_timeout.CHECKS,
     *admin_ui.CHECKS,
 )

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Collection
 from typing import Any
 
+from siotool.client.identity import secrets_of
 from siotool.printable import one_line
 from siotool.probe.catalogue import CHECKS
 from siotool.probe.finding import Check, Finding, Look
@@ -58,13 +59,16 @@ def judged(known: Known, chosen: list[Check], brought: dict[Look, Any]) -> Probe
         if found is not None:
             findings.append(found)
     settings = known.settings
+    # an origin is no secret, and findings are about it
+    others = [(name, value) for name, value in settings.identity.headers if name.lower() != "origin"]
+    secrets = secrets_of(settings.with_headers(others).identity)
     where = one_line(settings.target.url + settings.target.path)
     clients: list[ClientRow] = []
     if len(chosen) == len(CHECKS):
         joins: Joins | None = None if brought[join_all] is _LATE else brought[join_all]
         lost = any(found.id == "sticky" and found.level == "error" for found in findings)
         clients = rows(known, joins, sticky=not lost)
-    return ProbeResult(_VERSION, where, safe(findings), clients)
+    return ProbeResult(_VERSION, where, safe(findings, secrets), clients)
 
 
 def _late(check: Check) -> Finding:

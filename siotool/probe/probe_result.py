@@ -46,11 +46,21 @@ class ProbeResult(msgspec.Struct, frozen=True):
         return ExitCode.GATE_FAILED if failed else ExitCode.OK
 
 
-def safe(findings: Sequence[Finding]) -> list[Finding]:
-    """The findings without what a server could have hidden in them."""
+def safe(findings: Sequence[Finding], secrets: Sequence[str]) -> list[Finding]:
+    """The findings without what a server could have hidden in them, and without secrets that it repeats."""
+    hidden = sorted(secrets, key=len, reverse=True)
     return [
         msgspec.structs.replace(
-            found, seen=one_line(found.seen), means=one_line(found.means), do=one_line(found.do)
+            found,
+            seen=_starred(one_line(found.seen), hidden),
+            means=one_line(found.means),
+            do=one_line(found.do),
         )
         for found in findings
     ]
+
+
+def _starred(text: str, secrets: Sequence[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text

@@ -32,7 +32,7 @@ _UNASKED_S = 0.25
 #: How such a join begins, or its refusal; the last two are of its MessagePack parser.
 _UNASKED = (b"40", b"44", b'4{"type":0', b'4{"type":4')
 #: How long a WebSocket may take where long polling opened: seconds, or so many times what that took.
-_UPGRADE_S, _SLOWER = 1.0, 4.0
+_UPGRADE_S, _SLOWER = 2.0, 4.0
 
 
 async def survey(settings: ProbeSettings) -> tuple[Wire, Known]:

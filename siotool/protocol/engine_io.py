@@ -21,6 +21,8 @@ PROBE, PROBED, UPGRADED = b"2probe", b"3probe", b"5"
 #: How revision 3 marks a binary WebSocket frame: as a message.
 BINARY_MARK = b"\x04"
 
+#: The id goes back to the server in each request.
+_Id = Annotated[str, msgspec.Meta(max_length=1000)]
 _Milliseconds = Annotated[float, msgspec.Meta(ge=0)]
 
 
@@ -37,10 +39,10 @@ Frame = bytes | BinaryMessage
 class Handshake(msgspec.Struct, frozen=True):
     """Content of the open packet; intervals in milliseconds, as on the wire."""
 
-    sid: str
+    sid: _Id
     pingInterval: _Milliseconds
     pingTimeout: _Milliseconds
-    upgrades: list[str] = []
+    upgrades: Annotated[list[_Id], msgspec.Meta(max_length=100)] = []
     maxPayload: float | None = None
 
 

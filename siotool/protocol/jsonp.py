@@ -22,7 +22,7 @@ def unwrap(script: bytes) -> bytes:
     try:
         if found is not None:
             return msgspec.json.decode(found[1], type=str).encode()
-    except msgspec.DecodeError:
+    except ValueError:  # no JSON, or no UTF-8
         pass
     raise RemoteProtocolError(f"not a JSONP answer: {script[:40]!r}")
 

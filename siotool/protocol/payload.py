@@ -13,12 +13,14 @@ import binascii
 from collections.abc import Iterable
 
 from siotool.protocol.engine_io import BinaryMessage, Frame, Revision
-from siotool.protocol.faults import RemoteProtocolError
+from siotool.protocol.faults import RemoteProtocolError, TooLargeError
 
 _SEPARATOR = b"\x1e"
 _BASE64 = {3: b"b4", 4: b"b"}
 _END_OF_LENGTH = 255
 _TEXT, _BYTES = 0, 1
+#: Packets of one payload, at most. A body of 10 MB could hold five million, of 250 MB in memory.
+PACKETS = 100_000
 #: A length of more digits is none.
 _LENGTH_DIGITS = 10
 
@@ -32,12 +34,18 @@ def encode(frames: Iterable[Frame], revision: Revision) -> bytes:
 
 
 def decode(body: bytes, revision: Revision) -> list[Frame]:
-    """The packets of a body. Raises RemoteProtocolError for what is no payload."""
+    """The packets of a body. Raises RemoteProtocolError for what is no payload, TooLargeError."""
     if revision == 4:
+        if body.count(_SEPARATOR) >= PACKETS:
+            raise _too_many()
         return [_frame(packet, b"b") for packet in body.split(_SEPARATOR)]
     if body[:1] in (b"\0", b"\1"):
         return _decode_bytes(body)
     return _decode_lengths(body)
+
+
+def _too_many() -> TooLargeError:
+    return TooLargeError(f"a payload of more than {PACKETS} packets")
 
 
 def _text(frame: Frame, revision: Revision) -> bytes:
@@ -72,6 +80,8 @@ def _decode_lengths(body: bytes) -> list[Frame]:
     colon = ":".encode("utf-16-le")[:width]
     at = 0
     while at < len(text):
+        if len(frames) >= PACKETS:
+            raise _too_many()
         end = _find(text, colon, at, width)
         digits = text[at:end:width]
         if end < 0 or not digits.isdigit():
@@ -98,6 +108,8 @@ def _decode_bytes(body: bytes) -> list[Frame]:
     frames: list[Frame] = []
     at = 0
     while at < len(body):
+        if len(frames) >= PACKETS:
+            raise _too_many()
         kind = body[at]
         end = body.find(_END_OF_LENGTH, at + 1, at + _LENGTH_DIGITS + 2)
         digits = body[at + 1 : end]

@@ -3,8 +3,10 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from siotool.histogram import merged
 from siotool.report.sizing_tables import plural
 from siotool.runfile import Run
+from siotool.units import format_duration
 
 #: What became of such users, and why, by class.
 _WHY = {
@@ -13,6 +15,26 @@ _WHY = {
     "gave_up": "not connected any more: all tries that --reconnection-attempts allows had failed",
     "no_reconnection": "not connected any more: --no-reconnection lets no user come back",
 }
+
+
+#: An idle timeout closes connections after the same silence, at different moments.
+_ALIKE = 0.15
+_DIFFERENT_SECONDS = 3
+_SHORTEST_S = 0.5
+
+
+def dropped_after_silence(run: Run) -> Iterator[str]:
+    """A remark when the other side closes connections after a certain time without traffic."""
+    closing = [interval for interval in run.intervals if interval.losses.silence.n]
+    silence = merged(interval.losses.silence for interval in closing)
+    p10, p50, p90 = map(silence.quantile, (0.1, 0.5, 0.9))
+    if p10 is None or p50 is None or p90 is None or len(closing) < _DIFFERENT_SECONDS or p50 < _SHORTEST_S:
+        return
+    if p90 - p10 <= _ALIKE * p50:
+        yield (
+            f"{plural(silence.count, 'connection')} were dropped after a median of {format_duration(p50)} of "
+            "silence: an idle timeout below the ping interval, of a proxy in between?"
+        )
 
 
 def who_stayed_away(run: Run) -> Iterator[str]:

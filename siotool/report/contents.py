@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from siotool.report.delivery_figures import AudienceFigures, DeliveryFigures
+from siotool.report.outage_figures import AwayFigures, OutageFigures
 from siotool.runfile import JUDGED, REQUEST_EVENT
 from siotool.units import format_count
 from siotool.workload import Arrivals, Setting, Stage, Target
@@ -367,7 +368,8 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     ``doubts`` make the run suspect; ``remarks`` do not. ``operations_merged`` hold all names
     of one operation together, for operations that have several. ``targets`` is empty where there was
-    one. ``visits`` is null where no user arrived or ended.
+    one. ``visits`` is null where no user arrived or ended, ``away`` where no connection was lost that was
+    to come back.
     """
 
     version: int = VERSION
@@ -386,6 +388,8 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     operations_merged: list[OperationFigures]
     delivery: DeliveryFigures
     audiences: list[AudienceFigures]
+    outages: list[OutageFigures]
+    away: AwayFigures | None
     bandwidth: Bandwidth
     server: ServerFigures | None
     gates: list[GateResult]

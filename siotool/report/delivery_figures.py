@@ -9,6 +9,8 @@ class DeliveryFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Stamped messages over the run; ``expected = received + lost``.
 
     ``misdelivered`` arrived where they were not to; they are not among the received.
+    ``missed_while_away`` were sent while their user was away, and did not come: they are not expected,
+    nor lost. ``replayed`` came to recovered sessions, and had been sent before these were back.
     """
 
     published: int
@@ -20,6 +22,8 @@ class DeliveryFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     late: int
     pending: int
     misdelivered: int
+    missed_while_away: int
+    replayed: int
 
 
 class AudienceFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -5,6 +5,8 @@ The grammar, in full::
     gate       = metric comparison limit
     comparison = ">" | ">=" | "<" | "<="
     metric     = percentile ":" op [":" name]     limit: a duration       p99:ack:echo > 200ms
+               | percentile ":away"               limit: a duration       p99:away > 10s
+               | "back_all"                       limit: a duration       back_all > 10s
                | "errors" ":" op [":" name]       limit: a share or count errors:ack > 1%
                | "rate" ":" op [":" name]         limit: per second       rate:ack:echo < 100/s
                | "lost" | "duplicate" | "reordered"
@@ -19,8 +21,10 @@ The grammar, in full::
     percentile = "p50" | "p90" | "p95" | "p99" | "p99.9" | "max" | "mean"
     op         = "connect" | "phase" | "upgrade" | "namespace" | "ack" | "deliver" | "reconnect" | "custom"
 
-Without a name, all names of the operation are taken together. A name may hold spaces and
-colons. Percentiles are of response times, from the intended start. A share of ``errors`` is
+``away`` is how long users were away that had lost their connection, ``back_all`` how long an outage
+lasted until everybody was back, of the longest one; users that were never back fail both, and where
+nothing was lost both are 0. Without a name, all names of the operation are taken together. A name may
+hold spaces and colons. Percentiles are of response times, from the intended start. A share of ``errors`` is
 of the operations tried, of ``connect_errors`` of the connections attempted, of ``lost``,
 ``duplicate``, ``reordered`` and ``misdelivered`` of the deliveries expected. ``exceptions`` counts
 what was raised out of a task, a hook or a handler of the scenario; failed checks are ``errors:custom``.
@@ -42,6 +46,7 @@ import msgspec
 
 from siotool import units
 from siotool.errors import GateError, UnitError
+from siotool.report.away_measures import measure_away, measure_back_all
 from siotool.report.contents import GateResult, OperationFigures, Report, format_cores
 from siotool.runfile import OpKind
 
@@ -58,6 +63,7 @@ _PERCENTILES = {
 }
 _OF_OPERATIONS = (*_PERCENTILES, "errors", "rate")
 _OF_THE_RUN = (
+    "back_all",
     "lost",
     "duplicate",
     "reordered",
@@ -72,10 +78,13 @@ _OF_THE_RUN = (
     "bandwidth_out",
 )
 _OPS = get_args(OpKind)
+#: Of what else there are percentiles: how long users were away.
+_AWAY = "away"
 _EXAMPLES = {
     **dict.fromkeys(_PERCENTILES, "p99:ack:echo > 200ms"),
     "errors": "errors:ack > 1%",
     "rate": "rate:ack:echo < 100/s",
+    "back_all": "back_all > 10s",
     "lost": "lost > 0.1%",
     "duplicate": "duplicate > 0",
     "reordered": "reordered > 0",
@@ -197,6 +206,8 @@ def _metric(text: str, left: str) -> tuple[str, str | None, str | None]:
     if len(parts) == 1:
         raise _error(text, len(left.rstrip()), f"{metric!r} needs an operation ({', '.join(_OPS)})", example)
     op = parts[1].strip()
+    if op == _AWAY and metric in _PERCENTILES and len(parts) == 2:
+        return metric, op, None
     if op not in _OPS:
         problem = f"unknown operation {op!r}" if op else f"no operation ({', '.join(_OPS)})"
         raise _error(text, after, problem, example, _nearest(op, _OPS) if op else "")
@@ -247,6 +258,7 @@ def _parse_per_second(text: str, what: str) -> float:
 #: Metrics with one kind of limit; all others take a share or a count (of cores).
 _READ: dict[str, tuple[Callable[[str, str], float], Unit]] = {
     **dict.fromkeys(_PERCENTILES, (units.parse_duration, "s")),
+    "back_all": (units.parse_duration, "s"),
     "rate": (_parse_per_second, "per_s"),
     "server_rss": (units.parse_size, "bytes"),
     "bandwidth_in": (units.parse_byte_rate, "bytes_per_s"),
@@ -332,6 +344,8 @@ def _row(gate: Gate, report: Report) -> OperationFigures | None:
 
 
 def _measure_operation(gate: Gate, report: Report) -> _Measured:
+    if gate.op == _AWAY:
+        return measure_away(report, _PERCENTILES[gate.metric])
     row = _row(gate, report)
     if row is None:
         return _absent(gate, report)
@@ -379,6 +393,7 @@ def _count_or_share(gate: Gate, count: int, whole: int, of: str) -> _Measured:
 
 
 _MEASURE: dict[str, Callable[[Gate, Report], _Measured]] = {
+    "back_all": lambda _, report: measure_back_all(report),
     "lost": _measure_delivery,
     "duplicate": _measure_delivery,
     "reordered": _measure_delivery,

@@ -27,6 +27,7 @@ from siotool.report.delivery_figures import DeliveryFigures
 from siotool.report.doubts import find_doubts, find_remarks
 from siotool.report.gates import Gate
 from siotool.report.operations import sum_up
+from siotool.report.outages import sum_up_away, sum_up_outages
 from siotool.report.overload import overload
 from siotool.report.planned import Planned
 from siotool.report.series import make_series
@@ -65,6 +66,7 @@ def summarize(
     connections = _connections(runs, seconds)
     bandwidth = _bandwidth(runs, seconds)
     server = _server(runs, seconds)
+    outages = sum_up_outages(runs)
     delivery, user_classes = _delivery(runs), sum_up_user_classes(runs)
     sizing = size(
         planned,
@@ -91,6 +93,8 @@ def summarize(
         operations=operations.rows,
         operations_merged=operations.merged,
         delivery=delivery,
+        outages=outages,
+        away=sum_up_away(runs, outages),
         audiences=sum_up_audiences(intervals),
         bandwidth=bandwidth,
         server=server,
@@ -188,6 +192,10 @@ def _delivery(runs: Sequence[Run]) -> DeliveryFigures:
     for run in runs:
         for interval in run.intervals:
             total.update(msgspec.structs.asdict(interval.delivery))
+    losses = [interval.losses for run in runs for interval in run.intervals]
+    caught_up = sum(part.caught_up for part in losses)
+    total["missed_while_away"] = max(0, total["while_away"] - caught_up)
+    total["replayed"] = sum(part.replayed for part in losses)
     total["pending"] = sum(run.intervals[-1].delivery.pending for run in runs if run.intervals)
     return DeliveryFigures(**{field: total[field] for field in DeliveryFigures.__struct_fields__})
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from siotool import units
 from siotool.document.document import Document, Level, Section, Sentence
-from siotool.report import run_tables, sizing_tables, target_tables
+from siotool.report import outage_tables, run_tables, sizing_tables, target_tables
 from siotool.report.contents import Report
 from siotool.report.sizing_tables import plural
 from siotool.report.time_charts import over_time
@@ -31,6 +31,7 @@ def as_document(report: Report) -> Document:
         run_tables.exceptions(report),
         run_tables.user_classes(report),
         run_tables.visits(report),
+        outage_tables.outages(report),
         run_tables.delivery(report),
         run_tables.connections(report),
         run_tables.bandwidth(report),

@@ -138,7 +138,7 @@ def delivery(report: Report) -> Section:
     title = "Delivery"
     if not known.published and not known.expected:
         return Section("delivery", title, [])
-    counts = (
+    counts = [
         ("received", known.received),
         ("lost", known.lost),
         ("duplicate", known.duplicate),
@@ -146,7 +146,12 @@ def delivery(report: Report) -> Section:
         ("misdelivered", known.misdelivered),
         ("late", known.late),
         ("still under way at the end", known.pending),
-    )
+    ]
+    if known.replayed or known.missed_while_away:
+        counts += [
+            ("replayed to recovered sessions", known.replayed),
+            ("missed while away, not expected", known.missed_while_away),
+        ]
     rows = [Row(["expected", f"{known.expected:,}", ""])]
     for name, count in counts:
         share = units.format_share(count / known.expected) if known.expected else NONE

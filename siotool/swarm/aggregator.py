@@ -11,6 +11,7 @@ from siotool.runfile import (
     SERVER,
     Delivery,
     Interval,
+    Losses,
     Operation,
     ScenarioFailure,
     ServerUse,
@@ -28,7 +29,7 @@ _LATE_S = 0.2
 #: Timers may fire a moment early.
 _EARLY_S = 0.01
 #: Fields that describe the end of an interval rather than all of it.
-_LEVELS = ("open", "users", "overdue")
+_LEVELS = ("open", "users", "overdue", "pending", "away_now")
 #: Fields taken from the last interval where several of a worker are joined.
 _LAST = ("worker", "until", "final", "draining")
 
@@ -116,6 +117,22 @@ def merge_visits(parts: Sequence[WorkerInterval]) -> Visits:
     )
 
 
+def merge_losses(parts: Sequence[WorkerInterval], levels: Collection[str] = ()) -> Losses:
+    """All losses and returns together."""
+    found = [part.losses for part in parts]
+    counts = {
+        name: sum(getattr(one, name) for one in found)
+        for name in ("away_now", "back", "recovered", "replayed", "caught_up")
+    }
+    if "away_now" in levels:
+        counts["away_now"] = found[-1].away_now
+    return Losses(
+        **counts,
+        away=merged(one.away for one in found).sparse(),
+        silence=merged(one.silence for one in found).sparse(),
+    )
+
+
 def merge_exceptions(parts: Sequence[WorkerInterval]) -> list[ScenarioFailure]:
     """One entry for each kind, message and place."""
     counts: Counter[tuple[str, str, str]] = Counter()
@@ -138,6 +155,7 @@ def joined(parts: Sequence[WorkerInterval]) -> WorkerInterval:
         "user_classes": merge_user_classes(parts, _LEVELS),
         "targets": merge_targets(parts, _LEVELS),
         "visits": merge_visits(parts),
+        "losses": merge_losses(parts, _LEVELS),
     }
     for name in WorkerInterval.__struct_fields__:
         if name not in (*changed, *_LAST, *_LEVELS):
@@ -199,6 +217,7 @@ def merge(
         user_classes=user_classes,
         overdue=summed([part.overdue for part in parts]),
         visits=merge_visits(parts),
+        losses=merge_losses(parts),
         draining=any(part.draining for part in parts),
         targets=merge_targets(parts),
     )

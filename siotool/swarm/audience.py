@@ -175,6 +175,8 @@ class RoomMessage:
         """Count one arrival."""
         counts = self.counts or self.touch()
         place = self.audience.places.get(receiver.slot)
+        if place is not None and self.sent < receiver.away_until:
+            receiver.catch_up(self.sent)
         if place is None or self.sent >= place.left_at + CHANGING_S or receiver is self.excluded:
             self._stray(receiver, now, counts, place)
             return

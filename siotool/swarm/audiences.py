@@ -35,7 +35,7 @@ class Audiences:
 
     def join(self, receiver: Receiver, number: int, now: float, settle_s: float = 0.0) -> None:
         """A receiver expects what is sent to an audience from ``settle_s`` on, unless it leaves already."""
-        if receiver.left_at < inf:
+        if receiver.gone:
             receiver.unsettled_until = inf
             return
         audience = self._audience(number)
@@ -82,6 +82,7 @@ class Audiences:
         ``waiting``: it has just asked for something, perhaps to join.
         """
         self.settle(now, final=False)
+        receiver.gone = gone
         if waiting:
             receiver.unsettled_until = inf if gone else max(receiver.unsettled_until, now)
         for place in receiver.places:

@@ -5,6 +5,7 @@ a real thread (gevent's patched ones are greenlets) and is started after any for
 """
 
 import asyncio
+import contextlib
 import sys
 from collections import deque
 from collections.abc import Callable
@@ -84,7 +85,8 @@ class Bridge:
         self._watcher.close()
 
     def _wake_loop(self) -> None:
-        self.loop.call_soon_threadsafe(self._run_requests)
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            self.loop.call_soon_threadsafe(self._run_requests)
 
     def _run_requests(self) -> None:
         self._requests_announced = False

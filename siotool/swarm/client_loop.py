@@ -5,7 +5,7 @@ Everything here is called in that thread, but for ``new_user`` and ``__init__``.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from math import inf
 from time import monotonic
 from typing import Any
@@ -21,6 +21,7 @@ from siotool.client.identity import Identity
 from siotool.client.opener import opener_of
 from siotool.client.parsers import parser_of
 from siotool.client.pool import Pool
+from siotool.client.tap import Tap, TappedOpener
 from siotool.protocol.faults import LocalProtocolError
 from siotool.protocol.socket_io import Body
 from siotool.swarm.bridge import Bridge
@@ -28,6 +29,7 @@ from siotool.swarm.bugs import Bugs
 from siotool.swarm.delivery_tracker import DeliveryTracker
 from siotool.swarm.leaving_users import LeavingUsers
 from siotool.swarm.metrics import Metrics
+from siotool.swarm.redaction import Redaction
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.switchboard import Switchboard
 from siotool.swarm.user_counts import UserCounts
@@ -56,9 +58,12 @@ class _Connect(Attempt):
 class ClientLoop:
     """Opens, uses and closes connections, and counts how they end."""
 
-    def __init__(self, settings: EngineSettings, bridge: Bridge) -> None:
+    def __init__(
+        self, settings: EngineSettings, bridge: Bridge, redaction: Redaction, tap: Tap | None = None
+    ) -> None:
+        """``redaction`` hides secrets in what is reported; ``tap`` hears every packet of every connection."""
         self.tracker = DeliveryTracker(settings.run)
-        self.metrics = Metrics(self.tracker, len(settings.targets))
+        self.metrics = Metrics(self.tracker, len(settings.targets), redaction)
         parser = parser_of(settings.parser, settings.revision)
         self.pool = Pool(
             self.metrics.targets[0].traffic, parser, settings.revision, settings.identity.namespaces[0]
@@ -70,14 +75,15 @@ class ClientLoop:
         self._loop.set_exception_handler(bugs.of_loop)
         self.board = Switchboard(self.metrics, self.pool.known, bridge.to_hub, bugs.report, self._ended)
         make_socket = monkey.get_original("socket", "socket")  # gevent's own would wait for the hub
+        endpoints = [
+            Endpoint(found.target, found.addresses, settings.tls, settings.revision, make_socket)
+            for found in settings.targets
+        ]
         self._openers = [
-            opener_of(
-                settings.client,
-                Endpoint(place.target, place.addresses, settings.tls, settings.revision, make_socket),
-                counts.traffic,
-                parser,
-            )
-            for place, counts in zip(settings.targets, self.metrics.targets, strict=True)
+            opener_of(settings.client, endpoint, at.traffic, parser)
+            if tap is None
+            else TappedOpener(endpoint, at.traffic, tap)
+            for endpoint, at in zip(endpoints, self.metrics.targets, strict=True)
         ]
         self._leaving = LeavingUsers(self.metrics, settings.drain_timeout_s)
         self._opening: dict[UserObserver, _Connect] = {}
@@ -179,7 +185,9 @@ class ClientLoop:
 
     def _free(self, user: UserObserver) -> None:
         if user.retired and user.connection is None and user not in self._opening:
-            self.tracker.audiences.forget_receiver(user, monotonic())
+            now = monotonic()
+            self.tracker.audiences.forget_receiver(user, now)
+            self.metrics.pushes.forget_receiver(user, now)
             self._free_slots.append(user.slot)
 
     # ── operations ────────────────────────────────────────────────────────────────────
@@ -214,6 +222,8 @@ class ClientLoop:
         metrics = self.metrics
         metrics.schedule_lag = max(metrics.schedule_lag, now - intended)
         due = intended if intended < now else now
+        if user.gone:  # handed over before it left; it may ask to join
+            user.unsettled_until = inf
         pending = Call(user, user.target.samples("ack", event), due, now, answer)
         connection.call(body, namespace, timeout, now, pending)
 
@@ -269,6 +279,17 @@ class ClientLoop:
         if connection.open:
             self.tracker.audiences.leave(connection.observer, audience, monotonic())
 
+    def stay_away(self, user: UserObserver) -> None:
+        """A user that is away will not come back by itself."""
+        self.metrics.away.forget(user, monotonic())
+
+    def expect(self, user: UserObserver, event: str, key: Hashable, since: float) -> None:
+        """A user expects an event with a key from a moment on."""
+        if user.gone:
+            user.unsettled_until = inf  # what comes is no fault, nor is it waited for any more
+        else:
+            self.metrics.pushes.expect(user, event, key, since)
+
     # ── leaving ───────────────────────────────────────────────────────────────────────
 
     def leave(self, user: UserObserver) -> None:
@@ -276,6 +297,7 @@ class ClientLoop:
         if user.retired:
             return
         user.retired = True
+        self.metrics.away.forget(user, monotonic())
         attempt = self._opening.get(user)
         if attempt is not None:
             attempt.leaving = True

@@ -12,11 +12,12 @@ from math import inf
 import msgspec
 
 from siotool.runfile import AudienceDeliveries, Delivery
+from siotool.swarm.absence import AbsenceLevels
 from siotool.swarm.audience import KNOWN_S
 from siotool.swarm.audience_totals import AudienceTotals, class_of
 from siotool.swarm.presence import PresenceLevel
 from siotool.swarm.receiver import GIVE_UP_S, REMEMBER_S
-from siotool.swarm.worker_report import Presence, Publication, Receipt, WorkerInterval
+from siotool.swarm.worker_report import Presence, Publication, PushCounts, Receipt, WorkerInterval
 
 #: A stamp keeps microseconds: it may lie a little before the second it was written in.
 _STAMPS_MAY_DIFFER_S = 1e-3
@@ -74,6 +75,7 @@ class DeliveryAggregator:
     def __init__(self) -> None:
         #: By worker and audience.
         self._presence: dict[int, dict[int, PresenceLevel]] = {}
+        self._absence = AbsenceLevels()
         self._stepped: set[tuple[int, int]] = set()
         self._finished: set[int] = set()
         self._unopened: list[tuple[int, Publication]] = []
@@ -98,15 +100,19 @@ class DeliveryAggregator:
             self._presence.setdefault(part.worker, {})
             for step in part.presence:
                 self._follow(part.worker, step)
+            self._absence.follow(part)
             self._unopened += [(part.worker, publication) for publication in part.published]
         known_until = inf if last else min(part.until for part in parts)
         totals = Counter[str]()
-        self._open_messages(known_until)
+        self._open_messages(known_until, totals)
         for part in parts:
             for receipt in part.receipts:
                 self._receive(part.worker, receipt, totals)
         self._close_messages(until, last, totals)
+        pushed = self._count_pushes(parts, totals)
+        waiting = sum(message.missing for messages in self._open.values() for message in messages.values())
         self._forget(until, known_until)
+        self._absence.forget(known_until - _STAMPS_MAY_DIFFER_S)
         return Delivery(
             published=sum(len(part.published) for part in parts),
             expected=totals["received"] + totals["lost"],
@@ -115,8 +121,9 @@ class DeliveryAggregator:
             duplicate=totals["duplicate"],
             reordered=totals["reordered"],
             late=totals["late"],
-            pending=sum(message.missing for messages in self._open.values() for message in messages.values()),
+            pending=waiting + pushed,
             misdelivered=totals["misdelivered"],
+            while_away=totals["while_away"],
         )
 
     def take_audiences(self) -> list[AudienceDeliveries]:
@@ -140,12 +147,13 @@ class DeliveryAggregator:
         reporting = {part.worker for part in parts}
         for worker in self._presence.keys() - self._finished - reporting:
             del self._presence[worker]
+            self._absence.lose(worker)
             for messages in self._open.values():
                 for message in messages.values():
                     message.whole = message.missing_at.pop(worker, 0) <= 0 and message.whole
         self._finished |= {part.worker for part in parts if part.final}
 
-    def _open_messages(self, known_until: float) -> None:
+    def _open_messages(self, known_until: float, totals: Counter[str]) -> None:
         waiting = []
         for sender, publication in self._unopened:
             if publication.sent >= known_until:
@@ -162,6 +170,7 @@ class DeliveryAggregator:
                 missing[sender] = missing.get(sender, 0) - publication.discount
             message = self._open[audience][key] = _Open(publication.sent, missing, [])
             self._opened[publication.publisher, audience > 0] = publication.seq
+            totals["while_away"] += self._absence.at(audience, publication.sent)
             for worker, receipt in self._early.pop(key, ()):
                 message.receive(worker, receipt)
         self._unopened = waiting
@@ -223,6 +232,22 @@ class DeliveryAggregator:
             # their sender was lost without a report, but they arrived
             totals["received"] += sum(r.due for early in self._early.values() for _, r in early)
             self._early.clear()
+
+    def _count_pushes(self, parts: list[WorkerInterval], totals: Counter[str]) -> int:
+        """Count what users expected by keys; returns how many they still wait for."""
+        for part in parts:
+            pushes = part.pushes
+            if pushes == PushCounts(pending=pushes.pending):
+                continue
+            counted = self._audiences.of(("user", 1))
+            counted.messages += pushes.received + pushes.lost
+            counted.received += pushes.received
+            counted.lost += pushes.lost
+            counted.duplicate += pushes.duplicate
+            counted.misdelivered += pushes.misdelivered
+            for name in ("received", "lost", "duplicate", "misdelivered", "late"):
+                totals[name] += getattr(pushes, name)
+        return sum(part.pushes.pending for part in parts)
 
     def _forget(self, until: float, known_until: float) -> None:
         while self._given_up:

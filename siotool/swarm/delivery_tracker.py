@@ -78,9 +78,15 @@ class StampedMessage:
         if receiver.joined_at <= self.sent < receiver.left_at:
             self.due += 1
             self.arrivals.append(now)
+        elif receiver.resumes(self.sent):
+            self.due += 1
+            self.arrivals.append(now)
+            receiver.catch_up(self.sent)
         else:
             # counted, not timed: it may be history that is replayed to a newcomer
             self.undue += 1
+            if self.sent < receiver.away_until:
+                receiver.catch_up(self.sent)
             if self.sent >= receiver.left_at + OVERTAKEN_S:
                 receiver.overtaken = True
 

@@ -3,7 +3,7 @@
 Requests go over the bridge; where an answer is due, only the greenlet that asked waits for it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from gevent.hub import Waiter
@@ -12,11 +12,14 @@ from siotool.client.choices import TransportName
 from siotool.client.connection import Handlers, Reply
 from siotool.client.failures import ClientFailure
 from siotool.client.identity import Identity
+from siotool.client.tap import Tap
 from siotool.errors import ScenarioError
 from siotool.protocol.socket_io import RESERVED, Body
 from siotool.swarm.audience import CHANGING_S
 from siotool.swarm.bridge import Bridge
 from siotool.swarm.client_loop import Answer, ClientLoop
+from siotool.swarm.pushes import reader
+from siotool.swarm.redaction import Redaction
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.user_counts import UserCounts
 from siotool.swarm.user_observer import UserConnection, UserObserver
@@ -25,11 +28,14 @@ from siotool.swarm.user_observer import UserConnection, UserObserver
 class Engine:
     """What the greenlets of one process do with its connections; for the hub's thread only."""
 
-    def __init__(self, settings: EngineSettings) -> None:
+    def __init__(
+        self, settings: EngineSettings, redaction: Redaction | None = None, tap: Tap | None = None
+    ) -> None:
+        """``redaction`` hides secrets in what is reported; ``tap`` hears every packet of every connection."""
         self._ack_timeout_s = settings.ack_timeout_s
         self._bridge = Bridge()
         #: For what is called in the loop's thread.
-        self.loop = ClientLoop(settings, self._bridge)
+        self.loop = ClientLoop(settings, self._bridge, redaction or Redaction(), tap)
         self._encode = self.loop.pool.parser.encode
         self._bridge.to_loop(self.loop.tick)
 
@@ -161,9 +167,31 @@ class Engine:
         """Count server events by name (``*``: any), timed by an epoch field of their payload."""
         self._bridge.to_loop(self.loop.board.listen, event, sent_at)
 
+    def account_for(
+        self,
+        user: UserObserver,
+        event: str,
+        field: str | Callable[..., Any],
+        raised: Callable[[BaseException], None],
+    ) -> None:
+        """Account for a server's event at a user, by the key in a field; ``raised`` gets what that raises."""
+
+        def report(error: BaseException) -> None:
+            self.loop.to_hub(raised, error)
+
+        self._bridge.to_loop(self.loop.metrics.pushes.declare, user, event, reader(field), report)
+
+    def expect(self, user: UserObserver, event: str, key: Hashable, since: float) -> None:
+        """A user expects a server's event with a key, from a moment of the monotonic clock on."""
+        self._bridge.to_loop_at(since, self.loop.expect, user, event, key, since)
+
     def delivers_as(self, event: str) -> None:
         """The server delivers what is published as this event; empty: as any."""
         self._bridge.to_loop(self.loop.board.delivers_as, event)
+
+    def stay_away(self, user: UserObserver) -> None:
+        """A user that is away is not waited for."""
+        self._bridge.to_loop(self.loop.stay_away, user)
 
     def leave(self, user: UserObserver) -> None:
         """A user leaves: expect nothing more, close once what is under way has arrived.

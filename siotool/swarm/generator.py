@@ -12,6 +12,8 @@ import gevent.event
 import msgspec
 
 from siotool.client.address import resolve
+from siotool.client.identity import secrets_of
+from siotool.client.tap import Tap
 from siotool.errors import TargetError
 from siotool.runfile import WorkerHealth
 from siotool.swarm import knobs, locust_stats, worker_report
@@ -20,8 +22,9 @@ from siotool.swarm.interval_clock import IntervalClock
 from siotool.swarm.own_values import OwnValues
 from siotool.swarm.pacing import ANSWER_S, Schedule, lead_s
 from siotool.swarm.poisson import PoissonSchedule
+from siotool.swarm.redaction import Redaction
 from siotool.swarm.row_desk import RowPool
-from siotool.swarm.scenario_results import ScenarioResults, secrets_of
+from siotool.swarm.scenario_results import ScenarioResults
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.timer_wheel import TimerWheel
 from siotool.swarm.user_counts import UserCounts
@@ -47,15 +50,23 @@ class Generator:
         workers: int = 1,
         templates: Mapping[str, str] = MappingProxyType({}),
         rows: RowPool | None = None,
+        redaction: Redaction | None = None,
+        tap: Tap | None = None,
     ) -> None:
-        """``templates`` are settings that are filled in for each user; ``rows`` are of a users file."""
+        """``templates`` are settings that are filled in for each user; ``rows`` are of a users file.
+
+        ``redaction`` hides secrets; those of the options and of users are added here. ``tap`` hears every
+        packet of every connection.
+        """
         self.settings = settings
         #: The rows of a users file, if there is one.
         self.rows = rows
         self.own_values = OwnValues(settings.identity, dict(templates), rows is not None)
-        self.engine = Engine(settings)
+        self.redaction = redaction or Redaction()
+        self.redaction.add(secrets_of(settings.identity))
+        self.engine = Engine(settings, self.redaction, tap)
         self.timer_wheel = TimerWheel()
-        self.results = ScenarioResults(secrets_of(settings.identity))
+        self.results = ScenarioResults(self.redaction)
         self._listen_to_scenario(environment)
         self.seed = seed
         #: Over how much of a second the users that Locust starts at once are spread.

@@ -110,6 +110,7 @@ class IntervalClock:
         if metrics.loop_lag > STALL_S:
             self._times_from = now + _CATCH_UP_S
         tracker.audiences.settle(now, final=final)
+        metrics.pushes.settle(now, final=final)
         uses = metrics.close_targets()
         whole = merge_uses(uses)
         operations, untimed = [*metrics.close_operations(), *whole.operations], 0
@@ -130,8 +131,11 @@ class IntervalClock:
             targets=uses if len(uses) > 1 else [],
             health=self._health.sample(now, metrics.loop_lag, metrics.schedule_lag),
             presence=metrics.take_presence(),
+            absence=metrics.away.take_presence(),
+            losses=metrics.away.close(),
             published=tracker.take_published(),
             receipts=tracker.take_receipts(timed=timed),
+            pushes=metrics.pushes.take_counts(),
             undated=metrics.undated,
             from_the_future=metrics.from_the_future,
             draining=self._draining,

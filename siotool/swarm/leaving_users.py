@@ -52,7 +52,7 @@ class LeavingUsers:
             quiet = unused or user.overtaken or now - min(connection.heard, now) >= QUIET_S
             arrived = caught_up and quiet and now - left >= QUIET_S
             lost = user.overtaken and now - left >= LATE_S
-            done = (arrived or lost) and not connection.calls
+            done = (arrived or lost) and not connection.calls and not user.waits
             if (done and not connection.unsent) or now >= min(left + self._patience_s, self.until):
                 del self._leaving[user]
                 connection.end("client")

@@ -2,6 +2,11 @@
 
 A connection has bounds of its own: ``client.fragments.MESSAGE_BYTES``,
 ``client.pool.WRITE_BUFFER_BYTES``, ``client.connection.CALLS_WAITING``.
+Together it takes at most 100 MB whatever its server sends: a message in the buffer it came into (twice
+its size), the same put together of fragments or uncompressed, its attachments, and what waits to be sent.
+A worker reads one message at a time: the largest, of nothing but empty lists, takes 300 MB as Python's
+objects until it was handled (both figures are held by tests/integration/test_hostile.py).
+
 What has no line here is bounded by the load of a run. There is one small record for each user. A
 stamped message is kept for a minute (about 500 bytes, and 16 bytes for each delivery since the last
 report), and only stamps of this run are tracked. Which messages to all were seen takes 8 bytes for

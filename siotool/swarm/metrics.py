@@ -4,12 +4,15 @@ from math import inf
 from time import time as epoch
 from typing import Literal
 
-from siotool.printable import one_line
+from siotool.printable import one_line, printable
 from siotool.runfile import OTHER, Operation, OpKind, TargetUse
+from siotool.swarm.away_users import AwayUsers
 from siotool.swarm.delivery_tracker import DeliveryTracker
 from siotool.swarm.memory_limits import NAME_CHARACTERS, NAMES, REMARK_CHARACTERS, REMARKS_OF_A_KIND
 from siotool.swarm.operation_samples import OperationSamples, SampleTable
+from siotool.swarm.pushes import Pushes
 from siotool.swarm.receiver import Receiver
+from siotool.swarm.redaction import Redaction
 from siotool.swarm.target_counts import TargetCounts
 from siotool.swarm.worker_report import Presence, Remark
 
@@ -65,12 +68,18 @@ class Dated:
 class Metrics:
     """Counts since the last report: of each target, and of all together what belongs to none."""
 
-    def __init__(self, tracker: DeliveryTracker, targets: int = 1) -> None:
+    def __init__(
+        self, tracker: DeliveryTracker, targets: int = 1, redaction: Redaction | None = None
+    ) -> None:
+        """``redaction`` hides secrets in names and remarks."""
         self.tracker = tracker
+        self.redaction = redaction or Redaction()
+        self.pushes = Pushes(self._pushed)
         self.targets = [TargetCounts(number, self._admit) for number in range(targets)]
         #: Connections that expect broadcasts.
         self.present = 0
         self.presence: list[Presence] = []
+        self.away = AwayUsers()
         self.loop_lag = 0.0
         self.schedule_lag = 0.0
         #: Deliveries that arrived before their send time; whose announced one could not be read.
@@ -86,7 +95,9 @@ class Metrics:
     def _admit(self, op: OpKind, name: str) -> str:
         """The name to count an operation under; past ``NAMES`` of a kind all others are counted together."""
         # JavaScript's texts may hold half of a surrogate pair, which no file can
-        name = name[:NAME_CHARACTERS].encode("utf-8", "replace").decode()
+        name = self.redaction.label(name)[:NAME_CHARACTERS].encode("utf-8", "replace").decode()
+        # names are a server's words: they are written, and shown on terminals, as they are counted
+        name = printable(name).replace("\n", "\N{REPLACEMENT CHARACTER}")
         names = self._names.setdefault(op, set())
         if name in names:
             return name
@@ -96,9 +107,16 @@ class Metrics:
         names.add(name)
         return name
 
+    def _pushed(self, event: str, took: float | None) -> None:
+        samples = self.samples("deliver", event)
+        if took is None:
+            samples.untimed += 1
+        else:
+            samples.record(took, took)
+
     def remark(self, kind: str, text: str, level: Literal["warning", "doubt"] = "warning") -> None:
         """Add a remark to the report, once; of each kind only the first few."""
-        text = one_line(text, REMARK_CHARACTERS)
+        text = one_line(self.redaction.apply(text), REMARK_CHARACTERS)
         said = self._said.setdefault(kind, set())
         if text not in said and len(said) < REMARKS_OF_A_KIND:
             said.add(text)
@@ -119,11 +137,19 @@ class Metrics:
 
         Its audiences are those it joins now; in a ``recovered`` session also those it had.
         """
+        self.away.end(receiver, now, recovered=recovered)
         receiver.joined_at, receiver.left_at, receiver.overtaken = now, inf, False
         if recovered:
             self.tracker.audiences.recover(receiver, now)
         self.present += 1
         self.presence.append(Presence(now, 1))
+
+    def lose(self, receiver: Receiver, now: float, idle_s: float | None) -> None:
+        """A receiver's connection is lost, over which nothing had passed for ``idle_s`` seconds."""
+        expected = receiver.left_at == inf
+        self.leave(receiver, now)
+        if expected:
+            self.away.begin(receiver, now, idle_s)
 
     def leave(self, receiver: Receiver, now: float, *, gone: bool = False, waiting: bool = True) -> None:
         """A receiver expects nothing that is sent from now on, to any audience.

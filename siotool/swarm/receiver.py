@@ -15,17 +15,57 @@ REMEMBER_S = 20 * GIVE_UP_S
 class Receiver:
     """Where deliveries arrive: its slot, and when it is to expect them."""
 
-    __slots__ = ("joined_at", "left_at", "overtaken", "places", "published", "slot", "unsettled_until")
+    __slots__ = (
+        "away_from",
+        "away_until",
+        "early",
+        "expecting",
+        "gone",
+        "joined_at",
+        "left_at",
+        "lost_at",
+        "missing_in",
+        "overtaken",
+        "places",
+        "published",
+        "pushes",
+        "session_at",
+        "slot",
+        "unsettled_until",
+        "waits",
+    )
 
     def __init__(self, slot: int) -> None:
         self.slot = slot
         #: A message has arrived that was sent well after it left: none from before is under way.
         self.overtaken = False
+        #: Its user has left for good; its connection may stay open for a while.
+        self.gone = False
         self.joined_at = inf
         self.left_at = inf
+        #: When its connection was lost, and the audiences it was in (0: all); ``inf`` unless it is away.
+        self.lost_at = inf
+        self.missing_in: tuple[int, ...] = ()
+        #: When it was last away (until ``inf`` while it is); when the session had begun that it lost, ``inf``
+        #: once it is known not to be given back.
+        self.away_from = self.away_until = -inf
+        self.session_at = inf
+        #: How many messages came before it had joined again, as a server replays them.
+        self.early = 0
         #: Its places in audiences (``audience.Place``), those it left lately included.
         self.places: list[Any] = []
         #: What came where it was no member, up to this moment, is no fault: it may have been about to join.
         self.unsettled_until = -inf
         #: How many messages it has sent to audiences.
         self.published = 0
+        #: Events that it expects by their keys, what came of those (``pushes``), how many it waits for.
+        self.expecting: frozenset[str] = frozenset()
+        self.pushes: dict[Any, Any] = {}
+        self.waits = 0
+
+    def resumes(self, sent: float) -> bool:
+        """Whether a message sent at a moment was expected in the session that is, or is being, given back."""
+        return self.session_at <= sent < self.away_from
+
+    def catch_up(self, sent: float) -> None:
+        """A message has come that was sent before the receiver was back."""

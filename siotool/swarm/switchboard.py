@@ -11,6 +11,7 @@ from siotool.client.observer import Arrival
 from siotool.protocol.socket_io import Packet
 from siotool.swarm.memory_limits import KNOWN_BYTES, KNOWN_ENTRY_BYTES
 from siotool.swarm.metrics import Dated, Metrics, Untimed, epoch_seconds
+from siotool.swarm.pushes import value_at
 
 
 class Switchboard:
@@ -57,6 +58,8 @@ class Switchboard:
                 "delivered_event", f"published texts came as {name}: only {events} is counted"
             )
         if found is None:
+            found = self.metrics.pushes.recognise(name, arguments)
+        if found is None:
             sent_at = self._listening.get(name, self._listening.get("*"))
             if sent_at is None:
                 return None
@@ -82,9 +85,7 @@ class Switchboard:
 
 def _send_time(arguments: list[Any], path: str) -> float | None:
     """An epoch time in the first argument, by dotted path (``.``: the argument itself), in seconds."""
-    value: Any = arguments[0] if arguments else None
-    for key in path.split(".") if path != "." else ():
-        value = value.get(key) if isinstance(value, dict) else None
+    value = value_at(arguments, path)
     if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**64:
         return epoch_seconds(float(value))  # JSON has whole numbers that no float can hold
     return None

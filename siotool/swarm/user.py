@@ -23,6 +23,7 @@ from locust import events, task
 
 from siotool.client.connection import Reply
 from siotool.client.failures import ClientFailure
+from siotool.errors import ScenarioError
 from siotool.protocol.stamp import audience_number
 from siotool.swarm.connected_user import ConnectedUser
 from siotool.swarm.knobs import knob
@@ -59,6 +60,8 @@ class SocketIOUser(ConnectedUser):
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
         self._engine.delivers_as(self.delivered_event)
+        #: Where the keys of events are that it expects.
+        self._fields: dict[str, str | Callable[..., Any]] = {}
 
     # ── what scenarios use ────────────────────────────────────────────────────────────
 
@@ -159,6 +162,31 @@ class SocketIOUser(ConnectedUser):
         connection = self._lasting.usable
         if connection is not None:
             self._engine.leave_audience(connection, audience_number(name), self._present_moment())
+
+    def expect(
+        self, event: str, key: str | float | None = None, field: str | Callable[..., Any] = "id"
+    ) -> None:
+        """Expect the server to send this user an ``event`` once, whose key is ``key``.
+
+        For what a server pushes by itself, without a text of ours in it. The key is in the ``field`` of
+        the event's payload (dotted path; ``.`` for the payload itself), or what a function makes of its
+        arguments; the function is called in the connections' thread and must not block. The arrival is
+        counted as ``deliver``, and timed from the moment this task's operation was due: call it before
+        what triggers the push, or right after its acknowledgement where that brings the key. What has
+        not come 30 s later, or when the user leaves, is lost. What comes again is a duplicate. What comes
+        to this user and was not expected, nor is within 2 s, is misdelivered.
+
+        Without ``key`` nothing is expected yet, but the event is accounted for from now on: call it so
+        in ``on_connected`` where the push may come before its first ``expect``.
+        """
+        if self._fields.get(event) != field:
+            if event in self._fields:
+                raise ScenarioError(f"two fields for the key of {event!r}", "give the same one each time")
+            self._fields[event] = field
+            self._engine.account_for(self._user, event, field, self._report_error)
+        if key is not None:
+            self._class_counts.judged += 1
+            self._engine.expect(self._user, event, key, self._due())
 
     def listen(self, event: str, sent_at: str = "") -> None:
         """Count every ``event`` of the server (``*``: any), without waking this user.

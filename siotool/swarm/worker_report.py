@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from siotool.runfile import Bytes, Connections, Operation, TargetUse, UserClass, Visits, WorkerHealth
+from siotool.runfile import Bytes, Connections, Losses, Operation, TargetUse, UserClass, Visits, WorkerHealth
 
 
 class Publication(msgspec.Struct, frozen=True, array_like=True):
@@ -49,6 +49,20 @@ class Receipt(msgspec.Struct, frozen=True, array_like=True):
         """Whether any count is not 0."""
         counts = (self.due, self.undue, self.duplicate, self.reordered, self.misdelivered, self.expected)
         return any(counts)
+
+
+class PushCounts(msgspec.Struct, array_like=True):
+    """Events without a stamp that users expected by their keys, since the last report.
+
+    ``pending``: waited for at its end.
+    """
+
+    received: int = 0
+    lost: int = 0
+    duplicate: int = 0
+    misdelivered: int = 0
+    late: int = 0
+    pending: int = 0
 
 
 def packed_delays(arrivals: Sequence[float] | NDArray[np.float64], intended: float) -> bytes:
@@ -111,11 +125,14 @@ class WorkerInterval(msgspec.Struct):
     presence: list[Presence] = []
     published: list[Publication] = []
     receipts: list[Receipt] = []
+    pushes: PushCounts = msgspec.field(default_factory=PushCounts)
     undated: int = 0
     from_the_future: int = 0
     user_classes: list[UserClass] = []
     visits: Visits = Visits()
     exceptions: list[Raised] = []
+    absence: list[Presence] = []
+    losses: Losses = Losses()
     targets: list[TargetUse] = []
     overdue: dict[str, int] = {}
     covers: int = 1

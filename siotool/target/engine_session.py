@@ -56,8 +56,7 @@ class EngineSession(AsyncSocket):  # type: ignore[misc]  # engineio has no types
     async def receive_payload(self, body: str) -> None:
         """Take what a POST carries. Raises ValueError or EngineIOError for what is no payload."""
         for pkt in [Packet(encoded_packet=part) for part in body.split("\x1e")]:
-            if not self.closed:
-                await self.receive(pkt)
+            await self.receive(pkt)
 
     async def handle_get_request(self, environ: dict[str, Any]) -> Any:
         """Answer a GET: with packets, with a WebSocket's end, or with a refusal."""
@@ -72,8 +71,7 @@ class EngineSession(AsyncSocket):  # type: ignore[misc]  # engineio has no types
             return [Packet(NOOP)]
         self.polling = True
         try:
-            # python-engineio keeps one encoding of a packet for every transport of a broadcast
-            return [Packet(MESSAGE, pkt.data) if pkt.binary else pkt for pkt in await self.poll()]
+            return await self.poll()
         except EngineIOError:  # the client is gone, or nothing came for so long that its ping is lost
             await self.close(abort=True, reason=self.server.reason.TRANSPORT_ERROR)
             raise
@@ -123,6 +121,7 @@ class EngineSession(AsyncSocket):  # type: ignore[misc]  # engineio has no types
         """Send what is in the queue, each packet in its own frame, until the session is closed."""
         try:
             while (pkt := await self.queue.get()) is not None:
+                # python-engineio keeps one encoding of a packet for every transport of a broadcast
                 if pkt.binary:
                     await socket.send_bytes(pkt.data)
                 else:

@@ -23,9 +23,10 @@ class StrictPacket(Packet):  # type: ignore[misc]  # socketio has no types
     """A packet that is checked when it is read."""
 
     def decode(self, encoded_packet: Any) -> int:
-        """Read a packet; returns how many attachments follow. Raises ValueError for one out of form."""
-        if not isinstance(encoded_packet, str):
-            raise ValueError("an attachment of no packet")
+        """Read a packet; returns how many attachments follow.
+
+        Raises ValueError for one out of form, TypeError for bytes.
+        """
         count = int(super().decode(encoded_packet) or 0)
         if self.packet_type in (BINARY_EVENT, BINARY_ACK) and count == 0:
             raise ValueError("a binary packet without attachments")

@@ -115,6 +115,19 @@ KINDS = [
     pytest.param(("quiet", ["-q"], True, "QUIET", "no", False, "quiet = true", True), id="true or false"),
     pytest.param(("web", ["--web"], True, "WEB", "1", True, "web = false", False), id="false in the file"),
     pytest.param(
+        (
+            "reconnection",
+            ["--reconnection"],
+            True,
+            "RECONNECTION",
+            "off",
+            False,
+            "reconnection = false",
+            False,
+        ),
+        id="a flag that says no",
+    ),
+    pytest.param(
         ("output_format", ["--format", "md"], "md", "FORMAT", "json", "json", 'format = "html"', "html"),
         id="a choice",
     ),
@@ -231,6 +244,42 @@ def test_a_higher_level_that_decides_the_same_sets_a_lower_one_aside(
     variables = {f"SIOTOOL_LOADTEST_{name}": text for name, text in variable.items()}
     made = context(("loadtest",), ["demo", "--config", "load.toml", *typed], tmp_path, **variables)
     assert (list(made.params["stage"] or []), made.params["users"]) == (stages, users)
+
+
+def test_users_that_are_typed_set_the_stages_of_the_file_aside(tmp_path):
+    (tmp_path / "load.toml").write_text('stage = ["1h:100"]\nscenario = "chat"')
+    made = context(("loadtest",), ["demo", "--config", "load.toml", "--users", "5"], tmp_path).params
+    assert (list(made["stage"] or []), made["users"], made["scenario"]) == ([], "5", "chat")
+
+
+@pytest.mark.parametrize(
+    ("lines", "typed", "kept"),
+    [
+        pytest.param(
+            'arrival-rate = "5/s"\narrival-process = "poisson"\nusers = 9\nscenario = "chat"',
+            ["--stage", "5s:5"],
+            {"scenario"},
+            id="stages for arrivals, of which users would be a part",
+        ),
+        pytest.param(
+            'spawn-rate = 5\nusers = 9\nrun-time = "5s"',
+            ["--arrival-rate", "5/s"],
+            {"users", "run-time"},
+            id="arrivals for a ramp: users are then how many may be there",
+        ),
+        pytest.param(
+            'transport-mix = "upgrade=1"\npath = "/x/"',
+            ["--transport", "polling"],
+            {"path"},
+            id="a transport",
+        ),
+    ],
+)
+def test_what_is_typed_sets_aside_what_it_excludes_and_nothing_else(tmp_path, lines, typed, kept):
+    (tmp_path / "load.toml").write_text(lines)
+    made = context(("loadtest",), ["demo", "--config", "load.toml", *typed], tmp_path)
+    taken = {word.removeprefix("--") for word in command_of(made) if word.startswith("--")}
+    assert taken - {"config", typed[0].removeprefix("--")} == kept
 
 
 # ── what is refused ───────────────────────────────────────────────────────────────────

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from siotool.target.process import TargetProcess
+from tests.integration.servers.every import EVERY
 
 pytestmark = pytest.mark.slow
 
@@ -76,4 +77,15 @@ def test_each_target_is_tried_before_the_run(service: TargetProcess, loadtest: C
     assert done.code == 3
     assert "http://127.0.0.1:9/" in done.stderr
     assert "refused" in done.stderr
+    assert not done.folder.exists()
+
+
+@pytest.mark.node
+def test_targets_of_two_revisions_are_not_one_service(
+    service: TargetProcess, loadtest: Callable[..., Any]
+) -> None:
+    with EVERY["socket.io-2"]() as old:
+        done = loadtest(service.url, old.url, "--users", "2", "--run-time", "2s")
+    assert done.code == 3
+    assert f"{service.url} speaks Engine.IO 4, {old.url} 3" in done.stderr
     assert not done.folder.exists()

@@ -76,6 +76,8 @@ def test_a_target_that_is_slow_is_not_waited_for_without_end() -> None:
             {"perMessageDeflate": True}, "compression", "info", "deflate accepted", id="compressing"
         ),
         pytest.param({}, "compression", "ok", "deflate not accepted", id="not compressing"),
+        pytest.param({}, "compression", "ok", "is compressed (gzip)", id="compressing HTTP"),
+        pytest.param({"httpCompression": False}, "compression", "ok", "is not compressed", id="plain HTTP"),
         pytest.param({"connectionStateRecovery": {}}, "recovery", "info", "on: ", id="recovery on"),
         pytest.param({}, "recovery", "info", "off: ", id="recovery off"),
         pytest.param({"allowEIO3": True}, "eio3", "ok", "long polling and by WebSocket", id="both revisions"),

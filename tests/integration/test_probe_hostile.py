@@ -129,12 +129,14 @@ def test_a_session_of_nonsense_ends_and_shows_nothing_raw(kind: str) -> None:
     def answer(connection: socket.socket, request: bytes) -> None:
         if upgraded(connection, request):
             connection.sendall(frame(OPEN))
-            while True:
-                connection.sendall(FRAMES[kind]())
+            while nonsense := FRAMES[kind]():
+                connection.sendall(nonsense)
                 time.sleep(0.02)
+            while connection.recv(65_536):
+                """Silence, until the probe has had enough."""
 
     with raw(answer) as url:
-        result = probe(url, timeout_s=0.5, patient=False)
+        result = probe(url, timeout_s=1.0)
     assert {finding.id for finding in result.checks} | SILENT == {check.id for check in CHECKS}
-    assert {"parser", "namespace"} & set(named(result)), named(result)
+    assert "error" in named(result).values(), result.checks
     assert "\x1b" not in str(result)

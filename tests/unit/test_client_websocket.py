@@ -1,6 +1,8 @@
 """Frames as picows hands them over, and what the transport makes of them."""
 
+import asyncio
 import zlib
+from time import monotonic
 from types import SimpleNamespace
 
 import pytest
@@ -13,7 +15,8 @@ from siotool.client.fragments import MESSAGE_BYTES
 from siotool.client.identity import Identity
 from siotool.client.observer import ByteCounts
 from siotool.client.pool import Pool
-from siotool.client.websocket import WebSocket
+from siotool.client.throttle import PIECE_BYTES, Throttle
+from siotool.client.websocket import FRAMES_OF_A_TURN, PONGS_BYTES, WebSocket
 
 TEXT, BINARY, CONTINUATION, CLOSE = (
     WSMsgType.TEXT,
@@ -134,6 +137,7 @@ class Socket:
     def __init__(self, waiting=0, extensions=""):
         self.waiting = waiting
         self.done = []
+        self.pongs = []
         headers = {"Sec-WebSocket-Extensions": extensions} if extensions else {}
         self.response = SimpleNamespace(headers=headers)
 
@@ -143,6 +147,9 @@ class Socket:
 
     def send(self, kind, packet, fin, compressed):
         self.done.append(("compressed", packet) if compressed else packet)
+
+    def send_pong(self, payload):
+        self.pongs.append(payload)
 
     def send_close(self):
         self.done.append("close frame")
@@ -299,3 +306,71 @@ def test_in_engine_io_3_bytes_are_marked_as_a_message(pool):
     assert wire.done == [b"\x04xyz"]
     frame(found, b"\x02abc", BINARY)
     assert connection.close_reason == "protocol_error"
+
+
+def test_a_ping_is_answered_with_its_payload_unless_much_waits_to_be_sent(socket):
+    wire = compressing(socket)
+    frame(socket, b"are you there", WSMsgType.PING)
+    wire.waiting = PONGS_BYTES
+    frame(socket, b"still", WSMsgType.PING)
+    assert wire.pongs == [b"are you there"]
+
+
+class Stream:
+    """A uvloop transport as far as its reading goes."""
+
+    def __init__(self):
+        self.done = []
+        self.closed = False
+        self.protocol = SimpleNamespace(get_buffer=lambda hint: memoryview(bytearray(10 * PIECE_BYTES)))
+
+    def is_closing(self):
+        return self.closed
+
+    def get_protocol(self):
+        return self.protocol
+
+    def set_protocol(self, protocol):
+        self.protocol = protocol
+
+    def pause_reading(self):
+        self.done.append("pause")
+
+    def resume_reading(self):
+        self.done.append("resume")
+
+
+async def flooded(socket, frames, since_s, *, cut=False):
+    """What becomes of the stream of a connection that gets so many frames, the first so long ago."""
+    stream = Stream()
+    socket._frames, socket._turn = 0, monotonic() - since_s
+    for _ in range(frames):
+        socket.on_ws_frame(
+            SimpleNamespace(underlying_transport=stream),
+            SimpleNamespace(
+                get_payload_as_bytes=lambda: b"6", msg_type=TEXT, fin=True, rsv1=False, rsv2=False, rsv3=False
+            ),
+        )
+    before, stream.closed = list(stream.done), cut
+    await asyncio.sleep(0)
+    return before, stream
+
+
+@pytest.mark.parametrize("since_s", [pytest.param(10.0, id="slowly"), pytest.param(0.0, id="as a flood")])
+def test_after_some_frames_the_others_have_their_turn(socket, since_s):
+    paused, stream = asyncio.run(flooded(socket, FRAMES_OF_A_TURN, since_s))
+    assert (paused, stream.done) == (["pause"], ["pause", "resume"])
+    # only a flood is read in small pieces from then on
+    flood = since_s == 0
+    assert isinstance(stream.protocol, Throttle) is flood
+    assert len(stream.protocol.get_buffer(-1)) == (1 if flood else 10) * PIECE_BYTES
+
+
+def test_fewer_frames_are_read_on(socket):
+    paused, _ = asyncio.run(flooded(socket, FRAMES_OF_A_TURN - 1, 0.0))
+    assert paused == []
+
+
+def test_a_stream_that_was_cut_in_its_turn_is_not_read_on(socket):
+    paused, stream = asyncio.run(flooded(socket, FRAMES_OF_A_TURN, 0.0, cut=True))
+    assert (paused, stream.done) == (["pause"], ["pause"])

@@ -11,7 +11,7 @@ from siotool.plan.evidence.prediction import predict
 from siotool.plan.evidence.profile import measure
 from siotool.plan.inputs import compose
 from siotool.plan.sizing.sizing import size
-from siotool.runfile import Delivery, MeasuredServer, Operation
+from siotool.runfile import AudienceDeliveries, Delivery, MeasuredServer, Operation
 
 SERVICE = {"workload.connections": "10k", "server.capacity": "1GB/s"}
 
@@ -345,6 +345,38 @@ def test_the_messages_of_a_run_are_those_of_its_plan(make_run):
     figures = {figure.key: figure.value for figure in plan.figures}
     assert figures["workload.messages.chat_message.rate"] == pytest.approx(0.2, rel=0.01)
     assert figures["workload.messages.chat_message.room_size"] == pytest.approx(100)
+
+
+def test_rooms_are_as_large_as_their_deliveries_and_awaited_pushes_are_no_part_of_them(make_run):
+    def rooms(interval):
+        """Each of 100 users publishes 0.2 a second to a room of 20, and gets an awaited push a second."""
+        users = interval.connections.open
+        published = users // 5
+        found = msgspec.structs.replace(interval.user_classes[0], begun=published, sent=published)
+        come = published * 20
+        return {
+            "operations": [
+                *interval.operations[:-1],
+                Operation(op="deliver", name="say", count=come),
+                Operation(op="deliver", name="order.done", count=users),
+            ],
+            "delivery": Delivery(published=published, expected=come + users, received=come + users),
+            "audiences": [
+                AudienceDeliveries("room", 20, published, expected=come, received=come),
+                AudienceDeliveries("user", 1, users, expected=users, received=users),
+            ],
+            "user_classes": [found],
+        }
+
+    plan = plan_of(make_run(change=changed(rooms)), SERVICE)
+    assert {(message.name, message.kind) for message in plan.messages} == {
+        ("say", "room"),
+        ("pushes", "push"),
+    }
+    figures = {figure.key: figure.value for figure in plan.figures}
+    assert figures["workload.messages.say.room_size"] == pytest.approx(20)
+    assert figures["workload.messages.say.rate"] == pytest.approx(0.2, rel=0.01)
+    assert figures["workload.messages.pushes.rate"] == pytest.approx(1.0, rel=0.01)
 
 
 def test_a_room_is_never_taken_for_larger_than_it_was(make_run):

@@ -25,6 +25,8 @@ READ = [
     ("lost > 0", ("lost", None, None, ">", 0.0, "count")),
     ("lost > 0.1%", ("lost", None, None, ">", 0.001, "share")),
     ("duplicate>0", ("duplicate", None, None, ">", 0.0, "count")),
+    ("back_all > 10s", ("back_all", None, None, ">", 10.0, "s")),
+    ("p99:away > 10s", ("p99", "away", None, ">", 10.0, "s")),
     ("misdelivered > 0", ("misdelivered", None, None, ">", 0.0, "count")),
     ("connect_errors > 1%", ("connect_errors", None, None, ">", 0.01, "share")),
     ("connect_errors > 5", ("connect_errors", None, None, ">", 5.0, "count")),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from siotool.errors import ExitCode
 from siotool.probe.catalogue import CHECKS
+from siotool.probe.checks.compression import LongAnswer
 from siotool.probe.checks.cors import OfOrigin
 from siotool.probe.checks.idle_timeout import Idled
 from siotool.probe.checks.sessions import SessionSeen
@@ -19,6 +20,7 @@ from siotool.probe.joins import Join, Joins
 from siotool.probe.known import Known, Reached, Tls
 from siotool.probe.probe_result import ProbeResult
 from siotool.probe.reply import Reply
+from siotool.protocol.engine_io import Handshake
 from tests.unit.probe_facts import URL, joined, known, opening, refused
 
 SECURE = "https://chat.example.org"
@@ -28,6 +30,8 @@ ORIGIN = "https://app.example.org"
 STAR = Reply(200, [("Access-Control-Allow-Origin", "*")])
 EXACT = Reply(200, [("Access-Control-Allow-Origin", ORIGIN), ("Access-Control-Allow-Credentials", "true")])
 GOOD = Reply(200, body=b"ok")
+#: An open packet that offers no upgrade.
+ALONE = Handshake("a", 25_000, 20_000)
 UNKNOWN = Reply(400, body=b'{"code":1,"message":"Session ID unknown"}')
 
 
@@ -103,13 +107,9 @@ def sessions(*cookies: str, lost: int = 0, bare: int = 0, server: tuple[str, ...
             id="no limit said",
         ),
         pytest.param(
-            "compression",
-            known(answered=[("Content-Encoding", "gzip")]),
-            None,
-            "ok",
-            "compressed (gzip)",
-            id="gzip",
+            "compression", known(), LongAnswer(1600, "gzip"), "ok", "1.6 kB is compressed (gzip)", id="gzip"
         ),
+        pytest.param("compression", known(), LongAnswer(1600, ""), "ok", "is not compressed", id="no gzip"),
         pytest.param(
             "compression", known(upgrades=()), None, "ok", "no WebSocket to ask", id="polling alone"
         ),
@@ -173,6 +173,16 @@ def sessions(*cookies: str, lost: int = 0, bare: int = 0, server: tuple[str, ...
         ),
         pytest.param("upgrade", known(polls=()), None, "info", "not tried", id="no polling"),
         # transports
+        pytest.param(
+            "websocket",
+            known(
+                upgrades=(), refusal=Reply(403), session=msgspec.structs.replace(opening(), handshake=ALONE)
+            ),
+            None,
+            "warning",
+            "not offered: 403 without words",
+            id="neither offered nor said why",
+        ),
         pytest.param(
             "websocket",
             known(upgrades=(), refusal=Reply(403)),
@@ -342,3 +352,15 @@ def test_where_nothing_opens_an_error_says_why(refusal) -> None:
     found = result(known(polls=(), upgrades=(), refusal=refusal))
     assert found.at("error"), refusal
     assert not any(client.connects for client in found.clients)
+
+
+def test_secrets_that_a_server_repeats_are_starred_and_an_origin_is_not() -> None:
+    shown = known(
+        polls=(),
+        upgrades=(),
+        refusal=Reply(403, body=b"key-1234, token-5678 and https://app.example.org are refused"),
+        auth={"deep": ["token-5678"]},
+        headers=(("X-Key", "key-1234"), ("Origin", ORIGIN)),
+    )
+    (found,) = result(shown).at("error")
+    assert f"“***, *** and {ORIGIN} are refused”" in found.seen

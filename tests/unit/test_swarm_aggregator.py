@@ -315,3 +315,45 @@ def test_draining_in_one_worker_is_draining():
     assert not merge(
         parts[:1], 5.0, 1.0, 0, DeliveryAggregator().close(parts[:1], 105.0, False), None
     ).draining
+
+
+# ── users that are away ───────────────────────────────────────────────────────────────
+
+
+def test_what_is_sent_while_a_user_is_away_is_missed_and_not_expected():
+    deliveries = DeliveryAggregator()
+    away = {"absence": [Presence(0.4, 1)]}
+    first = [
+        part(
+            0, A, joins=[0.1, 0.1], leaves=[0.4], published=[(1, 0.3), (2, 0.5)], receipts=[(1, 2, 0)], **away
+        ),
+        part(0, B),
+    ]
+    found = deliveries.close(first, 1.0, last=False)
+    assert (found.received, found.lost, found.while_away) == (2, 0, 1)
+    back = {"absence": [Presence(1.4, -1)]}
+    second = [
+        part(1, A, joins=[1.4], published=[(3, 1.3), (4, 1.5)], receipts=[(2, 1, 0), (3, 1, 0)], **back),
+        part(1, B),
+    ]
+    found = deliveries.close(second, 2.0, last=False)
+    assert (found.received, found.while_away) == (2, 1)
+    found = deliveries.close([part(2, A, receipts=[(4, 2, 0)]), part(2, B)], 3.0, last=True)
+    assert (found.received, found.lost, found.while_away) == (2, 0, 0)
+
+
+def test_rooms_have_users_that_are_away_of_their_own():
+    deliveries = DeliveryAggregator()
+    room = [Publication(9, 1, 0.5, 0, 77), Publication(9, 2, 0.5, 0, 78)]
+    steps = [Presence(0.4, 1), Presence(0.4, 1, 77)]
+    second = part(0, A, absence=steps)
+    second.published = room
+    found = deliveries.close([second], 1.0, last=True)
+    assert (found.while_away, found.expected) == (1, 0), "the user is a member of the first room only"
+
+
+def test_a_lost_workers_users_are_not_away():
+    deliveries = DeliveryAggregator()
+    deliveries.close([part(0, A), part(0, B, absence=[Presence(0.4, 1)])], 1.0, last=False)
+    found = deliveries.close([part(1, A, published=[(1, 1.5)])], 2.0, last=True)
+    assert found.while_away == 0

@@ -183,7 +183,7 @@ def test_a_user_that_is_stopped_while_it_joins_is_in_no_wrong_room():
 
 def test_a_join_that_reaches_the_loop_after_its_user_has_gone_counts_for_nothing():
     tracker, receiver = DeliveryTracker(RUN), user()
-    receiver.left_at = 10.0
+    tracker.audiences.end(receiver, 10.0, gone=True, waiting=False)
     tracker.audiences.join(receiver, ROOM, 10.1)
     arrive(tracker, receiver, 10.2)
     assert tracker.take_presence() == []

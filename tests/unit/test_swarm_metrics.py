@@ -3,6 +3,7 @@ from time import time as epoch
 import pytest
 
 from siotool.histogram import merged
+from siotool.protocol import stamp
 from siotool.runfile import OTHER, Bytes, Connections, TargetUse
 from siotool.swarm.aggregator import summed
 from siotool.swarm.delivery_tracker import DeliveryTracker
@@ -233,3 +234,77 @@ def test_a_remark_is_made_once_and_is_text_that_can_be_shown(metrics):
     for number in range(100):
         metrics.remark("protocol_error", f"protocol_error: {number}")
     assert len(metrics.take_remarks()) == REMARKS_OF_A_KIND - 1
+
+
+# ── users that lose their connection ──────────────────────────────────────────────────
+
+
+class Returner(Receiver):
+    """A receiver that counts what it catches up on, as a user does."""
+
+    def __init__(self, metrics):
+        super().__init__(0)
+        self.metrics = metrics
+
+    def catch_up(self, sent):
+        self.metrics.away.catch_up(self, sent)
+
+
+def test_what_a_server_replays_before_it_says_that_a_session_is_given_back():
+    """socket.io 4 emits the missed packets first, and CONNECT after them."""
+    tracker = DeliveryTracker(1)
+    metrics = Metrics(tracker)
+    user = Returner(metrics)
+    metrics.join(user, 10.0)
+    metrics.lose(user, 20.0, None)
+    for seq, sent in enumerate((19.9, 22.0, 23.0), 1):
+        mark = stamp.write(1, 5, seq, sent, sent).encode()
+        tracker.seen(b'42["said","%b"]' % mark, "said").deliver(user, 24.9)
+    metrics.join(user, 25.0, recovered=True)
+    assert [(r.due, r.undue) for r in tracker.take_receipts(timed=False)] == [(1, 0), (0, 1), (0, 1)]
+    losses = metrics.away.close()
+    assert (losses.replayed, losses.caught_up) == (3, 2)
+
+
+@pytest.mark.parametrize("recovered", [True, False])
+def test_a_session_that_is_given_back_is_one_session(recovered):
+    """Expected before the loss stays expected; what was sent while away may come, and is counted."""
+    tracker = DeliveryTracker(1)
+    metrics = Metrics(tracker)
+    user = Returner(metrics)
+    metrics.join(user, 10.0)
+    metrics.lose(user, 20.0, None)
+    assert metrics.away.close().away_now == 1
+    metrics.join(user, 25.0, recovered=recovered)
+    for seq, sent in enumerate((9.0, 19.9, 22.0, 26.0), 1):
+        mark = stamp.write(1, 5, seq, sent, sent).encode()
+        tracker.seen(b'42["said","%b"]' % mark, "said").deliver(user, 26.5)
+    due = [receipt.due for receipt in tracker.take_receipts(timed=False)]
+    losses = metrics.away.close()
+    assert due == ([0, 1, 0, 1] if recovered else [0, 0, 0, 1])
+    assert (losses.away_now, losses.back, losses.recovered) == (0, 1, int(recovered))
+    assert losses.replayed == (2 if recovered else 0)
+    assert losses.caught_up == 1, "it came after all, whoever sent it again"
+    assert merged([losses.away]).quantile(0.5) == pytest.approx(5.0, rel=0.01)
+
+
+def test_a_user_that_is_not_waited_for_is_not_away():
+    metrics = Metrics(DeliveryTracker(1))
+    user = Receiver(0)
+    metrics.join(user, 10.0)
+    metrics.lose(user, 20.0, 3.0)
+    metrics.away.forget(user, 20.0)
+    metrics.join(user, 30.0)
+    losses = metrics.away.close()
+    assert (losses.away_now, losses.back) == (0, 0)
+    assert merged([losses.silence]).quantile(0.5) == pytest.approx(3.0, rel=0.01)
+    assert [step.change for step in metrics.away.take_presence()] == [1, -1]
+
+
+def test_a_leaving_user_that_is_cut_off_is_not_away():
+    metrics = Metrics(DeliveryTracker(1))
+    user = Receiver(0)
+    metrics.join(user, 10.0)
+    metrics.leave(user, 19.0, gone=True)
+    metrics.lose(user, 20.0, None)
+    assert metrics.away.close().away_now == 0

@@ -69,6 +69,7 @@ class Carrier:
         self._parser = parser
         self._http = http
         http.phase = self._phase
+        http.cookies = connection.observer.cookies
         self._client = ReferenceClient(self, http.session, parser)
         #: Packets that python-socketio has not taken yet, and their bytes.
         self._waiting: asyncio.Queue[tuple[Packet, tuple[bytes, ...]]] = asyncio.Queue()

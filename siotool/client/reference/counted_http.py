@@ -45,6 +45,8 @@ class CountedHttp:
         self._traffic = traffic
         #: Called with how long each part of connecting took.
         self.phase: Callable[[str, float], None] | None = None
+        #: Called with the values of cookies that the server sets.
+        self.cookies: Callable[[list[str]], None] | None = None
         self._since = monotonic()
         self._meters: dict[Any, Meter] = {}
         self._over = False
@@ -147,6 +149,8 @@ class CountedHttp:
             if request.method == "POST" or self._status >= _REFUSED:
                 # python-engineio leaves these unread, and so their connections in use
                 self._body = await request.response.read()
+            if self.cookies is not None and request.response.cookies:
+                self.cookies([found.value for found in request.response.cookies.values()])
             if self._status == _SWITCHING:
                 self._websockets.append(request.response)
                 self._passed("websocket")

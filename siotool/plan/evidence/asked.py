@@ -65,7 +65,9 @@ def asked_of(run: Run, held: Sequence[bool]) -> RunLoad:
                 heard[operation.name] += operation.count
     intervals = [interval for _, interval in chosen]
     published = sum(one.delivery.published for one in intervals)
-    received = sum(one.delivery.received for one in intervals)
+    # what users expected by a key is pushed by the server, and no part of what was published
+    awaited = [found for one in intervals for found in one.audiences if found.to == "user"]
+    received = sum(one.delivery.received for one in intervals) - sum(found.received for found in awaited)
     sent = sum(found.sent for one in intervals for found in one.user_classes)
     return RunLoad(
         connection_s=sum((before + one.connections.open) / 2 * one.duration_s for before, one in chosen),
@@ -73,7 +75,7 @@ def asked_of(run: Run, held: Sequence[bool]) -> RunLoad:
         # a publish counts once its last delivery came: a few more are sent, and arrive, than counted
         emitted=emitted if (emitted := sent - calls.total() - published) > _FEW * sent else 0,
         published=published,
-        audience=sum(one.delivery.expected for one in intervals),
+        audience=sum(one.delivery.expected for one in intervals) - sum(found.expected for found in awaited),
         heard=max(heard, key=lambda name: heard[name], default=""),
         pushed=pushed if (pushed := heard.total() - received) > _FEW * heard.total() else 0,
         begun=sum(one.connections.established for one in intervals),

@@ -1,4 +1,4 @@
-"""What does the open packet say: heartbeats, the largest message, compression?"""
+"""What does the open packet say: heartbeats, the largest message?"""
 
 from typing import Any
 
@@ -46,24 +46,7 @@ def _judge_payload(known: Known, _: Any) -> Finding | None:
     )
 
 
-def _judge_compression(known: Known, _: Any) -> Finding | None:
-    if known.opening is None:
-        return None
-    http = next((p.reply.header("Content-Encoding") for p in known.polled.values() if p.opening), "")
-    accepted = any(upgraded.deflate for upgraded in known.upgraded.values())
-    seen = f"permessage-deflate {'accepted' if accepted else 'not accepted'}"
-    if not known.websocket:
-        seen = "no WebSocket to ask"
-    if known.polling:
-        seen += f"; HTTP answers {f'compressed ({http})' if http else 'as short as the first one plain'}"
-    if accepted:
-        means = "large messages take fewer bytes and more CPU on the server"
-        return Finding("compression", "info", seen, means, "")
-    return Finding("compression", "ok", seen, "messages travel as they are")
-
-
 CHECKS = [
     Check("ping", "ping interval and timeout", _judge_ping),
     Check("max-payload", "the largest message the server takes", _judge_payload),
-    Check("compression", "compression of WebSocket messages and of HTTP answers", _judge_compression),
 ]

@@ -45,9 +45,10 @@ export function secure({ key, cert, ca, requestCert }) {
   return { key: file(key), cert: file(cert), ca: file(ca), requestCert: !!requestCert };
 }
 
-/** An HTTP or HTTPS server. */
+/** An HTTP or HTTPS server, which has nothing at paths other than Socket.IO's. */
 export function createServer(tls) {
-  return tls ? createSecure(secure(tls)) : createPlain();
+  const nothing = (_request, response) => response.writeHead(404).end();
+  return tls ? createSecure(secure(tls), nothing) : createPlain(nothing);
 }
 
 /** Print a line for each HTTP request; call it when the other listeners are in place. */
@@ -78,10 +79,10 @@ export function serve(server, port, commands) {
   });
   obey({
     ...commands,
-    drop({ reset }) {
-      const dropped = connections.size;
-      for (const connection of connections) reset ? connection.resetAndDestroy() : connection.destroy();
-      return { dropped };
+    drop({ reset, share = 1 }) {
+      const found = [...connections].slice(0, Math.ceil(connections.size * share));
+      for (const connection of found) reset ? connection.resetAndDestroy() : connection.destroy();
+      return { dropped: found.length };
     },
     stall({ ms }) {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);

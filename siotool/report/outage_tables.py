@@ -1,0 +1,63 @@
+"""A report's outages, and the users that were away, as tables."""
+
+from siotool import units
+from siotool.document.document import Row, Section, Sentence, Table, columns
+from siotool.document.groups import NONE
+from siotool.report.contents import Report
+from siotool.report.outage_figures import AwayFigures, OutageFigures
+from siotool.report.outages import SHARE
+from siotool.report.sizing_tables import cell, plural
+
+
+def outages(report: Report) -> Section:
+    """Return a row for each outage; nothing when no connection was lost that came back."""
+    title = "Outages"
+    if not report.outages and not (report.away and report.away.lost):
+        return Section("outages", title, [])
+    delivers = report.delivery.published > 0
+    named = columns("at>", "lost>", "why", "back p50>", "back p90>?", "back p99>", "all back>", "attempts>?")
+    named += columns("most per s>", "recovered>?")
+    named += columns("replayed>?", "missed>", "duplicate>?") if delivers else []
+    rows = [
+        Row(_outage(outage)[: len(named)], "bad" if outage.back_all_s is None else "")
+        for outage in report.outages
+    ]
+    note = (
+        "Times are from the loss of each user's connection until it had joined again. An outage begins when "
+        f"{units.format_share(SHARE)} of the connections are lost or away, and ends when everybody is back. "
+        "Most per s: connects tried in the worst second."
+    )
+    if report.away is not None and report.away.apart > 0:
+        note += f" {_apart(report.away)}"
+    if not rows:
+        return Section("outages", title, [Sentence(_apart(report.away), "note")] if report.away else [])
+    return Section("outages", title, [Table(named, rows, note)])
+
+
+def _apart(away: AwayFigures) -> str:
+    back = "" if away.p50_s is None else f"; of all lost users half were back in {_time(away.p50_s)}"
+    return f"{plural(away.apart, 'connection')} were lost in no outage, one by one{back}."
+
+
+def _outage(outage: OutageFigures) -> list[str]:
+    reasons = ", ".join(f"{kind} {count:,}" for kind, count in outage.reasons.items()) or NONE
+    share = f" ({units.format_share(outage.recovered / outage.back)})" if outage.recovered else ""
+    return [
+        f"{outage.t_s:.0f} s",
+        f"{outage.lost:,}",
+        reasons,
+        _time(outage.back_p50_s),
+        _time(outage.back_p90_s),
+        _time(outage.back_p99_s),
+        "never" if outage.back_all_s is None else _time(outage.back_all_s),
+        f"{outage.attempts:,}",
+        units.format_count(outage.attempts_peak_per_s),
+        f"{outage.recovered:,}{share}",
+        f"{outage.replayed:,}",
+        f"{outage.missed:,}",
+        f"{outage.duplicate:,}",
+    ]
+
+
+def _time(seconds: float | None) -> str:
+    return cell(seconds, units.format_duration)

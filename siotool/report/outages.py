@@ -1,0 +1,134 @@
+"""Outages: connections that were lost together, and the users that came back.
+
+The rule, with the seconds of the run file:
+
+- A second is *bad* when as many connections were lost in it, or were away at its end, as are 1 % of
+  those that were open or away at its begin (at least one).
+- An outage is a row of bad seconds, and those after it until nobody is away any more, or no more than
+  before it began. So it ends once everybody is back. Two that meet are one.
+- Losses in other seconds are ``apart``: one user of ten thousand is no outage.
+- What nobody came back from is none: those users were sent away (``server_disconnect``).
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from siotool.histogram import Histogram, merged
+from siotool.report.outage_figures import AwayFigures, OutageFigures
+from siotool.runfile import Interval, Run
+
+#: The share of the connections that must be lost, or away, together.
+SHARE = 0.01
+#: A loss after which a user is not waited for.
+_SENT_AWAY = "server_disconnect"
+
+
+def sum_up_outages(runs: Sequence[Run]) -> list[OutageFigures]:
+    """The outages of some runs, in order."""
+    found: list[OutageFigures] = []
+    offset = 0.0
+    for run in runs:
+        intervals = [interval for interval in run.intervals if not interval.draining]
+        found += [_figures(intervals[first:after], offset) for first, after in _spans(intervals)]
+        offset += run.intervals[-1].t_s if run.intervals else 0.0
+    return found
+
+
+def sum_up_away(runs: Sequence[Run], outages: Sequence[OutageFigures]) -> AwayFigures | None:
+    """All users that were to come back; None when no connection was lost that was to."""
+    intervals = [interval for run in runs for interval in run.intervals if not interval.draining]
+    lost = sum(map(_waited_for, intervals)) if _knows(intervals) else 0
+    times = merged(interval.losses.away for interval in intervals)
+    if not lost and not times.count:
+        return None
+    lost = max(lost, times.count)
+    at = {
+        f"p{name}_s": _quantile(times, lost, share)
+        for name, share in (("50", 0.5), ("90", 0.9), ("95", 0.95), ("99", 0.99), ("99_9", 0.999))
+    }
+    whole = times.count >= lost
+    return AwayFigures(
+        lost=lost,
+        back=times.count,
+        apart=sum(sum(interval.connections.closed.values()) for interval in intervals)
+        - sum(outage.lost for outage in outages),
+        **at,
+        max_s=times.max_s if whole else None,
+        mean_s=times.mean_s if whole else None,
+    )
+
+
+def _spans(intervals: Sequence[Interval]) -> Iterator[tuple[int, int]]:
+    """First second, and the one after the last, of each outage."""
+    first: int | None = None
+    before = 0  # users that were away when it began
+    previous: Interval | None = None
+    for number, interval in enumerate(intervals):
+        bad = _is_bad(interval, previous)
+        if bad and first is None:
+            first, before = number, 0 if previous is None else previous.losses.away_now
+        if first is not None and not bad and interval.losses.away_now <= before:
+            after = number + 1 if interval.losses.back else number
+            if _is_outage(intervals[first:after]):
+                yield first, after
+            first = None
+        previous = interval
+    if first is not None and _is_outage(intervals[first:]):
+        yield first, len(intervals)
+
+
+def _is_bad(interval: Interval, previous: Interval | None) -> bool:
+    there = 0 if previous is None else previous.connections.open + previous.losses.away_now
+    least = max(1.0, SHARE * there)
+    return sum(interval.connections.closed.values()) >= least or interval.losses.away_now >= least
+
+
+def _is_outage(span: Sequence[Interval]) -> bool:
+    """Whether somebody was to come back; run files of before did not say who was away."""
+    return _knows(span) and any(one.losses.back or _waited_for(one) for one in span)
+
+
+def _knows(intervals: Sequence[Interval]) -> bool:
+    return any(one.losses.away_now or one.losses.back or one.connections.stayed_away for one in intervals)
+
+
+def _waited_for(interval: Interval) -> int:
+    """Connections that were lost, but for those of users that the server sent away."""
+    connections = interval.connections
+    sent_away = min(connections.closed.get(_SENT_AWAY, 0), connections.stayed_away.get(_SENT_AWAY, 0))
+    return sum(connections.closed.values()) - sent_away
+
+
+def _figures(span: Sequence[Interval], offset: float) -> OutageFigures:
+    reasons: Counter[str] = Counter()
+    for interval in span:
+        reasons.update(interval.connections.closed)
+    times = merged(interval.losses.away for interval in span)
+    waited_for = max(times.count, sum(map(_waited_for, span)))
+    while_away = sum(interval.delivery.while_away for interval in span)
+    return OutageFigures(
+        t_s=round(offset + span[0].t_s - span[0].duration_s, 3),
+        until_s=round(offset + span[-1].t_s, 3),
+        lost=reasons.total(),
+        reasons={kind: count for kind, count in reasons.most_common() if count},
+        back=times.count,
+        back_p50_s=_quantile(times, waited_for, 0.5),
+        back_p90_s=_quantile(times, waited_for, 0.9),
+        back_p99_s=_quantile(times, waited_for, 0.99),
+        back_all_s=times.max_s if 0 < waited_for <= times.count else None,
+        attempts=sum(interval.connections.attempted for interval in span),
+        attempts_peak_per_s=max(
+            (one.connections.attempted / one.duration_s for one in span if one.duration_s), default=0.0
+        ),
+        recovered=sum(interval.losses.recovered for interval in span),
+        replayed=sum(interval.losses.replayed for interval in span),
+        missed=max(0, while_away - sum(interval.losses.caught_up for interval in span)),
+        duplicate=sum(interval.delivery.duplicate for interval in span),
+    )
+
+
+def _quantile(times: Histogram, lost: int, share: float) -> float | None:
+    """How long a share of the lost ones took at most, of which ``times`` are those that came back."""
+    if not lost or share * lost > times.count:
+        return None
+    return times.quantile(min(1.0, share * lost / times.count))

@@ -1,0 +1,92 @@
+"""Users of one worker that have lost their connection and are to come back; in its loop thread.
+
+While a user is away, what is sent to it is not expected: to all, and to the audiences it was in. The
+parent counts such deliveries; those that come after all, as of a recovered session, are counted here.
+"""
+
+from array import array
+from math import inf
+
+from siotool.histogram import Histogram
+from siotool.runfile import Losses
+from siotool.swarm.receiver import Receiver
+from siotool.swarm.worker_report import Presence
+
+
+class AwayUsers:
+    """Who is away, and what happened to those that came back since the last report."""
+
+    def __init__(self) -> None:
+        #: Users that are away now.
+        self.count = 0
+        #: Deliveries that came to a recovered session and were sent before it was back; deliveries,
+        #: recovered or not, that were sent while their receiver was away.
+        self.replayed = 0
+        self.caught_up = 0
+        self._recovered = 0
+        self._away = array("d")
+        self._silence = array("d")
+        self._presence: list[Presence] = []
+
+    def begin(self, receiver: Receiver, now: float, idle_s: float | None) -> None:
+        """A receiver's connection is lost; nothing had passed over it for ``idle_s`` seconds."""
+        self.count += 1
+        receiver.lost_at = receiver.away_from = now
+        receiver.session_at, receiver.joined_at, receiver.away_until = receiver.joined_at, inf, inf
+        receiver.missing_in = (0, *(place.audience.number for place in receiver.places if place.cut))
+        self._presence += [Presence(now, 1, audience) for audience in receiver.missing_in]
+        if idle_s is not None:
+            self._silence.append(idle_s)
+
+    def end(self, receiver: Receiver, now: float, *, recovered: bool) -> None:
+        """A receiver is back, in a ``recovered`` session or a new one; nothing unless it was away."""
+        if receiver.lost_at < inf:
+            self._away.append(now - receiver.lost_at)
+            self._recovered += recovered
+            self.replayed += receiver.early if recovered else 0
+            receiver.away_until = now
+            if not recovered:
+                receiver.session_at = inf
+            self.forget(receiver, now)
+
+    def forget(self, receiver: Receiver, now: float) -> None:
+        """A receiver is not waited for: it is back, stays away, or has left."""
+        if receiver.lost_at < inf:
+            self.count -= 1
+            self._presence += [Presence(now, -1, audience) for audience in receiver.missing_in]
+            receiver.lost_at, receiver.missing_in, receiver.early = inf, (), 0
+
+    def catch_up(self, receiver: Receiver, sent: float) -> None:
+        """A message has come that was sent before its receiver was back.
+
+        A server replays a session's messages before it says that it is given back.
+        """
+        if receiver.away_from <= sent < receiver.away_until:
+            self.caught_up += 1
+        if receiver.lost_at < inf:
+            receiver.early += 1
+        elif receiver.session_at <= sent < receiver.away_until:
+            self.replayed += 1
+
+    def take_presence(self) -> list[Presence]:
+        """Users that went away (+1) or are no longer (−1) since the last report, by audience."""
+        presence, self._presence = self._presence, []
+        return presence
+
+    def close(self) -> Losses:
+        """Counts since the last report."""
+        away, silence = Histogram(), Histogram()
+        away.record(self._away)
+        silence.record(self._silence)
+        closed = Losses(
+            away_now=self.count,
+            back=len(self._away),
+            recovered=self._recovered,
+            replayed=self.replayed,
+            caught_up=self.caught_up,
+            away=away.sparse(),
+            silence=silence.sparse(),
+        )
+        self._away, self._silence = array("d"), array("d")
+        self._recovered = self.replayed = self.caught_up = 0
+        return closed

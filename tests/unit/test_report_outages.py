@@ -1,0 +1,157 @@
+"""Outages out of seconds: which losses belong together, and who was back when."""
+
+import msgspec
+import pytest
+
+from siotool.histogram import Histogram
+from siotool.report.gates import judge, parse
+from siotool.report.join import summarize
+from siotool.report.outages import sum_up_away, sum_up_outages
+from siotool.report.planned import Planned
+from siotool.runfile import Bytes, Connections, Delivery, Interval, Losses
+
+
+def sparse(times):
+    histogram = Histogram()
+    histogram.record(times)
+    return histogram.sparse()
+
+
+def second(number, users, *, lost=0, kind="transport_close", away=0, back=(), stayed=0, attempted=0, **more):
+    return Interval(
+        t_s=float(number),
+        duration_s=1.0,
+        stage=0,
+        connections=Connections(
+            open=users - away - stayed,
+            users=users,
+            attempted=attempted,
+            closed={kind: lost} if lost else {},
+            stayed_away={"server_disconnect": stayed} if stayed else {},
+        ),
+        operations=[],
+        delivery=Delivery(**more.pop("delivery", {})),
+        bytes=Bytes(),
+        generator=[],
+        losses=Losses(away_now=away, back=len(back), away=sparse(back), **more),
+    )
+
+
+class OneRun:
+    def __init__(self, *intervals):
+        self.intervals = list(intervals)
+
+
+def outages(*intervals):
+    return sum_up_outages([OneRun(*intervals)])
+
+
+def test_a_restart_is_one_outage_until_everybody_is_back():
+    (found,) = outages(
+        second(1, 10, attempted=10),
+        second(2, 10, lost=10, away=10, attempted=4),
+        second(3, 10, away=6, back=[1.0] * 4, attempted=9),
+        second(4, 10, away=0, back=[1.0, 2.0, 2.0, 2.0, 2.0, 3.0], attempted=6),
+        second(5, 10),
+    )
+    assert (found.t_s, found.until_s, found.lost, found.back) == (1, 4, 10, 10)
+    assert found.reasons == {"transport_close": 10}
+    assert found.back_p50_s == pytest.approx(1.0, rel=0.01)
+    assert found.back_p90_s == pytest.approx(2.0, rel=0.01)
+    assert found.back_p99_s == pytest.approx(3.0, rel=0.01)
+    assert found.back_all_s == 3.0
+    assert (found.attempts, found.attempts_peak_per_s) == (19, 9)
+
+
+def test_percentiles_are_of_all_that_were_lost_and_unknown_where_so_many_never_came_back():
+    (found,) = outages(second(1, 10), second(2, 10, lost=10, away=10), second(3, 10, away=4, back=[1.0] * 6))
+    assert found.back_p50_s == pytest.approx(1.0, rel=0.01)
+    assert (found.back_p90_s, found.back_all_s) == (None, None)
+
+
+def test_everybody_back_and_a_second_without_losses_part_two_outages():
+    found = outages(
+        second(1, 10),
+        second(2, 10, lost=5, back=[0.1] * 5),
+        second(3, 10, lost=5, back=[0.1] * 5),
+        second(4, 10),
+        second(5, 10, lost=3, back=[0.1] * 3),
+    )
+    assert [(one.t_s, one.until_s, one.lost) for one in found] == [(1, 3, 10), (4, 5, 3)]
+
+
+def test_single_losses_among_thousands_are_no_outage_and_do_not_join_two():
+    quiet = [second(number, 10_000, lost=1, away=1, back=[1.0]) for number in range(2, 30)]
+    storm = [
+        second(30, 10_000, lost=5_000, away=5_001, back=[]),
+        second(31, 10_000, lost=1, away=800, back=[1.0] * 4_202),
+        second(32, 10_000, lost=1, away=1, back=[2.0] * 800),
+    ]
+    later = [second(number, 10_000, lost=1, away=1, back=[1.0]) for number in range(33, 60)]
+    run = OneRun(second(1, 10_000), *quiet, *storm, *later)
+    (found,) = sum_up_outages([run])
+    assert (found.t_s, found.until_s, found.lost, found.back_all_s) == (29, 32, 5_002, 2.0)
+    away = sum_up_away([run], [found])
+    assert away.apart == 28 + 27
+
+
+def test_users_that_the_server_sent_away_are_no_outage():
+    run = OneRun(second(1, 10), second(2, 10, lost=10, kind="server_disconnect", stayed=10), second(3, 10))
+    assert sum_up_outages([run]) == []
+    assert sum_up_away([run], []) is None
+
+
+def test_users_that_were_sent_away_are_not_waited_for_in_an_outage_of_others():
+    run = [
+        second(1, 10),
+        second(2, 10, lost=4, kind="server_disconnect", stayed=4),
+        second(3, 10, lost=2, back=[0.5] * 2),
+    ]
+    (found,) = outages(*run)
+    assert (found.lost, found.back, found.back_all_s) == (6, 2, 0.5)
+
+
+def test_a_run_file_that_does_not_say_who_was_away_has_no_outage():
+    run = OneRun(second(1, 10), second(2, 10, lost=10), second(3, 10))
+    assert sum_up_outages([run]) == []
+    assert sum_up_away([run], []) is None
+
+
+def test_what_was_missed_and_replayed_counts_where_it_happened():
+    (found,) = outages(
+        second(1, 10),
+        second(2, 10, lost=10, away=10, delivery={"while_away": 30}),
+        second(3, 10, back=[1.0] * 10, recovered=8, replayed=26, caught_up=24, delivery={"duplicate": 2}),
+    )
+    assert (found.recovered, found.replayed, found.missed, found.duplicate) == (8, 26, 6, 2)
+
+
+def outcome(run, text):
+    result = judge(parse(text), summarize([run], Planned()))
+    return result.outcome, result.value
+
+
+def test_gates_on_the_time_away(make_run):
+    def with_outage(back):
+        seconds = {10.0: ({"closed": {"reset": 9}}, Losses(away_now=9))}
+        seconds |= {float(t): ({}, Losses(away_now=9)) for t in (11, 12, 13)}
+        seconds[14.0] = ({}, Losses(back=9, away=back))
+
+        def change(interval):
+            found = seconds.get(interval.t_s)
+            if found is None:
+                return interval
+            connections = msgspec.structs.replace(interval.connections, **found[0])
+            return msgspec.structs.replace(interval, connections=connections, losses=found[1])
+
+        return make_run(change=change)
+
+    run = with_outage(sparse([4.0] * 9))
+    assert outcome(run, "p99:away > 10s")[0] == outcome(run, "back_all > 10s")[0] == "passed"
+    assert outcome(run, "p50:away > 3s") == ("failed", pytest.approx(4.0, rel=0.01))
+    assert outcome(run, "back_all > 3s") == ("failed", 4.0)
+    never = with_outage(sparse([4.0] * 8))
+    assert outcome(never, "p50:away > 10s")[0] == "passed"
+    assert outcome(never, "back_all > 10s") == ("failed", None)
+    assert outcome(make_run(), "p99:away > 10s") == ("passed", 0.0)
+    assert outcome(make_run(), "back_all > 10s") == ("passed", 0.0)
