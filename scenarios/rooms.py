@@ -58,21 +58,20 @@ class Rooms(SocketIOUser):
         if not self.acknowledged_join:
             self.emit(self.join_event, room)
         elif self.call(self.join_event, room) is None:
-            self.leave(room)  # it may be in, or not
+            self.leave_audience(room)  # it may be in, or not
             return
         self.join_audience(room)
         self.room = room
 
-    def leave(self, room: str) -> None:
-        """Leave a room."""
-        self.leave_audience(room)
-        if self.leave_event:
-            self.emit(self.leave_event, room)
-
     def move(self) -> None:
         """Go on to the next room, unless there is only one."""
         self.move_at += 3600 / self.moves_per_hour
-        if self.room and self.population > self.room_size:
-            self.leave(self.room)
-            self.moves += 1
+        if not self.room or self.population <= self.room_size:
+            return
+        left, self.room = self.room, ""
+        self.moves += 1
+        self.leave_audience(left)
+        if self.leave_event:
+            self.emit(self.leave_event, left)
+        if not self.room:  # a connection that was lost has come back in the next room already
             self.join()

@@ -432,6 +432,7 @@ PLAN = ["plan", "--connections", "1M", "--consumption-rate", "2KB/s", "--capacit
         pytest.param(["--help"], HEAVY | NUMBERS, 150, id="siotool --help"),
         pytest.param(["--version"], HEAVY | NUMBERS, None, id="siotool --version"),
         pytest.param(["plan", "--help"], HEAVY | NUMBERS, None, id="siotool plan --help"),
+        pytest.param(["probe", "--help"], HEAVY | NUMBERS, None, id="siotool probe --help"),
         pytest.param(PLAN, HEAVY, 400, id="siotool plan"),
     ],
 )

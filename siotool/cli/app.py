@@ -8,6 +8,7 @@ import typer
 
 from siotool.cli import streams
 from siotool.cli.overview import Overview
+from siotool.cli.secret_options import conceal
 from siotool.errors import ExitCode, SiotoolError
 
 app = typer.Typer(
@@ -43,6 +44,7 @@ def _common(
 def main() -> None:
     """Run one command; every error becomes a message on stderr and an exit code."""
     streams.allow_closed_pipes()
+    conceal(sys.argv[1:])
     debug = "--debug" in sys.argv or os.environ.get("SIOTOOL_DEBUG", "0") not in (
         "",
         "0",

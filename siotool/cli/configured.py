@@ -15,6 +15,7 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 from siotool.cli import environment
 from siotool.cli.known_options import Given, known
 from siotool.cli.precedence import compose
+from siotool.cli.secret_options import drop_variables
 from siotool.cli.streams import say
 from siotool.errors import SiotoolError
 
@@ -79,6 +80,7 @@ def _parse(
     options = known(command.get_params(ctx))
     prefix = "_".join(("SIOTOOL", *_path(ctx), "")).upper().replace("-", "_")
     from_variables = environment.read(os.environ, prefix, options)
+    drop_variables(os.environ)
     file = typed.get(CONFIG) or (from_variables[CONFIG].values[0] if CONFIG in from_variables else None)
     from_file: dict[str, Given] = {}
     if file is not None:

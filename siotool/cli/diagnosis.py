@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from siotool.client.failures import ClientFailure
+from siotool.client.identity import secrets_of
 from siotool.errors import TargetError
 from siotool.swarm.native import run_natively
 from siotool.swarm.preflight import PreflightError
+from siotool.swarm.redaction import Redaction
 
 
 @contextmanager
@@ -23,4 +26,8 @@ def explained() -> Iterator[None]:
         found = explain(run_natively(lambda: diagnose(settings, IDS)))
         if found is None:
             raise
-        raise TargetError(*found) from error
+        said, remedy = found
+        if isinstance(error.__cause__, ClientFailure) and error.__cause__.data is not None:
+            said += f". The server's data: {error.__cause__.quoted_data}"
+        redaction = Redaction(secrets_of(tried.identity))
+        raise TargetError(redaction.apply(said), remedy) from error

@@ -1,7 +1,6 @@
 """Reads the options of a load test; InputError says what is wrong with one."""
 
 import os
-import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -67,7 +66,7 @@ def program(
         return Stages(stages), "", stages
     name = type(loaded.shape).__name__
     for option, value in given.items():
-        if value and not loaded.shape.use_common_options:
+        if value and (arrivals is not None or not loaded.shape.use_common_options):
             raise InputError(
                 f"the scenario's load shape {name} and {option} both decide how many users there are",
                 f"leave out {option}, or the shape",
@@ -209,20 +208,3 @@ def check_path(path: str) -> None:
     """Raise InputError for a path with a query in it."""
     if "?" in path or "#" in path:
         raise InputError(f"--path {path!r} has a query in it", "give it with --query KEY=VALUE")
-
-
-def redacted(arguments: list[str]) -> list[str]:
-    """The command line without what may be secret: values of some options, and the query of a URL."""
-    hidden = ("--auth", "--header", "--query")
-    shown = []
-    hide = False
-    for argument in arguments:
-        name, equals, _ = argument.partition("=")
-        if hide:
-            shown.append("***")
-        else:
-            shown.append(
-                f"{name}=***" if equals and name in hidden else re.sub(r"(://[^?]*\?).+", r"\1***", argument)
-            )
-        hide = not hide and argument in hidden
-    return shown

@@ -16,6 +16,7 @@ from siotool.cli.client_words import Encoding, EngineIo, WireClient
 from siotool.cli.configured import command_of
 from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.report import REPORTS
+from siotool.cli.secret_options import redacted
 from siotool.client import identity_options
 from siotool.errors import InputError
 from siotool.workload import ArrivalProcess
@@ -330,7 +331,7 @@ def loadtest(
         identity=clients.identity,
         templates=templates,
         known=loaded.knobs,
-        stages=stages,
+        starting=users_options.starting(stages, arrivals, seed, loaded.user_classes),
     )
     folder = out or REPORTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{loaded.name}"
     if not dry_run and (folder / "run.jsonl").exists():
@@ -374,7 +375,7 @@ def loadtest(
             locust_files=locust_files,
             gates=fail_if or [],
             default_gates=not no_default_gates,
-            command=options.redacted(command_of(ctx)),
+            command=redacted(command_of(ctx)),
             templates=templates,
             users_file=rows,
         )

@@ -10,7 +10,7 @@ from siotool.errors import InputError
 #: lower level gives; on one level the command refuses both.
 INSTEAD_OF = (
     (frozenset(("stage",)), frozenset(("users", "spawn-rate", "run-time"))),
-    (frozenset(("arrival-rate",)), frozenset(("stage", "users", "spawn-rate"))),
+    (frozenset(("arrival-rate", "arrival-process")), frozenset(("stage", "spawn-rate"))),
     (frozenset(("transport",)), frozenset(("transport-mix",))),
 )
 

@@ -127,6 +127,8 @@ def probe(
 
             embedded = stack.enter_context(TargetProcess(tick_rate=0.0))
             settings = msgspec.structs.replace(settings, target=Target(url=embedded.url, path=path))
+        if patient and not quiet:
+            say("--patient: silent for one ping interval, which may take longer than all the rest")
         result = asyncio.run(diagnose(settings, only or []))
     code = result.code()
     result = result.from_level(severity)

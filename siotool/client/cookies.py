@@ -38,6 +38,11 @@ class CookieJar:
                 if len(self._cookies) > COOKIES:
                     del self._cookies[next(iter(self._cookies))]
 
+    @property
+    def values(self) -> list[str]:
+        """The values alone."""
+        return list(self._cookies.values())
+
     def header(self) -> str:
         """The ``Cookie`` header; empty without any."""
         return "; ".join(f"{name}={value}" for name, value in self._cookies.items())

@@ -52,8 +52,8 @@ _PLAIN_CODES = frozenset((0, 1000, 1001, 1005))
 _TOO_BIG = 1009
 
 
-#: Characters of a server's data that are repeated.
-_DATA_CHARACTERS = 200
+#: Characters of a server's words that are kept. Who shows them hides secrets first, and shortens then.
+WORDS_AT_MOST = 2000
 
 
 class ClientFailure(Exception):
@@ -72,13 +72,18 @@ class ClientFailure(Exception):
     @property
     def quoted(self) -> str:
         """The detail, and the data where there is some."""
+        return f"{self} {self.quoted_data}".rstrip()
+
+    @property
+    def quoted_data(self) -> str:
+        """The data as JSON, its beginning; empty without any."""
         if self.data is None:
-            return str(self)
+            return ""
         try:
             written = json.dumps(self.data, ensure_ascii=False, separators=(",", ":"), default=repr)
         except (RecursionError, TypeError, ValueError):  # nested too deeply, or keys that JSON does not have
             written = "(data that is no JSON)"
-        return f"{self} {written[:_DATA_CHARACTERS]}"
+        return written[:WORDS_AT_MOST]
 
 
 def classify(error: BaseException) -> ClientFailure:
@@ -147,4 +152,4 @@ def foreseen(error: Exception, context: dict[str, Any]) -> bool:
 
 def _body(error: picows.WSHandshakeError) -> str:
     body = (error.raw_body or b"").decode("utf-8", "replace").strip()
-    return body[:200]
+    return body[:WORDS_AT_MOST]

@@ -27,6 +27,9 @@ class Observer(Protocol):
     def namespace(self, name: str, took: float) -> None:
         """A namespace is joined, ``took`` seconds after it was asked."""
 
+    def cookies(self, values: list[str]) -> None:
+        """The server has set cookies; their values may be secret."""
+
     def joined(self, now: float, recovered: bool) -> None:
         """All namespaces are joined; the last with the session that was lost before, if ``recovered``."""
 

@@ -13,7 +13,7 @@ from typing import Any
 from siotool.client.connection import Connection
 from siotool.client.cookies import CookieJar
 from siotool.client.endpoint import Endpoint, with_cookies
-from siotool.client.failures import ClientFailure, classify
+from siotool.client.failures import WORDS_AT_MOST, ClientFailure, classify
 from siotool.client.http import HttpAnswer, HttpConnection, IdleClosedError, open_connection
 from siotool.client.observer import ByteCounts
 from siotool.client.tcp import Meter
@@ -142,6 +142,8 @@ class Polling:
         connection = self._connection
         connection.phase = "tcp"
         answer = await self._get()
+        # as from the official client, the server sees the first POST before the next GET: it has a socket
+        self._polls, self._posts = self._posts, self._polls
         await self._take(answer)
         if not connection.session.sid and not connection.close_reason:
             raise RemoteProtocolError("a first payload without an Engine.IO open packet")
@@ -176,7 +178,9 @@ class Polling:
 
     def _check(self, answer: HttpAnswer) -> None:
         """Keep cookies; raise ClientFailure for what is no success."""
-        self.cookies.take(answer.all("set-cookie"))
+        if set_cookies := answer.all("set-cookie"):
+            self.cookies.take(set_cookies)
+            self._connection.observer.cookies(self.cookies.values)
         if answer.status != _OK:
             raise _refusal(answer, self._connection.session.max_payload)
 
@@ -184,7 +188,7 @@ class Polling:
 
     async def _poll(self) -> None:
         try:
-            while not (self._paused or self._over or self._frozen):
+            while not (self._paused or self._closing or self._over or self._frozen):
                 await self._take(await self._get())
         except Exception as error:
             self._broken(error)
@@ -391,7 +395,7 @@ def _size(frame: Frame) -> int:
 
 def _refusal(answer: HttpAnswer, max_payload: float | None) -> ClientFailure:
     """What an answer that is no success means; with the server's own words."""
-    text = answer.body.decode("utf-8", "replace").strip()[:200]
+    text = answer.body.decode("utf-8", "replace").strip()[:WORDS_AT_MOST]
     if answer.status == _TOO_LARGE:
         limit = f"; its maxPayload is {max_payload:.0f} bytes" if max_payload is not None else ""
         return ClientFailure("too_large", f"HTTP 413: a payload was too large for the server{limit}")

@@ -133,6 +133,8 @@ class WebSocket(WSListener):
     def _let_others(self, socket: Any, now: float) -> None:
         """Read on after the loop has looked at all other connections."""
         self._frames = 0
+        if socket.is_closing():
+            return
         before, self._turn = self._turn, now
         if now - before < _FLOOD_S and not isinstance(protocol := socket.get_protocol(), Throttle):
             socket.set_protocol(Throttle(protocol))

@@ -7,7 +7,6 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from itertools import accumulate
 from math import inf
-from random import Random
 from time import monotonic
 from typing import Any
 
@@ -17,6 +16,7 @@ from locust import User
 from siotool.swarm.config import WorkerConfig
 from siotool.swarm.generator import Generator
 from siotool.swarm.pacing import GOLDEN
+from siotool.swarm.program import arrival_moments
 from siotool.workload import Arrivals
 
 #: No arrival comes any more.
@@ -56,7 +56,7 @@ class ArrivingUsers:
             return
         arrivals, at = self._expected
         self._generator.spread_s = 0.0  # each starts when it arrives
-        moments = enumerate(arrivals.moments(Random(f"{self._seed}/arrivals").expovariate))
+        moments = enumerate(arrival_moments(arrivals, self._seed))
         self._stream = (
             (at + moment, number) for number, moment in moments if number % self._workers == self._worker
         )

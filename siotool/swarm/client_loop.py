@@ -30,6 +30,7 @@ from siotool.swarm.bugs import Bugs
 from siotool.swarm.delivery_tracker import DeliveryTracker
 from siotool.swarm.leaving_users import LeavingUsers
 from siotool.swarm.metrics import Metrics
+from siotool.swarm.redaction import Redaction
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.switchboard import Switchboard
 from siotool.swarm.user_counts import UserCounts
@@ -58,10 +59,12 @@ class _Connect(Attempt):
 class ClientLoop:
     """Opens, uses and closes connections, and counts how they end."""
 
-    def __init__(self, settings: EngineSettings, bridge: Bridge, tap: Tap | None = None) -> None:
-        """``tap`` hears every packet of every connection."""
+    def __init__(
+        self, settings: EngineSettings, bridge: Bridge, redaction: Redaction, tap: Tap | None = None
+    ) -> None:
+        """``redaction`` hides secrets in what is reported; ``tap`` hears every packet of every connection."""
         self.tracker = DeliveryTracker(settings.run)
-        self.metrics = Metrics(self.tracker, len(settings.targets))
+        self.metrics = Metrics(self.tracker, len(settings.targets), redaction)
         parser = parser_of(settings.parser, settings.revision)
         self.pool = Pool(
             self.metrics.targets[0].traffic, parser, settings.revision, settings.identity.namespaces[0]
@@ -220,6 +223,8 @@ class ClientLoop:
         metrics = self.metrics
         metrics.schedule_lag = max(metrics.schedule_lag, now - intended)
         due = intended if intended < now else now
+        if user.gone:  # handed over before it left; it may ask to join
+            user.unsettled_until = inf
         pending = Call(user, user.target.samples("ack", event), due, now, answer)
         connection.call(body, namespace, timeout, now, pending)
 
@@ -290,7 +295,9 @@ class ClientLoop:
 
     def expect(self, user: UserObserver, event: str, key: Hashable, since: float) -> None:
         """A user expects an event with a key from a moment on."""
-        if not user.retired:
+        if user.gone:
+            user.unsettled_until = inf  # what comes is no fault, nor is it waited for any more
+        else:
             self.metrics.pushes.expect(user, event, key, since)
 
     # ── leaving ───────────────────────────────────────────────────────────────────────

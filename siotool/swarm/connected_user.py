@@ -14,12 +14,13 @@ from siotool.client.choices import transport_of
 from siotool.client.connection import Handlers
 from siotool.client.failures import ClientFailure
 from siotool.client.identity import Identity
-from siotool.swarm.generator import Generator
 from siotool.swarm.knobs import knob, of_class
 from siotool.swarm.lasting_connection import Holder, LastingConnection
 from siotool.swarm.own_identity import Namespaces, Pairings, identity_of, main_namespace
 from siotool.swarm.pacing import GRACE_S, Schedule, spread_s
+from siotool.swarm.plain_locust import generator_of
 from siotool.swarm.reconnection_rules import rule_of
+from siotool.swarm.redaction import UserSecrets
 from siotool.swarm.tasks import Tasks
 from siotool.swarm.user_observer import UserConnection
 
@@ -59,7 +60,7 @@ class ConnectedUser(User):
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
-        self._generator = Generator.of(environment)
+        self._generator = generator_of(environment)
         self._engine = self._generator.engine
         self._number = self._generator.next_user()
         self._class_counts = self._generator.counts(type(self).__name__)
@@ -73,6 +74,7 @@ class ConnectedUser(User):
         settings = self._generator.settings
         #: This user's row of the users file, by column; empty without a file.
         self.row: dict[str, Any] = self._generator.rows.take() if self._generator.rows else {}
+        self._secrets = UserSecrets(self._generator.redaction, self.row)
         self._take_own_settings()
         #: What the options say of this user; and what was shown at its last connect.
         self.options_identity = self._generator.own_values.identity_of(self.row, self.number)
@@ -155,6 +157,7 @@ class ConnectedUser(User):
             gevent.sleep(spread_s(self._number) * self._generator.spread_s)
         except gevent.GreenletExit:
             self._engine.leave(self._user)
+            self._secrets.leave()
             return
         self._class_counts.users += 1
         self._class_counts.started += 1
@@ -225,6 +228,7 @@ class ConnectedUser(User):
             waiting = now - self._kept_since if self._kept_since is not None else 0.0
             self._generator.retire_schedule(self._number, now, self._kept_s + waiting)
         self._engine.leave(self._user)
+        self._secrets.leave()
 
     def _end_task(self) -> float:
         """A task is done; returns when the next one is to be prepared."""
@@ -331,13 +335,16 @@ class ConnectedUser(User):
         StopUser ends the user.
         """
         try:
-            self._identity = self.ask_identity()
+            found = self.ask_identity()
         except StopUser:
             raise
         except Exception as error:
             self._report_error(error)
             raise ClientFailure("scenario", "the user's login could not be made") from error
-        return self._identity
+        if found is not self._identity and found is not self._generator.settings.identity:
+            self._secrets.show(found)
+        self._identity = found
+        return found
 
     def _chance(self) -> float:
         return self._random.random()

@@ -1,5 +1,6 @@
 """One client against the target: every packet of it, one turn of each task, and what it did. No run file."""
 
+import signal
 from collections import Counter
 from collections.abc import Callable
 from functools import wraps
@@ -7,6 +8,7 @@ from time import monotonic
 from typing import Any
 
 import gevent
+import gevent.event
 import msgspec
 from locust import User, events
 from locust.env import Environment
@@ -51,19 +53,28 @@ def look(config: RunConfig, scenario: Scenario, show: Callable[[str], None]) -> 
     """
     if config.engine.client != "native":
         raise InputError("--dry-run shows the native client's packets", "leave out --client")
-    hub: Any = gevent.get_hub()
-    hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)
-    found = _look(config.engine, config, scenario, show)
-    if found is None:
-        adapted = first_user.check(config, scenario).engine
-        found = _look(adapted, config, scenario, show)
+    interrupted = gevent.event.Event()
+    handler = gevent.signal_handler(signal.SIGINT, interrupted.set)
+    try:
+        found = _look(config.engine, config, scenario, show, interrupted)
+        if found is None and not interrupted.is_set():
+            adapted = first_user.check(config, scenario).engine
+            found = _look(adapted, config, scenario, show, interrupted)
+    finally:
+        handler.cancel()
+    if interrupted.is_set():
+        raise KeyboardInterrupt
     if found is None:
         raise TargetError(f"{config.engine.target.url}: the client could not connect", "try siotool probe")
     return found
 
 
 def _look(
-    engine: EngineSettings, config: RunConfig, scenario: Scenario, show: Callable[[str], None]
+    engine: EngineSettings,
+    config: RunConfig,
+    scenario: Scenario,
+    show: Callable[[str], None],
+    interrupted: gevent.event.Event,
 ) -> DryRun | None:
     """The same, once; None when the client could not connect."""
     listener = _Listener(engine, show)
@@ -77,7 +88,7 @@ def _look(
         parsed_options=options(engine.target.url),
     )
     rows = None if config.users_file is None else RowPool.at(RowDesk(config.users_file))
-    generator = Generator(environment, engine, config.workload.seed, 1, config.templates, rows, listener)
+    generator = Generator(environment, engine, config.workload.seed, 1, config.templates, rows, tap=listener)
     generator.attach(environment)
     listener.to_hub = generator.engine.loop.to_hub
     locust_output.take_over_log(generator.results.exception)
@@ -90,7 +101,7 @@ def _look(
     generator.begin(listener.begin)
     try:
         runner.start(1, spawn_rate=1)
-        connected = _wait(generator, made, tasks)
+        connected = _wait(generator, made, tasks, interrupted)
         runner.stop()
         generator.finish()
     finally:
@@ -105,18 +116,18 @@ def _look(
     return DryRun(aggregator.merge_operations(parts), dict(failed), aggregator.merge_exceptions(parts))
 
 
-def _wait(generator: Generator, made: set[Any], tasks: set[Any]) -> bool:
+def _wait(generator: Generator, made: set[Any], tasks: set[Any], interrupted: gevent.event.Event) -> bool:
     """Wait until each task had a turn, or long enough; False when the first connect has failed."""
     ends = monotonic() + generator.settings.connect_timeout_s + _LONGEST_S
     connected_at: float | None = None
-    while monotonic() < ends and not (tasks <= made):
+    while monotonic() < ends and not tasks <= made and not interrupted.is_set():
         targets = generator.engine.loop.metrics.targets
         if connected_at is None and any(target.failed for target in targets):
             return False
         if connected_at is None and any(target.established for target in targets):
             connected_at = monotonic()
             ends = connected_at + _LONGEST_S
-        gevent.sleep(_LOOK_S)
+        interrupted.wait(_LOOK_S)
     return connected_at is not None or any(
         target.established for target in generator.engine.loop.metrics.targets
     )

@@ -20,6 +20,7 @@ from siotool.swarm.audience import CHANGING_S
 from siotool.swarm.bridge import Bridge
 from siotool.swarm.client_loop import Answer, ClientLoop
 from siotool.swarm.pushes import reader
+from siotool.swarm.redaction import Redaction
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.user_counts import UserCounts
 from siotool.swarm.user_observer import UserConnection, UserObserver
@@ -28,12 +29,15 @@ from siotool.swarm.user_observer import UserConnection, UserObserver
 class Engine:
     """What the greenlets of one process do with its connections; for the hub's thread only."""
 
-    def __init__(self, settings: EngineSettings, tap: Tap | None = None) -> None:
+    def __init__(
+        self, settings: EngineSettings, redaction: Redaction | None = None, tap: Tap | None = None
+    ) -> None:
+        """``redaction`` hides secrets in what is reported; ``tap`` hears every packet of every connection."""
         self._ack_timeout_s = settings.ack_timeout_s
         self._client = settings.client
         self._bridge = Bridge()
         #: For what is called in the loop's thread.
-        self.loop = ClientLoop(settings, self._bridge, tap)
+        self.loop = ClientLoop(settings, self._bridge, redaction or Redaction(), tap)
         self._encode = self.loop.pool.parser.encode
         self._bridge.to_loop(self.loop.tick)
 

@@ -7,11 +7,12 @@ from locust.env import Environment
 from locust.event import Events
 
 from siotool.client.failures import ClientFailure
-from siotool.client.identity import Identity
+from siotool.client.identity import Identity, secrets_of
 from siotool.errors import InputError, ScenarioError, TargetError
 from siotool.swarm import preflight
 from siotool.swarm.config import RunConfig
 from siotool.swarm.generator import Generator
+from siotool.swarm.redaction import Redaction
 from siotool.swarm.row_desk import RowDesk, RowPool
 from siotool.swarm.scenario_file import Scenario, options
 from siotool.swarm.scenario_results import line_of_traceback
@@ -42,6 +43,7 @@ def check(config: RunConfig, scenario: Scenario) -> Checked:
         found = preflight.check_all(msgspec.structs.replace(engine, identity=identity), config.find_revision)
     except TargetError as error:
         cause = error.__cause__
+        _hide_secrets(error, cause, Redaction(secrets_of(identity)))
         if not remark or not isinstance(cause, ClientFailure) or cause.kind not in _REFUSALS:
             raise
         return Checked(engine, remark)
@@ -52,6 +54,14 @@ def check(config: RunConfig, scenario: Scenario) -> Checked:
         )
     target = msgspec.structs.replace(found.target, namespace=identity.namespaces[0])
     return Checked(msgspec.structs.replace(found, target=target, identity=engine.identity), remark)
+
+
+def _hide_secrets(error: TargetError, cause: BaseException | None, redaction: Redaction) -> None:
+    """The server's words may hold what the user has shown."""
+    error.message = redaction.apply(error.message)
+    error.args = tuple(redaction.apply(str(text)) for text in error.args)
+    if isinstance(cause, ClientFailure):  # a traceback shows it
+        cause.args = (redaction.apply(str(cause)),)
 
 
 def _identity(config: RunConfig, scenario: Scenario) -> tuple[Identity, str]:

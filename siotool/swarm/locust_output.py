@@ -11,6 +11,7 @@ import gevent
 from locust import html, stats
 
 from siotool.errors import InputError
+from siotool.swarm.redaction import Redaction
 
 CSV_PREFIX = "locust"
 HTML_NAME = "locust.html"
@@ -38,6 +39,44 @@ def take_over_log(report: Callable[[BaseException], None]) -> None:
         return False
 
     logging.getLogger().addFilter(is_printed)
+
+
+def redact_messages(runner: Any, redaction: Redaction) -> None:
+    """Hide secrets in what a worker's ``runner`` tells Locust's master: for its CSV, its HTML and its UI."""
+    send: Callable[[Any], None] = runner.client.send
+
+    def send_redacted(message: Any) -> None:
+        if message.type == "exception":
+            message.data.update({key: redaction.apply(text) for key, text in message.data.items()})
+        elif message.type == "stats":
+            for row in (*message.data["stats"], *message.data["errors"].values()):
+                row["name"] = redaction.label(str(row["name"]))
+            for row in message.data["errors"].values():
+                row["error"] = redaction.apply(str(row["error"]))
+        send(message)
+
+    runner.client.send = send_redacted
+
+
+def redact_exceptions(runner: Any, redaction: Redaction) -> None:
+    """Hide secrets in the exceptions that a ``runner`` keeps for Locust's CSV, HTML and UI."""
+    keep: Callable[[str, str, str], None] = runner.log_exception
+
+    def keep_redacted(node_id: str, message: str, traceback: str) -> None:
+        keep(node_id, redaction.apply(message), redaction.apply(traceback))
+
+    runner.log_exception = keep_redacted
+
+
+def redact_failures(statistics: Any, redaction: Redaction) -> None:
+    """Hide secrets in the failures of operations that Locust's ``statistics`` keep."""
+    keep: Callable[[str, str, str], None] = statistics.log_error
+
+    def keep_redacted(method: str, name: str, error: object) -> None:
+        text = error if isinstance(error, str) else repr(error)
+        keep(method, name, redaction.apply(text))
+
+    statistics.log_error = keep_redacted
 
 
 class LocustFiles:

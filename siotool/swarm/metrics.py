@@ -12,6 +12,7 @@ from siotool.swarm.memory_limits import NAME_CHARACTERS, NAMES, REMARK_CHARACTER
 from siotool.swarm.operation_samples import OperationSamples, SampleTable
 from siotool.swarm.pushes import Pushes
 from siotool.swarm.receiver import Receiver
+from siotool.swarm.redaction import Redaction
 from siotool.swarm.target_counts import TargetCounts
 from siotool.swarm.worker_report import Presence, Remark
 
@@ -67,8 +68,12 @@ class Dated:
 class Metrics:
     """Counts since the last report: of each target, and of all together what belongs to none."""
 
-    def __init__(self, tracker: DeliveryTracker, targets: int = 1) -> None:
+    def __init__(
+        self, tracker: DeliveryTracker, targets: int = 1, redaction: Redaction | None = None
+    ) -> None:
+        """``redaction`` hides secrets in names and remarks."""
         self.tracker = tracker
+        self.redaction = redaction or Redaction()
         self.pushes = Pushes(self._pushed)
         self.targets = [TargetCounts(number, self._admit) for number in range(targets)]
         #: Connections that expect broadcasts.
@@ -90,7 +95,7 @@ class Metrics:
     def _admit(self, op: OpKind, name: str) -> str:
         """The name to count an operation under; past ``NAMES`` of a kind all others are counted together."""
         # JavaScript's texts may hold half of a surrogate pair, which no file can
-        name = name[:NAME_CHARACTERS].encode("utf-8", "replace").decode()
+        name = self.redaction.label(name)[:NAME_CHARACTERS].encode("utf-8", "replace").decode()
         # names are a server's words: they are written, and shown on terminals, as they are counted
         name = printable(name).replace("\n", "\N{REPLACEMENT CHARACTER}")
         names = self._names.setdefault(op, set())
@@ -111,7 +116,7 @@ class Metrics:
 
     def remark(self, kind: str, text: str, level: Literal["warning", "doubt"] = "warning") -> None:
         """Add a remark to the report, once; of each kind only the first few."""
-        text = one_line(text, REMARK_CHARACTERS)
+        text = one_line(self.redaction.apply(text), REMARK_CHARACTERS)
         said = self._said.setdefault(kind, set())
         if text not in said and len(said) < REMARKS_OF_A_KIND:
             said.add(text)

@@ -19,7 +19,7 @@ from locust import events
 from locust.env import Environment
 from locust.stats import stats_history
 
-from siotool.client.identity import secrets_of
+from siotool.client.identity import secrets_of, texts_in
 from siotool.errors import GeneratorError, SiotoolError
 from siotool.printable import one_line
 from siotool.runfile import Header
@@ -29,12 +29,13 @@ from siotool.swarm.config import Outcome, Reason, RunConfig, WorkerConfig, heade
 from siotool.swarm.live import Display
 from siotool.swarm.program import Program
 from siotool.swarm.recorder import Recorder
+from siotool.swarm.redaction import Redaction
 from siotool.swarm.row_desk import RowDesk
 from siotool.swarm.scenario_file import Scenario, options
 from siotool.swarm.server_use import ServerProbe, ServerSamples
 from siotool.swarm.spawner import Spawner
 from siotool.swarm.watch import Watch
-from siotool.swarm.worker import REPORTS
+from siotool.swarm.worker import REPORTS, SECRETS
 from siotool.swarm.workers import Workers
 
 #: How long a worker may take for its last report after the end.
@@ -96,8 +97,8 @@ class _LoadTest:
         self._writer = writer
         self._display = display
         self._server = server
-        secrets = secrets_of(config.engine.identity)
-        self._recorder = Recorder(config.workload.processes, writer, display, server, self._break, secrets)
+        redaction = _secrets(config)
+        self._recorder = Recorder(config.workload.processes, writer, display, server, self._break, redaction)
         self._reason: Reason = "finished"
         self._over = gevent.event.Event()
         self._failure: Exception | None = None
@@ -122,6 +123,10 @@ class _LoadTest:
         )
         hooks: Any = self._environment.events
         hooks.worker_report.add_listener(self._reported)
+        locust_output.redact_exceptions(self._runner, redaction)
+        self._runner.register_message(
+            SECRETS, lambda environment, msg: redaction.add_digests(msg.data["digests"])
+        )
         self._workers = Workers(self._runner)
         self._desk: RowDesk | None = None
         if config.users_file is not None:
@@ -320,6 +325,14 @@ class _LoadTest:
         self._reason = "interrupted"
         self._recorder.note("warning", "interrupted: stopping; interrupt again to end at once")
         self._over.set()
+
+
+def _secrets(config: RunConfig) -> Redaction:
+    """Hides what the options and the users file hold."""
+    found = Redaction(secrets_of(config.engine.identity), config.engine.run)
+    for row in config.users_file.rows if config.users_file is not None else ():
+        found.add(texts_in(msgspec.json.decode(row)))
+    return found
 
 
 def _ends() -> list[signal.Signals]:

@@ -9,10 +9,12 @@ import msgspec
 
 from siotool.client.address import resolve
 from siotool.client.failures import ClientFailure
+from siotool.client.identity import secrets_of
 from siotool.errors import InputError, TargetError
 from siotool.printable import one_line
 from siotool.swarm.engine import Engine
 from siotool.swarm.health import FILES_RESERVED
+from siotool.swarm.redaction import Redaction
 from siotool.swarm.settings import EngineSettings, ResolvedTarget
 from siotool.swarm.user_counts import UserCounts
 
@@ -21,6 +23,8 @@ PATIENCE_S = 5.0
 
 #: Redirects that are followed.
 _REDIRECTS = 4
+#: Characters of a server's words that are shown.
+_WORDS_SHOWN = 200
 #: How a connect of revision 4 fails at a server that speaks 3.
 _OLD = ("protocol_error", "transport_close", "timeout")
 _NEW = 4
@@ -100,8 +104,9 @@ def check(settings: EngineSettings, find_revision: bool) -> EngineSettings:
         older = msgspec.structs.replace(settings, revision=3)
         if _connect(older) is None:
             return older
+    words = Redaction(secrets_of(settings.identity)).apply(str(failure))
     where = f"{asked.target.url} (path {asked.target.path})"
-    said = f"cannot connect to {where}: {failure.kind} ({one_line(str(failure))})"
+    said = f"cannot connect to {where}: {failure.kind} ({one_line(words, _WORDS_SHOWN)})"
     raise PreflightError(asked, said, "siotool probe says what the target speaks") from failure
 
 

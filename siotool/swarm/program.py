@@ -5,7 +5,8 @@ does what they say.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from random import Random
 from typing import Any, Protocol
 
 import msgspec
@@ -122,6 +123,11 @@ class Stages:
                 within = f"stage {number + 1}: {stage.users} users within {stage.duration_s:g} s"
                 return Wanted(stage.users, until_s, stage=number, note=within if number else "")
         return None
+
+
+def arrival_moments(arrivals: Arrivals, seed: int) -> Iterator[float]:
+    """Seconds at which the users of a run arrive, over all workers; the seed decides them."""
+    return arrivals.moments(Random(f"{seed}/arrivals").expovariate)
 
 
 class ArrivalProgram:

@@ -20,6 +20,7 @@ class Receiver:
         "away_until",
         "early",
         "expecting",
+        "gone",
         "joined_at",
         "left_at",
         "lost_at",
@@ -38,6 +39,8 @@ class Receiver:
         self.slot = slot
         #: A message has arrived that was sent well after it left: none from before is under way.
         self.overtaken = False
+        #: Its user has left for good; its connection may stay open for a while.
+        self.gone = False
         self.joined_at = inf
         self.left_at = inf
         #: When its connection was lost, and the audiences it was in (0: all); ``inf`` unless it is away.

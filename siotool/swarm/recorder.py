@@ -16,6 +16,8 @@ from siotool.swarm.exception_log import ExceptionLog
 from siotool.swarm.lateness import Level, lateness
 from siotool.swarm.live import Display
 from siotool.swarm.program import SEEN_AT_MOST, Seen, seen
+from siotool.swarm.redacted_report import hide_secrets
+from siotool.swarm.redaction import Redaction
 from siotool.swarm.scenario_results import ScenarioResults
 from siotool.swarm.server_use import ServerSamples
 from siotool.swarm.timeline import Timeline
@@ -61,7 +63,7 @@ class Recorder:
     """The run file of one run, and the display of what is written.
 
     ``on_failure`` is called once, when it cannot be written any more; nothing is written after.
-    ``secrets`` are texts that must not be written.
+    ``redaction`` hides secrets in all that is written, also what workers could not know to be one.
     """
 
     def __init__(
@@ -71,7 +73,7 @@ class Recorder:
         display: Display,
         server: ServerSamples,
         on_failure: Callable[[OutputError], None],
-        secrets: Sequence[str] = (),
+        redaction: Redaction,
     ) -> None:
         self.timeline = Timeline(workers)
         #: Stages of the run, and the second at which each began; what the present program has seen.
@@ -89,7 +91,8 @@ class Recorder:
         self._written_s = 0.0
         self._intervals = 0
         self._deliveries = DeliveryAggregator()
-        self._hooks = ScenarioResults(secrets)
+        self._redaction = redaction
+        self._hooks = ScenarioResults(redaction)
         self._exceptions = ExceptionLog(writer.path.parent, lambda text: self.note("warning", text))
         self._reach = Reach()
         self._remarked: set[worker_report.Remark] = set()
@@ -118,6 +121,8 @@ class Recorder:
     def close_seconds(self) -> None:
         """Write the seconds that every worker has reported."""
         for parts in self.timeline.whole():
+            for part in parts:
+                hide_secrets(part, self._redaction)
             last = self.timeline.finished and not self.timeline.waiting
             begin_s, end_s = self._written_s, aggregator.end_of(parts, self.begin, self._written_s)
             duration_s = round(end_s - begin_s, 3)
@@ -159,6 +164,7 @@ class Recorder:
 
     def note(self, level: Level, text: str) -> None:
         """Write a note of what happens now."""
+        text = self._redaction.apply(text)
         note = Note(t_s=self._now_s(), level=level, text=text)
         if level == "doubt":
             self._doubts.append(text)

@@ -7,13 +7,13 @@ of one place, and of entries in all; later ones are counted as ``(other)``.
 import sysconfig
 import traceback as tracebacks
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from types import CodeType, FrameType, TracebackType
 
 from siotool.printable import one_line
 from siotool.runfile import CHECK_FAILED, FAIL, OTHER, REQUEST_EVENT, Operation
 from siotool.swarm.operation_samples import OperationSamples
+from siotool.swarm.redaction import LOOKED_THROUGH, Redaction
 from siotool.swarm.worker_report import Raised
 
 #: Characters of a message, and of a traceback, that are kept.
@@ -38,11 +38,11 @@ Entry = tuple[str, str, str]
 class ScenarioResults:
     """Failures and operations of a scenario's own since the last report of a worker.
 
-    ``secrets`` are texts that are replaced by ``***`` in messages.
+    ``redaction`` hides secrets in messages and names.
     """
 
-    def __init__(self, secrets: Sequence[str] = ()) -> None:
-        self._secrets = sorted((secret for secret in secrets if secret), key=len, reverse=True)
+    def __init__(self, redaction: Redaction) -> None:
+        self._redaction = redaction
         self._counts: Counter[Entry] = Counter()
         self._tracebacks: dict[Entry, str] = {}
         self._known: set[Entry] = set()
@@ -99,10 +99,10 @@ class ScenarioResults:
         return _closed(self._judged), _closed(self._reported), raised
 
     def _book(self, kind: str, message: str, where: str, traceback: str = "") -> None:
-        entry = self._entry(kind, _shortened(self._without_secrets(message)), where)
+        entry = self._entry(kind, _shortened(self._redaction.apply(message)), where)
         self._counts[entry] += 1
         if traceback and entry not in self._known:
-            self._tracebacks[entry] = self._without_secrets(traceback)[-TRACEBACK_AT_MOST:]
+            self._tracebacks[entry] = self._redaction.apply(traceback[-LOOKED_THROUGH:])[-TRACEBACK_AT_MOST:]
         self._known.add(entry)
 
     def _entry(self, kind: str, message: str, where: str) -> Entry:
@@ -116,13 +116,8 @@ class ScenarioResults:
             return (kind, OTHER, where)
         return entry
 
-    def _without_secrets(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
-
     def _samples(self, group: dict[str, OperationSamples], name: str) -> OperationSamples:
-        name = _shortened(name)
+        name = _shortened(self._redaction.label(name))
         if name not in group and len(group) >= NAMES_AT_MOST:
             name = OTHER
         found = group.get(name)

@@ -9,6 +9,7 @@ import msgspec
 
 from siotool.client.connection import Connection
 from siotool.client.failures import NOT_SENT, UNHEARD, ClientFailure
+from siotool.printable import one_line
 from siotool.protocol.session import Recoverable
 from siotool.protocol.socket_io import Packet
 from siotool.runfile import OpKind
@@ -20,6 +21,8 @@ from siotool.swarm.user_counts import UserCounts
 
 #: What an upgrade leads to.
 _UPGRADE = "websocket"
+#: Characters of a server's words within a remark.
+_WORDS_SHOWN = 150
 
 
 class UserObserver(Receiver):
@@ -75,13 +78,19 @@ class UserObserver(Receiver):
     def upgrade_failed(self, kind: str, detail: str) -> None:
         """It could not move to WebSocket, and stays on long polling."""
         self.target.samples("upgrade", _UPGRADE).fail(kind)
-        self.board.metrics.remark(
-            "upgrade", f"an upgrade to WebSocket failed: {kind} ({detail}); it stays on long polling"
+        metrics = self.board.metrics
+        words = one_line(metrics.redaction.apply(detail), _WORDS_SHOWN)
+        metrics.remark(
+            "upgrade", f"an upgrade to WebSocket failed: {kind} ({words}); it stays on long polling"
         )
 
     def namespace(self, name: str, took: float) -> None:
         """A namespace is joined, ``took`` seconds after it was asked."""
         self.target.samples("namespace", name).record(took, took)
+
+    def cookies(self, values: list[str]) -> None:
+        """The server has set cookies: they are not to be shown."""
+        self.board.to_hub(self.board.metrics.redaction.add_for_a_while, values)
 
     def joined(self, now: float, recovered: bool) -> None:
         """All namespaces are joined."""

@@ -24,6 +24,7 @@ from siotool.swarm.config import WorkerConfig
 from siotool.swarm.generator import Generator
 from siotool.swarm.health import raise_files_limit
 from siotool.swarm.parent_pipe import ParentPipe
+from siotool.swarm.redaction import RedactedStream, Redaction
 from siotool.swarm.row_desk import RowPool
 from siotool.swarm.user import SocketIOUser
 from siotool.workload import Arrivals
@@ -40,6 +41,8 @@ RATE = "siotool_rate"
 ARRIVALS = "siotool_arrivals"
 #: A worker asks for rows of the users file; they come over its pipe.
 ROWS = "siotool_rows"
+#: A worker says by which digests texts are known that must not be shown.
+SECRETS = "siotool_secrets"
 #: Key of our data in Locust's reports.
 REPORTS = "siotool"
 
@@ -49,8 +52,11 @@ def main() -> None:
     for name in ("SIGINT", "SIGHUP"):  # the parent decides how a run ends
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(message)s")
     config = msgspec.json.decode(sys.stdin.buffer.readline(), type=WorkerConfig)
+    redaction = Redaction(key=config.engine.run)
+    sys.stderr = RedactedStream(sys.stderr, redaction)
+    gevent.get_hub().exception_stream = sys.stderr
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(message)s")
     workload = config.workload
     pipe = ParentPipe()
     raise_files_limit()
@@ -72,7 +78,7 @@ def main() -> None:
     )
     rows = RowPool(pipe.request) if config.with_rows else None
     generator = Generator(
-        environment, config.engine, workload.seed, workload.processes, config.templates, rows
+        environment, config.engine, workload.seed, workload.processes, config.templates, rows, redaction
     )
     generator.attach(environment)
     locust_output.take_over_log(generator.results.exception)
@@ -121,6 +127,8 @@ def _runner(environment: Environment, generator: Generator, config: WorkerConfig
     hooks.test_stopping.add_listener(stopping)
     hooks.test_stop.add_listener(lambda **_: generator.finish())
     runner: Any = environment.create_worker_runner("127.0.0.1", config.master_port)
+    locust_output.redact_messages(runner, generator.redaction)
+    generator.redaction.announce = lambda digests: runner.send_message(SECRETS, {"digests": digests})
     arriving = ArrivingUsers(runner, generator, config)
     generator.on_report = lambda: gevent.spawn(runner._send_stats)
     move = runner.start_worker

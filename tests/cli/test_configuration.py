@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siotool.cli import app as application
-from siotool.cli import commands, config_file, environment, load_options
+from siotool.cli import commands, config_file, environment
 from siotool.cli.configured import command_of
 from siotool.cli.known_options import Given, KnownOption, known
 from siotool.cli.precedence import compose
@@ -252,6 +252,36 @@ def test_users_that_are_typed_set_the_stages_of_the_file_aside(tmp_path):
     assert (list(made["stage"] or []), made["users"], made["scenario"]) == ([], "5", "chat")
 
 
+@pytest.mark.parametrize(
+    ("lines", "typed", "kept"),
+    [
+        pytest.param(
+            'arrival-rate = "5/s"\narrival-process = "poisson"\nusers = 9\nscenario = "chat"',
+            ["--stage", "5s:5"],
+            {"scenario"},
+            id="stages for arrivals, of which users would be a part",
+        ),
+        pytest.param(
+            'spawn-rate = 5\nusers = 9\nrun-time = "5s"',
+            ["--arrival-rate", "5/s"],
+            {"users", "run-time"},
+            id="arrivals for a ramp: users are then how many may be there",
+        ),
+        pytest.param(
+            'transport-mix = "upgrade=1"\npath = "/x/"',
+            ["--transport", "polling"],
+            {"path"},
+            id="a transport",
+        ),
+    ],
+)
+def test_what_is_typed_sets_aside_what_it_excludes_and_nothing_else(tmp_path, lines, typed, kept):
+    (tmp_path / "load.toml").write_text(lines)
+    made = context(("loadtest",), ["demo", "--config", "load.toml", *typed], tmp_path)
+    taken = {word.removeprefix("--") for word in command_of(made) if word.startswith("--")}
+    assert taken - {"config", typed[0].removeprefix("--")} == kept
+
+
 # ── what is refused ───────────────────────────────────────────────────────────────────
 
 REFUSED = [
@@ -472,18 +502,3 @@ def test_the_file_and_the_variables_of_the_documentation_are_read(tmp_path):
     made = context(("loadtest",), ["demo"], **given).params
     assert list(made["fail_if"]) == ["p99:ack:echo > 500ms", "connect_errors > 1%"]
     assert list(made["stage"]) == ["30s:100", "5min:100"]
-
-
-def test_what_is_recorded_of_a_url_has_no_query():
-    """A token may be in it; values of options that hold secrets are starred, too."""
-    typed = [
-        "loadtest",
-        "http://a:3000/?token=sesame&b=c",
-        "--auth",
-        "{}",
-        "--query=x=sesame",
-        "--users",
-        "3",
-    ]
-    kept = ["loadtest", "http://a:3000/?***", "--auth", "***", "--query=***", "--users", "3"]
-    assert load_options.redacted(typed) == kept

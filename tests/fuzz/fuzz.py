@@ -21,7 +21,7 @@ def main() -> None:
     for number, seed in enumerate(SEEDS):
         (corpus / f"seed-{number}").write_bytes(seed)
     seconds = sys.argv[1] if len(sys.argv) > 1 else "60"
-    options = [f"-max_total_time={seconds}", "-artifact_prefix=build/fuzz/", "-max_len=4096", "-timeout=5"]
+    options = [f"-max_total_time={seconds}", "-artifact_prefix=build/fuzz/", "-max_len=4096", "-timeout=60"]
     atheris.Setup([sys.argv[0], str(corpus), *options], harness.read)
     atheris.Fuzz()
 

@@ -148,9 +148,10 @@ UPGRADES: dict[str, Chunks] = {
 #: Texts that would clear a terminal, hide or reverse what follows, or run on a page.
 WORDS = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202ereversed\u200b<script>alert(1)</script>|a|b|`x`\r\nnext"
 _TOLD = json.dumps(WORDS).encode()
-#: What comes as soon as a client has joined, to every client.
+#: What comes in answer to the wish to join, to every client but the first.
 GREETINGS: dict[str, Chunks] = {
     "words": lambda: [
+        frame(b'40{"sid":"socket"}'),
         frame(b"42[" + _TOLD + b',{"sent":1}]'),
         frame(b"42[" + _TOLD + b"," + _TOLD + b"]"),
         frame(b"\x0f\xa1" + WORDS.encode()[:120], 0x88),
@@ -258,7 +259,7 @@ def opened(sid: str) -> bytes:
     return b"0" + json.dumps({**HANDSHAKE, "sid": sid}).encode()
 
 
-async def websocket(peer: Peer, key: bytes, path: str, sid: str) -> None:
+async def websocket(peer: Peer, key: bytes, path: str, sid: str, *, older: bool) -> None:
     new = not sid
     if new:
         sid, client = welcome(path)
@@ -278,6 +279,8 @@ async def websocket(peer: Peer, key: bytes, path: str, sid: str) -> None:
     )
     if new:
         peer.writer.write(frame(opened(sid)))
+        if older:
+            peer.writer.write(frame(b"40"))
     ending: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     while True:
         kind, packet = await peer.message()
@@ -291,11 +294,11 @@ async def websocket(peer: Peer, key: bytes, path: str, sid: str) -> None:
         if client.victim_of("event") and (packet.startswith(b"42") or b"echo" in packet):
             assert client.attack is not None
             await peer.assail(client.attack)
-        if (answer := client.answer_to(packet)) is not None:
-            peer.writer.write(frame(answer, 0x80 | kind))
         if client.victim_of("join") and packet.startswith(b"40") and counts[path] > 1:
             assert client.attack is not None
             await peer.assail(client.attack)
+        if (answer := client.answer_to(packet)) is not None:
+            peer.writer.write(frame(answer, 0x80 | kind))
 
 
 async def polling(peer: Peer, method: bytes, path: str, query: dict[str, str], body: bytes) -> None:
@@ -343,7 +346,10 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             url = urlsplit(target.decode())
             query = {key: values[0] for key, values in parse_qs(url.query).items()}
             if b"sec-websocket-key" in headers:
-                await websocket(peer, headers[b"sec-websocket-key"], url.path, query.get("sid", ""))
+                await websocket(
+                    *(peer, headers[b"sec-websocket-key"], url.path, query.get("sid", "")),
+                    older=query["EIO"] == "3",
+                )
                 return
             body = await reader.readexactly(int(headers.get(b"content-length", b"0")))
             await polling(peer, method, url.path, query, body)

@@ -53,6 +53,9 @@ class Witness:
     def namespace(self, name: str, took: float) -> None:
         self._hear("namespace", name)
 
+    def cookies(self, values: list[str]) -> None:
+        self._hear("cookies", *values)
+
     def joined(self, now: float, recovered: bool) -> None:
         self._hear("joined", recovered)
 

@@ -7,6 +7,7 @@ ones, and one on every Nth of something is off at 0:
 - ``drop_every``, ``repeat_every``: every Nth delivery is left out, or sent twice;
 - ``swap_every``: every Nth message of a room waits at one member until the same sender's next one has gone;
 - ``leak_every``: every Nth message also goes to one user of another room;
+- ``break_every``: every Nth message, its sender's connection is cut right after it;
 - ``gap_s``: each member gets a message so long after the one before it.
 
 ``order`` NUMBER is answered by a push ``order.done`` {"order": {"id": NUMBER}}, which the same faults
@@ -32,7 +33,9 @@ class Server:
         self.faults = faults
         self.rooms: dict[str, list[web.WebSocketResponse]] = {}
         self.users: list[web.WebSocketResponse] = []
-        self.counts = dict.fromkeys(("messages", "deliveries", "dropped", "repeated", "leaked", "swapped"), 0)
+        self.counts = dict.fromkeys(
+            ("messages", "deliveries", "dropped", "repeated", "leaked", "swapped", "cut"), 0
+        )
         self.sizes: set[int] = set()
         self.tasks: set[asyncio.Task[None]] = set()
         #: By sender, what waits for the next message.
@@ -63,7 +66,8 @@ class Server:
             elif event == "join":
                 self.rooms.setdefault(room, []).append(socket)
             elif event == "leave":
-                self.rooms[room].remove(socket)
+                if socket in self.rooms.get(room, []):
+                    self.rooms[room].remove(socket)
             else:
                 self.say(socket, room, f"42{json.dumps([event, *arguments])}")
             if ack_id:
@@ -108,6 +112,17 @@ class Server:
         for member, late in held:
             counts["swapped"] += member in overtaking
             self.send(member, late, 0.0)
+        if self.nth("break_every", counts["messages"]):
+            self.cut(sender)
+
+    def cut(self, socket: web.WebSocketResponse) -> None:
+        self.counts["cut"] += 1
+        for members in (self.users, *self.rooms.values()):
+            if socket in members:
+                members.remove(socket)
+        transport = socket._req.transport if socket._req is not None else None
+        if transport is not None:
+            transport.abort()
 
     def order(self, socket: web.WebSocketResponse, number: int) -> None:
         counts = self.counts

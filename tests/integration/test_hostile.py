@@ -53,8 +53,22 @@ def port() -> Iterator[int]:
 class Attacked:
     """Some users, one of which is attacked, and what came of it."""
 
-    def __init__(self, port: int, name: str, step: str, transport: Any, parser: Any = "json") -> None:
-        target = Target(f"http://127.0.0.1:{port}", path=f"/{name}.{step}.{transport}/", transport=transport)
+    def __init__(
+        self,
+        port: int,
+        name: str,
+        step: str,
+        transport: Any,
+        parser: Any = "json",
+        *,
+        revision: Any = 4,
+        users: int = USERS,
+    ) -> None:
+        target = Target(
+            f"http://127.0.0.1:{port}",
+            path=f"/{name}.{step}.{transport}.{revision}.{users}/",
+            transport=transport,
+        )
         address = Address(socket.AF_INET, "127.0.0.1", port)
         self.engine = Engine(
             EngineSettings(
@@ -63,6 +77,7 @@ class Attacked:
                 1,
                 transports=((transport, 1.0),),
                 parser=parser,
+                revision=revision,
                 connect_timeout_s=20.0,
                 ack_timeout_s=20.0,
                 drain_timeout_s=0.3,
@@ -70,7 +85,7 @@ class Attacked:
         )
         self.transport = transport
         #: By user, how its connect and its calls ended: ``answered``, or the class of the failure.
-        self.ends: list[list[str]] = [[] for _ in range(USERS)]
+        self.ends: list[list[str]] = [[] for _ in range(users)]
         self.grown = 0
 
     def run(self) -> None:
@@ -78,7 +93,7 @@ class Attacked:
         before = process.memory_info().rss
         first = gevent.spawn(self._live, 0)
         first.join()  # the victim is the second
-        others = [gevent.spawn(self._live, number) for number in range(1, USERS)]
+        others = [gevent.spawn(self._live, number) for number in range(1, len(self.ends))]
         while not all(one.dead for one in others[1:]):
             self.grown = max(self.grown, process.memory_info().rss - before)
             gevent.sleep(0.01)
@@ -89,7 +104,7 @@ class Attacked:
     def _live(self, number: int) -> None:
         engine, ends = self.engine, self.ends[number]
         user = engine.new_user(UserCounts("User"))
-        gevent.sleep(0.02 * number)
+        gevent.sleep(min(0.02 * number, 0.2))
         try:
             connection = engine.connect(user, monotonic(), False, {}, Identity(), self.transport)
             ends.append("connected")
@@ -116,14 +131,24 @@ KNOWN = {
 def test_what_a_server_says_reaches_neither_terminal_nor_page_as_it_is(
     port: int, loadtest: Callable[..., Any], how: str
 ) -> None:
-    done = loadtest(
-        *(f"http://127.0.0.1:{port}", "--path", f"/{how}.join.{port}/", "--transport", "websocket"),
-        *("--scenario", "listen", "--users", "2", "--run-time", "2s"),
-    )
+    place = (f"http://127.0.0.1:{port}", "--path", f"/{how}.join.{port}/")
+    users = ("--transport", "websocket", "--scenario", "listen", "--users", "2", "--run-time", "2s")
+    done = loadtest(*place, *users)
     assert done.run.intervals, "it was let in at first, and ran"
     texts = {path.name: path.read_text(encoding="utf-8") for path in done.folder.iterdir()}
     texts |= {"stdout": done.stdout, "stderr": done.stderr}
     assert "reversed" in "".join(texts.values()), "the server's words are there"
+    if how == "refused":
+        # now that the place is known, nobody is let in: the preflight says why
+        refused = loadtest(*place, *users)
+        assert refused.code == 3
+        assert "reversed" in refused.stderr
+        texts |= {"refused": refused.stdout + refused.stderr}
+    for form in ("text", "json", "md"):
+        command = [sys.executable, "-m", "siotool", "probe", *place, "--format", form]
+        probed = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert probed.returncode in (0, 3, 4)
+        texts |= {f"probe {form}": probed.stdout + probed.stderr}
     for name, text in texts.items():
         for mark in ("\x1b", "\x9b", "\x07", "\u202e", "\u200b", "\r"):
             assert mark not in text, (name, mark)
@@ -154,6 +179,35 @@ def test_an_attack_on_one_connection_hurts_no_other(
 ) -> None:
     found = Attacked(port, name, step, transport, parser)
     found.run()
+    hold(found, name)
+
+
+@pytest.mark.parametrize("name", ["packet-pings", "deep", "huge-frame", "binary-junk", "attachments-never"])
+def test_an_attack_in_the_older_revision_hurts_no_other(port: int, name: str) -> None:
+    found = Attacked(port, name, "event", "websocket", revision=3)
+    found.run()
+    hold(found, name)
+
+
+@pytest.mark.parametrize("name", ["packet-pings", "pings", "empty-fragments"])
+def test_a_flood_on_one_of_fifty_leaves_the_figures_of_the_others(port: int, name: str) -> None:
+    """A flood of frames of three bytes was a minute of work, in which no other connection was served."""
+    found = Attacked(port, name, "event", "websocket", users=50)
+    found.run()
+    hold(found, name)
+    (calls,) = (
+        one
+        for use in found.engine.loop.metrics.close_targets()
+        for one in use.operations
+        if (one.op, one.name) == ("ack", "echo")
+    )
+    answered = sum(len(ends) - 1 for number, ends in enumerate(found.ends) if number != 1)
+    assert calls.count == answered >= 49
+    assert sum(calls.errors.values()) == 1, "the victim's"
+
+
+def hold(found: Attacked, name: str) -> None:
+    """All but the victim had their answers; nothing took too long, too much memory, or was a bug."""
     for number, ends in enumerate(found.ends):
         if number != 1:
             assert ends[0] == "connected", ends

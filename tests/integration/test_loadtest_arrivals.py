@@ -5,12 +5,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from random import Random
 from typing import Any
 
 import numpy as np
 import pytest
 
+from siotool.swarm.program import arrival_moments
 from siotool.workload import Arrivals
 
 pytestmark = [pytest.mark.slow, pytest.mark.node]
@@ -147,7 +147,7 @@ def test_users_that_come_and_go_are_no_doubt_and_have_a_steady_phase(runs: dict[
 def test_arrivals_without_a_place_are_counted_and_doubted(runs: dict[str, Any]) -> None:
     done, _, _ = runs["crowded"]
     visits = done.report["visits"]
-    stream = list(CROWDED.moments(Random("1/arrivals").expovariate))
+    stream = list(arrival_moments(CROWDED, seed=1))
     assert visits["offered"] == len(stream) == visits["arrived"] + visits["no_place"]
     assert visits["no_place"] > 10
     # five at once, the host among them

@@ -1,6 +1,7 @@
 """``siotool loadtest --dry-run``: every packet of one client, what it did, and nothing written."""
 
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -154,6 +155,17 @@ def test_nobody_there_is_unreachable(dry_run: Run) -> None:
     done = dry_run("http://127.0.0.1:9")
     assert (done.returncode, done.stdout) == (3, "")
     assert "refused" in done.stderr
+
+
+def test_an_interrupt_ends_it_in_order(target: TargetProcess) -> None:
+    command = [sys.executable, "-m", "siotool", "loadtest", target.url, "--scenario", "idle", "--dry-run"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert " open " in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (130, "")
+    assert packets(out)[-1].endswith(("disconnect", "close"))
 
 
 @pytest.mark.node

@@ -160,10 +160,19 @@ def test_a_wrong_path_is_neither_credentials_nor_origin(kind: Any) -> None:
 
 
 def test_a_wrong_path_on_a_server_that_does_not_answer_there() -> None:
-    with node_server() as server:
-        result = probe(server.url, "/nope/", timeout_s=1.0)
+    """As a Node.js server without a listener of its own."""
+
+    async def never(_: web.Request) -> web.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    _, app = socketio_app()
+    app.router.add_route("*", "/nope/", never)
+    with serving(app) as url:
+        result = probe(url, "/nope/", timeout_s=1.0)
     assert named(result) == {"path": "error"}
     assert "no answer within" in found(result, "path").seen
+    assert found(result, "path").do == "give --path /socket.io/"
 
 
 def test_a_page_is_no_socket_io() -> None:
@@ -359,6 +368,7 @@ def test_a_namespace_that_does_not_exist(start: Any) -> None:
         result = probe(server.url, namespaces=("/chat", "/nope"))
     assert named(result) == {"namespace": "error"} | (OLD if start == "2" else {})
     assert found(result, "namespace").seen.startswith("refused: /nope “")
+    assert found(result, "namespace").seen.endswith("; joined: /chat")
 
 
 def test_a_namespace_that_never_answers() -> None:
@@ -371,7 +381,7 @@ def test_a_namespace_that_never_answers() -> None:
     with serving(app) as url:
         result = probe(url, namespaces=("/", "/slow"), timeout_s=1.0)
     assert named(result) == {"namespace": "error"}
-    assert found(result, "namespace").seen == "opened, but no answer: /slow"
+    assert found(result, "namespace").seen == "opened, but no answer: /slow; joined: /"
     assert "--auth?" in found(result, "namespace").do
 
 

@@ -139,33 +139,45 @@ def test_users_that_move_between_rooms_lose_nothing_and_get_nothing_wrong(loadte
             assert delivery[name] == 0, (acknowledged, name)
 
 
-def test_the_last_receiver_is_as_much_later_as_the_server_sends_it(loadtest: Any) -> None:
-    """Members get a message 50 ms after one another; timers may be late, never early."""
-    with rooms_server(gap_s=0.05) as (url, counts):
-        done = loadtest(url, *LOAD, "4s:40", "--scenario", "rooms", "--set", "rate=1", "--set", "room_size=5")
-        assert counts()["sizes"][-1] == ROOM_SIZE
-    (row,) = (row for row in done.report["audiences"] if row["size"] == 5 and row["to"] == "room")
-    assert (row["size_from"], row["lost"], row["misdelivered"]) == (3, 0, 0)
+def test_users_that_lose_their_connection_while_they_move_are_in_one_room_when_they_are_back(
+    loadtest: Any,
+) -> None:
+    """Trap: coming back while it left, a user joined its old room, and left it again unsaid."""
+    with rooms_server(quiet=60, break_every=20) as (url, counts):
+        done = loadtest(
+            url, *LOAD, "8s:40", "--scenario", "rooms", "--set", "rate=2", "--set", "room_size=5",
+            "--set", "moves_per_hour=1800", "--no-default-gates",
+        )  # fmt: skip
+        cut = counts()["cut"]
+    delivery = done.report["delivery"]
+    assert cut > 5
+    assert delivery["misdelivered"] == 0
+    # what was on its way to a connection as it was cut, and no more
+    assert delivery["lost"] <= cut * ROOM_SIZE
+
+
+def test_rooms_that_the_server_fills_itself_are_declared_when_it_says_so(
+    loadtest: Any, tmp_path: Path
+) -> None:
+    """The field's case: a room of five by the server's choice; all was lost to those outside.
+
+    Members get a message 50 ms after one another; timers may be late, never early.
+    """
+    scenario = tmp_path / "seated.py"
+    scenario.write_text(SEATED)
+    with rooms_server(assigns=ROOM_SIZE, gap_s=0.05) as (url, counts):
+        done = loadtest(url, *LOAD, "4s:40", "--scenario", scenario)
+        served = counts()
+    delivery = done.report["delivery"]
+    assert delivery["received"] == served["deliveries"] > 500
+    assert (delivery["lost"], delivery["misdelivered"], delivery["duplicate"]) == (0, 0, 0)
+    (row,) = (row for row in done.report["audiences"] if row["size"] == ROOM_SIZE)
     assert row["messages"] >= row["complete"] > 100
     assert row["first_p50_s"] < row["median_p50_s"] < row["last_p50_s"]
     assert row["spread_p50_s"] >= 0.99 * 4 * 0.05
     assert row["median_p50_s"] - row["first_p50_s"] >= 0.09
     # a delivery counts by itself: half of them come with the third member or before
     assert done.operation("deliver", "say")["p50_s"] < row["last_p50_s"]
-
-
-def test_rooms_that_the_server_fills_itself_are_declared_when_it_says_so(
-    loadtest: Any, tmp_path: Path
-) -> None:
-    """The field's case: a room of five by the server's choice; all was lost to those outside."""
-    scenario = tmp_path / "seated.py"
-    scenario.write_text(SEATED)
-    with rooms_server(assigns=ROOM_SIZE) as (url, counts):
-        done = loadtest(url, *LOAD, "3s:40", "--scenario", scenario)
-        served = counts()
-    delivery = done.report["delivery"]
-    assert delivery["received"] == served["deliveries"] > 500
-    assert (delivery["lost"], delivery["misdelivered"], delivery["duplicate"]) == (0, 0, 0)
 
 
 def test_pushes_that_users_expect_by_a_key_are_accounted_for(loadtest: Any, tmp_path: Path) -> None:

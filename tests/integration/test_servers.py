@@ -1,20 +1,30 @@
 """The servers and proxies of tests/integration/servers, on which other tests rely."""
 
-from collections.abc import Iterator
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 import socketio
 
+from tests.integration.lone_client import LoneClient
 from tests.integration.servers.every import EVERY
 from tests.integration.servers.node import Version, feathers_server, node_server, node_servers
 from tests.integration.servers.official import WELL, official
+from tests.integration.servers.process import Server
 from tests.integration.servers.proxy import Sticky, haproxy, nginx
+from tests.integration.servers.raw import Wire, run
 from tests.integration.servers.tls import Certificates, make_certificates
 from tests.integration.servers.token import token
 
 pytestmark = [pytest.mark.slow, pytest.mark.node]
+
+ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
@@ -166,3 +176,72 @@ def test_a_proxy_with_a_short_idle_timeout_cuts_a_quiet_connection(proxy: Any) -
         client(between.url, "websocket"),
     ):
         assert server.wait_for("disconnect")["reason"] == "transport close"
+
+
+#: Starts one server of each kind, and two proxies; says their processes, and waits to be killed.
+PARENT = """
+import json, os, signal
+from contextlib import ExitStack
+from tests.integration.lone_client import LoneClient
+from tests.integration.servers.every import EVERY
+from tests.integration.servers.proxy import haproxy, nginx
+with ExitStack() as stack:
+    started = {name: stack.enter_context(start()) for name, start in EVERY.items()}
+    servers = list(started.values())
+    started["nginx"] = stack.enter_context(nginx(servers))
+    started["haproxy"] = stack.enter_context(haproxy(servers))
+    print(json.dumps({name: one.pid for name, one in started.items()}), flush=True)
+    signal.pause()
+"""
+
+
+def test_a_killed_parent_takes_every_server_along(
+    alive: Callable[[int], bool], until: Callable[..., Any]
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, cwd=ROOT) as parent:
+        assert parent.stdout is not None
+        pids = json.loads(parent.stdout.readline())
+        assert all(alive(pid) for pid in pids.values())
+        parent.kill()
+        until(
+            lambda: not [name for name, pid in pids.items() if alive(pid)],
+            what="all end with their parent",
+        )
+
+
+def test_options_of_the_server_itself_are_handed_on() -> None:
+    async def look(wire: Wire) -> None:
+        status, body = await wire.request(EIO="4", transport="polling")
+        assert status == 404, body
+        wire.address = server.url + "/some/path/"
+        session = await wire.open_polling()
+        assert (session.handshake["pingInterval"], session.handshake["maxPayload"]) == (700, 5000)
+        assert (await wire.open_websocket()).compressed
+        assert "connection" in wire.cookies
+
+    options = {"pingInterval": 700, "maxHttpBufferSize": 5000, "path": "/some/path"}
+    with node_server(**options, cookie={"name": "connection"}, perMessageDeflate={"threshold": 0}) as server:
+        run(look, server.url)
+
+
+def test_a_lost_session_is_recovered_by_a_server_that_may() -> None:
+    async def come_back(server: Server) -> list[Any]:
+        one = LoneClient(server.url)
+        assert await one.connect() is None
+        server.tell("emit", event="news", args=[1])
+        await one.witness.until("event", "/", "news")
+        server.tell("drop")
+        await one.witness.until("ended")
+        server.tell("emit", event="news", args=[2])
+        one.witness.heard.clear()
+        assert await one.connect_again() is None
+        await one.witness.until("event", "/", "news")
+        await one.leave()
+        return one.witness.heard
+
+    with node_server(connectionStateRecovery={}) as server:
+        heard = asyncio.run(come_back(server))
+        assert [line["recovered"] for line in server.seen("connect")] == [False, True]
+    assert ["joined", True] in heard
+    # with an offset, as the server adds one to each event
+    assert [one[3][0] for one in heard if one[0] == "event"] == [2]

@@ -185,6 +185,8 @@ def test_the_command_prints_its_url_serves_without_stdin_and_ends_at_ctrl_c() ->
         pytest.param(["--port", "70000"], "port 70000 does not exist", id="no such port"),
         pytest.param(["--tick-rate", "-1"], "tick rate -1 is out of range", id="negative rate"),
         pytest.param(["--tick-rate", "nan"], "tick rate nan is out of range", id="rate that is no number"),
+        pytest.param(["--ping-interval", "1ms"], "ping interval 0.001 s is out of range", id="too short"),
+        pytest.param(["--connect-timeout", "5kB"], "--connect-timeout", id="a size for a time"),
     ],
 )
 def test_the_command_refuses(options: list[str], complaint: str) -> None:

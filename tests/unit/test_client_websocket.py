@@ -321,7 +321,11 @@ class Stream:
 
     def __init__(self):
         self.done = []
+        self.closed = False
         self.protocol = SimpleNamespace(get_buffer=lambda hint: memoryview(bytearray(10 * PIECE_BYTES)))
+
+    def is_closing(self):
+        return self.closed
 
     def get_protocol(self):
         return self.protocol
@@ -336,7 +340,7 @@ class Stream:
         self.done.append("resume")
 
 
-async def flooded(socket, frames, since_s):
+async def flooded(socket, frames, since_s, *, cut=False):
     """What becomes of the stream of a connection that gets so many frames, the first so long ago."""
     stream = Stream()
     socket._frames, socket._turn = 0, monotonic() - since_s
@@ -347,7 +351,7 @@ async def flooded(socket, frames, since_s):
                 get_payload_as_bytes=lambda: b"6", msg_type=TEXT, fin=True, rsv1=False, rsv2=False, rsv3=False
             ),
         )
-    before = list(stream.done)
+    before, stream.closed = list(stream.done), cut
     await asyncio.sleep(0)
     return before, stream
 
@@ -365,3 +369,8 @@ def test_after_some_frames_the_others_have_their_turn(socket, since_s):
 def test_fewer_frames_are_read_on(socket):
     paused, _ = asyncio.run(flooded(socket, FRAMES_OF_A_TURN - 1, 0.0))
     assert paused == []
+
+
+def test_a_stream_that_was_cut_in_its_turn_is_not_read_on(socket):
+    paused, stream = asyncio.run(flooded(socket, FRAMES_OF_A_TURN, 0.0, cut=True))
+    assert (paused, stream.done) == (["pause"], ["pause"])

@@ -20,6 +20,7 @@ from siotool.probe.joins import Join, Joins
 from siotool.probe.known import Known, Reached, Tls
 from siotool.probe.probe_result import ProbeResult
 from siotool.probe.reply import Reply
+from siotool.protocol.engine_io import Handshake
 from tests.unit.probe_facts import URL, joined, known, opening, refused
 
 SECURE = "https://chat.example.org"
@@ -29,6 +30,8 @@ ORIGIN = "https://app.example.org"
 STAR = Reply(200, [("Access-Control-Allow-Origin", "*")])
 EXACT = Reply(200, [("Access-Control-Allow-Origin", ORIGIN), ("Access-Control-Allow-Credentials", "true")])
 GOOD = Reply(200, body=b"ok")
+#: An open packet that offers no upgrade.
+ALONE = Handshake("a", 25_000, 20_000)
 UNKNOWN = Reply(400, body=b'{"code":1,"message":"Session ID unknown"}')
 
 
@@ -170,6 +173,16 @@ def sessions(*cookies: str, lost: int = 0, bare: int = 0, server: tuple[str, ...
         ),
         pytest.param("upgrade", known(polls=()), None, "info", "not tried", id="no polling"),
         # transports
+        pytest.param(
+            "websocket",
+            known(
+                upgrades=(), refusal=Reply(403), session=msgspec.structs.replace(opening(), handshake=ALONE)
+            ),
+            None,
+            "warning",
+            "not offered: 403 without words",
+            id="neither offered nor said why",
+        ),
         pytest.param(
             "websocket",
             known(upgrades=(), refusal=Reply(403)),

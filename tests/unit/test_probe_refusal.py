@@ -19,6 +19,7 @@ def engine_io(code: int, message: str, status: int = 400) -> Reply:
     [
         pytest.param(engine_io(0, "Transport unknown"), "transport", id="Node.js, transport"),
         pytest.param(engine_io(1, "Session ID unknown"), "session", id="Node.js, session"),
+        pytest.param(engine_io(1, "gone"), "session", id="Node.js, session, in other words"),
         pytest.param(engine_io(3, "Bad request"), "upgrade-lost", id="Node.js, no Upgrade header"),
         pytest.param(engine_io(4, "Forbidden", 403), "forbidden", id="Node.js, allowRequest"),
         pytest.param(engine_io(4, "origin not allowed", 403), "origin", id="Node.js, allowRequest says why"),

@@ -9,6 +9,7 @@ from siotool.runfile import Bytes, Connections, Interval, Note, WorkerHealth
 from siotool.swarm.live import Display
 from siotool.swarm.program import SEEN_AT_MOST
 from siotool.swarm.recorder import Recorder
+from siotool.swarm.redaction import Redaction
 from siotool.swarm.server_use import ServerSamples
 from siotool.swarm.worker_report import WorkerInterval, encode
 
@@ -34,7 +35,7 @@ def lines() -> Lines:
 
 @pytest.fixture
 def recorder(lines: Lines) -> Recorder:
-    made = Recorder(1, lines, Display(None), ServerSamples(None), pytest.fail)  # type: ignore[arg-type]
+    made = Recorder(1, lines, Display(None), ServerSamples(None), pytest.fail, Redaction())  # type: ignore[arg-type]
     made.begin = BEGIN
     return made
 

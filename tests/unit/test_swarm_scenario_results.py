@@ -5,6 +5,7 @@ import pytest
 from siotool.client.identity import Identity, secrets_of
 from siotool.swarm import scenario_results
 from siotool.swarm.exception_log import FILE_NAME, ExceptionLog
+from siotool.swarm.redaction import Redaction
 from siotool.swarm.scenario_results import ScenarioResults
 from siotool.swarm.user_counts import UserCounts
 from siotool.swarm.worker_report import Raised
@@ -18,12 +19,12 @@ def raised(error):
 
 
 def test_an_exception_is_told_with_class_message_place_and_once_with_its_traceback():
-    book = ScenarioResults()
+    book = ScenarioResults(Redaction())
     for _ in range(3):
         book.exception(raised(KeyError("token")))
     _, _, (first,) = book.take()
     assert (first.kind, first.message, first.count) == ("KeyError", "'token'", 3)
-    assert first.where == "test_swarm_scenario_results.py:15 in raised"
+    assert first.where == "test_swarm_scenario_results.py:16 in raised"
     assert "Traceback" in first.traceback
     book.exception(raised(KeyError("token")))
     _, _, (again,) = book.take()
@@ -31,7 +32,7 @@ def test_an_exception_is_told_with_class_message_place_and_once_with_its_traceba
 
 
 def test_nothing_is_told_twice():
-    book = ScenarioResults()
+    book = ScenarioResults(Redaction())
     book.exception(raised(ValueError("x")))
     book.check("fine", "", right=True)
     book.take()
@@ -39,7 +40,7 @@ def test_nothing_is_told_twice():
 
 
 def test_checks_are_an_operation_with_their_text_for_a_name():
-    book = ScenarioResults()
+    book = ScenarioResults(Redaction())
     for right in (True, True, False):
         book.check("it was ok", "flow.py:1 in t", right=right)
     (judged,), reported, (wrong,) = book.take()
@@ -64,7 +65,7 @@ def test_checks_are_an_operation_with_their_text_for_a_name():
     ],
 )
 def test_what_is_reported_through_locusts_event_is_an_operation(seconds, error, count, timed, errors):
-    book = ScenarioResults()
+    book = ScenarioResults(Redaction())
     book.report("db", "query", seconds, error)
     judged, (reported,), failures = book.take()
     assert judged == [], "Locust has counted it itself"
@@ -78,7 +79,7 @@ def test_what_is_reported_through_locusts_event_is_an_operation(seconds, error, 
 
 
 def test_messages_that_differ_by_a_number_do_not_make_thousands_of_entries():
-    book = ScenarioResults()
+    book = ScenarioResults(Redaction())
     for number in range(5000):
         book.exception(raised(ValueError(f"order {number}")))
     _, _, told = book.take()
@@ -88,7 +89,7 @@ def test_messages_that_differ_by_a_number_do_not_make_thousands_of_entries():
 
 
 def test_entries_and_names_have_an_end():
-    book = ScenarioResults()
+    book = ScenarioResults(Redaction())
     for number in range(3 * scenario_results.ENTRIES_AT_MOST):
         book.check(f"check {number}", f"flow.py:{number} in t", right=False)
     judged, _, told = book.take()
@@ -99,7 +100,7 @@ def test_entries_and_names_have_an_end():
 
 
 def test_long_messages_are_shortened_to_one_line():
-    book = ScenarioResults()
+    book = ScenarioResults(Redaction())
     book.exception(raised(ValueError("a\nb " * 400)))
     _, _, (told,) = book.take()
     assert len(told.message) == scenario_results.MESSAGE_AT_MOST
@@ -115,7 +116,7 @@ def test_secrets_stand_nowhere():
             query=(("key", "in-the-query"),),
         )
     )
-    book = ScenarioResults(secrets)
+    book = ScenarioResults(Redaction(secrets))
     book.exception(raised(ValueError("bad s3cr3t-token, other-secret, Bearer abcdef, in-the-query")))
     book.check("has abcdef", "", right=False)
     _, _, told = book.take()

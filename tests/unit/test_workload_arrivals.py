@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from siotool.cli import load_options
+from siotool.cli import load_options, users_options
 from siotool.errors import InputError
 from siotool.workload import Arrivals
 
@@ -82,3 +82,17 @@ def test_users_of_a_fixed_count_are_there_from_the_start_and_the_others_arrive()
 def test_a_scenario_of_which_nobody_could_arrive_is_refused(fixed_counts, most, said):
     with pytest.raises(InputError, match=said):
         load_options.program(scenario(*fixed_counts), [], None, {}, Arrivals(5.0, 20.0, most))
+
+
+def test_as_many_rows_are_needed_as_users_arrive_and_residents_are_there():
+    loaded = scenario(2, 0)
+    assert users_options.starting([], Arrivals(5.0, 20.0), 1, loaded.user_classes) == 102
+    asked = Arrivals(5.0, 20.0, process="poisson")
+    assert users_options.starting([], asked, 3) == len(moments(asked, seed=3))
+
+
+def test_arrivals_beside_a_load_shape_are_refused_also_where_it_uses_common_options():
+    loaded = scenario(0)
+    loaded.shape = SimpleNamespace(use_common_options=True)
+    with pytest.raises(InputError, match="--arrival-rate both decide"):
+        load_options.program(loaded, [], None, {"--arrival-rate": "5/s"}, Arrivals(5.0, 20.0))

@@ -49,11 +49,12 @@ def _judge_namespace(_: Known, joins: Joins | None) -> Finding | None:
         return None
     strange = [join for join in joins.answers if join.outcome == "refused" and unknown(join)]
     silent = [join for join in joins.answers if join.outcome in ("silent", "ended")]
+    others = f"; joined: {_list(joins.joined)}" if joins.joined else ""
     if strange:
         return Finding(
             "namespace",
             "error",
-            f"refused: {_quoted(strange)}",
+            f"refused: {_quoted(strange)}{others}",
             "the server has no such namespace",
             "check --namespace: it is not the path, and it is case-sensitive",
         )
@@ -62,12 +63,13 @@ def _judge_namespace(_: Known, joins: Joins | None) -> Finding | None:
         return Finding(
             "namespace",
             "error",
-            f"the session ended: {_quoted(ended)}" if ended else f"opened, but no answer: {_list(silent)}",
+            (f"the session ended: {_quoted(ended)}" if ended else f"opened, but no answer: {_list(silent)}")
+            + others,
             "the session opened, but the namespace did not answer",
             "does it need --auth? A middleware that never calls next() does this",
         )
     if joins.refused:
-        return Finding("namespace", "info", f"refused: {_quoted(joins.refused)}", "see auth")
+        return Finding("namespace", "info", f"refused: {_quoted(joins.refused)}{others}", "see auth")
     took = max(join.seconds for join in joins.answers)
     return Finding("namespace", "ok", f"joined {_list(joins.answers)} in {format_duration(took)}")
 

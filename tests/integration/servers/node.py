@@ -37,6 +37,13 @@ def node_servers(count: int, version: Version = "4", **options: Any) -> Iterator
 
 
 @contextmanager
+def quoting_server(**options: Any) -> Iterator[Server]:
+    """Run Socket.IO 4 that quotes back what clients show it."""
+    with _program("quotes.mjs", **options) as server:
+        yield server
+
+
+@contextmanager
 def nest_server(**options: Any) -> Iterator[Server]:
     """Run a NestJS gateway; it answers several arguments as one array."""
     with _program("nest.mjs", **options) as server:

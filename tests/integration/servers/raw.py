@@ -2,9 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 
@@ -19,14 +20,35 @@ class Wire:
         self.address = url + "/socket.io/"
         self._session = session
 
-    async def request(
-        self, method: str = "GET", body: str | None = None, *, sent: asyncio.Event | None = None, **query: str
-    ) -> tuple[int, str]:
+    async def request(self, method: str = "GET", body: str | None = None, **query: str) -> tuple[int, str]:
         """Send a request with exactly this query; returns the status and the body."""
-        async with self._session.request(
-            method, self.address, params=query, data=body, trace_request_ctx=sent
-        ) as response:
+        async with self._session.request(method, self.address, params=query, data=body) as response:
             return response.status, await response.text()
+
+    @asynccontextmanager
+    async def begun(self, method: str, body: bytes = b"", size: int = 0, **query: str) -> AsyncIterator[Any]:
+        """Send a request, or its beginning; gives the reader of its answer as soon as the kernel has it.
+
+        The connection is one that the server has accepted: what is sent over others after it comes after it.
+        """
+        where = urlsplit(self.address)
+        reader, writer = await asyncio.open_connection(where.hostname, where.port)
+        try:
+            target = f"{where.path}?{urlencode(query)} HTTP/1.1\r\nHost: {where.netloc}\r\n"
+            writer.write(f"OPTIONS {target}\r\n".encode())
+            await _read_answer(reader)
+            length = f"Content-Length: {size}\r\n" if size else ""
+            writer.write(f"{method} {target}{length}\r\n".encode() + body)
+            await writer.drain()
+            yield reader
+        finally:
+            writer.close()
+            await writer.wait_closed()
+
+    @property
+    def cookies(self) -> set[str]:
+        """Names of the cookies that were set."""
+        return {cookie.key for cookie in self._session.cookie_jar}
 
     async def open_polling(self) -> "Polling":
         """Shake hands by long polling."""
@@ -60,7 +82,9 @@ class Polling:
 
     async def get(self) -> list[str]:
         """Poll once; returns the packets."""
-        return await (await self.begin_get())
+        status, body = await self.wire.request(**self.query)
+        assert status == 200, body
+        return body.split(SEPARATOR)
 
     async def post(self, *packets: str) -> None:
         """Send packets in one payload."""
@@ -73,17 +97,17 @@ class Polling:
             found += [packet for packet in await self.get() if packet not in ("2", "6")]
         return found
 
-    async def begin_get(self) -> "asyncio.Task[list[str]]":
-        """Poll, and return as soon as the request is on its way."""
-        sent = asyncio.Event()
-        poll = asyncio.create_task(self._get(sent))
-        await sent.wait()
-        return poll
+    @asynccontextmanager
+    async def open_poll(self) -> AsyncIterator[Callable[[], Awaitable[list[str]]]]:
+        """Poll: the request is with the server while the block begins; gives what waits for its packets."""
+        async with self.wire.begun("GET", **self.query) as reader:
 
-    async def _get(self, sent: asyncio.Event) -> list[str]:
-        status, body = await self.wire.request(sent=sent, **self.query)
-        assert status == 200, body
-        return body.split(SEPARATOR)
+            async def packets() -> list[str]:
+                status, body = await asyncio.wait_for(_read_answer(reader), PATIENCE_S)
+                assert status == 200, body
+                return body.split(SEPARATOR)
+
+            yield packets
 
     async def ended(self) -> bool:
         """Ask whether the session has ended: at most a close packet is left to be polled."""
@@ -153,15 +177,41 @@ async def wire_to(url: str) -> AsyncIterator[Wire]:
     """Talk to a server; every WebSocket ends with the block."""
     timeout = aiohttp.ClientTimeout(total=PATIENCE_S)
     connector = aiohttp.TCPConnector(limit=0)
-    trace = aiohttp.TraceConfig()
-    trace.on_request_headers_sent.append(_say_sent)
-    async with aiohttp.ClientSession(timeout=timeout, connector=connector, trace_configs=[trace]) as session:
+    cookies = aiohttp.CookieJar(unsafe=True)  # those of an IP address as well
+    async with aiohttp.ClientSession(timeout=timeout, connector=connector, cookie_jar=cookies) as session:
         yield Wire(url, session)
 
 
-async def _say_sent(_session: Any, context: Any, _params: Any) -> None:
-    if context.trace_request_ctx:
-        context.trace_request_ctx.set()
+async def joined(wire: Wire, namespace: str = "/") -> WebSocket:
+    """A WebSocket that has joined a namespace."""
+    socket = await wire.open_websocket()
+    await join(socket, namespace)
+    return socket
+
+
+async def polling(wire: Wire) -> Polling:
+    """A session over long polling that has joined the main namespace."""
+    session = await wire.open_polling()
+    await session.post("40")
+    assert (await session.receive())[0].startswith('40{"sid":"')
+    return session
+
+
+async def join(socket: WebSocket, namespace: str = "/") -> str:
+    """Join a namespace; returns the sid there."""
+    prefix = "40" if namespace == "/" else f"40{namespace},"
+    await socket.send(prefix)
+    answer = await socket.receive()
+    assert answer.startswith(prefix), answer
+    data = json.loads(answer.removeprefix(prefix))
+    assert list(data) == ["sid"]
+    return str(data["sid"])
+
+
+async def _read_answer(reader: asyncio.StreamReader) -> tuple[int, str]:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+    length = head.partition("content-length:")[2].partition("\r\n")[0]
+    return int(head.split()[1]), (await reader.readexactly(int(length or 0))).decode()
 
 
 def run(talk: Any, url: str) -> Any:

@@ -45,9 +45,10 @@ export function secure({ key, cert, ca, requestCert }) {
   return { key: file(key), cert: file(cert), ca: file(ca), requestCert: !!requestCert };
 }
 
-/** An HTTP or HTTPS server. */
+/** An HTTP or HTTPS server, which has nothing at paths other than Socket.IO's. */
 export function createServer(tls) {
-  return tls ? createSecure(secure(tls)) : createPlain();
+  const nothing = (_request, response) => response.writeHead(404).end();
+  return tls ? createSecure(secure(tls), nothing) : createPlain(nothing);
 }
 
 /** Print a line for each HTTP request; call it when the other listeners are in place. */
