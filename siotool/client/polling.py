@@ -121,6 +121,8 @@ class Polling:
         connection = self._connection
         connection.phase = "tcp"
         answer = await self._get()
+        # as from the official client, the server sees the first POST before the next GET: it has a socket
+        self._polls, self._posts = self._posts, self._polls
         await self._take(answer)
         if not connection.session.sid and not connection.close_reason:
             raise RemoteProtocolError("a first payload without an Engine.IO open packet")
@@ -165,7 +167,7 @@ class Polling:
 
     async def _poll(self) -> None:
         try:
-            while not (self._paused or self._over):
+            while not (self._paused or self._closing or self._over):
                 await self._take(await self._get())
         except Exception as error:
             self._broken(error)

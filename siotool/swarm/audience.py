@@ -126,10 +126,12 @@ class RoomCounts:
     ``expected``: how many more deliveries are expected here than the presence of members says.
     """
 
-    __slots__ = ("arrivals", "due", "duplicate", "expected", "misdelivered", "reordered", "undue")
+    __slots__ = ("arrivals", "delays", "due", "duplicate", "expected", "misdelivered", "reordered", "undue")
 
     def __init__(self) -> None:
         self.arrivals: list[float] = []
+        #: The same as it is to be reported.
+        self.delays = b""
         self.due = self.undue = self.misdelivered = self.duplicate = self.reordered = self.expected = 0
 
 

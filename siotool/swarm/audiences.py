@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from math import inf
 
 from siotool.protocol import stamp
-from siotool.swarm.audience import CHANGING_S, KNOWN_S, Audience, Place, RoomMessage, Stray
+from siotool.swarm.audience import CHANGING_S, KNOWN_S, Audience, Place, RoomCounts, RoomMessage, Stray
 from siotool.swarm.memory_limits import NAME_CHARACTERS
 from siotool.swarm.receiver import GIVE_UP_S, Receiver
-from siotool.swarm.worker_report import Presence, Publication, Receipt, packed_delays
+from siotool.swarm.worker_report import Presence, Publication, Receipt
 
 
 class Audiences:
@@ -176,11 +176,9 @@ class Audiences:
 
     # ── reports ───────────────────────────────────────────────────────────────────────
 
-    def arrivals(self) -> Iterator[tuple[RoomMessage, list[float], int]]:
-        """Messages with what arrived when due since the last report, and how much else did."""
-        for message in self.touched:
-            if message.counts is not None:
-                yield message, message.counts.arrivals, message.counts.undue
+    def arrivals(self) -> Iterator[tuple[RoomMessage, RoomCounts]]:
+        """Messages with what came of them since the last report."""
+        return ((message, message.touch()) for message in self.touched)
 
     def take_receipts(self, *, timed: bool) -> list[Receipt]:
         """What arrived since the last report, by message; begins a new report."""
@@ -193,7 +191,7 @@ class Audiences:
                 message.seq,
                 counts.due,
                 counts.undue,
-                packed_delays(counts.arrivals, message.intended) if timed else b"",
+                counts.delays if timed else b"",
                 counts.duplicate,
                 counts.reordered,
                 message.audience.number,

@@ -14,11 +14,11 @@ from siotool.client.choices import transport_of
 from siotool.client.connection import Handlers
 from siotool.client.failures import ClientFailure
 from siotool.client.identity import Identity
-from siotool.swarm.generator import Generator
 from siotool.swarm.knobs import knob, of_class
 from siotool.swarm.lasting_connection import Holder, LastingConnection
 from siotool.swarm.own_identity import Namespaces, Pairings, identity_of, main_namespace
 from siotool.swarm.pacing import GRACE_S, Schedule, spread_s
+from siotool.swarm.plain_locust import generator_of
 from siotool.swarm.reconnection_rules import rule_of
 from siotool.swarm.redaction import UserSecrets
 from siotool.swarm.tasks import Tasks
@@ -60,7 +60,7 @@ class ConnectedUser(User):
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
-        self._generator = Generator.of(environment)
+        self._generator = generator_of(environment)
         self._engine = self._generator.engine
         self._number = self._generator.next_user()
         self._class_counts = self._generator.counts(type(self).__name__)

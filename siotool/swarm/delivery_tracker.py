@@ -27,6 +27,7 @@ class StampedMessage:
 
     __slots__ = (
         "arrivals",
+        "delays",
         "due",
         "duplicate",
         "event",
@@ -52,6 +53,8 @@ class StampedMessage:
         self.intended = mark.intended
         self.event = event
         self.arrivals: list[float] = []
+        #: When they arrived, as it is to be reported.
+        self.delays = b""
         self.due = 0
         self.undue = 0
         self.duplicate = 0
@@ -211,20 +214,27 @@ class DeliveryTracker:
         return not waits and self.audiences.caught_up(until)
 
     def arrivals(self) -> Iterator[tuple[str, NDArray[np.float64], NDArray[np.float64]]]:
-        """Event, response times and service times of what arrived when due since the last report."""
+        """Event, response times and service times of what arrived when due since the last report.
+
+        To be asked for before the receipts, which have them too.
+        """
         for message in self.touched:
             times = np.asarray(message.arrivals, dtype=np.float64)
-            yield message.event, times - message.intended, times - message.sent
-        for room_message, arrivals, _ in self.audiences.arrivals():
-            times = np.asarray(arrivals, dtype=np.float64)
-            yield room_message.event, times - room_message.intended, times - room_message.sent
+            response = times - message.intended
+            message.delays = packed_delays(response)
+            yield message.event, response, times - message.sent
+        for room_message, counts in self.audiences.arrivals():
+            times = np.asarray(counts.arrivals, dtype=np.float64)
+            response = times - room_message.intended
+            counts.delays = packed_delays(response)
+            yield room_message.event, response, times - room_message.sent
 
     def undue(self) -> Iterator[tuple[str, int]]:
         """Event and number of arrivals since the last report that were not expected."""
         for message in self.touched:
             yield message.event, message.undue - message.reported_undue
-        for room_message, _, undue in self.audiences.arrivals():
-            yield room_message.event, undue
+        for room_message, counts in self.audiences.arrivals():
+            yield room_message.event, counts.undue
 
     def take_receipts(self, *, timed: bool = True) -> list[Receipt]:
         """What arrived since the last report, by message; begins a new report.
@@ -239,14 +249,14 @@ class DeliveryTracker:
                     m.seq,
                     m.due - m.reported_due,
                     m.undue - m.reported_undue,
-                    packed_delays(m.arrivals, m.intended) if timed else b"",
+                    m.delays if timed else b"",
                     m.duplicate,
                     m.reordered,
                 )
             )
             m.reported_due, m.reported_undue = m.due, m.undue
             m.duplicate = m.reordered = 0
-            m.arrivals = []
+            m.arrivals, m.delays = [], b""
         self.touched = []
         return receipts + self.audiences.take_receipts(timed=timed)
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from random import Random, SystemRandom
+from random import Random
 from time import monotonic
 from types import MappingProxyType
 from typing import Any
@@ -11,12 +11,10 @@ import gevent
 import gevent.event
 import msgspec
 
-from siotool.client.address import resolve
 from siotool.client.identity import secrets_of
 from siotool.client.tap import Tap
-from siotool.errors import TargetError
 from siotool.runfile import WorkerHealth
-from siotool.swarm import knobs, locust_stats, worker_report
+from siotool.swarm import locust_stats, worker_report
 from siotool.swarm.engine import Engine
 from siotool.swarm.interval_clock import IntervalClock
 from siotool.swarm.own_values import OwnValues
@@ -29,7 +27,6 @@ from siotool.swarm.settings import EngineSettings
 from siotool.swarm.timer_wheel import TimerWheel
 from siotool.swarm.user_counts import UserCounts
 from siotool.swarm.visit_counts import VisitCounts
-from siotool.workload import Target
 
 #: Users of one worker are numbered within a block of this size.
 _USERS_PER_WORKER = 1 << 24
@@ -90,15 +87,6 @@ class Generator:
         #: Called in the hub when there is a report to take; it must not block.
         self.on_report: Callable[[], object] = lambda: None
         self._finished: gevent.event.Event | None = None
-
-    @staticmethod
-    def of(environment: Any) -> "Generator":
-        """The environment's generator; under plain Locust, made at the first user."""
-        generator = getattr(environment, "siotool_generator", None)
-        if generator is None:
-            generator = _under_plain_locust(environment)
-        assert isinstance(generator, Generator)
-        return generator
 
     def attach(self, environment: Any) -> None:
         """Let the environment's users find this generator."""
@@ -230,38 +218,3 @@ class Generator:
         self.on_report()
         if interval.final and self._finished is not None:
             self._finished.set()
-
-
-def _under_plain_locust(environment: Any) -> Generator:
-    """Take host and settings from Locust's command line; reports go to Locust's statistics only."""
-    options = environment.parsed_options
-    target = Target(url=environment.host or "")
-    if "://" not in target.url:
-        raise TargetError("no target", "give one with --host http://…")
-    user_classes = environment.user_classes
-    settings = knobs.resolve(knobs.knobs_of(user_classes), getattr(options, "set", None) or [], "scenario")
-    knobs.apply(user_classes, settings)
-    worker = max(0, getattr(environment.runner, "worker_index", 0))
-    generator = Generator(
-        environment,
-        EngineSettings(
-            target=target, addresses=resolve(target), run=SystemRandom().getrandbits(64), worker=worker
-        ),
-        seed=0,
-    )
-    generator.attach(environment)
-    generator.begin(monotonic())
-
-    def forget(**_: Any) -> None:
-        generator.finish()
-        generator.engine.stop()
-        environment.siotool_generator = None
-
-    def discard() -> None:
-        while environment.siotool_generator is generator:
-            generator.take_reports()
-            gevent.sleep(1)
-
-    environment.events.test_stop.add_listener(forget)
-    gevent.spawn_later(1, discard)
-    return generator

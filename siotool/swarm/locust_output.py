@@ -68,6 +68,17 @@ def redact_exceptions(runner: Any, redaction: Redaction) -> None:
     runner.log_exception = keep_redacted
 
 
+def redact_failures(statistics: Any, redaction: Redaction) -> None:
+    """Hide secrets in the failures of operations that Locust's ``statistics`` keep."""
+    keep: Callable[[str, str, str], None] = statistics.log_error
+
+    def keep_redacted(method: str, name: str, error: object) -> None:
+        text = error if isinstance(error, str) else repr(error)
+        keep(method, name, redaction.apply(text))
+
+    statistics.log_error = keep_redacted
+
+
 class LocustFiles:
     """Locust's CSV files and HTML report of a run."""
 

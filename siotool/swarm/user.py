@@ -19,7 +19,7 @@ from time import monotonic
 from typing import Any
 
 import gevent
-from locust import events, task
+from locust import task
 
 from siotool.client.connection import Reply
 from siotool.client.failures import ClientFailure
@@ -265,16 +265,3 @@ def _as_arguments(answer: Any) -> tuple[Any, ...]:
     if answer is None:
         return ()
     return answer if isinstance(answer, tuple) else (answer,)
-
-
-@events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]
-def _add_set_option(parser: Any, **_: Any) -> None:
-    """``locust -f echo.py --set rate=5`` under plain Locust."""
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="setting of a siotool scenario",
-        env_var="SIOTOOL_SET",
-    )

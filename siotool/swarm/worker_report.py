@@ -65,9 +65,9 @@ class PushCounts(msgspec.Struct, array_like=True):
     pending: int = 0
 
 
-def packed_delays(arrivals: Sequence[float] | NDArray[np.float64], intended: float) -> bytes:
-    """Times of arrival as seconds after the intended start, in four bytes each: exact to 2 µs up to 30 s."""
-    return (np.asarray(arrivals, dtype=np.float64) - intended).astype("<f4").tobytes()
+def packed_delays(delays: NDArray[np.float64]) -> bytes:
+    """Seconds after the intended start, in four bytes each: exact to 2 µs up to 30 s."""
+    return delays.astype("<f4").tobytes()
 
 
 def unpacked_delays(packed: Sequence[bytes]) -> NDArray[np.float64]:

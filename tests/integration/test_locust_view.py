@@ -37,6 +37,13 @@ SETTINGS = {
 }
 
 
+#: What each user does once, when it connects.
+CONNECTING = {
+    *(("connect", "/"), ("namespace", "/"), ("upgrade", "websocket")),
+    *(("phase", name) for name in ("tcp", "first poll", "probe", "websocket")),
+}
+
+
 @pytest.fixture(scope="module")
 def target() -> Iterator[str]:
     with TargetProcess(tick_rate=10) as process:
@@ -95,7 +102,7 @@ def held(rows: dict[tuple[str, str], dict[str, str]], expected: set[tuple[str, s
     """Rows are the expected ones, without failures, and none of their figures is a zero."""
     rows = dict(rows)
     total = rows.pop(("", "Aggregated"))
-    assert set(rows) == {("connect", "/"), ("namespace", "/")} | expected
+    assert set(rows) == CONNECTING | expected
     for key, row in rows.items():
         assert int(row["Request Count"]) >= users, key
         assert int(row["Failure Count"]) == 0, key

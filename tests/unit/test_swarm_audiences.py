@@ -1,5 +1,6 @@
 import tracemalloc
 
+import numpy as np
 import pytest
 
 from siotool.protocol import stamp
@@ -233,7 +234,7 @@ def test_steps_that_come_out_of_order_are_put_in_order():
 
 
 def test_delays_travel_in_four_bytes():
-    delays = unpacked_delays([packed_delays([10.5, 40.0], 10.0), packed_delays([], 1.0)])
+    delays = unpacked_delays([packed_delays(np.array([0.5, 30.0])), packed_delays(np.array([]))])
     assert delays.tolist() == pytest.approx([0.5, 30.0], abs=2e-6)
 
 
@@ -252,8 +253,8 @@ def test_the_account_has_a_row_for_each_size_and_the_times_of_whole_messages():
 
     second.published = [Publication(9, 1, 0.5, 0, ROOM), Publication(9, 2, 0.6, 0, ROOM)]
     second.receipts = [
-        Receipt(9, 1, 3, 0, packed_delays([1.0, 1.2, 1.6], 0.5), audience=ROOM),
-        Receipt(9, 2, 2, 0, packed_delays([1.0, 1.1], 0.5), audience=ROOM, misdelivered=1),
+        Receipt(9, 1, 3, 0, packed_delays(np.array([0.5, 0.7, 1.1])), audience=ROOM),
+        Receipt(9, 2, 2, 0, packed_delays(np.array([0.5, 0.6])), audience=ROOM, misdelivered=1),
     ]
     deliveries = DeliveryAggregator()
     assert deliveries.close([second], 1.0, False).received == 3

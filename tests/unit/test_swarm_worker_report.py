@@ -2,6 +2,7 @@ import subprocess
 import sys
 
 import msgspec
+import numpy as np
 import pytest
 
 from siotool.histogram import Histogram
@@ -26,7 +27,7 @@ def test_what_a_worker_tells_arrives_as_it_was_told():
         health=WorkerHealth(3, 0.5, 80_000_000, 0.001, 0.0, 30, 1024),
         presence=[Presence(1.5, 1), Presence(2.5, -1, 1 << 63)],
         published=[Publication(1 << 25, 1, 2.25, 1), Publication(1 << 25, 1, 2.5, 0, 1 << 63)],
-        receipts=[Receipt(1 << 25, 1, 40, 2, packed_delays([1.0, 2.0], 0.5), 3, 4, 1 << 63, 5, -6)],
+        receipts=[Receipt(1 << 25, 1, 40, 2, packed_delays(np.array([0.5, 1.5])), 3, 4, 1 << 63, 5, -6)],
         user_classes=[UserClass("Chat", users=2, offered=5, issued=4)],
         visits=Visits(9, 7, 2, times.sparse()),
         final=True,
