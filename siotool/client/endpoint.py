@@ -2,12 +2,11 @@
 
 import socket
 from collections.abc import Sequence
-from urllib.parse import urlencode
 
 from siotool.client.address import Address, host_header, hostname, secure, websocket_url
 from siotool.client.choices import TlsOptions
 from siotool.client.dialer import MakeSocket
-from siotool.client.identity import Identity, Pairs
+from siotool.client.identity import Identity, Pairs, query_string
 from siotool.client.tls import context
 from siotool.protocol.engine_io import Revision
 from siotool.workload import Target
@@ -40,11 +39,11 @@ class Endpoint:
         """Path and query of a request, with the parameters in the order of the official client."""
         path = "/" + self._target.path.strip("/")
         pairs: Pairs = (*identity.query, ("EIO", str(self.revision)), ("transport", transport), *more)
-        return f"{path.rstrip('/')}/?{urlencode(pairs)}"
+        return f"{path.rstrip('/')}/?{query_string(pairs)}"
 
     def url(self, identity: Identity) -> str:
         """The URL that another client is given, with the query of its requests."""
-        return f"{self._target.url}?{urlencode(identity.query)}" if identity.query else self._target.url
+        return f"{self._target.url}?{query_string(identity.query)}" if identity.query else self._target.url
 
     @property
     def bare_path(self) -> str:

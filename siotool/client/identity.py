@@ -4,7 +4,7 @@ import base64
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 import msgspec
 
@@ -48,8 +48,13 @@ def asked_for(identity: Identity, revision: Revision) -> tuple[str, ...]:
     """The namespaces as they are asked for: clients of Socket.IO 2 repeat the query in each but ``/``."""
     if revision == 4 or not identity.query:
         return identity.namespaces
-    query = urlencode(identity.query)
+    query = query_string(identity.query)
     return tuple(name if name == MAIN else f"{name}?{query}" for name in identity.namespaces)
+
+
+def query_string(pairs: Pairs) -> str:
+    """A query as the official client writes it: by JavaScript's ``encodeURIComponent``."""
+    return urlencode(pairs, quote_via=quote, safe="!*'()")
 
 
 def secrets_of(identity: Identity) -> list[str]:

@@ -115,6 +115,8 @@ def refusal(packet: Packet, parser: Parser) -> Refusal:
         return Refusal(packet.data.decode("utf-8", "replace"))
     if isinstance(data, dict) and isinstance(data.get("message"), str):
         return Refusal(data["message"], data.get("data"))
+    if isinstance(data, dict | list):  # Socket.IO 2 sends the data of a refusal alone
+        return Refusal("", data)
     return Refusal("" if data is None else str(data))
 
 

@@ -255,14 +255,19 @@ def test_an_event_without_a_name_is_the_servers_fault(text: bytes) -> None:
         frames.event_of(Packet(PacketType.EVENT, data=text))
 
 
+def test_a_refusal_of_socket_io_2_is_its_data_alone() -> None:
+    packet = Packet(PacketType.CONNECT_ERROR, data=b'{"code":4}')
+    assert socket_io.refusal(packet, json_parser) == ("", {"code": 4})
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         pytest.param(b'{"message":"Not authorized"}', "Not authorized", id="the message of the object"),
         pytest.param(b'{"message":"no","data":{"code":4}}', "no", id="its data comes beside it"),
         pytest.param(b'"Unable to connect"', "Unable to connect", id="a string is the message"),
-        pytest.param(b'{"code":4}', "{'code': 4}", id="an object without message, as it is"),
-        pytest.param(b'{"message":4}', "{'message': 4}", id="a message that is no text, as it is"),
+        pytest.param(b'{"code":4}', "", id="an object without message is data alone, as of Socket.IO 2"),
+        pytest.param(b'{"message":4}', "", id="a message that is no text is data, too"),
         pytest.param(b"", "", id="nothing said"),
         pytest.param(b"null", "", id="null says nothing"),
         pytest.param(b'{"message":', '{"message":', id="broken JSON, as it came"),

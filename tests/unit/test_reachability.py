@@ -29,6 +29,7 @@ CALLED = {
     "_handle_eio_message",
     "_handle_event",
     "_put",
+    "_read_loop_polling",
     "_receive_packet",
     "_send_packet",
     "connection_lost",

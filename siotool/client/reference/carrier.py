@@ -69,6 +69,7 @@ class Carrier:
         self._parser = parser
         self._http = http
         http.phase = self._phase
+        http.cookies = connection.observer.cookies
         self._client = ReferenceClient(self, http.session, parser)
         #: Packets that python-socketio has not taken yet, and their bytes.
         self._waiting: asyncio.Queue[tuple[Packet, tuple[bytes, ...]]] = asyncio.Queue()
@@ -102,9 +103,7 @@ class Carrier:
                 wait=False,
             )
         except socketio.exceptions.ConnectionError as error:
-            cause = error.__cause__
-            answer = cause.args[1] if cause is not None and len(cause.args) > 1 else None
-            raise self._http.failure(str(error), answer) from error
+            raise self._http.failure(str(error)) from error
         self._open()
         self._spawn(self._send_all())
         if transport == "upgrade" and "websocket" in connection.session.upgrades:
@@ -334,7 +333,7 @@ class Carrier:
             await engine.disconnect(abort=True)
         finally:
             engine.queue.put_nowait(None)  # its writer would wait for a packet
-            await self._http.session.close()
+            await self._http.close()
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -1,5 +1,6 @@
 """The HTTP of the reference client: aiohttp's, to the target's addresses, with sockets that are counted."""
 
+import json
 from collections.abc import Callable
 from time import monotonic
 from typing import Any
@@ -14,6 +15,8 @@ from siotool.client.observer import ByteCounts
 from siotool.client.tcp import Meter
 
 _SWITCHING, _TOO_LARGE, _REFUSED = 101, 413, 400
+#: Characters of a refusal that are repeated.
+_QUOTED = 200
 #: engine.io's code for a session that the server does not know.
 _UNKNOWN_SESSION = 1
 
@@ -42,12 +45,16 @@ class CountedHttp:
         self._traffic = traffic
         #: Called with how long each part of connecting took.
         self.phase: Callable[[str, float], None] | None = None
+        #: Called with the values of cookies that the server sets.
+        self.cookies: Callable[[list[str]], None] | None = None
         self._since = monotonic()
         self._meters: dict[Any, Meter] = {}
         self._over = False
-        #: Why the last request had no answer, or the status of its answer.
+        self._websockets: list[aiohttp.ClientResponse] = []
+        #: Why the last request had no answer; or the status of its answer, and what a refusal said.
         self._error: BaseException | None = None
         self._status = 0
+        self._body = b""
         #: When the last request for a WebSocket began.
         self.asked_for_websocket = 0.0
         self.session = aiohttp.ClientSession(
@@ -63,19 +70,22 @@ class CountedHttp:
             trace_configs=[self._traced()],
         )
 
-    def failure(self, said: str, answer: Any = None) -> ClientFailure:
-        """Why the last request failed; ``said`` where it did not, ``answer``: the server's JSON, if any."""
+    def failure(self, otherwise: str) -> ClientFailure:
+        """Why the last request failed; ``otherwise`` where it did not."""
         if self._error is not None:
             return _named(self._error)
         if self._status < _REFUSED:
-            return ClientFailure("protocol_error", said)
-        known = answer if isinstance(answer, dict) else {}
-        detail = str(known.get("message", ""))
-        if known.get("code") == _UNKNOWN_SESSION:
-            return ClientFailure("session_unknown", f"HTTP {self._status}: {detail}")
+            return ClientFailure("protocol_error", otherwise)
         if self._status == _TOO_LARGE:
             return ClientFailure("too_large", "HTTP 413: a payload was too large for the server")
-        return ClientFailure(f"http_{self._status}", detail)
+        try:
+            known = json.loads(self._body)
+        except ValueError:
+            known = None
+        if isinstance(known, dict) and known.get("code") == _UNKNOWN_SESSION:
+            return ClientFailure("session_unknown", f"HTTP {self._status}: {known.get('message')}")
+        text = self._body.decode("utf-8", "replace").strip()
+        return ClientFailure(f"http_{self._status}", text[:_QUOTED])
 
     @property
     def refused(self) -> bool:
@@ -93,6 +103,12 @@ class CountedHttp:
         self.read_wire()
         for meter in self._meters.values():
             meter.shut()
+
+    async def close(self) -> None:
+        """Give everything back; python-engineio forgets a WebSocket whose probe was not answered."""
+        for response in self._websockets:
+            response.close()
+        await self.session.close()
 
     def _count(self, meter: Meter) -> None:
         received, sent, _ = meter.read()
@@ -130,7 +146,13 @@ class CountedHttp:
 
         async def answered(_session: Any, _context: Any, request: Any) -> None:
             self._error, self._status = None, request.response.status
+            if request.method == "POST" or self._status >= _REFUSED:
+                # python-engineio leaves these unread, and so their connections in use
+                self._body = await request.response.read()
+            if self.cookies is not None and request.response.cookies:
+                self.cookies([found.value for found in request.response.cookies.values()])
             if self._status == _SWITCHING:
+                self._websockets.append(request.response)
                 self._passed("websocket")
             elif "sid" not in request.url.query:
                 self._passed("first poll")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
+import aiohttp
 import engineio
 import socketio
 from engineio.payload import Payload
@@ -99,6 +100,12 @@ class _CountedEngine(engineio.AsyncClient):  # type: ignore[misc]
         if self.state == "connected":
             self._reported.traffic.payload_out += _size(pkt)
         await super()._send_packet(pkt)
+
+    async def _read_loop_polling(self) -> None:
+        try:
+            await super()._read_loop_polling()
+        except aiohttp.ClientError:  # a body that ends before its end
+            self._reported.ended(str(self.reason.TRANSPORT_ERROR))
 
 
 class SizedQueue(asyncio.Queue[Any]):

@@ -8,6 +8,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
 from typing import Any, Protocol
 
@@ -52,6 +53,9 @@ class Peer(Protocol):
     async def until(self, *entry: Any) -> Entry:
         """Wait for what is told with these first words; returns it whole."""
 
+    async def until_one_of(self, *entries: tuple[Any, ...]) -> None:
+        """Wait until something is told with one of these beginnings."""
+
     def events(self) -> list[Entry]:
         """The events that came so far."""
 
@@ -84,6 +88,7 @@ class OurPeer:
 
     async def open(self) -> list[Entry]:
         failure = await self.one.connect()
+        self._transport = self.one.connection.transport
         self._beating = asyncio.get_running_loop().create_task(self._beat())
         if failure is None:
             return sorted(
@@ -110,9 +115,23 @@ class OurPeer:
             return [await answer for answer in answers]
 
     async def until(self, *entry: Any) -> Entry:
-        await self.one.witness.until(*entry)
-        found: Entry = next(heard for heard in self.one.witness.heard if tuple(heard[: len(entry)]) == entry)
+        await self.until_nth(1, *entry)
+        found: Entry = next(heard for heard in self.one.witness.heard if _begins(heard, entry))
         return found
+
+    async def until_one_of(self, *entries: tuple[Any, ...]) -> None:
+        await self._until(1, entries)
+
+    async def until_nth(self, nth: int, *entry: Any) -> None:
+        """Wait until so many were told with these first words."""
+        await self._until(nth, (entry,))
+
+    async def _until(self, nth: int, entries: Sequence[tuple[Any, ...]]) -> None:
+        witness = self.one.witness
+        async with asyncio.timeout(PATIENCE_S):
+            while sum(any(map(partial(_begins, heard), entries)) for heard in witness.heard) < nth:
+                witness.news.clear()
+                await witness.news.wait()
 
     def events(self) -> list[Entry]:
         return [heard for heard in self.one.witness.heard if heard[0] == "event"]
@@ -121,11 +140,18 @@ class OurPeer:
         self._beating.cancel()
         if self.one.connection.open:
             await self.one.leave()
+        # aiohttp closes its sockets after a connection has ended
+        if others := getattr(self._transport, "_tasks", None):
+            await asyncio.wait(others, timeout=PATIENCE_S)
+
+
+def _begins(told: Entry, entry: tuple[Any, ...]) -> bool:
+    return tuple(told[: len(entry)]) == entry
 
 
 def _refusal(failure: ClientFailure) -> Entry:
     if failure.kind == "connect_error":
-        return ["refused", str(failure), failure.data]
+        return ["refused", str(failure).removeprefix("connect_error"), failure.data]
     return ["failed"]
 
 
@@ -184,9 +210,16 @@ class OfficialPeer:
         return answers
 
     async def until(self, *entry: Any) -> Entry:
-        await self._tell("until", entry=spelled(list(entry)))
-        found: Entry = next(told for told in self.log if tuple(told[: len(entry)]) == entry)
+        await self.until_nth(1, *entry)
+        found: Entry = next(told for told in self.log if _begins(told, entry))
         return found
+
+    async def until_nth(self, nth: int, *entry: Any) -> None:
+        """Wait until so many were told with these first words."""
+        await self._tell("until", entries=[spelled(list(entry))], nth=nth)
+
+    async def until_one_of(self, *entries: tuple[Any, ...]) -> None:
+        await self._tell("until", entries=spelled(list(entries)))
 
     def events(self) -> list[Entry]:
         return [entry for entry in self.log if entry[0] == "event"]
@@ -219,3 +252,8 @@ def settled(value: Any) -> Any:
             return None if value["js"] == "undefined" else ("number", float(value["js"]) + 0.0)
         return {key: settled(inner) for key, inner in value.items()}
     return [settled(inner) for inner in value]
+
+
+def settle(server: Server) -> None:
+    """Wait until all that clients did is printed: it comes before the answer to a command."""
+    server.tell("emit", event="none", room="nowhere")

@@ -1,7 +1,6 @@
 """Whatever is sent arrives as it does from the official client, and what comes back is the same."""
 
 import asyncio
-from collections.abc import Iterator
 from random import Random
 from typing import Any
 
@@ -10,7 +9,16 @@ import pytest
 from siotool.client.choices import TransportName
 from siotool.protocol.socket_io import RESERVED
 from tests.integration.differential.generated import NAMES, RESERVED_NAMES, SIZES, shapes
-from tests.integration.differential.peers import How, Official, OfficialPeer, OurPeer, Peer, Sent, settled
+from tests.integration.differential.peers import (
+    How,
+    Official,
+    OfficialPeer,
+    OurPeer,
+    Peer,
+    Sent,
+    settle,
+    settled,
+)
 from tests.integration.servers.node import Version, node_server
 from tests.integration.servers.process import Server
 from tests.integration.servers.python import python_server
@@ -18,13 +26,6 @@ from tests.integration.servers.python import python_server
 pytestmark = [pytest.mark.slow, pytest.mark.node]
 
 SEED = 20_261_126
-
-
-@pytest.fixture(scope="module")
-def official() -> Iterator[Official]:
-    one = Official()
-    yield one
-    one.stop()
 
 
 #: Emitted to the client itself by that of Socket.IO 2; "error" ends a server of Socket.IO 3.
@@ -59,6 +60,7 @@ async def converse(peer: Peer, sent: list[Sent]) -> dict[str, Any]:
 
 def served(server: Server, since: int) -> list[Any]:
     """What the server saw since then, of each namespace in its order."""
+    settle(server)
     lines = server.seen("event")[since:]
     saw = [(line["namespace"], line["event"], line.get("ack"), settled(line["args"])) for line in lines]
     return sorted(saw, key=lambda line: line[0])

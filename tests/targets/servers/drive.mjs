@@ -8,7 +8,8 @@
 // |         | `answers` (by event: what answers a server that asks); done when each namespace answered |
 // | `burst` | `id`, `sent`: [namespace, event, args, whether to be acknowledged], all in one tick;     |
 // |         | `answers`: those of what was to be acknowledged                                          |
-// | `until` | `id`, `entry`: how an entry of the log begins, `nth`; `log`                              |
+// | `until` | `id`, `entries`: how one of the log begins, `nth`: so many of them                       |
+// | `waits` | `options` of a Manager, `chances`: its random numbers; `waits`: before each try, in ms   |
 // | `close` | `id`                                                                                     |
 //
 // Every answer has what was added to the client's `log` since the last: ["connect", NAMESPACE], ["refused", NAMESPACE, MESSAGE, DATA],
@@ -52,7 +53,7 @@ class Client {
     this.told = 0;
     this.waiting = [];
     this.manager = new found.Manager(url, { reconnection: false, forceNew: true, autoConnect: false, ...options });
-    this.sockets = new Map(namespaces.map((name) => [name, this.join(name, auth, answers)]));
+    this.sockets = new Map(namespaces.map((name) => [name, this.join(name, { auth, query: options.query }, answers)]));
     const { manager } = this;
     const began = () => (this.lost === undefined ? 0 : (performance.now() - this.lost) / 1000);
     manager.on("reconnect_attempt", (number) => this.note("attempt", number, began()));
@@ -76,8 +77,8 @@ class Client {
     this.waiting = this.waiting.filter((look) => !look());
   }
 
-  join(name, auth, answers) {
-    const socket = this.manager.socket(name, { auth });
+  join(name, own, answers) {
+    const socket = this.manager.socket(name, own);
     socket.on("connect", () => {
       this.note("connect", name);
       if (socket.recovered) this.note("recovered", name);
@@ -112,8 +113,9 @@ class Client {
     return socket;
   }
 
-  until(entry, nth = 1) {
-    const fits = (found) => entry.every((part, at) => JSON.stringify(part) === JSON.stringify(found[at]));
+  until(entries, nth = 1) {
+    const begins = (found, entry) => entry.every((part, at) => JSON.stringify(part) === JSON.stringify(found[at]));
+    const fits = (found) => entries.some((entry) => begins(found, entry));
     return new Promise((done) => {
       const look = () => this.log.filter(fits).length >= nth && (done(), true);
       if (!look()) this.waiting.push(look);
@@ -147,10 +149,21 @@ obey({
     });
     return client.news({ answers: await Promise.all(answers.filter((answer) => answer !== undefined)) });
   },
-  async until({ id, entry, nth }) {
+  async until({ id, entries, nth }) {
     const client = clients.get(id);
-    await client.until(entry, nth);
+    await client.until(entries, nth);
     return client.news({});
+  },
+  waits({ options, chances }) {
+    const { Manager } = require("socket.io-client-4");
+    const manager = new Manager("http://127.0.0.1", { autoConnect: false, ...options });
+    const { random } = Math;
+    const waits = chances.map((chance) => {
+      Math.random = () => chance;
+      return manager.backoff.duration();
+    });
+    Math.random = random;
+    return { waits };
   },
   close({ id }) {
     const client = clients.get(id);
