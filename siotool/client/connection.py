@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
+from siotool.client.breakable import DROPPED, Breakable, DropKind
 from siotool.client.failures import NOT_SENT, UNANSWERED, ClientFailure
 from siotool.client.identity import Identity, asked_for
 from siotool.client.last_events import LastEvents
@@ -337,6 +338,30 @@ class Connection(Generic[Observing]):
             for packet in last_packets:
                 self.send(packet)
             self.transport.close()
+
+    def drop(self, how: DropKind) -> None:
+        """Lose an open connection, as a network or a device that fails does.
+
+        Silence ends as ``ping_timeout`` once the server was not heard for long enough; the others as
+        ``dropped``, at once.
+        """
+        transport = self.transport
+        if not self.open or not isinstance(transport, Breakable):
+            return
+        if how == "silence":
+            transport.freeze()
+            return
+        self.close_reason = self.close_reason or DROPPED
+        self.session.close()
+        if how == "reset":
+            transport.reset()
+        else:
+            self.cut()
+
+    def slow(self, bytes_per_s: float) -> None:
+        """Read no more than so many bytes a second of an open connection."""
+        if self.open and isinstance(self.transport, Breakable):
+            self.transport.slow(bytes_per_s)
 
     def cut(self) -> None:
         """Close the transport at once; what was still to be sent is lost."""

@@ -3,7 +3,8 @@
 refused, timeout, dns, reset, unreachable, tls, no_local_port, no_files, http_<status>, not_http,
 not_websocket, session_unknown (another server answers than the one that opened the session),
 protocol_error, too_large, connect_error, unanswered (the run or its user ended first),
-internal_error (a bug of ours) while connecting; ping_timeout, transport_close, server_disconnect,
+internal_error (a bug of ours) while connecting; ping_timeout, dropped (by its own scenario),
+transport_close, server_disconnect,
 protocol_error (of WebSocket, Engine.IO or Socket.IO), too_large (a message over a limit, the server's
 or ours), http_<status>, session_unknown, internal_error while open. A call fails with one of those, or
 with timeout, unanswered or not_sent.

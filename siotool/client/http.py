@@ -14,6 +14,7 @@ import httptools
 from siotool.client.dialer import dial
 from siotool.client.endpoint import Endpoint
 from siotool.client.failures import ClientFailure
+from siotool.client.read_rate import ReadRate
 from siotool.client.tcp import Meter
 
 #: The largest body that is taken, as it arrives and as it was before it was compressed.
@@ -57,6 +58,7 @@ class HttpConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._waiting: asyncio.Future[HttpAnswer] | None = None
         self._answered = 0
+        self._rate: ReadRate | None = None
         #: What the server said too early to be an answer.
         self._early: ClientFailure | None = None
         self._begin()
@@ -82,6 +84,8 @@ class HttpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Something of an answer came."""
+        if self._rate is not None:
+            self._rate.read(len(data))
         if self._waiting is None or self._waiting.done():
             if not self._answered:
                 self._early = ClientFailure("not_http", f"it says {data[:40]!r} before it is asked")
@@ -177,6 +181,21 @@ class HttpConnection(asyncio.Protocol):
     def read_wire(self) -> None:
         """Count what TCP carried since the last call."""
         self._count(self._meter)
+
+    def slow(self, bytes_per_s: float) -> None:
+        """Read no more than so many bytes a second."""
+        if self._transport is not None:
+            self._rate = ReadRate(self._transport, self._meter.sock, bytes_per_s)
+
+    def freeze(self) -> None:
+        """Read nothing from now on."""
+        if self._transport is not None and self.open:
+            self._transport.pause_reading()
+
+    def reset(self) -> None:
+        """Close the socket at once with a TCP reset."""
+        self._meter.reset_at_end()
+        self.close()
 
     def close(self) -> None:
         """Close the socket at once."""

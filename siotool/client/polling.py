@@ -42,6 +42,8 @@ class Lane:
         self._traffic = traffic
         self._client = connection
         self._connection: HttpConnection | None = None
+        #: Bytes per second that are read at most.
+        self._bytes_per_s: float | None = None
 
     async def fetch(self, request: bytes) -> HttpAnswer:
         """Send a request and wait for its answer. Raises what ``failures.classify`` can name."""
@@ -60,6 +62,8 @@ class Lane:
         if connection is None or not connection.open:
             connection = await open_connection(self._endpoint, self._count, self._phase)
             self._connection = connection
+            if self._bytes_per_s is not None:
+                connection.slow(self._bytes_per_s)
         return connection
 
     @property
@@ -71,6 +75,22 @@ class Lane:
         """Count what TCP carried since the last call."""
         if self._connection is not None:
             self._connection.read_wire()
+
+    def slow(self, bytes_per_s: float) -> None:
+        """Read no more than so many bytes a second, of this socket and those after it."""
+        self._bytes_per_s = bytes_per_s
+        if self._connection is not None:
+            self._connection.slow(bytes_per_s)
+
+    def freeze(self) -> None:
+        """Read nothing from now on."""
+        if self._connection is not None:
+            self._connection.freeze()
+
+    def reset(self) -> None:
+        """Close the socket at once with a TCP reset."""
+        if self._connection is not None:
+            self._connection.reset()
 
     def close(self) -> None:
         """Close the socket at once."""
@@ -110,6 +130,7 @@ class Polling:
         self._paused = False
         self._closing = False
         self._over = False
+        self._frozen = False
         self._polling: asyncio.Task[None] | None = None
         self._posting: asyncio.Task[None] | None = None
         self._farewell: asyncio.Task[None] | None = None
@@ -167,7 +188,7 @@ class Polling:
 
     async def _poll(self) -> None:
         try:
-            while not (self._paused or self._closing or self._over):
+            while not (self._paused or self._closing or self._over or self._frozen):
                 await self._take(await self._get())
         except Exception as error:
             self._broken(error)
@@ -207,7 +228,7 @@ class Polling:
         self._add(BinaryMessage(data), len(data))
 
     def _add(self, frame: Frame, size: int) -> None:
-        if self._over:
+        if self._over or self._frozen:
             return
         self._waiting.append(frame)
         self._waiting_bytes += size
@@ -318,8 +339,29 @@ class Polling:
         if self._over:
             return
         self._over = True
-        self._shut()
-        asyncio.get_running_loop().call_soon(self._connection.lost)
+        loop = asyncio.get_running_loop()
+        if self._frozen:  # no end reaches the server either, until it has noticed
+            loop.call_later(self._connection.session.patience_s, self._shut)
+        else:
+            self._shut()
+        loop.call_soon(self._connection.lost)
+
+    def reset(self) -> None:
+        """Close the sockets at once with a TCP reset."""
+        self._polls.reset()
+        self._posts.reset()
+        self.cut()
+
+    def freeze(self) -> None:
+        """Read and send nothing from now on, without closing."""
+        self._frozen = True
+        self._polls.freeze()
+        self._posts.freeze()
+
+    def slow(self, bytes_per_s: float) -> None:
+        """Read no more than so many bytes a second."""
+        self._polls.slow(bytes_per_s)
+        self._posts.slow(bytes_per_s)
 
     def _shut(self) -> None:
         current = asyncio.current_task()

@@ -29,6 +29,8 @@ _AT_SENT = 200
 #: LAST_ACK, CLOSING. The kernel counts it as a byte received.
 _AFTER_FIN = frozenset((6, 8, 9, 11))
 _MASK = 4
+#: SO_LINGER on, for 0 seconds.
+_NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class Transferred(NamedTuple):
@@ -66,6 +68,11 @@ class Meter:
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self._before = Transferred(0, 0, 0)
+
+    def reset_at_end(self) -> None:
+        """Let the end of the connection be a reset (RST), not an orderly close."""
+        with suppress(OSError):  # it has ended
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
 
     def shut(self) -> None:
         """End the connection at once."""

@@ -32,6 +32,7 @@ class Upgrading(Polling):
         self._websockets = websockets
         self._probe: Probe | None = None
         self._upgrading: asyncio.Task[None] | None = None
+        self._bytes_per_s: float | None = None
 
     async def open(self) -> None:
         """Ask for a session, begin to poll, and to move. Raises what ``failures.classify`` can name."""
@@ -71,6 +72,8 @@ class Upgrading(Polling):
             return
         socket.carry(connection)
         connection.transport = socket
+        if self._bytes_per_s is not None:
+            socket.slow(self._bytes_per_s)
         socket.send(UPGRADED)
         for frame in (*waiting, *self.take_waiting()):
             if isinstance(frame, BinaryMessage):
@@ -91,6 +94,16 @@ class Upgrading(Polling):
         self._stop_probing()
         self.resume()
         super().close()
+
+    def freeze(self) -> None:
+        """Give the upgrade up; read and send nothing from now on."""
+        self._stop_probing()
+        super().freeze()
+
+    def slow(self, bytes_per_s: float) -> None:
+        """Read no more than so many bytes a second, after the upgrade too."""
+        super().slow(bytes_per_s)
+        self._bytes_per_s = bytes_per_s
 
     def _shut(self) -> None:
         super()._shut()

@@ -20,6 +20,7 @@ from siotool.client.fragments import MESSAGE_BYTES, Fragments
 from siotool.client.http import TLS_CLOSE_S
 from siotool.client.identity import Identity
 from siotool.client.observer import ByteCounts
+from siotool.client.read_rate import PacedProtocol, ReadRate
 from siotool.client.throttle import Throttle
 from siotool.client.transport import Receiving
 from siotool.protocol.engine_io import BINARY_MARK, Revision
@@ -50,6 +51,7 @@ class WebSocket(WSListener):
         "_deflate",
         "_fragments",
         "_frames",
+        "_frozen",
         "_meter",
         "_revision",
         "_socket",
@@ -73,6 +75,8 @@ class WebSocket(WSListener):
         #: Something may have left, or may still leave, since the bytes were last read.
         self._stirred = True
         self._wire_seen = 0.0
+        #: Nothing is read nor sent any more.
+        self._frozen = False
 
     def attach(self, sock: socket.socket) -> None:
         """Name the socket whose bytes are to be read."""
@@ -135,7 +139,13 @@ class WebSocket(WSListener):
         if now - before < _FLOOD_S and not isinstance(protocol := socket.get_protocol(), Throttle):
             socket.set_protocol(Throttle(protocol))
         socket.pause_reading()
-        asyncio.get_running_loop().call_soon(_read_on, socket)
+        asyncio.get_running_loop().call_soon(self._read_on, socket)
+
+    def _read_on(self, socket: Any) -> None:
+        protocol = socket.get_protocol()
+        waits = isinstance(protocol, PacedProtocol) and protocol.rate.waiting
+        if not (self._frozen or waits or socket.is_closing()):
+            socket.resume_reading()
 
     def _receive(self, frame: WSFrame, payload: bytes, now: float) -> None:
         """Take a frame that is a part of a message, or compressed."""
@@ -214,7 +224,7 @@ class WebSocket(WSListener):
         self._send(BINARY, BINARY_MARK + data if self._revision == 3 else data)
 
     def _send(self, kind: WSMsgType, packet: bytes) -> None:
-        if self._socket is None:
+        if self._socket is None or self._frozen:
             return
         self._stirred = True
         traffic = self._traffic
@@ -241,11 +251,37 @@ class WebSocket(WSListener):
         self.cut()
 
     def cut(self) -> None:
-        """Close the socket at once; what was still to be sent is lost."""
-        if self._socket is not None:
+        """Close the socket at once; what was still to be sent is lost.
+
+        Where nothing reaches the server any more, its end does not either, until the server has noticed.
+        """
+        if self._socket is not None and self._frozen:
+            patience_s = self._connection.session.patience_s
+            asyncio.get_running_loop().call_later(patience_s, self._socket.disconnect, False)
+            self._connection.lost()
+        elif self._socket is not None:
             self._socket.disconnect(graceful=False)
         elif self._meter is not None:
             self._meter.shut()  # still upgrading: picows has called nothing yet, but sees its socket end
+
+    def reset(self) -> None:
+        """Close the socket at once with a TCP reset."""
+        if self._meter is not None:
+            self._meter.reset_at_end()
+        self.cut()
+
+    def freeze(self) -> None:
+        """Read and send nothing from now on, without closing."""
+        self._frozen = True
+        if self._socket is not None:
+            self._socket.underlying_transport.pause_reading()
+
+    def slow(self, bytes_per_s: float) -> None:
+        """Read no more than so many bytes a second."""
+        if self._socket is not None and self._meter is not None:
+            transport: Any = self._socket.underlying_transport
+            rate = ReadRate(transport, self._meter.sock, bytes_per_s)
+            transport.set_protocol(PacedProtocol(transport.get_protocol(), rate))
 
     def read_wire(self, last: bool = False) -> None:
         """Count what TCP carried; a connection where nothing moved is left out."""
@@ -258,11 +294,6 @@ class WebSocket(WSListener):
         self._traffic.wire_out += sent
         # until it is open, traffic is not noticed here
         self._stirred = waiting > 0 or not connection.open or self.unsent > 0
-
-
-def _read_on(socket: Any) -> None:
-    if not socket.is_closing():  # it may have been cut meanwhile
-        socket.resume_reading()
 
 
 class WebSockets:

@@ -13,6 +13,7 @@ from typing import Any
 from gevent import monkey
 
 from siotool.client.attempt import Attempt
+from siotool.client.breakable import DropKind
 from siotool.client.choices import TransportName
 from siotool.client.connection import Connection, Handlers, Reply
 from siotool.client.endpoint import Endpoint
@@ -278,6 +279,15 @@ class ClientLoop:
         """A user with an open connection is not, or not any more, a member of an audience."""
         if connection.open:
             self.tracker.audiences.leave(connection.observer, audience, monotonic())
+
+    def drop(self, user: UserObserver, how: DropKind) -> None:
+        """Lose a user's open connection."""
+        if user.connection is not None and not user.retired:
+            user.connection.drop(how)
+
+    def slow(self, connection: UserConnection, bytes_per_s: float) -> None:
+        """Read a connection slowly."""
+        connection.slow(bytes_per_s)
 
     def stay_away(self, user: UserObserver) -> None:
         """A user that is away will not come back by itself."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from gevent.hub import Waiter
 
+from siotool.client.breakable import DropKind
 from siotool.client.choices import TransportName
 from siotool.client.connection import Handlers, Reply
 from siotool.client.failures import ClientFailure
@@ -33,6 +34,7 @@ class Engine:
     ) -> None:
         """``redaction`` hides secrets in what is reported; ``tap`` hears every packet of every connection."""
         self._ack_timeout_s = settings.ack_timeout_s
+        self._client = settings.client
         self._bridge = Bridge()
         #: For what is called in the loop's thread.
         self.loop = ClientLoop(settings, self._bridge, redaction or Redaction(), tap)
@@ -188,6 +190,22 @@ class Engine:
     def delivers_as(self, event: str) -> None:
         """The server delivers what is published as this event; empty: as any."""
         self._bridge.to_loop(self.loop.board.delivers_as, event)
+
+    def drop(self, user: UserObserver, how: DropKind, at: float) -> None:
+        """Lose a user's connection at a moment of the monotonic clock, if it is open then."""
+        self._needs_native("drop")
+        self._bridge.to_loop_at(at, self.loop.drop, user, how)
+
+    def slow(self, connection: UserConnection, bytes_per_s: float) -> None:
+        """Read a connection at no more than so many bytes a second, to its end."""
+        self._needs_native("read_slowly")
+        self._bridge.to_loop(self.loop.slow, connection, bytes_per_s)
+
+    def _needs_native(self, verb: str) -> None:
+        if self._client != "native":
+            raise ScenarioError(
+                f"{verb} needs --client native", f"the {self._client} client has no such thing"
+            )
 
     def stay_away(self, user: UserObserver) -> None:
         """A user that is away is not waited for."""

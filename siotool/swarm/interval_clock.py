@@ -45,6 +45,11 @@ class IntervalClock:
         self._engine.at(at, lambda: self._start_health(at))
         self._engine.at(at + 1, lambda: self._close(at))
 
+    @property
+    def begin_at(self) -> float:
+        """Second 0 of the run on the machine's monotonic clock; 0 before it is known."""
+        return self._begin
+
     def close_due(self) -> None:
         """Before users start or stop: close a second that is over, with the present users."""
         self._and_wait(self._close_due)

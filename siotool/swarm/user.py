@@ -21,6 +21,7 @@ from typing import Any
 import gevent
 from locust import task
 
+from siotool.client.breakable import DropKind
 from siotool.client.connection import Reply
 from siotool.client.failures import ClientFailure
 from siotool.errors import ScenarioError
@@ -242,6 +243,27 @@ class SocketIOUser(ConnectedUser):
             self._class_counts.turns_failed += 1
             self._class_counts.judged += 1
             self._class_counts.judged_wrong += 1
+
+    def drop(self, how: DropKind = "close", at: float = 0.0) -> None:
+        """Lose the connection as a network does that fails; the user comes back as after any loss.
+
+        ``close`` closes the TCP connection without a word, ``reset`` resets it, ``silence`` says and reads
+        nothing any more: server and client find out by their ping timeouts. ``at``: a second of the run
+        (``run_s``); all workers of a machine have the same. Does not wait; nothing while not connected.
+        """
+        moment = self._generator.clock.begin_at + at if at else 0.0
+        self._engine.drop(self._user, how, moment)
+
+    def read_slowly(self, bytes_per_s: float) -> None:
+        """Read the present connection at no more than so many bytes a second: call it in ``on_connected``."""
+        connection = self._lasting.usable
+        if connection is not None:
+            self._engine.slow(connection, bytes_per_s)
+
+    @property
+    def run_s(self) -> float:
+        """Seconds of the run by now."""
+        return monotonic() - self._generator.clock.begin_at
 
     def reconnect(self) -> None:
         """Connect again by hand, at once; nothing while connected. Does not wait.
