@@ -68,6 +68,7 @@ class Siotool:
     only_calls = False
     stop = signal.SIGINT
     echo_settings: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
 
     def __init__(self, checkout: Path | None = None) -> None:
         self._whose = ["env", f"PYTHONPATH={checkout}"] if checkout else []
@@ -94,7 +95,7 @@ class Siotool:
             *(*self._whose, sys.executable, "-m", "siotool", "loadtest", url, "--scenario", load.scenario),
             *(*settings.get(load.scenario, []), *self._transport),
             *("--users", str(load.users), "--spawn-rate", str(SPAWN_RATE), "--run-time", f"{RUN_TIME_S}s"),
-            *("--processes", "1", "--out", str(folder / "run"), "--quiet"),
+            *("--processes", "1", "--out", str(folder / "run"), "--quiet", *self.options),
         ]
 
     def counts(self, folder: Path) -> Counts:
@@ -113,6 +114,13 @@ class SiotoolAwaiting(Siotool):
     name = "siotool, awaiting answers"
     only_calls = True
     echo_settings = ("--set", "wait_for_ack=yes")
+
+
+class SiotoolReference(Siotool):
+    """The same with python-socketio's client."""
+
+    name = "siotool, reference client"
+    options = ("--client", "reference")
 
 
 class SocketIoClient:
@@ -194,4 +202,5 @@ class BareSockets:
 def every_client(beside: Path | None = None) -> list[Client]:
     """The clients in the order of the table; first siotool of another checkout, where one is named."""
     others = [Siotool(beside), SiotoolAwaiting(beside)] if beside else []
-    return [*others, Siotool(), SiotoolAwaiting(), SocketIoClient(), LocustContrib(), BareSockets()]
+    ours = [Siotool(), SiotoolAwaiting(), SiotoolReference()]
+    return [*others, *ours, SocketIoClient(), LocustContrib(), BareSockets()]

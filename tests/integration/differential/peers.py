@@ -224,6 +224,11 @@ class OfficialPeer:
     def events(self) -> list[Entry]:
         return [entry for entry in self.log if entry[0] == "event"]
 
+    async def received(self) -> int:
+        """Bytes that came over the WebSocket's TCP connection; closes it."""
+        found = int((await self._tell("close"))["received"])
+        return found
+
     async def close(self) -> None:
         await self._tell("close")
 

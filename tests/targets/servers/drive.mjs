@@ -10,7 +10,7 @@
 // |         | `answers`: those of what was to be acknowledged                                          |
 // | `until` | `id`, `entries`: how one of the log begins, `nth`: so many of them                       |
 // | `waits` | `options` of a Manager, `chances`: its random numbers; `waits`: before each try, in ms   |
-// | `close` | `id`                                                                                     |
+// | `close` | `id`; `received`: bytes of a WebSocket's TCP connection                                |
 //
 // Every answer has what was added to the client's `log` since the last: ["connect", NAMESPACE], ["refused", NAMESPACE, MESSAGE, DATA],
 // ["event", NAMESPACE, EVENT, ARGS], ["disconnect", NAMESPACE, REASON], ["upgrade", TRANSPORT],
@@ -167,10 +167,11 @@ obey({
   },
   close({ id }) {
     const client = clients.get(id);
+    const received = client.manager.engine?.transport?.ws?._socket?.bytesRead;
     for (const socket of client.sockets.values()) socket.disconnect();
     client.manager.engine?.close();
     clients.delete(id);
-    return client.news({});
+    return client.news({ received });
   },
 });
 print("ready", { port: 0, pid: process.pid });
