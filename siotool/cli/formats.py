@@ -15,9 +15,15 @@ _PLAIN = ("", "txt", "text")
 _XML = "xml"
 
 
-def format_option(words: str) -> Any:
-    """Return the option ``--format``; its type says which formats a command knows."""
-    return typer.Option("--format", help=words, show_default="by the name of -o, or text")
+def format_option(what: str, formats: Any) -> Any:
+    """Return the option ``--format`` for the result that ``what`` names; ``formats`` is a Literal."""
+    *names, last = get_args(formats)
+    return typer.Option(
+        "--format",
+        metavar="NAME",
+        help=f"How to write {what}: {', '.join(names)} or {last}.",
+        show_default="by the name of -o, or text",
+    )
 
 
 def by_ending(output: str, formats: Any) -> str:

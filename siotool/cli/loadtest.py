@@ -55,6 +55,7 @@ def loadtest(
         typer.Option(
             "--spawn-rate",
             "-r",
+            metavar="RATE",
             help="Users to start per second.",
             show_default="all within 5 s, or a quarter of the run",
         ),
@@ -70,7 +71,9 @@ def loadtest(
     arrival_process: Annotated[
         ArrivalProcess | None,
         typer.Option(
-            help="How they arrive: at even distances, or as a Poisson process.", show_default="constant"
+            metavar="NAME",
+            help="How they arrive: constant (at even distances) or poisson.",
+            show_default="constant",
         ),
     ] = None,
     run_time: Annotated[
@@ -99,7 +102,8 @@ def loadtest(
         typer.Option("--exclude-tags", metavar="TAG", help="No tasks with this tag. Repeatable."),
     ] = None,
     processes: Annotated[
-        int | None, typer.Option(min=1, max=256, help="Generator processes.", show_default="one per core")
+        int | None,
+        typer.Option(metavar="N", min=1, max=256, help="Generator processes.", show_default="one per core"),
     ] = None,
     namespace: Annotated[
         list[str] | None,
@@ -131,8 +135,9 @@ def loadtest(
     transport: Annotated[
         str | None,
         typer.Option(
-            metavar="upgrade|websocket|polling|jsonp",
-            help="How clients connect: upgrade begins with long polling, as the official client does.",
+            metavar="NAME",
+            help="upgrade (begin with long polling, as the official client does), websocket, polling "
+            "or jsonp.",
             show_default="upgrade",
         ),
     ] = None,
@@ -146,7 +151,7 @@ def loadtest(
     parser: Annotated[Encoding, typer.Option(help="Parser of Socket.IO packets.")] = Encoding.JSON,
     client: Annotated[
         WireClient,
-        typer.Option(help="Which client users have: ours, or python-socketio's for a second opinion."),
+        typer.Option(metavar="NAME", help="native, or reference: python-socketio's, for a second opinion."),
     ] = WireClient.NATIVE,
     ca_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Certificates to trust, in PEM form.")
@@ -164,13 +169,13 @@ def loadtest(
             metavar="HOST", help="Name to ask for and to check in TLS.", show_default="the URL's host"
         ),
     ] = None,
-    reconnection: Annotated[
+    no_reconnection: Annotated[
         bool,
         typer.Option(
-            "--reconnection/--no-reconnection",
-            help="Come back after a loss, or a failed connect, as the official client does.",
+            "--no-reconnection",
+            help="Stay away after a loss or a failed connect; else clients come back as official ones do.",
         ),
-    ] = True,
+    ] = False,
     reconnection_attempts: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="Tries after each loss.", show_default="no limit"),
@@ -185,11 +190,14 @@ def loadtest(
     connect_timeout: Annotated[str, typer.Option(metavar="TIME", help="Longest wait for a connect.")] = "10s",
     ack_timeout: Annotated[str, typer.Option(metavar="TIME", help="Longest wait for an ack.")] = "10s",
     server_pid: Annotated[
-        int | None, typer.Option(help="Sample this process and its children (the server, on this machine).")
+        int | None,
+        typer.Option(metavar="PID", help="Sample this process and its children (a server on this machine)."),
     ] = None,
     server_cores: Annotated[
         float | None,
-        typer.Option(min=0.01, help="Cores the server can fill.", show_default="one per process"),
+        typer.Option(
+            metavar="N", min=0.01, help="Cores the server can fill.", show_default="one per process"
+        ),
     ] = None,
     fail_if: Annotated[
         list[str] | None,
@@ -209,11 +217,11 @@ def loadtest(
         Path | None,
         typer.Option(metavar="DIR", help="Folder of the run.", show_default="reports/<UTC time>-<scenario>"),
     ] = None,
-    output_format: Annotated[WithPage | None, format_option("How to write the report.")] = None,
+    output_format: Annotated[WithPage | None, format_option("the report", WithPage)] = None,
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="Where the report goes; - is stdout.")
     ] = "-",
-    seed: Annotated[int, typer.Option(help="Seed of everything random in the run.")] = 1,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of everything random in the run.")] = 1,
     yes: Annotated[
         bool, typer.Option("--yes", help="A target on the public internet may be loaded: do not ask.")
     ] = False,
@@ -223,10 +231,15 @@ def loadtest(
     ] = None,
     tick_rate: Annotated[
         float | None,
-        typer.Option(min=0, help="tick events per second of the demo target.", show_default="1 for listen"),
+        typer.Option(
+            metavar="RATE",
+            min=0,
+            help="tick events per second of the demo target.",
+            show_default="1 for listen",
+        ),
     ] = None,
     web: Annotated[bool, typer.Option("--web", help="Serve Locust's own UI on loopback.")] = False,
-    web_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of that UI.")] = 8089,
+    web_port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="Port of that UI.")] = 8089,
     locust_files: Annotated[
         bool, typer.Option("--locust-files", help="Write Locust's own CSV and HTML beside the run.")
     ] = False,
@@ -289,7 +302,7 @@ def loadtest(
         client_options.tls(ca_file, insecure, client_cert, client_key, server_name),
         client,
         client_options.reconnection(
-            reconnection,
+            not no_reconnection,
             reconnection_attempts,
             reconnection_delay,
             reconnection_delay_max,

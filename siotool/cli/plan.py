@@ -115,7 +115,7 @@ def plan(
     ] = "60s",
     draws: Draws = DRAWS,
     seed: Seed = SEED,
-    output_format: Annotated[PlanFormat | None, format_option("How to write the plan.")] = None,
+    output_format: Annotated[PlanFormat | None, format_option("the plan", PlanFormat)] = None,
     output: Output = "-",
     quiet: Quiet = False,
 ) -> None:

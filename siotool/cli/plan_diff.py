@@ -17,7 +17,7 @@ def diff(
     *,
     draws: Draws = DRAWS,
     seed: Seed = SEED,
-    output_format: Annotated[WithPage | None, format_option("How to write it.")] = None,
+    output_format: Annotated[WithPage | None, format_option("it", WithPage)] = None,
     output: Output = "-",
     quiet: Quiet = False,
 ) -> None:

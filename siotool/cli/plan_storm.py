@@ -77,7 +77,7 @@ def storm(
     seed: Annotated[
         int, typer.Option(min=0, help="Seed of the clients: the same seed gives the same storm.")
     ] = 1,
-    output_format: Annotated[WithPage | None, format_option("How to write it.")] = None,
+    output_format: Annotated[WithPage | None, format_option("it", WithPage)] = None,
     output: Output = "-",
     quiet: Quiet = False,
 ) -> None:

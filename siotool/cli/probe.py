@@ -70,7 +70,7 @@ def probe(
     ] = "3s",
     only: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only this check. Repeatable.")] = None,
     severity: Annotated[_Level, typer.Option(help="Show findings of this level and above.")] = "ok",
-    output_format: Annotated[_Format | None, format_option("How to write it.")] = None,
+    output_format: Annotated[_Format | None, format_option("it", _Format)] = None,
     output: Output = "-",
     list_checks: Annotated[bool, typer.Option("--list", help="List the checks.")] = False,
     quiet: Quiet = False,

@@ -24,7 +24,7 @@ def report(
         ),
     ] = None,
     *,
-    output_format: Annotated[WithPage | None, format_option("How to write the report.")] = None,
+    output_format: Annotated[WithPage | None, format_option("the report", WithPage)] = None,
     output: Output = "-",
     fail_if: Annotated[
         list[str] | None,
