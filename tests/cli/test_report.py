@@ -88,6 +88,7 @@ def test_the_planned_side_is_what_the_plan_came_to(siotool, run, tmp_path):
     assert sizing["document_planned_exact"] == pytest.approx(plan["document"]["servers_exact"])
 
 
+@pytest.mark.slow
 def test_a_plan_and_a_run_come_through_pipes(run):
     plan = process("report", run("echo"), "--plan", "-", "--format", "json", stdin=PLAN.read_text())
     assert json.loads(plan.stdout)["sizing"]["document_planned"] == 28

@@ -126,14 +126,37 @@ def test_rows_go_to_users_once_while_they_come_and_go_on_several_workers(
     assert finished.run.header.workload.settings["calls"] == "{calls}"
 
 
-def test_arrivals_that_outrun_the_rows_are_a_doubt(loadtest: Callable[..., Finished], tmp_path: Path) -> None:
+STEPS = """
+from locust import LoadTestShape
+
+class Steps(LoadTestShape):
+    def tick(self):
+        at = self.get_run_time()
+        return (min(12, 4 + 3 * int(at)), 10) if at < 5 else None
+"""
+
+
+def test_arrivals_that_would_outrun_the_rows_are_refused(
+    loadtest: Callable[..., Finished], tmp_path: Path
+) -> None:
+    (tmp_path / "users.jsonl").write_text("".join(f'{{"token": {number}}}\n' for number in range(8)))
+    finished = loadtest(
+        "demo", "--users-file", tmp_path / "users.jsonl", "--arrival-rate", "4/s", "--run-time", "4s"
+    )
+    assert finished.code == 2
+    assert "8 rows" in finished.stderr
+
+
+def test_a_load_shape_that_outruns_the_rows_is_a_doubt(
+    loadtest: Callable[..., Finished], tmp_path: Path
+) -> None:
     (tmp_path / "users.jsonl").write_text("".join(f'{{"token": {number}}}\n' for number in range(8)))
     scenario = tmp_path / "visitor.py"
-    scenario.write_text(COMES_AND_GOES)
+    scenario.write_text(COMES_AND_GOES + STEPS)
     with node_server("4") as server:
         finished = loadtest(
             server.url, "--scenario", scenario, "--users-file", tmp_path / "users.jsonl", "--processes", 2,
-            "--auth", '{"token": "{token}"}', "--arrival-rate", "4/s", "--run-time", "4s",
+            "--auth", '{"token": "{token}"}',
         )  # fmt: skip
         tokens = [line["auth"]["token"] for line in server.seen("connect", namespace="/")]
     assert sorted(tokens[1:]) == list(range(8)), "numbers of a JSONL file stay numbers"

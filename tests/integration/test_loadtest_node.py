@@ -236,6 +236,8 @@ def test_every_message_reaches_every_user_exactly_once(chat: Measured) -> None:
         "duplicate": 0,
         "reordered": 0,
         "misdelivered": 0,
+        "missed_while_away": 0,
+        "replayed": 0,
         "late": 0,
         "pending": 0,
     }

@@ -128,7 +128,8 @@ def test_a_scenario_of_ones_own_in_a_few_lines(loadtest: Callable[..., Any], tmp
     )
     # both calls of each turn; the emit between them has no time and no row
     assert {(row["op"], row["name"]) for row in done.report["operations"]} == {
-        *(("connect", "/"), ("namespace", "/"), ("ack", "echo")),
+        *(("connect", "/"), ("namespace", "/"), ("upgrade", "websocket"), ("ack", "echo")),
+        *(("phase", name) for name in ("tcp", "first poll", "probe", "websocket")),
     }
     issued = done.counted("Hello").issued
     assert issued > 10

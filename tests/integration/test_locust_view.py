@@ -28,12 +28,18 @@ ROWS = {
     "echo": {("ack", "echo")},
     "idle": set(),
     "listen": {("deliver", "tick")},
+    "rooms": {("ack", "join"), ("deliver", "say")},
+    "slow": {("deliver", "chat message")},
+    "storm": {("ack", "echo")},
 }
 SETTINGS = {
     "chat": ["rate=2"],
     "echo": ["rate=5", "size=100B"],
     "idle": [],
     "listen": ["event=tick", "sent_at=sent_at"],
+    "rooms": ["rate=2", "room_size=3"],
+    "slow": ["rate=2"],
+    "storm": ["rate=5", "when=60s"],
 }
 
 

@@ -16,6 +16,7 @@ from siotool.report.time_charts import over_time
 from tests.unit.test_document_printers import charts
 
 
+@pytest.mark.slow
 @settings(settings.get_profile("brief"))
 @given(chart=charts)
 def test_every_chart_is_valid(chart):

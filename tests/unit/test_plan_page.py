@@ -198,6 +198,7 @@ def test_every_chart_has_its_place_and_its_data(html):
     assert not re.search(r'"title":"', json.dumps([s["layer"] for s in specs.values()]).split("tooltip")[0])
 
 
+@pytest.mark.slow
 def test_every_chart_is_valid(papers):
     assert len(charts(papers)) >= 12
     for chart in charts(papers):

@@ -268,6 +268,7 @@ def test_the_account_has_a_row_for_each_size_and_the_times_of_whole_messages():
     assert (row.expected, row.lost, row.misdelivered, row.first.n) == (3, 1, 1, [])
 
 
+@pytest.mark.slow
 def test_ten_thousand_users_in_rooms_of_twenty_take_less_than_a_kilobyte_each():
     """Trap: each publisher kept 8 bytes for each user there is: 800 MB for 10,000 of them."""
     users, room_size = 10_000, 20
