@@ -346,6 +346,8 @@ class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
     ``draining`` marks what came after the last stage, while the run waited for what was still
     under way: it belongs to no hold phase. ``servers`` holds the use of those that were sampled,
     by their names in the header, ``targets`` what happened at each of the header's, in their order.
+    ``lost_ago`` says when the messages were sent whose deliveries were given up in it: whole seconds
+    before its end, and how many deliveries.
     """
 
     t_s: Amount
@@ -365,6 +367,7 @@ class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
     targets: list[TargetUse] = []
     visits: Visits = Visits()
     losses: Losses = Losses()
+    lost_ago: list[tuple[Count, Count]] = []
 
     @property
     def server(self) -> ServerUse | None:

@@ -14,6 +14,7 @@ class OutageFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     waited for. ``attempts`` are connects that were tried, at most ``attempts_peak_per_s`` in a second.
     ``recovered`` got their session back. ``replayed`` deliveries came to them that had been sent before;
     ``missed`` were sent while their user was away, and did not come; ``duplicate`` came twice.
+    ``messages_lost`` are deliveries that were expected, of messages sent within it, and never came.
     """
 
     t_s: float
@@ -31,6 +32,7 @@ class OutageFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     replayed: int
     missed: int
     duplicate: int
+    messages_lost: int
 
 
 class AwayFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -17,7 +17,7 @@ def outages(report: Report) -> Section:
     delivers = report.delivery.published > 0
     named = columns("at>", "lost>", "why", "back p50>", "back p90>?", "back p99>", "all back>", "attempts>?")
     named += columns("most per s>", "recovered>?")
-    named += columns("replayed>?", "missed>", "duplicate>?") if delivers else []
+    named += columns("lost messages>", "replayed>?", "missed>", "duplicate>?") if delivers else []
     rows = [
         Row(_outage(outage)[: len(named)], "bad" if outage.back_all_s is None else "")
         for outage in report.outages
@@ -53,6 +53,7 @@ def _outage(outage: OutageFigures) -> list[str]:
         f"{outage.attempts:,}",
         units.format_count(outage.attempts_peak_per_s),
         f"{outage.recovered:,}{share}",
+        f"{outage.messages_lost:,}",
         f"{outage.replayed:,}",
         f"{outage.missed:,}",
         f"{outage.duplicate:,}",

@@ -10,6 +10,7 @@ The rule, with the seconds of the run file:
 - What nobody came back from is none: those users were sent away (``server_disconnect``).
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -21,6 +22,8 @@ from siotool.runfile import Interval, Run
 SHARE = 0.01
 #: A loss after which a user is not waited for.
 _SENT_AWAY = "server_disconnect"
+#: Seconds of a run end a moment after they are full.
+_ROUNDING_S = 0.5
 
 
 def sum_up_outages(runs: Sequence[Run]) -> list[OutageFigures]:
@@ -29,7 +32,8 @@ def sum_up_outages(runs: Sequence[Run]) -> list[OutageFigures]:
     offset = 0.0
     for run in runs:
         intervals = [interval for interval in run.intervals if not interval.draining]
-        found += [_figures(intervals[first:after], offset) for first, after in _spans(intervals)]
+        lost = _lost_by_second(run.intervals)
+        found += [_figures(intervals[first:after], offset, lost) for first, after in _spans(intervals)]
         offset += run.intervals[-1].t_s if run.intervals else 0.0
     return found
 
@@ -99,7 +103,16 @@ def _waited_for(interval: Interval) -> int:
     return sum(connections.closed.values()) - sent_away
 
 
-def _figures(span: Sequence[Interval], offset: float) -> OutageFigures:
+def _lost_by_second(intervals: Sequence[Interval]) -> Counter[int]:
+    """Deliveries that were given up at any time, by the second of the run in which they were sent."""
+    found: Counter[int] = Counter()
+    for interval in intervals:
+        for ago, count in interval.lost_ago:
+            found[math.ceil(interval.t_s - ago - _ROUNDING_S)] += count
+    return found
+
+
+def _figures(span: Sequence[Interval], offset: float, lost: Counter[int]) -> OutageFigures:
     reasons: Counter[str] = Counter()
     for interval in span:
         reasons.update(interval.connections.closed)
@@ -124,6 +137,7 @@ def _figures(span: Sequence[Interval], offset: float) -> OutageFigures:
         replayed=sum(interval.losses.replayed for interval in span),
         missed=max(0, while_away - sum(interval.losses.caught_up for interval in span)),
         duplicate=sum(interval.delivery.duplicate for interval in span),
+        messages_lost=sum(lost[math.ceil(interval.t_s - _ROUNDING_S)] for interval in span),
     )
 
 

@@ -92,6 +92,8 @@ class DeliveryAggregator:
         #: When messages were sent that were given up.
         self._given_up: dict[_Key, float] = {}
         self._audiences = AudienceTotals()
+        #: Lost deliveries, by how many whole seconds ago their message was sent.
+        self._lost_ago = Counter[int]()
 
     def close(self, parts: list[WorkerInterval], until: float, last: bool) -> Delivery:
         """Count one second of all workers; ``last`` gives up what is still open."""
@@ -130,6 +132,11 @@ class DeliveryAggregator:
         """What was closed since the last call, by size of the audience."""
         closed, self._audiences = self._audiences.close(), AudienceTotals()
         return closed
+
+    def take_lost_ago(self) -> list[tuple[int, int]]:
+        """When the messages were sent whose deliveries were given up since the last call."""
+        lost, self._lost_ago = self._lost_ago, Counter()
+        return sorted(lost.items())
 
     def _follow(self, worker: int, step: Presence) -> None:
         levels = self._presence[worker]
@@ -223,6 +230,7 @@ class DeliveryAggregator:
                 counted.lost += missing
                 if missing:
                     self._given_up[key] = message.sent
+                    self._lost_ago[max(0, int(until - message.sent))] += missing
                 elif message.timed:
                     self._audiences.skew(group, message.delays)
                 del messages[key]

@@ -137,6 +137,7 @@ class Recorder:
             interval = msgspec.structs.replace(
                 interval,
                 audiences=self._deliveries.take_audiences(),
+                lost_ago=self._deliveries.take_lost_ago(),
                 exceptions=interval.exceptions + self._raised_in_hooks(),
             )
             for part in parts:

@@ -17,7 +17,19 @@ def sparse(times):
     return histogram.sparse()
 
 
-def second(number, users, *, lost=0, kind="transport_close", away=0, back=(), stayed=0, attempted=0, **more):
+def second(
+    number,
+    users,
+    *,
+    lost_ago=(),
+    lost=0,
+    kind="transport_close",
+    away=0,
+    back=(),
+    stayed=0,
+    attempted=0,
+    **more,
+):
     return Interval(
         t_s=float(number),
         duration_s=1.0,
@@ -33,6 +45,7 @@ def second(number, users, *, lost=0, kind="transport_close", away=0, back=(), st
         delivery=Delivery(**more.pop("delivery", {})),
         bytes=Bytes(),
         generator=[],
+        lost_ago=list(lost_ago),
         losses=Losses(away_now=away, back=len(back), away=sparse(back), **more),
     )
 
@@ -61,6 +74,19 @@ def test_a_restart_is_one_outage_until_everybody_is_back():
     assert found.back_p99_s == pytest.approx(3.0, rel=0.01)
     assert found.back_all_s == 3.0
     assert (found.attempts, found.attempts_peak_per_s) == (19, 9)
+
+
+def test_lost_messages_are_those_that_were_sent_within_it_whenever_they_were_given_up():
+    (found,) = outages(
+        second(1, 10),
+        second(2, 10, lost=10, away=10),
+        second(3, 10, back=[1.0] * 10, lost_ago=[(0, 2), (1, 3), (2, 50)]),
+        *(second(number, 10) for number in range(4, 31)),
+        second(31, 10, lost_ago=[(28, 4), (29, 5), (30, 60)]),
+    )
+    # the seconds 2 and 3 are the outage; of 3: 2 at once and 4 later, of 2: 3 and 5
+    assert (found.t_s, found.until_s) == (1, 3)
+    assert found.messages_lost == 2 + 3 + 4 + 5
 
 
 def test_percentiles_are_of_all_that_were_lost_and_unknown_where_so_many_never_came_back():
