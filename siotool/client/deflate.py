@@ -33,7 +33,8 @@ class Deflate:
         self._window_in = self._window_out = _WINDOW_BITS
         for parameter in parameters:
             key, _, value = parameter.partition("=")
-            bits = int(value.strip('"')) if value.strip('"').isdigit() else 0
+            number = value.strip('"')
+            bits = int(number) if number.isascii() and number.isdigit() else 0
             match key.strip():
                 case "server_no_context_takeover":
                     self._forget_in = True

@@ -89,3 +89,9 @@ def test_a_refusal_with_data_that_json_has_not_is_quoted_all_the_same() -> None:
 def test_an_error_of_a_reader_is_one_of_the_protocol() -> None:
     with pytest.raises(RemoteProtocolError):
         harness.TARGETS[6](b"alert(1)")
+
+
+def test_a_window_of_digits_that_are_none_is_a_protocol_error() -> None:
+    """Python's ``isdigit`` is true of a superscript, which ``int`` does not read."""
+    with pytest.raises(RemoteProtocolError, match="a parameter"):
+        Deflate("permessage-deflate; server_max_window_bits=0\u00b3")
