@@ -78,7 +78,7 @@ def _place(name: str) -> tuple[Path, int]:
     path, at, nodes = name.rpartition("@")
     if not at or Path(name).exists():
         return Path(name), 1
-    if not nodes.isdigit() or int(nodes) < 1:
+    if not nodes.isdecimal() or int(nodes) < 1:
         raise InputError(
             f"--from {name}: {nodes!r} is not a number of nodes", "for example --from reports/x@4"
         )

@@ -1,9 +1,12 @@
 """Outages out of seconds: which losses belong together, and who was back when."""
 
+from types import SimpleNamespace
+
 import msgspec
 import pytest
 
 from siotool.histogram import Histogram
+from siotool.report import outage_tables
 from siotool.report.gates import judge, parse
 from siotool.report.join import summarize
 from siotool.report.outages import sum_up_away, sum_up_outages
@@ -181,3 +184,41 @@ def test_gates_on_the_time_away(make_run):
     assert outcome(never, "back_all > 10s") == ("failed", None)
     assert outcome(make_run(), "p99:away > 10s") == ("passed", 0.0)
     assert outcome(make_run(), "back_all > 10s") == ("passed", 0.0)
+
+
+# ── tables ────────────────────────────────────────────────────────────────────────────
+
+
+def tables(*intervals, published=1):
+    found = outages(*intervals)
+    away = sum_up_away([OneRun(*intervals)], found)
+    report = SimpleNamespace(outages=found, away=away, delivery=SimpleNamespace(published=published))
+    return outage_tables.outages(report).blocks
+
+
+def test_a_run_without_losses_has_no_table():
+    assert tables(second(1, 10)) == []
+
+
+def test_each_outage_is_a_row_that_says_what_became_of_messages():
+    restart = (
+        second(1, 10),
+        second(2, 10, lost=10, away=10),
+        second(3, 10, back=[1.0] * 10, lost_ago=[(1, 7)]),
+    )
+    [table] = tables(*restart)
+    [row] = table.rows
+    named = [column.name for column in table.columns]
+    assert row.cells[named.index("lost messages")] == "7"
+    assert len(row.cells) == len(named)
+    [without] = tables(*restart, published=0)
+    assert "lost messages" not in [column.name for column in without.columns]
+
+
+def test_losses_one_by_one_are_a_sentence():
+    single = (second(1, 1000), second(2, 1000, lost=1, away=1), second(3, 1000, back=[1.0]))
+    [sentence] = tables(*single)
+    assert "lost in no outage" in str(sentence)
+    both = (*single, second(4, 1000, lost=900, away=900), second(5, 1000, back=[1.0] * 900))
+    [table] = tables(*both)
+    assert "lost in no outage" in table.note
