@@ -108,7 +108,7 @@ def test_what_idle_connections_carried(
 @contextlib.asynccontextmanager
 async def served(context: ssl.SSLContext | None, **options: Any) -> AsyncIterator[str]:
     """A server like the embedded one, in this process."""
-    sio = chat.make_server()
+    sio = chat.make_server(ping_interval_s=25.0, ping_timeout_s=20.0, connect_timeout_s=45.0)
     if options:
         sio = socketio.AsyncServer(async_mode="aiohttp", cors_allowed_origins="*", **options)
         sio.on("echo", _echo)
