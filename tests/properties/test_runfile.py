@@ -70,6 +70,8 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
         found = st.one_of(*(values(argument) for argument in arguments))
     elif origin is list:
         found = st.lists(values(arguments[0]), max_size=3)
+    elif origin is tuple:
+        found = st.tuples(*map(values, arguments))
     elif origin is dict:
         found = st.dictionaries(values(arguments[0]), values(arguments[1]), max_size=3)
     else:
