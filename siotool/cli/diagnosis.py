@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from siotool.client.failures import ClientFailure
-from siotool.client.identity import secrets_of
+from siotool.client.secret_texts import secrets_of
 from siotool.errors import TargetError
 from siotool.swarm.native import run_natively
 from siotool.swarm.preflight import PreflightError

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from siotool.cli import client_options, completion, load_targets, public_hosts, users_options
+from siotool.cli import client_options, completion, load_targets, public_hosts, target_options, users_options
 from siotool.cli import load_options as options
 from siotool.cli.client_words import Encoding, EngineIo, WireClient
 from siotool.cli.configured import command_of
@@ -111,16 +111,10 @@ def loadtest(
             metavar="NAME", help="Namespace to join; events go to the first. Repeatable.", show_default="/"
         ),
     ] = None,
-    path: Annotated[str, typer.Option(help="Path of Socket.IO on the server.")] = "/socket.io/",
-    auth: Annotated[
-        str | None, typer.Option(metavar="JSON", help="Auth payload, an object; @FILE reads it.")
-    ] = None,
-    header: Annotated[
-        list[str] | None, typer.Option(metavar="'NAME: VALUE'", help="HTTP header. Repeatable.")
-    ] = None,
-    query: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Query parameter. Repeatable.")
-    ] = None,
+    path: target_options.SocketPath = "/socket.io/",
+    auth: target_options.Auth = None,
+    header: target_options.Headers = None,
+    query: target_options.Queries = None,
     users_file: Annotated[
         Path | None,
         typer.Option(
@@ -153,22 +147,11 @@ def loadtest(
         WireClient,
         typer.Option(metavar="NAME", help="native, or reference: python-socketio's, for a second opinion."),
     ] = WireClient.NATIVE,
-    ca_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Certificates to trust, in PEM form.")
-    ] = None,
-    insecure: Annotated[bool, typer.Option("--insecure", help="Trust any certificate.")] = False,
-    client_cert: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The clients' own certificate, in PEM form.")
-    ] = None,
-    client_key: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Its key, where it is not in the same file.")
-    ] = None,
-    server_name: Annotated[
-        str | None,
-        typer.Option(
-            metavar="HOST", help="Name to ask for and to check in TLS.", show_default="the URL's host"
-        ),
-    ] = None,
+    ca_file: target_options.CaFile = None,
+    insecure: target_options.Insecure = False,
+    client_cert: target_options.ClientCert = None,
+    client_key: target_options.ClientKey = None,
+    server_name: target_options.ServerName = None,
     no_reconnection: Annotated[
         bool,
         typer.Option(

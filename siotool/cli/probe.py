@@ -4,13 +4,13 @@ import asyncio
 import re
 import sys
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 import typer
 
 from siotool.cli import load_options as options
+from siotool.cli import target_options
 from siotool.cli.formats import by_ending, format_option
 from siotool.cli.load_targets import DEMO
 from siotool.cli.options import Output, Quiet
@@ -35,32 +35,18 @@ def probe(
         list[str] | None,
         typer.Option(metavar="NAME", help="Namespace to join. Repeatable.", show_default="/"),
     ] = None,
-    path: Annotated[str, typer.Option(help="Path of Socket.IO on the server.")] = "/socket.io/",
-    auth: Annotated[
-        str | None, typer.Option(metavar="JSON", help="Auth payload, an object; @FILE reads it.")
-    ] = None,
-    header: Annotated[
-        list[str] | None, typer.Option(metavar="'NAME: VALUE'", help="HTTP header. Repeatable.")
-    ] = None,
-    query: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Part of the query. Repeatable.")
-    ] = None,
+    path: target_options.SocketPath = "/socket.io/",
+    auth: target_options.Auth = None,
+    header: target_options.Headers = None,
+    query: target_options.Queries = None,
     origin: Annotated[
         str, typer.Option(metavar="ORIGIN", help="Ask as a page of this origin does, for the check cors.")
     ] = "",
-    ca_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Trust the authorities in this PEM file.")
-    ] = None,
-    client_cert: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Show this certificate, in PEM form.")
-    ] = None,
-    client_key: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Its key, where it is in another file.")
-    ] = None,
-    server_name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Ask for this name in TLS, not for the URL's host.")
-    ] = None,
-    insecure: Annotated[bool, typer.Option("--insecure", help="Accept any certificate.")] = False,
+    ca_file: target_options.CaFile = None,
+    client_cert: target_options.ClientCert = None,
+    client_key: target_options.ClientKey = None,
+    server_name: target_options.ServerName = None,
+    insecure: target_options.Insecure = False,
     patient: Annotated[
         bool,
         typer.Option("--patient", help="Be silent for a ping interval, for the check idle-timeout."),

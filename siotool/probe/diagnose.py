@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Collection
 from typing import Any
 
-from siotool.client.identity import secrets_of
+from siotool.client.secret_texts import secrets_of
 from siotool.printable import one_line
 from siotool.probe.catalogue import CHECKS
 from siotool.probe.finding import Check, Finding, Look

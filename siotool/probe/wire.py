@@ -12,6 +12,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from siotool.client.endpoint import with_cookies
 from siotool.client.tls import context as tls_context
 from siotool.probe.probe_settings import ProbeSettings
 from siotool.probe.reply import Reply
@@ -124,23 +125,15 @@ class Line:
 
     def headers(self, more: Mapping[str, str], cookies: Mapping[str, str]) -> list[tuple[str, str]]:
         """The settings' headers with some more; cookies join those that the settings have."""
-        own = [
-            (key, value) for key, value in self._settings.identity.headers if key.lower() not in _lower(more)
-        ]
+        replaced = {name.lower() for name in more}
+        own = tuple(pair for pair in self._settings.identity.headers if pair[0].lower() not in replaced)
         jar = SimpleCookie(dict(cookies))
-        if cookie := "; ".join(f"{morsel.key}={morsel.coded_value}" for morsel in jar.values()):
-            before = [value for key, value in own if key.lower() == "cookie"]
-            own = [(key, value) for key, value in own if key.lower() != "cookie"]
-            own.append(("Cookie", "; ".join([*before, cookie])))
-        return [*own, *more.items()]
+        shown = "; ".join(f"{morsel.key}={morsel.coded_value}" for morsel in jar.values())
+        return [*with_cookies(own, shown), *more.items()]
 
 
 def _latin(text: bytes) -> str:
     return text.decode("latin-1")
-
-
-def _lower(names: Mapping[str, str]) -> set[str]:
-    return {name.lower() for name in names}
 
 
 def _failed(error: Exception, seconds: float, limit_s: float) -> Reply:

@@ -13,8 +13,9 @@ import msgspec
 from locust import User, events
 from locust.env import Environment
 
-from siotool.client.identity import Identity, secrets_of
+from siotool.client.identity import Identity
 from siotool.client.parsers import parser_of
+from siotool.client.secret_texts import secrets_of
 from siotool.errors import InputError, TargetError
 from siotool.protocol.engine_io import Frame
 from siotool.runfile import Operation, ScenarioFailure

@@ -7,7 +7,8 @@ from locust.env import Environment
 from locust.event import Events
 
 from siotool.client.failures import ClientFailure
-from siotool.client.identity import Identity, secrets_of
+from siotool.client.identity import Identity
+from siotool.client.secret_texts import secrets_of
 from siotool.errors import InputError, ScenarioError, TargetError
 from siotool.swarm import preflight
 from siotool.swarm.config import RunConfig

@@ -11,7 +11,7 @@ import gevent
 import gevent.event
 import msgspec
 
-from siotool.client.identity import secrets_of
+from siotool.client.secret_texts import secrets_of
 from siotool.client.tap import Tap
 from siotool.runfile import WorkerHealth
 from siotool.swarm import locust_stats, worker_report

@@ -19,7 +19,7 @@ from locust import events
 from locust.env import Environment
 from locust.stats import stats_history
 
-from siotool.client.identity import secrets_of, texts_in
+from siotool.client.secret_texts import secrets_of, texts_in
 from siotool.errors import GeneratorError, SiotoolError
 from siotool.printable import one_line
 from siotool.runfile import Header

@@ -9,7 +9,7 @@ import msgspec
 
 from siotool.client.address import resolve
 from siotool.client.failures import ClientFailure
-from siotool.client.identity import secrets_of
+from siotool.client.secret_texts import secrets_of
 from siotool.errors import InputError, TargetError
 from siotool.printable import one_line
 from siotool.swarm.engine import Engine

@@ -14,7 +14,8 @@ from hashlib import blake2s
 from typing import Any, TextIO
 from urllib.parse import quote, quote_plus
 
-from siotool.client.identity import SHORTEST, Identity, secrets_of, texts_in
+from siotool.client.identity import Identity
+from siotool.client.secret_texts import SHORTEST, secrets_of, texts_in
 
 SHORTEST_IN_NAMES = 8
 #: Texts are looked through up to so many characters; far fewer are shown of any.

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siotool.client.identity import Identity, secrets_of, texts_in
+from siotool.client.identity import Identity
+from siotool.client.secret_texts import secrets_of, texts_in
 from siotool.swarm import redaction
 from siotool.swarm.redaction import RedactedStream, Redaction, UserSecrets
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from siotool.client.identity import Identity, secrets_of
+from siotool.client.identity import Identity
+from siotool.client.secret_texts import secrets_of
 from siotool.swarm import scenario_results
 from siotool.swarm.exception_log import FILE_NAME, ExceptionLog
 from siotool.swarm.redaction import Redaction

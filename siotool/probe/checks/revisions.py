@@ -3,7 +3,7 @@
 from types import MappingProxyType
 from typing import Any
 
-from siotool.probe.finding import Check, Finding
+from siotool.probe.finding import Check, Finding, Severity
 from siotool.probe.known import Known
 from siotool.probe.reply import Reply
 from siotool.protocol.engine_io import Revision
@@ -28,32 +28,21 @@ def _refusal(known: Known, revision: Revision) -> str:
     return next((reply.said for reply in replies if not reply.failure), replies[0].said)
 
 
-def _judge_4(known: Known, _: Any) -> Finding | None:
+def _judge(revision: Revision, level: Severity, remedy: str, known: Known) -> Finding | None:
     if known.opening is None:
         return None
-    if known.polls(4) or known.upgrades(4):
-        return Finding("eio4", "ok", _seen(known, 4), f"clients of {_SOCKET_IO[4]} can connect")
-    return Finding(
-        "eio4",
-        "warning",
-        _seen(known, 4),
-        f"clients of {_SOCKET_IO[4]} cannot connect",
-        "use clients of Socket.IO 2 (siotool: --eio 3), or update the server",
-    )
+    name, seen, clients = f"eio{revision}", _seen(known, revision), f"clients of {_SOCKET_IO[revision]}"
+    if known.polls(revision) or known.upgrades(revision):
+        return Finding(name, "ok", seen, f"{clients} can connect")
+    return Finding(name, level, seen, f"{clients} cannot connect", remedy)
+
+
+def _judge_4(known: Known, _: Any) -> Finding | None:
+    return _judge(4, "warning", "use clients of Socket.IO 2 (siotool: --eio 3), or update the server", known)
 
 
 def _judge_3(known: Known, _: Any) -> Finding | None:
-    if known.opening is None:
-        return None
-    if known.polls(3) or known.upgrades(3):
-        return Finding("eio3", "ok", _seen(known, 3), f"clients of {_SOCKET_IO[3]} can connect")
-    return Finding(
-        "eio3",
-        "info",
-        _seen(known, 3),
-        f"clients of {_SOCKET_IO[3]} cannot connect",
-        "if there are any: allowEIO3: true on a Socket.IO 3 or 4 server",
-    )
+    return _judge(3, "info", "if there are any: allowEIO3: true on a Socket.IO 3 or 4 server", known)
 
 
 CHECKS = [
