@@ -113,12 +113,14 @@ def relay(port: int, delay_s: float = 0.0) -> Iterator[tuple[str, list[float]]]:
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         seen.append(loop.time())
-        there, back = await asyncio.open_connection("127.0.0.1", port)
         try:
-            await asyncio.gather(carry(reader, back), carry(there, writer))
-            await asyncio.sleep(2 * delay_s)
+            there, back = await asyncio.open_connection("127.0.0.1", port)
+            try:
+                await asyncio.gather(carry(reader, back), carry(there, writer))
+                await asyncio.sleep(2 * delay_s)
+            finally:
+                back.transport.abort()
         finally:
-            back.transport.abort()
             writer.transport.abort()
 
     async def serve() -> None:

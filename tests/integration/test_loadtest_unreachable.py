@@ -176,11 +176,22 @@ def _websocket(listener: type[WSListener]) -> Iterator[str]:
     loop = asyncio.new_event_loop()
     ended = asyncio.Event()
 
+    opened: list[WSTransport] = []
+
+    class Kept(listener):  # type: ignore[misc, valid-type]
+        def on_ws_connected(self, transport: WSTransport) -> None:
+            opened.append(transport)
+            super().on_ws_connected(transport)
+
     async def serve() -> None:
-        server = await ws_create_server(lambda _request: listener(), "127.0.0.1", 0)
+        server = await ws_create_server(lambda _request: Kept(), "127.0.0.1", 0)
         async with server:
             ports.put(server.sockets[0].getsockname()[1])
             await ended.wait()
+        # a socket that is left open is one that another test is blamed for
+        for transport in opened:
+            transport.disconnect(graceful=False)
+        await asyncio.gather(*(transport.wait_disconnected() for transport in opened))
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
     thread.start()
