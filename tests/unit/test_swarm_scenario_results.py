@@ -25,7 +25,7 @@ def test_an_exception_is_told_with_class_message_place_and_once_with_its_traceba
         book.exception(raised(KeyError("token")))
     _, _, (first,) = book.take()
     assert (first.kind, first.message, first.count) == ("KeyError", "'token'", 3)
-    assert first.where == "test_swarm_scenario_results.py:16 in raised"
+    assert first.where == "test_swarm_scenario_results.py:17 in raised"
     assert "Traceback" in first.traceback
     book.exception(raised(KeyError("token")))
     _, _, (again,) = book.take()
