@@ -21,8 +21,9 @@ from siotool.plan.inputs.provenance import Provenance
 from siotool.plan.model import ConstraintRow, Plan
 from siotool.plan.sizing.replan import ReadBack
 from siotool.plan.sizing.sizing import size
-from siotool.report.contents import Answer, Bandwidth, ConnectionFigures, ConstraintFigures, Counts
+from siotool.report.contents import Bandwidth, ConnectionFigures
 from siotool.report.planned import Planned
+from siotool.report.sizing_figures import Answer, ConstraintFigures, Counts
 from siotool.runfile import Run
 from siotool.units import format_share
 

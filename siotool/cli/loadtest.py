@@ -5,12 +5,21 @@ import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from siotool.cli import client_options, completion, load_targets, public_hosts, target_options, users_options
+from siotool.cli import (
+    client_options,
+    completion,
+    connection_flags,
+    load_flags,
+    load_targets,
+    public_hosts,
+    run_flags,
+    target_options,
+    users_options,
+)
 from siotool.cli import load_options as options
 from siotool.cli.client_words import Encoding, EngineIo, WireClient
 from siotool.cli.configured import command_of
@@ -19,7 +28,6 @@ from siotool.cli.report import REPORTS
 from siotool.cli.secret_options import redacted
 from siotool.client import identity_options
 from siotool.errors import InputError
-from siotool.workload import ArrivalProcess
 
 
 def loadtest(
@@ -34,208 +42,58 @@ def loadtest(
         ),
     ] = None,
     *,
-    scenario: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME|FILE.py",
-            help="What users do; --list shows the built-in ones.",
-            autocompletion=completion.scenarios,
-        ),
-    ] = "echo",
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A setting of the scenario. Repeatable."),
-    ] = None,
-    users: Annotated[
-        str | None,
-        typer.Option("--users", "-u", metavar="COUNT", help="Users at the peak.", show_default="10"),
-    ] = None,
-    spawn_rate: Annotated[
-        float | None,
-        typer.Option(
-            "--spawn-rate",
-            "-r",
-            metavar="RATE",
-            help="Users to start per second.",
-            show_default="all within 5 s, or a quarter of the run",
-        ),
-    ] = None,
-    arrival_rate: Annotated[
-        str | None,
-        typer.Option(
-            metavar="RATE",
-            help="New users that arrive, as 5/s or 300/min, over --run-time; each leaves when its scenario "
-            "ends it. --users is how many may be there at once (instead of --spawn-rate and --stage).",
-        ),
-    ] = None,
-    arrival_process: Annotated[
-        ArrivalProcess | None,
-        typer.Option(
-            metavar="NAME",
-            help="How they arrive: constant (at even distances) or poisson.",
-            show_default="constant",
-        ),
-    ] = None,
-    run_time: Annotated[
-        str | None,
-        typer.Option(
-            "--run-time",
-            "-t",
-            metavar="TIME",
-            help="Length of the run, ramp included. Starting takes about 2s before it; after it, what is "
-            "still under way is waited for (at most 5s, mostly less than 1s), and reports take about 2s.",
-            show_default="30s",
-        ),
-    ] = None,
-    stage: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="TIME:USERS",
-            help="Move evenly to USERS within TIME; repeat it for a profile (instead of the three above).",
-        ),
-    ] = None,
-    tags: Annotated[
-        list[str] | None, typer.Option("--tags", metavar="TAG", help="Only tasks with this tag. Repeatable.")
-    ] = None,
-    exclude_tags: Annotated[
-        list[str] | None,
-        typer.Option("--exclude-tags", metavar="TAG", help="No tasks with this tag. Repeatable."),
-    ] = None,
-    processes: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=1, max=256, help="Generator processes.", show_default="one per core"),
-    ] = None,
-    namespace: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME", help="Namespace to join; events go to the first. Repeatable.", show_default="/"
-        ),
-    ] = None,
+    scenario: load_flags.Scenario = "echo",
+    settings: load_flags.Settings = None,
+    users: load_flags.Users = None,
+    spawn_rate: load_flags.SpawnRate = None,
+    arrival_rate: load_flags.ArrivalRate = None,
+    arrival_process: load_flags.Arriving = None,
+    run_time: load_flags.RunTime = None,
+    stage: load_flags.Stage = None,
+    tags: load_flags.Tags = None,
+    exclude_tags: load_flags.ExcludeTags = None,
+    processes: load_flags.Processes = None,
+    namespace: connection_flags.Namespace = None,
     path: target_options.SocketPath = "/socket.io/",
     auth: target_options.Auth = None,
     header: target_options.Headers = None,
     query: target_options.Queries = None,
-    users_file: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="CSV or JSONL, a row for each user: {column} in --auth, --header, --query and --set is its "
-            "value, {number} the user's number (docs/users.md).",
-        ),
-    ] = None,
-    reuse_rows: Annotated[
-        bool, typer.Option("--reuse-rows", help="Users may share rows where there are fewer than users.")
-    ] = False,
-    transport: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="upgrade (begin with long polling, as the official client does), websocket, polling "
-            "or jsonp.",
-            show_default="upgrade",
-        ),
-    ] = None,
-    transport_mix: Annotated[
-        str | None,
-        typer.Option(metavar="NAME=SHARE,…", help="Several of them, as upgrade=80,websocket=15,polling=5."),
-    ] = None,
-    eio: Annotated[
-        EngineIo, typer.Option(help="Revision of Engine.IO: 3 is Socket.IO 2; auto asks the target.")
-    ] = EngineIo.AUTO,
-    parser: Annotated[Encoding, typer.Option(help="Parser of Socket.IO packets.")] = Encoding.JSON,
-    client: Annotated[
-        WireClient,
-        typer.Option(metavar="NAME", help="native, or reference: python-socketio's, for a second opinion."),
-    ] = WireClient.NATIVE,
+    users_file: load_flags.UsersFile = None,
+    reuse_rows: load_flags.ReuseRows = False,
+    transport: connection_flags.Transport = None,
+    transport_mix: connection_flags.TransportMix = None,
+    eio: connection_flags.Eio = EngineIo.AUTO,
+    parser: connection_flags.Parser = Encoding.JSON,
+    client: connection_flags.Client = WireClient.NATIVE,
     ca_file: target_options.CaFile = None,
     insecure: target_options.Insecure = False,
     client_cert: target_options.ClientCert = None,
     client_key: target_options.ClientKey = None,
     server_name: target_options.ServerName = None,
-    no_reconnection: Annotated[
-        bool,
-        typer.Option(
-            "--no-reconnection",
-            help="Stay away after a loss or a failed connect; else clients come back as official ones do.",
-        ),
-    ] = False,
-    reconnection_attempts: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="Tries after each loss.", show_default="no limit"),
-    ] = None,
-    reconnection_delay: Annotated[
-        str, typer.Option(metavar="TIME", help="First wait, before jitter; each next is twice as long.")
-    ] = "1s",
-    reconnection_delay_max: Annotated[str, typer.Option(metavar="TIME", help="Longest wait.")] = "5s",
-    randomization_factor: Annotated[
-        str, typer.Option(metavar="SHARE", help="Jitter of each wait, from 0 to 1.")
-    ] = "0.5",
-    connect_timeout: Annotated[str, typer.Option(metavar="TIME", help="Longest wait for a connect.")] = "10s",
-    ack_timeout: Annotated[str, typer.Option(metavar="TIME", help="Longest wait for an ack.")] = "10s",
-    server_pid: Annotated[
-        int | None,
-        typer.Option(metavar="PID", help="Sample this process and its children (a server on this machine)."),
-    ] = None,
-    server_cores: Annotated[
-        float | None,
-        typer.Option(
-            metavar="N", min=0.01, help="Cores the server can fill.", show_default="one per process"
-        ),
-    ] = None,
-    fail_if: Annotated[
-        list[str] | None,
-        typer.Option(metavar="EXPR", help="Gate: exit 4 when true, as 'p99:ack > 200ms'. Repeatable."),
-    ] = None,
-    no_default_gates: Annotated[
-        bool,
-        typer.Option(
-            "--no-default-gates",
-            help="Judge only by --fail-if, without the default gates (docs/gates.md).",
-        ),
-    ] = False,
-    plan: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Planned figures (siotool plan --format json).")
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Folder of the run.", show_default="reports/<UTC time>-<scenario>"),
-    ] = None,
+    no_reconnection: connection_flags.NoReconnection = False,
+    reconnection_attempts: connection_flags.ReconnectionAttempts = None,
+    reconnection_delay: connection_flags.ReconnectionDelay = "1s",
+    reconnection_delay_max: connection_flags.ReconnectionDelayMax = "5s",
+    randomization_factor: connection_flags.RandomizationFactor = "0.5",
+    connect_timeout: connection_flags.ConnectTimeout = "10s",
+    ack_timeout: connection_flags.AckTimeout = "10s",
+    server_pid: run_flags.ServerPid = None,
+    server_cores: run_flags.ServerCores = None,
+    fail_if: run_flags.FailIf = None,
+    no_default_gates: run_flags.NoDefaultGates = False,
+    plan: run_flags.Plan = None,
+    out: run_flags.Out = None,
     output_format: Annotated[WithPage | None, format_option("the report", WithPage)] = None,
-    output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="Where the report goes; - is stdout.")
-    ] = "-",
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed of everything random in the run.")] = 1,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="A target on the public internet may be loaded: do not ask.")
-    ] = False,
-    allowed_hosts: Annotated[
-        list[str] | None,
-        typer.Option(metavar="HOST", help="A public host that may always be loaded. Repeatable."),
-    ] = None,
-    tick_rate: Annotated[
-        float | None,
-        typer.Option(
-            metavar="RATE",
-            min=0,
-            help="tick events per second of the demo target.",
-            show_default="1 for listen",
-        ),
-    ] = None,
-    web: Annotated[bool, typer.Option("--web", help="Serve Locust's own UI on loopback.")] = False,
-    web_port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="Port of that UI.")] = 8089,
-    locust_files: Annotated[
-        bool, typer.Option("--locust-files", help="Write Locust's own CSV and HTML beside the run.")
-    ] = False,
-    dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run",
-            help="One client: print every packet both ways, do each task once, and write nothing.",
-        ),
-    ] = False,
-    list_scenarios: Annotated[
-        bool, typer.Option("--list", help="List the built-in scenarios and their settings.")
-    ] = False,
+    output: run_flags.Output = "-",
+    seed: load_flags.Seed = 1,
+    yes: load_flags.Yes = False,
+    allowed_hosts: load_flags.AllowedHosts = None,
+    tick_rate: load_flags.TickRate = None,
+    web: run_flags.Web = False,
+    web_port: run_flags.WebPort = 8089,
+    locust_files: run_flags.LocustFiles = False,
+    dry_run: load_flags.DryRun = False,
+    list_scenarios: load_flags.ListScenarios = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress; only errors on stderr.")] = False,
 ) -> None:
     r"""Load a Socket.IO server with a swarm of clients, and report what was measured.

@@ -15,7 +15,6 @@ from siotool.report.audience_rows import sum_up_audiences
 from siotool.report.contents import (
     Bandwidth,
     ConnectionFigures,
-    Counts,
     Report,
     RunInfo,
     ServerFigures,
@@ -31,6 +30,7 @@ from siotool.report.outages import sum_up_away, sum_up_outages
 from siotool.report.overload import overload
 from siotool.report.planned import Planned
 from siotool.report.series import make_series
+from siotool.report.sizing_figures import Counts
 from siotool.report.targets import by_class, sum_up_targets
 from siotool.report.users import sum_up_exceptions, sum_up_user_classes
 from siotool.report.variables import size

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from siotool import units
 from siotool.document.document import Row, Section, Table, Tone, columns
 from siotool.document.groups import NONE
-from siotool.report.contents import ConstraintFigures, GateResult, Report, Variable, format_cores
+from siotool.report.contents import GateResult, Report, format_cores
 from siotool.report.gates import show
+from siotool.report.sizing_figures import ConstraintFigures, Variable
 
 _UNITS: dict[str, Callable[[float], str]] = {
     "connections": units.format_count,

@@ -4,18 +4,9 @@ The planner counts the servers, with one function for planned and for measured f
 answers are joined with what was measured; a run that is no evidence gives none.
 """
 
-from siotool.report.contents import (
-    Answer,
-    Bandwidth,
-    ConnectionFigures,
-    Counts,
-    ServerFigures,
-    Sizing,
-    Steady,
-    Variable,
-    format_cores,
-)
+from siotool.report.contents import Bandwidth, ConnectionFigures, ServerFigures, Steady, format_cores
 from siotool.report.planned import Planned
+from siotool.report.sizing_figures import Answer, Counts, Sizing, Variable
 from siotool.runs.capacity import straight_line
 from siotool.units import format_byte_rate, format_share
 

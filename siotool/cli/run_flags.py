@@ -1,0 +1,41 @@
+"""Options of ``siotool loadtest`` on the server's samples, the gates, and where the run goes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ServerPid = Annotated[
+    int | None,
+    typer.Option(metavar="PID", help="Sample this process and its children (a server on this machine)."),
+]
+ServerCores = Annotated[
+    float | None,
+    typer.Option(metavar="N", min=0.01, help="Cores the server can fill.", show_default="one per process"),
+]
+FailIf = Annotated[
+    list[str] | None,
+    typer.Option(metavar="EXPR", help="Gate: exit 4 when true, as 'p99:ack > 200ms'. Repeatable."),
+]
+NoDefaultGates = Annotated[
+    bool,
+    typer.Option(
+        "--no-default-gates",
+        help="Judge only by --fail-if, without the default gates (docs/gates.md).",
+    ),
+]
+Plan = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Planned figures (siotool plan --format json).")
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Folder of the run.", show_default="reports/<UTC time>-<scenario>"),
+]
+Output = Annotated[
+    str, typer.Option("--output", "-o", metavar="FILE", help="Where the report goes; - is stdout.")
+]
+Web = Annotated[bool, typer.Option("--web", help="Serve Locust's own UI on loopback.")]
+WebPort = Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="Port of that UI.")]
+LocustFiles = Annotated[
+    bool, typer.Option("--locust-files", help="Write Locust's own CSV and HTML beside the run.")
+]

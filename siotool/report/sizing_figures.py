@@ -1,0 +1,85 @@
+"""What a report says of the number of servers, planned and measured.
+
+SI units are in the names; what was not measured, or cannot be computed, is None.
+"""
+
+from typing import Literal
+
+import msgspec
+
+
+class Variable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One variable of the formula: what was planned, what was measured, and how."""
+
+    name: str
+    planned: float | None
+    measured: float | None
+    unit: str
+    how: str
+
+
+class ConstraintFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One resource: demand of the whole service, what one server may give of it, and the servers that makes.
+
+    ``figures`` says whose figures it rests on. ``capacity_per_server`` is null where it is unknown,
+    ``servers`` where no number is enough.
+    """
+
+    name: str
+    figures: Literal["planned", "measured"]
+    demand: float
+    capacity_per_server: float | None
+    unit: str
+    servers: int | None
+    how: str
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the planner makes of a set of figures.
+
+    ``servers`` is the fleet, None where no number is enough (``remedy`` says why); ``document`` and
+    ``document_exact`` the published formula alone. ``server`` says what one server is. ``bound`` is
+    set where the count is only an upper bound: why, and the load that would give the exact count.
+    """
+
+    servers: int | None
+    document: int
+    document_exact: float
+    server: str
+    constraints: list[ConstraintFigures]
+    binding: str
+    remedy: str = ""
+    bound: str = ""
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """Servers from planned figures, and from the measured ones; ``how`` says what these rest on, or lack."""
+
+    planned: Answer | None = None
+    measured: Answer | None = None
+    how: str = "not counted"
+
+
+class Sizing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Planned against measured.
+
+    ``document_*`` is the published formula on planned and on measured figures, ``servers_planned`` and
+    ``servers_measured`` what siotool's planner makes of them, spares included. ``servers_needed``
+    is the larger of the two, ``binding`` the constraint that asks for it. ``servers_measured`` is null
+    where the run is no evidence of a server's capacity; it is an upper bound where ``bound`` is set.
+    ``server`` says what one server is.
+    """
+
+    variables: list[Variable]
+    document_planned: int | None
+    document_planned_exact: float | None
+    document_measured: int | None
+    document_measured_exact: float | None
+    servers_planned: int | None
+    servers_measured: int | None
+    servers_measured_how: str
+    servers_needed: int | None
+    bound: str
+    server: str
+    constraints: list[ConstraintFigures]
+    binding: str | None
