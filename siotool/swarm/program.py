@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import msgspec
 
 from siotool.errors import ScenarioError
-from siotool.runfile import Delivery, Interval, Operation
+from siotool.runfile import Delivery, Interval, Operation, ServerUse
 from siotool.workload import Arrivals, Stage
 
 #: Ten minutes of seconds: a run of days is not kept in memory.
@@ -27,7 +27,8 @@ class Seen(msgspec.Struct, frozen=True):
     ``t_s`` is its end in seconds since the program began. ``users`` and ``connections`` are what
     was there at its end. Rates are of scheduled operations per second: due, and begun; both are 0
     where nothing is scheduled. ``operations`` hold counts, errors and response times by kind and
-    name, connects among them. ``doubts`` are reasons not to believe it.
+    name, connects among them. ``doubts`` are reasons not to believe it. ``server`` is the use of all
+    sampled servers together, None without a sample.
     """
 
     t_s: float
@@ -39,6 +40,7 @@ class Seen(msgspec.Struct, frozen=True):
     operations: list[Operation]
     delivery: Delivery
     doubts: list[str]
+    server: ServerUse | None = None
 
     @property
     def failed_share(self) -> float:
@@ -60,6 +62,7 @@ def seen(interval: Interval, begin_s: float, doubts: list[str]) -> Seen:
         operations=interval.operations,
         delivery=interval.delivery,
         doubts=doubts,
+        server=interval.server,
     )
 
 
