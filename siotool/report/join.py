@@ -62,7 +62,7 @@ def summarize(
     seconds = seconds_of(runs)
     steady = _steady(seconds)
     intervals = [interval for run in runs for interval in run.intervals]
-    operations = sum_up(intervals, seconds.held.tolist(), held_s=steady.duration_s)
+    operations = sum_up(runs, seconds.held.tolist(), held_s=steady.duration_s)
     connections = _connections(runs, seconds)
     bandwidth = _bandwidth(runs, seconds)
     server = _server(runs, seconds)
@@ -75,6 +75,7 @@ def summarize(
         bandwidth,
         server,
         steady,
+        seconds,
         overload(operations.rows, connections, delivery, user_classes),
     )
     doubts = find_doubts(runs, seconds)
