@@ -143,20 +143,9 @@ def test_every_section_is_in_every_form(rich, printer):
 def test_the_report_of_these_tests_has_everything(rich):
     have = {section.key for section in as_document(rich).sections}
     assert have == {
-        *("doubts", "remarks"),
-        *(
-            "sizing",
-            "constraints",
-            "gates",
-            "method",
-            "generator",
-            "operations",
-            "errors",
-            "exceptions",
-            "user_classes",
-            "visits",
-        ),
-        *("delivery", "connections", "bandwidth", "server", "runs"),
+        *("gates", "sizing", "constraints", "doubts", "remarks", "connections", "user_classes", "visits"),
+        *("errors", "operations", "exceptions", "delivery", "bandwidth", "server", "generator", "runs"),
+        "method",
     }
     assert rich.doubts
     assert rich.remarks
