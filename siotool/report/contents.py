@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from siotool.report.capacity_figures import CapacityFigures
 from siotool.report.delivery_figures import AudienceFigures, DeliveryFigures
 from siotool.report.outage_figures import AwayFigures, OutageFigures
 from siotool.report.sizing_figures import Sizing
@@ -293,7 +294,7 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     ``doubts`` make the run suspect; ``remarks`` do not. ``operations_merged`` hold all names
     of one operation together, for operations that have several. ``targets`` is empty where there was
     one. ``visits`` is null where no user arrived or ended, ``away`` where no connection was lost that was
-    to come back.
+    to come back, ``capacity`` where none was searched for.
     """
 
     version: int = VERSION
@@ -316,6 +317,7 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     away: AwayFigures | None
     bandwidth: Bandwidth
     server: ServerFigures | None
+    capacity: CapacityFigures | None = None
     gates: list[GateResult]
     exceptions: list[ExceptionFigures]
     user_classes: list[UserClassFigures]

@@ -12,6 +12,7 @@ import numpy as np
 
 from siotool.errors import InputError
 from siotool.report.audience_rows import sum_up_audiences
+from siotool.report.capacity_figures import capacity_of
 from siotool.report.contents import (
     Bandwidth,
     ConnectionFigures,
@@ -98,6 +99,7 @@ def summarize(
         audiences=sum_up_audiences(intervals),
         bandwidth=bandwidth,
         server=server,
+        capacity=capacity_of(runs),
         gates=[],
         exceptions=sum_up_exceptions(runs),
         user_classes=user_classes,
