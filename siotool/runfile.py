@@ -406,7 +406,7 @@ Line = Header | Interval | Note | Hold | FoundCapacity | End
 
 
 class Run(msgspec.Struct):
-    """A run file in memory; ``end`` is None when the run was cut, ``capacity`` where none was searched for."""
+    """A run file in memory; ``end`` is None when the run was cut, ``capacity`` without a search."""
 
     path: Path
     header: Header
