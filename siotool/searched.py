@@ -12,17 +12,6 @@ import msgspec
 #: that connect and leave again, per second; bytes of a message.
 SearchAxis = Literal["users", "rate", "connects", "size"]
 
-#: What a capacity counts, by axis.
-UNITS: dict[str, str] = {
-    "users": "connections",
-    "rate": "per_s",
-    "connects": "connects_per_s",
-    "size": "bytes",
-}
-
-#: Whose limit it was where it was not the server's.
-GENERATOR = "generator"
-
 #: What one hold showed. ``generator``: the generator did not make the load, so it showed nothing.
 HoldOutcome = Literal["passed", "failed", "undecided", "generator"]
 
