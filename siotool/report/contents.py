@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from siotool.report.capacity_figures import CapacityFigures
+from siotool.report.comparison_figures import Comparison
 from siotool.report.delivery_figures import AudienceFigures, DeliveryFigures
 from siotool.report.outage_figures import AwayFigures, OutageFigures
 from siotool.report.sizing_figures import Sizing
@@ -294,7 +295,7 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     ``doubts`` make the run suspect; ``remarks`` do not. ``operations_merged`` hold all names
     of one operation together, for operations that have several. ``targets`` is empty where there was
     one. ``visits`` is null where no user arrived or ended, ``away`` where no connection was lost that was
-    to come back, ``capacity`` where none was searched for.
+    to come back, ``capacity`` where none was searched for, ``comparison`` where there was no baseline.
     """
 
     version: int = VERSION
@@ -322,6 +323,7 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     exceptions: list[ExceptionFigures]
     user_classes: list[UserClassFigures]
     visits: VisitFigures | None = None
+    comparison: Comparison | None
     series: Series
 
 
