@@ -13,6 +13,7 @@ import msgspec
 from siotool.report.capacity_figures import CapacityFigures
 from siotool.report.comparison_figures import Comparison
 from siotool.report.delivery_figures import AudienceFigures, DeliveryFigures
+from siotool.report.generator_figures import GeneratorFigures
 from siotool.report.outage_figures import AwayFigures, OutageFigures
 from siotool.report.sizing_figures import Sizing
 from siotool.runfile import JUDGED, REQUEST_EVENT
@@ -319,6 +320,7 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     bandwidth: Bandwidth
     server: ServerFigures | None
     capacity: CapacityFigures | None = None
+    generator: GeneratorFigures
     gates: list[GateResult]
     exceptions: list[ExceptionFigures]
     user_classes: list[UserClassFigures]

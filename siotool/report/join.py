@@ -26,6 +26,7 @@ from siotool.report.default_gates import judge_all
 from siotool.report.delivery_figures import DeliveryFigures
 from siotool.report.doubts import find_doubts, find_remarks
 from siotool.report.gates import Gate
+from siotool.report.generator_figures import sum_up_generator
 from siotool.report.operations import sum_up
 from siotool.report.outages import sum_up_away, sum_up_outages
 from siotool.report.overload import overload
@@ -100,6 +101,7 @@ def summarize(
         bandwidth=bandwidth,
         server=server,
         capacity=capacity_of(runs),
+        generator=sum_up_generator(runs, seconds),
         gates=[],
         exceptions=sum_up_exceptions(runs),
         user_classes=user_classes,
