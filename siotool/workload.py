@@ -7,8 +7,6 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from siotool.searched import SearchAxis
-
 ArrivalProcess = Literal["constant", "poisson"]
 Setting = bool | int | float | str
 
@@ -77,8 +75,8 @@ class Workload(msgspec.Struct, frozen=True):
 
     ``settings`` are the scenario's knobs after defaults and ``--set``; ``processes`` is the
     number of generator workers. ``shape`` names the scenario's ``LoadTestShape`` that decided
-    how many users there were; then there are no stages, and none where users arrive or a capacity was
-    searched for (``search``). ``tags`` and ``exclude_tags`` chose tasks.
+    how many users there were; then there are no stages, and none where users arrive. ``tags`` and
+    ``exclude_tags`` chose tasks.
     """
 
     scenario: str
@@ -90,7 +88,6 @@ class Workload(msgspec.Struct, frozen=True):
     tags: list[str] = []
     exclude_tags: list[str] = []
     arrivals: Arrivals | None = None
-    search: SearchAxis | None = None
 
     @property
     def duration_s(self) -> float:

@@ -20,7 +20,7 @@ HEADER = Header(
     libraries={},
     generators=[],
     target=Target("http://here"),
-    workload=Workload("echo", {}, [], 1, 1, search="users"),
+    workload=Workload("echo", {}, [], 1, 1),
     bytes_source="kernel",
 )
 HELD = Hold(
