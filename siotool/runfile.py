@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from siotool.histogram import Sparse
+from siotool.searched import FoundCapacity, Hold
 from siotool.workload import Target, WeightedTarget, Workload
 
 VERSION = 2
@@ -347,7 +348,8 @@ class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
     under way: it belongs to no hold phase. ``servers`` holds the use of those that were sampled,
     by their names in the header, ``targets`` what happened at each of the header's, in their order.
     ``lost_ago`` says when the messages were sent whose deliveries were given up in it: whole seconds
-    before its end, and how many deliveries.
+    before its end, and how many deliveries. ``class_operations`` are the operations by user class, without
+    service times, where there are several classes; deliveries and custom ones are in the totals alone.
     """
 
     t_s: Amount
@@ -368,6 +370,7 @@ class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
     visits: Visits = Visits()
     losses: Losses = Losses()
     lost_ago: list[tuple[Count, Count]] = []
+    class_operations: dict[str, list[Operation]] = {}
 
     @property
     def server(self) -> ServerUse | None:
@@ -401,11 +404,11 @@ class End(msgspec.Struct, frozen=True, tag_field="kind", tag="end"):
     intervals: Count | None = None
 
 
-Line = Header | Interval | Note | End
+Line = Header | Interval | Note | Hold | FoundCapacity | End
 
 
 class Run(msgspec.Struct):
-    """A run file in memory; ``end`` is None when the run was cut."""
+    """A run file in memory; ``end`` is None when the run was cut, ``capacity`` without a search."""
 
     path: Path
     header: Header
@@ -413,3 +416,5 @@ class Run(msgspec.Struct):
     notes: list[Note]
     end: End | None
     truncated_line: bool = False
+    holds: list[Hold] = []
+    capacity: FoundCapacity | None = None

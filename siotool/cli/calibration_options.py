@@ -16,8 +16,9 @@ from siotool.errors import InputError
 #: The scenario that comes with siotool for it; it is not listed.
 BUILT_IN = "_calibration"
 _USERS, _SECONDS, _SECONDS_AT_MOST = 100, 180.0, 600.0
-#: Options that decide what a calibration decides itself.
-_EXCLUDED = ("--stage", "--spawn-rate", "--arrival-rate")
+#: Options that decide what a calibration decides itself, and those that judge a load that it does not have.
+_DECIDED = ("--stage", "--spawn-rate", "--arrival-rate")
+_JUDGING = ("--fail-if", "--plan")
 
 
 def wanted(
@@ -28,11 +29,14 @@ def wanted(
         if until:
             raise InputError("--until needs --calibrate", "add it, or leave --until out")
         return []
-    for option in _EXCLUDED:
+    for option in (*_DECIDED, *_JUDGING):
         if given[option]:
-            raise InputError(
-                f"--calibrate and {option} both decide how many users there are", f"leave out {option}"
+            why = (
+                "both decide how many users there are"
+                if option in _DECIDED
+                else "exclude each other: a calibration has many loads, and judges none"
             )
+            raise InputError(f"--calibrate and {option} {why}", f"leave out {option}")
     if not sampled:
         raise InputError(
             "--calibrate needs samples of the server: without them there is no cost to see",

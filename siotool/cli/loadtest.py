@@ -125,7 +125,7 @@ def loadtest(
         _list()
         return
     from siotool.cli.plan_options import planned
-    from siotool.report.gates import parse
+    from siotool.report.gates import check_scopes, parse
 
     form = output_format or by_ending(output, WithPage)
     gates = [parse(text) for text in fail_if or []]
@@ -140,7 +140,10 @@ def loadtest(
     options.check_path(path)
     aimed = load_targets.read(target or [])
     wishes = calibration_options.wanted(
-        until or [], given, calibrate=calibrate, sampled=aimed.demo or bool(server_pid)
+        until or [],
+        given | {"--fail-if": fail_if, "--plan": plan},
+        calibrate=calibrate,
+        sampled=aimed.demo or bool(server_pid),
     )
     clients = client_options.read(
         identity_options.identity(auth, header or [], [*aimed.query, *(query or [])], namespace or []),
@@ -189,6 +192,7 @@ def loadtest(
         if calibrating is None
         else calibrating.program(folder)
     )
+    check_scopes(gates, [one.__name__ for one in loaded.user_classes], len(stages))
     workload = Workload(
         scenario=loaded.name,
         settings=resolved,

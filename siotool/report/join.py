@@ -12,6 +12,7 @@ import numpy as np
 
 from siotool.errors import InputError
 from siotool.report.audience_rows import sum_up_audiences
+from siotool.report.capacity_figures import capacity_of
 from siotool.report.contents import (
     Bandwidth,
     ConnectionFigures,
@@ -24,10 +25,12 @@ from siotool.report.contents import (
 from siotool.report.default_gates import judge_all
 from siotool.report.delivery_figures import DeliveryFigures
 from siotool.report.doubts import find_doubts, find_remarks
-from siotool.report.gates import Gate
+from siotool.report.gates import Gate, Scope
+from siotool.report.generator_figures import sum_up_generator
 from siotool.report.operations import sum_up
 from siotool.report.outages import sum_up_away, sum_up_outages
 from siotool.report.overload import overload
+from siotool.report.parts import PartFigures, connects_of, part_of
 from siotool.report.planned import Planned
 from siotool.report.series import make_series
 from siotool.report.sizing_figures import Counts
@@ -62,7 +65,7 @@ def summarize(
     seconds = seconds_of(runs)
     steady = _steady(seconds)
     intervals = [interval for run in runs for interval in run.intervals]
-    operations = sum_up(intervals, seconds.held.tolist(), held_s=steady.duration_s)
+    operations = sum_up(runs, seconds.held.tolist(), held_s=steady.duration_s)
     connections = _connections(runs, seconds)
     bandwidth = _bandwidth(runs, seconds)
     server = _server(runs, seconds)
@@ -75,6 +78,7 @@ def summarize(
         bandwidth,
         server,
         steady,
+        seconds,
         overload(operations.rows, connections, delivery, user_classes),
     )
     doubts = find_doubts(runs, seconds)
@@ -98,14 +102,36 @@ def summarize(
         audiences=sum_up_audiences(intervals),
         bandwidth=bandwidth,
         server=server,
+        capacity=capacity_of(runs),
+        generator=sum_up_generator(runs, seconds),
         gates=[],
         exceptions=sum_up_exceptions(runs),
         user_classes=user_classes,
         visits=sum_up_visits(runs, user_classes),
+        comparison=None,
         series=make_series(intervals, seconds, operations.rows),
     )
-    judged = msgspec.structs.replace(report, gates=judge_all(report, gates, defaults=default_gates))
+    results = judge_all(report, gates, lambda scope: figures_of(runs, scope), defaults=default_gates)
+    judged = msgspec.structs.replace(report, gates=results)
     return msgspec.structs.replace(judged, verdict=verdict_of(judged))
+
+
+def figures_of(runs: Sequence[Run], scope: Scope) -> PartFigures:
+    """Return what gates are judged by in a part of the runs: of one stage, of one user class, or both."""
+    parts = [part_of(run, scope) for run in runs]
+    seconds = seconds_of(parts)
+    held_s = float(seconds["duration_s"][seconds.held].sum())
+    operations = sum_up(parts, seconds.held.tolist(), held_s=held_s)
+    connections = _connections(parts, seconds)
+    return PartFigures(
+        operations=operations.rows,
+        operations_merged=operations.merged,
+        connections=connects_of(operations.rows, connections) if scope.user_class else connections,
+        delivery=_delivery(parts),
+        bandwidth=_bandwidth(parts, seconds),
+        server=_server(parts, seconds),
+        exceptions=sum_up_exceptions(parts),
+    )
 
 
 def _check_alike(runs: Sequence[Run]) -> None:

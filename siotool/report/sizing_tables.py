@@ -6,9 +6,11 @@ from collections.abc import Callable
 from siotool import units
 from siotool.document.document import Row, Section, Table, Tone, columns
 from siotool.document.groups import NONE
+from siotool.report import ways
 from siotool.report.contents import GateResult, Report, format_cores
-from siotool.report.gates import show
+from siotool.report.judging import show
 from siotool.report.sizing_figures import ConstraintFigures, Variable
+from siotool.report.uncertain import between
 
 _UNITS: dict[str, Callable[[float], str]] = {
     "connections": units.format_count,
@@ -42,17 +44,21 @@ def sizing(report: Report) -> Section:
         ("servers", known.servers_planned, known.servers_measured, known.servers_measured_how, "strong"),
     )
     for name, before, after, how, tone in counts:
-        cells = [name, cell(before, units.format_count), cell(after, units.format_count), how]
+        cells = [name, cell(before, units.format_count), cell(after, units.format_count), "", how]
         rows.append(Row(cells, tone))
+    obtained = [ways.PLANNED, ways.FORMULA, ways.PLANNER, ways.HOLD, ways.INTERVALS]
     note = "servers = connections × consumption rate × (1 − downtime / workday) / (capacity × utilization)"
-    table = Table(columns("variable", "planned>", "measured>", "how measured"), rows, note)
+    named = columns("variable", "planned>", "measured>", "interval>", "how measured")
+    table = Table(named, rows, note, how=obtained)
     return Section("sizing", "Sizing: planned and measured", [table])
 
 
 def _variable(variable: Variable) -> Row:
     write = _UNITS[variable.unit]
     name = variable.name.replace("_", " ")
-    return Row([name, cell(variable.planned, write), cell(variable.measured, write), variable.how])
+    measured = cell(variable.measured, write)
+    interval = between(variable.low, variable.high, write, measured) or NONE
+    return Row([name, cell(variable.planned, write), measured, interval, variable.how])
 
 
 def constraints(report: Report) -> Section:
@@ -64,7 +70,12 @@ def constraints(report: Report) -> Section:
     note = "Each resource on its own, at the utilization above."
     if known.servers_needed is not None:
         note += f" {plural(known.servers_needed, 'server')} needed, spares for bad days included."
-    table = Table(columns("constraint", "demand>?", "per server>?", "servers>", "what it is"), rows, note)
+    table = Table(
+        columns("constraint", "demand>?", "per server>?", "servers>", "what it is"),
+        rows,
+        note,
+        how=[ways.PLANNER],
+    )
     return Section("constraints", "What limits a server", [table] if rows else [])
 
 
@@ -87,7 +98,9 @@ def _constraint(constraint: ConstraintFigures, *, binding: bool) -> Row:
 
 def gates(report: Report) -> Section:
     """Return each gate with its outcome."""
-    table = Table(columns("verdict", "fails if", "measured>", "of what"), [*map(_gate, report.gates)])
+    table = Table(
+        columns("verdict", "fails if", "measured>", "of what"), [*map(_gate, report.gates)], how=[ways.JUDGED]
+    )
     return Section("gates", "Gates", [table] if report.gates else [])
 
 
