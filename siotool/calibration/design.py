@@ -9,7 +9,6 @@ spoil what comes after them.
 """
 
 from collections.abc import Callable
-from random import Random
 
 import msgspec
 
@@ -30,6 +29,9 @@ FEW, MANY = 5, 25
 _PILOT_RATE = {"call": 8.0, "emit": 8.0, "room": 1.5, "all": 0.3, "connect": 0.4, "mixed": 4.0}
 #: How many times more users the phase has that shows the memory of a connection.
 _CROWD = 5
+
+
+Shuffle = Callable[[list[Phase]], None]
 
 
 class Experiment(msgspec.Struct, frozen=True):
@@ -58,10 +60,9 @@ def warming(users: int, room_size: int = MANY) -> list[Phase]:
     return [warm, msgspec.structs.replace(warm, duration_s=WARM_S, rate=0.0, level=WARM_LEVEL)]
 
 
-def designed(users: int, rounds: int, seed: int, able: Able | None = None) -> Experiment:
-    """A calibration with ``users`` connections in most of its phases."""
+def designed(users: int, rounds: int, shuffle: Shuffle, able: Able | None = None) -> Experiment:
+    """A calibration with ``users`` connections in most of its phases; ``shuffle`` orders a list anew."""
     able = able or Able()
-    chance = Random(f"{seed}/calibration")
     kinds: list[tuple[Kind, int, int, TransportWord]] = [
         ("call", SMALL, 0, ""),
         ("call", LARGE, 0, ""),
@@ -92,7 +93,7 @@ def designed(users: int, rounds: int, seed: int, able: Able | None = None) -> Ex
     for number in range(rounds):
         begins.append(len(found))
         these = [phase(*one, LEVELS[number % len(LEVELS)]) for one in kinds]
-        chance.shuffle(these)
+        shuffle(these)
         found += these
     begins.append(len(found))
     found.append(idle)
@@ -100,12 +101,11 @@ def designed(users: int, rounds: int, seed: int, able: Able | None = None) -> Ex
     return Experiment(tuple(found), tuple(begins))
 
 
-def own(users: int, rate: float | None, rounds: int, seed: int) -> Experiment:
+def own(users: int, rate: float | None, rounds: int, shuffle: Shuffle) -> Experiment:
     """A calibration by a scenario of the user's own: what can be varied is users, and their rate.
 
     ``rate`` is that of its users per second, None where they follow no schedule that could be changed.
     """
-    chance = Random(f"{seed}/calibration")
     levels = [(users, 1.0), (max(1, users // 2), 1.0), (max(1, users // 4), 1.0)]
     if rate is not None:
         levels += [(users, 0.5), (users, 0.25), (max(1, users // 2), 0.5)]
@@ -116,7 +116,7 @@ def own(users: int, rate: float | None, rounds: int, seed: int) -> Experiment:
         these = [
             Phase("own", count, OWN_S, OWN_SETTLE_S, rate=share * (rate or 0.0)) for count, share in levels
         ]
-        chance.shuffle(these)
+        shuffle(these)
         found += these
     begins.append(len(found))
     return Experiment(tuple(found), tuple(begins))

@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Mapping, Sequence
+from random import Random
 from typing import Any
 
 import msgspec
@@ -75,7 +76,8 @@ def calibrating(
     rate = _rate(loaded, settings)
 
     def make(rounds: int) -> Experiment:
-        return designed(count, rounds, seed, able) if built_in else own(count, rate, rounds, seed)
+        shuffle = Random(f"{seed}/calibration").shuffle
+        return designed(count, rounds, shuffle, able) if built_in else own(count, rate, rounds, shuffle)
 
     rounds = rounds_within(seconds, make)
     if not rounds:

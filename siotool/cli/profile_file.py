@@ -9,6 +9,12 @@ from siotool.errors import InputError
 from siotool.plan.evidence.calibrated import FILE_NAME, CalibratedProfile
 
 
+class _SaidKind(msgspec.Struct, frozen=True):
+    """What a JSON document says that it is."""
+
+    kind: str = ""
+
+
 def profile_among(names: Sequence[str]) -> Path | None:
     """The profile that --from names, or a calibration's folder; None where it names runs.
 
@@ -26,7 +32,14 @@ def profile_among(names: Sequence[str]) -> Path | None:
 def _profile_at(path: Path) -> Path | None:
     if path.is_dir():
         return path / FILE_NAME if (path / FILE_NAME).is_file() else None
-    return path if path.suffix == ".json" else None
+    return path if path.suffix == ".json" and _is_profile(path) else None
+
+
+def _is_profile(path: Path) -> bool:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_SaidKind).kind == "profile"
+    except (OSError, msgspec.DecodeError):
+        return False
 
 
 def read_profile(path: Path) -> CalibratedProfile:

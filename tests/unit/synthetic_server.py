@@ -29,7 +29,7 @@ from siotool.workload import Stage, Target, Workload
 SERVER = CostCurve(
     {
         "delivery": 9e-6, "inbound": 12e-6, "ack": 15e-6, "connect": 400e-6, "byte": 0.5e-9,
-        "publish": 15e-6, "turn": 400e-6, "long": 3e-6, "byte_in": 5e-9, "idle": 5e-6, "base": 0.004,
+        "turn": 400e-6, "long": 3e-6, "byte_in": 5e-9, "idle": 5e-6, "base": 0.004,
     },
     turns_most=200.0,
 )  # fmt: skip

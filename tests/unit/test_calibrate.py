@@ -1,5 +1,7 @@
 """What a calibration says of servers whose costs are known, and of those that misbehave."""
 
+from random import Random
+
 import msgspec
 import numpy as np
 import pytest
@@ -10,13 +12,13 @@ from siotool.errors import InputError
 from siotool.plan.evidence.calibrate import calibrate
 from siotool.plan.evidence.calibrated import CalibratedProfile
 from siotool.plan.evidence.curve import CostCurve
-from siotool.plan.evidence.held_out import cores_beside, cores_of, memory_of
+from siotool.plan.evidence.held_out import cores_beside, memory_of
 from siotool.plan.evidence.holds import holds_of
 from siotool.plan.evidence.warming_test import still_warming
 from siotool.plan.evidence.wishes import with_wishes
 from tests.unit.synthetic_server import SERVER, load_of_phase, made_run
 
-PHASES = designed(100, 2, 1).phases
+PHASES = designed(100, 2, Random(1).shuffle).phases
 
 #: Workloads that no phase of a calibration is, by what they show.
 UNSEEN = [
@@ -80,8 +82,9 @@ def test_a_load_on_a_slower_machine_is_predicted_by_its_generator(profile: Calib
     slow = made_run([phase], pace=lambda _: 1.3, noise=0.0)
     (hold,) = holds_of(slow, [phase])
     beside = float(np.median(cores_beside(profile, hold, 500, 1)))
-    alone = float(np.median(cores_of(profile, hold.load, 500, 1)))
-    assert beside == pytest.approx(hold.cores, rel=0.06)
+    alone = profile.curve.cores(hold.load)
+    # not all that a generator takes more is the machine's pace: the larger part of it counts
+    assert beside == pytest.approx(hold.cores * 1.3**-0.4, rel=0.06)
     assert alone == pytest.approx(hold.cores / 1.3, rel=0.06)
 
 
@@ -107,7 +110,8 @@ def test_a_server_that_warms_up_is_told_and_left_out() -> None:
 def test_a_warm_server_keeps_all_its_phases(profile: CalibratedProfile) -> None:
     assert profile.discarded == 0
     generator = np.random.Generator(np.random.PCG64(5))
-    found = [still_warming(generator.normal(0, 0.05, 18)) for _ in range(200)]
+    noise = [generator.normal(0, 0.05, 18) for _ in range(200)]
+    found = [still_warming(18, lambda first, of=one: (of[:first], of[first:])) for one in noise]  # type: ignore[misc]
     assert np.mean(np.array(found) > 0) <= 0.05
 
 
@@ -152,8 +156,8 @@ def test_what_always_came_together_is_not_told_apart() -> None:
 def test_held_out_intervals_hold_nine_of_ten() -> None:
     """Over sixty workloads of servers with as much noise as they may have: neither far fewer nor all."""
     inside = []
-    for seed in range(12):
-        found = calibrate(made_run(PHASES, noise=0.12, seed=seed), PHASES, 1, draws=20)
+    for seed in range(10):
+        found = calibrate(made_run(PHASES, noise=0.12, seed=seed), PHASES, 1)
         for number, rate in enumerate((8.0, 14.0, 20.0, 26.0, 32.0)):
             phase = Phase("call", 100, 6.0, 1.0, rate=rate, size=150)
             (hold,) = holds_of(made_run([phase], noise=0.12, seed=100 * seed + number), [phase])
@@ -205,7 +209,7 @@ def test_the_wrong_process_is_refused() -> None:
 
 
 def test_too_few_phases_are_refused() -> None:
-    phases = PHASES[:12]
+    phases = PHASES[:16]
     with pytest.raises(InputError, match="too few"):
         calibrate(made_run(phases), phases, 1)
 

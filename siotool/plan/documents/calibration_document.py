@@ -157,7 +157,8 @@ def _method(profile: CalibratedProfile) -> list[Sentence]:
         Sentence(
             f"The loop makes some {profile.curve.turns_most:.0f} turns a second at most; a turn's cost is "
             "shared by what it handles. The generator's own CPU shows the machine's pace, which scattered by "
-            f"{format_share(profile.pace_cv)} from phase to phase; {profile.repeats} phases repeated one.",
+            f"{format_share(profile.pace_cv)} from phase to phase; {profile.repeats} phases repeated one; "
+            f"{profile.discarded} were discarded because the server was warming up.",
             "note",
         ),
     ]

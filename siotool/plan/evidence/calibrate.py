@@ -16,9 +16,17 @@ from siotool.plan.evidence.calibrated import (
     PhaseFigures,
     WayFigures,
 )
-from siotool.plan.evidence.curve import FLOOR_CORES, TERMS, CostCurve, design, fit_curve, pace, solve
+from siotool.plan.evidence.curve import (
+    FLOOR_CORES,
+    GENERATOR_TERMS,
+    CostCurve,
+    design,
+    fit_curve,
+    pace,
+    solve,
+)
 from siotool.plan.evidence.heap import course_of, fit_memory
-from siotool.plan.evidence.holds import LOAD, Hold, holds_of
+from siotool.plan.evidence.holds import LOAD, HeldPhase, Load, holds_of
 from siotool.plan.evidence.term_words import TERM_WORDS, separable
 from siotool.plan.evidence.warming_test import still_warming
 from siotool.runfile import Run
@@ -28,7 +36,7 @@ from siotool.runs.seconds import Floats
 REPLICATES = 400
 LOW, HIGH = 0.05, 0.95
 #: Phases needed beyond the number of costs.
-_SPARE = 2
+_SPARE = 1
 #: A pace scatters by at least this, and a phase is off by at least this: clocks tick.
 _LEAST_CV = 0.01
 
@@ -42,7 +50,7 @@ class _Fit(msgspec.Struct, frozen=True, eq=False):
     errors: Floats
 
 
-def calibrate(run: Run, phases: Sequence[Phase], seed: int, draws: int = REPLICATES) -> CalibratedProfile:
+def calibrate(run: Run, phases: Sequence[Phase], seed: int) -> CalibratedProfile:
     """Estimate the costs that a calibration shows; the same seed gives the same profile.
 
     Raises InputError when the server was not sampled, or too few phases took anything of it.
@@ -64,15 +72,13 @@ def calibrate(run: Run, phases: Sequence[Phase], seed: int, draws: int = REPLICA
             "calibrate longer (--run-time)",
         )
     fit = _fit(rest, names)
-    discarded = still_warming(fit.errors[[hold.phase.kind != "idle" for hold in rest]])
-    if discarded and len(rest) - discarded >= len(names) + _SPARE:
+    discarded = _warming(working, names, fit)
+    if discarded:
         cold = {hold.number for hold in working[:discarded]}
         rest = [hold for hold in rest if hold.number not in cold]
         fit = _fit(rest, names)
-    else:
-        discarded = 0
     generator = Generator(PCG64(seed))
-    replicates = _replicates(rest, names, fit, draws, generator)
+    replicates = _replicates(rest, names, fit, generator)
     machine = run.header.generators[0]
     used = {hold.number for hold in rest}
     kinds = Counter((hold.phase.work, hold.phase.users) for hold in rest)
@@ -105,17 +111,24 @@ def calibrate(run: Run, phases: Sequence[Phase], seed: int, draws: int = REPLICA
         phases=[_phase(hold, fit, hold.number in used) for hold in held],
         discarded=discarded,
         repeats=sum(count - 1 for count in kinds.values()),
-        measured_to={column: max(hold.load[column] for hold in held) for column in LOAD},
+        measured_to=_most(held),
         cores_most=max(hold.cores for hold in held),
         wanted=[],
         remarks=_remarks(rest, discarded, run),
     )
 
 
-def _fit(holds: Sequence[Hold], names: Sequence[str]) -> _Fit:
+def _most(holds: Sequence[HeldPhase]) -> Load:
+    """The most of each kind of work in any phase, and of bytes both ways."""
+    most = {column: max(hold.load[column] for hold in holds) for column in LOAD}
+    both = max(hold.load["bytes_in_per_s"] + hold.load["bytes_out_per_s"] for hold in holds)
+    return {**most, "bytes_per_s": both}
+
+
+def _fit(holds: Sequence[HeldPhase], names: Sequence[str]) -> _Fit:
     """Fit the generator, then the server at the pace that the generator shows."""
     made = np.array([hold.generator_cores for hold in holds])
-    generator = fit_curve(holds, made, TERMS)
+    generator = fit_curve(holds, made, GENERATOR_TERMS)
     paces = np.array([pace(hold, generator) for hold in holds])
     cores = np.array([hold.cores for hold in holds])
     curve = fit_curve(holds, cores / paces, names)
@@ -123,7 +136,27 @@ def _fit(holds: Sequence[Hold], names: Sequence[str]) -> _Fit:
     return _Fit(curve, generator, paces, (cores - fitted) / (FLOOR_CORES + fitted))
 
 
-def _unseen_error(holds: Sequence[Hold], names: Sequence[str], fit: _Fit) -> float:
+def _warming(working: Sequence[HeldPhase], names: Sequence[str], fit: _Fit) -> int:
+    """How many of the first phases the server was still warming up in."""
+    at_pace = np.array([hold.cores / pace(hold, fit.generator) for hold in working])
+    table = design(working, names, fit.curve.turns_most)
+
+    def without(first: int) -> tuple[Floats, Floats]:
+        fitted = table @ solve(table[first:], at_pace[first:])
+        errors = (at_pace - fitted) / (FLOOR_CORES + fitted)
+        rows = table / (FLOOR_CORES + fitted)[:, None]
+        inverse = np.linalg.pinv(rows[first:].T @ rows[first:])
+        leverage = np.einsum("ij,jk,ik->i", rows[:first], inverse, rows[:first])
+        left = len(working) - first
+        return errors[:first] / np.sqrt(1 + leverage), errors[first:] * np.sqrt(
+            left / max(1, left - len(names))
+        )
+
+    testable = len(working) - len(names) - _SPARE
+    return still_warming(min(len(working), max(0, 3 * testable)), without)
+
+
+def _unseen_error(holds: Sequence[HeldPhase], names: Sequence[str], fit: _Fit) -> float:
     """What a phase is off by that the fit has not seen: each left out in turn."""
     at_pace = np.array([hold.cores for hold in holds]) / fit.paces
     table = design(holds, names, fit.curve.turns_most)
@@ -137,9 +170,7 @@ def _unseen_error(holds: Sequence[Hold], names: Sequence[str], fit: _Fit) -> flo
     return max(_LEAST_CV, float(np.sqrt(np.mean(np.square(errors)))) if errors else 0.0)
 
 
-def _replicates(
-    holds: Sequence[Hold], names: Sequence[str], fit: _Fit, draws: int, generator: Generator
-) -> Floats:
+def _replicates(holds: Sequence[HeldPhase], names: Sequence[str], fit: _Fit, generator: Generator) -> Floats:
     """Costs as they might have been as well; one row for each name.
 
     The errors of the fit are redrawn, each with another sign and size: the wild bootstrap (C. F. J. Wu,
@@ -149,12 +180,12 @@ def _replicates(
     fitted = table @ np.array([fit.curve.costs[name] for name in names])
     spread = np.sqrt(len(holds) / max(1, len(holds) - len(names)))
     errors = fit.errors * (FLOOR_CORES + fitted) * spread
-    factors = generator.normal(size=(draws, len(holds)))
+    factors = generator.normal(size=(REPLICATES, len(holds)))
     return np.array([solve(table, np.maximum(0.0, fitted + errors * factor)) for factor in factors]).T
 
 
 def _costs(
-    holds: Sequence[Hold], names: Sequence[str], absorbed: dict[str, str], fit: _Fit, replicates: Floats
+    holds: Sequence[HeldPhase], names: Sequence[str], absorbed: dict[str, str], fit: _Fit, replicates: Floats
 ) -> list[CostFigure]:
     table = design(holds, names, fit.curve.turns_most)
     parts = table * np.array([fit.curve.costs[name] for name in names])
@@ -195,7 +226,7 @@ def _costs(
     return found
 
 
-def _other_ways(holds: Sequence[Hold], fit: _Fit) -> list[WayFigures]:
+def _other_ways(holds: Sequence[HeldPhase], fit: _Fit) -> list[WayFigures]:
     found = []
     for hold in holds:
         opened = hold.load["handshakes_per_s"]
@@ -206,7 +237,7 @@ def _other_ways(holds: Sequence[Hold], fit: _Fit) -> list[WayFigures]:
     return found
 
 
-def _phase(hold: Hold, fit: _Fit, used: bool) -> PhaseFigures:
+def _phase(hold: HeldPhase, fit: _Fit, used: bool) -> PhaseFigures:
     at = pace(hold, fit.generator)
     return PhaseFigures(
         words=hold.phase.words,
@@ -221,7 +252,7 @@ def _phase(hold: Hold, fit: _Fit, used: bool) -> PhaseFigures:
     )
 
 
-def _remarks(holds: Sequence[Hold], discarded: int, run: Run) -> list[str]:
+def _remarks(holds: Sequence[HeldPhase], discarded: int, run: Run) -> list[str]:
     said = []
     if discarded:
         said.append(

@@ -18,9 +18,12 @@ from siotool.plan.inputs.figure import Figure, Inputs, middle
 from siotool.plan.inputs.provenance import Provenance, measured
 from siotool.plan.inputs.ranges import Replicates
 from siotool.runs.seconds import Floats
+from siotool.units import format_size
 
 #: Bytes of a message where a plan does not say.
 _SIZE = 200.0
+#: Bytes around the text of a message on the wire: the packet's type and event, the frame's head.
+_FRAME = 30.0
 #: A process at rest cannot take more than this of its core.
 _MOST_BASE = 0.9
 
@@ -55,8 +58,14 @@ def inputs_of_profile(profile: CalibratedProfile, size: float, seed: int) -> Inp
     for cost in profile.costs:
         if not cost.separable and (key := _KEYS.get(cost.name)) is not None and key not in figures:
             figures[key] = Figure(0.0, Provenance("measured", cost.sentence))
+    if "server.delivery_cost" in figures:
+        inside = Provenance("measured", f"inside the cost of the message, {runs.detail}")
+        figures["server.encode_cost"] = Figure(0.0, inside)
     figures["server.processes"] = Figure(float(processes), runs)
     figures["server.process_cores"] = Figure(min(1.0, profile.server_cores / processes), runs)
+    if (capacity := _capacity(profile, drawn, size)) is not None:
+        kind = Provenance("measured", f"{runs.detail}: messages of {format_size(size)} that fill its cores")
+        figures["server.capacity"] = Figure(Replicates(tuple(map(float, capacity)), "cpu"), kind)
     memory = profile.memory
     if memory is not None:
         figures["server.memory_base"] = Figure((memory.base_bytes + memory.growth_bytes) / processes, runs)
@@ -76,9 +85,19 @@ _KEYS = {
     "ack": "server.ack_cost",
     "connect": "server.connect_cost",
     "byte": "server.byte_cost",
-    "publish": "server.encode_cost",
     "idle": "server.idle_cost",
 }
+
+
+def _capacity(profile: CalibratedProfile, drawn: Mapping[str, Floats], size: float) -> Floats | None:
+    """Bytes per second of a server that delivers as much as its cores can; where none was seen, answers."""
+    wire = size + _FRAME
+    name = "delivery" if "delivery" in drawn else "inbound"
+    if name not in drawn or not drawn[name].all():
+        return None
+    each = drawn[name] + drawn.get("long", 0.0) * long_share(wire) + drawn.get("byte", 0.0) * wire
+    found: Floats = wire / each * profile.server_cores
+    return found
 
 
 def _costs(

@@ -33,7 +33,7 @@ _WITHIN_S = 0.1
 _BLOCK = 5
 
 
-class Course(NamedTuple):
+class MemoryCourse(NamedTuple):
     """Second by second: most connections so far, CPU spent so far, resident bytes.
 
     ``opening`` marks the seconds in which connections were opened and nothing else was done.
@@ -45,17 +45,17 @@ class Course(NamedTuple):
     opening: Marks
 
 
-def course_of(run: Run, opening_s: float, until_s: float) -> Course:
+def course_of(run: Run, opening_s: float, until_s: float) -> MemoryCourse:
     """The course of a run's servers to ``until_s``; connections were opened alone until ``opening_s``."""
     seconds = seconds_of([run])
     rows = seconds.sampled & (seconds["t_s"] <= until_s + _WITHIN_S)
     spent = np.cumsum(np.nan_to_num(seconds["cpu_cores"]) * seconds["duration_s"])
     most = np.maximum.accumulate(seconds["connections_end"])
     opening = seconds["t_s"] <= opening_s + _WITHIN_S
-    return Course(most[rows], spent[rows], seconds["rss_bytes"][rows], opening[rows])
+    return MemoryCourse(most[rows], spent[rows], seconds["rss_bytes"][rows], opening[rows])
 
 
-def fit_memory(course: Course, seed: int) -> MemoryFigures | None:
+def fit_memory(course: MemoryCourse, seed: int) -> MemoryFigures | None:
     """Fit the course of a server's memory; None with too few samples, or without any connection."""
     if len(course.rss) < _LEAST or not course.most.any():
         return None
@@ -93,7 +93,7 @@ def _line(most: Floats, rss: Floats, seed: int) -> tuple[tuple[float, float], tu
         nnls(table, np.maximum(0.0, rss - errors + errors * np.repeat(sign, _BLOCK)[: len(rss)]))[0][1]
         for sign in signs
     ]
-    low, high = (float(bound) / most.max() for bound in np.quantile(slopes, (0.05, 0.95)))
+    low, high = (float(bound / most.max()) for bound in np.quantile(slopes, (0.05, 0.95)))
     return (float(base), float(whole / most.max())), (low, high)
 
 
@@ -103,7 +103,7 @@ def _growth(spent_s: Floats, left: Floats, growth_s: float) -> tuple[float, floa
     return amount, float(((left - amount * shape) ** 2).sum())
 
 
-def _together(course: Course, growth_s: float) -> tuple[tuple[float, float, float], float]:
+def _together(course: MemoryCourse, growth_s: float) -> tuple[tuple[float, float, float], float]:
     most = course.most / course.most.max()
     table = np.stack([np.ones(len(most)), most, 1 - np.exp(-course.spent_s / growth_s)], axis=1)
     (base, whole, growth), error = nnls(table, course.rss)

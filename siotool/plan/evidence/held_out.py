@@ -1,25 +1,18 @@
 """What a profile predicts for a load, with its interval: of the server's CPU and of its memory."""
 
-from collections.abc import Mapping
-
 import numpy as np
 from numpy.random import PCG64, Generator
 
 from siotool.plan.evidence.calibrated import CalibratedProfile
 from siotool.plan.evidence.curve import pace
-from siotool.plan.evidence.holds import Hold
+from siotool.plan.evidence.holds import HeldPhase
 from siotool.runs.seconds import Floats
 
 #: Two starts of one server differ in their memory by about this share, which one calibration cannot show.
 _BETWEEN_STARTS = 0.04
 
 
-def cores_of(profile: CalibratedProfile, load: Mapping[str, float], draws: int, seed: int) -> Floats:
-    """Draws of the cores that a load takes at the pace that the machine had in the calibration."""
-    return _scattered(profile, profile.curve.cores(load), draws, Generator(PCG64(seed)))
-
-
-def cores_beside(profile: CalibratedProfile, hold: Hold, draws: int, seed: int) -> Floats:
+def cores_beside(profile: CalibratedProfile, hold: HeldPhase, draws: int, seed: int) -> Floats:
     """Draws of the cores of a load that was held, at the pace that its generator shows.
 
     Of the run only its load and its generator's CPU are looked at, never its server's.

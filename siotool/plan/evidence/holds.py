@@ -26,7 +26,6 @@ LOAD = (
     "connections",
     "inbound_per_s",
     "acks_per_s",
-    "published_per_s",
     "deliveries_per_s",
     "handshakes_per_s",
     "bytes_in_per_s",
@@ -36,7 +35,7 @@ LOAD = (
 Load = dict[str, float]
 
 
-class Hold(msgspec.Struct, frozen=True):
+class HeldPhase(msgspec.Struct, frozen=True):
     """One phase: its mean ``load`` by column, and the mean CPU of the server and of all generators in cores.
 
     ``spent_s`` is the CPU that the server had taken from the begin of the run to the end of the phase,
@@ -60,7 +59,7 @@ class Hold(msgspec.Struct, frozen=True):
         return self.cores <= LIGHT_CORES
 
 
-def holds_of(run: Run, phases: Sequence[Phase]) -> list[Hold]:
+def holds_of(run: Run, phases: Sequence[Phase]) -> list[HeldPhase]:
     """What a run shows of each of its phases; those without enough samples are left out."""
     seconds, timetable = seconds_of([run]), Timetable(phases)
     found = []
@@ -72,20 +71,20 @@ def holds_of(run: Run, phases: Sequence[Phase]) -> list[Hold]:
     return found
 
 
-def whole_hold(run: Run) -> Hold | None:
+def whole_hold(run: Run) -> HeldPhase | None:
     """The hold phase of any run, to compare with a prediction; None where the server was not sampled."""
     seconds = seconds_of([run])
     users = run.header.workload.users_max
     return _hold(seconds, seconds.held, 0, Phase("own", users, run.header.workload.duration_s))
 
 
-def _hold(seconds: Seconds, rows: Marks, number: int, phase: Phase) -> Hold | None:
+def _hold(seconds: Seconds, rows: Marks, number: int, phase: Phase) -> HeldPhase | None:
     rows = rows & seconds.sampled
     if np.count_nonzero(rows) < LEAST_SECONDS:
         return None
     last = int(np.flatnonzero(rows)[-1])
     spent = np.nan_to_num(seconds["cpu_cores"]) * seconds["duration_s"]
-    return Hold(
+    return HeldPhase(
         number=number,
         phase=phase,
         seconds=float(seconds["duration_s"][rows].sum()),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from siotool.plan.evidence.curve import FLOOR_CORES, TERMS, design
-from siotool.plan.evidence.holds import Hold
+from siotool.plan.evidence.holds import HeldPhase
 from siotool.plan.evidence.regressors import inflation
 from siotool.runs.seconds import Floats
 
@@ -14,7 +14,6 @@ TERM_WORDS = {
     "delivery": ("one message written to one client", "core-seconds"),
     "long": ("the same where it is longer than some 300 B, besides", "core-seconds"),
     "byte": ("one byte sent", "core-seconds"),
-    "publish": ("one message for several clients, once", "core-seconds"),
     "inbound": ("one message from a client", "core-seconds"),
     "ack": ("one acknowledgement", "core-seconds"),
     "byte_in": ("one byte received", "core-seconds"),
@@ -31,7 +30,7 @@ _TURNS = 200.0
 _NEARLY = 0.98
 
 
-def separable(holds: Sequence[Hold]) -> tuple[list[str], dict[str, str]]:
+def separable(holds: Sequence[HeldPhase]) -> tuple[list[str], dict[str, str]]:
     """The terms whose costs these phases show, and for those that they do not, a sentence with why."""
     table = design(holds, TERMS, _TURNS)
     weights = 1 / (FLOOR_CORES + np.array([hold.cores for hold in holds]))

@@ -1,11 +1,13 @@
 """How many of the first phases a server was still warming up in: a test, instead of a guess.
 
-A server that compiles as it runs costs more at first. The errors of a fit, in the order in which the
-phases were, show it: the first of them lie above the rest. The test is Welch's (B. L. Welch, "The
-generalization of Student's problem when several different population variances are involved",
-Biometrika 34, 1947), one-sided, for each number of first phases up to a third of all; the level is
-shared out among these tests (Bonferroni).
+A server that compiles as it runs costs more at first. So the first phases are predicted from a fit to the
+others, which knows nothing of them: where they took more than that, by more than the others scatter, the
+server was warming up. The test is Student's t of the mean of the first against the scatter of the others,
+one-sided, for each number of first phases up to a third of all; the level is shared out among these tests
+(Bonferroni).
 """
+
+from collections.abc import Callable
 
 import numpy as np
 from scipy import stats
@@ -20,15 +22,20 @@ _LEAST = 0.05
 _FEWEST, _MOST_SHARE = 2, 1 / 3
 
 
-def still_warming(errors: Floats) -> int:
-    """The number of first phases to discard; ``errors`` are observed over fitted, less one, in order."""
-    most = int(len(errors) * _MOST_SHARE)
+def still_warming(count: int, without: Callable[[int], tuple[Floats, Floats]]) -> int:
+    """The number of first phases to discard, of so many.
+
+    ``without``: the errors, observed over fitted less one, of the first phases and of the others, where the
+    fit is to the others; of the first less what their prediction alone is uncertain by.
+    """
+    most = int(count * _MOST_SHARE)
     found, least_p = 0, _LEVEL / max(1, most - _FEWEST + 1)
     for first in range(_FEWEST, most + 1):
-        early, late = errors[:first], errors[first:]
-        if early.mean() - late.mean() < _LEAST or not (np.ptp(early) > 0 or np.ptp(late) > 0):
+        early, late = without(first)
+        above, spread = float(early.mean() - late.mean()), float(late.std(ddof=1))
+        if above < _LEAST or not spread > 0:
             continue
-        p = float(stats.ttest_ind(early, late, equal_var=False, alternative="greater").pvalue)
+        p = float(stats.t.sf(above / (spread * np.sqrt(1 / first + 1 / len(late))), len(late) - 1))
         if p < least_p:
             found, least_p = first, p
     return found
