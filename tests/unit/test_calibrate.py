@@ -209,7 +209,7 @@ def test_the_wrong_process_is_refused() -> None:
 
 
 def test_too_few_phases_are_refused() -> None:
-    phases = PHASES[:16]
+    phases = [Phase(kind, 100, 6.0, 1.0, room_size=5) for kind in ("call", "room", "all")]  # type: ignore[arg-type]
     with pytest.raises(InputError, match="too few"):
         calibrate(made_run(phases), phases, 1)
 
