@@ -84,7 +84,8 @@ def beliefs(report: Report) -> Section:
     """Return where plan and measurement disagree, and the test that would tell most."""
     known = report.sizing
     blocks: list[Block] = [Sentence(text, how=[ways.PLANNED]) for text in known.disagreements]
-    blocks.append(Sentence(f"Next test, {known.next_test.why}: {known.next_test.command}", "remark"))
+    blocks.append(Sentence(f"Next test: {known.next_test.why}.", "remark"))
+    blocks.append(Sentence(known.next_test.command, "note"))
     return Section("beliefs", "What to believe, and what to test next", blocks)
 
 
