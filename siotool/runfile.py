@@ -6,8 +6,9 @@ line is a ``header``; then one ``interval`` a second, ``note`` lines between the
 totals are sums over intervals. ``in`` and ``out`` are as the clients see them.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -23,6 +24,9 @@ OpKind = Literal["connect", "phase", "upgrade", "namespace", "ack", "deliver", "
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Amount = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 
+
+#: A share of something that cannot be more than all of it.
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 #: The host of the process that writes the run file, and of what runs beside it.
 LOCAL = "localhost"
@@ -330,13 +334,46 @@ class WorkerHealth(msgspec.Struct, frozen=True):
     cpu_wait: Amount = 0.0
 
 
-class ServerUse(msgspec.Struct, frozen=True):
-    """One sample of a server's processes."""
+class ServerUse(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one server used within an interval; None is what its sources do not show, or had no sample of.
 
-    cpu_cores: Amount
-    rss_bytes: Count
-    files_open: Count
-    processes: Count
+    ``cpu_cores`` and the rates are means over the interval; ``rss_bytes``, ``files_open``, ``processes``,
+    ``connections`` and ``polling`` (those of them that are on long polling) are levels at its end.
+    ``connections``, ``polling``, ``events_received_per_s`` and ``events_sent_per_s`` are what the server
+    itself counts. ``loop_utilization`` is the share of the time in which its event loops were busy, a mean
+    over its processes; ``loop_lag_s`` is how late they were: the highest figure that the source shows.
+    """
+
+    cpu_cores: Amount | None = None
+    rss_bytes: Count | None = None
+    files_open: Count | None = None
+    processes: Count | None = None
+    loop_utilization: Share | None = None
+    loop_lag_s: Amount | None = None
+    connections: Count | None = None
+    polling: Count | None = None
+    events_received_per_s: Amount | None = None
+    events_sent_per_s: Amount | None = None
+
+
+def all_servers(uses: Sequence[ServerUse]) -> ServerUse | None:
+    """The use of several servers together; None without any.
+
+    A figure that one of them lacks is None. Event loops count by their processes.
+    """
+    if len(uses) < 2:
+        return uses[0] if uses else None
+    found: dict[str, Any] = {}
+    for name in ServerUse.__struct_fields__:
+        values = [getattr(use, name) for use in uses]
+        found[name] = None if None in values else sum(values)
+    if found["loop_lag_s"] is not None:
+        found["loop_lag_s"] = max(use.loop_lag_s or 0.0 for use in uses)
+    if found["loop_utilization"] is not None:
+        weights = [use.processes or 1 for use in uses]
+        busy = sum((use.loop_utilization or 0.0) * weight for use, weight in zip(uses, weights, strict=True))
+        found["loop_utilization"] = min(1.0, busy / sum(weights))
+    return ServerUse(**found)
 
 
 class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
@@ -372,10 +409,7 @@ class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
     @property
     def server(self) -> ServerUse | None:
         """The use of all sampled servers together; None when none was."""
-        if len(self.servers) < 2:
-            return next(iter(self.servers.values()), None)
-        columns = zip(*map(msgspec.structs.astuple, self.servers.values()), strict=True)
-        return ServerUse(*map(sum, columns))
+        return all_servers(list(self.servers.values()))
 
 
 class Note(msgspec.Struct, frozen=True, tag_field="kind", tag="note"):

@@ -12,6 +12,7 @@ import msgspec
 
 from siotool.report.delivery_figures import AudienceFigures, DeliveryFigures
 from siotool.report.outage_figures import AwayFigures, OutageFigures
+from siotool.report.server_figures import ServerFigures
 from siotool.report.sizing_figures import Sizing
 from siotool.runfile import JUDGED, REQUEST_EVENT
 from siotool.units import format_count
@@ -143,32 +144,6 @@ class Bandwidth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: str
 
 
-class ServerFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The server's use: means over the hold phase, maxima over the run.
-
-    ``cpu_share_mean`` is of all ``cores``. ``*_per_connection`` and ``*_base`` (of the idle
-    server) come from a line fitted to the ramp where it allows one; ``*_how`` says so.
-    """
-
-    cpu_cores_mean: float | None
-    cpu_cores_max: float | None
-    cpu_share_mean: float | None
-    cores: float
-    rss_bytes_max: int | None
-    rss_bytes_base: float | None
-    rss_bytes_per_connection: float | None
-    rss_how: str
-    memory_bytes: int | None
-    files_open_max: int | None
-    files_base: float | None
-    files_per_connection: float | None
-    files_how: str
-    files_limit: int | None
-    processes_max: int | None
-    wire_bytes_per_s: float | None
-    source: str
-
-
 class GateResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a gate found; ``value`` is in the gate's SI ``unit``, None when not measured.
 
@@ -292,8 +267,8 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     ``doubts`` make the run suspect; ``remarks`` do not. ``operations_merged`` hold all names
     of one operation together, for operations that have several. ``targets`` is empty where there was
-    one. ``visits`` is null where no user arrived or ended, ``away`` where no connection was lost that was
-    to come back.
+    one. ``server`` is all sampled servers together, ``servers`` each of them. ``visits`` is null where
+    no user arrived or ended, ``away`` where no connection was lost that was to come back.
     """
 
     version: int = VERSION
@@ -316,6 +291,7 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     away: AwayFigures | None
     bandwidth: Bandwidth
     server: ServerFigures | None
+    servers: list[ServerFigures]
     gates: list[GateResult]
     exceptions: list[ExceptionFigures]
     user_classes: list[UserClassFigures]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from siotool import units
 from siotool.document.document import Document, Level, Section, Sentence
-from siotool.report import outage_tables, run_tables, sizing_tables, target_tables
+from siotool.report import outage_tables, run_tables, server_tables, sizing_tables, target_tables
 from siotool.report.contents import Report
 from siotool.report.sizing_tables import plural
 from siotool.report.time_charts import over_time
@@ -35,7 +35,7 @@ def as_document(report: Report) -> Document:
         run_tables.delivery(report),
         run_tables.connections(report),
         run_tables.bandwidth(report),
-        run_tables.server(report),
+        server_tables.server(report),
         run_tables.runs(report),
     ]
     return Document(

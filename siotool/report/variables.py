@@ -4,8 +4,9 @@ The planner counts the servers, with one function for planned and for measured f
 answers are joined with what was measured; a run that is no evidence gives none.
 """
 
-from siotool.report.contents import Bandwidth, ConnectionFigures, ServerFigures, Steady, format_cores
+from siotool.report.contents import Bandwidth, ConnectionFigures, Steady, format_cores
 from siotool.report.planned import Planned
+from siotool.report.server_figures import ServerFigures
 from siotool.report.sizing_figures import Answer, Counts, Sizing, Variable
 from siotool.runs.capacity import straight_line
 from siotool.units import format_byte_rate, format_share
@@ -108,6 +109,8 @@ def _capacity(server: ServerFigures | None) -> tuple[float | None, str]:
     """The formula's capacity, and how it was found or why it was not."""
     if server is None:
         return None, "server not sampled"
+    if server.elsewhere:
+        return None, server.elsewhere
     if server.wire_bytes_per_s is None or server.cpu_cores_mean is None or server.cpu_share_mean is None:
         return None, "no sample of the server in the hold phase"
     capacity = straight_line(server.wire_bytes_per_s, server.cpu_cores_mean, server.cores)
