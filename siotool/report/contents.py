@@ -10,7 +10,9 @@ from typing import Literal
 
 import msgspec
 
+from siotool.report.comparison_figures import Comparison
 from siotool.report.delivery_figures import AudienceFigures, DeliveryFigures
+from siotool.report.generator_figures import GeneratorFigures
 from siotool.report.outage_figures import AwayFigures, OutageFigures
 from siotool.report.server_figures import ServerFigures
 from siotool.report.sizing_figures import Sizing
@@ -268,7 +270,8 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     ``doubts`` make the run suspect; ``remarks`` do not. ``operations_merged`` hold all names
     of one operation together, for operations that have several. ``targets`` is empty where there was
     one. ``server`` is all sampled servers together, ``servers`` each of them. ``visits`` is null where
-    no user arrived or ended, ``away`` where no connection was lost that was to come back.
+    no user arrived or ended, ``away`` where no connection was lost that was to come back, ``comparison``
+    where there was no baseline.
     """
 
     version: int = VERSION
@@ -292,10 +295,12 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     bandwidth: Bandwidth
     server: ServerFigures | None
     servers: list[ServerFigures]
+    generator: GeneratorFigures
     gates: list[GateResult]
     exceptions: list[ExceptionFigures]
     user_classes: list[UserClassFigures]
     visits: VisitFigures | None = None
+    comparison: Comparison | None
     series: Series
 
 

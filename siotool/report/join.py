@@ -24,6 +24,7 @@ from siotool.report.default_gates import judge_all
 from siotool.report.delivery_figures import DeliveryFigures
 from siotool.report.doubts import find_doubts, find_remarks
 from siotool.report.gates import Gate
+from siotool.report.generator_figures import sum_up_generator
 from siotool.report.operations import sum_up
 from siotool.report.outages import sum_up_away, sum_up_outages
 from siotool.report.overload import overload
@@ -98,10 +99,12 @@ def summarize(
         bandwidth=bandwidth,
         server=server,
         servers=sum_up_each(runs, seconds),
+        generator=sum_up_generator(runs, seconds),
         gates=[],
         exceptions=sum_up_exceptions(runs),
         user_classes=user_classes,
         visits=sum_up_visits(runs, user_classes),
+        comparison=None,
         series=make_series(intervals, seconds, operations.rows),
     )
     judged = msgspec.structs.replace(report, gates=judge_all(report, gates, defaults=default_gates))

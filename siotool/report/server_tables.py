@@ -3,9 +3,12 @@
 from siotool import units
 from siotool.document.document import Row, Section, Table, columns
 from siotool.document.groups import NONE
+from siotool.report import ways
 from siotool.report.contents import Report
 from siotool.report.server_figures import ServerFigures
 from siotool.report.sizing_tables import cell
+
+_HOW = (ways.SAMPLES, ways.HOLD, ways.SLOPE)
 
 
 def server(report: Report) -> Section:
@@ -15,10 +18,9 @@ def server(report: Report) -> Section:
         return Section("server", "Server", [])
     if len(report.servers) < 2:
         named = columns("server", "measured>", "how measured")
-        table = Table(named, [*map(Row, _rows(known))], f"Sampled from {known.source}.")
-        return Section("server", "Server", [table])
+        return Section("server", "Server", [Table(named, [*map(Row, _rows(known))], how=_HOW)])
     named = columns("all servers", "measured>", "how measured")
-    together = Table(named, [*map(Row, _rows(known))], _balance(known))
+    together = Table(named, [*map(Row, _rows(known))], _balance(known), how=_HOW)
     return Section("server", "Servers", [together, _each(report.servers)])
 
 
@@ -99,7 +101,7 @@ def _each(servers: list[ServerFigures]) -> Table:
         "Connections: the most at once, and the share of all. CPU and event loop: means of the hold phase. "
         "Of its limit: of the event loop's time where the server shows it, else of the CPU of its cores."
     )
-    return Table(named, rows, note)
+    return Table(named, rows, note, how=[ways.SAMPLES, ways.HOLD])
 
 
 def _share(share: float) -> str:
