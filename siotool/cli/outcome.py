@@ -9,8 +9,9 @@ from siotool.cli.streams import complain, say
 from siotool.errors import ExitCode, worst
 from siotool.plan.sizing.replan import ReadBack
 from siotool.report.contents import Report
-from siotool.report.gates import Gate, parse, show
+from siotool.report.gates import Gate, parse
 from siotool.report.join import summarize
+from siotool.report.judging import show
 from siotool.report.report_document import as_document
 from siotool.report.verdict import sentence, target_lost
 from siotool.runs import reading
