@@ -127,7 +127,7 @@ def figures_of(runs: Sequence[Run], scope: Scope) -> PartFigures:
         connections=connects_of(operations.rows, connections) if scope.user_class else connections,
         delivery=_delivery(parts),
         bandwidth=_bandwidth(parts, seconds),
-        server=_server(parts, seconds),
+        server=sum_up_all(parts, seconds),
         exceptions=sum_up_exceptions(parts),
     )
 
