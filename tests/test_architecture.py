@@ -16,11 +16,12 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 #: Imports go downward only: from a later row to an earlier one, or within one package.
 LAYERS = (
-    {"errors", "printable"},
+    {"errors", "printable", "searched"},
     {"terminal", "units"},
     {"document", "formula", "histogram", "workload"},
     {"protocol", "runfile"},
     {"client", "runs", "runwriter"},
+    {"search"},
     {"plan", "probe", "report", "swarm", "target"},
     {"cli"},
     {"__main__"},
@@ -72,6 +73,8 @@ PURE = {
     "protocol",
     "report",
     "runs",
+    "search",
+    "searched",
     "units",
     "workload",
 }

@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from siotool.report.capacity_figures import CapacityFigures
 from siotool.report.comparison_figures import Comparison
 from siotool.report.delivery_figures import AudienceFigures, DeliveryFigures
 from siotool.report.generator_figures import GeneratorFigures
@@ -270,8 +271,8 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     ``doubts`` make the run suspect; ``remarks`` do not. ``operations_merged`` hold all names
     of one operation together, for operations that have several. ``targets`` is empty where there was
     one. ``server`` is all sampled servers together, ``servers`` each of them. ``visits`` is null where
-    no user arrived or ended, ``away`` where no connection was lost that was to come back, ``comparison``
-    where there was no baseline.
+    no user arrived or ended, ``away`` where no connection was lost that was to come back, ``capacity`` where
+    none was searched for, ``comparison`` where there was no baseline.
     """
 
     version: int = VERSION
@@ -295,6 +296,7 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     bandwidth: Bandwidth
     server: ServerFigures | None
     servers: list[ServerFigures]
+    capacity: CapacityFigures | None = None
     generator: GeneratorFigures
     gates: list[GateResult]
     exceptions: list[ExceptionFigures]

@@ -12,6 +12,7 @@ import numpy as np
 
 from siotool.errors import InputError
 from siotool.report.audience_rows import sum_up_audiences
+from siotool.report.capacity_figures import capacity_of
 from siotool.report.contents import (
     Bandwidth,
     ConnectionFigures,
@@ -100,6 +101,7 @@ def summarize(
         bandwidth=bandwidth,
         server=server,
         servers=sum_up_each(runs, seconds),
+        capacity=capacity_of(runs),
         generator=sum_up_generator(runs, seconds),
         gates=[],
         exceptions=sum_up_exceptions(runs),
