@@ -5,8 +5,9 @@ from typing import Literal
 
 import numpy as np
 
+from siotool.measured_servers import MeasuredServer
 from siotool.report.server_figures import ServerFigures
-from siotool.runfile import MeasuredServer, Run
+from siotool.runfile import Run
 from siotool.runs.held_share import NEARLY_ALL, HeldShare, files_show, held_share
 from siotool.runs.hold import Marks
 from siotool.runs.per_server import described, names_of, of_server, with_own_connections

@@ -18,7 +18,8 @@ import pandas as pd
 
 from siotool.errors import InputError
 from siotool.histogram import Sparse
-from siotool.runfile import Interval, Operation, Run, ServerUse, UserClass, WorkerHealth
+from siotool.measured_servers import ServerUse
+from siotool.runfile import Interval, Operation, Run, UserClass, WorkerHealth
 from siotool.runs.bucket_table import quantiles
 from siotool.runs.frame_names import TableName
 from siotool.runs.hold import Marks

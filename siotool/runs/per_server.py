@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from siotool.runfile import MeasuredServer, Run
+from siotool.measured_servers import MeasuredServer
+from siotool.runfile import Run
 from siotool.runs.held_share import HeldShare
 from siotool.runs.seconds import Seconds, server_columns
 

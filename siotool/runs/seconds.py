@@ -15,7 +15,7 @@
 | ``connect_errors_per_s``, ``closed_per_s`` | connects that failed; connections that ended |
 | ``bytes_in_per_s``, ``bytes_out_per_s``, ``bytes_per_s`` | wire bytes, as the clients see them |
 | ``cpu_cores``, ``rss_bytes``, ``files_open``, ``processes`` | all servers; NaN where not all were sampled |
-| ``server_*`` | other fields of ``runfile.ServerUse``, as the servers say themselves |
+| ``server_*`` | other fields of ``measured_servers.ServerUse``, as the servers say themselves |
 | ``share_of_limit`` | of their event loops' time where known, else of the CPU of their cores |
 | ``generator_cpu_cores``, ``generator_cpu_sum`` | CPU of the busiest worker, and of all |
 | ``generator_cpu_share``, ``generator_cpu_wait``, ``generator_files_share`` | the worst of the workers |
@@ -31,7 +31,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from siotool.runfile import Interval, MeasuredServer, Run, ServerUse, WorkerHealth
+from siotool.measured_servers import MeasuredServer, ServerUse
+from siotool.runfile import Interval, Run, WorkerHealth
 from siotool.runs.hold import Marks, hold_phase, rising
 
 Floats = NDArray[np.float64]

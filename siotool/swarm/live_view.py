@@ -7,7 +7,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from siotool.runfile import ServerUse, WorkerHealth
+from siotool.measured_servers import ServerUse
+from siotool.runfile import WorkerHealth
 from siotool.swarm.progress import WINDOW_S, Lately, Progress
 from siotool.units import format_byte_rate, format_count, format_duration, format_size
 

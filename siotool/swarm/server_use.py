@@ -8,7 +8,7 @@ import msgspec
 import psutil
 
 from siotool.errors import InputError
-from siotool.runfile import SERVER, MeasuredServer, ServerUse
+from siotool.measured_servers import SERVER, MeasuredServer, ServerUse
 from siotool.swarm.cpu_quota import cgroup_quota, read_text
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from siotool.errors import InputError
+from siotool.measured_servers import MeasuredServer, ServerUse
 from siotool.plan.evidence.observe import Observations, Validity, observe
 from siotool.runfile import (
     VERSION,
@@ -18,10 +19,8 @@ from siotool.runfile import (
     GeneratorMachine,
     Header,
     Interval,
-    MeasuredServer,
     Operation,
     Run,
-    ServerUse,
     UserClass,
 )
 from siotool.runs import reading
