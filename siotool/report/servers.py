@@ -85,9 +85,9 @@ def _figures(
         cpu_share_mean=cpu / cores if cpu is not None and cores > 0 else None,
         cores=cores,
         limit=_limit(seconds),
-        share_of_limit_mean=_known(held.mean("share_of_limit")),
-        loop_utilization_mean=_known(held.mean("server_loop_utilization")),
-        loop_utilization_max=_known(seconds.most("server_loop_utilization")),
+        share_of_limit_mean=_known(held.mean("server_limit_share")),
+        loop_utilization_mean=_known(held.mean("server_loop_share")),
+        loop_utilization_max=_known(seconds.most("server_loop_share")),
         loop_lag_max_s=_known(seconds.most("server_loop_lag_s")),
         rss_bytes_max=_whole(seconds.most("rss_bytes")),
         rss_bytes_base=memory.base if isinstance(memory, MedianLine) else None,
@@ -116,7 +116,7 @@ def _figures(
 
 
 def _limit(seconds: Seconds) -> Literal["event loop", "cpu"] | None:
-    if np.isfinite(seconds["server_loop_utilization"]).any():
+    if np.isfinite(seconds["server_loop_share"]).any():
         return "event loop"
     return "cpu" if seconds.sampled.any() else None
 

@@ -196,5 +196,6 @@ def by_line(server: ServerFigures | None) -> CapacityEstimate | str:
         None,
         "line",
         f"by a straight line, the weakest way: {format_byte_rate(server.wire_bytes_per_s)} on the wire, "
-        f"extrapolated linearly from {format_share(share)} {busy} to {format_cores(server.cores)}: for messages like these; the network's limit is not in it",
+        f"extrapolated linearly from {format_share(share)} {busy} to {format_cores(server.cores)}: for "
+        "messages like these; the network's limit is not in it",
     )

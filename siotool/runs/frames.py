@@ -183,7 +183,8 @@ class RunFrames:
             for at, interval in self._intervals()
             for name, use in interval.servers.items()
         ]
-        return _frame(rows, ("server", *ServerUse.__struct_fields__))
+        frame = _frame(rows, ("server", *ServerUse.__struct_fields__))
+        return frame.rename(columns={"loop_utilization": "loop_busy_share"})
 
     @cached_property
     def workers(self) -> pd.DataFrame:

@@ -16,7 +16,7 @@
 | ``bytes_in_per_s``, ``bytes_out_per_s``, ``bytes_per_s`` | wire bytes, as the clients see them |
 | ``cpu_cores``, ``rss_bytes``, ``files_open``, ``processes`` | all servers; NaN where not all were sampled |
 | ``server_*`` | other fields of ``measured_servers.ServerUse``, as the servers say themselves |
-| ``share_of_limit`` | of their event loops' time where known, else of the CPU of their cores |
+| ``server_limit_share`` | of their event loops' time where known, else of the CPU of their cores |
 | ``generator_cpu_cores``, ``generator_cpu_sum`` | CPU of the busiest worker, and of all |
 | ``generator_cpu_share``, ``generator_cpu_wait``, ``generator_files_share`` | the worst of the workers |
 | ``loop_lag_s``, ``schedule_lag_s`` | the longest of any worker |
@@ -95,7 +95,7 @@ SERVER_COLUMNS = {
     "files_open": "files_open",
     "processes": "processes",
     "server_connections": "connections",
-    "server_loop_utilization": "loop_utilization",
+    "server_loop_share": "loop_utilization",
     "server_loop_lag_s": "loop_lag_s",
     "server_polling": "polling",
     "server_events_received_per_s": "events_received_per_s",
@@ -207,6 +207,6 @@ def server_columns(uses: Sequence[ServerUse | None], server: MeasuredServer | No
         for name, field in SERVER_COLUMNS.items()
     }
     cores = server.cores if server is not None and server.cores > 0 else np.nan
-    busy = found["server_loop_utilization"]
-    found["share_of_limit"] = np.where(np.isfinite(busy), busy, found["cpu_cores"] / cores)
+    busy = found["server_loop_share"]
+    found["server_limit_share"] = np.where(np.isfinite(busy), busy, found["cpu_cores"] / cores)
     return found

@@ -125,7 +125,7 @@ def test_a_second_becomes_rates_and_gauges() -> None:
         "cpu_cores": 0.25,
         "rss_bytes": 50_000_000.0,
         "files_open": 40.0,
-        "share_of_limit": 0.125,  # of two cores
+        "server_limit_share": 0.125,  # of two cores
     }
     assert (seen.usable.run[1], seen.usable.held[1], seen.usable.rising[1]) == (0, False, True)
 
