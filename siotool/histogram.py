@@ -144,6 +144,12 @@ def _holds(index: int, value: float) -> bool:
     return exact - 1e-6 <= index <= exact + 1 + 1e-6
 
 
+def bucket_edges(index: int) -> tuple[float, float]:
+    """Smallest and largest value of a bucket in seconds; those beyond the range lie in its ends too."""
+    upper = math.exp(_LOG_SMALLEST + index * _LOG_GROWTH)
+    return (upper / GROWTH if index else 0.0), upper
+
+
 def bucket_value(index: int) -> float:
     """Middle of a bucket in seconds: at most ``RELATIVE_ERROR`` from anything in it."""
     if index == 0:

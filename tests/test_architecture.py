@@ -57,7 +57,8 @@ DOORS = {
     "picows": "siotool.client",
     "prometheus_client": "siotool.swarm",
     "ruptures": "siotool.report",
-    "scipy": "siotool.plan",
+    # its special functions: quantiles of Student and of the beta distribution
+    "scipy": "siotool.plan siotool.report siotool.runs",
     "socketio": "siotool.client.reference siotool.target",
     "typer": "siotool.cli",
     "uvloop": "siotool.swarm siotool.target",

@@ -5,15 +5,17 @@ from pathlib import Path
 
 from siotool.cli import output
 from siotool.cli.counts import Counting, Intent
+from siotool.cli.job_summary import Summaries
 from siotool.cli.streams import complain, say
 from siotool.errors import ExitCode, worst
 from siotool.plan.sizing.replan import ReadBack
 from siotool.report.contents import Report
 from siotool.report.gates import Gate, parse
 from siotool.report.join import summarize
+from siotool.report.judged_cases import judged_cases, key_figures
 from siotool.report.judging import show
 from siotool.report.report_document import as_document
-from siotool.report.verdict import sentence, target_lost
+from siotool.report.verdict import sentence, target_lost, why
 from siotool.runs import reading
 
 #: Written beside every run.
@@ -31,13 +33,15 @@ def conclude(
     quiet: bool = False,
     keep: bool = False,
     also: Collection[ExitCode] = (),
+    summaries: Summaries = Summaries(),
 ) -> ExitCode:
     """Report runs, judge them, and return the exit code that stands for everything.
 
     Without ``gates`` those that the runs were started with are judged again, and without
     ``default_gates`` the default ones, unless a run was started without them. ``keep`` writes
     the reports beside the (single) run as well. ``also`` are further exit codes, such as
-    INTERRUPTED. Raises RunFileError, InputError (runs that cannot be pooled) and OutputError.
+    INTERRUPTED. ``summaries`` is where Markdown goes beside the report. The last line on stderr says why
+    the code is not 0. Raises RunFileError, InputError (runs that cannot be pooled) and OutputError.
     """
     runs = [reading.read(path) for path in run_paths]
     if gates is None:
@@ -53,9 +57,13 @@ def conclude(
         for kind in KEPT:
             output.write(rendered(report, kind), str(runs[0].path.with_name(f"report.{kind}")))
     output.write(rendered(report, output_format, where), where)
+    summaries.write(as_document(report))
     if not quiet and (output_format != "text" or where != "-"):
         _summarize(report)
-    return exit_code(report, also)
+    code = exit_code(report, also)
+    if code != ExitCode.OK:
+        complain(f"exit {code:d}: {why(report, code)}")
+    return code
 
 
 #: How a load test may end beside its gates.
@@ -76,6 +84,7 @@ def end_load(
     output_format: str,
     where: str,
     quiet: bool,
+    summaries: Summaries,
 ) -> ExitCode:
     """Report the run of a load test that ended for a ``reason``; returns its exit code, as ``conclude``."""
     if not quiet:  # before the report, whose last line is the verdict
@@ -90,11 +99,21 @@ def end_load(
         quiet=quiet,
         keep=True,
         also={_ENDS[reason]} if reason in _ENDS else (),
+        summaries=summaries,
     )
 
 
 def rendered(report: Report, form: str, where: str = "file") -> str:
-    """Return a report as ``text`` for ``where``, as ``json`` (ten digits of a figure), ``md`` or ``html``."""
+    """Return a report as ``text`` for ``where``, or as ``json``, ``md``, ``html`` or ``junit``."""
+    if form == "junit":
+        from siotool.document import junit
+
+        return junit.render(
+            "siotool",
+            list(judged_cases(report)),
+            properties=key_figures(report),
+            timestamp=report.runs[0].started_at,
+        )
     return output.printed(as_document(report), form, where, report, digits=10)
 
 

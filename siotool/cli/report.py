@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from siotool.cli.formats import WithPage, by_ending, format_option
+from siotool.cli import job_summary
+from siotool.cli.formats import WithJunit, by_ending, format_option
 from siotool.cli.options import Output, Quiet, flags_of
 from siotool.errors import InputError, RunFileError
 
@@ -24,7 +25,7 @@ def report(
         ),
     ] = None,
     *,
-    output_format: Annotated[WithPage | None, format_option("the report", WithPage)] = None,
+    output_format: Annotated[WithJunit | None, format_option("the report", WithJunit)] = None,
     output: Output = "-",
     fail_if: Annotated[
         list[str] | None,
@@ -59,6 +60,9 @@ def report(
     utilization: Annotated[
         str | None, typer.Option(metavar="SHARE", help="Share of the capacity you will use: 70%.")
     ] = None,
+    summary: job_summary.Summary = None,
+    no_summary: job_summary.NoSummary = False,
+    comment: job_summary.Comment = None,
     quiet: Quiet = False,
 ) -> None:
     r"""Report what runs measured beside what was planned.
@@ -81,7 +85,7 @@ def report(
     from siotool.cli import plan_options
     from siotool.report.gates import parse
 
-    form = output_format or by_ending(output, WithPage)
+    form = output_format or by_ending(output, WithJunit)
     gates = [parse(text) for text in fail_if] if fail_if else None
     names = runs or []
     if [*names, plan].count("-") > 1:
@@ -104,6 +108,7 @@ def report(
         output_format=form,
         where=output,
         quiet=quiet,
+        summaries=job_summary.read_summaries(summary, no_summary=no_summary, comment=comment),
     )
     raise typer.Exit(code)
 

@@ -77,7 +77,9 @@ class OperationFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``count`` are the successes. The percentiles describe these and the ``given_up``, which had no
     answer in time and count as the time they were waited for, from the intended start.
-    ``service_*`` count from the actual send and are None where nothing was scheduled.
+    Each lies between its ``_low`` and ``_high`` with 95 %; None where the run was too short to tell
+    (``siotool.report.percentiles``). ``service_*`` count from the actual send and are None where nothing was
+    scheduled.
     ``rate_per_s`` is of successes, over the hold phase for ``ack`` and ``deliver`` and over
     the run for what happens while connecting (``rate_over``).
     """
@@ -94,6 +96,16 @@ class OperationFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     p95_s: float | None
     p99_s: float | None
     p99_9_s: float | None
+    p50_low_s: float | None
+    p50_high_s: float | None
+    p90_low_s: float | None
+    p90_high_s: float | None
+    p95_low_s: float | None
+    p95_high_s: float | None
+    p99_low_s: float | None
+    p99_high_s: float | None
+    p99_9_low_s: float | None
+    p99_9_high_s: float | None
     max_s: float | None
     mean_s: float | None
     service_p50_s: float | None

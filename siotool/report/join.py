@@ -65,7 +65,7 @@ def summarize(
     seconds = seconds_of(runs)
     steady = _steady(seconds)
     intervals = [interval for run in runs for interval in run.intervals]
-    operations = sum_up(intervals, seconds.held.tolist(), held_s=steady.duration_s)
+    operations = sum_up(runs, seconds.held.tolist(), held_s=steady.duration_s)
     connections = _connections(runs, seconds)
     bandwidth = _bandwidth(runs, seconds)
     server = _server(runs, seconds)
@@ -78,6 +78,7 @@ def summarize(
         bandwidth,
         server,
         steady,
+        seconds,
         overload(operations.rows, connections, delivery, user_classes),
     )
     doubts = find_doubts(runs, seconds)
@@ -119,9 +120,8 @@ def figures_of(runs: Sequence[Run], scope: Scope) -> PartFigures:
     """Return what gates are judged by in a part of the runs: of one stage, of one user class, or both."""
     parts = [part_of(run, scope) for run in runs]
     seconds = seconds_of(parts)
-    intervals = [interval for run in parts for interval in run.intervals]
     held_s = float(seconds["duration_s"][seconds.held].sum())
-    operations = sum_up(intervals, seconds.held.tolist(), held_s=held_s)
+    operations = sum_up(parts, seconds.held.tolist(), held_s=held_s)
     connections = _connections(parts, seconds)
     return PartFigures(
         operations=operations.rows,

@@ -9,11 +9,17 @@ import msgspec
 
 
 class Variable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One variable of the formula: what was planned, what was measured, and how."""
+    """One variable of the formula: what was planned, what was measured, and how.
+
+    ``measured`` lies between ``low`` and ``high`` with 95 %; None where it is a count, or the run shows
+    no scatter of it.
+    """
 
     name: str
     planned: float | None
     measured: float | None
+    low: float | None
+    high: float | None
     unit: str
     how: str
 

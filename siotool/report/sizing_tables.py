@@ -10,6 +10,7 @@ from siotool.report import ways
 from siotool.report.contents import GateResult, Report, format_cores
 from siotool.report.judging import show
 from siotool.report.sizing_figures import ConstraintFigures, Variable
+from siotool.report.uncertain import between
 
 _UNITS: dict[str, Callable[[float], str]] = {
     "connections": units.format_count,
@@ -43,18 +44,21 @@ def sizing(report: Report) -> Section:
         ("servers", known.servers_planned, known.servers_measured, known.servers_measured_how, "strong"),
     )
     for name, before, after, how, tone in counts:
-        cells = [name, cell(before, units.format_count), cell(after, units.format_count), how]
+        cells = [name, cell(before, units.format_count), cell(after, units.format_count), "", how]
         rows.append(Row(cells, tone))
-    obtained = [ways.PLANNED, ways.FORMULA, ways.PLANNER, ways.HOLD]
+    obtained = [ways.PLANNED, ways.FORMULA, ways.PLANNER, ways.HOLD, ways.INTERVALS]
     note = "servers = connections × consumption rate × (1 − downtime / workday) / (capacity × utilization)"
-    table = Table(columns("variable", "planned>", "measured>", "how measured"), rows, note, how=obtained)
+    named = columns("variable", "planned>", "measured>", "interval>", "how measured")
+    table = Table(named, rows, note, how=obtained)
     return Section("sizing", "Sizing: planned and measured", [table])
 
 
 def _variable(variable: Variable) -> Row:
     write = _UNITS[variable.unit]
     name = variable.name.replace("_", " ")
-    return Row([name, cell(variable.planned, write), cell(variable.measured, write), variable.how])
+    measured = cell(variable.measured, write)
+    interval = between(variable.low, variable.high, write, measured) or NONE
+    return Row([name, cell(variable.planned, write), measured, interval, variable.how])
 
 
 def constraints(report: Report) -> Section:

@@ -14,6 +14,7 @@ COUNTS = "counts"
 HOLD = "hold phase"
 RESPONSE = "response times"
 SERVICE = "service times"
+INTERVALS = "intervals"
 ACCOUNT = "delivery account"
 WIRE = "bytes on the wire"
 PAYLOAD = "payload bytes"
@@ -61,6 +62,11 @@ _TEXTS: Mapping[str, str | Callable[[Report], str]] = MappingProxyType(
         HOLD: _hold,
         RESPONSE: _response,
         SERVICE: "From the actual send, where operations are scheduled.",
+        INTERVALS: (
+            "Figures lie in their intervals with 95 %. Those of percentiles are between order statistics; "
+            "how far apart follows from the scatter between seconds, neighbours of which are alike. What "
+            "differs from one run to the next is in none of them."
+        ),
         ACCOUNT: (
             "Each published message carries a stamp. It is expected by every user that was connected, or in "
             "its room, when it was sent. What has not arrived 30 s later, or when the run ends, is lost."

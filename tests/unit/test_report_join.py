@@ -391,7 +391,11 @@ REMARKS = [
     (health(schedule_lag_s=2.0), "up to 2 s after their intended start", "late operations"),
     (small_machine, "shared a machine of 1 core and", "one machine for both"),
     (server_files, "the server had 1,000 of 1,024 files open", "server files"),
-    (no_change, "few samples for a steady p99 (1,000 needed): connect websocket (100)", "few samples"),
+    (
+        no_change,
+        "too few samples or too few independent seconds: connect websocket (100)",
+        "few samples",
+    ),
 ]
 
 
