@@ -12,6 +12,9 @@ import msgspec
 #: that connect and leave again, per second; bytes of a message.
 SearchAxis = Literal["users", "rate", "connects", "size"]
 
+#: Whose limit it was where it was not the server's.
+GENERATOR = "generator"
+
 #: What one hold showed. ``generator``: the generator did not make the load, so it showed nothing.
 HoldOutcome = Literal["passed", "failed", "undecided", "generator"]
 

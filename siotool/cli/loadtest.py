@@ -125,6 +125,9 @@ def loadtest(
       --stage 3s:20 --stage 5s:20 \
       --fail-if "p99:ack:echo > 500ms" --fail-if "connect_errors > 1%"
 
+    siotool loadtest demo --find-capacity --users 100 --max-users 200 \
+      --fail-if "p99:ack:echo > 200ms"
+
     siotool loadtest --list
     ```
     """

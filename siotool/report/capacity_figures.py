@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from siotool.report.limiting_resource import limiting_resource
 from siotool.runfile import Run
 from siotool.search.joined_searches import joined_searches
 from siotool.searched import HoldOutcome, SearchAxis
@@ -69,7 +70,7 @@ def capacity_of(runs: Sequence[Run]) -> CapacityFigures | None:
         confidence=known.confidence,
         unit=known.unit,
         gate=known.gate,
-        limited_by=known.limited_by,
+        limited_by=_limit(known.limited_by, runs),
         seconds=known.seconds,
         complete=known.complete,
         why=known.why,
@@ -92,3 +93,8 @@ def capacity_of(runs: Sequence[Run]) -> CapacityFigures | None:
             for hold in run.holds
         ],
     )
+
+
+def _limit(limited_by: str, runs: Sequence[Run]) -> str:
+    resource = limiting_resource(runs) if limited_by == "server" else ""
+    return f"{limited_by}: {resource}" if resource else limited_by

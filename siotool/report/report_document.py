@@ -7,7 +7,7 @@ import msgspec
 
 from siotool import units
 from siotool.document.document import Chart, Document, Level, Section, Sentence
-from siotool.report import outage_tables, run_tables, sizing_tables, target_tables, ways
+from siotool.report import capacity_tables, outage_tables, run_tables, sizing_tables, target_tables, ways
 from siotool.report.contents import Report
 from siotool.report.sizing_tables import plural
 from siotool.report.time_charts import over_time
@@ -21,6 +21,7 @@ DEFAULT_PATH = "/socket.io/"
 _ORDER: tuple[Callable[[Report], Section], ...] = (
     # verdict
     sizing_tables.gates,
+    capacity_tables.capacity,
     # sizing
     sizing_tables.sizing,
     sizing_tables.constraints,

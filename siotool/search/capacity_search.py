@@ -32,14 +32,16 @@ LONGEST_PROOF_S = 60.0
 WIDE = 0.6
 #: Beside the edge: by which factor the odds of a missed operation differ there from those at the edge, and
 #: how far away that may be at most (logarithm of load).
-TURNS = (6.0, 0.5, 20.0)
+TURNS = (5.0, 0.5, 14.0)
 FARTHEST = 0.15
 #: No curve is as straight as the model's: the interval is wider by this share at each end.
-MODEL = 0.0075
+MODEL = 0.015
 #: So many holds on each side of the edge, no farther away than this (logarithm of load), end a search.
 CONFIRMED, CLOSE = 3, 0.15
 #: So many seconds in which the generator was the limit end a hold, where they are half of it.
-FEWEST_DOUBTED = 3
+FEWEST_DOUBTED = 8
+#: A load at which so many holds ended so is beyond the generator.
+DOUBTED_HOLDS = 2
 #: From this share of missed operations on a load is far beyond the edge: holding it longer only
 #: leaves more to work off.
 FAR_BEYOND, FEWEST_BEYOND = 0.5, 2
@@ -57,16 +59,19 @@ class Asked(msgspec.Struct, frozen=True):
     """What a search is to do.
 
     ``allowed`` is the share that each objective allows. Loads go from ``start`` to ``most`` and are
-    ``whole`` numbers or not. It ends when ``high / low`` is at most ``width``, or after ``longest_s``.
+    ``whole`` numbers or not. ``meant`` are the numbers of the objectives whose share is to mean something
+    before a load passes in the climb. The search ends when ``high / low`` is at most ``width``, or after
+    ``longest_s``.
     """
 
     allowed: tuple[float, ...]
     start: float
     most: float
     whole: bool
+    meant: tuple[int, ...] = (0,)
     confidence: float = 0.95
     width: float = 1.07
-    longest_s: float = 270.0
+    longest_s: float = 255.0
 
 
 class HoldEnded(msgspec.Struct, frozen=True):
@@ -91,9 +96,9 @@ class CapacitySearch:
         self.over = False
         self.why = ""
         self.elapsed_s = 0.0
-        #: From this load on the generator does not make the load, and why; infinite where it always did.
+        #: From this load on the generator does not make the load; infinite where it always did.
         self.ceiling = math.inf
-        self.ceiling_doubts: tuple[str, ...] = ()
+        self._doubts: dict[float, int] = {}
         #: The load that follows once the server has recovered from one far beyond the edge.
         self._after_rest: float | None = None
         self._begin_hold()
@@ -108,11 +113,27 @@ class CapacitySearch:
         belief = self._belief
         if belief is None:
             return 0.0, None
-        loads = [one.load for one in self._visits]
+        loads = [one.load for one in self._near()]
         tail = (1 - self._asked.confidence) / 2
         low, high = belief.quantile(tail) * (1 - MODEL), belief.quantile(1 - tail) * (1 + MODEL)
         low = 0.0 if low < min(loads) * (1 - MODEL) else min(low, max(loads))
-        return low, high if high <= max(loads) else None
+        if high <= max(loads):
+            return low, high
+        return max(low, self._shown_to_pass()), None
+
+    def _near(self) -> list[Visit]:
+        """The holds that say something of the edge: not those far below a load that passed.
+
+        What a server did while it was new, at the first loads of the climb, is not what it does later.
+        """
+        lower, upper = relevant(self._bounds)
+        least = 0.0 if lower is None or upper is None else lower / FACTOR
+        return [one for one in self._visits if one.load >= least * (1 - 1e-9)]
+
+    def _shown_to_pass(self) -> float:
+        """The highest load whose own holds show that it passes; 0 where none does."""
+        found = [load for load in self._bounds if proven(self._held(load), self._asked.allowed) > CLEAR]
+        return max(found, default=0.0)
 
     def estimate(self) -> float | None:
         """The median of where the edge may be; None unless the interval has both ends."""
@@ -163,12 +184,17 @@ class CapacitySearch:
 
     def _end_hold(self, ended: HoldEnded) -> None:
         if ended.outcome == "generator":
-            if self.load < self.ceiling:
-                self.ceiling, self.ceiling_doubts = self.load, ended.doubts
+            self._doubts[self.load] = self._doubts.get(self.load, 0) + 1
+            if self._doubts[self.load] < DOUBTED_HOLDS:
+                self._begin_hold()
+                return
+            self.ceiling = min(self.ceiling, self.load)
         elif self._visit.blocks:
             self._visits.append(self._visit)
             self._bounds[self.load] = self._bound_of(self.load)
-            self._belief = believe(self._visits, self._asked.allowed)
+            self._belief = believe(self._near(), self._asked.allowed)
+            if self.load >= self.ceiling and not ended.doubts:
+                self.ceiling = math.inf  # something else had kept the generator from it
         far = bool(self._visit.blocks) and self._far_beyond()
         self._visit = Visit(self.load, [])
         self._choose(ended.outcome)
@@ -192,7 +218,8 @@ class CapacitySearch:
         if self._phase == "proof":
             return self._proof(held_s)
         if self._far_beyond():
-            return "failed"
+            # the lowest load ends the search when it fails: that is to be proven
+            return "failed" if self._visits or held_s >= CLIMB.duration_sum_s else None
         return self._climbed(held_s) if self._phase == "climb" else self._beside_edge(held_s)
 
     def _proof(self, held_s: float) -> HoldOutcome | None:
@@ -216,12 +243,12 @@ class CapacitySearch:
             return "undecided"
         return "passed" if shown > 0 else "failed"
 
-    def _own(self) -> list[Visit]:
-        return [one for one in (*self._visits, self._visit) if one.load == self.load and one.blocks]
+    def _held(self, load: float) -> list[Visit]:
+        return [one for one in (*self._visits, self._visit) if one.load == load and one.blocks]
 
     def _shares(self) -> list[float]:
         """What was missed at the present load, as a multiple of what each objective allows."""
-        found = [totals_by_load(self._own(), number) for number in range(len(self._asked.allowed))]
+        found = [totals_by_load(self._held(self.load), number) for number in range(len(self._asked.allowed))]
         return [
             totals[0].missed / totals[0].tried / share
             for totals, share in zip(found, self._asked.allowed, strict=True)
@@ -244,10 +271,8 @@ class CapacitySearch:
 
     def _enough(self) -> bool:
         """Whether the share that an objective allows would be at least one operation of those seen."""
-        sums = [sum(block.tried[k] for block in self._visit.blocks) for k in range(len(self._asked.allowed))]
-        return all(
-            not tried or tried * share >= 1 for tried, share in zip(sums, self._asked.allowed, strict=True)
-        )
+        sums = {k: sum(block.tried[k] for block in self._visit.blocks) for k in self._asked.meant}
+        return all(not tried or tried * self._asked.allowed[k] >= 1 for k, tried in sums.items())
 
     def _bound_of(self, load: float) -> Bound:
         """Classify a load over all its holds; one objective that fails makes it an upper bound."""
@@ -263,16 +288,22 @@ class CapacitySearch:
         return "lower" if found and all(bound == "lower" for bound in found) else "undecided"
 
     def _shown(self) -> float:
-        """How many standard deviations the load's own blocks are from the edge; below 0: beyond it."""
-        return proven(self._own(), self._asked.allowed)
+        """How many standard deviations the present hold is from the edge; below 0: beyond it."""
+        return proven([self._visit], self._asked.allowed)
 
     # ── the next load ─────────────────────────────────────────────────────────────────
 
     def _choose(self, outcome: HoldOutcome) -> None:
         low, high = self.interval()
-        if self._phase == "proof" and outcome in ("passed", "undecided"):
+        lowest = len({one.load for one in self._visits}) == 1 and (
+            self._phase == "proof" or proven(self._visits, self._asked.allowed) < -PROVEN
+        )
+        if lowest and outcome != "failed" and self.load < self._asked.most:
+            self._phase = "climb"
+            self._go_on("passed")
+        elif self._phase == "proof" and outcome in ("passed", "undecided"):
             self._end("no gate failed")
-        elif self._phase == "proof" and not low and outcome == "failed":
+        elif lowest and outcome == "failed":
             self._end("the lowest load failed")
         elif low and high is not None and self._narrow(low, high) and self._confirmed():
             self._end("the interval is as narrow as wanted")

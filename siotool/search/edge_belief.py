@@ -30,7 +30,7 @@ BEYOND = 4.0
 #: Blocks that are taken together.
 PIECE = 4
 #: From this share on a load is only known to be beyond the edge: curves differ there.
-MOST_SHARE = 0.5
+MOST_SHARE = 0.35
 #: How steep the curve may be: 5 doubles the odds with 15 % more load, 300 with 0.2 %.
 SLOPES = np.geomspace(3.0, 100.0, 16)
 #: How far the pieces may scatter: 0 where operations are independent, 1 where a piece is missed whole.
@@ -39,7 +39,7 @@ _PLACES = 160
 #: The probability beyond each end of the finer look.
 _TAIL = 1e-4
 #: Logarithms of odds that likelihoods are worked out for.
-_LEAST_ODDS, _MOST_ODDS, _STEP = -25.0, 0.0, 0.1
+_LEAST_ODDS, _MOST_ODDS, _STEP = -25.6, -0.6, 0.1
 _ODDS = np.arange(_LEAST_ODDS, _MOST_ODDS + _STEP / 2, _STEP)
 #: The likelihood counts so many times less: real holds differ by more than any model of them says.
 CAUTION = 1.7

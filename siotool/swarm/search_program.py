@@ -12,13 +12,13 @@ from siotool.search.capacity_search import FACTOR, Asked, CapacitySearch, HoldEn
 from siotool.search.joined_searches import joined_searches
 from siotool.search.objective import Objective, mean_level_s
 from siotool.search.seen_blocks import Block
-from siotool.searched import FoundCapacity, Hold, SearchAxis
+from siotool.searched import GENERATOR, FoundCapacity, Hold, SearchAxis
 from siotool.swarm.program import TICK_S, Seen, Wanted
 from siotool.workload import Arrivals
 
 #: Users move to another number within about this, but no more than so many start or leave per second.
 MOVE_S = 2.0
-MOST_PER_S = 400.0
+MOST_PER_S = 90.0
 #: A run of weeks: users arrive until they are told otherwise.
 _LONG_S = 1e6
 #: The last lines are written before the program is over.
@@ -62,6 +62,7 @@ class SearchProgram:
             start=max(searched.start, near),
             most=searched.most,
             whole=searched.axis in WHOLE,
+            meant=tuple(number for number, one in enumerate(objectives) if one.kind == "late") or (0,),
             confidence=confidence,
         )
         self._earlier = list(before)
@@ -185,13 +186,12 @@ class SearchProgram:
             missed = sum(block.missed[number] for block in ended.visit.blocks)
             if tried:
                 share = min(1.0, missed / tried)
-                found.append(
-                    (share / objective.allowed, objective.text, share, objective.allowed, int(tried))
-                )
+                found.append((share / objective.allowed, -number, share, int(tried)))
         if not found:
             return "", 0.0, 0.0, 0
-        _, text, share, allowed, tried = max(found)
-        return text, share, allowed, tried
+        _, number, share, operations = max(found)  # of equal ones the first: those asked for come first
+        worst = self._objectives[-number]
+        return worst.text, share, worst.allowed, operations
 
     def _found(self, t_s: float) -> FoundCapacity:
         search, searched = self._search, self._searched
@@ -217,7 +217,7 @@ class SearchProgram:
         if high is not None:
             return "server"
         if self._search.ceiling < math.inf:
-            return "generator"
+            return GENERATOR
         if not self._search.over or self._load < self._searched.most:
             return ""
-        return "generator" if self._searched.own_most else "bound"
+        return GENERATOR if self._searched.own_most else "bound"

@@ -63,7 +63,8 @@ class Spawner:
                     self._tell_size(wanted.size)
                     self._tell_arrivals(wanted, last, begin_s + elapsed_s)
                     self._move(wanted, until_s - elapsed_s)
-                self._recorder.learn(wanted.lines)
+                if wanted.lines:
+                    self._recorder.learn(wanted.lines)
                 last, elapsed_s = wanted, until_s
                 self._sleep_until(begin_s + elapsed_s + _AFTER_S)
         finally:
