@@ -1,8 +1,8 @@
 """Which resource of a server is at its limit at the loads that failed, as far as it was sampled."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from siotool.runfile import Run, ServerUse
+from siotool.runfile import Run
 
 #: A core that is this busy has no room for more: an event loop works on one.
 BUSY = 0.85
@@ -29,21 +29,17 @@ def _of_run(run: Run) -> Iterator[str]:
     ]
     if server is None or not uses:
         return
-    loops = [loop for use in uses if (loop := getattr(use, "event_loop_utilization", None)) is not None]
-    if loops and _median(loops) >= BUSY:
+    if _median(use.loop_utilization for use in uses) >= BUSY:
         yield "the event loop"
-    elif server.cores and _median([use.cpu_cores for use in uses]) >= BUSY * server.cores:
-        one = server.cores <= 1 or max(use.processes for use in uses) == 1
-        yield "the core of the server's process (its event loop)" if one else "the server's cores"
-    yield from _held(uses, server.memory_bytes, server.files_limit)
-
-
-def _held(uses: Sequence[ServerUse], memory_bytes: int | None, files_limit: int | None) -> Iterator[str]:
-    if memory_bytes and _median([use.rss_bytes for use in uses]) >= NEARLY_ALL * memory_bytes:
+    elif server.cores and _median(use.cpu_cores for use in uses) >= BUSY * server.cores:
+        yield "the server's core" if server.cores <= 1 else "the server's cores"
+    if server.memory_bytes and _median(use.rss_bytes for use in uses) >= NEARLY_ALL * server.memory_bytes:
         yield "memory"
-    if files_limit and _median([use.files_open for use in uses]) >= NEARLY_ALL * files_limit:
+    if server.files_limit and _median(use.files_open for use in uses) >= NEARLY_ALL * server.files_limit:
         yield "open files"
 
 
-def _median(values: Sequence[float]) -> float:
-    return sorted(values)[len(values) // 2]
+def _median(values: Iterable[float | None]) -> float:
+    """The middle of the known values; less than any limit without one."""
+    known = sorted(value for value in values if value is not None)
+    return known[len(known) // 2] if known else -1.0

@@ -143,7 +143,9 @@ def _level(objective: Objective, interval: Interval, _: Interval | None) -> tupl
 
 def _server_share(interval: Interval) -> float | None:
     use = interval.server
-    return None if use is None else use.cpu_cores / max(1, use.processes)
+    if use is None or use.cpu_cores is None or use.processes is None:
+        return None
+    return use.cpu_cores / max(1, use.processes)
 
 
 _COUNT: dict[Kind, Callable[[Objective, Interval, Interval | None], tuple[float, float]]] = {

@@ -5,6 +5,7 @@ import pytest
 from siotool.cli.search_options import objectives_of
 from siotool.errors import InputError
 from siotool.histogram import Histogram
+from siotool.measured_servers import ServerUse
 from siotool.report.gates import parse
 from siotool.runfile import (
     Bytes,
@@ -13,7 +14,6 @@ from siotool.runfile import (
     Interval,
     Operation,
     ScenarioFailure,
-    ServerUse,
     UserClass,
 )
 from siotool.search.objective import Objective, implied, mean_level_s
