@@ -140,16 +140,6 @@ class CapacitySearch:
         low, high = self.interval()
         return self._belief.quantile(0.5) if self._belief is not None and low and high is not None else None
 
-    @property
-    def settling(self) -> bool:
-        """Whether the present load has not settled yet."""
-        return not self._settling.over
-
-    @property
-    def phase(self) -> Phase:
-        """What the present hold is for."""
-        return self._phase
-
     # ── the course ────────────────────────────────────────────────────────────────────
 
     def add(self, block: Block) -> HoldEnded | None:

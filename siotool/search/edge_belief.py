@@ -50,14 +50,12 @@ PRIOR_SHARE = 0.2
 class EdgeBelief(msgspec.Struct, frozen=True, eq=False):
     """``density`` over the ``places`` (logarithms of load), which sums up to 1.
 
-    ``slope`` is how fast the odds rise, ``scatter`` how far pieces of a hold differ, of the objective whose
-    edge is the lowest: geometric means over what is likely.
+    ``slope`` is how fast the odds rise, of the objective whose edge is the lowest: a geometric mean.
     """
 
     places: Floats
     density: Floats
     slope: float
-    scatter: float
 
     def quantile(self, share: float) -> float:
         """Return the load below which the edge lies with a probability."""
@@ -93,22 +91,21 @@ def _over(
 ) -> EdgeBelief:
     """The belief over evenly spaced places, by some of the objectives: the first of their edges counts."""
     places = np.linspace(low, high, _PLACES)
-    slope = scatter = 0.0
-    first, later = math.inf, np.ones(_PLACES)
+    slope, first, later = 0.0, math.inf, np.ones(_PLACES)
     for number in chosen:
-        own, own_slope, own_scatter = _of_objective(visits, number, allowed[number], places)
+        own, own_slope = _of_objective(visits, number, allowed[number], places)
         later *= 1 - np.cumsum(own) + own / 2
         if (middle := float(np.interp(0.5, np.cumsum(own), places))) < first:
-            first, slope, scatter = middle, own_slope, own_scatter
+            first, slope = middle, own_slope
     density = -np.diff(np.concatenate([[1.0], (later[1:] + later[:-1]) / 2, [0.0]]))
     density = np.maximum(density, 0.0)
-    return EdgeBelief(places, density / density.sum(), slope, scatter)
+    return EdgeBelief(places, density / density.sum(), slope)
 
 
 def _of_objective(
     visits: Sequence[Visit], number: int, allowed: float, places: Floats
-) -> tuple[Floats, float, float]:
-    """The density of the place where one objective fails; the slope and the scatter there."""
+) -> tuple[Floats, float]:
+    """The density of the place where one objective fails; the slope there."""
     gain = np.zeros((len(places), len(SLOPES), len(SCATTERS)))
     begin = math.log(allowed / (1 - allowed))
     for load in {visit.load for visit in visits}:
@@ -123,9 +120,8 @@ def _of_objective(
     weight = np.exp((gain - gain.max()) / CAUTION)
     weight /= weight.sum()
     slope = float(np.exp(weight.sum(axis=(0, 2)) @ np.log(SLOPES)))
-    scatter = float(np.exp(weight.sum(axis=(0, 1)) @ np.log(SCATTERS)))
     density: Floats = weight.sum(axis=(1, 2))
-    return density, slope, scatter
+    return density, slope
 
 
 def _pieces(blocks: Sequence[Block]) -> list[Sequence[Block]]:

@@ -19,6 +19,8 @@ from siotool.workload import Arrivals
 #: Users move to another number within about this, but no more than so many start or leave per second.
 MOVE_S = 2.0
 MOST_PER_S = 90.0
+#: A user that comes with ``connects`` stays so long.
+STAY_S = 1.0
 #: A run of weeks: users arrive until they are told otherwise.
 _LONG_S = 1e6
 #: The last lines are written before the program is over.
@@ -28,15 +30,13 @@ _LAST_S = 0.1
 class SearchedLoad(msgspec.Struct, frozen=True):
     """What is raised, from ``start`` to ``most``, with ``users`` where it is something else than users.
 
-    ``stay_s`` is how long a user stays that came with ``connects``. ``own_most``: the search goes no
-    higher because the generator could not, not because it is not to.
+    ``own_most``: the search goes no higher because the generator could not, not because it is not to.
     """
 
     axis: SearchAxis
     start: float
     most: float
     users: int
-    stay_s: float = 1.0
     own_most: bool = False
 
 
@@ -120,7 +120,7 @@ class SearchProgram:
 
     def _is_there(self, one: Seen) -> bool:
         if self._searched.axis == "connects":
-            return one.t_s - self._since_s > self._searched.stay_s + 1
+            return one.t_s - self._since_s > STAY_S + 1
         return one.users == self._users()
 
     def _users(self) -> int:
@@ -137,9 +137,7 @@ class SearchProgram:
             note=f"{at}: {self._known()}",
             rate=self._load if axis == "rate" else None,
             size=int(self._load) if axis == "size" else None,
-            arrivals=Arrivals(self._load, _LONG_S, stay_s=self._searched.stay_s)
-            if axis == "connects"
-            else None,
+            arrivals=Arrivals(self._load, _LONG_S, stay_s=STAY_S) if axis == "connects" else None,
             lines=tuple(self._lines),
         )
 
