@@ -31,8 +31,8 @@ class Calibrating(NamedTuple):
     seed: int
     processes: int
 
-    def program(self, folder: Path) -> tuple[Any, str, list[Stage]]:
-        """As ``load_options.program``: what follows the experiment until the wanted intervals are reached."""
+    def programs(self, folder: Path) -> tuple[list[Any], str, list[Stage], int]:
+        """As ``searching.programs_of``: the experiment, until the wanted intervals are reached."""
         from siotool.swarm.calibration_program import CalibrationProgram
 
         def enough(number: int) -> bool:
@@ -45,7 +45,8 @@ class Calibrating(NamedTuple):
 
         phases = self.experiment.phases
         stages = [Stage(one.duration_s, one.users) for one in phases]
-        return CalibrationProgram(Timetable(phases), self.processes, enough), "", stages
+        program = CalibrationProgram(Timetable(phases), self.processes, enough)
+        return [program], "", stages, self.processes
 
     def conclude(
         self, path: Path, reason: str, *, output_format: str, where: str, quiet: bool, **_: object

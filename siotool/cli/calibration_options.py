@@ -18,7 +18,7 @@ from siotool.errors import InputError
 BUILT_IN = "_calibration"
 _USERS, _SECONDS, _SECONDS_AT_MOST = 100, 180.0, 600.0
 #: Options that decide what a calibration decides itself, and those that judge a load that it does not have.
-_DECIDED = ("--stage", "--spawn-rate", "--arrival-rate")
+_DECIDED = ("--find-capacity", "--stage", "--spawn-rate", "--arrival-rate")
 _JUDGING = ("--fail-if", "--plan")
 
 

@@ -16,9 +16,10 @@ from siotool.report.capacity_figures import capacity_of
 from siotool.report.contents import (
     Bandwidth,
     ConnectionFigures,
+    OperationFigures,
     Report,
     RunInfo,
-    ServerFigures,
+    Series,
     Steady,
     Valid,
 )
@@ -34,6 +35,7 @@ from siotool.report.overload import overload
 from siotool.report.parts import PartFigures, connects_of, part_of
 from siotool.report.planned import Planned
 from siotool.report.series import make_series
+from siotool.report.servers import sum_up_all, sum_up_each
 from siotool.report.sizing_figures import Counts
 from siotool.report.targets import by_class, sum_up_targets
 from siotool.report.users import sum_up_exceptions, sum_up_user_classes
@@ -42,9 +44,9 @@ from siotool.report.verdict import verdict_of
 from siotool.report.visits import sum_up_visits
 from siotool.runfile import Run
 from siotool.runs.hold import SHARE_OF_PEAK, SHORTEST_S
+from siotool.runs.judged_part import judged_part
 from siotool.runs.sameness import check_same
 from siotool.runs.seconds import Seconds, seconds_of
-from siotool.runs.slope import OWN_MEMORY_BYTES, MedianLine, fit_gauge
 from siotool.units import format_share
 
 
@@ -63,16 +65,17 @@ def summarize(
     be pooled.
     """
     _check_alike(runs)
+    whole, runs = runs, [judged_part(run) for run in runs]
     seconds = seconds_of(runs)
     steady = _steady(seconds)
     intervals = [interval for run in runs for interval in run.intervals]
     operations = sum_up(runs, seconds.held.tolist(), held_s=steady.duration_s)
     connections = _connections(runs, seconds)
     bandwidth = _bandwidth(runs, seconds)
-    server = _server(runs, seconds)
+    server = sum_up_all(runs, seconds)
     outages = sum_up_outages(runs)
     delivery, user_classes = _delivery(runs), sum_up_user_classes(runs)
-    capacity = capacity_of(runs)
+    capacity = capacity_of(whole)
     sizing = size(
         planned,
         counts(connections, bandwidth),
@@ -81,17 +84,17 @@ def summarize(
         overload(operations.rows, connections, delivery, user_classes),
     )
     leak = find_leak(seconds, server.memory_bytes if server else None)
-    doubts = find_doubts(runs, seconds)
+    doubts = find_doubts(whole, runs, seconds)
     report = Report(
         verdict="passed",
-        valid=_valid(connections, doubts),
+        valid=_valid(whole, doubts),
         doubts=doubts,
         remarks=find_remarks(runs, seconds, steady, operations.rows, delivery)
         + ([f"whether the server leaks: {leak}"] if isinstance(leak, str) and leak else []),
         target=runs[0].header.target,
         targets=sum_up_targets(runs, seconds.held.tolist(), held_s=steady.duration_s),
         scenario=runs[0].header.workload.scenario,
-        runs=[_run_info(run) for run in runs],
+        runs=[_run_info(run) for run in whole],
         steady=steady,
         sizing=sizing,
         connections=connections,
@@ -103,6 +106,7 @@ def summarize(
         audiences=sum_up_audiences(intervals),
         bandwidth=bandwidth,
         server=server,
+        servers=sum_up_each(runs, seconds),
         capacity=capacity,
         leak=leak if isinstance(leak, LeakFigures) else None,
         generator=sum_up_generator(runs, seconds),
@@ -111,11 +115,17 @@ def summarize(
         user_classes=user_classes,
         visits=sum_up_visits(runs, user_classes),
         comparison=None,
-        series=make_series(intervals, seconds, operations.rows),
+        series=_series(whole, operations.rows),
     )
     results = judge_all(report, gates, lambda scope: figures_of(runs, scope), defaults=default_gates)
     judged = msgspec.structs.replace(report, gates=results)
     return msgspec.structs.replace(judged, verdict=verdict_of(judged))
+
+
+def _series(runs: Sequence[Run], rows: list[OperationFigures]) -> Series:
+    """The runs over time, all of them, also where the figures are of a part."""
+    intervals = [interval for run in runs for interval in run.intervals]
+    return make_series(intervals, seconds_of(runs), rows)
 
 
 def figures_of(runs: Sequence[Run], scope: Scope) -> PartFigures:
@@ -131,7 +141,7 @@ def figures_of(runs: Sequence[Run], scope: Scope) -> PartFigures:
         connections=connects_of(operations.rows, connections) if scope.user_class else connections,
         delivery=_delivery(parts),
         bandwidth=_bandwidth(parts, seconds),
-        server=_server(parts, seconds),
+        server=sum_up_all(parts, seconds),
         exceptions=sum_up_exceptions(parts),
     )
 
@@ -151,8 +161,8 @@ def _check_alike(runs: Sequence[Run]) -> None:
             )
 
 
-def _valid(connections: ConnectionFigures, doubts: Sequence[str]) -> Valid:
-    if not connections.attempted:
+def _valid(runs: Sequence[Run], doubts: Sequence[str]) -> Valid:
+    if not any(interval.connections.attempted for run in runs for interval in run.intervals):
         return "no"
     return "suspect" if doubts else "yes"
 
@@ -244,33 +254,4 @@ def _bandwidth(runs: Sequence[Run], seconds: Seconds) -> Bandwidth:
         per_connection_in_bytes_per_s=into / connections if into is not None and connections else None,
         per_connection_out_bytes_per_s=out / connections if out is not None and connections else None,
         source=", ".join(sorted({run.header.bytes_source for run in runs})),
-    )
-
-
-def _server(runs: Sequence[Run], seconds: Seconds) -> ServerFigures | None:
-    servers = [server for run in runs if (server := run.header.server) is not None]
-    if not servers or not seconds.sampled.any():
-        return None
-    held = seconds.only(seconds.held & seconds.sampled)
-    cpu, cores = _known(held.mean("cpu_cores")), max(server.cores for server in servers)
-    memory = fit_gauge(seconds, "rss_bytes", OWN_MEMORY_BYTES)
-    files = fit_gauge(seconds, "files_open")
-    return ServerFigures(
-        cpu_cores_mean=cpu,
-        cpu_cores_max=seconds.most("cpu_cores"),
-        cpu_share_mean=cpu / cores if cpu is not None and cores > 0 else None,
-        cores=cores,
-        rss_bytes_max=int(seconds.most("rss_bytes")),
-        rss_bytes_base=memory.base if isinstance(memory, MedianLine) else None,
-        rss_bytes_per_connection=memory.slope if isinstance(memory, MedianLine) else None,
-        rss_how=memory.how if isinstance(memory, MedianLine) else memory,
-        memory_bytes=servers[0].memory_bytes,
-        files_open_max=int(seconds.most("files_open")),
-        files_base=files.base if isinstance(files, MedianLine) else None,
-        files_per_connection=files.slope if isinstance(files, MedianLine) else None,
-        files_how=files.how if isinstance(files, MedianLine) else files,
-        files_limit=servers[0].files_limit,
-        processes_max=int(seconds.most("processes")),
-        wire_bytes_per_s=_known(held.mean("bytes_per_s")),
-        source="; ".join(dict.fromkeys(server.source for server in servers)),
     )

@@ -8,10 +8,12 @@ import msgspec
 from siotool import units
 from siotool.document.document import Chart, Document, Level, Section, Sentence
 from siotool.report import (
+    capacity_tables,
     cost_tables,
     leak_tables,
     outage_tables,
     run_tables,
+    server_tables,
     sizing_tables,
     target_tables,
     ways,
@@ -29,6 +31,7 @@ DEFAULT_PATH = "/socket.io/"
 _ORDER: tuple[Callable[[Report], Section], ...] = (
     # verdict
     sizing_tables.gates,
+    capacity_tables.capacity,
     # sizing
     sizing_tables.sizing,
     sizing_tables.stages,
@@ -52,7 +55,7 @@ _ORDER: tuple[Callable[[Report], Section], ...] = (
     # bandwidth
     run_tables.bandwidth,
     # server
-    run_tables.server,
+    server_tables.server,
     leak_tables.leak,
     # generator
     run_tables.generator,

@@ -63,9 +63,10 @@ class CalibrationProgram:
         phase, begin = self._timetable.phases[number], self._timetable.starts[number]
         end = self._timetable.starts[number + 1]
         cores = [
-            one.server.cpu_cores
+            use.cpu_cores
             for one in seen
-            if one.server is not None
+            if (use := one.interval.server) is not None
+            and use.cpu_cores is not None
             and one.t_s - one.duration_s >= begin + phase.settle_s - 0.01
             and one.t_s <= end + 0.01
         ]

@@ -189,7 +189,8 @@ def summary(rows: Sequence[Checked]) -> str:
     beyond = sum(row.missed for row in rows)
     return (
         f"{len(rows)} figures: median error {np.median(errors):.1%}, largest {errors.max():.0%}, "
-        f"{beyond} beyond 10 % (and 0.01 core); {inside} of {len(rows)} ({inside / len(rows):.0%}) within their 90 % interval"
+        f"{beyond} beyond 10 % (and 0.01 core); {inside} of {len(rows)} ({inside / len(rows):.0%}) "
+        "within their 90 % interval"
     )
 
 

@@ -6,13 +6,17 @@ import pytest
 
 from siotool.calibration.design import Able, designed, own, rounds_within
 from siotool.calibration.phase import Phase, Timetable, decode, encode
-from siotool.runfile import Delivery, ServerUse
+from siotool.runfile import Bytes, Connections, Delivery, Interval, ServerUse
 from siotool.swarm.calibration_program import CalibrationProgram
-from siotool.swarm.program import Seen
+from siotool.swarm.program import Seen, seen
 
 
 def second(end: float, cores: float) -> Seen:
-    return Seen(end, 1.0, 10, 10, 0.0, 0.0, [], Delivery(), [], ServerUse(cores, 1, 1, 1))
+    interval = Interval(
+        t_s=end, duration_s=1.0, stage=0, connections=Connections(), operations=[], delivery=Delivery(),
+        bytes=Bytes(), generator=[], servers={"server": ServerUse(cores, 1, 1, 1)},
+    )  # fmt: skip
+    return seen(interval, 0.0, [])
 
 
 def test_a_timetable_survives_the_settings() -> None:
