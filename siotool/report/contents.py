@@ -14,6 +14,7 @@ from siotool.report.capacity_figures import CapacityFigures
 from siotool.report.comparison_figures import Comparison
 from siotool.report.delivery_figures import AudienceFigures, DeliveryFigures
 from siotool.report.generator_figures import GeneratorFigures
+from siotool.report.leak_figures import LeakFigures
 from siotool.report.outage_figures import AwayFigures, OutageFigures
 from siotool.report.sizing_figures import Sizing
 from siotool.runfile import JUDGED, REQUEST_EVENT
@@ -308,7 +309,8 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     ``doubts`` make the run suspect; ``remarks`` do not. ``operations_merged`` hold all names
     of one operation together, for operations that have several. ``targets`` is empty where there was
     one. ``visits`` is null where no user arrived or ended, ``away`` where no connection was lost that was
-    to come back, ``capacity`` where none was searched for, ``comparison`` where there was no baseline.
+    to come back, ``capacity`` where none was searched for, ``comparison`` where there was no baseline,
+    ``leak`` where no server was observed for ten minutes of steady load.
     """
 
     version: int = VERSION
@@ -332,6 +334,7 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     bandwidth: Bandwidth
     server: ServerFigures | None
     capacity: CapacityFigures | None = None
+    leak: LeakFigures | None = None
     generator: GeneratorFigures
     gates: list[GateResult]
     exceptions: list[ExceptionFigures]

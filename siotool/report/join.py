@@ -27,6 +27,7 @@ from siotool.report.delivery_figures import DeliveryFigures
 from siotool.report.doubts import find_doubts, find_remarks
 from siotool.report.gates import Gate, Scope
 from siotool.report.generator_figures import sum_up_generator
+from siotool.report.leak_figures import LeakFigures, find_leak
 from siotool.report.operations import sum_up
 from siotool.report.outages import sum_up_away, sum_up_outages
 from siotool.report.overload import overload
@@ -36,7 +37,7 @@ from siotool.report.series import make_series
 from siotool.report.sizing_figures import Counts
 from siotool.report.targets import by_class, sum_up_targets
 from siotool.report.users import sum_up_exceptions, sum_up_user_classes
-from siotool.report.variables import size
+from siotool.report.variables import MeasuredParts, size
 from siotool.report.verdict import verdict_of
 from siotool.report.visits import sum_up_visits
 from siotool.runfile import Run
@@ -71,22 +72,22 @@ def summarize(
     server = _server(runs, seconds)
     outages = sum_up_outages(runs)
     delivery, user_classes = _delivery(runs), sum_up_user_classes(runs)
+    capacity = capacity_of(runs)
     sizing = size(
         planned,
         counts(connections, bandwidth),
-        connections,
-        bandwidth,
-        server,
-        steady,
-        seconds,
+        MeasuredParts(connections, bandwidth, server, steady, seconds, outages, capacity),
+        runs[-1].header,
         overload(operations.rows, connections, delivery, user_classes),
     )
+    leak = find_leak(seconds, server.memory_bytes if server else None)
     doubts = find_doubts(runs, seconds)
     report = Report(
         verdict="passed",
         valid=_valid(connections, doubts),
         doubts=doubts,
-        remarks=find_remarks(runs, seconds, steady, operations.rows, delivery),
+        remarks=find_remarks(runs, seconds, steady, operations.rows, delivery)
+        + ([f"whether the server leaks: {leak}"] if isinstance(leak, str) and leak else []),
         target=runs[0].header.target,
         targets=sum_up_targets(runs, seconds.held.tolist(), held_s=steady.duration_s),
         scenario=runs[0].header.workload.scenario,
@@ -102,7 +103,8 @@ def summarize(
         audiences=sum_up_audiences(intervals),
         bandwidth=bandwidth,
         server=server,
-        capacity=capacity_of(runs),
+        capacity=capacity,
+        leak=leak if isinstance(leak, LeakFigures) else None,
         generator=sum_up_generator(runs, seconds),
         gates=[],
         exceptions=sum_up_exceptions(runs),
