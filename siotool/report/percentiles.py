@@ -49,6 +49,8 @@ class TimesBySecond:
         self._parts: list[Sparse] = []
         self._second: list[int] = []
         self._run: list[int] = []
+        self._merged: list[TimesBySecond] = []
+        self._arrays: tuple[NDArray[np.intp], NDArray[np.int64]] | None = None
 
     def add(self, times: Sparse, second: int, run: int) -> None:
         """Add the times of one second; ``second`` counts through all runs."""
@@ -58,7 +60,8 @@ class TimesBySecond:
             self._run.append(run)
 
     def merge(self, other: "TimesBySecond") -> None:
-        """Add all times of another one."""
+        """Add all times of another one; nothing is added to either after that, but by ``merge``."""
+        self._merged.append(other)
         self._parts += other._parts
         self._second += other._second
         self._run += other._run
@@ -81,7 +84,16 @@ class TimesBySecond:
         }
 
     def _buckets(self) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-        """Bucket numbers of all parts, one after the other, and how many times lie in each."""
+        """Bucket numbers of all parts, one after the other, and how many times lie in each; made once."""
+        if self._arrays is None:
+            self._arrays = self._concatenated() if self._merged else self._unpacked()
+        return self._arrays
+
+    def _concatenated(self) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+        buckets, counts = zip(*(one._buckets() for one in self._merged), strict=True)
+        return np.concatenate(buckets), np.concatenate(counts)
+
+    def _unpacked(self) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
         size = sum(len(part.n) for part in self._parts)
         return (
             np.fromiter(chain.from_iterable(part.i for part in self._parts), np.intp, size),
