@@ -13,6 +13,7 @@ import msgspec
 
 from siotool.histogram import Sparse
 from siotool.searched import FoundCapacity, Hold
+from siotool.stopped import Stopped
 from siotool.workload import Target, WeightedTarget, Workload
 
 VERSION = 2
@@ -23,8 +24,6 @@ OpKind = Literal["connect", "phase", "upgrade", "namespace", "ack", "deliver", "
 #: Counts and quantities that a run can have: no float is exact beyond, and no run is so large.
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Amount = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
-
-
 #: The host of the process that writes the run file, and of what runs beside it.
 LOCAL = "localhost"
 #: The name of a server that was given none.
@@ -399,9 +398,10 @@ class End(msgspec.Struct, frozen=True, tag_field="kind", tag="end"):
     """
 
     t_s: Amount
-    reason: Literal["finished", "interrupted", "workers_lost", "target_lost"]
+    reason: Literal["finished", "interrupted", "workers_lost", "target_lost", "stopped"]
     exceptions: list[ScenarioFailure] = []
     intervals: Count | None = None
+    stopped: Stopped | None = None
 
 
 Line = Header | Interval | Note | Hold | FoundCapacity | End

@@ -5,7 +5,7 @@ import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -81,6 +81,8 @@ def loadtest(
     server_pid: run_flags.ServerPid = None,
     server_cores: run_flags.ServerCores = None,
     fail_if: run_flags.FailIf = None,
+    stop_if: run_flags.StopIf = None,
+    stop_after: run_flags.StopAfter = "10s",
     no_default_gates: run_flags.NoDefaultGates = False,
     plan: run_flags.Plan = None,
     out: run_flags.Out = None,
@@ -123,12 +125,15 @@ def loadtest(
     """
     if list_scenarios:
         _list()
-        return
     from siotool.cli.plan_options import planned
+    from siotool.cli.stop_options import read_stops
     from siotool.report.gates import check_scopes, parse
 
     form = output_format or by_ending(output, WithJunit)
     gates = [parse(text) for text in fail_if or []]
+    stops = read_stops(
+        stop_if or [], stop_after, server_sampled=bool(server_pid) or load_targets.DEMO in (target or [])
+    )
     read_back = None if plan is None else planned(str(plan))
     given = {"--stage": stage, "--users": users, "--spawn-rate": spawn_rate, "--arrival-rate": arrival_rate}
     arrivals = options.arrivals(given, run_time, arrival_process)
@@ -172,7 +177,7 @@ def loadtest(
     from siotool.workload import Target, Workload, turns
 
     program, shape, stages = options.program(loaded, stages, run_time, given, arrivals)
-    check_scopes(gates, [one.__name__ for one in loaded.user_classes], len(stages))
+    check_scopes([*gates, *stops.gates], [one.__name__ for one in loaded.user_classes], len(stages))
     workload = Workload(
         scenario=loaded.name,
         settings=resolved,
@@ -240,9 +245,8 @@ def loadtest(
         )
         if dry_run:
             raise typer.Exit(dry_runs.run(config, loaded))
-        outcome = run(
-            config, loaded, partial(display, console=None if quiet else Console(stderr=True)), [program]
-        )
+        show = partial(display, console=None if quiet else Console(stderr=True))
+        outcome = run(config, loaded, show, [program], stops.judge())
     from siotool.cli.outcome import end_load
 
     code = end_load(
@@ -259,7 +263,8 @@ def loadtest(
     raise typer.Exit(code)
 
 
-def _list() -> None:
+def _list() -> NoReturn:
     from siotool.cli.scenarios import listing
 
     sys.stdout.write(listing())
+    raise typer.Exit
