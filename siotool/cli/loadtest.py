@@ -4,7 +4,6 @@ import secrets
 import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from functools import partial
 from typing import Annotated, NoReturn
 
 import typer
@@ -20,6 +19,7 @@ from siotool.cli import (
     run_flags,
     target_options,
     users_options,
+    watching_flags,
 )
 from siotool.cli import load_options as options
 from siotool.cli.client_words import Encoding, EngineIo, WireClient
@@ -98,6 +98,7 @@ def loadtest(
     web: run_flags.Web = False,
     web_port: run_flags.WebPort = 8089,
     locust_files: run_flags.LocustFiles = False,
+    metrics_port: watching_flags.MetricsPort = None,
     dry_run: load_flags.DryRun = False,
     list_scenarios: load_flags.ListScenarios = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress; only errors on stderr.")] = False,
@@ -166,12 +167,9 @@ def loadtest(
     loaded, resolved, templates = options.load(
         scenario, settings or [], tags or [], exclude_tags or [], with_rows=users_file is not None
     )
-    from rich.console import Console
-
     from siotool.cli import dry_runs
     from siotool.cli.diagnosis import explained
     from siotool.swarm.config import RunConfig
-    from siotool.swarm.live import display
     from siotool.swarm.parent import run
     from siotool.swarm.settings import EngineSettings, look_up
     from siotool.workload import Target, Workload, turns
@@ -245,7 +243,7 @@ def loadtest(
         )
         if dry_run:
             raise typer.Exit(dry_runs.run(config, loaded))
-        show = partial(display, console=None if quiet else Console(stderr=True))
+        show = watching_flags.views(metrics_port, quiet=quiet)
         outcome = run(config, loaded, show, [program], stops.judge())
     from siotool.cli.outcome import end_load
 
