@@ -18,7 +18,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     {"errors", "printable", "searched", "stopped"},
     {"terminal", "units"},
-    {"document", "formula", "histogram", "workload"},
+    {"document", "formula", "histogram", "measured_servers", "workload"},
     {"protocol", "runfile"},
     {"client", "runs", "runwriter"},
     {"search"},
@@ -53,7 +53,7 @@ DOORS = {
     "jinja2": "siotool.document siotool.plan.growth",
     "junitparser": "siotool.document",
     "locust": "siotool.swarm",
-    "pandas": "siotool.report",
+    "pandas": "siotool.runs.frames",
     "picows": "siotool.client",
     "prometheus_client": "siotool.swarm",
     "ruptures": "siotool.report",
@@ -110,6 +110,11 @@ CHANGES = {
     "update",
 }
 HANDLERS = {"signal.signal", "logging.basicConfig", "atexit.register"}
+
+#: The one package that offers a call of its own, ``siotool.runs.load``, and what its file may import: names
+#: for types, and inside the call what makes the answer.
+CALL = "siotool.runs"
+OF_CALL = {"os", "typing.Any", "siotool.runs.frames.load_frames"}
 
 LINES = 420  # four hundred, give or take
 
@@ -244,7 +249,7 @@ def breaches(module: str, source: str, *, is_init: bool = False) -> list[str]:
         *breaches_of_form(module, tree),
         *breaches_of_state(module, tree),
     ]
-    if is_init and next(imported(tree), None):
+    if is_init and any(module != CALL or name not in OF_CALL for name in imported(tree)):
         found.append("an __init__ file imports something")
     if source.count("\n") > LINES:
         found.append(f"has {source.count(chr(10))} lines; that is more than one reason to exist")
@@ -303,7 +308,7 @@ def test_the_file_keeps_the_rules(path: Path) -> None:
             "import datetime\nx = datetime.datetime.now()",
             "calls datetime.datetime.now",
         ),
-        ("siotool.runs.seconds", "import pandas as pd", "imports pandas, whose door is siotool.report"),
+        ("siotool.runs.seconds", "import pandas as pd", "imports pandas, whose door is siotool.runs.frames"),
         ("siotool.plan.sizing", "import numpy as np\nnp.random.normal()", "calls np.random.normal"),
         ("siotool.plan.sizing", "from numpy import random", "imports numpy.random"),
         ("siotool.plan.sizing", "from .terms import Term", "a relative import"),
@@ -353,6 +358,10 @@ def test_an_init_file_that_imports_is_caught() -> None:
     assert breaches("siotool.plan", '"""Doc."""\nimport math\n', is_init=True) == [
         "an __init__ file imports something"
     ]
+    assert breaches(CALL, "import pandas\n", is_init=True) != []
+    assert breaches("siotool.plan", "import os\n", is_init=True) != []
+    late = "def load():\n    from siotool.runs.frames import load_frames\n"
+    assert breaches(CALL, late, is_init=True) == []
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ WithPage = Literal["text", "json", "md", "html"]
 
 #: The same, and as the test results of continuous integration.
 WithJunit = Literal["text", "json", "md", "html", "junit"]
+#: What a report can be written as: a table of its runs, too.
+OfRuns = Literal["text", "json", "md", "html", "junit", "csv", "parquet"]
 
 #: Endings of names that mean text, and the one of JUnit's files.
 _PLAIN = ("", "txt", "text")

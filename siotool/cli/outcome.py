@@ -1,9 +1,11 @@
 """How a run ends: its report, the verdicts of its gates, and the one exit code."""
 
-from collections.abc import Collection, Sequence
+import contextlib
+import gc
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from siotool.cli import output
+from siotool.cli import chart_folder, output
 from siotool.cli.counts import Counting, Intent
 from siotool.cli.job_summary import Summaries
 from siotool.cli.streams import complain, say
@@ -15,13 +17,27 @@ from siotool.report.join import summarize
 from siotool.report.judged_cases import judged_cases, key_figures
 from siotool.report.judging import show
 from siotool.report.report_document import as_document
-from siotool.report.verdict import sentence, target_lost, why
+from siotool.report.verdict import no_load_passed, sentence, target_lost, why
 from siotool.runs import reading
+from siotool.runs.frame_names import TableName
 
 #: Written beside every run.
 KEPT = ("html", "md", "json")
 
 
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Look for no garbage meanwhile: the million lists of a long run are none, and looking takes a second."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
+
+
+@uncollected()
 def conclude(
     run_paths: Sequence[Path],
     *,
@@ -33,6 +49,8 @@ def conclude(
     quiet: bool = False,
     keep: bool = False,
     also: Collection[ExitCode] = (),
+    table: TableName = "operations",
+    charts: str | None = None,
     summaries: Summaries = Summaries(),
 ) -> ExitCode:
     """Report runs, judge them, and return the exit code that stands for everything.
@@ -40,8 +58,9 @@ def conclude(
     Without ``gates`` those that the runs were started with are judged again, and without
     ``default_gates`` the default ones, unless a run was started without them. ``keep`` writes
     the reports beside the (single) run as well. ``also`` are further exit codes, such as
-    INTERRUPTED. ``summaries`` is where Markdown goes beside the report. The last line on stderr says why
-    the code is not 0. Raises RunFileError, InputError (runs that cannot be pooled) and OutputError.
+    INTERRUPTED. ``csv`` and ``parquet`` write the ``table`` of the runs. ``charts`` is a folder that the
+    charts are written into, ``summaries`` is where Markdown goes beside the report. The last line on stderr
+    says why the code is not 0. Raises RunFileError, InputError (runs that cannot be pooled) and OutputError.
     """
     runs = [reading.read(path) for path in run_paths]
     if gates is None:
@@ -56,7 +75,13 @@ def conclude(
     if keep and len(runs) == 1:
         for kind in KEPT:
             output.write(rendered(report, kind), str(runs[0].path.with_name(f"report.{kind}")))
-    output.write(rendered(report, output_format, where), where)
+    if output_format in ("csv", "parquet"):
+        from siotool.runs.frames import written  # pandas takes half a second to import
+
+        output.write(written(runs, table, output_format), where)
+    else:
+        output.write(rendered(report, output_format, where), where)
+    chart_folder.write(as_document(report), charts)
     summaries.write(as_document(report))
     if not quiet and (output_format != "text" or where != "-"):
         _summarize(report)
@@ -122,7 +147,7 @@ def exit_code(report: Report, also: Collection[ExitCode] = ()) -> ExitCode:
     codes = set(also)
     if report.verdict == "untrusted":
         codes.add(ExitCode.SUSPECT)
-    if any(gate.failed for gate in report.gates):
+    if no_load_passed(report) or any(gate.failed for gate in report.gates):
         codes.add(ExitCode.GATE_FAILED)
     if target_lost(report):
         codes.add(ExitCode.UNREACHABLE)

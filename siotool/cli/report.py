@@ -1,14 +1,16 @@
 """``siotool report``: what one or more runs measured, and how many servers that makes."""
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
-from siotool.cli import job_summary
-from siotool.cli.formats import WithJunit, by_ending, format_option
+from siotool.cli import chart_folder, job_summary
+from siotool.cli.formats import OfRuns, by_ending, format_option
 from siotool.cli.options import Output, Quiet, flags_of
 from siotool.errors import InputError, RunFileError
+from siotool.runs.frame_names import TableName
 
 REPORTS = Path("reports")
 _STDIN = Path("/dev/stdin")
@@ -25,8 +27,17 @@ def report(
         ),
     ] = None,
     *,
-    output_format: Annotated[WithJunit | None, format_option("the report", WithJunit)] = None,
+    output_format: Annotated[OfRuns | None, format_option("the report", OfRuns)] = None,
     output: Output = "-",
+    table: Annotated[
+        TableName | None,
+        typer.Option(
+            metavar="NAME",
+            help=f"What csv and parquet hold: {', '.join(get_args(TableName))}.",
+            show_default="operations",
+        ),
+    ] = None,
+    charts: chart_folder.Charts = None,
     fail_if: Annotated[
         list[str] | None,
         typer.Option(
@@ -80,12 +91,20 @@ def report(
 
     siotool report reports/example --fail-if "p99:deliver > 200ms" \
       --fail-if "connect_errors > 1%" --format md
+
+    siotool report reports/example --charts charts
+
+    siotool report reports/example --format csv --table seconds -o seconds.csv
     ```
     """
     from siotool.cli import plan_options
     from siotool.report.gates import parse
 
-    form = output_format or by_ending(output, WithJunit)
+    form = output_format or by_ending(output, OfRuns)
+    if form == "parquet" and output == "-" and sys.stdout.isatty():
+        raise InputError("parquet is no text for a terminal", "write it to a file with -o, or into a pipe")
+    if table is not None and form not in ("csv", "parquet"):
+        raise InputError(f"--table goes with --format csv or parquet, not {form}")
     gates = [parse(text) for text in fail_if] if fail_if else None
     names = runs or []
     if [*names, plan].count("-") > 1:
@@ -99,6 +118,7 @@ def report(
     _ = intent.planned  # refused before any run is read
     from siotool.cli.outcome import conclude  # numpy, only once nothing can be refused any more
 
+    chart_folder.prepare(charts)
     paths = [_STDIN if name == "-" else Path(name) for name in names] or [newest(REPORTS)]
     code = conclude(
         paths,
@@ -108,6 +128,8 @@ def report(
         output_format=form,
         where=output,
         quiet=quiet,
+        table=table or "operations",
+        charts=charts,
         summaries=job_summary.read_summaries(summary, no_summary=no_summary, comment=comment),
     )
     raise typer.Exit(code)

@@ -27,8 +27,13 @@ class Stops(msgspec.Struct, frozen=True):
         return stop_rules(self.gates, self.grace_s, look_at)
 
 
-def read_stops(texts: Sequence[str], after: str, *, server_sampled: bool) -> Stops:
+def read_stops(texts: Sequence[str], after: str, *, server_sampled: bool, searching: bool) -> Stops:
     """Read the options. Raises InputError."""
+    if texts and searching:
+        raise InputError(
+            "--stop-if beside --find-capacity: a search goes beyond its gates on purpose",
+            "leave one of them out",
+        )
     grace_s = units.parse_duration(after, "--stop-after")
     if grace_s < 1:
         raise InputError(f"--stop-after {after}: gates are judged once a second", "give 1s or more")

@@ -17,9 +17,10 @@ from siotool.report.capacity_figures import capacity_of
 from siotool.report.contents import (
     Bandwidth,
     ConnectionFigures,
+    OperationFigures,
     Report,
     RunInfo,
-    ServerFigures,
+    Series,
     Steady,
     Valid,
 )
@@ -28,24 +29,26 @@ from siotool.report.delivery_figures import DeliveryFigures
 from siotool.report.doubts import find_doubts, find_remarks
 from siotool.report.gates import Gate, Scope
 from siotool.report.generator_figures import sum_up_generator
+from siotool.report.leak_figures import LeakFigures, find_leak
 from siotool.report.operations import sum_up
 from siotool.report.outages import sum_up_away, sum_up_outages
 from siotool.report.overload import overload
 from siotool.report.parts import PartFigures, connects_of, part_of
 from siotool.report.planned import Planned
 from siotool.report.series import make_series
+from siotool.report.servers import sum_up_all, sum_up_each
 from siotool.report.sizing_figures import Counts
 from siotool.report.stopping import stops_of
 from siotool.report.targets import by_class, sum_up_targets
 from siotool.report.users import sum_up_exceptions, sum_up_user_classes
-from siotool.report.variables import size
+from siotool.report.variables import MeasuredParts, size
 from siotool.report.verdict import verdict_of
 from siotool.report.visits import sum_up_visits
 from siotool.runfile import Header, Interval, Run
 from siotool.runs.hold import SHARE_OF_PEAK, SHORTEST_S
+from siotool.runs.judged_part import judged_part
 from siotool.runs.sameness import check_same
 from siotool.runs.seconds import Seconds, seconds_of
-from siotool.runs.slope import OWN_MEMORY_BYTES, MedianLine, fit_gauge
 from siotool.units import format_share
 
 
@@ -64,35 +67,36 @@ def summarize(
     be pooled.
     """
     _check_alike(runs)
+    whole, runs = runs, [judged_part(run) for run in runs]
     seconds = seconds_of(runs)
     steady = _steady(seconds)
     intervals = [interval for run in runs for interval in run.intervals]
     operations = sum_up(runs, seconds.held.tolist(), held_s=steady.duration_s)
     connections = _connections(runs, seconds)
     bandwidth = _bandwidth(runs, seconds)
-    server = _server(runs, seconds)
+    server = sum_up_all(runs, seconds)
     outages = sum_up_outages(runs)
     delivery, user_classes = _delivery(runs), sum_up_user_classes(runs)
+    capacity = capacity_of(whole)
     sizing = size(
         planned,
         counts(connections, bandwidth),
-        connections,
-        bandwidth,
-        server,
-        steady,
-        seconds,
+        MeasuredParts(connections, bandwidth, server, steady, seconds, outages, capacity),
+        runs[-1].header,
         overload(operations.rows, connections, delivery, user_classes),
     )
-    doubts = find_doubts(runs, seconds)
+    leak = find_leak(seconds, server.memory_bytes if server else None)
+    doubts = find_doubts(whole, runs, seconds)
     report = Report(
         verdict="passed",
-        valid=_valid(connections, doubts),
+        valid=_valid(whole, doubts),
         doubts=doubts,
-        remarks=find_remarks(runs, seconds, steady, operations.rows, delivery),
+        remarks=find_remarks(runs, seconds, steady, operations.rows, delivery)
+        + ([f"whether the server leaks: {leak}"] if isinstance(leak, str) and leak else []),
         target=runs[0].header.target,
         targets=sum_up_targets(runs, seconds.held.tolist(), held_s=steady.duration_s),
         scenario=runs[0].header.workload.scenario,
-        runs=[_run_info(run) for run in runs],
+        runs=[_run_info(run) for run in whole],
         steady=steady,
         sizing=sizing,
         connections=connections,
@@ -104,14 +108,16 @@ def summarize(
         audiences=sum_up_audiences(intervals),
         bandwidth=bandwidth,
         server=server,
-        capacity=capacity_of(runs),
+        servers=sum_up_each(runs, seconds),
+        capacity=capacity,
+        leak=leak if isinstance(leak, LeakFigures) else None,
         generator=sum_up_generator(runs, seconds),
         gates=[],
         exceptions=sum_up_exceptions(runs),
         user_classes=user_classes,
         visits=sum_up_visits(runs, user_classes),
         comparison=None,
-        series=make_series(intervals, seconds, operations.rows),
+        series=_series(whole, operations.rows),
     )
     results = judge_all(report, gates, lambda scope: figures_of(runs, scope), defaults=default_gates)
     judged = msgspec.structs.replace(report, gates=[*results, *stops_of(runs)])
@@ -121,6 +127,12 @@ def summarize(
 def look_at(header: Header, interval: Interval, gate: Gate) -> PartFigures:
     """Return what a gate measures in one interval of a run that goes on."""
     return figures_of([Run(Path(), header, [interval], [], None)], gate.scope or Scope())
+
+
+def _series(runs: Sequence[Run], rows: list[OperationFigures]) -> Series:
+    """The runs over time, all of them, also where the figures are of a part."""
+    intervals = [interval for run in runs for interval in run.intervals]
+    return make_series(intervals, seconds_of(runs), rows)
 
 
 def figures_of(runs: Sequence[Run], scope: Scope) -> PartFigures:
@@ -136,7 +148,7 @@ def figures_of(runs: Sequence[Run], scope: Scope) -> PartFigures:
         connections=connects_of(operations.rows, connections) if scope.user_class else connections,
         delivery=_delivery(parts),
         bandwidth=_bandwidth(parts, seconds),
-        server=_server(parts, seconds),
+        server=sum_up_all(parts, seconds),
         exceptions=sum_up_exceptions(parts),
     )
 
@@ -156,8 +168,8 @@ def _check_alike(runs: Sequence[Run]) -> None:
             )
 
 
-def _valid(connections: ConnectionFigures, doubts: Sequence[str]) -> Valid:
-    if not connections.attempted:
+def _valid(runs: Sequence[Run], doubts: Sequence[str]) -> Valid:
+    if not any(interval.connections.attempted for run in runs for interval in run.intervals):
         return "no"
     return "suspect" if doubts else "yes"
 
@@ -249,33 +261,4 @@ def _bandwidth(runs: Sequence[Run], seconds: Seconds) -> Bandwidth:
         per_connection_in_bytes_per_s=into / connections if into is not None and connections else None,
         per_connection_out_bytes_per_s=out / connections if out is not None and connections else None,
         source=", ".join(sorted({run.header.bytes_source for run in runs})),
-    )
-
-
-def _server(runs: Sequence[Run], seconds: Seconds) -> ServerFigures | None:
-    servers = [server for run in runs if (server := run.header.server) is not None]
-    if not servers or not seconds.sampled.any():
-        return None
-    held = seconds.only(seconds.held & seconds.sampled)
-    cpu, cores = _known(held.mean("cpu_cores")), max(server.cores for server in servers)
-    memory = fit_gauge(seconds, "rss_bytes", OWN_MEMORY_BYTES)
-    files = fit_gauge(seconds, "files_open")
-    return ServerFigures(
-        cpu_cores_mean=cpu,
-        cpu_cores_max=seconds.most("cpu_cores"),
-        cpu_share_mean=cpu / cores if cpu is not None and cores > 0 else None,
-        cores=cores,
-        rss_bytes_max=int(seconds.most("rss_bytes")),
-        rss_bytes_base=memory.base if isinstance(memory, MedianLine) else None,
-        rss_bytes_per_connection=memory.slope if isinstance(memory, MedianLine) else None,
-        rss_how=memory.how if isinstance(memory, MedianLine) else memory,
-        memory_bytes=servers[0].memory_bytes,
-        files_open_max=int(seconds.most("files_open")),
-        files_base=files.base if isinstance(files, MedianLine) else None,
-        files_per_connection=files.slope if isinstance(files, MedianLine) else None,
-        files_how=files.how if isinstance(files, MedianLine) else files,
-        files_limit=servers[0].files_limit,
-        processes_max=int(seconds.most("processes")),
-        wire_bytes_per_s=_known(held.mean("bytes_per_s")),
-        source="; ".join(dict.fromkeys(server.source for server in servers)),
     )

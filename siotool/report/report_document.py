@@ -7,7 +7,17 @@ import msgspec
 
 from siotool import units
 from siotool.document.document import Chart, Document, Level, Section, Sentence
-from siotool.report import outage_tables, run_tables, sizing_tables, target_tables, ways
+from siotool.report import (
+    capacity_tables,
+    cost_tables,
+    leak_tables,
+    outage_tables,
+    run_tables,
+    server_tables,
+    sizing_tables,
+    target_tables,
+    ways,
+)
 from siotool.report.contents import Report
 from siotool.report.sizing_tables import plural
 from siotool.report.time_charts import over_time
@@ -21,9 +31,13 @@ DEFAULT_PATH = "/socket.io/"
 _ORDER: tuple[Callable[[Report], Section], ...] = (
     # verdict
     sizing_tables.gates,
+    capacity_tables.capacity,
     # sizing
     sizing_tables.sizing,
+    sizing_tables.stages,
     sizing_tables.constraints,
+    sizing_tables.beliefs,
+    cost_tables.costs,
     # doubts
     lambda report: _sentences("doubts", "What is doubtful", report.doubts, "doubt"),
     lambda report: _sentences("remarks", "Worth knowing", report.remarks, "remark"),
@@ -41,7 +55,8 @@ _ORDER: tuple[Callable[[Report], Section], ...] = (
     # bandwidth
     run_tables.bandwidth,
     # server
-    run_tables.server,
+    server_tables.server,
+    leak_tables.leak,
     # generator
     run_tables.generator,
     # reconnection

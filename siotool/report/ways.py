@@ -15,6 +15,8 @@ HOLD = "hold phase"
 RESPONSE = "response times"
 SERVICE = "service times"
 INTERVALS = "intervals"
+COSTS = "costs of one"
+GROWTH = "memory over time"
 ACCOUNT = "delivery account"
 WIRE = "bytes on the wire"
 PAYLOAD = "payload bytes"
@@ -52,7 +54,10 @@ def _response(report: Report) -> str:
 
 def _samples(report: Report) -> str:
     source = report.server.source if report.server is not None else "no source"
-    return f"CPU, resident memory and open files, sampled once a second from {source}."
+    return (
+        "CPU, resident memory, open files, and what else a source shows, sampled once a second from "
+        f"{source}. A second without a sample has no figure."
+    )
 
 
 #: Each way's text, in the order of the section.
@@ -80,6 +85,14 @@ _TEXTS: Mapping[str, str | Callable[[Report], str]] = MappingProxyType(
         SLOPE: (
             "The median of the slopes between all pairs of points of the ramp (Theil and Sen). It counts "
             f"only where its interval is narrower than {format_share(WIDEST)} of it."
+        ),
+        COSTS: (
+            "A fit of the server's CPU, and of the bytes on the wire, over the seconds of the runs: the cost "
+            "of each kind of work that varied apart from the others (docs/sizing.md)."
+        ),
+        GROWTH: (
+            "The median slope between all pairs of points of the hold phase (Theil and Sen), and its "
+            "interval from the scatter around it, whose waves count as few points."
         ),
         GENERATOR: (
             "Each worker samples its own CPU, memory and open files once a second, and how late its loop ran."

@@ -131,8 +131,10 @@ def _levels(last: Interval) -> Iterator[Metric]:
         "siotool_server_resident_bytes", "Its resident memory.", labels=["server"], unit="bytes"
     )
     for name, use in last.servers.items():
-        cpu.add_metric([name], use.cpu_cores)
-        memory.add_metric([name], use.rss_bytes)
+        if use.cpu_cores is not None:
+            cpu.add_metric([name], use.cpu_cores)
+        if use.rss_bytes is not None:
+            memory.add_metric([name], use.rss_bytes)
     yield from (cpu, memory)
 
 

@@ -449,8 +449,8 @@ def test_doubts_of_several_runs_name_their_run(make_run):
 def test_a_long_run_is_thinned_without_guessing(make_run):
     run = make_run(users=10, ramp_s=10, hold_s=4491)
     series = summarize([run], Planned()).series
-    assert series.point_s == 3
-    assert len(series.t_s) == len(series.connections) == len(series.operations[0].p50_s) == 1501
+    assert series.point_s == 4
+    assert len(series.t_s) == len(series.connections) == len(series.operations[0].p50_s) == 1126
     assert series.t_s[-1] == 4501
     assert series.operations[1].rate_per_s[100] == pytest.approx(10)
     assert series.operations[1].p50_s[100] == pytest.approx(0.002, rel=0.01)
