@@ -21,8 +21,6 @@ from siotool.runfile import Delivery, Header, Interval, Operation, Run, Scenario
 from siotool.stopped import Stopped
 from siotool.units import format_duration
 
-#: How long an expression has to be true, unless told otherwise.
-GRACE_S = 10.0
 #: What gates measure in some seconds of a run.
 Look = Callable[[Header, Interval, Gate], Measurable]
 
