@@ -15,7 +15,8 @@ from tests.unit.reachability import Package, parse, reached, unpassed, unreached
 
 HOUSE = Path(__file__).parents[2]
 
-#: Called by who knows it by its name: prometheus_client, picows, asyncio, httptools, Locust, click, io, python-socketio.
+#: Called by who knows it by its name: picows, prometheus_client, asyncio, httptools, Locust, click, io,
+#: python-socketio.
 CALLED = {
     "_engineio_client_class",
     "_engineio_server_class",
