@@ -145,9 +145,13 @@ def loadtest(
     from siotool.report.gates import check_scopes, parse
 
     form, gates = output_format or by_ending(output, WithJunit), [parse(text) for text in fail_if or []]
-    sampled = bool(server_pid or "demo" in (target or []))
-    stops = read_stops(stop_if or [], stop_after, server_sampled=sampled, searching=find_capacity)
-    read_back = None if plan is None else planned(str(plan))
+    sampled, read_back = (
+        bool(server_pid or "demo" in (target or [])),
+        None if plan is None else planned(str(plan)),
+    )
+    stops = read_stops(
+        stop_if or [], stop_after, server_sampled=sampled, searching=find_capacity or calibrate
+    )
     given = {"--stage": stage, "--users": users, "--spawn-rate": spawn_rate, "--arrival-rate": arrival_rate}
     asked = search_options.read(
         {**given, "--run-time": run_time},

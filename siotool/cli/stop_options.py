@@ -31,7 +31,7 @@ def read_stops(texts: Sequence[str], after: str, *, server_sampled: bool, search
     """Read the options. Raises InputError."""
     if texts and searching:
         raise InputError(
-            "--stop-if beside --find-capacity: a search goes beyond its gates on purpose",
+            "--stop-if beside --find-capacity or --calibrate: these decide themselves when they end",
             "leave one of them out",
         )
     grace_s = units.parse_duration(after, "--stop-after")
