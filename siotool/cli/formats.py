@@ -1,5 +1,6 @@
 """How a result is written: the formats, the option that names one, and what a file's name asks for."""
 
+import sys
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -47,3 +48,14 @@ def by_ending(output: str, formats: Any) -> str:
         + ", ".join(f".{_XML if one == 'junit' else one}" for one in (*known[1:], "txt")),
         "or give --format, which overrides the name",
     )
+
+
+def form_of_runs(given: str | None, output: str) -> str:
+    """Return the format of a report: the one ``given``, else what the file's name asks for.
+
+    Raises InputError for an ending that stands for none, and for parquet on a terminal.
+    """
+    form = given or by_ending(output, OfRuns)
+    if form == "parquet" and output == "-" and sys.stdout.isatty():
+        raise InputError("parquet is no text for a terminal", "write it to a file with -o, or into a pipe")
+    return form

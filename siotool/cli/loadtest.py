@@ -28,7 +28,7 @@ from siotool.cli import (
 from siotool.cli import load_options as options
 from siotool.cli.client_words import Encoding, EngineIo, WireClient
 from siotool.cli.configured import command_of
-from siotool.cli.formats import WithJunit, by_ending, format_option
+from siotool.cli.formats import OfRuns, form_of_runs, format_option
 from siotool.cli.report import REPORTS
 from siotool.cli.secret_options import redacted
 from siotool.client import identity_options
@@ -97,7 +97,7 @@ def loadtest(
     no_default_gates: run_flags.NoDefaultGates = False,
     plan: run_flags.Plan = None,
     out: run_flags.Out = None,
-    output_format: Annotated[WithJunit | None, format_option("the report", WithJunit)] = None,
+    output_format: Annotated[OfRuns | None, format_option("the report", OfRuns)] = None,
     output: run_flags.Output = "-",
     summary: job_summary.Summary = None,
     no_summary: job_summary.NoSummary = False,
@@ -144,7 +144,7 @@ def loadtest(
     from siotool.cli.stop_options import read_stops
     from siotool.report.gates import check_scopes, parse
 
-    form, gates = output_format or by_ending(output, WithJunit), [parse(text) for text in fail_if or []]
+    form, gates = form_of_runs(output_format, output), [parse(text) for text in fail_if or []]
     sampled, read_back = (
         bool(server_pid or "demo" in (target or [])),
         None if plan is None else planned(str(plan)),

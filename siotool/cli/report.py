@@ -1,13 +1,12 @@
 """``siotool report``: what one or more runs measured, and how many servers that makes."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, get_args
 
 import typer
 
 from siotool.cli import chart_folder, job_summary
-from siotool.cli.formats import OfRuns, by_ending, format_option
+from siotool.cli.formats import OfRuns, form_of_runs, format_option
 from siotool.cli.options import Output, Quiet, flags_of
 from siotool.errors import InputError, RunFileError
 from siotool.runs.frame_names import TableName
@@ -104,9 +103,7 @@ def report(
     from siotool.cli import plan_options
     from siotool.report.gates import parse
 
-    form = output_format or by_ending(output, OfRuns)
-    if form == "parquet" and output == "-" and sys.stdout.isatty():
-        raise InputError("parquet is no text for a terminal", "write it to a file with -o, or into a pipe")
+    form = form_of_runs(output_format, output)
     if table is not None and form not in ("csv", "parquet"):
         raise InputError(f"--table goes with --format csv or parquet, not {form}")
     gates = [parse(text) for text in fail_if] if fail_if else None
