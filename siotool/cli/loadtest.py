@@ -110,6 +110,7 @@ def loadtest(
     web_port: run_flags.WebPort = 8089,
     locust_files: run_flags.LocustFiles = False,
     metrics_port: watching_flags.MetricsPort = None,
+    otel: watching_flags.Otel = False,
     dry_run: load_flags.DryRun = False,
     list_scenarios: load_flags.ListScenarios = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress; only errors on stderr.")] = False,
@@ -289,7 +290,7 @@ def loadtest(
         )
         if dry_run:
             raise typer.Exit(dry_runs.run(config, loaded))
-        show = watching_flags.views(metrics_port, quiet=quiet)
+        show = watching_flags.views(metrics_port, otel=otel, quiet=quiet)
         outcome = run(config, loaded, show, programs, stops.judge())
     from siotool.cli.outcome import end_load
 

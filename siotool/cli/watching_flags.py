@@ -1,4 +1,4 @@
-"""Options of ``siotool loadtest`` for those who watch it from outside: OpenMetrics."""
+"""Options of ``siotool loadtest`` for those who watch it from outside: OpenMetrics and OTLP."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from siotool.cli.streams import say
+from siotool.errors import InputError
 
 MetricsPort = Annotated[
     int | None,
@@ -15,10 +16,19 @@ MetricsPort = Annotated[
 ]
 
 
-def views(metrics_port: int | None, *, quiet: bool) -> Callable[[Any], Any]:
+Otel = Annotated[
+    bool,
+    typer.Option(
+        "--otel",
+        help="Export by OpenTelemetry, as Locust does with OTEL_EXPORTER_OTLP_ENDPOINT (docs/ci.md).",
+    ),
+]
+
+
+def views(metrics_port: int | None, *, otel: bool, quiet: bool) -> Callable[[Any], Any]:
     """Return what makes, of a run's header, all that shows it: on stderr, and to Prometheus.
 
-    Raises InputError for a port that is taken.
+    Raises InputError for a port that is taken, and where OpenTelemetry is not installed.
     """
     from rich.console import Console
 
@@ -34,4 +44,13 @@ def views(metrics_port: int | None, *, quiet: bool) -> Callable[[Any], Any]:
         if not quiet:
             say(f"metrics: {port.url}")
         makers.append(port.serve)
+    if otel:
+        try:
+            from siotool.swarm.otlp import ExportedTotals
+        except ImportError as error:
+            raise InputError(
+                "OpenTelemetry is not installed", "pip install 'siotool[otel]', or leave --otel out"
+            ) from error
+
+        makers.append(ExportedTotals)
     return lambda header: Displays([make(header) for make in makers])
