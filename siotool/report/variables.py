@@ -111,13 +111,14 @@ def _capacity(server: ServerFigures | None) -> tuple[float | None, str]:
         return None, "server not sampled"
     if server.elsewhere:
         return None, server.elsewhere
-    if server.wire_bytes_per_s is None or server.cpu_cores_mean is None or server.cpu_share_mean is None:
+    share = server.share_of_limit_mean
+    if server.wire_bytes_per_s is None or share is None:
         return None, "no sample of the server in the hold phase"
-    capacity = straight_line(server.wire_bytes_per_s, server.cpu_cores_mean, server.cores)
+    capacity = straight_line(server.wire_bytes_per_s, share * server.cores, server.cores)
     if isinstance(capacity, str):
         return None, capacity
     return capacity, (
         f"{format_byte_rate(server.wire_bytes_per_s)} on the wire, extrapolated linearly from "
-        f"{format_share(server.cpu_share_mean)} CPU to {format_cores(server.cores)}: "
-        "for messages like these; the network's limit is not in it"
+        f"{format_share(share)} {'CPU' if server.limit == 'cpu' else 'event-loop time'} to "
+        f"{format_cores(server.cores)}: for messages like these; the network's limit is not in it"
     )

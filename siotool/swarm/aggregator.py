@@ -8,7 +8,6 @@ import msgspec
 
 from siotool.histogram import merged
 from siotool.runfile import (
-    SERVER,
     Delivery,
     Interval,
     Losses,
@@ -197,7 +196,7 @@ def merge(
     duration_s: float,
     stage: int,
     delivery: Delivery,
-    server: ServerUse | None,
+    servers: dict[str, ServerUse],
 ) -> Interval:
     """The run's interval that ends at ``t_s``, of one interval of each worker."""
     user_classes = merge_user_classes(parts)
@@ -212,7 +211,7 @@ def merge(
         delivery=delivery,
         bytes=summed([part.bytes for part in parts]),
         generator=[part.health for part in parts],
-        servers={SERVER: server} if server is not None else {},
+        servers=servers,
         exceptions=merge_exceptions(parts),
         user_classes=user_classes,
         overdue=summed([part.overdue for part in parts]),

@@ -56,7 +56,8 @@ class ServerProfile(msgspec.Struct, frozen=True, eq=False):
     ``absorbed`` are costs inside another one (use 0 for them), ``absent`` figures that the runs
     show nothing of (use a published or typed one), each with its sentence. ``measured_to`` is the
     most of each kind of work that one server was seen doing in a second, by the column names of
-    ``Observations``; ``share_of_limit`` of its CPU the most that a hold phase took. ``one_workload``
+    ``Observations``; ``share_of_limit`` the most that a hold phase took
+    of its event loops' time, or of its CPU. ``one_workload``
     where all runs had the same scenario and settings. ``remarks`` are further doubts.
     """
 
@@ -137,7 +138,7 @@ def measure(observations: Observations, seed: int, draws: int = REPLICATES) -> S
 def _share_of_limit(observations: Observations) -> float:
     held = observations.usable.held
     shares = [
-        observations.usable.mean("cpu_cores", mine) / origin.cores
+        observations.usable.mean("server_limit_share", mine)
         for number, origin in enumerate(observations.origins)
         if (mine := held & (observations.usable.run == number)).any() and origin.cores > 0
     ]
