@@ -18,6 +18,8 @@ from siotool.cli import (
     load_targets,
     public_hosts,
     run_flags,
+    server_flags,
+    server_options,
     target_options,
     users_options,
 )
@@ -78,8 +80,12 @@ def loadtest(
     randomization_factor: connection_flags.RandomizationFactor = "0.5",
     connect_timeout: connection_flags.ConnectTimeout = "10s",
     ack_timeout: connection_flags.AckTimeout = "10s",
-    server_pid: run_flags.ServerPid = None,
-    server_cores: run_flags.ServerCores = None,
+    server_pid: server_flags.ServerPid = None,
+    server: server_flags.Server = None,
+    server_cores: server_flags.ServerCores = None,
+    server_metrics: server_flags.ServerMetrics = None,
+    metric: server_flags.Metric = None,
+    server_admin: server_flags.ServerAdmin = None,
     fail_if: run_flags.FailIf = None,
     no_default_gates: run_flags.NoDefaultGates = False,
     plan: run_flags.Plan = None,
@@ -154,6 +160,15 @@ def loadtest(
             randomization_factor,
         ),
     )
+    asked_servers = server_options.read(
+        pids=server_pid or [],
+        named=server or [],
+        metrics=server_metrics or [],
+        admin=server_admin or [],
+        names=metric or [],
+        cores=server_cores,
+        embedded=aimed.demo,
+    )
     # a look at a target takes one connection, as a probe does
     public_hosts.check([] if aimed.demo or dry_run else aimed.urls, yes=yes, allowed=allowed_hosts or [])
 
@@ -203,7 +218,7 @@ def loadtest(
 
             ticks = tick_rate if tick_rate is not None else float(loaded.name == "listen")
             embedded = stack.enter_context(TargetProcess(tick_rate=ticks))
-            urls, server_pid = [embedded.url], server_pid or embedded.pid
+            urls, asked_servers = [embedded.url], server_options.or_process(asked_servers, embedded.pid)
         alike = Target("", path, namespace=clients.identity.namespaces[0], transport=clients.transport)
         first, *others = look_up(urls, alike)
         config = RunConfig(
@@ -228,8 +243,7 @@ def loadtest(
             find_revision=clients.revision is None,
             embedded=aimed.demo,
             weights=tuple(aimed.weights),
-            server_pid=server_pid,
-            server_cores=server_cores,
+            servers=asked_servers,
             web_port=web_port if web else None,
             locust_files=locust_files,
             gates=fail_if or [],
