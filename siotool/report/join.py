@@ -16,8 +16,10 @@ from siotool.report.capacity_figures import capacity_of
 from siotool.report.contents import (
     Bandwidth,
     ConnectionFigures,
+    OperationFigures,
     Report,
     RunInfo,
+    Series,
     Steady,
     Valid,
 )
@@ -43,6 +45,7 @@ from siotool.report.verdict import verdict_of
 from siotool.report.visits import sum_up_visits
 from siotool.runfile import Run
 from siotool.runs.hold import SHARE_OF_PEAK, SHORTEST_S
+from siotool.runs.judged_part import judged_part
 from siotool.runs.sameness import check_same
 from siotool.runs.seconds import Seconds, seconds_of
 from siotool.units import format_share
@@ -63,6 +66,7 @@ def summarize(
     be pooled.
     """
     _check_alike(runs)
+    whole, runs = runs, [judged_part(run) for run in runs]
     seconds = seconds_of(runs)
     steady = _steady(seconds)
     intervals = [interval for run in runs for interval in run.intervals]
@@ -72,7 +76,7 @@ def summarize(
     server, servers = sum_up_all(runs, seconds), sum_up_each(runs, seconds)
     outages = sum_up_outages(runs)
     delivery, user_classes = _delivery(runs), sum_up_user_classes(runs)
-    capacity = capacity_of(runs)
+    capacity = capacity_of(whole)
     sizing = size(
         planned,
         counts(connections, bandwidth),
@@ -81,10 +85,10 @@ def summarize(
         overload(operations.rows, connections, delivery, user_classes),
     )
     leak = find_leak(seconds, server.memory_bytes if server else None)
-    doubts = find_doubts(runs, seconds)
+    doubts = find_doubts(whole, runs, seconds)
     report = Report(
         verdict="passed",
-        valid=_valid(connections, doubts),
+        valid=_valid(whole, doubts),
         doubts=doubts,
         remarks=[
             *find_remarks(runs, seconds, steady, operations.rows, delivery),
@@ -94,7 +98,7 @@ def summarize(
         target=runs[0].header.target,
         targets=sum_up_targets(runs, seconds.held.tolist(), held_s=steady.duration_s),
         scenario=runs[0].header.workload.scenario,
-        runs=[_run_info(run) for run in runs],
+        runs=[_run_info(run) for run in whole],
         steady=steady,
         sizing=sizing,
         connections=connections,
@@ -115,11 +119,17 @@ def summarize(
         user_classes=user_classes,
         visits=sum_up_visits(runs, user_classes),
         comparison=None,
-        series=make_series(intervals, seconds, operations.rows),
+        series=_series(whole, operations.rows),
     )
     results = judge_all(report, gates, lambda scope: figures_of(runs, scope), defaults=default_gates)
     judged = msgspec.structs.replace(report, gates=results)
     return msgspec.structs.replace(judged, verdict=verdict_of(judged))
+
+
+def _series(runs: Sequence[Run], rows: list[OperationFigures]) -> Series:
+    """The runs over time, all of them, also where the figures are of a part."""
+    intervals = [interval for run in runs for interval in run.intervals]
+    return make_series(intervals, seconds_of(runs), rows)
 
 
 def figures_of(runs: Sequence[Run], scope: Scope) -> PartFigures:
@@ -155,8 +165,8 @@ def _check_alike(runs: Sequence[Run]) -> None:
             )
 
 
-def _valid(connections: ConnectionFigures, doubts: Sequence[str]) -> Valid:
-    if not connections.attempted:
+def _valid(runs: Sequence[Run], doubts: Sequence[str]) -> Valid:
+    if not any(interval.connections.attempted for run in runs for interval in run.intervals):
         return "no"
     return "suspect" if doubts else "yes"
 

@@ -1,7 +1,7 @@
 """Writes the run file: the workers' intervals put together, the notes, and the end."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
 
 import msgspec
@@ -9,6 +9,7 @@ import msgspec
 from siotool.errors import OutputError
 from siotool.runfile import Connections, End, Line, Note, ScenarioFailure
 from siotool.runwriter import Writer
+from siotool.searched import FoundCapacity, Hold
 from siotool.swarm import aggregator, worker_report
 from siotool.swarm.config import Reason
 from siotool.swarm.deliveries import DeliveryAggregator
@@ -175,6 +176,11 @@ class Recorder:
         """Whether no sample of a server is still to come for a second; the run's last may end early."""
         end = self.begin + number + 1
         return (self.timeline.finished and monotonic() < end) or self._servers.ready(end)
+
+    def learn(self, lines: Iterable[Hold | FoundCapacity]) -> None:
+        """Write what a search for capacity has learnt; its gates are named as the user named them."""
+        for line in lines:
+            self._write(msgspec.structs.replace(line, gate=self._redaction.apply(line.gate)))
 
     def note(self, level: Level, text: str) -> None:
         """Write a note of what happens now."""
