@@ -79,7 +79,7 @@ def test_a_few_connections_prove_nothing() -> None:
     assert notes(few) == []
 
 
-GONE = {"web: pid 7": "process 7 is gone"}
+GONE = {"web: pid 7": "no answer within 0.8 s"}
 
 
 @pytest.mark.parametrize(
@@ -103,6 +103,13 @@ def test_a_source_that_does_not_answer_is_noted_once(
     said = notes([second(n, opened=count) for n, count in enumerate(opened, 1)], missing)
     assert [(number, level) for number, level, _ in said] == found
     assert all(text.startswith("web: pid 7") for _, _, text in said)
+
+
+def test_a_process_that_has_ended_is_noted_at_once() -> None:
+    ended = {"web: pid 7": "process 7 is gone"}
+    assert notes([second(1, opened=9), second(2, opened=0)], [{}, ended]) == [
+        (2, "warning", "web: pid 7 does not answer (process 7 is gone)")
+    ]
 
 
 def test_what_is_missing_after_the_load_is_no_doubt() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from siotool.errors import InputError
 from siotool.swarm.cpu_quota import cgroup_quota
-from siotool.swarm.servers.source import EARLY_S, Clock, Reading, SourceGone
+from siotool.swarm.servers.source import EARLY_S, GONE, Clock, Reading, SourceGone
 
 #: Where the kernel shows control groups.
 ROOT = Path("/sys/fs/cgroup")
@@ -54,7 +54,7 @@ class ControlGroup:
         try:
             counters = {"cpu_s": self._cpu_s()}
         except (OSError, ValueError) as error:
-            raise SourceGone(f"{self.what} is gone") from error
+            raise SourceGone(f"{self.what}{GONE}") from error
         gauges: dict[str, float] = {}
         with suppress(OSError, ValueError, KeyError):
             gauges["rss_bytes"] = float(self._memory())

@@ -9,7 +9,7 @@ import psutil
 
 from siotool.errors import InputError
 from siotool.swarm.cpu_quota import cgroup_quota, read_text
-from siotool.swarm.servers.source import EARLY_S, Clock, Reading, SourceGone
+from siotool.swarm.servers.source import EARLY_S, GONE, Clock, Reading, SourceGone
 
 
 class Spent(msgspec.Struct, frozen=True):
@@ -100,7 +100,7 @@ class Processes:
         try:
             rss, files = self._measure()
         except psutil.Error as error:
-            raise SourceGone(f"process {getattr(error, 'pid', None) or self._pids[0]} is gone") from error
+            raise SourceGone(f"process {getattr(error, 'pid', None) or self._pids[0]}{GONE}") from error
         used, self._unsettled = cpu_between(before, self._spent, self._unsettled)
         self._cpu_s += used
         gauges = {"rss_bytes": float(rss), "files_open": float(files), "processes": float(len(self._spent))}

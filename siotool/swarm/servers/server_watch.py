@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from siotool.runfile import Interval
 from siotool.runs.held_share import wrong_by_cpu, wrong_by_files
 from siotool.swarm.lateness import Level
+from siotool.swarm.servers.source import GONE
 
 #: A source that is missing for so many seconds in which clients were connected is missed.
 _MISSED_S = 3
@@ -59,7 +60,7 @@ class ServerWatch:
                     f"{name} has not answered for {_MISSED_S} s while clients were connected ({why}): what "
                     "the server used from then on is not known",
                 )
-            elif found.seconds >= _MISSED_S and not found.said:
+            elif (found.seconds >= _MISSED_S or why.endswith(GONE)) and not found.said:
                 found.said = "warning"
                 yield "warning", f"{name} does not answer ({why})"
 

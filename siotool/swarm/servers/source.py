@@ -23,6 +23,10 @@ class Reading(msgspec.Struct, frozen=True):
     gauges: dict[str, float] = {}
 
 
+#: How a source ends its words that will not come back by itself, such as a process that has ended.
+GONE = " is gone"
+
+
 class SourceGone(Exception):
     """A source does not answer, or what it answers shows nothing; the text says why."""
 
