@@ -92,7 +92,7 @@ def conclude(
 
 
 #: How a load test may end beside its gates.
-_ENDS = {
+ENDS = {
     "interrupted": ExitCode.INTERRUPTED,
     "workers_lost": ExitCode.UNREACHABLE,
     "target_lost": ExitCode.UNREACHABLE,
@@ -123,7 +123,7 @@ def end_load(
         where=where,
         quiet=quiet,
         keep=True,
-        also={_ENDS[reason]} if reason in _ENDS else (),
+        also={ENDS[reason]} if reason in ENDS else (),
         summaries=summaries,
     )
 
