@@ -206,6 +206,15 @@ def test_a_restart_begins_a_counter_again_and_takes_nothing_back(pages):
     assert found.read(lambda: 0.0).counters["cpu_s"] == 0.75
 
 
+def test_a_counter_without_a_sample_yet_counts_from_its_first_event(pages):
+    """A labelled counter has no sample before the first event: it was left out for the whole run."""
+    name = "socket_io_events_sent_total"
+    pages.text = NODE + f"# TYPE {name} counter\n"
+    found = read(pages)
+    pages.text += f'{name}{{event="echo"}} 5\n'
+    assert found.read(lambda: 0.0).counters["events_sent"] == 5.0
+
+
 def test_several_series_are_joined_as_their_figure_wants(pages):
     pages.text = (
         'process_cpu_seconds_total{pod="a"} 1\nprocess_cpu_seconds_total{pod="b"} 2\n'

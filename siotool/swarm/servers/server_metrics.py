@@ -43,7 +43,7 @@ class ServerMetrics:
         page = read_page(text, {found.name for usual in expressions.values() for found in usual})
         self._chosen: list[tuple[Metric, Expression]] = []
         for metric in METRICS:
-            found = next((one for one in expressions[metric.figure] if _taken(page, one)), None)
+            found = next((one for one in expressions[metric.figure] if _there(page, one)), None)
             if found is not None:
                 self._chosen.append((metric, found))
             elif metric.figure in asked:
@@ -91,10 +91,11 @@ class ServerMetrics:
         gauges: dict[str, float] = {}
         for metric, one in self._chosen:
             samples = _taken(page, one)
-            if not samples:
+            counts = bool(metric.counter) and page.grows(one.name)
+            if not samples and not counts:
                 continue
             scale = one.scale if one.scale != 1.0 else usual_scale(one)
-            if metric.counter and page.grows(one.name):
+            if counts:
                 counters[metric.counter] = self._grown(metric.counter, samples) * scale
             elif metric.gauge:
                 join = _JOINING[one.joining or metric.joining]
@@ -123,6 +124,11 @@ def _candidates(metric: Metric, asked: Mapping[str, Expression]) -> tuple[Expres
 
 def _taken(page: MetricsPage, one: Expression) -> list[MetricSample]:
     return [sample for sample in page.samples.get(one.name, ()) if one.takes(sample.labels)]
+
+
+def _there(page: MetricsPage, one: Expression) -> bool:
+    """Whether a page has a metric; a counter with labels has no sample before the first event."""
+    return bool(_taken(page, one)) or (not one.wanted and page.types.get(one.name) == "counter")
 
 
 def _absent(what: str, metric: Metric, one: Expression, text: str) -> InputError:
