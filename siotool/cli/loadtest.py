@@ -95,8 +95,6 @@ def loadtest(
     server_metrics: server_flags.ServerMetrics = None,
     metric: server_flags.Metric = None,
     server_admin: server_flags.ServerAdmin = None,
-    server_pid: run_flags.ServerPid = None,
-    server_cores: run_flags.ServerCores = None,
     calibrate: calibration_flags.Calibrate = False,
     until: calibration_flags.Until = None,
     fail_if: run_flags.FailIf = None,
@@ -149,8 +147,17 @@ def loadtest(
     from siotool.cli.plan_options import planned
     from siotool.report.gates import check_scopes, parse
 
-    form = output_format or by_ending(output, WithJunit)
-    gates = [parse(text) for text in fail_if or []]
+    form, gates = output_format or by_ending(output, WithJunit), [parse(text) for text in fail_if or []]
+    aimed = load_targets.read(target or [])
+    asked_servers = server_options.read(
+        pids=server_pid or [],
+        named=server or [],
+        metrics=server_metrics or [],
+        admin=server_admin or [],
+        names=metric or [],
+        cores=server_cores,
+        embedded=aimed.demo,
+    )
     read_back = None if plan is None else planned(str(plan))
     given = {"--stage": stage, "--users": users, "--spawn-rate": spawn_rate, "--arrival-rate": arrival_rate}
     asked = search_options.read(
@@ -159,7 +166,7 @@ def loadtest(
         gates if find_capacity else None,
         restart_command,
         defaults=not no_default_gates,
-        sampled=bool(server_pid or "demo" in (target or [])),
+        sampled=aimed.demo or asked_servers.any,
     )
     arrivals = options.arrivals(given, run_time, arrival_process)
     stages = [] if arrivals or asked or calibrate else options.stages(users, spawn_rate, run_time, stage)
@@ -168,12 +175,11 @@ def loadtest(
         for text, option in ((connect_timeout, "--connect-timeout"), (ack_timeout, "--ack-timeout"))
     )
     options.check_path(path)
-    aimed = load_targets.read(target or [])
     wishes = calibration_options.wanted(
         until or [],
         given | {"--find-capacity": find_capacity, "--fail-if": fail_if, "--plan": plan},
         calibrate=calibrate,
-        sampled=aimed.demo or bool(server_pid),
+        sampled=aimed.demo or asked_servers.any,
     )
     clients = client_options.read(
         identity_options.identity(auth, header or [], [*aimed.query, *(query or [])], namespace or []),
@@ -189,15 +195,6 @@ def loadtest(
             reconnection_delay_max,
             randomization_factor,
         ),
-    )
-    asked_servers = server_options.read(
-        pids=server_pid or [],
-        named=server or [],
-        metrics=server_metrics or [],
-        admin=server_admin or [],
-        names=metric or [],
-        cores=server_cores,
-        embedded=aimed.demo,
     )
     # a look at a target takes one connection, as a probe does
     public_hosts.check([] if aimed.demo or dry_run else aimed.urls, yes=yes, allowed=allowed_hosts or [])
