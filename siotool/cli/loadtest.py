@@ -4,8 +4,7 @@ import secrets
 import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from functools import partial
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -26,6 +25,7 @@ from siotool.cli import (
     server_options,
     target_options,
     users_options,
+    watching_flags,
 )
 from siotool.cli import load_options as options
 from siotool.cli.client_words import Encoding, EngineIo, WireClient
@@ -98,6 +98,8 @@ def loadtest(
     calibrate: calibration_flags.Calibrate = False,
     until: calibration_flags.Until = None,
     fail_if: run_flags.FailIf = None,
+    stop_if: run_flags.StopIf = None,
+    stop_after: run_flags.StopAfter = "10s",
     no_default_gates: run_flags.NoDefaultGates = False,
     plan: run_flags.Plan = None,
     out: run_flags.Out = None,
@@ -113,6 +115,7 @@ def loadtest(
     web: run_flags.Web = False,
     web_port: run_flags.WebPort = 8089,
     locust_files: run_flags.LocustFiles = False,
+    metrics_port: watching_flags.MetricsPort = None,
     dry_run: load_flags.DryRun = False,
     list_scenarios: load_flags.ListScenarios = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress; only errors on stderr.")] = False,
@@ -143,12 +146,15 @@ def loadtest(
     """
     if list_scenarios:
         _list()
-        return
     from siotool.cli.plan_options import planned
+    from siotool.cli.stop_options import read_stops
     from siotool.report.gates import check_scopes, parse
 
-    form, gates = output_format or by_ending(output, WithJunit), [parse(text) for text in fail_if or []]
-    aimed = load_targets.read(target or [])
+    form, gates, aimed = (
+        output_format or by_ending(output, WithJunit),
+        [parse(text) for text in fail_if or []],
+        load_targets.read(target or []),
+    )
     asked_servers = server_options.read(
         pids=server_pid or [],
         named=server or [],
@@ -158,7 +164,13 @@ def loadtest(
         cores=server_cores,
         embedded=aimed.demo,
     )
-    read_back = None if plan is None else planned(str(plan))
+    sampled, read_back = (
+        aimed.demo or asked_servers.any,
+        None if plan is None else planned(str(plan)),
+    )
+    stops = read_stops(
+        stop_if or [], stop_after, server_sampled=sampled, searching=find_capacity or calibrate
+    )
     given = {"--stage": stage, "--users": users, "--spawn-rate": spawn_rate, "--arrival-rate": arrival_rate}
     asked = search_options.read(
         {**given, "--run-time": run_time},
@@ -166,7 +178,7 @@ def loadtest(
         gates if find_capacity else None,
         restart_command,
         defaults=not no_default_gates,
-        sampled=aimed.demo or asked_servers.any,
+        sampled=sampled,
     )
     arrivals = options.arrivals(given, run_time, arrival_process)
     stages = [] if arrivals or asked or calibrate else options.stages(users, spawn_rate, run_time, stage)
@@ -179,7 +191,7 @@ def loadtest(
         until or [],
         given | {"--find-capacity": find_capacity, "--fail-if": fail_if, "--plan": plan},
         calibrate=calibrate,
-        sampled=aimed.demo or asked_servers.any,
+        sampled=sampled,
     )
     clients = client_options.read(
         identity_options.identity(auth, header or [], [*aimed.query, *(query or [])], namespace or []),
@@ -207,12 +219,9 @@ def loadtest(
         exclude_tags or [],
         with_rows=users_file is not None,
     )
-    from rich.console import Console
-
     from siotool.cli import dry_runs, searching
     from siotool.cli.diagnosis import explained
     from siotool.swarm.config import RunConfig
-    from siotool.swarm.live import display
     from siotool.swarm.parent import run
     from siotool.swarm.settings import EngineSettings, look_up
     from siotool.workload import Target, Workload, turns
@@ -230,7 +239,7 @@ def loadtest(
             asked, loaded, resolved, templates, processes, aimed, (stages, run_time, given, arrivals)
         )
     )
-    check_scopes(gates, [one.__name__ for one in loaded.user_classes], len(stages))
+    check_scopes([*gates, *stops.gates], [one.__name__ for one in loaded.user_classes], len(stages))
     workload = Workload(
         scenario=loaded.name,
         settings=resolved,
@@ -297,9 +306,8 @@ def loadtest(
         )
         if dry_run:
             raise typer.Exit(dry_runs.run(config, loaded))
-        outcome = run(
-            config, loaded, partial(display, console=None if quiet else Console(stderr=True)), programs
-        )
+        show = watching_flags.views(metrics_port, quiet=quiet)
+        outcome = run(config, loaded, show, programs, stops.judge())
     from siotool.cli.outcome import end_load
 
     raise typer.Exit(
@@ -317,7 +325,8 @@ def loadtest(
     )
 
 
-def _list() -> None:
+def _list() -> NoReturn:
     from siotool.cli.scenarios import listing
 
     sys.stdout.write(listing())
+    raise typer.Exit
