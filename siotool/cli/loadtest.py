@@ -4,8 +4,7 @@ import secrets
 import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from functools import partial
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -24,6 +23,7 @@ from siotool.cli import (
     search_options,
     target_options,
     users_options,
+    watching_flags,
 )
 from siotool.cli import load_options as options
 from siotool.cli.client_words import Encoding, EngineIo, WireClient
@@ -92,6 +92,8 @@ def loadtest(
     calibrate: calibration_flags.Calibrate = False,
     until: calibration_flags.Until = None,
     fail_if: run_flags.FailIf = None,
+    stop_if: run_flags.StopIf = None,
+    stop_after: run_flags.StopAfter = "10s",
     no_default_gates: run_flags.NoDefaultGates = False,
     plan: run_flags.Plan = None,
     out: run_flags.Out = None,
@@ -107,6 +109,7 @@ def loadtest(
     web: run_flags.Web = False,
     web_port: run_flags.WebPort = 8089,
     locust_files: run_flags.LocustFiles = False,
+    metrics_port: watching_flags.MetricsPort = None,
     dry_run: load_flags.DryRun = False,
     list_scenarios: load_flags.ListScenarios = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress; only errors on stderr.")] = False,
@@ -137,13 +140,18 @@ def loadtest(
     """
     if list_scenarios:
         _list()
-        return
     from siotool.cli.plan_options import planned
+    from siotool.cli.stop_options import read_stops
     from siotool.report.gates import check_scopes, parse
 
-    form = output_format or by_ending(output, WithJunit)
-    gates = [parse(text) for text in fail_if or []]
-    read_back = None if plan is None else planned(str(plan))
+    form, gates = output_format or by_ending(output, WithJunit), [parse(text) for text in fail_if or []]
+    sampled, read_back = (
+        bool(server_pid or "demo" in (target or [])),
+        None if plan is None else planned(str(plan)),
+    )
+    stops = read_stops(
+        stop_if or [], stop_after, server_sampled=sampled, searching=find_capacity or calibrate
+    )
     given = {"--stage": stage, "--users": users, "--spawn-rate": spawn_rate, "--arrival-rate": arrival_rate}
     asked = search_options.read(
         {**given, "--run-time": run_time},
@@ -151,7 +159,7 @@ def loadtest(
         gates if find_capacity else None,
         restart_command,
         defaults=not no_default_gates,
-        sampled=bool(server_pid or "demo" in (target or [])),
+        sampled=sampled,
     )
     arrivals = options.arrivals(given, run_time, arrival_process)
     stages = [] if arrivals or asked or calibrate else options.stages(users, spawn_rate, run_time, stage)
@@ -193,12 +201,9 @@ def loadtest(
         exclude_tags or [],
         with_rows=users_file is not None,
     )
-    from rich.console import Console
-
     from siotool.cli import dry_runs, searching
     from siotool.cli.diagnosis import explained
     from siotool.swarm.config import RunConfig
-    from siotool.swarm.live import display
     from siotool.swarm.parent import run
     from siotool.swarm.settings import EngineSettings, look_up
     from siotool.workload import Target, Workload, turns
@@ -216,7 +221,7 @@ def loadtest(
             asked, loaded, resolved, templates, processes, aimed, (stages, run_time, given, arrivals)
         )
     )
-    check_scopes(gates, [one.__name__ for one in loaded.user_classes], len(stages))
+    check_scopes([*gates, *stops.gates], [one.__name__ for one in loaded.user_classes], len(stages))
     workload = Workload(
         scenario=loaded.name,
         settings=resolved,
@@ -284,9 +289,8 @@ def loadtest(
         )
         if dry_run:
             raise typer.Exit(dry_runs.run(config, loaded))
-        outcome = run(
-            config, loaded, partial(display, console=None if quiet else Console(stderr=True)), programs
-        )
+        show = watching_flags.views(metrics_port, quiet=quiet)
+        outcome = run(config, loaded, show, programs, stops.judge())
     from siotool.cli.outcome import end_load
 
     raise typer.Exit(
@@ -304,7 +308,8 @@ def loadtest(
     )
 
 
-def _list() -> None:
+def _list() -> NoReturn:
     from siotool.cli.scenarios import listing
 
     sys.stdout.write(listing())
+    raise typer.Exit
