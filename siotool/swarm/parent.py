@@ -172,7 +172,7 @@ class _LoadTest:
                 watch = Watch(self._recorder, self._workers, self._runner)
                 following = self._spawn(self._follow, programs)
                 self._spawn(self._keep_watch, watch)
-                self._servers.start(self._recorder.begin, self._spawn)
+                self._servers.start(self._recorder.begin, self._spawn, gevent.sleep)
                 self._over.wait()
                 following.kill()
                 self._stop(watch)

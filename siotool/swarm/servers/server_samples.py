@@ -4,8 +4,6 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any
 
-import gevent
-
 from siotool.measured_servers import MeasuredServer, ServerUse
 from siotool.swarm.servers.sampled_server import SampledServer, Sampler
 
@@ -39,15 +37,15 @@ class ServerSamples:
         known = [files for files in found if files is not None]
         return sum(known) if known and len(known) == len(found) else None
 
-    def start(self, begin: float, spawn: Spawn) -> None:
-        """Sample from second 0 on, which is ``begin`` of the monotonic clock."""
+    def start(self, begin: float, spawn: Spawn, sleep: Callable[[float], object]) -> None:
+        """Sample from second 0 on, which is ``begin`` of the monotonic clock; ``sleep`` lets others run."""
         self._begun = bool(self._servers)
         for keeper in self._keepers:
             spawn(keeper)
         here = [sampler for server in self._servers for sampler in server.samplers if sampler.source.local]
         far = [sampler for server in self._servers for sampler in server.samplers if not sampler.source.local]
         for group in ([here] if here else []) + [[sampler] for sampler in far]:
-            spawn(_follow, group, begin)
+            spawn(_follow, group, begin, sleep)
 
     def ready(self, end: float) -> bool:
         """Whether all that is to come for an interval that ends at ``end`` has come, or will not."""
@@ -82,14 +80,14 @@ class ServerSamples:
         }
 
 
-def _follow(samplers: Sequence[Sampler], begin: float) -> None:
+def _follow(samplers: Sequence[Sampler], begin: float, sleep: Callable[[float], object]) -> None:
     """Read sources at once, and at the end of each second."""
     for sampler in samplers:
         sampler.sample(begin, monotonic)
     number = 0
     while True:
         due = begin + number
-        gevent.sleep(max(0.0, due - monotonic()))
+        sleep(max(0.0, due - monotonic()))
         number = max(number, int(monotonic() - begin))  # after a pause
         for sampler in samplers:
             sampler.sample(begin + number, monotonic)
