@@ -31,7 +31,7 @@ from siotool.units import format_share
 Figures = Literal["planned", "measured"]
 
 #: The defaults of ``siotool plan``: the same figures give the same number.
-_DRAWS, _SEED = 10_000, 1
+DRAWS, SEED = 10_000, 1
 
 #: The formula's figures → the fields of the report's planned side.
 _FORMULA = (
@@ -106,7 +106,7 @@ class Counting(msgspec.Struct, frozen=True):
     def _measured(self, connections: ConnectionFigures, bandwidth: Bandwidth) -> tuple[Answer | None, str]:
         planned = self.intent.inputs
         try:
-            observations, profile, seen = _learnt(self.runs)
+            observations, profile, seen = learnt(self.runs)
             how = _how(profile)
         except InputError as error:
             observations, profile, seen = None, None, _rate_alone(bandwidth, self.runs)
@@ -158,11 +158,11 @@ def measured_over(planned: Inputs, seen: Inputs) -> Inputs:
     return Inputs(merged.figures, seen.messages or planned.messages)
 
 
-def _learnt(runs: Sequence[Run]) -> tuple[Observations, ServerProfile, Inputs]:
-    """What the runs show. They are pooled already, and their doubts are in the report."""
+def learnt(runs: Sequence[Run]) -> tuple[Observations, ServerProfile, Inputs]:
+    """Return what the runs show. They are pooled already, and their doubts are in the report."""
     observations = observe(runs, ["yes"] * len(runs), accept_suspect=True, same_target=True)
-    profile = measure(observations, _SEED)
-    return observations, profile, inputs_of(profile, observations, _SEED)
+    profile = measure(observations, SEED)
+    return observations, profile, inputs_of(profile, observations, SEED)
 
 
 def _how(profile: ServerProfile) -> str:
@@ -182,7 +182,7 @@ def _rate_alone(bandwidth: Bandwidth, runs: Sequence[Run]) -> Inputs:
 
 def _answer(inputs: Inputs, figures: Figures) -> Answer:
     complete = compose.complete(inputs)
-    plan = size(complete, draws=_DRAWS, seed=_SEED, sensitivities=False)
+    plan = size(complete, draws=DRAWS, seed=SEED, sensitivities=False)
     return Answer(
         servers=plan.servers.p95,
         document=plan.document.servers,

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from siotool.cli import (
+    baseline_flags,
     client_options,
     completion,
     connection_flags,
@@ -82,6 +83,10 @@ def loadtest(
     fail_if: run_flags.FailIf = None,
     no_default_gates: run_flags.NoDefaultGates = False,
     plan: run_flags.Plan = None,
+    baseline: baseline_flags.Baselines = None,
+    same_target: baseline_flags.SameTarget = False,
+    history: baseline_flags.KeptIn = None,
+    label: baseline_flags.Label = None,
     out: run_flags.Out = None,
     output_format: Annotated[WithPage | None, format_option("the report", WithPage)] = None,
     output: run_flags.Output = "-",
@@ -120,12 +125,14 @@ def loadtest(
     if list_scenarios:
         _list()
         return
+    from siotool.cli.past_of_load import past_of_load
     from siotool.cli.plan_options import planned
     from siotool.report.gates import parse
 
     form = output_format or by_ending(output, WithPage)
     gates = [parse(text) for text in fail_if or []]
     read_back = None if plan is None else planned(str(plan))
+    compared_with, kept_in = past_of_load(baseline or [], history, label, same_target=same_target)
     given = {"--stage": stage, "--users": users, "--spawn-rate": spawn_rate, "--arrival-rate": arrival_rate}
     arrivals = options.arrivals(given, run_time, arrival_process)
     stages = [] if arrivals else options.stages(users, spawn_rate, run_time, stage)
@@ -249,6 +256,8 @@ def loadtest(
         output_format=form,
         where=output,
         quiet=quiet,
+        baseline=compared_with,
+        kept_in=kept_in,
     )
     raise typer.Exit(code)
 

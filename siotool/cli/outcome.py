@@ -4,7 +4,9 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from siotool.cli import output
+from siotool.cli.comparing import Baseline, beside
 from siotool.cli.counts import Counting, Intent
+from siotool.cli.keeping import Keeping
 from siotool.cli.streams import complain, say
 from siotool.errors import ExitCode, worst
 from siotool.plan.sizing.replan import ReadBack
@@ -30,13 +32,16 @@ def conclude(
     quiet: bool = False,
     keep: bool = False,
     also: Collection[ExitCode] = (),
+    baseline: Baseline | None = None,
+    kept_in: Keeping | None = None,
 ) -> ExitCode:
     """Report runs, judge them, and return the exit code that stands for everything.
 
     Without ``gates`` those that the runs were started with are judged again, and without
     ``default_gates`` the default ones, unless a run was started without them. ``keep`` writes
     the reports beside the (single) run as well. ``also`` are further exit codes, such as
-    INTERRUPTED. Raises RunFileError, InputError (runs that cannot be pooled) and OutputError.
+    INTERRUPTED. ``baseline`` is what the runs are compared with, ``kept_in`` the history that they are
+    added to. Raises RunFileError, InputError (runs that cannot be pooled) and OutputError.
     """
     runs = [reading.read(path) for path in run_paths]
     if gates is None:
@@ -46,7 +51,12 @@ def conclude(
         default_gates = all(run.header.default_gates for run in runs)
     intent = intent or Intent()
     report = summarize(
-        runs, intent.planned, gates, counts=Counting(runs, intent), default_gates=default_gates
+        runs,
+        intent.planned,
+        gates,
+        counts=Counting(runs, intent),
+        default_gates=default_gates,
+        beside=beside(baseline, runs, intent),
     )
     if keep and len(runs) == 1:
         for kind in KEPT:
@@ -54,6 +64,8 @@ def conclude(
     output.write(rendered(report, output_format, where), where)
     if not quiet and (output_format != "text" or where != "-"):
         _summarize(report)
+    if kept_in is not None:
+        kept_in.keep(runs, report)
     return exit_code(report, also)
 
 
@@ -75,6 +87,8 @@ def end_load(
     output_format: str,
     where: str,
     quiet: bool,
+    baseline: Baseline | None,
+    kept_in: Keeping | None,
 ) -> ExitCode:
     """Report the run of a load test that ended for a ``reason``; returns its exit code, as ``conclude``."""
     if not quiet:  # before the report, whose last line is the verdict
@@ -89,6 +103,8 @@ def end_load(
         quiet=quiet,
         keep=True,
         also={_ENDS[reason]} if reason in _ENDS else (),
+        baseline=baseline,
+        kept_in=kept_in,
     )
 
 

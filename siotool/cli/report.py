@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from siotool.cli import baseline_flags
 from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.options import Output, Quiet, flags_of
 from siotool.errors import InputError, RunFileError
@@ -59,13 +60,17 @@ def report(
     utilization: Annotated[
         str | None, typer.Option(metavar="SHARE", help="Share of the capacity you will use: 70%.")
     ] = None,
+    baseline: baseline_flags.Baselines = None,
+    same_target: baseline_flags.SameTarget = False,
+    history: baseline_flags.History = None,
     quiet: Quiet = False,
 ) -> None:
     r"""Report what runs measured beside what was planned.
 
     Opens with the verdict and what is doubtful; then the formula's variables
     planned and measured, the servers they make, and the constraint that binds.
-    Several runs of the same target and scenario are pooled.
+    Several runs of the same target and scenario are pooled. With --baseline they
+    are compared with other runs, and what grew worse fails (exit 4).
 
     Examples:
 
@@ -77,6 +82,8 @@ def report(
     siotool report reports/example --fail-if "p99:deliver > 200ms" \
       --fail-if "connect_errors > 1%" --format md
     ```
+
+    docs/comparison.md has examples of --baseline.
     """
     from siotool.cli import plan_options
     from siotool.report.gates import parse
@@ -93,7 +100,10 @@ def report(
 
     intent = Intent(typed, read_back)
     _ = intent.planned  # refused before any run is read
-    from siotool.cli.outcome import conclude  # numpy, only once nothing can be refused any more
+    from siotool.cli.comparing import read_baseline
+    from siotool.cli.outcome import conclude
+
+    compared_with = read_baseline(baseline or [], history, same_target=same_target)
 
     paths = [_STDIN if name == "-" else Path(name) for name in names] or [newest(REPORTS)]
     code = conclude(
@@ -104,6 +114,7 @@ def report(
         output_format=form,
         where=output,
         quiet=quiet,
+        baseline=compared_with,
     )
     raise typer.Exit(code)
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from siotool.errors import InputError
 from siotool.report.audience_rows import sum_up_audiences
+from siotool.report.comparison_figures import Beside
 from siotool.report.contents import (
     Bandwidth,
     ConnectionFigures,
@@ -51,11 +52,12 @@ def summarize(
     *,
     counts: Callable[[ConnectionFigures, Bandwidth], Counts] = lambda *_: Counts(),
     default_gates: bool = False,
+    beside: Beside | None = None,
 ) -> Report:
     """Return the report of one or more runs of the same target and scenario.
 
     ``counts`` asks the planner what it makes of the planned figures, and of the measured ones.
-    ``default_gates`` judges by the default gates too. Raises InputError when the runs cannot
+    ``default_gates`` judges by the default gates too. ``beside`` is what a baseline adds. Raises InputError when the runs cannot
     be pooled.
     """
     _check_alike(runs)
@@ -77,12 +79,13 @@ def summarize(
         steady,
         overload(operations.rows, connections, delivery, user_classes),
     )
-    doubts = find_doubts(runs, seconds)
+    beside = beside or Beside(None, [], [])
+    doubts = [*find_doubts(runs, seconds), *beside.doubts]
     report = Report(
         verdict="passed",
         valid=_valid(connections, doubts),
         doubts=doubts,
-        remarks=find_remarks(runs, seconds, steady, operations.rows, delivery),
+        remarks=[*find_remarks(runs, seconds, steady, operations.rows, delivery), *beside.remarks],
         target=runs[0].header.target,
         targets=sum_up_targets(runs, seconds.held.tolist(), held_s=steady.duration_s),
         scenario=runs[0].header.workload.scenario,
@@ -102,7 +105,7 @@ def summarize(
         exceptions=sum_up_exceptions(runs),
         user_classes=user_classes,
         visits=sum_up_visits(runs, user_classes),
-        comparison=None,
+        comparison=beside.comparison,
         series=make_series(intervals, seconds, operations.rows),
     )
     judged = msgspec.structs.replace(report, gates=judge_all(report, gates, defaults=default_gates))

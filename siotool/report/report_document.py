@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from siotool import units
 from siotool.document.document import Document, Level, Section, Sentence
-from siotool.report import outage_tables, run_tables, sizing_tables, target_tables
+from siotool.report import comparison_tables, outage_tables, run_tables, sizing_tables, target_tables
 from siotool.report.contents import Report
 from siotool.report.sizing_tables import plural
 from siotool.report.time_charts import over_time
@@ -22,6 +22,7 @@ def as_document(report: Report) -> Document:
         _sentences("doubts", "What is doubtful", report.doubts, "doubt"),
         sizing_tables.sizing(report),
         sizing_tables.constraints(report),
+        comparison_tables.comparison(report.comparison),
         _sentences("remarks", "Worth knowing", report.remarks, "remark"),
         sizing_tables.gates(report),
         run_tables.operations(report),
