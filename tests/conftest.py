@@ -69,6 +69,13 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Let what a slow test forgot to close be its own failure, and not that of a later one."""
+    if item.get_closest_marker("slow"):
+        gc.collect()
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip tests marked ``node`` where Node.js or its installed target is missing."""
     if item.get_closest_marker("node"):

@@ -1,8 +1,11 @@
 """Charts without pictures: each curve as one line of blocks, or all of them as a short table."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
+
+import msgspec
 
 from siotool import units
 from siotool.document.document import Axis, Chart, Column, Curve, Row, Table, Unit
@@ -79,9 +82,40 @@ def as_table(chart: Chart) -> Table:
     rows = []
     for at in range(0, len(longest), each):
         most = [_most(curve, at, each) for curve in chart.curves]
-        cells = [NONE if value is None else _WRITTEN[chart.y.unit](value) for value in most]
+        cells = [_written(chart, value) for value in most]
         rows.append(Row([_WRITTEN[chart.x.unit](longest[at][0]), *cells]))
     return Table(columns, rows, chart.note)
+
+
+def figures_of(chart: Chart) -> Table:
+    """Return the chart as a table of few rows, whatever its curves: the alternative to a picture.
+
+    Where curves have points at different places, a row is for a span of the horizontal, with the highest
+    point of each curve in it.
+    """
+    places = [[x for x, _ in curve.points] for curve in chart.curves]
+    if all(one == places[0] for one in places) and places[0] == sorted(places[0]):
+        return msgspec.structs.replace(as_table(chart), note="")
+    every = sorted(x for one in places for x in one)
+    each = max(1, -(-len(every) // MOST_ROWS))
+    begins = sorted(set(every[::each]))
+    columns = [Column(chart.x.name or "from", numeric=True)]
+    columns += [Column(f"{curve.name}, at most", numeric=True) for curve in chart.curves]
+    most: list[list[float | None]] = [[None] * len(chart.curves) for _ in begins]
+    for number, curve in enumerate(chart.curves):
+        for x, value in curve.points:
+            row = most[bisect_right(begins, x) - 1]
+            known = [one for one in (row[number], value) if one is not None]
+            row[number] = max(known, default=None)
+    rows = [
+        Row([_WRITTEN[chart.x.unit](begin), *(_written(chart, value) for value in row)])
+        for begin, row in zip(begins, most, strict=True)
+    ]
+    return Table(columns, rows)
+
+
+def _written(chart: Chart, value: float | None) -> str:
+    return NONE if value is None else _WRITTEN[chart.y.unit](value)
 
 
 def _most(curve: Curve, at: int, each: int) -> float | None:

@@ -33,11 +33,19 @@ Unit: TypeAlias = Literal[
 ]
 
 
+class Way(msgspec.Struct, frozen=True):
+    """One way of obtaining figures. Tables, charts and sentences refer to it by its ``name``."""
+
+    name: str
+    text: str
+
+
 class Sentence(msgspec.Struct, frozen=True):
-    """A sentence or two, and how much they ask of the reader."""
+    """A sentence or two, and how much they ask of the reader; ``how`` as in a table."""
 
     text: str
     level: Level = "plain"
+    how: Sequence[str] = ()
 
 
 class Fact(msgspec.Struct, frozen=True):
@@ -98,6 +106,7 @@ class Table(msgspec.Struct, frozen=True):
     """``folded`` names a table that is shown on demand, where a printer can fold it; above it where not.
 
     Where lines are short, the rows of a ``told`` table are a paragraph for each group of them.
+    ``how`` names the ways in which its figures were obtained, each a ``Way`` of the same document.
     """
 
     columns: Sequence[Column]
@@ -105,6 +114,7 @@ class Table(msgspec.Struct, frozen=True):
     note: str = ""
     folded: str = ""
     told: bool = False
+    how: Sequence[str] = ()
 
 
 class Curve(msgspec.Struct, frozen=True):
@@ -140,7 +150,7 @@ class Chart(msgspec.Struct, frozen=True):
     """Curves over two axes. ``shades`` are spans of the horizontal; ``key`` is unique in its document.
 
     ``telling`` charts say what no table says: printers without pictures write them in words or blocks.
-    The points of such a chart are equally far apart.
+    The points of such a chart are equally far apart. ``how`` as in a table.
     """
 
     key: str
@@ -153,9 +163,10 @@ class Chart(msgspec.Struct, frozen=True):
     shades: Sequence[tuple[float, float]] = ()
     height: int = 190
     telling: bool = False
+    how: Sequence[str] = ()
 
 
-Block: TypeAlias = Sentence | Fact | Equation | Table | Chart
+Block: TypeAlias = Sentence | Fact | Equation | Table | Chart | Way
 
 
 class Section(msgspec.Struct, frozen=True):

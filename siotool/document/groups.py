@@ -3,15 +3,19 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from siotool.document.document import Block, Chart, Fact, Row, Sentence, Table
+from siotool.document.document import Block, Chart, Document, Fact, Row, Sentence, Table, Way
 
 #: Stands in a cell for what is not known.
 NONE = "–"
 
 
-def groups(blocks: Sequence[Block]) -> Iterator[list[Block]]:
-    """Yield sentences of one level in a row, facts and drawn charts in a row, and all else block by block."""
-    for _, run in groupby(blocks, _kind):
+def groups(blocks: Sequence[Block], *, drawn: bool = True) -> Iterator[list[Block]]:
+    """Yield sentences of one level in a row, facts, ways and charts in a row, and all else block by block.
+
+    Not ``drawn``: without the charts that only a printer of pictures shows.
+    """
+    shown = [block for block in blocks if drawn or not isinstance(block, Chart) or block.telling]
+    for _, run in groupby(shown, _kind):
         yield list(run)
 
 
@@ -19,8 +23,8 @@ def _kind(block: Block) -> object:
     match block:
         case Sentence():
             return block.level
-        case Fact():
-            return Fact
+        case Fact() | Way():
+            return type(block)
         case Chart(telling=False):
             return Chart
     return id(block)
@@ -42,6 +46,15 @@ def facts(run: Sequence[Block]) -> list[Fact]:
     return [block for block in run if isinstance(block, Fact)]
 
 
-def drawn_elsewhere(charts: Sequence[Block]) -> str:
-    """Return what a printer without pictures says in the place of charts."""
-    return "1 chart is drawn in HTML." if len(charts) == 1 else f"{len(charts)} charts are drawn in HTML."
+def drawn_elsewhere(document: Document) -> str:
+    """Return what a printer without pictures says of a document's charts; nothing without any."""
+    blocks = [block for section in document.sections for block in section.blocks]
+    count = sum(isinstance(block, Chart) and not block.telling for block in blocks)
+    if not count:
+        return ""
+    return f"{'1 chart is' if count == 1 else f'{count} charts are'} drawn in HTML."
+
+
+def obtained(table: Table) -> str:
+    """Return in which ways a table's figures were obtained, in short; nothing where it does not say."""
+    return f"How: {', '.join(table.how)}." if table.how else ""

@@ -12,6 +12,7 @@ import msgspec
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from siotool.document.course import figures_of
 from siotool.document.document import Block, Chart, Document, Section, Sentence, Table
 from siotool.document.groups import row_groups
 from siotool.document.vega_bundle import bundle
@@ -19,7 +20,7 @@ from siotool.document.vega_lite import spec
 from siotool.printable import LINE_AT_MOST, printable
 
 #: Columns of a section that leaves room for another beside it, and of a table beside its chart.
-_HALF, _BESIDE = 4, 2
+_HALF, _BESIDE = 4, 3
 
 
 def render(document: Document) -> str:
@@ -40,6 +41,9 @@ def render(document: Document) -> str:
         half=_half,
         alarming=_alarming,
         row_groups=row_groups,
+        figures=figures_of,
+        ways=_ways,
+        anchor=_anchor,
         specs=_inline_json({chart.key: spec(chart) for chart in charts}),
         style=Markup(_asset("page.css")),
         script=Markup(_asset("page.js")),
@@ -65,6 +69,16 @@ def _kind(block: Block) -> str:
 
 def _fits_beside(block: Block) -> bool:
     return isinstance(block, Table) and not block.folded and len(block.columns) <= _BESIDE
+
+
+def _ways(run: Sequence[Block]) -> list[str]:
+    """The ways that sentences refer to, each once."""
+    return list(dict.fromkeys(name for block in run if isinstance(block, Sentence) for name in block.how))
+
+
+def _anchor(way: str) -> str:
+    """Where a page explains a way of obtaining figures."""
+    return "how-" + "".join(char if char.isalnum() else "-" for char in way)
 
 
 def _half(section: Section) -> bool:

@@ -4,8 +4,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from siotool.document.course import as_table
-from siotool.document.document import Block, Chart, Document, Equation, Fact, Level, Sentence, Table, Tone
-from siotool.document.groups import drawn_elsewhere, facts, groups, row_groups, texts
+from siotool.document.document import (
+    Block,
+    Chart,
+    Document,
+    Equation,
+    Fact,
+    Level,
+    Sentence,
+    Table,
+    Tone,
+    Way,
+)
+from siotool.document.groups import drawn_elsewhere, facts, groups, obtained, row_groups, texts
 from siotool.printable import one_line
 
 _MARKS: Mapping[Tone, str] = MappingProxyType({"good": "✅ ", "bad": "❌ ", "": "", "strong": ""})
@@ -27,8 +38,9 @@ def render(document: Document) -> str:
     lines += [_text(document.context), ""] if document.context else []
     for section in document.sections:
         lines += [f"## {_text(section.title)}", ""]
-        for run in groups(section.blocks):
+        for run in groups(section.blocks, drawn=False):
             lines += _run(run)
+    lines += _small([drawn_elsewhere(document)])
     return "\n".join(lines)
 
 
@@ -49,10 +61,11 @@ def _run(run: Sequence[Block]) -> Iterator[str]:
         case [Table(folded=name) as table]:
             yield from ("<details>", f"<summary>{_text(name)}</summary>", "")
             yield from (*_table(table), "</details>", "")
-        case [Chart(telling=True) as chart]:
+        case [Way(), *_]:
+            ways = (block for block in run if isinstance(block, Way))
+            yield from (*(f"- **{_text(way.name)}**: {_text(way.text)}" for way in ways), "")
+        case [Chart() as chart]:
             yield from (f"### {_text(chart.title)}", "", *_table(as_table(chart)))
-        case _:
-            yield from _small([drawn_elsewhere(run)])
 
 
 def _paragraphs(said: Iterable[str]) -> Iterator[str]:
@@ -61,7 +74,7 @@ def _paragraphs(said: Iterable[str]) -> Iterator[str]:
 
 
 def _small(said: Iterable[str]) -> Iterator[str]:
-    for text in said:
+    for text in filter(None, said):
         yield from (f"<sub>{_text(text)}</sub>", "")
 
 
@@ -91,8 +104,7 @@ def _table(table: Table) -> Iterator[str]:
                 cells[:named] = [f"**{cell}**" if cell else "" for cell in cells[:named]]
             yield _row((_MARKS[row.tone] + cells[0], *cells[1:]))
     yield ""
-    if table.note:
-        yield from _small([table.note])
+    yield from _small([" ".join(filter(None, (table.note, obtained(table))))])
 
 
 def _row(cells: Iterable[str]) -> str:

@@ -19,8 +19,9 @@ from siotool.document.document import (
     Row,
     Sentence,
     Table,
+    Way,
 )
-from siotool.document.groups import drawn_elsewhere, facts, groups, row_groups, texts
+from siotool.document.groups import drawn_elsewhere, facts, groups, obtained, row_groups, texts
 from siotool.document.text_rows import STYLES, Rows, beside
 from siotool.printable import LINE_AT_MOST, printable
 
@@ -49,6 +50,8 @@ def render(document: Document) -> RenderableType:
     for section in document.sections:
         title = Text(f" {printable(section.title)}", "bold")
         parts += [Text(), Group(title, *_blocks(section.blocks))]
+    if elsewhere := drawn_elsewhere(document):
+        parts += [Text(), Padding(Text(elsewhere, "dim"), (0, 1))]
     if document.verdict:
         parts += [Text(), Padding(verdict, (0, 1))]
     return Group(*parts)
@@ -57,7 +60,7 @@ def render(document: Document) -> RenderableType:
 def _blocks(blocks: Sequence[Block]) -> Iterator[RenderableType]:
     """Blocks with an empty line between two, except notes, which stand with their neighbours."""
     after_note = True
-    for run in groups(blocks):
+    for run in groups(blocks, drawn=False):
         note = isinstance(run[0], Sentence) and run[0].level == "note"
         if not (note or after_note):
             yield Text()
@@ -75,9 +78,11 @@ def _run(run: Sequence[Block]) -> RenderableType:
             return _Quotients(equation)
         case [Table() as table]:
             return _table(table)
-        case [Chart(telling=True) as chart]:
+        case [Way(), *_]:
+            return _ways(run)
+        case [Chart() as chart]:
             return _Course(chart)
-    return Padding(Text(drawn_elsewhere(run), "dim"), (0, 1))
+    raise TypeError(f"no form for {run}")
 
 
 def _indented(lines: Iterator[Text]) -> RenderableType:
@@ -128,7 +133,7 @@ class _Quotients:
 def _table(table: Table) -> RenderableType:
     parts: list[RenderableType] = [Text(f" {printable(table.folded)}:")] if table.folded else []
     parts.append(_paragraphs(table) if table.told else Padding(Rows(table), (0, 1)))
-    told = [*beside(table), *([printable(table.note)] if table.note else [])]
+    told = [*beside(table), *(printable(line) for line in (table.note, obtained(table)) if line)]
     parts += [Padding(Text(line, style="dim"), (0, 1)) for line in told]
     return Group(*parts)
 
@@ -144,6 +149,13 @@ def _paragraphs(table: Table) -> RenderableType:
         text = Text.assemble((f"{printable(name or columns)}: ", "dim"), printable(said))
         grid.add_row("", Text("·", "dim"), text)
     return grid
+
+
+def _ways(run: Sequence[Block]) -> RenderableType:
+    """A paragraph for each way in which figures were obtained."""
+    ways = [block for block in run if isinstance(block, Way)]
+    said = ((printable(way.name), printable(way.text, LINE_AT_MOST)) for way in ways)
+    return Padding(Text("\n").join(Text.assemble((f"{name}: ", "bold"), text) for name, text in said), (0, 1))
 
 
 def _in_words(row: Row) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from siotool import units
 from siotool.document.document import Row, Table, columns
+from siotool.report import ways
 from siotool.report.delivery_figures import AudienceFigures
 from siotool.report.sizing_tables import cell
 
@@ -14,7 +15,14 @@ def tables(audiences: Sequence[AudienceFigures]) -> list[Table]:
         return []
     counted = columns("audience", "messages>", "expected>", "lost>", "duplicate>", "reordered>")
     counted += columns("misdelivered>")
-    found = [Table(counted, [*map(_counts, audiences)], "By how many users were to receive a message.")]
+    found = [
+        Table(
+            counted,
+            [*map(_counts, audiences)],
+            "By how many users were to receive a message.",
+            how=[ways.ACCOUNT],
+        )
+    ]
     if timed := [audience for audience in audiences if audience.complete]:
         named = columns("receivers", "complete>", "first p50>", "first p99>?", "median p50>?")
         named += columns("median p99>?", "last p50>", "last p99>", "spread p50>", "spread p99>")
@@ -23,7 +31,8 @@ def tables(audiences: Sequence[AudienceFigures]) -> list[Table]:
             "intended start. Spread: how long after the first the last one did. Of messages that reached "
             "everyone."
         )
-        found.append(Table(named, [Row(_times(audience)) for audience in timed], note))
+        rows = [Row(_times(audience)) for audience in timed]
+        found.append(Table(named, rows, note, how=[ways.ACCOUNT, ways.RESPONSE]))
     return found
 
 

@@ -80,7 +80,7 @@ class Comparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Beside(msgspec.Struct, frozen=True):
-    """What a baseline adds to a report: the comparison, or why there is none, and what is doubtful about it."""
+    """What a baseline adds to a report: the comparison, or why there is none, and its doubts."""
 
     comparison: Comparison | None
     doubts: list[str]

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from siotool import units
 from siotool.document.document import Bar, Block, Row, Section, Sentence, Table, Tone, columns
 from siotool.document.groups import NONE
+from siotool.report import ways
 from siotool.report.comparison_figures import Change, Comparison, MetricChange, ServersChange
-from siotool.report.contents import format_cores
+from siotool.report.contents import Report, format_cores
 
 _UNITS: dict[str, Callable[[float], str]] = {
     "s": units.format_duration,
@@ -26,15 +27,16 @@ _HOW = (
 )
 
 
-def comparison(found: Comparison | None) -> Section:
+def comparison(report: Report) -> Section:
     """Return the section; empty where there was no baseline."""
     blocks: list[Block] = []
+    found = report.comparison
     if found is not None:
         blocks += [Sentence(f"Not the same: {said}.", "warning") for said in found.not_same]
         blocks += [Sentence(_sides(found)), Sentence(servers(found.servers))]
         rows = sorted(found.metrics, key=lambda one: _ORDER.index(one.verdict))
         named = columns("metric", "baseline>", "now>", "change>", "low>", "high>", "from>?")
-        blocks.append(Table(named, _rows(rows), _HOW))
+        blocks.append(Table(named, _rows(rows), _HOW, how=[ways.COMPARED]))
         blocks += [Sentence(f"{said[0].upper()}{said[1:]}.", "note") for said in found.notes]
         if found.absent:
             blocks.append(Sentence(f"Not compared: {'; '.join(found.absent)}.", "note"))

@@ -12,6 +12,7 @@ import msgspec
 
 from siotool.report.comparison_figures import Comparison
 from siotool.report.delivery_figures import AudienceFigures, DeliveryFigures
+from siotool.report.generator_figures import GeneratorFigures
 from siotool.report.outage_figures import AwayFigures, OutageFigures
 from siotool.report.sizing_figures import Sizing
 from siotool.runfile import JUDGED, REQUEST_EVENT
@@ -317,6 +318,7 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     away: AwayFigures | None
     bandwidth: Bandwidth
     server: ServerFigures | None
+    generator: GeneratorFigures
     gates: list[GateResult]
     exceptions: list[ExceptionFigures]
     user_classes: list[UserClassFigures]

@@ -26,6 +26,7 @@ from siotool.report.default_gates import judge_all
 from siotool.report.delivery_figures import DeliveryFigures
 from siotool.report.doubts import find_doubts, find_remarks
 from siotool.report.gates import Gate
+from siotool.report.generator_figures import sum_up_generator
 from siotool.report.operations import sum_up
 from siotool.report.outages import sum_up_away, sum_up_outages
 from siotool.report.overload import overload
@@ -57,8 +58,8 @@ def summarize(
     """Return the report of one or more runs of the same target and scenario.
 
     ``counts`` asks the planner what it makes of the planned figures, and of the measured ones.
-    ``default_gates`` judges by the default gates too. ``beside`` is what a baseline adds. Raises InputError when the runs cannot
-    be pooled.
+    ``default_gates`` judges by the default gates too. ``beside`` is what a baseline adds. Raises
+    InputError when the runs cannot be pooled.
     """
     _check_alike(runs)
     seconds = seconds_of(runs)
@@ -101,6 +102,7 @@ def summarize(
         audiences=sum_up_audiences(intervals),
         bandwidth=bandwidth,
         server=server,
+        generator=sum_up_generator(runs, seconds),
         gates=[],
         exceptions=sum_up_exceptions(runs),
         user_classes=user_classes,

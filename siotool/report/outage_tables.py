@@ -3,9 +3,9 @@
 from siotool import units
 from siotool.document.document import Row, Section, Sentence, Table, columns
 from siotool.document.groups import NONE
+from siotool.report import ways
 from siotool.report.contents import Report
 from siotool.report.outage_figures import AwayFigures, OutageFigures
-from siotool.report.outages import SHARE
 from siotool.report.sizing_tables import cell, plural
 
 
@@ -23,15 +23,15 @@ def outages(report: Report) -> Section:
         for outage in report.outages
     ]
     note = (
-        "Times are from the loss of each user's connection until it had joined again. An outage begins when "
-        f"{units.format_share(SHARE)} of the connections are lost or away, and ends when everybody is back. "
-        "Most per s: connects tried in the worst second."
+        "Times are from the loss of each user's connection. Most per s: connects tried in the worst second."
     )
     if report.away is not None and report.away.apart > 0:
         note += f" {_apart(report.away)}"
     if not rows:
-        return Section("outages", title, [Sentence(_apart(report.away), "note")] if report.away else [])
-    return Section("outages", title, [Table(named, rows, note)])
+        return Section(
+            "outages", title, [Sentence(_apart(report.away), "note", [ways.AWAY])] if report.away else []
+        )
+    return Section("outages", title, [Table(named, rows, note, how=[ways.AWAY, ways.ACCOUNT])])
 
 
 def _apart(away: AwayFigures) -> str:

@@ -1,11 +1,13 @@
 """A report as a document: what was proven, how many servers, what is doubtful, and every figure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+import msgspec
+
 from siotool import units
-from siotool.document.document import Document, Level, Section, Sentence
-from siotool.report import comparison_tables, outage_tables, run_tables, sizing_tables, target_tables
+from siotool.document.document import Chart, Document, Level, Section, Sentence
+from siotool.report import comparison_tables, outage_tables, run_tables, sizing_tables, target_tables, ways
 from siotool.report.contents import Report
 from siotool.report.sizing_tables import plural
 from siotool.report.time_charts import over_time
@@ -15,30 +17,47 @@ from siotool.report.verdict import sentence
 DEFAULT_PATH = "/socket.io/"
 
 
+#: The order in which a report is read: the sections of each chapter. A section without blocks is left out.
+_ORDER: tuple[Callable[[Report], Section], ...] = (
+    # verdict
+    sizing_tables.gates,
+    # sizing
+    sizing_tables.sizing,
+    sizing_tables.constraints,
+    comparison_tables.comparison,
+    # doubts
+    lambda report: _sentences("doubts", "What is doubtful", report.doubts, "doubt"),
+    lambda report: _sentences("remarks", "Worth knowing", report.remarks, "remark"),
+    # connections
+    run_tables.connections,
+    target_tables.targets,
+    run_tables.user_classes,
+    run_tables.visits,
+    run_tables.errors,
+    # latency
+    run_tables.operations,
+    run_tables.exceptions,
+    # delivery
+    run_tables.delivery,
+    # bandwidth
+    run_tables.bandwidth,
+    # server
+    run_tables.server,
+    # generator
+    run_tables.generator,
+    # reconnection
+    outage_tables.outages,
+    # method
+    run_tables.runs,
+)
+
+
 def as_document(report: Report) -> Document:
     """Return the report in a reader's order of questions, without its empty parts."""
     binding = _binding(report)
-    sections = [
-        _sentences("doubts", "What is doubtful", report.doubts, "doubt"),
-        sizing_tables.sizing(report),
-        sizing_tables.constraints(report),
-        comparison_tables.comparison(report.comparison),
-        _sentences("remarks", "Worth knowing", report.remarks, "remark"),
-        sizing_tables.gates(report),
-        run_tables.operations(report),
-        target_tables.targets(report),
-        over_time(report),
-        run_tables.errors(report),
-        run_tables.exceptions(report),
-        run_tables.user_classes(report),
-        run_tables.visits(report),
-        outage_tables.outages(report),
-        run_tables.delivery(report),
-        run_tables.connections(report),
-        run_tables.bandwidth(report),
-        run_tables.server(report),
-        run_tables.runs(report),
-    ]
+    charts = over_time(report)
+    made = [section for of in _ORDER if (section := of(report)).blocks]
+    sections = [_illustrated(section, charts.get(section.key, [])) for section in made]
     return Document(
         name="siotool report",
         context=_load(report),
@@ -46,13 +65,19 @@ def as_document(report: Report) -> Document:
         tone="good" if report.verdict == "passed" else "bad",
         headline=_servers(report),
         answer=[binding] if binding else [],
-        sections=[section for section in sections if section.blocks],
+        sections=[*sections, ways.method(report, sections)],
         made_of=", ".join(run.run for run in report.runs),
     )
 
 
+def _illustrated(section: Section, charts: Sequence[Chart]) -> Section:
+    """The section with its charts: one stands before its table, several stand below."""
+    blocks = [*charts, *section.blocks] if len(charts) == 1 else [*section.blocks, *charts]
+    return msgspec.structs.replace(section, blocks=blocks)
+
+
 def _sentences(key: str, title: str, texts: Sequence[str], level: Level) -> Section:
-    return Section(key, title, [Sentence(text, level) for text in texts])
+    return Section(key, title, [Sentence(text, level, [ways.DOUBTED]) for text in texts])
 
 
 def _servers(report: Report) -> str:

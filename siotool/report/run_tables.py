@@ -5,16 +5,22 @@ from collections.abc import Sequence
 from siotool import units
 from siotool.document.document import Column, Row, Section, Table, columns
 from siotool.document.groups import NONE
-from siotool.report import audience_tables
+from siotool.report import audience_tables, ways
 from siotool.report.contents import OperationFigures, Report, RunInfo, UserClassFigures
 from siotool.report.sizing_tables import cell, plural
 
 
 def _section(
-    key: str, title: str, named: Sequence[Column], rows: Sequence[Sequence[str]], note: str = ""
+    key: str,
+    title: str,
+    named: Sequence[Column],
+    rows: Sequence[Sequence[str]],
+    note: str = "",
+    *,
+    how: Sequence[str],
 ) -> Section:
     """One table under its title; nothing of a table without rows."""
-    return Section(key, title, [Table(named, [*map(Row, rows)], note)] if rows else [])
+    return Section(key, title, [Table(named, [*map(Row, rows)], note, how=how)] if rows else [])
 
 
 def label(op: str, name: str) -> str:
@@ -35,11 +41,9 @@ def operations(report: Report) -> Section:
         rows.append([label(row.op, row.name), *_operation(row)])
         if row.op in together and row is last[row.op]:
             rows.append([f"{row.op} (all)", *_operation(together[row.op])])
-    note = (
-        "Response times, from the intended start. Rates of ack and deliver are over "
-        f"{report.steady.how}; all others over the run."
-    )
-    return _section("operations", "Operations", named, [row[: len(named)] for row in rows], note)
+    note = "Rates of ack and deliver are over the hold phase; all others over the run."
+    how = [ways.COUNTS, ways.HOLD, ways.RESPONSE, *([ways.SERVICE] if service else [])]
+    return _section("operations", "Operations", named, [row[: len(named)] for row in rows], note, how=how)
 
 
 def _operation(row: OperationFigures) -> list[str]:
@@ -66,9 +70,8 @@ def errors(report: Report) -> Section:
         for what, classes, whole in found
         for name, count in classes.items()
     ]
-    return _section(
-        "errors", "Errors and closed connections", columns("what", "class", "count>", "share>"), rows
-    )
+    named = columns("what", "class", "count>", "share>")
+    return _section("errors", "Errors and closed connections", named, rows, how=[ways.COUNTS])
 
 
 def exceptions(report: Report) -> Section:
@@ -78,7 +81,7 @@ def exceptions(report: Report) -> Section:
         for found in report.exceptions
     ]
     note = "Raised by the scenario's own code, or judged to be wrong by it (check_failed, fail)."
-    table = Table(columns("exception", "message", "where", "count>"), rows, note)
+    table = Table(columns("exception", "message", "where", "count>"), rows, note, how=[ways.RAISED])
     return Section("exceptions", "Exceptions and failed checks", [table] if rows else [])
 
 
@@ -91,7 +94,8 @@ def user_classes(report: Report) -> Section:
         "issued and did not fail. Late: issued more than 100 ms after they were due. Sent: events to the "
         "server. Users: the most at once."
     )
-    return _section("user_classes", "User classes", named, [*map(_user_class, report.user_classes)], note)
+    rows = [*map(_user_class, report.user_classes)]
+    return _section("user_classes", "User classes", named, rows, note, how=[ways.COUNTS])
 
 
 def _user_class(found: UserClassFigures) -> list[str]:
@@ -124,8 +128,7 @@ def visits(report: Report) -> Section:
     lengths = (known.length_p50_s, known.length_p90_s, known.length_p99_s, known.length_max_s)
     for name, length in zip(("p50", "p90", "p99", "longest"), lengths, strict=True):
         rows.append([f"length of a visit, {name}", cell(length, units.format_duration)])
-    note = "A visit is measured from the user's start to its end, where its scenario ended it."
-    return _section("visits", "Visits", columns("visits", "count>"), rows, note)
+    return _section("visits", "Visits", columns("visits", "count>"), rows, how=[ways.COUNTS, ways.VISITS])
 
 
 #: What no server should do to a delivery.
@@ -157,7 +160,7 @@ def delivery(report: Report) -> Section:
         share = units.format_share(count / known.expected) if known.expected else NONE
         rows.append(Row([name, f"{count:,}", share], "bad" if name in _FAULTS and count else ""))
     note = f"{plural(known.published, 'stamped message')} published."
-    table = Table(columns("deliveries", "count>", "of expected>"), rows, note)
+    table = Table(columns("deliveries", "count>", "of expected>"), rows, note, how=[ways.ACCOUNT])
     return Section("delivery", title, [table, *audience_tables.tables(report.audiences)])
 
 
@@ -174,7 +177,8 @@ def connections(report: Report) -> Section:
         ["closed before the end", f"{sum(known.closed.values()):,}"],
         ["users", cell(known.users_peak, units.format_count) + _of(known.users_planned)],
     ]
-    return _section("connections", "Connections", columns("connections", "count>"), rows)
+    named = columns("connections", "count>")
+    return _section("connections", "Connections", named, rows, how=[ways.COUNTS])
 
 
 def bandwidth(report: Report) -> Section:
@@ -194,11 +198,8 @@ def bandwidth(report: Report) -> Section:
         ["wire total", *sizes(known.wire_bytes_in, known.wire_bytes_out)],
         ["payload total", *sizes(known.payload_bytes_in, known.payload_bytes_out)],
     ]
-    note = (
-        "As the clients see it. Wire is TCP payload: HTTP, frames, heartbeats, TLS. "
-        f"Bytes from {known.source}."
-    )
-    return _section("bandwidth", "Bandwidth", columns("bandwidth", "in>", "out>"), rows, note)
+    named, how = columns("bandwidth", "in>", "out>"), [ways.WIRE, ways.PAYLOAD, ways.HOLD]
+    return _section("bandwidth", "Bandwidth", named, rows, "As the clients see it.", how=how)
 
 
 def server(report: Report) -> Section:
@@ -232,8 +233,29 @@ def server(report: Report) -> Section:
             "in and out, of all connections",
         ],
     ]
-    note = f"Sampled from {known.source}."
-    return _section("server", "Server", columns("server", "measured>", "how measured"), rows, note)
+    named, how = columns("server", "measured>", "how measured"), [ways.SAMPLES, ways.HOLD, ways.SLOPE]
+    return _section("server", "Server", named, rows, how=how)
+
+
+def generator(report: Report) -> Section:
+    """Return what the generator used to make the load."""
+    known = report.generator
+
+    def cores(value: float | None) -> str:
+        return cell(value, lambda known: f"{known:.2f} cores")
+
+    rows = [
+        ["processes", f"{known.processes:,}"],
+        ["CPU of all, mean of hold phase", cores(known.cpu_cores_mean)],
+        ["CPU of all, largest second", cores(known.cpu_cores_max)],
+        ["busiest process, share of its CPU", cell(known.cpu_share_max, units.format_share)],
+        ["memory (RSS) of all, largest", cell(known.rss_bytes_max, units.format_size)],
+        ["loop lag, longest", cell(known.loop_lag_s_max, units.format_duration)],
+        ["late for the schedule, longest", cell(known.schedule_lag_s_max, units.format_duration)],
+        ["share of the open-file limit, largest", cell(known.files_share_max, units.format_share)],
+    ]
+    named, how = columns("generator", "measured>"), [ways.GENERATOR, ways.HOLD]
+    return _section("generator", "Generator", named, rows, how=how)
 
 
 def runs(report: Report) -> Section:
@@ -241,7 +263,7 @@ def runs(report: Report) -> Section:
     named = columns(
         "run", "ended", "after>", "users>", "workers>?", "seed>?", "settings", "stages?", "made by?"
     )
-    return _section("runs", "Runs", named, [*map(_run, report.runs)])
+    return _section("runs", "Runs", named, [*map(_run, report.runs)], how=[ways.RECORD])
 
 
 def _of(planned: int) -> str:

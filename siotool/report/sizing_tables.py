@@ -6,6 +6,7 @@ from collections.abc import Callable
 from siotool import units
 from siotool.document.document import Row, Section, Table, Tone, columns
 from siotool.document.groups import NONE
+from siotool.report import ways
 from siotool.report.contents import GateResult, Report, format_cores
 from siotool.report.gates import show
 from siotool.report.sizing_figures import ConstraintFigures, Variable
@@ -44,8 +45,9 @@ def sizing(report: Report) -> Section:
     for name, before, after, how, tone in counts:
         cells = [name, cell(before, units.format_count), cell(after, units.format_count), how]
         rows.append(Row(cells, tone))
+    obtained = [ways.PLANNED, ways.FORMULA, ways.PLANNER, ways.HOLD]
     note = "servers = connections × consumption rate × (1 − downtime / workday) / (capacity × utilization)"
-    table = Table(columns("variable", "planned>", "measured>", "how measured"), rows, note)
+    table = Table(columns("variable", "planned>", "measured>", "how measured"), rows, note, how=obtained)
     return Section("sizing", "Sizing: planned and measured", [table])
 
 
@@ -64,7 +66,12 @@ def constraints(report: Report) -> Section:
     note = "Each resource on its own, at the utilization above."
     if known.servers_needed is not None:
         note += f" {plural(known.servers_needed, 'server')} needed, spares for bad days included."
-    table = Table(columns("constraint", "demand>?", "per server>?", "servers>", "what it is"), rows, note)
+    table = Table(
+        columns("constraint", "demand>?", "per server>?", "servers>", "what it is"),
+        rows,
+        note,
+        how=[ways.PLANNER],
+    )
     return Section("constraints", "What limits a server", [table] if rows else [])
 
 
@@ -87,7 +94,9 @@ def _constraint(constraint: ConstraintFigures, *, binding: bool) -> Row:
 
 def gates(report: Report) -> Section:
     """Return each gate with its outcome."""
-    table = Table(columns("verdict", "fails if", "measured>", "of what"), [*map(_gate, report.gates)])
+    table = Table(
+        columns("verdict", "fails if", "measured>", "of what"), [*map(_gate, report.gates)], how=[ways.JUDGED]
+    )
     return Section("gates", "Gates", [table] if report.gates else [])
 
 

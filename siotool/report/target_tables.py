@@ -2,6 +2,7 @@
 
 from siotool import units
 from siotool.document.document import Row, Section, Table, columns
+from siotool.report import ways
 from siotool.report.contents import Report, TargetFigures
 from siotool.report.run_tables import label
 from siotool.report.sizing_tables import cell
@@ -14,10 +15,12 @@ def targets(report: Report) -> Section:
         columns("target", "users>", "peak open>", "established>", "failed>", "closed>", "in>?", "out>?"),
         [Row(_connections(target, whole)) for target in report.targets],
         "In and out: bytes on the wire. Deliveries are counted for all targets together.",
+        how=[ways.COUNTS, ways.WIRE],
     )
     done = Table(
         columns("operation", "target", "count>", "errors>", "p50>", "p99>", "max>"),
         [Row(cells) for target in report.targets for cells in _operations(target)],
+        how=[ways.COUNTS, ways.RESPONSE],
     )
     return Section("targets", "Targets", [opened, done] if report.targets else [])
 

@@ -1,8 +1,9 @@
-"""A report's charts over time, all with the same time axis."""
+"""A report's charts over time, by the section they belong to; all have the same time axis."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from siotool.document.document import Axis, Chart, Curve, Rule, Section, Sentence, Unit
+from siotool.document.document import Axis, Chart, Curve, Rule, Unit
+from siotool.report import ways
 from siotool.report.contents import OperationSeries, Report, Series, format_cores
 from siotool.report.run_tables import label
 
@@ -14,52 +15,60 @@ _WIDE = 50
 Values = Sequence[float | None]
 
 
-def over_time(report: Report) -> Section:
-    """Return the charts of a report in reading order; none when nothing was recorded."""
+def over_time(report: Report) -> dict[str, list[Chart]]:
+    """Return the charts by the key of the section they belong to; none when nothing was recorded."""
     series = report.series
     if not series.t_s:
-        return Section("charts", "Over time", [])
-    said = "Rates, bandwidth and CPU are averaged over the hold phase, which is shaded in charts."
-    if series.point_s > 1.5:
-        said += f" Each point stands for {series.point_s:.0f} s."
-    return Section("charts", "Over time", [Sentence(said, "note"), *_charts(report)])
-
-
-def _charts(report: Report) -> list[Chart]:
-    series = report.series
+        return {}
     shown = _most_frequent(report)
     wire = {"in": series.wire_in_bytes_per_s, "out": series.wire_out_bytes_per_s}
+    users = {"users": series.users, "connected": series.connections}
+    rates = {label(row.op, row.name): row.rate_per_s for row in shown}
+    many = _left_out(report)
+    return {
+        "connections": [
+            _chart(series, "connections", "Users and connections", users, "count", how=ways.COUNTS)
+        ],
+        "errors": _failures(series, shown),
+        "operations": [
+            _chart(series, "rates", "Operations per second", rates, "per_s", note=many, how=ways.COUNTS),
+            *(_percentiles(series, number, row) for number, row in enumerate(shown)),
+        ],
+        "delivery": _delivery(series) if report.delivery.expected else [],
+        "bandwidth": [
+            _chart(series, "bandwidth", "Bandwidth on the wire", wire, "bytes_per_s", how=ways.WIRE)
+        ],
+        "server": _server(series, report.server.cores) if report.server is not None else [],
+        "generator": _generator(series),
+    }
+
+
+def _failures(series: Series, shown: Sequence[OperationSeries]) -> list[Chart]:
     failures: dict[str, Values] = {
         "connect errors": series.connect_errors_per_s,
         "closed": series.closed_per_s,
         **{f"{label(row.op, row.name)} errors": row.errors_per_s for row in shown},
     }
     failures = {name: values for name, values in failures.items() if any(values)}
-    users = {"users": series.users, "connected": series.connections}
-    rates = {label(row.op, row.name): row.rate_per_s for row in shown}
-    found = [
-        _chart(series, "connections", "Connections", users, "count"),
-        _chart(series, "rates", "Operations per second", rates, "per_s", note=_left_out(report)),
-        *(_percentiles(series, number, row) for number, row in enumerate(shown)),
-        _chart(
-            series, "bandwidth", "Bandwidth on the wire", wire, "bytes_per_s", note="as the clients see it"
-        ),
+    if not failures:
+        return []
+    return [_chart(series, "failures", "Failures per second", failures, "per_s", how=ways.COUNTS)]
+
+
+def _server(series: Series, cores: float) -> list[Chart]:
+    memory = {"RSS": series.server_rss_bytes}
+    return [
+        _cores(series, "server-cpu", "Server CPU, cores", series.server_cpu_cores, cores, ways.SAMPLES),
+        _chart(series, "server-memory", "Server memory (RSS)", memory, "bytes", how=ways.SAMPLES),
     ]
-    if failures:
-        found.append(_chart(series, "failures", "Failures per second", failures, "per_s"))
-    if report.delivery.expected:
-        found += _delivery(series)
-    if report.server is not None:
-        cores = report.server.cores
-        found += [
-            _cores(series, "server-cpu", "Server CPU, cores", series.server_cpu_cores, cores),
-            _chart(series, "server-memory", "Server memory (RSS)", {"RSS": series.server_rss_bytes}, "bytes"),
-        ]
+
+
+def _generator(series: Series) -> list[Chart]:
+    title, values = "Busiest generator process, cores", series.generator_cpu_cores
     lag = {"lag": series.generator_loop_lag_s}
     return [
-        *found,
-        _cores(series, "generator-cpu", "Busiest generator process, cores", series.generator_cpu_cores, 1.0),
-        _chart(series, "generator-lag", "Generator loop lag", lag, "seconds"),
+        _cores(series, "generator-cpu", title, values, 1.0, ways.GENERATOR),
+        _chart(series, "generator-lag", "Generator loop lag", lag, "seconds", how=ways.GENERATOR),
     ]
 
 
@@ -68,14 +77,16 @@ def _delivery(series: Series) -> list[Chart]:
     note = "" if any(map(any, trouble.values())) else "none in this run"
     received = {"received": series.received_per_s}
     return [
-        _chart(series, "received", "Deliveries received", received, "per_s"),
-        _chart(series, "lost", "Deliveries lost and duplicate", trouble, "per_s", note=note),
+        _chart(series, "received", "Deliveries received", received, "per_s", how=ways.ACCOUNT),
+        _chart(
+            series, "lost", "Deliveries lost and duplicate", trouble, "per_s", note=note, how=ways.ACCOUNT
+        ),
     ]
 
 
-def _cores(series: Series, key: str, title: str, values: Values, most: float) -> Chart:
+def _cores(series: Series, key: str, title: str, values: Values, most: float, how: str) -> Chart:
     note = f"dashed: the {format_cores(most)} it can fill"
-    return _chart(series, key, title, {"cores": values}, "cores", limit=most, note=note)
+    return _chart(series, key, title, {"cores": values}, "cores", limit=most, note=note, how=how)
 
 
 def _percentiles(series: Series, number: int, row: OperationSeries) -> Chart:
@@ -84,7 +95,9 @@ def _percentiles(series: Series, number: int, row: OperationSeries) -> Chart:
     log = bool(known) and max(known) > _WIDE * min(known)
     title = f"Response time of {label(row.op, row.name)}"
     note = "log scale" if log else ""
-    return _chart(series, f"percentiles-{number}", title, named, "seconds", log=log, note=note)
+    return _chart(
+        series, f"percentiles-{number}", title, named, "seconds", log=log, note=note, how=ways.RESPONSE
+    )
 
 
 def _chart(
@@ -94,6 +107,7 @@ def _chart(
     named: Mapping[str, Values],
     unit: Unit,
     *,
+    how: str,
     limit: float | None = None,
     log: bool = False,
     note: str = "",
@@ -114,6 +128,7 @@ def _chart(
         note,
         rules if limit is None else [*rules, Rule(y=limit)],
         series.hold_s,
+        how=(how,),
     )
 
 

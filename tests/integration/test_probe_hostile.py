@@ -1,29 +1,17 @@
 """Servers that misbehave: the probe ends by itself, says something, and shows nothing raw."""
 
 import base64
-import gc
 import hashlib
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from siotool.probe.catalogue import CHECKS
 from tests.integration.probing import named, probe, raw
 
-pytestmark = [
-    pytest.mark.slow,
-    # a connect that is given up while a flood keeps the loop busy leaves its socket to the garbage collector
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
-
-
-@pytest.fixture(autouse=True)
-def _collected() -> Iterator[None]:
-    """Collect such sockets here, and in no other test."""
-    yield
-    gc.collect()
+pytestmark = pytest.mark.slow
 
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from siotool.document import html as page
 from siotool.document import markdown, text
-from siotool.document.document import Chart, Document, Equation, Fact, Sentence, Table
+from siotool.document.document import Chart, Document, Equation, Fact, Sentence, Table, Way
 from siotool.document.groups import NONE
 from siotool.printable import LINE_AT_MOST, printable
 
@@ -59,9 +59,11 @@ def said(document: Document, printer: str) -> Iterator[str]:
                 case Equation():
                     yield from (block.subject, block.result)
                     yield from (side for quotient in block.quotients for side in quotient)
+                case Way():
+                    yield from (block.name, block.text)
                 case Table():
                     shown = (column for column in block.columns if block.rows or not column.wide_only)
-                    yield from (block.note, block.folded, *(column.name for column in shown))
+                    yield from (block.note, block.folded, *block.how, *(column.name for column in shown))
                     yield from (word for row in block.rows for word in (row.group, *row.cells))
                 case Chart() if printer == "html":
                     yield from (block.title, block.note)

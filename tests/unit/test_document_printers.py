@@ -24,6 +24,7 @@ from siotool.document.document import (
     Sentence,
     Table,
     Unit,
+    Way,
     columns,
 )
 from tests.unit.printed import PRINTERS, as_text, missing
@@ -57,7 +58,7 @@ def tables(draw):
             max_size=4,
         )
     )
-    return Table(named, rows, draw(notes), draw(notes))
+    return Table(named, rows, draw(notes), draw(notes), how=draw(st.lists(words, max_size=2)))
 
 
 curves = st.lists(st.none() | st.floats(0, 1e6), min_size=2, max_size=150).flatmap(
@@ -87,6 +88,7 @@ blocks = (
     | st.builds(Equation, plain, st.lists(st.tuples(plain, plain), min_size=1, max_size=2), plain)
     | tables()
     | charts
+    | st.builds(Way, words, words)
 )
 sections = st.builds(Section, st.uuids().map(str), words, st.lists(blocks, min_size=1, max_size=5))
 documents = st.builds(

@@ -3,10 +3,12 @@
 import json
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import msgspec
 import pytest
 
+from siotool.document.document import Chart, Section, Table
 from siotool.document.html import render as page_of_document
 from siotool.document.vega_lite import spec
 from siotool.report.gates import parse
@@ -14,14 +16,19 @@ from siotool.report.join import summarize
 from siotool.report.planned import Planned
 from siotool.report.report_document import as_document
 from siotool.report.time_charts import over_time
+from siotool.report.ways import method
 
 
 def render(report):
     return page_of_document(as_document(report))
 
 
+def drawn_in(report):
+    return [chart for charts in over_time(report).values() for chart in charts]
+
+
 def charts(report):
-    return {chart.key: spec(chart) for chart in over_time(report).blocks[1:]}
+    return {chart.key: spec(chart) for chart in drawn_in(report)}
 
 
 class _Page(HTMLParser):
@@ -57,17 +64,50 @@ def html(chat):
 
 def test_the_page_loads_nothing(html):
     page = page_of(html)
-    assert page.links == []
+    assert [link for link in page.links if not link.startswith("#")] == []
     assert "link" not in page.tags
     assert "default-src 'none'" in html
     assert html.count("vegaEmbed=") == 1  # inlined once
 
 
-def test_doubts_come_before_the_sizing_table_and_that_before_the_rest(html):
-    text = page_of(html).text
-    order = ["What is doubtful", "Sizing: planned and measured", "Operations", "Over time", "Delivery"]
-    places = [text.index(title) for title in order]
-    assert places == sorted(places)
+def test_the_page_tells_its_story_in_order(html):
+    """Verdict, sizing, doubts, connections, latency, delivery, bandwidth, generator, method."""
+    titles = re.findall(r"<h2>(.*?)</h2>", html)
+    order = ["Gates", "Sizing: planned and measured", "What is doubtful", "Connections", "Operations"]
+    order += ["Delivery", "Bandwidth", "Generator", "How the figures were obtained"]
+    assert [title for title in titles if title in order] == order
+    assert html.index("NOT TO BE TRUSTED") < html.index("<h2>")
+
+
+def test_headings_go_down_by_one_level(html):
+    levels = [int(level) for level in re.findall(r"<h(\d)", html)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_every_section_is_in_the_contents_and_every_link_has_its_place(html):
+    sections = re.findall(r'<section id="([^"]+)"', html)
+    contents = re.search(r"<nav .*?</nav>", html, re.S).group()
+    assert re.findall(r'href="#([^"]+)"', contents) == sections
+    places = re.findall(r' id="([^"]+)"', html)
+    assert len(places) == len(set(places))
+    assert set(re.findall(r'href="#([^"]+)"', html)) <= set(places)
+
+
+def test_every_figure_of_a_report_links_to_how_it_was_obtained(chat, html):
+    """A table or a chart that does not say: give it ``how``, by the names in siotool/report/ways.py."""
+    for section in as_document(chat).sections:
+        for block in section.blocks:
+            if isinstance(block, Table | Chart):
+                assert block.how, f"{section.key}: {block}"
+                for way in block.how:
+                    assert f'href="#how-{way.replace(" ", "-").replace(chr(39), "-")}"' in html
+
+
+def test_a_way_that_the_method_does_not_explain_is_a_bug(chat):
+    with pytest.raises(KeyError, match="no way of obtaining figures is called guessed"):
+        method(chat, [Section("a", "A", [Table([], [], how=["guessed"])])])
 
 
 def test_names_chosen_by_a_server_stay_text(html):
@@ -84,7 +124,7 @@ def test_a_name_cannot_end_the_script_its_data_stand_in(make_run):
 
     page = page_of(render(summarize([make_run(change=change)], Planned())))
     assert "img" not in page.tags
-    assert page.links == []
+    assert [link for link in page.links if not link.startswith("#")] == []
 
 
 def test_every_chart_has_its_place_and_its_data(html):
@@ -111,7 +151,7 @@ def test_charts_hold_the_series(make_run):
 
 def test_times_that_span_much_get_a_log_scale(chat, make_run):
     def scale(report, title):
-        (chart,) = [chart for chart in over_time(report).blocks[1:] if chart.title.startswith(title)]
+        (chart,) = [chart for chart in drawn_in(report) if chart.title.startswith(title)]
         return spec(chart)["layer"][1]["encoding"]["y"]["scale"].get("type", "linear")
 
     assert scale(chat, "Response time of deliver") == "log"

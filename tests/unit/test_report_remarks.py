@@ -3,12 +3,13 @@
 import msgspec
 import pytest
 
-from siotool.document.document import Sentence
 from siotool.errors import InputError
 from siotool.report.gates import parse
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
+from siotool.report.report_document import as_document
 from siotool.report.time_charts import over_time
+from siotool.report.ways import HOLD
 from siotool.runfile import Connections
 from siotool.runs.reading import contradiction
 
@@ -75,11 +76,12 @@ def test_a_chart_of_a_long_run_says_for_how_long_a_point_stands(make_run):
     """2,000 points at most are drawn."""
 
     def said(seconds):
-        charts = over_time(summarize([make_run(users=2, ramp_s=0, hold_s=seconds)], Planned()))
-        first = charts.blocks[0]
-        return len(charts.blocks[1].curves[0].points), isinstance(first, Sentence) and first.text
+        report = summarize([make_run(users=2, ramp_s=0, hold_s=seconds)], Planned())
+        (chart,) = over_time(report)["connections"]
+        (way,) = [way for way in as_document(report).sections[-1].blocks if way.name == HOLD]
+        return len(chart.curves[0].points), way.text
 
     points, text = said(30)
-    assert (points, "2 s" in text) == (30, False)
+    assert (points, "stands for" in text) == (30, False)
     points, text = said(2001)
     assert (points, "2 s" in text) == (1001, True)

@@ -96,7 +96,7 @@ def ways_to_write(path, value, document):
         return [units.format_byte_rate(value)]
     if "bytes" in key:
         return [units.format_size(value)]
-    if key.endswith("_s") and not key.endswith("per_s"):
+    if re.search(r"(?<!per)_s(_max)?$", key):
         return [units.format_duration(value)]
     return [
         f"{value:,}",
@@ -143,9 +143,9 @@ def test_every_section_is_in_every_form(rich, printer):
 def test_the_report_of_these_tests_has_everything(rich):
     have = {section.key for section in as_document(rich).sections}
     assert have == {
-        *("doubts", "remarks", "charts"),
-        *("sizing", "constraints", "gates", "operations", "errors", "exceptions", "user_classes", "visits"),
-        *("delivery", "connections", "bandwidth", "server", "runs"),
+        *("gates", "sizing", "constraints", "doubts", "remarks", "connections", "user_classes", "visits"),
+        *("errors", "operations", "exceptions", "delivery", "bandwidth", "server", "generator", "runs"),
+        "method",
     }
     assert rich.doubts
     assert rich.remarks

@@ -54,7 +54,7 @@ def test_a_partial_last_second_is_no_drop(make_run, part, shown):
         assert echo.rate_per_s[-1] == pytest.approx(100 * part[1] / part[0])
     # what went wrong in it is drawn
     assert series.lost_per_s[-1] == pytest.approx(7 / part[0], rel=1e-3)
-    drawn = {chart.key: chart for chart in over_time(report).blocks[1:]}
+    drawn = {chart.key: chart for chart in over_time(report)["delivery"]}
     assert "lost" in drawn
     assert drawn["lost"].note == ""
 

@@ -66,9 +66,8 @@ def decode(data: bytes, source: str) -> ReadBack:
     if not figures:
         typed = Provenance("typed", source)
         figures = {key: Figure(getattr(plan.inputs, name), typed) for name, key in _FORMULA}
-    return ReadBack(
-        Inputs(figures, tuple(plan.messages)), plan.inputs, plan.document, plan.servers, plan.cost
-    )
+    inputs = Inputs(figures, tuple(plan.messages))
+    return ReadBack(inputs, plan.inputs, plan.document, plan.servers, plan.cost)
 
 
 def _figure(figure: InputFigure, source: str) -> Figure:
