@@ -14,7 +14,7 @@ Baselines = Annotated[
     ),
 ]
 SameTarget = Annotated[
-    bool, typer.Option("--same-target", help="The baseline is the same service at another address.")
+    bool, typer.Option("--same-target", help="Runs at several addresses are of one service.")
 ]
 History = Annotated[
     Path | None,

@@ -51,8 +51,6 @@ def read_baseline(names: Sequence[str], history: Path | None, *, same_target: bo
         label = from_history[0].partition(":")[2]
         return Baseline([], [], path, label, same_target)
     if not names:
-        if same_target:
-            raise InputError("--same-target needs a baseline", "give --baseline RUN")
         return None
     runs = [reading.read(Path(name)) for name in names]
     for run in runs:

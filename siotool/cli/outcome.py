@@ -33,6 +33,7 @@ def conclude(
     keep: bool = False,
     also: Collection[ExitCode] = (),
     baseline: Baseline | None = None,
+    same_target: bool = False,
     kept_in: Keeping | None = None,
 ) -> ExitCode:
     """Report runs, judge them, and return the exit code that stands for everything.
@@ -40,8 +41,8 @@ def conclude(
     Without ``gates`` those that the runs were started with are judged again, and without
     ``default_gates`` the default ones, unless a run was started without them. ``keep`` writes
     the reports beside the (single) run as well. ``also`` are further exit codes, such as
-    INTERRUPTED. ``baseline`` is what the runs are compared with, ``kept_in`` the history that they are
-    added to. Raises RunFileError, InputError (runs that cannot be pooled) and OutputError.
+    INTERRUPTED. ``baseline`` is what the runs are compared with, ``same_target`` says that they are of one
+    service, ``kept_in`` is the history that they are added to. Raises RunFileError, InputError (runs that cannot be pooled) and OutputError.
     """
     runs = [reading.read(path) for path in run_paths]
     if gates is None:
@@ -57,6 +58,7 @@ def conclude(
         counts=Counting(runs, intent),
         default_gates=default_gates,
         beside=beside(baseline, runs, intent),
+        same_target=same_target,
     )
     if keep and len(runs) == 1:
         for kind in KEPT:

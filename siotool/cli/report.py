@@ -115,6 +115,7 @@ def report(
         where=output,
         quiet=quiet,
         baseline=compared_with,
+        same_target=same_target,
     )
     raise typer.Exit(code)
 

@@ -21,8 +21,8 @@ _ORDER: tuple[Change, ...] = ("worse", "better", "no difference shown")
 #: A bar's track reaches this far to both sides at most, as a share of the baseline.
 _TRACK = 0.5
 _HOW = (
-    "Change: of these runs over the baseline, more is worse; low and high: its 95 % interval; from: a true "
-    "change of so much is found in 9 of 10 comparisons. The verdicts hold for all metrics together "
+    "Change: of these runs over the baseline, more is worse; with its 95 % interval. From: a true change "
+    "of so much is found in 9 of 10 comparisons. The verdicts hold for all metrics together "
     "(docs/comparison.md)."
 )
 
@@ -35,7 +35,7 @@ def comparison(report: Report) -> Section:
         blocks += [Sentence(f"Not the same: {said}.", "warning") for said in found.not_same]
         blocks += [Sentence(_sides(found)), Sentence(servers(found.servers))]
         rows = sorted(found.metrics, key=lambda one: _ORDER.index(one.verdict))
-        named = columns("metric", "baseline>", "now>", "change>", "low>", "high>", "from>?")
+        named = columns("metric", "baseline>", "now>", "change>", "interval>", "from>?")
         blocks.append(Table(named, _rows(rows), _HOW, how=[ways.COMPARED]))
         blocks += [Sentence(f"{said[0].upper()}{said[1:]}.", "note") for said in found.notes]
         if found.absent:
@@ -55,12 +55,13 @@ def servers(found: ServersChange) -> str:
 
 def change(one: MetricChange) -> str:
     """Write a metric's change and its interval: ``cpu_per_event +9.7 % (5.5 to 13.9 %)``."""
-    return f"{one.name} {_effect(one, one.effect, one.relative)} ({_interval(one)})"
+    return f"{one.name} {_effect(one.effect, one.relative)} ({_interval(one)})"
 
 
 def _interval(one: MetricChange) -> str:
-    low, high = _effect(one, one.low, one.relative_low), _effect(one, one.high, one.relative_high)
-    return f"{low} to {high}"
+    low, high = _effect(one.low, one.relative_low), _effect(one.high, one.relative_high)
+    number, unit = low.split(" ", 1)
+    return f"{number} to {high}" if high.endswith(unit) else f"{low} to {high}"
 
 
 def _sides(found: Comparison) -> str:
@@ -70,7 +71,7 @@ def _sides(found: Comparison) -> str:
     worse = [change(one) for one in found.metrics if one.verdict == "worse"]
     better = [change(one) for one in found.metrics if one.verdict == "better"]
     said = [f"worse: {', '.join(worse)}"] * bool(worse) + [f"better: {', '.join(better)}"] * bool(better)
-    return f"{runs} against {base}. {'; '.join(said) or 'No difference shown'}."[0:].strip()
+    return f"{runs} against {base}. {'; '.join(said) or 'No difference shown'}."
 
 
 def _some(names: Sequence[str]) -> str:
@@ -89,12 +90,9 @@ def _row(one: MetricChange, track: float) -> Row:
         one.name,
         write(one.baseline),
         write(one.measured),
-        _effect(one, one.effect, one.relative),
-        _effect(one, one.low, one.relative_low),
-        _effect(one, one.high, one.relative_high),
-        NONE
-        if not one.smallest_detectable
-        else _effect(one, one.smallest_detectable, _share(one)).lstrip("+"),
+        _effect(one.effect, one.relative),
+        _interval(one),
+        NONE if not one.smallest_detectable else _effect(one.smallest_detectable, _share(one)).lstrip("+"),
     ]
     return Row(cells, _TONES[one.verdict], _bar(one, track), one.verdict)
 
@@ -111,10 +109,11 @@ def _bar(one: MetricChange, track: float) -> Bar | None:
     return Bar(begin=low, soft=max(high - low, 0.5), mark=50.0)
 
 
-def _effect(one: MetricChange, effect: float, relative: float | None) -> str:
+def _effect(effect: float, relative: float | None) -> str:
+    """A change as a share of the baseline; that of a share in points of a hundred."""
     if relative is not None:
         return f"{relative * 100:+.1f} %"
-    return f"{effect * 100:+.3g} points" if one.unit == "share" else f"{effect:+.3g}"
+    return f"{effect * 100:+.3g} points"
 
 
 def _signed(count: int) -> str:

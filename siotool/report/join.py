@@ -54,14 +54,16 @@ def summarize(
     counts: Callable[[ConnectionFigures, Bandwidth], Counts] = lambda *_: Counts(),
     default_gates: bool = False,
     beside: Beside | None = None,
+    same_target: bool = False,
 ) -> Report:
     """Return the report of one or more runs of the same target and scenario.
 
     ``counts`` asks the planner what it makes of the planned figures, and of the measured ones.
-    ``default_gates`` judges by the default gates too. ``beside`` is what a baseline adds. Raises
-    InputError when the runs cannot be pooled.
+    ``default_gates`` judges by the default gates too. ``beside`` is what a baseline adds.
+    ``same_target``: the user says that the runs are of one service. Raises InputError when they cannot
+    be pooled.
     """
-    _check_alike(runs)
+    _check_alike(runs, same_target=same_target)
     seconds = seconds_of(runs)
     steady = _steady(seconds)
     intervals = [interval for run in runs for interval in run.intervals]
@@ -114,10 +116,10 @@ def summarize(
     return msgspec.structs.replace(judged, verdict=verdict_of(judged))
 
 
-def _check_alike(runs: Sequence[Run]) -> None:
+def _check_alike(runs: Sequence[Run], *, same_target: bool) -> None:
     if not runs:
         raise InputError("no run to report", "name a run folder or its run.jsonl")
-    check_same(runs)
+    check_same(runs, same_target=same_target)
     first = runs[0]
     for run in runs:
         ours, theirs = first.header.workload.scenario, run.header.workload.scenario

@@ -49,5 +49,5 @@ def servers_change(metrics: Sequence[MetricChange], count: Count | str) -> Serve
         effect=after - middle,
         low=after - most,
         high=after - fewest,
-        how="the planner with the costs of these runs, and with the same costs changed back by the effects",
+        how="by the planner: with the costs of these runs, as far as they go, and with these changed back",
     )
