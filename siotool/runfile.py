@@ -347,7 +347,8 @@ class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
     under way: it belongs to no hold phase. ``servers`` holds the use of those that were sampled,
     by their names in the header, ``targets`` what happened at each of the header's, in their order.
     ``lost_ago`` says when the messages were sent whose deliveries were given up in it: whole seconds
-    before its end, and how many deliveries.
+    before its end, and how many deliveries. ``class_operations`` are the operations by user class, without
+    service times, where there are several classes; deliveries and custom ones are in the totals alone.
     """
 
     t_s: Amount
@@ -368,6 +369,7 @@ class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
     visits: Visits = Visits()
     losses: Losses = Losses()
     lost_ago: list[tuple[Count, Count]] = []
+    class_operations: dict[str, list[Operation]] = {}
 
     @property
     def server(self) -> ServerUse | None:

@@ -127,7 +127,7 @@ def loadtest(
         return
     from siotool.cli.past_of_load import past_of_load
     from siotool.cli.plan_options import planned
-    from siotool.report.gates import parse
+    from siotool.report.gates import check_scopes, parse
 
     form = output_format or by_ending(output, WithPage)
     gates = [parse(text) for text in fail_if or []]
@@ -175,6 +175,7 @@ def loadtest(
     from siotool.workload import Target, Workload, turns
 
     program, shape, stages = options.program(loaded, stages, run_time, given, arrivals)
+    check_scopes(gates, [one.__name__ for one in loaded.user_classes], len(stages))
     workload = Workload(
         scenario=loaded.name,
         settings=resolved,

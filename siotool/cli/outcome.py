@@ -11,8 +11,9 @@ from siotool.cli.streams import complain, say
 from siotool.errors import ExitCode, worst
 from siotool.plan.sizing.replan import ReadBack
 from siotool.report.contents import Report
-from siotool.report.gates import Gate, parse, show
+from siotool.report.gates import Gate, parse
 from siotool.report.join import summarize
+from siotool.report.judging import show
 from siotool.report.report_document import as_document
 from siotool.report.verdict import sentence, target_lost
 from siotool.runs import reading
@@ -42,7 +43,8 @@ def conclude(
     ``default_gates`` the default ones, unless a run was started without them. ``keep`` writes
     the reports beside the (single) run as well. ``also`` are further exit codes, such as
     INTERRUPTED. ``baseline`` is what the runs are compared with, ``same_target`` says that they are of one
-    service, ``kept_in`` is the history that they are added to. Raises RunFileError, InputError (runs that cannot be pooled) and OutputError.
+    service, ``kept_in`` is the history that they are added to. Raises RunFileError, InputError (runs that
+    cannot be pooled, or compared) and OutputError.
     """
     runs = [reading.read(path) for path in run_paths]
     if gates is None:

@@ -1,9 +1,9 @@
 """What gates measure of lost connections: a value, or None where users were never back, and how."""
 
-from siotool.report.contents import Report
+from siotool.report.parts import Measurable
 
 
-def measure_away(report: Report, field: str) -> tuple[float | None, str]:
+def measure_away(report: Measurable, field: str) -> tuple[float | None, str]:
     """How long users were away: a ``field`` of ``AwayFigures``; 0 where no connection was lost."""
     away = report.away
     if away is None:
@@ -12,7 +12,7 @@ def measure_away(report: Report, field: str) -> tuple[float | None, str]:
     return value, f"of {away.lost:,} users that lost their connection, {away.back:,} were back"
 
 
-def measure_back_all(report: Report) -> tuple[float | None, str]:
+def measure_back_all(report: Measurable) -> tuple[float | None, str]:
     """How long the longest outage took until everybody was back; 0 without one."""
     for outage in report.outages:
         if outage.back_all_s is None:
@@ -23,7 +23,7 @@ def measure_back_all(report: Report) -> tuple[float | None, str]:
     return longest, f"the longest of {len(report.outages):,} outages"
 
 
-def _none_lost(report: Report) -> tuple[float | None, str]:
+def _none_lost(report: Measurable) -> tuple[float | None, str]:
     if not report.connections.established:
         return None, "no connection was established"
     return 0.0, "no connection was lost in an outage"

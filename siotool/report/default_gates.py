@@ -9,15 +9,18 @@
 =====================  ==========================================================
 
 A gate on what did not happen in a run is left out. A ``--fail-if`` on the same metric takes
-the place of its default; one on the errors of a single name takes that name out of it.
+the place of its default; one on the errors of a single name takes that name out of it. One on a user
+class or a stage replaces nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from siotool.report.contents import GateResult, Report
-from siotool.report.gates import Gate, judge, parse
+from siotool.report.gates import Gate, Scope, parse
+from siotool.report.judging import judge
+from siotool.report.parts import Measurable
 
 #: Connects have a gate of their own; their phases cannot fail but with them.
 _CONNECTING = frozenset({"connect", "reconnect", "phase"})
@@ -33,12 +36,18 @@ class Default(msgspec.Struct, frozen=True):
 def default_gates(report: Report, asked: Sequence[Gate]) -> list[Default]:
     """The default gates of a run beside the gates that were ``asked`` for."""
     replaced = {
-        (gate.metric, gate.op if gate.metric == "errors" else None) for gate in asked if not gate.name
+        (gate.metric, gate.op if gate.metric == "errors" else None)
+        for gate in asked
+        if not gate.name and gate.scope is None
     }
     found = [Default(parse("never_succeeded > 0"))] if report.operations else []
     for op in dict.fromkeys(row.op for row in report.operations if row.op not in _CONNECTING):
         names = {row.name for row in report.operations if row.op == op}
-        own = {gate.name for gate in asked if gate.metric == "errors" and gate.op == op and gate.name}
+        own = {
+            gate.name
+            for gate in asked
+            if gate.metric == "errors" and gate.op == op and gate.name and gate.scope is None
+        }
         if names - own:
             found.append(Default(parse(f"errors:{op} > 1%"), frozenset(names & own)))
     if report.delivery.expected:
@@ -50,9 +59,14 @@ def default_gates(report: Report, asked: Sequence[Gate]) -> list[Default]:
     return [default for default in found if (default.gate.metric, default.gate.op) not in replaced]
 
 
-def judge_all(report: Report, asked: Sequence[Gate], *, defaults: bool) -> list[GateResult]:
-    """What the gates asked for, and the default ones unless they were dropped, find in a report."""
-    results = [judge(gate, report) for gate in asked]
+def judge_all(
+    report: Report, asked: Sequence[Gate], within: Callable[[Scope], Measurable], *, defaults: bool
+) -> list[GateResult]:
+    """What the gates asked for, and the default ones unless they were dropped, find in a report.
+
+    ``within`` gives the figures of a part of the runs, for the gates that are about one.
+    """
+    results = [judge(gate, report if gate.scope is None else within(gate.scope)) for gate in asked]
     if defaults:
         for default in default_gates(report, asked):
             results.append(judge(default.gate, report, default=True, without=default.without))

@@ -2,7 +2,9 @@
 
 The grammar, in full::
 
-    gate       = metric comparison limit
+    gate       = metric [scope] comparison limit
+    scope      = "[" part {"," part} "]"           p99:ack:echo[class=Writer] > 200ms
+    part       = "class=" NAME | "stage=" NUMBER   errors:ack[stage=3] > 1%
     comparison = ">" | ">=" | "<" | "<="
     metric     = percentile ":" op [":" name]     limit: a duration       p99:ack:echo > 200ms
                | percentile ":away"               limit: a duration       p99:away > 10s
@@ -34,76 +36,53 @@ the hold phase: ``80%`` of the cores the server can fill, or ``1.5 cores``; a ba
 refused, because it could mean either.
 ``server_rss`` and ``connections`` are maxima; ``rate`` and ``bandwidth_*`` means as the
 report shows them. A metric that was not measured fails its gate, with the reason.
+
+``class`` takes only the operations of the users of one class: percentiles, ``errors`` and ``rate`` of
+what is counted by class (not ``deliver``, not ``custom``), and ``connect_errors``. ``stage`` takes only
+the seconds of one stage, from 1 on, and everything but ``away`` and ``back_all``.
 """
 
 import difflib
 import operator
 import re
-from collections.abc import Callable
-from typing import Literal, get_args
+from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 
-from siotool import units
 from siotool.errors import GateError, UnitError
-from siotool.report.away_measures import measure_away, measure_back_all
-from siotool.report.contents import GateResult, OperationFigures, Report, format_cores
-from siotool.runfile import OpKind
-
-Unit = Literal["s", "count", "share", "bytes", "bytes_per_s", "per_s", "cores"]
-
-_PERCENTILES = {
-    "p50": "p50_s",
-    "p90": "p90_s",
-    "p95": "p95_s",
-    "p99": "p99_s",
-    "p99.9": "p99_9_s",
-    "max": "max_s",
-    "mean": "mean_s",
-}
-_OF_OPERATIONS = (*_PERCENTILES, "errors", "rate")
-_OF_THE_RUN = (
-    "back_all",
-    "lost",
-    "duplicate",
-    "reordered",
-    "misdelivered",
-    "connect_errors",
-    "exceptions",
-    "never_succeeded",
-    "connections",
-    "server_cpu",
-    "server_rss",
-    "bandwidth_in",
-    "bandwidth_out",
+from siotool.report import gate_metrics
+from siotool.report.gate_metrics import (
+    AWAY,
+    EXAMPLES,
+    OF_OPERATIONS,
+    OF_THE_RUN,
+    OPS,
+    PERCENTILES,
+    Unit,
 )
-_OPS = get_args(OpKind)
-#: Of what else there are percentiles: how long users were away.
-_AWAY = "away"
-_EXAMPLES = {
-    **dict.fromkeys(_PERCENTILES, "p99:ack:echo > 200ms"),
-    "errors": "errors:ack > 1%",
-    "rate": "rate:ack:echo < 100/s",
-    "back_all": "back_all > 10s",
-    "lost": "lost > 0.1%",
-    "duplicate": "duplicate > 0",
-    "reordered": "reordered > 0",
-    "misdelivered": "misdelivered > 0",
-    "connect_errors": "connect_errors > 1%",
-    "exceptions": "exceptions > 0",
-    "never_succeeded": "never_succeeded > 0",
-    "connections": "connections < 1000",
-    "server_cpu": "server_cpu > 80%",
-    "server_rss": "server_rss > 2GB",
-    "bandwidth_in": "bandwidth_in > 10MB/s",
-    "bandwidth_out": "bandwidth_out > 10MB/s",
-}
-_COMPARE = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
+from siotool.runs.classes import OF_ALL_CLASSES
+
+COMPARE = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
 _COMPARISON = re.compile(r"[<>=!]+")
+#: A scope behind the metric. No event is known to be called so.
+_SCOPE = re.compile(r"\[\s*(\w+\s*=[^\[\]]*)\]\s*$")
+_SCOPES = ("class", "stage")
+_SCOPED = "p99:ack:echo[class=Writer] > 200ms"
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """The part of a run that a gate is about: the users of one class, one stage (from 1 on), or both."""
+
+    user_class: str | None = None
+    stage: int | None = None
 
 
 class Gate(msgspec.Struct, frozen=True):
-    """One parsed expression; ``limit`` is in SI ``unit``; op and name only where they apply."""
+    """One parsed expression; ``limit`` is in SI ``unit``; op and name only where they apply.
+
+    ``scope`` is None for all of the run.
+    """
 
     text: str
     metric: str
@@ -112,67 +91,82 @@ class Gate(msgspec.Struct, frozen=True):
     comparison: Literal[">", ">=", "<", "<="]
     limit: float
     unit: Unit
+    scope: Scope | None = None
 
 
 def parse(text: str) -> Gate:
     """Read one expression. Raises GateError naming what is wrong, where, and an example."""
-    found = list(_COMPARISON.finditer(text))
+    found = list(_COMPARISON.finditer(_masked(text)))
     if not found:
         raise _error(text, len(text), "no comparison (> >= < <=)", "p99:ack:echo > 200ms")
     # the last one: an event name may hold a ">" of its own, a limit cannot
     sign = found[-1]
-    if sign.group() not in _COMPARE:
+    if sign.group() not in COMPARE:
         raise _error(text, sign.start(), f"unknown comparison {sign.group()!r} (> >= < <=)", "lost > 0")
-    metric, op, name = _metric(text, text[: sign.start()])
+    left = text[: sign.start()]
+    scoped = _SCOPE.search(left)
+    metric, op, name = _metric(text, left[: scoped.start()] if scoped else left)
+    scope = _scope(text, scoped, metric, op) if scoped else None
     limit, unit = _limit(text, sign.end(), metric)
     return Gate(
         text=" ".join(text.split()),
         metric=metric,
         op=op,
         name=name,
-        comparison=sign.group(),  # type: ignore[arg-type]  # one of _COMPARE's keys
+        comparison=sign.group(),  # type: ignore[arg-type]  # one of COMPARE's keys
         limit=limit,
         unit=unit,
+        scope=scope,
     )
 
 
-def judge(
-    gate: Gate, report: Report, *, default: bool = False, without: frozenset[str] = frozenset()
-) -> GateResult:
-    """Judge a report by a gate. What was not measured fails, with the reason.
+def check_scopes(gates: Sequence[Gate], user_classes: Sequence[str], stages: int) -> None:
+    """Refuse a gate on a user class, or on a stage, that a run does not have; ``stages`` 0: unknown.
 
-    ``without`` are names of operations that a gate on all names leaves out.
+    Raises GateError.
     """
-    value, reason = _measure(gate, report, without)
-    failed = value is None or _COMPARE[gate.comparison](value, gate.limit)
-    row = _row(gate, report) if gate.metric in _PERCENTILES else None
-    if row is not None and _is_lower_bound(gate.metric, row):
-        reason += "; at least, as no answer came"
-        failed = failed or gate.comparison in (">", ">=")  # it may be any time from there on
-    return GateResult(
-        expr=gate.text,
-        default=default,
-        value=value,
-        unit=gate.unit,
-        outcome="failed" if failed else "passed",
-        reason=f"not measured: {reason}" if value is None else reason,
-    )
+    for gate in gates:
+        scope = gate.scope or Scope()
+        if scope.user_class is not None and scope.user_class not in user_classes:
+            raise GateError(
+                f"gate {gate.text!r}: the scenario has no user class {scope.user_class}",
+                _nearest(scope.user_class, tuple(user_classes)).rstrip("; "),
+            )
+        if scope.stage is not None and stages and scope.stage > stages:
+            raise GateError(
+                f"gate {gate.text!r}: there is no stage {scope.stage}", f"the run has {stages}, from 1 on"
+            )
 
 
-def show(value: float, unit: str) -> str:
-    """Write a measured value in the words of its gate's unit."""
-    return _SHOW[unit](value)
+def _masked(text: str) -> str:
+    """The text with the signs between brackets hidden: ``[stage=3]`` is no comparison."""
+    return re.sub(r"\[[^\[\]]*\]", lambda found: "_" * len(found.group()), text)
 
 
-_SHOW: dict[str, Callable[[float], str]] = {
-    "s": units.format_duration,
-    "share": units.format_share,
-    "bytes": units.format_size,
-    "bytes_per_s": units.format_byte_rate,
-    "per_s": lambda value: f"{units.format_count(value)}/s",
-    "cores": format_cores,
-    "count": units.format_count,
-}
+def _scope(text: str, found: re.Match[str], metric: str, op: str | None) -> Scope:
+    values: dict[str, str] = {}
+    for part in found.group(1).split(","):
+        key, _, value = (word.strip() for word in part.partition("="))
+        if key not in _SCOPES:
+            raise _error(text, found.start(), f"unknown scope {key!r}", _SCOPED, _nearest(key, _SCOPES))
+        if not value:
+            raise _error(text, found.start(), f"no value of {key!r}", _SCOPED)
+        if key in values:
+            raise _error(text, found.start(), f"{key!r} is given twice", _SCOPED)
+        values[key] = value
+    stage = values.get("stage")
+    if stage is not None and not (stage.isascii() and stage.isdecimal() and int(stage)):
+        raise _error(
+            text, found.start(), f"no stage {stage!r}: they count from 1", "errors:ack[stage=3] > 1%"
+        )
+    if stage is not None and (op == AWAY or metric == "back_all"):
+        raise _error(text, found.start(), "an outage belongs to no stage", EXAMPLES["back_all"])
+    of_class = values.get("class")
+    if of_class is not None and (metric not in (*OF_OPERATIONS, "connect_errors") or op == AWAY):
+        raise _error(text, found.start(), f"{metric!r} is not counted by user class", _SCOPED)
+    if of_class is not None and op in OF_ALL_CLASSES:
+        raise _error(text, found.start(), f"{op!r} is not counted by user class", _SCOPED)
+    return Scope(of_class, int(stage) if stage is not None else None)
 
 
 def _error(text: str, position: int, problem: str, example: str, suggestion: str = "") -> GateError:
@@ -190,27 +184,27 @@ def _metric(text: str, left: str) -> tuple[str, str | None, str | None]:
     parts = left.split(":", 2)
     metric = parts[0].strip()
     start = len(left) - len(left.lstrip())
-    known = (*_OF_OPERATIONS, *_OF_THE_RUN)
+    known = (*OF_OPERATIONS, *OF_THE_RUN)
     if not metric:
         raise _error(text, start, "no metric", "p99:ack:echo > 200ms")
     if metric not in known:
         raise _error(
             text, start, f"unknown metric {metric!r}", "p99:ack:echo > 200ms", _nearest(metric, known)
         )
-    example = _EXAMPLES[metric]
+    example = EXAMPLES[metric]
     after = len(parts[0]) + 1
-    if metric in _OF_THE_RUN:
+    if metric in OF_THE_RUN:
         if len(parts) > 1:
             raise _error(text, after - 1, f"{metric!r} is of the whole run and takes no ':'", example)
         return metric, None, None
     if len(parts) == 1:
-        raise _error(text, len(left.rstrip()), f"{metric!r} needs an operation ({', '.join(_OPS)})", example)
+        raise _error(text, len(left.rstrip()), f"{metric!r} needs an operation ({', '.join(OPS)})", example)
     op = parts[1].strip()
-    if op == _AWAY and metric in _PERCENTILES and len(parts) == 2:
+    if op == AWAY and metric in PERCENTILES and len(parts) == 2:
         return metric, op, None
-    if op not in _OPS:
-        problem = f"unknown operation {op!r}" if op else f"no operation ({', '.join(_OPS)})"
-        raise _error(text, after, problem, example, _nearest(op, _OPS) if op else "")
+    if op not in OPS:
+        problem = f"unknown operation {op!r}" if op else f"no operation ({', '.join(OPS)})"
+        raise _error(text, after, problem, example, _nearest(op, OPS) if op else "")
     if len(parts) == 2:
         return metric, op, None
     name = parts[2].strip()
@@ -222,188 +216,14 @@ def _metric(text: str, left: str) -> tuple[str, str | None, str | None]:
 def _limit(text: str, position: int, metric: str) -> tuple[float, Unit]:
     limit = text[position:].strip()
     position += len(text[position:]) - len(text[position:].lstrip())
-    example = _EXAMPLES[metric]
+    example = EXAMPLES[metric]
     if not limit:
         raise _error(text, len(text), "no limit", example)
     try:
-        value, unit = _quantity(metric, limit)
+        value, unit = gate_metrics.quantity(metric, limit)
     except UnitError as error:
         what = error.message.removeprefix("limit: ")
         raise _error(text, position, what, example, f"{error.hint}; ") from error
     if value < 0:
         raise _error(text, position, f"the limit {limit!r} is negative", example)
     return value, unit
-
-
-def _quantity(metric: str, limit: str) -> tuple[float, Unit]:
-    if metric in _READ:
-        read, unit = _READ[metric]
-        return read(limit, "limit"), unit
-    if limit.endswith("%"):
-        return units.parse_share(limit, "limit"), "share"
-    if metric != "server_cpu":
-        return units.parse_count(limit, "limit"), "count"
-    cores = re.fullmatch(r"(.*\d)\s*cores?", limit)
-    if cores is None:
-        raise UnitError(
-            f"{limit!r} is neither a share nor cores", "80% is of the server's cores, 1.5 cores is absolute"
-        )
-    return units.parse_count(cores.group(1), "limit"), "cores"
-
-
-def _parse_per_second(text: str, what: str) -> float:
-    return units.parse_count(re.sub(r"\s*/\s*s$", "", text), what)
-
-
-#: Metrics with one kind of limit; all others take a share or a count (of cores).
-_READ: dict[str, tuple[Callable[[str, str], float], Unit]] = {
-    **dict.fromkeys(_PERCENTILES, (units.parse_duration, "s")),
-    "back_all": (units.parse_duration, "s"),
-    "rate": (_parse_per_second, "per_s"),
-    "server_rss": (units.parse_size, "bytes"),
-    "bandwidth_in": (units.parse_byte_rate, "bytes_per_s"),
-    "bandwidth_out": (units.parse_byte_rate, "bytes_per_s"),
-    "connections": (units.parse_count, "count"),
-    "exceptions": (units.parse_count, "count"),
-    "never_succeeded": (units.parse_count, "count"),
-}
-
-_Measured = tuple[float | None, str]
-
-
-def _measure(gate: Gate, report: Report, without: frozenset[str]) -> _Measured:
-    if gate.metric == "errors":
-        return _measure_errors(gate, report, without)
-    if gate.metric in _OF_OPERATIONS:
-        return _measure_operation(gate, report)
-    return _MEASURE[gate.metric](gate, report)
-
-
-def _measure_connect_errors(gate: Gate, report: Report) -> _Measured:
-    failed = sum(report.connections.failed.values())
-    return _count_or_share(gate, failed, report.connections.attempted, "connections attempted")
-
-
-def _measure_connections(_gate: Gate, report: Report) -> _Measured:
-    peak = report.connections.peak
-    return peak, "largest number open at once" if peak is not None else "nothing was recorded"
-
-
-def _measure_bandwidth(gate: Gate, report: Report) -> _Measured:
-    bandwidth = report.bandwidth
-    rate = bandwidth.wire_in_bytes_per_s if gate.metric == "bandwidth_in" else bandwidth.wire_out_bytes_per_s
-    if rate is None:
-        return None, "no second with open connections"
-    return rate, "mean of the hold phase, on the wire, all connections together"
-
-
-def _measure_errors(gate: Gate, report: Report, without: frozenset[str]) -> _Measured:
-    rows = [row for row in report.operations if row.op == gate.op and row.name not in without]
-    if gate.name is not None:
-        rows = [row for row in rows if row.name == gate.name]
-    if not rows:
-        return _absent(gate, report)
-    failed = sum(row.failed for row in rows)
-    value, reason = _count_or_share(gate, failed, failed + sum(row.count for row in rows), "operations tried")
-    if without:
-        reason += f", without {', '.join(sorted(without))} (own gate)"
-    return value, reason
-
-
-def _measure_exceptions(_gate: Gate, report: Report) -> _Measured:
-    raised = [found for found in report.exceptions if found.raised]
-    if not raised:
-        return 0.0, "raised by the scenario's code"
-    first = raised[0]
-    return float(sum(found.count for found in raised)), f"most often {first.kind} at {first.where}"
-
-
-def _measure_never_succeeded(_gate: Gate, report: Report) -> _Measured:
-    never = [f"{row.op}:{row.name}" for row in report.operations if row.failed and not row.count]
-    names = f": {', '.join(never)}" if never else ""
-    return float(len(never)), f"of {len(report.operations):,} operations{names}"
-
-
-def _absent(gate: Gate, report: Report) -> _Measured:
-    named = [row for row in report.operations if row.op == gate.op]
-    seen = ", ".join(f"{row.op}:{row.name}" for row in (named or report.operations))
-    wanted = gate.op if gate.name is None else f"{gate.op}:{gate.name}"
-    return None, f"no {wanted} in this run" + (f"; it has {seen}" if seen else "")
-
-
-def _row(gate: Gate, report: Report) -> OperationFigures | None:
-    """The operation that a gate is about; None where the run had none."""
-    named = [row for row in report.operations if row.op == gate.op]
-    if gate.name is not None:
-        rows = [row for row in named if row.name == gate.name]
-    elif len(named) > 1:
-        rows = [row for row in report.operations_merged if row.op == gate.op]
-    else:
-        rows = named
-    return rows[0] if rows else None
-
-
-def _measure_operation(gate: Gate, report: Report) -> _Measured:
-    if gate.op == _AWAY:
-        return measure_away(report, _PERCENTILES[gate.metric])
-    row = _row(gate, report)
-    if row is None:
-        return _absent(gate, report)
-    if gate.metric == "rate":
-        over = "the hold phase" if row.rate_over == "hold" else "the run"
-        return row.rate_per_s, f"mean of {over}" if row.rate_per_s is not None else "no time to count over"
-    value: float | None = getattr(row, _PERCENTILES[gate.metric])
-    return value, _of_samples(row)
-
-
-def _is_lower_bound(metric: str, row: OperationFigures) -> bool:
-    """Whether a percentile lies among operations without an answer: the figure is a lower bound."""
-    share = float(metric[1:]) / 100 if metric[0] == "p" else 1.0  # max and mean hang on every one
-    return row.given_up > 0 and share * (row.count + row.given_up) > row.count
-
-
-def _of_samples(row: OperationFigures) -> str:
-    return f"of {row.count:,} successes" if row.count else f"none of {row.failed:,} succeeded"
-
-
-def _measure_delivery(gate: Gate, report: Report) -> _Measured:
-    delivery = report.delivery
-    if not delivery.expected and not delivery.received:
-        return None, "no stamped broadcast was accounted for"
-    count: int = getattr(delivery, gate.metric)
-    return _count_or_share(gate, count, delivery.expected, "deliveries expected")
-
-
-def _measure_server(gate: Gate, report: Report) -> _Measured:
-    server = report.server
-    if server is None:
-        return None, "the server was not sampled (--server-pid)"
-    if gate.metric == "server_rss":
-        return server.rss_bytes_max, "largest sample"
-    value = server.cpu_share_mean if gate.unit == "share" else server.cpu_cores_mean
-    if value is None:
-        return None, "no sample of the server in the hold phase"
-    return value, f"mean of the hold phase; the server can fill {format_cores(server.cores)}"
-
-
-def _count_or_share(gate: Gate, count: int, whole: int, of: str) -> _Measured:
-    if not whole:
-        return None, f"no {of}"
-    return (count / whole if gate.unit == "share" else count), f"{count:,} of {whole:,} {of}"
-
-
-_MEASURE: dict[str, Callable[[Gate, Report], _Measured]] = {
-    "back_all": lambda _, report: measure_back_all(report),
-    "lost": _measure_delivery,
-    "duplicate": _measure_delivery,
-    "reordered": _measure_delivery,
-    "misdelivered": _measure_delivery,
-    "connect_errors": _measure_connect_errors,
-    "exceptions": _measure_exceptions,
-    "never_succeeded": _measure_never_succeeded,
-    "connections": _measure_connections,
-    "server_cpu": _measure_server,
-    "server_rss": _measure_server,
-    "bandwidth_in": _measure_bandwidth,
-    "bandwidth_out": _measure_bandwidth,
-}

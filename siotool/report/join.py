@@ -25,11 +25,12 @@ from siotool.report.contents import (
 from siotool.report.default_gates import judge_all
 from siotool.report.delivery_figures import DeliveryFigures
 from siotool.report.doubts import find_doubts, find_remarks
-from siotool.report.gates import Gate
+from siotool.report.gates import Gate, Scope
 from siotool.report.generator_figures import sum_up_generator
 from siotool.report.operations import sum_up
 from siotool.report.outages import sum_up_away, sum_up_outages
 from siotool.report.overload import overload
+from siotool.report.parts import PartFigures, connects_of, part_of
 from siotool.report.planned import Planned
 from siotool.report.series import make_series
 from siotool.report.sizing_figures import Counts
@@ -112,8 +113,28 @@ def summarize(
         comparison=beside.comparison,
         series=make_series(intervals, seconds, operations.rows),
     )
-    judged = msgspec.structs.replace(report, gates=judge_all(report, gates, defaults=default_gates))
+    results = judge_all(report, gates, lambda scope: figures_of(runs, scope), defaults=default_gates)
+    judged = msgspec.structs.replace(report, gates=results)
     return msgspec.structs.replace(judged, verdict=verdict_of(judged))
+
+
+def figures_of(runs: Sequence[Run], scope: Scope) -> PartFigures:
+    """Return what gates are judged by in a part of the runs: of one stage, of one user class, or both."""
+    parts = [part_of(run, scope) for run in runs]
+    seconds = seconds_of(parts)
+    intervals = [interval for run in parts for interval in run.intervals]
+    held_s = float(seconds["duration_s"][seconds.held].sum())
+    operations = sum_up(intervals, seconds.held.tolist(), held_s=held_s)
+    connections = _connections(parts, seconds)
+    return PartFigures(
+        operations=operations.rows,
+        operations_merged=operations.merged,
+        connections=connects_of(operations.rows, connections) if scope.user_class else connections,
+        delivery=_delivery(parts),
+        bandwidth=_bandwidth(parts, seconds),
+        server=_server(parts, seconds),
+        exceptions=sum_up_exceptions(parts),
+    )
 
 
 def _check_alike(runs: Sequence[Run], *, same_target: bool) -> None:

@@ -8,7 +8,7 @@ from siotool.document.document import Row, Section, Table, Tone, columns
 from siotool.document.groups import NONE
 from siotool.report import ways
 from siotool.report.contents import GateResult, Report, format_cores
-from siotool.report.gates import show
+from siotool.report.judging import show
 from siotool.report.sizing_figures import ConstraintFigures, Variable
 
 _UNITS: dict[str, Callable[[float], str]] = {

@@ -95,6 +95,7 @@ def contradiction(interval: Interval) -> str:
     ):
         return "the connections of the targets do not add up to those of the run"
     parts = [(one.operations, one.connections) for one in interval.targets]
+    parts += [(found, Connections()) for found in interval.class_operations.values()]
     found = (_uncounted(*part) for part in ((interval.operations, connections), *parts))
     return next(filter(None, found), "") or _uneven(interval.audiences)
 

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -12,7 +12,6 @@ from siotool.runfile import (
     Delivery,
     Interval,
     Losses,
-    Operation,
     ScenarioFailure,
     ServerUse,
     TargetUse,
@@ -20,6 +19,8 @@ from siotool.runfile import (
     Visits,
     WorkerHealth,
 )
+from siotool.runs.classes import operations_of_classes
+from siotool.swarm.operation_merging import merged_operations, operations_by_class
 from siotool.swarm.worker_report import WorkerInterval
 
 T = TypeVar("T")
@@ -55,34 +56,6 @@ def summed(values: Sequence[T], levels: Collection[str] = ()) -> T:
     return cast(T, total)
 
 
-class _Part(Protocol):
-    """What has operations: an interval of a worker, or what happened at one target in it."""
-
-    @property
-    def operations(self) -> list[Operation]: ...
-
-
-def merge_operations(parts: Sequence[_Part]) -> list[Operation]:
-    """One operation for each kind and name."""
-    groups: dict[tuple[str, str], list[Operation]] = defaultdict(list)
-    for part in parts:
-        for operation in part.operations:
-            groups[operation.op, operation.name].append(operation)
-    return [group[0] if len(group) == 1 else _one_of(group) for group in groups.values()]
-
-
-def _one_of(group: list[Operation]) -> Operation:
-    return Operation(
-        op=group[0].op,
-        name=group[0].name,
-        count=sum(operation.count for operation in group),
-        errors=summed([operation.errors for operation in group]),
-        response=merged(operation.response for operation in group).sparse(),
-        service=merged(operation.service for operation in group).sparse(),
-        given_up=merged(operation.given_up for operation in group).sparse(),
-    )
-
-
 def merge_targets(parts: Sequence[WorkerInterval], levels: Collection[str] = ()) -> list[TargetUse]:
     """One entry for each target, of which all parts have the same."""
     return [merge_uses(uses, levels) for uses in zip(*(part.targets for part in parts), strict=True)]
@@ -92,7 +65,7 @@ def merge_uses(uses: Sequence[TargetUse], levels: Collection[str] = ()) -> Targe
     """Several as one."""
     return TargetUse(
         connections=summed([use.connections for use in uses], levels),
-        operations=merge_operations(uses),
+        operations=merged_operations(use.operations for use in uses),
         bytes=summed([use.bytes for use in uses]),
     )
 
@@ -151,7 +124,8 @@ def joined(parts: Sequence[WorkerInterval]) -> WorkerInterval:
         "number": first.number,
         "covers": last.number + last.covers - first.number,
         "health": _health([part.health for part in parts]),
-        "operations": merge_operations(parts),
+        "operations": merged_operations(part.operations for part in parts),
+        "class_operations": operations_by_class(map(operations_of_classes, parts)),
         "user_classes": merge_user_classes(parts, _LEVELS),
         "targets": merge_targets(parts, _LEVELS),
         "visits": merge_visits(parts),
@@ -201,6 +175,7 @@ def merge(
 ) -> Interval:
     """The run's interval that ends at ``t_s``, of one interval of each worker."""
     user_classes = merge_user_classes(parts)
+    by_class = operations_by_class(map(operations_of_classes, parts))
     return Interval(
         t_s=t_s,
         duration_s=duration_s,
@@ -208,7 +183,7 @@ def merge(
         connections=msgspec.structs.replace(
             summed([part.connections for part in parts]), users=sum(found.users for found in user_classes)
         ),
-        operations=merge_operations(parts),
+        operations=merged_operations(part.operations for part in parts),
         delivery=delivery,
         bytes=summed([part.bytes for part in parts]),
         generator=[part.health for part in parts],
@@ -220,4 +195,5 @@ def merge(
         losses=merge_losses(parts),
         draining=any(part.draining for part in parts),
         targets=merge_targets(parts),
+        class_operations=by_class if len(by_class) > 1 else {},
     )

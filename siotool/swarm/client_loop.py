@@ -149,7 +149,7 @@ class ClientLoop:
         if user.used_before:
             self.tracker.forget_receiver(user.slot)
             user.used_before = False
-        samples = target.samples("reconnect" if attempt.again else "connect", identity.namespaces[0])
+        samples = user.samples("reconnect" if attempt.again else "connect", identity.namespaces[0])
         connection: Connection[UserObserver] | None = None
         failure: ClientFailure | None
         try:
@@ -225,7 +225,7 @@ class ClientLoop:
         due = intended if intended < now else now
         if user.gone:  # handed over before it left; it may ask to join
             user.unsettled_until = inf
-        pending = Call(user, user.target.samples("ack", event), due, now, answer)
+        pending = Call(user, user.samples("ack", event), due, now, answer)
         connection.call(body, namespace, timeout, now, pending)
 
     def publish(

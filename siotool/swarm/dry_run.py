@@ -22,6 +22,7 @@ from siotool.runfile import Operation, ScenarioFailure
 from siotool.swarm import aggregator, first_user, locust_output, packet_lines, worker_report
 from siotool.swarm.config import RunConfig
 from siotool.swarm.generator import Generator
+from siotool.swarm.operation_merging import merged_operations
 from siotool.swarm.row_desk import RowDesk, RowPool
 from siotool.swarm.scenario_file import Scenario, options
 from siotool.swarm.settings import EngineSettings
@@ -114,7 +115,9 @@ def _look(
     failed: Counter[str] = Counter()
     for part in parts:
         failed.update(part.connections.failed)
-    return DryRun(aggregator.merge_operations(parts), dict(failed), aggregator.merge_exceptions(parts))
+    return DryRun(
+        merged_operations(part.operations for part in parts), dict(failed), aggregator.merge_exceptions(parts)
+    )
 
 
 def _wait(generator: Generator, made: set[Any], tasks: set[Any], interrupted: gevent.event.Event) -> bool:

@@ -10,6 +10,7 @@ from siotool.swarm.aggregator import merge_uses
 from siotool.swarm.engine import Engine
 from siotool.swarm.health import Health
 from siotool.swarm.lateness import STALL_S, seconds_covered, without_times
+from siotool.swarm.operation_merging import without_service
 from siotool.swarm.worker_report import WorkerInterval
 
 #: How long it takes, at most, to read what has arrived meanwhile.
@@ -116,13 +117,14 @@ class IntervalClock:
             self._times_from = now + _CATCH_UP_S
         tracker.audiences.settle(now, final=final)
         metrics.pushes.settle(now, final=final)
-        uses = metrics.close_targets()
+        uses, by_class = metrics.close_targets()
         whole = merge_uses(uses)
         operations, untimed = [*metrics.close_operations(), *whole.operations], 0
         timed = self._closed_at >= self._times_from
         if not timed:
             operations, untimed = without_times(operations)
             uses = [msgspec.structs.replace(use, operations=without_times(use.operations)[0]) for use in uses]
+            by_class = {name: without_times(found)[0] for name, found in by_class.items()}
         covers = seconds_covered(self._number, now - self._begin)
         interval = WorkerInterval(
             worker=self._worker,
@@ -134,6 +136,7 @@ class IntervalClock:
             connections=whole.connections,
             bytes=whole.bytes,
             targets=uses if len(uses) > 1 else [],
+            class_operations={name: without_service(found) for name, found in by_class.items()},
             health=self._health.sample(now, metrics.loop_lag, metrics.schedule_lag),
             presence=metrics.take_presence(),
             absence=metrics.away.take_presence(),

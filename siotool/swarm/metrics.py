@@ -9,6 +9,7 @@ from siotool.runfile import OTHER, Operation, OpKind, TargetUse
 from siotool.swarm.away_users import AwayUsers
 from siotool.swarm.delivery_tracker import DeliveryTracker
 from siotool.swarm.memory_limits import NAME_CHARACTERS, NAMES, REMARK_CHARACTERS, REMARKS_OF_A_KIND
+from siotool.swarm.operation_merging import operations_by_class
 from siotool.swarm.operation_samples import OperationSamples, SampleTable
 from siotool.swarm.pushes import Pushes
 from siotool.swarm.receiver import Receiver
@@ -173,9 +174,12 @@ class Metrics:
             self.samples("deliver", event).untimed += count
         return self._table.close()
 
-    def close_targets(self) -> list[TargetUse]:
-        """What happened at each target since the last report."""
-        return [target.close() for target in self.targets]
+    def close_targets(self) -> tuple[list[TargetUse], dict[str, list[Operation]]]:
+        """What happened at each target since the last report; and by user class, where there are several."""
+        closed = [target.close() for target in self.targets]
+        by_class = [part for _, part in closed]
+        several = len({name for part in by_class for name in part}) > 1
+        return [use for use, _ in closed], operations_by_class(by_class) if several else {}
 
     def take_presence(self) -> list[Presence]:
         """Changes of presence and of memberships since the last report."""

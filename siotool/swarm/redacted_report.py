@@ -14,6 +14,10 @@ def hide_secrets(interval: WorkerInterval, redaction: Redaction) -> None:
         msgspec.structs.replace(use, operations=[_operation(found, redaction) for found in use.operations])
         for use in interval.targets
     ]
+    interval.class_operations = {
+        name: [_operation(found, redaction) for found in operations]
+        for name, operations in interval.class_operations.items()
+    }
     interval.exceptions = [_raised(found, redaction) for found in interval.exceptions]
     interval.remarks = [
         msgspec.structs.replace(found, text=redaction.apply(found.text)) for found in interval.remarks

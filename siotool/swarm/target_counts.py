@@ -1,10 +1,15 @@
-"""What one worker counts at one target between two reports; written only by its loop thread."""
+"""What one worker counts at one target between two reports; written only by its loop thread.
+
+Operations are counted by user class: a user keeps the table of its class at its target, so that this
+costs an operation nothing.
+"""
 
 from collections import Counter
 from collections.abc import Callable
 
 from siotool.client.observer import ByteCounts
-from siotool.runfile import Bytes, Connections, OpKind, TargetUse
+from siotool.runfile import Bytes, Connections, Operation, OpKind, TargetUse
+from siotool.swarm.operation_merging import merged_operations
 from siotool.swarm.operation_samples import SampleTable
 
 
@@ -22,13 +27,23 @@ class TargetCounts:
         #: Connects that had no answer in time, by the phase they hung in.
         self.hung: Counter[str] = Counter()
         self.traffic = ByteCounts()
-        self.table = SampleTable(admit)
-        #: Where an operation is counted, by kind and name.
-        self.samples = self.table.samples
+        self._admit = admit
+        self._tables: dict[str, SampleTable] = {}
 
-    def close(self) -> TargetUse:
-        """Return what was counted, and begin anew."""
-        return TargetUse(self._close_connections(), self.table.close(), self._close_bytes())
+    def table(self, user_class: str) -> SampleTable:
+        """Where the operations of a user class are counted; for the hub's thread, which starts users."""
+        found = self._tables.get(user_class)
+        if found is None:
+            found = self._tables[user_class] = SampleTable(self._admit)
+        return found
+
+    def close(self) -> tuple[TargetUse, dict[str, list[Operation]]]:
+        """Return what was counted, and the operations by user class; begin anew."""
+        # a copy: the hub may add a class meanwhile
+        parts = {name: table.close() for name, table in list(self._tables.items())}
+        return TargetUse(
+            self._close_connections(), merged_operations(parts.values()), self._close_bytes()
+        ), parts
 
     def _close_connections(self) -> Connections:
         closed = Connections(

@@ -36,6 +36,7 @@ class UserObserver(Receiver):
         "on_lost",
         "recoverable",
         "retired",
+        "samples",
         "target",
         "used_before",
     )
@@ -52,8 +53,9 @@ class UserObserver(Receiver):
         self.board = board
         #: Counts of the target it connects to.
         self.target = target
-        #: Counts of its user class.
+        #: Counts of its user class, and where its class's operations at its target are counted.
         self.counts = counts
+        self.samples = target.table(counts.name).samples
         #: Its slot was another user's, and must be cleared.
         self.used_before = used_before
         #: Its user has left; the slot is free once the connection has closed.
@@ -69,15 +71,15 @@ class UserObserver(Receiver):
 
     def phase(self, name: str, took: float) -> None:
         """A phase of connecting has succeeded, ``took`` seconds after it began."""
-        self.target.samples("phase", name).record(took, took)
+        self.samples("phase", name).record(took, took)
 
     def upgraded(self, took: float) -> None:
         """The connection has moved to WebSocket, ``took`` seconds after it was tried."""
-        self.target.samples("upgrade", _UPGRADE).record(took, took)
+        self.samples("upgrade", _UPGRADE).record(took, took)
 
     def upgrade_failed(self, kind: str, detail: str) -> None:
         """It could not move to WebSocket, and stays on long polling."""
-        self.target.samples("upgrade", _UPGRADE).fail(kind)
+        self.samples("upgrade", _UPGRADE).fail(kind)
         metrics = self.board.metrics
         words = one_line(metrics.redaction.apply(detail), _WORDS_SHOWN)
         metrics.remark(
@@ -86,7 +88,7 @@ class UserObserver(Receiver):
 
     def namespace(self, name: str, took: float) -> None:
         """A namespace is joined, ``took`` seconds after it was asked."""
-        self.target.samples("namespace", name).record(took, took)
+        self.samples("namespace", name).record(took, took)
 
     def cookies(self, values: list[str]) -> None:
         """The server has set cookies: they are not to be shown."""
@@ -139,8 +141,8 @@ class UserObserver(Receiver):
     def not_sent(self, op: OpKind, event: str) -> None:
         """Count an operation that could not be sent."""
         self.counts.failed += 1
-        of = self.board.metrics if op == "deliver" else self.target
-        of.samples(op, event).errors[NOT_SENT] += 1
+        samples = self.board.metrics.samples if op == "deliver" else self.samples
+        samples(op, event).errors[NOT_SENT] += 1
 
 
 #: A connection whose observer counts it for a user.

@@ -134,6 +134,7 @@ class WorkerInterval(msgspec.Struct):
     absence: list[Presence] = []
     losses: Losses = Losses()
     targets: list[TargetUse] = []
+    class_operations: dict[str, list[Operation]] = {}
     overdue: dict[str, int] = {}
     covers: int = 1
     untimed: int = 0

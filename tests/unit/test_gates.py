@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siotool.errors import GateError
-from siotool.report.gates import judge, parse
+from siotool.report.gates import parse
 from siotool.report.join import summarize
+from siotool.report.judging import judge
 from siotool.report.planned import Planned
 from siotool.runfile import Delivery, Operation
 

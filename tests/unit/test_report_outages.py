@@ -7,8 +7,9 @@ import pytest
 
 from siotool.histogram import Histogram
 from siotool.report import outage_tables
-from siotool.report.gates import judge, parse
+from siotool.report.gates import parse
 from siotool.report.join import summarize
+from siotool.report.judging import judge
 from siotool.report.outages import sum_up_away, sum_up_outages
 from siotool.report.planned import Planned
 from siotool.runfile import Bytes, Connections, Delivery, Interval, Losses

@@ -9,7 +9,8 @@ import pytest
 from siotool import units
 from siotool.cli.outcome import rendered
 from siotool.histogram import Histogram
-from siotool.report.gates import parse, show
+from siotool.report.gates import parse
+from siotool.report.judging import show
 from siotool.report.report_document import as_document
 from siotool.runfile import ScenarioFailure, UserClass, Visits
 from siotool.workload import Arrivals, Target

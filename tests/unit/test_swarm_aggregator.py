@@ -3,9 +3,19 @@ import tracemalloc
 import pytest
 
 from siotool.histogram import Histogram
-from siotool.runfile import Bytes, Connections, Operation, ServerUse, UserClass, Visits, WorkerHealth
-from siotool.swarm.aggregator import end_of, joined, merge, merge_operations
+from siotool.runfile import (
+    Bytes,
+    Connections,
+    Delivery,
+    Operation,
+    ServerUse,
+    UserClass,
+    Visits,
+    WorkerHealth,
+)
+from siotool.swarm.aggregator import end_of, joined, merge
 from siotool.swarm.deliveries import DeliveryAggregator
+from siotool.swarm.operation_merging import merged_operations
 from siotool.swarm.receiver import GIVE_UP_S, REMEMBER_S
 from siotool.swarm.worker_report import Presence, Publication, Receipt, WorkerInterval
 
@@ -239,7 +249,7 @@ def test_operations_of_one_kind_and_name_become_one():
         ),
         part(0, B, operations=[operation("echo", [0.4], {"timeout": 2, "reset": 1}, 5, given_up=[5, 6])]),
     ]
-    echo, join = merge_operations(parts)
+    echo, join = merged_operations(part.operations for part in parts)
     assert (echo.name, echo.count, echo.errors) == ("echo", 8, {"timeout": 3, "reset": 1})
     whole = Histogram()
     whole.record([0.1, 0.2, 0.4])
@@ -357,3 +367,37 @@ def test_a_lost_workers_users_are_not_away():
     deliveries.close([part(0, A), part(0, B, absence=[Presence(0.4, 1)])], 1.0, last=False)
     found = deliveries.close([part(1, A, published=[(1, 1.5)])], 2.0, last=True)
     assert found.while_away == 0
+
+
+def test_a_worker_with_users_of_one_class_counts_for_that_class():
+    """It does not part its operations, and another worker does: none may be missing from a class."""
+    ack, said = Operation("ack", "read", 3), Operation("deliver", "said", 9)
+    one = part(0, worker=0, operations=[ack, said], user_classes=[UserClass("Reader")])
+    two = part(
+        0,
+        worker=1,
+        operations=[Operation("ack", "read", 3)],
+        user_classes=[UserClass("Reader"), UserClass("Writer")],
+        class_operations={"Reader": [Operation("ack", "read", 1)], "Writer": [Operation("ack", "read", 2)]},
+    )
+    merged = merge([one, two], 1.0, 1.0, 0, Delivery(), None)
+    assert {
+        name: [(found.op, found.count) for found in operations]
+        for name, operations in merged.class_operations.items()
+    } == {"Reader": [("ack", 4)], "Writer": [("ack", 2)]}
+    assert merge([one], 1.0, 1.0, 0, Delivery(), None).class_operations == {}
+
+
+def test_seconds_of_a_worker_are_joined_by_class():
+    one = part(0, operations=[Operation("ack", "read", 3)], user_classes=[UserClass("Reader")])
+    two = part(
+        1,
+        operations=[Operation("ack", "read", 5)],
+        user_classes=[UserClass("Reader"), UserClass("Writer")],
+        class_operations={"Reader": [Operation("ack", "read", 4)], "Writer": [Operation("ack", "read", 1)]},
+    )
+    found = joined([one, two]).class_operations
+    assert {name: [one.count for one in operations] for name, operations in found.items()} == {
+        "Reader": [7],
+        "Writer": [1],
+    }

@@ -178,18 +178,19 @@ def test_connections_and_bytes_are_told_once_and_the_open_ones_each_time(metrics
     counted = Connections(
         open=3, attempted=5, established=4, failed={"refused": 1}, closed={"ping_timeout": 2}, hung={"tls": 1}
     )
-    assert metrics.close_targets() == [TargetUse(counted, [], Bytes(1, 2, 3, 4))]
-    assert metrics.close_targets() == [TargetUse(Connections(open=3), [], Bytes())]
+    assert metrics.close_targets() == ([TargetUse(counted, [], Bytes(1, 2, 3, 4))], {})
+    assert metrics.close_targets() == ([TargetUse(Connections(open=3), [], Bytes())], {})
 
 
 def test_each_target_has_operations_of_its_own_and_none_those_of_no_target():
     metrics = Metrics(DeliveryTracker(1), 2)
     first, second = metrics.targets
-    first.samples("ack", "echo").record(1.0, 1.0)
-    second.samples("ack", "echo").fail("timeout")
+    first.table("User").samples("ack", "echo").record(1.0, 1.0)
+    second.table("User").samples("ack", "echo").fail("timeout")
     metrics.samples("deliver", "said").untimed += 1
     closed = [
-        [(found.op, found.count, found.errors) for found in use.operations] for use in metrics.close_targets()
+        [(found.op, found.count, found.errors) for found in use.operations]
+        for use in metrics.close_targets()[0]
     ]
     assert closed == [[("ack", 1, {})], [("ack", 0, {"timeout": 1})]]
     assert [found.op for found in metrics.close_operations()] == ["deliver"]
@@ -200,9 +201,9 @@ def test_names_are_bounded_over_all_targets_together():
     metrics = Metrics(DeliveryTracker(1), 2)
     for target in metrics.targets:
         for number in range(NAMES):
-            target.samples("ack", f"event {number}").untimed += 1
-    metrics.targets[1].samples("ack", "one more").untimed += 1
-    first, second = metrics.close_targets()
+            target.table("User").samples("ack", f"event {number}").untimed += 1
+    metrics.targets[1].table("User").samples("ack", "one more").untimed += 1
+    first, second = metrics.close_targets()[0]
     assert OTHER not in {found.name for found in first.operations}
     assert {found.name: found.count for found in second.operations}[OTHER] == 1
     assert len(metrics.take_remarks()) == 1
@@ -308,3 +309,23 @@ def test_a_leaving_user_that_is_cut_off_is_not_away():
     metrics.leave(user, 19.0, gone=True)
     metrics.lose(user, 20.0, None)
     assert metrics.away.close().away_now == 0
+
+
+def test_operations_are_parted_by_class_where_there_are_several_and_only_then():
+    metrics = Metrics(DeliveryTracker(1), 2)
+    first, second = metrics.targets
+    first.table("Reader").samples("ack", "read").record(1.0, 1.0)
+    _, alone = metrics.close_targets()
+    assert alone == {}
+    first.table("Reader").samples("ack", "read").record(1.0, 1.0)
+    second.table("Reader").samples("ack", "read").record(2.0, 2.0)
+    second.table("Writer").samples("ack", "read").fail("timeout")
+    uses, by_class = metrics.close_targets()
+    assert {
+        name: [(found.name, found.count, found.errors) for found in operations]
+        for name, operations in by_class.items()
+    } == {"Reader": [("read", 2, {})], "Writer": [("read", 0, {"timeout": 1})]}
+    assert [[(found.count, found.errors) for found in use.operations] for use in uses] == [
+        [(1, {})],
+        [(1, {"timeout": 1})],
+    ]
