@@ -21,7 +21,7 @@ LAYERS = (
     {"document", "formula", "histogram", "workload"},
     {"protocol", "runfile"},
     {"client", "runs", "runwriter"},
-    {"plan", "probe", "report", "swarm", "target"},
+    {"history", "plan", "probe", "report", "swarm", "target"},
     {"cli"},
     {"__main__"},
 )

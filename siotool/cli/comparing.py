@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from siotool.cli.counts import Intent
+from siotool.cli.report import HISTORY
 from siotool.cli.servers_of_costs import counting
 from siotool.errors import InputError
 from siotool.history import history_file
@@ -17,7 +18,6 @@ from siotool.runs import reading
 from siotool.runs.measures import RunMeasures, measures_of
 from siotool.runs.seconds import seconds_of
 
-HISTORY = Path("reports/history.sqlite")
 #: What ``--baseline`` calls the history, and what parts a label from it.
 _WORD, _LABEL = "history", "history:"
 #: So many comparable runs of the history, the newest, are its baseline.

@@ -11,6 +11,7 @@ from siotool.history import history_file
 from siotool.report.contents import Report
 from siotool.runfile import Run
 from siotool.runs.measures import measures_of
+from siotool.runs.past_run import PastRun
 
 #: Variables of GitHub and GitLab for a branch and a commit; on a pull request, GitHub names its branch.
 _LABELS = ("GITHUB_HEAD_REF", "GITHUB_REF_NAME", "CI_COMMIT_REF_NAME")
@@ -30,9 +31,7 @@ class Keeping(msgspec.Struct, frozen=True):
         history_file.add(
             self.path,
             [
-                history_file.PastRun(
-                    measures_of(run), now, self.label, self.code, report.valid, report.verdict
-                )
+                PastRun(measures_of(run), now, self.label, self.code, report.valid, report.verdict)
                 for run in runs
             ],
         )

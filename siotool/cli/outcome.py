@@ -14,12 +14,21 @@ from siotool.report.contents import Report
 from siotool.report.gates import Gate, parse
 from siotool.report.join import summarize
 from siotool.report.judging import show
+from siotool.report.planned import Planned
 from siotool.report.report_document import as_document
 from siotool.report.verdict import sentence, target_lost
+from siotool.runfile import Run
 from siotool.runs import reading
 
 #: Written beside every run.
 KEPT = ("html", "md", "json")
+
+
+def judged(path: Path) -> tuple[Run, Report]:
+    """Read one run, and judge it by the gates that it was started with. Raises RunFileError."""
+    run = reading.read(path)
+    gates = [parse(gate) for gate in run.header.gates]
+    return run, summarize([run], Planned(), gates, default_gates=run.header.default_gates)
 
 
 def conclude(

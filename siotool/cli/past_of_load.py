@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from siotool.cli.comparing import HISTORY, Baseline, read_baseline
+from siotool.cli.comparing import Baseline, read_baseline
 from siotool.cli.keeping import Keeping, keeping
+from siotool.cli.report import HISTORY
 from siotool.errors import InputError
 
 

@@ -11,6 +11,7 @@ from siotool.cli.options import Output, Quiet, flags_of
 from siotool.errors import InputError, RunFileError
 
 REPORTS = Path("reports")
+HISTORY = REPORTS / "history.sqlite"
 _STDIN = Path("/dev/stdin")
 
 

@@ -9,13 +9,13 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
 from siotool.errors import InputError, OutputError
-from siotool.runs.conditions import Conditions, alike
+from siotool.runs.conditions import RunConditions, alike
 from siotool.runs.measures import RunMeasures
+from siotool.runs.past_run import PastRun
 
 VERSION = 1
 #: "SIOH" in ASCII.
@@ -38,21 +38,6 @@ CREATE TABLE runs (
 )
 """
 _COLUMNS = "run, added_at, label, code, valid, verdict, measures"
-
-
-class PastRun(msgspec.Struct, frozen=True):
-    """One run of the history.
-
-    ``label`` is what it was of, such as a branch, ``code`` the version of the target's code, such as a
-    commit; both may be empty. ``valid`` and ``verdict`` are those of its report when it was added.
-    """
-
-    measures: RunMeasures
-    added_at: str
-    label: str
-    code: str
-    valid: Literal["yes", "suspect", "no"]
-    verdict: Literal["passed", "failed", "untrusted"]
 
 
 def add(path: Path, runs: Sequence[PastRun]) -> None:
@@ -94,7 +79,7 @@ def read(path: Path, *, label: str, most: int) -> list[PastRun]:
         return [_past_run(path, row) for row in database.execute(query, (label, most))][::-1]
 
 
-def comparable(path: Path, to: Conditions, *, label: str, same_target: bool, most: int) -> list[PastRun]:
+def comparable(path: Path, to: RunConditions, *, label: str, same_target: bool, most: int) -> list[PastRun]:
     """Return the newest runs that are a baseline for runs under the conditions ``to``, oldest first.
 
     They had the same scenario, settings, users, clients and machines, and the same target unless

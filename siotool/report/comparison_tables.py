@@ -1,21 +1,15 @@
 """What a report says of its baseline: what is not the same, what changed and by how much."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from siotool import units
 from siotool.document.document import Bar, Block, Row, Section, Sentence, Table, Tone, columns
 from siotool.document.groups import NONE
 from siotool.report import ways
 from siotool.report.comparison_figures import Change, Comparison, MetricChange, ServersChange
-from siotool.report.contents import Report, format_cores
+from siotool.report.comparison_words import change, effect, interval, servers
+from siotool.report.contents import Report
+from siotool.report.metric_units import written
 
-_UNITS: dict[str, Callable[[float], str]] = {
-    "s": units.format_duration,
-    "bytes": units.format_size,
-    "bytes_per_s": units.format_byte_rate,
-    "cores": format_cores,
-    "share": units.format_share,
-}
 _TONES: dict[Change, Tone] = {"worse": "bad", "better": "good", "no difference shown": ""}
 _ORDER: tuple[Change, ...] = ("worse", "better", "no difference shown")
 #: A bar's track reaches this far to both sides at most, as a share of the baseline.
@@ -33,7 +27,7 @@ def comparison(report: Report) -> Section:
     found = report.comparison
     if found is not None:
         blocks += [Sentence(f"Not the same: {said}.", "warning") for said in found.not_same]
-        blocks += [Sentence(_sides(found)), Sentence(servers(found.servers))]
+        blocks += [Sentence(_sides(found)), Sentence(_servers(found.servers))]
         rows = sorted(found.metrics, key=lambda one: _ORDER.index(one.verdict))
         named = columns("metric", "baseline>", "now>", "change>", "interval>", "from>?")
         blocks.append(Table(named, _rows(rows), _HOW, how=[ways.COMPARED]))
@@ -43,25 +37,14 @@ def comparison(report: Report) -> Section:
     return Section("comparison", "Compared with the baseline", blocks)
 
 
-def servers(found: ServersChange) -> str:
+def _servers(found: ServersChange) -> str:
     """Say the difference in servers, and in money where it is known."""
-    if found.effect is None or found.low is None or found.high is None:
+    if found.effect is None:
         return f"No difference in servers: {found.how}."
-    said = f"{_signed(found.effect)} servers ({_signed(found.low)} to {_signed(found.high)})"
+    said = servers(found)
     if found.per_month is not None:
         said += f", {found.per_month:+,.0f} {found.currency} a month"
     return f"Servers: {found.measured:,}, with the baseline's costs {found.baseline:,}: {said}."
-
-
-def change(one: MetricChange) -> str:
-    """Write a metric's change and its interval: ``cpu_per_event +9.7 % (5.5 to 13.9 %)``."""
-    return f"{one.name} {_effect(one.effect, one.relative)} ({_interval(one)})"
-
-
-def _interval(one: MetricChange) -> str:
-    low, high = _effect(one.low, one.relative_low), _effect(one.high, one.relative_high)
-    number, unit = low.split(" ", 1)
-    return f"{number} to {high}" if high.endswith(unit) else f"{low} to {high}"
 
 
 def _sides(found: Comparison) -> str:
@@ -85,14 +68,14 @@ def _rows(metrics: Sequence[MetricChange]) -> list[Row]:
 
 
 def _row(one: MetricChange, track: float) -> Row:
-    write = _UNITS[one.unit]
+    write = written(one.unit)
     cells = [
         one.name,
         write(one.baseline),
         write(one.measured),
-        _effect(one.effect, one.relative),
-        _interval(one),
-        NONE if not one.smallest_detectable else _effect(one.smallest_detectable, _share(one)).lstrip("+"),
+        effect(one.effect, one.relative),
+        interval(one),
+        NONE if not one.smallest_detectable else effect(one.smallest_detectable, _share(one)).lstrip("+"),
     ]
     return Row(cells, _TONES[one.verdict], _bar(one, track), one.verdict)
 
@@ -107,14 +90,3 @@ def _bar(one: MetricChange, track: float) -> Bar | None:
         return None
     low, high = (50 + 50 * min(max(end / track, -1.0), 1.0) for end in (one.relative_low, one.relative_high))
     return Bar(begin=low, soft=max(high - low, 0.5), mark=50.0)
-
-
-def _effect(effect: float, relative: float | None) -> str:
-    """A change as a share of the baseline; that of a share in points of a hundred."""
-    if relative is not None:
-        return f"{relative * 100:+.1f} %"
-    return f"{effect * 100:+.3g} points"
-
-
-def _signed(count: int) -> str:
-    return f"{count:+,}" if count else "0"

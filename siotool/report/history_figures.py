@@ -1,4 +1,4 @@
-"""What ``siotool history`` says: past runs by what they have in common, their metrics, and where these changed.
+"""What ``siotool history`` says: past runs that may be compared, their metrics, and where these changed.
 
 The tree behind ``siotool history --format json``. SI units are in the names of the metrics' ``unit``.
 """

@@ -21,11 +21,11 @@ _OF_CLIENTS = {
     "--reconnection-delay-max": "5s",
     "--randomization-factor": "0.5",
 }
-#: Conditions that runs of a history must share to be compared when no baseline is named.
+#: RunConditions that runs of a history must share to be compared when no baseline is named.
 OF_HISTORY = ("settings", "users", "transport", "client", "generator", "server")
 
 
-class Conditions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class RunConditions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The conditions of a run; ``others`` by name, in words, in the order in which they are said."""
 
     scenario: str
@@ -33,7 +33,7 @@ class Conditions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     others: dict[str, str]
 
 
-def conditions_of(header: Header) -> Conditions:
+def conditions_of(header: Header) -> RunConditions:
     """Return the conditions under which a run was made."""
     workload, target, server = header.workload, header.target, header.server
     several = " ".join(f"{one.url}@{one.weight}" for one in header.targets)
@@ -43,7 +43,7 @@ def conditions_of(header: Header) -> Conditions:
         for name, usual in _OF_CLIENTS.items()
         if (given := _given(header.command, name, usual)) != usual
     ]
-    return Conditions(
+    return RunConditions(
         scenario=workload.scenario,
         target=f"{url}{target.path} {target.namespace}",
         others={
@@ -68,7 +68,7 @@ def conditions_of(header: Header) -> Conditions:
     )
 
 
-def differences(before: Sequence[Conditions], after: Sequence[Conditions]) -> list[str]:
+def differences(before: Sequence[RunConditions], after: Sequence[RunConditions]) -> list[str]:
     """Say each condition that is not the same on both sides: ``transport: A, in the baseline B``."""
     said = []
     for name in dict.fromkeys(key for one in [*before, *after] for key in one.others):
@@ -128,6 +128,6 @@ def _machine(one: GeneratorMachine) -> str:
     return f"{one.system}, {one.cpus} CPUs, {format_size(one.memory_bytes)}, {one.processes} processes"
 
 
-def alike(conditions: Conditions) -> str:
+def alike(conditions: RunConditions) -> str:
     """What runs of a history share that may be compared without being named, beside scenario and target."""
     return json.dumps({name: conditions.others.get(name, "") for name in OF_HISTORY})

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from siotool.histogram import Sparse, merged
 from siotool.runfile import LOCAL, Interval, OpKind, Run
-from siotool.runs.conditions import Conditions, conditions_of
+from siotool.runs.conditions import RunConditions, conditions_of
 from siotool.runs.hold import Marks
 from siotool.runs.seconds import Seconds, seconds_of
 from siotool.runs.slope import OWN_MEMORY_BYTES, MedianLine, fit_gauge
@@ -72,7 +72,7 @@ class RunMeasures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     run: str
     started_at: str
-    conditions: Conditions
+    conditions: RunConditions
     amounts: list[Amounts]
     times: list[Times]
 

@@ -14,7 +14,7 @@ from siotool.runs.seconds import Floats
 REDRAWN = 500
 
 
-class Drawn(msgspec.Struct, frozen=True, eq=False):
+class DrawnRun(msgspec.Struct, frozen=True, eq=False):
     """A metric of one run on its scale: its value, and by how much redrawn blocks miss it."""
 
     value: float
@@ -23,7 +23,7 @@ class Drawn(msgspec.Struct, frozen=True, eq=False):
 
 def redraw_ratio(
     amounts: Sequence[float], over: Sequence[float], scale: Scale, generator: Generator
-) -> Drawn:
+) -> DrawnRun:
     """One sum over another, block by block."""
     above, below = np.array(amounts), np.array(over)
     weights = _weights(len(above), generator)
@@ -33,7 +33,7 @@ def redraw_ratio(
 
 def redraw_quantiles(
     blocks: Sequence[Sparse], quantiles: Sequence[float], scales: Sequence[Scale], generator: Generator
-) -> list[Drawn]:
+) -> list[DrawnRun]:
     """Percentiles of a run's times, of histograms block by block; the same blocks for all of them."""
     whole = merged(blocks)
     filled = np.flatnonzero(whole.counts)
@@ -57,7 +57,7 @@ def _weights(blocks: int, generator: Generator) -> Floats:
     return generator.multinomial(blocks, np.full(blocks, 1 / blocks), size=REDRAWN).astype(np.float64)
 
 
-def _drawn(value: float, redrawn: Floats, blocks: int) -> Drawn:
+def _drawn(value: float, redrawn: Floats, blocks: int) -> DrawnRun:
     """Redrawn values around their mean; of few blocks they lie too close together by (n − 1)/n."""
     few = np.sqrt(blocks / (blocks - 1)) if blocks > 1 else 0.0
-    return Drawn(value, (redrawn - redrawn.mean()) * few)
+    return DrawnRun(value, (redrawn - redrawn.mean()) * few)

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from siotool.errors import InputError
-from siotool.report.comparison.effect import SURE, Effect, effect_of
+from siotool.report.comparison.effect import SURE, MetricEffect, effect_of
 from siotool.report.comparison.holm import adjusted
 from siotool.report.comparison.pairing import PairedMetric, pair, same_generator
 from siotool.report.comparison.scales import PRIOR_RUNS
@@ -106,7 +106,7 @@ def _weights(names: Sequence[str]) -> list[float]:
     return [_OF_CPU / sum(cpu) if one else (1 - _OF_CPU) / (len(cpu) - sum(cpu)) for one in cpu]
 
 
-def _change(one: PairedMetric, effect: Effect, p_adjusted: float) -> MetricChange:
+def _change(one: PairedMetric, effect: MetricEffect, p_adjusted: float) -> MetricChange:
     scale = one.scale
     base = scale.back(effect.base) if one.shown is None else one.shown[0]
     new = scale.back(effect.new) if one.shown is None else one.shown[1]

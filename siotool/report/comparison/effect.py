@@ -10,7 +10,7 @@ divided by the scatter of its own drawn runs, so that few runs widen the interva
 
 The scatter between runs rests on what the runs show and on what is assumed of the metric, as if
 ``PRIOR_RUNS`` more had been seen (the moderated variance of G. K. Smyth, Statistical Applications in
-Genetics and Molecular Biology 3, 2004). Drawn runs have the shape of the runs' own deviations, and a
+Genetics and Molecular Biology 3, 2004); where more is seen than assumed, on that alone. DrawnRun runs have the shape of the runs' own deviations, and a
 normal one as far as the assumption counts.
 
 Beside it the runs are dealt anew to both sides, in every way there is (a permutation test: E. J. G.
@@ -27,7 +27,7 @@ import msgspec
 import numpy as np
 from numpy.random import PCG64, Generator
 
-from siotool.report.comparison.block_draws import Drawn
+from siotool.report.comparison.block_draws import DrawnRun
 from siotool.report.comparison.scales import PRIOR_RUNS
 from siotool.runs.seconds import Floats
 
@@ -41,7 +41,7 @@ POWER = 0.9
 _MOST_DEALT = 4000
 
 
-class Effect(msgspec.Struct, frozen=True):
+class MetricEffect(msgspec.Struct, frozen=True):
     """On the metric's scale: ``effect`` from ``low`` to ``high``; ``base`` is the mean of the baseline.
 
     ``scatter`` is that of one run, ``floor`` half of the interval's width; ``detectable`` the true effect
@@ -63,8 +63,8 @@ class Effect(msgspec.Struct, frozen=True):
 
 
 def effect_of(
-    before: Sequence[Drawn], after: Sequence[Drawn], prior: float, names: Sequence[str], level: float
-) -> Effect:
+    before: Sequence[DrawnRun], after: Sequence[DrawnRun], prior: float, names: Sequence[str], level: float
+) -> MetricEffect:
     """Compare two sides; ``prior`` is the assumed scatter of a run, ``names`` are the runs' of both sides.
 
     A run's draws follow from its name, so sides that are swapped give the same with another sign.
@@ -77,7 +77,8 @@ def effect_of(
     share = np.sqrt(sum(1 / len(side) for side in values))
 
     def moderated(squares: Floats | float) -> Floats | float:
-        return np.sqrt((PRIOR_RUNS * assumed + squares) / (PRIOR_RUNS + freedom))
+        steadied = (PRIOR_RUNS * assumed + squares) / (PRIOR_RUNS + freedom)
+        return np.sqrt(np.maximum(steadied, squares / freedom) if freedom else steadied)
 
     scatter = float(moderated(float(sum(((side - side.mean()) ** 2).sum() for side in values))))
     between = math.sqrt(max(scatter**2 - within, 0.0))
@@ -94,7 +95,7 @@ def effect_of(
     unit = scatter * float(share)
     floor = float(np.quantile(size, SURE)) * unit
     p_permutation, p_least = _dealt(*values)
-    return Effect(
+    return MetricEffect(
         base=base,
         new=new,
         effect=new - base,
@@ -116,7 +117,7 @@ def _shapes(values: Sequence[Floats], freedom: int) -> Floats:
     return apart / spread if freedom and spread > 0 else np.array([])
 
 
-def _redrawn(one: Drawn, between: float, shapes: Floats, freedom: int, name: str) -> Floats:
+def _redrawn(one: DrawnRun, between: float, shapes: Floats, freedom: int, name: str) -> Floats:
     """How far a run like this may lie from the mean of its side, ``DRAWS`` times."""
     seed = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest())
     generator = Generator(PCG64(seed))

@@ -7,12 +7,14 @@ import msgspec
 from numpy.random import PCG64, Generator
 
 from siotool.histogram import merged
-from siotool.report.comparison.block_draws import Drawn, redraw_quantiles, redraw_ratio
+from siotool.report.comparison.block_draws import DrawnRun, redraw_quantiles, redraw_ratio
 from siotool.report.comparison.scales import Scale, scale_of_amounts, scale_of_times
 from siotool.runs.measures import Amounts, RunMeasures, Times
 
+#: Runs whose bytes of a connection differ by more gave the generator other work.
+_SAME_BYTES = 1.05
 #: A percentile needs so many times in each run.
-_PERCENTILES = {"p50": (0.5, 20), "p95": (0.95, 200), "p99": (0.99, 1000)}
+PERCENTILES = {"p50": (0.5, 20), "p95": (0.95, 200), "p99": (0.99, 1000)}
 
 
 class PairedMetric(msgspec.Struct, frozen=True):
@@ -21,18 +23,21 @@ class PairedMetric(msgspec.Struct, frozen=True):
     name: str
     unit: str
     scale: Scale
-    before: list[Drawn]
-    after: list[Drawn]
+    before: list[DrawnRun]
+    after: list[DrawnRun]
     #: What both sides are said to have, where that is not what is compared.
     shown: tuple[float, float] | None = None
 
 
 def same_generator(before: Sequence[RunMeasures], after: Sequence[RunMeasures]) -> bool:
     """Whether the same generator did the same work beside the servers: its CPU tells the machine's speed."""
-    alike = ("generator", "Python", "siotool", "libraries", "client", "transport", "settings")
+    alike = ("generator", "Python", "siotool", "libraries", "client", "transport", "settings", "users")
     kinds = {tuple(one.conditions.others.get(name) for name in alike) for one in (*before, *after)}
-    costs = [part for one in (*before, *after) for part in one.amounts if part.kind == "cost"]
-    return len(kinds) == 1 and bool(costs) and all(part.reference for part in costs)
+    parts = [part for one in (*before, *after) for part in one.amounts]
+    costs = [part for part in parts if part.kind == "cost"]
+    moved = [part.value for part in parts if part.kind == "bytes"]
+    same_work = bool(moved) and max(moved) <= _SAME_BYTES * min(moved)
+    return len(kinds) == 1 and same_work and bool(costs) and all(part.reference for part in costs)
 
 
 def pair(
@@ -92,9 +97,9 @@ def _middle(side: Sequence[Amounts]) -> float:
 def _of_times(old: list[Times], new: list[Times], *, runs: Sequence[str]) -> list[PairedMetric]:
     every = [*old, *new]
     fewest = min(sum(sum(block.n) for block in one.blocks) for one in every)
-    told = [name for name, (_, needed) in _PERCENTILES.items() if fewest >= needed]
+    told = [name for name, (_, needed) in PERCENTILES.items() if fewest >= needed]
     scales = [scale_of_times(name, old[0].name) for name in told]
-    quantiles = [_PERCENTILES[name][0] for name in told]
+    quantiles = [PERCENTILES[name][0] for name in told]
     if not told or any(merged(one.blocks).min_s <= 0 for one in every):
         return []
     drawn = [

@@ -19,7 +19,7 @@ import numpy as np
 from siotool.runs.seconds import Floats
 
 #: How many repeated runs the assumed scatter counts for.
-PRIOR_RUNS = 3.0
+PRIOR_RUNS = 4.0
 
 
 class Scale(msgspec.Struct, frozen=True):
@@ -59,7 +59,7 @@ class Scale(msgspec.Struct, frozen=True):
 _LEAST_OF_TIMES = 0.02
 _LEAST = 0.01
 _SHARES = Scale(run_scatter=0.02, least=0.001, relative=False)
-_OF_COSTS = {True: Scale(0.03, _LEAST), False: Scale(0.08, _LEAST)}
+_OF_COSTS = {True: Scale(0.04, _LEAST), False: Scale(0.08, _LEAST)}
 _BY_NAME: Mapping[str, Scale] = MappingProxyType(
     {
         "bytes_per_connection": Scale(0.005, _LEAST),
@@ -69,9 +69,9 @@ _BY_NAME: Mapping[str, Scale] = MappingProxyType(
 )
 _OF_TIMES: Mapping[str, Scale] = MappingProxyType(
     {
-        "p50": Scale(0.08, _LEAST_OF_TIMES),
-        "p95": Scale(0.10, _LEAST_OF_TIMES),
-        "p99": Scale(0.12, _LEAST_OF_TIMES),
+        "p50": Scale(0.10, _LEAST_OF_TIMES),
+        "p95": Scale(0.12, _LEAST_OF_TIMES),
+        "p99": Scale(0.15, _LEAST_OF_TIMES),
     }
 )
 #: There are few connects, all in the second in which the load begins.
