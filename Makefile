@@ -5,7 +5,7 @@
 
 VENV ?= .venv
 ARGS ?=
-NODE_TARGETS := tests/targets/node tests/targets/servers
+NODE_TARGETS := tests/targets/node tests/targets/servers tests/targets/page
 # These measure what other tests beside them would change.
 QUIET := tests/bench tests/integration/test_plan_wire.py tests/integration/test_plan_evidence.py
 

@@ -7,6 +7,8 @@ its bucket collapsing: the range is fixed). Values are seconds.
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import chain
+from operator import lt
 
 import msgspec
 import numpy as np
@@ -29,6 +31,12 @@ MOST_COUNTED = 2**53
 _LESS, _MORE = 1 - 1e-6, 1 + 1e-6
 
 
+#: Edges of each bucket, give or take the rounding there; what is beyond the range lies at its ends.
+_EDGES = [math.exp(_LOG_SMALLEST + index * _LOG_GROWTH) for index in range(SIZE)]
+_LOWER = (0.0, *(edge * (1 - 1e-7) for edge in _EDGES[:-1]))
+_UPPER = (*(edge * (1 + 1e-7) for edge in _EDGES[:-1]), math.inf)
+
+
 class Sparse(msgspec.Struct, frozen=True):
     """A histogram as it travels and is stored: only the buckets that hold something.
 
@@ -44,18 +52,20 @@ class Sparse(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse what no histogram has written, such as a number beyond the last bucket."""
-        i, n = self.i, self.n
+        i, n, sum_s, min_s, max_s = self.i, self.n, self.sum_s, self.min_s, self.max_s
+        if not i and not n and sum_s == min_s == max_s == 0:
+            return
         if len(i) != len(n) or (i and not (i[0] >= 0 and i[-1] < SIZE and min(n) > 0)):
             raise ValueError("not a histogram: bucket numbers and counts do not fit")
-        if sorted(set(i)) != i:
+        if not all(map(lt, i, i[1:])):
             raise ValueError("not a histogram: bucket numbers do not ascend")
         count = sum(n)
         if count > MOST_COUNTED:
             raise ValueError(f"not a histogram: {count} values are more than can be counted")
-        least, most = count * self.min_s * _LESS, count * self.max_s * _MORE
-        if not (0 <= self.min_s <= self.max_s and least <= self.sum_s <= most < math.inf):
+        least, most = count * min_s * _LESS, count * max_s * _MORE
+        if not (0 <= min_s <= max_s and least <= sum_s <= most < math.inf):
             raise ValueError("not a histogram: sum, smallest and largest do not fit together")
-        if i and not (_holds(i[0], self.min_s) and _holds(i[-1], self.max_s)):
+        if i and not (_LOWER[i[0]] <= min_s <= _UPPER[i[0]] and _LOWER[i[-1]] <= max_s <= _UPPER[i[-1]]):
             raise ValueError("not a histogram: smallest and largest are in none of its buckets")
 
 
@@ -137,11 +147,10 @@ class Histogram:
         )
 
 
-def _holds(index: int, value: float) -> bool:
-    """Whether a value may lie in a bucket, give or take the rounding at its edges."""
-    clipped = min(max(value, SMALLEST_S), LARGEST_S)
-    exact = (math.log(clipped) - _LOG_SMALLEST) / _LOG_GROWTH
-    return exact - 1e-6 <= index <= exact + 1 + 1e-6
+def bucket_edges(index: int) -> tuple[float, float]:
+    """Smallest and largest value of a bucket in seconds; those beyond the range lie in its ends too."""
+    upper = math.exp(_LOG_SMALLEST + index * _LOG_GROWTH)
+    return (upper / GROWTH if index else 0.0), upper
 
 
 def bucket_value(index: int) -> float:
@@ -152,9 +161,22 @@ def bucket_value(index: int) -> float:
     return 2 * upper / (1 + GROWTH)
 
 
+def bucket_values(index: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return the middle of each of some buckets, in seconds."""
+    upper = np.exp(_LOG_SMALLEST + index * _LOG_GROWTH)
+    return np.where(index == 0, SMALLEST_S, 2 * upper / (1 + GROWTH))
+
+
 def merged(parts: Iterable[Sparse | Histogram]) -> Histogram:
     """Return one histogram that holds all the parts."""
+    stored = (part.sparse() if isinstance(part, Histogram) else part for part in parts)
+    known = [part for part in stored if part.n]
     whole = Histogram()
-    for part in parts:
-        whole.add(part)
+    size = sum(len(part.n) for part in known)
+    bucket = np.fromiter(chain.from_iterable(part.i for part in known), np.intp, size)
+    count = np.fromiter(chain.from_iterable(part.n for part in known), np.int64, size)
+    whole.counts += np.bincount(bucket, count, SIZE).astype(np.int64)  # exact: counts fit into a float
+    whole.sum_s = math.fsum(part.sum_s for part in known)
+    whole.min_s = min((part.min_s for part in known), default=math.inf)
+    whole.max_s = max((part.max_s for part in known), default=0.0)
     return whole

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from siotool.histogram import Sparse
+from siotool.searched import FoundCapacity, Hold
 from siotool.workload import Target, WeightedTarget, Workload
 
 VERSION = 2
@@ -403,11 +404,11 @@ class End(msgspec.Struct, frozen=True, tag_field="kind", tag="end"):
     intervals: Count | None = None
 
 
-Line = Header | Interval | Note | End
+Line = Header | Interval | Note | Hold | FoundCapacity | End
 
 
 class Run(msgspec.Struct):
-    """A run file in memory; ``end`` is None when the run was cut."""
+    """A run file in memory; ``end`` is None when the run was cut, ``capacity`` without a search."""
 
     path: Path
     header: Header
@@ -415,3 +416,5 @@ class Run(msgspec.Struct):
     notes: list[Note]
     end: End | None
     truncated_line: bool = False
+    holds: list[Hold] = []
+    capacity: FoundCapacity | None = None

@@ -10,18 +10,24 @@ from typing import Literal
 
 import msgspec
 
+from siotool.cli.count_stages import stages_of
+from siotool.cli.measured_capacity import Searched, by_fit, searched, with_search
+from siotool.cli.measured_costs import costs_of
 from siotool.errors import InputError
 from siotool.plan.constraints.seen import BELIEVED
 from siotool.plan.evidence.measured_inputs import ENOUGH, inputs_of
 from siotool.plan.evidence.observe import Observations, observe
 from siotool.plan.evidence.profile import ServerProfile, measure
+from siotool.plan.evidence.wire_costs import wire_costs
 from siotool.plan.inputs import compose
 from siotool.plan.inputs.figure import Figure, Inputs, middle
 from siotool.plan.inputs.provenance import Provenance
 from siotool.plan.model import ConstraintRow, Plan
 from siotool.plan.sizing.replan import ReadBack
 from siotool.plan.sizing.sizing import size
+from siotool.report.capacity_estimate import CapacityEstimate
 from siotool.report.contents import Bandwidth, ConnectionFigures
+from siotool.report.cost_figures import CostFigures
 from siotool.report.planned import Planned
 from siotool.report.sizing_figures import Answer, ConstraintFigures, Counts
 from siotool.runfile import Run
@@ -31,7 +37,7 @@ from siotool.units import format_share
 Figures = Literal["planned", "measured"]
 
 #: The defaults of ``siotool plan``: the same figures give the same number.
-DRAWS, SEED = 10_000, 1
+_DRAWS, _SEED = 10_000, 1
 
 #: The formula's figures → the fields of the report's planned side.
 _FORMULA = (
@@ -76,6 +82,17 @@ class Intent(msgspec.Struct, frozen=True):
         return Planned(**figures)
 
 
+class _Learnt(msgspec.Struct, frozen=True):
+    """What runs show: a plan's figures, what the count rests on, and why it is only a bound."""
+
+    seen: Inputs
+    how: str
+    capacity: CapacityEstimate | None = None
+    costs: list[CostFigures] = []
+    searched: Searched | None = None
+    bound: str = ""
+
+
 class Counting(msgspec.Struct, frozen=True):
     """Counts servers for a report of ``runs``, as ``siotool.report.join.summarize`` asks."""
 
@@ -84,8 +101,23 @@ class Counting(msgspec.Struct, frozen=True):
 
     def __call__(self, connections: ConnectionFigures, bandwidth: Bandwidth) -> Counts:
         """Return what the planner makes of the planned figures, and of the measured ones."""
-        measured, how = self._measured(connections, bandwidth)
-        return Counts(planned=self._planned(), measured=measured, how=how)
+        learnt = _learnt(self.runs, bandwidth)
+        measured, how = self._measured(connections, learnt)
+        planned = self.intent.inputs
+        return Counts(
+            planned=self._planned(),
+            measured=measured,
+            how=how,
+            capacity=learnt.capacity,
+            costs=learnt.costs,
+            planned_by={
+                name.removesuffix("_bytes_per_s").removesuffix("_s"): planned.figures[key].provenance.kind
+                for key, name in _FORMULA
+                if key in planned
+            },
+            planned_bytes=_message_bytes(planned),
+            run_bytes=_message_bytes(learnt.seen),
+        )
 
     def _planned(self) -> Answer | None:
         inputs = self.intent.inputs
@@ -96,24 +128,26 @@ class Counting(msgspec.Struct, frozen=True):
         plan = self.intent.plan
         if plan is None or plan.servers is None or plan.document is None or self.intent.typed.figures:
             return answer
+        *before, last = answer.stages
         return msgspec.structs.replace(
             answer,
             servers=plan.servers.p95,
             document=plan.document.servers,
             document_exact=plan.document.servers_exact,
+            # as it was made, with ranges that a plan read back has not in full
+            stages=[*before, msgspec.structs.replace(last, servers=plan.servers.p95)],
         )
 
-    def _measured(self, connections: ConnectionFigures, bandwidth: Bandwidth) -> tuple[Answer | None, str]:
+    def _measured(self, connections: ConnectionFigures, learnt: _Learnt) -> tuple[Answer | None, str]:
         planned = self.intent.inputs
-        try:
-            observations, profile, seen = learnt(self.runs)
-            how = _how(profile)
-        except InputError as error:
-            observations, profile, seen = None, None, _rate_alone(bandwidth, self.runs)
-            how = f"the formula with the measured consumption rate; {error.message}"
-        if not seen.figures:
+        if not learnt.seen.figures:
             return None, "no open connection to measure"
-        inputs = measured_over(planned, seen)
+        inputs = measured_over(planned, learnt.seen)
+        if learnt.searched is not None:
+            complete = compose.complete(_at_least_one(planned))
+            inputs = with_search(
+                inputs, learnt.searched, middle(complete.figures["server.utilization"].value)
+            )
         if "workload.connections" not in inputs and connections.peak:
             origin = Provenance("measured", "the most that were open")
             inputs = inputs.replaced({"workload.connections": Figure(float(connections.peak), origin)})
@@ -135,9 +169,36 @@ class Counting(msgspec.Struct, frozen=True):
             answer = _answer(inputs, "measured")
         except InputError as error:
             return None, error.message
-        if observations is not None and profile is not None:
-            answer = msgspec.structs.replace(answer, bound=_bound(observations, profile))
-        return answer, how
+        return msgspec.structs.replace(answer, bound=learnt.bound), learnt.how
+
+
+def _learnt(runs: Sequence[Run], bandwidth: Bandwidth) -> _Learnt:
+    """Learn from runs. They are pooled already, and their doubts are in the report."""
+    try:
+        observations = observe(runs, ["yes"] * len(runs), accept_suspect=True, same_target=True)
+        profile = measure(observations, _SEED)
+        found = _Learnt(
+            inputs_of(profile, observations, _SEED),
+            _how(profile),
+            by_fit(profile, observations),
+            costs_of(profile, wire_costs(observations)),
+            bound=_bound(observations, profile),
+        )
+    except InputError as error:
+        how = f"the formula with the measured consumption rate; {error.message}"
+        found = _Learnt(_rate_alone(bandwidth, runs), how)
+    search = searched(runs)
+    if isinstance(search, str):
+        return msgspec.structs.replace(found, how=f"{found.how}; {search}" if search else found.how)
+    bound = f"the search found no load that failed: {search.sentence}" if search.at_least else ""
+    how = f"the capacity that was searched for, {search.sentence}: exact within its interval"
+    return msgspec.structs.replace(found, how=how, capacity=search.estimate, searched=search, bound=bound)
+
+
+def _message_bytes(inputs: Inputs) -> float | None:
+    """The payload of the only kind of message; None where there are none or several."""
+    sizes = [f"workload.messages.{one.name}.size" for one in inputs.messages]
+    return middle(inputs.figures[sizes[0]].value) if len(sizes) == 1 and sizes[0] in inputs else None
 
 
 def measured_over(planned: Inputs, seen: Inputs) -> Inputs:
@@ -158,13 +219,6 @@ def measured_over(planned: Inputs, seen: Inputs) -> Inputs:
     return Inputs(merged.figures, seen.messages or planned.messages)
 
 
-def learnt(runs: Sequence[Run]) -> tuple[Observations, ServerProfile, Inputs]:
-    """Return what the runs show. They are pooled already, and their doubts are in the report."""
-    observations = observe(runs, ["yes"] * len(runs), accept_suspect=True, same_target=True)
-    profile = measure(observations, SEED)
-    return observations, profile, inputs_of(profile, observations, SEED)
-
-
 def _how(profile: ServerProfile) -> str:
     if any(name in profile.figures for name in profile.cpu.names):
         return "the planner with measured costs, messages and consumption rate, and the rest as planned"
@@ -182,7 +236,7 @@ def _rate_alone(bandwidth: Bandwidth, runs: Sequence[Run]) -> Inputs:
 
 def _answer(inputs: Inputs, figures: Figures) -> Answer:
     complete = compose.complete(inputs)
-    plan = size(complete, draws=DRAWS, seed=SEED, sensitivities=False)
+    plan = size(complete, draws=_DRAWS, seed=_SEED, sensitivities=False)
     return Answer(
         servers=plan.servers.p95,
         document=plan.document.servers,
@@ -191,6 +245,7 @@ def _answer(inputs: Inputs, figures: Figures) -> Answer:
         constraints=[_constraint(one, figures) for one in plan.constraints if one.demand > 0],
         binding=plan.binding,
         remedy=_remedy(plan),
+        stages=stages_of(complete, plan, figures, draws=_DRAWS, seed=_SEED),
     )
 
 

@@ -10,6 +10,11 @@ from siotool.errors import InputError
 #: What every document can be written as, and its record as JSON.
 WithPage = Literal["text", "json", "md", "html"]
 
+#: The same, and as the test results of continuous integration.
+WithJunit = Literal["text", "json", "md", "html", "junit"]
+#: What a report can be written as: a table of its runs, too.
+OfRuns = Literal["text", "json", "md", "html", "junit", "csv", "parquet"]
+
 #: Endings of names that mean text, and the one of JUnit's files.
 _PLAIN = ("", "txt", "text")
 _XML = "xml"
@@ -39,6 +44,6 @@ def by_ending(output: str, formats: Any) -> str:
         return "text" if ending in _PLAIN else ending
     raise InputError(
         f"-o {output}: .{ending} is not a known format; the name may end in "
-        + ", ".join(f".{one}" for one in (*known[1:], "txt")),
+        + ", ".join(f".{_XML if one == 'junit' else one}" for one in (*known[1:], "txt")),
         "or give --format, which overrides the name",
     )

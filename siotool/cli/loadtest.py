@@ -14,6 +14,7 @@ from siotool.cli import (
     client_options,
     completion,
     connection_flags,
+    job_summary,
     load_flags,
     load_targets,
     public_hosts,
@@ -24,7 +25,7 @@ from siotool.cli import (
 from siotool.cli import load_options as options
 from siotool.cli.client_words import Encoding, EngineIo, WireClient
 from siotool.cli.configured import command_of
-from siotool.cli.formats import WithPage, by_ending, format_option
+from siotool.cli.formats import WithJunit, by_ending, format_option
 from siotool.cli.report import REPORTS
 from siotool.cli.secret_options import redacted
 from siotool.client import identity_options
@@ -88,8 +89,11 @@ def loadtest(
     history: baseline_flags.KeptIn = None,
     label: baseline_flags.Label = None,
     out: run_flags.Out = None,
-    output_format: Annotated[WithPage | None, format_option("the report", WithPage)] = None,
+    output_format: Annotated[WithJunit | None, format_option("the report", WithJunit)] = None,
     output: run_flags.Output = "-",
+    summary: job_summary.Summary = None,
+    no_summary: job_summary.NoSummary = False,
+    comment: job_summary.Comment = None,
     seed: load_flags.Seed = 1,
     yes: load_flags.Yes = False,
     allowed_hosts: load_flags.AllowedHosts = None,
@@ -129,7 +133,7 @@ def loadtest(
     from siotool.cli.plan_options import planned
     from siotool.report.gates import check_scopes, parse
 
-    form = output_format or by_ending(output, WithPage)
+    form = output_format or by_ending(output, WithJunit)
     gates = [parse(text) for text in fail_if or []]
     read_back = None if plan is None else planned(str(plan))
     compared_with, kept_in = past_of_load(baseline or [], history, label, same_target=same_target)
@@ -259,6 +263,7 @@ def loadtest(
         quiet=quiet,
         baseline=compared_with,
         kept_in=kept_in,
+        summaries=job_summary.read_summaries(summary, no_summary=no_summary, comment=comment),
     )
     raise typer.Exit(code)
 

@@ -1,11 +1,14 @@
 """How a run ends: its report, the verdicts of its gates, and the one exit code."""
 
-from collections.abc import Collection, Sequence
+import contextlib
+import gc
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from siotool.cli import output
+from siotool.cli import chart_folder, output
 from siotool.cli.comparing import Baseline, beside
 from siotool.cli.counts import Counting, Intent
+from siotool.cli.job_summary import Summaries
 from siotool.cli.keeping import Keeping
 from siotool.cli.streams import complain, say
 from siotool.errors import ExitCode, worst
@@ -13,12 +16,14 @@ from siotool.plan.sizing.replan import ReadBack
 from siotool.report.contents import Report
 from siotool.report.gates import Gate, parse
 from siotool.report.join import summarize
+from siotool.report.judged_cases import judged_cases, key_figures
 from siotool.report.judging import show
 from siotool.report.planned import Planned
 from siotool.report.report_document import as_document
-from siotool.report.verdict import sentence, target_lost
+from siotool.report.verdict import sentence, target_lost, why
 from siotool.runfile import Run
 from siotool.runs import reading
+from siotool.runs.frame_names import TableName
 
 #: Written beside every run.
 KEPT = ("html", "md", "json")
@@ -31,6 +36,19 @@ def judged(path: Path) -> tuple[Run, Report]:
     return run, summarize([run], Planned(), gates, default_gates=run.header.default_gates)
 
 
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Look for no garbage meanwhile: the million lists of a long run are none, and looking takes a second."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
+
+
+@uncollected()
 def conclude(
     run_paths: Sequence[Path],
     *,
@@ -45,15 +63,20 @@ def conclude(
     baseline: Baseline | None = None,
     same_target: bool = False,
     kept_in: Keeping | None = None,
+    table: TableName = "operations",
+    charts: str | None = None,
+    summaries: Summaries = Summaries(),
 ) -> ExitCode:
     """Report runs, judge them, and return the exit code that stands for everything.
 
     Without ``gates`` those that the runs were started with are judged again, and without
     ``default_gates`` the default ones, unless a run was started without them. ``keep`` writes
     the reports beside the (single) run as well. ``also`` are further exit codes, such as
-    INTERRUPTED. ``baseline`` is what the runs are compared with, ``same_target`` says that they are of one
-    service, ``kept_in`` is the history that they are added to. Raises RunFileError, InputError (runs that
-    cannot be pooled, or compared) and OutputError.
+    INTERRUPTED. ``csv`` and ``parquet`` write the ``table`` of the runs. ``charts`` is a folder that the
+    charts are written into, ``summaries`` is where Markdown goes beside the report. ``baseline`` is what
+    the runs are compared with, ``same_target`` says that they are of one service, ``kept_in`` is the
+    history that they are added to. The last line on stderr says why the code is not 0. Raises RunFileError,
+    InputError (runs that cannot be pooled, or compared) and OutputError.
     """
     runs = [reading.read(path) for path in run_paths]
     if gates is None:
@@ -74,12 +97,22 @@ def conclude(
     if keep and len(runs) == 1:
         for kind in KEPT:
             output.write(rendered(report, kind), str(runs[0].path.with_name(f"report.{kind}")))
-    output.write(rendered(report, output_format, where), where)
+    if output_format in ("csv", "parquet"):
+        from siotool.runs.frames import written  # pandas takes half a second to import
+
+        output.write(written(runs, table, output_format), where)
+    else:
+        output.write(rendered(report, output_format, where), where)
+    chart_folder.write(as_document(report), charts)
+    summaries.write(as_document(report))
     if not quiet and (output_format != "text" or where != "-"):
         _summarize(report)
     if kept_in is not None:
         kept_in.keep(runs, report)
-    return exit_code(report, also)
+    code = exit_code(report, also)
+    if code != ExitCode.OK:
+        complain(f"exit {code:d}: {why(report, code)}")
+    return code
 
 
 #: How a load test may end beside its gates.
@@ -102,6 +135,7 @@ def end_load(
     quiet: bool,
     baseline: Baseline | None,
     kept_in: Keeping | None,
+    summaries: Summaries,
 ) -> ExitCode:
     """Report the run of a load test that ended for a ``reason``; returns its exit code, as ``conclude``."""
     if not quiet:  # before the report, whose last line is the verdict
@@ -118,11 +152,21 @@ def end_load(
         also={_ENDS[reason]} if reason in _ENDS else (),
         baseline=baseline,
         kept_in=kept_in,
+        summaries=summaries,
     )
 
 
 def rendered(report: Report, form: str, where: str = "file") -> str:
-    """Return a report as ``text`` for ``where``, as ``json`` (ten digits of a figure), ``md`` or ``html``."""
+    """Return a report as ``text`` for ``where``, or as ``json``, ``md``, ``html`` or ``junit``."""
+    if form == "junit":
+        from siotool.document import junit
+
+        return junit.render(
+            "siotool",
+            list(judged_cases(report)),
+            properties=key_figures(report),
+            timestamp=report.runs[0].started_at,
+        )
     return output.printed(as_document(report), form, where, report, digits=10)
 
 

@@ -50,31 +50,34 @@ def styled(renderable: RenderableType, where: str) -> str:
     return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
 
 
-def write(written: str, where: str) -> None:
+def write(written: str | bytes, where: str) -> None:
     """Write ``written`` to stdout (``-``) or to a file, which is replaced only once all of it is written.
 
-    Raises OutputError saying why it cannot be written.
+    Text is UTF-8 in a file. Raises OutputError saying why it cannot be written.
     """
     if where == "-":
-        sys.stdout.write(written)
+        if isinstance(written, str):
+            sys.stdout.write(written)
+        else:
+            sys.stdout.buffer.write(written)
         sys.stdout.flush()
         return
     try:
-        _replace(Path(where).resolve(), written)
+        _replace(Path(where).resolve(), written.encode() if isinstance(written, str) else written)
     except OSError as error:
         raise OutputError(
             f"cannot write {where}: {error.strerror}", "choose another place with -o, or - for stdout"
         ) from error
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, content: bytes) -> None:
     if path.exists() and not path.is_file():
-        path.write_text(text, encoding="utf-8")  # a device or a pipe: nothing to replace
+        path.write_bytes(content)  # a device or a pipe: nothing to replace
         return
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with draft.open("x", encoding="utf-8") as file:
-            file.write(text)
+        with draft.open("xb") as file:
+            file.write(content)
         if path.exists():
             draft.chmod(path.stat().st_mode)
         draft.replace(path)

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from siotool.cli import chart_folder
 from siotool.cli.configured import ConfiguredGroup
 from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.options import (
@@ -117,6 +118,7 @@ def plan(
     seed: Seed = SEED,
     output_format: Annotated[PlanFormat | None, format_option("the plan", PlanFormat)] = None,
     output: Output = "-",
+    charts: chart_folder.Charts = None,
     quiet: Quiet = False,
 ) -> None:
     r"""Size a fleet from planned figures.
@@ -165,6 +167,7 @@ def run(given: Mapping[str, Any]) -> None:
     drawn = {"draws": given.get("draws", DRAWS), "seed": given.get("seed", SEED)}
     if verify is not None and form in _MANIFESTS:
         raise InputError(f"--verify writes no {form}", "use --format text, md, html or json")
+    charts = _charts(given, form)
     asked = given.get("max_servers")
     limit = _whole(parse_count(asked, "--max-servers")) if asked is not None else None
     extras = plan_extras.read(given, form)
@@ -200,11 +203,20 @@ def run(given: Mapping[str, Any]) -> None:
     if form in _MANIFESTS:
         written = extras.manifest(form, result, inputs, **drawn, quiet=quiet)
     else:
-        written = _rendered(result, inputs, form, output, drawn)
+        written = _rendered(result, inputs, form, output, drawn, charts)
     out.write(written, output)
     if output != "-" and not quiet:
         say(f"plan of {plan_words.servers(result.servers.p95)} written to {output}")
     _judge(result, limit, extras.failed_gate(result))
+
+
+def _charts(given: Mapping[str, Any], form: str) -> str | None:
+    """The folder for charts, made; raises InputError where there is nothing to draw, and OutputError."""
+    charts: str | None = given.get("charts")
+    if charts is not None and (given.get("verify") is not None or form in _MANIFESTS):
+        raise InputError(f"--charts has nothing to draw of {form if form in _MANIFESTS else '--verify'}")
+    chart_folder.prepare(charts)
+    return charts
 
 
 def refuse_missing(inputs: Any) -> None:
@@ -222,17 +234,20 @@ def refuse_missing(inputs: Any) -> None:
         raise InputError(f"plan needs {', '.join(missing)}", f"for example: {_EXAMPLE}")
 
 
-def _rendered(result: Any, inputs: Any, form: str, output: str, drawn_with: Mapping[str, int]) -> str:
+def _rendered(
+    result: Any, inputs: Any, form: str, output: str, drawn_with: Mapping[str, int], charts: str | None
+) -> str:
     from siotool.cli import output as out
-    from siotool.plan.documents import plan_document
+    from siotool.plan.documents.plan_document import document
 
-    drawn = None
-    if form == "html":
+    plain = drawn = document(result)
+    if form == "html" or charts is not None:
         # a simulated storm, and numpy: only when asked for
         from siotool.plan.documents import pictures
 
-        drawn = pictures.drawn(result, inputs, **drawn_with)
-    return out.printed(plan_document.document(result, drawn), form, output, result)
+        drawn = document(result, pictures.drawn(result, inputs, **drawn_with))
+    chart_folder.write(drawn, charts)
+    return out.printed(drawn if form == "html" else plain, form, output, result)
 
 
 def _judge(result: Any, limit: int | None, too_dear: str | None) -> None:

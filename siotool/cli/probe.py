@@ -11,13 +11,12 @@ import typer
 
 from siotool.cli import load_options as options
 from siotool.cli import target_options
-from siotool.cli.formats import by_ending, format_option
+from siotool.cli.formats import WithJunit, by_ending, format_option
 from siotool.cli.load_targets import DEMO
 from siotool.cli.options import Output, Quiet
 from siotool.cli.streams import say
 from siotool.errors import InputError
 
-_Format = Literal["text", "json", "md", "html", "junit"]
 _Level = Literal["ok", "info", "warning", "error"]
 
 
@@ -56,7 +55,7 @@ def probe(
     ] = "3s",
     only: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only this check. Repeatable.")] = None,
     severity: Annotated[_Level, typer.Option(help="Show findings of this level and above.")] = "ok",
-    output_format: Annotated[_Format | None, format_option("it", _Format)] = None,
+    output_format: Annotated[WithJunit | None, format_option("it", WithJunit)] = None,
     output: Output = "-",
     list_checks: Annotated[bool, typer.Option("--list", help="List the checks.")] = False,
     quiet: Quiet = False,
@@ -84,7 +83,7 @@ def probe(
         return
     if target is None:
         raise InputError("no target", "give the URL of a Socket.IO server, or demo for the embedded one")
-    form = output_format or by_ending(output, _Format)
+    form = output_format or by_ending(output, WithJunit)
     from siotool.cli import client_options
     from siotool.cli import output as out
     from siotool.client import identity_options

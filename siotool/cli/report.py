@@ -1,14 +1,16 @@
 """``siotool report``: what one or more runs measured, and how many servers that makes."""
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
-from siotool.cli import baseline_flags
-from siotool.cli.formats import WithPage, by_ending, format_option
+from siotool.cli import baseline_flags, chart_folder, job_summary
+from siotool.cli.formats import OfRuns, by_ending, format_option
 from siotool.cli.options import Output, Quiet, flags_of
 from siotool.errors import InputError, RunFileError
+from siotool.runs.frame_names import TableName
 
 REPORTS = Path("reports")
 HISTORY = REPORTS / "history.sqlite"
@@ -26,8 +28,17 @@ def report(
         ),
     ] = None,
     *,
-    output_format: Annotated[WithPage | None, format_option("the report", WithPage)] = None,
+    output_format: Annotated[OfRuns | None, format_option("the report", OfRuns)] = None,
     output: Output = "-",
+    table: Annotated[
+        TableName | None,
+        typer.Option(
+            metavar="NAME",
+            help=f"What csv and parquet hold: {', '.join(get_args(TableName))}.",
+            show_default="operations",
+        ),
+    ] = None,
+    charts: chart_folder.Charts = None,
     fail_if: Annotated[
         list[str] | None,
         typer.Option(
@@ -64,6 +75,9 @@ def report(
     baseline: baseline_flags.Baselines = None,
     same_target: baseline_flags.SameTarget = False,
     history: baseline_flags.History = None,
+    summary: job_summary.Summary = None,
+    no_summary: job_summary.NoSummary = False,
+    comment: job_summary.Comment = None,
     quiet: Quiet = False,
 ) -> None:
     r"""Report what runs measured beside what was planned.
@@ -82,6 +96,10 @@ def report(
 
     siotool report reports/example --fail-if "p99:deliver > 200ms" \
       --fail-if "connect_errors > 1%" --format md
+
+    siotool report reports/example --charts charts
+
+    siotool report reports/example --format csv --table seconds -o seconds.csv
     ```
 
     docs/comparison.md has examples of --baseline.
@@ -89,7 +107,11 @@ def report(
     from siotool.cli import plan_options
     from siotool.report.gates import parse
 
-    form = output_format or by_ending(output, WithPage)
+    form = output_format or by_ending(output, OfRuns)
+    if form == "parquet" and output == "-" and sys.stdout.isatty():
+        raise InputError("parquet is no text for a terminal", "write it to a file with -o, or into a pipe")
+    if table is not None and form not in ("csv", "parquet"):
+        raise InputError(f"--table goes with --format csv or parquet, not {form}")
     gates = [parse(text) for text in fail_if] if fail_if else None
     names = runs or []
     if [*names, plan].count("-") > 1:
@@ -106,6 +128,7 @@ def report(
 
     compared_with = read_baseline(baseline or [], history, same_target=same_target)
 
+    chart_folder.prepare(charts)
     paths = [_STDIN if name == "-" else Path(name) for name in names] or [newest(REPORTS)]
     code = conclude(
         paths,
@@ -117,6 +140,9 @@ def report(
         quiet=quiet,
         baseline=compared_with,
         same_target=same_target,
+        table=table or "operations",
+        charts=charts,
+        summaries=job_summary.read_summaries(summary, no_summary=no_summary, comment=comment),
     )
     raise typer.Exit(code)
 

@@ -2,8 +2,12 @@
 
 from collections.abc import Sequence
 
-from siotool.cli.counts import DRAWS, SEED, Intent, learnt, measured_over
+from siotool.cli.counts import Intent, measured_over
+from siotool.cli.options import DRAWS, SEED
 from siotool.errors import InputError
+from siotool.plan.evidence.measured_inputs import inputs_of
+from siotool.plan.evidence.observe import observe
+from siotool.plan.evidence.profile import measure
 from siotool.plan.inputs import compose
 from siotool.plan.inputs.costs import COSTS
 from siotool.plan.inputs.figure import Figure, Inputs, Value
@@ -25,7 +29,8 @@ def counting(runs: Sequence[Run], intent: Intent) -> Count | str:
     Where the runs show no costs, it is the reason.
     """
     try:
-        _, _, seen = learnt(runs)
+        observations = observe(runs, ["yes"] * len(runs), accept_suspect=True, same_target=True)
+        seen = inputs_of(measure(observations, SEED), observations, SEED)
     except InputError as error:
         return error.message
     inputs = measured_over(intent.inputs, seen)

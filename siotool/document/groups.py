@@ -52,7 +52,7 @@ def drawn_elsewhere(document: Document) -> str:
     count = sum(isinstance(block, Chart) and not block.telling for block in blocks)
     if not count:
         return ""
-    return f"{'1 chart is' if count == 1 else f'{count} charts are'} drawn in HTML."
+    return f"{'1 chart is' if count == 1 else f'{count} charts are'} drawn in HTML, or by --charts DIR."
 
 
 def obtained(table: Table) -> str:

@@ -5,18 +5,19 @@ and the page's own content policy forbids every request. Without JavaScript the 
 """
 
 from collections.abc import Iterator, Sequence
-from importlib.resources import files
 from itertools import groupby
+from typing import Any
 
 import msgspec
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from siotool.document.assets import asset
 from siotool.document.course import figures_of
 from siotool.document.document import Block, Chart, Document, Section, Sentence, Table
 from siotool.document.groups import row_groups
 from siotool.document.vega_bundle import bundle
-from siotool.document.vega_lite import spec
+from siotool.document.vega_lite import columns_of, without_rows
 from siotool.printable import LINE_AT_MOST, printable
 
 #: Columns of a section that leaves room for another beside it, and of a table beside its chart.
@@ -28,7 +29,7 @@ def render(document: Document) -> str:
     charts = [block for section in document.sections for block in section.blocks if isinstance(block, Chart)]
     environment = Environment(
         autoescape=True,
-        loader=FunctionLoader(_asset),
+        loader=FunctionLoader(asset),
         undefined=StrictUndefined,
         finalize=_printable,
         trim_blocks=True,
@@ -44,9 +45,9 @@ def render(document: Document) -> str:
         figures=figures_of,
         ways=_ways,
         anchor=_anchor,
-        specs=_inline_json({chart.key: spec(chart) for chart in charts}),
-        style=Markup(_asset("page.css")),
-        script=Markup(_asset("page.js")),
+        specs=_inline_json({chart.key: _drawn(chart) for chart in charts}),
+        style=Markup(asset("page.css")),
+        script=Markup(asset("page.js")),
         vega=Markup(bundle()) if charts else "",
     )
 
@@ -98,8 +99,13 @@ def _alarming(section: Section) -> bool:
     )
 
 
-def _asset(name: str) -> str:
-    return files("siotool.document").joinpath(name).read_text(encoding="utf-8")
+def _drawn(chart: Chart) -> dict[str, Any]:
+    """What the page's script draws: a specification, and its data in columns, a fifth of them in rows."""
+    columns = columns_of(chart)
+    places = list({id(at): at for _, at, _ in columns}.values())
+    index = {id(at): number for number, at in enumerate(places)}
+    curves = [{"s": name, "t": index[id(at)], "v": values} for name, at, values in columns]
+    return {"spec": without_rows(chart), "t": places, "curves": curves}
 
 
 def _inline_json(value: object) -> Markup:

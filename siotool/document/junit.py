@@ -1,35 +1,63 @@
 """JUnit XML, as continuous integration reads it: one test case for each thing that was judged."""
 
-from collections.abc import Sequence
-from xml.etree import ElementTree
+import io
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Literal
 
 import msgspec
+from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
+from junitparser.junitparser import SystemOut
 
 from siotool.printable import printable
 
 
 class JudgedCase(msgspec.Struct, frozen=True):
-    """One case. ``failure`` is empty where it passed; ``told`` is what a reader may want to know."""
+    """One case. ``failure`` is empty where it passed; ``told`` is what a reader may want to know.
+
+    ``group`` is the last word of its class name. A failure of ``kind`` error says that something could not
+    be judged. ``seconds`` is how long what was judged took.
+    """
 
     name: str
     told: str
     failure: str = ""
+    group: str = ""
+    kind: Literal["failure", "error"] = "failure"
+    seconds: float = 0.0
 
 
-def render(suite: str, cases: Sequence[JudgedCase]) -> str:
+def render(
+    suite: str,
+    cases: Sequence[JudgedCase],
+    *,
+    properties: Mapping[str, str] = MappingProxyType({}),
+    timestamp: str = "",
+) -> str:
     """Return the file. What could break it in foreign words is replaced."""
-    failures = sum(bool(case.failure) for case in cases)
-    counts = {"tests": str(len(cases)), "failures": str(failures)}
-    root = ElementTree.Element("testsuites", counts)
-    found = ElementTree.SubElement(root, "testsuite", {"name": printable(suite), **counts})
-    for case in cases:
-        element = ElementTree.SubElement(
-            found, "testcase", {"classname": printable(suite), "name": printable(case.name)}
-        )
-        if case.failure:
-            failed = ElementTree.SubElement(element, "failure", {"message": printable(case.failure)})
-            failed.text = printable(case.told)
-        else:
-            ElementTree.SubElement(element, "system-out").text = printable(case.told)
-    ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding="unicode", xml_declaration=False) + "\n"
+    found = TestSuite(printable(suite))
+    if timestamp:
+        found.timestamp = printable(timestamp)
+    for name, value in properties.items():
+        found.add_property(printable(name), printable(value))
+    found.add_testcases([_case(suite, case) for case in cases])
+    root: Any = JUnitXml(printable(suite))
+    root.add_testsuite(found)
+    root.update_statistics()
+    file = io.BytesIO()
+    root.write(file, pretty=True)
+    return file.getvalue().decode()
+
+
+def _case(suite: str, case: JudgedCase) -> Any:
+    group = f"{suite}.{case.group}" if case.group else suite
+    element: Any = TestCase(printable(case.name), printable(group), round(case.seconds, 3))
+    told = printable(case.told)
+    if not case.failure:
+        element.append(SystemOut(told))
+        return element
+    make = Failure if case.kind == "failure" else Error
+    result = make(printable(case.failure), case.group or case.kind)
+    result.text = told
+    element.result = [result]
+    return element

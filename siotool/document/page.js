@@ -5,6 +5,12 @@ const specs = JSON.parse(document.getElementById("specs").textContent);
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 let drawn = [];
 
+// Rows of Vega from columns, which are a fifth of their size.
+function whole({ spec, t, curves }) {
+  const rows = curves.flatMap((curve) => curve.v.map((v, n) => ({ t: t[curve.t][n], s: curve.s, v })));
+  return { ...spec, datasets: { ...spec.datasets, rows } };
+}
+
 function theme() {
   const css = getComputedStyle(document.documentElement);
   const value = (name) => css.getPropertyValue(name).trim();
@@ -45,7 +51,7 @@ async function draw() {
   const options = { actions: false, renderer: "svg", config, tooltip: { theme: dark.matches ? "dark" : "light" } };
   drawn = await Promise.all(
     [...document.querySelectorAll("[data-chart]")].map((place) =>
-      window.vegaEmbed(place, specs[place.dataset.chart], options),
+      window.vegaEmbed(place, whole(specs[place.dataset.chart]), options),
     ),
   );
   document.documentElement.dataset.charts = String(drawn.length);

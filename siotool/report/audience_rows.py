@@ -1,10 +1,11 @@
 """Deliveries of many intervals by the size of the audience."""
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import get_args
 
-from siotool.histogram import Histogram, Sparse
+from siotool.histogram import merged
 from siotool.report.delivery_figures import AudienceFigures
 from siotool.runfile import AUDIENCE_SIZES, AudienceDeliveries, AudienceKind, Interval
 
@@ -13,35 +14,20 @@ _TIMED = ("first", "median", "last", "spread")
 _ORDER = {kind: number for number, kind in enumerate(get_args(AudienceKind))}
 
 
-class _SizeTotal:
-    """One class of sizes summed up."""
-
-    def __init__(self) -> None:
-        self.counts = dict.fromkeys(_COUNTED, 0)
-        self.times = {name: Histogram() for name in _TIMED}
-
-    def add(self, found: AudienceDeliveries) -> None:
-        for name in _COUNTED:
-            self.counts[name] += getattr(found, name)
-        for name, histogram in self.times.items():
-            times: Sparse = getattr(found, name)
-            histogram.add(times)
-
-
 def sum_up_audiences(intervals: Iterable[Interval]) -> list[AudienceFigures]:
     """One row for each kind and size: all, rooms, single users; each from the smallest size on."""
-    totals: dict[tuple[AudienceKind, int], _SizeTotal] = {}
+    by_size: dict[tuple[AudienceKind, int], list[AudienceDeliveries]] = {}
     for interval in intervals:
         for found in interval.audiences:
-            totals.setdefault((found.to, found.size), _SizeTotal()).add(found)
-    ordered = sorted(totals.items(), key=lambda item: (_ORDER[item[0][0]], item[0][1]))
-    return [_figures(to, size, total) for (to, size), total in ordered]
+            by_size.setdefault((found.to, found.size), []).append(found)
+    ordered = sorted(by_size.items(), key=lambda item: (_ORDER[item[0][0]], item[0][1]))
+    return [_figures(to, size, found) for (to, size), found in ordered]
 
 
-def _figures(to: AudienceKind, size: int, total: _SizeTotal) -> AudienceFigures:
+def _figures(to: AudienceKind, size: int, found: Sequence[AudienceDeliveries]) -> AudienceFigures:
     place = bisect_left(AUDIENCE_SIZES, size)
-    counts, first, median = total.counts, total.times["first"], total.times["median"]
-    last, spread = total.times["last"], total.times["spread"]
+    counts = {name: sum(map(attrgetter(name), found)) for name in _COUNTED}
+    first, median, last, spread = (merged(map(attrgetter(name), found)) for name in _TIMED)
     return AudienceFigures(
         to=to,
         size=size,

@@ -10,9 +10,11 @@ from typing import Literal
 
 import msgspec
 
+from siotool.report.capacity_figures import CapacityFigures
 from siotool.report.comparison_figures import Comparison
 from siotool.report.delivery_figures import AudienceFigures, DeliveryFigures
 from siotool.report.generator_figures import GeneratorFigures
+from siotool.report.leak_figures import LeakFigures
 from siotool.report.outage_figures import AwayFigures, OutageFigures
 from siotool.report.sizing_figures import Sizing
 from siotool.runfile import JUDGED, REQUEST_EVENT
@@ -76,7 +78,9 @@ class OperationFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``count`` are the successes. The percentiles describe these and the ``given_up``, which had no
     answer in time and count as the time they were waited for, from the intended start.
-    ``service_*`` count from the actual send and are None where nothing was scheduled.
+    Each lies between its ``_low`` and ``_high`` with 95 %; None where the run was too short to tell
+    (``siotool.report.percentiles``). ``service_*`` count from the actual send and are None where nothing was
+    scheduled.
     ``rate_per_s`` is of successes, over the hold phase for ``ack`` and ``deliver`` and over
     the run for what happens while connecting (``rate_over``).
     """
@@ -93,6 +97,16 @@ class OperationFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     p95_s: float | None
     p99_s: float | None
     p99_9_s: float | None
+    p50_low_s: float | None
+    p50_high_s: float | None
+    p90_low_s: float | None
+    p90_high_s: float | None
+    p95_low_s: float | None
+    p95_high_s: float | None
+    p99_low_s: float | None
+    p99_high_s: float | None
+    p99_9_low_s: float | None
+    p99_9_high_s: float | None
     max_s: float | None
     mean_s: float | None
     service_p50_s: float | None
@@ -295,7 +309,8 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     ``doubts`` make the run suspect; ``remarks`` do not. ``operations_merged`` hold all names
     of one operation together, for operations that have several. ``targets`` is empty where there was
     one. ``visits`` is null where no user arrived or ended, ``away`` where no connection was lost that was
-    to come back, ``comparison`` where there was no baseline.
+    to come back, ``capacity`` where none was searched for, ``comparison`` where there was no baseline,
+    ``leak`` where no server was observed for ten minutes of steady load.
     """
 
     version: int = VERSION
@@ -318,6 +333,8 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     away: AwayFigures | None
     bandwidth: Bandwidth
     server: ServerFigures | None
+    capacity: CapacityFigures | None = None
+    leak: LeakFigures | None = None
     generator: GeneratorFigures
     gates: list[GateResult]
     exceptions: list[ExceptionFigures]

@@ -20,7 +20,7 @@ a failure of the generator's own (no port, no file, no memory, bug) doubt
 a note of level ``doubt`` in the run file                           doubt
 users that stayed unconnected or away; deliveries still open at the end     remark
 users that ended by themselves, without an arrival rate             remark
-no steady state; few samples under a percentile                     remark
+no steady state; too few samples for an interval of a percentile    remark
 operations late for their schedule, or more than 1 % not in time    remark
 generator and server together above 90 % of one machine's cores     remark
 the server near its open-file limit; the server not sampled         remark
@@ -66,9 +66,6 @@ LATE_SHARE = 0.01
 FEW_OPERATIONS = 2
 FILES_LIMIT = 0.9
 MACHINE_LIMIT = 0.9
-#: A percentile needs this many samples beyond it before it stops jumping from run to run.
-SAMPLES_BEYOND = 10
-_QUOTED = {"p99": 0.99, "p95": 0.95, "p50": 0.5}
 #: Failures that are the generator's, not the target's, and what helps.
 _OWN = {
     "no_files": "raise its open-file limit with ulimit -n, or use more --processes",
@@ -328,12 +325,14 @@ def _seconds(rows: Seconds, marked: Marks) -> str:
 
 def _few_samples(operations: Sequence[OperationFigures]) -> Iterator[str]:
     few: dict[str, list[str]] = {}
-    needed: Counter[str] = Counter()
     for row in operations:
-        for name, share in _QUOTED.items():
-            need = round(SAMPLES_BEYOND / (1 - share))
-            if 0 < row.count < need and row.op != "phase":
-                few.setdefault(name, []).append(f"{row.op} {row.name} ({row.count:,})")
-                needed[name] = need
+        known = {"p50": row.p50_low_s, "p95": row.p95_low_s, "p99": row.p99_low_s}
+        first = next((name for name, low in known.items() if low is None), None)
+        if row.count and first is not None and row.op != "phase":
+            few.setdefault(first, []).append(f"{row.op} {row.name} ({row.count:,})")
     for name, rows in few.items():
-        yield f"few samples for a steady {name} ({needed[name]:,} needed): {', '.join(rows)}"
+        beyond = "" if name == "p99" else " and beyond"
+        yield (
+            f"no interval for {name}{beyond}, too few samples or too few independent seconds: "
+            f"{', '.join(rows)}"
+        )

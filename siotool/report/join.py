@@ -12,6 +12,7 @@ import numpy as np
 
 from siotool.errors import InputError
 from siotool.report.audience_rows import sum_up_audiences
+from siotool.report.capacity_figures import capacity_of
 from siotool.report.comparison_figures import Beside
 from siotool.report.contents import (
     Bandwidth,
@@ -27,6 +28,7 @@ from siotool.report.delivery_figures import DeliveryFigures
 from siotool.report.doubts import find_doubts, find_remarks
 from siotool.report.gates import Gate, Scope
 from siotool.report.generator_figures import sum_up_generator
+from siotool.report.leak_figures import LeakFigures, find_leak
 from siotool.report.operations import sum_up
 from siotool.report.outages import sum_up_away, sum_up_outages
 from siotool.report.overload import overload
@@ -36,7 +38,7 @@ from siotool.report.series import make_series
 from siotool.report.sizing_figures import Counts
 from siotool.report.targets import by_class, sum_up_targets
 from siotool.report.users import sum_up_exceptions, sum_up_user_classes
-from siotool.report.variables import size
+from siotool.report.variables import MeasuredParts, size
 from siotool.report.verdict import verdict_of
 from siotool.report.visits import sum_up_visits
 from siotool.runfile import Run
@@ -68,28 +70,29 @@ def summarize(
     seconds = seconds_of(runs)
     steady = _steady(seconds)
     intervals = [interval for run in runs for interval in run.intervals]
-    operations = sum_up(intervals, seconds.held.tolist(), held_s=steady.duration_s)
+    operations = sum_up(runs, seconds.held.tolist(), held_s=steady.duration_s)
     connections = _connections(runs, seconds)
     bandwidth = _bandwidth(runs, seconds)
     server = _server(runs, seconds)
     outages = sum_up_outages(runs)
     delivery, user_classes = _delivery(runs), sum_up_user_classes(runs)
+    capacity = capacity_of(runs)
     sizing = size(
         planned,
         counts(connections, bandwidth),
-        connections,
-        bandwidth,
-        server,
-        steady,
+        MeasuredParts(connections, bandwidth, server, steady, seconds, outages, capacity),
+        runs[-1].header,
         overload(operations.rows, connections, delivery, user_classes),
     )
     beside = beside or Beside(None, [], [])
+    leak = find_leak(seconds, server.memory_bytes if server else None)
     doubts = [*find_doubts(runs, seconds), *beside.doubts]
     report = Report(
         verdict="passed",
         valid=_valid(connections, doubts),
         doubts=doubts,
-        remarks=[*find_remarks(runs, seconds, steady, operations.rows, delivery), *beside.remarks],
+        remarks=[*find_remarks(runs, seconds, steady, operations.rows, delivery), *beside.remarks]
+        + ([f"whether the server leaks: {leak}"] if isinstance(leak, str) and leak else []),
         target=runs[0].header.target,
         targets=sum_up_targets(runs, seconds.held.tolist(), held_s=steady.duration_s),
         scenario=runs[0].header.workload.scenario,
@@ -105,6 +108,8 @@ def summarize(
         audiences=sum_up_audiences(intervals),
         bandwidth=bandwidth,
         server=server,
+        capacity=capacity,
+        leak=leak if isinstance(leak, LeakFigures) else None,
         generator=sum_up_generator(runs, seconds),
         gates=[],
         exceptions=sum_up_exceptions(runs),
@@ -122,9 +127,8 @@ def figures_of(runs: Sequence[Run], scope: Scope) -> PartFigures:
     """Return what gates are judged by in a part of the runs: of one stage, of one user class, or both."""
     parts = [part_of(run, scope) for run in runs]
     seconds = seconds_of(parts)
-    intervals = [interval for run in parts for interval in run.intervals]
     held_s = float(seconds["duration_s"][seconds.held].sum())
-    operations = sum_up(intervals, seconds.held.tolist(), held_s=held_s)
+    operations = sum_up(parts, seconds.held.tolist(), held_s=held_s)
     connections = _connections(parts, seconds)
     return PartFigures(
         operations=operations.rows,

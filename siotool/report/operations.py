@@ -6,9 +6,9 @@ from typing import Literal, get_args
 
 import msgspec
 
-from siotool.histogram import Histogram
 from siotool.report.contents import OperationFigures
-from siotool.runfile import Interval, Operation, OpKind
+from siotool.report.percentiles import TimesBySecond
+from siotool.runfile import Operation, OpKind, Run
 
 #: What happens while connecting is counted over the run: the hold phase has none of it.
 _OVER_THE_RUN = frozenset({"connect", "upgrade", "namespace", "reconnect"})
@@ -23,25 +23,25 @@ class _Total:
         self.given_up = 0
         self.held = 0
         self.errors: Counter[str] = Counter()
-        self.response = Histogram()
-        self.service = Histogram()
+        self.response = TimesBySecond()
+        self.service = TimesBySecond()
 
-    def add(self, operation: Operation, *, held: bool) -> None:
+    def add(self, operation: Operation, second: int, run: int, *, held: bool) -> None:
         self.count += operation.count
         self.given_up += sum(operation.given_up.n)
         self.held += operation.count if held else 0
         self.errors.update(operation.errors)
-        self.response.add(operation.response)
-        self.response.add(operation.given_up)
-        self.service.add(operation.service)
+        self.response.add(operation.response, second, run)
+        self.response.add(operation.given_up, second, run)
+        self.service.add(operation.service, second, run)
 
     def merge(self, other: "_Total") -> None:
         self.count += other.count
         self.given_up += other.given_up
         self.held += other.held
         self.errors.update(other.errors)
-        self.response.add(other.response)
-        self.service.add(other.service)
+        self.response.merge(other.response)
+        self.service.merge(other.service)
 
 
 class Operations(msgspec.Struct, frozen=True):
@@ -52,20 +52,22 @@ class Operations(msgspec.Struct, frozen=True):
 
 
 def sum_up(
-    intervals: Sequence[Interval], held: Iterable[bool], *, held_s: float, target: int | None = None
+    runs: Sequence[Run], held: Iterable[bool], *, held_s: float, target: int | None = None
 ) -> Operations:
-    """Sum operations over intervals; ``held`` marks those of the hold phase, ``held_s`` long.
+    """Sum operations over the intervals of runs; ``held`` marks those of the hold phase, ``held_s`` long.
 
     ``target``: only those of this one, by its number. The time that a run waited at its end for what
     was under way is in no rate.
     """
     totals: dict[tuple[str, str], _Total] = {}
     run_s = 0.0
-    for interval, in_hold in zip(intervals, held, strict=True):
+    intervals = ((number, interval) for number, run in enumerate(runs) for interval in run.intervals)
+    for second, ((run, interval), in_hold) in enumerate(zip(intervals, held, strict=True)):
         run_s += 0.0 if interval.draining else interval.duration_s
         of = interval if target is None else interval.targets[target]
         for operation in of.operations:
-            totals.setdefault((operation.op, operation.name), _Total()).add(operation, held=in_hold)
+            total = totals.setdefault((operation.op, operation.name), _Total())
+            total.add(operation, second, run, held=in_hold)
     ordered = sorted(totals.items(), key=lambda item: (_ORDER[item[0][0]], item[0][1]))
     by_op: dict[str, list[_Total]] = {}
     for (op, _), total in ordered:
@@ -88,7 +90,8 @@ def _merge(parts: list[_Total]) -> _Total:
 def _figures(op: str, name: str, total: _Total, run_s: float, held_s: float) -> OperationFigures:
     over: Literal["hold", "run"] = "run" if op in _OVER_THE_RUN else "hold"
     successes, seconds = (total.count, run_s) if over == "run" else (total.held, held_s)
-    response = total.response
+    response, service = total.response.histogram(), total.service.histogram()
+    known = total.response.percentiles(response)
     return OperationFigures(
         op=op,
         name=name,
@@ -97,13 +100,11 @@ def _figures(op: str, name: str, total: _Total, run_s: float, held_s: float) -> 
         errors=dict(sorted(total.errors.items())),
         rate_per_s=successes / seconds if seconds > 0 else None,
         rate_over=over,
-        p50_s=response.quantile(0.5),
-        p90_s=response.quantile(0.9),
-        p95_s=response.quantile(0.95),
-        p99_s=response.quantile(0.99),
-        p99_9_s=response.quantile(0.999),
+        **{f"{at}_s": found.value for at, found in known.items()},
+        **{f"{at}_low_s": found.low for at, found in known.items()},
+        **{f"{at}_high_s": found.high for at, found in known.items()},
         max_s=response.max_s if response.count else None,
         mean_s=response.mean_s,
-        service_p50_s=total.service.quantile(0.5),
-        service_p99_s=total.service.quantile(0.99),
+        service_p50_s=service.quantile(0.5),
+        service_p99_s=service.quantile(0.99),
     )

@@ -15,6 +15,8 @@ class OutageFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``recovered`` got their session back. ``replayed`` deliveries came to them that had been sent before;
     ``missed`` were sent while their user was away, and did not come; ``duplicate`` came twice.
     ``messages_lost`` are deliveries that were expected, of messages sent within it, and never came.
+    ``away_user_s`` is how long users were away within it, added up over users, without those that their own
+    scenario dropped.
     """
 
     t_s: float
@@ -33,6 +35,7 @@ class OutageFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     missed: int
     duplicate: int
     messages_lost: int
+    away_user_s: float
 
 
 class AwayFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

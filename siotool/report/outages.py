@@ -22,6 +22,8 @@ from siotool.runfile import Interval, Run
 SHARE = 0.01
 #: A loss after which a user is not waited for.
 _SENT_AWAY = "server_disconnect"
+#: A loss that the user's own scenario made.
+_DROPPED = "dropped"
 #: Seconds of a run end a moment after they are full.
 _ROUNDING_S = 0.5
 
@@ -138,7 +140,19 @@ def _figures(span: Sequence[Interval], offset: float, lost: Counter[int]) -> Out
         missed=max(0, while_away - sum(interval.losses.caught_up for interval in span)),
         duplicate=sum(interval.delivery.duplicate for interval in span),
         messages_lost=sum(lost[math.ceil(interval.t_s - _ROUNDING_S)] for interval in span),
+        away_user_s=_away_user_s(span, times, waited_for) * (1 - _dropped(reasons)),
     )
+
+
+def _away_user_s(span: Sequence[Interval], times: Histogram, waited_for: int) -> float:
+    """Time that users were away, added up: exact where all came back, else by who was away each second."""
+    by_second = sum(interval.losses.away_now * interval.duration_s for interval in span)
+    return times.sum_s if times.count >= waited_for else max(times.sum_s, by_second)
+
+
+def _dropped(reasons: Counter[str]) -> float:
+    """The share of the lost connections that their own scenario dropped."""
+    return reasons[_DROPPED] / reasons.total() if reasons.total() else 0.0
 
 
 def _quantile(times: Histogram, lost: int, share: float) -> float | None:

@@ -7,7 +7,16 @@ import msgspec
 
 from siotool import units
 from siotool.document.document import Chart, Document, Level, Section, Sentence
-from siotool.report import comparison_tables, outage_tables, run_tables, sizing_tables, target_tables, ways
+from siotool.report import (
+    comparison_tables,
+    cost_tables,
+    leak_tables,
+    outage_tables,
+    run_tables,
+    sizing_tables,
+    target_tables,
+    ways,
+)
 from siotool.report.contents import Report
 from siotool.report.sizing_tables import plural
 from siotool.report.time_charts import over_time
@@ -23,7 +32,10 @@ _ORDER: tuple[Callable[[Report], Section], ...] = (
     sizing_tables.gates,
     # sizing
     sizing_tables.sizing,
+    sizing_tables.stages,
     sizing_tables.constraints,
+    sizing_tables.beliefs,
+    cost_tables.costs,
     comparison_tables.comparison,
     # doubts
     lambda report: _sentences("doubts", "What is doubtful", report.doubts, "doubt"),
@@ -43,6 +55,7 @@ _ORDER: tuple[Callable[[Report], Section], ...] = (
     run_tables.bandwidth,
     # server
     run_tables.server,
+    leak_tables.leak,
     # generator
     run_tables.generator,
     # reconnection

@@ -8,6 +8,7 @@ from siotool.document.groups import NONE
 from siotool.report import audience_tables, ways
 from siotool.report.contents import OperationFigures, Report, RunInfo, UserClassFigures
 from siotool.report.sizing_tables import cell, plural
+from siotool.report.uncertain import with_interval
 
 
 def _section(
@@ -29,30 +30,55 @@ def label(op: str, name: str) -> str:
 
 
 def operations(report: Report) -> Section:
-    """Return each operation's count, errors, rate and response times."""
+    """Return each operation's count, errors and rate, and then its response times."""
     service = any(row.service_p99_s is not None for row in report.operations)
-    named = columns("operation", "count>", "errors>", "per s>", "p50>", "p90>?", "p95>", "p99>", "max>")
+    named = columns("operation", "count>", "errors>", "per s>", "mean>", "max>")
     named += columns("p99 service>?") if service else []
     # all names of one operation together stand below the last of them
     together = {row.op: row for row in report.operations_merged}
     last = {row.op: row for row in report.operations}
-    rows = []
+    rows: list[tuple[str, OperationFigures]] = []
     for row in report.operations:
-        rows.append([label(row.op, row.name), *_operation(row)])
+        rows.append((label(row.op, row.name), row))
         if row.op in together and row is last[row.op]:
-            rows.append([f"{row.op} (all)", *_operation(together[row.op])])
-    note = "Rates of ack and deliver are over the hold phase; all others over the run."
-    how = [ways.COUNTS, ways.HOLD, ways.RESPONSE, *([ways.SERVICE] if service else [])]
-    return _section("operations", "Operations", named, [row[: len(named)] for row in rows], note, how=how)
+            rows.append((f"{row.op} (all)", together[row.op]))
+    if not rows:
+        return Section("operations", "Operations", [])
+    counts = Table(
+        named,
+        [Row([name, *_operation(row)][: len(named)]) for name, row in rows],
+        "Rates of ack and deliver are over the hold phase; all others over the run.",
+        how=[ways.COUNTS, ways.HOLD, ways.RESPONSE, *([ways.SERVICE] if service else [])],
+    )
+    times = Table(
+        columns("response time", "p50>", "p90>?", "p95>", "p99>", "p99.9>?"),
+        [Row([name, *_times(row)]) for name, row in rows],
+        "In brackets: where a percentile lies with 95 %; nothing where the run was too short to tell.",
+        how=[ways.RESPONSE, ways.INTERVALS],
+    )
+    return Section("operations", "Operations", [counts, times])
 
 
 def _operation(row: OperationFigures) -> list[str]:
-    times = [row.p50_s, row.p90_s, row.p95_s, row.p99_s, row.max_s, row.service_p99_s]
+    times = [row.mean_s, row.max_s, row.service_p99_s]
     return [
         f"{row.count:,}",
         f"{row.failed:,}",
         cell(row.rate_per_s, units.format_count),
         *(cell(value, units.format_duration) for value in times),
+    ]
+
+
+def _times(row: OperationFigures) -> list[str]:
+    return [
+        with_interval(value, low, high, units.format_duration)
+        for value, low, high in (
+            (row.p50_s, row.p50_low_s, row.p50_high_s),
+            (row.p90_s, row.p90_low_s, row.p90_high_s),
+            (row.p95_s, row.p95_low_s, row.p95_high_s),
+            (row.p99_s, row.p99_low_s, row.p99_high_s),
+            (row.p99_9_s, row.p99_9_low_s, row.p99_9_high_s),
+        )
     ]
 
 

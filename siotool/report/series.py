@@ -5,18 +5,19 @@ are read from the merged histograms, so no point is a guess.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
-from siotool.histogram import merged
 from siotool.report.contents import OperationFigures, OperationSeries, Series
 from siotool.runfile import Interval, Operation
+from siotool.runs.bucket_table import quantiles
 from siotool.runs.hold import Marks
 from siotool.runs.seconds import Floats, Seconds
 
-MOST_POINTS = 2000
+#: More than a chart has pixels.
+MOST_POINTS = 1200
 #: The share of a usual second that an interval must have to be a point; and one after the load's end.
 _HALF, _NEARLY = 0.5, 0.95
 
@@ -27,46 +28,48 @@ def make_series(
     """Return at most ``MOST_POINTS`` points; ``seconds`` has a row for each of ``intervals``."""
     step = max(1, math.ceil(len(seconds) / MOST_POINTS))
     point = np.arange(len(seconds)) // step
-    table = pd.DataFrame(seconds.columns)
-    duration, ends = table["duration_s"], table["begin_s"] + table["duration_s"]
-    loaded = duration.where(_whole(seconds), 0.0)
+    duration, ends = seconds["duration_s"], seconds["begin_s"] + seconds["duration_s"]
+    loaded = np.where(_whole(seconds), duration, 0.0)
 
-    def means(time: "pd.Series[float]") -> dict[str, list[float | None]]:
-        """Means of every column over some time of each point; None where that is none."""
-        known = table.notna().mul(time, axis=0)
-        sums, weights = table.fillna(0.0).mul(known).groupby(point).sum(), known.groupby(point).sum()
-        found = sums / weights.mask(weights == 0)
-        return {
-            str(name): [None if math.isnan(value) else _digits(value) for value in column]
-            for name, column in found.items()
-        }
+    def load(column: str) -> list[float | None]:
+        return _points(_mean(seconds[column], loaded, point))
 
-    load, failures = means(loaded), means(duration)
-    times = duration.groupby(point).sum()
+    def failures(column: str) -> list[float]:
+        return [value or 0.0 for value in _points(_mean(seconds[column], duration, point))]
+
+    times: Floats = np.bincount(point, duration).astype(np.float64)
+    done = _by_name(intervals)
     return Series(
-        point_s=float(times.median()) if len(times) else 1.0,
+        point_s=float(np.median(times)) if len(times) else 1.0,
         begins_s=[_digits(float(run["begin_s"].min())) for run in seconds.each()],
-        hold_s=_spans(seconds, ends.to_numpy()),
-        t_s=[_digits(end) for end in ends.groupby(point).max()],
-        users=load["users"],
-        connections=load["connections_end"],
-        connect_errors_per_s=_known(failures["connect_errors_per_s"]),
-        closed_per_s=_known(failures["closed_per_s"]),
-        wire_in_bytes_per_s=load["bytes_in_per_s"],
-        wire_out_bytes_per_s=load["bytes_out_per_s"],
-        received_per_s=load["received_per_s"],
-        lost_per_s=_known(failures["lost_per_s"]),
-        duplicate_per_s=_known(failures["duplicate_per_s"]),
-        server_cpu_cores=load["cpu_cores"],
-        server_rss_bytes=load["rss_bytes"],
-        generator_cpu_cores=load["generator_cpu_cores"],
-        generator_loop_lag_s=load["loop_lag_s"],
-        operations=[_operation(row, intervals, loaded.tolist(), step, times.tolist()) for row in operations],
+        hold_s=_spans(seconds, ends),
+        t_s=[_digits(end) for end in ends[np.append(np.flatnonzero(np.diff(point)), -1)]]
+        if len(ends)
+        else [],
+        users=load("users"),
+        connections=load("connections_end"),
+        connect_errors_per_s=failures("connect_errors_per_s"),
+        closed_per_s=failures("closed_per_s"),
+        wire_in_bytes_per_s=load("bytes_in_per_s"),
+        wire_out_bytes_per_s=load("bytes_out_per_s"),
+        received_per_s=load("received_per_s"),
+        lost_per_s=failures("lost_per_s"),
+        duplicate_per_s=failures("duplicate_per_s"),
+        server_cpu_cores=load("cpu_cores"),
+        server_rss_bytes=load("rss_bytes"),
+        generator_cpu_cores=load("generator_cpu_cores"),
+        generator_loop_lag_s=load("loop_lag_s"),
+        operations=[_operation(row, done[row.op, row.name], point, loaded, times) for row in operations],
     )
 
 
-def _known(values: list[float | None]) -> list[float]:
-    return [value or 0.0 for value in values]
+def _mean(values: Floats, time: Floats, point: NDArray[np.intp]) -> Floats:
+    """Means over some time of each point; NaN where that is none."""
+    known = np.where(np.isnan(values), 0.0, time)
+    sums = np.bincount(point, np.where(known > 0, values, 0.0) * known)
+    weights = np.bincount(point, known)
+    means: Floats = np.divide(sums, weights, out=np.full(len(sums), np.nan), where=weights > 0)
+    return means
 
 
 def _whole(seconds: Seconds) -> Marks:
@@ -89,38 +92,43 @@ def _spans(seconds: Seconds, ends: Floats) -> list[tuple[float, float]]:
     ]
 
 
+def _by_name(intervals: Sequence[Interval]) -> dict[tuple[str, str], list[tuple[int, Operation]]]:
+    """Each operation of each interval, with the interval's number."""
+    found: dict[tuple[str, str], list[tuple[int, Operation]]] = {}
+    for number, interval in enumerate(intervals):
+        for operation in interval.operations:
+            found.setdefault((operation.op, operation.name), []).append((number, operation))
+    return found
+
+
 def _operation(
-    row: OperationFigures, intervals: Sequence[Interval], loaded: list[float], step: int, seconds: list[float]
+    row: OperationFigures,
+    done: Sequence[tuple[int, Operation]],
+    point: NDArray[np.intp],
+    loaded: Floats,
+    times: Floats,
 ) -> OperationSeries:
-    rates: list[float | None] = []
-    errors, p50, p95, p99 = [], [], [], []
-    for point, time in enumerate(seconds):
-        here = range(point * step, min((point + 1) * step, len(intervals)))
-        parts = [
-            (operation, loaded[number] > 0)
-            for number in here
-            for operation in intervals[number].operations
-            if (operation.op, operation.name) == (row.op, row.name)
-        ]
-        known = sum(loaded[number] for number in here)
-        done = sum(part.count for part, whole in parts if whole)
-        rates.append(_digits(done / known) if known else None)
-        errors.append(_digits(sum(sum(part.errors.values()) for part, _ in parts) / time))
-        at = _percentiles([part for part, _ in parts])
-        p50.append(at[0])
-        p95.append(at[1])
-        p99.append(at[2])
+    at = np.array([number for number, _ in done], dtype=np.intp)
+    count = np.array([operation.count for _, operation in done], dtype=float)
+    failed = np.array([sum(operation.errors.values()) for _, operation in done], dtype=float)
+    known = np.bincount(point, loaded)
+    successes = np.bincount(point[at], np.where(loaded[at] > 0, count, 0.0), len(times))
+    rates = np.divide(successes, known, out=np.full(len(times), np.nan), where=known > 0)
+    parts = [times for _, operation in done for times in (operation.response, operation.given_up)]
+    p50, p95, p99 = quantiles(parts, np.repeat(point[at], 2).tolist(), len(times), (0.5, 0.95, 0.99))
     return OperationSeries(
-        op=row.op, name=row.name, rate_per_s=rates, errors_per_s=errors, p50_s=p50, p95_s=p95, p99_s=p99
+        op=row.op,
+        name=row.name,
+        rate_per_s=_points(rates),
+        errors_per_s=[_digits(value) for value in np.bincount(point[at], failed, len(times)) / times],
+        p50_s=_points(p50),
+        p95_s=_points(p95),
+        p99_s=_points(p99),
     )
 
 
-def _percentiles(parts: list[Operation]) -> tuple[float | None, float | None, float | None]:
-    histogram = merged(times for part in parts for times in (part.response, part.given_up))
-    p50, p95, p99 = (
-        None if value is None else _digits(value) for value in map(histogram.quantile, (0.5, 0.95, 0.99))
-    )
-    return p50, p95, p99
+def _points(values: Iterable[float]) -> list[float | None]:
+    return [None if math.isnan(value) else _digits(value) for value in values]
 
 
 def _digits(value: float) -> float:

@@ -3,17 +3,29 @@
 SI units are in the names; what was not measured, or cannot be computed, is None.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 import msgspec
 
+from siotool.report.capacity_estimate import CapacityEstimate
+from siotool.report.cost_figures import CostFigures
+from siotool.report.next_test import NextTest
+
 
 class Variable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One variable of the formula: what was planned, what was measured, and how."""
+    """One variable of the formula: what was planned, what was measured, and how.
+
+    ``measured`` lies between ``low`` and ``high`` with 95 %; None where it is a count, or the run shows
+    no scatter of it.
+    """
 
     name: str
     planned: float | None
     measured: float | None
+    low: float | None
+    high: float | None
     unit: str
     how: str
 
@@ -34,6 +46,22 @@ class ConstraintFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     how: str
 
 
+class CountStage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Servers needed at a stage: ``now`` in service, at the plan's ``growth``, after ``redundancy``.
+
+    Between ``low`` and ``high`` with 90 %, ``servers`` are enough with 95 %: None where no number is, or
+    the stage was not counted (``how`` says why). ``binding`` is the constraint that decides it.
+    """
+
+    stage: Literal["now", "growth", "redundancy"]
+    figures: Literal["planned", "measured"]
+    servers: int | None
+    low: int | None
+    high: int | None
+    binding: str
+    how: str
+
+
 class Answer(msgspec.Struct, frozen=True):
     """What the planner makes of a set of figures.
 
@@ -50,14 +78,26 @@ class Answer(msgspec.Struct, frozen=True):
     binding: str
     remedy: str = ""
     bound: str = ""
+    stages: list[CountStage] = []
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """Servers from planned figures, and from the measured ones; ``how`` says what these rest on, or lack."""
+    """Servers from planned figures, and from the measured ones; ``how`` says what these rest on, or lack.
+
+    ``capacity`` is that of one server where a search, a profile or the run's own costs show it, ``costs``
+    what one of each thing costs. ``planned_by`` says who planned a variable of the formula: typed,
+    published, default or measured. ``planned_bytes`` and ``run_bytes`` are the payload of a message,
+    planned and in the run.
+    """
 
     planned: Answer | None = None
     measured: Answer | None = None
     how: str = "not counted"
+    capacity: CapacityEstimate | None = None
+    costs: list[CostFigures] = []
+    planned_by: Mapping[str, str] = MappingProxyType({})
+    planned_bytes: float | None = None
+    run_bytes: float | None = None
 
 
 class Sizing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,7 +107,10 @@ class Sizing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``servers_measured`` what siotool's planner makes of them, spares included. ``servers_needed``
     is the larger of the two, ``binding`` the constraint that asks for it. ``servers_measured`` is null
     where the run is no evidence of a server's capacity; it is an upper bound where ``bound`` is set.
-    ``server`` says what one server is.
+    ``server`` says what one server is. ``stages`` has the servers step by step, ``capacity`` what that of
+    one server rests on, ``costs`` what one connection, delivery, call and handshake take.
+    ``disagreements`` are sentences on where plan and measurement differ, and which to believe;
+    ``next_test`` narrows the count most.
     """
 
     variables: list[Variable]
@@ -83,3 +126,8 @@ class Sizing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     server: str
     constraints: list[ConstraintFigures]
     binding: str | None
+    stages: list[CountStage]
+    capacity: CapacityEstimate | None
+    costs: list[CostFigures]
+    disagreements: list[str]
+    next_test: NextTest

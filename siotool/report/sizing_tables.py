@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Callable
+from types import MappingProxyType
 
 from siotool import units
-from siotool.document.document import Row, Section, Table, Tone, columns
+from siotool.document.document import Block, Row, Section, Sentence, Table, Tone, columns
 from siotool.document.groups import NONE
 from siotool.report import ways
 from siotool.report.contents import GateResult, Report, format_cores
 from siotool.report.judging import show
-from siotool.report.sizing_figures import ConstraintFigures, Variable
+from siotool.report.sizing_figures import ConstraintFigures, CountStage, Variable
+from siotool.report.uncertain import between, with_interval
 
 _UNITS: dict[str, Callable[[float], str]] = {
     "connections": units.format_count,
@@ -43,18 +45,55 @@ def sizing(report: Report) -> Section:
         ("servers", known.servers_planned, known.servers_measured, known.servers_measured_how, "strong"),
     )
     for name, before, after, how, tone in counts:
-        cells = [name, cell(before, units.format_count), cell(after, units.format_count), how]
+        cells = [name, cell(before, units.format_count), cell(after, units.format_count), "", how]
         rows.append(Row(cells, tone))
-    obtained = [ways.PLANNED, ways.FORMULA, ways.PLANNER, ways.HOLD]
+    obtained = [ways.PLANNED, ways.FORMULA, ways.PLANNER, ways.HOLD, ways.INTERVALS]
     note = "servers = connections × consumption rate × (1 − downtime / workday) / (capacity × utilization)"
-    table = Table(columns("variable", "planned>", "measured>", "how measured"), rows, note, how=obtained)
+    named = columns("variable", "planned>", "measured>", "interval>", "how measured")
+    table = Table(named, rows, note, how=obtained)
     return Section("sizing", "Sizing: planned and measured", [table])
+
+
+def stages(report: Report) -> Section:
+    """Return the servers needed now, at the plan's growth and after redundancy, and what decides each."""
+    known = report.sizing.stages
+    whose = {"planned", "measured"} <= {one.figures for one in known}
+    rows = [_stage(one, whose=whose) for one in known]
+    note = (
+        "Enough with 95 %; in brackets the 90 % interval of what the figures leave open. "
+        "Each row has all that those above it have."
+    )
+    named = columns("servers", "needed>", "decided by", "what for")
+    table = Table(named, rows, note, how=[ways.PLANNER])
+    return Section("stages", "Servers now, with growth, with spares", [table] if rows else [])
+
+
+_STAGES = MappingProxyType({"now": "now", "growth": "with growth", "redundancy": "with spares"})
+
+
+def _stage(one: CountStage, *, whose: bool) -> Row:
+    name = f"{_STAGES[one.stage]}, {one.figures}" if whose else _STAGES[one.stage]
+    count = with_interval(one.servers, one.low, one.high, units.format_count)
+    if one.low == one.high:
+        count = cell(one.servers, units.format_count)
+    tone: Tone = "strong" if one.stage == "redundancy" else ""
+    return Row([name, count, one.binding or NONE, one.how], tone)
+
+
+def beliefs(report: Report) -> Section:
+    """Return where plan and measurement disagree, and the test that would tell most."""
+    known = report.sizing
+    blocks: list[Block] = [Sentence(text, how=[ways.PLANNED]) for text in known.disagreements]
+    blocks.append(Sentence(f"Next test, {known.next_test.why}: {known.next_test.command}", "remark"))
+    return Section("beliefs", "What to believe, and what to test next", blocks)
 
 
 def _variable(variable: Variable) -> Row:
     write = _UNITS[variable.unit]
     name = variable.name.replace("_", " ")
-    return Row([name, cell(variable.planned, write), cell(variable.measured, write), variable.how])
+    measured = cell(variable.measured, write)
+    interval = between(variable.low, variable.high, write, measured) or NONE
+    return Row([name, cell(variable.planned, write), measured, interval, variable.how])
 
 
 def constraints(report: Report) -> Section:

@@ -38,7 +38,7 @@ def sum_up_targets(runs: Sequence[Run], held: Sequence[bool], *, held_s: float) 
                     hung=by_class(one.hung for one in connections),
                     closed=by_class(one.closed for one in connections),
                 ),
-                operations=sum_up(intervals, held, held_s=held_s, target=number).rows,
+                operations=sum_up(runs, held, held_s=held_s, target=number).rows,
                 payload_bytes_in=sum(use.bytes.payload_in for use in uses),
                 payload_bytes_out=sum(use.bytes.payload_out for use in uses),
                 wire_bytes_in=sum(use.bytes.wire_in for use in uses),

@@ -1,5 +1,6 @@
 """A report's charts over time, by the section they belong to; all have the same time axis."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from siotool.document.document import Axis, Chart, Curve, Rule, Unit
@@ -32,7 +33,7 @@ def over_time(report: Report) -> dict[str, list[Chart]]:
         "errors": _failures(series, shown),
         "operations": [
             _chart(series, "rates", "Operations per second", rates, "per_s", note=many, how=ways.COUNTS),
-            *(_percentiles(series, number, row) for number, row in enumerate(shown)),
+            *(_percentiles(series, key, row) for key, row in zip(_keys(shown), shown, strict=True)),
         ],
         "delivery": _delivery(series) if report.delivery.expected else [],
         "bandwidth": [
@@ -89,15 +90,26 @@ def _cores(series: Series, key: str, title: str, values: Values, most: float, ho
     return _chart(series, key, title, {"cores": values}, "cores", limit=most, note=note, how=how)
 
 
-def _percentiles(series: Series, number: int, row: OperationSeries) -> Chart:
+def _keys(shown: Sequence[OperationSeries]) -> list[str]:
+    """A key for each operation, made of its name: the same in every run, and fit for a file's name."""
+    found: list[str] = []
+    for row in shown:
+        words = re.sub("[^a-z0-9]+", "-", label(row.op, row.name).lower()).strip("-")
+        key, number = f"times-{words[:60]}", 1
+        while key in found:
+            number += 1
+            key = f"times-{words[:60]}-{number}"
+        found.append(key)
+    return found
+
+
+def _percentiles(series: Series, key: str, row: OperationSeries) -> Chart:
     named = {"p50": row.p50_s, "p95": row.p95_s, "p99": row.p99_s}
     known = [value for values in named.values() for value in values if value]
     log = bool(known) and max(known) > _WIDE * min(known)
     title = f"Response time of {label(row.op, row.name)}"
     note = "log scale" if log else ""
-    return _chart(
-        series, f"percentiles-{number}", title, named, "seconds", log=log, note=note, how=ways.RESPONSE
-    )
+    return _chart(series, key, title, named, "seconds", log=log, note=note, how=ways.RESPONSE)
 
 
 def _chart(

@@ -1,13 +1,15 @@
 """What the scenario's users did, class by class, and what its own code raised."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
-
-import msgspec
+from operator import attrgetter
 
 from siotool.report.contents import ExceptionFigures, UserClassFigures
-from siotool.runfile import Run
+from siotool.runfile import Run, UserClass
+
+#: Counts of an interval that are added up.
+_SUMMED = tuple(field for field in UserClass.__struct_fields__ if field not in ("name", "users"))
 
 
 def sum_up_exceptions(runs: Sequence[Run]) -> list[ExceptionFigures]:
@@ -22,22 +24,20 @@ def sum_up_exceptions(runs: Sequence[Run]) -> list[ExceptionFigures]:
 
 def sum_up_user_classes(runs: Sequence[Run]) -> list[UserClassFigures]:
     """One row for each user class, in the order of appearance."""
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    peaks: Counter[str] = Counter()
+    by_name: dict[str, list[UserClass]] = {}
     for run in runs:
         for interval in run.intervals:
             for found in interval.user_classes:
-                fields = msgspec.structs.asdict(found)
-                del fields["name"]
-                peaks[found.name] = max(peaks[found.name], fields.pop("users"))
-                counts[found.name].update(fields)
-    return [
-        UserClassFigures(
-            name=name,
-            users_peak=peaks[name],
-            # a task may send several events for one that was due
-            achieved=max(0, found["issued"] - found["failed"]),
-            **found,
-        )
-        for name, found in counts.items()
-    ]
+                by_name.setdefault(found.name, []).append(found)
+    return [_figures(name, found) for name, found in by_name.items()]
+
+
+def _figures(name: str, found: Sequence[UserClass]) -> UserClassFigures:
+    total = {field: sum(map(attrgetter(field), found)) for field in _SUMMED}
+    return UserClassFigures(
+        name=name,
+        users_peak=max(one.users for one in found),
+        # a task may send several events for one that was due
+        achieved=max(0, total["issued"] - total["failed"]),
+        **total,
+    )

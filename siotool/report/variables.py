@@ -4,32 +4,63 @@ The planner counts the servers, with one function for planned and for measured f
 answers are joined with what was measured; a run that is no evidence gives none.
 """
 
+from collections.abc import Sequence
+
+import msgspec
+
+from siotool.report.capacity_estimate import CapacityEstimate
+from siotool.report.capacity_figures import CapacityFigures
 from siotool.report.contents import Bandwidth, ConnectionFigures, ServerFigures, Steady, format_cores
+from siotool.report.disagreements import Context, disagreements
+from siotool.report.downtime import measure_downtime
+from siotool.report.next_test import ShownSoFar, next_test
+from siotool.report.outage_figures import OutageFigures
 from siotool.report.planned import Planned
 from siotool.report.sizing_figures import Answer, Counts, Sizing, Variable
+from siotool.runfile import Header
+from siotool.runs.blocks import mean_interval
 from siotool.runs.capacity import straight_line
+from siotool.runs.seconds import Seconds
 from siotool.units import format_byte_rate, format_share
 
 
-def size(
-    planned: Planned,
-    counts: Counts,
-    connections: ConnectionFigures,
-    bandwidth: Bandwidth,
-    server: ServerFigures | None,
-    steady: Steady,
-    overload: str,
-) -> Sizing:
+class MeasuredParts(msgspec.Struct, frozen=True):
+    """What was measured of the formula's variables, by the parts of a report; ``seconds`` are the runs'."""
+
+    connections: ConnectionFigures
+    bandwidth: Bandwidth
+    server: ServerFigures | None
+    steady: Steady
+    seconds: Seconds
+    outages: Sequence[OutageFigures]
+    capacity: CapacityFigures | None
+
+
+def size(planned: Planned, counts: Counts, seen: MeasuredParts, header: Header, overload: str) -> Sizing:
     """Join planned and measured figures with the servers they make.
 
-    ``overload`` says why the run shows no capacity; empty when it does.
+    ``overload`` says why the run shows no capacity; empty when it does. A search that found one has gone
+    beyond it on purpose. ``header`` is that of a run, for the next one.
     """
+    found = counts.capacity
+    by_search = found is not None and found.source == "search"
+    overload = "" if by_search else overload
     measured = None if overload else counts.measured
     answers = [answer for answer in (counts.planned, measured) if answer is not None]
     # of equal counts, the measured one
     larger = max(answers, key=lambda one: (_count(one), one is measured), default=None)
+    capacity = overload or found or by_line(seen.server)
+    variables = _variables(planned, seen, capacity)
+    estimate = capacity if isinstance(capacity, CapacityEstimate) else None
+    context = Context(
+        planned_by=counts.planned_by,
+        capacity=estimate.source if estimate else None,
+        cpu_share=seen.server.cpu_share_mean if seen.server else None,
+        planned_bytes=counts.planned_bytes,
+        run_bytes=counts.run_bytes,
+    )
     return Sizing(
-        variables=_variables(planned, connections, bandwidth, server, steady),
+        variables=variables,
         document_planned=counts.planned.document if counts.planned else None,
         document_planned_exact=counts.planned.document_exact if counts.planned else None,
         document_measured=measured.document if measured else None,
@@ -42,6 +73,25 @@ def size(
         server=larger.server if larger else "",
         constraints=[constraint for answer in answers for constraint in answer.constraints],
         binding=larger.binding if larger else None,
+        stages=[stage for answer in answers for stage in answer.stages],
+        capacity=estimate,
+        costs=[] if overload else counts.costs,
+        disagreements=disagreements(variables, context),
+        next_test=next_test(header, _known(seen, measured, by_search=by_search, overloaded=bool(overload))),
+    )
+
+
+def _known(seen: MeasuredParts, measured: Answer | None, *, by_search: bool, overloaded: bool) -> ShownSoFar:
+    """What the next test is chosen by."""
+    search, last = seen.capacity, measured.stages[-1] if measured and measured.stages else None
+    between = (last.low, last.high) if last and last.low is not None and last.high is not None else None
+    return ShownSoFar(
+        searched=by_search,
+        at_least=search is not None and search.at_least,
+        by_generator=search is not None and search.limited_by == "generator",
+        overloaded=overloaded,
+        peak=seen.connections.peak or 0,
+        count=between,
     )
 
 
@@ -49,72 +99,98 @@ def _count(answer: Answer) -> float:
     return float("inf") if answer.servers is None else answer.servers
 
 
-def _variables(
-    planned: Planned,
-    connections: ConnectionFigures,
-    bandwidth: Bandwidth,
-    server: ServerFigures | None,
-    steady: Steady,
-) -> list[Variable]:
+def _variables(planned: Planned, seen: MeasuredParts, capacity: CapacityEstimate | str) -> list[Variable]:
+    held, server = seen.seconds.only(seen.seconds.held), seen.server
+    bandwidth = seen.bandwidth
     rate = _sum(bandwidth.per_connection_in_bytes_per_s, bandwidth.per_connection_out_bytes_per_s)
-    capacity, capacity_how = _capacity(server)
+    share = server.cpu_share_mean if server else None
+    used = mean_interval(held.only(held.sampled), "cpu_cores")
+    if used is not None and server is not None and server.cores > 0:
+        used = used[0] / server.cores, used[1] / server.cores
+    rate_low, rate_high = _interval(rate, mean_interval(held, "bytes_per_s", "connections"))
+    used_low, used_high = _interval(share, used)
+    downtime = measure_downtime(seen.outages, seen.seconds, planned.workday_s)
+    estimate = capacity if isinstance(capacity, CapacityEstimate) else None
     return [
         Variable(
-            name="connections",
-            planned=planned.connections,
-            measured=connections.peak,
-            unit="connections",
-            how="largest number open at once",
+            "connections",
+            planned.connections,
+            seen.connections.peak,
+            None,
+            None,
+            "connections",
+            "largest number open at once: a count",
         ),
         Variable(
-            name="consumption_rate",
-            planned=planned.consumption_rate_bytes_per_s,
-            measured=rate,
-            unit="bytes_per_s",
-            how=f"wire bytes in and out per open connection and second, over {steady.how}"
+            "consumption_rate",
+            planned.consumption_rate_bytes_per_s,
+            rate,
+            rate_low,
+            rate_high,
+            "bytes_per_s",
+            f"wire bytes in and out per open connection and second, over {seen.steady.how}"
             if rate is not None
             else "no open connection to measure",
         ),
-        _not_measured("downtime", planned.downtime_s),
-        _not_measured("workday", planned.workday_s),
         Variable(
-            name="capacity",
-            planned=planned.capacity_bytes_per_s,
-            measured=capacity,
-            unit="bytes_per_s",
-            how=capacity_how,
+            "downtime",
+            planned.downtime_s,
+            downtime.seconds,
+            downtime.low,
+            downtime.high,
+            "s",
+            downtime.how,
+        ),
+        Variable("workday", planned.workday_s, None, None, None, "s", "a load test cannot measure it"),
+        Variable(
+            "capacity",
+            planned.capacity_bytes_per_s,
+            estimate.bytes_per_s if estimate else None,
+            estimate.low if estimate else None,
+            estimate.high if estimate else None,
+            "bytes_per_s",
+            estimate.how if estimate else str(capacity),
         ),
         Variable(
-            name="utilization",
-            planned=planned.utilization,
-            measured=server.cpu_share_mean if server else None,
-            unit="share",
-            how=f"CPU share of the server in the hold phase, of {format_cores(server.cores)}"
-            if server and server.cpu_share_mean is not None
+            "utilization",
+            planned.utilization,
+            share,
+            used_low,
+            used_high,
+            "share",
+            f"CPU share of the server in the hold phase, of {format_cores(server.cores)}"
+            if server and share is not None
             else "server not sampled",
         ),
     ]
+
+
+def _interval(
+    value: float | None, found: tuple[float, float] | None
+) -> tuple[float, float] | tuple[None, None]:
+    """The bounds of a figure that cannot be below 0; none where it is not known."""
+    return (max(found[0], 0.0), found[1]) if value is not None and found is not None else (None, None)
 
 
 def _sum(a: float | None, b: float | None) -> float | None:
     return a + b if a is not None and b is not None else None
 
 
-def _not_measured(name: str, planned: float | None) -> Variable:
-    return Variable(name=name, planned=planned, measured=None, unit="s", how="a load test cannot measure it")
-
-
-def _capacity(server: ServerFigures | None) -> tuple[float | None, str]:
-    """The formula's capacity, and how it was found or why it was not."""
+def by_line(server: ServerFigures | None) -> CapacityEstimate | str:
+    """The straight line through the CPU that a run took; or why there is none."""
     if server is None:
-        return None, "server not sampled"
+        return "server not sampled"
     if server.wire_bytes_per_s is None or server.cpu_cores_mean is None or server.cpu_share_mean is None:
-        return None, "no sample of the server in the hold phase"
+        return "no sample of the server in the hold phase"
     capacity = straight_line(server.wire_bytes_per_s, server.cpu_cores_mean, server.cores)
     if isinstance(capacity, str):
-        return None, capacity
-    return capacity, (
-        f"{format_byte_rate(server.wire_bytes_per_s)} on the wire, extrapolated linearly from "
-        f"{format_share(server.cpu_share_mean)} CPU to {format_cores(server.cores)}: "
-        "for messages like these; the network's limit is not in it"
+        return capacity
+    return CapacityEstimate(
+        capacity,
+        None,
+        None,
+        "line",
+        f"by a straight line, the weakest way: {format_byte_rate(server.wire_bytes_per_s)} on the wire, "
+        f"extrapolated linearly from {format_share(server.cpu_share_mean)} CPU to "
+        f"{format_cores(server.cores)}: for messages like these; the network's limit is not in it",
     )

@@ -1,7 +1,9 @@
 """The verdict on a run in one sentence: passed, failed by what, or not to be trusted and why."""
 
+from siotool.errors import ExitCode
 from siotool.report.contents import GateResult, Report, Verdict
 from siotool.report.gate_metrics import OF_COMPARISONS
+from siotool.report.judging import show
 from siotool.units import format_duration, format_share
 
 #: Gates and doubts that the sentence names, before it only counts the others.
@@ -35,6 +37,27 @@ def sentence(report: Report) -> str:
         case "untrusted":
             also = f" It also failed {_named([_reason(gate) for gate in failed])}." if failed else ""
             return f"NOT TO BE TRUSTED: {_why(report)}; {shares}.{also}"
+
+
+def why(report: Report, code: int) -> str:
+    """One line with the reason for an exit code that is not 0: a target, a doubt, a gate, a regression."""
+    failed = [gate for gate in report.gates if gate.failed]
+    match code:
+        case ExitCode.INTERRUPTED:
+            return "interrupted; what was measured is kept"
+        case ExitCode.UNREACHABLE if target_lost(report):
+            return f"the target was lost: {sentence(report)}"
+        case ExitCode.UNREACHABLE:
+            return "every worker was lost; what was measured is kept"
+        case ExitCode.SUSPECT:
+            return f"not to be trusted: {_why(report)}"
+        case _ if failed:
+            first, *others = failed
+            value = "" if first.value is None else f"{show(first.value, first.unit)}, "
+            more = f"; so did {_named([gate.expr for gate in others])}" if others else ""
+            return f"the gate {first.expr} failed ({value}{first.reason}){more}"
+        case _:
+            return sentence(report)
 
 
 def _by(report: Report, failed: list[GateResult]) -> str:

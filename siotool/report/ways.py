@@ -14,6 +14,9 @@ COUNTS = "counts"
 HOLD = "hold phase"
 RESPONSE = "response times"
 SERVICE = "service times"
+INTERVALS = "intervals"
+COSTS = "costs of one"
+GROWTH = "memory over time"
 ACCOUNT = "delivery account"
 WIRE = "bytes on the wire"
 PAYLOAD = "payload bytes"
@@ -62,6 +65,11 @@ _TEXTS: Mapping[str, str | Callable[[Report], str]] = MappingProxyType(
         HOLD: _hold,
         RESPONSE: _response,
         SERVICE: "From the actual send, where operations are scheduled.",
+        INTERVALS: (
+            "Figures lie in their intervals with 95 %. Those of percentiles are between order statistics; "
+            "how far apart follows from the scatter between seconds, neighbours of which are alike. What "
+            "differs from one run to the next is in none of them."
+        ),
         ACCOUNT: (
             "Each published message carries a stamp. It is expected by every user that was connected, or in "
             "its room, when it was sent. What has not arrived 30 s later, or when the run ends, is lost."
@@ -75,6 +83,14 @@ _TEXTS: Mapping[str, str | Callable[[Report], str]] = MappingProxyType(
         SLOPE: (
             "The median of the slopes between all pairs of points of the ramp (Theil and Sen). It counts "
             f"only where its interval is narrower than {format_share(WIDEST)} of it."
+        ),
+        COSTS: (
+            "A fit of the server's CPU, and of the bytes on the wire, over the seconds of the runs: the cost "
+            "of each kind of work that varied apart from the others (docs/sizing.md)."
+        ),
+        GROWTH: (
+            "The median slope between all pairs of points of the hold phase (Theil and Sen), and its "
+            "interval from the scatter around it, whose waves count as few points."
         ),
         GENERATOR: (
             "Each worker samples its own CPU, memory and open files once a second, and how late its loop ran."

@@ -20,6 +20,7 @@ from siotool.runfile import (
     Operation,
     Run,
 )
+from siotool.searched import FoundCapacity, Hold
 
 #: A line is an interval of a second at most, a file a run of some weeks: 1,000,000 seconds are eleven days.
 LONGEST_LINE = 16 << 20
@@ -71,6 +72,14 @@ def _append(run: Run, number: int, line: Line) -> None:
             run.intervals.append(line)
         case Note():
             run.notes.append(line)
+        case Hold():
+            if line.begin_s > line.t_s:
+                raise RunFileError(f"{where}: a hold that ends before it begins", "the file was changed")
+            run.holds.append(line)
+        case FoundCapacity():
+            if line.high is not None and line.high < line.low:
+                raise RunFileError(f"{where}: a capacity from high to low", "the file was changed")
+            run.capacity = line
         case End():
             run.end = line
         case Header():

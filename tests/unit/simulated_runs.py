@@ -49,17 +49,14 @@ NOISES = {
 }
 
 
-def run(
-    number: int, noise: Noise, random: np.random.Generator, *, cost: float = 1.0, referred: bool = True
-) -> RunMeasures:
+def run(number: int, noise: Noise, random: np.random.Generator, *, cost: float = 1.0) -> RunMeasures:
     """A run whose server takes ``cost`` times the CPU; ``number`` is its place in time."""
 
     def apart(scatter: float) -> float:
         if np.isinf(noise.tails):
             return float(np.exp(scatter * random.standard_normal()))
-        return float(
-            np.exp(scatter * random.standard_t(noise.tails) / np.sqrt(noise.tails / (noise.tails - 2)))
-        )
+        wide = np.sqrt(noise.tails / (noise.tails - 2))
+        return float(np.exp(scatter * random.standard_t(noise.tails) / wide))
 
     def blocks(scatter: float) -> np.ndarray:
         steps = scatter * random.standard_normal(BLOCKS)
@@ -85,12 +82,10 @@ def run(
                 "cost",
                 cpu.tolist(),
                 events.tolist(),
-                reference.tolist() if referred else [],
+                reference.tolist(),
             ),
             Amounts("rss", "bytes", "memory", memory.tolist(), [1.0] * BLOCKS),
-            Amounts(
-                "bytes_per_connection", "bytes_per_s", "bytes", (9600 * events).tolist(), events.tolist()
-            ),
+            Amounts("bytes_per_connection", "bytes_per_s", "bytes", [9600.0] * BLOCKS, [1.0] * BLOCKS),
             Amounts("errors", "share", "share", [0.0] * BLOCKS, events.tolist()),
         ],
         times=[Times("ack:echo", times)],

@@ -1,4 +1,4 @@
-"""Runs compared with a baseline: alarms where there is nothing, and what is found where there is something."""
+"""Runs compared with a baseline: no alarm where there is nothing, and what is planted is found."""
 
 import itertools
 import math
@@ -15,7 +15,9 @@ from siotool.report.comparison.servers_change import Factors
 from siotool.runs.conditions import differences
 from tests.unit.simulated_runs import CONDITIONS, NOISES, Noise, run
 
-PAIRS = 60
+PAIRS = 40
+#: What is measured of a run without its server.
+_UNSAMPLED = ("bytes", "share")
 
 
 @pytest.fixture
@@ -60,12 +62,12 @@ def test_two_sides_that_are_the_same_alarm_in_one_pair_of_twenty_at_most(quick, 
 def test_a_planted_cost_of_10_percent_is_found_in_nine_pairs_of_ten(quick, noise):
     random = np.random.default_rng(6)
     found = []
-    for pair in range(40):
+    for pair in range(30):
         first = 6 * pair % 94
         found.append(metric(compared(side(first, noise, random), side(first + 3, noise, random, cost=1.1))))
-    assert sum(one.verdict == "worse" for one in found) >= 36
+    assert sum(one.verdict == "worse" for one in found) >= 27
     covered = sum(one.relative_low <= 0.1 <= one.relative_high for one in found)
-    assert covered >= 35  # an interval of 95 % holds the truth
+    assert covered >= 27  # an interval of 95 % holds the truth
 
 
 def test_without_the_generators_cpu_a_slow_machine_hides_the_cost(quick):
@@ -248,9 +250,7 @@ def test_what_only_one_side_has_is_not_compared_and_why(quick):
     random = np.random.default_rng(15)
     before, after = side(0, Noise(), random), side(3, Noise(), random)
     unsampled = [
-        msgspec.structs.replace(
-            one, amounts=[part for part in one.amounts if part.kind in ("bytes", "share")]
-        )
+        msgspec.structs.replace(one, amounts=[part for part in one.amounts if part.kind in _UNSAMPLED])
         for one in before
     ]
     found = compared(unsampled, after, lambda _: 1)
@@ -304,7 +304,8 @@ def test_errors_that_come_up_are_worse(quick):
     ]
     found = metric(compared(before, failing), "errors")
     assert (found.verdict, found.relative) == ("worse", None)
-    assert found.low <= found.effect == pytest.approx(0.02) <= found.high
+    assert found.low < found.effect < found.high
+    assert found.effect == pytest.approx(0.02)
 
 
 def test_every_way_to_deal_six_runs_is_counted():

@@ -59,7 +59,7 @@ CALLED = {
     "writable",
 }
 #: What a scenario's author calls, overrides or sets; and what a program of load may read.
-FOR_AUTHORS = {"SocketIOUser", "Seen"}
+FOR_AUTHORS = {"SocketIOUser", "Seen", "RunFrames"}
 #: Defaults that tests set to what they meet: a client or a network of theirs, a port that is taken,
 #: less patience, fewer draws.
 OF_TESTS = (
@@ -90,7 +90,7 @@ def named_in_templates() -> set[str]:
 
 def roots(package: Package) -> set[str]:
     commands = {f"{listed.module}:{name}" for name, listed in COMMANDS.items()}
-    return {"siotool.__main__:", "siotool.cli.app:main", *commands} | {
+    return {"siotool.__main__:", "siotool.cli.app:main", "siotool.runs:load", *commands} | {
         key
         for key, unit in package.units.items()
         if unit.module.startswith("scenarios")

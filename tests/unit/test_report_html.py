@@ -131,10 +131,10 @@ def test_every_chart_has_its_place_and_its_data(html):
     places = re.findall(r'data-chart="([^"]+)"', html)
     specs = json.loads(re.search(r'id="specs">(.*?)</script>', html, re.S).group(1))
     assert places == list(specs)
-    assert {"connections", "rates", "percentiles-0", "bandwidth", "failures", "received", "lost"} <= set(
+    assert {"connections", "rates", "times-ack-join", "bandwidth", "failures", "received", "lost"} <= set(
         places
     )
-    assert all(spec["layer"] and "config" not in spec for spec in specs.values())
+    assert all(one["spec"]["layer"] and "config" not in one["spec"] for one in specs.values())
 
 
 def test_charts_hold_the_series(make_run):

@@ -144,7 +144,18 @@ def test_every_section_is_in_every_form(rich, printer):
 def test_the_report_of_these_tests_has_everything(rich):
     have = {section.key for section in as_document(rich).sections}
     assert have == {
-        *("gates", "sizing", "constraints", "doubts", "remarks", "connections", "user_classes", "visits"),
+        *(
+            "gates",
+            "sizing",
+            "stages",
+            "constraints",
+            "beliefs",
+            "doubts",
+            "remarks",
+            "connections",
+            "user_classes",
+            "visits",
+        ),
         *("errors", "operations", "exceptions", "delivery", "bandwidth", "server", "generator", "runs"),
         "method",
     }

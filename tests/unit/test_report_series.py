@@ -62,7 +62,7 @@ def test_a_partial_last_second_is_no_drop(make_run, part, shown):
 def test_a_thinned_run_counts_its_last_point_over_whole_seconds(make_run):
     run = ends_with(make_run(users=10, ramp_s=10, hold_s=4491), (0.4, 0.1, True))
     series = summarize([run], Planned()).series
-    assert series.point_s == 3
+    assert series.point_s == 4
     (echo,) = [row for row in series.operations if row.name == "echo"]
     assert echo.rate_per_s[-1] == pytest.approx(10)
     assert series.connections[-1] == pytest.approx(10)

@@ -187,7 +187,7 @@ def _notes(before: Sequence[RunMeasures], after: Sequence[RunMeasures], *, refer
 
 
 def _reference_cost(side: Sequence[RunMeasures]) -> float:
-    costs = [part for one in side for part in one.amounts if part.kind == "cost"]
+    costs = [part for one in side for part in one.amounts if part.reference]
     return math.exp(sum(math.log(sum(part.reference) / sum(part.over)) for part in costs) / len(costs))
 
 

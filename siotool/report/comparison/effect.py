@@ -10,8 +10,8 @@ divided by the scatter of its own drawn runs, so that few runs widen the interva
 
 The scatter between runs rests on what the runs show and on what is assumed of the metric, as if
 ``PRIOR_RUNS`` more had been seen (the moderated variance of G. K. Smyth, Statistical Applications in
-Genetics and Molecular Biology 3, 2004); where more is seen than assumed, on that alone. DrawnRun runs have the shape of the runs' own deviations, and a
-normal one as far as the assumption counts.
+Genetics and Molecular Biology 3, 2004); where more is seen than assumed, on that alone. Runs that are
+drawn have the shape of the runs' own deviations, and a normal one as far as the assumption counts.
 
 Beside it the runs are dealt anew to both sides, in every way there is (a permutation test: E. J. G.
 Pitman, 1937), which assumes nothing of their distribution. Of three runs against three it can say no

@@ -37,7 +37,8 @@ def same_generator(before: Sequence[RunMeasures], after: Sequence[RunMeasures]) 
     costs = [part for part in parts if part.kind == "cost"]
     moved = [part.value for part in parts if part.kind == "bytes"]
     same_work = bool(moved) and max(moved) <= _SAME_BYTES * min(moved)
-    return len(kinds) == 1 and same_work and bool(costs) and all(part.reference for part in costs)
+    whole = len(costs) == len(before) + len(after)
+    return len(kinds) == 1 and same_work and whole and all(part.reference for part in costs)
 
 
 def pair(

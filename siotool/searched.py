@@ -1,0 +1,69 @@
+"""What a search for the capacity of a server writes down: each load that it held, and what it found.
+
+Both are lines of a run file. The last line on what was found counts: a search that was interrupted
+keeps what it knew then, with the confidence that it had.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+#: What a search raises: users with the scenario's own rate; operations per second of each user; users
+#: that connect and leave again, per second; bytes of a message.
+SearchAxis = Literal["users", "rate", "connects", "size"]
+
+#: What one hold showed. ``generator``: the generator did not make the load, so it showed nothing.
+HoldOutcome = Literal["passed", "failed", "undecided", "generator"]
+
+_Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+_Amount = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
+_Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
+class Hold(msgspec.Struct, frozen=True, tag_field="kind", tag="hold"):
+    """One load that was held: from ``begin_s`` of the run, when it had settled, to ``t_s``.
+
+    ``load`` is in the unit of the search. ``gate`` is the one that came nearest to failing, or failed:
+    ``missed`` is the share of its operations that missed it, ``allowed`` the share that may. ``blocks``
+    are the seconds that were counted, ``effective`` how many independent ones they are worth.
+    ``settling_s`` is how long the load was not counted before. ``restarts`` is how often the server
+    had been restarted before it. ``doubts`` say why a load showed nothing.
+    """
+
+    t_s: _Amount
+    begin_s: _Amount
+    load: _Amount
+    outcome: HoldOutcome
+    gate: str
+    missed: _Share
+    allowed: _Share
+    operations: _Count
+    blocks: _Count
+    effective: _Amount
+    settling_s: _Amount
+    restarts: _Count = 0
+    doubts: list[str] = []
+
+
+class FoundCapacity(msgspec.Struct, frozen=True, tag_field="kind", tag="capacity"):
+    """What a search knows of the capacity: it lies from ``low`` to ``high`` with a ``confidence``.
+
+    ``value`` is its best estimate, None where no load failed or none passed. ``high`` is None where no
+    load failed: the capacity is at least ``low``. ``low`` is 0 where no load passed. ``gate`` failed
+    first; ``limited_by`` is what ran out: ``server``, a colon and the resource where it is known, or
+    ``generator``, or ``bound`` where the search reached the load it was not to exceed. ``seconds`` is
+    how long the search took by then; ``complete`` is false until it has ended by itself.
+    """
+
+    t_s: _Amount
+    search: SearchAxis
+    unit: str
+    value: _Amount | None
+    low: _Amount
+    high: _Amount | None
+    confidence: _Share
+    gate: str
+    limited_by: str
+    seconds: _Amount
+    complete: bool = False
+    why: str = ""

@@ -1,0 +1,194 @@
+"""What one of each costs, what one server can process, and the servers step by step."""
+
+import msgspec
+import numpy as np
+import pytest
+
+from siotool.cli.outcome import rendered
+from siotool.runfile import Bytes, Operation
+from siotool.searched import FoundCapacity, Hold
+
+SERVICE = {"workload.connections": "10k", "server.capacity": "1GB/s"}
+
+
+def rising_run(make_run, sparse, *, each=200e-6, call=60e-6, size=100, connection=8):
+    """Users ramp up and make more calls every second: CPU and bytes of calls and handshakes are apart."""
+
+    def change(interval):
+        now, t = interval.connections.open, interval.t_s
+        calls = round(now * (1 + t % 7))
+        begun = interval.connections.established
+        moved = round(now * connection + calls * size + begun * 700)
+        use = msgspec.structs.replace(
+            interval.servers["server"], cpu_cores=0.02 + calls * call + begun * each
+        )
+        classes = [msgspec.structs.replace(one, sent=calls, begun=calls) for one in interval.user_classes]
+        ack = Operation(op="ack", name="echo", count=calls, response=sparse(np.full(calls, 0.002)))
+        others = [one for one in interval.operations if one.op == "connect"]
+        return msgspec.structs.replace(
+            interval,
+            operations=[*others, ack],
+            user_classes=classes,
+            servers={"server": use},
+            bytes=Bytes(payload_in=moved, payload_out=0, wire_in=moved, wire_out=0),
+        )
+
+    return make_run(users=1000, ramp_s=20, hold_s=40, change=change)
+
+
+def test_a_call_costs_what_it_was_made_to(make_run, sparse, reported):
+    report = reported(rising_run(make_run, sparse), SERVICE)
+    costs = {one.of: one for one in report.sizing.costs}
+    assert list(costs) == ["connection", "delivery", "acknowledged call", "handshake"]
+    call = costs["acknowledged call"]
+    assert call.cpu_s.value == pytest.approx(60e-6, rel=0.1)
+    assert call.cpu_s.low < call.cpu_s.value < call.cpu_s.high
+    assert call.wire_bytes.value == pytest.approx(100, rel=0.05)
+    assert costs["delivery"].cpu_s is None
+    assert "--scenario chat" in costs["delivery"].missing
+    assert "acknowledged call" in rendered(report, "text")
+
+
+def test_what_always_came_in_step_is_inside_the_other_and_says_what_would_part_them(make_run, reported):
+    report = reported(make_run(cpu_per_connection=0.008), SERVICE)
+    connection = report.sizing.costs[0]
+    assert connection.cpu_s is None
+    assert "would separate them" in connection.missing
+
+
+def test_the_run_s_own_costs_give_the_capacity_with_an_interval(make_run, reported):
+    capacity = reported(make_run(cpu_per_connection=0.008), SERVICE).sizing.capacity
+    assert capacity.source == "fit"
+    assert capacity.bytes_per_s == pytest.approx(100 * 2000 / 0.8, rel=0.1)
+    assert capacity.low < capacity.bytes_per_s < capacity.high
+    assert "it took 80 %" in capacity.how
+
+
+def test_runs_too_short_to_fit_leave_the_straight_line_which_says_that_it_is_weak(make_run, reported):
+    report = reported(make_run(cpu_per_connection=0.008, ramp_s=0, hold_s=4), SERVICE)
+    assert report.sizing.capacity.source == "line"
+    assert "the weakest way" in report.sizing.capacity.how
+
+
+def test_overload_leaves_no_capacity(make_run, reported):
+    def change(interval):
+        (*others, ack) = interval.operations
+        return msgspec.structs.replace(
+            interval, operations=[*others, msgspec.structs.replace(ack, errors={"timeout": ack.count})]
+        )
+
+    sizing = reported(make_run(cpu_per_connection=0.008, change=change), SERVICE).sizing
+    assert (sizing.capacity, sizing.costs) == (None, [])
+    capacity = next(one for one in sizing.variables if one.name == "capacity")
+    assert "beyond this server" in capacity.how
+
+
+# ── a search ─────────────────────────────────────────────────────────────────────────
+
+
+def searched_run(make_run, **changes):
+    """A run whose search held 100 users for its last 20 s, and found 120 of them."""
+    run = make_run(cpu_per_connection=0.004)
+    found = FoundCapacity(
+        t_s=30.0,
+        search="users",
+        unit="connections",
+        value=120.0,
+        low=110.0,
+        high=130.0,
+        confidence=0.95,
+        gate="p99:ack > 200ms",
+        limited_by="server: event loop",
+        seconds=30.0,
+        complete=True,
+    )
+    run.capacity = msgspec.structs.replace(found, **changes)
+    run.holds = [
+        Hold(30.0, 11.0, 100.0, "passed", "p99:ack > 200ms", 0.0, 0.01, 2000, 20, 20.0, 3.0),
+    ]
+    return run
+
+
+def test_a_capacity_that_was_searched_for_counts_before_all_else(make_run, reported):
+    """10,000 connections over 120 of each server, 70 % of it used: 110 to 130 make 110 to 130 servers."""
+    sizing = reported(searched_run(make_run), SERVICE).sizing
+    assert sizing.capacity.source == "search"
+    assert sizing.capacity.bytes_per_s == pytest.approx(120 * 2000)
+    assert (sizing.capacity.low, sizing.capacity.high) == (
+        pytest.approx(110 * 2000),
+        pytest.approx(130 * 2000),
+    )
+    assert "event loop ran out" in sizing.capacity.how
+    now = next(one for one in sizing.stages if one.stage == "now" and one.figures == "measured")
+    assert now.low == pytest.approx(10_000 / (130 * 0.7), abs=1.5)
+    assert now.high == pytest.approx(10_000 / (110 * 0.7), abs=1.5)
+    assert (now.binding, sizing.bound) == ("connections", "")
+    assert "exact within its interval" in sizing.servers_measured_how
+
+
+def test_the_servers_of_a_search_that_found_no_end_are_a_bound(make_run, reported):
+    run = searched_run(make_run, value=None, high=None, limited_by="generator")
+    sizing = reported(run, SERVICE).sizing
+    assert "at least 110" in sizing.capacity.how
+    assert "no load that failed" in sizing.bound
+    assert sizing.capacity.high is None
+    assert "--processes 2" in sizing.next_test.command
+
+
+def test_failures_above_the_edge_are_no_overload(make_run, reported):
+    run = searched_run(make_run)
+    (*rest, last) = run.intervals
+    (*others, ack) = last.operations
+    failed = msgspec.structs.replace(ack, errors={"timeout": 500})
+    run.intervals[:] = [*rest, msgspec.structs.replace(last, operations=[*others, failed])]
+    assert reported(run, SERVICE).sizing.servers_measured is not None
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        pytest.param({"search": "connects"}, "the search was for connects", id="handshakes are no bandwidth"),
+        pytest.param({"low": 0.0}, "found no load that the server can carry", id="no load passed"),
+    ],
+)
+def test_a_search_that_gives_no_capacity_says_so(make_run, reported, changes, said):
+    sizing = reported(searched_run(make_run, **changes), SERVICE).sizing
+    assert sizing.capacity.source == "fit"
+    assert said in sizing.servers_measured_how
+
+
+# ── now, with growth, with spares ────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("more", "stages"),
+    [
+        pytest.param({}, ["now", "redundancy"], id="a plan without growth"),
+        pytest.param(
+            {"workload.growth": "100%", "workload.ahead": "365d"},
+            ["now", "growth", "redundancy"],
+            id="a plan that grows",
+        ),
+    ],
+)
+def test_servers_are_counted_now_with_growth_and_with_spares(make_run, reported, article, more, stages):
+    sizing = reported(make_run(), article | more).sizing
+    planned = [one for one in sizing.stages if one.figures == "planned"]
+    assert [one.stage for one in planned] == stages
+    counts = [one.servers for one in planned]
+    assert counts == sorted(counts)
+    assert counts[0] == 29
+    assert counts[-1] == sizing.servers_planned
+    assert counts[-1] > counts[-2]
+    if more:
+        assert counts[1] == pytest.approx(2 * counts[0], rel=0.05)
+    measured = [one for one in sizing.stages if one.figures == "measured"]
+    assert measured[-1].servers == sizing.servers_measured
+    assert all(one.low <= one.servers <= one.high for one in sizing.stages)
+
+
+def test_growth_without_a_date_is_said_and_not_counted(make_run, reported, article):
+    sizing = reported(make_run(), article | {"workload.growth": "50%"}).sizing
+    growth = next(one for one in sizing.stages if one.stage == "growth")
+    assert growth.servers is None
+    assert "no workload.ahead" in growth.how

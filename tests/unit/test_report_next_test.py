@@ -1,0 +1,59 @@
+"""The next test is a command that runs as printed, for the target and the scenario of the run."""
+
+import shlex
+
+import msgspec
+import pytest
+
+from siotool.report.next_test import ShownSoFar, next_test
+
+COMMAND = [
+    *("loadtest", "demo", "--scenario", "chat", "--set", "rate=0.5", "--users", "200", "-r", "50"),
+    *("--run-time=30s", "--fail-if", "lost > 0", "-o", "x.html", "-q", "--processes", "2"),
+]
+KEPT = "siotool loadtest demo --scenario chat --set rate=0.5 --fail-if 'lost > 0'"
+
+
+def header(make_run, command=COMMAND):
+    return msgspec.structs.replace(make_run().header, command=command)
+
+
+@pytest.mark.parametrize(
+    ("known", "more", "why"),
+    [
+        pytest.param(
+            ShownSoFar(count=(5, 9)), "--find-capacity", "may be 5 to 9 servers", id="a run of one load"
+        ),
+        pytest.param(ShownSoFar(overloaded=True), "--find-capacity", "beyond the server", id="too much load"),
+        pytest.param(
+            ShownSoFar(searched=True, by_generator=True),
+            "--find-capacity --processes 2",
+            "twice as many processes",
+            id="the generator was the limit",
+        ),
+        pytest.param(
+            ShownSoFar(searched=True, at_least=True, peak=700),
+            "--find-capacity --max-users 7000",
+            "no load failed",
+            id="no load failed",
+        ),
+        pytest.param(ShownSoFar(searched=True), "--find-capacity", "once more", id="a search that ended"),
+    ],
+)
+def test_the_command_keeps_what_was_asked_and_says_the_load_anew(make_run, known, more, why):
+    found = next_test(header(make_run), known)
+    assert found.command == f"{KEPT} {more}"
+    assert why in found.why
+
+
+def test_a_run_without_a_command_is_described_by_its_target_and_settings(make_run):
+    found = next_test(header(make_run, []), ShownSoFar())
+    assert shlex.split(found.command) == [
+        *("siotool", "loadtest", "http://127.0.0.1:3000", "--scenario", "echo", "--set", "rate=1.0"),
+        "--find-capacity",
+    ]
+
+
+def test_a_secret_is_not_printed_and_its_place_is_said(make_run):
+    found = next_test(header(make_run, ["loadtest", "demo", "--auth", "***"]), ShownSoFar())
+    assert "put what the run was given in the place of ***" in found.why
