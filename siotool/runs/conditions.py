@@ -89,7 +89,7 @@ def _shown(name: str, values: Sequence[str], others: Sequence[str]) -> str:
 def _given(command: Sequence[str], name: str, usual: str) -> str:
     """What a command line gives for an option, ``--name value`` or ``--name=value``; the last counts."""
     found = usual
-    for word, following in zip(command, [*command[1:], ""], strict=True):
+    for word, following in zip(command, [*command[1:], ""], strict=False):
         if word == name:
             found = following
         elif word.startswith(f"{name}="):

@@ -46,7 +46,7 @@ def test_two_sides_that_are_the_same_alarm_in_one_pair_of_twenty_at_most(quick, 
     alarms = 0
     for pair in range(PAIRS):
         found = compared(side(6 * pair % 94, noise, random), side(6 * pair % 94 + 3, noise, random))
-        alarms += any(one.verdict != "no difference shown" for one in found.metrics)
+        alarms += any(one.verdict == "worse" for one in found.metrics)  # what fails a pipeline
     assert alarms <= PAIRS / 20
 
 

@@ -76,11 +76,15 @@ def effect_of(
     assumed = prior**2 + within
     share = np.sqrt(sum(1 / len(side) for side in values))
 
-    def moderated(squares: Floats | float) -> Floats | float:
-        steadied = (PRIOR_RUNS * assumed + squares) / (PRIOR_RUNS + freedom)
-        return np.sqrt(np.maximum(steadied, squares / freedom) if freedom else steadied)
+    seen = float(sum(((side - side.mean()) ** 2).sum() for side in values))
+    wild = seen > freedom * assumed  # the assumption is too small for these runs: it does not count
 
-    scatter = float(moderated(float(sum(((side - side.mean()) ** 2).sum() for side in values))))
+    def moderated(squares: Floats | float) -> Floats | float:
+        if wild:
+            return np.sqrt(squares / freedom)
+        return np.sqrt((PRIOR_RUNS * assumed + squares) / (PRIOR_RUNS + freedom))
+
+    scatter = float(moderated(seen))
     between = math.sqrt(max(scatter**2 - within, 0.0))
     shapes = _shapes(values, freedom)
     runs = [
@@ -89,7 +93,7 @@ def effect_of(
     ]
     sides = np.array(runs[: len(before)]), np.array(runs[len(before) :])
     squares = sum(((side - side.mean(axis=0)) ** 2).sum(axis=0) for side in sides)
-    errors = (sides[1].mean(axis=0) - sides[0].mean(axis=0)) / (moderated(squares) * share)
+    errors = (sides[1].mean(axis=0) - sides[0].mean(axis=0)) / np.maximum(moderated(squares) * share, 1e-12)
     size = np.sort(np.abs(errors))
     base, new = float(values[0].mean()), float(values[1].mean())
     unit = scatter * float(share)
