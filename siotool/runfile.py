@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from siotool.histogram import Sparse
+from siotool.measured_servers import Amount, Count, MeasuredServer, ServerUse, all_servers
 from siotool.searched import FoundCapacity, Hold
 from siotool.workload import Target, WeightedTarget, Workload
 
@@ -19,16 +20,6 @@ VERSION = 2
 FILE_NAME = "run.jsonl"
 
 OpKind = Literal["connect", "phase", "upgrade", "namespace", "ack", "deliver", "reconnect", "custom"]
-
-#: Counts and quantities that a run can have: no float is exact beyond, and no run is so large.
-Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-Amount = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
-
-
-#: The host of the process that writes the run file, and of what runs beside it.
-LOCAL = "localhost"
-#: The name of a server that was given none.
-SERVER = "server"
 
 
 class GeneratorMachine(msgspec.Struct, frozen=True):
@@ -45,24 +36,6 @@ class GeneratorMachine(msgspec.Struct, frozen=True):
     memory_bytes: Count
     python: str
     clock_error_s: Amount
-
-
-class MeasuredServer(msgspec.Struct, frozen=True):
-    """One server behind the target: how its use was sampled, and what it could use.
-
-    ``pids`` are sampled with all their descendants. ``source`` is a sentence such as ``pid 4711 and
-    its children``. ``cores`` is how many cores it can fill (one per event-loop process unless the
-    user says otherwise); ``memory_bytes`` the memory of its machine, ``files_limit`` the open-file
-    limit of one of its processes.
-    """
-
-    name: str
-    pids: list[Count]
-    source: str
-    cores: Amount
-    memory_bytes: Count | None = None
-    files_limit: Count | None = None
-    host: str = LOCAL
 
 
 class Header(msgspec.Struct, frozen=True, tag_field="kind", tag="header"):
@@ -331,15 +304,6 @@ class WorkerHealth(msgspec.Struct, frozen=True):
     cpu_wait: Amount = 0.0
 
 
-class ServerUse(msgspec.Struct, frozen=True):
-    """One sample of a server's processes."""
-
-    cpu_cores: Amount
-    rss_bytes: Count
-    files_open: Count
-    processes: Count
-
-
 class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
     """One second of the run; ``t_s`` is its end, in seconds since the start.
 
@@ -375,10 +339,7 @@ class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
     @property
     def server(self) -> ServerUse | None:
         """The use of all sampled servers together; None when none was."""
-        if len(self.servers) < 2:
-            return next(iter(self.servers.values()), None)
-        columns = zip(*map(msgspec.structs.astuple, self.servers.values()), strict=True)
-        return ServerUse(*map(sum, columns))
+        return all_servers(list(self.servers.values()))
 
 
 class Note(msgspec.Struct, frozen=True, tag_field="kind", tag="note"):

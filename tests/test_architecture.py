@@ -18,7 +18,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     {"errors", "printable", "searched"},
     {"terminal", "units"},
-    {"document", "formula", "histogram", "workload"},
+    {"document", "formula", "histogram", "measured_servers", "workload"},
     {"protocol", "runfile"},
     {"client", "runs", "runwriter"},
     {"search"},

@@ -16,6 +16,7 @@ from siotool.report.delivery_figures import AudienceFigures, DeliveryFigures
 from siotool.report.generator_figures import GeneratorFigures
 from siotool.report.leak_figures import LeakFigures
 from siotool.report.outage_figures import AwayFigures, OutageFigures
+from siotool.report.server_figures import ServerFigures
 from siotool.report.sizing_figures import Sizing
 from siotool.runfile import JUDGED, REQUEST_EVENT
 from siotool.units import format_count
@@ -159,32 +160,6 @@ class Bandwidth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: str
 
 
-class ServerFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The server's use: means over the hold phase, maxima over the run.
-
-    ``cpu_share_mean`` is of all ``cores``. ``*_per_connection`` and ``*_base`` (of the idle
-    server) come from a line fitted to the ramp where it allows one; ``*_how`` says so.
-    """
-
-    cpu_cores_mean: float | None
-    cpu_cores_max: float | None
-    cpu_share_mean: float | None
-    cores: float
-    rss_bytes_max: int | None
-    rss_bytes_base: float | None
-    rss_bytes_per_connection: float | None
-    rss_how: str
-    memory_bytes: int | None
-    files_open_max: int | None
-    files_base: float | None
-    files_per_connection: float | None
-    files_how: str
-    files_limit: int | None
-    processes_max: int | None
-    wire_bytes_per_s: float | None
-    source: str
-
-
 class GateResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a gate found; ``value`` is in the gate's SI ``unit``, None when not measured.
 
@@ -308,9 +283,10 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     ``doubts`` make the run suspect; ``remarks`` do not. ``operations_merged`` hold all names
     of one operation together, for operations that have several. ``targets`` is empty where there was
-    one. ``visits`` is null where no user arrived or ended, ``away`` where no connection was lost that was
-    to come back, ``capacity`` where none was searched for, ``comparison`` where there was no baseline,
-    ``leak`` where no server was observed for ten minutes of steady load.
+    one. ``server`` is all sampled servers together, ``servers`` each of them. ``visits`` is null where
+    no user arrived or ended, ``away`` where no connection was lost that was to come back, ``capacity`` where
+    none was searched for, ``comparison`` where there was no baseline, ``leak`` where no server was observed
+    for ten minutes of steady load.
     """
 
     version: int = VERSION
@@ -333,6 +309,7 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     away: AwayFigures | None
     bandwidth: Bandwidth
     server: ServerFigures | None
+    servers: list[ServerFigures]
     capacity: CapacityFigures | None = None
     leak: LeakFigures | None = None
     generator: GeneratorFigures

@@ -19,7 +19,6 @@ from siotool.report.contents import (
     ConnectionFigures,
     Report,
     RunInfo,
-    ServerFigures,
     Steady,
     Valid,
 )
@@ -35,6 +34,7 @@ from siotool.report.overload import overload
 from siotool.report.parts import PartFigures, connects_of, part_of
 from siotool.report.planned import Planned
 from siotool.report.series import make_series
+from siotool.report.servers import sum_up_all, sum_up_each
 from siotool.report.sizing_figures import Counts
 from siotool.report.targets import by_class, sum_up_targets
 from siotool.report.users import sum_up_exceptions, sum_up_user_classes
@@ -45,7 +45,6 @@ from siotool.runfile import Run
 from siotool.runs.hold import SHARE_OF_PEAK, SHORTEST_S
 from siotool.runs.sameness import check_same
 from siotool.runs.seconds import Seconds, seconds_of
-from siotool.runs.slope import OWN_MEMORY_BYTES, MedianLine, fit_gauge
 from siotool.units import format_share
 
 
@@ -73,7 +72,7 @@ def summarize(
     operations = sum_up(runs, seconds.held.tolist(), held_s=steady.duration_s)
     connections = _connections(runs, seconds)
     bandwidth = _bandwidth(runs, seconds)
-    server = _server(runs, seconds)
+    server = sum_up_all(runs, seconds)
     outages = sum_up_outages(runs)
     delivery, user_classes = _delivery(runs), sum_up_user_classes(runs)
     capacity = capacity_of(runs)
@@ -108,6 +107,7 @@ def summarize(
         audiences=sum_up_audiences(intervals),
         bandwidth=bandwidth,
         server=server,
+        servers=sum_up_each(runs, seconds),
         capacity=capacity,
         leak=leak if isinstance(leak, LeakFigures) else None,
         generator=sum_up_generator(runs, seconds),
@@ -136,7 +136,7 @@ def figures_of(runs: Sequence[Run], scope: Scope) -> PartFigures:
         connections=connects_of(operations.rows, connections) if scope.user_class else connections,
         delivery=_delivery(parts),
         bandwidth=_bandwidth(parts, seconds),
-        server=_server(parts, seconds),
+        server=sum_up_all(parts, seconds),
         exceptions=sum_up_exceptions(parts),
     )
 
@@ -249,33 +249,4 @@ def _bandwidth(runs: Sequence[Run], seconds: Seconds) -> Bandwidth:
         per_connection_in_bytes_per_s=into / connections if into is not None and connections else None,
         per_connection_out_bytes_per_s=out / connections if out is not None and connections else None,
         source=", ".join(sorted({run.header.bytes_source for run in runs})),
-    )
-
-
-def _server(runs: Sequence[Run], seconds: Seconds) -> ServerFigures | None:
-    servers = [server for run in runs if (server := run.header.server) is not None]
-    if not servers or not seconds.sampled.any():
-        return None
-    held = seconds.only(seconds.held & seconds.sampled)
-    cpu, cores = _known(held.mean("cpu_cores")), max(server.cores for server in servers)
-    memory = fit_gauge(seconds, "rss_bytes", OWN_MEMORY_BYTES)
-    files = fit_gauge(seconds, "files_open")
-    return ServerFigures(
-        cpu_cores_mean=cpu,
-        cpu_cores_max=seconds.most("cpu_cores"),
-        cpu_share_mean=cpu / cores if cpu is not None and cores > 0 else None,
-        cores=cores,
-        rss_bytes_max=int(seconds.most("rss_bytes")),
-        rss_bytes_base=memory.base if isinstance(memory, MedianLine) else None,
-        rss_bytes_per_connection=memory.slope if isinstance(memory, MedianLine) else None,
-        rss_how=memory.how if isinstance(memory, MedianLine) else memory,
-        memory_bytes=servers[0].memory_bytes,
-        files_open_max=int(seconds.most("files_open")),
-        files_base=files.base if isinstance(files, MedianLine) else None,
-        files_per_connection=files.slope if isinstance(files, MedianLine) else None,
-        files_how=files.how if isinstance(files, MedianLine) else files,
-        files_limit=servers[0].files_limit,
-        processes_max=int(seconds.most("processes")),
-        wire_bytes_per_s=_known(held.mean("bytes_per_s")),
-        source="; ".join(dict.fromkeys(server.source for server in servers)),
     )

@@ -11,11 +11,11 @@ from siotool.report.contents import (
     ExceptionFigures,
     OperationFigures,
     Report,
-    ServerFigures,
 )
 from siotool.report.delivery_figures import DeliveryFigures
 from siotool.report.gates import Scope
 from siotool.report.outage_figures import AwayFigures, OutageFigures
+from siotool.report.server_figures import ServerFigures
 from siotool.runfile import Interval, Run
 from siotool.runs.classes import operations_of_classes
 

@@ -13,6 +13,7 @@ from siotool.report import (
     leak_tables,
     outage_tables,
     run_tables,
+    server_tables,
     sizing_tables,
     target_tables,
     ways,
@@ -54,7 +55,7 @@ _ORDER: tuple[Callable[[Report], Section], ...] = (
     # bandwidth
     run_tables.bandwidth,
     # server
-    run_tables.server,
+    server_tables.server,
     leak_tables.leak,
     # generator
     run_tables.generator,

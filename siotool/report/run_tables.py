@@ -228,41 +228,6 @@ def bandwidth(report: Report) -> Section:
     return _section("bandwidth", "Bandwidth", named, rows, "As the clients see it.", how=how)
 
 
-def server(report: Report) -> Section:
-    """Return what the server used."""
-    known = report.server
-    if known is None:
-        return Section("server", "Server", [])
-
-    def cores(value: float | None) -> str:
-        return cell(value, lambda known: f"{known:.2f} cores")
-
-    share = known.cpu_share_mean
-    of_cores = "" if share is None else f" ({units.format_share(share)} of {known.cores:g})"
-    of_memory = f" of {units.format_size(known.memory_bytes)}" if known.memory_bytes else ""
-    of_files = f" of {known.files_limit:,}" if known.files_limit else ""
-    idle = "where the slope begins"
-    count, size = units.format_count, units.format_size
-    rows = [
-        ["CPU, mean of hold phase", cores(known.cpu_cores_mean) + of_cores, ""],
-        ["CPU, largest second", cores(known.cpu_cores_max), ""],
-        ["memory (RSS), largest", cell(known.rss_bytes_max, size) + of_memory, ""],
-        ["memory per connection", cell(known.rss_bytes_per_connection, size), known.rss_how],
-        ["memory, idle server", cell(known.rss_bytes_base, size), idle],
-        ["open files, largest", cell(known.files_open_max, count) + of_files, ""],
-        ["open files per connection", cell(known.files_per_connection, count), known.files_how],
-        ["open files, idle server", cell(known.files_base, count), idle],
-        ["processes, most", cell(known.processes_max, count), ""],
-        [
-            "bytes on the wire, hold phase",
-            cell(known.wire_bytes_per_s, units.format_byte_rate),
-            "in and out, of all connections",
-        ],
-    ]
-    named, how = columns("server", "measured>", "how measured"), [ways.SAMPLES, ways.HOLD, ways.SLOPE]
-    return _section("server", "Server", named, rows, how=how)
-
-
 def generator(report: Report) -> Section:
     """Return what the generator used to make the load."""
     known = report.generator

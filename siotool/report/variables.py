@@ -10,12 +10,13 @@ import msgspec
 
 from siotool.report.capacity_estimate import CapacityEstimate
 from siotool.report.capacity_figures import CapacityFigures
-from siotool.report.contents import Bandwidth, ConnectionFigures, ServerFigures, Steady, format_cores
+from siotool.report.contents import Bandwidth, ConnectionFigures, Steady, format_cores
 from siotool.report.disagreements import Context, disagreements
 from siotool.report.downtime import measure_downtime
 from siotool.report.next_test import ShownSoFar, next_test
 from siotool.report.outage_figures import OutageFigures
 from siotool.report.planned import Planned
+from siotool.report.server_figures import ServerFigures
 from siotool.report.sizing_figures import Answer, Counts, Sizing, Variable
 from siotool.runfile import Header
 from siotool.runs.blocks import mean_interval
@@ -180,17 +181,21 @@ def by_line(server: ServerFigures | None) -> CapacityEstimate | str:
     """The straight line through the CPU that a run took; or why there is none."""
     if server is None:
         return "server not sampled"
-    if server.wire_bytes_per_s is None or server.cpu_cores_mean is None or server.cpu_share_mean is None:
+    if server.elsewhere:
+        return server.elsewhere
+    share = server.share_of_limit_mean
+    if server.wire_bytes_per_s is None or share is None:
         return "no sample of the server in the hold phase"
-    capacity = straight_line(server.wire_bytes_per_s, server.cpu_cores_mean, server.cores)
+    capacity = straight_line(server.wire_bytes_per_s, share * server.cores, server.cores)
     if isinstance(capacity, str):
         return capacity
+    busy = "CPU" if server.limit == "cpu" else "event-loop time"
     return CapacityEstimate(
         capacity,
         None,
         None,
         "line",
         f"by a straight line, the weakest way: {format_byte_rate(server.wire_bytes_per_s)} on the wire, "
-        f"extrapolated linearly from {format_share(server.cpu_share_mean)} CPU to "
-        f"{format_cores(server.cores)}: for messages like these; the network's limit is not in it",
+        f"extrapolated linearly from {format_share(share)} {busy} to {format_cores(server.cores)}: for "
+        "messages like these; the network's limit is not in it",
     )

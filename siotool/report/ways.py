@@ -55,7 +55,10 @@ def _response(report: Report) -> str:
 
 def _samples(report: Report) -> str:
     source = report.server.source if report.server is not None else "no source"
-    return f"CPU, resident memory and open files, sampled once a second from {source}."
+    return (
+        "CPU, resident memory, open files, and what else a source shows, sampled once a second from "
+        f"{source}. A second without a sample has no figure."
+    )
 
 
 #: Each way's text, in the order of the section.

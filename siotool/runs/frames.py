@@ -18,7 +18,8 @@ import pandas as pd
 
 from siotool.errors import InputError
 from siotool.histogram import Sparse
-from siotool.runfile import Interval, Operation, Run, ServerUse, UserClass, WorkerHealth
+from siotool.measured_servers import ServerUse
+from siotool.runfile import Interval, Operation, Run, UserClass, WorkerHealth
 from siotool.runs.bucket_table import quantiles
 from siotool.runs.frame_names import TableName
 from siotool.runs.hold import Marks
@@ -182,7 +183,8 @@ class RunFrames:
             for at, interval in self._intervals()
             for name, use in interval.servers.items()
         ]
-        return _frame(rows, ("server", *ServerUse.__struct_fields__))
+        frame = _frame(rows, ("server", *ServerUse.__struct_fields__))
+        return frame.rename(columns={"loop_utilization": "loop_busy_share"})
 
     @cached_property
     def workers(self) -> pd.DataFrame:

@@ -15,6 +15,8 @@
 | ``connect_errors_per_s``, ``closed_per_s`` | connects that failed; connections that ended |
 | ``bytes_in_per_s``, ``bytes_out_per_s``, ``bytes_per_s`` | wire bytes, as the clients see them |
 | ``cpu_cores``, ``rss_bytes``, ``files_open``, ``processes`` | all servers; NaN where not all were sampled |
+| ``server_*`` | other fields of ``measured_servers.ServerUse``, as the servers say themselves |
+| ``server_limit_share`` | of their event loops' time where known, else of the CPU of their cores |
 | ``generator_cpu_cores``, ``generator_cpu_sum`` | CPU of the busiest worker, and of all |
 | ``generator_cpu_share``, ``generator_cpu_wait``, ``generator_files_share`` | the worst of the workers |
 | ``loop_lag_s``, ``schedule_lag_s`` | the longest of any worker |
@@ -24,13 +26,13 @@ time weighs it by ``duration_s``.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from siotool.runfile import Interval, Run, ServerUse, WorkerHealth
+from siotool.measured_servers import MeasuredServer, ServerUse
+from siotool.runfile import Interval, Run, WorkerHealth
 from siotool.runs.hold import Marks, hold_phase, rising
 
 Floats = NDArray[np.float64]
@@ -86,12 +88,19 @@ _WORST: dict[str, Callable[[WorkerHealth], float]] = {
     "loop_lag_s": lambda worker: worker.loop_lag_s,
     "schedule_lag_s": lambda worker: worker.schedule_lag_s,
 }
-_SERVER: tuple[Literal["cpu_cores", "rss_bytes", "files_open", "processes"], ...] = (
-    "cpu_cores",
-    "rss_bytes",
-    "files_open",
-    "processes",
-)
+#: Fields of a server's use by their columns; an unqualified name is the generator's too.
+SERVER_COLUMNS = {
+    "cpu_cores": "cpu_cores",
+    "rss_bytes": "rss_bytes",
+    "files_open": "files_open",
+    "processes": "processes",
+    "server_connections": "connections",
+    "server_loop_share": "loop_utilization",
+    "server_loop_lag_s": "loop_lag_s",
+    "server_polling": "polling",
+    "server_events_received_per_s": "events_received_per_s",
+    "server_events_sent_per_s": "events_sent_per_s",
+}
 
 
 class Seconds(msgspec.Struct, frozen=True, eq=False):
@@ -126,9 +135,13 @@ class Seconds(msgspec.Struct, frozen=True, eq=False):
         Without a sample there is none. Closing connections costs CPU, and no column counts it. Where
         connections come and go evenly it is part of a handshake's cost; where many close, of no cost.
         """
+        return self.sampled & ~self.closing
+
+    @property
+    def closing(self) -> Marks:
+        """Mark the rows in which connections were closed in numbers."""
         begin = self["connections_begin"]
-        gone = begin - self["connections_end"] > np.maximum(1.0, _CLOSED_SHARE * begin)
-        return self.sampled & ~gone
+        return np.asarray(begin - self["connections_end"] > np.maximum(1.0, _CLOSED_SHARE * begin))
 
     def only(self, rows: Marks) -> "Seconds":
         """Return the marked rows."""
@@ -169,20 +182,31 @@ def _columns(run: Run) -> dict[str, Floats]:
     def column(of: Callable[[Interval], float]) -> Floats:
         return np.array([of(interval) for interval in run.intervals], dtype=np.float64)
 
-    def server(interval: Interval, field: str) -> float:
-        use: ServerUse | None = interval.server
-        whole = use is not None and len(interval.servers) == len(run.header.servers)
-        return float(getattr(use, field)) if whole else np.nan
-
     found = {name: column(of) for name, of in _LEVELS.items()}
     seconds = found["duration_s"]
     found |= {name: column(of) / seconds for name, of in _COUNTED.items()}
     for name, of in _WORST.items():
         found[name] = column(lambda i, of=of: max(map(of, i.generator), default=np.nan))  # type: ignore[misc]
-    for field in _SERVER:
-        found[field] = column(lambda i, field=field: server(i, field))  # type: ignore[misc]
+    found |= server_columns([_all_sampled(run, interval) for interval in run.intervals], run.header.server)
     end = found["connections_end"]
     found["connections_begin"] = np.concatenate([[0.0], end])[: len(end)]
     found["connections"] = (found["connections_begin"] + end) / 2
     found["begin_s"] = found["t_s"] - seconds
+    return found
+
+
+def _all_sampled(run: Run, interval: Interval) -> ServerUse | None:
+    """The use of all servers; None where not all were sampled."""
+    return interval.server if len(interval.servers) == len(run.header.servers) else None
+
+
+def server_columns(uses: Sequence[ServerUse | None], server: MeasuredServer | None) -> dict[str, Floats]:
+    """Return the columns of a server's use, or of all servers'; NaN where it is not known."""
+    found = {
+        name: np.array([np.nan if use is None else getattr(use, field) for use in uses], dtype=np.float64)
+        for name, field in SERVER_COLUMNS.items()
+    }
+    cores = server.cores if server is not None and server.cores > 0 else np.nan
+    busy = found["server_loop_share"]
+    found["server_limit_share"] = np.where(np.isfinite(busy), busy, found["cpu_cores"] / cores)
     return found

@@ -53,7 +53,7 @@ def fit_gauge(seconds: Seconds, column: str, own: float = 0.0) -> MedianLine | s
     ``own`` is what the gauge may rise by without any connection (``OWN_MEMORY_BYTES``).
     Returns a sentence with the reason when there is nothing to learn.
     """
-    rows = seconds.only(seconds.usable & seconds.rising)
+    rows = seconds.only(np.isfinite(seconds[column]) & ~seconds.closing & seconds.rising)
     return fit([(part["connections_end"], part[column]) for part in rows.each()], own)
 
 

@@ -7,13 +7,12 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from siotool.histogram import merged
+from siotool.measured_servers import SERVER, ServerUse
 from siotool.runfile import (
-    SERVER,
     Delivery,
     Interval,
     Losses,
     ScenarioFailure,
-    ServerUse,
     TargetUse,
     UserClass,
     Visits,

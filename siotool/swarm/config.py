@@ -12,7 +12,8 @@ import psutil
 
 from siotool import runfile
 from siotool.client import tcp
-from siotool.runfile import GeneratorMachine, Header, MeasuredServer
+from siotool.measured_servers import LOCAL, MeasuredServer
+from siotool.runfile import GeneratorMachine, Header
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.users_file import UsersFile
 from siotool.workload import WeightedTarget, Workload
@@ -79,7 +80,7 @@ def header_of(config: RunConfig, server: MeasuredServer | None) -> Header:
         libraries={name: version(name) for name in libraries},
         generators=[
             GeneratorMachine(
-                host=runfile.LOCAL,
+                host=LOCAL,
                 processes=config.workload.processes,
                 system=f"{platform.system()} {platform.release()} {platform.machine()}",
                 cpus=os.cpu_count() or 1,

@@ -145,7 +145,7 @@ def line(progress: Progress) -> str:
         parts.append(f"{number(sum(progress.overdue.values()))} overdue")
     into, out = progress.wire_rates_per_s
     parts.append(f"in {format_byte_rate(into)} out {format_byte_rate(out)}")
-    if last.server is not None:
+    if last.server is not None and last.server.cpu_cores is not None:
         parts.append(f"server {percent(last.server.cpu_cores)}")
     if last.generator:
         busiest = max(last.generator, key=lambda worker: worker.cpu_cores)

@@ -7,6 +7,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from siotool.measured_servers import ServerUse
 from siotool.runfile import WorkerHealth
 from siotool.swarm.progress import WINDOW_S, Lately, Progress
 from siotool.units import format_byte_rate, format_count, format_duration, format_size
@@ -177,7 +178,7 @@ def _processes(progress: Progress, workers: list[WorkerHealth], together: bool) 
     if server is None:
         table.add_row(Text("server, not sampled", style="dim"))
     else:
-        table.add_row("server", percent(server.cpu_cores), format_size(server.rss_bytes))
+        table.add_row("server", *_server(server))
     for worker in [_worst(workers)] if together else workers:
         table.add_row(
             f"generator, worst of {len(workers)}" if together else f"generator {worker.worker}",
@@ -187,6 +188,15 @@ def _processes(progress: Progress, workers: list[WorkerHealth], together: bool) 
             _lag(worker.schedule_lag_s),
         )
     return table
+
+
+def _server(use: ServerUse) -> tuple[str, str, str]:
+    """CPU, memory and loop lag; a dash for what its sources do not show."""
+    return (
+        "–" if use.cpu_cores is None else percent(use.cpu_cores),
+        "–" if use.rss_bytes is None else format_size(use.rss_bytes),
+        "" if use.loop_lag_s is None else format_duration(use.loop_lag_s),
+    )
 
 
 def _worst(workers: list[WorkerHealth]) -> WorkerHealth:

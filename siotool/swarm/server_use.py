@@ -8,7 +8,7 @@ import msgspec
 import psutil
 
 from siotool.errors import InputError
-from siotool.runfile import SERVER, MeasuredServer, ServerUse
+from siotool.measured_servers import SERVER, MeasuredServer, ServerUse
 from siotool.swarm.cpu_quota import cgroup_quota, read_text
 
 
@@ -156,4 +156,6 @@ class ServerSamples:
         found = [self._waiting.pop(number) for number in sorted(self._waiting) if number < before]
         if not found:
             return self.probe.sample(monotonic()) if last and self.probe is not None else None
-        return msgspec.structs.replace(found[-1], cpu_cores=sum(use.cpu_cores for use in found) / len(found))
+        return msgspec.structs.replace(
+            found[-1], cpu_cores=sum(use.cpu_cores or 0.0 for use in found) / len(found)
+        )

@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 
 from siotool.histogram import Histogram, Sparse
+from siotool.measured_servers import MeasuredServer, ServerUse
 from siotool.runfile import (
     VERSION,
     AudienceDeliveries,
@@ -27,9 +28,7 @@ from siotool.runfile import (
     GeneratorMachine,
     Header,
     Interval,
-    MeasuredServer,
     Operation,
-    ServerUse,
     UserClass,
     WorkerHealth,
 )

@@ -12,18 +12,8 @@ from hypothesis import strategies as st
 from siotool import runfile
 from siotool.errors import RunFileError
 from siotool.histogram import SIZE, Histogram, Sparse, bucket_value
-from siotool.runfile import (
-    Bytes,
-    Connections,
-    End,
-    Header,
-    Interval,
-    Line,
-    MeasuredServer,
-    Note,
-    Operation,
-    TargetUse,
-)
+from siotool.measured_servers import MeasuredServer
+from siotool.runfile import Bytes, Connections, End, Header, Interval, Line, Note, Operation, TargetUse
 from siotool.runs import reading
 from siotool.runs.reading import contradiction
 from siotool.runwriter import Writer

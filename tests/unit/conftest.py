@@ -10,6 +10,7 @@ import pytest
 
 from siotool.cli.counts import Counting, Intent
 from siotool.histogram import Histogram, Sparse
+from siotool.measured_servers import MeasuredServer, ServerUse
 from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.demand.service import world
 from siotool.plan.inputs import compose, planfile
@@ -28,11 +29,9 @@ from siotool.runfile import (
     GeneratorMachine,
     Header,
     Interval,
-    MeasuredServer,
     Note,
     Operation,
     Run,
-    ServerUse,
     UserClass,
     WorkerHealth,
 )

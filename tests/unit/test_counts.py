@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 
 from siotool.cli.counts import measured_over
+from siotool.measured_servers import MeasuredServer
 from siotool.plan.evidence.measured_inputs import inputs_of
 from siotool.plan.evidence.observe import observe
 from siotool.plan.evidence.prediction import predict
 from siotool.plan.evidence.profile import measure
 from siotool.plan.inputs import compose
 from siotool.plan.sizing.sizing import size
-from siotool.runfile import AudienceDeliveries, Delivery, MeasuredServer, Operation
+from siotool.runfile import AudienceDeliveries, Delivery, Operation
 
 SERVICE = {"workload.connections": "10k", "server.capacity": "1GB/s"}
 

@@ -5,6 +5,7 @@ import pytest
 from rich.console import Console
 
 from siotool.histogram import Histogram
+from siotool.measured_servers import ServerUse
 from siotool.runfile import (
     VERSION,
     Bytes,
@@ -15,7 +16,6 @@ from siotool.runfile import (
     Interval,
     Note,
     Operation,
-    ServerUse,
     WorkerHealth,
 )
 from siotool.swarm.live import LiveView, PlainProgress, display, line

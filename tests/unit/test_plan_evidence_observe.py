@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from siotool.errors import InputError
+from siotool.measured_servers import MeasuredServer, ServerUse
 from siotool.plan.evidence.observe import Observations, Validity, observe
 from siotool.runfile import (
     VERSION,
@@ -18,10 +19,8 @@ from siotool.runfile import (
     GeneratorMachine,
     Header,
     Interval,
-    MeasuredServer,
     Operation,
     Run,
-    ServerUse,
     UserClass,
 )
 from siotool.runs import reading
@@ -126,6 +125,7 @@ def test_a_second_becomes_rates_and_gauges() -> None:
         "cpu_cores": 0.25,
         "rss_bytes": 50_000_000.0,
         "files_open": 40.0,
+        "server_limit_share": 0.125,  # of two cores
     }
     assert (seen.usable.run[1], seen.usable.held[1], seen.usable.rising[1]) == (0, False, True)
 

@@ -13,6 +13,7 @@ import pytest
 from siotool.cli.report import newest
 from siotool.errors import ExitCode, OutputError, RunFileError
 from siotool.histogram import Histogram
+from siotool.measured_servers import MeasuredServer, ServerUse
 from siotool.runfile import (
     FILE_NAME,
     VERSION,
@@ -24,10 +25,8 @@ from siotool.runfile import (
     Header,
     Interval,
     Line,
-    MeasuredServer,
     Note,
     Operation,
-    ServerUse,
     UserClass,
     WorkerHealth,
 )

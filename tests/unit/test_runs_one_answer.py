@@ -4,6 +4,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from siotool.measured_servers import MeasuredServer
 from siotool.plan.evidence.measured_inputs import inputs_of
 from siotool.plan.evidence.observe import observe
 from siotool.plan.evidence.profile import measure
@@ -11,7 +12,7 @@ from siotool.plan.evidence.verify import observed
 from siotool.plan.inputs.figure import middle
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
-from siotool.runfile import Connections, MeasuredServer, Operation
+from siotool.runfile import Connections, Operation
 from siotool.runs.capacity import straight_line
 from siotool.runs.seconds import seconds_of
 from siotool.runs.slope import MedianLine, fit_gauge

@@ -3,16 +3,8 @@ import tracemalloc
 import pytest
 
 from siotool.histogram import Histogram
-from siotool.runfile import (
-    Bytes,
-    Connections,
-    Delivery,
-    Operation,
-    ServerUse,
-    UserClass,
-    Visits,
-    WorkerHealth,
-)
+from siotool.measured_servers import ServerUse
+from siotool.runfile import Bytes, Connections, Delivery, Operation, UserClass, Visits, WorkerHealth
 from siotool.swarm.aggregator import end_of, joined, merge
 from siotool.swarm.deliveries import DeliveryAggregator
 from siotool.swarm.operation_merging import merged_operations

@@ -1,0 +1,48 @@
+"""The seconds of runs as one of several servers saw them."""
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from siotool.measured_servers import MeasuredServer
+from siotool.runfile import Run
+from siotool.runs.held_share import HeldShare
+from siotool.runs.seconds import Seconds, server_columns
+
+
+def names_of(runs: Sequence[Run]) -> list[str]:
+    """Return the names of all servers that the runs sampled, in their order."""
+    return list(dict.fromkeys(server.name for run in runs for server in run.header.servers))
+
+
+def described(runs: Sequence[Run], name: str) -> list[MeasuredServer]:
+    """Return what the runs' headers say of a server."""
+    return [server for run in runs for server in run.header.servers if server.name == name]
+
+
+def of_server(seconds: Seconds, runs: Sequence[Run], name: str) -> Seconds:
+    """Return the seconds with one server's use in the place of all servers'; NaN where it has no sample."""
+    parts = [
+        server_columns(
+            [interval.servers.get(name) for interval in run.intervals],
+            next((server for server in run.header.servers if server.name == name), None),
+        )
+        for run in runs
+    ]
+    own = {column: np.concatenate([part[column] for part in parts]) for column in parts[0]}
+    return msgspec.structs.replace(seconds, columns=seconds.columns | own)
+
+
+def with_own_connections(seconds: Seconds, share: HeldShare) -> Seconds:
+    """Return the seconds of a server with the connections that it held itself.
+
+    Where it counts them, these; else its share of all. Its traffic is taken for the same share of all.
+    """
+    own = {
+        column: seconds[column] * share.value
+        for column in ("connections_begin", "connections_end", "connections", "bytes_per_s")
+    }
+    counted = seconds["server_connections"]
+    own["connections_end"] = np.where(np.isfinite(counted), counted, own["connections_end"])
+    return msgspec.structs.replace(seconds, columns=seconds.columns | own)
