@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siotool.histogram import Sparse, merged
-from siotool.runfile import LOCAL, Interval, OpKind, Run
+from siotool.measured_servers import LOCAL
+from siotool.runfile import Interval, OpKind, Run
 from siotool.runs.conditions import RunConditions, conditions_of
 from siotool.runs.hold import Marks
 from siotool.runs.seconds import Seconds, seconds_of
