@@ -25,7 +25,7 @@ COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-header --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-slow coverage node lint types bench architecture dist check-dist fuzz lock clean
+.PHONY: help demo test test-fast test-slow coverage node lint types bench capacity-bench architecture dist check-dist fuzz lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +60,9 @@ types: $(VENV)/.installed ## static types, strict
 
 bench: $(VENV)/.installed ## CPU and memory per delivery, call and connection, beside other clients
 	$(VENV)/bin/python tests/bench/bench.py $(ARGS)
+
+capacity-bench: $(VENV)/.installed ## 20 real searches of servers whose capacity is known: about 20 minutes
+	$(VENV)/bin/python -m tests.bench.capacity --noise 0.02 --out reports/capacity-bench $(ARGS)
 
 fuzz: $(VENV)/.installed ## look for bytes of a server that break us: make fuzz SECONDS=600 (needs pip install atheris)
 	$(VENV)/bin/python -m tests.fuzz.fuzz $(or $(SECONDS),60)

@@ -12,6 +12,9 @@ import msgspec
 #: that connect and leave again, per second; bytes of a message.
 SearchAxis = Literal["users", "rate", "connects", "size"]
 
+#: Whose limit it was where it was not the server's.
+GENERATOR = "generator"
+
 #: What one hold showed. ``generator``: the generator did not make the load, so it showed nothing.
 HoldOutcome = Literal["passed", "failed", "undecided", "generator"]
 
@@ -25,9 +28,8 @@ class Hold(msgspec.Struct, frozen=True, tag_field="kind", tag="hold"):
 
     ``load`` is in the unit of the search. ``gate`` is the one that came nearest to failing, or failed:
     ``missed`` is the share of its operations that missed it, ``allowed`` the share that may. ``blocks``
-    are the seconds that were counted, ``effective`` how many independent ones they are worth.
-    ``settling_s`` is how long the load was not counted before. ``restarts`` is how often the server
-    had been restarted before it. ``doubts`` say why a load showed nothing.
+    are the seconds that were counted; ``settling_s`` were not, before them. ``restarts`` is how often
+    the server had been restarted before. ``doubts`` say why a load showed nothing.
     """
 
     t_s: _Amount
@@ -39,7 +41,6 @@ class Hold(msgspec.Struct, frozen=True, tag_field="kind", tag="hold"):
     allowed: _Share
     operations: _Count
     blocks: _Count
-    effective: _Amount
     settling_s: _Amount
     restarts: _Count = 0
     doubts: list[str] = []

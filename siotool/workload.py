@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from siotool.searched import SearchAxis
+
 ArrivalProcess = Literal["constant", "poisson"]
 Setting = bool | int | float | str
 
@@ -21,13 +23,15 @@ class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Arrivals(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Users that arrive at ``rate_per_s`` for ``duration_s`` seconds; the scenario says when each leaves.
 
-    ``most`` is how many may be there at once, 0 for no limit.
+    ``most`` is how many may be there at once, 0 for no limit. With a ``stay_s`` each leaves so long after
+    it came, in seconds.
     """
 
     rate_per_s: Annotated[float, msgspec.Meta(gt=0, le=1e9)]
     duration_s: Annotated[float, msgspec.Meta(gt=0, le=1e9)]
     most: Annotated[int, msgspec.Meta(ge=0, le=2**53)] = 0
     process: ArrivalProcess = "constant"
+    stay_s: Annotated[float, msgspec.Meta(ge=0, le=1e9)] = 0.0
 
     def moments(self, exponential: Callable[[float], float]) -> Iterator[float]:
         """Seconds at which users arrive: at even distances, or a Poisson process.
@@ -75,7 +79,8 @@ class Workload(msgspec.Struct, frozen=True):
 
     ``settings`` are the scenario's knobs after defaults and ``--set``; ``processes`` is the
     number of generator workers. ``shape`` names the scenario's ``LoadTestShape`` that decided
-    how many users there were; then there are no stages, and none where users arrive. ``tags`` and
+    how many users there were; then there are no stages, and none where users arrive or a capacity was
+    searched for. ``tags`` and
     ``exclude_tags`` chose tasks.
     """
 
@@ -88,6 +93,7 @@ class Workload(msgspec.Struct, frozen=True):
     tags: list[str] = []
     exclude_tags: list[str] = []
     arrivals: Arrivals | None = None
+    search: SearchAxis | None = None
 
     @property
     def duration_s(self) -> float:

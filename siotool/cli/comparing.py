@@ -15,6 +15,7 @@ from siotool.report.comparison_figures import Beside, Comparison
 from siotool.report.doubts import find_doubts
 from siotool.runfile import Run
 from siotool.runs import reading
+from siotool.runs.judged_part import judged_part
 from siotool.runs.measures import RunMeasures, measures_of
 from siotool.runs.seconds import seconds_of
 
@@ -59,7 +60,7 @@ def read_baseline(names: Sequence[str], history: Path | None, *, same_target: bo
     doubts = [
         f"the baseline {run.header.run}: {doubt}"
         for run in runs
-        for doubt in find_doubts([run], seconds_of([run]))
+        for doubt in find_doubts([run], [judged_part(run)], seconds_of([judged_part(run)]))
     ]
     return Baseline([measures_of(run) for run in runs], doubts, None, "", same_target)
 

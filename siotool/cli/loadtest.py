@@ -19,6 +19,8 @@ from siotool.cli import (
     load_targets,
     public_hosts,
     run_flags,
+    search_flags,
+    search_options,
     target_options,
     users_options,
 )
@@ -52,6 +54,11 @@ def loadtest(
     arrival_process: load_flags.Arriving = None,
     run_time: load_flags.RunTime = None,
     stage: load_flags.Stage = None,
+    find_capacity: search_flags.FindCapacity = False,
+    search: search_flags.Search = None,
+    max_users: search_flags.MaxUsers = None,
+    max_load: search_flags.MaxLoad = None,
+    restart_command: search_flags.RestartCommand = None,
     tags: load_flags.Tags = None,
     exclude_tags: load_flags.ExcludeTags = None,
     processes: load_flags.Processes = None,
@@ -123,6 +130,9 @@ def loadtest(
       --stage 3s:20 --stage 5s:20 \
       --fail-if "p99:ack:echo > 500ms" --fail-if "connect_errors > 1%"
 
+    siotool loadtest demo --find-capacity --users 100 --max-users 200 \
+      --fail-if "p99:ack:echo > 200ms"
+
     siotool loadtest --list
     ```
     """
@@ -138,8 +148,16 @@ def loadtest(
     read_back = None if plan is None else planned(str(plan))
     compared_with, kept_in = past_of_load(baseline or [], history, label, same_target=same_target)
     given = {"--stage": stage, "--users": users, "--spawn-rate": spawn_rate, "--arrival-rate": arrival_rate}
+    asked = search_options.read(
+        {**given, "--run-time": run_time},
+        {"--search": search, "--max-users": max_users, "--max-load": max_load},
+        gates if find_capacity else None,
+        restart_command,
+        defaults=not no_default_gates,
+        sampled=bool(server_pid or "demo" in (target or [])),
+    )
     arrivals = options.arrivals(given, run_time, arrival_process)
-    stages = [] if arrivals else options.stages(users, spawn_rate, run_time, stage)
+    stages = [] if arrivals or asked else options.stages(users, spawn_rate, run_time, stage)
     connect_timeout_s, ack_timeout_s = (
         options.patience(text, option)
         for text, option in ((connect_timeout, "--connect-timeout"), (ack_timeout, "--ack-timeout"))
@@ -170,7 +188,7 @@ def loadtest(
     )
     from rich.console import Console
 
-    from siotool.cli import dry_runs
+    from siotool.cli import dry_runs, searching
     from siotool.cli.diagnosis import explained
     from siotool.swarm.config import RunConfig
     from siotool.swarm.live import display
@@ -178,18 +196,21 @@ def loadtest(
     from siotool.swarm.settings import EngineSettings, look_up
     from siotool.workload import Target, Workload, turns
 
-    program, shape, stages = options.program(loaded, stages, run_time, given, arrivals)
+    programs, shape, stages, workers = searching.programs_of(
+        asked, loaded, resolved, templates, processes, aimed, (stages, run_time, given, arrivals)
+    )
     check_scopes(gates, [one.__name__ for one in loaded.user_classes], len(stages))
     workload = Workload(
         scenario=loaded.name,
         settings=resolved,
         stages=stages,
-        processes=options.workers(processes, stages, arrivals),
+        processes=workers,
         seed=seed,
         shape=shape,
         tags=tags or [],
         exclude_tags=exclude_tags or [],
         arrivals=arrivals,
+        search=asked.axis if asked else None,
     )
     rows = users_options.read(
         users_file,
@@ -248,7 +269,7 @@ def loadtest(
         if dry_run:
             raise typer.Exit(dry_runs.run(config, loaded))
         outcome = run(
-            config, loaded, partial(display, console=None if quiet else Console(stderr=True)), [program]
+            config, loaded, partial(display, console=None if quiet else Console(stderr=True)), programs
         )
     from siotool.cli.outcome import end_load
 

@@ -20,7 +20,7 @@ from siotool.report.judged_cases import judged_cases, key_figures
 from siotool.report.judging import show
 from siotool.report.planned import Planned
 from siotool.report.report_document import as_document
-from siotool.report.verdict import sentence, target_lost, why
+from siotool.report.verdict import no_load_passed, sentence, target_lost, why
 from siotool.runfile import Run
 from siotool.runs import reading
 from siotool.runs.frame_names import TableName
@@ -175,7 +175,7 @@ def exit_code(report: Report, also: Collection[ExitCode] = ()) -> ExitCode:
     codes = set(also)
     if report.verdict == "untrusted":
         codes.add(ExitCode.SUSPECT)
-    if any(gate.failed for gate in report.gates):
+    if no_load_passed(report) or any(gate.failed for gate in report.gates):
         codes.add(ExitCode.GATE_FAILED)
     if target_lost(report):
         codes.add(ExitCode.UNREACHABLE)

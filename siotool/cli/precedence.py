@@ -11,6 +11,7 @@ from siotool.errors import InputError
 INSTEAD_OF = (
     (frozenset(("stage",)), frozenset(("users", "spawn-rate", "run-time"))),
     (frozenset(("arrival-rate", "arrival-process")), frozenset(("stage", "spawn-rate"))),
+    (frozenset(("find-capacity",)), frozenset(("stage", "arrival-rate", "spawn-rate", "run-time"))),
     (frozenset(("transport",)), frozenset(("transport-mix",))),
 )
 

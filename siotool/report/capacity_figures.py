@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from siotool.report.limiting_resource import limiting_resource
 from siotool.runfile import Run
-from siotool.searched import FoundCapacity, HoldOutcome, SearchAxis
+from siotool.search.joined_searches import joined_searches
+from siotool.searched import HoldOutcome, SearchAxis
 
 
 class HoldFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -18,7 +20,6 @@ class HoldFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     allowed: float
     operations: int
     blocks: int
-    effective: float
     settling_s: float
     from_s: float
     to_s: float
@@ -59,23 +60,20 @@ def capacity_of(runs: Sequence[Run]) -> CapacityFigures | None:
     found = [run.capacity for run in runs if run.capacity is not None]
     if not found or len({one.search for one in found}) > 1:
         return None
-    last = found[-1]
-    highs = [one.high for one in found if one.high is not None]
-    values = sorted(one.value for one in found if one.value is not None)
-    open_end = len(highs) < len(found)
+    known = joined_searches(found)
     return CapacityFigures(
-        search=last.search,
-        value=None if open_end or not values else values[len(values) // 2],
-        low=min(one.low for one in found),
-        high=None if open_end else max(highs),
-        at_least=open_end,
-        confidence=min(one.confidence for one in found),
-        unit=last.unit,
-        gate=_most_told(found),
-        limited_by=last.limited_by,
-        seconds=sum(one.seconds for one in found),
-        complete=all(one.complete for one in found),
-        why=last.why,
+        search=known.search,
+        value=known.value,
+        low=known.low,
+        high=known.high,
+        at_least=known.high is None,
+        confidence=known.confidence,
+        unit=known.unit,
+        gate=known.gate,
+        limited_by=_limit(known.limited_by, runs),
+        seconds=known.seconds,
+        complete=known.complete,
+        why=known.why,
         holds=[
             HoldFigures(
                 load=hold.load,
@@ -85,7 +83,6 @@ def capacity_of(runs: Sequence[Run]) -> CapacityFigures | None:
                 allowed=hold.allowed,
                 operations=hold.operations,
                 blocks=hold.blocks,
-                effective=hold.effective,
                 settling_s=hold.settling_s,
                 from_s=hold.begin_s,
                 to_s=hold.t_s,
@@ -98,6 +95,6 @@ def capacity_of(runs: Sequence[Run]) -> CapacityFigures | None:
     )
 
 
-def _most_told(found: Sequence[FoundCapacity]) -> str:
-    gates = [one.gate for one in found if one.gate]
-    return max(gates, key=gates.count, default="")
+def _limit(limited_by: str, runs: Sequence[Run]) -> str:
+    resource = limiting_resource(runs) if limited_by == "server" else ""
+    return f"{limited_by}: {resource}" if resource else limited_by

@@ -18,6 +18,7 @@ a user class that began no operation at all                         doubt
 the generator above 90 % of its open-file limit                     doubt
 a failure of the generator's own (no port, no file, no memory, bug) doubt
 a note of level ``doubt`` in the run file                           doubt
+a search for capacity that the generator ended                      doubt
 users that stayed unconnected or away; deliveries still open at the end     remark
 users that ended by themselves, without an arrival rate             remark
 no steady state; too few samples for an interval of a percentile    remark
@@ -49,22 +50,24 @@ from siotool.report.delivery_figures import DeliveryFigures
 from siotool.report.users import sum_up_user_classes
 from siotool.report.visits import sum_up_visits
 from siotool.runfile import OTHER, Run
+from siotool.runs.generator_limits import (
+    ACHIEVED_LEAST,
+    CPU_LIMIT,
+    CPU_WAIT_LIMIT,
+    FEW_OPERATIONS,
+    FILES_LIMIT,
+    LOOP_LAG_LIMIT_S,
+)
 from siotool.runs.hold import Marks
 from siotool.runs.sameness import names
 from siotool.runs.seconds import Seconds
+from siotool.searched import GENERATOR
 from siotool.units import format_duration, format_share
 
-CPU_LIMIT = 0.85
-CPU_WAIT_LIMIT = 0.25
-LOOP_LAG_LIMIT_S = 0.1
 #: A loop this late did not run at all: it was stopped, suspended, or blocked by a task.
 PAUSE_S = 1.0
 SCHEDULE_LAG_LIMIT_S = 0.1
-ACHIEVED_LEAST = 0.99
 LATE_SHARE = 0.01
-#: A run may end just before an operation or two: that is no doubt.
-FEW_OPERATIONS = 2
-FILES_LIMIT = 0.9
 MACHINE_LIMIT = 0.9
 #: Failures that are the generator's, not the target's, and what helps.
 _OWN = {
@@ -75,16 +78,18 @@ _OWN = {
 }
 
 
-def find_doubts(runs: Sequence[Run], table: Seconds) -> list[str]:
-    """What makes the runs suspect; each with its figures."""
+def find_doubts(runs: Sequence[Run], judged: Sequence[Run], table: Seconds) -> list[str]:
+    """What makes the runs suspect, with figures. ``judged`` and ``table`` are what they are judged by."""
     found: list[str] = []
-    for number, (run, name) in enumerate(zip(runs, names(runs), strict=True)):
+    for number, (run, part, name) in enumerate(zip(runs, judged, names(runs), strict=True)):
         rows = table.only(table.run == number)
         prefix = f"{name}: " if len(runs) > 1 else ""
-        parts = [*_ending(run), *find_gaps(run), *_generator(rows), *_own_failures(run)]
-        parts += [*_load(run, rows), *_proven(run)]
+        parts = [*_ending(run), *find_gaps(run), *_generator(rows), *_own_failures(part)]
+        parts += [*_load(part, rows), *_proven(run), *_searched(run)]
         found += [prefix + text for text in parts]
-        found += [f"{prefix}{note.text} (at {note.t_s:.0f} s)" for note in run.notes if note.level == "doubt"]
+        found += [
+            f"{prefix}{note.text} (at {note.t_s:.0f} s)" for note in part.notes if note.level == "doubt"
+        ]
     return found
 
 
@@ -170,6 +175,19 @@ def _ending(run: Run) -> Iterator[str]:
         yield f"the run {what} after {format_duration(run.end.t_s)}{of}"
     if run.end is not None and run.truncated_line:
         yield "the run file has a cut line after its end, which was left out"
+
+
+def _searched(run: Run) -> Iterator[str]:
+    """A search that the generator ended, and not the server."""
+    found = run.capacity
+    if found is not None and found.limited_by == GENERATOR:
+        why = "; ".join(dict.fromkeys(text for hold in run.holds for text in hold.doubts))
+        said = f" ({why})" if why else ""
+        yield (
+            "the generator reached its limit before the server did"
+            f"{said}: the capacity is at least what it says. Use more --processes, or "
+            "name a bound with --max-users"
+        )
 
 
 def _generator(rows: Seconds) -> Iterator[str]:

@@ -17,8 +17,10 @@ from siotool.report.comparison_figures import Beside
 from siotool.report.contents import (
     Bandwidth,
     ConnectionFigures,
+    OperationFigures,
     Report,
     RunInfo,
+    Series,
     Steady,
     Valid,
 )
@@ -43,6 +45,7 @@ from siotool.report.verdict import verdict_of
 from siotool.report.visits import sum_up_visits
 from siotool.runfile import Run
 from siotool.runs.hold import SHARE_OF_PEAK, SHORTEST_S
+from siotool.runs.judged_part import judged_part
 from siotool.runs.sameness import check_same
 from siotool.runs.seconds import Seconds, seconds_of
 from siotool.units import format_share
@@ -66,6 +69,7 @@ def summarize(
     be pooled.
     """
     _check_alike(runs, same_target=same_target)
+    whole, runs = runs, [judged_part(run) for run in runs]
     seconds = seconds_of(runs)
     steady = _steady(seconds)
     intervals = [interval for run in runs for interval in run.intervals]
@@ -75,7 +79,7 @@ def summarize(
     server = sum_up_all(runs, seconds)
     outages = sum_up_outages(runs)
     delivery, user_classes = _delivery(runs), sum_up_user_classes(runs)
-    capacity = capacity_of(runs)
+    capacity = capacity_of(whole)
     sizing = size(
         planned,
         counts(connections, bandwidth),
@@ -85,17 +89,17 @@ def summarize(
     )
     beside = beside or Beside(None, [], [])
     leak = find_leak(seconds, server.memory_bytes if server else None)
-    doubts = [*find_doubts(runs, seconds), *beside.doubts]
+    doubts = [*find_doubts(whole, runs, seconds), *beside.doubts]
     report = Report(
         verdict="passed",
-        valid=_valid(connections, doubts),
+        valid=_valid(whole, doubts),
         doubts=doubts,
         remarks=[*find_remarks(runs, seconds, steady, operations.rows, delivery), *beside.remarks]
         + ([f"whether the server leaks: {leak}"] if isinstance(leak, str) and leak else []),
         target=runs[0].header.target,
         targets=sum_up_targets(runs, seconds.held.tolist(), held_s=steady.duration_s),
         scenario=runs[0].header.workload.scenario,
-        runs=[_run_info(run) for run in runs],
+        runs=[_run_info(run) for run in whole],
         steady=steady,
         sizing=sizing,
         connections=connections,
@@ -116,11 +120,17 @@ def summarize(
         user_classes=user_classes,
         visits=sum_up_visits(runs, user_classes),
         comparison=beside.comparison,
-        series=make_series(intervals, seconds, operations.rows),
+        series=_series(whole, operations.rows),
     )
     results = judge_all(report, gates, lambda scope: figures_of(runs, scope), defaults=default_gates)
     judged = msgspec.structs.replace(report, gates=results)
     return msgspec.structs.replace(judged, verdict=verdict_of(judged))
+
+
+def _series(runs: Sequence[Run], rows: list[OperationFigures]) -> Series:
+    """The runs over time, all of them, also where the figures are of a part."""
+    intervals = [interval for run in runs for interval in run.intervals]
+    return make_series(intervals, seconds_of(runs), rows)
 
 
 def figures_of(runs: Sequence[Run], scope: Scope) -> PartFigures:
@@ -156,8 +166,8 @@ def _check_alike(runs: Sequence[Run], *, same_target: bool) -> None:
             )
 
 
-def _valid(connections: ConnectionFigures, doubts: Sequence[str]) -> Valid:
-    if not connections.attempted:
+def _valid(runs: Sequence[Run], doubts: Sequence[str]) -> Valid:
+    if not any(interval.connections.attempted for run in runs for interval in run.intervals):
         return "no"
     return "suspect" if doubts else "yes"
 

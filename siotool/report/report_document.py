@@ -8,6 +8,7 @@ import msgspec
 from siotool import units
 from siotool.document.document import Chart, Document, Level, Section, Sentence
 from siotool.report import (
+    capacity_tables,
     comparison_tables,
     cost_tables,
     leak_tables,
@@ -31,6 +32,7 @@ DEFAULT_PATH = "/socket.io/"
 _ORDER: tuple[Callable[[Report], Section], ...] = (
     # verdict
     sizing_tables.gates,
+    capacity_tables.capacity,
     # sizing
     sizing_tables.sizing,
     sizing_tables.stages,

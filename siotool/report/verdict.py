@@ -1,6 +1,7 @@
 """The verdict on a run in one sentence: passed, failed by what, or not to be trusted and why."""
 
 from siotool.errors import ExitCode
+from siotool.report.capacity_tables import capacity_sentence
 from siotool.report.contents import GateResult, Report, Verdict
 from siotool.report.gate_metrics import OF_COMPARISONS
 from siotool.report.judging import show
@@ -16,7 +17,8 @@ def verdict_of(report: Report) -> Verdict:
     """Untrusted goes before failed: what cannot be believed proves nothing either way."""
     if report.valid != "yes":
         return "untrusted"
-    return "failed" if target_lost(report) or any(gate.failed for gate in report.gates) else "passed"
+    failed = target_lost(report) or no_load_passed(report) or any(gate.failed for gate in report.gates)
+    return "failed" if failed else "passed"
 
 
 def target_lost(report: Report) -> bool:
@@ -24,9 +26,17 @@ def target_lost(report: Report) -> bool:
     return any(run.ended == "target_lost" for run in report.runs)
 
 
+def no_load_passed(report: Report) -> bool:
+    """Whether a search for capacity found that its lowest load failed."""
+    found = report.capacity
+    return found is not None and found.complete and found.low <= 0
+
+
 def sentence(report: Report) -> str:
-    """The verdict, its reason, and the shares of failed operations and lost deliveries."""
+    """The verdict, its reason, the capacity, and the shares of failed operations and lost deliveries."""
     shares = _shares(report)
+    if report.capacity is not None:
+        shares = f"{capacity_sentence(report.capacity)} ({shares} at the load that is judged)"
     failed = [gate for gate in report.gates if gate.failed]
     match report.verdict:
         case "passed":

@@ -20,6 +20,7 @@ from siotool.measured_servers import LOCAL
 from siotool.runfile import Interval, OpKind, Run
 from siotool.runs.conditions import RunConditions, conditions_of
 from siotool.runs.hold import Marks
+from siotool.runs.judged_part import judged_part
 from siotool.runs.seconds import Seconds, seconds_of
 from siotool.runs.slope import OWN_MEMORY_BYTES, MedianLine, fit_gauge
 
@@ -79,7 +80,8 @@ class RunMeasures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def measures_of(run: Run) -> RunMeasures:
-    """Return what a run measured, block by block."""
+    """Return what a run measured, block by block; of one that searched, in the seconds it is judged by."""
+    run = judged_part(run)
     seconds = seconds_of([run])
     return RunMeasures(
         run=run.header.run,

@@ -40,8 +40,15 @@ class ArrivingUsers:
         self._present = 0
 
     def expect(self, arrivals: Arrivals, at: float) -> None:
-        """Users will arrive from a moment of the monotonic clock on, once Locust has begun."""
+        """Users will arrive from a moment of the monotonic clock on, once Locust has begun.
+
+        Instead of those that were expected before; who has come stays as long as was said then.
+        """
         self._expected = (arrivals, at)
+        if self._greenlet is not None:
+            self.end()
+            self._greenlet = None
+            self.begin()
 
     def residents_of(self, wanted: Mapping[str, int]) -> dict[str, int]:
         """The part of Locust's wanted users by class that does not arrive."""
@@ -63,7 +70,7 @@ class ArrivingUsers:
         self._next = next(self._stream, _NEVER)
         residents = sum(found.fixed_count for found in self._runner.user_classes)
         places = arrivals.places(self._worker, self._workers, residents)
-        self._greenlet = gevent.spawn(self._arrive, places)
+        self._greenlet = gevent.spawn(self._arrive, places, arrivals.stay_s)
 
     def end(self) -> None:
         """No user arrives any more; who was due by now and did not was offered all the same."""
@@ -75,7 +82,7 @@ class ArrivingUsers:
             self._visits.offered += 1
             self._next = next(self._stream, _NEVER)
 
-    def _arrive(self, places: float) -> None:
+    def _arrive(self, places: float, stay_s: float) -> None:
         classes = [found for found in self._runner.user_classes if not found.fixed_count]
         weights = list(accumulate(found.weight for found in classes))
         while self._next is not _NEVER:
@@ -100,6 +107,8 @@ class ArrivingUsers:
             self._present += 1
             user.start(self._runner.user_greenlets)
             user.greenlet.link(self._left)
+            if stay_s:
+                gevent.spawn_later(stay_s, user.stop)
 
     def _left(self, _greenlet: Any) -> None:
         self._present -= 1

@@ -13,6 +13,7 @@ import msgspec
 
 from siotool.errors import ScenarioError
 from siotool.runfile import Delivery, Interval, Operation
+from siotool.searched import FoundCapacity, Hold
 from siotool.workload import Arrivals, Stage
 
 #: Ten minutes of seconds: a run of days is not kept in memory.
@@ -27,7 +28,7 @@ class Seen(msgspec.Struct, frozen=True):
     ``t_s`` is its end in seconds since the program began. ``users`` and ``connections`` are what
     was there at its end. Rates are of scheduled operations per second: due, and begun; both are 0
     where nothing is scheduled. ``operations`` hold counts, errors and response times by kind and
-    name, connects among them. ``doubts`` are reasons not to believe it.
+    name, connects among them. ``doubts`` are reasons not to believe it. ``interval`` is all that was seen.
     """
 
     t_s: float
@@ -39,6 +40,7 @@ class Seen(msgspec.Struct, frozen=True):
     operations: list[Operation]
     delivery: Delivery
     doubts: list[str]
+    interval: Interval
 
     @property
     def failed_share(self) -> float:
@@ -60,6 +62,7 @@ def seen(interval: Interval, begin_s: float, doubts: list[str]) -> Seen:
         operations=interval.operations,
         delivery=interval.delivery,
         doubts=doubts,
+        interval=interval,
     )
 
 
@@ -74,7 +77,11 @@ class Wanted(msgspec.Struct, frozen=True):
     0; None is the scenario's own. It is that of every user, also of those that start later.
     Users that follow no schedule, as with a ``wait_time`` of their own, are unaffected.
 
+    ``size`` are the bytes of a message, of every user whose scenario has such a setting; None is what
+    was set.
+
     ``arrivals`` are users that come beside these ``users`` from now on, and leave by themselves.
+    ``lines`` are what a search has learnt since it was asked last: they are written down.
     """
 
     users: int
@@ -84,7 +91,9 @@ class Wanted(msgspec.Struct, frozen=True):
     note: str = ""
     user_classes: Any = None
     rate: float | None = None
+    size: int | None = None
     arrivals: Arrivals | None = None
+    lines: tuple[Hold | FoundCapacity, ...] = ()
 
     def __post_init__(self) -> None:
         """Raises ValueError for a rate that no schedule can follow."""
@@ -93,7 +102,9 @@ class Wanted(msgspec.Struct, frozen=True):
 
     def same_as(self, other: "Wanted | None") -> bool:
         """True when nothing is to be done that ``other`` has not asked for."""
-        return other is not None and msgspec.structs.replace(self, until_s=other.until_s) == other
+        if other is None:
+            return False
+        return msgspec.structs.replace(self, until_s=other.until_s, lines=other.lines) == other
 
 
 class Program(Protocol):

@@ -1,7 +1,7 @@
 """Writes the run file: the workers' intervals put together, the notes, and the end."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
 
 import msgspec
@@ -9,6 +9,7 @@ import msgspec
 from siotool.errors import OutputError
 from siotool.runfile import Connections, End, Line, Note, ScenarioFailure
 from siotool.runwriter import Writer
+from siotool.searched import FoundCapacity, Hold
 from siotool.swarm import aggregator, worker_report
 from siotool.swarm.config import Reason
 from siotool.swarm.deliveries import DeliveryAggregator
@@ -162,6 +163,11 @@ class Recorder:
             if (begin_s + end_s) / 2 > self._program_begin_s and not interval.draining:
                 self._seen.append(seen(interval, self._program_begin_s, self._doubts))
             self._doubts = []
+
+    def learn(self, lines: Iterable[Hold | FoundCapacity]) -> None:
+        """Write what a search for capacity has learnt; its gates are named as the user named them."""
+        for line in lines:
+            self._write(msgspec.structs.replace(line, gate=self._redaction.apply(line.gate)))
 
     def note(self, level: Level, text: str) -> None:
         """Write a note of what happens now."""

@@ -9,7 +9,7 @@ import msgspec
 
 from siotool.swarm.program import Program, Wanted
 from siotool.swarm.recorder import Recorder
-from siotool.swarm.worker import ARRIVALS, RATE, SPREAD
+from siotool.swarm.worker import ARRIVALS, RATE, SIZE, SPREAD
 
 #: Users that are started at once are spread over this share of their stage.
 _SPREAD_SHARE = 0.9
@@ -32,6 +32,7 @@ class Spawner:
         self._moving: gevent.Greenlet | None = None
         #: What the workers were told last; None is the scenario's own.
         self._rate: float | None = None
+        self._size: int | None = None
         #: Seconds of the run at which the last program was over; its stages, and how many programs were.
         self._over_s = 0.0
         self._stages = 0
@@ -59,8 +60,11 @@ class Spawner:
                     self._stages = max(self._stages, first + wanted.stage + 1)
                     self._recorder.begin_stage(begin_s + elapsed_s, first + wanted.stage)
                     self._tell_rate(wanted.rate)  # before users start that are to follow it
+                    self._tell_size(wanted.size)
                     self._tell_arrivals(wanted, last, begin_s + elapsed_s)
                     self._move(wanted, until_s - elapsed_s)
+                if wanted.lines:
+                    self._recorder.learn(wanted.lines)
                 last, elapsed_s = wanted, until_s
                 self._sleep_until(begin_s + elapsed_s + _AFTER_S)
         finally:
@@ -71,6 +75,11 @@ class Spawner:
         if rate != self._rate:
             self._runner.send_message(RATE, {"per_s": rate})
             self._rate = rate
+
+    def _tell_size(self, size: int | None) -> None:
+        if size != self._size:
+            self._runner.send_message(SIZE, {"bytes": size})
+            self._size = size
 
     def _tell_arrivals(self, wanted: Wanted, last: Wanted | None, begin_s: float) -> None:
         if wanted.arrivals is not None and (last is None or wanted.arrivals != last.arrivals):

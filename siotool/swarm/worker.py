@@ -37,12 +37,16 @@ BEGIN = "siotool_begin"
 SPREAD = "siotool_spread"
 #: The parent says how many operations per second each user does from now on; None: its own rate.
 RATE = "siotool_rate"
+#: The parent says how many bytes each message has from now on; None: what the settings say.
+SIZE = "siotool_size"
 #: The parent says that users arrive, and from which moment on.
 ARRIVALS = "siotool_arrivals"
 #: A worker asks for rows of the users file; they come over its pipe.
 ROWS = "siotool_rows"
 #: A worker says by which digests texts are known that must not be shown.
 SECRETS = "siotool_secrets"
+#: The setting of a scenario that is the size of its messages.
+SIZED = "size"
 #: Key of our data in Locust's reports.
 REPORTS = "siotool"
 
@@ -115,6 +119,12 @@ def _runner(environment: Environment, generator: Generator, config: WorkerConfig
     def rate(environment: Environment, msg: Any) -> None:
         generator.change_rate(msg.data["per_s"])
 
+    def size(environment: Environment, msg: Any) -> None:
+        count = config.workload.settings[SIZED] if msg.data["bytes"] is None else msg.data["bytes"]
+        for found in runner.user_classes:
+            if hasattr(found, SIZED):
+                setattr(found, SIZED, count)
+
     def expect(environment: Environment, msg: Any) -> None:
         arriving.expect(msgspec.convert(msg.data["arrivals"], Arrivals), msg.data["at"])
 
@@ -142,6 +152,7 @@ def _runner(environment: Environment, generator: Generator, config: WorkerConfig
     runner.register_message(BEGIN, begin)
     runner.register_message(SPREAD, spread)
     runner.register_message(RATE, rate)
+    runner.register_message(SIZE, size)
     runner.register_message(ARRIVALS, expect)
     hooks.init.fire(environment=environment, runner=runner, web_ui=None)
     # Locust has announced this worker before it could receive messages

@@ -33,7 +33,6 @@ HELD = Hold(
     allowed=0.01,
     operations=200,
     blocks=5,
-    effective=5.0,
     settling_s=4.0,
 )
 KNOWN = FoundCapacity(

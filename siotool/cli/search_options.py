@@ -1,0 +1,225 @@
+"""Reads the options of a search for capacity: what is raised and how far, and the gates as objectives."""
+
+import os
+import resource
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import psutil
+
+from siotool import units
+from siotool.cli.search_flags import SearchWord
+from siotool.errors import InputError
+from siotool.report.default_gates import Default
+from siotool.report.gates import Gate, parse
+from siotool.search.objective import LEVEL_ALLOWED, Objective, implied
+from siotool.searched import SearchAxis
+
+#: Where a search begins without --users.
+START_USERS = 10
+START_CONNECTS_PER_S = 5.0
+#: What one generator process can have at most, about: bytes of memory for a connection, connects and
+#: operations per second (docs/load.md). A search goes no higher unless it is told to.
+CONNECTION_BYTES = 60e3
+CONNECTS_PER_S = 500.0
+OPERATIONS_PER_S = 20_000.0
+MOST_BYTES = 1_000_000.0
+#: A gate that allows no failure at all is searched as this share: no run can show that none ever comes.
+NEARLY_NONE = 0.0005
+_FILES_RESERVED = 30
+
+_EXCLUDED = "a search decides how many users there are, and how long"
+_SHARES = ("lost", "duplicate", "reordered", "misdelivered")
+_LEVELS = ("server_cpu", "server_rss", "bandwidth_in", "bandwidth_out")
+
+
+class SearchAsked(msgspec.Struct, frozen=True):
+    """What the options ask for; ``most`` is None where they name no bound."""
+
+    axis: SearchAxis
+    users: int
+    most: float | None
+    objectives: list[Objective]
+    restart_command: str | None
+
+
+def read(
+    given: Mapping[str, object],
+    own: Mapping[str, str | None],
+    gates: Sequence[Gate] | None,
+    restart_command: str | None,
+    *,
+    defaults: bool,
+    sampled: bool,
+) -> SearchAsked | None:
+    """The search that is asked for; None without one. Raises InputError where options do not fit one.
+
+    ``given`` are options that decide about users too, ``own`` those that only a search has, ``gates`` what
+    is asked for in a search, None without one. ``sampled``: there are samples of the server.
+    """
+    if gates is None:
+        for option, value in {**own, "--restart-command": restart_command}.items():
+            if value is not None:
+                raise InputError(f"{option} is an option of --find-capacity", "add --find-capacity")
+        return None
+    for option in ("--stage", "--arrival-rate", "--spawn-rate", "--run-time"):
+        if given.get(option):
+            raise InputError(f"--find-capacity and {option} exclude each other: {_EXCLUDED}", "leave one out")
+    axis: SearchAxis = SearchWord(own["--search"] or "users").value
+    users = START_USERS if given["--users"] is None else _count(str(given["--users"]), "--users")
+    most = _most(axis, own)
+    if axis == "users" and most is not None and most < users:
+        raise InputError(
+            f"--max-users {most:,.0f} is less than the {users:,} users to begin with", "raise it"
+        )
+    objectives = objectives_of(gates, defaults=defaults, sampled=sampled)
+    return SearchAsked(axis, users, most, objectives, restart_command)
+
+
+def _most(axis: SearchAxis, bounds: Mapping[str, str | None]) -> float | None:
+    users, load = bounds["--max-users"], bounds["--max-load"]
+    if axis == "users":
+        if load is not None:
+            raise InputError("--max-load is for another --search than users", "give --max-users")
+        return None if users is None else float(_count(users, "--max-users"))
+    if users is not None:
+        raise InputError(f"--max-users does not bound --search {axis}", "give --max-load")
+    if load is None:
+        return None
+    read_load = units.parse_size if axis == "size" else units.parse_rate
+    most = read_load(load, "--max-load")
+    if most <= 0:
+        raise InputError(f"--max-load {load}: expected more than 0")
+    return most
+
+
+def _count(text: str, option: str) -> int:
+    count = units.parse_count(text, option)
+    if count != int(count) or not 1 <= count <= 10_000_000:
+        raise InputError(f"{option} {text}: expected a whole number of users, 1 or more")
+    return int(count)
+
+
+# ── the gates ─────────────────────────────────────────────────────────────────────────
+
+
+def objectives_of(gates: Sequence[Gate], *, defaults: bool, sampled: bool) -> list[Objective]:
+    """The gates as shares of operations that missed them. Raises InputError for one that has none."""
+    found = [_objective(gate, sampled) for gate in gates]
+    if defaults:
+        found += [_objective(one.gate, sampled, one.without) for one in _defaults(gates)]
+    if not found:
+        raise InputError(
+            "--find-capacity has no gate to find the limit of", 'give one, as --fail-if "p99:ack > 200ms"'
+        )
+    return [*found, *implied()]
+
+
+def _defaults(gates: Sequence[Gate]) -> list[Default]:
+    """The default gates of what a scenario may do, but for those that are asked for otherwise."""
+    replaced = {
+        (gate.metric, gate.op if gate.metric == "errors" else None) for gate in gates if not gate.name
+    }
+    found = []
+    for op in ("ack", "deliver", "namespace", "custom"):
+        own = {gate.name for gate in gates if gate.metric == "errors" and gate.op == op and gate.name}
+        found.append(Default(parse(f"errors:{op} > 1%"), frozenset(own)))
+    found += [Default(parse(text)) for text in ("lost > 0.1%", "connect_errors > 1%", "exceptions > 0")]
+    return [one for one in found if (one.gate.metric, one.gate.op) not in replaced]
+
+
+def _objective(gate: Gate, sampled: bool, without: frozenset[str] = frozenset()) -> Objective:
+    if gate.comparison not in (">", ">="):
+        raise _no_limit(gate, "it fails at low loads: a search looks for a load that is too high")
+    if getattr(gate, "user_class", None) or getattr(gate, "stage", None):
+        raise _no_limit(gate, "a search judges all users, and has no stages")
+    op, name = gate.op or "", gate.name or ""
+    if gate.metric.startswith("p") and gate.op != "away":
+        allowed = 1 - float(gate.metric[1:]) / 100
+        return Objective(gate.text, "late", round(allowed, 6), op, name, gate.limit)
+    if gate.metric in _LEVELS:
+        if gate.metric.startswith("server") and not sampled:
+            raise _no_limit(gate, "the server is not sampled: give --server-pid")
+        level = "server_cpu_share" if gate.unit == "share" and gate.metric == "server_cpu" else gate.metric
+        return Objective(gate.text, "level", LEVEL_ALLOWED, name=level, limit=gate.limit)
+    if gate.unit == "count" and gate.limit > 0:
+        raise _no_limit(gate, "a search has no number of operations: give a share, as 1%")
+    allowed = gate.limit if gate.unit == "share" and gate.limit else NEARLY_NONE
+    match gate.metric:
+        case "errors":
+            return Objective(gate.text, "failed", allowed, op, name, without=without)
+        case "connect_errors":
+            return Objective(gate.text, "connects", allowed)
+        case "exceptions":
+            return Objective(gate.text, "exceptions", allowed)
+        case metric if metric in _SHARES:
+            return Objective(gate.text, "delivery", allowed, name=metric)
+    raise _no_limit(
+        gate, "it is no share of operations; percentiles (p99:ack > 200ms), errors and losses are"
+    )
+
+
+def _no_limit(gate: Gate, why: str) -> InputError:
+    return InputError(f"--find-capacity cannot search by the gate {gate.text!r}: {why}", "leave it out here")
+
+
+# ── what the scenario and the machine allow ───────────────────────────────────────────
+
+
+def check_scenario(axis: SearchAxis, loaded: Any, templates: Mapping[str, str]) -> None:
+    """Raise InputError where the scenario has nothing that a search along an axis could raise."""
+    from siotool.swarm.connected_user import follows_schedule
+
+    if loaded.shape is not None:
+        name = type(loaded.shape).__name__
+        raise InputError(f"the scenario's load shape {name} decides how many users there are", "leave it out")
+    if axis == "size" and ("size" not in loaded.knobs or "size" in templates):
+        raise InputError(
+            f"--search size needs a setting named size in the scenario, and {loaded.name} has none",
+            "search users or rate, or add size: int = knob(64, …, unit='bytes')",
+        )
+    if axis == "rate" and not any(follows_schedule(found) for found in loaded.user_classes):
+        raise InputError(
+            f"--search rate needs users that follow a rate, and those of {loaded.name} do not",
+            "search users, or give the user class a rate",
+        )
+    if axis == "connects" and all(found.fixed_count for found in loaded.user_classes):
+        raise InputError(
+            f"every user class of {loaded.name} has a fixed_count: none would arrive", "search users"
+        )
+
+
+def start_of(asked: SearchAsked, settings: Mapping[str, Any], loaded: Any) -> float:
+    """The load to begin with."""
+    match asked.axis:
+        case "users":
+            return float(asked.users)
+        case "rate":
+            own = [float(getattr(found, "rate", 0) or 0) for found in loaded.user_classes]
+            return float(settings.get("rate") or max(own, default=0) or 1.0)
+        case "size":
+            return max(1.0, float(settings["size"]))
+        case "connects":
+            return START_CONNECTS_PER_S
+
+
+def own_most(asked: SearchAsked, processes: int) -> float:
+    """How high a search goes without a bound: what so many generator processes of this machine can do."""
+    match asked.axis:
+        case "users":
+            limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+            files = 1_000_000 if limit == resource.RLIM_INFINITY else limit
+            memory = psutil.virtual_memory().available / 2 / CONNECTION_BYTES
+            return float(max(asked.users, int(min(processes * (files - _FILES_RESERVED), memory))))
+        case "rate":
+            return processes * OPERATIONS_PER_S / asked.users
+        case "connects":
+            return processes * CONNECTS_PER_S
+        case "size":
+            return MOST_BYTES
+
+
+def generator_processes(asked: int | None) -> int:
+    """Number of generator processes: one per core, unless it was asked for otherwise."""
+    return asked or os.cpu_count() or 1

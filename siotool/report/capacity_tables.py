@@ -1,0 +1,117 @@
+"""A search for capacity as readers see it: the sentence, the loads that were held, the chart of both."""
+
+from siotool import units
+from siotool.document.document import Axis, Chart, Curve, Row, Rule, Section, Sentence, Table, Tone, columns
+from siotool.report.capacity_figures import CapacityFigures, HoldFigures
+from siotool.report.contents import Report
+from siotool.search.axis import show_load
+
+_TONES: dict[str, Tone] = {"passed": "good", "failed": "bad", "undecided": "", "generator": ""}
+_WORDS = {
+    "passed": "passed",
+    "failed": "FAILED",
+    "undecided": "undecided",
+    "generator": "shows nothing",
+}
+
+
+def capacity_sentence(found: CapacityFigures) -> str:
+    """Return what was found in one sentence, without its full stop."""
+    unit = found.unit
+    sure = f"with {units.format_share(found.confidence)} confidence"
+    early = "" if found.complete else " (the search was ended early)"
+    if found.low <= 0:
+        lowest = min((hold.load for hold in found.holds), default=0.0)
+        if found.high is None:
+            return f"the capacity is not known{early}"
+        if lowest and found.why == LOWEST_FAILED:
+            return (
+                f"the lowest load, {show_load(unit, lowest)}, failed {found.gate!r} already: begin with "
+                "less, or look whether the scenario fits the server"
+            )
+        return f"this server holds less than {show_load(unit, found.high)} of this workload, {sure}{early}"
+    if found.high is None or found.value is None:
+        limit = f"; {_limit(found)}" if found.limited_by else ""
+        return (
+            f"this server holds at least {show_load(unit, found.low)} of this workload, {sure}{limit}{early}"
+        )
+    low, high = (_number(show_load(unit, end)) for end in (found.low, found.high))
+    held = show_load(unit, found.value)
+    return f"this server holds {held} of this workload, {low} to {high} {sure}; {_limit(found)}{early}"
+
+
+#: Why a search ended whose lowest load failed.
+LOWEST_FAILED = "the lowest load failed"
+
+
+def _number(text: str) -> str:
+    """A load without the words of its unit."""
+    return text.removeprefix("messages of ").partition(" connection")[0].partition(" operations")[0]
+
+
+def _limit(found: CapacityFigures) -> str:
+    match found.limited_by.partition(": "):
+        case ("generator", _, _):
+            return "the generator is what ran out, not the server"
+        case ("bound", _, _):
+            return "no gate failed up to the load that the search was not to exceed"
+        case ("server", _, resource) if resource:
+            return f"{resource} is what runs out"
+        case _:
+            return f"{found.gate!r} fails first" if found.gate else "what runs out was not sampled"
+
+
+def capacity(report: Report) -> Section:
+    """Return the loads that were held, and a chart of what was missed at them."""
+    found = report.capacity
+    if found is None:
+        return Section("capacity", "Capacity", [])
+    said = capacity_sentence(found)
+    text = f"{said[0].upper()}{said[1:]}. The search took {units.format_duration(found.seconds)}"
+    ended = f"; it ended because {found.why}." if found.why else "."
+    held = [hold for hold in found.holds if hold.blocks or hold.doubts]
+    note = (
+        "Figures of this report are of the highest load that passed. Seconds in which a load had not settled "
+        "are not counted. docs/capacity.md says how a capacity is found."
+    )
+    table = Table(
+        columns(
+            "load>", "outcome", "missed>", "allowed>?", "seconds>", "operations>?", "gate nearest to failing"
+        ),
+        [_row(found.unit, hold) for hold in held],
+        note,
+    )
+    charts = [_chart(found, held)] if len(held) > 1 else []
+    return Section(
+        "capacity", "Capacity", [Sentence(text + ended), *charts, table] if held else [Sentence(text + ended)]
+    )
+
+
+def _row(unit: str, hold: HoldFigures) -> Row:
+    why = "; ".join(hold.doubts) if hold.doubts else hold.gate
+    cells = [
+        show_load(unit, hold.load),
+        _WORDS[hold.outcome],
+        units.format_share(hold.missed),
+        units.format_share(hold.allowed),
+        f"{hold.blocks:,}",
+        f"{hold.operations:,}",
+        why,
+    ]
+    return Row(cells, _TONES[hold.outcome])
+
+
+def _chart(found: CapacityFigures, held: list[HoldFigures]) -> Chart:
+    """Multiples of the allowed share, so that different gates have one line to cross."""
+    points = sorted((hold.load, hold.missed / hold.allowed) for hold in held if hold.allowed and hold.blocks)
+    loads = [load for load, _ in points]
+    ends = [end for end in (found.low, found.high) if end]
+    return Chart(
+        "capacity",
+        "Missed operations, as a multiple of what the gate allows",
+        Axis("count", name="load", low=min(loads, default=0.0), high=max(loads, default=1.0), log=True),
+        Axis("factor"),
+        [Curve("missed", points, "dots")],
+        "A dot is a hold. Dashed: what is allowed, and the ends of the interval.",
+        [Rule(y=1.0), *(Rule(x=end) for end in ends)],
+    )

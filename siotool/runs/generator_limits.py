@@ -1,0 +1,34 @@
+"""From which figures on the generator, not the target, may have shaped what was measured."""
+
+from siotool.runfile import Interval, WorkerHealth
+
+CPU_LIMIT = 0.85
+CPU_WAIT_LIMIT = 0.25
+LOOP_LAG_LIMIT_S = 0.1
+FILES_LIMIT = 0.9
+ACHIEVED_LEAST = 0.99
+#: A run may end just before an operation or two: that is no doubt.
+FEW_OPERATIONS = 2
+
+
+def limits_reached(interval: Interval) -> list[str]:
+    """What of the generator was at its limit in an interval, in words; empty where nothing was."""
+    found = [text for worker in interval.generator for text in _of_worker(worker)]
+    possible = sum(one.offered - one.withheld for one in interval.user_classes)
+    issued = sum(one.issued for one in interval.user_classes)
+    if issued < ACHIEVED_LEAST * possible and possible - issued > FEW_OPERATIONS:
+        found.append("it did not issue the operations that were due")
+    return list(dict.fromkeys(found))
+
+
+def _of_worker(worker: WorkerHealth) -> list[str]:
+    found = []
+    if worker.cpu_cores > CPU_LIMIT * worker.cpu_allowed:
+        found.append("a worker had no CPU left")
+    if worker.cpu_wait > CPU_WAIT_LIMIT:
+        found.append("a worker waited for a CPU")
+    if worker.loop_lag_s > LOOP_LAG_LIMIT_S:
+        found.append("a worker's loop was late")
+    if worker.files_limit and worker.files_open > FILES_LIMIT * worker.files_limit:
+        found.append("a worker had no files left")
+    return found

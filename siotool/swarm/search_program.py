@@ -1,0 +1,221 @@
+"""The program of load of a search for capacity: one load after another, as what was seen decides."""
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+
+from siotool.runfile import Interval
+from siotool.runs.generator_limits import limits_reached
+from siotool.search.axis import UNITS, WHOLE, show_load
+from siotool.search.capacity_search import FACTOR, Asked, CapacitySearch, HoldEnded
+from siotool.search.joined_searches import joined_searches
+from siotool.search.objective import Objective, mean_level_s
+from siotool.search.seen_blocks import Block
+from siotool.searched import GENERATOR, FoundCapacity, Hold, SearchAxis
+from siotool.swarm.program import TICK_S, Seen, Wanted
+from siotool.workload import Arrivals
+
+#: Users move to another number within about this, but no more than so many start or leave per second.
+MOVE_S = 2.0
+MOST_PER_S = 90.0
+#: A user that comes with ``connects`` stays so long.
+STAY_S = 1.0
+#: A run of weeks: users arrive until they are told otherwise.
+_LONG_S = 1e6
+#: The last lines are written before the program is over.
+_LAST_S = 0.1
+
+
+class SearchedLoad(msgspec.Struct, frozen=True):
+    """What is raised, from ``start`` to ``most``, with ``users`` where it is something else than users.
+
+    ``own_most``: the search goes no higher because the generator could not, not because it is not to.
+    """
+
+    axis: SearchAxis
+    start: float
+    most: float
+    users: int
+    own_most: bool = False
+
+
+class SearchProgram:
+    """Holds loads until the capacity is known; what it learns goes into the run file.
+
+    ``before`` is what searches found before the server was started again. What is written down joins
+    all of them: the interval that holds every one's.
+    """
+
+    def __init__(
+        self,
+        searched: SearchedLoad,
+        objectives: Sequence[Objective],
+        confidence: float,
+        before: Sequence[FoundCapacity] = (),
+    ) -> None:
+        self._searched = searched
+        self._objectives = list(objectives)
+        near = min((one.low for one in before), default=0.0) / FACTOR
+        self._asked = Asked(
+            allowed=tuple(one.allowed for one in objectives),
+            start=max(searched.start, near),
+            most=searched.most,
+            whole=searched.axis in WHOLE,
+            meant=tuple(number for number, one in enumerate(objectives) if one.kind == "late") or (0,),
+            confidence=confidence,
+        )
+        self._earlier = list(before)
+        #: What this search alone has found by now.
+        self.own: FoundCapacity | None = None
+        self._search = CapacitySearch(self._asked)
+        self._load = self._search.load
+        #: From when on the load has been wanted; until when it was seen.
+        self._since_s = self._seen_s = 0.0
+        self._before: Interval | None = None
+        self._failed: dict[str, float] = {}
+        self._lines: list[Hold | FoundCapacity] = []
+        self._ended = False
+
+    def tick(self, elapsed_s: float, seen: Sequence[Seen]) -> Wanted | None:
+        """The load of the next second; None once the search is over and its last lines are written."""
+        if self._ended:
+            return None
+        self._lines = []
+        fresh = []
+        for one in reversed(seen):
+            if one.t_s <= self._seen_s:
+                break
+            fresh.append(one)
+        for one in reversed(fresh):
+            self._take(one, elapsed_s)
+        if self._search.over:
+            self._ended = True
+            return self._wanted(elapsed_s + _LAST_S)
+        return self._wanted(elapsed_s + TICK_S)
+
+    def _take(self, one: Seen, elapsed_s: float) -> None:
+        self._seen_s = one.t_s
+        begin_s = one.t_s - one.duration_s
+        before, self._before = self._before, one.interval
+        if self._search.over or begin_s < self._since_s - 0.05:
+            return  # it began under the load before
+        ended = self._search.add(self._block(one, before))
+        if ended is not None:
+            self._note(ended, one.interval.t_s)
+        if self._search.load != self._load:
+            self._load, self._since_s = self._search.load, elapsed_s
+
+    def _block(self, one: Seen, before: Interval | None) -> Block:
+        counted = [objective.count(one.interval, before) for objective in self._objectives]
+        doubts = [*one.doubts, *limits_reached(one.interval)]
+        return Block(
+            duration_s=one.duration_s,
+            missed=tuple(missed for missed, _ in counted),
+            tried=tuple(tried for _, tried in counted),
+            there=self._is_there(one),
+            level_s=mean_level_s(self._objectives, one.interval),
+            doubts=tuple(doubts),
+        )
+
+    def _is_there(self, one: Seen) -> bool:
+        if self._searched.axis == "connects":
+            return one.t_s - self._since_s > STAY_S + 1
+        return one.users == self._users()
+
+    def _users(self) -> int:
+        return int(self._load) if self._searched.axis == "users" else self._searched.users
+
+    def _wanted(self, until_s: float) -> Wanted:
+        users = self._users()
+        axis = self._searched.axis
+        at = show_load(UNITS[axis], self._load)
+        return Wanted(
+            users=0 if axis == "connects" else users,
+            until_s=until_s,
+            spawn_rate_per_s=max(1.0, min(MOST_PER_S, users / MOVE_S)),
+            note=f"{at}: {self._known()}",
+            rate=self._load if axis == "rate" else None,
+            size=int(self._load) if axis == "size" else None,
+            arrivals=Arrivals(self._load, _LONG_S, stay_s=STAY_S) if axis == "connects" else None,
+            lines=tuple(self._lines),
+        )
+
+    def _known(self) -> str:
+        low, high = self._search.interval()
+        unit = UNITS[self._searched.axis]
+        if high is None:
+            return f"capacity at least {show_load(unit, low)} by now" if low else "nothing is known yet"
+        below = f"{show_load(unit, low)} to " if low else "less than "
+        return f"capacity {below}{show_load(unit, high)} by now"
+
+    # ── what is written down ──────────────────────────────────────────────────────────
+
+    def _note(self, ended: HoldEnded, t_s: float) -> None:
+        visit = ended.visit
+        worst, missed, allowed, operations = self._worst(ended)
+        if ended.outcome == "failed":
+            self._failed[worst] = min(visit.load, self._failed.get(worst, math.inf))
+        counted_s = sum(block.duration_s for block in visit.blocks)
+        self._lines.append(
+            Hold(
+                t_s=round(t_s, 3),
+                begin_s=round(max(0.0, t_s - counted_s), 3),
+                load=visit.load,
+                outcome=ended.outcome,
+                gate=worst,
+                missed=missed,
+                allowed=allowed,
+                operations=operations,
+                blocks=len(visit.blocks),
+                settling_s=round(visit.settling_s, 3),
+                restarts=len(self._earlier),
+                doubts=list(ended.doubts),
+            )
+        )
+        self.own = self._found(t_s)
+        self._lines.append(joined_searches([*self._earlier, self.own]))
+
+    def _worst(self, ended: HoldEnded) -> tuple[str, float, float, int]:
+        """The gate that a hold came nearest to failing: its text, missed and allowed shares, operations."""
+        found = []
+        for number, objective in enumerate(self._objectives):
+            tried = sum(block.tried[number] for block in ended.visit.blocks)
+            missed = sum(block.missed[number] for block in ended.visit.blocks)
+            if tried:
+                share = min(1.0, missed / tried)
+                found.append((share / objective.allowed, -number, share, int(tried)))
+        if not found:
+            return "", 0.0, 0.0, 0
+        _, number, share, operations = max(found)  # of equal ones the first: those asked for come first
+        worst = self._objectives[-number]
+        return worst.text, share, worst.allowed, operations
+
+    def _found(self, t_s: float) -> FoundCapacity:
+        search, searched = self._search, self._searched
+        low, high = search.interval()
+        first = min(self._failed.items(), key=lambda entry: entry[1], default=("", 0.0))[0]
+        return FoundCapacity(
+            t_s=round(t_s, 3),
+            search=searched.axis,
+            unit=UNITS[searched.axis],
+            value=search.estimate(),
+            low=low,
+            high=high,
+            confidence=self._asked.confidence,
+            gate=first,
+            limited_by=self._limit(high),
+            seconds=round(search.elapsed_s, 1),
+            complete=search.over,
+            why=search.why,
+        )
+
+    def _limit(self, high: float | None) -> str:
+        """Whose limit it is: ``server``, ``generator``, ``bound``; empty before anything was reached."""
+        if high is not None:
+            return "server"
+        if self._search.ceiling < math.inf:
+            return GENERATOR
+        if not self._search.over or self._load < self._searched.most:
+            return ""
+        return GENERATOR if self._searched.own_most else "bound"

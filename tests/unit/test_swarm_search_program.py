@@ -1,0 +1,152 @@
+"""The program of a search, asked by hand: what it wants of the swarm, and what it writes down."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+
+from siotool.histogram import Histogram
+from siotool.runfile import Bytes, Connections, Delivery, Interval, Operation, UserClass, WorkerHealth
+from siotool.search.objective import Objective, implied
+from siotool.searched import FoundCapacity, Hold, SearchAxis
+from siotool.swarm.program import Seen, Wanted, seen
+from siotool.swarm.search_program import SearchedLoad, SearchProgram
+
+GATES = [Objective("p99:ack > 200ms", "late", 0.01, "ack", "", 0.2), *implied()]
+#: A server that answers in time up to so much of what a search raises, and late beyond.
+EDGE = 100.0
+
+
+def second(t_s: float, load: float, users: int, edge: float = EDGE, cpu_cores: float = 0.1) -> Interval:
+    times = Histogram()
+    times.record([0.01 if load <= edge else 0.5] * 1000)
+    return Interval(
+        t_s=t_s,
+        duration_s=1.0,
+        stage=0,
+        connections=Connections(open=users, users=users),
+        operations=[Operation("ack", "echo", 1000, response=times.sparse())],
+        delivery=Delivery(),
+        bytes=Bytes(),
+        generator=[WorkerHealth(0, cpu_cores, 1, 0.0, 0.0, 9, 1000)],
+        user_classes=[UserClass("Echo", users=users, offered=1000, issued=1000)],
+    )
+
+
+Load = Callable[[Wanted], float]
+OF: dict[SearchAxis, Load] = {
+    "users": lambda wanted: wanted.users,
+    "rate": lambda wanted: wanted.rate or 0.0,
+    "connects": lambda wanted: wanted.arrivals.rate_per_s if wanted.arrivals else 0.0,
+    "size": lambda wanted: wanted.size or 0.0,
+}
+
+
+def driven(
+    program: SearchProgram,
+    axis: SearchAxis = "users",
+    edge: float = EDGE,
+    cpu_cores: Callable[[float], float] = lambda _: 0.1,
+    seconds: int = 400,
+) -> tuple[list[Wanted], list[Hold | FoundCapacity]]:
+    """Ask a program each second and do what it says at once; what it wanted, and its lines."""
+    told: list[Seen] = []
+    asked: list[Wanted] = []
+    lines: list[Hold | FoundCapacity] = []
+    elapsed_s = 0.0
+    for _ in range(seconds):
+        wanted = program.tick(elapsed_s, told)
+        if wanted is None:
+            break
+        asked.append(wanted)
+        lines += wanted.lines
+        elapsed_s = wanted.until_s
+        load = OF[axis](wanted)
+        users = wanted.users if axis != "connects" else 1
+        told.append(seen(second(elapsed_s, load, users, edge, cpu_cores(load)), 0.0, []))
+    return asked, lines
+
+
+def program(axis: SearchAxis = "users", most: float = 1e4, *, own_most: bool = False) -> SearchProgram:
+    return SearchProgram(SearchedLoad(axis, 10.0, most, users=7, own_most=own_most), GATES, 0.95)
+
+
+def capacity(lines: list[Hold | FoundCapacity]) -> FoundCapacity:
+    return [line for line in lines if isinstance(line, FoundCapacity)][-1]
+
+
+@pytest.mark.parametrize(
+    ("axis", "unit"),
+    [("users", "connections"), ("rate", "per_s"), ("connects", "connects_per_s"), ("size", "bytes")],
+)
+def test_each_axis_is_raised_until_its_edge_is_known(axis: SearchAxis, unit: str) -> None:
+    asked, lines = driven(program(axis), axis)
+    found = capacity(lines)
+    assert (found.search, found.unit, found.complete, found.confidence) == (axis, unit, True, 0.95)
+    assert found.high is not None
+    assert found.value is not None
+    assert found.low <= EDGE <= found.high
+    assert (found.limited_by, found.gate) == ("server", "p99:ack > 200ms")
+    if axis not in ("users", "connects"):
+        assert {wanted.users for wanted in asked} == {7}
+
+
+def test_each_hold_is_written_with_what_is_known_by_then() -> None:
+    _, lines = driven(program())
+    holds, known = lines[::2], lines[1::2]
+    assert all(isinstance(line, Hold) for line in holds)
+    assert all(isinstance(line, FoundCapacity) for line in known)
+    first, last = holds[0], known[-1]
+    assert isinstance(first, Hold)
+    assert isinstance(last, FoundCapacity)
+    assert (first.load, first.outcome, first.missed, first.gate) == (10, "passed", 0, "p99:ack > 200ms")
+    assert first.begin_s == first.t_s - first.blocks
+    assert not any(line.complete for line in known[:-1] if isinstance(line, FoundCapacity))
+    failed = [hold for hold in holds if isinstance(hold, Hold) and hold.outcome == "failed"]
+    assert failed
+    assert all(hold.load > EDGE and hold.missed > 0.5 for hold in failed)
+
+
+def test_seconds_under_another_load_are_not_held_against_a_load() -> None:
+    _, lines = driven(program(), edge=15.0)
+    passed = [line for line in lines if isinstance(line, Hold) and line.load <= 15]
+    assert passed
+    assert all(line.missed == 0 for line in passed)
+
+
+def test_a_bound_that_no_gate_fails_at_ends_in_at_least_and_names_no_server() -> None:
+    found = capacity(driven(program(most=80.0), edge=math.inf)[1])
+    assert (found.low, found.high, found.value, found.limited_by) == (80, None, None, "bound")
+
+
+def test_the_generators_own_bound_is_the_generators_limit() -> None:
+    found = capacity(driven(program(most=80.0, own_most=True), edge=math.inf)[1])
+    assert (found.high, found.limited_by) == (None, "generator")
+
+
+def test_a_generator_without_cpu_is_the_limit_although_calls_are_late() -> None:
+    _, lines = driven(program(), edge=50.0, cpu_cores=lambda load: 0.95 if load > 30 else 0.1)
+    found = capacity(lines)
+    assert (found.high, found.limited_by) == (None, "generator")
+    assert 20 <= found.low <= 30
+    doubted = [line for line in lines if isinstance(line, Hold) and line.load > 30]
+    assert all(line.outcome == "generator" and line.doubts for line in doubted)
+
+
+def test_a_search_after_a_restart_begins_near_and_joins_what_was_found_before() -> None:
+    before = capacity(driven(program())[1])
+    again = SearchProgram(SearchedLoad("users", 10.0, 1e4, 7), GATES, 0.95, [before])
+    asked, lines = driven(again, edge=EDGE * 1.3)
+    found = capacity(lines)
+    assert asked[0].users > 30
+    assert before.high is not None
+    assert found.high is not None
+    assert found.low <= before.low
+    assert found.high >= 120
+    assert {line.restarts for line in lines if isinstance(line, Hold)} == {1}
+
+
+def test_users_start_no_faster_than_workers_can_start_them() -> None:
+    asked, _ = driven(program(most=1e4), edge=5000.0, seconds=120)
+    assert max(wanted.users for wanted in asked) > 2000
+    assert max(wanted.spawn_rate_per_s or 0.0 for wanted in asked) <= 100
