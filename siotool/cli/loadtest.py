@@ -273,20 +273,21 @@ def loadtest(
         )
     from siotool.cli.outcome import end_load
 
-    code = end_load(
-        outcome.path,
-        outcome.reason,
-        plan=read_back,
-        gates=gates,
-        default_gates=not no_default_gates,
-        output_format=form,
-        where=output,
-        quiet=quiet,
-        baseline=compared_with,
-        kept_in=kept_in,
-        summaries=job_summary.read_summaries(summary, no_summary=no_summary, comment=comment),
+    raise typer.Exit(
+        end_load(
+            outcome.path,
+            outcome.reason,
+            plan=read_back,
+            gates=gates,
+            default_gates=not no_default_gates,
+            output_format=form,
+            where=output,
+            quiet=quiet,
+            baseline=compared_with,
+            kept_in=kept_in,
+            summaries=job_summary.read_summaries(summary, no_summary=no_summary, comment=comment),
+        )
     )
-    raise typer.Exit(code)
 
 
 def _list() -> None:
