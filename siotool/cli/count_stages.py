@@ -30,9 +30,12 @@ def stages_of(
             how = f"the plan has a {rate}, and no workload.ahead: it counts for today only"
             stages.append(CountStage("growth", figures, None, None, None, "", how))
     day = next((one for one in plan.bad_days if one.name == plan.worst_day), None)
-    why = f"with spares for the worst of the bad days: {day.sentence}" if day else "with spares for bad days"
+    why = "the plan has no bad day that takes a server out"
+    if day is not None and day != plan.bad_days[0]:
+        why = f"with spares for the worst of the bad days: {day.sentence}"
     low, high = _between(inputs, draws, seed)
-    decided = plan.binding if plan.worst_day in ("", "ordinary day") else f"{plan.binding}, {plan.worst_day}"
+    ordinary = day is None or day == plan.bad_days[0]
+    decided = plan.binding if ordinary else f"{plan.binding}, {plan.worst_day}"
     return [*stages, CountStage("redundancy", figures, plan.servers.p95, low, high, decided, why)]
 
 

@@ -4,34 +4,25 @@ A report counts as ``siotool plan --from`` does: with ``siotool.plan.sizing.sizi
 learns from runs. The same figures make the same number of servers in both.
 """
 
-import math
 from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
 
 from siotool.cli.count_stages import stages_of
-from siotool.cli.measured_capacity import Searched, by_fit, searched, with_search
-from siotool.cli.measured_costs import costs_of
+from siotool.cli.learnt import Learnt, learnt_from
+from siotool.cli.measured_capacity import with_search
 from siotool.errors import InputError
-from siotool.plan.constraints.seen import BELIEVED
-from siotool.plan.evidence.measured_inputs import ENOUGH, inputs_of
-from siotool.plan.evidence.observe import Observations, observe
-from siotool.plan.evidence.profile import ServerProfile, measure
-from siotool.plan.evidence.wire_costs import wire_costs
 from siotool.plan.inputs import compose
 from siotool.plan.inputs.figure import Figure, Inputs, middle
 from siotool.plan.inputs.provenance import Provenance
 from siotool.plan.model import ConstraintRow, Plan
 from siotool.plan.sizing.replan import ReadBack
 from siotool.plan.sizing.sizing import size
-from siotool.report.capacity_estimate import CapacityEstimate
 from siotool.report.contents import Bandwidth, ConnectionFigures
-from siotool.report.cost_figures import CostFigures
 from siotool.report.planned import Planned
 from siotool.report.sizing_figures import Answer, ConstraintFigures, Counts
 from siotool.runfile import Run
-from siotool.units import format_share
 
 #: Whose figures a count rests on.
 Figures = Literal["planned", "measured"]
@@ -50,10 +41,6 @@ _FORMULA = (
 )
 #: A run measures these of its own machine; planned values go first.
 _PLANNED_FIRST = ("server.capacity", "server.processes", "server.process_cores", "server.memory")
-#: Below this share of its CPU, how much more load a server can carry cannot be estimated.
-_LEAST_SHARE = 0.02
-#: In a room of this share of all users, messages grow with the square of the users.
-_NEARLY_ALL = 0.9
 
 
 class Intent(msgspec.Struct, frozen=True):
@@ -82,17 +69,6 @@ class Intent(msgspec.Struct, frozen=True):
         return Planned(**figures)
 
 
-class _Learnt(msgspec.Struct, frozen=True):
-    """What runs show: a plan's figures, what the count rests on, and why it is only a bound."""
-
-    seen: Inputs
-    how: str
-    capacity: CapacityEstimate | None = None
-    costs: list[CostFigures] = []
-    searched: Searched | None = None
-    bound: str = ""
-
-
 class Counting(msgspec.Struct, frozen=True):
     """Counts servers for a report of ``runs``, as ``siotool.report.join.summarize`` asks."""
 
@@ -101,7 +77,7 @@ class Counting(msgspec.Struct, frozen=True):
 
     def __call__(self, connections: ConnectionFigures, bandwidth: Bandwidth) -> Counts:
         """Return what the planner makes of the planned figures, and of the measured ones."""
-        learnt = _learnt(self.runs, bandwidth)
+        learnt = learnt_from(self.runs, bandwidth)
         measured, how = self._measured(connections, learnt)
         planned = self.intent.inputs
         return Counts(
@@ -138,7 +114,7 @@ class Counting(msgspec.Struct, frozen=True):
             stages=[*before, msgspec.structs.replace(last, servers=plan.servers.p95)],
         )
 
-    def _measured(self, connections: ConnectionFigures, learnt: _Learnt) -> tuple[Answer | None, str]:
+    def _measured(self, connections: ConnectionFigures, learnt: Learnt) -> tuple[Answer | None, str]:
         planned = self.intent.inputs
         if not learnt.seen.figures:
             return None, "no open connection to measure"
@@ -172,29 +148,6 @@ class Counting(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(answer, bound=learnt.bound), learnt.how
 
 
-def _learnt(runs: Sequence[Run], bandwidth: Bandwidth) -> _Learnt:
-    """Learn from runs. They are pooled already, and their doubts are in the report."""
-    try:
-        observations = observe(runs, ["yes"] * len(runs), accept_suspect=True, same_target=True)
-        profile = measure(observations, _SEED)
-        found = _Learnt(
-            inputs_of(profile, observations, _SEED),
-            _how(profile),
-            by_fit(profile, observations),
-            costs_of(profile, wire_costs(observations)),
-            bound=_bound(observations, profile),
-        )
-    except InputError as error:
-        how = f"the formula with the measured consumption rate; {error.message}"
-        found = _Learnt(_rate_alone(bandwidth, runs), how)
-    search = searched(runs)
-    if isinstance(search, str):
-        return msgspec.structs.replace(found, how=f"{found.how}; {search}" if search else found.how)
-    bound = f"the search found no load that failed: {search.sentence}" if search.at_least else ""
-    how = f"the capacity that was searched for, {search.sentence}: exact within its interval"
-    return msgspec.structs.replace(found, how=how, capacity=search.estimate, searched=search, bound=bound)
-
-
 def _message_bytes(inputs: Inputs) -> float | None:
     """The payload of the only kind of message; None where there are none or several."""
     sizes = [f"workload.messages.{one.name}.size" for one in inputs.messages]
@@ -217,21 +170,6 @@ def measured_over(planned: Inputs, seen: Inputs) -> Inputs:
     }
     merged = compose.over(Inputs(first), compose.over(seen, Inputs(rest)))
     return Inputs(merged.figures, seen.messages or planned.messages)
-
-
-def _how(profile: ServerProfile) -> str:
-    if any(name in profile.figures for name in profile.cpu.names):
-        return "the planner with measured costs, messages and consumption rate, and the rest as planned"
-    why = next((one.sentence for one in profile.absent if one.cost == profile.cpu.names[0]), "")
-    return f"the planner with measured messages and consumption rate, and published costs: {why}"
-
-
-def _rate_alone(bandwidth: Bandwidth, runs: Sequence[Run]) -> Inputs:
-    into, out = bandwidth.per_connection_in_bytes_per_s, bandwidth.per_connection_out_bytes_per_s
-    if into is None or out is None:
-        return Inputs()
-    origin = Provenance("measured", ", ".join(run.header.run for run in runs))
-    return Inputs({"workload.consumption_rate": Figure(into + out, origin)})
 
 
 def _answer(inputs: Inputs, figures: Figures) -> Answer:
@@ -262,27 +200,6 @@ def _constraint(one: ConstraintRow, figures: Figures) -> ConstraintFigures:
         unit=one.unit,
         servers=one.servers_p95,
         how=one.sentence,
-    )
-
-
-def _bound(observations: Observations, profile: ServerProfile) -> str:
-    """Why a count is only an upper bound, and the load that would give the exact one; else empty."""
-    share = profile.share_of_limit
-    if share >= ENOUGH:
-        return ""
-    largest = max(observations.origins, key=lambda origin: origin.users)
-    times = ENOUGH / max(share, 1e-6)
-    if largest.asked.room_size > _NEARLY_ALL * largest.users:
-        times = math.sqrt(times)
-    wanted = math.ceil(largest.users * times / 10) * 10
-    remedy = (
-        f"a run with about {wanted:,} users would give the exact count"
-        if share >= _LEAST_SHARE
-        else "only a run with far more users would give the exact count"
-    )
-    return (
-        f"the run took {format_share(share)} of the server's CPU, and a server counts for at most "
-        f"{BELIEVED:g} times the run's load; {remedy}"
     )
 
 

@@ -31,7 +31,7 @@ def _row(
     profile: ServerProfile, wire: WireCosts, why: dict[str, str], of: str, keys: Sequence[str], column: str
 ) -> CostFigures:
     there = [key for key in keys if key in profile.figures]
-    missing = [why[key] for key in keys if key in why]
+    missing = [why[key] for key in keys if key in why][:1]
     cpu = None
     if there and there[0] == keys[0]:
         cpu = _cost(np.sum([profile.figures[key].replicates for key in there], axis=0), profile, there)
@@ -41,7 +41,7 @@ def _row(
             one = profile.figures[_MEMORY]
             memory = Cost(one.value, one.low, one.high)
         elif _MEMORY in why:
-            missing.append(f"memory: {why[_MEMORY]}")
+            missing.append(f"memory: {why[_MEMORY].rpartition('; ')[2]}")
     found = wire.of(column)
     if isinstance(found, str):
         missing += [f"bytes: {found}"] if found else []

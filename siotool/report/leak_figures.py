@@ -79,7 +79,9 @@ def _sentence(found: LeakFigures, *, settled: bool) -> str:
     if settled:
         over += ", without its begin, in which it still filled up"
     if found.shown == "none":
-        return f"no leak shown: less than {_rate(max(found.high, 0.0))}, {over}"
+        if found.high <= 0:
+            return f"no leak shown: its memory did not change, {over}"
+        return f"no leak shown: less than {_rate(found.high)}, {over}"
     interval = between(abs(found.low), abs(found.high), _rate, _rate(found.bytes_per_hour))
     if found.shown == "shrinks":
         return f"no leak: its memory shrank by {_rate(-found.bytes_per_hour)}, {over}"

@@ -13,7 +13,7 @@ copula makes of how they do at the median, and blocks resemble each other as muc
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from types import MappingProxyType
 
@@ -42,6 +42,21 @@ class Percentile(msgspec.Struct, frozen=True):
     high: float | None = None
 
 
+class _Buckets(msgspec.Struct, frozen=True, eq=False):
+    """Histograms one after the other: of each bucket its number, how many times, and of which second.
+
+    ``run`` is the number of each second's run, by the second. Sums are in seconds, exact.
+    """
+
+    bucket: NDArray[np.intp]
+    times: NDArray[np.int64]
+    second: NDArray[np.intp]
+    run: Mapping[int, int]
+    sum_s: float
+    min_s: float
+    max_s: float
+
+
 class TimesBySecond:
     """Histograms of times, each of a second; several may be of the same one."""
 
@@ -49,6 +64,7 @@ class TimesBySecond:
         self._parts: list[Sparse] = []
         self._second: list[int] = []
         self._run: list[int] = []
+        self._made: list[_Buckets] = []
 
     def add(self, times: Sparse, second: int, run: int) -> None:
         """Add the times of one second; ``second`` counts through all runs."""
@@ -59,43 +75,63 @@ class TimesBySecond:
 
     def merge(self, other: "TimesBySecond") -> None:
         """Add all times of another one."""
-        self._parts += other._parts
-        self._second += other._second
-        self._run += other._run
+        self._made.append(other._buckets())
 
     def histogram(self) -> Histogram:
         """All times in one histogram."""
-        return _whole(self._parts, *self._buckets())
+        all_of = self._buckets()
+        whole = Histogram()
+        # exact: no count is beyond 2**53
+        whole.counts += np.bincount(all_of.bucket, all_of.times, SIZE).astype(np.int64)
+        whole.sum_s, whole.min_s, whole.max_s = all_of.sum_s, all_of.min_s, all_of.max_s
+        return whole
 
     def percentiles(self, whole: Histogram) -> dict[str, Percentile]:
         """Percentiles of all times by name; ``whole`` is their ``histogram``."""
-        bucket, times = self._buckets()
-        seconds, second = np.unique(np.array(self._second, dtype=np.intp), return_inverse=True)
-        run = np.zeros(len(seconds), dtype=np.intp)
-        run[second] = self._run
-        of = np.repeat(second, [len(part.n) for part in self._parts])
-        ranks = _ranks(whole, bucket, times.astype(float), of, run)
+        all_of = self._buckets()
+        there = np.bincount(all_of.second) > 0
+        run = np.array([all_of.run[number] for number in np.flatnonzero(there).tolist()], dtype=np.intp)
+        second = (np.cumsum(there) - 1)[all_of.second]  # without those in which there was none
+        ranks = _ranks(whole, all_of.bucket, all_of.times.astype(float), second, run)
         return {
             name: Percentile(whole.quantile(share), *_between(whole, ranks.get(share)))
             for name, share in SHARES.items()
         }
 
-    def _buckets(self) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-        """Bucket numbers of all parts, one after the other, and how many times lie in each."""
-        size = sum(len(part.n) for part in self._parts)
-        return (
-            np.fromiter(chain.from_iterable(part.i for part in self._parts), np.intp, size),
-            np.fromiter(chain.from_iterable(part.n for part in self._parts), np.int64, size),
-        )
+    def _buckets(self) -> _Buckets:
+        """All that was added, in arrays: made once, a run of an hour has millions of buckets."""
+        if self._parts:
+            self._made.append(_arrays(self._parts, self._second, self._run))
+            self._parts, self._second, self._run = [], [], []
+        if len(self._made) != 1:
+            self._made = [_joined(self._made)]
+        return self._made[0]
 
 
-def _whole(parts: Sequence[Sparse], bucket: NDArray[np.intp], times: NDArray[np.int64]) -> Histogram:
-    whole = Histogram()
-    whole.counts += np.bincount(bucket, times, SIZE).astype(np.int64)  # exact: no count is beyond 2**53
-    whole.sum_s = math.fsum(part.sum_s for part in parts)
-    whole.min_s = min((part.min_s for part in parts), default=math.inf)
-    whole.max_s = max((part.max_s for part in parts), default=0.0)
-    return whole
+def _arrays(parts: Sequence[Sparse], second: Sequence[int], run: Sequence[int]) -> _Buckets:
+    lengths = [len(part.n) for part in parts]
+    return _Buckets(
+        np.fromiter(chain.from_iterable(part.i for part in parts), np.intp, sum(lengths)),
+        np.fromiter(chain.from_iterable(part.n for part in parts), np.int64, sum(lengths)),
+        np.repeat(np.array(second, dtype=np.intp), lengths),
+        dict(zip(second, run, strict=True)),
+        math.fsum(part.sum_s for part in parts),
+        min(part.min_s for part in parts),
+        max(part.max_s for part in parts),
+    )
+
+
+def _joined(made: Sequence[_Buckets]) -> _Buckets:
+    none = np.zeros(0, dtype=np.intp)
+    return _Buckets(
+        np.concatenate([none, *(one.bucket for one in made)]),
+        np.concatenate([none, *(one.times for one in made)]),
+        np.concatenate([none, *(one.second for one in made)]),
+        dict(chain.from_iterable(one.run.items() for one in made)),
+        math.fsum(one.sum_s for one in made),
+        min((one.min_s for one in made), default=math.inf),
+        max((one.max_s for one in made), default=0.0),
+    )
 
 
 def _ranks(

@@ -1,7 +1,7 @@
 """What a report says of servers and of its verdict: planned and measured, what limits a server, the gates."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import MappingProxyType
 
 from siotool import units
@@ -45,13 +45,22 @@ def sizing(report: Report) -> Section:
         ("servers", known.servers_planned, known.servers_measured, known.servers_measured_how, "strong"),
     )
     for name, before, after, how, tone in counts:
-        cells = [name, cell(before, units.format_count), cell(after, units.format_count), "", how]
+        interval = _servers_interval(known.stages) if tone and after is not None else ""
+        cells = [name, cell(before, units.format_count), cell(after, units.format_count), interval, how]
         rows.append(Row(cells, tone))
     obtained = [ways.PLANNED, ways.FORMULA, ways.PLANNER, ways.HOLD, ways.INTERVALS]
     note = "servers = connections × consumption rate × (1 − downtime / workday) / (capacity × utilization)"
     named = columns("variable", "planned>", "measured>", "interval>", "how measured")
     table = Table(named, rows, note, how=obtained)
     return Section("sizing", "Sizing: planned and measured", [table])
+
+
+def _servers_interval(stages: Sequence[CountStage]) -> str:
+    """The interval of the measured fleet."""
+    last = next((one for one in reversed(stages) if one.figures == "measured"), None)
+    if last is None or last.low == last.high:
+        return ""
+    return between(last.low, last.high, units.format_count)
 
 
 def stages(report: Report) -> Section:
@@ -84,7 +93,8 @@ def beliefs(report: Report) -> Section:
     """Return where plan and measurement disagree, and the test that would tell most."""
     known = report.sizing
     blocks: list[Block] = [Sentence(text, how=[ways.PLANNED]) for text in known.disagreements]
-    blocks.append(Sentence(f"Next test, {known.next_test.why}: {known.next_test.command}", "remark"))
+    blocks.append(Sentence(f"Next test: {known.next_test.why}.", "remark"))
+    blocks.append(Sentence(known.next_test.command, "note"))
     return Section("beliefs", "What to believe, and what to test next", blocks)
 
 

@@ -5,6 +5,7 @@ answers are joined with what was measured; a run that is no evidence gives none.
 """
 
 from collections.abc import Sequence
+from types import MappingProxyType
 
 import msgspec
 
@@ -23,6 +24,15 @@ from siotool.runs.blocks import mean_interval
 from siotool.runs.capacity import straight_line
 from siotool.runs.seconds import Seconds
 from siotool.units import format_byte_rate, format_share
+
+#: What of a server was in use.
+_BUSY = MappingProxyType(
+    {
+        "event loop": "share of its event loops' time",
+        "cpu": "CPU share of the server",
+        None: "share of the server",
+    }
+)
 
 
 class MeasuredParts(msgspec.Struct, frozen=True):
@@ -50,13 +60,14 @@ def size(planned: Planned, counts: Counts, seen: MeasuredParts, header: Header, 
     answers = [answer for answer in (counts.planned, measured) if answer is not None]
     # of equal counts, the measured one
     larger = max(answers, key=lambda one: (_count(one), one is measured), default=None)
-    capacity = overload or found or by_line(seen.server)
+    elsewhere = seen.server.elsewhere if seen.server and not by_search else ""
+    capacity = overload or elsewhere or found or by_line(seen.server)
     variables = _variables(planned, seen, capacity)
     estimate = capacity if isinstance(capacity, CapacityEstimate) else None
     context = Context(
         planned_by=counts.planned_by,
         capacity=estimate.source if estimate else None,
-        cpu_share=seen.server.cpu_share_mean if seen.server else None,
+        cpu_share=seen.server.share_of_limit_mean if seen.server else None,
         planned_bytes=counts.planned_bytes,
         run_bytes=counts.run_bytes,
     )
@@ -76,7 +87,7 @@ def size(planned: Planned, counts: Counts, seen: MeasuredParts, header: Header, 
         binding=larger.binding if larger else None,
         stages=[stage for answer in answers for stage in answer.stages],
         capacity=estimate,
-        costs=[] if overload else counts.costs,
+        costs=[] if overload or elsewhere else counts.costs,
         disagreements=disagreements(variables, context),
         next_test=next_test(header, _known(seen, measured, by_search=by_search, overloaded=bool(overload))),
     )
@@ -104,10 +115,8 @@ def _variables(planned: Planned, seen: MeasuredParts, capacity: CapacityEstimate
     held, server = seen.seconds.only(seen.seconds.held), seen.server
     bandwidth = seen.bandwidth
     rate = _sum(bandwidth.per_connection_in_bytes_per_s, bandwidth.per_connection_out_bytes_per_s)
-    share = server.cpu_share_mean if server else None
-    used = mean_interval(held.only(held.sampled), "cpu_cores")
-    if used is not None and server is not None and server.cores > 0:
-        used = used[0] / server.cores, used[1] / server.cores
+    share = server.share_of_limit_mean if server else None
+    used = mean_interval(held, "server_limit_share")
     rate_low, rate_high = _interval(rate, mean_interval(held, "bytes_per_s", "connections"))
     used_low, used_high = _interval(share, used)
     downtime = measure_downtime(seen.outages, seen.seconds, planned.workday_s)
@@ -159,7 +168,7 @@ def _variables(planned: Planned, seen: MeasuredParts, capacity: CapacityEstimate
             used_low,
             used_high,
             "share",
-            f"CPU share of the server in the hold phase, of {format_cores(server.cores)}"
+            f"{_BUSY[server.limit]} in the hold phase, of {format_cores(server.cores)}"
             if server and share is not None
             else "server not sampled",
         ),

@@ -26,6 +26,8 @@ FEWEST = 8.0
 _CAUTION = 0.5
 #: The largest share of the series that its window of lags counts for, in the correction of its bias.
 _WIDEST = 0.8
+#: Deviations below this share of the largest value are rounding.
+_NOISE = 1e-9
 
 
 def inflation(errors: Floats, run: NDArray[np.intp]) -> Floats:
@@ -102,5 +104,7 @@ def mean_interval(seconds: Seconds, column: str, of: str = "duration_s") -> tupl
     if whole <= 0:
         return None
     ratio = float(amount.sum()) / whole
-    half = half_width(amount - ratio * weight, run)
+    errors = amount - ratio * weight
+    errors[np.abs(errors) < _NOISE * np.abs(amount).max()] = 0.0  # what rounding leaves resembles itself
+    half = half_width(errors, run)
     return None if half is None else (ratio - half / whole, ratio + half / whole)

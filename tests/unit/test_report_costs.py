@@ -192,3 +192,29 @@ def test_growth_without_a_date_is_said_and_not_counted(make_run, reported, artic
     growth = next(one for one in sizing.stages if one.stage == "growth")
     assert growth.servers is None
     assert "no workload.ahead" in growth.how
+
+
+def test_one_server_of_several_gives_no_capacity(make_run, reported):
+    """Its open files rose by 20 while 100 connections opened: all traffic is not its own."""
+
+    def change(interval):
+        use = interval.servers["server"]
+        few = msgspec.structs.replace(use, files_open=15 + interval.connections.open // 5)
+        return msgspec.structs.replace(interval, servers={"server": few})
+
+    sizing = reported(make_run(cpu_per_connection=0.004, change=change), SERVICE).sizing
+    assert (sizing.capacity, sizing.costs) == (None, [])
+    capacity = next(one for one in sizing.variables if one.name == "capacity")
+    assert capacity.measured is None
+    assert capacity.how
+
+
+def test_the_utilization_is_that_of_the_event_loop_where_it_is_known(make_run, reported):
+    def change(interval):
+        use = msgspec.structs.replace(interval.servers["server"], loop_utilization=0.55)
+        return msgspec.structs.replace(interval, servers={"server": use})
+
+    sizing = reported(make_run(change=change), SERVICE).sizing
+    used = next(one for one in sizing.variables if one.name == "utilization")
+    assert (used.measured, used.low, used.high) == (pytest.approx(0.55),) * 3
+    assert "event loops" in used.how

@@ -62,3 +62,32 @@ def test_a_run_with_an_outage_measures_the_variable(make_run, sparse):
     assert downtime.measured == pytest.approx(200 / users * 86_400)
     assert "1 outage in 30 s" in downtime.how
     assert any(said.startswith("downtime: planned 30 min, measured") for said in report.sizing.disagreements)
+
+
+def test_users_that_their_scenario_dropped_are_no_downtime(make_run, sparse):
+    def change(interval):
+        """Of 100 lost connections the scenario dropped 75."""
+        if interval.t_s == 20:
+            lost = Connections(open=0, users=100, closed={"transport_close": 25, "dropped": 75})
+            return msgspec.structs.replace(interval, connections=lost, losses=Losses(away_now=100))
+        if interval.t_s == 21:
+            back = Connections(open=100, users=100, attempted=100, established=100)
+            losses = Losses(back=100, away=sparse([1.0] * 100))
+            return msgspec.structs.replace(interval, connections=back, losses=losses)
+        return interval
+
+    (found,) = summarize([make_run(change=change)], Planned()).outages
+    assert found.away_user_s == 25
+
+
+def test_users_that_were_never_back_are_away_until_the_end(make_run):
+    def change(interval):
+        if interval.t_s < 20:
+            return interval
+        lost = {"transport_close": 100} if interval.t_s == 20 else {}
+        return msgspec.structs.replace(
+            interval, connections=Connections(open=0, users=100, closed=lost), losses=Losses(away_now=100)
+        )
+
+    (found,) = summarize([make_run(change=change)], Planned()).outages
+    assert found.away_user_s == 11 * 100

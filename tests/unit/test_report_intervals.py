@@ -6,7 +6,7 @@ import pytest
 from siotool.histogram import Histogram
 from siotool.report.percentiles import SHARES, TimesBySecond
 from siotool.report.uncertain import between, with_interval
-from siotool.runs.blocks import half_width
+from siotool.runs.blocks import half_width, widening
 from siotool.units import format_duration
 
 #: The normal quantiles of the percentiles that are checked.
@@ -101,6 +101,18 @@ def test_runs_at_two_levels_are_two_observations_and_not_hundreds():
     pooled = percentiles(times, run=[0] * 100 + [1] * 100)["p50"]
     assert pooled.low is None
     assert percentiles(times[:100])["p50"].low is not None
+
+
+def test_a_level_that_wanders_through_the_run_once_is_no_sixty_observations():
+    random = np.random.default_rng(18)
+    level = 0.01 * np.exp(np.sin(np.arange(60) / 12))
+    found = percentiles(level[:, None] * random.uniform(0.9, 1.1, (60, 100)))
+    assert found["p50"].low is None
+
+
+def test_few_blocks_are_trusted_less():
+    """Student's quantile for 9 blocks is 2.306, the normal one 1.960."""
+    assert widening(np.array([9.0, 1e6])) == pytest.approx([2.306 / 1.960, 1.0], rel=1e-3)
 
 
 @pytest.mark.parametrize("phi", [0.0, 0.8])

@@ -78,6 +78,14 @@ def test_a_server_that_fills_up_and_then_stands_still_does_not_leak():
     assert "without its begin" in found.sentence
 
 
+def test_only_the_second_half_counts_where_the_first_grew_faster():
+    random = np.random.default_rng(0)
+    grown = np.minimum(15 * MB * np.arange(3660) / 1800, 15 * MB)
+    found = find_leak(hour(100 * MB + grown + random.normal(0, 12 * MB, 3660)), 1000 * MB)
+    assert found.over_s == pytest.approx(1800)
+    assert abs(found.bytes_per_hour) < 5 * MB
+
+
 def test_memory_that_is_given_back_is_no_leak():
     found = find_leak(hour(500 * MB - 100 * MB * np.arange(3660) / 3600), None)
     assert found.shown == "shrinks"

@@ -49,7 +49,7 @@ def wire_costs(observations: Observations) -> WireCosts:
     for column, (words, run) in _WORK.items():
         values = seconds[column]
         if np.count_nonzero(values) < LEAST_ROWS or np.ptp(values) < LEAST_VARIED * values.max():
-            found[column] = f"no run shows those of {words} alone; try {run}"
+            found[column] = f"no run shows those of {words}; try {run}"
             continue
         if (
             kept
@@ -57,7 +57,7 @@ def wire_costs(observations: Observations) -> WireCosts:
             > INFLATION_LIMIT
         ):
             others = " and ".join(_WORK[one][0] for one in kept)
-            found[column] = f"{words} came in step with {others}, whose bytes include theirs; try {run}"
+            found[column] = f"inside those of {others}; try {run}"
             continue
         kept.append(column)
     if not kept or len(seconds) < 3 * len(kept):

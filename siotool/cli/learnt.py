@@ -1,0 +1,99 @@
+"""What runs show, for a count of servers: a plan's figures, what they rest on, why they are a bound."""
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+
+from siotool.cli.measured_capacity import Searched, by_fit, searched
+from siotool.cli.measured_costs import costs_of
+from siotool.errors import InputError
+from siotool.plan.constraints.seen import BELIEVED
+from siotool.plan.evidence.measured_inputs import ENOUGH, inputs_of
+from siotool.plan.evidence.observe import Observations, observe
+from siotool.plan.evidence.profile import ServerProfile, measure
+from siotool.plan.evidence.wire_costs import wire_costs
+from siotool.plan.inputs.figure import Figure, Inputs
+from siotool.plan.inputs.provenance import Provenance
+from siotool.report.capacity_estimate import CapacityEstimate
+from siotool.report.contents import Bandwidth
+from siotool.report.cost_figures import CostFigures
+from siotool.runfile import Run
+from siotool.units import format_share
+
+#: The default seed of ``siotool plan``: the same figures give the same number.
+_SEED = 1
+#: Below this share of its CPU, how much more load a server can carry cannot be estimated.
+_LEAST_SHARE = 0.02
+#: In a room of this share of all users, messages grow with the square of the users.
+_NEARLY_ALL = 0.9
+
+
+class Learnt(msgspec.Struct, frozen=True):
+    """What runs show: a plan's figures, what the count rests on, and why it is only a bound."""
+
+    seen: Inputs
+    how: str
+    capacity: CapacityEstimate | None = None
+    costs: list[CostFigures] = []
+    searched: Searched | None = None
+    bound: str = ""
+
+
+def learnt_from(runs: Sequence[Run], bandwidth: Bandwidth) -> Learnt:
+    """Learn from runs. They are pooled already, and their doubts are in the report."""
+    try:
+        observations = observe(runs, ["yes"] * len(runs), accept_suspect=True, same_target=True)
+        profile = measure(observations, _SEED)
+        found = Learnt(
+            inputs_of(profile, observations, _SEED),
+            _how(profile),
+            by_fit(profile, observations),
+            costs_of(profile, wire_costs(observations)),
+            bound=_bound(observations, profile),
+        )
+    except InputError as error:
+        how = f"the formula with the measured consumption rate; {error.message}"
+        found = Learnt(_rate_alone(bandwidth, runs), how)
+    search = searched(runs)
+    if isinstance(search, str):
+        return msgspec.structs.replace(found, how=f"{found.how}; {search}" if search else found.how)
+    bound = f"the search found no load that failed: {search.sentence}" if search.at_least else ""
+    how = f"the capacity that was searched for, {search.sentence}: exact within its interval"
+    return msgspec.structs.replace(found, how=how, capacity=search.estimate, searched=search, bound=bound)
+
+
+def _how(profile: ServerProfile) -> str:
+    if any(name in profile.figures for name in profile.cpu.names):
+        return "the planner with measured costs, messages and consumption rate, and the rest as planned"
+    why = next((one.sentence for one in profile.absent if one.cost == profile.cpu.names[0]), "")
+    return f"the planner with measured messages and consumption rate, and published costs: {why}"
+
+
+def _rate_alone(bandwidth: Bandwidth, runs: Sequence[Run]) -> Inputs:
+    into, out = bandwidth.per_connection_in_bytes_per_s, bandwidth.per_connection_out_bytes_per_s
+    if into is None or out is None:
+        return Inputs()
+    origin = Provenance("measured", ", ".join(run.header.run for run in runs))
+    return Inputs({"workload.consumption_rate": Figure(into + out, origin)})
+
+
+def _bound(observations: Observations, profile: ServerProfile) -> str:
+    """Why a count is only an upper bound, and the load that would give the exact one; else empty."""
+    share = profile.share_of_limit
+    if share >= ENOUGH:
+        return ""
+    largest = max(observations.origins, key=lambda origin: origin.users)
+    times = ENOUGH / max(share, 1e-6)
+    if largest.asked.room_size > _NEARLY_ALL * largest.users:
+        times = math.sqrt(times)
+    wanted = math.ceil(largest.users * times / 10) * 10
+    remedy = (
+        f"a run with about {wanted:,} users would give the exact count"
+        if share >= _LEAST_SHARE
+        else "only a run with far more users would give the exact count"
+    )
+    return (
+        f"the run took {format_share(share)} of the server's CPU, and a server counts for at most "
+        f"{BELIEVED:g} times the run's load; {remedy}"
+    )
