@@ -167,14 +167,16 @@ def _no_limit(gate: Gate, why: str) -> InputError:
 # ── what the scenario and the machine allow ───────────────────────────────────────────
 
 
-def check_scenario(axis: SearchAxis, loaded: Any, templates: Mapping[str, str]) -> None:
+def check_scenario(
+    axis: SearchAxis, loaded: Any, settings: Mapping[str, Any], templates: Mapping[str, str]
+) -> None:
     """Raise InputError where the scenario has nothing that a search along an axis could raise."""
     from siotool.swarm.connected_user import follows_schedule
 
     if loaded.shape is not None:
         name = type(loaded.shape).__name__
         raise InputError(f"the scenario's load shape {name} decides how many users there are", "leave it out")
-    if axis == "size" and ("size" not in loaded.knobs or "size" in templates):
+    if axis == "size" and ("size" not in settings or "size" in templates):
         raise InputError(
             f"--search size needs a setting named size in the scenario, and {loaded.name} has none",
             "search users or rate, or add size: int = knob(64, …, unit='bytes')",

@@ -60,5 +60,7 @@ async function draw() {
 dark.addEventListener("change", draw);
 draw();
 
-// paper unfolds nothing
-window.addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => (one.open = true)));
+// paper unfolds nothing; a chart that is drawn needs no table beside it
+window.addEventListener("beforeprint", () =>
+  document.querySelectorAll("details:not(.figures)").forEach((one) => (one.open = true)),
+);

@@ -1,7 +1,7 @@
 """The verdict on a run in one sentence: passed, failed by what, or not to be trusted and why."""
 
 from siotool.errors import ExitCode
-from siotool.report.capacity_tables import capacity_sentence
+from siotool.report.capacity_tables import LOWEST_FAILED, capacity_sentence
 from siotool.report.contents import GateResult, Report, Verdict
 from siotool.report.gate_metrics import OF_COMPARISONS
 from siotool.report.judging import show
@@ -29,7 +29,7 @@ def target_lost(report: Report) -> bool:
 def no_load_passed(report: Report) -> bool:
     """Whether a search for capacity found that its lowest load failed."""
     found = report.capacity
-    return found is not None and found.complete and found.low <= 0
+    return found is not None and found.why == LOWEST_FAILED
 
 
 def sentence(report: Report) -> str:

@@ -6,6 +6,7 @@ holds loads on both sides of the edge in turn, until the interval is as narrow a
 """
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -113,7 +114,7 @@ class CapacitySearch:
         belief = self._belief
         if belief is None:
             return 0.0, None
-        loads = [one.load for one in self._near()]
+        loads = [one.load for one in self._visits]
         tail = (1 - self._asked.confidence) / 2
         low, high = belief.quantile(tail) * (1 - MODEL), belief.quantile(1 - tail) * (1 + MODEL)
         low = 0.0 if low < min(loads) * (1 - MODEL) else min(low, max(loads))
@@ -132,7 +133,7 @@ class CapacitySearch:
 
     def _shown_to_pass(self) -> float:
         """The highest load whose own holds show that it passes; 0 where none does."""
-        found = [load for load in self._bounds if proven(self._held(load), self._asked.allowed) > CLEAR]
+        found = [load for load in self._bounds if self._proven(self._held(load)) > CLEAR]
         return max(found, default=0.0)
 
     def estimate(self) -> float | None:
@@ -279,14 +280,17 @@ class CapacitySearch:
 
     def _shown(self) -> float:
         """How many standard deviations the present hold is from the edge; below 0: beyond it."""
-        return proven([self._visit], self._asked.allowed)
+        return self._proven([self._visit])
+
+    def _proven(self, own: Sequence[Visit]) -> float:
+        return proven(own, self._asked.allowed, self._asked.meant)
 
     # ── the next load ─────────────────────────────────────────────────────────────────
 
     def _choose(self, outcome: HoldOutcome) -> None:
         low, high = self.interval()
         lowest = len({one.load for one in self._visits}) == 1 and (
-            self._phase == "proof" or proven(self._visits, self._asked.allowed) < -PROVEN
+            self._phase == "proof" or self._proven(self._visits) < -PROVEN
         )
         if lowest and outcome != "failed" and self.load < self._asked.most:
             self._phase = "climb"

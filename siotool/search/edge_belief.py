@@ -155,16 +155,18 @@ def _log_gamma(x: Floats) -> Floats:
     return found
 
 
-def proven(own: Sequence[Visit], allowed: Sequence[float]) -> float:
+def proven(own: Sequence[Visit], allowed: Sequence[float], meant: Sequence[int] = (0,)) -> float:
     """Return how many standard deviations a load's holds are below the edge; less than 0: beyond it.
 
     It is the signed root of twice the logarithm of the likelihood ratio, divided by the operations that
-    are taken to be missed together (``PRIOR_SHARE``). Of the objective nearest to failing; 0 without
-    operations.
+    are taken to be missed together (``PRIOR_SHARE``). Of the objective nearest to failing, among those
+    that are ``meant`` and those that missed an operation; 0 without operations.
     """
     found: list[float] = []
     for number, share in enumerate(allowed):
         for one in totals_by_load(own, number):
+            if not one.missed and number not in meant:
+                continue
             missed = min(max(one.missed / one.tried, 1e-12), 1 - 1e-12)
             twice = missed * math.log(missed / share) + (1 - missed) * math.log((1 - missed) / (1 - share))
             effect = max(1.0, PRIOR_SHARE * one.tried / one.blocks)

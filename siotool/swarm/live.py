@@ -96,6 +96,8 @@ class PlainProgress(Display):
         header = self._progress.header
         workload = header.workload
         planned = "until it is stopped"
+        if workload.search:
+            planned = f"the capacity is searched for, by {workload.search}, within 5 minutes"
         if workload.shape:
             planned = f"users decided by {workload.shape}"
         if workload.arrivals:

@@ -65,7 +65,8 @@ def _stages(progress: Progress) -> RenderableType:
     workload = progress.header.workload
     grid = Table.grid(expand=True, padding=(0, 2, 0, 0))
     if not workload.duration_s:
-        grid.add_row(f"{clock(progress.elapsed_s)}, until it is stopped")
+        until = f"searching by {workload.search}" if workload.search else "until it is stopped"
+        grid.add_row(f"{clock(progress.elapsed_s)}, {until}")
         return grid
     if workload.arrivals:
         what = f"{format_count(workload.arrivals.rate_per_s)} users arrive per second"

@@ -1,15 +1,17 @@
-"""Pages that the tests in a browser look at: a plan, and a run with outages and rooms."""
+"""Documents whose pages the tests in a browser look at: a plan, a failed run, one with outages and rooms."""
 
 import msgspec
 import numpy as np
 
-from siotool.document.html import render
+from siotool.document.document import Document
 from siotool.plan.documents.pictures import drawn
 from siotool.plan.documents.plan_document import document
 from siotool.plan.inputs import compose, planfile
 from siotool.plan.sizing import sizing
+from siotool.report.gates import parse
+from siotool.report.report_document import as_document
 from siotool.runfile import AudienceDeliveries, Delivery, Interval, Losses, Run
-from tests.unit.conftest import make_run, sparse
+from tests.unit.conftest import ARTICLE, make_chat_run, make_run, reported, sparse
 
 PLAN = """\
 [workload]
@@ -27,11 +29,22 @@ downtime = "10min..30min"
 """
 
 
-def plan_page() -> str:
+def planned() -> Document:
     """A plan with ranges, rooms and a storm."""
     inputs = compose.complete(planfile.decode(PLAN, "plan.toml"))
     plan = sizing.size(inputs, draws=500)
-    return render(document(plan, drawn(plan, inputs, draws=500, seed=1)))
+    return document(plan, drawn(plan, inputs, draws=500, seed=1))
+
+
+def failed() -> Document:
+    """A run that failed and cannot be trusted, beside a plan."""
+    gates = [parse("p99:ack > 200ms"), parse("lost > 0")]
+    return as_document(reported(make_chat_run(), ARTICLE, gates, default_gates=True))
+
+
+def outages() -> Document:
+    """A run with rooms and an outage."""
+    return as_document(reported(outages_run()))
 
 
 def outages_run() -> Run:

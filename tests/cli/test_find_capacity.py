@@ -58,6 +58,7 @@ def test_what_does_not_fit_a_search_is_refused_before_locust_is_loaded(
         pytest.param(
             ["--search", "rate", "--set", "rate=9", "--max-load", "1/s"], "above its bound", id="a high start"
         ),
+        pytest.param(["--search", "size", "--max-load", "10B"], "above its bound", id="a size to raise"),
         pytest.param(["--restart-command", "true"], "needs one server", id="the demo restarted"),
     ],
 )

@@ -239,6 +239,10 @@ def test_the_bar_grows():
 
 def test_a_run_without_stages_goes_on_until_stopped():
     assert row(picture(after(interval(75), stages=())), "1:15").strip() == "1:15, until it is stopped"
+    progress = after(interval(75), stages=())
+    searching = msgspec.structs.replace(progress.header.workload, search="users")
+    progress.header = msgspec.structs.replace(progress.header, workload=searching)
+    assert row(picture(progress), "1:15").strip() == "1:15, searching by users"
 
 
 def test_a_run_of_arrivals_says_how_many_come_and_when_it_ends():

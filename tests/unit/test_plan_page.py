@@ -156,7 +156,8 @@ def test_the_page_loads_nothing(html):
 
 
 def test_it_reads_from_the_answer_to_the_inputs(html):
-    assert page_of(html).places == [
+    sections = [place for place in page_of(html).places if not place.startswith("how-")]
+    assert sections == [
         "doubtful",
         "constraints",
         "bad-days",
@@ -168,11 +169,23 @@ def test_it_reads_from_the_answer_to_the_inputs(html):
         "evidence",
         "formula",
         "inputs",
+        "method",
         "specs",
     ]
     text = page_of(html).text
     order = ["servers to be 95 % sure", "What decides", "Days to survive", "How sure that is", "Inputs"]
     assert [text.index(words) for words in order] == sorted(text.index(words) for words in order)
+
+
+def test_every_figure_of_a_plan_links_to_how_it_was_obtained(chat):
+    """A section without a way: give it one in siotool/plan/documents/plan_ways.py."""
+    made = in_full(*chat)
+    for section in made.sections:
+        for block in section.blocks:
+            if isinstance(block, Table | Chart):
+                assert block.how, f"{section.key}: {block}"
+    links = set(re.findall(r'href="#(how-[^"]+)"', page.render(made)))
+    assert links == {place for place in page_of(page.render(made)).places if place.startswith("how-")}
 
 
 def test_the_formula_is_the_first_line_of_the_body(html, chat):
@@ -286,7 +299,7 @@ def test_the_forecast_starts_on_its_day(html, chat):
 
 def test_the_formula_alone_is_a_page_without_scripts():
     made = in_full(*planned(FORMULA))
-    assert [one.key for one in made.sections] == ["doubtful", "counts", "formula"]
+    assert [one.key for one in made.sections] == ["doubtful", "counts", "formula", "method"]
     html = page.render(made)
     assert "<script" not in html
     text = page_of(html).text
@@ -306,7 +319,7 @@ def test_the_formula_alone_is_a_page_without_scripts():
 )
 def test_the_formula_alone_shows_what_its_counts_do_not_say(change, more):
     made = in_full(*planned(FORMULA.replace("[goals]\n", change)))
-    assert {one.key for one in made.sections} - {"doubtful"} == {"counts", "formula", *more}
+    assert {one.key for one in made.sections} - {"doubtful"} == {"counts", "formula", "method", *more}
 
 
 def test_a_plan_that_no_fleet_satisfies_says_so_and_has_no_storm():

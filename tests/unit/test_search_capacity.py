@@ -117,3 +117,19 @@ def test_both_sides_of_the_edge_are_held_three_times_before_a_search_ends_by_its
     assert middle is not None
     near = [hold.visit.load for hold in holds if abs(math.log(hold.visit.load / middle)) < 0.15]
     assert min(sum(load > middle for load in near), sum(load <= middle for load in near)) >= 3
+
+
+def test_loads_far_below_the_edge_still_count_as_having_passed() -> None:
+    """A search disturbed near the edge forgot that lower loads had passed, and said "less than"."""
+    search = CapacitySearch(Asked((0.01,), 10.0, 1e6, whole=True, longest_s=110.0))
+    server, load, moving = StandstillServer(200.0), 0.0, 0
+    while not search.over:
+        if search.load != load:
+            load, moving = search.load, 2
+        missed, tried, level = server.second(load)
+        late = tried if 170 < load <= 200 and search.elapsed_s % 3 == 0 else missed
+        search.add(Block(1.0, (late,), (tried,), moving <= 0, level))
+        moving -= 1
+    low, high = search.interval()
+    assert low > 20
+    assert high is not None

@@ -150,3 +150,10 @@ def test_users_start_no_faster_than_workers_can_start_them() -> None:
     asked, _ = driven(program(most=1e4), edge=5000.0, seconds=120)
     assert max(wanted.users for wanted in asked) > 2000
     assert max(wanted.spawn_rate_per_s or 0.0 for wanted in asked) <= 100
+
+
+def test_a_gate_that_allows_hardly_anything_keeps_no_bound_from_being_shown() -> None:
+    gates = [*GATES, Objective("exceptions > 0", "exceptions", 0.0005)]
+    asked = SearchProgram(SearchedLoad("users", 10.0, 80.0, 7), gates, 0.95)
+    found = capacity(driven(asked, edge=math.inf)[1])
+    assert (found.low, found.high) == (80, None)

@@ -9,6 +9,7 @@ from siotool.plan.documents import formula_section, servers_sections
 from siotool.plan.documents import plan_words as words
 from siotool.plan.documents.evidence_section import evidence
 from siotool.plan.documents.money_sections import cost, forecast, shapes, storage
+from siotool.plan.documents.plan_ways import explained
 from siotool.plan.model import InputFigure, Plan
 
 
@@ -28,12 +29,14 @@ class Drawn(msgspec.Struct, frozen=True):
 
 def document(plan: Plan, drawn: Drawn | None = None) -> Document:
     """Return the document; ``drawn`` is of the same plan, for a printer that draws."""
+    sections = list(_sections(plan, drawn or Drawn()))
     return Document(
         name="siotool plan",
         context=words.one_line(plan),
         headline=words.headline(plan),
         tone="bad" if plan.servers.p95 is None else "good",
-        sections=list(_sections(plan, drawn or Drawn())),
+        # a page is kept, and read far from the command
+        sections=explained(sections) if drawn is not None else sections,
         answer=[words.answer(plan)],
         facts=list(_facts(plan)),
         made_of=", ".join(plan.evidence.runs) if plan.evidence is not None else "",
