@@ -25,7 +25,7 @@ COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-header --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-slow coverage node lint types bench capacity-bench architecture dist check-dist fuzz lock clean
+.PHONY: help demo test test-fast test-slow coverage node lint types bench capacity-bench prediction architecture dist check-dist fuzz lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +60,9 @@ types: $(VENV)/.installed ## static types, strict
 
 bench: $(VENV)/.installed ## CPU and memory per delivery, call and connection, beside other clients
 	$(VENV)/bin/python tests/bench/bench.py $(ARGS)
+
+prediction: $(VENV)/.installed ## calibrate four servers and predict what was not measured (20 minutes, on an idle machine)
+	$(VENV)/bin/python tests/bench/prediction.py --write $(ARGS)
 
 capacity-bench: $(VENV)/.installed ## 20 real searches of servers whose capacity is known: about 20 minutes
 	$(VENV)/bin/python -m tests.bench.capacity --noise 0.02 --out reports/capacity-bench $(ARGS)

@@ -19,7 +19,7 @@ LAYERS = (
     {"errors", "printable", "searched"},
     {"terminal", "units"},
     {"document", "formula", "histogram", "measured_servers", "workload"},
-    {"protocol", "runfile"},
+    {"calibration", "protocol", "runfile"},
     {"client", "runs", "runwriter"},
     {"search"},
     {"history", "plan", "probe", "report", "swarm", "target"},
@@ -66,6 +66,7 @@ DOORS = {
 }
 
 PURE = {
+    "calibration",
     "document",
     "formula",
     "histogram",

@@ -9,11 +9,12 @@ from siotool.cli import completion
 from siotool.workload import ArrivalProcess
 
 Scenario = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="NAME|FILE.py",
         help="What users do; --list shows the built-in ones.",
         autocompletion=completion.scenarios,
+        show_default="echo",
     ),
 ]
 Settings = Annotated[

@@ -11,6 +11,8 @@ import typer
 
 from siotool.cli import (
     baseline_flags,
+    calibration_flags,
+    calibration_options,
     client_options,
     completion,
     connection_flags,
@@ -46,7 +48,7 @@ def loadtest(
         ),
     ] = None,
     *,
-    scenario: load_flags.Scenario = "echo",
+    scenario: load_flags.Scenario = None,
     settings: load_flags.Settings = None,
     users: load_flags.Users = None,
     spawn_rate: load_flags.SpawnRate = None,
@@ -88,6 +90,8 @@ def loadtest(
     ack_timeout: connection_flags.AckTimeout = "10s",
     server_pid: run_flags.ServerPid = None,
     server_cores: run_flags.ServerCores = None,
+    calibrate: calibration_flags.Calibrate = False,
+    until: calibration_flags.Until = None,
     fail_if: run_flags.FailIf = None,
     no_default_gates: run_flags.NoDefaultGates = False,
     plan: run_flags.Plan = None,
@@ -139,14 +143,14 @@ def loadtest(
     if list_scenarios:
         _list()
         return
-    from siotool.cli.past_of_load import past_of_load
-    from siotool.cli.plan_options import planned
+    from siotool.cli.beside_load import beside_load
     from siotool.report.gates import check_scopes, parse
 
     form = output_format or by_ending(output, WithJunit)
     gates = [parse(text) for text in fail_if or []]
-    read_back = None if plan is None else planned(str(plan))
-    compared_with, kept_in = past_of_load(baseline or [], history, label, same_target=same_target)
+    read_back, compared_with, kept_in = beside_load(
+        plan, baseline or [], history, label, same_target=same_target
+    )
     given = {"--stage": stage, "--users": users, "--spawn-rate": spawn_rate, "--arrival-rate": arrival_rate}
     asked = search_options.read(
         {**given, "--run-time": run_time},
@@ -157,13 +161,21 @@ def loadtest(
         sampled=bool(server_pid or "demo" in (target or [])),
     )
     arrivals = options.arrivals(given, run_time, arrival_process)
-    stages = [] if arrivals or asked else options.stages(users, spawn_rate, run_time, stage)
+    stages = [] if arrivals or asked or calibrate else options.stages(users, spawn_rate, run_time, stage)
     connect_timeout_s, ack_timeout_s = (
         options.patience(text, option)
         for text, option in ((connect_timeout, "--connect-timeout"), (ack_timeout, "--ack-timeout"))
     )
     options.check_path(path)
     aimed = load_targets.read(target or [])
+    wishes = calibration_options.wanted(
+        until or [],
+        given
+        | {"--find-capacity": find_capacity, "--fail-if": fail_if, "--plan": plan}
+        | {"--baseline": baseline, "--history": history},
+        calibrate=calibrate,
+        sampled=aimed.demo or bool(server_pid),
+    )
     clients = client_options.read(
         identity_options.identity(auth, header or [], [*aimed.query, *(query or [])], namespace or []),
         client_options.transports(transport, transport_mix),
@@ -184,7 +196,11 @@ def loadtest(
 
     # this loads Locust, which patches ssl for gevent, before anything that might open it
     loaded, resolved, templates = options.load(
-        scenario, settings or [], tags or [], exclude_tags or [], with_rows=users_file is not None
+        calibration_options.scenario_for(scenario, calibrate=calibrate),
+        settings or [],
+        tags or [],
+        exclude_tags or [],
+        with_rows=users_file is not None,
     )
     from rich.console import Console
 
@@ -196,8 +212,18 @@ def loadtest(
     from siotool.swarm.settings import EngineSettings, look_up
     from siotool.workload import Target, Workload, turns
 
-    programs, shape, stages, workers = searching.programs_of(
-        asked, loaded, resolved, templates, processes, aimed, (stages, run_time, given, arrivals)
+    folder = out or REPORTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{loaded.name.removeprefix('_')}"
+    calibrating = (
+        calibration_options.calibrating(loaded, resolved, users, run_time, wishes, seed, processes or 1)
+        if calibrate
+        else None
+    )
+    programs, shape, stages, workers = (
+        calibrating.programs(folder)
+        if calibrating
+        else searching.programs_of(
+            asked, loaded, resolved, templates, processes, aimed, (stages, run_time, given, arrivals)
+        )
     )
     check_scopes(gates, [one.__name__ for one in loaded.user_classes], len(stages))
     workload = Workload(
@@ -220,7 +246,6 @@ def loadtest(
         known=loaded.knobs,
         starting=users_options.starting(stages, arrivals, seed, loaded.user_classes),
     )
-    folder = out or REPORTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{loaded.name}"
     if not dry_run and (folder / "run.jsonl").exists():
         raise InputError(f"{folder} already holds a run", "choose another --out folder")
 
@@ -274,7 +299,7 @@ def loadtest(
     from siotool.cli.outcome import end_load
 
     raise typer.Exit(
-        end_load(
+        (end_load if calibrating is None else calibrating.conclude)(
             outcome.path,
             outcome.reason,
             plan=read_back,

@@ -116,7 +116,7 @@ def conclude(
 
 
 #: How a load test may end beside its gates.
-_ENDS = {
+ENDS = {
     "interrupted": ExitCode.INTERRUPTED,
     "workers_lost": ExitCode.UNREACHABLE,
     "target_lost": ExitCode.UNREACHABLE,
@@ -149,7 +149,7 @@ def end_load(
         where=where,
         quiet=quiet,
         keep=True,
-        also={_ENDS[reason]} if reason in _ENDS else (),
+        also={ENDS[reason]} if reason in ENDS else (),
         baseline=baseline,
         kept_in=kept_in,
         summaries=summaries,

@@ -69,7 +69,11 @@ def plan(
     settings: Settings = None,
     runs: Annotated[
         list[str] | None,
-        typer.Option("--from", metavar="RUN[@NODES]", help="Take costs from measured runs. Repeatable."),
+        typer.Option(
+            "--from",
+            metavar="RUN[@NODES]",
+            help="Take costs from measured runs, or from a profile.json. Repeatable.",
+        ),
     ] = None,
     verify: Annotated[
         str | None, typer.Option(metavar="RUN", help="Compare the plan's prediction with a run.")
@@ -179,9 +183,16 @@ def run(given: Mapping[str, Any]) -> None:
         accept_suspect = given["accept_suspect"]
         if runs:
             measured = plan_evidence.learn(
-                runs, accept_suspect=accept_suspect, same_target=given["same_target"], seed=drawn["seed"]
+                runs,
+                planned=typed,
+                accept_suspect=accept_suspect,
+                same_target=given["same_target"],
+                seed=drawn["seed"],
             )
             inputs = compose.with_measured(inputs, measured.inputs)
+        if verify is not None and measured is not None and measured.calibrated:
+            checked = plan_evidence.check_calibrated(verify, measured, accept_suspect=accept_suspect, **drawn)
+            return _verify(checked, form, output)
     inputs = extras.shaped(inputs)
     extras = extras.within(inputs, quiet=quiet)
     limit = _limit(inputs) if limit is None else limit
@@ -190,8 +201,7 @@ def run(given: Mapping[str, Any]) -> None:
     inputs = compose.complete(inputs)
     if verify is not None:
         checked = plan_evidence.check(verify, inputs, measured, accept_suspect=accept_suspect, **drawn)
-        _verify(checked, form, output)
-        return
+        return _verify(checked, form, output)
     result = sizing.size(inputs, **drawn, evidence=measured.describe if measured is not None else None)
     result = extras.complete(result, inputs, **drawn)
     nothing_rests_on = unused.unused(

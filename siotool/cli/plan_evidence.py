@@ -5,8 +5,14 @@ from pathlib import Path
 
 import msgspec
 
+from siotool.cli.profile_file import profile_among, read_profile
 from siotool.errors import InputError
 from siotool.plan.evaluation.evaluate import Evaluation
+from siotool.plan.evidence.calibrated import CalibratedProfile
+from siotool.plan.evidence.calibrated_inputs import inputs_of_profile, message_size
+from siotool.plan.evidence.calibrated_summary import describe_profile
+from siotool.plan.evidence.held_out import cores_beside, memory_of
+from siotool.plan.evidence.holds import whole_hold
 from siotool.plan.evidence.measured_inputs import inputs_of
 from siotool.plan.evidence.observe import Observations, observe
 from siotool.plan.evidence.prediction import predict
@@ -25,12 +31,22 @@ class Measured(msgspec.Struct, frozen=True):
     """What runs give to a plan: figures, and a description once the plan is there."""
 
     inputs: Inputs
-    profile: ServerProfile
+    profile: ServerProfile | None
     describe: Callable[[Evaluation[float]], Evidence]
+    calibrated: CalibratedProfile | None = None
 
 
-def learn(names: Sequence[str], *, accept_suspect: bool, seed: int, same_target: bool = False) -> Measured:
-    """Read runs (``RUN`` or ``RUN@NODES``) and estimate what the server's work costs."""
+def learn(
+    names: Sequence[str], *, planned: Inputs, accept_suspect: bool, seed: int, same_target: bool = False
+) -> Measured:
+    """Read runs (``RUN`` or ``RUN@NODES``), or one profile, and say what the server's work costs.
+
+    ``planned`` has the messages that a profile's costs are to be of.
+    """
+    if (path := profile_among(names)) is not None:
+        calibrated = read_profile(path)
+        inputs = inputs_of_profile(calibrated, message_size(planned), seed)
+        return Measured(inputs, None, describe_profile(calibrated), calibrated)
     observations = _observe(names, accept_suspect=accept_suspect, same_target=same_target)
     profile = measure(observations, seed)
     return Measured(inputs_of(profile, observations, seed), profile, describe(profile, observations, seed))
@@ -48,6 +64,22 @@ def check(
     own = measured is not None and all(inputs.figures[key] is one for key, one in _costs(measured))
     profile = measured.profile if measured is not None and own else None
     return verify(predict(inputs, observations, draws=draws, seed=seed, profile=profile), observations)
+
+
+def check_calibrated(
+    name: str, measured: Measured, *, accept_suspect: bool, draws: int, seed: int
+) -> Verification:
+    """Compare what a profile predicts for a run's load with what the run saw of its server."""
+    profile = measured.calibrated
+    assert profile is not None
+    observations = _observe([name], accept_suspect=accept_suspect)
+    hold = whole_hold(reading.read(_place(name)[0]))
+    assert hold is not None  # a run without samples was refused
+    predicted = {"cpu": cores_beside(profile, hold, draws, seed)}
+    memory = memory_of(profile, hold.connections_most, hold.spent_s, draws, seed)
+    if memory is not None:
+        predicted["memory"] = memory
+    return verify(predicted, observations)
 
 
 def _costs(measured: Measured) -> list[tuple[str, Figure]]:

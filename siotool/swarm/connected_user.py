@@ -10,7 +10,7 @@ from locust import TaskSet, User
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING
 
-from siotool.client.choices import transport_of
+from siotool.client.choices import TransportName, transport_of
 from siotool.client.connection import Handlers
 from siotool.client.failures import ClientFailure
 from siotool.client.identity import Identity
@@ -57,6 +57,8 @@ class ConnectedUser(User):
     query: Pairings = None
     #: Namespaces to join, instead of those of --namespace; events go to the first.
     namespaces: Namespaces = None
+    #: The transport of this user's next connects, instead of that of --transport.
+    transport: TransportName | None = None
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
@@ -295,7 +297,7 @@ class ConnectedUser(User):
     def _open(self, again: bool) -> UserConnection:
         identity = self._asked_identity()
         connection = self._engine.connect(
-            self._user, monotonic(), again, self._handlers, identity, self._transport
+            self._user, monotonic(), again, self._handlers, identity, self.transport or self._transport
         )
         self._acknowledged = True
         if self._away:

@@ -15,6 +15,11 @@ def built_in() -> list[Path]:
     return sorted(folder.glob("[!_]*.py")) if folder else []
 
 
+def hidden(name: str) -> Path:
+    """The file of a scenario that comes with siotool and is not for users: its name begins with ``_``."""
+    return next(path for folder in _FOLDERS if (path := folder / f"{name}.py").is_file())
+
+
 def find(name: str) -> Path:
     """The file of a built-in scenario, or of one of the user's own. Raises ScenarioError."""
     if name.endswith(".py") or "/" in name:

@@ -52,7 +52,7 @@ for (const cell of document.querySelectorAll("table :is(th, td)")) {
 }
 document.body.dataset.paper = JSON.stringify({
   cells: document.querySelectorAll("td").length,
-  folded: document.querySelectorAll("details:not([open])").length,
+  folded: document.querySelectorAll("details:not([open], .figures)").length,
   cut,
   broken,
 });

@@ -1,70 +1,57 @@
-"""What two real runs cost tells what a third one will: measured on the embedded target."""
+"""A calibration of the embedded target, as short as can be: from the server's CPU to a plan."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from siotool.plan.evidence.measured_inputs import inputs_of
-from siotool.plan.evidence.observe import Observations, observe
-from siotool.plan.evidence.prediction import predict
-from siotool.plan.evidence.profile import extrapolation, measure
-from siotool.plan.evidence.verify import verify
-from siotool.plan.inputs import compose
-from siotool.plan.inputs.figure import Figure, Inputs
-from siotool.plan.inputs.provenance import Provenance
-from tests.unit.observed_load import load_of
+from siotool.calibration.phase import Phase, encode
 
 pytestmark = pytest.mark.slow
 
-#: A small, busy machine is no laboratory: the fit is to be right about what matters, not exact.
-BAND = 0.4
+USERS = 20
+#: Calls and messages to rooms, at two rates each.
+PHASES = [
+    Phase("idle", 60, 2.0, 0.0, rate=0.5),
+    Phase("mixed", USERS, 1.0, 0.0, rate=5.0, room_size=5, pilot=True),
+    *(
+        Phase(kind, USERS, 2.0, 0.0, rate=rate, size=64, room_size=5)  # type: ignore[arg-type]
+        for kind, rate in (("call", 40.0), ("room", 15.0), ("call", 10.0), ("room", 5.0))
+    ),
+]
 
 
-def test_two_runs_predict_a_third(start: Callable[..., Any], until: Callable[..., Any]) -> None:
-    """Echo shows what a message in costs, chat what a delivery does; a smaller chat is their sum."""
+def test_a_calibration_ends_in_a_profile_that_plans_and_predicts(
+    start: Callable[..., Any], tmp_path: Path
+) -> None:
+    done = start(
+        "demo", "--calibrate", "--set", f"phases={encode(PHASES)}", "--until", "delivery ±0.01%",
+        "--format", "json",
+    ).finish()  # fmt: skip
+    assert done.code == 4, done.stderr  # so narrow an interval cannot be reached, and it says so
+    assert "not reached: delivery" in done.stderr
+    profile = json.loads(done.stdout)
+    assert profile == json.loads((done.folder / "profile.json").read_text(encoding="utf-8"))
+    assert (done.folder / "calibration.html").is_file()
 
-    def run(scenario: str, users: int, rate: float, run_time: str) -> Any:
-        test = start(
-            "demo", "--scenario", scenario, "--users", users, "--spawn-rate", users / 4,
-            "--run-time", run_time, "--set", f"rate={rate}", "--seed", 1,
-        )  # fmt: skip
-        # the next run's processes start while this one's report is made
-        until(
-            lambda: test.process.poll() is not None or (test.run and test.run.end),
-            what="the run's end",
-            within_s=60,
-        )
-        return test
+    (*_, calls, rooms, few_calls, few_rooms) = profile["phases"]
+    assert calls["load"]["inbound_per_s"] == pytest.approx(USERS * 40, rel=0.2)
+    assert rooms["load"]["deliveries_per_s"] == pytest.approx(USERS * 15 * 5, rel=0.3)
+    assert calls["cores"] > few_calls["cores"]
+    assert rooms["cores"] > few_rooms["cores"]
+    costs = {one["name"]: one["value"] for one in profile["costs"] if one["separable"]}
+    assert 1e-6 < costs["delivery"] < 1e-3, "a delivery takes microseconds"
 
-    def look(*tests: Any) -> Observations:
-        finished = [test.finish() for test in tests]
-        for one in finished:
-            assert one.code in (0, 5), one.stderr  # a crowded machine doubts its runs
-        return observe([one.run for one in finished], ["suspect"] * len(finished), accept_suspect=True)
-
-    runs = [run("echo", 80, 10.0, "9s"), run("chat", 120, 0.6, "9s"), run("chat", 80, 0.8, "8s")]
-    learnt, third = look(*runs[:2]), look(runs[2])
-
-    profile = measure(learnt, seed=1)
-    delivery, inbound = profile.figures["server.delivery_cost"], profile.figures["server.inbound_cost"]
-    assert 2e-6 < delivery.value < 1e-3, "a delivery takes microseconds"
-    assert 5e-6 < inbound.value < 5e-3, "a call takes tens of microseconds"
-    assert profile.figures["files_per_connection"].value == pytest.approx(1, rel=0.1)
-    # 120 users take less memory than a young server takes by itself
-    assert "server.memory_per_connection" not in profile.figures
-    assert profile.cpu.explained > 0.5
-
-    load = load_of(third)
-    assert extrapolation(profile, load).factor <= 1, "the third run is smaller than what was measured"
-    typed = Provenance("typed")
-    given = Inputs({"workload.connections": Figure(1e4, typed), "server.capacity": Figure(1e9, typed)})
-    inputs = compose.complete(compose.with_measured(given, inputs_of(profile, learnt, 1)))
-    predicted = predict(inputs, third, draws=2000, seed=1, profile=profile)
-    checked = verify(predicted, third)
-    cpu = checked.checks[0]
-    assert cpu.name == "cpu"
-    assert cpu.observed == pytest.approx(float(np.median(predicted["cpu"])), rel=BAND), checked
-    files = next(check for check in checked.checks if check.name == "files")
-    assert files.observed == pytest.approx(files.value, rel=0.05)
+    plan = [sys.executable, "-m", "siotool", "plan", "--from", str(done.folder)]
+    verified = subprocess.run(
+        [*plan, "--verify", str(done.folder), "--accept-suspect", "--format", "json"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert verified.returncode in (0, 4), verified.stderr
+    checks = {one["name"]: one for one in json.loads(verified.stdout)["checks"]}
+    assert checks["cpu"]["low"] < checks["cpu"]["value"] < checks["cpu"]["high"]
+    assert checks["memory"]["value"] == pytest.approx(checks["memory"]["observed"], rel=0.2)

@@ -9,6 +9,8 @@ A plan file has no key for the others:
 | ``bytes_in_per_connection_per_s``, ``bytes_out_…`` | bytes/s | wire bytes, as the client sees them |
 """
 
+from collections.abc import Mapping
+
 import msgspec
 import numpy as np
 from numpy.random import PCG64, Generator
@@ -156,14 +158,19 @@ class Extrapolation(msgspec.Struct, frozen=True):
 
 
 def extrapolation(profile: ServerProfile, per_server: dict[str, float]) -> Extrapolation:
-    """Compare the load of one planned server, by column name, with what was measured.
+    """Compare the load of one planned server, by column name, with what the runs measured."""
+    return extrapolated(profile.measured_to, per_server)
 
-    Work that a plan asks for and that no run showed at all is infinitely far.
+
+def extrapolated(measured_to: Mapping[str, float], per_server: Mapping[str, float]) -> Extrapolation:
+    """Compare the load of one planned server, by column name, with the most that was measured of it.
+
+    Work that a plan asks for and that was not measured at all is infinitely far.
     """
     factors: dict[str, float] = {}
     sentences = []
     for work in LEARNT:
-        asked, seen = per_server.get(work.column, 0.0), profile.measured_to[work.column]
+        asked, seen = per_server.get(work.column, 0.0), measured_to.get(work.column, 0.0)
         if asked <= 0:
             continue
         factor = factors[work.column] = asked / seen if seen > 0 else float("inf")

@@ -20,7 +20,7 @@ def describe(
     """Return a function that describes the evidence for a plan once it has been evaluated."""
 
     def of(evaluation: Evaluation[float]) -> Evidence:
-        beyond = extrapolation(profile, _load_per_server(evaluation))
+        beyond = extrapolation(profile, load_per_server(evaluation))
         return Evidence(
             runs=list(profile.runs),
             costs=[
@@ -45,7 +45,7 @@ def _remarks(profile: ServerProfile) -> list[str]:
     return [*profile.remarks, *(one.sentence for one in (*profile.absorbed, *profile.absent))]
 
 
-def _load_per_server(evaluation: Evaluation[float]) -> dict[str, float]:
+def load_per_server(evaluation: Evaluation[float]) -> dict[str, float]:
     """The load of one server in service, by the names of ``Observations``' columns."""
     servers, demand = evaluation.needed, evaluation.world.demand
     if not 0 < servers < float("inf"):

@@ -1,0 +1,131 @@
+"""The phases of a calibration: each separates a cost from the others, at several loads, in random order.
+
+First many connections open and do nothing, while the server is as it was found: later its memory has
+grown by its own, and hides what a connection adds. Then users do some of everything at a high load,
+until a server that compiles as it runs is warm; pilot phases find at which rates a phase takes the CPU
+that it is to take. Then come rounds: each has every kind of work once, in an order of its own, at another
+level than the round before. The last phases open connections in other ways; what those leave behind could
+spoil what comes after them.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from siotool.calibration.phase import Kind, Phase, TransportWord
+
+#: CPU that the phases of a round take, in shares of a core: round after round.
+LEVELS = (0.45, 0.1, 0.2)
+#: Seconds of a phase, and those of them in which it settles.
+PHASE_S, SETTLE_S, PILOT_S, CROWD_S = 6.0, 1.0, 3.0, 8.0
+#: Seconds of warming up, and the CPU that they take.
+WARM_S, WARM_LEVEL = 7.0, 0.6
+#: The same of a scenario of the user's own, which may need longer; and how long it warms the server up.
+OWN_S, OWN_SETTLE_S, OWN_WARM_S = 10.0, 3.0, 15.0
+#: Sizes of a text in bytes, and of a room in users.
+SMALL, MIDDLE, LARGE, HUGE = 64, 512, 2048, 16384
+FEW, MANY = 5, 25
+#: Turns per second of each user in a pilot phase.
+_PILOT_RATE = {"call": 8.0, "emit": 8.0, "room": 1.5, "all": 0.3, "connect": 0.4, "mixed": 4.0}
+#: How many times more users the phase has that shows the memory of a connection.
+_CROWD = 5
+
+
+Shuffle = Callable[[list[Phase]], None]
+
+
+class Experiment(msgspec.Struct, frozen=True):
+    """Phases in their order; ``rounds`` are the numbers of those that begin one, and of the one after all."""
+
+    phases: tuple[Phase, ...]
+    rounds: tuple[int, ...]
+
+    @property
+    def seconds(self) -> float:
+        """How long it takes."""
+        return sum(phase.duration_s for phase in self.phases)
+
+
+class Able(msgspec.Struct, frozen=True):
+    """What the server has events for, beside calls."""
+
+    emits: bool = True
+    to_all: bool = True
+    rooms: bool = True
+
+
+def warming(users: int, room_size: int = MANY) -> list[Phase]:
+    """Phases after which a server is warm: some of everything, the second at a high load."""
+    warm = Phase("mixed", users, PILOT_S, 1.0, rate=_PILOT_RATE["mixed"], room_size=room_size, pilot=True)
+    return [warm, msgspec.structs.replace(warm, duration_s=WARM_S, rate=0.0, level=WARM_LEVEL)]
+
+
+def designed(users: int, rounds: int, shuffle: Shuffle, able: Able | None = None) -> Experiment:
+    """A calibration with ``users`` connections in most of its phases; ``shuffle`` orders a list anew."""
+    able = able or Able()
+    kinds: list[tuple[Kind, int, int, TransportWord]] = [
+        ("call", SMALL, 0, ""),
+        ("call", LARGE, 0, ""),
+        ("emit", SMALL, 0, ""),
+        ("all", SMALL, 0, ""),
+        ("all", LARGE, 0, ""),
+        ("all", HUGE, 0, ""),
+        ("room", SMALL, FEW, ""),
+        ("room", SMALL, MANY, ""),
+        ("room", MIDDLE, MANY, ""),
+        ("connect", 0, 0, ""),
+    ]
+    left_out = {"emit": not able.emits, "all": not able.to_all, "room": not able.rooms}
+    kinds = [one for one in kinds if not left_out.get(one[0], False)]
+
+    def phase(kind: Kind, size: int, room: int, transport: TransportWord, level: float) -> Phase:
+        return Phase(kind, users, PHASE_S, SETTLE_S, level, size=size, room_size=room, transport=transport)
+
+    idle = Phase("idle", users, PHASE_S, SETTLE_S, rate=0.5)
+    crowd = msgspec.structs.replace(idle, users=_CROWD * users, duration_s=CROWD_S, settle_s=CROWD_S - 2.0)
+    found = [crowd, *warming(users, MANY if able.rooms else 0)]
+    found += [
+        Phase(kind, users, PILOT_S, 1.0, rate=_PILOT_RATE[kind], size=size, room_size=room, pilot=True)
+        for kind, size, room, _ in kinds
+        if size in (SMALL, 0) and room in (0, FEW)
+    ]
+    begins = []
+    for number in range(rounds):
+        begins.append(len(found))
+        these = [phase(*one, LEVELS[number % len(LEVELS)]) for one in kinds]
+        shuffle(these)
+        found += these
+    begins.append(len(found))
+    found.append(idle)
+    found += [phase("connect", 0, 0, other, LEVELS[1]) for other in _OTHER_WAYS]
+    return Experiment(tuple(found), tuple(begins))
+
+
+def own(users: int, rate: float | None, rounds: int, shuffle: Shuffle) -> Experiment:
+    """A calibration by a scenario of the user's own: what can be varied is users, and their rate.
+
+    ``rate`` is that of its users per second, None where they follow no schedule that could be changed.
+    """
+    levels = [(users, 1.0), (max(1, users // 2), 1.0), (max(1, users // 4), 1.0)]
+    if rate is not None:
+        levels += [(users, 0.5), (users, 0.25), (max(1, users // 2), 0.5)]
+    found = [Phase("own", users, OWN_WARM_S, 1.0, rate=rate or 0.0, pilot=True)]
+    begins = []
+    for _ in range(rounds):
+        begins.append(len(found))
+        these = [
+            Phase("own", count, OWN_S, OWN_SETTLE_S, rate=share * (rate or 0.0)) for count, share in levels
+        ]
+        shuffle(these)
+        found += these
+    begins.append(len(found))
+    return Experiment(tuple(found), tuple(begins))
+
+
+def rounds_within(seconds: float, make: Callable[[int], Experiment]) -> int:
+    """How many rounds of an experiment fit into so many seconds; 0 where not even one does."""
+    one, two = make(1).seconds, make(2).seconds
+    return 0 if seconds < one else 1 + int((seconds - one) / (two - one) + 1e-9)
+
+
+_OTHER_WAYS: tuple[TransportWord, ...] = ("upgrade", "polling")

@@ -1,0 +1,82 @@
+"""``siotool loadtest --calibrate``: one calibration, what its load follows, and what is made of its run."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from siotool.calibration.design import Experiment
+from siotool.calibration.phase import Timetable
+from siotool.cli import output
+from siotool.cli.streams import complain, say
+from siotool.errors import ExitCode, InputError, worst
+from siotool.runfile import FILE_NAME
+from siotool.workload import Stage
+
+#: Written beside the run.
+_KEPT = ("html", "md")
+
+
+class Wish(NamedTuple):
+    """A cost to be known within a share of itself."""
+
+    name: str
+    within: float
+
+
+class Calibrating(NamedTuple):
+    """A calibration: its experiment, and what it wants to know."""
+
+    experiment: Experiment
+    wishes: Sequence[Wish]
+    seed: int
+    processes: int
+
+    def programs(self, folder: Path) -> tuple[list[Any], str, list[Stage], int]:
+        """As ``searching.programs_of``: the experiment, until the wanted intervals are reached."""
+        from siotool.swarm.calibration_program import CalibrationProgram
+
+        def enough(number: int) -> bool:
+            if not self.wishes or number not in self.experiment.rounds[1:]:
+                return False
+            try:
+                return all(one.reached for one in self._profile(folder / FILE_NAME).wanted)
+            except InputError:
+                return False  # too little was seen yet
+
+        phases = self.experiment.phases
+        stages = [Stage(one.duration_s, one.users) for one in phases]
+        program = CalibrationProgram(Timetable(phases), self.processes, enough)
+        return [program], "", stages, self.processes
+
+    def conclude(
+        self, path: Path, reason: str, *, output_format: str, where: str, quiet: bool, **_: object
+    ) -> ExitCode:
+        """Write profile.json and the report of a calibration; returns the exit code."""
+        from siotool.cli.outcome import ENDS
+        from siotool.document.contract import to_json
+        from siotool.plan.documents import calibration_document
+        from siotool.plan.evidence import calibrated
+
+        profile = self._profile(path)
+        output.write(to_json(profile, 10), str(path.with_name(calibrated.FILE_NAME)))
+        document = calibration_document.document(profile)
+        for kind in _KEPT:
+            written = output.printed(document, kind, "file", profile)
+            output.write(written, str(path.with_name(f"calibration.{kind}")))
+        if not quiet:
+            say(f"run, {calibrated.FILE_NAME} and report in {path.parent}/")
+        output.write(output.printed(document, output_format, where, profile, digits=10), where)
+        codes = {ENDS[reason]} if reason in ENDS else set()
+        for one in profile.wanted:
+            if not one.reached:
+                complain(f"not reached: {one.sentence}")
+                codes.add(ExitCode.GATE_FAILED)
+        return worst(codes)
+
+    def _profile(self, path: Path) -> Any:
+        from siotool.plan.evidence.calibrate import calibrate
+        from siotool.plan.evidence.wishes import with_wishes
+        from siotool.runs import reading
+
+        profile = calibrate(reading.read(path), self.experiment.phases, self.seed)
+        return with_wishes(profile, self.wishes, len(self.experiment.rounds) - 1, self.experiment.seconds)

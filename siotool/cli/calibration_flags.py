@@ -1,0 +1,21 @@
+"""Options of ``siotool loadtest`` that calibrate a server."""
+
+from typing import Annotated
+
+import typer
+
+Calibrate = Annotated[
+    bool,
+    typer.Option(
+        "--calibrate",
+        help="Measure what the server's work costs, in phases that separate the costs, and write "
+        "profile.json for siotool plan --from (docs/calibration.md). Needs samples of the server.",
+    ),
+]
+Until = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="'COST ±5%'",
+        help="End a calibration once this cost is known so well, as 'delivery ±5%'. Repeatable.",
+    ),
+]

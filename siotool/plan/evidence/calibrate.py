@@ -1,0 +1,269 @@
+"""From the phases of a calibration to the costs of a server (``siotool.plan.evidence.calibrated``)."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+from numpy.random import PCG64, Generator
+
+from siotool.calibration.phase import Phase
+from siotool.errors import InputError
+from siotool.plan.evidence.calibrated import (
+    CalibratedProfile,
+    CostFigure,
+    MachineFigures,
+    PhaseFigures,
+    WayFigures,
+)
+from siotool.plan.evidence.curve import (
+    FLOOR_CORES,
+    GENERATOR_TERMS,
+    CostCurve,
+    design,
+    fit_curve,
+    pace,
+    solve,
+)
+from siotool.plan.evidence.heap import course_of, fit_memory
+from siotool.plan.evidence.holds import LOAD, HeldPhase, Load, holds_of
+from siotool.plan.evidence.term_words import TERM_WORDS, separable
+from siotool.plan.evidence.warming_test import still_warming
+from siotool.runfile import Run
+from siotool.runs.seconds import Floats
+
+#: Replicates of every cost, and the interval that is shown of them.
+REPLICATES = 400
+LOW, HIGH = 0.05, 0.95
+#: Phases needed beyond the number of costs.
+_SPARE = 1
+#: A pace scatters by at least this, and a phase is off by at least this: clocks tick.
+_LEAST_CV = 0.01
+
+
+class _Fit(msgspec.Struct, frozen=True, eq=False):
+    """One fit of server and generator to some holds; ``paces`` and ``errors`` are in their order."""
+
+    curve: CostCurve
+    generator: CostCurve
+    paces: Floats
+    errors: Floats
+
+
+def calibrate(run: Run, phases: Sequence[Phase], seed: int) -> CalibratedProfile:
+    """Estimate the costs that a calibration shows; the same seed gives the same profile.
+
+    Raises InputError when the server was not sampled, or too few phases took anything of it.
+    """
+    server = run.header.server
+    if server is None:
+        raise InputError(f"{run.path}: the server was not sampled", "calibrate with --server-pid")
+    held = [hold for hold in holds_of(run, phases) if not hold.phase.pilot]
+    rest = [hold for hold in held if not hold.phase.transport]
+    working = [hold for hold in rest if hold.phase.kind != "idle"]
+    if not any(hold.cores > FLOOR_CORES for hold in working):
+        raise InputError(
+            f"{run.path}: the server took no CPU in any phase", "give --server-pid the process that serves"
+        )
+    names, absorbed = separable(working)
+    if len(rest) < len(names) + _SPARE:
+        raise InputError(
+            f"{run.path}: {len(rest)} phases are too few for {len(names)} costs",
+            "calibrate longer (--run-time)",
+        )
+    fit = _fit(rest, names)
+    discarded = _warming(working, names, fit)
+    if discarded:
+        cold = {hold.number for hold in working[:discarded]}
+        rest = [hold for hold in rest if hold.number not in cold]
+        fit = _fit(rest, names)
+    generator = Generator(PCG64(seed))
+    replicates = _replicates(rest, names, fit, generator)
+    machine = run.header.generators[0]
+    used = {hold.number for hold in rest}
+    kinds = Counter((hold.phase.work, hold.phase.users) for hold in rest)
+    alone = phases[0].kind == "idle" and not phases[0].pilot
+    opening_s = phases[0].duration_s if alone else 0.0
+    until_s = sum(phase.duration_s for phase in phases[: max(used) + 1])
+    return CalibratedProfile(
+        run=run.header.run,
+        started_at=run.header.started_at,
+        target=run.header.where,
+        transport=run.header.target.transport,
+        scenario=run.header.workload.scenario,
+        siotool=run.header.siotool,
+        libraries=run.header.libraries,
+        machine=MachineFigures(machine.system, machine.cpus, machine.memory_bytes),
+        server=server.source,
+        server_cores=server.cores,
+        server_memory_bytes=server.memory_bytes,
+        seconds=round(run.intervals[-1].t_s, 1),
+        curve=fit.curve,
+        names=tuple(names),
+        replicates=[[float(value) for value in row] for row in replicates],
+        costs=_costs(rest, names, absorbed, fit, replicates),
+        generator=fit.generator,
+        pace_cv=max(_LEAST_CV, float(np.std(np.log(fit.paces)))),
+        error_cv=_unseen_error(rest, names, fit),
+        floor_cores=FLOOR_CORES,
+        memory=fit_memory(course_of(run, opening_s, until_s), seed),
+        other_ways=_other_ways(held, fit),
+        phases=[_phase(hold, fit, hold.number in used) for hold in held],
+        discarded=discarded,
+        repeats=sum(count - 1 for count in kinds.values()),
+        measured_to=_most(held),
+        cores_most=max(hold.cores for hold in held),
+        wanted=[],
+        remarks=_remarks(rest, discarded, run),
+    )
+
+
+def _most(holds: Sequence[HeldPhase]) -> Load:
+    """The most of each kind of work in any phase, and of bytes both ways."""
+    most = {column: max(hold.load[column] for hold in holds) for column in LOAD}
+    both = max(hold.load["bytes_in_per_s"] + hold.load["bytes_out_per_s"] for hold in holds)
+    return {**most, "bytes_per_s": both}
+
+
+def _fit(holds: Sequence[HeldPhase], names: Sequence[str]) -> _Fit:
+    """Fit the generator, then the server at the pace that the generator shows."""
+    made = np.array([hold.generator_cores for hold in holds])
+    generator = fit_curve(holds, made, GENERATOR_TERMS)
+    paces = np.array([pace(hold, generator) for hold in holds])
+    cores = np.array([hold.cores for hold in holds])
+    curve = fit_curve(holds, cores / paces, names)
+    fitted = np.array([curve.cores(hold.load) for hold in holds]) * paces
+    return _Fit(curve, generator, paces, (cores - fitted) / (FLOOR_CORES + fitted))
+
+
+def _warming(working: Sequence[HeldPhase], names: Sequence[str], fit: _Fit) -> int:
+    """How many of the first phases the server was still warming up in."""
+    at_pace = np.array([hold.cores / pace(hold, fit.generator) for hold in working])
+    table = design(working, names, fit.curve.turns_most)
+
+    def without(first: int) -> tuple[Floats, Floats]:
+        fitted = table @ solve(table[first:], at_pace[first:])
+        errors = (at_pace - fitted) / (FLOOR_CORES + fitted)
+        rows = table / (FLOOR_CORES + fitted)[:, None]
+        inverse = np.linalg.pinv(rows[first:].T @ rows[first:])
+        leverage = np.einsum("ij,jk,ik->i", rows[:first], inverse, rows[:first])
+        left = len(working) - first
+        return errors[:first] / np.sqrt(1 + leverage), errors[first:] * np.sqrt(
+            left / max(1, left - len(names))
+        )
+
+    testable = len(working) - len(names) - _SPARE
+    return still_warming(min(len(working), max(0, 3 * testable)), without)
+
+
+def _unseen_error(holds: Sequence[HeldPhase], names: Sequence[str], fit: _Fit) -> float:
+    """What a phase is off by that the fit has not seen: each left out in turn."""
+    at_pace = np.array([hold.cores for hold in holds]) / fit.paces
+    table = design(holds, names, fit.curve.turns_most)
+    errors = []
+    for number, hold in enumerate(holds):
+        if hold.phase.kind in ("idle", "connect"):  # a phase of connects alone has errors of its own
+            continue
+        others = np.arange(len(holds)) != number
+        expected = float(table[number] @ solve(table[others], at_pace[others]))
+        errors.append((at_pace[number] - expected) / (FLOOR_CORES + at_pace[number]))
+    return max(_LEAST_CV, float(np.sqrt(np.mean(np.square(errors)))) if errors else 0.0)
+
+
+def _replicates(holds: Sequence[HeldPhase], names: Sequence[str], fit: _Fit, generator: Generator) -> Floats:
+    """Costs as they might have been as well; one row for each name.
+
+    The errors of the fit are redrawn, each with another sign and size: the wild bootstrap (C. F. J. Wu,
+    Annals of Statistics 14, 1986), made wider for the costs that were fitted.
+    """
+    table = design(holds, names, fit.curve.turns_most)
+    fitted = table @ np.array([fit.curve.costs[name] for name in names])
+    spread = np.sqrt(len(holds) / max(1, len(holds) - len(names)))
+    errors = fit.errors * (FLOOR_CORES + fitted) * spread
+    factors = generator.normal(size=(REPLICATES, len(holds)))
+    return np.array([solve(table, np.maximum(0.0, fitted + errors * factor)) for factor in factors]).T
+
+
+def _costs(
+    holds: Sequence[HeldPhase], names: Sequence[str], absorbed: dict[str, str], fit: _Fit, replicates: Floats
+) -> list[CostFigure]:
+    table = design(holds, names, fit.curve.turns_most)
+    parts = table * np.array([fit.curve.costs[name] for name in names])
+    whole = np.maximum(parts.sum(axis=1, keepdims=True), FLOOR_CORES)
+    found = []
+    for name, (words, unit) in TERM_WORDS.items():
+        if name in absorbed:
+            found.append(
+                CostFigure(
+                    name=name,
+                    words=words,
+                    unit=unit,
+                    value=0.0,
+                    low=0.0,
+                    high=0.0,
+                    share=0.0,
+                    separable=False,
+                    sentence=absorbed[name],
+                )
+            )
+            continue
+        if name not in names:
+            continue
+        row = list(names).index(name)
+        low, high = (float(bound) for bound in np.quantile(replicates[row], (LOW, HIGH)))
+        value = fit.curve.costs[name]
+        found.append(
+            CostFigure(
+                name=name,
+                words=words,
+                unit=unit,
+                value=value,
+                low=min(low, value),
+                high=max(high, value),
+                share=float((parts[:, row] / whole[:, 0]).max()),
+            )
+        )
+    return found
+
+
+def _other_ways(holds: Sequence[HeldPhase], fit: _Fit) -> list[WayFigures]:
+    found = []
+    for hold in holds:
+        opened = hold.load["handshakes_per_s"]
+        if hold.phase.transport and opened > 0:
+            load = {**hold.load, "handshakes_per_s": 0.0, "bytes_in_per_s": 0.0, "bytes_out_per_s": 0.0}
+            more = hold.cores / pace(hold, fit.generator) - fit.curve.cores(load)
+            found.append(WayFigures(hold.phase.transport, max(0.0, more / opened), hold.light))
+    return found
+
+
+def _phase(hold: HeldPhase, fit: _Fit, used: bool) -> PhaseFigures:
+    at = pace(hold, fit.generator)
+    return PhaseFigures(
+        words=hold.phase.words,
+        users=hold.phase.users,
+        seconds=hold.seconds,
+        cores=hold.cores,
+        fitted_cores=fit.curve.cores(hold.load) * at,
+        pace=at,
+        light=hold.light,
+        used=used,
+        load=hold.load,
+    )
+
+
+def _remarks(holds: Sequence[HeldPhase], discarded: int, run: Run) -> list[str]:
+    said = []
+    if discarded:
+        said.append(
+            f"the first {discarded} phases cost more than the rest, so the server was still warming up: they "
+            "are left out"
+        )
+    light = [hold for hold in holds if hold.light and hold.phase.kind != "idle"]
+    if light:
+        said.append(
+            f"{len(light)} phases took 10 % of a core or less: they are marked as light, and mislead when "
+            "they are scaled up"
+        )
+    said += [f"of the run: {note.text}" for note in run.notes if note.level == "doubt"]
+    return said

@@ -1,0 +1,146 @@
+"""What a calibration says of a server: the form of ``profile.json``.
+
+Costs are CPU seconds of one core at the *pace* that the machine had over the calibration
+(``siotool.plan.evidence.curve``). Intervals are of 90 %.
+"""
+
+import math
+from typing import Literal
+
+import msgspec
+
+from siotool.plan.evidence.curve import CostCurve
+from siotool.plan.evidence.holds import Load
+
+FILE_NAME = "profile.json"
+
+
+class CostFigure(msgspec.Struct, frozen=True, kw_only=True):
+    """One cost, by the name of its term, in ``unit``.
+
+    ``share`` is the largest part of the server's CPU that it had in any phase. A cost that is not
+    ``separable`` is inside those that ``sentence`` names.
+    """
+
+    name: str
+    words: str
+    unit: str
+    value: float
+    low: float
+    high: float
+    share: float
+    separable: bool = True
+    sentence: str = ""
+
+    @property
+    def width(self) -> float:
+        """Half of its interval, as a share of the value; infinity for a cost of 0."""
+        return (self.high - self.low) / 2 / self.value if self.value > 0 else float("inf")
+
+
+class PhaseFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """One phase that was held: what it took, and what the fitted costs say at the pace of that phase.
+
+    ``used`` is false where the server was still warming up, or the connections were opened in another way
+    than in the rest.
+    """
+
+    words: str
+    users: int
+    seconds: float
+    cores: float
+    fitted_cores: float
+    pace: float
+    light: bool
+    used: bool
+    load: Load
+
+
+class MemoryFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """Resident bytes: base + per_connection × most connections + growth × (1 − exp(−CPU spent ÷ growth_s)).
+
+    ``growth`` is what the server keeps once it has worked for long, whatever its load: a heap that has
+    grown, code that was compiled. ``spread`` is by how much the calibration's seconds lay around this,
+    as one standard deviation.
+    """
+
+    base_bytes: float
+    per_connection_bytes: float
+    per_connection_low: float
+    per_connection_high: float
+    growth_bytes: float
+    growth_s: float
+    spread_bytes: float
+
+    def resident(self, connections_most: float, spent_s: float) -> float:
+        """Bytes of a server that had so many connections at most, and has spent so much CPU."""
+        grown = 1 - math.exp(-spent_s / self.growth_s)
+        return self.base_bytes + self.per_connection_bytes * connections_most + self.growth_bytes * grown
+
+
+class WayFigures(msgspec.Struct, frozen=True):
+    """What one connection costs that is opened in another way, in CPU seconds."""
+
+    transport: str
+    cost_s: float
+    light: bool
+
+
+class WantedInterval(msgspec.Struct, frozen=True):
+    """A cost that was to be known within a share of itself, and how it ended."""
+
+    name: str
+    within: float
+    width: float | None
+    reached: bool
+    sentence: str
+
+
+class MachineFigures(msgspec.Struct, frozen=True):
+    """The machine that the generator, and the server beside it, ran on."""
+
+    system: str
+    cpus: int
+    memory_bytes: int
+
+
+class CalibratedProfile(msgspec.Struct, frozen=True, kw_only=True):
+    """One server, calibrated. ``replicates`` has one row for each of ``costs``' names that is in ``curve``.
+
+    ``generator`` are the generator's own costs, by which the machine's pace is known. ``pace_cv`` is the
+    scatter of that pace from phase to phase, ``error_cv`` what a phase that the fit has not seen is off by,
+    each as a share (of the cores, and ``floor_cores``). ``measured_to`` is the most of each column of
+    a load; ``cores_most`` the most CPU that a phase took. ``seconds`` is how long it took.
+    """
+
+    version: Literal[1] = 1
+    kind: Literal["profile"] = "profile"
+    run: str
+    started_at: str
+    target: str
+    transport: str
+    scenario: str
+    siotool: str
+    libraries: dict[str, str]
+    machine: MachineFigures
+    server: str
+    server_cores: float
+    server_memory_bytes: int | None
+    seconds: float
+    curve: CostCurve
+    names: tuple[str, ...]
+    replicates: list[list[float]]
+    costs: list[CostFigure]
+    generator: CostCurve
+    pace_cv: float
+    error_cv: float
+    floor_cores: float
+    memory: MemoryFigures | None
+    other_ways: list[WayFigures]
+    phases: list[PhaseFigures]
+    discarded: int
+    repeats: int
+    measured_to: Load
+    cores_most: float
+    wanted: list[WantedInterval]
+    remarks: list[str]

@@ -1,0 +1,115 @@
+"""A profile's costs as a plan takes them: straight in the load, as they are for a server that is busy.
+
+The turns of a busy loop are as many as it makes at most, whatever its load: their cost is part of the server
+at rest. How much of a long message a delivery is follows from the size of the plan's own messages.
+What a byte costs is that of a byte sent; a received one costs more or less, which goes to its message.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.random import PCG64, Generator
+
+from siotool.plan.evidence.calibrated import CalibratedProfile
+from siotool.plan.evidence.curve import long_share
+from siotool.plan.evidence.observe import event_loops
+from siotool.plan.evidence.resample import run_factor
+from siotool.plan.inputs.figure import Figure, Inputs, middle
+from siotool.plan.inputs.provenance import Provenance, measured
+from siotool.plan.inputs.ranges import Replicates
+from siotool.runs.seconds import Floats
+from siotool.units import format_size
+
+#: Bytes of a message where a plan does not say.
+_SIZE = 200.0
+#: Bytes around the text of a message on the wire: the packet's type and event, the frame's head.
+_FRAME = 30.0
+#: A process at rest cannot take more than this of its core.
+_MOST_BASE = 0.9
+
+
+def message_size(planned: Inputs) -> float:
+    """Mean size in bytes of the messages of a plan; 200 where it has none."""
+    sizes = [
+        middle(figure.value)
+        for key, figure in planned.figures.items()
+        if key.startswith("workload.messages.") and key.endswith(".size")
+    ]
+    return float(np.mean(sizes)) if sizes else _SIZE
+
+
+def inputs_of_profile(profile: CalibratedProfile, size: float, seed: int) -> Inputs:
+    """Return what a calibration shows of a plan's figures, for messages of ``size`` bytes.
+
+    Costs are drawn together, and with them the pace of the machine, which was not always the same.
+    """
+    generator = Generator(PCG64(seed))
+    count = len(profile.replicates[0])
+    at_pace = run_factor(profile.pace_cv, count, generator)
+    drawn = {
+        name: np.asarray(row) * at_pace for name, row in zip(profile.names, profile.replicates, strict=True)
+    }
+    runs = measured((profile.run,))
+    processes = event_loops(profile.server_cores)
+    figures = {
+        key: Figure(Replicates(tuple(map(float, values)), "cpu"), runs)
+        for key, values in _costs(profile, drawn, size, processes).items()
+    }
+    for cost in profile.costs:
+        if not cost.separable and (key := _KEYS.get(cost.name)) is not None and key not in figures:
+            figures[key] = Figure(0.0, Provenance("measured", cost.sentence))
+    if "server.delivery_cost" in figures:
+        inside = Provenance("measured", f"inside the cost of the message, {runs.detail}")
+        figures["server.encode_cost"] = Figure(0.0, inside)
+    figures["server.processes"] = Figure(float(processes), runs)
+    figures["server.process_cores"] = Figure(min(1.0, profile.server_cores / processes), runs)
+    if (capacity := _capacity(profile, drawn, size)) is not None:
+        kind = Provenance("measured", f"{runs.detail}: messages of {format_size(size)} that fill its cores")
+        figures["server.capacity"] = Figure(Replicates(tuple(map(float, capacity)), "cpu"), kind)
+    memory = profile.memory
+    if memory is not None:
+        figures["server.memory_base"] = Figure((memory.base_bytes + memory.growth_bytes) / processes, runs)
+        if memory.per_connection_bytes > 0:
+            spread = (memory.per_connection_high - memory.per_connection_low) / 3.29
+            each = np.maximum(1.0, memory.per_connection_bytes + generator.normal(0.0, spread, count))
+            figures["server.memory_per_connection"] = Figure(Replicates(tuple(map(float, each))), runs)
+            if profile.server_memory_bytes is not None:
+                figures["server.memory"] = Figure(float(profile.server_memory_bytes), runs)
+    return Inputs(figures)
+
+
+#: Costs that a plan has by themselves.
+_KEYS = {
+    "delivery": "server.delivery_cost",
+    "inbound": "server.inbound_cost",
+    "ack": "server.ack_cost",
+    "connect": "server.connect_cost",
+    "byte": "server.byte_cost",
+    "idle": "server.idle_cost",
+}
+
+
+def _capacity(profile: CalibratedProfile, drawn: Mapping[str, Floats], size: float) -> Floats | None:
+    """Bytes per second of a server that delivers as much as its cores can; where none was seen, answers."""
+    wire = size + _FRAME
+    name = "delivery" if "delivery" in drawn else "inbound"
+    if name not in drawn or not drawn[name].all():
+        return None
+    each = drawn[name] + drawn.get("long", 0.0) * long_share(wire) + drawn.get("byte", 0.0) * wire
+    found: Floats = wire / each * profile.server_cores
+    return found
+
+
+def _costs(
+    profile: CalibratedProfile, drawn: Mapping[str, Floats], size: float, processes: int
+) -> dict[str, Floats]:
+    found = {key: drawn[name] for name, key in _KEYS.items() if name in drawn}
+    if "delivery" in drawn and "long" in drawn:
+        found["server.delivery_cost"] = drawn["delivery"] + drawn["long"] * long_share(size)
+    if "inbound" in drawn and "byte_in" in drawn:
+        more = (drawn["byte_in"] - drawn.get("byte", 0.0)) * size
+        found["server.inbound_cost"] = np.maximum(0.0, drawn["inbound"] + more)
+    rest = drawn.get("base", 0.0) + drawn.get("turn", 0.0) * profile.curve.turns_most
+    count = len(profile.replicates[0])
+    found["server.base_cost"] = np.minimum(_MOST_BASE, np.broadcast_to(rest, (count,)) / processes)
+    return found

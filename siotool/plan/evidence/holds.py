@@ -1,0 +1,97 @@
+"""The phases of a calibration as they were seen: the load of each, and what it took of the server.
+
+Only the seconds count in which a phase had settled. A phase that took 10 % of a core or less is marked as
+light: a server that is nearly at rest pays for waking up, more than for the work itself.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from siotool.calibration.phase import Phase, Timetable
+from siotool.runfile import Run
+from siotool.runs.hold import Marks
+from siotool.runs.seconds import Seconds, seconds_of
+
+#: A phase that takes no more than this of the server, in cores, is light.
+LIGHT_CORES = 0.1
+#: A phase shows something when so many of its seconds were sampled.
+LEAST_SECONDS = 2
+#: Clocks of the program and of the seconds agree within this, in seconds.
+_WITHIN_S = 0.1
+
+#: Columns of ``siotool.runs.seconds`` that make a load.
+LOAD = (
+    "connections",
+    "inbound_per_s",
+    "acks_per_s",
+    "deliveries_per_s",
+    "handshakes_per_s",
+    "bytes_in_per_s",
+    "bytes_out_per_s",
+)
+
+Load = dict[str, float]
+
+
+class HeldPhase(msgspec.Struct, frozen=True):
+    """One phase: its mean ``load`` by column, and the mean CPU of the server and of all generators in cores.
+
+    ``spent_s`` is the CPU that the server had taken from the begin of the run to the end of the phase,
+    ``connections_most`` the most that were open by then, ``rss_bytes`` the most memory in the phase.
+    ``number`` counts phases from 0.
+    """
+
+    number: int
+    phase: Phase
+    seconds: float
+    load: Load
+    cores: float
+    generator_cores: float
+    spent_s: float
+    connections_most: float
+    rss_bytes: float
+
+    @property
+    def light(self) -> bool:
+        """Whether it took so little of the server that it may mislead."""
+        return self.cores <= LIGHT_CORES
+
+
+def holds_of(run: Run, phases: Sequence[Phase]) -> list[HeldPhase]:
+    """What a run shows of each of its phases; those without enough samples are left out."""
+    seconds, timetable = seconds_of([run]), Timetable(phases)
+    found = []
+    for number, phase in enumerate(timetable.phases):
+        begin, end = timetable.starts[number] + phase.settle_s, timetable.starts[number + 1]
+        rows = (seconds["begin_s"] >= begin - _WITHIN_S) & (seconds["t_s"] <= end + _WITHIN_S)
+        if (hold := _hold(seconds, rows, number, phase)) is not None:
+            found.append(hold)
+    return found
+
+
+def whole_hold(run: Run) -> HeldPhase | None:
+    """The hold phase of any run, to compare with a prediction; None where the server was not sampled."""
+    seconds = seconds_of([run])
+    users = run.header.workload.users_max
+    return _hold(seconds, seconds.held, 0, Phase("own", users, run.header.workload.duration_s))
+
+
+def _hold(seconds: Seconds, rows: Marks, number: int, phase: Phase) -> HeldPhase | None:
+    rows = rows & seconds.sampled
+    if np.count_nonzero(rows) < LEAST_SECONDS:
+        return None
+    last = int(np.flatnonzero(rows)[-1])
+    spent = np.nan_to_num(seconds["cpu_cores"]) * seconds["duration_s"]
+    return HeldPhase(
+        number=number,
+        phase=phase,
+        seconds=float(seconds["duration_s"][rows].sum()),
+        load={column: seconds.mean(column, rows) for column in LOAD},
+        cores=seconds.mean("cpu_cores", rows),
+        generator_cores=seconds.mean("generator_cpu_sum", rows),
+        spent_s=float(spent[: last + 1].sum()),
+        connections_most=float(seconds["connections_end"][: last + 1].max()),
+        rss_bytes=float(seconds["rss_bytes"][rows].max()),
+    )

@@ -1,0 +1,59 @@
+"""The terms of a server's curve in words, and which of them some phases can separate."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from siotool.plan.evidence.curve import FLOOR_CORES, TERMS, design
+from siotool.plan.evidence.holds import HeldPhase
+from siotool.plan.evidence.regressors import inflation
+from siotool.runs.seconds import Floats
+
+#: In the order of a report: what a cost is of, and its unit.
+TERM_WORDS = {
+    "delivery": ("one message written to one client", "core-seconds"),
+    "long": ("the same where it is longer than some 300 B, besides", "core-seconds"),
+    "byte": ("one byte sent", "core-seconds"),
+    "inbound": ("one message from a client", "core-seconds"),
+    "ack": ("one acknowledgement", "core-seconds"),
+    "byte_in": ("one byte received", "core-seconds"),
+    "turn": ("one wake-up of the event loop", "core-seconds"),
+    "connect": ("one connection opened and closed", "core-seconds"),
+    "idle": ("one connection that does nothing, per second", "core-seconds/s"),
+    "base": ("the server at rest", "cores"),
+}
+#: Above this variance inflation phases do not say which of two costs it was. A fit that knows the machine's
+#: pace has small errors, so the limit is above the usual 10 (``siotool.plan.evidence.regressors``).
+_INFLATION_LIMIT = 60.0
+#: Turns are only told from messages where they are given at their middle.
+_TURNS = 200.0
+_NEARLY = 0.98
+
+
+def separable(holds: Sequence[HeldPhase]) -> tuple[list[str], dict[str, str]]:
+    """The terms whose costs these phases show, and for those that they do not, a sentence with why."""
+    table = design(holds, TERMS, _TURNS)
+    weights = 1 / (FLOOR_CORES + np.array([hold.cores for hold in holds]))
+    columns = {name: table[:, number] for number, name in enumerate(TERMS)}
+    kept: list[str] = []
+    absorbed: dict[str, str] = {}
+    for name in TERMS:
+        words = TERM_WORDS[name][0]
+        if not columns[name].any():
+            absorbed[name] = f"no phase had any ({words})"
+            continue
+        weighted = np.array([columns[other] * weights for other in (*kept, name)])
+        if kept and inflation(weighted, centred=False) > _INFLATION_LIMIT:
+            absorbed[name] = _inside(name, kept, columns)
+        else:
+            kept.append(name)
+    return kept, absorbed
+
+
+def _inside(name: str, kept: Sequence[str], columns: dict[str, Floats]) -> str:
+    mine = columns[name] / np.linalg.norm(columns[name])
+    alike = {other: float(mine @ columns[other] / np.linalg.norm(columns[other])) for other in kept}
+    nearest = max(alike, key=lambda other: alike[other])
+    if alike[nearest] > _NEARLY:
+        return f"it always came with {TERM_WORDS[nearest][0]}, whose cost includes it"
+    return "it followed from the others together, whose costs include it"

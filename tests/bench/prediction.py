@@ -1,0 +1,259 @@
+"""Does a calibration predict what was not measured? Run by hand; writes the table in docs/prediction.md.
+
+    python tests/bench/prediction.py [SERVER…] [--runs FOLDER] [--write]
+
+For each server: one calibration of a fresh process, then twelve workloads that no calibration has, on two
+other fresh processes, which are brought into service first (connections that open, a warm-up). Of those runs
+the prediction is given the load and the generator's CPU, never the server's. A run takes some five
+minutes for each server, on a machine with nothing else to do; where it has two CPUs or more, the server is
+bound to one and the generator to another. ``--runs`` keeps the runs there and takes those that are there
+already; ``--write`` writes docs/prediction.md, with every workload, also those that were missed.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+from siotool.calibration.design import warming  # noqa: E402
+from siotool.calibration.phase import Kind, Phase, decode, encode  # noqa: E402
+from siotool.cli.profile_file import read_profile  # noqa: E402
+from siotool.plan.evidence.calibrated import CalibratedProfile  # noqa: E402
+from siotool.plan.evidence.held_out import cores_beside, memory_of  # noqa: E402
+from siotool.plan.evidence.holds import holds_of  # noqa: E402
+from siotool.runs import reading  # noqa: E402
+
+PAPER = ROOT / "docs/prediction.md"
+SERVERS = ROOT / "tests/targets/servers"
+#: How many times heavier the workloads are than those of the embedded target: each server's own speed.
+SPEED = {"node": 2.5, "nest": 2.0, "embedded": 1.0, "uvicorn": 0.8}
+WORDS = {
+    "node": "Socket.IO 4 on Node.js (tests/targets/node)",
+    "nest": "a NestJS gateway (tests/targets/servers/nest.mjs)",
+    "embedded": "siotool's own target (python-socketio on aiohttp)",
+    "uvicorn": "python-socketio under uvicorn (tests/targets/servers/asgi.py)",
+}
+#: An error below this is none to speak of, in cores.
+TOLERANCE = 0.01
+DRAWS, SEED = 4000, 7
+
+
+class Checked(NamedTuple):
+    """One figure of one held-out workload: predicted with its 90 % interval, and measured."""
+
+    server: str
+    workload: str
+    figure: str
+    low: float
+    value: float
+    high: float
+    seen: float
+    light: bool
+
+    @property
+    def inside(self) -> bool:
+        return self.low <= self.seen <= self.high
+
+    @property
+    def error(self) -> float:
+        """Predicted over measured, less one; 0 where both are next to nothing."""
+        if max(self.value, self.seen) <= TOLERANCE:
+            return 0.0
+        return self.value / self.seen - 1
+
+    @property
+    def missed(self) -> bool:
+        """Off by more than a tenth, and by more than the tolerance where it is a CPU."""
+        near = self.figure == "CPU" and abs(self.value - self.seen) <= TOLERANCE
+        return abs(self.error) > 0.1 and not near
+
+
+def held_out(speed: float) -> list[list[Phase]]:
+    """Two lists of phases: each opens connections, warms up, and has six workloads."""
+
+    def work(kind: Kind, users: int, rate: float, size: int, room: int = 0) -> Phase:
+        return Phase(kind, users, 6.0, 1.0, rate=rate * speed, size=size, room_size=room)
+
+    first = [
+        work("call", 90, 11.0, 100),
+        work("room", 90, 2.5, 150, 12),
+        work("all", 90, 0.5, 128),
+        work("call", 90, 6.0, 1500),
+        work("mixed", 90, 7.0, 200, 20),
+        work("emit", 90, 18.0, 300),
+    ]
+    second = [
+        work("room", 110, 1.0, 400, 30),
+        work("call", 110, 22.0, 64),
+        work("all", 110, 0.3, 3000),
+        work("mixed", 110, 9.0, 700, 8),
+        work("emit", 110, 8.0, 2500),
+        work("idle", 110, 0.5 / speed, 64),
+    ]
+    crowds = Phase("idle", 300, 6.0, 4.0, rate=0.5), Phase("idle", 700, 6.0, 4.0, rate=0.5)
+    return [[crowd, *warming(90), *rest] for crowd, rest in zip(crowds, (first, second), strict=True)]
+
+
+@contextmanager
+def served(name: str) -> Iterator[tuple[str, int]]:
+    """Start a server on a CPU of its own; its address and process id."""
+    quiet = json.dumps({"quiet": True})
+    command = {
+        "node": ["node", ROOT / "tests/targets/node/server.mjs"],
+        "nest": ["node", SERVERS / "nest.mjs", quiet],
+        "embedded": [sys.executable, "-P", "-m", "siotool.target.serve", f"--parent={os.getpid()}"],
+        "uvicorn": [sys.executable, SERVERS / "asgi.py", quiet],
+    }[name]
+    piped = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "start_new_session": True}
+    with subprocess.Popen(command, preexec_fn=_on(1), **piped) as process:  # noqa: PLW1509 - no other thread
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            ready = json.loads(process.stdout.readline())
+            yield ready.get("url", f"http://127.0.0.1:{ready.get('port')}"), ready["pid"]
+        finally:
+            process.stdin.close()
+            process.wait(10)
+
+
+def _on(cpu: int) -> Any:
+    """Bind what is started to one CPU, where there are enough of them."""
+    if not hasattr(os, "sched_setaffinity") or (os.cpu_count() or 1) < 2:
+        return None
+    return lambda: os.sched_setaffinity(0, {cpu})
+
+
+def load(name: str, folder: Path, phases: Sequence[Phase] | None) -> None:
+    """Calibrate a fresh server, or let it have the phases given; ``folder`` gets the run."""
+    if (folder / "run.jsonl").exists():
+        return
+    with served(name) as (url, pid):
+        given = ["--set", f"phases={encode(phases)}"] if phases is not None else []
+        asked = ["loadtest", url, "--calibrate", "--server-pid", str(pid), "--transport", "websocket"]
+        out = ["--out", str(folder), "--quiet", "-o", os.devnull, "--format", "json"]
+        command = [sys.executable, "-m", "siotool", *asked, *given, *out]
+        done = subprocess.run(command, preexec_fn=_on(0), check=False, capture_output=True, text=True)
+    # what was held out is no calibration, and need not end in a profile
+    if not (folder / "run.jsonl").exists() or (phases is None and done.returncode):
+        raise SystemExit(f"{name}: {done.stderr}")
+
+
+def checked(name: str, runs: Path) -> list[Checked]:
+    """Compare the predictions of a server's profile with its held-out runs."""
+    profile = read_profile(runs / f"{name}-calibrated" / "profile.json")
+    found = []
+    for folder in sorted(runs.glob(f"{name}-held-out-*")):
+        run = reading.read(folder)
+        phases = decode(str(run.header.workload.settings["phases"]))
+        for hold in holds_of(run, phases):
+            if not hold.phase.pilot and hold.number:
+                found += _checks(name, profile, hold)
+    return found
+
+
+def _checks(name: str, profile: CalibratedProfile, hold: Any) -> Iterator[Checked]:
+    rates = (
+        ("inbound_per_s", "in"),
+        ("deliveries_per_s", "delivered"),
+    )
+    load = ", ".join(f"{hold.load[column]:,.0f}/s {said}" for column, said in rates if hold.load[column])
+    words = f"{hold.phase.words} ({load})" if load else hold.phase.words
+    drawn = cores_beside(profile, hold, DRAWS, SEED)
+    yield Checked(name, words, "CPU", *_interval(drawn), hold.cores, hold.light)
+    memory = memory_of(profile, hold.connections_most, hold.spent_s, DRAWS, SEED)
+    if memory is not None:
+        yield Checked(name, words, "memory", *_interval(memory / 1e6), hold.rss_bytes / 1e6, False)
+
+
+def _interval(drawn: Any) -> tuple[float, float, float]:
+    low, value, high = (float(one) for one in np.quantile(drawn, (0.05, 0.5, 0.95)))
+    return low, value, high
+
+
+def summary(rows: Sequence[Checked]) -> str:
+    """What the rows come to, in a sentence."""
+    errors = np.abs([row.error for row in rows])
+    inside = sum(row.inside for row in rows)
+    beyond = sum(row.missed for row in rows)
+    return (
+        f"{len(rows)} figures: median error {np.median(errors):.1%}, largest {errors.max():.0%}, "
+        f"{beyond} beyond 10 % (and 0.01 core); {inside} of {len(rows)} ({inside / len(rows):.0%}) "
+        "within their 90 % interval"
+    )
+
+
+def table(rows: Sequence[Checked]) -> Iterator[str]:
+    """The rows in Markdown."""
+    yield "| workload | figure | predicted | 90 % interval | measured | error | |"
+    yield "|---|---|--:|--:|--:|--:|---|"
+    for row in rows:
+        digits, unit = (3, "") if row.figure == "CPU" else (1, " MB")
+        marks = [word for word, so in (("outside", not row.inside), ("light", row.light)) if so]
+        yield (
+            f"| {row.workload} | {row.figure} | {row.value:.{digits}f}{unit} | {row.low:.{digits}f}–"
+            f"{row.high:.{digits}f} | {row.seen:.{digits}f} | {row.error:+.0%} | {', '.join(marks)} |"
+        )
+
+
+def paper(rows: Sequence[Checked], taken: str) -> str:
+    """The whole of docs/prediction.md."""
+    lines = [
+        "# What a calibration predicts",
+        "",
+        "Made by `make prediction` (tests/bench/prediction.py), which says how. Every workload is here, "
+        "also those that were missed. CPU is in cores, predicted at the pace that the generator shows. "
+        "Loads of 10 % of a core and less are light: they mislead.",
+        "",
+        f"{taken}",
+        "",
+        *(
+            f"- {figure}: {summary([row for row in rows if row.figure == figure])}."
+            for figure in ("CPU", "memory")
+        ),
+    ]
+    for name in dict.fromkeys(row.server for row in rows):
+        mine = [row for row in rows if row.server == name]
+        lines += ["", f"## {WORDS[name]}", "", f"{summary(mine)}.", "", *table(mine)]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Calibrate, hold out, compare, print, and write where asked."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("servers", nargs="*", default=list(SPEED), metavar="SERVER", help=", ".join(SPEED))
+    parser.add_argument("--runs", type=Path, help="keep the runs in this folder")
+    parser.add_argument("--write", action="store_true", help=f"write {PAPER.relative_to(ROOT)}")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        runs = asked.runs or Path(scratch)
+        rows = []
+        for name in asked.servers:
+            load(name, runs / f"{name}-calibrated", None)
+            for number, phases in enumerate(held_out(SPEED[name])):
+                load(name, runs / f"{name}-held-out-{number}", phases)
+            rows += checked(name, runs)
+            print(f"{name}: {summary([row for row in rows if row.server == name])}", flush=True)
+        machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs"
+        taken = f"Measured on {machine}, Python {platform.python_version()}."
+        found = paper(rows, taken)
+        print(found)
+        if asked.write:
+            PAPER.write_text(found, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""``siotool loadtest --calibrate`` as far as it is refused, and ``siotool plan --from profile.json``."""
+
+import json
+from pathlib import Path
+from random import Random
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from siotool.calibration.design import designed
+from siotool.document.contract import to_json
+from siotool.plan.evidence.calibrate import calibrate
+from siotool.plan.evidence.calibrated import CalibratedProfile
+from tests.unit.synthetic_server import made_run
+
+SCHEMA = Path(__file__).parents[2] / "siotool/schemas/profile.json"
+MESSAGES = """[workload]
+connections = "1M"
+[workload.messages.chat]
+kind = "room"
+rate = "1/min"
+size = "300B"
+room_size = 40
+"""
+
+
+@pytest.fixture(scope="module")
+def written() -> str:
+    phases = designed(100, 2, Random(1).shuffle).phases
+    return to_json(calibrate(made_run(phases), phases, 1), 10)
+
+
+@pytest.fixture
+def folder(tmp_path, written):
+    (tmp_path / "calibrated").mkdir()
+    (tmp_path / "calibrated/profile.json").write_text(written, encoding="utf-8")
+    (tmp_path / "plan.toml").write_text(MESSAGES, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param(["http://h:1", "--calibrate"], "needs samples of the server", id="no samples"),
+        pytest.param(["demo", "--calibrate", "--stage", "5s:3"], "--calibrate and --stage both", id="stages"),
+        pytest.param(
+            ["demo", "--calibrate", "--arrival-rate", "5/s"], "and --arrival-rate both", id="arrivals"
+        ),
+        pytest.param(["demo", "--calibrate", "--fail-if", "p99:ack > 1s"], "judges none", id="a gate"),
+        pytest.param(["demo", "--until", "delivery ±5%"], "--until needs --calibrate", id="no calibration"),
+        pytest.param(["demo", "--calibrate", "--until", "delivery 5%"], "is not understood", id="no ±"),
+        pytest.param(
+            ["demo", "--calibrate", "--until", "delivry ±5%"], "did you mean delivery", id="misspelt"
+        ),
+        pytest.param(["demo", "--calibrate", "--until", "delivery ±0%"], "between 0 and 100", id="nothing"),
+    ],
+)
+def test_what_cannot_be_calibrated_is_refused(siotool, arguments, words, tmp_path):
+    done = siotool("loadtest", *arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["calibrated", "calibrated/profile.json"])
+def test_a_plan_takes_its_costs_from_a_profile(siotool, name, folder):
+    done = siotool("plan", "plan.toml", "--from", name, "--draws=500", "--format=json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(done.stdout)
+    rows = {row["key"]: row for row in plan["figures"]}
+    for key in ("server.delivery_cost", "server.inbound_cost", "server.memory_per_connection"):
+        assert rows[key]["provenance"]["kind"] == "measured", key
+    # 9 µs, and 3 µs more of a long message of which 300 bytes are a half
+    assert 9e-6 < rows["server.delivery_cost"]["value"] < 15e-6
+    assert {one["name"] for one in plan["evidence"]["costs"]} >= {"delivery", "connect"}
+    assert plan["binding"] == "event loop"
+    assert not any("bytes/s" in said for said in plan["evidence"]["beyond"] if "no run had any" in said)
+
+
+def test_the_size_of_a_plans_messages_decides_what_a_delivery_costs(siotool, folder):
+    def delivery(size):
+        (folder / "plan.toml").write_text(MESSAGES.replace("300B", size), encoding="utf-8")
+        done = siotool(
+            "plan", "plan.toml", "--from", "calibrated", "--draws=200", "--format=json", cwd=folder
+        )
+        rows = {row["key"]: row for row in json.loads(done.stdout)["figures"]}
+        return rows["server.delivery_cost"]["value"]
+
+    assert delivery("2kB") > 1.1 * delivery("50B")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        pytest.param({"version": 2}, "no profile of this version", id="another version"),
+        pytest.param({"replicates": []}, "costs without replicates", id="no replicates"),
+        pytest.param({"curve": {"costs": {}}}, "no profile of this version", id="no curve"),
+    ],
+)
+def test_a_damaged_profile_is_refused(siotool, change, words, folder, written):
+    (folder / "bad.json").write_text(json.dumps(json.loads(written) | change), encoding="utf-8")
+    done = siotool("plan", "plan.toml", "--from", "bad.json", cwd=folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+
+
+def test_a_profile_stands_alone(siotool, folder):
+    done = siotool("plan", "plan.toml", "--from", "calibrated", "--from", "seen", cwd=folder)
+    assert done.returncode == 2
+    assert "name it alone" in done.stderr
+
+
+def test_the_schema_is_the_type(golden, schema_of, written):
+    schema = schema_of(CalibratedProfile, "profile.json, which siotool loadtest --calibrate writes")
+    Draft202012Validator.check_schema(schema)
+    golden("../../siotool/schemas/profile.json", json.dumps(schema, indent=2) + "\n")
+    validator = Draft202012Validator(schema)
+    document = json.loads(written)
+    assert list(validator.iter_errors(document)) == []
+    assert list(validator.iter_errors(document | {"kind": "run"}))
+    del document["memory"]
+    assert list(validator.iter_errors(document))

@@ -1,0 +1,123 @@
+"""The timetable of a calibration, and the program that follows it, with a made-up clock and server."""
+
+from random import Random
+
+import pytest
+
+from siotool.calibration.design import Able, designed, own, rounds_within
+from siotool.calibration.phase import Phase, Timetable, decode, encode
+from siotool.runfile import Bytes, Connections, Delivery, Interval, ServerUse
+from siotool.swarm.calibration_program import CalibrationProgram
+from siotool.swarm.program import Seen, seen
+
+
+def second(end: float, cores: float) -> Seen:
+    interval = Interval(
+        t_s=end, duration_s=1.0, stage=0, connections=Connections(), operations=[], delivery=Delivery(),
+        bytes=Bytes(), generator=[], servers={"server": ServerUse(cores, 1, 1, 1)},
+    )  # fmt: skip
+    return seen(interval, 0.0, [])
+
+
+def test_a_timetable_survives_the_settings() -> None:
+    phases = designed(100, 2, Random(1).shuffle).phases
+    assert decode(encode(phases)) == phases
+
+
+@pytest.mark.parametrize(
+    ("moment", "number"),
+    [
+        pytest.param(0.0, 0, id="the begin"),
+        pytest.param(2.999, 0, id="just before a change"),
+        pytest.param(3.0, 1, id="a change belongs to the phase that begins"),
+        pytest.param(99.0, 1, id="after the end"),
+    ],
+)
+def test_the_phase_of_a_moment(moment: float, number: int) -> None:
+    table = Timetable([Phase("idle", 1, 3.0), Phase("call", 1, 4.0)])
+    assert table.number_at(moment) == number
+
+
+def test_every_round_has_every_kind_of_work_once_in_an_order_of_its_own() -> None:
+    found = designed(100, 3, Random(1).shuffle)
+    rounds = [
+        [one.work for one in found.phases[begin:end]]
+        for begin, end in zip(found.rounds, found.rounds[1:], strict=False)
+    ]
+    assert len(rounds) == 3
+    assert all(sorted(each) == sorted(rounds[0]) for each in rounds)
+    assert rounds[0] != rounds[1]
+    assert len({one.level for one in found.phases if one.level and not one.pilot}) == 3
+    assert designed(100, 3, Random(1).shuffle) == found
+    assert designed(100, 3, Random(2).shuffle) != found
+
+
+def test_a_server_without_an_event_has_no_phase_of_it() -> None:
+    kinds = {
+        one.kind
+        for one in designed(100, 1, Random(1).shuffle, Able(emits=False, to_all=False, rooms=False)).phases
+    }
+    assert kinds == {"idle", "mixed", "call", "connect"}
+
+
+def test_a_scenario_of_ones_own_varies_users_and_rate() -> None:
+    phases = own(80, 2.0, 2, Random(1).shuffle).phases
+    assert {one.users for one in phases} == {80, 40, 20}
+    assert {one.rate for one in phases} == {2.0, 1.0, 0.5}
+    without = own(80, None, 1, Random(1).shuffle).phases
+    assert {one.rate for one in without} == {0.0}
+
+
+@pytest.mark.parametrize(("seconds", "rounds"), [(10.0, 0), (111.0, 1), (171.0, 2), (240.0, 3)])
+def test_rounds_that_fit_into_a_time(seconds: float, rounds: int) -> None:
+    assert rounds_within(seconds, lambda count: designed(100, count, Random(1).shuffle)) == rounds
+
+
+def test_rates_follow_from_what_the_pilot_cost() -> None:
+    """100 users at 8 calls a second took 0.08 cores: 0.4 cores are 4,000 calls."""
+    pilot = Phase("call", 100, 3.0, 1.0, rate=8.0, pilot=True)
+    program = CalibrationProgram(Timetable([pilot, Phase("call", 100, 6.0, 1.0, level=0.4)]), 1)
+    first = program.tick(0.0, [])
+    assert first is not None
+    assert (first.rate, first.users, first.until_s) == (8.0, 100, 3.0)
+    then = program.tick(3.0, [second(1.0, 0.9), second(2.0, 0.08), second(3.0, 0.08)])
+    assert then is not None
+    assert then.rate == pytest.approx(40.0)
+    assert program.tick(9.0, []) is None
+
+
+def test_a_server_at_rest_is_no_cost_of_a_message() -> None:
+    idle = Phase("idle", 100, 3.0, 1.0, rate=0.5)
+    pilot = Phase("call", 100, 3.0, 1.0, rate=8.0, pilot=True)
+    program = CalibrationProgram(Timetable([idle, pilot, Phase("call", 100, 6.0, 1.0, level=0.3)]), 1)
+    program.tick(0.0, [])
+    program.tick(3.0, [second(2.0, 0.1), second(3.0, 0.1)])
+    then = program.tick(6.0, [second(5.0, 0.18), second(6.0, 0.18)])
+    assert then is not None
+    assert then.rate == pytest.approx(20.0)
+
+
+def test_no_phase_asks_for_more_than_a_generator_can() -> None:
+    fast = Phase("all", 100, 3.0, 1.0, rate=1.0, pilot=True)
+    program = CalibrationProgram(Timetable([fast, Phase("all", 100, 6.0, 1.0, level=0.5)]), 1)
+    program.tick(0.0, [])
+    then = program.tick(3.0, [second(2.0, 0.001), second(3.0, 0.001)])
+    assert then is not None
+    assert then.rate == pytest.approx(3.5)  # 35,000 deliveries a second
+
+
+def test_a_scenario_of_ones_own_keeps_its_rate_where_none_is_given() -> None:
+    program = CalibrationProgram(Timetable([Phase("own", 10, 3.0), Phase("own", 10, 3.0, rate=2.0)]), 1)
+    first, then = program.tick(0.0, []), program.tick(3.0, [])
+    assert first is not None
+    assert first.rate is None
+    assert then is not None
+    assert then.rate == 2.0
+
+
+def test_it_ends_once_enough_is_known() -> None:
+    phases = [Phase("call", 10, 3.0, rate=1.0)] * 3
+    program = CalibrationProgram(Timetable(phases), 1, enough=lambda number: number == 2)
+    assert program.tick(0.0, []) is not None
+    assert program.tick(3.0, []) is not None
+    assert program.tick(6.0, []) is None
