@@ -14,6 +14,7 @@ import msgspec
 from siotool.histogram import Sparse
 from siotool.measured_servers import Amount, Count, MeasuredServer, ServerUse, all_servers
 from siotool.searched import FoundCapacity, Hold
+from siotool.stopped import Stopped
 from siotool.workload import Target, WeightedTarget, Workload
 
 VERSION = 2
@@ -360,9 +361,10 @@ class End(msgspec.Struct, frozen=True, tag_field="kind", tag="end"):
     """
 
     t_s: Amount
-    reason: Literal["finished", "interrupted", "workers_lost", "target_lost"]
+    reason: Literal["finished", "interrupted", "workers_lost", "target_lost", "stopped"]
     exceptions: list[ScenarioFailure] = []
     intervals: Count | None = None
+    stopped: Stopped | None = None
 
 
 Line = Header | Interval | Note | Hold | FoundCapacity | End

@@ -16,7 +16,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 #: Imports go downward only: from a later row to an earlier one, or within one package.
 LAYERS = (
-    {"errors", "printable", "searched"},
+    {"errors", "printable", "searched", "stopped"},
     {"terminal", "units"},
     {"document", "formula", "histogram", "measured_servers", "workload"},
     {"calibration", "protocol", "runfile"},

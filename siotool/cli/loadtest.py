@@ -4,8 +4,7 @@ import secrets
 import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from functools import partial
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -25,6 +24,7 @@ from siotool.cli import (
     search_options,
     target_options,
     users_options,
+    watching_flags,
 )
 from siotool.cli import load_options as options
 from siotool.cli.client_words import Encoding, EngineIo, WireClient
@@ -93,6 +93,8 @@ def loadtest(
     calibrate: calibration_flags.Calibrate = False,
     until: calibration_flags.Until = None,
     fail_if: run_flags.FailIf = None,
+    stop_if: run_flags.StopIf = None,
+    stop_after: run_flags.StopAfter = "10s",
     no_default_gates: run_flags.NoDefaultGates = False,
     plan: run_flags.Plan = None,
     baseline: baseline_flags.Baselines = None,
@@ -112,6 +114,7 @@ def loadtest(
     web: run_flags.Web = False,
     web_port: run_flags.WebPort = 8089,
     locust_files: run_flags.LocustFiles = False,
+    metrics_port: watching_flags.MetricsPort = None,
     dry_run: load_flags.DryRun = False,
     list_scenarios: load_flags.ListScenarios = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress; only errors on stderr.")] = False,
@@ -142,14 +145,17 @@ def loadtest(
     """
     if list_scenarios:
         _list()
-        return
     from siotool.cli.beside_load import beside_load
+    from siotool.cli.stop_options import read_stops
     from siotool.report.gates import check_scopes, parse
 
-    form = output_format or by_ending(output, WithJunit)
-    gates = [parse(text) for text in fail_if or []]
-    read_back, compared_with, kept_in = beside_load(
-        plan, baseline or [], history, label, same_target=same_target
+    form, gates = output_format or by_ending(output, WithJunit), [parse(text) for text in fail_if or []]
+    sampled, (read_back, compared_with, kept_in) = (
+        bool(server_pid or "demo" in (target or [])),
+        beside_load(plan, baseline or [], history, label, same_target=same_target),
+    )
+    stops = read_stops(
+        stop_if or [], stop_after, server_sampled=sampled, searching=find_capacity or calibrate
     )
     given = {"--stage": stage, "--users": users, "--spawn-rate": spawn_rate, "--arrival-rate": arrival_rate}
     asked = search_options.read(
@@ -158,7 +164,7 @@ def loadtest(
         gates if find_capacity else None,
         restart_command,
         defaults=not no_default_gates,
-        sampled=bool(server_pid or "demo" in (target or [])),
+        sampled=sampled,
     )
     arrivals = options.arrivals(given, run_time, arrival_process)
     stages = [] if arrivals or asked or calibrate else options.stages(users, spawn_rate, run_time, stage)
@@ -202,12 +208,9 @@ def loadtest(
         exclude_tags or [],
         with_rows=users_file is not None,
     )
-    from rich.console import Console
-
     from siotool.cli import dry_runs, searching
     from siotool.cli.diagnosis import explained
     from siotool.swarm.config import RunConfig
-    from siotool.swarm.live import display
     from siotool.swarm.parent import run
     from siotool.swarm.settings import EngineSettings, look_up
     from siotool.workload import Target, Workload, turns
@@ -225,7 +228,7 @@ def loadtest(
             asked, loaded, resolved, templates, processes, aimed, (stages, run_time, given, arrivals)
         )
     )
-    check_scopes(gates, [one.__name__ for one in loaded.user_classes], len(stages))
+    check_scopes([*gates, *stops.gates], [one.__name__ for one in loaded.user_classes], len(stages))
     workload = Workload(
         scenario=loaded.name,
         settings=resolved,
@@ -293,9 +296,8 @@ def loadtest(
         )
         if dry_run:
             raise typer.Exit(dry_runs.run(config, loaded))
-        outcome = run(
-            config, loaded, partial(display, console=None if quiet else Console(stderr=True)), programs
-        )
+        show = watching_flags.views(metrics_port, quiet=quiet)
+        outcome = run(config, loaded, show, programs, stops.judge())
     from siotool.cli.outcome import end_load
 
     raise typer.Exit(
@@ -315,7 +317,8 @@ def loadtest(
     )
 
 
-def _list() -> None:
+def _list() -> NoReturn:
     from siotool.cli.scenarios import listing
 
     sys.stdout.write(listing())
+    raise typer.Exit

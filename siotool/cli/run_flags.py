@@ -17,6 +17,15 @@ FailIf = Annotated[
     list[str] | None,
     typer.Option(metavar="EXPR", help="Gate: exit 4 when true, as 'p99:ack > 200ms'. Repeatable."),
 ]
+StopIf = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="EXPR", help="End the run early, and fail it, once this gate is hopeless. Repeatable."
+    ),
+]
+StopAfter = Annotated[
+    str, typer.Option(metavar="TIME", help="How long a --stop-if has to be true without a break.")
+]
 NoDefaultGates = Annotated[
     bool,
     typer.Option(

@@ -34,7 +34,7 @@ class RunInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     run: str
     started_at: str
     duration_s: float | None
-    ended: Literal["finished", "interrupted", "workers_lost", "target_lost", "cut"]
+    ended: Literal["finished", "interrupted", "workers_lost", "target_lost", "stopped", "cut"]
     users_planned: int
     stages: list[Stage]
     settings: dict[str, Setting]

@@ -6,6 +6,7 @@ counts and histograms are added, peaks are the largest of any run, means weigh e
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -38,12 +39,13 @@ from siotool.report.planned import Planned
 from siotool.report.series import make_series
 from siotool.report.servers import sum_up_all, sum_up_each
 from siotool.report.sizing_figures import Counts
+from siotool.report.stopping import stops_of
 from siotool.report.targets import by_class, sum_up_targets
 from siotool.report.users import sum_up_exceptions, sum_up_user_classes
 from siotool.report.variables import MeasuredParts, size
 from siotool.report.verdict import verdict_of
 from siotool.report.visits import sum_up_visits
-from siotool.runfile import Run
+from siotool.runfile import Header, Interval, Run
 from siotool.runs.hold import SHARE_OF_PEAK, SHORTEST_S
 from siotool.runs.judged_part import judged_part
 from siotool.runs.sameness import check_same
@@ -123,8 +125,13 @@ def summarize(
         series=_series(whole, operations.rows),
     )
     results = judge_all(report, gates, lambda scope: figures_of(runs, scope), defaults=default_gates)
-    judged = msgspec.structs.replace(report, gates=results)
+    judged = msgspec.structs.replace(report, gates=[*results, *stops_of(runs)])
     return msgspec.structs.replace(judged, verdict=verdict_of(judged))
+
+
+def look_at(header: Header, interval: Interval, gate: Gate) -> PartFigures:
+    """Return what a gate measures in one interval of a run that goes on."""
+    return figures_of([Run(Path(), header, [interval], [], None)], gate.scope or Scope())
 
 
 def _series(runs: Sequence[Run], rows: list[OperationFigures]) -> Series:

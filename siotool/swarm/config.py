@@ -18,7 +18,7 @@ from siotool.swarm.settings import EngineSettings
 from siotool.swarm.users_file import UsersFile
 from siotool.workload import WeightedTarget, Workload
 
-Reason = Literal["finished", "interrupted", "workers_lost", "target_lost"]
+Reason = Literal["finished", "interrupted", "workers_lost", "target_lost", "stopped"]
 
 
 class RunConfig(msgspec.Struct, frozen=True, kw_only=True):

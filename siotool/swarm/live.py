@@ -1,5 +1,6 @@
 """Shows a running test: a live view on a terminal, elsewhere a line every five seconds."""
 
+from collections.abc import Sequence
 from typing import IO
 
 from rich.console import Console
@@ -33,6 +34,33 @@ class Display:
 
     def stop(self) -> None:
         """Show no more; what was shown last stays."""
+
+
+class Displays(Display):
+    """Several that each take what the run has to show."""
+
+    def __init__(self, parts: Sequence[Display]) -> None:
+        self.parts = list(parts)
+
+    def start(self) -> None:
+        """Let each begin."""
+        for part in self.parts:
+            part.start()
+
+    def update(self, interval: Interval) -> None:
+        """Give an interval to each."""
+        for part in self.parts:
+            part.update(interval)
+
+    def note(self, note: Note) -> None:
+        """Give a note to each."""
+        for part in self.parts:
+            part.note(note)
+
+    def stop(self) -> None:
+        """Let each end."""
+        for part in self.parts:
+            part.stop()
 
 
 def display(header: Header, console: Console | None) -> Display:

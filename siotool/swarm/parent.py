@@ -24,9 +24,11 @@ from siotool.errors import GeneratorError, SiotoolError
 from siotool.printable import one_line
 from siotool.runfile import Header
 from siotool.runwriter import Writer
+from siotool.stopped import Stopped
 from siotool.swarm import first_user, locust_output
 from siotool.swarm.config import Outcome, Reason, RunConfig, WorkerConfig, header_of
-from siotool.swarm.live import Display
+from siotool.swarm.early_stop import EarlyStop, MakeJudge
+from siotool.swarm.live import Display, Displays
 from siotool.swarm.program import Program
 from siotool.swarm.recorder import Recorder
 from siotool.swarm.redaction import Redaction
@@ -52,12 +54,13 @@ def run(
     scenario: Scenario,
     show: Callable[[Header], Display],
     programs: Iterable[Program],
+    hopeless: MakeJudge | None = None,
 ) -> Outcome:
     """Run a load test to its end; returns the run file and how it ended.
 
     ``programs`` decide one after another how many users there are, on the same workers, and each
     begins with the users of the one before. An iterator is asked for the next one once the last
-    one is over.
+    one is over. ``hopeless`` may end the run early.
 
     Raises TargetError before anything is written when the target does not answer,
     OutputError when the folder cannot be written, GeneratorError when no worker comes up.
@@ -73,7 +76,10 @@ def run(
     header = header_of(config, probe.describe() if probe is not None else None)
     writer = Writer(config.out)
     writer.write(header)
-    test = _LoadTest(config, scenario, writer, show(header), ServerSamples(probe))
+    views = Displays([show(header)])
+    test = _LoadTest(config, scenario, writer, views, ServerSamples(probe))
+    if hopeless is not None:
+        views.parts.append(EarlyStop(hopeless(header), test.stop_early))
     if checked.remark:
         test.remark(checked.remark)
     try:
@@ -100,6 +106,7 @@ class _LoadTest:
         redaction = _secrets(config)
         self._recorder = Recorder(config.workload.processes, writer, display, server, self._break, redaction)
         self._reason: Reason = "finished"
+        self._stopped: Stopped | None = None
         self._over = gevent.event.Event()
         self._failure: Exception | None = None
         self._interrupts = 0
@@ -171,7 +178,7 @@ class _LoadTest:
                 self._reason = "target_lost"
             if self._desk is not None and self._desk.refused:
                 self._recorder.note("warning", f"{self._desk.refused:,} users did not start: no row was left")
-            self._recorder.end(self._reason)
+            self._recorder.end(self._reason, self._stopped)
             self._display.stop()
             for line in self._recorder.scenario_failures:
                 print(f"siotool: {one_line(line)}", file=sys.stderr)
@@ -184,6 +191,15 @@ class _LoadTest:
     def remark(self, text: str) -> None:
         """Write something worth knowing into the run file."""
         self._recorder.note("warning", text)
+
+    def stop_early(self, stopped: Stopped) -> None:
+        """End the run in order, as its gate is hopeless."""
+        if not self._over.is_set():
+            self._reason, self._stopped = "stopped", stopped
+            self._recorder.note(
+                "warning", f"stopped by --stop-if {stopped.gate}: true for {stopped.for_s:.0f} s"
+            )
+            self._over.set()
 
     def close(self) -> None:
         """End every process and greenlet of the run."""

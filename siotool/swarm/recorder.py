@@ -10,6 +10,7 @@ from siotool.errors import OutputError
 from siotool.runfile import Connections, End, Line, Note, ScenarioFailure
 from siotool.runwriter import Writer
 from siotool.searched import FoundCapacity, Hold
+from siotool.stopped import Stopped
 from siotool.swarm import aggregator, worker_report
 from siotool.swarm.config import Reason
 from siotool.swarm.deliveries import DeliveryAggregator
@@ -192,8 +193,8 @@ class Recorder:
         """What the scenario's code raised over the run, in words; empty when nothing."""
         return self._exceptions.summary()
 
-    def end(self, reason: Reason) -> None:
-        """Write how the run ended, and what stays unknown."""
+    def end(self, reason: Reason, stopped: Stopped | None = None) -> None:
+        """Write how the run ended, what ended it early, and what stays unknown."""
         if self._pending:
             self.note("doubt", f"{self._pending} deliveries are unaccounted for: their worker was lost")
         if self._undated:
@@ -205,7 +206,15 @@ class Recorder:
                 "the clocks of server and generator differ",
             )
         exceptions = self._raised_in_hooks()
-        self._write(End(t_s=self._now_s(), reason=reason, exceptions=exceptions, intervals=self._intervals))
+        self._write(
+            End(
+                t_s=self._now_s(),
+                reason=reason,
+                exceptions=exceptions,
+                intervals=self._intervals,
+                stopped=stopped,
+            )
+        )
 
     def _now_s(self) -> float:
         return round(max(0.0, monotonic() - self.begin), 3) if self.begin else 0.0

@@ -15,7 +15,8 @@ from tests.unit.reachability import Package, parse, reached, unpassed, unreached
 
 HOUSE = Path(__file__).parents[2]
 
-#: Called by who knows it by its name: picows, asyncio, httptools, Locust, click, io, python-socketio.
+#: Called by who knows it by its name: picows, prometheus_client, asyncio, httptools, Locust, click, io,
+#: python-socketio.
 CALLED = {
     "_engineio_client_class",
     "_engineio_server_class",
@@ -45,6 +46,7 @@ CALLED = {
     "_state",
     "_taskset_instance",
     "buffer_updated",
+    "collect",
     "eof_received",
     "execute_next_task",
     "format_help",

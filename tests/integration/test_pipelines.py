@@ -1,0 +1,131 @@
+"""The GitHub Action and the GitLab template: their very commands, run by bash against a real service."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from junitparser import JUnitXml
+
+pytestmark = pytest.mark.slow
+
+HOUSE = Path(__file__).parents[2]
+ACTION, GITLAB = HOUSE / "action.yml", HOUSE / "ci/gitlab.yml"
+#: What gh answers: the comments of the pull request, one of which an earlier run has written.
+GH = """#!/bin/bash
+printf '%s\\n' "$*" >>"$GH_CALLS"
+case "$*" in *--paginate*) printf '%s\\n' "$GH_KNOWN";; esac
+"""
+
+
+def blocks(path: Path) -> list[str]:
+    """The scripts of a pipeline, in their order: every literal block of ``run:`` or of a list."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    found = []
+    for number, line in enumerate(lines):
+        if line.strip() in ("run: |", "- |"):
+            depth = len(line) - len(line.lstrip())
+            body = []
+            for later in lines[number + 1 :]:
+                if later.strip() and len(later) - len(later.lstrip()) <= depth:
+                    break
+                body.append(later)
+            found.append(textwrap.dedent("\n".join(body)))
+    return found
+
+
+def run(script: str, folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
+    tools = folder / "bin"
+    tools.mkdir(exist_ok=True)
+    (tools / "siotool").write_text(f'#!/bin/bash\nexec {sys.executable} -m siotool "$@"\n')
+    (tools / "gh").write_text(GH)
+    for tool in tools.iterdir():
+        tool.chmod(0o755)
+    plain = os.environ | {"PATH": f"{tools}:{os.environ['PATH']}", "PYTHONPATH": str(HOUSE)}
+    return subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
+        env=plain | variables,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=90,
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+def service(port: int) -> dict[str, str]:
+    """What a job says of its service."""
+    return {
+        "TARGET": f"http://127.0.0.1:{port}",
+        "COMMAND": f"{sys.executable} -m siotool target --port {port}",
+        "WAIT": "30",
+        "OUT": "out",
+        "BASELINE": "",
+    }
+
+
+LOAD = "--scenario echo --users 4 --run-time 2s --processes 1"
+
+
+def test_the_action_loads_a_service_it_started_and_keeps_one_comment(tmp_path: Path) -> None:
+    _, load, comment = blocks_of_action()
+    port = free_port()
+    args = f"{LOAD}\n--fail-if 'p99:ack:echo > 1us'\n"
+    done = run(load, tmp_path, **service(port), ARGS=args, GITHUB_STEP_SUMMARY=str(tmp_path / "summary"))
+    assert done.returncode in (4, 5), done.stderr  # 5: a machine too busy to measure
+    assert done.stderr.splitlines()[-1].startswith(f"siotool: exit {done.returncode}: ")
+    (suite,) = JUnitXml.fromfile(str(tmp_path / "out/results.xml"))
+    assert "p99:ack:echo > 1us" in {case.name for case in suite if case.is_failure}
+    assert (tmp_path / "out/run/report.html").exists()
+    assert "p99:ack:echo" in (tmp_path / "summary").read_text()
+    report = json.loads((tmp_path / "out/run/report.json").read_text())
+    assert report["server"]["cpu_cores_mean"] is not None  # the pid is that of the service, not of a shell
+    with socket.socket() as gone:
+        assert gone.connect_ex(("127.0.0.1", port)) != 0  # stopped with the step
+    calls = tmp_path / "calls"
+    variables = {"OUT": "out", "GH_CALLS": str(calls), "REPOSITORY": "o/r", "NUMBER": "7"}
+    for known, said in (
+        ("", "POST repos/o/r/issues/7/comments"),
+        ("42", "PATCH repos/o/r/issues/comments/42"),
+    ):
+        assert run(comment, tmp_path, **variables, GH_KNOWN=known).returncode == 0
+        last = calls.read_text().splitlines()[-1]
+        assert said in last
+        assert "body=@out/comment.md" in last
+    assert (tmp_path / "out/comment.md").read_text().startswith("<!-- siotool -->")
+
+
+def blocks_of_action() -> list[str]:
+    found = blocks(ACTION)
+    assert len(found) == 3
+    return found
+
+
+def test_the_gitlab_job_writes_its_results_and_keeps_a_baseline_of_the_main_branch(tmp_path: Path) -> None:
+    (script,) = blocks(GITLAB)
+    branch = {"CI_COMMIT_BRANCH": "main", "CI_DEFAULT_BRANCH": "main"}
+    given = service(free_port()) | {"BASELINE": "before"}
+    done = run(script, tmp_path, **given, ARGS=LOAD, **branch)
+    assert done.returncode in (0, 5), done.stderr
+    assert JUnitXml.fromfile(str(tmp_path / "out/results.xml"))
+    assert (tmp_path / "before/run.jsonl").exists() == (done.returncode == 0)
+    assert "operations failed" in (tmp_path / "out/summary.md").read_text()
+
+
+@pytest.mark.parametrize("script", [pytest.param(1, id="action"), pytest.param(-1, id="gitlab")])
+def test_a_service_that_does_not_answer_fails_the_job_and_says_so(tmp_path: Path, script: int) -> None:
+    text = blocks(GITLAB)[0] if script == -1 else blocks_of_action()[script]
+    given = service(free_port()) | {"COMMAND": "sleep 60", "WAIT": "1"}
+    done = run(text, tmp_path, **given, ARGS=LOAD)
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[-1].startswith("the service does not answer at http://127.0.0.1:")
