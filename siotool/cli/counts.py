@@ -13,6 +13,7 @@ from siotool.cli.count_stages import stages_of
 from siotool.cli.learnt import Learnt, learnt_from
 from siotool.cli.measured_capacity import with_search
 from siotool.errors import InputError
+from siotool.plan.evidence.calibrated import CalibratedProfile
 from siotool.plan.inputs import compose
 from siotool.plan.inputs.figure import Figure, Inputs, middle
 from siotool.plan.inputs.provenance import Provenance
@@ -44,10 +45,14 @@ _PLANNED_FIRST = ("server.capacity", "server.processes", "server.process_cores",
 
 
 class Intent(msgspec.Struct, frozen=True):
-    """What was planned: figures that were typed, over a plan that was read; both may be empty."""
+    """What was planned: figures that were typed, over a plan that was read; both may be empty.
+
+    ``profile`` has the costs that the measured side is counted with, in the place of the runs' own.
+    """
 
     typed: Inputs = Inputs()
     plan: ReadBack | None = None
+    profile: CalibratedProfile | None = None
 
     @property
     def inputs(self) -> Inputs:
@@ -77,7 +82,7 @@ class Counting(msgspec.Struct, frozen=True):
 
     def __call__(self, connections: ConnectionFigures, bandwidth: Bandwidth) -> Counts:
         """Return what the planner makes of the planned figures, and of the measured ones."""
-        learnt = learnt_from(self.runs, bandwidth)
+        learnt = learnt_from(self.runs, bandwidth, self.intent.profile)
         measured, how = self._measured(connections, learnt)
         planned = self.intent.inputs
         return Counts(

@@ -7,12 +7,16 @@ import msgspec
 
 from siotool.cli.measured_capacity import Searched, by_fit, searched
 from siotool.cli.measured_costs import costs_of
+from siotool.cli.profile_evidence import capacity_by_profile, costs_by_profile
 from siotool.errors import InputError
 from siotool.plan.constraints.seen import BELIEVED
+from siotool.plan.evidence.calibrated import CalibratedProfile
+from siotool.plan.evidence.calibrated_inputs import inputs_of_profile, message_size
 from siotool.plan.evidence.measured_inputs import ENOUGH, inputs_of
 from siotool.plan.evidence.observe import Observations, observe
 from siotool.plan.evidence.profile import ServerProfile, measure
 from siotool.plan.evidence.wire_costs import wire_costs
+from siotool.plan.inputs import compose
 from siotool.plan.inputs.figure import Figure, Inputs
 from siotool.plan.inputs.provenance import Provenance
 from siotool.report.capacity_estimate import CapacityEstimate
@@ -40,8 +44,13 @@ class Learnt(msgspec.Struct, frozen=True):
     bound: str = ""
 
 
-def learnt_from(runs: Sequence[Run], bandwidth: Bandwidth) -> Learnt:
-    """Learn from runs. They are pooled already, and their doubts are in the report."""
+def learnt_from(
+    runs: Sequence[Run], bandwidth: Bandwidth, calibrated: CalibratedProfile | None = None
+) -> Learnt:
+    """Learn from runs. They are pooled already, and their doubts are in the report.
+
+    A search goes before a ``calibrated`` profile, and this before the runs' own costs.
+    """
     try:
         observations = observe(runs, ["yes"] * len(runs), accept_suspect=True, same_target=True)
         profile = measure(observations, _SEED)
@@ -55,12 +64,30 @@ def learnt_from(runs: Sequence[Run], bandwidth: Bandwidth) -> Learnt:
     except InputError as error:
         how = f"the formula with the measured consumption rate; {error.message}"
         found = Learnt(_rate_alone(bandwidth, runs), how)
+    if calibrated is not None:
+        found = _by_profile(found, calibrated, runs)
     search = searched(runs)
     if isinstance(search, str):
         return msgspec.structs.replace(found, how=f"{found.how}; {search}" if search else found.how)
     bound = f"the search found no load that failed: {search.sentence}" if search.at_least else ""
     how = f"the capacity that was searched for, {search.sentence}: exact within its interval"
     return msgspec.structs.replace(found, how=how, capacity=search.estimate, searched=search, bound=bound)
+
+
+def _by_profile(found: Learnt, calibrated: CalibratedProfile, runs: Sequence[Run]) -> Learnt:
+    """The same with a profile's costs in the place of the runs' own: the workload stays theirs."""
+    own = Inputs(
+        {key: one for key, one in found.seen.figures.items() if not key.startswith("server.")},
+        found.seen.messages,
+    )
+    costs = inputs_of_profile(calibrated, message_size(own), _SEED)
+    return Learnt(
+        compose.over(costs, own),
+        f"the planner with the costs of the profile {calibrated.run}, the messages and the consumption rate "
+        "of the run, and the rest as planned",
+        capacity_by_profile(calibrated, runs),
+        costs_by_profile(calibrated),
+    )
 
 
 def _how(profile: ServerProfile) -> str:

@@ -43,7 +43,8 @@ def _is_profile(path: Path) -> bool:
 
 
 def read_profile(path: Path) -> CalibratedProfile:
-    """Read a profile. Raises InputError naming the file and what is wrong with it."""
+    """Read a profile, or that of a folder. Raises InputError naming the file and what is wrong with it."""
+    path = path / FILE_NAME if path.is_dir() else path
     try:
         found = msgspec.json.decode(path.read_bytes(), type=CalibratedProfile)
     except OSError as error:

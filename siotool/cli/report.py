@@ -54,6 +54,10 @@ def report(
         str | None,
         typer.Option(metavar="FILE", help="Planned figures from siotool plan --format json; - is stdin."),
     ] = None,
+    profile: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Costs of a server: profile.json of a calibration, or its folder."),
+    ] = None,
     connections: Annotated[
         str | None, typer.Option(metavar="COUNT", help="Planned sessions: 250, 10k, 1M.")
     ] = None,
@@ -120,8 +124,9 @@ def report(
     read_back = None if plan is None else plan_options.planned(plan)
 
     from siotool.cli.counts import Intent  # numpy, only once few things can be refused any more
+    from siotool.cli.profile_file import read_profile
 
-    intent = Intent(typed, read_back)
+    intent = Intent(typed, read_back, None if profile is None else read_profile(profile))
     _ = intent.planned  # refused before any run is read
     from siotool.cli.comparing import read_baseline
     from siotool.cli.outcome import conclude

@@ -1,0 +1,113 @@
+"""What a calibration's profile says of a run's workload, for a report: capacity of one server, and costs."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from siotool.plan.evidence.calibrated import CalibratedProfile
+from siotool.plan.evidence.curve import terms
+from siotool.plan.evidence.holds import LOAD
+from siotool.report.capacity_estimate import CapacityEstimate
+from siotool.report.contents import format_cores
+from siotool.report.cost_figures import Cost, CostFigures
+from siotool.runfile import Run
+from siotool.runs.seconds import seconds_of
+from siotool.units import format_share
+
+#: More times a run's load than this fill no server.
+_MOST_TIMES = 1e6
+_HALVINGS = 60
+#: Terms of the curve that do not grow with the load of a busy server.
+_STILL = ("base", "turn")
+#: Standard deviations of a 95 % interval.
+_WITHIN = 1.96
+#: What a report calls it → the costs of a profile that it is the sum of.
+_ONE = (
+    ("connection", ("idle",)),
+    ("delivery", ("delivery",)),
+    ("acknowledged call", ("inbound", "ack")),
+    ("handshake", ("connect",)),
+)
+
+
+def capacity_by_profile(profile: CalibratedProfile, runs: Sequence[Run]) -> CapacityEstimate | None:
+    """As much of the runs' load as fills the server at the profile's costs; None where nothing travelled."""
+    seconds = seconds_of(runs)
+    load = {column: seconds.mean(column, seconds.held) for column in LOAD}
+    wire = seconds.mean("bytes_per_s", seconds.held)
+    if not (wire > 0 and all(math.isfinite(value) for value in load.values())):
+        return None
+    times = _times(profile, load)
+    if times is None:
+        return None
+    low, high = (wire * times * one for one in _spread(profile, load, times))
+    value = wire * times
+    seen = min(profile.cores_most / profile.server_cores, 1.0)
+    return CapacityEstimate(
+        value,
+        min(low, value),
+        max(high, value),
+        "profile",
+        f"by the profile {profile.run}: as much of this load as fills {format_cores(profile.server_cores)}; "
+        f"its calibration took up to {format_share(seen)} of them, and the network's limit is not in it",
+    )
+
+
+def _spread(profile: CalibratedProfile, load: Mapping[str, float], times: float) -> tuple[float, float]:
+    """The ends of the interval, as shares of what fills the server: costs may be others, and so may the pace.
+
+    Near the full server the load counts straight; what does not grow with it is the server at rest, and the
+    turns of its loop.
+    """
+    amounts = terms({column: times * amount for column, amount in load.items()}, profile.curve.turns_most)
+    rows = {name: np.asarray(row) for name, row in zip(profile.names, profile.replicates, strict=True)}
+    still = sum((rows[name] * amounts[name] for name in _STILL if name in rows), np.zeros(1))
+    work = sum((row * amounts[name] for name, row in rows.items() if name not in _STILL), np.zeros(1))
+    shares = np.maximum(profile.server_cores - still, 0.0) / np.maximum(work, 1e-9)
+    low, high = (float(one) for one in np.quantile(shares, (0.025, 0.975)))
+    # a phase that the fit had not seen, at another pace of the machine
+    more = math.exp(_WITHIN * math.hypot(profile.error_cv, profile.pace_cv))
+    return low / more, high * more
+
+
+def _times(profile: CalibratedProfile, load: Mapping[str, float]) -> float | None:
+    """How many times a load fills the server; None where no number does, or a server at rest is full."""
+
+    def cores(times: float) -> float:
+        return profile.curve.cores({column: times * amount for column, amount in load.items()})
+
+    low, high = 0.0, 1.0
+    if cores(low) >= profile.server_cores:
+        return None
+    while cores(high) < profile.server_cores:
+        low, high = high, 2 * high
+        if high > _MOST_TIMES:
+            return None
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if cores(middle) < profile.server_cores else (low, middle)
+    return high
+
+
+def costs_by_profile(profile: CalibratedProfile) -> list[CostFigures]:
+    """The CPU of one of each, and the memory of a connection, as the calibration found them."""
+    return [_row(profile, of, names) for of, names in _ONE]
+
+
+def _row(profile: CalibratedProfile, of: str, names: Sequence[str]) -> CostFigures:
+    rows = [np.asarray(profile.replicates[profile.names.index(one)]) for one in names if one in profile.names]
+    missing = "" if rows and names[0] in profile.names else "the calibration did not separate it"
+    for cost in profile.costs:
+        if cost.name in names and not cost.separable:
+            missing = missing or cost.sentence
+    cpu = None
+    if rows and names[0] in profile.names:
+        value = sum(profile.curve.costs.get(one, 0.0) for one in names)
+        low, high = (float(one) for one in np.quantile(np.sum(rows, axis=0), (0.05, 0.95)))
+        cpu = Cost(value, min(low, value), max(high, value))
+    memory = None
+    if of == "connection" and profile.memory is not None and profile.memory.per_connection_bytes > 0:
+        known = profile.memory
+        memory = Cost(known.per_connection_bytes, known.per_connection_low, known.per_connection_high)
+    return CostFigures(of, cpu, memory, None, missing)
