@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from siotool.cli import (
+    baseline_flags,
     calibration_flags,
     calibration_options,
     client_options,
@@ -102,6 +103,10 @@ def loadtest(
     stop_after: run_flags.StopAfter = "10s",
     no_default_gates: run_flags.NoDefaultGates = False,
     plan: run_flags.Plan = None,
+    baseline: baseline_flags.Baselines = None,
+    same_target: baseline_flags.SameTarget = False,
+    history: baseline_flags.KeptIn = None,
+    label: baseline_flags.Label = None,
     out: run_flags.Out = None,
     output_format: Annotated[WithJunit | None, format_option("the report", WithJunit)] = None,
     output: run_flags.Output = "-",
@@ -146,7 +151,7 @@ def loadtest(
     """
     if list_scenarios:
         _list()
-    from siotool.cli.plan_options import planned
+    from siotool.cli.beside_load import beside_load
     from siotool.cli.stop_options import read_stops
     from siotool.report.gates import check_scopes, parse
 
@@ -164,9 +169,9 @@ def loadtest(
         cores=server_cores,
         embedded=aimed.demo,
     )
-    sampled, read_back = (
+    sampled, (read_back, compared_with, kept_in) = (
         aimed.demo or asked_servers.any,
-        None if plan is None else planned(str(plan)),
+        beside_load(plan, baseline or [], history, label, same_target=same_target),
     )
     stops = read_stops(
         stop_if or [], stop_after, server_sampled=sampled, searching=find_capacity or calibrate
@@ -189,7 +194,9 @@ def loadtest(
     options.check_path(path)
     wishes = calibration_options.wanted(
         until or [],
-        given | {"--find-capacity": find_capacity, "--fail-if": fail_if, "--plan": plan},
+        given
+        | {"--find-capacity": find_capacity, "--fail-if": fail_if, "--plan": plan}
+        | {"--baseline": baseline, "--history": history},
         calibrate=calibrate,
         sampled=sampled,
     )
@@ -320,6 +327,8 @@ def loadtest(
             output_format=form,
             where=output,
             quiet=quiet,
+            baseline=compared_with,
+            kept_in=kept_in,
             summaries=job_summary.read_summaries(summary, no_summary=no_summary, comment=comment),
         )
     )
