@@ -37,6 +37,7 @@ from siotool.report.overload import overload
 from siotool.report.parts import PartFigures, connects_of, part_of
 from siotool.report.planned import Planned
 from siotool.report.series import make_series
+from siotool.report.server_remarks import server_remarks
 from siotool.report.servers import sum_up_all, sum_up_each
 from siotool.report.sizing_figures import Counts
 from siotool.report.stopping import stops_of
@@ -78,7 +79,7 @@ def summarize(
     operations = sum_up(runs, seconds.held.tolist(), held_s=steady.duration_s)
     connections = _connections(runs, seconds)
     bandwidth = _bandwidth(runs, seconds)
-    server = sum_up_all(runs, seconds)
+    server, servers = sum_up_all(runs, seconds), sum_up_each(runs, seconds)
     outages = sum_up_outages(runs)
     delivery, user_classes = _delivery(runs), sum_up_user_classes(runs)
     capacity = capacity_of(whole)
@@ -96,8 +97,12 @@ def summarize(
         verdict="passed",
         valid=_valid(whole, doubts),
         doubts=doubts,
-        remarks=[*find_remarks(runs, seconds, steady, operations.rows, delivery), *beside.remarks]
-        + ([f"whether the server leaks: {leak}"] if isinstance(leak, str) and leak else []),
+        remarks=[
+            *find_remarks(runs, seconds, steady, operations.rows, delivery),
+            *server_remarks(server, servers),
+            *beside.remarks,
+            *([f"whether the server leaks: {leak}"] if isinstance(leak, str) and leak else []),
+        ],
         target=runs[0].header.target,
         targets=sum_up_targets(runs, seconds.held.tolist(), held_s=steady.duration_s),
         scenario=runs[0].header.workload.scenario,
@@ -113,7 +118,7 @@ def summarize(
         audiences=sum_up_audiences(intervals),
         bandwidth=bandwidth,
         server=server,
-        servers=sum_up_each(runs, seconds),
+        servers=servers,
         capacity=capacity,
         leak=leak if isinstance(leak, LeakFigures) else None,
         generator=sum_up_generator(runs, seconds),
