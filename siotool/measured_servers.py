@@ -25,7 +25,7 @@ class MeasuredServer(msgspec.Struct, frozen=True):
     ``pids`` are sampled with all their descendants. ``source`` is a sentence such as ``pid 4711 and
     its children``. ``cores`` is how many cores it can fill (one per event-loop process unless the
     user says otherwise); ``memory_bytes`` the memory of its machine, ``files_limit`` the open-file
-    limit of one of its processes.
+    limit of one of its processes, ``files_at_rest`` how many were open before the load.
     """
 
     name: str
@@ -35,6 +35,7 @@ class MeasuredServer(msgspec.Struct, frozen=True):
     memory_bytes: Count | None = None
     files_limit: Count | None = None
     host: str = LOCAL
+    files_at_rest: Count | None = None
 
 
 class ServerUse(msgspec.Struct, frozen=True, omit_defaults=True):

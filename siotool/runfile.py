@@ -74,6 +74,7 @@ class Header(msgspec.Struct, frozen=True, tag_field="kind", tag="header"):
         if len(self.servers) < 2:
             return self.servers[0] if self.servers else None
         limits = [one.files_limit for one in self.servers if one.files_limit is not None]
+        at_rest = [one.files_at_rest for one in self.servers if one.files_at_rest is not None]
         memory = {one.host: one.memory_bytes for one in self.servers if one.memory_bytes is not None}
         return MeasuredServer(
             name=", ".join(one.name for one in self.servers),
@@ -83,6 +84,7 @@ class Header(msgspec.Struct, frozen=True, tag_field="kind", tag="header"):
             memory_bytes=sum(memory.values()) if memory else None,
             files_limit=min(limits, default=None),
             host=", ".join(dict.fromkeys(one.host for one in self.servers)),
+            files_at_rest=sum(at_rest) if len(at_rest) == len(self.servers) else None,
         )
 
 

@@ -22,7 +22,7 @@ LAYERS = (
     {"calibration", "protocol", "runfile"},
     {"client", "runs", "runwriter"},
     {"search"},
-    {"plan", "probe", "report", "swarm", "target"},
+    {"history", "plan", "probe", "report", "swarm", "target"},
     {"cli"},
     {"__main__"},
 )

@@ -19,7 +19,7 @@ BUILT_IN = "_calibration"
 _USERS, _SECONDS, _SECONDS_AT_MOST = 100, 180.0, 600.0
 #: Options that decide what a calibration decides itself, and those that judge a load that it does not have.
 _DECIDED = ("--find-capacity", "--stage", "--spawn-rate", "--arrival-rate")
-_JUDGING = ("--fail-if", "--plan")
+_JUDGING = ("--fail-if", "--plan", "--baseline", "--history")
 
 
 def wanted(

@@ -26,6 +26,7 @@ COMMANDS = {
         "Load a Socket.IO server with a swarm of clients, and report what was measured.",
     ),
     "report": Listed("siotool.cli.report", "Report what runs measured beside what was planned."),
+    "history": Listed("siotool.cli.history", "Show past runs: the trend of their metrics, and what changed."),
     "probe": Listed("siotool.cli.probe", "Say what a target speaks, and where it is misconfigured."),
     "target": Listed("siotool.cli.target", "Serve the embedded Socket.IO chat until Ctrl-C."),
     "demo": Listed(

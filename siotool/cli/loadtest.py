@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from siotool.cli import (
+    baseline_flags,
     calibration_flags,
     calibration_options,
     client_options,
@@ -21,6 +22,8 @@ from siotool.cli import (
     run_flags,
     search_flags,
     search_options,
+    server_flags,
+    server_options,
     target_options,
     users_options,
     watching_flags,
@@ -87,8 +90,12 @@ def loadtest(
     randomization_factor: connection_flags.RandomizationFactor = "0.5",
     connect_timeout: connection_flags.ConnectTimeout = "10s",
     ack_timeout: connection_flags.AckTimeout = "10s",
-    server_pid: run_flags.ServerPid = None,
-    server_cores: run_flags.ServerCores = None,
+    server_pid: server_flags.ServerPid = None,
+    server: server_flags.Server = None,
+    server_cores: server_flags.ServerCores = None,
+    server_metrics: server_flags.ServerMetrics = None,
+    metric: server_flags.Metric = None,
+    server_admin: server_flags.ServerAdmin = None,
     calibrate: calibration_flags.Calibrate = False,
     until: calibration_flags.Until = None,
     fail_if: run_flags.FailIf = None,
@@ -96,6 +103,10 @@ def loadtest(
     stop_after: run_flags.StopAfter = "10s",
     no_default_gates: run_flags.NoDefaultGates = False,
     plan: run_flags.Plan = None,
+    baseline: baseline_flags.Baselines = None,
+    same_target: baseline_flags.SameTarget = False,
+    history: baseline_flags.KeptIn = None,
+    label: baseline_flags.Label = None,
     out: run_flags.Out = None,
     output_format: Annotated[OfRuns | None, format_option("the report", OfRuns)] = None,
     output: run_flags.Output = "-",
@@ -141,14 +152,27 @@ def loadtest(
     """
     if list_scenarios:
         _list()
-    from siotool.cli.plan_options import planned
+    from siotool.cli.beside_load import beside_load
     from siotool.cli.stop_options import read_stops
     from siotool.report.gates import check_scopes, parse
 
-    form, gates = form_of_runs(output_format, output), [parse(text) for text in fail_if or []]
-    sampled, read_back = (
-        bool(server_pid or "demo" in (target or [])),
-        None if plan is None else planned(str(plan)),
+    form, gates, aimed = (
+        form_of_runs(output_format, output),
+        [parse(text) for text in fail_if or []],
+        load_targets.read(target or []),
+    )
+    asked_servers = server_options.read(
+        pids=server_pid or [],
+        named=server or [],
+        metrics=server_metrics or [],
+        admin=server_admin or [],
+        names=metric or [],
+        cores=server_cores,
+        embedded=aimed.demo,
+    )
+    sampled, (read_back, compared_with, kept_in) = (
+        aimed.demo or asked_servers.any,
+        beside_load(plan, baseline or [], history, label, same_target=same_target),
     )
     stops = read_stops(
         stop_if or [], stop_after, server_sampled=sampled, searching=find_capacity or calibrate
@@ -169,12 +193,13 @@ def loadtest(
         for text, option in ((connect_timeout, "--connect-timeout"), (ack_timeout, "--ack-timeout"))
     )
     options.check_path(path)
-    aimed = load_targets.read(target or [])
     wishes = calibration_options.wanted(
         until or [],
-        given | {"--find-capacity": find_capacity, "--fail-if": fail_if, "--plan": plan},
+        given
+        | {"--find-capacity": find_capacity, "--fail-if": fail_if, "--plan": plan}
+        | {"--baseline": baseline, "--history": history},
         calibrate=calibrate,
-        sampled=aimed.demo or bool(server_pid),
+        sampled=sampled,
     )
     clients = client_options.read(
         identity_options.identity(auth, header or [], [*aimed.query, *(query or [])], namespace or []),
@@ -253,7 +278,7 @@ def loadtest(
 
             ticks = tick_rate if tick_rate is not None else float(loaded.name == "listen")
             embedded = stack.enter_context(TargetProcess(tick_rate=ticks))
-            urls, server_pid = [embedded.url], server_pid or embedded.pid
+            urls, asked_servers = [embedded.url], server_options.or_process(asked_servers, embedded.pid)
         alike = Target("", path, namespace=clients.identity.namespaces[0], transport=clients.transport)
         first, *others = look_up(urls, alike)
         config = RunConfig(
@@ -278,8 +303,7 @@ def loadtest(
             find_revision=clients.revision is None,
             embedded=aimed.demo,
             weights=tuple(aimed.weights),
-            server_pid=server_pid,
-            server_cores=server_cores,
+            servers=asked_servers,
             web_port=web_port if web else None,
             locust_files=locust_files,
             gates=fail_if or [],
@@ -304,6 +328,8 @@ def loadtest(
             output_format=form,
             where=output,
             quiet=quiet,
+            baseline=compared_with,
+            kept_in=kept_in,
             summaries=job_summary.read_summaries(summary, no_summary=no_summary, comment=comment),
         )
     )

@@ -6,8 +6,10 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from siotool.cli import chart_folder, output
+from siotool.cli.comparing import Baseline, beside
 from siotool.cli.counts import Counting, Intent
 from siotool.cli.job_summary import Summaries
+from siotool.cli.keeping import Keeping
 from siotool.cli.streams import complain, say
 from siotool.errors import ExitCode, worst
 from siotool.plan.sizing.replan import ReadBack
@@ -16,13 +18,22 @@ from siotool.report.gates import Gate, parse
 from siotool.report.join import summarize
 from siotool.report.judged_cases import judged_cases, key_figures
 from siotool.report.judging import show
+from siotool.report.planned import Planned
 from siotool.report.report_document import as_document
 from siotool.report.verdict import no_load_passed, sentence, target_lost, why
+from siotool.runfile import Run
 from siotool.runs import reading
 from siotool.runs.frame_names import TableName
 
 #: Written beside every run.
 KEPT = ("html", "md", "json")
+
+
+def judged(path: Path) -> tuple[Run, Report]:
+    """Read one run, and judge it by the gates that it was started with. Raises RunFileError."""
+    run = reading.read(path)
+    gates = [parse(gate) for gate in run.header.gates]
+    return run, summarize([run], Planned(), gates, default_gates=run.header.default_gates)
 
 
 @contextlib.contextmanager
@@ -49,6 +60,9 @@ def conclude(
     quiet: bool = False,
     keep: bool = False,
     also: Collection[ExitCode] = (),
+    baseline: Baseline | None = None,
+    same_target: bool = False,
+    kept_in: Keeping | None = None,
     table: TableName = "operations",
     charts: str | None = None,
     summaries: Summaries = Summaries(),
@@ -59,8 +73,10 @@ def conclude(
     ``default_gates`` the default ones, unless a run was started without them. ``keep`` writes
     the reports beside the (single) run as well. ``also`` are further exit codes, such as
     INTERRUPTED. ``csv`` and ``parquet`` write the ``table`` of the runs. ``charts`` is a folder that the
-    charts are written into, ``summaries`` is where Markdown goes beside the report. The last line on stderr
-    says why the code is not 0. Raises RunFileError, InputError (runs that cannot be pooled) and OutputError.
+    charts are written into, ``summaries`` is where Markdown goes beside the report. ``baseline`` is what
+    the runs are compared with, ``same_target`` says that they are of one service, ``kept_in`` is the
+    history that they are added to. The last line on stderr says why the code is not 0. Raises RunFileError,
+    InputError (runs that cannot be pooled, or compared) and OutputError.
     """
     runs = [reading.read(path) for path in run_paths]
     if gates is None:
@@ -70,7 +86,13 @@ def conclude(
         default_gates = all(run.header.default_gates for run in runs)
     intent = intent or Intent()
     report = summarize(
-        runs, intent.planned, gates, counts=Counting(runs, intent), default_gates=default_gates
+        runs,
+        intent.planned,
+        gates,
+        counts=Counting(runs, intent),
+        default_gates=default_gates,
+        beside=beside(baseline, runs, intent),
+        same_target=same_target,
     )
     if keep and len(runs) == 1:
         for kind in KEPT:
@@ -85,6 +107,8 @@ def conclude(
     summaries.write(as_document(report))
     if not quiet and (output_format != "text" or where != "-"):
         _summarize(report)
+    if kept_in is not None:
+        kept_in.keep(runs, report)
     code = exit_code(report, also)
     if code != ExitCode.OK:
         complain(f"exit {code:d}: {why(report, code)}")
@@ -109,6 +133,8 @@ def end_load(
     output_format: str,
     where: str,
     quiet: bool,
+    baseline: Baseline | None,
+    kept_in: Keeping | None,
     summaries: Summaries,
 ) -> ExitCode:
     """Report the run of a load test that ended for a ``reason``; returns its exit code, as ``conclude``."""
@@ -124,6 +150,8 @@ def end_load(
         quiet=quiet,
         keep=True,
         also={ENDS[reason]} if reason in ENDS else (),
+        baseline=baseline,
+        kept_in=kept_in,
         summaries=summaries,
     )
 

@@ -5,13 +5,14 @@ from typing import Annotated, get_args
 
 import typer
 
-from siotool.cli import chart_folder, job_summary
+from siotool.cli import baseline_flags, chart_folder, job_summary
 from siotool.cli.formats import OfRuns, form_of_runs, format_option
 from siotool.cli.options import Output, Quiet, flags_of
 from siotool.errors import InputError, RunFileError
 from siotool.runs.frame_names import TableName
 
 REPORTS = Path("reports")
+HISTORY = REPORTS / "history.sqlite"
 _STDIN = Path("/dev/stdin")
 
 
@@ -74,6 +75,9 @@ def report(
     utilization: Annotated[
         str | None, typer.Option(metavar="SHARE", help="Share of the capacity you will use: 70%.")
     ] = None,
+    baseline: baseline_flags.Baselines = None,
+    same_target: baseline_flags.SameTarget = False,
+    history: baseline_flags.History = None,
     summary: job_summary.Summary = None,
     no_summary: job_summary.NoSummary = False,
     comment: job_summary.Comment = None,
@@ -83,7 +87,8 @@ def report(
 
     Opens with the verdict and what is doubtful; then the formula's variables
     planned and measured, the servers they make, and the constraint that binds.
-    Several runs of the same target and scenario are pooled.
+    Several runs of the same target and scenario are pooled. With --baseline they
+    are compared with other runs, and what grew worse fails (exit 4).
 
     Examples:
 
@@ -99,6 +104,8 @@ def report(
 
     siotool report reports/example --format csv --table seconds -o seconds.csv
     ```
+
+    docs/comparison.md has examples of --baseline.
     """
     from siotool.cli import plan_options
     from siotool.report.gates import parse
@@ -118,7 +125,10 @@ def report(
 
     intent = Intent(typed, read_back, None if profile is None else read_profile(profile))
     _ = intent.planned  # refused before any run is read
-    from siotool.cli.outcome import conclude  # numpy, only once nothing can be refused any more
+    from siotool.cli.comparing import read_baseline
+    from siotool.cli.outcome import conclude
+
+    compared_with = read_baseline(baseline or [], history, same_target=same_target)
 
     chart_folder.prepare(charts)
     paths = [_STDIN if name == "-" else Path(name) for name in names] or [newest(REPORTS)]
@@ -130,6 +140,8 @@ def report(
         output_format=form,
         where=output,
         quiet=quiet,
+        baseline=compared_with,
+        same_target=same_target,
         table=table or "operations",
         charts=charts,
         summaries=job_summary.read_summaries(summary, no_summary=no_summary, comment=comment),

@@ -1,18 +1,10 @@
-"""Options of ``siotool loadtest`` on the server's samples, the gates, and where the run goes."""
+"""Options of ``siotool loadtest`` on the gates, and where the run goes."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-ServerPid = Annotated[
-    int | None,
-    typer.Option(metavar="PID", help="Sample this process and its children (a server on this machine)."),
-]
-ServerCores = Annotated[
-    float | None,
-    typer.Option(metavar="N", min=0.01, help="Cores the server can fill.", show_default="one per process"),
-]
 FailIf = Annotated[
     list[str] | None,
     typer.Option(metavar="EXPR", help="Gate: exit 4 when true, as 'p99:ack > 200ms'. Repeatable."),

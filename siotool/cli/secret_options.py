@@ -5,11 +5,15 @@ import re
 from collections.abc import MutableMapping, Sequence
 
 _HIDDEN = ("auth", "header", "query")
-_VARIABLE = re.compile(rf"SIOTOOL_\w+_({'|'.join(_HIDDEN)}|namespace|target)", re.IGNORECASE)
+_VARIABLE = re.compile(
+    rf"SIOTOOL_\w+_({'|'.join(_HIDDEN)}|namespace|target|server_metrics|server_admin)", re.IGNORECASE
+)
+#: A user and a password in a URL, and its query.
+_USER = re.compile(r"(?<=://)[^/?#]*@")
 
 
 def redacted(arguments: Sequence[str]) -> list[str]:
-    """Arguments of a command without what may be secret, which includes the query of a URL or namespace."""
+    """Arguments of a command without what may be secret, such as the query of a URL and its user."""
     shown: list[str] = []
     last = ""
     for argument in arguments:
@@ -21,7 +25,7 @@ def redacted(arguments: Sequence[str]) -> list[str]:
         if equals and name.removeprefix("--") in _HIDDEN:
             shown.append(f"{name}=***")
         elif "://" in argument or name == "--namespace" or last == "--namespace":
-            shown.append(re.sub(r"\?.+", "?***", argument, flags=re.DOTALL))
+            shown.append(re.sub(r"\?.+", "?***", _USER.sub("***@", argument), flags=re.DOTALL))
         else:
             shown.append(argument)
         last = argument

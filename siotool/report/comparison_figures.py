@@ -77,3 +77,11 @@ class Comparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     servers: ServersChange
     metrics: list[MetricChange]
     absent: list[str]
+
+
+class Beside(msgspec.Struct, frozen=True):
+    """What a baseline adds to a report: the comparison, or why there is none, and its doubts."""
+
+    comparison: Comparison | None
+    doubts: list[str]
+    remarks: list[str]

@@ -6,6 +6,8 @@
 ``lost > 0.1%``          more than 0.1 % of the expected deliveries were lost
 ``connect_errors > 1%``  more than 1 % of the connects failed
 ``exceptions > 0``       a task, hook or handler of the scenario ended in an exception
+``worse > 0``            a metric is worse than that of the baseline
+``more_servers >= 1``    a server more is needed than with the baseline's costs
 =====================  ==========================================================
 
 A gate on what did not happen in a run is left out. A ``--fail-if`` on the same metric takes
@@ -54,6 +56,10 @@ def default_gates(report: Report, asked: Sequence[Gate]) -> list[Default]:
         found.append(Default(parse("lost > 0.1%")))
     if report.connections.attempted:
         found.append(Default(parse("connect_errors > 1%")))
+    if report.comparison is not None:
+        found.append(Default(parse("worse > 0")))
+        if report.comparison.servers.low is not None:
+            found.append(Default(parse("more_servers >= 1")))
     if report.connections.attempted or report.exceptions:
         found.append(Default(parse("exceptions > 0")))
     return [default for default in found if (default.gate.metric, default.gate.op) not in replaced]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from siotool.report.away_measures import measure_away, measure_back_all
+from siotool.report.comparison_measures import measure_more_servers, measure_worse
 from siotool.report.contents import OperationFigures, format_cores
 from siotool.report.gate_metrics import AWAY, OF_OPERATIONS, PERCENTILES
 from siotool.report.gates import Gate, Scope
@@ -155,4 +156,6 @@ _MEASURE: dict[str, Callable[[Gate, Measurable], Measured]] = {
     "server_rss": _measure_server,
     "bandwidth_in": _measure_bandwidth,
     "bandwidth_out": _measure_bandwidth,
+    "worse": measure_worse,
+    "more_servers": lambda _, report: measure_more_servers(report),
 }

@@ -21,6 +21,8 @@ PERCENTILES = {
     "mean": "mean_s",
 }
 OF_OPERATIONS = (*PERCENTILES, "errors", "rate")
+#: Of a comparison with a baseline.
+OF_COMPARISONS = ("worse", "more_servers")
 OF_THE_RUN = (
     "back_all",
     "lost",
@@ -35,6 +37,7 @@ OF_THE_RUN = (
     "server_rss",
     "bandwidth_in",
     "bandwidth_out",
+    *OF_COMPARISONS,
 )
 OPS = get_args(OpKind)
 #: Of what else there are percentiles: how long users were away.
@@ -56,6 +59,8 @@ EXAMPLES = {
     "server_rss": "server_rss > 2GB",
     "bandwidth_in": "bandwidth_in > 10MB/s",
     "bandwidth_out": "bandwidth_out > 10MB/s",
+    "worse": "worse > 5%",
+    "more_servers": "more_servers >= 1",
 }
 
 
@@ -91,4 +96,5 @@ _READ: dict[str, tuple[Callable[[str, str], float], Unit]] = {
     "connections": (units.parse_count, "count"),
     "exceptions": (units.parse_count, "count"),
     "never_succeeded": (units.parse_count, "count"),
+    "more_servers": (units.parse_count, "count"),
 }

@@ -13,6 +13,8 @@ The grammar, in full::
                | "rate" ":" op [":" name]         limit: per second       rate:ack:echo < 100/s
                | "lost" | "duplicate" | "reordered"
                | "misdelivered"                   limit: a share or count lost > 0.1%
+               | "worse"                          limit: a share or count worse > 5%
+               | "more_servers"                   limit: a count          more_servers >= 1
                | "connect_errors"                 limit: a share or count connect_errors > 1%
                | "exceptions"                     limit: a count          exceptions > 0
                | "never_succeeded"                limit: a count          never_succeeded > 0
@@ -35,7 +37,9 @@ what was raised out of a task, a hook or a handler of the scenario; failed check
 the hold phase: ``80%`` of the cores the server can fill, or ``1.5 cores``; a bare number is
 refused, because it could mean either.
 ``server_rss`` and ``connections`` are maxima; ``rate`` and ``bandwidth_*`` means as the
-report shows them. A metric that was not measured fails its gate, with the reason.
+report shows them. ``worse`` counts the metrics that are worse than those of a baseline; a
+share is of the baseline, and compared with the lower end of the interval. ``more_servers`` is the lower
+end of the difference in servers. A metric that was not measured fails its gate, with the reason.
 
 ``class`` takes only the operations of the users of one class: percentiles, ``errors`` and ``rate`` of
 what is counted by class (not ``deliver``, not ``custom``), and ``connect_errors``. ``stage`` takes only
@@ -55,6 +59,7 @@ from siotool.report import gate_metrics
 from siotool.report.gate_metrics import (
     AWAY,
     EXAMPLES,
+    OF_COMPARISONS,
     OF_OPERATIONS,
     OF_THE_RUN,
     OPS,
@@ -159,6 +164,8 @@ def _scope(text: str, found: re.Match[str], metric: str, op: str | None) -> Scop
         raise _error(
             text, found.start(), f"no stage {stage!r}: they count from 1", "errors:ack[stage=3] > 1%"
         )
+    if metric in OF_COMPARISONS:
+        raise _error(text, found.start(), "a comparison is of the whole run", EXAMPLES[metric])
     if stage is not None and (op == AWAY or metric == "back_all"):
         raise _error(text, found.start(), "an outage belongs to no stage", EXAMPLES["back_all"])
     of_class = values.get("class")

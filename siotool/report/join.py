@@ -14,6 +14,7 @@ import numpy as np
 from siotool.errors import InputError
 from siotool.report.audience_rows import sum_up_audiences
 from siotool.report.capacity_figures import capacity_of
+from siotool.report.comparison_figures import Beside
 from siotool.report.contents import (
     Bandwidth,
     ConnectionFigures,
@@ -36,6 +37,7 @@ from siotool.report.overload import overload
 from siotool.report.parts import PartFigures, connects_of, part_of
 from siotool.report.planned import Planned
 from siotool.report.series import make_series
+from siotool.report.server_remarks import server_remarks
 from siotool.report.servers import sum_up_all, sum_up_each
 from siotool.report.sizing_figures import Counts
 from siotool.report.stopping import stops_of
@@ -59,14 +61,17 @@ def summarize(
     *,
     counts: Callable[[ConnectionFigures, Bandwidth], Counts] = lambda *_: Counts(),
     default_gates: bool = False,
+    beside: Beside | None = None,
+    same_target: bool = False,
 ) -> Report:
     """Return the report of one or more runs of the same target and scenario.
 
     ``counts`` asks the planner what it makes of the planned figures, and of the measured ones.
-    ``default_gates`` judges by the default gates too. Raises InputError when the runs cannot
+    ``default_gates`` judges by the default gates too. ``beside`` is what a baseline adds.
+    ``same_target``: the user says that the runs are of one service. Raises InputError when they cannot
     be pooled.
     """
-    _check_alike(runs)
+    _check_alike(runs, same_target=same_target)
     whole, runs = runs, [judged_part(run) for run in runs]
     seconds = seconds_of(runs)
     steady = _steady(seconds)
@@ -74,7 +79,7 @@ def summarize(
     operations = sum_up(runs, seconds.held.tolist(), held_s=steady.duration_s)
     connections = _connections(runs, seconds)
     bandwidth = _bandwidth(runs, seconds)
-    server = sum_up_all(runs, seconds)
+    server, servers = sum_up_all(runs, seconds), sum_up_each(runs, seconds)
     outages = sum_up_outages(runs)
     delivery, user_classes = _delivery(runs), sum_up_user_classes(runs)
     capacity = capacity_of(whole)
@@ -85,14 +90,19 @@ def summarize(
         runs[-1].header,
         overload(operations.rows, connections, delivery, user_classes),
     )
+    beside = beside or Beside(None, [], [])
     leak = find_leak(seconds, server.memory_bytes if server else None)
-    doubts = find_doubts(whole, runs, seconds)
+    doubts = [*find_doubts(whole, runs, seconds), *beside.doubts]
     report = Report(
         verdict="passed",
         valid=_valid(whole, doubts),
         doubts=doubts,
-        remarks=find_remarks(runs, seconds, steady, operations.rows, delivery)
-        + ([f"whether the server leaks: {leak}"] if isinstance(leak, str) and leak else []),
+        remarks=[
+            *find_remarks(runs, seconds, steady, operations.rows, delivery),
+            *server_remarks(server, servers),
+            *beside.remarks,
+            *([f"whether the server leaks: {leak}"] if isinstance(leak, str) and leak else []),
+        ],
         target=runs[0].header.target,
         targets=sum_up_targets(runs, seconds.held.tolist(), held_s=steady.duration_s),
         scenario=runs[0].header.workload.scenario,
@@ -108,7 +118,7 @@ def summarize(
         audiences=sum_up_audiences(intervals),
         bandwidth=bandwidth,
         server=server,
-        servers=sum_up_each(runs, seconds),
+        servers=servers,
         capacity=capacity,
         leak=leak if isinstance(leak, LeakFigures) else None,
         generator=sum_up_generator(runs, seconds),
@@ -116,7 +126,7 @@ def summarize(
         exceptions=sum_up_exceptions(runs),
         user_classes=user_classes,
         visits=sum_up_visits(runs, user_classes),
-        comparison=None,
+        comparison=beside.comparison,
         series=_series(whole, operations.rows),
     )
     results = judge_all(report, gates, lambda scope: figures_of(runs, scope), defaults=default_gates)
@@ -153,10 +163,10 @@ def figures_of(runs: Sequence[Run], scope: Scope) -> PartFigures:
     )
 
 
-def _check_alike(runs: Sequence[Run]) -> None:
+def _check_alike(runs: Sequence[Run], *, same_target: bool) -> None:
     if not runs:
         raise InputError("no run to report", "name a run folder or its run.jsonl")
-    check_same(runs)
+    check_same(runs, same_target=same_target)
     first = runs[0]
     for run in runs:
         ours, theirs = first.header.workload.scenario, run.header.workload.scenario

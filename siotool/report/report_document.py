@@ -9,6 +9,7 @@ from siotool import units
 from siotool.document.document import Chart, Document, Level, Section, Sentence
 from siotool.report import (
     capacity_tables,
+    comparison_tables,
     cost_tables,
     leak_tables,
     outage_tables,
@@ -38,6 +39,7 @@ _ORDER: tuple[Callable[[Report], Section], ...] = (
     sizing_tables.constraints,
     sizing_tables.beliefs,
     cost_tables.costs,
+    comparison_tables.comparison,
     # doubts
     lambda report: _sentences("doubts", "What is doubtful", report.doubts, "doubt"),
     lambda report: _sentences("remarks", "Worth knowing", report.remarks, "remark"),

@@ -3,6 +3,7 @@
 from siotool.errors import ExitCode
 from siotool.report.capacity_tables import LOWEST_FAILED, capacity_sentence
 from siotool.report.contents import GateResult, Report, Verdict
+from siotool.report.gate_metrics import OF_COMPARISONS
 from siotool.report.judging import show
 from siotool.units import format_duration, format_share
 
@@ -44,7 +45,7 @@ def sentence(report: Report) -> str:
         case "failed":
             return f"FAILED{_by(report, failed)}: {shares}."
         case "untrusted":
-            also = f" It also failed {_named([gate.expr for gate in failed])}." if failed else ""
+            also = f" It also failed {_named([_reason(gate) for gate in failed])}." if failed else ""
             return f"NOT TO BE TRUSTED: {_why(report)}; {shares}.{also}"
 
 
@@ -70,7 +71,7 @@ def why(report: Report, code: int) -> str:
 
 
 def _by(report: Report, failed: list[GateResult]) -> str:
-    reasons = [f" by {_named([gate.expr for gate in failed])}"] if failed else []
+    reasons = [f" by {_named([_reason(gate) for gate in failed])}"] if failed else []
     if target_lost(report):
         after = max(run.duration_s or 0.0 for run in report.runs if run.ended == "target_lost")
         reasons.insert(0, f", the target was lost and did not come back within {format_duration(after)}")
@@ -85,6 +86,12 @@ def _why(report: Report) -> str:
         first = first[: _QUOTED - 1].rstrip() + "…"
     more = f" (and {len(others)} more {'doubt' if len(others) == 1 else 'doubts'})" if others else ""
     return f"{first}{more}"
+
+
+def _reason(gate: GateResult) -> str:
+    """A gate's expression; of a comparison also what it found, as its limit does not tell."""
+    compared = gate.expr.startswith(OF_COMPARISONS) and gate.value is not None
+    return f"{gate.expr} ({gate.reason})" if compared else gate.expr
 
 
 def _named(names: list[str]) -> str:

@@ -32,6 +32,7 @@ AWAY = "outages"
 VISITS = "visits"
 RAISED = "exceptions and checks"
 RECORD = "run file"
+COMPARED = "comparison"
 
 
 def _hold(report: Report) -> str:
@@ -115,6 +116,10 @@ _TEXTS: Mapping[str, str | Callable[[Report], str]] = MappingProxyType(
         VISITS: "From a user's start until its end, for the users whose scenario ended them.",
         RAISED: "Counted by class, message and place.",
         RECORD: "As run.jsonl has it.",
+        COMPARED: (
+            "Means of the runs of each side, on a scale of ratios. Intervals are those of a hierarchical "
+            "bootstrap over runs and blocks of their seconds; verdicts hold for all metrics together (Holm)."
+        ),
     }
 )
 

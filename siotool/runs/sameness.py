@@ -38,8 +38,7 @@ def check_same(runs: Sequence[Run], *, same_target: bool = False) -> None:
             raise InputError(
                 f"runs of different targets are not of one service: {runs[0].path} has {ours}, "
                 f"{run.path} has {theirs}",
-                "name runs of one target; siotool plan takes --same-target for one service at several "
-                "addresses",
+                "name runs of one target, or give --same-target for one service at several addresses",
             )
 
 

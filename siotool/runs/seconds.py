@@ -16,6 +16,7 @@
 | ``bytes_in_per_s``, ``bytes_out_per_s``, ``bytes_per_s`` | wire bytes, as the clients see them |
 | ``cpu_cores``, ``rss_bytes``, ``files_open``, ``processes`` | all servers; NaN where not all were sampled |
 | ``server_*`` | other fields of ``measured_servers.ServerUse``, as the servers say themselves |
+| ``server_files_opened`` | more files than before the load |
 | ``server_limit_share`` | of their event loops' time where known, else of the CPU of their cores |
 | ``generator_cpu_cores``, ``generator_cpu_sum`` | CPU of the busiest worker, and of all |
 | ``generator_cpu_share``, ``generator_cpu_wait``, ``generator_files_share`` | the worst of the workers |
@@ -207,6 +208,8 @@ def server_columns(uses: Sequence[ServerUse | None], server: MeasuredServer | No
         for name, field in SERVER_COLUMNS.items()
     }
     cores = server.cores if server is not None and server.cores > 0 else np.nan
+    at_rest = server.files_at_rest if server is not None else None
+    found["server_files_opened"] = found["files_open"] - (np.nan if at_rest is None else at_rest)
     busy = found["server_loop_share"]
     found["server_limit_share"] = np.where(np.isfinite(busy), busy, found["cpu_cores"] / cores)
     return found

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from siotool.histogram import merged
-from siotool.measured_servers import SERVER, ServerUse
+from siotool.measured_servers import ServerUse
 from siotool.runfile import (
     Delivery,
     Interval,
@@ -170,7 +170,7 @@ def merge(
     duration_s: float,
     stage: int,
     delivery: Delivery,
-    server: ServerUse | None,
+    servers: dict[str, ServerUse],
 ) -> Interval:
     """The run's interval that ends at ``t_s``, of one interval of each worker."""
     user_classes = merge_user_classes(parts)
@@ -186,7 +186,7 @@ def merge(
         delivery=delivery,
         bytes=summed([part.bytes for part in parts]),
         generator=[part.health for part in parts],
-        servers={SERVER: server} if server is not None else {},
+        servers=servers,
         exceptions=merge_exceptions(parts),
         user_classes=user_classes,
         overdue=summed([part.overdue for part in parts]),

@@ -14,6 +14,7 @@ from siotool import runfile
 from siotool.client import tcp
 from siotool.measured_servers import LOCAL, MeasuredServer
 from siotool.runfile import GeneratorMachine, Header
+from siotool.swarm.servers.asked_server import AskedServers
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.users_file import UsersFile
 from siotool.workload import WeightedTarget, Workload
@@ -37,8 +38,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     find_revision: bool = False
     weights: tuple[int, ...] = (1,)
     embedded: bool = False
-    server_pid: int | None = None
-    server_cores: float | None = None
+    servers: AskedServers = AskedServers()
     web_port: int | None = None
     locust_files: bool = False
     gates: list[str] = []
@@ -69,7 +69,7 @@ class Outcome(msgspec.Struct, frozen=True):
     reason: Reason
 
 
-def header_of(config: RunConfig, server: MeasuredServer | None) -> Header:
+def header_of(config: RunConfig, servers: list[MeasuredServer]) -> Header:
     """The first line of the run file."""
     libraries = ("locust", "picows", "uvloop", "python-socketio", "msgspec", "numpy")
     return Header(
@@ -93,7 +93,7 @@ def header_of(config: RunConfig, server: MeasuredServer | None) -> Header:
         targets=_targets(config),
         workload=config.workload,
         bytes_source=tcp.SOURCE,
-        servers=[server] if server is not None else [],
+        servers=servers,
         embedded=config.embedded,
         gates=config.gates,
         default_gates=config.default_gates,

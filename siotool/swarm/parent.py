@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from time import monotonic
 from typing import Any
 
@@ -23,18 +24,23 @@ from siotool.client.secret_texts import secrets_of, texts_in
 from siotool.errors import GeneratorError, SiotoolError
 from siotool.printable import one_line
 from siotool.runfile import Header
+from siotool.runs.held_share import each_is_a_file
 from siotool.runwriter import Writer
 from siotool.stopped import Stopped
 from siotool.swarm import first_user, locust_output
 from siotool.swarm.config import Outcome, Reason, RunConfig, WorkerConfig, header_of
 from siotool.swarm.early_stop import EarlyStop, MakeJudge
+from siotool.swarm.lateness import Level
 from siotool.swarm.live import Display, Displays
 from siotool.swarm.program import Program
 from siotool.swarm.recorder import Recorder
 from siotool.swarm.redaction import Redaction
 from siotool.swarm.row_desk import RowDesk
 from siotool.swarm.scenario_file import Scenario, options
-from siotool.swarm.server_use import ServerProbe, ServerSamples
+from siotool.swarm.servers.opened_servers import open_servers
+from siotool.swarm.servers.secret_url import secrets_in
+from siotool.swarm.servers.server_samples import ServerSamples
+from siotool.swarm.servers.server_watch import ServerWatch
 from siotool.swarm.spawner import Spawner
 from siotool.swarm.watch import Watch
 from siotool.swarm.worker import REPORTS, SECRETS
@@ -68,24 +74,25 @@ def run(
     # gevent shall not print a Ctrl-C that comes before the run has its own handlers
     hub: Any = gevent.get_hub()
     hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)
-    probe = ServerProbe(config.server_pid, config.server_cores) if config.server_pid else None
     if config.web_port is not None:
         config = msgspec.structs.replace(config, web_port=locust_output.free_web_port(config.web_port))
     checked = first_user.check(config, scenario)
     config = msgspec.structs.replace(config, engine=checked.engine)
-    header = header_of(config, probe.describe() if probe is not None else None)
-    writer = Writer(config.out)
-    writer.write(header)
-    views = Displays([show(header)])
-    test = _LoadTest(config, scenario, writer, views, ServerSamples(probe))
-    if hopeless is not None:
-        views.parts.append(EarlyStop(hopeless(header), test.stop_early))
-    if checked.remark:
-        test.remark(checked.remark)
-    try:
-        return test.run(programs)
-    finally:
-        test.close()
+    with ExitStack() as stack:
+        servers, remarks = open_servers(config.servers, config.engine.tls, config.engine.target.path, stack)
+        header = header_of(config, servers.described)
+        writer = Writer(config.out)
+        writer.write(header)
+        views = Displays([show(header)])
+        test = _LoadTest(config, scenario, writer, views, servers)
+        if hopeless is not None:
+            views.parts.append(EarlyStop(hopeless(header), test.stop_early))
+        for level, text in (*([("warning", checked.remark)] if checked.remark else ()), *remarks):
+            test.remark(level, text)
+        try:
+            return test.run(programs)
+        finally:
+            test.close()
 
 
 class _LoadTest:
@@ -97,14 +104,18 @@ class _LoadTest:
         scenario: Scenario,
         writer: Writer,
         display: Display,
-        server: ServerSamples,
+        servers: ServerSamples,
     ) -> None:
         self._config = config
         self._writer = writer
         self._display = display
-        self._server = server
+        self._servers = servers
         redaction = _secrets(config)
-        self._recorder = Recorder(config.workload.processes, writer, display, server, self._break, redaction)
+        by_files = each_is_a_file(config.engine.target.transport)
+        watch = ServerWatch(servers.files_at_rest if by_files else None)
+        self._recorder = Recorder(
+            config.workload.processes, writer, display, servers, watch, self._break, redaction
+        )
         self._reason: Reason = "finished"
         self._stopped: Stopped | None = None
         self._over = gevent.event.Event()
@@ -161,8 +172,7 @@ class _LoadTest:
                 watch = Watch(self._recorder, self._workers, self._runner)
                 following = self._spawn(self._follow, programs)
                 self._spawn(self._keep_watch, watch)
-                if self._server.probe is not None:
-                    self._spawn(self._sample_server)
+                self._servers.start(self._recorder.begin, self._spawn, gevent.sleep)
                 self._over.wait()
                 following.kill()
                 self._stop(watch)
@@ -188,9 +198,9 @@ class _LoadTest:
             raise self._failure
         return Outcome(path=self._writer.path, reason=self._reason)
 
-    def remark(self, text: str) -> None:
+    def remark(self, level: Level, text: str) -> None:
         """Write something worth knowing into the run file."""
-        self._recorder.note("warning", text)
+        self._recorder.note(level, text)
 
     def stop_early(self, stopped: Stopped) -> None:
         """End the run in order, as its gate is hopeless."""
@@ -249,7 +259,10 @@ class _LoadTest:
             self._runner.send_message("stop")
             deadline = monotonic() + _FINISH_S
             # the watch writes the seconds meanwhile; when it is broken, there is nothing to wait for
-            while not self._recorder.timeline.finished and monotonic() < deadline and self._failure is None:
+            timeline = self._recorder.timeline
+            while not (timeline.finished and not timeline.waiting) and self._failure is None:
+                if monotonic() > deadline:
+                    break
                 gevent.sleep(_LOOK_S)
         for worker in self._workers:
             if self._failure is None:
@@ -259,7 +272,7 @@ class _LoadTest:
                 )
             self._recorder.timeline.lose(worker.number)
         try:
-            self._recorder.close_seconds()
+            self._recorder.close_seconds(everything=True)
         except Exception as error:
             self._break(error)
         self._fire("test_stop")
@@ -299,19 +312,6 @@ class _LoadTest:
                 return
             gevent.sleep(_LOOK_S)
 
-    def _sample_server(self) -> None:
-        """Sample the server at the end of each second of the run."""
-        number = 0
-        self._server.begin()
-        gone = False
-        while True:
-            gevent.sleep(max(0.0, self._recorder.begin + number + 1 - monotonic()))
-            number = max(number, int(monotonic() - self._recorder.begin) - 1)  # after a pause
-            if not self._server.sample(number) and not gone:
-                gone = True
-                self._recorder.note("warning", "the server's process is gone")
-            number += 1
-
     def _reported(self, client_id: str, data: dict[str, Any]) -> None:
         if self._workers.begin is None:
             return  # of a start that was put off
@@ -346,6 +346,8 @@ class _LoadTest:
 def _secrets(config: RunConfig) -> Redaction:
     """Hides what the options and the users file hold."""
     found = Redaction(secrets_of(config.engine.identity), config.engine.run)
+    for url in config.servers.urls:
+        found.add(secrets_in(url))
     for row in config.users_file.rows if config.users_file is not None else ():
         found.add(texts_in(msgspec.json.decode(row)))
     return found

@@ -21,7 +21,8 @@ from siotool.swarm.program import SEEN_AT_MOST, Seen, seen
 from siotool.swarm.redacted_report import hide_secrets
 from siotool.swarm.redaction import Redaction
 from siotool.swarm.scenario_results import ScenarioResults
-from siotool.swarm.server_use import ServerSamples
+from siotool.swarm.servers.server_samples import ServerSamples
+from siotool.swarm.servers.server_watch import ServerWatch
 from siotool.swarm.timeline import Timeline
 
 #: Failures of a connect that the target did not answer, or a proxy answered without it.
@@ -73,7 +74,8 @@ class Recorder:
         workers: int,
         writer: Writer,
         display: Display,
-        server: ServerSamples,
+        servers: ServerSamples,
+        watch: ServerWatch,
         on_failure: Callable[[OutputError], None],
         redaction: Redaction,
     ) -> None:
@@ -85,7 +87,8 @@ class Recorder:
         self._doubts: list[str] = []
         self._writer = writer
         self._display = display
-        self._server = server
+        self._servers = servers
+        self._server_watch = watch
         self._on_failure = on_failure
         self._failed = False
         #: Second 0 on the monotonic clock; 0 before the run has one.
@@ -120,9 +123,12 @@ class Recorder:
         for report in encoded:
             self.timeline.add(worker_report.decode(report))
 
-    def close_seconds(self) -> None:
-        """Write the seconds that every worker has reported."""
-        for parts in self.timeline.whole():
+    def close_seconds(self, *, everything: bool = False) -> None:
+        """Write the seconds that every worker has reported, and all samples of servers are there for.
+
+        ``everything``: do not wait for samples.
+        """
+        for parts in self.timeline.whole(lambda number: everything or self._sampled(number)):
             for part in parts:
                 hide_secrets(part, self._redaction)
             last = self.timeline.finished and not self.timeline.waiting
@@ -134,7 +140,7 @@ class Recorder:
                 duration_s,
                 self._stage_at((begin_s + end_s) / 2),
                 self._deliveries.close(parts, min(part.until for part in parts), last),
-                self._server.take(max(part.number + part.covers for part in parts), last),
+                self._servers.take(self.begin + begin_s, self.begin + end_s, last=last),
             )
             interval = msgspec.structs.replace(
                 interval,
@@ -161,9 +167,16 @@ class Recorder:
             self._display.update(interval)
             if found := lateness(parts, duration_s):
                 self.note(*found)
+            for said in self._server_watch.follow(interval, self._servers.missing):
+                self.note(*said)
             if (begin_s + end_s) / 2 > self._program_begin_s and not interval.draining:
                 self._seen.append(seen(interval, self._program_begin_s, self._doubts))
             self._doubts = []
+
+    def _sampled(self, number: int) -> bool:
+        """Whether no sample of a server is still to come for a second; the run's last may end early."""
+        end = self.begin + number + 1
+        return (self.timeline.finished and monotonic() < end) or self._servers.ready(end)
 
     def learn(self, lines: Iterable[Hold | FoundCapacity]) -> None:
         """Write what a search for capacity has learnt; its gates are named as the user named them."""

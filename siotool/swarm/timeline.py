@@ -6,7 +6,7 @@ then joined in the same way, so that an interval of the run covers the same time
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from siotool.swarm.aggregator import joined
 from siotool.swarm.worker_report import WorkerInterval
@@ -56,9 +56,12 @@ class Timeline:
             self.lost.add(worker)
             self._ended.add(worker)
 
-    def whole(self) -> Iterator[list[WorkerInterval]]:
-        """Seconds that are whole and have not been given out, in order: an interval of each worker."""
-        while (end := self._last_of_group()) is not None:
+    def whole(self, ready: Callable[[int], bool] = lambda number: True) -> Iterator[list[WorkerInterval]]:
+        """Seconds that are whole and have not been given out, in order: an interval of each worker.
+
+        Those from the first on that is not ``ready``, by its number, are kept for the next time.
+        """
+        while (end := self._last_of_group()) is not None and ready(end):
             group = []
             for waiting in self._waiting.values():
                 parts = []

@@ -17,6 +17,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -122,6 +123,8 @@ def served(name: str) -> Iterator[tuple[str, int]]:
         assert process.stdout is not None
         try:
             ready = json.loads(process.stdout.readline())
+            # some go on to print what they see: a pipe that nobody reads would stop them
+            threading.Thread(target=process.stdout.read, daemon=True).start()
             yield ready.get("url", f"http://127.0.0.1:{ready.get('port')}"), ready["pid"]
         finally:
             process.stdin.close()

@@ -305,7 +305,7 @@ def account(fleet: Fleet) -> Totals:
             assert delivery.expected == delivery.received + delivery.lost
             end_s = end_of(parts, BEGIN, written_s)
             assert end_s > written_s
-            interval = merge(parts, end_s, end_s - written_s, 0, delivery, None)
+            interval = merge(parts, end_s, end_s - written_s, 0, delivery, {})
             written_s = end_s
             totals.timed += sum(operation.count for operation in interval.operations)
             totals.delivery.update({name: getattr(delivery, name) for name in Delivery.__struct_fields__})

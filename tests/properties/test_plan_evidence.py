@@ -59,6 +59,7 @@ def observations(draw: st.DrawFn) -> Observations:
         cpu_cores=generator.uniform(0, draw(st.floats(0.01, 4)), rows),
         rss_bytes=generator.uniform(10e6, 200e6, rows),
         files_open=10 + ends,
+        server_loop_share=np.full(rows, np.nan),
         held=np.tile(np.arange(SECONDS) > 6, count),
         rising=np.full(rows, True),
     )
@@ -187,6 +188,7 @@ def test_more_runs_widen_an_interval_by_no_more_than_their_scatter(
         cpu_cores=np.maximum(cores, 0.0),
         rss_bytes=50e6 + 30e3 * ends,
         files_open=10 + ends,
+        server_loop_share=np.full(len(run), np.nan),
         held=ends == 200,
         rising=np.full(len(run), True),
     )

@@ -93,6 +93,7 @@ def made_up(
             "bytes_out_per_s": inbound * 40.0,
             "rss_bytes": MEMORY[0] + MEMORY[1] * ends,
             "files_open": 14 + ends,
+            "server_loop_share": np.full(count, np.nan),
             "held": np.arange(count) > RAMP_S,
             "rising": np.full(count, True),
         }

@@ -74,6 +74,7 @@ def echo(
         cpu_cores=slower * (BASE + PER_CALL * 5 * connections) * noise,
         rss_bytes=60e6 + 250_000 * ends,
         files_open=12 + ends,
+        server_loop_share=np.full(SECONDS, np.nan),
         held=np.arange(SECONDS) > 10,
         rising=np.full(SECONDS, True),
     )

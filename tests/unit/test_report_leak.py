@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from siotool.document.document import Sentence
+from siotool.measured_servers import ServerUse
 from siotool.report.join import summarize
 from siotool.report.leak_figures import find_leak
 from siotool.report.leak_tables import leak as leak_section
 from siotool.report.planned import Planned
-from siotool.runfile import ServerUse
 from siotool.runs.seconds import Seconds
 
 MB = 1e6

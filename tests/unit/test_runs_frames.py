@@ -23,7 +23,7 @@ WITHOUT_UNIT = (
     r"established|closed|left|stayed_away|hung|messages|expected|received|lost|duplicate|reordered|"
     r"misdelivered|away_now|back|recovered|replayed|caught_up|started|begun|sent|offered|issued|withheld|late|"
     r"connections(_begin|_end)?|files_open|files_limit|polling|"
-    r"server_(files_open|processes|connections|polling)"
+    r"server_(files_open|files_opened|processes|connections|polling)"
 )
 
 

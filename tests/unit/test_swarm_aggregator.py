@@ -279,7 +279,7 @@ def test_a_second_of_the_run_is_the_sum_of_its_workers():
     ]
     delivery = DeliveryAggregator().close(parts, 106.0, False)
     server = ServerUse(0.5, 1, 2, 3)
-    interval = merge(parts, 5.0, 1.0, 2, delivery, server)
+    interval = merge(parts, 5.0, 1.0, 2, delivery, {"server": server})
     assert (interval.t_s, interval.duration_s, interval.stage) == (5.0, 1.0, 2)
     assert interval.connections == Connections(20, 24, 6, 4, {"refused": 2}, {"reset": 1})
     assert interval.bytes == Bytes(2, 4, 6, 8)
@@ -313,10 +313,8 @@ def test_an_interval_ends_when_its_workers_closed_it(untils, finals, covers, t_s
 
 def test_draining_in_one_worker_is_draining():
     parts = [part(4, A), part(4, B, draining=True)]
-    assert merge(parts, 5.0, 1.0, 0, DeliveryAggregator().close(parts, 105.0, False), None).draining
-    assert not merge(
-        parts[:1], 5.0, 1.0, 0, DeliveryAggregator().close(parts[:1], 105.0, False), None
-    ).draining
+    assert merge(parts, 5.0, 1.0, 0, DeliveryAggregator().close(parts, 105.0, False), {}).draining
+    assert not merge(parts[:1], 5.0, 1.0, 0, DeliveryAggregator().close(parts[:1], 105.0, False), {}).draining
 
 
 # ── users that are away ───────────────────────────────────────────────────────────────

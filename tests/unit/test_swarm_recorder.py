@@ -10,7 +10,8 @@ from siotool.swarm.live import Display
 from siotool.swarm.program import SEEN_AT_MOST
 from siotool.swarm.recorder import Recorder
 from siotool.swarm.redaction import Redaction
-from siotool.swarm.server_use import ServerSamples
+from siotool.swarm.servers.server_samples import ServerSamples
+from siotool.swarm.servers.server_watch import ServerWatch
 from siotool.swarm.worker_report import WorkerInterval, encode
 
 BEGIN = 1000.0
@@ -35,7 +36,8 @@ def lines() -> Lines:
 
 @pytest.fixture
 def recorder(lines: Lines) -> Recorder:
-    made = Recorder(1, lines, Display(None), ServerSamples(None), pytest.fail, Redaction())  # type: ignore[arg-type]
+    watch = ServerWatch(None)
+    made = Recorder(1, lines, Display(None), ServerSamples([]), watch, pytest.fail, Redaction())  # type: ignore[arg-type]
     made.begin = BEGIN
     return made
 

@@ -5,7 +5,7 @@ from numpy.random import PCG64, Generator
 
 from siotool.plan.evidence.asked import workload
 from siotool.plan.evidence.fit import BASE, REPLICATES
-from siotool.plan.evidence.observe import Observations, event_loops
+from siotool.plan.evidence.observe import Observations, event_loops, limit_share
 from siotool.plan.evidence.profile import ServerProfile
 from siotool.plan.evidence.resample import run_factor
 from siotool.plan.inputs.costs import COSTS, LEARNT
@@ -13,7 +13,7 @@ from siotool.plan.inputs.figure import Figure, Inputs
 from siotool.plan.inputs.provenance import Provenance, measured
 from siotool.plan.inputs.ranges import Replicates
 from siotool.runs.capacity import straight_line
-from siotool.runs.seconds import Floats
+from siotool.runs.seconds import Floats, Seconds
 
 #: A column of ``Observations`` → the key for how much of it one core was seen to carry.
 SEEN = (
@@ -98,7 +98,7 @@ def _for_the_formula(
         figures["workload.consumption_rate"] = Figure(_samples(each[0] + each[1], ""), runs)
     rows = observations.whole.only(observations.whole.held & observations.whole.sampled)
     cores = server_cores(observations)
-    capacity = straight_line(rows.mean("bytes_per_s"), rows.mean("cpu_cores"), cores)
+    capacity = straight_line(rows.mean("bytes_per_s"), _busy_cores(observations, rows), cores)
     if isinstance(capacity, float):
         scatter = run_factor(profile.cpu.run_cv, REPLICATES, Generator(PCG64(seed)))
         figures["server.capacity"] = Figure(
@@ -106,6 +106,14 @@ def _for_the_formula(
             Provenance("measured", f"{runs.detail}: a straight line through the CPU it used"),
         )
     return figures
+
+
+def _busy_cores(observations: Observations, rows: Seconds) -> float:
+    """Cores that were in use, or that a busy event loop kept from doing more; mean of the rows."""
+    cores = np.array([origin.cores for origin in observations.origins])[rows.run]
+    busy = limit_share(rows, observations.origins) * cores
+    known = np.isfinite(busy)
+    return float(np.average(busy[known], weights=rows["duration_s"][known])) if known.any() else 0.0
 
 
 def _samples(replicates: Floats, name: str) -> Replicates:

@@ -15,18 +15,17 @@ import numpy as np
 from siotool.errors import InputError
 from siotool.plan.evidence.asked import RunLoad, asked_of
 from siotool.runfile import Run
+from siotool.runs.held_share import NEARLY_ALL, NONE_HELD, files_show, held_share, wrong_by_cpu
 from siotool.runs.hold import Marks
 from siotool.runs.sameness import check_same, names
-from siotool.runs.seconds import Seconds, seconds_of
+from siotool.runs.seconds import Floats, Seconds, seconds_of
+from siotool.units import format_share
 from siotool.workload import Setting
 
 Validity = Literal["yes", "suspect", "no"]
 
-#: The least CPU of a message or a handshake: a system call costs more.
-_LEAST_CPU_S = 0.2e-6
-_ENOUGH_WORK = 1000
-#: So many connections more must show among the open files of the process that holds them.
-_ENOUGH_FILES = 20
+#: A process that holds less than this share of polling connections, of which a proxy may hide some.
+_HALF = 0.5
 #: Fewer seconds than this in one run show nothing.
 LEAST_SECONDS = 5
 
@@ -79,6 +78,16 @@ class Observations(msgspec.Struct, frozen=True, eq=False):
     usable: Seconds
 
 
+def limit_share(seconds: Seconds, origins: Sequence[Origin]) -> Floats:
+    """Return how much of what the servers have was in use in each row.
+
+    Of their event loops' time where that is known, else of the CPU of their cores.
+    """
+    busy = seconds["server_loop_share"]
+    cores = np.array([origin.cores for origin in origins])[seconds.run]
+    return np.where(np.isfinite(busy), busy, seconds["cpu_cores"] / np.where(cores > 0, cores, np.nan))
+
+
 def observe(
     runs: Sequence[Run],
     validity: Sequence[Validity],
@@ -91,8 +100,8 @@ def observe(
 
     ``validity`` is the report's verdict on each run; a run with ``no`` is refused, one that is
     ``suspect`` or was cut is refused unless ``accept_suspect``. ``nodes`` says how many servers
-    were behind the target in each run, 1 by default. ``same_target``: the user says that several
-    addresses are one service. Raises InputError that names the file.
+    were behind the target in each run: as many as were sampled, by default. ``same_target``: the user
+    says that several addresses are one service. Raises InputError that names the file.
     """
     if not runs:
         raise InputError("no run to learn from", "name a run folder or its run.jsonl")
@@ -100,6 +109,7 @@ def observe(
     if len(validity) != len(runs) or len(counts) != len(runs):
         raise ValueError("one verdict and one number of nodes for each run")
     check_same(runs, same_target=same_target)
+    counts = [_servers_of(run, count) for run, count in zip(runs, counts, strict=True)]
     for run, valid, count in zip(runs, validity, counts, strict=True):
         if count < 1:
             raise InputError(f"{run.path}: {count} nodes", "a run has at least one server: RUN@1")
@@ -117,8 +127,8 @@ def observe(
         _origin(run, name, count, seconds.held[seconds.run == number])
         for number, (run, name, count) in enumerate(zip(runs, names(runs), counts, strict=True))
     ]
-    for number, origin in enumerate(origins):
-        _check_process(origin, seconds.only(usable & (seconds.run == number)))
+    for number, (run, origin) in enumerate(zip(runs, origins, strict=True)):
+        _check_process(run, origin, seconds.only(usable & (seconds.run == number)))
     return Observations(tuple(origins), seconds, seconds.only(usable))
 
 
@@ -141,6 +151,12 @@ def _check_server(run: Run, usable: int) -> None:
             f"{run.path}: the server was not sampled, so the run shows no cost",
             "run it again with --server-pid",
         )
+    uses = [use for interval in run.intervals for use in interval.servers.values()]
+    if not any(use.cpu_cores is not None for use in uses):
+        raise InputError(
+            f"{run.path}: no source of the server shows its CPU, so the run shows no cost",
+            "run it again with --server-pid, or metrics that show it",
+        )
     if usable < LEAST_SECONDS:
         raise InputError(
             f"{run.path}: {usable} s with a sample of the server are too few to learn from",
@@ -150,28 +166,38 @@ def _check_server(run: Run, usable: int) -> None:
         raise InputError(f"{run.path}: no connection was open at any time", "run the load test again")
 
 
-def _check_process(origin: Origin, seconds: Seconds) -> None:
-    """Refuse a run whose sampled process cannot be the server: it used too little CPU, or held no sockets."""
+def _servers_of(run: Run, nodes: int) -> int:
+    """How many servers were behind a run's target: those that were sampled, where there were several."""
+    sampled = len(run.header.servers)
+    if sampled > 1 and nodes not in (1, sampled):
+        raise InputError(
+            f"{run.path}: {nodes} nodes, and {sampled} servers were sampled",
+            "leave @NODES out: each sampled server is one",
+        )
+    return max(nodes, sampled) if nodes == 1 else nodes
+
+
+def _check_process(run: Run, origin: Origin, seconds: Seconds) -> None:
+    """Refuse a run whose sampled processes cannot be all that serve: they did too little, or held too few."""
     work = {
         name: float((seconds[name] * seconds["duration_s"]).sum())
         for name in ("inbound_per_s", "deliveries_per_s", "handshakes_per_s", "cpu_cores")
     }
-    cpu_s, done = work.pop("cpu_cores"), sum(work.values())
     hint = "give --server-pid the process that serves the target"
-    if done >= _ENOUGH_WORK and cpu_s < done * _LEAST_CPU_S:
+    if wrong := wrong_by_cpu(sum(work.values()) - work["cpu_cores"], work["cpu_cores"]):
+        raise InputError(f"{origin.file}: {wrong}", hint)
+    share = held_share(seconds, by_files=True)
+    if share is None or share.value >= (NEARLY_ALL if files_show([run]) else _HALF):
+        return
+    if share.value < NONE_HELD:
         raise InputError(
-            f"{origin.file}: the sampled process used {cpu_s:.2g} s of CPU for {done:,.0f} messages and "
-            "handshakes: it is not the server",
-            hint,
+            f"{origin.file}: the sampled process does not hold the connections ({share.how})", hint
         )
-    connections, files = seconds["connections_end"], seconds["files_open"]
-    rise, seen = float(np.ptp(connections)), float(np.ptp(files))
-    if files.any() and rise >= _ENOUGH_FILES and seen < rise / (2 * origin.nodes):
-        raise InputError(
-            f"{origin.file}: the sampled process opened {seen:,.0f} files while {rise:,.0f} connections "
-            "opened: it does not hold them",
-            hint,
-        )
+    raise InputError(
+        f"{origin.file}: the sampled servers hold {format_share(share.value)} of the connections "
+        f"({share.how}): other processes serve the rest, and cost what is not measured",
+        "sample them all, each with --server-pid or --server NAME=PID",
+    )
 
 
 def _origin(run: Run, name: str, nodes: int, held: Marks) -> Origin:

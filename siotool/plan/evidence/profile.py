@@ -16,7 +16,7 @@ import numpy as np
 from numpy.random import PCG64, Generator
 
 from siotool.plan.evidence.fit import BASE, REPLICATES, CpuFit, fit_cpu
-from siotool.plan.evidence.observe import Observations, event_loops
+from siotool.plan.evidence.observe import Observations, event_loops, limit_share
 from siotool.plan.evidence.regressors import Absorbed
 from siotool.plan.evidence.resample import PRIOR_RUN_CV, redrawn_errors, run_factor
 from siotool.plan.inputs.costs import COSTS, LEARNT
@@ -58,7 +58,8 @@ class ServerProfile(msgspec.Struct, frozen=True, eq=False):
     ``absorbed`` are costs inside another one (use 0 for them), ``absent`` figures that the runs
     show nothing of (use a published or typed one), each with its sentence. ``measured_to`` is the
     most of each kind of work that one server was seen doing in a second, by the column names of
-    ``Observations``; ``share_of_limit`` of its CPU the most that a hold phase took. ``one_workload``
+    ``Observations``; ``share_of_limit`` the most that a hold phase took
+    of its event loops' time, or of its CPU. ``one_workload``
     where all runs had the same scenario and settings. ``remarks`` are further doubts.
     """
 
@@ -137,11 +138,12 @@ def measure(observations: Observations, seed: int, draws: int = REPLICATES) -> S
 
 
 def _share_of_limit(observations: Observations) -> float:
-    held = observations.usable.held
+    usable = observations.usable
+    share = limit_share(usable, observations.origins)
     shares = [
-        observations.usable.mean("cpu_cores", mine) / origin.cores
-        for number, origin in enumerate(observations.origins)
-        if (mine := held & (observations.usable.run == number)).any() and origin.cores > 0
+        float(np.average(share[mine], weights=usable["duration_s"][mine]))
+        for number in range(len(observations.origins))
+        if (mine := usable.held & (usable.run == number) & np.isfinite(share)).any()
     ]
     return max(shares, default=0.0)
 

@@ -12,7 +12,7 @@ from siotool.plan.inputs import fields, planfile
 from siotool.plan.inputs.figure import Figure, Inputs, MessageChoice, Value
 from siotool.plan.inputs.provenance import Provenance
 from siotool.plan.inputs.ranges import Range
-from siotool.plan.model import Fleet, FormulaServers, InputFigure
+from siotool.plan.model import Fleet, FleetCost, FormulaServers, InputFigure
 
 VERSION = 1
 
@@ -28,12 +28,13 @@ _FORMULA = (
 
 
 class ReadBack(msgspec.Struct, frozen=True):
-    """A plan's inputs, the formula's figures and result, and the servers; None where unknown."""
+    """A plan's inputs, the formula's figures and result, the servers and their cost; None where unknown."""
 
     inputs: Inputs
     formula: Figures
     document: FormulaServers | None
     servers: Fleet | None
+    cost: FleetCost | None
 
 
 class _PlanFile(msgspec.Struct):
@@ -43,6 +44,7 @@ class _PlanFile(msgspec.Struct):
     messages: list[MessageChoice] = []
     document: FormulaServers | None = None
     servers: Fleet | None = None
+    cost: FleetCost | None = None
 
 
 def decode(data: bytes, source: str) -> ReadBack:
@@ -64,7 +66,8 @@ def decode(data: bytes, source: str) -> ReadBack:
     if not figures:
         typed = Provenance("typed", source)
         figures = {key: Figure(getattr(plan.inputs, name), typed) for name, key in _FORMULA}
-    return ReadBack(Inputs(figures, tuple(plan.messages)), plan.inputs, plan.document, plan.servers)
+    inputs = Inputs(figures, tuple(plan.messages))
+    return ReadBack(inputs, plan.inputs, plan.document, plan.servers, plan.cost)
 
 
 def _figure(figure: InputFigure, source: str) -> Figure:

@@ -44,6 +44,15 @@ def quoting_server(**options: Any) -> Iterator[Server]:
 
 
 @contextmanager
+def measured_server(**options: Any) -> Iterator[Server]:
+    """Run Socket.IO 4 with metrics at /metrics and the admin UI: ``admin={"username": …, "password": …}``."""
+    if not (PROGRAMS / "node_modules/prom-client").is_dir():
+        pytest.skip("prom-client is not installed: run make node")
+    with _program("measured.mjs", quiet=True, **options) as server:
+        yield server
+
+
+@contextmanager
 def nest_server(**options: Any) -> Iterator[Server]:
     """Run a NestJS gateway; it answers several arguments as one array."""
     with _program("nest.mjs", **options) as server:

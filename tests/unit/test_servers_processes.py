@@ -1,12 +1,15 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from siotool.errors import InputError
-from siotool.swarm import server_use
-from siotool.swarm.server_use import ServerProbe, Spent, cpu_between
+from siotool.swarm.servers import processes
+from siotool.swarm.servers.processes import Processes, Spent, cpu_between
+from siotool.swarm.servers.sampled_server import Sampler
+from siotool.swarm.servers.source import SourceGone
 
 #: Each figure of the kernel's is in hundredths of a second, and a fork or two is not free.
 TICKS = 0.08
@@ -83,13 +86,16 @@ class Server:
             assert self.process.stdout.readline() == "done\n"
 
     def watch(self):
-        self.probe = ServerProbe(self.process.pid, None)
-        assert self.probe.sample(self.now) is None, "there is no time before the first sample"
-        return self.probe
+        self.source = Processes([self.process.pid])
+        self.reading = self.source.read(lambda: self.now)
+        return self.source
 
     def sample(self, seconds=1.0):
+        """What it used within some seconds."""
         self.now += seconds
-        return self.probe.sample(self.now)
+        before, self.reading = self.reading, self.source.read(lambda: self.now)
+        used = self.reading.counters["cpu_s"] - before.counters["cpu_s"]
+        return SimpleNamespace(cpu_cores=used / seconds, **self.reading.gauges)
 
 
 @pytest.fixture
@@ -184,7 +190,7 @@ def groups(monkeypatch):
         except KeyError:
             raise FileNotFoundError(path) from None
 
-    monkeypatch.setattr(server_use, "read_text", read)
+    monkeypatch.setattr(processes, "read_text", read)
     return files
 
 
@@ -199,64 +205,75 @@ def groups(monkeypatch):
 def test_a_server_fills_no_more_than_its_quota(server, groups, quota, cores):
     groups[f"/proc/{server.process.pid}/cgroup"] = "0::/service\n"
     groups["/sys/fs/cgroup/service/cpu.max"] = quota
-    assert server.watch().describe().cores == cores
+    assert server.watch().cores == cores
 
 
 def test_a_server_fills_no_more_than_the_cores_it_may_run_on(server, groups):
     server.do("child")
     os.sched_setaffinity(server.process.pid, {min(os.sched_getaffinity(0))})
-    assert server.watch().describe().cores == 1.0
+    assert server.watch().cores == 1.0
 
 
 def test_it_says_what_it_watches(server, groups):
-    alone = server.watch().describe()
-    assert alone.source == f"pid {server.process.pid}"
+    alone = server.watch()
+    assert alone.what == f"pid {server.process.pid}"
     assert alone.cores == 1.0
-    assert alone.memory_bytes > 0
     assert alone.files_limit > 0
+    assert alone.members == {server.process.pid}
     server.do("child")
-    both = ServerProbe(server.process.pid, None).describe()
-    assert both.source == f"pid {server.process.pid} and its children"
+    both = Processes([server.process.pid])
+    assert both.what == f"pid {server.process.pid} and its children"
     assert both.cores == min(2, len(os.sched_getaffinity(0)))
-    assert ServerProbe(server.process.pid, 6.0).describe().cores == 6.0
+
+
+def test_several_processes_are_one_server_and_no_process_counts_twice(server):
+    server.do("child")
+    (child,) = Processes([server.process.pid]).members - {server.process.pid}
+    both = Processes([server.process.pid, child])
+    assert both.read(lambda: 1.0).gauges["processes"] == 2
+    assert both.what == f"pids {server.process.pid}, {child}"
 
 
 def test_a_server_that_is_gone_is_sampled_no_more(server):
-    server.watch()
-    assert server.sample() is not None
+    source = server.watch()
+    assert server.sample().processes == 1
     server.process.kill()
     os.waitid(os.P_PID, server.process.pid, os.WEXITED | os.WNOWAIT)
-    assert server.sample() is None, "a zombie is no server"
+    with pytest.raises(SourceGone, match=f"process {server.process.pid} is gone"):
+        source.read(lambda: 102.0)  # a zombie is no server
     server.process.wait()
-    assert server.sample() is None
-    assert server.sample() is None
+    sampler = Sampler(source)
+    sampler.sample(103.0, lambda: 103.0)
+    assert sampler.failure == f"process {server.process.pid} is gone"
+    assert sampler.settled == 103.0
+    assert sampler.track.levels(103.0) == {}
 
 
 @pytest.mark.parametrize("pid", [-1, 0, 2**22 + 1, 2**40])
 def test_a_pid_that_cannot_be_is_refused(pid):
     with pytest.raises(InputError, match=f"no process has the id {pid}"):
-        ServerProbe(pid, None)
+        Processes([pid])
 
 
 def test_a_process_that_has_ended_is_refused():
     process = subprocess.Popen([sys.executable, "-c", ""])
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     with pytest.raises(InputError, match="no process has the id"):
-        ServerProbe(process.pid, None)
+        Processes([process.pid])
     process.wait()
     with pytest.raises(InputError, match="no process has the id"):
-        ServerProbe(process.pid, None)
+        Processes([process.pid])
 
 
 def test_a_process_of_another_user_is_refused_with_a_remedy():
     code = (
         "import os, sys\n"
         "from siotool.errors import InputError\n"
-        "from siotool.swarm.server_use import ServerProbe\n"
+        "from siotool.swarm.servers.processes import Processes\n"
         "if os.geteuid() == 0:\n"
         "    os.setuid(65534)\n"
         "try:\n"
-        "    ServerProbe(1, None)\n"
+        "    Processes([1])\n"
         "except InputError as error:\n"
         "    print(error.message, '|', error.hint)\n"
     )
@@ -266,11 +283,9 @@ def test_a_process_of_another_user_is_refused_with_a_remedy():
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may read every process")
 def test_the_first_process_may_be_watched_by_root():
-    probe = ServerProbe(1, None)
-    probe.sample(1.0)
-    use = probe.sample(2.0)
-    assert use.cpu_cores >= 0
-    assert use.processes >= 1
+    source = Processes([1])
+    assert source.read(lambda: 1.0).counters["cpu_s"] >= 0
+    assert source.read(lambda: 2.0).gauges["processes"] >= 1
 
 
 def spent(**processes):

@@ -1,0 +1,37 @@
+"""Options on what runs are compared with, and on the history they are kept in."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Baselines = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--baseline",
+        metavar="RUN",
+        help="Compare with this run; or with history, or history:LABEL. Repeatable.",
+    ),
+]
+SameTarget = Annotated[
+    bool, typer.Option("--same-target", help="Runs at several addresses are of one service.")
+]
+History = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="History of past runs.", show_default="reports/history.sqlite"),
+]
+KeptIn = Annotated[
+    Path | None,
+    typer.Option(
+        "--history",
+        metavar="FILE",
+        help="Add the run to this history of past runs.",
+        show_default="reports/history.sqlite, if it is there",
+    ),
+]
+Label = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT", help="What the run is of, in the history.", show_default="the branch, in CI"
+    ),
+]

@@ -1,0 +1,125 @@
+"""Reads the options that name servers to sample; InputError says what is wrong with one."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from siotool.errors import InputError
+from siotool.measured_servers import SERVER
+from siotool.swarm.servers.asked_server import AskedServer, AskedServers
+from siotool.swarm.servers.secret_url import check_url
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
+_GROUP = "cgroup:"
+
+
+def read(
+    *,
+    pids: Sequence[int],
+    named: Sequence[str],
+    metrics: Sequence[str],
+    admin: Sequence[str],
+    names: Sequence[str],
+    cores: float | None,
+    embedded: bool,
+) -> AskedServers:
+    """All of them. What has no name is of ``server``, or of ``server-1``, ``server-2``, … by its place.
+
+    ``embedded``: the target's process is sampled when nothing is named. Raises InputError.
+    """
+    servers = _named(named)
+    own_pages, pages = _urls(metrics, "--server-metrics")
+    own_admins, admins = _urls(admin, "--server-admin")
+    if len(admins) > 1:
+        raise InputError(
+            f"--server-admin is given {len(admins)} times without a name",
+            "one admin UI shows all servers of a cluster; else name each: --server-admin a=URL",
+        )
+    if pids and pages and len(pids) != len(pages):
+        raise InputError(
+            f"{len(pids)} --server-pid and {len(pages)} --server-metrics: which belong together?",
+            "name them: --server a=PID --server-metrics a=URL",
+        )
+    for number in range(max(len(pids), len(pages))):
+        one = AskedServer(
+            _unnamed(number, max(len(pids), len(pages)), servers),
+            pids=tuple(pids[number : number + 1]),
+            metrics=tuple(pages[number : number + 1]),
+        )
+        servers[one.name] = one
+    for name, url in own_pages:
+        before = servers.get(name, AskedServer(name))
+        servers[name] = msgspec.structs.replace(before, metrics=(*before.metrics, url))
+    for name, url in own_admins:
+        before = servers.get(name, AskedServer(name))
+        if before.admin:
+            raise InputError(f"--server-admin is given twice for {name}")
+        servers[name] = msgspec.structs.replace(before, admin=url)
+    _check_once(list(servers.values()))
+    if cores is not None and not (servers or admins or embedded):
+        raise InputError("--server-cores has no server", "name one with --server-pid or --server")
+    return AskedServers(tuple(servers.values()), cores, admins[0] if admins else "", tuple(names))
+
+
+def or_process(asked: AskedServers, pid: int) -> AskedServers:
+    """The same; a process where no server was named."""
+    return asked if asked.any else msgspec.structs.replace(asked, servers=(AskedServer(SERVER, pids=(pid,)),))
+
+
+def _unnamed(number: int, count: int, known: Mapping[str, AskedServer]) -> str:
+    name = SERVER if count == 1 and not known else f"{SERVER}-{number + 1}"
+    if name in known:
+        raise InputError(f"--server {name}: unnamed servers are called so", "choose another name")
+    return name
+
+
+def _named(texts: Sequence[str]) -> dict[str, AskedServer]:
+    servers: dict[str, AskedServer] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not _NAME.fullmatch(name):
+            raise InputError(f"--server {text!r} has no name", "write it web=4711, or web=cgroup:/path")
+        if name in servers:
+            raise InputError(f"--server {name} is given twice", f"write it {name}=PID,PID")
+        if value.startswith(_GROUP):
+            servers[name] = AskedServer(name, cgroup=value.removeprefix(_GROUP))
+            if not servers[name].cgroup.strip("/"):
+                raise InputError(f"--server {text}: no control group", f"write it {name}=cgroup:/path")
+            continue
+        words = [word.strip() for word in value.split(",")]
+        if not all(word.isdecimal() for word in words):
+            raise InputError(
+                f"--server {text}: expected process ids or a control group",
+                f"write it {name}=4711,4712 or {name}=cgroup:/path",
+            )
+        servers[name] = AskedServer(name, pids=tuple(map(int, words)))
+    return servers
+
+
+def _urls(texts: Sequence[str], option: str) -> tuple[list[tuple[str, str]], list[str]]:
+    """Those with a name, and those without."""
+    named, plain = [], []
+    for text in texts:
+        found = re.fullmatch(rf"({_NAME.pattern})=(.+)", text, flags=re.DOTALL)
+        url = found[2] if found else text
+        check_url(url, option)
+        if found:
+            named.append((found[1], url))
+        else:
+            plain.append(url)
+    return named, plain
+
+
+def _check_once(servers: Sequence[AskedServer]) -> None:
+    pids: set[int] = set()
+    urls: set[str] = set()
+    for one in servers:
+        for pid in one.pids:
+            if pid in pids:
+                raise InputError(f"process {pid} is named twice", "each process is of one server")
+            pids.add(pid)
+        for url in one.metrics:
+            if url in urls:
+                raise InputError("one URL of --server-metrics is given twice", "each is of one server")
+            urls.add(url)

@@ -1,0 +1,1 @@
+"""Past runs in one file: what comparisons and trends need of them."""

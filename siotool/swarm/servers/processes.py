@@ -1,0 +1,132 @@
+"""What processes of this machine use, with all their descendants, by their process ids."""
+
+import math
+import os
+from collections.abc import Sequence
+
+import msgspec
+import psutil
+
+from siotool.errors import InputError
+from siotool.swarm.cpu_quota import cgroup_quota, read_text
+from siotool.swarm.servers.source import EARLY_S, GONE, Clock, Reading, SourceGone
+
+
+class Spent(msgspec.Struct, frozen=True):
+    """CPU seconds of one process, and of its descendants that have ended and been waited for."""
+
+    own: float
+    ended: float
+
+
+def cpu_between(
+    before: dict[psutil.Process, Spent], after: dict[psutil.Process, Spent], unsettled: float
+) -> tuple[float, float]:
+    """CPU seconds that a tree of processes used between two samples, and what is unsettled.
+
+    A process that was not there before has begun since. When a process has ended and its parent
+    has waited for it, its CPU time is added to the parent's: the part above its last sample is new.
+    ``unsettled`` is the last sample of processes that ended during the last sampling: their parents
+    may show it only now.
+    """
+    nothing = Spent(0.0, 0.0)
+    own = sum(spent.own - before.get(process, nothing).own for process, spent in after.items())
+    ended = sum(spent.ended - before.get(process, nothing).ended for process, spent in after.items())
+    known = sum(spent.own + spent.ended for process, spent in before.items() if process not in after)
+    return max(0.0, own) + max(0.0, ended - known - unsettled), max(0.0, known - ended)
+
+
+class Processes:
+    """Some processes and all their descendants, as one server."""
+
+    local = True
+    early_s = EARLY_S
+
+    def __init__(self, pids: Sequence[int]) -> None:
+        """Raises InputError when there is no such process or it may not be read."""
+        self._pids = tuple(pids)
+        self._roots: list[psutil.Process] = []
+        self._spent: dict[psutil.Process, Spent] = {}
+        self._unsettled = self._cpu_s = 0.0
+        for pid in self._pids:
+            try:
+                root = psutil.Process(pid)
+                root.num_fds()  # the one figure that only its owner may read
+                self._roots.append(root)
+                self._measure()
+            except (psutil.NoSuchProcess, ValueError):
+                raise InputError(
+                    f"no process has the id {pid}", "give the server's with --server-pid"
+                ) from None
+            except psutil.AccessDenied:
+                raise InputError(
+                    f"process {pid} may not be read", "run siotool as the server's user"
+                ) from None
+
+    @property
+    def what(self) -> str:
+        """The processes: ``pid 4711 and its children``."""
+        if len(self._pids) == 1:
+            return f"pid {self._pids[0]}{' and its children' if len(self._spent) > 1 else ''}"
+        children = " and their children" if len(self._spent) > len(self._pids) else ""
+        return f"pids {', '.join(map(str, self._pids))}{children}"
+
+    @property
+    def members(self) -> frozenset[int]:
+        """The ids of all processes at the last reading."""
+        return frozenset(process.pid for process in self._spent)
+
+    @property
+    def cores(self) -> float:
+        """How many cores they can fill: one each, and no more than their quota and affinity allow."""
+        quota = cgroup_quota(read_text, str(self._pids[0]))
+        try:
+            cpus = len(self._roots[0].cpu_affinity())
+        except (AttributeError, psutil.Error):
+            cpus = os.cpu_count() or len(self._spent)
+        return min(float(len(self._spent)), float(cpus), quota if quota is not None else math.inf)
+
+    @property
+    def files_limit(self) -> int | None:
+        """The open-file limit of the first; None where it cannot be read."""
+        try:
+            return int(self._roots[0].rlimit(psutil.RLIMIT_NOFILE)[0])
+        except (AttributeError, psutil.Error, OSError):
+            return None
+
+    def read(self, clock: Clock) -> Reading:
+        """Return what they use now; ``cpu_s`` counts from the first reading. Raises SourceGone."""
+        before, at = self._spent, clock()
+        try:
+            rss, files = self._measure()
+        except psutil.Error as error:
+            raise SourceGone(f"process {getattr(error, 'pid', None) or self._pids[0]}{GONE}") from error
+        used, self._unsettled = cpu_between(before, self._spent, self._unsettled)
+        self._cpu_s += used
+        gauges = {"rss_bytes": float(rss), "files_open": float(files), "processes": float(len(self._spent))}
+        return Reading(at, {"cpu_s": self._cpu_s}, gauges)
+
+    def _measure(self) -> tuple[int, int]:
+        """Resident bytes and open files of all members; refreshes what each has spent."""
+        rss = files = 0
+        spent: dict[psutil.Process, Spent] = {}  # keyed by pid and start: a pid may be used again
+        for root in self._roots:
+            if not root.is_running() or root.status() == psutil.STATUS_ZOMBIE:
+                raise psutil.NoSuchProcess(root.pid)
+            for process in (root, *root.children(recursive=True)):
+                if process in spent:
+                    continue
+                try:
+                    with process.oneshot():
+                        times = process.cpu_times()
+                        spent[process] = Spent(
+                            own=times.user + times.system, ended=times.children_user + times.children_system
+                        )
+                        rss += process.memory_info().rss
+                        files += process.num_fds()
+                except (psutil.NoSuchProcess, psutil.AccessDenied):
+                    # a child has ended, or is another user's whose files may not be counted
+                    if process in self._roots:
+                        raise
+        self._spent = spent
+        return rss, files
