@@ -1,19 +1,26 @@
-"""A run that is watched from outside and ended early: OpenMetrics, gates on a class, --stop-if.
+"""A run that is watched from outside and ended early: OpenMetrics, OTLP, gates on a class, --stop-if.
 
 One run serves all: two user classes call the embedded target until --stop-if ends it.
 """
 
+import gzip
 import json
 import os
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from junitparser import JUnitXml
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from siotool.runfile import Operation
@@ -48,6 +55,34 @@ def scrape(url: str) -> tuple[str, str]:
         return found.headers["Content-Type"], found.read().decode()
 
 
+class Collector(BaseHTTPRequestHandler):
+    """Keeps what it is sent by OTLP."""
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.headers.get("Content-Encoding") == "gzip":
+            body = gzip.decompress(body)
+        self.server.received.append((self.path, body))  # type: ignore[attr-defined]
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def collecting() -> Iterator[Any]:
+    """A collector on loopback, while the block runs."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Collector) as server:
+        server.received = []  # type: ignore[attr-defined]
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     folder = tmp_path_factory.mktemp("watched")
@@ -55,32 +90,41 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     command = [
         *(sys.executable, "-m", "siotool", "loadtest", "demo", "--scenario", str(folder / "two.py")),
         *("--users", "6", "--run-time", "2min", "--processes", "2", "--out", str(folder / "run")),
-        *("--metrics-port", "0", "-o", str(folder / "results.xml"), "--fail-if"),
+        *("--metrics-port", "0", "--otel", "-o", str(folder / "results.xml"), "--fail-if"),
         *("errors:ack[class=Keen] > 1%", "--fail-if", "p50:ack:echo[class=Quick] > 0.1us"),
         *("--stop-if", "max:ack[class=Quick] > 0.1us", "--stop-after", "6s"),
     ]
-    variables = os.environ | {
-        "GITHUB_STEP_SUMMARY": str(folder / "summary.md"),
-    }
     said: list[str] = []
     scraped = ("", "")
     url = ""
-    with subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=variables, cwd=HOUSE
-    ) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            said.append(line.rstrip("\n"))
-            if " metrics: http" in line:
-                url = line.split()[-1]
-            if " open, " in line:  # said after 1 s, when few have started, and after 5 s
-                scraped = scrape(url)
-        code = process.wait(60)
+    with collecting() as collector:
+        variables = os.environ | {
+            "GITHUB_STEP_SUMMARY": str(folder / "summary.md"),
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.server_port}",
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+            "OTEL_METRIC_EXPORT_INTERVAL": "1000",
+            "OTEL_TRACES_EXPORTER": "none",
+        }
+        with subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=variables, cwd=HOUSE
+        ) as process:
+            assert process.stderr is not None
+            hung = threading.Timer(100, process.kill)
+            hung.start()
+            for line in process.stderr:
+                said.append(line.rstrip("\n"))
+                if " metrics: http" in line:
+                    url = line.split()[-1]
+                if " open, " in line:  # said after 1 s, when few have started, and after 5 s
+                    scraped = scrape(url)
+            code = process.wait(60)
+            hung.cancel()
     return SimpleNamespace(
         folder=folder,
         code=code,
         said=said,
         scraped=scraped,
+        received=collector.received,
         run=reading.read(folder / "run"),
         report=json.loads((folder / "run/report.json").read_text()),
     )
@@ -152,3 +196,24 @@ def test_the_dashboard_asks_only_for_what_a_running_test_exports(watched: Simple
     queries = queries_of(json.loads(DASHBOARD.read_text()))
     assert len(queries) >= 8
     assert unknown_names(queries, names) == {}
+
+
+def test_totals_and_users_are_exported_by_otlp(watched: SimpleNamespace) -> None:
+    points: dict[str, list[Any]] = defaultdict(list)
+    for path, body in watched.received:
+        assert path == "/v1/metrics"  # no log records: they would pass by what hides secrets
+        for resource in ExportMetricsServiceRequest.FromString(body).resource_metrics:
+            for scope in resource.scope_metrics:
+                for metric in scope.metrics:
+                    data = metric.sum if metric.HasField("sum") else metric.gauge
+                    points[metric.name] += data.data_points
+    acks = [
+        point.as_int or point.as_double
+        for point in points["siotool.operations"]
+        if {one.key: one.value.string_value for one in point.attributes}.get("op") == "ack"
+    ]
+    report = {row["op"]: row["count"] for row in watched.report["operations"]}
+    assert max(acks) == report["ack"]
+    assert len(set(acks)) > 2  # while it ran, and not at its end alone
+    assert points["siotool.operation.duration"]
+    assert max(point.as_int for point in points["siotool.users"]) == 6
