@@ -162,8 +162,6 @@ class ClientLoop:
             failure = await attempt.run(connection, opening, self._settings.connect_timeout_s)
         now = monotonic()
         if failure is None:
-            target.established += 1
-            user.counts.established += 1
             samples.record(now - intended, now - attempt.start)
             if attempt.leaving:
                 self._leaving.begin(user)

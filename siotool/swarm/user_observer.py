@@ -95,7 +95,9 @@ class UserObserver(Receiver):
         self.board.to_hub(self.board.metrics.redaction.add_for_a_while, values)
 
     def joined(self, now: float, recovered: bool) -> None:
-        """All namespaces are joined."""
+        """All namespaces are joined: the connection is established, and open from the same moment on."""
+        self.target.established += 1
+        self.counts.established += 1
         self.target.open += 1
         self.board.metrics.join(self, now, recovered=recovered)
 
