@@ -56,6 +56,7 @@ class Calibrating(NamedTuple):
         from siotool.document.contract import to_json
         from siotool.plan.documents import calibration_document
         from siotool.plan.evidence import calibrated
+        from siotool.runs import reading
 
         profile = self._profile(path)
         output.write(to_json(profile, 10), str(path.with_name(calibrated.FILE_NAME)))
@@ -67,6 +68,10 @@ class Calibrating(NamedTuple):
             say(f"run, {calibrated.FILE_NAME} and report in {path.parent}/")
         output.write(output.printed(document, output_format, where, profile, digits=10), where)
         codes = {ENDS[reason]} if reason in ENDS else set()
+        for note in reading.read(path).notes:
+            if note.level == "doubt":
+                complain(f"doubt: {note.text} (at {note.t_s:.0f} s)")
+                codes.add(ExitCode.SUSPECT)
         for one in profile.wanted:
             if not one.reached:
                 complain(f"not reached: {one.sentence}")

@@ -50,8 +50,10 @@ def searched(runs: Sequence[Run]) -> Searched | str:
     if found.search not in _OF_LOAD:
         return f"the search was for {found.search}, which is no capacity in bytes per second"
     passed = [one for one in found.holds if one.outcome == "passed" and one.load > 0]
-    if not passed or found.low <= 0:
+    if not passed:
         return "the search found no load that the server can carry"
+    if found.low <= 0:
+        return "the search ended before a load was confirmed that the server can carry"
     edge = max(passed, key=lambda one: one.load)
     for run in runs:
         if any((one.t_s, one.load) == (edge.to_s, edge.load) for one in run.holds):

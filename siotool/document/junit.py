@@ -4,6 +4,7 @@ import io
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal
+from xml.etree import ElementTree
 
 import msgspec
 from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
@@ -45,8 +46,11 @@ def render(
     root.add_testsuite(found)
     root.update_statistics()
     file = io.BytesIO()
-    root.write(file, pretty=True)
-    return file.getvalue().decode()
+    root.write(file)
+    # Python 3.13 and those before it differ in what junitparser's own indentation writes
+    tree = ElementTree.fromstring(file.getvalue())
+    ElementTree.indent(tree)
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{ElementTree.tostring(tree, encoding="unicode")}\n'
 
 
 def _case(suite: str, case: JudgedCase) -> Any:
