@@ -94,6 +94,4 @@ class ExportedTotals(RunningTotals):
         return [(self.connections.users, {})]
 
     def _deliveries(self) -> Iterable[tuple[float, dict[str, str]]]:
-        return [
-            (getattr(self.delivery, name), {"outcome": name}) for name in ("expected", "received", "lost")
-        ]
+        return [(getattr(self.delivery, name), {"outcome": name}) for name in OUTCOMES]
