@@ -11,14 +11,23 @@ Baselines = Annotated[
         "--baseline",
         metavar="RUN",
         help="Compare with this run; or with history, or history:LABEL. Repeatable.",
+        rich_help_panel="Verdict",
     ),
 ]
 SameTarget = Annotated[
-    bool, typer.Option("--same-target", help="Runs at several addresses are of one service.")
+    bool,
+    typer.Option(
+        "--same-target", help="Runs at several addresses are of one service.", rich_help_panel="Verdict"
+    ),
 ]
 History = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="History of past runs.", show_default="reports/history.sqlite"),
+    typer.Option(
+        metavar="FILE",
+        help="History of past runs.",
+        show_default="reports/history.sqlite",
+        rich_help_panel="Output",
+    ),
 ]
 KeptIn = Annotated[
     Path | None,
@@ -27,11 +36,15 @@ KeptIn = Annotated[
         metavar="FILE",
         help="Add the run to this history of past runs.",
         show_default="reports/history.sqlite, if it is there",
+        rich_help_panel="Output",
     ),
 ]
 Label = Annotated[
     str | None,
     typer.Option(
-        metavar="TEXT", help="What the run is of, in the history.", show_default="the branch, in CI"
+        metavar="TEXT",
+        help="What the run is of, in the history.",
+        show_default="the branch, in CI",
+        rich_help_panel="Output",
     ),
 ]

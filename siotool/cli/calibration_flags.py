@@ -10,6 +10,7 @@ Calibrate = Annotated[
         "--calibrate",
         help="Measure what the server's work costs, in phases that separate the costs, and write "
         "profile.json for siotool plan --from (docs/calibration.md). Needs samples of the server.",
+        rich_help_panel="Capacity",
     ),
 ]
 Until = Annotated[
@@ -17,5 +18,6 @@ Until = Annotated[
     typer.Option(
         metavar="'COST ±5%'",
         help="End a calibration once this cost is known so well, as 'delivery ±5%'. Repeatable.",
+        rich_help_panel="Capacity",
     ),
 ]

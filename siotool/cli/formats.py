@@ -21,14 +21,18 @@ _PLAIN = ("", "txt", "text")
 _XML = "xml"
 
 
-def format_option(what: str, formats: Any) -> Any:
-    """Return the option ``--format`` for the result that ``what`` names; ``formats`` is a Literal."""
+def format_option(what: str, formats: Any, panel: str | None = None) -> Any:
+    """Return the option ``--format`` for the result that ``what`` names; ``formats`` is a Literal.
+
+    ``panel`` is the part of the help page that it stands in, None for the first.
+    """
     *names, last = get_args(formats)
     return typer.Option(
         "--format",
         metavar="NAME",
         help=f"How to write {what}: {', '.join(names)} or {last}.",
         show_default="by the name of -o, or text",
+        rich_help_panel=panel,
     )
 
 

@@ -22,12 +22,19 @@ Summary = Annotated[
         metavar="FILE",
         help="Append the report as Markdown to this file, once for each run.",
         show_default=f"${VARIABLE}, where it is set",
+        rich_help_panel="Output",
     ),
 ]
-NoSummary = Annotated[bool, typer.Option("--no-summary", help=f"Write nothing to ${VARIABLE}.")]
+NoSummary = Annotated[
+    bool, typer.Option("--no-summary", help=f"Write nothing to ${VARIABLE}.", rich_help_panel="Output")
+]
 Comment = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Write the report as Markdown that fits a comment (64 KB)."),
+    typer.Option(
+        metavar="FILE",
+        help="Write the report as Markdown that fits a comment (64 KB).",
+        rich_help_panel="Output",
+    ),
 ]
 
 

@@ -15,15 +15,20 @@ Scenario = Annotated[
         help="What users do; --list shows the built-in ones.",
         autocompletion=completion.scenarios,
         show_default="echo",
+        rich_help_panel="Load",
     ),
 ]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="A setting of the scenario. Repeatable."),
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="A setting of the scenario. Repeatable.", rich_help_panel="Load"
+    ),
 ]
 Users = Annotated[
     str | None,
-    typer.Option("--users", "-u", metavar="COUNT", help="Users at the peak.", show_default="10"),
+    typer.Option(
+        "--users", "-u", metavar="COUNT", help="Users at the peak.", show_default="10", rich_help_panel="Load"
+    ),
 ]
 SpawnRate = Annotated[
     float | None,
@@ -33,6 +38,7 @@ SpawnRate = Annotated[
         metavar="RATE",
         help="Users to start per second.",
         show_default="all within 5 s, or a quarter of the run",
+        rich_help_panel="Load",
     ),
 ]
 ArrivalRate = Annotated[
@@ -41,6 +47,7 @@ ArrivalRate = Annotated[
         metavar="RATE",
         help="New users that arrive, as 5/s or 300/min, over --run-time; each leaves when its scenario "
         "ends it. --users is how many may be there at once (instead of --spawn-rate and --stage).",
+        rich_help_panel="Load",
     ),
 ]
 Arriving = Annotated[
@@ -49,6 +56,7 @@ Arriving = Annotated[
         metavar="NAME",
         help="How they arrive: constant (at even distances) or poisson.",
         show_default="constant",
+        rich_help_panel="Load",
     ),
 ]
 RunTime = Annotated[
@@ -60,6 +68,7 @@ RunTime = Annotated[
         help="Length of the run, ramp included. Starting takes about 2s before it; after it, what is "
         "still under way is waited for (at most 5s, mostly less than 1s), and reports take about 2s.",
         show_default="30s",
+        rich_help_panel="Load",
     ),
 ]
 Stage = Annotated[
@@ -67,18 +76,31 @@ Stage = Annotated[
     typer.Option(
         metavar="TIME:USERS",
         help="Move evenly to USERS within TIME; repeat it for a profile (instead of the three above).",
+        rich_help_panel="Load",
     ),
 ]
 Tags = Annotated[
-    list[str] | None, typer.Option("--tags", metavar="TAG", help="Only tasks with this tag. Repeatable.")
+    list[str] | None,
+    typer.Option(
+        "--tags", metavar="TAG", help="Only tasks with this tag. Repeatable.", rich_help_panel="Load"
+    ),
 ]
 ExcludeTags = Annotated[
     list[str] | None,
-    typer.Option("--exclude-tags", metavar="TAG", help="No tasks with this tag. Repeatable."),
+    typer.Option(
+        "--exclude-tags", metavar="TAG", help="No tasks with this tag. Repeatable.", rich_help_panel="Load"
+    ),
 ]
 Processes = Annotated[
     int | None,
-    typer.Option(metavar="N", min=1, max=256, help="Generator processes.", show_default="one per core"),
+    typer.Option(
+        metavar="N",
+        min=1,
+        max=256,
+        help="Generator processes.",
+        show_default="one per core",
+        rich_help_panel="Load",
+    ),
 ]
 UsersFile = Annotated[
     Path | None,
@@ -86,10 +108,14 @@ UsersFile = Annotated[
         metavar="FILE",
         help="CSV or JSONL, a row for each user: {column} in --auth, --header, --query and --set is its "
         "value, {number} the user's number (docs/users.md).",
+        rich_help_panel="Load",
     ),
 ]
 ReuseRows = Annotated[
-    bool, typer.Option("--reuse-rows", help="Users may share rows where there are fewer than users.")
+    bool,
+    typer.Option(
+        "--reuse-rows", help="Users may share rows where there are fewer than users.", rich_help_panel="Load"
+    ),
 ]
 Seed = Annotated[int, typer.Option(metavar="N", help="Seed of everything random in the run.")]
 Yes = Annotated[
@@ -106,6 +132,7 @@ TickRate = Annotated[
         min=0,
         help="tick events per second of the demo target.",
         show_default="1 for listen",
+        rich_help_panel="Load",
     ),
 ]
 DryRun = Annotated[

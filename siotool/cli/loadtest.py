@@ -108,7 +108,7 @@ def loadtest(
     history: baseline_flags.KeptIn = None,
     label: baseline_flags.Label = None,
     out: run_flags.Out = None,
-    output_format: Annotated[OfRuns | None, format_option("the report", OfRuns)] = None,
+    output_format: Annotated[OfRuns | None, format_option("the report", OfRuns, "Output")] = None,
     output: run_flags.Output = "-",
     summary: job_summary.Summary = None,
     no_summary: job_summary.NoSummary = False,

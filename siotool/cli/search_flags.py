@@ -21,6 +21,7 @@ FindCapacity = Annotated[
         "--find-capacity",
         help="Find the highest load that meets the gates, as an interval with 95 % confidence "
         "(docs/capacity.md). It takes up to 5 minutes and begins with --users.",
+        rich_help_panel="Capacity",
     ),
 ]
 Search = Annotated[
@@ -29,6 +30,7 @@ Search = Annotated[
         help="What it raises: users, each user's operations per second, users that connect and leave per "
         "second, or the bytes of a message.",
         show_default="users",
+        rich_help_panel="Capacity",
     ),
 ]
 MaxUsers = Annotated[
@@ -37,11 +39,16 @@ MaxUsers = Annotated[
         metavar="COUNT",
         help="Search no higher than this.",
         show_default="what open files and memory allow",
+        rich_help_panel="Capacity",
     ),
 ]
 MaxLoad = Annotated[
     str | None,
-    typer.Option(metavar="QUANTITY", help="The same for another --search: 50/s, or 100kB for sizes."),
+    typer.Option(
+        metavar="QUANTITY",
+        help="The same for another --search: 50/s, or 100kB for sizes.",
+        rich_help_panel="Capacity",
+    ),
 ]
 RestartCommand = Annotated[
     str | None,
@@ -49,5 +56,6 @@ RestartCommand = Annotated[
         metavar="COMMAND",
         help="Search three times, and start the server again with this shell command in between: servers "
         "differ from start to start.",
+        rich_help_panel="Capacity",
     ),
 ]

@@ -10,6 +10,7 @@ ServerPid = Annotated[
         metavar="PID",
         help="Sample this process and its children (a server on this machine). Repeatable: each is a "
         "server, server-1, server-2, …",
+        rich_help_panel="Server",
     ),
 ]
 Server = Annotated[
@@ -18,11 +19,18 @@ Server = Annotated[
         metavar="NAME=PID,…",
         help="Sample a server of one or several processes under a name. A container: NAME=cgroup:PATH, or "
         "NAME=cgroup:PID of a process in it. Repeatable.",
+        rich_help_panel="Server",
     ),
 ]
 ServerCores = Annotated[
     float | None,
-    typer.Option(metavar="N", min=0.01, help="Cores each server can fill.", show_default="one per process"),
+    typer.Option(
+        metavar="N",
+        min=0.01,
+        help="Cores each server can fill.",
+        show_default="one per process",
+        rich_help_panel="Server",
+    ),
 ]
 ServerMetrics = Annotated[
     list[str] | None,
@@ -30,6 +38,7 @@ ServerMetrics = Annotated[
         metavar="URL",
         help="Read a server's metrics there once a second, as Prometheus does: CPU, memory, event loop, "
         "Socket.IO. NAME=URL for the server of that name. Repeatable.",
+        rich_help_panel="Server",
     ),
 ]
 Metric = Annotated[
@@ -38,6 +47,7 @@ Metric = Annotated[
         metavar="FIGURE=EXPR",
         help='Where names differ from the usual: cpu=my_cpu_seconds_total{pod="a"} (docs/servers.md). '
         "Repeatable.",
+        rich_help_panel="Server",
     ),
 ]
 ServerAdmin = Annotated[
@@ -46,5 +56,6 @@ ServerAdmin = Annotated[
         metavar="URL",
         help="Hear the statistics of @socket.io/admin-ui there: http://USER:PASSWORD@HOST:PORT/admin. It "
         "shows each server of a cluster; NAME=URL for one server.",
+        rich_help_panel="Server",
     ),
 ]

@@ -5,19 +5,46 @@ from typing import Annotated
 
 import typer
 
-SocketPath = Annotated[str, typer.Option("--path", help="Path of Socket.IO on the server.")]
-Auth = Annotated[str | None, typer.Option(metavar="JSON", help="Auth payload, an object; @FILE reads it.")]
-Headers = Annotated[list[str] | None, typer.Option(metavar="'NAME: VALUE'", help="HTTP header. Repeatable.")]
-Queries = Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Query parameter. Repeatable.")]
-CaFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Certificates to trust, in PEM form.")]
-Insecure = Annotated[bool, typer.Option("--insecure", help="Trust any certificate.")]
+SocketPath = Annotated[
+    str, typer.Option("--path", help="Path of Socket.IO on the server.", rich_help_panel="Clients")
+]
+Auth = Annotated[
+    str | None,
+    typer.Option(metavar="JSON", help="Auth payload, an object; @FILE reads it.", rich_help_panel="Clients"),
+]
+Headers = Annotated[
+    list[str] | None,
+    typer.Option(metavar="'NAME: VALUE'", help="HTTP header. Repeatable.", rich_help_panel="Clients"),
+]
+Queries = Annotated[
+    list[str] | None,
+    typer.Option(metavar="KEY=VALUE", help="Query parameter. Repeatable.", rich_help_panel="Clients"),
+]
+CaFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Certificates to trust, in PEM form.", rich_help_panel="Clients"),
+]
+Insecure = Annotated[
+    bool, typer.Option("--insecure", help="Trust any certificate.", rich_help_panel="Clients")
+]
 ClientCert = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="The clients' own certificate, in PEM form.")
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="The clients' own certificate, in PEM form.", rich_help_panel="Clients"
+    ),
 ]
 ClientKey = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Its key, where it is not in the same file.")
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Its key, where it is not in the same file.", rich_help_panel="Clients"
+    ),
 ]
 ServerName = Annotated[
     str | None,
-    typer.Option(metavar="HOST", help="Name to ask for and to check in TLS.", show_default="the URL's host"),
+    typer.Option(
+        metavar="HOST",
+        help="Name to ask for and to check in TLS.",
+        show_default="the URL's host",
+        rich_help_panel="Clients",
+    ),
 ]

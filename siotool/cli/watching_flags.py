@@ -11,7 +11,11 @@ from siotool.errors import InputError
 MetricsPort = Annotated[
     int | None,
     typer.Option(
-        metavar="N", min=0, max=65535, help="Serve OpenMetrics on this port of loopback; 0: any free one."
+        metavar="N",
+        min=0,
+        max=65535,
+        help="Serve OpenMetrics on this port of loopback; 0: any free one.",
+        rich_help_panel="Output",
     ),
 ]
 
@@ -21,6 +25,7 @@ Otel = Annotated[
     typer.Option(
         "--otel",
         help="Export by OpenTelemetry, as Locust does with OTEL_EXPORTER_OTLP_ENDPOINT (docs/ci.md).",
+        rich_help_panel="Output",
     ),
 ]
 
