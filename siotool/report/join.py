@@ -6,6 +6,7 @@ counts and histograms are added, peaks are the largest of any run, means weigh e
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from operator import is_
 from pathlib import Path
 
 import msgspec
@@ -127,7 +128,7 @@ def summarize(
         user_classes=user_classes,
         visits=sum_up_visits(runs, user_classes),
         comparison=beside.comparison,
-        series=_series(whole, operations.rows),
+        series=_series(whole, seconds if all(map(is_, runs, whole)) else seconds_of(whole), operations.rows),
     )
     results = judge_all(report, gates, lambda scope: figures_of(runs, scope), defaults=default_gates)
     judged = msgspec.structs.replace(report, gates=[*results, *stops_of(runs)])
@@ -139,10 +140,10 @@ def look_at(header: Header, interval: Interval, gate: Gate) -> PartFigures:
     return figures_of([Run(Path(), header, [interval], [], None)], gate.scope or Scope())
 
 
-def _series(runs: Sequence[Run], rows: list[OperationFigures]) -> Series:
+def _series(runs: Sequence[Run], seconds: Seconds, rows: list[OperationFigures]) -> Series:
     """The runs over time, all of them, also where the figures are of a part."""
     intervals = [interval for run in runs for interval in run.intervals]
-    return make_series(intervals, seconds_of(runs), rows)
+    return make_series(intervals, seconds, rows)
 
 
 def figures_of(runs: Sequence[Run], scope: Scope) -> PartFigures:
