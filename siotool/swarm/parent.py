@@ -37,7 +37,7 @@ from siotool.swarm.recorder import Recorder
 from siotool.swarm.redaction import Redaction
 from siotool.swarm.row_desk import RowDesk
 from siotool.swarm.scenario_file import Scenario, options
-from siotool.swarm.servers.opened_servers import open_servers
+from siotool.swarm.servers.opened_servers import check_here, open_servers
 from siotool.swarm.servers.secret_url import secrets_in
 from siotool.swarm.servers.server_samples import ServerSamples
 from siotool.swarm.servers.server_watch import ServerWatch
@@ -76,6 +76,7 @@ def run(
     hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)
     if config.web_port is not None:
         config = msgspec.structs.replace(config, web_port=locust_output.free_web_port(config.web_port))
+    check_here(config.servers)  # before the target is asked for anything
     checked = first_user.check(config, scenario)
     config = msgspec.structs.replace(config, engine=checked.engine)
     with ExitStack() as stack:

@@ -149,7 +149,7 @@ def refused(tmp_path, monkeypatch, capsys):
         pytest.param(["demo", "--fail-if", "p42:ack > 1s"], "p42", id="a gate on nothing"),
         pytest.param(["demo", "--processes", "0"], "--processes", id="no processes"),
         pytest.param(["demo", "--format", "pdf"], "--format", id="a format that is not there"),
-        pytest.param(["demo", "-o", "x.xml"], ".xml is not a known format", id="a name of no format"),
+        pytest.param(["demo", "-o", "x.pdf"], ".pdf is not a known format", id="a name of no format"),
         pytest.param(["demo", "--no-such-option"], "No such option", id="an unknown option"),
     ],
 )

@@ -35,6 +35,15 @@ Remark = tuple[Level, str]
 _ADMIN = "/admin"
 
 
+def check_here(asked: AskedServers) -> None:
+    """Raise InputError for a process or a control group that is not on this machine, or may not be read."""
+    for one in asked.servers:
+        if one.pids:
+            Processes(one.pids)
+        if one.cgroup:
+            ControlGroup(one.cgroup, ROOT, PROCESSES)
+
+
 def open_servers(
     asked: AskedServers, tls: TlsOptions, path: str, stack: ExitStack
 ) -> tuple[ServerSamples, list[Remark]]:

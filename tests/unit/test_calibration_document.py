@@ -1,0 +1,150 @@
+"""A calibration as its readers see it, and as a plan takes it, also where something is not known."""
+
+from random import Random
+
+import msgspec
+import pytest
+
+from siotool.calibration.design import designed
+from siotool.document import markdown
+from siotool.document.document import Document, Table
+from siotool.plan.documents.calibration_document import document
+from siotool.plan.evidence.calibrate import calibrate
+from siotool.plan.evidence.calibrated import CalibratedProfile, MemoryFigures, WayFigures
+from siotool.plan.evidence.calibrated_inputs import inputs_of_profile
+from siotool.plan.evidence.holds import whole_hold
+from siotool.plan.evidence.wishes import with_wishes
+from tests.unit.synthetic_server import made_run
+
+PHASES = designed(100, 2, Random(1).shuffle).phases
+
+
+@pytest.fixture(scope="module")
+def profile() -> CalibratedProfile:
+    return calibrate(made_run(PHASES), PHASES, 1)
+
+
+def shown(profile: CalibratedProfile) -> str:
+    found: Document = document(profile)
+    return markdown.render(found)
+
+
+def table(profile: CalibratedProfile, key: str) -> Table:
+    (section,) = [one for one in document(profile).sections if one.key == key]
+    return next(one for one in section.blocks if isinstance(one, Table))
+
+
+def test_each_cost_has_its_interval_or_why_it_has_none(profile: CalibratedProfile) -> None:
+    rows = {row.cells[0]: row.cells for row in table(profile, "costs").rows}
+    for cost in profile.costs:
+        cells = rows[cost.name.replace("_", " ")]
+        assert (cells[1] != "–") is cost.separable
+        assert cells[3] == (cost.words if cost.separable else cost.sentence)
+    assert "memory" in rows
+
+
+def test_phases_that_mislead_or_were_not_used_are_marked(profile: CalibratedProfile) -> None:
+    (first, *rest) = profile.phases
+    phases = [msgspec.structs.replace(first, light=True, used=False), *rest]
+    rows = table(msgspec.structs.replace(profile, phases=phases), "phases").rows
+    assert rows[0].cells[-1] == "light, not used"
+
+
+def test_what_is_not_known_is_not_shown(profile: CalibratedProfile) -> None:
+    poor = msgspec.structs.replace(
+        profile, memory=None, other_ways=[WayFigures("polling", 0.002, False)], phases=[]
+    )
+    said = shown(poor)
+    assert "memory of a connection" not in said
+    assert "connect, polling" in said
+
+
+def test_intervals_that_were_not_reached_are_the_headline(profile: CalibratedProfile) -> None:
+    reached = with_wishes(profile, [("delivery", 5.0), ("memory", 5.0)], 2, 60.0)
+    assert all(one.reached for one in reached.wanted)
+    assert "Calibrated: " in shown(reached)
+    missed = with_wishes(profile, [("delivery", 1e-6), ("ack", 0.0001), ("dust", 0.1)], 2, 60.0)
+    assert not any(one.reached for one in missed.wanted)
+    assert "Calibrated, but delivery and ack and dust not as well as wanted" in document(missed).headline
+    assert "so many rounds that it cannot be reached" in missed.wanted[0].sentence
+    assert "no phase had any, and more rounds would not change that" in missed.wanted[2].sentence
+    assert document(missed).tone == "bad"
+
+
+@pytest.mark.parametrize(
+    ("memory", "cost", "why"),
+    [
+        pytest.param("none", {}, "memory did not rise", id="no memory was seen"),
+        pytest.param("flat", {}, "memory did not rise", id="a connection added none"),
+    ],
+)
+def test_memory_that_did_not_rise_is_reached_by_no_rounds(profile, memory, cost, why):
+    flat = MemoryFigures(
+        base_bytes=1.0,
+        per_connection_bytes=0.0,
+        per_connection_low=0.0,
+        per_connection_high=0.0,
+        growth_bytes=0.0,
+        growth_s=1.0,
+        spread_bytes=0.0,
+    )
+    changed = msgspec.structs.replace(profile, memory=None if memory == "none" else flat)
+    (wanted,) = with_wishes(changed, [("memory", 0.1)], 2, 60.0).wanted
+    assert why in wanted.sentence
+    assert "server.memory_per_connection" not in inputs_of_profile(changed, 64, 1)
+
+
+def test_a_cost_of_nothing_or_inside_another_is_reached_by_no_rounds(profile: CalibratedProfile) -> None:
+    (first, second, *rest) = profile.costs
+    costs = [
+        msgspec.structs.replace(first, value=0.0),
+        msgspec.structs.replace(second, separable=False, sentence="it is inside another"),
+        *rest,
+    ]
+    changed = msgspec.structs.replace(profile, costs=costs)
+    nothing, inside = with_wishes(changed, [(first.name, 0.1), (second.name, 0.1)], 2, 60.0).wanted
+    assert "it cannot be told from 0" in nothing.sentence
+    assert "it is inside another" in inside.sentence
+
+
+@pytest.mark.parametrize(
+    ("kept", "has", "lacks"),
+    [
+        pytest.param(("delivery",), "server.delivery_cost", "server.inbound_cost", id="deliveries alone"),
+        pytest.param(("inbound",), "server.inbound_cost", "server.delivery_cost", id="messages alone"),
+        pytest.param(("base",), "server.base_cost", "server.capacity", id="nothing that fills a server"),
+    ],
+)
+def test_a_plan_takes_the_costs_that_there_are(profile, kept, has, lacks):
+    rows = dict(zip(profile.names, profile.replicates, strict=True))
+    row = next(iter(rows.values()))
+    some = msgspec.structs.replace(
+        profile,
+        names=kept,
+        replicates=[[1e-5 for _ in row] for _ in kept],
+        costs=[],
+        server_memory_bytes=None,
+    )
+    figures = inputs_of_profile(some, 64, 1).figures
+    assert has in figures
+    assert lacks not in figures
+    assert "server.memory" not in figures
+
+
+def test_a_cost_that_cannot_be_parted_is_nothing_by_itself(profile: CalibratedProfile) -> None:
+    costs = [
+        msgspec.structs.replace(one, separable=False, sentence="in step") if one.name == "idle" else one
+        for one in profile.costs
+    ]
+    names = tuple(name for name in profile.names if name != "idle")
+    rows = [row for name, row in zip(profile.names, profile.replicates, strict=True) if name != "idle"]
+    without = msgspec.structs.replace(profile, costs=costs, names=names, replicates=rows)
+    figure = inputs_of_profile(without, 64, 1).figures["server.idle_cost"]
+    assert (figure.value, figure.provenance.detail) == (0.0, "in step")
+
+
+def test_the_hold_of_any_run_is_seen_where_the_server_was_sampled(make_run) -> None:
+    held = whole_hold(make_run())
+    assert held is not None
+    assert held.cores == pytest.approx(0.4, rel=0.05)
+    assert whole_hold(make_run(server=None)) is None

@@ -1,0 +1,169 @@
+"""A search for capacity as a report tells it: the sentence, what ran out, the loads that were held."""
+
+import msgspec
+import pytest
+
+from siotool.measured_servers import ServerUse
+from siotool.report.capacity_figures import CapacityFigures, HoldFigures, capacity_of
+from siotool.report.capacity_tables import LOWEST_FAILED, capacity, capacity_sentence
+from siotool.report.limiting_resource import limiting_resource
+from siotool.searched import FoundCapacity, Hold
+
+FOUND = CapacityFigures(
+    search="users",
+    value=18_400.0,
+    low=17_900.0,
+    high=18_900.0,
+    at_least=False,
+    confidence=0.95,
+    unit="connections",
+    gate="p99:ack > 200ms",
+    limited_by="server: the event loop",
+    seconds=240.0,
+    complete=True,
+    why="the interval is narrow enough",
+    holds=[],
+)
+HOLD = HoldFigures(
+    load=100.0,
+    outcome="failed",
+    gate="p99:ack > 200ms",
+    missed=0.02,
+    allowed=0.01,
+    operations=2000,
+    blocks=20,
+    settling_s=1.0,
+    from_s=10.0,
+    to_s=30.0,
+    restarts=0,
+    doubts=[],
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        pytest.param(
+            {},
+            "this server holds 18,400 connections of this workload, 17,900 to 18,900 with 95 % confidence; "
+            "the event loop is what runs out",
+            id="an interval, and what runs out",
+        ),
+        pytest.param(
+            {"limited_by": ""}, "; 'p99:ack > 200ms' fails first", id="nothing was at its limit: the gate"
+        ),
+        pytest.param({"limited_by": "", "gate": ""}, "what runs out was not sampled", id="no gate"),
+        pytest.param(
+            {"value": None, "high": None, "limited_by": "generator"},
+            "holds at least 17,900 connections of this workload, with 95 % confidence; the generator is what "
+            "ran out, not the server",
+            id="the generator's limit is never the server's",
+        ),
+        pytest.param(
+            {"value": None, "high": None, "limited_by": "bound"},
+            "no gate failed up to the load that the search was not to exceed",
+            id="the bound was reached",
+        ),
+        pytest.param(
+            {"value": None, "high": None, "limited_by": "", "complete": False},
+            "with 95 % confidence (the search was ended early)",
+            id="interrupted: what is known by then",
+        ),
+        pytest.param(
+            {"low": 0.0, "value": None, "high": None},
+            "the capacity is not known",
+            id="nothing was held",
+        ),
+        pytest.param(
+            {"low": 0.0, "value": None, "why": LOWEST_FAILED, "holds": [HOLD]},
+            "the lowest load, 100 connections, failed 'p99:ack > 200ms' already",
+            id="the lowest load fails",
+        ),
+        pytest.param(
+            {"low": 0.0, "value": None},
+            "this server holds less than 18,900 connections of this workload",
+            id="only loads that failed",
+        ),
+        pytest.param(
+            {"unit": "bytes", "search": "size", "value": 2000.0, "low": 1900.0, "high": 2100.0},
+            "this server holds messages of 2 kB of this workload, 1.9 kB to 2.1 kB",
+            id="sizes",
+        ),
+    ],
+)
+def test_what_a_search_found_is_one_sentence(changes, said):
+    assert said in capacity_sentence(msgspec.structs.replace(FOUND, **changes))
+
+
+def test_the_loads_are_a_table_and_a_chart(make_run, reported):
+    report = reported(make_run(), {})
+    assert capacity(report).blocks == []
+    holds = [
+        msgspec.structs.replace(HOLD, load=50.0, outcome="passed", missed=0.0),
+        HOLD,
+        msgspec.structs.replace(HOLD, load=80.0, outcome="undecided", missed=0.01),
+        msgspec.structs.replace(HOLD, load=200.0, outcome="generator", blocks=0, doubts=["no CPU was left"]),
+        msgspec.structs.replace(HOLD, load=300.0, outcome="undecided", blocks=0),
+    ]
+    found = msgspec.structs.replace(FOUND, holds=holds)
+    said, chart, table = capacity(msgspec.structs.replace(report, capacity=found)).blocks
+    assert said.text.startswith("This server holds 18,400 connections")
+    assert said.text.endswith("it ended because the interval is narrow enough.")
+    assert [row.cells[1] for row in table.rows] == ["passed", "FAILED", "undecided", "shows nothing"]
+    assert table.rows[3].cells[-1] == "no CPU was left"
+    # only holds that counted something, as a multiple of what is allowed
+    assert chart.curves[0].points == [(50.0, 0.0), (80.0, 1.0), (100.0, 2.0)]
+    alone = msgspec.structs.replace(FOUND, holds=[HOLD], why="")
+    said, table = capacity(msgspec.structs.replace(report, capacity=alone)).blocks
+    assert said.text.endswith("The search took 4 min.")
+    none = msgspec.structs.replace(FOUND, holds=[])
+    assert len(capacity(msgspec.structs.replace(report, capacity=none)).blocks) == 1
+
+
+def searched(make_run, **use):
+    """A run whose load failed in its last ten seconds, in which the server used so much."""
+    found = FoundCapacity(
+        30.0, "users", "connections", 90.0, 80.0, 100.0, 0.95, "p99:ack > 200ms", "server", 30.0, True
+    )
+    run = make_run()
+    run.capacity = found
+    run.holds = [Hold(30.0, 20.0, 100.0, "failed", "p99:ack > 200ms", 0.02, 0.01, 1000, 10, 1.0, 0.0)]
+    server = ServerUse(cpu_cores=0.1, rss_bytes=1, files_open=1, processes=1)
+    run.intervals[:] = [
+        msgspec.structs.replace(one, servers={"server": msgspec.structs.replace(server, **use)})
+        for one in run.intervals
+    ]
+    return run
+
+
+@pytest.mark.parametrize(
+    ("use", "cores", "resource"),
+    [
+        pytest.param({}, 1, "", id="nothing is at its limit"),
+        pytest.param({"loop_utilization": 0.9}, 1, "the event loop", id="the event loop, where it is known"),
+        pytest.param({"cpu_cores": 0.9}, 1, "the server's core", id="the only core"),
+        pytest.param({"cpu_cores": 3.5}, 4, "the server's cores", id="several cores"),
+        pytest.param({"rss_bytes": 950_000_000}, 1, "memory", id="memory"),
+        pytest.param({"files_open": 1000}, 1, "open files", id="open files"),
+        pytest.param({"cpu_cores": None, "rss_bytes": None}, 1, "", id="what was not sampled has no limit"),
+    ],
+)
+def test_the_resource_at_its_limit_is_named(make_run, use, cores, resource):
+    run = searched(make_run, **use)
+    (server,) = run.header.servers
+    servers = [msgspec.structs.replace(server, cores=cores)]
+    run.header = msgspec.structs.replace(run.header, servers=servers)
+    assert limiting_resource([run]) == resource
+
+
+def test_a_run_without_samples_names_no_resource(make_run):
+    run = searched(make_run)
+    run.intervals[:] = [msgspec.structs.replace(one, servers={}) for one in run.intervals]
+    assert limiting_resource([run]) == ""
+
+
+def test_searches_for_different_things_are_not_joined(make_run):
+    one, other = searched(make_run), searched(make_run)
+    other.capacity = msgspec.structs.replace(other.capacity, search="rate")
+    assert capacity_of([one, other]) is None
+    assert capacity_of([one, one]).low == 80.0

@@ -1,0 +1,51 @@
+"""Under which conditions a run was made, in words, and which differ between two sides."""
+
+import msgspec
+import pytest
+
+from siotool.runs.conditions import conditions_of, differences
+from siotool.workload import Arrivals
+
+
+def header(make_run, **changes):
+    return msgspec.structs.replace(make_run().header, **changes)
+
+
+def workload(make_run, **changes):
+    found = make_run().header
+    return msgspec.structs.replace(found, workload=msgspec.structs.replace(found.workload, **changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "users"),
+    [
+        pytest.param(
+            {"stages": [], "arrivals": Arrivals(5.0, 60.0, 40, "poisson")},
+            "5/s for 1 min poisson, at most 40",
+            id="users that arrive, with a limit",
+        ),
+        pytest.param(
+            {"stages": [], "arrivals": Arrivals(5.0, 60.0)}, "5/s for 1 min constant", id="without a limit"
+        ),
+        pytest.param({"stages": [], "shape": "Wave"}, "Wave", id="a shape of the scenario's own"),
+        pytest.param({"stages": []}, "none", id="nothing that decides it"),
+    ],
+)
+def test_how_many_users_there_were_is_said(make_run, changes, users):
+    assert conditions_of(workload(make_run, **changes)).others["users"] == users
+
+
+def test_what_differs_is_said_and_what_is_the_same_is_not(make_run):
+    before = conditions_of(header(make_run, command=["loadtest", "--eio", "3"]))
+    after = conditions_of(
+        header(make_run, command=["loadtest", "--client=reference"], libraries={"locust": "2.47.0"})
+    )
+    assert differences([before], [before]) == []
+    said = differences([before], [after])
+    assert "client: client reference, in the baseline eio 3" in said
+    assert any(one.startswith("libraries: locust 2.47.0, in the baseline locust") for one in said)
+
+
+def test_tags_and_settings_are_conditions(make_run):
+    made = workload(make_run, tags=["a"], exclude_tags=["b", "c"], settings={"rate": 2.0, "event": "say"})
+    assert conditions_of(made).others["settings"] == "event=say, rate=2.0, tags a, without tags b c"
