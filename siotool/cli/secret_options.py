@@ -8,8 +8,8 @@ _HIDDEN = ("auth", "header", "query")
 _VARIABLE = re.compile(
     rf"SIOTOOL_\w+_({'|'.join(_HIDDEN)}|namespace|target|server_metrics|server_admin)", re.IGNORECASE
 )
-#: A user and a password in a URL, and its query.
-_USER = re.compile(r"(?<=://)[^/?#]*@")
+#: A user and a password in a URL; no host with the weight of a target: ``http://localhost:3000@2``.
+_USER = re.compile(r"(?<=://)(?![^/?#@:]+(?::\d{1,5})?@\d+$)[^/?#]*@")
 
 
 def redacted(arguments: Sequence[str]) -> list[str]:

@@ -4,7 +4,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer, SimpleHTTPRequestHandler
 from queue import Queue
 from typing import Any
@@ -142,7 +142,7 @@ def _tcp(greeting: bytes) -> Iterator[str]:
                 connection, _ = server.accept()
             except OSError:
                 return
-            with connection:
+            with connection, suppress(ConnectionError):
                 connection.sendall(greeting)
                 connection.recv(4096)
 

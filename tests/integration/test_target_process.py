@@ -50,7 +50,11 @@ def taken_port() -> Iterator[int]:
 def connected(url: str) -> Iterator[socketio.SimpleClient]:
     with socketio.SimpleClient(reconnection=False) as client:
         client.connect(url, transports=["websocket"])
-        yield client
+        websocket = client.client.eio.ws
+        try:
+            yield client
+        finally:
+            websocket.shutdown()  # where the server ended first, the client leaves it open
 
 
 def start(command: list[str], **options: Any) -> subprocess.Popen[str]:

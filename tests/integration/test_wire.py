@@ -112,7 +112,8 @@ def add_up(engine: Engine) -> None:
 def operations(engine: Engine) -> list[Operation]:
     """Operations since the last look; what else is counted stays."""
     (target,) = engine.loop.metrics.targets
-    return [*engine.loop.metrics.close_operations(), *target.table.close()]
+    counted = [found for name in list(target._tables) for found in target.table(name).close()]
+    return [*engine.loop.metrics.close_operations(), *counted]
 
 
 def errors(engine: Engine, op: str, name: str = "/") -> dict[str, int]:
