@@ -110,7 +110,7 @@ def shortened(command: str, name: str) -> str:
     command = re.sub(r"((?:--users|--spawn-rate|-[ur])[ =])(\d+)", fewer, command)
     command = re.sub(r"(--stage[ =])[^:\s]+:(\d+)", lambda m: f"{m[1]}1s:{min(USERS, int(m[2]))}", command)
     command = re.sub(r"((?:--run-time|-t)[ =])\S+", rf"\g<1>{SECONDS}s", command)
-    command = re.sub(r"(--max-users[ =])(\d+)", rf"\g<1>{2 * USERS}", command)
+    command = re.sub(r"(--max-users[ =])(\d+)", rf"\g<1>{USERS}", command)
     if not re.search(r" (?:--run-time|-t|--stage|--list|--help|--find-capacity)\b", command):
         command = command.replace(f"siotool {name}", f"siotool {name} --run-time {SECONDS}s", 1)
     return command
