@@ -39,7 +39,7 @@ test-fast: $(VENV)/.installed ## the tests that start no servers and no browsers
 	$(FAST) $(ARGS)
 
 test-slow: $(VENV)/.installed ## the others
-	$(VENV)/bin/python -m pytest -m slow -n 3 --dist loadfile $(QUIET:%=--ignore=%) $(ARGS)
+	$(VENV)/bin/python -m pytest -m slow -n 2 --dist loadfile $(QUIET:%=--ignore=%) $(ARGS)
 	$(VENV)/bin/python -m pytest -m slow $(QUIET) $(ARGS)
 
 coverage: $(VENV)/.installed ## the fast tests, and which branches of the pure rooms they do not take
