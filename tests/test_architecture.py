@@ -58,7 +58,7 @@ DOORS = {
     "prometheus_client": "siotool.swarm",
     "ruptures": "siotool.report",
     # its special functions: quantiles of Student and of the beta distribution
-    "scipy": "siotool.plan siotool.report siotool.runs",
+    "scipy": "siotool.plan siotool.report siotool.runs siotool.search",
     "socketio": "siotool.client.reference siotool.target",
     "typer": "siotool.cli",
     "uvloop": "siotool.swarm siotool.target",

@@ -9,7 +9,7 @@ from siotool.calibration.phase import Timetable
 from siotool.cli import output
 from siotool.cli.streams import complain, say
 from siotool.errors import ExitCode, InputError, worst
-from siotool.runfile import FILE_NAME
+from siotool.runfile import FILE_NAME, Run
 from siotool.workload import Stage
 
 #: Written beside the run.
@@ -38,8 +38,10 @@ class Calibrating(NamedTuple):
         def enough(number: int) -> bool:
             if not self.wishes or number not in self.experiment.rounds[1:]:
                 return False
+            from siotool.runs import reading
+
             try:
-                return all(one.reached for one in self._profile(folder / FILE_NAME).wanted)
+                return all(one.reached for one in self._profile(reading.read(folder / FILE_NAME)).wanted)
             except InputError:
                 return False  # too little was seen yet
 
@@ -58,7 +60,8 @@ class Calibrating(NamedTuple):
         from siotool.plan.evidence import calibrated
         from siotool.runs import reading
 
-        profile = self._profile(path)
+        run = reading.read(path)
+        profile = self._profile(run)
         output.write(to_json(profile, 10), str(path.with_name(calibrated.FILE_NAME)))
         document = calibration_document.document(profile)
         for kind in _KEPT:
@@ -68,7 +71,7 @@ class Calibrating(NamedTuple):
             say(f"run, {calibrated.FILE_NAME} and report in {path.parent}/")
         output.write(output.printed(document, output_format, where, profile, digits=10), where)
         codes = {ENDS[reason]} if reason in ENDS else set()
-        for note in reading.read(path).notes:
+        for note in run.notes:
             if note.level == "doubt":
                 complain(f"doubt: {note.text} (at {note.t_s:.0f} s)")
                 codes.add(ExitCode.SUSPECT)
@@ -78,10 +81,9 @@ class Calibrating(NamedTuple):
                 codes.add(ExitCode.GATE_FAILED)
         return worst(codes)
 
-    def _profile(self, path: Path) -> Any:
+    def _profile(self, run: Run) -> Any:
         from siotool.plan.evidence.calibrate import calibrate
         from siotool.plan.evidence.wishes import with_wishes
-        from siotool.runs import reading
 
-        profile = calibrate(reading.read(path), self.experiment.phases, self.seed)
+        profile = calibrate(run, self.experiment.phases, self.seed)
         return with_wishes(profile, self.wishes, len(self.experiment.rounds) - 1, self.experiment.seconds)

@@ -12,6 +12,7 @@ import msgspec
 from siotool.cli.count_stages import stages_of
 from siotool.cli.learnt import Learnt, learnt_from
 from siotool.cli.measured_capacity import with_search
+from siotool.cli.options import DRAWS, SEED
 from siotool.errors import InputError
 from siotool.plan.evidence.calibrated import CalibratedProfile
 from siotool.plan.inputs import compose
@@ -27,9 +28,6 @@ from siotool.runfile import Run
 
 #: Whose figures a count rests on.
 Figures = Literal["planned", "measured"]
-
-#: The defaults of ``siotool plan``: the same figures give the same number.
-_DRAWS, _SEED = 10_000, 1
 
 #: The formula's figures → the fields of the report's planned side.
 _FORMULA = (
@@ -179,7 +177,7 @@ def measured_over(planned: Inputs, seen: Inputs) -> Inputs:
 
 def _answer(inputs: Inputs, figures: Figures) -> Answer:
     complete = compose.complete(inputs)
-    plan = size(complete, draws=_DRAWS, seed=_SEED, sensitivities=False)
+    plan = size(complete, draws=DRAWS, seed=SEED, sensitivities=False)
     return Answer(
         servers=plan.servers.p95,
         document=plan.document.servers,
@@ -188,7 +186,7 @@ def _answer(inputs: Inputs, figures: Figures) -> Answer:
         constraints=[_constraint(one, figures) for one in plan.constraints if one.demand > 0],
         binding=plan.binding,
         remedy=_remedy(plan),
-        stages=stages_of(complete, plan, figures, draws=_DRAWS, seed=_SEED),
+        stages=stages_of(complete, plan, figures, draws=DRAWS, seed=SEED),
     )
 
 

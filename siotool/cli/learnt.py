@@ -7,6 +7,7 @@ import msgspec
 
 from siotool.cli.measured_capacity import Searched, by_fit, searched
 from siotool.cli.measured_costs import costs_of
+from siotool.cli.options import SEED
 from siotool.cli.profile_evidence import capacity_by_profile, costs_by_profile
 from siotool.errors import InputError
 from siotool.plan.constraints.seen import BELIEVED
@@ -25,8 +26,6 @@ from siotool.report.cost_figures import CostFigures
 from siotool.runfile import Run
 from siotool.units import format_share
 
-#: The default seed of ``siotool plan``: the same figures give the same number.
-_SEED = 1
 #: Below this share of its CPU, how much more load a server can carry cannot be estimated.
 _LEAST_SHARE = 0.02
 #: In a room of this share of all users, messages grow with the square of the users.
@@ -53,9 +52,9 @@ def learnt_from(
     """
     try:
         observations = observe(runs, ["yes"] * len(runs), accept_suspect=True, same_target=True)
-        profile = measure(observations, _SEED)
+        profile = measure(observations, SEED)
         found = Learnt(
-            inputs_of(profile, observations, _SEED),
+            inputs_of(profile, observations, SEED),
             _how(profile),
             by_fit(profile, observations),
             costs_of(profile, wire_costs(observations)),
@@ -80,7 +79,7 @@ def _by_profile(found: Learnt, calibrated: CalibratedProfile, runs: Sequence[Run
         {key: one for key, one in found.seen.figures.items() if not key.startswith("server.")},
         found.seen.messages,
     )
-    costs = inputs_of_profile(calibrated, message_size(own), _SEED)
+    costs = inputs_of_profile(calibrated, message_size(own), SEED)
     return Learnt(
         compose.over(costs, own),
         f"the planner with the costs of the profile {calibrated.run}, the messages and the consumption rate "

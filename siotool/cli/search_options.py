@@ -132,7 +132,7 @@ def _defaults(gates: Sequence[Gate]) -> list[Default]:
 def _objective(gate: Gate, sampled: bool, without: frozenset[str] = frozenset()) -> Objective:
     if gate.comparison not in (">", ">="):
         raise _no_limit(gate, "it fails at low loads: a search looks for a load that is too high")
-    if getattr(gate, "user_class", None) or getattr(gate, "stage", None):
+    if gate.scope is not None:
         raise _no_limit(gate, "a search judges all users, and has no stages")
     op, name = gate.op or "", gate.name or ""
     if gate.metric.startswith("p") and gate.op != "away":

@@ -3,8 +3,7 @@
 The slope is Theil and Sen's: the median over all pairs of points (P. K. Sen, JASA 63, 1968). A garbage
 collection moves few of them. Its interval is that of a line by least squares (N. R. Draper, H. Smith,
 "Applied Regression Analysis", 3rd ed., 1998, §1.4), for as many points as the residuals are worth: memory
-rises and falls in waves, whose points are alike (``siotool.runs.blocks``). Residuals redrawn in blocks
-gave intervals that missed the slope under slow waves in 20 to 40 % of simulated cases, these in 10 %.
+rises and falls in waves, whose points are alike (``siotool.runs.blocks``).
 
 A server that has just been filled grows for a while by itself: where the second half of the time shows a
 clearly smaller slope than the first, only the second half counts.

@@ -20,6 +20,7 @@ from itertools import pairwise
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import gammaln
 
 from siotool.search.seen_blocks import Block, Visit, totals_by_load
 
@@ -139,19 +140,10 @@ def _likelihood(piece: Sequence[Block], number: int) -> Floats:
     size = (1 / SCATTERS - 1)[None, :]
     own, rest = share * size, (1 - share) * size
     found: Floats = (
-        (_log_gamma(missed + own) - _log_gamma(own))
-        + (_log_gamma(tried - missed + rest) - _log_gamma(rest))
-        - (_log_gamma(tried + size) - _log_gamma(size))
+        (gammaln(missed + own) - gammaln(own))
+        + (gammaln(tried - missed + rest) - gammaln(rest))
+        - (gammaln(tried + size) - gammaln(size))
     )
-    return found
-
-
-def _log_gamma(x: Floats) -> Floats:
-    """The logarithm of the gamma function, by Stirling's series after six steps up: to 1e-9 and better."""
-    product = x * (x + 1) * (x + 2) * (x + 3) * (x + 4) * (x + 5)
-    y = x + 6
-    series = (y - 0.5) * np.log(y) - y + 0.5 * math.log(2 * math.pi) + 1 / (12 * y) - 1 / (360 * y**3)
-    found: Floats = series + 1 / (1260 * y**5) - np.log(product)
     return found
 
 

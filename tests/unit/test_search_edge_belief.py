@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from siotool.search.edge_belief import _likelihood, _log_gamma, believe, proven
+from siotool.search.edge_belief import _likelihood, believe, proven
 from siotool.search.seen_blocks import Block, Visit, totals_by_load
 
 
@@ -59,11 +59,6 @@ def test_of_two_objectives_the_one_that_fails_first_is_the_edge() -> None:
     found = believe(holds, (0.01, 0.01))
     assert found is not None
     assert 140 * 0.9 < found.quantile(0.5) < 200
-
-
-def test_the_gamma_function_is_that_of_the_library() -> None:
-    for x in (1e-9, 1e-3, 0.5, 1.0, 3.7, 40.0, 2e5):
-        assert float(_log_gamma(np.array([x]))[0]) == pytest.approx(math.lgamma(x), abs=1e-7, rel=1e-9)
 
 
 def test_a_piece_is_likeliest_where_the_curve_has_its_share() -> None:

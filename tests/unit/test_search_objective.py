@@ -142,6 +142,8 @@ def test_the_level_falls_while_calls_are_answered_sooner_and_users_connect() -> 
     ("gate", "said"),
     [
         ("rate:ack < 100/s", "fails at low loads"),
+        ("p99:ack[stage=1] > 200ms", "a search judges all users, and has no stages"),
+        ("errors:ack[class=Buyer] > 1%", "a search judges all users, and has no stages"),
         ("connections < 1000", "fails at low loads"),
         ("p99:away > 10s", "no share of operations"),
         ("back_all > 10s", "no share of operations"),

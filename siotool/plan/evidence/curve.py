@@ -15,8 +15,7 @@ and hardly grows: a delivery of ``size`` bytes counts for 1 − exp(−(size −
 The generator's CPU follows the same curve with costs of its own. It runs beside the server, on the same
 machine: where that is slower for a while (a neighbour on the host, a lower clock), both take more CPU for
 the same work. What the generator took over what its curve says is the machine's *pace* then, and the
-server's CPU is read at the pace of the whole calibration. On a virtual machine with 2 cores phases that had
-not been seen were off by 13 % in the median without it, and by 8 % with it (November 2026).
+server's CPU is read at the pace of the whole calibration.
 
 Costs are not negative (scipy.optimize.nnls: Lawson & Hanson, "Solving Least Squares Problems", 1974,
 ch. 23). Errors count in proportion to the CPU, with a floor.
@@ -50,7 +49,7 @@ GENERATOR_TERMS = ("delivery", "inbound", "ack", "connect", "turn", "base")
 #: Turns per second that a loop is thought to make at most; the best of them is chosen.
 TURNS = (100.0, 200.0, 400.0)
 #: Of what the generator took more than its curve says, this share is the machine's pace, on a scale of
-#: logarithms; the rest is noise of its own. It predicted 39 phases of three calibrations best.
+#: logarithms; the rest is noise of its own. Chosen on calibrations of one server (Node.js) alone.
 _SHARED = 0.6
 #: Sizes in bytes of a message around which it becomes a long one.
 _SHORT_BYTES, _LONG_BYTES = 80.0, 300.0
