@@ -3,8 +3,8 @@
     python tests/bench/simulated_comparisons.py [--pairs 300]
 
 Triples of runs are compared whose noise is known (tests/unit/simulated_runs.py): both sides the same, for
-each kind of noise; and one side with 10 % more CPU for an event, where runs differ by more and more. Effects are
-drawn 2,000 times, a fifth of what a report does. It takes some minutes.
+each kind of noise; and one side with 10 % more CPU for an event, where runs differ by more and more.
+Effects are drawn 2,000 times, a fifth of what a report does. It takes about a minute.
 """
 
 import argparse
