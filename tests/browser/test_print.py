@@ -8,35 +8,17 @@ from pathlib import Path
 import pytest
 
 from siotool.document.html import render
-from siotool.plan.documents.pictures import drawn
-from siotool.plan.documents.plan_document import document
-from siotool.plan.inputs import compose, planfile
-from siotool.plan.sizing import sizing
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
 from siotool.report.report_document import as_document
 from siotool.runs import reading
+from tests.browser.pages import planned
 
 pytestmark = pytest.mark.slow
 
 GOLDEN = Path(__file__).parents[1] / "golden/report"
 #: A4 at 96 pixels an inch, less two margins of 12 mm.
 PAPER_PX = 703
-
-PLAN = """\
-[workload]
-connections = "100k..200k"
-session_length = "20min..40min"
-messages.chat = {kind = "room", rate = "1/min..2/min", size = "100B..300B", room_size = "20..50"}
-[server]
-capacity = "1Gbit/s"
-memory = "16GiB"
-[topology]
-adapter = "redis"
-[goals]
-reconnect_time = "60s"
-downtime = "10min..30min"
-"""
 
 #: Cells that reach out of the page, and figures that take more than one line.
 MEASURE = """<script>
@@ -60,14 +42,12 @@ document.body.dataset.paper = JSON.stringify({
 
 
 def report_page():
-    planned = Planned(connections=1e6, capacity_bytes_per_s=100e6, workday_s=86400, downtime_s=1800)
-    return render(as_document(summarize([reading.read(GOLDEN / "chat.jsonl")], planned)))
+    figures = Planned(connections=1e6, capacity_bytes_per_s=100e6, workday_s=86400, downtime_s=1800)
+    return render(as_document(summarize([reading.read(GOLDEN / "chat.jsonl")], figures)))
 
 
 def plan_page():
-    inputs = compose.complete(planfile.decode(PLAN, "plan.toml"))
-    plan = sizing.size(inputs, draws=500)
-    return render(document(plan, drawn(plan, inputs, draws=500, seed=1)))
+    return render(planned())
 
 
 @pytest.mark.parametrize("make", [report_page, plan_page])
