@@ -11,7 +11,7 @@ import psutil
 from siotool import units
 from siotool.cli.search_flags import SearchWord
 from siotool.errors import InputError
-from siotool.report.default_gates import Default
+from siotool.report.default_gates import Default, not_replaced, of_errors
 from siotool.report.gates import Gate, parse
 from siotool.search.objective import LEVEL_ALLOWED, Objective, implied
 from siotool.searched import SearchAxis
@@ -118,15 +118,9 @@ def objectives_of(gates: Sequence[Gate], *, defaults: bool, sampled: bool) -> li
 
 def _defaults(gates: Sequence[Gate]) -> list[Default]:
     """The default gates of what a scenario may do, but for those that are asked for otherwise."""
-    replaced = {
-        (gate.metric, gate.op if gate.metric == "errors" else None) for gate in gates if not gate.name
-    }
-    found = []
-    for op in ("ack", "deliver", "namespace", "custom"):
-        own = {gate.name for gate in gates if gate.metric == "errors" and gate.op == op and gate.name}
-        found.append(Default(parse(f"errors:{op} > 1%"), frozenset(own)))
+    found = [of_errors(op, gates) for op in ("ack", "deliver", "namespace", "custom")]
     found += [Default(parse(text)) for text in ("lost > 0.1%", "connect_errors > 1%", "exceptions > 0")]
-    return [one for one in found if (one.gate.metric, one.gate.op) not in replaced]
+    return not_replaced(found, gates)
 
 
 def _objective(gate: Gate, sampled: bool, without: frozenset[str] = frozenset()) -> Objective:

@@ -37,21 +37,11 @@ class Default(msgspec.Struct, frozen=True):
 
 def default_gates(report: Report, asked: Sequence[Gate]) -> list[Default]:
     """The default gates of a run beside the gates that were ``asked`` for."""
-    replaced = {
-        (gate.metric, gate.op if gate.metric == "errors" else None)
-        for gate in asked
-        if not gate.name and gate.scope is None
-    }
     found = [Default(parse("never_succeeded > 0"))] if report.operations else []
     for op in dict.fromkeys(row.op for row in report.operations if row.op not in _CONNECTING):
-        names = {row.name for row in report.operations if row.op == op}
-        own = {
-            gate.name
-            for gate in asked
-            if gate.metric == "errors" and gate.op == op and gate.name and gate.scope is None
-        }
-        if names - own:
-            found.append(Default(parse(f"errors:{op} > 1%"), frozenset(names & own)))
+        errors = of_errors(op, asked)
+        if {row.name for row in report.operations if row.op == op} - errors.without:
+            found.append(errors)
     if report.delivery.expected:
         found.append(Default(parse("lost > 0.1%")))
     if report.connections.attempted:
@@ -62,6 +52,26 @@ def default_gates(report: Report, asked: Sequence[Gate]) -> list[Default]:
             found.append(Default(parse("more_servers >= 1")))
     if report.connections.attempted or report.exceptions:
         found.append(Default(parse("exceptions > 0")))
+    return not_replaced(found, asked)
+
+
+def of_errors(op: str, asked: Sequence[Gate]) -> Default:
+    """The default gate of one operation's errors, without the names that have gates of their own."""
+    own = {
+        gate.name
+        for gate in asked
+        if gate.metric == "errors" and gate.op == op and gate.name and gate.scope is None
+    }
+    return Default(parse(f"errors:{op} > 1%"), frozenset(own))
+
+
+def not_replaced(found: Sequence[Default], asked: Sequence[Gate]) -> list[Default]:
+    """Return those whose metric no gate that was ``asked`` for judges in all of the run."""
+    replaced = {
+        (gate.metric, gate.op if gate.metric == "errors" else None)
+        for gate in asked
+        if not gate.name and gate.scope is None
+    }
     return [default for default in found if (default.gate.metric, default.gate.op) not in replaced]
 
 
