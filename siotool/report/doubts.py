@@ -30,8 +30,8 @@ the server would have compressed for official clients               remark
 deliveries that arrived where they were not to                      remark
 =================================================================  =======
 
-"Too often" is more than 1 % of the seconds and at least two: one bad second does not make a short
-run suspect. Late loops count only while connections are open.
+"Too often" is more than 1 % of the time and about two seconds: one bad second does not make a short
+run suspect, and several short intervals at its end neither. Late loops count only while connections are open.
 """
 
 from collections import Counter
@@ -69,6 +69,8 @@ PAUSE_S = 1.0
 SCHEDULE_LAG_LIMIT_S = 0.1
 LATE_SHARE = 0.01
 MACHINE_LIMIT = 0.9
+#: Two seconds, less what a timer may take from them.
+_TOO_LONG_S = 1.9
 #: Failures that are the generator's, not the target's, and what helps.
 _OWN = {
     "no_files": "raise its open-file limit with ulimit -n, or use more --processes",
@@ -334,7 +336,9 @@ def _machine(run: Run, rows: Seconds) -> Iterator[str]:
 
 
 def _too_often(rows: Seconds, marked: Marks) -> bool:
-    return int(marked.sum()) >= max(2, 0.01 * len(rows))
+    """By time: the last intervals of a run may be a twentieth of a second long."""
+    lengths = rows["duration_s"]
+    return float(lengths[marked].sum()) >= max(_TOO_LONG_S, 0.01 * float(lengths.sum()))
 
 
 def _seconds(rows: Seconds, marked: Marks) -> str:

@@ -289,6 +289,16 @@ def waiting(seconds):
     return change
 
 
+def waiting_at_the_end(run):
+    """A run whose last stage ended a fifth of a second late, on a busy machine."""
+    *before, last = run.intervals
+    waited = [msgspec.structs.replace(last.generator[0], cpu_wait=0.76)]
+    moments = [
+        msgspec.structs.replace(last, t_s=29.0 + at, duration_s=0.5, generator=waited) for at in (0.5, 1.0)
+    ]
+    run.intervals[:] = [*before, *moments]
+
+
 def quota(run):
     health(cpu_cores=0.225, cpu_allowed=0.25)(run)
 
@@ -376,6 +386,7 @@ REMARKS = [
     (scheduled(begun=0, attempted=9), None, "users whom the target let in nowhere did all they could"),
     (health(loop_lag_s=0.9, only=12), None, "one late second is no pause"),
     (waiting(1), None, "one second without a CPU is no doubt"),
+    (waiting_at_the_end, None, "two moments at the end are not two seconds"),
     (late_without_connections, None, "a late loop without connections shapes no figure"),
     (late_while_draining, None, "nor does one after the last stage"),
     (folded, "there were too many names", "names that stand together"),
