@@ -4,7 +4,8 @@ First many connections open and do nothing, while the server is as it was found:
 grown by its own, and hides what a connection adds. Then users do some of everything at a high load,
 until a server that compiles as it runs is warm; pilot phases find at which rates a phase takes the CPU
 that it is to take. Then come rounds: each has every kind of work once, in an order of its own, at another
-level than the round before. The last phases open connections in other ways; what those leave behind could
+level than the round before; every round has all levels, so that what changes with time is not taken for
+what changes with the load. The last phases open connections in other ways; what those leave behind could
 spoil what comes after them.
 """
 
@@ -14,8 +15,8 @@ import msgspec
 
 from siotool.calibration.phase import Kind, Phase, TransportWord
 
-#: CPU that the phases of a round take, in shares of a core: round after round.
-LEVELS = (0.45, 0.1, 0.2)
+#: CPU that phases take, in shares of a core: each kind of work another one in each round.
+LEVELS = (0.6, 0.3, 0.45)
 #: Seconds of a phase, and those of them in which it settles.
 PHASE_S, SETTLE_S, PILOT_S, CROWD_S = 6.0, 1.0, 3.0, 8.0
 #: Seconds of warming up, and the CPU that they take.
@@ -27,6 +28,8 @@ SMALL, MIDDLE, LARGE, HUGE = 64, 512, 2048, 16384
 FEW, MANY = 5, 25
 #: Turns per second of each user in a pilot phase.
 _PILOT_RATE = {"call": 8.0, "emit": 8.0, "room": 1.5, "all": 0.3, "connect": 0.4, "mixed": 4.0}
+#: CPU that connections opened in other ways take.
+_OTHER_LEVEL = 0.3
 #: How many times more users the phase has that shows the memory of a connection.
 _CROWD = 5
 
@@ -92,12 +95,12 @@ def designed(users: int, rounds: int, shuffle: Shuffle, able: Able | None = None
     begins = []
     for number in range(rounds):
         begins.append(len(found))
-        these = [phase(*one, LEVELS[number % len(LEVELS)]) for one in kinds]
+        these = [phase(*one, LEVELS[(number + at) % len(LEVELS)]) for at, one in enumerate(kinds)]
         shuffle(these)
         found += these
     begins.append(len(found))
     found.append(idle)
-    found += [phase("connect", 0, 0, other, LEVELS[1]) for other in _OTHER_WAYS]
+    found += [phase("connect", 0, 0, other, _OTHER_LEVEL) for other in _OTHER_WAYS]
     return Experiment(tuple(found), tuple(begins))
 
 

@@ -11,7 +11,7 @@ from siotool.plan.evaluation.evaluate import Evaluation
 from siotool.plan.evidence.calibrated import CalibratedProfile
 from siotool.plan.evidence.calibrated_inputs import inputs_of_profile, message_size
 from siotool.plan.evidence.calibrated_summary import describe_profile
-from siotool.plan.evidence.held_out import cores_beside, memory_of
+from siotool.plan.evidence.held_out import cores_of, memory_of
 from siotool.plan.evidence.holds import whole_hold
 from siotool.plan.evidence.measured_inputs import inputs_of
 from siotool.plan.evidence.observe import Observations, observe
@@ -75,7 +75,7 @@ def check_calibrated(
     observations = _observe([name], accept_suspect=accept_suspect)
     hold = whole_hold(reading.read(_place(name)[0]))
     assert hold is not None  # a run without samples was refused
-    predicted = {"cpu": cores_beside(profile, hold, draws, seed)}
+    predicted = {"cpu": cores_of(profile, hold, draws, seed)}
     memory = memory_of(profile, hold.connections_most, hold.spent_s, draws, seed)
     if memory is not None:
         predicted["memory"] = memory

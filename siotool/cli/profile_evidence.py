@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from siotool.plan.evidence.calibrated import CalibratedProfile
+from siotool.plan.evidence.calibrated import CPU_BETWEEN_STARTS, CalibratedProfile
 from siotool.plan.evidence.curve import terms
 from siotool.plan.evidence.holds import LOAD
 from siotool.report.capacity_estimate import CapacityEstimate
@@ -55,7 +55,7 @@ def capacity_by_profile(profile: CalibratedProfile, runs: Sequence[Run]) -> Capa
 
 
 def _spread(profile: CalibratedProfile, load: Mapping[str, float], times: float) -> tuple[float, float]:
-    """The ends of the interval, as shares of what fills the server: costs may be others, and so may the pace.
+    """The ends of the interval, as shares of what fills the server: costs may be others.
 
     Near the full server the load counts straight; what does not grow with it is the server at rest, and the
     turns of its loop.
@@ -66,8 +66,8 @@ def _spread(profile: CalibratedProfile, load: Mapping[str, float], times: float)
     work = sum((row * amounts[name] for name, row in rows.items() if name not in _STILL), np.zeros(1))
     shares = np.maximum(profile.server_cores - still, 0.0) / np.maximum(work, 1e-9)
     low, high = (float(one) for one in np.quantile(shares, (0.025, 0.975)))
-    # a phase that the fit had not seen, at another pace of the machine
-    more = math.exp(_WITHIN * math.hypot(profile.error_cv, profile.pace_cv))
+    # a phase that the fit had not seen, of a server started again
+    more = math.exp(_WITHIN * math.hypot(profile.error_cv, CPU_BETWEEN_STARTS))
     return low / more, high * more
 
 

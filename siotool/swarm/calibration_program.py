@@ -5,18 +5,54 @@ from collections.abc import Callable, Sequence
 from siotool.calibration.phase import Phase, Timetable
 from siotool.swarm.program import Seen, Wanted
 
-#: No phase asks for more than this per generator process: turns and deliveries per second, bytes per second.
-_MOST_TURNS, _MOST_DELIVERIES, _MOST_BYTES = 9000.0, 35000.0, 200e6
-#: And for no more new connections per second: a generator pays more for one than many a server.
-_MOST_CONNECTS = 250.0
+#: The CPU that a phase may take of each generator process, as a share of what it may use.
+_GENERATOR_MOST = 0.65
+#: Where the generator's CPU does not show it: no phase asks for more than this per generator process. Turns,
+#: deliveries, bytes and new connections per second (a local port is in use for a minute after it was closed).
+_MOST_TURNS, _MOST_DELIVERIES, _MOST_BYTES, _MOST_CONNECTS = 20e3, 100e3, 200e6, 300.0
 #: Turns per second of a user, at least.
 _SLOWEST = 0.05
 #: Users come and leave within this share of the time in which a phase settles.
 _MOVE_SHARE = 0.7
-#: CPU seconds of a turn of a kind that was not seen yet.
-_GUESS_S = 300e-6
+#: CPU seconds of the server that a turn of a kind not seen yet is thought to take, and any turn at least.
+_GUESS_S, _LEAST_S = 300e-6, 1e-6
 #: What a larger size is thought to cost at first, per byte and recipient.
 _GUESS_BYTE_S = 0.5e-9
+
+
+class _TurnCosts:
+    """What a turn takes of a process, as it was last seen, in seconds of what that process may use."""
+
+    def __init__(self, guess_s: float) -> None:
+        self._guess_s = guess_s
+        self._rest = 0.0
+        self._costs: dict[tuple[str, int, int, str], float] = {}
+
+    def learn(self, phase: Phase, shares: Sequence[float], turns_per_s: float) -> None:
+        """Take the shares of a process's CPU that were seen in a phase."""
+        if not shares:
+            return
+        mean = sum(shares) / len(shares)
+        if phase.kind == "idle":
+            self._rest = mean
+        elif turns_per_s > 0:
+            self._costs[phase.work] = max(_LEAST_S, (mean - self._rest) / turns_per_s)
+
+    def turns(self, phase: Phase, receivers: int, share: float) -> float:
+        """Turns per second that are thought to take a share of the process."""
+        return max(0.01, share - self._rest) / self._cost(phase, receivers)
+
+    def _cost(self, phase: Phase, receivers: int) -> float:
+        """What a turn is thought to cost: as it did last, or as another of its kind did."""
+        if phase.work in self._costs:
+            return self._costs[phase.work]
+        alike = [(work, cost) for work, cost in self._costs.items() if work[0] == phase.kind]
+        if not alike:
+            return self._guess_s
+        (_, size, room, _), cost = alike[-1]
+        return cost * max(1.0, receivers / room if room else 1.0) + (
+            max(0, phase.size - size) * receivers * _GUESS_BYTE_S
+        )
 
 
 class CalibrationProgram:
@@ -31,9 +67,7 @@ class CalibrationProgram:
         self._timetable = timetable
         self._processes = processes
         self._enough = enough
-        #: CPU seconds of one turn, by what a phase does; and cores of a server at rest.
-        self._costs: dict[tuple[str, int, int, str], float] = {}
-        self._rest = 0.0
+        self._server, self._generator = _TurnCosts(_GUESS_S), _TurnCosts(_LEAST_S)
         #: Turns per second of each user, by the number of the phase.
         self._rates: dict[int, float | None] = {}
 
@@ -62,21 +96,20 @@ class CalibrationProgram:
         """Take what a turn of a phase that is over cost."""
         phase, begin = self._timetable.phases[number], self._timetable.starts[number]
         end = self._timetable.starts[number + 1]
-        cores = [
-            use.cpu_cores
+        settled = [
+            one.interval
             for one in seen
-            if (use := one.interval.server) is not None
-            and use.cpu_cores is not None
-            and one.t_s - one.duration_s >= begin + phase.settle_s - 0.01
-            and one.t_s <= end + 0.01
+            if one.t_s - one.duration_s >= begin + phase.settle_s - 0.01 and one.t_s <= end + 0.01
         ]
-        if not cores:
-            return
-        mean = sum(cores) / len(cores)
-        if phase.kind == "idle":
-            self._rest = mean
-        elif rate := self._rates[number]:
-            self._costs[phase.work] = max(1e-6, (mean - self._rest) / (rate * phase.users))
+        turns = (self._rates[number] or 0.0) * phase.users
+        uses = [use.cpu_cores for one in settled if (use := one.server) is not None]
+        self._server.learn(phase, [cores for cores in uses if cores is not None], turns)
+        busiest = [
+            max(worker.cpu_cores / worker.cpu_allowed for worker in one.generator)
+            for one in settled
+            if one.generator
+        ]
+        self._generator.learn(phase, busiest, turns)
 
     def _rate(self, phase: Phase) -> float | None:
         if phase.kind == "own":
@@ -87,21 +120,10 @@ class CalibrationProgram:
         receivers = max(1, receivers)
         most = _MOST_CONNECTS if phase.kind == "connect" else _MOST_TURNS
         turns = min(
-            max(0.01, phase.level - self._rest) / self._cost(phase, receivers),
+            self._server.turns(phase, receivers, phase.level),
+            self._generator.turns(phase, receivers, _GENERATOR_MOST),
             most * self._processes,
             _MOST_DELIVERIES * self._processes / receivers,
             _MOST_BYTES * self._processes / receivers / max(1, phase.size),
         )
         return max(_SLOWEST, turns / phase.users)
-
-    def _cost(self, phase: Phase, receivers: int) -> float:
-        """What a turn is thought to cost: as it did last, or as another of its kind did."""
-        if phase.work in self._costs:
-            return self._costs[phase.work]
-        alike = [(work, cost) for work, cost in self._costs.items() if work[0] == phase.kind]
-        if not alike:
-            return _GUESS_S
-        (_, size, room, _), cost = alike[-1]
-        return cost * max(1.0, receivers / room if room else 1.0) + (
-            max(0, phase.size - size) * receivers * _GUESS_BYTE_S
-        )

@@ -4,7 +4,7 @@
 
 For each server: one calibration of a fresh process, then twelve workloads that no calibration has, on two
 other fresh processes, which are brought into service first (connections that open, a warm-up). Of those runs
-the prediction is given the load and the generator's CPU, never the server's. A run takes some five
+the prediction is given the load alone. A run takes some five
 minutes for each server, on a machine with nothing else to do; where it has two CPUs or more, the server is
 bound to one and the generator to another. ``--runs`` keeps the runs there and takes those that are there
 already; ``--write`` writes docs/prediction.md, with every workload, also those that were missed.
@@ -32,14 +32,14 @@ from siotool.calibration.design import warming  # noqa: E402
 from siotool.calibration.phase import Kind, Phase, decode, encode  # noqa: E402
 from siotool.cli.profile_file import read_profile  # noqa: E402
 from siotool.plan.evidence.calibrated import CalibratedProfile  # noqa: E402
-from siotool.plan.evidence.held_out import cores_beside, memory_of  # noqa: E402
+from siotool.plan.evidence.held_out import cores_of, memory_of  # noqa: E402
 from siotool.plan.evidence.holds import holds_of  # noqa: E402
 from siotool.runs import reading  # noqa: E402
 
 PAPER = ROOT / "docs/prediction.md"
 SERVERS = ROOT / "tests/targets/servers"
 #: How many times heavier the workloads are than those of the embedded target: each server's own speed.
-SPEED = {"node": 2.5, "nest": 2.0, "embedded": 1.0, "uvicorn": 0.8}
+SPEED = {"node": 6.0, "nest": 5.0, "embedded": 1.0, "uvicorn": 0.8}
 WORDS = {
     "node": "Socket.IO 4 on Node.js (tests/targets/node)",
     "nest": "a NestJS gateway (tests/targets/servers/nest.mjs)",
@@ -173,7 +173,7 @@ def _checks(name: str, profile: CalibratedProfile, hold: Any) -> Iterator[Checke
     )
     load = ", ".join(f"{hold.load[column]:,.0f}/s {said}" for column, said in rates if hold.load[column])
     words = f"{hold.phase.words} ({load})" if load else hold.phase.words
-    drawn = cores_beside(profile, hold, DRAWS, SEED)
+    drawn = cores_of(profile, hold, DRAWS, SEED)
     yield Checked(name, words, "CPU", *_interval(drawn), hold.cores, hold.light)
     memory = memory_of(profile, hold.connections_most, hold.spent_s, DRAWS, SEED)
     if memory is not None:
@@ -216,7 +216,7 @@ def paper(rows: Sequence[Checked], taken: str) -> str:
         "# What a calibration predicts",
         "",
         "Made by `make prediction` (tests/bench/prediction.py), which says how. Every workload is here, "
-        "also those that were missed. CPU is in cores, predicted at the pace that the generator shows. "
+        "also those that were missed. CPU is in cores. "
         "Loads of 10 % of a core and less are light: they mislead.",
         "",
         f"{taken}",

@@ -25,7 +25,7 @@ from siotool.runfile import (
 )
 from siotool.workload import Stage, Target, Workload
 
-#: CPU seconds of a server on Node.js, about, and of the generator beside it.
+#: CPU seconds of a server on Node.js, about.
 SERVER = CostCurve(
     {
         "delivery": 9e-6, "inbound": 12e-6, "ack": 15e-6, "connect": 400e-6, "byte": 0.5e-9,
@@ -33,18 +33,14 @@ SERVER = CostCurve(
     },
     turns_most=200.0,
 )  # fmt: skip
-GENERATOR = CostCurve(
-    {"delivery": 6e-6, "inbound": 20e-6, "ack": 12e-6, "connect": 500e-6, "turn": 300e-6, "base": 0.01},
-    turns_most=200.0,
-)
-#: Turns per second of each of 100 users in a phase, by what it does; times two and a half at a high level.
+#: Turns per second of each of 100 users in a phase, by what it does; times four levels, where it has one.
 RATES = {"idle": 0.0, "call": 8.0, "emit": 10.0, "all": 0.6, "room": 3.0, "connect": 0.4, "mixed": 6.0}
 _WRAPPING = 20
 
 
 def load_of_phase(phase: Phase) -> dict[str, float]:
     """What users do in a phase, per second, by the columns of ``siotool.runs.seconds``."""
-    rate = phase.rate or RATES[phase.kind] * (2.5 if phase.level > 0.2 else 1.0)
+    rate = phase.rate or RATES[phase.kind] * (4 * phase.level or 1.0)
     turns = 0.0 if phase.kind == "idle" else rate * phase.users
     calls = {"call": turns, "mixed": turns * 0.75}.get(phase.kind, 0.0)
     published = {"all": turns, "room": turns, "mixed": turns * 0.25}.get(phase.kind, 0.0)
@@ -63,8 +59,8 @@ def load_of_phase(phase: Phase) -> dict[str, float]:
     }
 
 
-def pace_steady(second: float) -> float:
-    """A machine that is always as fast."""
+def warm(second: float) -> float:
+    """A server that costs the same at all times."""
     return 1.0
 
 
@@ -72,13 +68,12 @@ def made_run(
     phases: Sequence[Phase],
     *,
     server: CostCurve = SERVER,
-    pace: Callable[[float], float] = pace_steady,
-    warm_up: Callable[[float], float] = pace_steady,
+    warm_up: Callable[[float], float] = warm,
     noise: float = 0.02,
     heap: Mapping[str, float] | None = None,
     seed: int = 1,
 ) -> Run:
-    """The run of a timetable. ``pace`` is the machine's at a second; ``warm_up`` is the server's alone.
+    """The run of a timetable. ``warm_up`` is how many times more a server takes at a second.
 
     ``noise`` is the error of every second, as a share. ``heap``: base, each, growth and growth_s, in bytes
     and CPU seconds.
@@ -90,20 +85,16 @@ def made_run(
         phase = table.at(second + 0.5)
         load = load_of_phase(phase)
         now = open_before + min(max(phase.users - open_before, -200), 200)
-        errors = 1 + noise * chance.normal(size=2)
-        cores = server.cores(load) * pace(second) * warm_up(second) * errors[0]
-        made = GENERATOR.cores(load) * pace(second) * errors[1]
+        cores = server.cores(load) * warm_up(second) * (1 + noise * chance.normal())
         spent, most = spent + cores, max(most, now)
         rss = heap["base"] + heap["each"] * most + heap["growth"] * (1 - exp(-spent / heap["growth_s"]))
-        intervals.append(_interval(second, load, now, cores, made, int(rss)))
+        intervals.append(_interval(second, load, now, cores, int(rss)))
         open_before = now
     last = len(intervals)
     return Run(Path("made/run.jsonl"), _header(phases), intervals, [], End(last, "finished", intervals=last))
 
 
-def _interval(
-    second: int, load: Mapping[str, float], connections: int, cores: float, made: float, rss: int
-) -> Interval:
+def _interval(second: int, load: Mapping[str, float], connections: int, cores: float, rss: int) -> Interval:
     count = {name: round(amount) for name, amount in load.items()}
     return Interval(
         t_s=second + 1.0,
@@ -116,7 +107,7 @@ def _interval(
         ],
         delivery=Delivery(published=count["published_per_s"]),
         bytes=Bytes(wire_in=count["bytes_in_per_s"], wire_out=count["bytes_out_per_s"]),
-        generator=[WorkerHealth(0, made, 1, 0.0, 0.0, 1, 1000)],
+        generator=[WorkerHealth(0, 0.2, 1, 0.0, 0.0, 1, 1000)],
         servers={"server": ServerUse(cores, rss, connections + 10, 1)},
         user_classes=[UserClass("Calibration", sent=count["inbound_per_s"])],
     )

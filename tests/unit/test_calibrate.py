@@ -12,7 +12,7 @@ from siotool.errors import InputError
 from siotool.plan.evidence.calibrate import calibrate
 from siotool.plan.evidence.calibrated import CalibratedProfile
 from siotool.plan.evidence.curve import CostCurve
-from siotool.plan.evidence.held_out import cores_beside, memory_of
+from siotool.plan.evidence.held_out import cores_of, memory_of
 from siotool.plan.evidence.holds import holds_of
 from siotool.plan.evidence.warming_test import still_warming
 from siotool.plan.evidence.wishes import with_wishes
@@ -48,10 +48,16 @@ def test_the_costs_that_matter_are_found_within_their_intervals(profile: Calibra
     for name in ("delivery", "ack", "connect", "turn", "byte"):
         assert found[name].value == pytest.approx(SERVER.costs[name], rel=0.2), name
         assert found[name].low <= found[name].value <= found[name].high
-    # 0.9 of eleven: a fit whose intervals are too narrow holds far fewer
-    inside = [one.low <= SERVER.costs[one.name] * 1.02 and SERVER.costs[one.name] <= one.high * 1.02
-              for one in found.values()]  # fmt: skip
-    assert np.mean(inside) >= 0.7
+
+
+def test_nine_of_ten_cost_intervals_hold_the_truth() -> None:
+    """Before each error was widened by how far the fit follows its phase it was five to seven of ten."""
+    inside = []
+    for seed in range(8):
+        for one in calibrate(made_run(PHASES, seed=seed), PHASES, 1).costs:
+            if one.separable:
+                inside.append(one.low <= SERVER.costs[one.name] <= one.high)
+    assert 0.8 <= np.mean(inside) <= 0.98
 
 
 def test_the_curve_is_not_straight() -> None:
@@ -61,31 +67,23 @@ def test_the_curve_is_not_straight() -> None:
     assert light_each > 5 * heavy_each
 
 
-def test_a_machine_of_changing_pace_is_no_noise() -> None:
-    """Server and generator took up to a third more for the same work: it is the pace, no error."""
-
-    def pace(second: float) -> float:
-        return 1.15 + 0.18 * float(np.sin(second / 7))
-
-    changing = calibrate(made_run(PHASES, pace=pace), PHASES, 1)
-    errors = []
-    for number, (phase,) in enumerate(one.values for one in UNSEEN):
-        (hold,) = holds_of(made_run([phase], pace=lambda _, at=number: 1 + at / 20), [phase])  # type: ignore[misc]
-        errors.append(np.median(cores_beside(changing, hold, 300, 1)) / hold.cores - 1)
-    assert np.median(np.abs(errors)) < 0.06
-    assert np.max(np.abs(errors)) < 0.15
-    assert changing.pace_cv > 0.03
+def test_the_generators_cpu_is_no_part_of_a_prediction(profile: CalibratedProfile) -> None:
+    """It was taken for the machine's pace once: how a generator gathers its work made that a bias of 10 %."""
+    run = made_run(PHASES)
+    busy = [
+        msgspec.structs.replace(one, generator=[msgspec.structs.replace(one.generator[0], cpu_cores=0.8)])
+        for one in run.intervals
+    ]
+    run.intervals[:] = busy
+    assert calibrate(run, PHASES, 1) == profile
 
 
-def test_a_load_on_a_slower_machine_is_predicted_by_its_generator(profile: CalibratedProfile) -> None:
+def test_an_interval_has_room_for_a_server_that_was_started_again(profile: CalibratedProfile) -> None:
     phase = Phase("call", 100, 10.0, 1.0, rate=20.0)
-    slow = made_run([phase], pace=lambda _: 1.3, noise=0.0)
-    (hold,) = holds_of(slow, [phase])
-    beside = float(np.median(cores_beside(profile, hold, 500, 1)))
-    alone = profile.curve.cores(hold.load)
-    # not all that a generator takes more is the machine's pace: the larger part of it counts
-    assert beside == pytest.approx(hold.cores * 1.3**-0.4, rel=0.06)
-    assert alone == pytest.approx(hold.cores / 1.3, rel=0.06)
+    for slower in (0.95, 1.06):
+        (hold,) = holds_of(made_run([phase], warm_up=lambda _, by=slower: by, noise=0.0), [phase])  # type: ignore[misc]
+        low, high = np.quantile(cores_of(profile, hold, 500, 1), (0.05, 0.95))
+        assert low < hold.cores < high
 
 
 def test_the_servers_own_cpu_is_no_part_of_its_prediction(profile: CalibratedProfile) -> None:
@@ -93,7 +91,7 @@ def test_the_servers_own_cpu_is_no_part_of_its_prediction(profile: CalibratedPro
     phase = Phase("call", 100, 10.0, 1.0, rate=20.0)
     (hold,) = holds_of(made_run([phase], noise=0.0), [phase])
     dearer = msgspec.structs.replace(hold, cores=3 * hold.cores)
-    assert (cores_beside(profile, dearer, 50, 1) == cores_beside(profile, hold, 50, 1)).all()
+    assert (cores_of(profile, dearer, 50, 1) == cores_of(profile, hold, 50, 1)).all()
 
 
 def test_a_server_that_warms_up_is_told_and_left_out() -> None:
@@ -161,7 +159,7 @@ def test_held_out_intervals_hold_nine_of_ten() -> None:
         for number, rate in enumerate((8.0, 14.0, 20.0, 26.0, 32.0)):
             phase = Phase("call", 100, 6.0, 1.0, rate=rate, size=150)
             (hold,) = holds_of(made_run([phase], noise=0.12, seed=100 * seed + number), [phase])
-            low, high = np.quantile(cores_beside(found, hold, 400, number), (0.05, 0.95))
+            low, high = np.quantile(cores_of(found, hold, 400, number), (0.05, 0.95))
             inside.append(low <= hold.cores <= high)
     assert 0.75 <= np.mean(inside) <= 0.99
 

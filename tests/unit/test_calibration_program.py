@@ -6,15 +6,16 @@ import pytest
 
 from siotool.calibration.design import Able, designed, own, rounds_within
 from siotool.calibration.phase import Phase, Timetable, decode, encode
-from siotool.runfile import Bytes, Connections, Delivery, Interval, ServerUse
+from siotool.runfile import Bytes, Connections, Delivery, Interval, ServerUse, WorkerHealth
 from siotool.swarm.calibration_program import CalibrationProgram
 from siotool.swarm.program import Seen, seen
 
 
-def second(end: float, cores: float) -> Seen:
+def second(end: float, cores: float, *workers: float) -> Seen:
+    generator = [WorkerHealth(at, used, 1, 0.0, 0.0, 1, 9) for at, used in enumerate(workers)]
     interval = Interval(
         t_s=end, duration_s=1.0, stage=0, connections=Connections(), operations=[], delivery=Delivery(),
-        bytes=Bytes(), generator=[], servers={"server": ServerUse(cores, 1, 1, 1)},
+        bytes=Bytes(), generator=generator, servers={"server": ServerUse(cores, 1, 1, 1)},
     )  # fmt: skip
     return seen(interval, 0.0, [])
 
@@ -97,13 +98,23 @@ def test_a_server_at_rest_is_no_cost_of_a_message() -> None:
     assert then.rate == pytest.approx(20.0)
 
 
-def test_no_phase_asks_for_more_than_a_generator_can() -> None:
+def test_no_phase_takes_more_than_its_share_of_the_busiest_generator() -> None:
+    """800 calls a second took 0.1 of the busier of two: 65 % of it are 5,200."""
+    pilot = Phase("call", 100, 3.0, 1.0, rate=8.0, pilot=True)
+    program = CalibrationProgram(Timetable([pilot, Phase("call", 100, 6.0, 1.0, level=0.6)]), 2)
+    program.tick(0.0, [])
+    then = program.tick(3.0, [second(2.0, 0.04, 0.1, 0.05), second(3.0, 0.04, 0.06, 0.1)])
+    assert then is not None
+    assert then.rate == pytest.approx(52.0)
+
+
+def test_no_phase_asks_for_more_than_any_generator_can() -> None:
     fast = Phase("all", 100, 3.0, 1.0, rate=1.0, pilot=True)
     program = CalibrationProgram(Timetable([fast, Phase("all", 100, 6.0, 1.0, level=0.5)]), 1)
     program.tick(0.0, [])
     then = program.tick(3.0, [second(2.0, 0.001), second(3.0, 0.001)])
     assert then is not None
-    assert then.rate == pytest.approx(3.5)  # 35,000 deliveries a second
+    assert then.rate == pytest.approx(10.0)  # 100,000 deliveries a second
 
 
 def test_a_scenario_of_ones_own_keeps_its_rate_where_none_is_given() -> None:

@@ -20,7 +20,7 @@ def document(profile: CalibratedProfile) -> Document:
         facts=_facts(profile),
         answer=[
             f"A load that no phase had is predicted within ±{format_share(1.7 * profile.error_cv)} "
-            "in 9 of 10 cases, at the pace that the machine had."
+            "in 9 of 10 cases, by the same process."
         ],
         sections=[
             Section("costs", "What the work costs", [*_said(profile), _costs(profile)]),
@@ -100,17 +100,13 @@ def _phases(profile: CalibratedProfile) -> Table:
                 phase.words,
                 f"{phase.cores:.3f}",
                 f"{phase.fitted_cores:.3f}",
-                f"{phase.pace:.2f}",
                 ", ".join(word for word, so in (("light", phase.light), ("not used", not phase.used)) if so),
             ]
         )
         for phase in profile.phases
     ]
-    note = (
-        "Cores are of the server. Fitted: what the costs come to at the pace of the phase. Pace: how much "
-        "CPU the machine took for the same work, over the whole calibration. Light: 10 % of a core or less."
-    )
-    return Table(columns("phase", "cores>", "fitted>", "pace>", ""), rows, note=note)
+    note = "Cores are of the server. Fitted: what the costs come to. Light: 10 % of a core or less."
+    return Table(columns("phase", "cores>", "fitted>", ""), rows, note=note)
 
 
 def _chart(used: list[PhaseFigures]) -> Chart:
@@ -156,8 +152,7 @@ def _method(profile: CalibratedProfile) -> list[Sentence]:
         ),
         Sentence(
             f"The loop makes some {profile.curve.turns_most:.0f} turns a second at most; a turn's cost is "
-            "shared by what it handles. The generator's own CPU shows the machine's pace, which scattered by "
-            f"{format_share(profile.pace_cv)} from phase to phase; {profile.repeats} phases repeated one; "
+            f"shared by what it handles. {profile.repeats} phases repeated one; "
             f"{profile.discarded} were discarded because the server was warming up.",
             "note",
         ),

@@ -18,11 +18,9 @@ from siotool.plan.evidence.calibrated import (
 )
 from siotool.plan.evidence.curve import (
     FLOOR_CORES,
-    GENERATOR_TERMS,
     CostCurve,
     design,
     fit_curve,
-    pace,
     solve,
 )
 from siotool.plan.evidence.heap import course_of, fit_memory
@@ -37,16 +35,16 @@ REPLICATES = 400
 LOW, HIGH = 0.05, 0.95
 #: Phases needed beyond the number of costs.
 _SPARE = 1
-#: A pace scatters by at least this, and a phase is off by at least this: clocks tick.
+#: A phase that the fit follows wholly shows no error: it is not widened more than by one over this.
+_LEAST_FREE = 0.1
+#: A phase is off by at least this: clocks tick.
 _LEAST_CV = 0.01
 
 
 class _Fit(msgspec.Struct, frozen=True, eq=False):
-    """One fit of server and generator to some holds; ``paces`` and ``errors`` are in their order."""
+    """One fit to some holds; ``errors`` are in their order."""
 
     curve: CostCurve
-    generator: CostCurve
-    paces: Floats
     errors: Floats
 
 
@@ -65,7 +63,7 @@ def calibrate(run: Run, phases: Sequence[Phase], seed: int) -> CalibratedProfile
         raise InputError(
             f"{run.path}: the server took no CPU in any phase", "give --server-pid the process that serves"
         )
-    names, absorbed = separable(working)
+    names, absorbed = separable(rest)
     if len(rest) < len(names) + _SPARE:
         raise InputError(
             f"{run.path}: {len(rest)} phases are too few for {len(names)} costs",
@@ -102,9 +100,7 @@ def calibrate(run: Run, phases: Sequence[Phase], seed: int) -> CalibratedProfile
         names=tuple(names),
         replicates=[[float(value) for value in row] for row in replicates],
         costs=_costs(rest, names, absorbed, fit, replicates),
-        generator=fit.generator,
-        pace_cv=max(_LEAST_CV, float(np.std(np.log(fit.paces)))),
-        error_cv=_unseen_error(rest, names, fit),
+        error_cv=_unseen_error(rest, names, fit.curve.turns_most),
         floor_cores=FLOOR_CORES,
         memory=fit_memory(course_of(run, opening_s, until_s), seed),
         other_ways=_other_ways(held, fit),
@@ -126,24 +122,20 @@ def _most(holds: Sequence[HeldPhase]) -> Load:
 
 
 def _fit(holds: Sequence[HeldPhase], names: Sequence[str]) -> _Fit:
-    """Fit the generator, then the server at the pace that the generator shows."""
-    made = np.array([hold.generator_cores for hold in holds])
-    generator = fit_curve(holds, made, GENERATOR_TERMS)
-    paces = np.array([pace(hold, generator) for hold in holds])
     cores = np.array([hold.cores for hold in holds])
-    curve = fit_curve(holds, cores / paces, names)
-    fitted = np.array([curve.cores(hold.load) for hold in holds]) * paces
-    return _Fit(curve, generator, paces, (cores - fitted) / (FLOOR_CORES + fitted))
+    curve = fit_curve(holds, cores, names)
+    fitted = np.array([curve.cores(hold.load) for hold in holds])
+    return _Fit(curve, (cores - fitted) / (FLOOR_CORES + fitted))
 
 
 def _warming(working: Sequence[HeldPhase], names: Sequence[str], fit: _Fit) -> int:
     """How many of the first phases the server was still warming up in."""
-    at_pace = np.array([hold.cores / pace(hold, fit.generator) for hold in working])
+    cores = np.array([hold.cores for hold in working])
     table = design(working, names, fit.curve.turns_most)
 
     def without(first: int) -> tuple[Floats, Floats]:
-        fitted = table @ solve(table[first:], at_pace[first:])
-        errors = (at_pace - fitted) / (FLOOR_CORES + fitted)
+        fitted = table @ solve(table[first:], cores[first:])
+        errors = (cores - fitted) / (FLOOR_CORES + fitted)
         rows = table / (FLOOR_CORES + fitted)[:, None]
         inverse = np.linalg.pinv(rows[first:].T @ rows[first:])
         leverage = np.einsum("ij,jk,ik->i", rows[:first], inverse, rows[:first])
@@ -156,17 +148,17 @@ def _warming(working: Sequence[HeldPhase], names: Sequence[str], fit: _Fit) -> i
     return still_warming(min(len(working), max(0, 3 * testable)), without)
 
 
-def _unseen_error(holds: Sequence[HeldPhase], names: Sequence[str], fit: _Fit) -> float:
+def _unseen_error(holds: Sequence[HeldPhase], names: Sequence[str], turns_most: float) -> float:
     """What a phase is off by that the fit has not seen: each left out in turn."""
-    at_pace = np.array([hold.cores for hold in holds]) / fit.paces
-    table = design(holds, names, fit.curve.turns_most)
+    cores = np.array([hold.cores for hold in holds])
+    table = design(holds, names, turns_most)
     errors = []
     for number, hold in enumerate(holds):
         if hold.phase.kind in ("idle", "connect"):  # a phase of connects alone has errors of its own
             continue
         others = np.arange(len(holds)) != number
-        expected = float(table[number] @ solve(table[others], at_pace[others]))
-        errors.append((at_pace[number] - expected) / (FLOOR_CORES + at_pace[number]))
+        expected = float(table[number] @ solve(table[others], cores[others]))
+        errors.append((cores[number] - expected) / (FLOOR_CORES + cores[number]))
     return max(_LEAST_CV, float(np.sqrt(np.mean(np.square(errors)))) if errors else 0.0)
 
 
@@ -174,12 +166,14 @@ def _replicates(holds: Sequence[HeldPhase], names: Sequence[str], fit: _Fit, gen
     """Costs as they might have been as well; one row for each name.
 
     The errors of the fit are redrawn, each with another sign and size: the wild bootstrap (C. F. J. Wu,
-    Annals of Statistics 14, 1986), made wider for the costs that were fitted.
+    Annals of Statistics 14, 1986), each wider by how far the fit follows its phase (HC3: MacKinnon and
+    White, Journal of Econometrics 29, 1985).
     """
     table = design(holds, names, fit.curve.turns_most)
     fitted = table @ np.array([fit.curve.costs[name] for name in names])
-    spread = np.sqrt(len(holds) / max(1, len(holds) - len(names)))
-    errors = fit.errors * (FLOOR_CORES + fitted) * spread
+    weighted = table / (FLOOR_CORES + fitted)[:, None]
+    followed = np.einsum("ij,ji->i", weighted, np.linalg.pinv(weighted))
+    errors = fit.errors * (FLOOR_CORES + fitted) / np.maximum(_LEAST_FREE, 1 - followed)
     factors = generator.normal(size=(REPLICATES, len(holds)))
     return np.array([solve(table, np.maximum(0.0, fitted + errors * factor)) for factor in factors]).T
 
@@ -232,20 +226,18 @@ def _other_ways(holds: Sequence[HeldPhase], fit: _Fit) -> list[WayFigures]:
         opened = hold.load["handshakes_per_s"]
         if hold.phase.transport and opened > 0:
             load = {**hold.load, "handshakes_per_s": 0.0, "bytes_in_per_s": 0.0, "bytes_out_per_s": 0.0}
-            more = hold.cores / pace(hold, fit.generator) - fit.curve.cores(load)
+            more = hold.cores - fit.curve.cores(load)
             found.append(WayFigures(hold.phase.transport, max(0.0, more / opened), hold.light))
     return found
 
 
 def _phase(hold: HeldPhase, fit: _Fit, used: bool) -> PhaseFigures:
-    at = pace(hold, fit.generator)
     return PhaseFigures(
         words=hold.phase.words,
         users=hold.phase.users,
         seconds=hold.seconds,
         cores=hold.cores,
-        fitted_cores=fit.curve.cores(hold.load) * at,
-        pace=at,
+        fitted_cores=fit.curve.cores(hold.load),
         light=hold.light,
         used=used,
         load=hold.load,

@@ -1,7 +1,6 @@
 """What a calibration says of a server: the form of ``profile.json``.
 
-Costs are CPU seconds of one core at the *pace* that the machine had over the calibration
-(``siotool.plan.evidence.curve``). Intervals are of 90 %.
+Costs are CPU seconds of one core (``siotool.plan.evidence.curve``). Intervals are of 90 %.
 """
 
 import math
@@ -13,6 +12,9 @@ from siotool.plan.evidence.curve import CostCurve
 from siotool.plan.evidence.holds import Load
 
 FILE_NAME = "profile.json"
+#: Two starts of one server differ by about these shares, which one calibration cannot show: one standard
+#: deviation, of the held-out processes in docs/prediction.md.
+CPU_BETWEEN_STARTS, MEMORY_BETWEEN_STARTS = 0.05, 0.04
 
 
 class CostFigure(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +41,7 @@ class CostFigure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PhaseFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """One phase that was held: what it took, and what the fitted costs say at the pace of that phase.
+    """One phase that was held: what it took, and what the fitted costs say.
 
     ``used`` is false where the server was still warming up, or the connections were opened in another way
     than in the rest.
@@ -50,7 +52,6 @@ class PhaseFigures(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     cores: float
     fitted_cores: float
-    pace: float
     light: bool
     used: bool
     load: Load
@@ -107,9 +108,8 @@ class MachineFigures(msgspec.Struct, frozen=True):
 class CalibratedProfile(msgspec.Struct, frozen=True, kw_only=True):
     """One server, calibrated. ``replicates`` has one row for each of ``costs``' names that is in ``curve``.
 
-    ``generator`` are the generator's own costs, by which the machine's pace is known. ``pace_cv`` is the
-    scatter of that pace from phase to phase, ``error_cv`` what a phase that the fit has not seen is off by,
-    each as a share (of the cores, and ``floor_cores``). ``measured_to`` is the most of each column of
+    ``error_cv`` is what a phase that the fit has not seen is off by, as a share of the cores and
+    ``floor_cores``. ``measured_to`` is the most of each column of
     a load; ``cores_most`` the most CPU that a phase took. ``seconds`` is how long it took.
     """
 
@@ -131,8 +131,6 @@ class CalibratedProfile(msgspec.Struct, frozen=True, kw_only=True):
     names: tuple[str, ...]
     replicates: list[list[float]]
     costs: list[CostFigure]
-    generator: CostCurve
-    pace_cv: float
     error_cv: float
     floor_cores: float
     memory: MemoryFigures | None

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.random import PCG64, Generator
 
-from siotool.plan.evidence.calibrated import CalibratedProfile
+from siotool.plan.evidence.calibrated import CPU_BETWEEN_STARTS, CalibratedProfile
 from siotool.plan.evidence.curve import long_share
 from siotool.plan.evidence.observe import event_loops
 from siotool.plan.evidence.resample import run_factor
@@ -41,13 +41,13 @@ def message_size(planned: Inputs) -> float:
 def inputs_of_profile(profile: CalibratedProfile, size: float, seed: int) -> Inputs:
     """Return what a calibration shows of a plan's figures, for messages of ``size`` bytes.
 
-    Costs are drawn together, and with them the pace of the machine, which was not always the same.
+    Costs are drawn together: a server started again may be a little faster or slower in all it does.
     """
     generator = Generator(PCG64(seed))
     count = len(profile.replicates[0])
-    at_pace = run_factor(profile.pace_cv, count, generator)
+    at_start = run_factor(CPU_BETWEEN_STARTS, count, generator)
     drawn = {
-        name: np.asarray(row) * at_pace for name, row in zip(profile.names, profile.replicates, strict=True)
+        name: np.asarray(row) * at_start for name, row in zip(profile.names, profile.replicates, strict=True)
     }
     runs = measured((profile.run,))
     processes = event_loops(profile.server_cores)

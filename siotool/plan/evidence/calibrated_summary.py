@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from siotool.plan.evaluation.evaluate import Evaluation
-from siotool.plan.evidence.calibrated import CalibratedProfile
+from siotool.plan.evidence.calibrated import CPU_BETWEEN_STARTS, CalibratedProfile
 from siotool.plan.evidence.profile import Extrapolation, extrapolated
 from siotool.plan.evidence.resample import lag1
 from siotool.plan.evidence.summary import load_per_server
@@ -46,7 +46,7 @@ def describe_profile(profile: CalibratedProfile) -> Callable[[Evaluation[float]]
 def _remarks(profile: CalibratedProfile) -> list[str]:
     said = [f"{one.name}: {one.sentence}" for one in profile.costs if not one.separable]
     said.append(
-        f"the machine's pace scattered by {format_share(profile.pace_cv)} in the calibration: the costs "
-        "are drawn with it"
+        f"servers differ from start to start by some {format_share(CPU_BETWEEN_STARTS)}, which one "
+        "calibration does not show: the costs are drawn with it"
     )
     return said

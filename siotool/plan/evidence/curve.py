@@ -12,11 +12,6 @@ at a heavy one for many at once, so that turns saturate:
 Small messages are copied into the frame, longer ones are written beside it, which costs more once
 and hardly grows: a delivery of ``size`` bytes counts for 1 − exp(−(size − 80) ÷ 300) of a long one.
 
-The generator's CPU follows the same curve with costs of its own. It runs beside the server, on the same
-machine: where that is slower for a while (a neighbour on the host, a lower clock), both take more CPU for
-the same work. What the generator took over what its curve says is the machine's *pace* then, and the
-server's CPU is read at the pace of the whole calibration.
-
 Costs are not negative (scipy.optimize.nnls: Lawson & Hanson, "Solving Least Squares Problems", 1974,
 ch. 23). Errors count in proportion to the CPU, with a floor.
 """
@@ -44,19 +39,12 @@ TERMS = (
     "idle",
     "base",
 )
-#: The terms that make up a generator's CPU: few, so that they cannot follow its noise.
-GENERATOR_TERMS = ("delivery", "inbound", "ack", "connect", "turn", "base")
 #: Turns per second that a loop is thought to make at most; the best of them is chosen.
 TURNS = (100.0, 200.0, 400.0)
-#: Of what the generator took more than its curve says, this share is the machine's pace, on a scale of
-#: logarithms; the rest is noise of its own. Chosen on calibrations of one server (Node.js) alone.
-_SHARED = 0.6
 #: Sizes in bytes of a message around which it becomes a long one.
 _SHORT_BYTES, _LONG_BYTES = 80.0, 300.0
 #: An error counts as a share of the CPU, and of these cores.
 FLOOR_CORES = 0.01
-#: A generator that takes less than this measures no pace.
-_PACE_CORES = 0.04
 
 
 class CostCurve(msgspec.Struct, frozen=True):
@@ -121,11 +109,3 @@ def fit_curve(holds: Sequence[HeldPhase], cores: Floats, names: Sequence[str]) -
             best = found
     assert best is not None
     return best[1]
-
-
-def pace(hold: HeldPhase, generator: CostCurve) -> float:
-    """How much CPU the machine took for the same work, over the calibration's; 1 where nothing shows it."""
-    expected = generator.cores(hold.load)
-    if min(expected, hold.generator_cores) < _PACE_CORES:
-        return 1.0
-    return float((hold.generator_cores / expected) ** _SHARED)

@@ -3,22 +3,17 @@
 import numpy as np
 from numpy.random import PCG64, Generator
 
-from siotool.plan.evidence.calibrated import CalibratedProfile
-from siotool.plan.evidence.curve import pace
+from siotool.plan.evidence.calibrated import CPU_BETWEEN_STARTS, MEMORY_BETWEEN_STARTS, CalibratedProfile
 from siotool.plan.evidence.holds import HeldPhase
+from siotool.plan.evidence.resample import run_factor
 from siotool.runs.seconds import Floats
 
-#: Two starts of one server differ in their memory by about this share, which one calibration cannot show.
-_BETWEEN_STARTS = 0.04
 
-
-def cores_beside(profile: CalibratedProfile, hold: HeldPhase, draws: int, seed: int) -> Floats:
-    """Draws of the cores of a load that was held, at the pace that its generator shows.
-
-    Of the run only its load and its generator's CPU are looked at, never its server's.
-    """
-    expected = profile.curve.cores(hold.load) * pace(hold, profile.generator)
-    return _scattered(profile, expected, draws, Generator(PCG64(seed)))
+def cores_of(profile: CalibratedProfile, hold: HeldPhase, draws: int, seed: int) -> Floats:
+    """Draws of the cores of a load that was held. Of the run only its load is looked at."""
+    generator = Generator(PCG64(seed))
+    at_start = run_factor(CPU_BETWEEN_STARTS, draws, generator)
+    return _scattered(profile, profile.curve.cores(hold.load) * at_start, draws, generator)
 
 
 def memory_of(
@@ -29,12 +24,12 @@ def memory_of(
     if memory is None:
         return None
     expected = memory.resident(connections_most, spent_s)
-    spread = np.hypot(memory.spread_bytes, _BETWEEN_STARTS * expected)
+    spread = np.hypot(memory.spread_bytes, MEMORY_BETWEEN_STARTS * expected)
     drawn: Floats = expected + Generator(PCG64(seed)).normal(0.0, spread, draws)
     return np.maximum(0.0, drawn)
 
 
-def _scattered(profile: CalibratedProfile, expected: float, draws: int, generator: Generator) -> Floats:
+def _scattered(profile: CalibratedProfile, expected: Floats, draws: int, generator: Generator) -> Floats:
     # t: the error of an unseen phase is itself known from few phases
     known = max(3, len(profile.phases) - len(profile.names))
     errors = generator.standard_t(known, draws) * profile.error_cv * (expected + profile.floor_cores)

@@ -36,7 +36,7 @@ Load = dict[str, float]
 
 
 class HeldPhase(msgspec.Struct, frozen=True):
-    """One phase: its mean ``load`` by column, and the mean CPU of the server and of all generators in cores.
+    """One phase: its mean ``load`` by column, and the mean CPU of the server in cores.
 
     ``spent_s`` is the CPU that the server had taken from the begin of the run to the end of the phase,
     ``connections_most`` the most that were open by then, ``rss_bytes`` the most memory in the phase.
@@ -48,7 +48,6 @@ class HeldPhase(msgspec.Struct, frozen=True):
     seconds: float
     load: Load
     cores: float
-    generator_cores: float
     spent_s: float
     connections_most: float
     rss_bytes: float
@@ -90,7 +89,6 @@ def _hold(seconds: Seconds, rows: Marks, number: int, phase: Phase) -> HeldPhase
         seconds=float(seconds["duration_s"][rows].sum()),
         load={column: seconds.mean(column, rows) for column in LOAD},
         cores=seconds.mean("cpu_cores", rows),
-        generator_cores=seconds.mean("generator_cpu_sum", rows),
         spent_s=float(spent[: last + 1].sum()),
         connections_most=float(seconds["connections_end"][: last + 1].max()),
         rss_bytes=float(seconds["rss_bytes"][rows].max()),

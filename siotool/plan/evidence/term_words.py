@@ -22,8 +22,8 @@ TERM_WORDS = {
     "idle": ("one connection that does nothing, per second", "core-seconds/s"),
     "base": ("the server at rest", "cores"),
 }
-#: Above this variance inflation phases do not say which of two costs it was. A fit that knows the machine's
-#: pace has small errors, so the limit is above the usual 10 (``siotool.plan.evidence.regressors``).
+#: Above this variance inflation phases do not say which of two costs it was. Phases are designed to have
+#: small errors, so the limit is above the usual 10 (``siotool.plan.evidence.regressors``).
 _INFLATION_LIMIT = 60.0
 #: Turns are only told from messages where they are given at their middle.
 _TURNS = 200.0
