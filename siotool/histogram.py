@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from operator import lt
+from typing import Annotated
 
 import msgspec
 import numpy as np
@@ -41,21 +42,21 @@ class Sparse(msgspec.Struct, frozen=True):
     """A histogram as it travels and is stored: only the buckets that hold something.
 
     ``i`` bucket numbers (strictly ascending), ``n`` their counts, each 1 or more; ``sum_s``,
-    ``min_s`` and ``max_s`` are exact. Raises ValueError for any other form.
+    ``min_s`` and ``max_s`` are exact. Decoding any other form raises ValueError.
     """
 
-    i: list[int] = []
-    n: list[int] = []
+    i: list[Annotated[int, msgspec.Meta(ge=0, lt=SIZE)]] = []
+    n: list[Annotated[int, msgspec.Meta(ge=1)]] = []
     sum_s: float = 0.0
     min_s: float = 0.0
     max_s: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse what no histogram has written, such as a number beyond the last bucket."""
+        """Refuse what no histogram has written, beyond what the types of its fields say."""
         i, n, sum_s, min_s, max_s = self.i, self.n, self.sum_s, self.min_s, self.max_s
         if not i and not n and sum_s == min_s == max_s == 0:
             return
-        if len(i) != len(n) or (i and not (i[0] >= 0 and i[-1] < SIZE and min(n) > 0)):
+        if len(i) != len(n):
             raise ValueError("not a histogram: bucket numbers and counts do not fit")
         if not all(map(lt, i, i[1:])):
             raise ValueError("not a histogram: bucket numbers do not ascend")

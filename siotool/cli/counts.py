@@ -25,6 +25,7 @@ from siotool.report.contents import Bandwidth, ConnectionFigures
 from siotool.report.planned import Planned
 from siotool.report.sizing_figures import Answer, ConstraintFigures, Counts
 from siotool.runfile import Run
+from siotool.runs.seconds import Seconds
 
 #: Whose figures a count rests on.
 Figures = Literal["planned", "measured"]
@@ -78,9 +79,9 @@ class Counting(msgspec.Struct, frozen=True):
     runs: Sequence[Run]
     intent: Intent = Intent()
 
-    def __call__(self, connections: ConnectionFigures, bandwidth: Bandwidth) -> Counts:
+    def __call__(self, connections: ConnectionFigures, bandwidth: Bandwidth, seconds: Seconds) -> Counts:
         """Return what the planner makes of the planned figures, and of the measured ones."""
-        learnt = learnt_from(self.runs, bandwidth, self.intent.profile)
+        learnt = learnt_from(self.runs, seconds, bandwidth, self.intent.profile)
         measured, how = self._measured(connections, learnt)
         planned = self.intent.inputs
         return Counts(

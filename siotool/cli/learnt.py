@@ -24,6 +24,7 @@ from siotool.report.capacity_estimate import CapacityEstimate
 from siotool.report.contents import Bandwidth
 from siotool.report.cost_figures import CostFigures
 from siotool.runfile import Run
+from siotool.runs.seconds import Seconds
 from siotool.units import format_share
 
 #: Below this share of its CPU, how much more load a server can carry cannot be estimated.
@@ -44,14 +45,19 @@ class Learnt(msgspec.Struct, frozen=True):
 
 
 def learnt_from(
-    runs: Sequence[Run], bandwidth: Bandwidth, calibrated: CalibratedProfile | None = None
+    runs: Sequence[Run],
+    seconds: Seconds,
+    bandwidth: Bandwidth,
+    calibrated: CalibratedProfile | None = None,
 ) -> Learnt:
-    """Learn from runs. They are pooled already, and their doubts are in the report.
+    """Learn from runs with their table. They are pooled already, and their doubts are in the report.
 
     A search goes before a ``calibrated`` profile, and this before the runs' own costs.
     """
     try:
-        observations = observe(runs, ["yes"] * len(runs), accept_suspect=True, same_target=True)
+        observations = observe(
+            runs, ["yes"] * len(runs), accept_suspect=True, same_target=True, seconds=seconds
+        )
         profile = measure(observations, SEED)
         found = Learnt(
             inputs_of(profile, observations, SEED),

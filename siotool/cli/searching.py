@@ -9,6 +9,7 @@ from siotool.cli.search_options import SearchAsked
 from siotool.errors import InputError
 from siotool.search.axis import UNITS, show_load
 from siotool.searched import FoundCapacity
+from siotool.swarm.link_speed import link_speed
 from siotool.swarm.preflight import check_files
 from siotool.swarm.program import Program
 from siotool.swarm.restarting import searches
@@ -64,7 +65,14 @@ def _searches(
         )
     if asked.axis == "users" and asked.most is not None:
         check_files(int(most), processes)
-    searched = SearchedLoad(asked.axis, start, most, asked.users, own_most=asked.most is None)
+    searched = SearchedLoad(
+        asked.axis,
+        start,
+        most,
+        asked.users,
+        own_most=asked.most is None,
+        link_bytes_per_s=link_speed(aimed.urls[0]) if aimed.urls else None,
+    )
 
     def make(before: list[FoundCapacity]) -> SearchProgram:
         return SearchProgram(searched, asked.objectives, CONFIDENCE, before)

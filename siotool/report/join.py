@@ -19,10 +19,8 @@ from siotool.report.comparison_figures import Beside
 from siotool.report.contents import (
     Bandwidth,
     ConnectionFigures,
-    OperationFigures,
     Report,
     RunInfo,
-    Series,
     Steady,
     Valid,
 )
@@ -60,14 +58,14 @@ def summarize(
     planned: Planned,
     gates: Sequence[Gate] = (),
     *,
-    counts: Callable[[ConnectionFigures, Bandwidth], Counts] = lambda *_: Counts(),
+    counts: Callable[[ConnectionFigures, Bandwidth, Seconds], Counts] = lambda *_: Counts(),
     default_gates: bool = False,
     beside: Beside | None = None,
     same_target: bool = False,
 ) -> Report:
     """Return the report of one or more runs of the same target and scenario.
 
-    ``counts`` asks the planner what it makes of the planned figures, and of the measured ones.
+    ``counts`` asks the planner what it makes of the planned figures, and of those measured, second by second.
     ``default_gates`` judges by the default gates too. ``beside`` is what a baseline adds.
     ``same_target``: the user says that the runs are of one service. Raises InputError when they cannot
     be pooled.
@@ -75,6 +73,8 @@ def summarize(
     _check_alike(runs, same_target=same_target)
     whole, runs = runs, [judged_part(run) for run in runs]
     seconds = seconds_of(runs)
+    all_judged = all(map(is_, runs, whole))
+    of_all = seconds if all_judged else seconds_of(whole)
     steady = _steady(seconds)
     intervals = [interval for run in runs for interval in run.intervals]
     operations = sum_up(runs, seconds.held.tolist(), held_s=steady.duration_s)
@@ -86,7 +86,7 @@ def summarize(
     capacity = capacity_of(whole)
     sizing = size(
         planned,
-        counts(connections, bandwidth),
+        counts(connections, bandwidth, of_all),
         MeasuredParts(connections, bandwidth, server, steady, seconds, outages, capacity),
         runs[-1].header,
         overload(operations.rows, connections, delivery, user_classes),
@@ -128,7 +128,13 @@ def summarize(
         user_classes=user_classes,
         visits=sum_up_visits(runs, user_classes),
         comparison=beside.comparison,
-        series=_series(whole, seconds if all(map(is_, runs, whole)) else seconds_of(whole), operations.rows),
+        # all of the runs, also where the figures are of a part
+        series=make_series(
+            [interval for run in whole for interval in run.intervals],
+            of_all,
+            operations.rows,
+            operations.times if all_judged else {},
+        ),
     )
     results = judge_all(report, gates, lambda scope: figures_of(runs, scope), defaults=default_gates)
     judged = msgspec.structs.replace(report, gates=[*results, *stops_of(runs)])
@@ -138,12 +144,6 @@ def summarize(
 def look_at(header: Header, interval: Interval, gate: Gate) -> PartFigures:
     """Return what a gate measures in one interval of a run that goes on."""
     return figures_of([Run(Path(), header, [interval], [], None)], gate.scope or Scope())
-
-
-def _series(runs: Sequence[Run], seconds: Seconds, rows: list[OperationFigures]) -> Series:
-    """The runs over time, all of them, also where the figures are of a part."""
-    intervals = [interval for run in runs for interval in run.intervals]
-    return make_series(intervals, seconds, rows)
 
 
 def figures_of(runs: Sequence[Run], scope: Scope) -> PartFigures:

@@ -44,11 +44,19 @@ class _Total:
         self.service.merge(other.service)
 
 
+#: Kind and name of an operation.
+Named = tuple[str, str]
+
+
 class Operations(msgspec.Struct, frozen=True):
-    """Rows by (op, name), and by op alone for the operations that have several names."""
+    """Rows by (op, name), and by op alone for the operations that have several names.
+
+    ``times`` are the response times of each, also of those that were given up.
+    """
 
     rows: list[OperationFigures]
     merged: list[OperationFigures]
+    times: dict[Named, TimesBySecond]
 
 
 def sum_up(
@@ -59,7 +67,7 @@ def sum_up(
     ``target``: only those of this one, by its number. The time that a run waited at its end for what
     was under way is in no rate.
     """
-    totals: dict[tuple[str, str], _Total] = {}
+    totals: dict[Named, _Total] = {}
     run_s = 0.0
     intervals = ((number, interval) for number, run in enumerate(runs) for interval in run.intervals)
     for second, ((run, interval), in_hold) in enumerate(zip(intervals, held, strict=True)):
@@ -77,6 +85,7 @@ def sum_up(
         merged=[
             _figures(op, "*", _merge(parts), run_s, held_s) for op, parts in by_op.items() if len(parts) > 1
         ],
+        times={key: total.response for key, total in ordered},
     )
 
 

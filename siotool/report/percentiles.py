@@ -13,8 +13,6 @@ copula makes of how they do at the median, and blocks resemble each other as muc
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from itertools import chain
 from types import MappingProxyType
 
 import msgspec
@@ -24,6 +22,7 @@ from scipy.special import betaincinv, ndtri
 
 from siotool.histogram import SIZE, Histogram, Sparse, bucket_edges
 from siotool.runs.blocks import CONFIDENCE, FEWEST, inflation, sums_of_squares, widening
+from siotool.runs.bucket_table import Buckets, buckets_of, joined
 from siotool.runs.seconds import Floats
 
 #: Names of the percentiles, and their shares.
@@ -42,96 +41,58 @@ class Percentile(msgspec.Struct, frozen=True):
     high: float | None = None
 
 
-class _Buckets(msgspec.Struct, frozen=True, eq=False):
-    """Histograms one after the other: of each bucket its number, how many times, and of which second.
-
-    ``run`` is the number of each second's run, by the second. Sums are in seconds, exact.
-    """
-
-    bucket: NDArray[np.intp]
-    times: NDArray[np.int64]
-    second: NDArray[np.intp]
-    run: Mapping[int, int]
-    sum_s: float
-    min_s: float
-    max_s: float
-
-
 class TimesBySecond:
     """Histograms of times, each of a second; several may be of the same one."""
 
     def __init__(self) -> None:
         self._parts: list[Sparse] = []
         self._second: list[int] = []
-        self._run: list[int] = []
-        self._made: list[_Buckets] = []
+        self._run: dict[int, int] = {}
+        self._made: list[Buckets] = []
 
     def add(self, times: Sparse, second: int, run: int) -> None:
         """Add the times of one second; ``second`` counts through all runs."""
         if times.n:
             self._parts.append(times)
             self._second.append(second)
-            self._run.append(run)
+            self._run[second] = run
 
     def merge(self, other: "TimesBySecond") -> None:
         """Add all times of another one."""
-        self._made.append(other._buckets())
+        self._made.append(other.buckets())
+        self._run |= other._run
 
     def histogram(self) -> Histogram:
         """All times in one histogram."""
-        all_of = self._buckets()
+        all_of = self.buckets()
         whole = Histogram()
         # exact: no count is beyond 2**53
         whole.counts += np.bincount(all_of.bucket, all_of.times, SIZE).astype(np.int64)
-        whole.sum_s, whole.min_s, whole.max_s = all_of.sum_s, all_of.min_s, all_of.max_s
+        whole.sum_s = all_of.sum_s
+        whole.min_s = float(all_of.least.min(initial=math.inf))
+        whole.max_s = float(all_of.most.max(initial=0.0))
         return whole
 
     def percentiles(self, whole: Histogram) -> dict[str, Percentile]:
         """Percentiles of all times by name; ``whole`` is their ``histogram``."""
-        all_of = self._buckets()
-        there = np.bincount(all_of.second) > 0
-        run = np.array([all_of.run[number] for number in np.flatnonzero(there).tolist()], dtype=np.intp)
-        second = (np.cumsum(there) - 1)[all_of.second]  # without those in which there was none
+        all_of = self.buckets()
+        there = np.bincount(all_of.part) > 0
+        run = np.array([self._run[number] for number in np.flatnonzero(there).tolist()], dtype=np.intp)
+        second = (np.cumsum(there) - 1)[all_of.group]  # without those in which there was none
         ranks = _ranks(whole, all_of.bucket, all_of.times.astype(float), second, run)
         return {
             name: Percentile(whole.quantile(share), *_between(whole, ranks.get(share)))
             for name, share in SHARES.items()
         }
 
-    def _buckets(self) -> _Buckets:
-        """All that was added, in arrays: made once, a run of an hour has millions of buckets."""
-        if self._parts:
-            self._made.append(_arrays(self._parts, self._second, self._run))
-            self._parts, self._second, self._run = [], [], []
-        if len(self._made) != 1:
-            self._made = [_joined(self._made)]
+    def buckets(self) -> Buckets:
+        """All that was added, by the second: made once, a run of an hour has millions of buckets."""
+        if self._parts or not self._made:
+            self._made.append(buckets_of(self._parts, self._second))
+            self._parts, self._second = [], []
+        if len(self._made) > 1:
+            self._made = [joined(self._made)]
         return self._made[0]
-
-
-def _arrays(parts: Sequence[Sparse], second: Sequence[int], run: Sequence[int]) -> _Buckets:
-    lengths = [len(part.n) for part in parts]
-    return _Buckets(
-        np.fromiter(chain.from_iterable(part.i for part in parts), np.intp, sum(lengths)),
-        np.fromiter(chain.from_iterable(part.n for part in parts), np.int64, sum(lengths)),
-        np.repeat(np.array(second, dtype=np.intp), lengths),
-        dict(zip(second, run, strict=True)),
-        math.fsum(part.sum_s for part in parts),
-        min(part.min_s for part in parts),
-        max(part.max_s for part in parts),
-    )
-
-
-def _joined(made: Sequence[_Buckets]) -> _Buckets:
-    none = np.zeros(0, dtype=np.intp)
-    return _Buckets(
-        np.concatenate([none, *(one.bucket for one in made)]),
-        np.concatenate([none, *(one.times for one in made)]),
-        np.concatenate([none, *(one.second for one in made)]),
-        dict(chain.from_iterable(one.run.items() for one in made)),
-        math.fsum(one.sum_s for one in made),
-        min((one.min_s for one in made), default=math.inf),
-        max((one.max_s for one in made), default=0.0),
-    )
 
 
 def _ranks(

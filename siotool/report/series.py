@@ -5,12 +5,14 @@ are read from the merged histograms, so no point is a guess.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from siotool.report.contents import OperationFigures, OperationSeries, Series
+from siotool.report.operations import Named
+from siotool.report.percentiles import TimesBySecond
 from siotool.runfile import Interval, Operation
 from siotool.runs.bucket_table import quantiles
 from siotool.runs.hold import Marks
@@ -23,9 +25,15 @@ _HALF, _NEARLY = 0.5, 0.95
 
 
 def make_series(
-    intervals: Sequence[Interval], seconds: Seconds, operations: Sequence[OperationFigures]
+    intervals: Sequence[Interval],
+    seconds: Seconds,
+    operations: Sequence[OperationFigures],
+    times_of: Mapping[Named, TimesBySecond],
 ) -> Series:
-    """Return at most ``MOST_POINTS`` points; ``seconds`` has a row for each of ``intervals``."""
+    """Return at most ``MOST_POINTS`` points; ``seconds`` has a row for each of ``intervals``.
+
+    ``times_of`` has the response times of operations where they are known, by the number of the row.
+    """
     step = max(1, math.ceil(len(seconds) / MOST_POINTS))
     point = np.arange(len(seconds)) // step
     duration, ends = seconds["duration_s"], seconds["begin_s"] + seconds["duration_s"]
@@ -59,7 +67,10 @@ def make_series(
         server_rss_bytes=load("rss_bytes"),
         generator_cpu_cores=load("generator_cpu_cores"),
         generator_loop_lag_s=load("loop_lag_s"),
-        operations=[_operation(row, done[row.op, row.name], point, loaded, times) for row in operations],
+        operations=[
+            _operation(row, done[row.op, row.name], times_of.get((row.op, row.name)), point, loaded, times)
+            for row in operations
+        ],
     )
 
 
@@ -104,6 +115,7 @@ def _by_name(intervals: Sequence[Interval]) -> dict[tuple[str, str], list[tuple[
 def _operation(
     row: OperationFigures,
     done: Sequence[tuple[int, Operation]],
+    responses: TimesBySecond | None,
     point: NDArray[np.intp],
     loaded: Floats,
     times: Floats,
@@ -114,8 +126,12 @@ def _operation(
     known = np.bincount(point, loaded)
     successes = np.bincount(point[at], np.where(loaded[at] > 0, count, 0.0), len(times))
     rates = np.divide(successes, known, out=np.full(len(times), np.nan), where=known > 0)
-    parts = [times for _, operation in done for times in (operation.response, operation.given_up)]
-    p50, p95, p99 = quantiles(parts, np.repeat(point[at], 2).tolist(), len(times), (0.5, 0.95, 0.99))
+    if responses is None:
+        responses = TimesBySecond()
+        for number, operation in done:
+            responses.add(operation.response, number, 0)
+            responses.add(operation.given_up, number, 0)
+    p50, p95, p99 = quantiles(responses.buckets(), point, len(times), (0.5, 0.95, 0.99))
     return OperationSeries(
         op=row.op,
         name=row.name,

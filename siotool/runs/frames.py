@@ -20,7 +20,7 @@ from siotool.errors import InputError
 from siotool.histogram import Sparse
 from siotool.measured_servers import ServerUse
 from siotool.runfile import Interval, Operation, Run, UserClass, WorkerHealth
-from siotool.runs.bucket_table import quantiles
+from siotool.runs.bucket_table import buckets_of, quantiles
 from siotool.runs.frame_names import TableName
 from siotool.runs.hold import Marks
 from siotool.runs.reading import read
@@ -270,4 +270,5 @@ def _plain(record: msgspec.Struct) -> dict[str, Any]:
 def _times(
     parts: Sequence[Sparse], group: Sequence[int], groups: int, shares: Mapping[str, float]
 ) -> dict[str, Any]:
-    return dict(zip(shares, quantiles(parts, group, groups, list(shares.values())), strict=True))
+    found = quantiles(buckets_of(parts, group), np.arange(groups), groups, list(shares.values()))
+    return dict(zip(shares, found, strict=True))

@@ -1,23 +1,32 @@
 """From which figures on the generator, not the target, may have shaped what was measured."""
 
 from siotool.runfile import Interval, WorkerHealth
+from siotool.units import format_byte_rate
 
 CPU_LIMIT = 0.85
 CPU_WAIT_LIMIT = 0.25
 LOOP_LAG_LIMIT_S = 0.1
 FILES_LIMIT = 0.9
+#: A link also carries what is around the bytes that are counted here: headers, acknowledgements.
+LINK_LIMIT = 0.85
 ACHIEVED_LEAST = 0.99
 #: A run may end just before an operation or two: that is no doubt.
 FEW_OPERATIONS = 2
 
 
-def limits_reached(interval: Interval) -> list[str]:
-    """What of the generator was at its limit in an interval, in words; empty where nothing was."""
+def limits_reached(interval: Interval, link_bytes_per_s: float | None = None) -> list[str]:
+    """What of the generator was at its limit in an interval, in words; empty where nothing was.
+
+    ``link_bytes_per_s`` is what its network link carries one way, None where that is not known.
+    """
     found = [text for worker in interval.generator for text in _of_worker(worker)]
     possible = sum(one.offered - one.withheld for one in interval.user_classes)
     issued = sum(one.issued for one in interval.user_classes)
     if issued < ACHIEVED_LEAST * possible and possible - issued > FEW_OPERATIONS:
         found.append("it did not issue the operations that were due")
+    moved = max(interval.bytes.wire_in, interval.bytes.wire_out) / interval.duration_s
+    if link_bytes_per_s is not None and moved > LINK_LIMIT * link_bytes_per_s:
+        found.append(f"its network link of {format_byte_rate(link_bytes_per_s)} had no bandwidth left")
     return list(dict.fromkeys(found))
 
 

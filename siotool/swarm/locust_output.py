@@ -18,6 +18,8 @@ HTML_NAME = "locust.html"
 HOST = "127.0.0.1"
 #: How messages of Locust begin that have no event.
 _WITHOUT_EVENT = "Uncaught exception in"
+#: How Locust's error begins when it stops users of which one has just ended by itself: nothing is wrong then.
+_ENDED_MEANWHILE = "While stopping users, we encountered a user that didn't have proper args"
 #: Loggers that print what an event has reported.
 _WITH_EVENT = ("locust.user.task", "locust.user.users")
 
@@ -39,6 +41,14 @@ def take_over_log(report: Callable[[BaseException], None]) -> None:
         return False
 
     logging.getLogger().addFilter(is_printed)
+    logging.getLogger("locust.runners").addFilter(is_wrong)
+
+
+def is_wrong(record: logging.LogRecord) -> bool:
+    """Whether a message of Locust's runner says that something is wrong, or only that a user has ended."""
+    users = record.args if isinstance(record.args, tuple) else ()
+    ended = bool(users) and all(getattr(one, "dead", False) for one in users)
+    return not (ended and str(record.msg).startswith(_ENDED_MEANWHILE))
 
 
 def redact_messages(runner: Any, redaction: Redaction) -> None:

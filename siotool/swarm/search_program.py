@@ -31,6 +31,7 @@ class SearchedLoad(msgspec.Struct, frozen=True):
     """What is raised, from ``start`` to ``most``, with ``users`` where it is something else than users.
 
     ``own_most``: the search goes no higher because the generator could not, not because it is not to.
+    ``link_bytes_per_s`` is what the generator's network link carries, None where it is not known.
     """
 
     axis: SearchAxis
@@ -38,6 +39,7 @@ class SearchedLoad(msgspec.Struct, frozen=True):
     most: float
     users: int
     own_most: bool = False
+    link_bytes_per_s: float | None = None
 
 
 class SearchProgram:
@@ -108,7 +110,7 @@ class SearchProgram:
 
     def _block(self, one: Seen, before: Interval | None) -> Block:
         counted = [objective.count(one.interval, before) for objective in self._objectives]
-        doubts = [*one.doubts, *limits_reached(one.interval)]
+        doubts = [*one.doubts, *limits_reached(one.interval, self._searched.link_bytes_per_s)]
         return Block(
             duration_s=one.duration_s,
             missed=tuple(missed for missed, _ in counted),

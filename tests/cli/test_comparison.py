@@ -151,6 +151,37 @@ def test_an_unsampled_server_gives_no_servers_and_the_reason(siotool, run):
     assert done.returncode == 0
 
 
+def test_a_plan_with_prices_says_what_the_difference_costs(siotool, run, tmp_path):
+    """12 or so servers more at 60 USD each; the html says it too."""
+    (tmp_path / "prices.toml").write_text(
+        'currency = "USD"\n[shapes.one]\ncores = 1\nmemory = "2GiB"\nbandwidth = "50MB/s"\n'
+        "[prices.one]\nper_month = 60\n"
+    )
+    (tmp_path / "plan.toml").write_text(
+        '[workload]\nconnections = "500k"\nconsumption_rate = "2KB/s"\n[server]\ncapacity = "100MB/s"\n'
+    )
+    asked = "--prices", "prices.toml", "--shape", "one", "--format", "json", "-o", "plan.json"
+    planned = siotool("plan", "plan.toml", *asked, cwd=tmp_path)
+    assert planned.returncode == 0, planned.stderr
+    both = run("after", cost=2.0), "--baseline", run("before"), "--plan", "plan.json"
+    servers = json.loads(siotool("report", *both, "--format", "json", cwd=tmp_path).stdout)["comparison"][
+        "servers"
+    ]
+    assert servers["effect"] > 0
+    for end in ("", "_low", "_high"):
+        assert servers[f"per_month{end}"] == pytest.approx(60 * servers[end.strip("_") or "effect"])
+    assert servers["currency"] == "USD"
+    page = siotool("report", *both, "--format", "html", cwd=tmp_path).stdout
+    assert f"{servers['per_month']:+,.0f} USD a month" in page
+
+
+def test_the_page_has_the_comparison_with_how_it_was_made(siotool, run):
+    page = siotool("report", run("after", cost=2.0), "--baseline", run("before"), "--format", "html").stdout
+    assert '<section id="comparison"' in page
+    assert "Compared with the baseline" in page
+    assert "+100.0 %" in page
+
+
 # ── history ──────────────────────────────────────────────────────────────────────────
 
 

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from siotool.runfile import UserClass
+from siotool.runfile import Bytes, UserClass
 from siotool.runs.generator_limits import limits_reached
 
 
@@ -36,3 +36,18 @@ def test_operations_that_were_due_and_not_issued_are_a_limit(make_run, counts, l
     interval = make_run().intervals[-1]
     changed = msgspec.structs.replace(interval, user_classes=[UserClass("A", **counts)])
     assert bool(limits_reached(changed)) is late
+
+
+@pytest.mark.parametrize(
+    ("link", "full"),
+    [
+        pytest.param(None, False, id="a link of unknown speed"),
+        pytest.param(1000.0, True, id="one with 90 % in use one way"),
+        pytest.param(1100.0, False, id="one with 82 % in use"),
+    ],
+)
+def test_a_full_network_link_is_the_generators_limit(make_run, link, full):
+    interval = msgspec.structs.replace(
+        make_run().intervals[-1], duration_s=2.0, bytes=Bytes(wire_in=100, wire_out=1800)
+    )
+    assert any("bandwidth" in said for said in limits_reached(interval, link)) is full

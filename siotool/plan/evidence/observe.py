@@ -95,13 +95,15 @@ def observe(
     nodes: Sequence[int] | None = None,
     accept_suspect: bool = False,
     same_target: bool = False,
+    seconds: Seconds | None = None,
 ) -> Observations:
     """Return the seconds of one or more runs of the same target.
 
     ``validity`` is the report's verdict on each run; a run with ``no`` is refused, one that is
     ``suspect`` or was cut is refused unless ``accept_suspect``. ``nodes`` says how many servers
     were behind the target in each run: as many as were sampled, by default. ``same_target``: the user
-    says that several addresses are one service. Raises InputError that names the file.
+    says that several addresses are one service. ``seconds`` is the runs' table, where it is known. Raises
+    InputError that names the file.
     """
     if not runs:
         raise InputError("no run to learn from", "name a run folder or its run.jsonl")
@@ -114,7 +116,7 @@ def observe(
         if count < 1:
             raise InputError(f"{run.path}: {count} nodes", "a run has at least one server: RUN@1")
         _check_trust(run, valid, accept_suspect=accept_suspect)
-    seconds = seconds_of(runs)
+    seconds = seconds_of(runs) if seconds is None else seconds
     usable, held = seconds.usable, seconds.usable & seconds.held
     for number, run in enumerate(runs):
         mine = seconds.run == number

@@ -1,0 +1,29 @@
+"""What of Locust's own log is worth showing."""
+
+import logging
+from types import SimpleNamespace
+
+import pytest
+
+from siotool.swarm import locust_output
+
+STOPPING = "While stopping users, we encountered a user that didn't have proper args %s"
+
+
+@pytest.mark.parametrize(
+    ("message", "dead", "shown"),
+    [
+        pytest.param(STOPPING, True, False, id="a user that ended while others were stopped is no error"),
+        pytest.param(STOPPING, False, True, id="one that still runs is"),
+        pytest.param("Spawn rate %s", True, True, id="another message"),
+    ],
+)
+def test_an_error_that_is_none_is_not_shown(message: str, dead: bool, shown: bool) -> None:
+    user = SimpleNamespace(dead=dead)
+    record = logging.LogRecord("locust.runners", logging.ERROR, "", 1, message, (user,), None)
+    assert locust_output.is_wrong(record) is shown
+
+
+def test_messages_without_arguments_are_shown() -> None:
+    record = logging.LogRecord("locust.runners", logging.ERROR, "", 1, STOPPING, None, None)
+    assert locust_output.is_wrong(record)
