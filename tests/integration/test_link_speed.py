@@ -1,6 +1,7 @@
 """The speed of the link to a target, as the driver of a real pair of interfaces says it."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from uuid import uuid4
@@ -16,11 +17,10 @@ pytestmark = pytest.mark.slow
 def far_end() -> Iterator[str]:
     """The address of a network namespace behind a virtual cable."""
     name = f"sio{uuid4().hex[:8]}"
-    if (
-        os.geteuid()
-        or subprocess.run(["ip", "netns", "add", name], capture_output=True, check=False).returncode
-    ):
-        pytest.skip("needs root, ip and network namespaces")
+    if os.geteuid() or shutil.which("ip") is None:
+        pytest.skip("needs root, and ip of iproute2")
+    if subprocess.run(["ip", "netns", "add", name], capture_output=True, check=False).returncode:
+        pytest.xfail("this machine lets nobody make network namespaces")
     try:
         for command in (
             f"ip link add {name}a type veth peer name {name}b netns {name}",

@@ -120,9 +120,7 @@ def test_arrays_and_lists_are_the_same_to_it() -> None:
         pytest.param(b'{"i":[3],"n":[]}', "not a histogram", id="a bucket without its count"),
         pytest.param(b'{"i":[5000],"n":[1]}', "`int` <= 11", id="a bucket beyond the last one"),
         pytest.param(b'{"i":[-1],"n":[1]}', "`int` >= 0", id="a bucket before the first one"),
-        pytest.param(
-            b'{"i":[4,4],"n":[1,1]}', "not a histogram", id="a bucket twice, of which add would book one"
-        ),
+        pytest.param(b'{"i":[4,4],"n":[1,1]}', "not a histogram", id="a bucket twice: add would book one"),
         pytest.param(b'{"i":[5,4],"n":[1,1]}', "not a histogram", id="buckets out of order"),
         pytest.param(b'{"i":[4],"n":[0]}', "`int` >= 1", id="an empty bucket"),
         pytest.param(b'{"i":[4],"n":[-2]}', "`int` >= 1", id="a negative count"),
