@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 
 from siotool.plan.evidence.fit import BASE
-from siotool.plan.evidence.measured_inputs import ENOUGH, server_cores
+from siotool.plan.evidence.measured_inputs import ENOUGH, filling_cores, server_cores
 from siotool.plan.evidence.observe import Observations
 from siotool.plan.evidence.profile import ServerProfile
 from siotool.plan.inputs.figure import Figure, Inputs
@@ -125,7 +125,7 @@ def by_fit(profile: ServerProfile, observations: Observations) -> CapacityEstima
     rows = observations.usable.held
     seconds = observations.usable
     load = {column: seconds.mean(column, rows) for column in profile.cpu.columns if column}
-    cores, wire = server_cores(observations), seconds.mean("bytes_per_s", rows)
+    cores, wire = filling_cores(observations), seconds.mean("bytes_per_s", rows)
     names = list(profile.cpu.names)
     rest = profile.cpu.replicates[names.index(BASE)] if BASE in names else np.zeros(1)
     work = profile.cpu.cores(load) - rest
@@ -136,12 +136,14 @@ def by_fit(profile: ServerProfile, observations: Observations) -> CapacityEstima
     if profile.share_of_limit < ENOUGH:
         weak = "too few to show what a full server does"
     low, value, high = (float(one) for one in np.quantile(draws, (0.025, 0.5, 0.975)))
+    of_loop = cores != server_cores(observations)
+    filled = f"its event loop, at {format_cores(round(cores, 2))}" if of_loop else format_cores(cores)
     return CapacityEstimate(
         value,
         low,
         high,
         "fit",
-        f"by the costs that the run shows, for as much of this load as fills {format_cores(cores)}; it took "
+        f"by the costs that the run shows, for as much of this load as fills {filled}; it took "
         f"{format_share(profile.share_of_limit)} of them, {weak}: for messages like these; the network's "
         "limit is not in it",
     )

@@ -218,3 +218,17 @@ def test_the_utilization_is_that_of_the_event_loop_where_it_is_known(make_run, r
     used = next(one for one in sizing.variables if one.name == "utilization")
     assert (used.measured, used.low, used.high) == (pytest.approx(0.55),) * 3
     assert "event loops" in used.how
+
+
+def test_a_full_event_loop_fills_the_server_before_its_core_does(make_run, reported):
+    """The loop was busy for 96 % of the time while the process took 80 % of a core: it waits for others."""
+
+    def change(interval):
+        use = interval.servers["server"]
+        busy = msgspec.structs.replace(use, loop_utilization=min(1.0, 1.2 * use.cpu_cores))
+        return msgspec.structs.replace(interval, servers={"server": busy})
+
+    by_core = reported(make_run(cpu_per_connection=0.008), SERVICE).sizing.capacity
+    by_loop = reported(make_run(cpu_per_connection=0.008, change=change), SERVICE).sizing.capacity
+    assert by_loop.bytes_per_s == pytest.approx(by_core.bytes_per_s / 1.2, rel=0.02)
+    assert "fills its event loop, at 0.83 cores" in by_loop.how

@@ -23,6 +23,8 @@ SEEN = (
 )
 #: A run that brought its server to this share of its CPU shows how a full one behaves.
 ENOUGH = 0.4
+#: A loop that is less busy does not say how much CPU a full one takes.
+_LEAST_LOOP = 0.05
 _CPU = frozenset((BASE, *(cost.key for cost in LEARNT)))
 
 
@@ -82,6 +84,19 @@ def _places(profile: ServerProfile, observations: Observations, runs: Provenance
 def server_cores(observations: Observations) -> float:
     """Cores that one of the sampled servers may fill; the most where the runs differ."""
     return max(origin.cores / origin.nodes for origin in observations.origins)
+
+
+def filling_cores(observations: Observations) -> float:
+    """The CPU in cores that one of the sampled servers takes when it is full.
+
+    Where the time of its event loop is known, that of a full loop: threads beside the loop, and the
+    kernel, may take more CPU than it, and a loop that waits for others takes less.
+    """
+    rows = observations.whole.only(observations.whole.held & observations.whole.sampled)
+    busy, cores = rows.mean("server_loop_share"), rows.mean("cpu_cores")
+    if not (busy > _LEAST_LOOP and cores > 0):
+        return server_cores(observations)
+    return cores / max(origin.nodes for origin in observations.origins) / busy
 
 
 def _for_the_formula(
