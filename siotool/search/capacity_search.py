@@ -269,9 +269,14 @@ class CapacitySearch:
         """Classify a load over all its holds; one objective that fails makes it an upper bound."""
         blocks = [b for one in (*self._visits, self._visit) if one.load == load for b in one.blocks]
         found: list[Bound] = []
+        held_s = sum(b.duration_s for b in blocks)
         for number, share in enumerate(self._asked.allowed):
-            goal = msgspec.structs.replace(CLIMB, loss_ratio=share)
             trials = [(b.duration_s, b.missed[number] / b.tried[number]) for b in blocks if b.tried[number]]
+            # an objective that is tried in few seconds, as connects that come late, waits for no more of them
+            needed_s = CLIMB.duration_sum_s
+            if held_s >= needed_s:
+                needed_s = min(needed_s, sum(duration_s for duration_s, _ in trials))
+            goal = msgspec.structs.replace(CLIMB, loss_ratio=share, duration_sum_s=needed_s)
             if trials:
                 found.append(classify(trials, goal))
         if "upper" in found:

@@ -50,7 +50,7 @@ def test_a_run_makes_one_number_and_is_predicted_from_itself(
     server = node_server()
     done = loadtest(
         *(server.url, "--server-pid", server.pid, "--scenario", scenario, *asked[1:]),
-        *("--spawn-rate", "15", "--run-time", "17s"),
+        *("--spawn-rate", "25", "--run-time", "12s"),
     )
     folder = done.folder
     sizing = siotool("report", folder, *SERVICE)["sizing"]

@@ -102,6 +102,26 @@ def test_a_generator_that_was_kept_from_a_load_once_is_asked_for_it_again() -> N
     assert (search.load, search.ceiling) == (10.0, math.inf)
 
 
+@pytest.mark.parametrize(
+    ("late_connect", "outcome"),
+    [
+        pytest.param(0.0, "passed", id="one that succeeds"),
+        pytest.param(1.0, "failed", id="one that fails"),
+    ],
+)
+def test_a_load_does_not_wait_for_more_of_what_comes_only_once(late_connect: float, outcome: str) -> None:
+    """A connect that came a second late kept 3 of 20 searches at one load until their time was over."""
+    search = CapacitySearch(Asked(allowed=(0.01, 0.01), start=100.0, most=1e6, whole=True))
+    search.add(Block(1.0, (0.0, 0.0), (100.0, 0.0)))  # it has settled
+    search.add(Block(1.0, (0.0, late_connect), (100.0, 1.0)))
+    seconds, ended = 0, None
+    while ended is None and seconds < 20:
+        ended = search.add(Block(1.0, (0.0, 0.0), (100.0, 0.0)))
+        seconds += 1
+    assert ended is not None
+    assert (ended.outcome, seconds < 6) == (outcome, True)
+
+
 def test_a_search_that_is_cut_keeps_what_it_knows() -> None:
     search, _ = search_of(SteadyServer(300.0, 25.0, 0.0, 1), longest_s=100.0)
     low, high = search.interval()
