@@ -3,7 +3,7 @@
 First many connections open and do nothing, while the server is as it was found: later its memory has
 grown by its own, and hides what a connection adds. Then users do some of everything at a high load,
 until a server that compiles as it runs is warm; pilot phases find at which rates a phase takes the CPU
-that it is to take. Then come rounds: each has every kind of work once, in an order of its own, at another
+that it is to take, and warm it up for that kind of work. Then come rounds: each has every kind of work once, in an order of its own, at another
 level than the round before; every round has all levels, so that what changes with time is not taken for
 what changes with the load. The last phases open connections in other ways; what those leave behind could
 spoil what comes after them.
@@ -16,11 +16,11 @@ import msgspec
 from siotool.calibration.phase import Kind, Phase, TransportWord
 
 #: CPU that phases take, in shares of a core: each kind of work another one in each round.
-LEVELS = (0.6, 0.3, 0.45)
+LEVELS = (0.6, 0.15, 0.35)
 #: Seconds of a phase, and those of them in which it settles.
 PHASE_S, SETTLE_S, PILOT_S, CROWD_S = 6.0, 1.0, 3.0, 8.0
 #: Seconds of warming up, and the CPU that they take.
-WARM_S, WARM_LEVEL = 7.0, 0.6
+WARM_S, WARM_LEVEL = 5.0, 0.6
 #: The same of a scenario of the user's own, which may need longer; and how long it warms the server up.
 OWN_S, OWN_SETTLE_S, OWN_WARM_S = 10.0, 3.0, 15.0
 #: Sizes of a text in bytes, and of a room in users.
@@ -31,7 +31,7 @@ _PILOT_RATE = {"call": 8.0, "emit": 8.0, "room": 1.5, "all": 0.3, "connect": 0.4
 #: CPU that connections opened in other ways take.
 _OTHER_LEVEL = 0.3
 #: How many times more users the phase has that shows the memory of a connection.
-_CROWD = 5
+_CROWD = 6
 
 
 Shuffle = Callable[[list[Phase]], None]
@@ -58,9 +58,13 @@ class Able(msgspec.Struct, frozen=True):
 
 
 def warming(users: int, room_size: int = MANY) -> list[Phase]:
-    """Phases after which a server is warm: some of everything, the second at a high load."""
-    warm = Phase("mixed", users, PILOT_S, 1.0, rate=_PILOT_RATE["mixed"], room_size=room_size, pilot=True)
-    return [warm, msgspec.structs.replace(warm, duration_s=WARM_S, rate=0.0, level=WARM_LEVEL)]
+    """Phases after which a server is warm: some of everything, at first lightly, then at a high load.
+
+    What a turn costs is known better after each of them: so the last is the heaviest.
+    """
+    first = Phase("mixed", users, PILOT_S, 1.0, rate=_PILOT_RATE["mixed"], room_size=room_size, pilot=True)
+    heavy = msgspec.structs.replace(first, duration_s=WARM_S, rate=0.0, level=WARM_LEVEL)
+    return [first, heavy, heavy]
 
 
 def designed(users: int, rounds: int, shuffle: Shuffle, able: Able | None = None) -> Experiment:
@@ -87,11 +91,12 @@ def designed(users: int, rounds: int, shuffle: Shuffle, able: Able | None = None
     idle = Phase("idle", users, PHASE_S, SETTLE_S, rate=0.5)
     crowd = msgspec.structs.replace(idle, users=_CROWD * users, duration_s=CROWD_S, settle_s=CROWD_S - 2.0)
     found = [crowd, *warming(users, MANY if able.rooms else 0)]
-    found += [
-        Phase(kind, users, PILOT_S, 1.0, rate=_PILOT_RATE[kind], size=size, room_size=room, pilot=True)
-        for kind, size, room, _ in kinds
-        if size in (SMALL, 0) and room in (0, FEW)
-    ]
+    for kind, size, room, _ in kinds:
+        if size in (SMALL, 0) and room in (0, FEW):
+            pilot = Phase(
+                kind, users, PILOT_S, 1.0, rate=_PILOT_RATE[kind], size=size, room_size=room, pilot=True
+            )
+            found += [pilot, msgspec.structs.replace(pilot, rate=0.0, level=WARM_LEVEL)]
     begins = []
     for number in range(rounds):
         begins.append(len(found))

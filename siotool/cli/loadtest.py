@@ -306,6 +306,7 @@ def loadtest(
             servers=asked_servers,
             web_port=web_port if web else None,
             locust_files=locust_files,
+            keep_awake=calibrate,
             gates=fail_if or [],
             default_gates=not no_default_gates,
             command=redacted(command_of(ctx)),

@@ -29,6 +29,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     was started for this run.
     ``web_port`` is where Locust's own UI listens on loopback, None for no UI;
     ``locust_files`` asks for Locust's own CSV and HTML beside the run file.
+    ``keep_awake``: the CPUs that generator and servers may use are not to sleep (``siotool.swarm.awake``).
     ``templates`` are the settings that are filled in for each user, ``users_file`` the users' rows.
     """
 
@@ -41,6 +42,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     servers: AskedServers = AskedServers()
     web_port: int | None = None
     locust_files: bool = False
+    keep_awake: bool = False
     gates: list[str] = []
     default_gates: bool = True
     command: list[str] = []

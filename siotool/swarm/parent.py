@@ -28,6 +28,7 @@ from siotool.runs.held_share import each_is_a_file
 from siotool.runwriter import Writer
 from siotool.stopped import Stopped
 from siotool.swarm import first_user, locust_output
+from siotool.swarm.awake import cpus_of, kept_awake
 from siotool.swarm.config import Outcome, Reason, RunConfig, WorkerConfig, header_of
 from siotool.swarm.early_stop import EarlyStop, MakeJudge
 from siotool.swarm.lateness import Level
@@ -90,6 +91,10 @@ def run(
             views.parts.append(EarlyStop(hopeless(header), test.stop_early))
         for level, text in (*([("warning", checked.remark)] if checked.remark else ()), *remarks):
             test.remark(level, text)
+        if config.keep_awake:
+            cpus = cpus_of(pid for one in config.servers.servers for pid in one.pids)
+            awake = stack.enter_context(kept_awake(cpus))
+            test.remark("info", f"{awake} CPUs are kept awake by loops of idle priority")
         try:
             return test.run(programs)
         finally:

@@ -3,7 +3,8 @@
     python tests/bench/prediction.py [SERVER…] [--runs FOLDER] [--write]
 
 For each server: one calibration of a fresh process, then twelve workloads that no calibration has, on two
-other fresh processes, which are brought into service first (connections that open, a warm-up). Of those runs
+other fresh processes, which are brought into service first (connections that open, a warm-up, each workload
+for three seconds). Of those runs
 the prediction is given the load alone. A run takes some five
 minutes for each server, on a machine with nothing else to do; where it has two CPUs or more, the server is
 bound to one and the generator to another. ``--runs`` keeps the runs there and takes those that are there
@@ -23,6 +24,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +41,7 @@ from siotool.runs import reading  # noqa: E402
 PAPER = ROOT / "docs/prediction.md"
 SERVERS = ROOT / "tests/targets/servers"
 #: How many times heavier the workloads are than those of the embedded target: each server's own speed.
-SPEED = {"node": 6.0, "nest": 5.0, "embedded": 1.0, "uvicorn": 0.8}
+SPEED = {"node": 6.0, "nest": 5.0, "embedded": 2.0, "uvicorn": 1.6}
 WORDS = {
     "node": "Socket.IO 4 on Node.js (tests/targets/node)",
     "nest": "a NestJS gateway (tests/targets/servers/nest.mjs)",
@@ -85,7 +87,7 @@ def held_out(speed: float) -> list[list[Phase]]:
     """Two lists of phases: each opens connections, warms up, and has six workloads."""
 
     def work(kind: Kind, users: int, rate: float, size: int, room: int = 0) -> Phase:
-        return Phase(kind, users, 6.0, 1.0, rate=rate * speed, size=size, room_size=room)
+        return Phase(kind, users, 9.0, 1.0, rate=rate * speed, size=size, room_size=room)
 
     first = [
         work("call", 90, 11.0, 100),
@@ -103,8 +105,16 @@ def held_out(speed: float) -> list[list[Phase]]:
         work("emit", 110, 8.0, 2500),
         work("idle", 110, 0.5 / speed, 64),
     ]
-    crowds = Phase("idle", 300, 6.0, 4.0, rate=0.5), Phase("idle", 700, 6.0, 4.0, rate=0.5)
-    return [[crowd, *warming(90), *rest] for crowd, rest in zip(crowds, (first, second), strict=True)]
+    crowds = Phase("idle", 500, 6.0, 4.0, rate=0.5), Phase("idle", 800, 6.0, 4.0, rate=0.5)
+    return [
+        [crowd, *warming(90), *map(_once_before, rest), *rest]
+        for crowd, rest in zip(crowds, (first, second), strict=True)
+    ]
+
+
+def _once_before(phase: Phase) -> Phase:
+    """The same for three seconds, in which a server compiles what it needs for it."""
+    return msgspec.structs.replace(phase, duration_s=3.0, pilot=True)
 
 
 @contextmanager
