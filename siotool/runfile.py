@@ -317,6 +317,7 @@ class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
     ``lost_ago`` says when the messages were sent whose deliveries were given up in it: whole seconds
     before its end, and how many deliveries. ``class_operations`` are the operations by user class, without
     service times, where there are several classes; deliveries and custom ones are in the totals alone.
+    ``pass_s`` are the CPU seconds that a pass of a fixed loop took on the servers' CPUs, where one ran.
     """
 
     t_s: Amount
@@ -338,6 +339,7 @@ class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
     losses: Losses = Losses()
     lost_ago: list[tuple[Count, Count]] = []
     class_operations: dict[str, list[Operation]] = {}
+    pass_s: Amount | None = None
 
     @property
     def server(self) -> ServerUse | None:

@@ -3,10 +3,10 @@
 First many connections open and do nothing, while the server is as it was found: later its memory has
 grown by its own, and hides what a connection adds. Then users do some of everything at a high load,
 until a server that compiles as it runs is warm; pilot phases find at which rates a phase takes the CPU
-that it is to take, and warm it up for that kind of work. Then come rounds: each has every kind of work once, in an order of its own, at another
-level than the round before; every round has all levels, so that what changes with time is not taken for
-what changes with the load. The last phases open connections in other ways; what those leave behind could
-spoil what comes after them.
+that it is to take, and warm the server up for that kind of work. Then come rounds: each has every kind
+of work once, in an order of its own, at another level than the round before; every round has all levels,
+so that what changes with time is not taken for what changes with the load. The last phases open
+connections in other ways; what those leave behind could spoil what comes after them.
 """
 
 from collections.abc import Callable

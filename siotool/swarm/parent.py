@@ -28,7 +28,7 @@ from siotool.runs.held_share import each_is_a_file
 from siotool.runwriter import Writer
 from siotool.stopped import Stopped
 from siotool.swarm import first_user, locust_output
-from siotool.swarm.awake import cpus_of, kept_awake
+from siotool.swarm.awake import AwakeCpus, cpus_of, kept_awake
 from siotool.swarm.config import Outcome, Reason, RunConfig, WorkerConfig, header_of
 from siotool.swarm.early_stop import EarlyStop, MakeJudge
 from siotool.swarm.lateness import Level
@@ -94,7 +94,7 @@ def run(
         if config.keep_awake:
             cpus = cpus_of(pid for one in config.servers.servers for pid in one.pids)
             awake = stack.enter_context(kept_awake(cpus))
-            test.remark("info", f"{awake} CPUs are kept awake by loops of idle priority")
+            test.watch_pace(awake)
         try:
             return test.run(programs)
         finally:
@@ -203,6 +203,11 @@ class _LoadTest:
         if self._failure is not None:
             raise self._failure
         return Outcome(path=self._writer.path, reason=self._reason)
+
+    def watch_pace(self, awake: AwakeCpus) -> None:
+        """Write down how fast the CPUs are that are kept awake."""
+        self._recorder.pass_s = awake.pass_s
+        self.remark("info", f"{len(awake)} CPUs are kept awake by loops of idle priority")
 
     def remark(self, level: Level, text: str) -> None:
         """Write something worth knowing into the run file."""

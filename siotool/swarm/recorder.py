@@ -91,6 +91,8 @@ class Recorder:
         self._server_watch = watch
         self._on_failure = on_failure
         self._failed = False
+        #: What a pass of a fixed loop cost between two moments, where such loops run.
+        self.pass_s: Callable[[float, float], float | None] = lambda begin, end: None
         #: Second 0 on the monotonic clock; 0 before the run has one.
         self.begin = 0.0
         self._written_s = 0.0
@@ -147,6 +149,7 @@ class Recorder:
                 audiences=self._deliveries.take_audiences(),
                 lost_ago=self._deliveries.take_lost_ago(),
                 exceptions=interval.exceptions + self._raised_in_hooks(),
+                pass_s=self.pass_s(self.begin + begin_s, self.begin + end_s),
             )
             for part in parts:
                 self._undated += part.undated

@@ -20,7 +20,7 @@ def document(profile: CalibratedProfile) -> Document:
         facts=_facts(profile),
         answer=[
             f"A load that no phase had is predicted within ±{format_share(1.7 * profile.error_cv)} "
-            "in 9 of 10 cases, by the same process."
+            "in 9 of 10 cases, by the same process, at the pace that the machine had."
         ],
         sections=[
             Section("costs", "What the work costs", [*_said(profile), _costs(profile)]),
@@ -100,13 +100,17 @@ def _phases(profile: CalibratedProfile) -> Table:
                 phase.words,
                 f"{phase.cores:.3f}",
                 f"{phase.fitted_cores:.3f}",
+                f"{phase.pace:.2f}",
                 ", ".join(word for word, so in (("light", phase.light), ("not used", not phase.used)) if so),
             ]
         )
         for phase in profile.phases
     ]
-    note = "Cores are of the server. Fitted: what the costs come to. Light: 10 % of a core or less."
-    return Table(columns("phase", "cores>", "fitted>", ""), rows, note=note)
+    note = (
+        "Cores are of the server. Fitted: what the costs come to at the pace of the phase. Pace: how much "
+        "CPU the machine took for the same work, over the whole calibration. Light: 10 % of a core or less."
+    )
+    return Table(columns("phase", "cores>", "fitted>", "pace>", ""), rows, note=note)
 
 
 def _chart(used: list[PhaseFigures]) -> Chart:

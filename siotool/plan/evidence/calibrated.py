@@ -1,6 +1,7 @@
 """What a calibration says of a server: the form of ``profile.json``.
 
-Costs are CPU seconds of one core (``siotool.plan.evidence.curve``). Intervals are of 90 %.
+Costs are CPU seconds of one core at the pace of the calibration (``siotool.plan.evidence.curve``).
+Intervals are of 90 %.
 """
 
 import math
@@ -41,7 +42,7 @@ class CostFigure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PhaseFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """One phase that was held: what it took, and what the fitted costs say.
+    """One phase that was held: what it took, and what the fitted costs say at its pace.
 
     ``used`` is false where the server was still warming up, or the connections were opened in another way
     than in the rest.
@@ -52,6 +53,7 @@ class PhaseFigures(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     cores: float
     fitted_cores: float
+    pace: float
     light: bool
     used: bool
     load: Load
@@ -108,7 +110,8 @@ class MachineFigures(msgspec.Struct, frozen=True):
 class CalibratedProfile(msgspec.Struct, frozen=True, kw_only=True):
     """One server, calibrated. ``replicates`` has one row for each of ``costs``' names that is in ``curve``.
 
-    ``error_cv`` is what a phase that the fit has not seen is off by, as a share of the cores and
+    ``pass_s`` is what a pass of a fixed loop took, by which the machine's pace is known; None where none
+    ran. ``error_cv`` is what a phase that the fit has not seen is off by, as a share of the cores and
     ``floor_cores``. ``measured_to`` is the most of each column of
     a load; ``cores_most`` the most CPU that a phase took. ``seconds`` is how long it took.
     """
@@ -131,6 +134,7 @@ class CalibratedProfile(msgspec.Struct, frozen=True, kw_only=True):
     names: tuple[str, ...]
     replicates: list[list[float]]
     costs: list[CostFigure]
+    pass_s: float | None
     error_cv: float
     floor_cores: float
     memory: MemoryFigures | None

@@ -40,6 +40,7 @@ class HeldPhase(msgspec.Struct, frozen=True):
 
     ``spent_s`` is the CPU that the server had taken from the begin of the run to the end of the phase,
     ``connections_most`` the most that were open by then, ``rss_bytes`` the most memory in the phase.
+    ``pass_s`` are the CPU seconds of a pass of a fixed loop on the server's CPUs, NaN where none ran.
     ``number`` counts phases from 0.
     """
 
@@ -51,6 +52,7 @@ class HeldPhase(msgspec.Struct, frozen=True):
     spent_s: float
     connections_most: float
     rss_bytes: float
+    pass_s: float
 
     @property
     def light(self) -> bool:
@@ -92,4 +94,5 @@ def _hold(seconds: Seconds, rows: Marks, number: int, phase: Phase) -> HeldPhase
         spent_s=float(spent[: last + 1].sum()),
         connections_most=float(seconds["connections_end"][: last + 1].max()),
         rss_bytes=float(seconds["rss_bytes"][rows].max()),
+        pass_s=seconds.mean("pass_s", rows),
     )
