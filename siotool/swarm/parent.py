@@ -28,7 +28,7 @@ from siotool.runs.held_share import each_is_a_file
 from siotool.runwriter import Writer
 from siotool.stopped import Stopped
 from siotool.swarm import first_user, locust_output
-from siotool.swarm.awake import AwakeCpus, cpus_of, kept_awake
+from siotool.swarm.awake import MOST_CPUS, AwakeCpus, cpus_of, kept_awake
 from siotool.swarm.config import Outcome, Reason, RunConfig, WorkerConfig, header_of
 from siotool.swarm.early_stop import EarlyStop, MakeJudge
 from siotool.swarm.lateness import Level
@@ -207,7 +207,13 @@ class _LoadTest:
     def watch_pace(self, awake: AwakeCpus) -> None:
         """Write down how fast the CPUs are that are kept awake."""
         self._recorder.pass_s = awake.pass_s
-        self.remark("info", f"{len(awake)} CPUs are kept awake by loops of idle priority")
+        self.remark(
+            "info",
+            f"{len(awake)} CPUs are kept awake by loops of idle priority"
+            if len(awake)
+            else "no CPU is kept awake: there is a quota, or more than "
+            f"{MOST_CPUS} CPUs, or no process of the server on this machine",
+        )
 
     def remark(self, level: Level, text: str) -> None:
         """Write something worth knowing into the run file."""

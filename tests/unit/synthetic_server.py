@@ -69,11 +69,14 @@ def made_run(
     *,
     server: CostCurve = SERVER,
     warm_up: Callable[[float], float] = warm,
+    pace: Callable[[float], float] = warm,
     noise: float = 0.02,
     heap: Mapping[str, float] | None = None,
     seed: int = 1,
 ) -> Run:
     """The run of a timetable. ``warm_up`` is how many times more a server takes at a second.
+
+    ``pace`` is how many times more the machine takes, which a loop of fixed work shows.
 
     ``noise`` is the error of every second, as a share. ``heap``: base, each, growth and growth_s, in bytes
     and CPU seconds.
@@ -85,16 +88,18 @@ def made_run(
         phase = table.at(second + 0.5)
         load = load_of_phase(phase)
         now = open_before + min(max(phase.users - open_before, -200), 200)
-        cores = server.cores(load) * warm_up(second) * (1 + noise * chance.normal())
+        cores = server.cores(load) * warm_up(second) * pace(second) * (1 + noise * chance.normal())
         spent, most = spent + cores, max(most, now)
         rss = heap["base"] + heap["each"] * most + heap["growth"] * (1 - exp(-spent / heap["growth_s"]))
-        intervals.append(_interval(second, load, now, cores, int(rss)))
+        intervals.append(_interval(second, load, now, cores, int(rss), 1e-4 * pace(second)))
         open_before = now
     last = len(intervals)
     return Run(Path("made/run.jsonl"), _header(phases), intervals, [], End(last, "finished", intervals=last))
 
 
-def _interval(second: int, load: Mapping[str, float], connections: int, cores: float, rss: int) -> Interval:
+def _interval(
+    second: int, load: Mapping[str, float], connections: int, cores: float, rss: int, pass_s: float
+) -> Interval:
     count = {name: round(amount) for name, amount in load.items()}
     return Interval(
         t_s=second + 1.0,
@@ -109,6 +114,7 @@ def _interval(second: int, load: Mapping[str, float], connections: int, cores: f
         bytes=Bytes(wire_in=count["bytes_in_per_s"], wire_out=count["bytes_out_per_s"]),
         generator=[WorkerHealth(0, 0.2, 1, 0.0, 0.0, 1, 1000)],
         servers={"server": ServerUse(cores, rss, connections + 10, 1)},
+        pass_s=pass_s,
         user_classes=[UserClass("Calibration", sent=count["inbound_per_s"])],
     )
 

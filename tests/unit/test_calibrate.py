@@ -78,6 +78,32 @@ def test_the_generators_cpu_is_no_part_of_a_prediction(profile: CalibratedProfil
     assert calibrate(run, PHASES, 1) == profile
 
 
+def test_a_machine_of_changing_pace_is_no_noise() -> None:
+    """The same work took up to a third more: a loop of fixed work beside the server shows it."""
+
+    def pace(second: float) -> float:
+        return 1.15 + 0.18 * float(np.sin(second / 7))
+
+    changing = calibrate(made_run(PHASES, pace=pace), PHASES, 1)
+    errors = []
+    for number, (phase,) in enumerate(one.values for one in UNSEEN):
+        (hold,) = holds_of(made_run([phase], pace=lambda _, at=number: 1 + at / 20), [phase])  # type: ignore[misc]
+        errors.append(np.median(cores_of(changing, hold, 300, 1)) / hold.cores - 1)
+    assert np.max(np.abs(errors)) < 0.06
+    paces = [one.pace for one in changing.phases]
+    assert min(paces) < 0.9
+    assert max(paces) > 1.1
+
+
+def test_without_that_loop_the_pace_is_one(profile: CalibratedProfile) -> None:
+    run = made_run(PHASES)
+    run.intervals[:] = [msgspec.structs.replace(one, pass_s=None) for one in run.intervals]
+    found = calibrate(run, PHASES, 1)
+    assert found.pass_s is None
+    assert {one.pace for one in found.phases} == {1.0}
+    assert found.curve == profile.curve
+
+
 def test_an_interval_has_room_for_a_server_that_was_started_again(profile: CalibratedProfile) -> None:
     phase = Phase("call", 100, 10.0, 1.0, rate=20.0)
     for slower in (0.95, 1.06):

@@ -1,0 +1,67 @@
+"""Loops that keep CPUs awake: they run, say what a pass costs, and end with whoever started them."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+import pytest
+
+from siotool.swarm import awake
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="needs Linux"),
+]
+ALONE = """
+import os, sys, time
+from siotool.swarm.awake import AwakeCpus
+cpu = min(os.sched_getaffinity(0))
+loops = AwakeCpus([cpu], {cpu})
+print(*(loop.pid for loop in loops._loops.values()), flush=True)
+sys.stdin.read()
+"""
+
+
+def loops_of(pid: int) -> list[psutil.Process]:
+    return [one for one in psutil.Process(pid).children() if "SCHED_IDLE" in " ".join(one.cmdline())]
+
+
+def test_a_pass_has_its_price_and_no_loop_outlives_the_run(until: Callable[..., Any]) -> None:
+    cpu = min(os.sched_getaffinity(0))
+    begin = time.monotonic()
+    with awake.kept_awake({cpu}) as kept:
+        assert len(kept) == len(os.sched_getaffinity(0))
+        loops = loops_of(os.getpid())
+        assert len(loops) == len(kept)
+        found: list[float] = []
+
+        def said() -> bool:
+            found.extend(one for one in [kept.pass_s(begin, time.monotonic())] if one is not None)
+            return bool(found)
+
+        until(said, what="the price of a pass")
+        assert 1e-6 < found[0] < 0.1
+        assert all(os.sched_getscheduler(one.pid) == os.SCHED_IDLE for one in loops)
+    assert not any(one.is_running() for one in loops)
+
+
+def test_a_loop_ends_with_a_killed_parent(alive: Callable[[int], bool], until: Callable[..., Any]) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", ALONE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        loop = int(parent.stdout.readline())
+        parent.kill()
+        parent.wait()
+    until(lambda: not alive(loop), what="the end of the loop")
+
+
+def test_nothing_is_kept_awake_for_servers_elsewhere() -> None:
+    with awake.kept_awake(set()) as kept:
+        assert len(kept) == 0
+        assert kept.pass_s(0.0, time.monotonic()) is None
+    assert awake.cpus_of([2**22 + 1]) == set(), "a process that is not there has no CPU"
