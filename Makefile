@@ -61,8 +61,8 @@ types: $(VENV)/.installed ## static types, strict
 bench: $(VENV)/.installed ## CPU and memory per delivery, call and connection, beside other clients
 	$(VENV)/bin/python tests/bench/bench.py $(ARGS)
 
-prediction: $(VENV)/.installed ## calibrate four servers and predict what was not measured (20 minutes, on an idle machine)
-	$(VENV)/bin/python tests/bench/prediction.py --write $(ARGS)
+prediction: $(VENV)/.installed ## calibrate four servers and predict what was not measured (45 minutes, on an idle machine)
+	$(VENV)/bin/python tests/bench/prediction.py --capacity --write $(ARGS)
 
 capacity-bench: $(VENV)/.installed ## 20 real searches of servers whose capacity is known: about 20 minutes
 	$(VENV)/bin/python -m tests.bench.capacity --noise 0.02 --out reports/capacity-bench $(ARGS)

@@ -1,14 +1,15 @@
 """Does a calibration predict what was not measured? Run by hand; writes the table in docs/prediction.md.
 
-    python tests/bench/prediction.py [SERVER…] [--runs FOLDER] [--write]
+    python tests/bench/prediction.py [SERVER…] [--runs FOLDER] [--capacity] [--write]
 
 For each server: one calibration of a fresh process, then twelve workloads that no calibration has, on two
 other fresh processes, which are brought into service first (connections that open, a warm-up, each workload
-for three seconds). Of those runs
-the prediction is given the load alone. A run takes some five
-minutes for each server, on a machine with nothing else to do; where it has two CPUs or more, the server is
-bound to one and the generator to another. ``--runs`` keeps the runs there and takes those that are there
-already; ``--write`` writes docs/prediction.md, with every workload, also those that were missed.
+for three seconds). Of those runs the prediction is given the load and the machine's pace alone. It takes
+some seven minutes for each server, on a machine with nothing else to do; where it has two CPUs or more, the
+server is bound to one and the generator to another, and both are kept awake, as in every calibration.
+``--capacity`` searches for the capacity of a third process too, and compares it with the profile's (five
+minutes more). ``--runs`` keeps the runs there and takes those that are there already; ``--write`` writes
+docs/prediction.md, with every workload, also those that were missed.
 """
 
 import argparse
@@ -32,11 +33,15 @@ sys.path.insert(0, str(ROOT))
 
 from siotool.calibration.design import warming  # noqa: E402
 from siotool.calibration.phase import Kind, Phase, decode, encode  # noqa: E402
+from siotool.cli.measured_capacity import searched  # noqa: E402
+from siotool.cli.profile_evidence import capacity_by_profile  # noqa: E402
 from siotool.cli.profile_file import read_profile  # noqa: E402
 from siotool.plan.evidence.calibrated import CalibratedProfile  # noqa: E402
 from siotool.plan.evidence.held_out import cores_of, memory_of  # noqa: E402
 from siotool.plan.evidence.holds import holds_of  # noqa: E402
+from siotool.report.capacity_estimate import CapacityEstimate  # noqa: E402
 from siotool.runs import reading  # noqa: E402
+from siotool.runs.judged_part import judged_part  # noqa: E402
 
 PAPER = ROOT / "docs/prediction.md"
 SERVERS = ROOT / "tests/targets/servers"
@@ -51,6 +56,25 @@ WORDS = {
 #: An error below this is none to speak of, in cores.
 TOLERANCE = 0.01
 DRAWS, SEED = 4000, 7
+
+
+#: A search for the capacity of a chat room, whose deliveries a server pays more for than the generator does.
+SEARCH = (
+    *("--find-capacity", "--search", "rate", "--users", "100", "--scenario", "chat", "--seed", "1"),
+    *("--fail-if", "p99:deliver > 300ms", "--transport", "websocket", "--processes", "1"),
+)
+
+
+class Compared(NamedTuple):
+    """The capacity of a server in bytes per second: by its profile, and as a search found it."""
+
+    server: str
+    profile: CapacityEstimate
+    search: CapacityEstimate
+
+    @property
+    def error(self) -> float:
+        return self.profile.bytes_per_s / self.search.bytes_per_s - 1
 
 
 class Checked(NamedTuple):
@@ -154,13 +178,37 @@ def load(name: str, folder: Path, phases: Sequence[Phase] | None) -> None:
         return
     with served(name) as (url, pid):
         given = ["--set", f"phases={encode(phases)}"] if phases is not None else []
-        asked = ["loadtest", url, "--calibrate", "--server-pid", str(pid), "--transport", "websocket"]
-        out = ["--out", str(folder), "--quiet", "-o", os.devnull, "--format", "json"]
-        command = [sys.executable, "-m", "siotool", *asked, *given, *out]
-        done = subprocess.run(command, preexec_fn=_on(0), check=False, capture_output=True, text=True)
+        asked = ["--calibrate", "--transport", "websocket", *given]
+        done = _loadtest(url, pid, folder, asked)
     # what was held out is no calibration, and need not end in a profile
     if not (folder / "run.jsonl").exists() or (phases is None and done.returncode):
         raise SystemExit(f"{name}: {done.stderr}")
+
+
+def _loadtest(url: str, pid: int, folder: Path, asked: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    out = ["--server-pid", str(pid), "--out", str(folder), "--quiet", "-o", os.devnull, "--format", "json"]
+    command = [sys.executable, "-m", "siotool", "loadtest", url, *asked, *out]
+    return subprocess.run(command, preexec_fn=_on(0), check=False, capture_output=True, text=True)
+
+
+def compared(name: str, runs: Path) -> Compared | None:
+    """Search for the capacity of a fresh server, and compare it with what its profile says of that load.
+
+    None where the generator reached its limit first.
+    """
+    folder = runs / f"{name}-searched"
+    if not (folder / "run.jsonl").exists():
+        with served(name) as (url, pid):
+            done = _loadtest(url, pid, folder, SEARCH)
+        if not (folder / "run.jsonl").exists():
+            raise SystemExit(f"{name}: {done.stderr}")
+    run = reading.read(folder)
+    profile = read_profile(runs / f"{name}-calibrated" / "profile.json")
+    found, said = searched([run]), capacity_by_profile(profile, [judged_part(run)])
+    if isinstance(found, str) or found.at_least or said is None:
+        print(f"{name}: no capacity to compare: {found}", file=sys.stderr)
+        return None
+    return Compared(name, said, found.estimate)
 
 
 def checked(name: str, runs: Path) -> list[Checked]:
@@ -220,7 +268,19 @@ def table(rows: Sequence[Checked]) -> Iterator[str]:
         )
 
 
-def paper(rows: Sequence[Checked], taken: str) -> str:
+def capacities(rows: Sequence[Compared]) -> Iterator[str]:
+    """The capacities in Markdown."""
+    yield "| server | by its profile | interval | by a search | interval | error |"
+    yield "|---|--:|--:|--:|--:|--:|"
+    for row in rows:
+        cells = [row.server]
+        for one in (row.profile, row.search):
+            assert one.high is not None
+            cells += [f"{one.bytes_per_s / 1e6:.2f} MB/s", f"{one.low / 1e6:.2f}–{one.high / 1e6:.2f}"]
+        yield f"| {' | '.join(cells)} | {row.error:+.0%} |"
+
+
+def paper(rows: Sequence[Checked], taken: str, filled: Sequence[Compared]) -> str:
     """The whole of docs/prediction.md."""
     lines = [
         "# What a calibration predicts",
@@ -236,6 +296,16 @@ def paper(rows: Sequence[Checked], taken: str) -> str:
             for figure in ("CPU", "memory")
         ),
     ]
+    if filled:
+        lines += [
+            "",
+            "## Capacity",
+            "",
+            f"Of a chat room of 100 users: as much of its load as fills the server at its profile's costs, "
+            f"and the highest load that a search found (`siotool loadtest {' '.join(SEARCH)}`).",
+            "",
+            *capacities(filled),
+        ]
     for name in dict.fromkeys(row.server for row in rows):
         mine = [row for row in rows if row.server == name]
         lines += ["", f"## {WORDS[name]}", "", f"{summary(mine)}.", "", *table(mine)]
@@ -249,20 +319,27 @@ def main() -> None:
     )
     parser.add_argument("servers", nargs="*", default=list(SPEED), metavar="SERVER", help=", ".join(SPEED))
     parser.add_argument("--runs", type=Path, help="keep the runs in this folder")
+    parser.add_argument(
+        "--capacity", action="store_true", help="search for each capacity too (5 minutes each)"
+    )
     parser.add_argument("--write", action="store_true", help=f"write {PAPER.relative_to(ROOT)}")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         runs = asked.runs or Path(scratch)
-        rows = []
+        rows, filled = [], []
         for name in asked.servers:
             load(name, runs / f"{name}-calibrated", None)
             for number, phases in enumerate(held_out(SPEED[name])):
                 load(name, runs / f"{name}-held-out-{number}", phases)
             rows += checked(name, runs)
             print(f"{name}: {summary([row for row in rows if row.server == name])}", flush=True)
+        for name in asked.servers if asked.capacity else ():
+            if (one := compared(name, runs)) is not None:
+                filled.append(one)
+                print(f"{name}: capacity by profile {one.error:+.0%} off that of a search", flush=True)
         machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs"
         taken = f"Measured on {machine}, Python {platform.python_version()}."
-        found = paper(rows, taken)
+        found = paper(rows, taken, filled)
         print(found)
         if asked.write:
             PAPER.write_text(found, encoding="utf-8")
