@@ -5,7 +5,7 @@
 // Calls of `echo` go through one queue. It serves CAPACITY calls a second on average; in each second it is
 // faster or slower by a normal factor of standard deviation NOISE. Serving is a timer and no work: the process
 // uses little CPU, so that several of these run side by side. Exactly the same queue, in simulated time and under
-// evenly spread calls, is tests/bench/capacity_truth.py.
+// evenly spread calls, is tests/bench/capacity.py.
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 
