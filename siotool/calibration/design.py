@@ -74,6 +74,7 @@ def designed(users: int, rounds: int, shuffle: Shuffle, able: Able | None = None
         ("call", SMALL, 0, ""),
         ("call", LARGE, 0, ""),
         ("emit", SMALL, 0, ""),
+        ("emit", LARGE, 0, ""),
         ("all", SMALL, 0, ""),
         ("all", LARGE, 0, ""),
         ("all", HUGE, 0, ""),
