@@ -237,7 +237,8 @@ def _own_failures(run: Run) -> Iterator[str]:
             interval.connections.closed,
             *(operation.errors for operation in interval.operations if operation.op not in _CONNECTING),
         ):
-            counts.update({kind: count for kind, count in kinds.items() if kind in _OWN})
+            if kinds:
+                counts.update({kind: count for kind, count in kinds.items() if kind in _OWN})
     for kind, count in counts.items():
         yield f"{count:,} failures are the generator's own ({kind}): {_OWN[kind]}"
 

@@ -30,7 +30,8 @@ class _Total:
         self.count += operation.count
         self.given_up += sum(operation.given_up.n)
         self.held += operation.count if held else 0
-        self.errors.update(operation.errors)
+        if operation.errors:
+            self.errors.update(operation.errors)
         self.response.add(operation.response, second, run)
         self.response.add(operation.given_up, second, run)
         self.service.add(operation.service, second, run)

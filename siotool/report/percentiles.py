@@ -110,8 +110,11 @@ def _ranks(
     count = float(whole.count)
     cumulative = np.cumsum(whole.counts)
     at = np.searchsorted(cumulative, np.maximum(1, np.ceil(shares * count - 1e-9)))
-    below = np.array([np.bincount(second, times * (bucket <= one), blocks) for one in at])
-    each = np.bincount(second, times, blocks)
+    # of each block: times above the bucket of one percentile, and up to that of the next
+    parts = len(shares) + 1
+    between = np.bincount(second * parts + np.searchsorted(at, bucket), times, blocks * parts)
+    upto = np.cumsum(between.reshape(blocks, parts), axis=1).T
+    below, each = upto[:-1], upto[-1]
     reached = cumulative[at] / count
     errors = below - reached[:, None] * each
     lasting = inflation(errors, run)
