@@ -19,8 +19,8 @@ from siotool.calibration.phase import Kind, Phase, TransportWord
 LEVELS = (0.6, 0.15, 0.35)
 #: Seconds of a phase, and those of them in which it settles.
 PHASE_S, SETTLE_S, PILOT_S, CROWD_S = 6.0, 1.0, 3.0, 8.0
-#: Seconds of warming up, and the CPU that they take.
-WARM_S, WARM_LEVEL = 5.0, 0.6
+#: Seconds of warming up with some of everything and with long messages, and the CPU that they take.
+WARM_S, LONG_WARM_S, WARM_LEVEL = 5.0, 4.0, 0.6
 #: The same of a scenario of the user's own, which may need longer; and how long it warms the server up.
 OWN_S, OWN_SETTLE_S, OWN_WARM_S = 10.0, 3.0, 15.0
 #: Sizes of a text in bytes, and of a room in users.
@@ -57,14 +57,18 @@ class Able(msgspec.Struct, frozen=True):
     rooms: bool = True
 
 
-def warming(users: int, room_size: int = MANY) -> list[Phase]:
-    """Phases after which a server is warm: some of everything, at first lightly, then at a high load.
+def warming(users: int, room_size: int = MANY, *, emits: bool = True) -> list[Phase]:
+    """Phases after which a server is warm: some of everything and long messages, lightly, then at a high load.
 
-    What a turn costs is known better after each of them: so the last is the heaviest.
+    What a turn costs is known better after each of them: so the last of a kind is the heaviest. Long
+    messages at a high rate make a heap grow to what it keeps: on Node.js work is dearer until then.
     """
-    first = Phase("mixed", users, PILOT_S, 1.0, rate=_PILOT_RATE["mixed"], room_size=room_size, pilot=True)
-    heavy = msgspec.structs.replace(first, duration_s=WARM_S, rate=0.0, level=WARM_LEVEL)
-    return [first, heavy, heavy]
+    some = Phase("mixed", users, PILOT_S, 1.0, rate=_PILOT_RATE["mixed"], room_size=room_size, pilot=True)
+    heavy = msgspec.structs.replace(some, duration_s=WARM_S, rate=0.0, level=WARM_LEVEL)
+    kind: Kind = "emit" if emits else "call"
+    long = Phase(kind, users, PILOT_S, 1.0, rate=_PILOT_RATE[kind], size=LARGE, pilot=True)
+    heavy_long = msgspec.structs.replace(long, duration_s=LONG_WARM_S, rate=0.0, level=WARM_LEVEL)
+    return [some, heavy, heavy, long, heavy_long]
 
 
 def designed(users: int, rounds: int, shuffle: Shuffle, able: Able | None = None) -> Experiment:
@@ -91,7 +95,7 @@ def designed(users: int, rounds: int, shuffle: Shuffle, able: Able | None = None
 
     idle = Phase("idle", users, PHASE_S, SETTLE_S, rate=0.5)
     crowd = msgspec.structs.replace(idle, users=_CROWD * users, duration_s=CROWD_S, settle_s=CROWD_S - 2.0)
-    found = [crowd, *warming(users, MANY if able.rooms else 0)]
+    found = [crowd, *warming(users, MANY if able.rooms else 0, emits=able.emits)]
     for kind, size, room, _ in kinds:
         if size in (SMALL, 0) and room in (0, FEW):
             pilot = Phase(

@@ -71,7 +71,7 @@ def test_a_scenario_of_ones_own_varies_users_and_rate() -> None:
     assert {one.rate for one in without} == {0.0}
 
 
-@pytest.mark.parametrize(("seconds", "rounds"), [(10.0, 0), (134.0, 0), (135.0, 1), (210.0, 2), (270.0, 3)])
+@pytest.mark.parametrize(("seconds", "rounds"), [(10.0, 0), (141.0, 0), (142.0, 1), (210.0, 2), (274.0, 3)])
 def test_rounds_that_fit_into_a_time(seconds: float, rounds: int) -> None:
     assert rounds_within(seconds, lambda count: designed(100, count, Random(1).shuffle)) == rounds
 
