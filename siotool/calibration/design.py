@@ -58,7 +58,7 @@ class Able(msgspec.Struct, frozen=True):
 
 
 def warming(users: int, room_size: int = MANY, *, emits: bool = True) -> list[Phase]:
-    """Phases after which a server is warm: some of everything and long messages, lightly, then at a high load.
+    """Phases after which a server is warm: some of everything and long messages, at a low and at a high load.
 
     What a turn costs is known better after each of them: so the last of a kind is the heaviest. Long
     messages at a high rate make a heap grow to what it keeps: on Node.js work is dearer until then.
