@@ -21,7 +21,6 @@ from siotool.plan.evidence.curve import (
     CostCurve,
     design,
     fit_curve,
-    pace,
     solve,
 )
 from siotool.plan.evidence.heap import course_of, fit_memory
@@ -43,11 +42,9 @@ _LEAST_CV = 0.01
 
 
 class _Fit(msgspec.Struct, frozen=True, eq=False):
-    """One fit to some holds; ``paces`` and ``errors`` are in their order."""
+    """One fit to some holds; ``errors`` are in their order."""
 
     curve: CostCurve
-    pass_s: float | None
-    paces: Floats
     errors: Floats
 
 
@@ -103,7 +100,6 @@ def calibrate(run: Run, phases: Sequence[Phase], seed: int) -> CalibratedProfile
         names=tuple(names),
         replicates=[[float(value) for value in row] for row in replicates],
         costs=_costs(rest, names, absorbed, fit, replicates),
-        pass_s=fit.pass_s,
         error_cv=_unseen_error(rest, names, fit),
         floor_cores=FLOOR_CORES,
         memory=fit_memory(course_of(run, opening_s, until_s), seed),
@@ -126,18 +122,20 @@ def _most(holds: Sequence[HeldPhase]) -> Load:
 
 
 def _fit(holds: Sequence[HeldPhase], names: Sequence[str]) -> _Fit:
-    passes = np.array([hold.pass_s for hold in holds])
-    pass_s = float(np.nanmedian(passes)) if np.isfinite(passes).any() else None
-    paces = np.array([pace(hold, pass_s) for hold in holds])
-    cores = np.array([hold.cores for hold in holds])
-    curve = fit_curve(holds, cores / paces, names)
-    fitted = np.array([curve.cores(hold.load) for hold in holds]) * paces
-    return _Fit(curve, pass_s, paces, (cores - fitted) / (FLOOR_CORES + fitted))
+    cores = _at_pace(holds)
+    curve = fit_curve(holds, cores, names)
+    fitted = np.array([curve.cores(hold.load) for hold in holds])
+    return _Fit(curve, (cores - fitted) / (FLOOR_CORES + fitted))
+
+
+def _at_pace(holds: Sequence[HeldPhase]) -> Floats:
+    """The cores that holds would have taken at the machine's middle pace."""
+    return np.array([hold.cores / hold.pace for hold in holds])
 
 
 def _warming(working: Sequence[HeldPhase], names: Sequence[str], fit: _Fit) -> int:
     """How many of the first phases the server was still warming up in."""
-    cores = np.array([hold.cores / pace(hold, fit.pass_s) for hold in working])
+    cores = _at_pace(working)
     table = design(working, names, fit.curve.turns_most)
 
     def without(first: int) -> tuple[Floats, Floats]:
@@ -157,7 +155,7 @@ def _warming(working: Sequence[HeldPhase], names: Sequence[str], fit: _Fit) -> i
 
 def _unseen_error(holds: Sequence[HeldPhase], names: Sequence[str], fit: _Fit) -> float:
     """What a phase is off by that the fit has not seen: each left out in turn."""
-    cores = np.array([hold.cores for hold in holds]) / fit.paces
+    cores = _at_pace(holds)
     table = design(holds, names, fit.curve.turns_most)
     errors = []
     for number, hold in enumerate(holds):
@@ -233,20 +231,19 @@ def _other_ways(holds: Sequence[HeldPhase], fit: _Fit) -> list[WayFigures]:
         opened = hold.load["handshakes_per_s"]
         if hold.phase.transport and opened > 0:
             load = {**hold.load, "handshakes_per_s": 0.0, "bytes_in_per_s": 0.0, "bytes_out_per_s": 0.0}
-            more = hold.cores / pace(hold, fit.pass_s) - fit.curve.cores(load)
+            more = hold.cores / hold.pace - fit.curve.cores(load)
             found.append(WayFigures(hold.phase.transport, max(0.0, more / opened), hold.light))
     return found
 
 
 def _phase(hold: HeldPhase, fit: _Fit, used: bool) -> PhaseFigures:
-    at = pace(hold, fit.pass_s)
     return PhaseFigures(
         words=hold.phase.words,
         users=hold.phase.users,
         seconds=hold.seconds,
         cores=hold.cores,
-        fitted_cores=fit.curve.cores(hold.load) * at,
-        pace=at,
+        fitted_cores=fit.curve.cores(hold.load) * hold.pace,
+        pace=hold.pace,
         light=hold.light,
         used=used,
         load=hold.load,

@@ -110,8 +110,7 @@ class MachineFigures(msgspec.Struct, frozen=True):
 class CalibratedProfile(msgspec.Struct, frozen=True, kw_only=True):
     """One server, calibrated. ``replicates`` has one row for each of ``costs``' names that is in ``curve``.
 
-    ``pass_s`` is what a pass of a fixed loop took, by which the machine's pace is known; None where none
-    ran. ``error_cv`` is what a phase that the fit has not seen is off by, as a share of the cores and
+    ``error_cv`` is what a phase that the fit has not seen is off by, as a share of the cores and
     ``floor_cores``. ``measured_to`` is the most of each column of
     a load; ``cores_most`` the most CPU that a phase took. ``seconds`` is how long it took.
     """
@@ -134,7 +133,6 @@ class CalibratedProfile(msgspec.Struct, frozen=True, kw_only=True):
     names: tuple[str, ...]
     replicates: list[list[float]]
     costs: list[CostFigure]
-    pass_s: float | None
     error_cv: float
     floor_cores: float
     memory: MemoryFigures | None

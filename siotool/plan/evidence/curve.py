@@ -13,8 +13,8 @@ Small messages are copied into the frame, longer ones are written beside it, whi
 and hardly grows: a delivery of ``size`` bytes counts for 1 − exp(−(size − 80) ÷ 300) of a long one.
 
 A machine is not always as fast: a neighbour on the host, or a lower clock, makes the same work take more
-CPU. Where a loop of fixed work ran beside the server (``siotool.swarm.awake``), what a pass of it took,
-over the whole calibration's middle, is the machine's *pace*, and the server's CPU is read at pace 1.
+CPU. Where a loop of fixed work ran beside the server, what a pass of it took, over the run's middle, is the
+machine's *pace* (``siotool.plan.evidence.holds``), and the server's CPU is read at pace 1.
 
 Costs are not negative (scipy.optimize.nnls: Lawson & Hanson, "Solving Least Squares Problems", 1974,
 ch. 23). Errors count in proportion to the CPU, with a floor.
@@ -113,10 +113,3 @@ def fit_curve(holds: Sequence[HeldPhase], cores: Floats, names: Sequence[str]) -
             best = found
     assert best is not None
     return best[1]
-
-
-def pace(hold: HeldPhase, pass_s: float | None) -> float:
-    """How much more CPU the same work took in a hold than where a pass takes ``pass_s``; 1 if unknown."""
-    if pass_s is None or not math.isfinite(hold.pass_s):
-        return 1.0
-    return hold.pass_s / pass_s

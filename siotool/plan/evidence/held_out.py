@@ -4,7 +4,6 @@ import numpy as np
 from numpy.random import PCG64, Generator
 
 from siotool.plan.evidence.calibrated import CPU_BETWEEN_STARTS, MEMORY_BETWEEN_STARTS, CalibratedProfile
-from siotool.plan.evidence.curve import pace
 from siotool.plan.evidence.holds import HeldPhase
 from siotool.plan.evidence.resample import run_factor
 from siotool.runs.seconds import Floats
@@ -17,9 +16,7 @@ def cores_of(profile: CalibratedProfile, hold: HeldPhase, draws: int, seed: int)
     """
     generator = Generator(PCG64(seed))
     at_start = run_factor(CPU_BETWEEN_STARTS, draws, generator)
-    return _scattered(
-        profile, profile.curve.cores(hold.load) * pace(hold, profile.pass_s) * at_start, draws, generator
-    )
+    return _scattered(profile, profile.curve.cores(hold.load) * hold.pace * at_start, draws, generator)
 
 
 def memory_of(

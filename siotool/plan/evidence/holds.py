@@ -40,7 +40,8 @@ class HeldPhase(msgspec.Struct, frozen=True):
 
     ``spent_s`` is the CPU that the server had taken from the begin of the run to the end of the phase,
     ``connections_most`` the most that were open by then, ``rss_bytes`` the most memory in the phase.
-    ``pass_s`` are the CPU seconds of a pass of a fixed loop on the server's CPUs, NaN where none ran.
+    ``pace`` is how much more CPU the same work took of the machine then, over the run's middle, as a loop of
+    fixed work shows (``siotool.swarm.awake``); 1 where none ran.
     ``number`` counts phases from 0.
     """
 
@@ -52,7 +53,7 @@ class HeldPhase(msgspec.Struct, frozen=True):
     spent_s: float
     connections_most: float
     rss_bytes: float
-    pass_s: float
+    pace: float
 
     @property
     def light(self) -> bool:
@@ -94,5 +95,11 @@ def _hold(seconds: Seconds, rows: Marks, number: int, phase: Phase) -> HeldPhase
         spent_s=float(spent[: last + 1].sum()),
         connections_most=float(seconds["connections_end"][: last + 1].max()),
         rss_bytes=float(seconds["rss_bytes"][rows].max()),
-        pass_s=seconds.mean("pass_s", rows),
+        pace=_pace(seconds, rows),
     )
+
+
+def _pace(seconds: Seconds, rows: Marks) -> float:
+    """Over the same run alone: another process of that loop may be a third faster or slower."""
+    mean = seconds.mean("pass_s", rows)
+    return float(mean / np.nanmedian(seconds["pass_s"])) if np.isfinite(mean) else 1.0
