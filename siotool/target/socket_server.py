@@ -50,6 +50,8 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has 
         self._connect_timeout_s = connect_timeout_s
         self._strangers: dict[str, asyncio.TimerHandle] = {}
         self._closing: set[asyncio.Task[None]] = set()
+        #: Connections that are over, while their namespaces hear of it: also those that they never joined.
+        self._over: set[str] = set()
 
     def _engineio_server_class(self) -> type[EngineServer]:
         return EngineServer
@@ -62,7 +64,11 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: Any) -> None:
         self._know(eio_sid)
         self._binary_packet.pop(eio_sid, None)
-        await super()._handle_eio_disconnect(eio_sid, reason)
+        self._over.add(eio_sid)
+        try:
+            await super()._handle_eio_disconnect(eio_sid, reason)
+        finally:
+            self._over.discard(eio_sid)
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
         try:
@@ -82,7 +88,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has 
         await super()._handle_connect(eio_sid, namespace, data)
 
     async def _handle_disconnect(self, eio_sid: str, namespace: str | None, reason: Any = None) -> None:
-        if reason == self.reason.CLIENT_DISCONNECT:
+        if reason == self.reason.CLIENT_DISCONNECT and eio_sid not in self._over:
             self._check_joined(eio_sid, namespace)
         await super()._handle_disconnect(eio_sid, namespace, reason)
 
