@@ -8,6 +8,7 @@ from numpy.random import PCG64, Generator
 
 from siotool.calibration.phase import Phase, Timetable
 from siotool.plan.evidence.curve import CostCurve
+from siotool.plan.evidence.holds import SENSITIVITY
 from siotool.runfile import (
     Bytes,
     Connections,
@@ -31,7 +32,7 @@ SERVER = CostCurve(
         "delivery": 9e-6, "inbound": 12e-6, "ack": 15e-6, "connect": 400e-6, "byte": 0.5e-9,
         "turn": 400e-6, "long": 3e-6, "byte_in": 5e-9, "idle": 5e-6, "base": 0.004,
     },
-    turns_most=200.0,
+    turns_most=1000.0,
 )  # fmt: skip
 #: Turns per second of each of 100 users in a phase, by what it does; times four levels, where it has one.
 RATES = {"idle": 0.0, "call": 8.0, "emit": 10.0, "all": 0.6, "room": 3.0, "connect": 0.4, "mixed": 6.0}
@@ -91,7 +92,9 @@ def made_run(
         cores = server.cores(load) * warm_up(second) * pace(second) * (1 + noise * chance.normal())
         spent, most = spent + cores, max(most, now)
         rss = heap["base"] + heap["each"] * most + heap["growth"] * (1 - exp(-spent / heap["growth_s"]))
-        intervals.append(_interval(second, load, now, cores, int(rss), 1e-4 * pace(second)))
+        intervals.append(
+            _interval(second, load, now, cores, int(rss), 1e-4 * pace(second) ** (1 / SENSITIVITY))
+        )
         open_before = now
     last = len(intervals)
     return Run(Path("made/run.jsonl"), _header(phases), intervals, [], End(last, "finished", intervals=last))

@@ -43,6 +43,17 @@ def test_a_workload_that_was_not_seen_is_predicted(profile: CalibratedProfile, p
     assert profile.curve.cores(load) == pytest.approx(SERVER.cores(load), rel=0.05)
 
 
+@pytest.mark.parametrize("phase", UNSEEN)
+@pytest.mark.parametrize("turns_most", [300.0, 3000.0])
+def test_a_loop_that_turns_more_or_less_often_than_thought_is_predicted_nearly_as_well(
+    turns_most: float, phase: Phase
+) -> None:
+    server = msgspec.structs.replace(SERVER, turns_most=turns_most)
+    found = calibrate(made_run(PHASES, server=server), PHASES, 1)
+    load = load_of_phase(phase)
+    assert found.curve.cores(load) == pytest.approx(server.cores(load), rel=0.15)
+
+
 def test_the_costs_that_matter_are_found_within_their_intervals(profile: CalibratedProfile) -> None:
     found = {one.name: one for one in profile.costs if one.separable}
     for name in ("delivery", "ack", "connect", "turn", "byte"):

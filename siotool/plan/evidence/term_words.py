@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from siotool.plan.evidence.curve import FLOOR_CORES, TERMS, design
+from siotool.plan.evidence.curve import FLOOR_CORES, TERMS, TURNS_MOST, design
 from siotool.plan.evidence.holds import HeldPhase
 from siotool.plan.evidence.regressors import inflation
 from siotool.runs.seconds import Floats
@@ -25,14 +25,12 @@ TERM_WORDS = {
 #: Above this variance inflation phases do not say which of two costs it was. Phases are designed to have
 #: small errors, so the limit is above the usual 10 (``siotool.plan.evidence.regressors``).
 _INFLATION_LIMIT = 60.0
-#: Turns are only told from messages where they are given at their middle.
-_TURNS = 200.0
 _NEARLY = 0.98
 
 
 def separable(holds: Sequence[HeldPhase]) -> tuple[list[str], dict[str, str]]:
     """The terms whose costs these phases show, and for those that they do not, a sentence with why."""
-    table = design(holds, TERMS, _TURNS)
+    table = design(holds, TERMS, TURNS_MOST)
     weights = 1 / (FLOOR_CORES + np.array([hold.cores for hold in holds]))
     columns = {name: table[:, number] for number, name in enumerate(TERMS)}
     kept: list[str] = []
