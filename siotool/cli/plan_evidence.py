@@ -76,7 +76,7 @@ def check_calibrated(
     hold = whole_hold(reading.read(_place(name)[0]))
     assert hold is not None  # a run without samples was refused
     predicted = {"cpu": cores_of(profile, hold, draws, seed)}
-    memory = memory_of(profile, hold.connections_most, hold.spent_s, draws, seed)
+    memory = memory_of(profile, hold, draws, seed)
     if memory is not None:
         predicted["memory"] = memory
     return verify(predicted, observations)

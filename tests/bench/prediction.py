@@ -233,7 +233,7 @@ def _checks(name: str, profile: CalibratedProfile, hold: Any) -> Iterator[Checke
     words = f"{hold.phase.words} ({load})" if load else hold.phase.words
     drawn = cores_of(profile, hold, DRAWS, SEED)
     yield Checked(name, words, "CPU", *_interval(drawn), hold.cores, hold.light)
-    memory = memory_of(profile, hold.connections_most, hold.spent_s, DRAWS, SEED)
+    memory = memory_of(profile, hold, DRAWS, SEED)
     if memory is not None:
         yield Checked(name, words, "memory", *_interval(memory / 1e6), hold.rss_bytes / 1e6, False)
 

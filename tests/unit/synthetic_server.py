@@ -80,11 +80,11 @@ def made_run(
     ``pace`` is how many times more the machine takes, which a loop of fixed work shows.
 
     ``noise`` is the error of every second, as a share. ``heap``: base, each, growth and growth_s, in bytes
-    and CPU seconds.
+    and CPU seconds; behind, in bytes for each connection that was opened besides the most that were open.
     """
     heap = heap or {"base": 60e6, "each": 20e3, "growth": 25e6, "growth_s": 4.0}
     table, chance = Timetable(phases), Generator(PCG64(seed))
-    intervals, spent, most, open_before = [], 0.0, 0, 0
+    intervals, spent, most, open_before, opened = [], 0.0, 0, 0, 0.0
     for second in range(int(table.starts[-1])):
         phase = table.at(second + 0.5)
         load = load_of_phase(phase)
@@ -92,6 +92,8 @@ def made_run(
         cores = server.cores(load) * warm_up(second) * pace(second) * (1 + noise * chance.normal())
         spent, most = spent + cores, max(most, now)
         rss = heap["base"] + heap["each"] * most + heap["growth"] * (1 - exp(-spent / heap["growth_s"]))
+        opened += round(load["handshakes_per_s"])
+        rss += heap.get("behind", 0.0) * max(0.0, opened - most)
         intervals.append(
             _interval(second, load, now, cores, int(rss), 1e-4 * pace(second) ** (1 / SENSITIVITY))
         )

@@ -158,7 +158,9 @@ def test_memory_is_of_connections_and_of_work(profile: CalibratedProfile) -> Non
     assert profile.memory.per_connection_bytes == pytest.approx(20e3, rel=0.15)
     assert profile.memory.base_bytes == pytest.approx(60e6, rel=0.05)
     assert profile.memory.growth_bytes == pytest.approx(25e6, rel=0.2)
-    drawn = memory_of(profile, 200, 5.0, 2000, 1)
+    (hold,) = holds_of(made_run([phase := Phase("call", 100, 5.0, 1.0, rate=5.0)]), [phase])
+    hold = msgspec.structs.replace(hold, connections_most=200.0, spent_s=5.0, opened_besides=0.0)
+    drawn = memory_of(profile, hold, 2000, 1)
     truth = 60e6 + 200 * 20e3 + 25e6 * (1 - np.exp(-5.0 / 4.0))
     assert drawn is not None
     assert float(np.median(drawn)) == pytest.approx(truth, rel=0.05)
@@ -170,6 +172,16 @@ def test_a_server_that_was_at_work_before_shows_no_growth() -> None:
     assert found is not None
     assert found.growth_bytes < 2e6
     assert found.base_bytes == pytest.approx(110e6, rel=0.02)
+
+
+def test_a_server_that_keeps_something_of_every_connection_is_found() -> None:
+    """python-socketio under uvicorn kept 27 kB of each: taken for growth, it was predicted 50 % too high."""
+    heap = {"base": 60e6, "each": 20e3, "growth": 25e6, "growth_s": 4.0, "behind": 30e3}
+    found = calibrate(made_run(PHASES, heap=heap), PHASES, 1).memory
+    assert found is not None
+    assert found.left_behind_bytes == pytest.approx(30e3, rel=0.1)
+    assert found.growth_bytes == pytest.approx(25e6, rel=0.2)
+    assert found.resident(500, 1e9, 1000) == pytest.approx(60e6 + 10e6 + 25e6 + 30e6, rel=0.05)
 
 
 def test_light_phases_are_marked(profile: CalibratedProfile) -> None:

@@ -85,6 +85,8 @@ def test_memory_that_did_not_rise_is_reached_by_no_rounds(profile, memory, cost,
         per_connection_low=0.0,
         per_connection_high=0.0,
         growth_bytes=0.0,
+        left_behind_bytes=0.0,
+        left_behind_most=1e9,
         growth_s=1.0,
         spread_bytes=0.0,
     )

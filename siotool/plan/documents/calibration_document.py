@@ -81,6 +81,14 @@ def _costs(profile: CalibratedProfile) -> Table:
                 ["memory at rest", format_size(memory.base_bytes), "–", "of the server, without connections"]
             ),
             Row(["memory grown", format_size(memory.growth_bytes), "–", "that it keeps once it has worked"]),
+            Row(
+                [
+                    "memory left behind",
+                    format_size(memory.left_behind_bytes),
+                    "–",
+                    "of each connection that was opened and closed",
+                ]
+            ),
         ]
     return Table(columns("cost", "value>", "90 % interval>", "of what"), rows)
 

@@ -153,18 +153,22 @@ def _warming(working: Sequence[HeldPhase], names: Sequence[str], fit: _Fit) -> i
     return still_warming(min(len(working), max(0, 3 * testable)), without)
 
 
-def _unseen_error(holds: Sequence[HeldPhase], names: Sequence[str], fit: _Fit) -> float:
-    """What a phase is off by that the fit has not seen: each left out in turn."""
-    cores = _at_pace(holds)
+def _followed(holds: Sequence[HeldPhase], names: Sequence[str], fit: _Fit) -> Floats:
+    """How far the fit follows each hold: 0 not at all, 1 wholly. A hold that it follows shows no error."""
     table = design(holds, names, fit.curve.turns_most)
-    errors = []
-    for number, hold in enumerate(holds):
-        if hold.phase.kind in ("idle", "connect"):  # a phase of connects alone has errors of its own
-            continue
-        others = np.arange(len(holds)) != number
-        expected = float(table[number] @ solve(table[others], cores[others]))
-        errors.append((cores[number] - expected) / (FLOOR_CORES + cores[number]))
-    return max(_LEAST_CV, float(np.sqrt(np.mean(np.square(errors)))) if errors else 0.0)
+    fitted = table @ np.array([fit.curve.costs[name] for name in names])
+    weighted = table / (FLOOR_CORES + fitted)[:, None]
+    followed: Floats = np.einsum("ij,ji->i", weighted, np.linalg.pinv(weighted))
+    return followed
+
+
+def _unseen_error(holds: Sequence[HeldPhase], names: Sequence[str], fit: _Fit) -> float:
+    """What a phase that the fit has not seen is off by (HC2: MacKinnon and White, 1985)."""
+    free = np.maximum(_LEAST_FREE, 1 - _followed(holds, names, fit))
+    # a phase of connects alone has errors of its own
+    usual = np.array([hold.phase.kind not in ("idle", "connect") for hold in holds])
+    squares = (fit.errors**2 / free)[usual]
+    return max(_LEAST_CV, float(np.sqrt(squares.mean())) if len(squares) else 0.0)
 
 
 def _replicates(holds: Sequence[HeldPhase], names: Sequence[str], fit: _Fit, generator: Generator) -> Floats:
@@ -176,9 +180,8 @@ def _replicates(holds: Sequence[HeldPhase], names: Sequence[str], fit: _Fit, gen
     """
     table = design(holds, names, fit.curve.turns_most)
     fitted = table @ np.array([fit.curve.costs[name] for name in names])
-    weighted = table / (FLOOR_CORES + fitted)[:, None]
-    followed = np.einsum("ij,ji->i", weighted, np.linalg.pinv(weighted))
-    errors = fit.errors * (FLOOR_CORES + fitted) / np.maximum(_LEAST_FREE, 1 - followed)
+    free = np.maximum(_LEAST_FREE, 1 - _followed(holds, names, fit))
+    errors = fit.errors * (FLOOR_CORES + fitted) / free
     factors = generator.normal(size=(REPLICATES, len(holds)))
     return np.array([solve(table, np.maximum(0.0, fitted + errors * factor)) for factor in factors]).T
 

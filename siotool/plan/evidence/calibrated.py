@@ -15,7 +15,7 @@ from siotool.plan.evidence.holds import Load
 FILE_NAME = "profile.json"
 #: Two starts of one server differ by about these shares, which one calibration cannot show: one standard
 #: deviation. Ten starts of Node.js had 97 to 129 MB after the same work; tests/bench/prediction.py.
-CPU_BETWEEN_STARTS, MEMORY_BETWEEN_STARTS = 0.05, 0.10
+CPU_BETWEEN_STARTS, MEMORY_BETWEEN_STARTS = 0.05, 0.08
 
 
 class CostFigure(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +62,10 @@ class PhaseFigures(msgspec.Struct, frozen=True, kw_only=True):
 class MemoryFigures(msgspec.Struct, frozen=True, kw_only=True):
     """Resident bytes: base + per_connection × most connections + growth × (1 − exp(−CPU spent ÷ growth_s)).
 
+    To that comes what is ``left_behind`` of each connection that was opened besides as many as were open at
+    once at most, for ``left_behind_most`` of them, about: a server that keeps it grows with every user that
+    comes and goes.
+
     ``growth`` is what the server keeps once it has worked for long, whatever its load: a heap that has
     grown, code that was compiled. ``spread`` is by how much the calibration's seconds lay around this,
     as one standard deviation.
@@ -73,12 +77,16 @@ class MemoryFigures(msgspec.Struct, frozen=True, kw_only=True):
     per_connection_high: float
     growth_bytes: float
     growth_s: float
+    left_behind_bytes: float
+    left_behind_most: float
     spread_bytes: float
 
-    def resident(self, connections_most: float, spent_s: float) -> float:
+    def resident(self, connections_most: float, spent_s: float, opened_besides: float) -> float:
         """Bytes of a server that had so many connections at most, and has spent so much CPU."""
-        grown = 1 - math.exp(-spent_s / self.growth_s)
-        return self.base_bytes + self.per_connection_bytes * connections_most + self.growth_bytes * grown
+        grown = self.growth_bytes * (1 - math.exp(-spent_s / self.growth_s))
+        of_open = self.per_connection_bytes * connections_most
+        behind = -self.left_behind_most * math.expm1(-opened_besides / self.left_behind_most)
+        return self.base_bytes + of_open + grown + self.left_behind_bytes * behind
 
 
 class WayFigures(msgspec.Struct, frozen=True):

@@ -1,14 +1,16 @@
 """The memory of a server: at the begin, of each connection, and what it keeps of its work.
 
     bytes = base + per_connection × connections at most so far + growth × (1 − exp(−CPU spent ÷ growth_s))
+            + left_behind × opened_most × (1 − exp(−connections opened besides ÷ opened_most))
 
 Memory is seldom given back, so it follows the most connections so far. A heap grows as a server works, by
 as much as its collector allows (on Node.js the young generation, some 40 MB in all), and code is
 compiled: that is the last term. It is a property of the process, not of its connections, and a server
-that has been at work before the calibration shows none of it.
+that has been at work before the calibration shows none of it. Some servers keep something of every
+connection that was ever opened, or for so many as their memory has gaps for: the last term.
 
 A calibration opens many connections first and does nothing else meanwhile: those seconds show the first two
-terms, and the rest of it the last one. Where there is no such phase all three are fitted together.
+terms, and the rest of it the others. Where there is no such phase the first three are fitted together.
 """
 
 from typing import NamedTuple
@@ -18,12 +20,15 @@ from numpy.random import PCG64, Generator
 from scipy.optimize import nnls
 
 from siotool.plan.evidence.calibrated import MemoryFigures
+from siotool.plan.evidence.holds import opened_besides
 from siotool.runfile import Run
 from siotool.runs.hold import Marks
 from siotool.runs.seconds import Floats, seconds_of
 
 #: CPU in seconds within which the heap grows to 63 %; the best of them is chosen.
 _GROWTH_S = (2.0, 4.0, 8.0, 16.0, 32.0)
+#: Connections opened besides after which no more is kept of them, nearly; the best of them is chosen.
+_OPENED_MOST = (300.0, 1000.0, 3000.0, 1e9)
 #: Fewer samples than this show nothing, and of the opening phase fewer than that.
 _LEAST, _LEAST_OPENING = 10, 5
 _DRAWS = 200
@@ -34,13 +39,14 @@ _BLOCK = 5
 
 
 class MemoryCourse(NamedTuple):
-    """Second by second: most connections so far, CPU spent so far, resident bytes.
+    """Second by second: most connections so far, CPU spent so far, those opened besides, resident bytes.
 
     ``opening`` marks the seconds in which connections were opened and nothing else was done.
     """
 
     most: Floats
     spent_s: Floats
+    besides: Floats
     rss: Floats
     opening: Marks
 
@@ -52,7 +58,8 @@ def course_of(run: Run, opening_s: float, until_s: float) -> MemoryCourse:
     spent = np.cumsum(np.nan_to_num(seconds["cpu_cores"]) * seconds["duration_s"])
     most = np.maximum.accumulate(seconds["connections_end"])
     opening = seconds["t_s"] <= opening_s + _WITHIN_S
-    return MemoryCourse(most[rows], spent[rows], seconds["rss_bytes"][rows], opening[rows])
+    besides = opened_besides(seconds)
+    return MemoryCourse(most[rows], spent[rows], besides[rows], seconds["rss_bytes"][rows], opening[rows])
 
 
 def fit_memory(course: MemoryCourse, seed: int) -> MemoryFigures | None:
@@ -60,17 +67,22 @@ def fit_memory(course: MemoryCourse, seed: int) -> MemoryFigures | None:
     if len(course.rss) < _LEAST or not course.most.any():
         return None
     alone = course.opening if np.count_nonzero(course.opening) >= _LEAST_OPENING else None
-    (base, each), (low, high) = (0.0, 0.0), (0.0, 0.0)
+    (base, each), (low, high), left_behind, opened_most = (0.0, 0.0), (0.0, 0.0), 0.0, _OPENED_MOST[-1]
     if alone is not None:
         (base, each), (low, high) = _line(course.most[alone], course.rss[alone], seed)
         left = course.rss - base - each * course.most
-        solved = [(_growth(course.spent_s, left, growth_s), growth_s) for growth_s in _GROWTH_S]
-        (growth, _), growth_s = min(solved, key=lambda one: one[0][1])
+        solved = [
+            (_kept(course, left, growth_s, opened_most), growth_s, opened_most)
+            for growth_s in _GROWTH_S
+            for opened_most in _OPENED_MOST
+        ]
+        (growth, left_behind, _), growth_s, opened_most = min(solved, key=lambda one: one[0][2])
     else:
         together = [(_together(course, growth_s), growth_s) for growth_s in _GROWTH_S]
         ((base, each, growth), _), growth_s = min(together, key=lambda one: one[0][1])
         low, high = 0.0, 2 * each
-    fitted = base + each * course.most + growth * (1 - np.exp(-course.spent_s / growth_s))
+    grown = growth * (1 - np.exp(-course.spent_s / growth_s))
+    fitted = base + each * course.most + grown + left_behind * behind(course.besides, opened_most)
     return MemoryFigures(
         base_bytes=base,
         per_connection_bytes=each,
@@ -78,6 +90,8 @@ def fit_memory(course: MemoryCourse, seed: int) -> MemoryFigures | None:
         per_connection_high=max(high, each),
         growth_bytes=growth,
         growth_s=growth_s,
+        left_behind_bytes=left_behind,
+        left_behind_most=opened_most,
         spread_bytes=float((course.rss - fitted)[~course.opening].std()),
     )
 
@@ -97,10 +111,20 @@ def _line(most: Floats, rss: Floats, seed: int) -> tuple[tuple[float, float], tu
     return (float(base), float(whole / most.max())), (low, high)
 
 
-def _growth(spent_s: Floats, left: Floats, growth_s: float) -> tuple[float, float]:
-    shape = 1 - np.exp(-spent_s / growth_s)
-    amount = max(0.0, float(shape @ left / (shape @ shape))) if shape.any() else 0.0
-    return amount, float(((left - amount * shape) ** 2).sum())
+def behind(besides: Floats, opened_most: float) -> Floats:
+    """How many connections' worth is left behind of those opened besides."""
+    return np.asarray(-opened_most * np.expm1(-besides / opened_most))
+
+
+def _kept(
+    course: MemoryCourse, left: Floats, growth_s: float, opened_most: float
+) -> tuple[float, float, float]:
+    """What is kept of the work, and of each connection opened besides; and how far off that is."""
+    opened = behind(course.besides, opened_most)
+    most = max(1.0, float(opened.max()))
+    table = np.stack([1 - np.exp(-course.spent_s / growth_s), opened / most], axis=1)
+    (growth, whole), error = nnls(table, left)
+    return float(growth), float(whole) / most, float(error)
 
 
 def _together(course: MemoryCourse, growth_s: float) -> tuple[tuple[float, float, float], float]:

@@ -19,14 +19,15 @@ def cores_of(profile: CalibratedProfile, hold: HeldPhase, draws: int, seed: int)
     return _scattered(profile, profile.curve.cores(hold.load) * hold.pace * at_start, draws, generator)
 
 
-def memory_of(
-    profile: CalibratedProfile, connections_most: float, spent_s: float, draws: int, seed: int
-) -> Floats | None:
-    """Draws of resident bytes after so many connections and so much CPU; None where that is unknown."""
+def memory_of(profile: CalibratedProfile, hold: HeldPhase, draws: int, seed: int) -> Floats | None:
+    """Draws of resident bytes by the end of a hold; None where that is unknown.
+
+    Of the run only its connections and the CPU spent are looked at, never its server's memory.
+    """
     memory = profile.memory
     if memory is None:
         return None
-    expected = memory.resident(connections_most, spent_s)
+    expected = memory.resident(hold.connections_most, hold.spent_s, hold.opened_besides)
     spread = np.hypot(memory.spread_bytes, MEMORY_BETWEEN_STARTS * expected)
     drawn: Floats = expected + Generator(PCG64(seed)).normal(0.0, spread, draws)
     return np.maximum(0.0, drawn)

@@ -12,7 +12,7 @@ import numpy as np
 from siotool.calibration.phase import Phase, Timetable
 from siotool.runfile import Run
 from siotool.runs.hold import Marks
-from siotool.runs.seconds import Seconds, seconds_of
+from siotool.runs.seconds import Floats, Seconds, seconds_of
 
 #: A phase that takes no more than this of the server, in cores, is light.
 LIGHT_CORES = 0.1
@@ -42,7 +42,8 @@ class HeldPhase(msgspec.Struct, frozen=True):
     """One phase: its mean ``load`` by column, and the mean CPU of the server in cores.
 
     ``spent_s`` is the CPU that the server had taken from the begin of the run to the end of the phase,
-    ``connections_most`` the most that were open by then, ``rss_bytes`` the most memory in the phase.
+    ``connections_most`` the most that were open by then, ``opened_besides`` those that had been opened
+    besides as many, ``rss_bytes`` the most memory in the phase.
     ``pace`` is how much more CPU the same work took of the machine then, over the run's middle, as a loop of
     fixed work shows (``siotool.swarm.awake``); 1 where none ran.
     ``number`` counts phases from 0.
@@ -55,6 +56,7 @@ class HeldPhase(msgspec.Struct, frozen=True):
     cores: float
     spent_s: float
     connections_most: float
+    opened_besides: float
     rss_bytes: float
     pace: float
 
@@ -83,6 +85,13 @@ def whole_hold(run: Run) -> HeldPhase | None:
     return _hold(seconds, seconds.held, 0, Phase("own", users, run.header.workload.duration_s))
 
 
+def opened_besides(seconds: Seconds) -> Floats:
+    """Connections opened so far, besides as many as were open at once at most, by the end of each second."""
+    opened = np.cumsum(seconds["handshakes_per_s"] * seconds["duration_s"])
+    besides: Floats = np.maximum(0.0, opened - np.maximum.accumulate(seconds["connections_end"]))
+    return besides
+
+
 def _hold(seconds: Seconds, rows: Marks, number: int, phase: Phase) -> HeldPhase | None:
     rows = rows & seconds.sampled
     if np.count_nonzero(rows) < LEAST_SECONDS:
@@ -96,6 +105,7 @@ def _hold(seconds: Seconds, rows: Marks, number: int, phase: Phase) -> HeldPhase
         load={column: seconds.mean(column, rows) for column in LOAD},
         cores=seconds.mean("cpu_cores", rows),
         spent_s=float(spent[: last + 1].sum()),
+        opened_besides=float(opened_besides(seconds)[last]),
         connections_most=float(seconds["connections_end"][: last + 1].max()),
         rss_bytes=float(seconds["rss_bytes"][rows].max()),
         pace=_pace(seconds, rows),
