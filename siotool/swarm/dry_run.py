@@ -19,7 +19,7 @@ from siotool.client.secret_texts import secrets_of
 from siotool.errors import InputError, TargetError
 from siotool.protocol.engine_io import Frame
 from siotool.runfile import Operation, ScenarioFailure
-from siotool.swarm import aggregator, first_user, locust_output, packet_lines, worker_report
+from siotool.swarm import aggregator, first_user, locust_log, packet_lines, worker_report
 from siotool.swarm.config import RunConfig
 from siotool.swarm.generator import Generator
 from siotool.swarm.operation_merging import merged_operations
@@ -93,7 +93,7 @@ def _look(
     generator = Generator(environment, engine, config.workload.seed, 1, config.templates, rows, tap=listener)
     generator.attach(environment)
     listener.to_hub = generator.engine.loop.to_hub
-    locust_output.take_over_log(generator.results.exception)
+    locust_log.take_over_log(generator.results.exception)
     generator.spread_s = 0.0
     generator.change_rate(_RATE)
     runner: Any = environment.create_local_runner()

@@ -27,7 +27,7 @@ from siotool.runfile import Header
 from siotool.runs.held_share import each_is_a_file
 from siotool.runwriter import Writer
 from siotool.stopped import Stopped
-from siotool.swarm import first_user, locust_output
+from siotool.swarm import first_user, locust_log, locust_output
 from siotool.swarm.awake import MOST_CPUS, AwakeCpus, cpus_of, kept_awake
 from siotool.swarm.config import Outcome, Reason, RunConfig, WorkerConfig, header_of
 from siotool.swarm.early_stop import EarlyStop, MakeJudge
@@ -134,7 +134,7 @@ class _LoadTest:
         }
         locust.runners.WORKER_LOG_REPORT_INTERVAL = -1
         locust.runners.HEARTBEAT_LIVENESS = _NEVER
-        locust_output.take_over_log(self._recorder.raised)
+        locust_log.take_over_log(self._recorder.raised)
         url = config.engine.target.url
         self._environment = Environment(
             user_classes=scenario.user_classes, events=events, host=url, parsed_options=options(url)

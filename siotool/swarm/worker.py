@@ -18,7 +18,7 @@ import msgspec
 from locust import events
 from locust.env import Environment
 
-from siotool.swarm import knobs, locust_output, scenario_file, tags
+from siotool.swarm import knobs, locust_log, locust_output, scenario_file, tags
 from siotool.swarm.arriving_users import ArrivingUsers
 from siotool.swarm.config import WorkerConfig
 from siotool.swarm.generator import Generator
@@ -85,7 +85,7 @@ def main() -> None:
         environment, config.engine, workload.seed, workload.processes, config.templates, rows, redaction
     )
     generator.attach(environment)
-    locust_output.take_over_log(generator.results.exception)
+    locust_log.take_over_log(generator.results.exception)
     # users are made in the thousands and live long: collecting them over and over is waste
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from siotool.swarm import locust_output
+from siotool.swarm import locust_log
 
 STOPPING = "While stopping users, we encountered a user that didn't have proper args %s"
 
@@ -21,9 +21,9 @@ STOPPING = "While stopping users, we encountered a user that didn't have proper 
 def test_an_error_that_is_none_is_not_shown(message: str, dead: bool, shown: bool) -> None:
     user = SimpleNamespace(dead=dead)
     record = logging.LogRecord("locust.runners", logging.ERROR, "", 1, message, (user,), None)
-    assert locust_output.is_wrong(record) is shown
+    assert locust_log.is_wrong(record) is shown
 
 
 def test_messages_without_arguments_are_shown() -> None:
     record = logging.LogRecord("locust.runners", logging.ERROR, "", 1, STOPPING, None, None)
-    assert locust_output.is_wrong(record)
+    assert locust_log.is_wrong(record)
