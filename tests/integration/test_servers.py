@@ -241,6 +241,7 @@ def test_a_lost_session_is_recovered_by_a_server_that_may() -> None:
 
     with node_server(connectionStateRecovery={}) as server:
         heard = asyncio.run(come_back(server))
+        server.wait_for("connect", nth=2)
         assert [line["recovered"] for line in server.seen("connect")] == [False, True]
     assert ["joined", True] in heard
     # with an offset, as the server adds one to each event

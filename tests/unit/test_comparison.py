@@ -9,6 +9,7 @@ import pytest
 
 from siotool.errors import InputError
 from siotool.report.comparison import block_draws, effect
+from siotool.report.comparison import compare as compare_module
 from siotool.report.comparison.compare import compare
 from siotool.report.comparison.holm import adjusted
 from siotool.report.comparison.servers_change import Factors
@@ -318,3 +319,10 @@ def test_every_way_to_deal_six_runs_is_counted():
     many = np.arange(20.0)
     share, least = effect._dealt(many, many + 100)
     assert share == least == pytest.approx(1 / 4000)
+
+
+def test_a_difference_that_a_few_seconds_allow_is_a_million_times_at_most():
+    """Two runs of four seconds allowed any: the exponential of it overflowed, after the runs were over."""
+    assert compare_module._share(5000.0) == pytest.approx(1e6, rel=1e-5)
+    assert compare_module._share(math.log(2)) == pytest.approx(1.0)
+    assert compare_module._share(-5000.0) == -1.0

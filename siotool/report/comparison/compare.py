@@ -23,6 +23,8 @@ from siotool.runs.conditions import differences
 from siotool.runs.measures import RunMeasures
 from siotool.units import format_share
 
+#: No difference is told to be more than a million times: logarithms.
+_MOST = math.log(1e6)
 #: The share of the error that is kept for the CPU of the server.
 _OF_CPU = 0.5
 #: What the runs dealt anew may say at most.
@@ -113,7 +115,7 @@ def _change(one: PairedMetric, effect: MetricEffect, p_adjusted: float) -> Metri
 
     def absolute(more: float) -> float:
         if scale.relative:
-            return base * math.expm1(more)
+            return base * _share(more)
         return scale.back(effect.base + more) - scale.back(effect.base)
 
     least = scale.least * base if scale.relative else scale.least
@@ -123,9 +125,7 @@ def _change(one: PairedMetric, effect: MetricEffect, p_adjusted: float) -> Metri
         and abs(absolute(effect.effect)) >= least
     )
     verdict: Change = ("worse" if effect.effect > 0 else "better") if told else "no difference shown"
-    relative = [
-        math.expm1(more) if scale.relative else None for more in (effect.effect, effect.low, effect.high)
-    ]
+    relative = [_share(more) if scale.relative else None for more in (effect.effect, effect.low, effect.high)]
     return MetricChange(
         name=one.name,
         unit=one.unit,
@@ -145,6 +145,11 @@ def _change(one: PairedMetric, effect: MetricEffect, p_adjusted: float) -> Metri
         p_permutation=effect.p_permutation,
         verdict=verdict,
     )
+
+
+def _share(more: float) -> float:
+    """What a difference of logarithms is as a share; a few short runs may allow any."""
+    return math.expm1(min(more, _MOST))
 
 
 def _loads(before: Sequence[RunMeasures], after: Sequence[RunMeasures]) -> list[str]:
