@@ -64,8 +64,8 @@ bench: $(VENV)/.installed ## CPU and memory per delivery, call and connection, b
 prediction: $(VENV)/.installed ## calibrate four servers and predict what was not measured (45 minutes, on an idle machine)
 	$(VENV)/bin/python tests/bench/prediction.py --capacity --write $(ARGS)
 
-capacity-bench: $(VENV)/.installed ## 20 real searches of servers whose capacity is known: about 20 minutes
-	$(VENV)/bin/python -m tests.bench.capacity --noise 0.02 --out reports/capacity-bench $(ARGS)
+capacity-bench: $(VENV)/.installed ## 20 real searches of servers whose capacity is known: about 25 minutes
+	$(VENV)/bin/python -m tests.bench.capacity --noise 0.02 --side-by-side 4 --out reports/capacity-bench $(ARGS)
 
 fuzz: $(VENV)/.installed ## look for bytes of a server that break us: make fuzz SECONDS=600 (needs pip install atheris)
 	$(VENV)/bin/python -m tests.fuzz.fuzz $(or $(SECONDS),60)
