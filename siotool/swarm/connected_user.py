@@ -323,7 +323,7 @@ class ConnectedUser(User):
 
     def _stop_from_beside(self) -> None:
         """End this user from another greenlet of it."""
-        gevent.kill(self._greenlet, StopUser, block=False)
+        gevent.kill(self._greenlet, StopUser)
 
     def _take_own_settings(self) -> None:
         own = self._generator.own_values
