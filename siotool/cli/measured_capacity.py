@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 
 from siotool.plan.evidence.fit import BASE
-from siotool.plan.evidence.measured_inputs import ENOUGH, filling_cores, server_cores
+from siotool.plan.evidence.measured_inputs import ENOUGH, loop_cores, server_cores
 from siotool.plan.evidence.observe import Observations
 from siotool.plan.evidence.profile import ServerProfile
 from siotool.plan.inputs.figure import Figure, Inputs
@@ -125,7 +125,10 @@ def by_fit(profile: ServerProfile, observations: Observations) -> CapacityEstima
     rows = observations.usable.held
     seconds = observations.usable
     load = {column: seconds.mean(column, rows) for column in profile.cpu.columns if column}
-    cores, wire = filling_cores(observations), seconds.mean("bytes_per_s", rows)
+    cores, wire = server_cores(observations), seconds.mean("bytes_per_s", rows)
+    filled = format_cores(cores)
+    if (of_loop := loop_cores(observations)) is not None:
+        cores, filled = of_loop, f"its event loop, at {format_cores(round(of_loop, 2))}"
     names = list(profile.cpu.names)
     rest = profile.cpu.replicates[names.index(BASE)] if BASE in names else np.zeros(1)
     work = profile.cpu.cores(load) - rest
@@ -136,8 +139,6 @@ def by_fit(profile: ServerProfile, observations: Observations) -> CapacityEstima
     if profile.share_of_limit < ENOUGH:
         weak = "too few to show what a full server does"
     low, value, high = (float(one) for one in np.quantile(draws, (0.025, 0.5, 0.975)))
-    of_loop = cores != server_cores(observations)
-    filled = f"its event loop, at {format_cores(round(cores, 2))}" if of_loop else format_cores(cores)
     return CapacityEstimate(
         value,
         low,

@@ -1,8 +1,8 @@
 """Keeps CPUs awake, and sees how fast they are, by loops that run only while nothing else wants to.
 
-A CPU without work sleeps, and whoever wakes it pays: a message that came to a sleeping CPU of a virtual
-machine took up to 1.7 times the CPU time (docs/calibration.md). How often that happens depends on how
-messages fall in time. A server that is busy pays for none of it, and for such servers fleets are sized.
+A CPU without work sleeps, and whoever wakes it pays (docs/calibration.md). How often that happens
+depends on how messages fall in time. A server that is busy pays for none of it, and for such servers
+fleets are sized.
 
 The loops are of Linux's idle scheduling class. Each does the same work over and over and says what a pass
 of it cost: where a neighbour on the host, or a lower clock, makes the CPU slower, that rises.

@@ -175,7 +175,7 @@ def test_a_server_that_was_at_work_before_shows_no_growth() -> None:
 
 
 def test_a_server_that_keeps_something_of_every_connection_is_found() -> None:
-    """python-socketio under uvicorn kept 27 kB of each: taken for growth, it was predicted 50 % too high."""
+    """Of python-socketio under uvicorn that was taken for growth by work, which other runs did not have."""
     heap = {"base": 60e6, "each": 20e3, "growth": 25e6, "growth_s": 4.0, "behind": 30e3}
     found = calibrate(made_run(PHASES, heap=heap), PHASES, 1).memory
     assert found is not None

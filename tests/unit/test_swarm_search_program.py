@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from siotool.histogram import Histogram
@@ -48,6 +49,7 @@ def driven(
     edge: float = EDGE,
     cpu_cores: Callable[[float], float] = lambda _: 0.1,
     seconds: int = 400,
+    wire: Callable[[float], int] = lambda _: 0,
 ) -> tuple[list[Wanted], list[Hold | FoundCapacity]]:
     """Ask a program each second and do what it says at once; what it wanted, and its lines."""
     told: list[Seen] = []
@@ -63,7 +65,8 @@ def driven(
         elapsed_s = wanted.until_s
         load = OF[axis](wanted)
         users = wanted.users if axis != "connects" else 1
-        told.append(seen(second(elapsed_s, load, users, edge, cpu_cores(load)), 0.0, []))
+        one = second(elapsed_s, load, users, edge, cpu_cores(load))
+        told.append(seen(msgspec.structs.replace(one, bytes=Bytes(wire_in=wire(load))), 0.0, []))
     return asked, lines
 
 
@@ -157,3 +160,13 @@ def test_a_gate_that_allows_hardly_anything_keeps_no_bound_from_being_shown() ->
     asked = SearchProgram(SearchedLoad("users", 10.0, 80.0, 7), gates, 0.95)
     found = capacity(driven(asked, edge=math.inf)[1])
     assert (found.low, found.high) == (80, None)
+
+
+def test_a_full_link_is_the_generators_limit_and_never_the_servers() -> None:
+    """The server is late because the link is full: nothing is learnt of it there."""
+    searched = SearchedLoad("users", 10.0, 1e4, 7, link_bytes_per_s=1000.0)
+    program = SearchProgram(searched, GATES, 0.95)
+    _, lines = driven(program, edge=90.0, wire=lambda load: int(10 * load))
+    found = [line for line in lines if isinstance(line, FoundCapacity)][-1]
+    assert (found.high, found.limited_by) == (None, "generator")
+    assert found.low <= 85

@@ -4,17 +4,18 @@ Costs are CPU seconds of one core at the pace of the calibration (``siotool.plan
 Intervals are of 90 %.
 """
 
-import math
 from typing import Literal
 
 import msgspec
+import numpy as np
 
 from siotool.plan.evidence.curve import CostCurve
 from siotool.plan.evidence.holds import Load
+from siotool.runs.seconds import Floats
 
 FILE_NAME = "profile.json"
 #: Two starts of one server differ by about these shares, which one calibration cannot show: one standard
-#: deviation. Ten starts of Node.js had 97 to 129 MB after the same work; tests/bench/prediction.py.
+#: deviation, about what processes of docs/prediction.md differ by.
 CPU_BETWEEN_STARTS, MEMORY_BETWEEN_STARTS = 0.05, 0.08
 
 
@@ -59,6 +60,11 @@ class PhaseFigures(msgspec.Struct, frozen=True, kw_only=True):
     load: Load
 
 
+def saturating(amount: Floats | float, most: float) -> Floats:
+    """As much as an amount while it is small, and no more than ``most``."""
+    return np.asarray(-most * np.expm1(-np.asarray(amount) / most))
+
+
 class MemoryFigures(msgspec.Struct, frozen=True, kw_only=True):
     """Resident bytes: base + per_connection × most connections + growth × (1 − exp(−CPU spent ÷ growth_s)).
 
@@ -83,10 +89,9 @@ class MemoryFigures(msgspec.Struct, frozen=True, kw_only=True):
 
     def resident(self, connections_most: float, spent_s: float, opened_besides: float) -> float:
         """Bytes of a server that had so many connections at most, and has spent so much CPU."""
-        grown = self.growth_bytes * (1 - math.exp(-spent_s / self.growth_s))
-        of_open = self.per_connection_bytes * connections_most
-        behind = -self.left_behind_most * math.expm1(-opened_besides / self.left_behind_most)
-        return self.base_bytes + of_open + grown + self.left_behind_bytes * behind
+        grown = self.growth_bytes * float(saturating(spent_s, self.growth_s)) / self.growth_s
+        behind = self.left_behind_bytes * float(saturating(opened_besides, self.left_behind_most))
+        return self.base_bytes + self.per_connection_bytes * connections_most + grown + behind
 
 
 class WayFigures(msgspec.Struct, frozen=True):

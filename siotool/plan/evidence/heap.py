@@ -19,7 +19,7 @@ import numpy as np
 from numpy.random import PCG64, Generator
 from scipy.optimize import nnls
 
-from siotool.plan.evidence.calibrated import MemoryFigures
+from siotool.plan.evidence.calibrated import MemoryFigures, saturating
 from siotool.plan.evidence.holds import opened_besides
 from siotool.runfile import Run
 from siotool.runs.hold import Marks
@@ -81,8 +81,8 @@ def fit_memory(course: MemoryCourse, seed: int) -> MemoryFigures | None:
         together = [(_together(course, growth_s), growth_s) for growth_s in _GROWTH_S]
         ((base, each, growth), _), growth_s = min(together, key=lambda one: one[0][1])
         low, high = 0.0, 2 * each
-    grown = growth * (1 - np.exp(-course.spent_s / growth_s))
-    fitted = base + each * course.most + grown + left_behind * behind(course.besides, opened_most)
+    grown = growth * saturating(course.spent_s, growth_s) / growth_s
+    fitted = base + each * course.most + grown + left_behind * saturating(course.besides, opened_most)
     return MemoryFigures(
         base_bytes=base,
         per_connection_bytes=each,
@@ -111,24 +111,19 @@ def _line(most: Floats, rss: Floats, seed: int) -> tuple[tuple[float, float], tu
     return (float(base), float(whole / most.max())), (low, high)
 
 
-def behind(besides: Floats, opened_most: float) -> Floats:
-    """How many connections' worth is left behind of those opened besides."""
-    return np.asarray(-opened_most * np.expm1(-besides / opened_most))
-
-
 def _kept(
     course: MemoryCourse, left: Floats, growth_s: float, opened_most: float
 ) -> tuple[float, float, float]:
     """What is kept of the work, and of each connection opened besides; and how far off that is."""
-    opened = behind(course.besides, opened_most)
+    opened = saturating(course.besides, opened_most)
     most = max(1.0, float(opened.max()))
-    table = np.stack([1 - np.exp(-course.spent_s / growth_s), opened / most], axis=1)
+    table = np.stack([saturating(course.spent_s, growth_s) / growth_s, opened / most], axis=1)
     (growth, whole), error = nnls(table, left)
     return float(growth), float(whole) / most, float(error)
 
 
 def _together(course: MemoryCourse, growth_s: float) -> tuple[tuple[float, float, float], float]:
     most = course.most / course.most.max()
-    table = np.stack([np.ones(len(most)), most, 1 - np.exp(-course.spent_s / growth_s)], axis=1)
+    table = np.stack([np.ones(len(most)), most, saturating(course.spent_s, growth_s) / growth_s], axis=1)
     (base, whole, growth), error = nnls(table, course.rss)
     return (float(base), float(whole / course.most.max()), float(growth)), float(error)

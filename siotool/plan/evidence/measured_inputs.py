@@ -86,16 +86,16 @@ def server_cores(observations: Observations) -> float:
     return max(origin.cores / origin.nodes for origin in observations.origins)
 
 
-def filling_cores(observations: Observations) -> float:
-    """The CPU in cores that one of the sampled servers takes when it is full.
+def loop_cores(observations: Observations) -> float | None:
+    """The CPU in cores that one of the sampled servers takes when its event loop is full; None if unknown.
 
-    Where the time of its event loop is known, that of a full loop: threads beside the loop, and the
-    kernel, may take more CPU than it, and a loop that waits for others takes less.
+    Threads beside the loop, and the kernel, may take more CPU than it, and a loop that waits for others
+    takes less than a core.
     """
     rows = observations.whole.only(observations.whole.held & observations.whole.sampled)
     busy, cores = rows.mean("server_loop_share"), rows.mean("cpu_cores")
     if not (busy > _LEAST_LOOP and cores > 0):
-        return server_cores(observations)
+        return None
     return cores / max(origin.nodes for origin in observations.origins) / busy
 
 
