@@ -61,7 +61,13 @@ class Calibrating(NamedTuple):
         from siotool.runs import reading
 
         run = reading.read(path)
-        profile = self._profile(run)
+        try:
+            profile = self._profile(run)
+        except InputError as error:
+            if reason not in ENDS:
+                raise
+            complain(f"no profile, as the run ended early: {error.message}")
+            return ENDS[reason]
         output.write(to_json(profile, 10), str(path.with_name(calibrated.FILE_NAME)))
         document = calibration_document.document(profile)
         for kind in _KEPT:

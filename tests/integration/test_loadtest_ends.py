@@ -236,3 +236,18 @@ def test_a_full_disk_ends_the_run_and_keeps_what_was_measured(
     assert done.stdout == ""
     assert (done.run.end, done.run.truncated_line) == (None, False)
     assert len(done.run.intervals) >= 1
+
+
+def test_a_calibration_that_is_interrupted_at_once_keeps_its_run_and_says_why_there_is_no_profile(
+    start: Callable[..., Any],
+) -> None:
+    """It was told to give another process: the server "took no CPU"."""
+    test = start("demo", "--calibrate")
+    test.reached(2)
+    test.interrupt()
+    done = test.finish()
+    assert done.code == 130
+    assert "no profile, as the run ended early" in done.stderr
+    assert "give --server-pid" not in done.stderr
+    assert done.run.end.reason == "interrupted"
+    assert not (done.folder / "profile.json").exists()
