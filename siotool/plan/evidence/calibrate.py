@@ -263,8 +263,8 @@ def _remarks(holds: Sequence[HeldPhase], discarded: int, run: Run) -> list[str]:
     light = [hold for hold in holds if hold.light and hold.phase.kind != "idle"]
     if light:
         said.append(
-            f"{len(light)} phases took 10 % of a core or less: they are marked as light, and mislead when "
-            "they are scaled up"
+            f"phases that took 10 % of a core or less: {len(light)}; they are marked as light, and mislead "
+            "when they are scaled up"
         )
     said += [f"of the run: {note.text}" for note in run.notes if note.level == "doubt"]
     return said
