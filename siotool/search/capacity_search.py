@@ -36,7 +36,7 @@ WIDE = 0.6
 TURNS = (5.0, 0.5, 14.0)
 FARTHEST = 0.15
 #: No curve is as straight as the model's: the interval is wider by this share at each end.
-MODEL = 0.015
+MODEL = 0.01
 #: So many holds on each side of the edge, no farther away than this (logarithm of load), end a search.
 CONFIRMED, CLOSE = 3, 0.15
 #: So many seconds in which the generator was the limit end a hold, where they are half of it.

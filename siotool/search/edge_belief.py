@@ -43,7 +43,7 @@ _TAIL = 1e-4
 _LEAST_ODDS, _MOST_ODDS, _STEP = -25.6, -0.6, 0.1
 _ODDS = np.arange(_LEAST_ODDS, _MOST_ODDS + _STEP / 2, _STEP)
 #: The likelihood counts so many times less: real holds differ by more than any model of them says.
-CAUTION = 1.7
+CAUTION = 1.6
 #: Before anything was missed, a bad moment is taken to miss this share of a second's operations.
 PRIOR_SHARE = 0.2
 
