@@ -26,6 +26,7 @@ class MeasuredServer(msgspec.Struct, frozen=True):
     its children``. ``cores`` is how many cores it can fill (one per event-loop process unless the
     user says otherwise); ``memory_bytes`` the memory of its machine, ``files_limit`` the open-file
     limit of one of its processes, ``files_at_rest`` how many were open before the load.
+    ``bandwidth_bytes_per_s`` is what the network carries to or from it, as the user says.
     """
 
     name: str
@@ -36,6 +37,7 @@ class MeasuredServer(msgspec.Struct, frozen=True):
     files_limit: Count | None = None
     host: str = LOCAL
     files_at_rest: Count | None = None
+    bandwidth_bytes_per_s: Amount | None = None
 
 
 class ServerUse(msgspec.Struct, frozen=True, omit_defaults=True):

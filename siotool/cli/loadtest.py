@@ -93,6 +93,7 @@ def loadtest(
     server_pid: server_flags.ServerPid = None,
     server: server_flags.Server = None,
     server_cores: server_flags.ServerCores = None,
+    server_bandwidth: server_flags.ServerBandwidth = None,
     server_metrics: server_flags.ServerMetrics = None,
     metric: server_flags.Metric = None,
     server_admin: server_flags.ServerAdmin = None,
@@ -168,6 +169,7 @@ def loadtest(
         admin=server_admin or [],
         names=metric or [],
         cores=server_cores,
+        bandwidth=server_bandwidth,
         embedded=aimed.demo,
     )
     sampled, (read_back, compared_with, kept_in) = (

@@ -32,6 +32,14 @@ ServerCores = Annotated[
         rich_help_panel="Server",
     ),
 ]
+ServerBandwidth = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RATE",
+        help="What the network carries to and from each server, one way (1Gbit/s). No sample shows it.",
+        rich_help_panel="Server",
+    ),
+]
 ServerMetrics = Annotated[
     list[str] | None,
     typer.Option(

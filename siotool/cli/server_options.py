@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from siotool import units
 from siotool.errors import InputError
 from siotool.measured_servers import SERVER
 from siotool.swarm.servers.asked_server import AskedServer, AskedServers
@@ -22,6 +23,7 @@ def read(
     admin: Sequence[str],
     names: Sequence[str],
     cores: float | None,
+    bandwidth: str | None,
     embedded: bool,
 ) -> AskedServers:
     """All of them. What has no name is of ``server``, or of ``server-1``, ``server-2``, … by its place.
@@ -57,9 +59,13 @@ def read(
             raise InputError(f"--server-admin is given twice for {name}")
         servers[name] = msgspec.structs.replace(before, admin=url)
     _check_once(list(servers.values()))
-    if cores is not None and not (servers or admins or embedded):
-        raise InputError("--server-cores has no server", "name one with --server-pid or --server")
-    return AskedServers(tuple(servers.values()), cores, admins[0] if admins else "", tuple(names))
+    for option, value in (("--server-cores", cores), ("--server-bandwidth", bandwidth)):
+        if value is not None and not (servers or admins or embedded):
+            raise InputError(f"{option} has no server", "name one with --server-pid or --server")
+    link = None if bandwidth is None else units.parse_byte_rate(bandwidth, "--server-bandwidth")
+    if link is not None and not link > 0:
+        raise InputError(f"--server-bandwidth {bandwidth}: expected more than 0")
+    return AskedServers(tuple(servers.values()), cores, admins[0] if admins else "", tuple(names), link)
 
 
 def or_process(asked: AskedServers, pid: int) -> AskedServers:

@@ -6,7 +6,7 @@ from siotool.runfile import Run
 
 #: A core that is this busy has no room for more: an event loop works on one.
 BUSY = 0.85
-#: The share of memory, or of its open-file limit, from which on a server is at it.
+#: The share of memory, of its open-file limit, or of its bandwidth, from which on a server is at it.
 NEARLY_ALL = 0.9
 
 
@@ -22,13 +22,13 @@ def limiting_resource(runs: Sequence[Run]) -> str:
 def _of_run(run: Run) -> Iterator[str]:
     server = run.header.server
     spans = [(hold.begin_s, hold.t_s) for hold in run.holds if hold.outcome == "failed"]
-    uses = [
-        one.server
-        for one in run.intervals
-        if one.server is not None and any(begin < one.t_s <= end for begin, end in spans)
-    ]
-    if server is None or not uses:
+    failed = [one for one in run.intervals if any(begin < one.t_s <= end for begin, end in spans)]
+    uses = [one.server for one in failed if one.server is not None]
+    if server is None:
         return
+    most = (max(one.bytes.wire_in, one.bytes.wire_out) / one.duration_s for one in failed)
+    if server.bandwidth_bytes_per_s and _median(most) >= NEARLY_ALL * server.bandwidth_bytes_per_s:
+        yield "bandwidth"
     if _median(use.loop_utilization for use in uses) >= BUSY:
         yield "the event loop"
     elif server.cores and _median(use.cpu_cores for use in uses) >= BUSY * server.cores:

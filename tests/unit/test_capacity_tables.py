@@ -7,6 +7,7 @@ from siotool.measured_servers import ServerUse
 from siotool.report.capacity_figures import CapacityFigures, HoldFigures, capacity_of
 from siotool.report.capacity_tables import LOWEST_FAILED, capacity, capacity_sentence
 from siotool.report.limiting_resource import limiting_resource
+from siotool.runfile import Bytes
 from siotool.searched import FoundCapacity, Hold
 
 FOUND = CapacityFigures(
@@ -152,6 +153,25 @@ def test_the_resource_at_its_limit_is_named(make_run, use, cores, resource):
     run = searched(make_run, **use)
     (server,) = run.header.servers
     servers = [msgspec.structs.replace(server, cores=cores)]
+    run.header = msgspec.structs.replace(run.header, servers=servers)
+    assert limiting_resource([run]) == resource
+
+
+@pytest.mark.parametrize(
+    ("wire_in", "wire_out", "resource"),
+    [
+        pytest.param(95, 1, "bandwidth", id="to the clients"),
+        pytest.param(1, 95, "bandwidth", id="to the server"),
+        pytest.param(80, 80, "", id="both ways are counted each by itself"),
+    ],
+)
+def test_a_network_that_is_full_is_named_where_its_bandwidth_is_known(make_run, wire_in, wire_out, resource):
+    run = searched(make_run)
+    (server,) = run.header.servers
+    moved = Bytes(wire_in, wire_out, wire_in, wire_out)
+    run.intervals[:] = [msgspec.structs.replace(one, bytes=moved) for one in run.intervals]
+    assert limiting_resource([run]) == ""
+    servers = [msgspec.structs.replace(server, bandwidth_bytes_per_s=100.0)]
     run.header = msgspec.structs.replace(run.header, servers=servers)
     assert limiting_resource([run]) == resource
 

@@ -14,7 +14,8 @@ PAGE, OTHER = "http://h:1/metrics", "http://h:2/metrics"
 
 
 def read(**given: Any) -> AskedServers:
-    usual: dict[str, Any] = {"pids": (), "named": (), "metrics": (), "admin": (), "names": (), "cores": None}
+    usual: dict[str, Any] = dict.fromkeys(("pids", "named", "metrics", "admin", "names"), ())
+    usual |= {"cores": None, "bandwidth": None}
     return server_options.read(**usual | given, embedded=False)
 
 
@@ -84,12 +85,19 @@ def test_an_admin_ui_without_a_name_is_of_all_servers() -> None:
         pytest.param({"admin": [PAGE, OTHER]}, "2 times without a name", id="two admin UIs"),
         pytest.param({"admin": [f"a={PAGE}", f"a={OTHER}"]}, "twice for a", id="two of one server"),
         pytest.param({"cores": 2.0}, "--server-cores has no server", id="cores of nothing"),
+        pytest.param({"bandwidth": "1Gbit/s"}, "--server-bandwidth has no server", id="bandwidth of nothing"),
+        pytest.param({"pids": [7], "bandwidth": "fast"}, "--server-bandwidth", id="no bandwidth"),
+        pytest.param({"pids": [7], "bandwidth": "0bit/s"}, "expected more than 0", id="none at all"),
     ],
 )
 def test_what_is_wrong_is_refused_and_repeats_no_secret(given: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError, match=words) as caught:
         read(**given)
     assert "pw" not in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_what_the_network_carries_is_read_in_bits_and_kept_in_bytes() -> None:
+    assert read(pids=[7], bandwidth="1Gbit/s").bandwidth_bytes_per_s == 125e6
 
 
 def test_the_embedded_target_is_sampled_when_nothing_else_is() -> None:

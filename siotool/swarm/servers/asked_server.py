@@ -23,13 +23,14 @@ class AskedServers(msgspec.Struct, frozen=True):
 
     ``cores`` is how many one of them can fill, None for one per process. ``admin`` is the admin namespace
     that shows all servers of a cluster; ``metric_names`` are ``FIGURE=EXPRESSION``, for metrics whose names
-    differ from the usual ones.
+    differ from the usual ones. ``bandwidth_bytes_per_s`` is what the network carries to one of them, one way.
     """
 
     servers: tuple[AskedServer, ...] = ()
     cores: float | None = None
     admin: str = ""
     metric_names: tuple[str, ...] = ()
+    bandwidth_bytes_per_s: float | None = None
 
     @property
     def urls(self) -> list[str]:

@@ -89,7 +89,7 @@ def open_servers(
                 unclaimed = {key: stats for key, stats in unclaimed.items() if key not in mine}
         for page in pages:
             remarks += _said(one, page, processes or group)
-        servers.append(SampledServer(_described(one, own, processes, group, pages, asked.cores), own))
+        servers.append(SampledServer(_described(one, own, processes, group, pages, asked), own))
     if shared is not None:
         servers += list(_others(shared, list(unclaimed), servers, asked))
     return ServerSamples(servers, [feed.keep for feed in keepers]), remarks
@@ -133,7 +133,7 @@ def _others(
             with suppress(InputError):  # it may be in a container of its own
                 processes = Processes([stats.pid])
                 own.insert(0, processes)
-        described = _described(AskedServer(name), own, processes, None, [], asked.cores)
+        described = _described(AskedServer(name), own, processes, None, [], asked)
         host = LOCAL if processes is not None else stats.hostname or feed.host
         yield SampledServer(msgspec.structs.replace(described, host=host), own)
 
@@ -148,7 +148,7 @@ def _described(
     processes: Processes | None,
     group: ControlGroup | None,
     pages: Sequence[ServerMetrics],
-    cores: float | None,
+    asked: AskedServers,
 ) -> MeasuredServer:
     """A server as the run file's header has it."""
     here = processes is not None or group is not None
@@ -161,11 +161,12 @@ def _described(
         name=one.name,
         pids=list(one.pids),
         source=", ".join(source.what for source in sources),
-        cores=cores or can_fill,
+        cores=asked.cores or can_fill,
         memory_bytes=(group.memory_limit if group else None) or memory,
         files_limit=processes.files_limit if processes else min(limits, default=None),
         host=host,
         files_at_rest=_files_at_rest(sources),
+        bandwidth_bytes_per_s=asked.bandwidth_bytes_per_s,
     )
 
 
