@@ -12,7 +12,7 @@ from siotool.plan.evidence.measured_inputs import inputs_of
 from siotool.plan.evidence.observe import Observations, Origin
 from siotool.plan.evidence.profile import ServerProfile, extrapolation, measure
 from siotool.plan.evidence.regressors import choose, inflation
-from siotool.plan.evidence.resample import PRIOR_RUN_CV, block_length, lag1, redrawn_errors, run_cv
+from siotool.plan.evidence.resample import PRIOR_RUN_CV, block_length, lag1, redrawn_sums, run_cv
 from siotool.runs.seconds import Floats, Seconds
 
 #: What the made-up server costs; about what a Node.js server does.
@@ -455,7 +455,7 @@ def test_redrawn_errors_keep_their_size_and_place() -> None:
     """Only signs are redrawn, whole blocks at a time, and no leverage leaves their size alone."""
     errors = np.sin(np.arange(60) / 4)
     run = np.zeros(60, dtype=np.intp)
-    drawn = redrawn_errors(errors, np.zeros(60), run, 200, Generator(PCG64(1)))
+    drawn = redrawn_sums(errors, np.zeros(60), run, 200, Generator(PCG64(1)), np.eye(60))
     assert np.abs(drawn) == pytest.approx(np.broadcast_to(np.abs(errors), drawn.shape))
     turns = (np.diff(np.sign(drawn * errors), axis=1) != 0).sum(axis=1)
     assert lag1(errors, run) > 0.9
@@ -463,8 +463,18 @@ def test_redrawn_errors_keep_their_size_and_place() -> None:
     assert abs(drawn.mean()) < 0.05
 
 
+def test_sums_of_redrawn_errors_are_those_of_the_errors_one_by_one() -> None:
+    errors, run = np.sin(np.arange(90) / 3), np.repeat([0, 1], [50, 40])
+    onto = np.stack([np.ones(90), np.linspace(0, 1, 90)], axis=1)
+    single = redrawn_sums(errors, np.full(90, 0.1), run, 40, Generator(PCG64(3)), np.eye(90))
+    sums = redrawn_sums(errors, np.full(90, 0.1), run, 40, Generator(PCG64(3)), onto)
+    assert sums == pytest.approx(single @ onto)
+
+
 def test_leverage_makes_errors_larger() -> None:
-    drawn = redrawn_errors(np.ones(4), np.full(4, 0.75), np.zeros(4, dtype=np.intp), 10, Generator(PCG64(1)))
+    drawn = redrawn_sums(
+        np.ones(4), np.full(4, 0.75), np.zeros(4, dtype=np.intp), 10, Generator(PCG64(1)), np.eye(4)
+    )
     assert np.abs(drawn) == pytest.approx(np.full((10, 4), 2.0))
 
 

@@ -3,9 +3,9 @@
     cores = base + idle × connections + inbound × messages/s + ack × acks/s
             + delivery × deliveries/s + byte × bytes/s + connect × handshakes/s
 
-Costs are core-seconds and cannot be negative (scipy.optimize.nnls: C. L. Lawson, R. J. Hanson,
-"Solving Least Squares Problems", 1974, ch. 23). ``inbound`` includes the encoding of a broadcast
-where it publishes: that is done once for the message. ``delivery`` is one write to one recipient.
+Costs are core-seconds and cannot be negative (``siotool.plan.evidence.nonnegative``). ``inbound`` includes
+the encoding of a broadcast where it publishes: that is done once for the message. ``delivery`` is one write
+to one recipient.
 
 A server that warms up costs more than it will later: seconds of the ramp weigh a hundredth of those
 of the hold phase, and decide only what these leave open. A server at rest takes no more than it did
@@ -16,12 +16,12 @@ import msgspec
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from siotool.errors import InputError
+from siotool.plan.evidence.nonnegative import nonnegative_least_squares
 from siotool.plan.evidence.observe import Observations
 from siotool.plan.evidence.regressors import Chosen, choose
-from siotool.plan.evidence.resample import lag1, redrawn_errors, run_cv, run_factor
+from siotool.plan.evidence.resample import lag1, redrawn_sums, run_cv, run_factor
 from siotool.plan.inputs.costs import LEARNT
 from siotool.runs.seconds import Floats
 
@@ -92,16 +92,14 @@ def fit_cpu(observations: Observations, generator: Generator, draws: int = REPLI
         )
     design, scale = _design(observations, columns)
     solve = _Solver(design, weights, float(observed.min()) if chosen.base else None)
-    scaled = solve(observed)
+    scaled = solve(solve.aim(observed))
     predicted = design @ scaled
     errors = observed - predicted
-    redrawn = redrawn_errors(errors, solve.leverage, seconds.run, draws, generator)
+    redrawn = redrawn_sums(errors, solve.leverage, seconds.run, draws, generator, solve.onto)
     cv, repeats = run_cv(*_runs(observations, predicted))
     of_run = run_factor(cv, (draws, len(observations.origins)), generator)
-    replicates = (
-        np.array([solve(target) for target in predicted * of_run[:, seconds.run] + redrawn]).T
-        / scale[:, None]
-    )
+    own = [solve.aim(np.where(seconds.run == number, predicted, 0.0)) for number in range(of_run.shape[1])]
+    replicates = np.array([solve(aim) for aim in of_run @ np.array(own) + redrawn]).T / scale[:, None]
     # costs below 0 are cut off, which moves the middle of the others up
     middle = np.median(replicates, axis=1)
     centred = (scaled > 0) & (middle > 0)
@@ -127,7 +125,7 @@ def _explained(observations: Observations, chosen: Chosen) -> float:
     observed, alike = observations.usable["cpu_cores"], np.sqrt(observations.usable["duration_s"])
     columns = _columns(msgspec.structs.replace(chosen, base=chosen.light))
     design, _ = _design(observations, columns)
-    errors = observed - design @ _Solver(design, alike, None)(observed)
+    errors = observed - design @ (solve := _Solver(design, alike, None))(solve.aim(observed))
     variance = float(((observed - observed.mean()) ** 2).sum())
     return 1 - float((errors**2).sum()) / variance if variance > 0 else 0.0
 
@@ -139,21 +137,26 @@ class _Solver:
     """
 
     def __init__(self, design: Floats, weights: Floats, rest_at_most: float | None) -> None:
-        self._weights = weights
         self._rest_at_most = rest_at_most
-        self._orthogonal, self._upper = np.linalg.qr(design * weights[:, None])
-        self.leverage: Floats = (self._orthogonal**2).sum(axis=1)
+        orthogonal, self._upper = np.linalg.qr(design * weights[:, None])
+        self.leverage: Floats = (orthogonal**2).sum(axis=1)
+        #: By what each row counts in the aim.
+        self.onto: Floats = orthogonal * weights[:, None]
 
-    def __call__(self, target: Floats) -> Floats:
-        """Return the cost of each column that explains ``target`` best."""
-        aim = (target * self._weights) @ self._orthogonal
-        found: Floats = nnls(self._upper, aim)[0]
+    def aim(self, target: Floats) -> Floats:
+        """What of a target the costs can explain: as many numbers as costs, which add up as targets do."""
+        found: Floats = target @ self.onto
+        return found
+
+    def __call__(self, aim: Floats) -> Floats:
+        """Return the cost of each column that explains a target best, by its ``aim``."""
+        found: Floats = nonnegative_least_squares(self._upper, aim)
         most = self._rest_at_most
         if most is None or found[-1] <= most:
             return found
         if self._upper.shape[1] == 1:
             return np.array([most])
-        rest = nnls(self._upper[:, :-1], aim - most * self._upper[:, -1])[0]
+        rest = nonnegative_least_squares(self._upper[:, :-1], aim - most * self._upper[:, -1])
         return np.append(rest, most)
 
 

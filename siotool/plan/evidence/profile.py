@@ -18,7 +18,7 @@ from numpy.random import PCG64, Generator
 from siotool.plan.evidence.fit import BASE, REPLICATES, CpuFit, fit_cpu
 from siotool.plan.evidence.observe import Observations, event_loops, limit_share
 from siotool.plan.evidence.regressors import Absorbed
-from siotool.plan.evidence.resample import PRIOR_RUN_CV, redrawn_errors, run_factor
+from siotool.plan.evidence.resample import PRIOR_RUN_CV, redrawn_sums, run_factor
 from siotool.plan.inputs.costs import COSTS, LEARNT
 from siotool.plan.inputs.provenance import Provenance, measured
 from siotool.runs.seconds import Floats
@@ -210,7 +210,7 @@ def _per_connection(
     ratio = float(amount.sum() / connected.sum())
     errors = amount - ratio * connected
     leverage = np.full(len(errors), 1 / max(2, len(errors)))
-    redrawn = redrawn_errors(errors, leverage, run, draws, generator).sum(axis=1)
+    redrawn = redrawn_sums(errors, leverage, run, draws, generator, np.ones((len(errors), 1)))[:, 0]
     return ratio, np.maximum(0.0, ratio + redrawn / connected.sum())
 
 

@@ -47,19 +47,32 @@ def block_length(count: int, correlation: float) -> int:
     return max(1, min(math.ceil(best), count // 3))
 
 
-def redrawn_errors(
-    errors: Floats, leverage: Floats, run: NDArray[np.intp], draws: int, generator: Generator
+def redrawn_sums(
+    errors: Floats,
+    leverage: Floats,
+    run: NDArray[np.intp],
+    draws: int,
+    generator: Generator,
+    onto: Floats,
 ) -> Floats:
-    """Return ``draws`` rows of errors that might have been as well; shape (draws, len(errors))."""
+    """Return what errors that might have been as well sum up to; shape (draws, columns of ``onto``).
+
+    ``onto`` has a row for each error, by which that counts in each sum; with ones along its diagonal the sums
+    are the errors themselves. Errors of an hour are never drawn one by one: all of a block have one sign.
+    """
     spread = errors / np.sqrt(np.maximum(1 - leverage, 0.05))
     length = block_length(len(errors), lag1(errors, run))
-    result = np.empty((draws, len(errors)))
+    result = np.zeros((draws, onto.shape[1]))
     for number in np.unique(run):
         mine = np.flatnonzero(run == number)
-        begin = generator.integers(length, size=(draws, 1))
-        block = (np.arange(len(mine)) + begin) // length
+        begin = generator.integers(length, size=draws)
         signs = _signs(generator, draws, len(mine) // length + 2)
-        result[:, mine] = spread[mine] * np.take_along_axis(signs, block, axis=1)
+        each = spread[mine, None] * onto[mine]
+        for first in np.unique(begin):
+            block = (np.arange(len(mine)) + first) // length
+            sums = np.add.reduceat(each, np.flatnonzero(np.diff(block, prepend=-1)), axis=0)
+            these = begin == first
+            result[these] += signs[these, : len(sums)] @ sums
     return result
 
 

@@ -27,7 +27,7 @@ from scipy.optimize import curve_fit
 
 from siotool.errors import InputError
 from siotool.plan.evidence.observe import Observations
-from siotool.plan.evidence.resample import lag1, redrawn_errors
+from siotool.plan.evidence.resample import lag1, redrawn_sums
 from siotool.runs.seconds import Floats
 
 #: Parameters of the law; as many different numbers of nodes must have been measured, and one more.
@@ -109,7 +109,7 @@ def fit_usl(
     residuals = x - predicted
     run = np.zeros(len(n), dtype=np.intp)
     leverage = np.full(len(n), _PARAMETERS / len(n))
-    redrawn = redrawn_errors(residuals, leverage, run, draws, Generator(PCG64(seed)))
+    redrawn = redrawn_sums(residuals, leverage, run, draws, Generator(PCG64(seed)), np.eye(len(n)))
     drawn = np.maximum(predicted + redrawn, 1e-12)
     replicates = np.array([_solve(n, one, found, _REPLICATE_TOLERANCE) for one in drawn])
     law = Law(*found)
