@@ -75,6 +75,7 @@ class Header(msgspec.Struct, frozen=True, tag_field="kind", tag="header"):
             return self.servers[0] if self.servers else None
         limits = [one.files_limit for one in self.servers if one.files_limit is not None]
         at_rest = [one.files_at_rest for one in self.servers if one.files_at_rest is not None]
+        links = [one.bandwidth_bytes_per_s for one in self.servers if one.bandwidth_bytes_per_s is not None]
         memory = {one.host: one.memory_bytes for one in self.servers if one.memory_bytes is not None}
         return MeasuredServer(
             name=", ".join(one.name for one in self.servers),
@@ -85,6 +86,7 @@ class Header(msgspec.Struct, frozen=True, tag_field="kind", tag="header"):
             files_limit=min(limits, default=None),
             host=", ".join(dict.fromkeys(one.host for one in self.servers)),
             files_at_rest=sum(at_rest) if len(at_rest) == len(self.servers) else None,
+            bandwidth_bytes_per_s=sum(links) if len(links) == len(self.servers) else None,
         )
 
 
@@ -307,6 +309,17 @@ class WorkerHealth(msgspec.Struct, frozen=True):
     cpu_wait: Amount = 0.0
 
 
+class Pace(msgspec.Struct, frozen=True):
+    """CPU seconds of fixed work on the servers' CPUs (``siotool.swarm.awake``).
+
+    ``text_s`` is that of writing and reading a text in JSON, ``step_s`` that of a step
+    through memory that no near cache holds.
+    """
+
+    text_s: Amount
+    step_s: Amount
+
+
 class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
     """One second of the run; ``t_s`` is its end, in seconds since the start.
 
@@ -317,7 +330,7 @@ class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
     ``lost_ago`` says when the messages were sent whose deliveries were given up in it: whole seconds
     before its end, and how many deliveries. ``class_operations`` are the operations by user class, without
     service times, where there are several classes; deliveries and custom ones are in the totals alone.
-    ``pass_s`` are the CPU seconds that a pass of a fixed loop took on the servers' CPUs, where one ran.
+    ``pace`` is what fixed work cost on the servers' CPUs, where a loop of it ran.
     """
 
     t_s: Amount
@@ -339,7 +352,7 @@ class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
     losses: Losses = Losses()
     lost_ago: list[tuple[Count, Count]] = []
     class_operations: dict[str, list[Operation]] = {}
-    pass_s: Amount | None = None
+    pace: Pace | None = None
 
     @property
     def server(self) -> ServerUse | None:

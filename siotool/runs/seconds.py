@@ -78,7 +78,8 @@ _LEVELS: dict[str, Callable[[Interval], float]] = {
     "draining": lambda i: i.draining,
     "connections_end": lambda i: i.connections.open,
     "users": lambda i: i.connections.users,
-    "pass_s": lambda i: np.nan if i.pass_s is None else i.pass_s,
+    "text_s": lambda i: np.nan if i.pace is None else i.pace.text_s,
+    "step_s": lambda i: np.nan if i.pace is None else i.pace.step_s,
     "generator_cpu_sum": lambda i: sum(worker.cpu_cores for worker in i.generator),
 }
 #: The worst of the workers; NaN where no worker reported.

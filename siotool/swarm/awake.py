@@ -4,8 +4,11 @@ A CPU without work sleeps, and whoever wakes it pays (docs/calibration.md). How 
 depends on how messages fall in time. A server that is busy pays for none of it, and for such servers
 fleets are sized.
 
-The loops are of Linux's idle scheduling class. Each does the same work over and over and says what a pass
-of it cost: where a neighbour on the host, or a lower clock, makes the CPU slower, that rises.
+The loops are of Linux's idle scheduling class. Those beside a server say what fixed work costs there: a text
+in JSON, which is dearer where the CPU is slower (a lower clock, a neighbour on the same core), and a step
+through memory, which is dearer where neighbours on the host use the caches and the memory. Both cost the same
+in every process (within 3 %), so that runs can be compared: of two loops of Python's arithmetic, one may be a
+third faster than the other.
 """
 
 import os
@@ -17,29 +20,54 @@ from contextlib import contextmanager
 
 import psutil
 
+from siotool.runfile import Pace
 from siotool.swarm.cpu_quota import cgroup_quota, read_text
 
 #: More CPUs than this are left as they are: loops on all of them would slow each.
 MOST_CPUS = 16
-#: It prints the moment (monotonic) and the CPU seconds of a pass, twice a second. It ends with its standard
-#: input, and so with whoever started it.
+#: What a watched loop does besides, ten times a second: so many steps through a list of so many numbers in
+#: an order by chance, which is more than the caches near the CPU hold.
+_WALK = 5000, 300_000
+#: It writes and reads a text over and over. A watched one prints, twice a second, the moment (monotonic) and
+#: the CPU seconds of a text and of a step. It ends with its standard input, and so with whoever started it.
 _LOOP = """
-import os, sys, threading, time
+import json, os, random, sys, threading, time
 os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 os.sched_setaffinity(0, {int(sys.argv[1])})
 threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
-numbers = list(range(2000))
-begin, spent, passes = time.monotonic(), time.thread_time(), 0
+watched, steps, numbers = (int(word) for word in sys.argv[2:])
+words = [[number, "n%d" % number, 7 * number, None, True] for number in range(300)]
+def texts():
+    json.loads(json.dumps(words))
+while not watched:
+    texts()
+order = list(range(numbers))
+random.Random(1).shuffle(order)
+following, at = [0] * numbers, 0
+for number, after in zip(order, order[1:] + order[:1]):
+    following[number] = after
+def walk():
+    global at
+    number = at
+    for _ in range(steps):
+        number = following[number]
+    at = number
+begin = walked = time.monotonic()
+spent, counted = [0.0, 0.0], [0, 0]
+def timed(which, work, count):
+    before = time.thread_time()
+    work()
+    spent[which] += time.thread_time() - before
+    counted[which] += count
 while True:
-    total = 0
-    for number in numbers:
-        total += number * number
-    passes += 1
+    timed(0, texts, 1)
     now = time.monotonic()
-    if now - begin >= 0.5:
-        used = time.thread_time()
-        print(now, (used - spent) / passes, flush=True)
-        begin, spent, passes = now, used, 0
+    if now - walked >= 0.1:
+        walked = now
+        timed(1, walk, steps)
+    if now - begin >= 0.5 and counted[1]:
+        print(now, spent[0] / counted[0], spent[1] / counted[1], flush=True)
+        begin, spent, counted = now, [0.0, 0.0], [0, 0]
 """
 
 
@@ -60,38 +88,48 @@ def cpus_of(pids: Iterable[int]) -> set[int]:
 
 
 class AwakeCpus:
-    """CPUs whose loops run; what a pass costs is that on the ``watched`` ones."""
+    """CPUs whose loops run; the pace is that of the ``watched`` ones."""
 
     def __init__(self, cpus: Iterable[int], watched: set[int]) -> None:
         self._loops: dict[int, subprocess.Popen[bytes]] = {}
         self._watched = watched
         self._rest: dict[int, bytes] = {}
-        self._seen: deque[tuple[float, float]] = deque()
-        for cpu in cpus:
-            loop = subprocess.Popen(
-                [sys.executable, "-S", "-E", "-c", _LOOP, str(cpu)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-            assert loop.stdout is not None
-            os.set_blocking(loop.stdout.fileno(), False)
-            self._loops[cpu] = loop
+        self._seen: deque[tuple[float, float, float]] = deque()
+        try:
+            for cpu in cpus:
+                self._loops[cpu] = self._started(cpu)
+        except BaseException:
+            self.close()
+            raise
+
+    def _started(self, cpu: int) -> subprocess.Popen[bytes]:
+        loop = subprocess.Popen(
+            [sys.executable, "-S", "-E", "-c", _LOOP, *map(str, (cpu, int(cpu in self._watched), *_WALK))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        assert loop.stdout is not None
+        os.set_blocking(loop.stdout.fileno(), False)
+        return loop
 
     def __len__(self) -> int:
         return len(self._loops)
 
-    def pass_s(self, begin: float, end: float) -> float | None:
-        """CPU seconds that a pass cost between two moments of the monotonic clock; None where none ran.
+    def pace(self, begin: float, end: float) -> Pace | None:
+        """What fixed work cost between two moments of the monotonic clock; None where no loop said so.
 
         The moments of one call follow those of the last.
         """
         for cpu in self._watched & self._loops.keys():
             self._read(cpu)
-        found = [cost for at, cost in self._seen if begin < at <= end]
+        found = [costs for at, *costs in self._seen if begin < at <= end]
         self._seen = deque(one for one in self._seen if one[0] > end)
-        return sum(found) / len(found) if found else None
+        if not found:
+            return None
+        texts, steps = (sum(costs) / len(found) for costs in zip(*found, strict=True))
+        return Pace(texts, steps)
 
     def close(self) -> None:
         """End all loops."""
@@ -111,8 +149,8 @@ class AwakeCpus:
             return
         *lines, self._rest[cpu] = (self._rest.get(cpu, b"") + arrived).split(b"\n")
         for line in lines:
-            at, cost = map(float, line.split())
-            self._seen.append((at, cost))
+            at, text_s, step_s = map(float, line.split())
+            self._seen.append((at, text_s, step_s))
 
 
 @contextmanager

@@ -206,7 +206,7 @@ class _LoadTest:
 
     def watch_pace(self, awake: AwakeCpus) -> None:
         """Write down how fast the CPUs are that are kept awake."""
-        self._recorder.pass_s = awake.pass_s
+        self._recorder.pace = awake.pace
         self.remark(
             "info",
             f"{len(awake)} CPUs are kept awake by loops of idle priority"

@@ -7,7 +7,7 @@ from time import monotonic
 import msgspec
 
 from siotool.errors import OutputError
-from siotool.runfile import Connections, End, Line, Note, ScenarioFailure
+from siotool.runfile import Connections, End, Line, Note, Pace, ScenarioFailure
 from siotool.runwriter import Writer
 from siotool.searched import FoundCapacity, Hold
 from siotool.stopped import Stopped
@@ -92,7 +92,7 @@ class Recorder:
         self._on_failure = on_failure
         self._failed = False
         #: What a pass of a fixed loop cost between two moments, where such loops run.
-        self.pass_s: Callable[[float, float], float | None] = lambda begin, end: None
+        self.pace: Callable[[float, float], Pace | None] = lambda begin, end: None
         #: Second 0 on the monotonic clock; 0 before the run has one.
         self.begin = 0.0
         self._written_s = 0.0
@@ -149,7 +149,7 @@ class Recorder:
                 audiences=self._deliveries.take_audiences(),
                 lost_ago=self._deliveries.take_lost_ago(),
                 exceptions=interval.exceptions + self._raised_in_hooks(),
-                pass_s=self.pass_s(self.begin + begin_s, self.begin + end_s),
+                pace=self.pace(self.begin + begin_s, self.begin + end_s),
             )
             for part in parts:
                 self._undated += part.undated

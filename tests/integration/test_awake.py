@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
+from siotool.runfile import Pace
 from siotool.swarm import awake
 
 pytestmark = [
@@ -30,21 +31,22 @@ def loops_of(pid: int) -> list[psutil.Process]:
     return [one for one in psutil.Process(pid).children() if "SCHED_IDLE" in " ".join(one.cmdline())]
 
 
-def test_a_pass_has_its_price_and_no_loop_outlives_the_run(until: Callable[..., Any]) -> None:
+def test_fixed_work_has_its_price_and_no_loop_outlives_the_run(until: Callable[..., Any]) -> None:
     cpu = min(os.sched_getaffinity(0))
     begin = time.monotonic()
     with awake.kept_awake({cpu}) as kept:
         assert len(kept) == len(os.sched_getaffinity(0))
         loops = loops_of(os.getpid())
         assert len(loops) == len(kept)
-        found: list[float] = []
+        found: list[Pace] = []
 
         def said() -> bool:
-            found.extend(one for one in [kept.pass_s(begin, time.monotonic())] if one is not None)
+            found.extend(one for one in [kept.pace(begin, time.monotonic())] if one is not None)
             return bool(found)
 
-        until(said, what="the price of a pass")
-        assert 1e-6 < found[0] < 0.1
+        until(said, what="the machine's pace")
+        assert 1e-6 < found[0].text_s < 1e-3
+        assert 1e-8 < found[0].step_s < 1e-4
         assert all(os.sched_getscheduler(one.pid) == os.SCHED_IDLE for one in loops)
     assert not any(one.is_running() for one in loops)
 
@@ -60,8 +62,25 @@ def test_a_loop_ends_with_a_killed_parent(alive: Callable[[int], bool], until: C
     until(lambda: not alive(loop), what="the end of the loop")
 
 
+def test_no_loop_is_left_where_one_of_several_cannot_be_started(
+    monkeypatch: pytest.MonkeyPatch, until: Callable[..., Any]
+) -> None:
+    real = subprocess.Popen
+
+    def only_one(*args: Any, **options: Any) -> Any:
+        if loops_of(os.getpid()):
+            raise OSError("no more processes")
+        return real(*args, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", only_one)
+    cpu = min(os.sched_getaffinity(0))
+    with pytest.raises(OSError, match="no more"):
+        awake.AwakeCpus([cpu, cpu + 1], {cpu})
+    until(lambda: not loops_of(os.getpid()), what="the end of the loop")
+
+
 def test_nothing_is_kept_awake_for_servers_elsewhere() -> None:
     with awake.kept_awake(set()) as kept:
         assert len(kept) == 0
-        assert kept.pass_s(0.0, time.monotonic()) is None
+        assert kept.pace(0.0, time.monotonic()) is None
     assert awake.cpus_of([2**22 + 1]) == set(), "a process that is not there has no CPU"

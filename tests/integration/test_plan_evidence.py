@@ -39,7 +39,7 @@ def test_a_calibration_ends_in_a_profile_that_plans_and_predicts(
     assert profile == json.loads((done.folder / "profile.json").read_text(encoding="utf-8"))
     assert (done.folder / "calibration.html").is_file()
     if hasattr(os, "SCHED_IDLE"):
-        assert any(one.pass_s for one in done.run.intervals), "nothing showed the machine's pace"
+        assert any(one.pace for one in done.run.intervals), "nothing showed the machine's pace"
 
     (*_, calls, rooms, few_calls, few_rooms) = profile["phases"]
     assert calls["load"]["inbound_per_s"] == pytest.approx(USERS * 40, rel=0.2)
