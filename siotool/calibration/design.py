@@ -5,8 +5,10 @@ grown by its own, and hides what a connection adds. Then users do some of everyt
 until a server that compiles as it runs is warm; pilot phases find at which rates a phase takes the CPU
 that it is to take, and warm the server up for that kind of work. Then come rounds: each has every kind
 of work once, in an order of its own, at another level than the round before; every round has all levels,
-so that what changes with time is not taken for what changes with the load. The last phases open
-connections in other ways; what those leave behind could spoil what comes after them.
+so that what changes with time is not taken for what changes with the load. Each round ends with connections
+that are lost and opened again: what a server keeps of those is told from what it keeps of its work by the
+first round, in which there are none before. The last phases open connections in other ways; what those leave
+behind could spoil what comes after them.
 """
 
 from collections.abc import Callable
@@ -16,9 +18,9 @@ import msgspec
 from siotool.calibration.phase import Kind, Phase, TransportWord
 
 #: CPU that phases take, in shares of a core: each kind of work another one in each round.
-LEVELS = (0.6, 0.15, 0.35)
+LEVELS = (0.6, 0.08, 0.3)
 #: Seconds of a phase, and those of them in which it settles.
-PHASE_S, SETTLE_S, PILOT_S, CROWD_S = 6.0, 1.0, 3.0, 8.0
+PHASE_S, SETTLE_S, PILOT_S, CROWD_S = 5.0, 1.0, 3.0, 8.0
 #: Seconds of warming up with some of everything and with long messages, and the CPU that they take.
 WARM_S, LONG_WARM_S, WARM_LEVEL = 5.0, 4.0, 0.6
 #: The same of a scenario of the user's own, which may need longer; and how long it warms the server up.
@@ -85,29 +87,39 @@ def designed(users: int, rounds: int, shuffle: Shuffle, able: Able | None = None
         ("room", SMALL, FEW, ""),
         ("room", SMALL, MANY, ""),
         ("room", MIDDLE, MANY, ""),
-        ("connect", 0, 0, ""),
+        ("mixed", MIDDLE, MANY, ""),
     ]
-    left_out = {"emit": not able.emits, "all": not able.to_all, "room": not able.rooms}
+    left_out = {
+        "emit": not able.emits,
+        "all": not able.to_all,
+        "room": not able.rooms,
+        "mixed": not able.rooms,
+    }
     kinds = [one for one in kinds if not left_out.get(one[0], False)]
 
     def phase(kind: Kind, size: int, room: int, transport: TransportWord, level: float) -> Phase:
         return Phase(kind, users, PHASE_S, SETTLE_S, level, size=size, room_size=room, transport=transport)
 
+    def pilot(kind: Kind, size: int, room: int) -> Phase:
+        rate = _PILOT_RATE[kind]
+        return Phase(kind, users, PILOT_S, 1.0, rate=rate, size=size, room_size=room, pilot=True)
+
     idle = Phase("idle", users, PHASE_S, SETTLE_S, rate=0.5)
     crowd = msgspec.structs.replace(idle, users=_CROWD * users, duration_s=CROWD_S, settle_s=CROWD_S - 2.0)
     found = [crowd, *warming(users, MANY if able.rooms else 0, emits=able.emits)]
     for kind, size, room, _ in kinds:
-        if size in (SMALL, 0) and room in (0, FEW):
-            pilot = Phase(
-                kind, users, PILOT_S, 1.0, rate=_PILOT_RATE[kind], size=size, room_size=room, pilot=True
-            )
-            found += [pilot, msgspec.structs.replace(pilot, rate=0.0, level=WARM_LEVEL)]
+        if size == SMALL and room in (0, FEW):
+            found += [
+                first := pilot(kind, size, room),
+                msgspec.structs.replace(first, rate=0.0, level=WARM_LEVEL),
+            ]
     begins = []
     for number in range(rounds):
         begins.append(len(found))
         these = [phase(*one, LEVELS[(number + at) % len(LEVELS)]) for at, one in enumerate(kinds)]
         shuffle(these)
-        found += these
+        level = LEVELS[(number + len(kinds)) % len(LEVELS)]
+        found += [*these, *([] if number else [pilot("connect", 0, 0)]), phase("connect", 0, 0, "", level)]
     begins.append(len(found))
     found.append(idle)
     found += [phase("connect", 0, 0, other, _OTHER_LEVEL) for other in _OTHER_WAYS]

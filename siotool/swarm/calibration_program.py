@@ -12,6 +12,8 @@ _GENERATOR_MOST = 0.65
 _MOST_TURNS, _MOST_DELIVERIES, _MOST_BYTES, _MOST_CONNECTS = 20e3, 100e3, 200e6, 300.0
 #: Turns per second of a user, at least.
 _SLOWEST = 0.05
+#: Turns that a phase has to have had before it shows what one costs.
+_FEWEST_TURNS = 10
 #: Users come and leave within this share of the time in which a phase settles.
 _MOVE_SHARE = 0.7
 #: CPU seconds of the server that a turn of a kind not seen yet is thought to take, and any turn at least.
@@ -97,17 +99,21 @@ class CalibrationProgram:
         phase, begin = self._timetable.phases[number], self._timetable.starts[number]
         end = self._timetable.starts[number + 1]
         settled = [
-            one.interval
+            one
             for one in seen
             if one.t_s - one.duration_s >= begin + phase.settle_s - 0.01 and one.t_s <= end + 0.01
         ]
-        turns = (self._rates[number] or 0.0) * phase.users
-        uses = [use.cpu_cores for one in settled if (use := one.server) is not None]
+        seconds = sum(one.duration_s for one in settled)
+        begun = sum(one.achieved_per_s * one.duration_s for one in settled)
+        if phase.kind != "idle" and begun < _FEWEST_TURNS:
+            return  # too few to tell what one costs, whatever was asked for
+        turns = begun / seconds if seconds else 0.0
+        uses = [use.cpu_cores for one in settled if (use := one.interval.server) is not None]
         self._server.learn(phase, [cores for cores in uses if cores is not None], turns)
         busiest = [
-            max(worker.cpu_cores / worker.cpu_allowed for worker in one.generator)
+            max(worker.cpu_cores / worker.cpu_allowed for worker in one.interval.generator)
             for one in settled
-            if one.generator
+            if one.interval.generator
         ]
         self._generator.learn(phase, busiest, turns)
 

@@ -6,16 +6,17 @@ import pytest
 
 from siotool.calibration.design import LEVELS, Able, designed, own, rounds_within
 from siotool.calibration.phase import Phase, Timetable, decode, encode
-from siotool.runfile import Bytes, Connections, Delivery, Interval, ServerUse, WorkerHealth
+from siotool.runfile import Bytes, Connections, Delivery, Interval, ServerUse, UserClass, WorkerHealth
 from siotool.swarm.calibration_program import CalibrationProgram
 from siotool.swarm.program import Seen, seen
 
 
-def second(end: float, cores: float, *workers: float) -> Seen:
+def second(end: float, cores: float, *workers: float, turns: int = 800) -> Seen:
     generator = [WorkerHealth(at, used, 1, 0.0, 0.0, 1, 9) for at, used in enumerate(workers)]
     interval = Interval(
         t_s=end, duration_s=1.0, stage=0, connections=Connections(), operations=[], delivery=Delivery(),
         bytes=Bytes(), generator=generator, servers={"server": ServerUse(cores, 1, 1, 1)},
+        user_classes=[UserClass("Calibration", issued=turns)],
     )  # fmt: skip
     return seen(interval, 0.0, [])
 
@@ -42,12 +43,15 @@ def test_the_phase_of_a_moment(moment: float, number: int) -> None:
 def test_every_round_has_every_kind_of_work_once_in_an_order_of_its_own() -> None:
     found = designed(100, 3, Random(1).shuffle)
     rounds = [
-        [one.work for one in found.phases[begin:end]]
+        [one.work for one in found.phases[begin:end] if not one.pilot]
         for begin, end in zip(found.rounds, found.rounds[1:], strict=False)
     ]
     assert len(rounds) == 3
     assert all(sorted(each) == sorted(rounds[0]) for each in rounds)
     assert rounds[0] != rounds[1]
+    assert all(each[-1][0] == "connect" for each in rounds), "connections are opened besides at its end"
+    first = [one.kind for one in found.phases].index("connect")
+    assert first == found.rounds[1] - 2, "before that, a whole round shows what a server keeps of its work"
     assert {one.level for one in found.phases if one.level and not (one.pilot or one.transport)} == set(
         LEVELS
     )
@@ -71,7 +75,9 @@ def test_a_scenario_of_ones_own_varies_users_and_rate() -> None:
     assert {one.rate for one in without} == {0.0}
 
 
-@pytest.mark.parametrize(("seconds", "rounds"), [(10.0, 0), (141.0, 0), (142.0, 1), (210.0, 2), (274.0, 3)])
+@pytest.mark.parametrize(
+    ("seconds", "rounds"), [(10.0, 0), (129.0, 0), (130.0, 1), (189.0, 1), (190.0, 2), (310.0, 4)]
+)
 def test_rounds_that_fit_into_a_time(seconds: float, rounds: int) -> None:
     assert rounds_within(seconds, lambda count: designed(100, count, Random(1).shuffle)) == rounds
 
@@ -87,6 +93,19 @@ def test_rates_follow_from_what_the_pilot_cost() -> None:
     assert then is not None
     assert then.rate == pytest.approx(40.0)
     assert program.tick(9.0, []) is None
+
+
+@pytest.mark.parametrize("turns", [0, 4, 400])
+def test_a_cost_is_that_of_the_turns_that_were_there(turns: int) -> None:
+    """Users that were to do little did nothing in a phase: taken for cheap, the next filled the server."""
+    pilot = Phase("call", 100, 3.0, 1.0, rate=8.0, pilot=True)
+    slow = Phase("call", 100, 3.0, 1.0, rate=8.0)
+    program = CalibrationProgram(Timetable([pilot, slow, Phase("call", 100, 6.0, 1.0, level=0.4)]), 1)
+    program.tick(0.0, [])
+    program.tick(3.0, [second(2.0, 0.08), second(3.0, 0.08)])
+    then = program.tick(6.0, [second(5.0, 0.08, turns=turns), second(6.0, 0.08, turns=turns)])
+    assert then is not None
+    assert then.rate == pytest.approx(20.0 if turns == 400 else 40.0)
 
 
 def test_a_server_at_rest_is_no_cost_of_a_message() -> None:
@@ -114,7 +133,7 @@ def test_no_phase_asks_for_more_than_any_generator_can() -> None:
     fast = Phase("all", 100, 3.0, 1.0, rate=1.0, pilot=True)
     program = CalibrationProgram(Timetable([fast, Phase("all", 100, 6.0, 1.0, level=0.5)]), 1)
     program.tick(0.0, [])
-    then = program.tick(3.0, [second(2.0, 0.001), second(3.0, 0.001)])
+    then = program.tick(3.0, [second(2.0, 0.001, turns=100), second(3.0, 0.001, turns=100)])
     assert then is not None
     assert then.rate == pytest.approx(10.0)  # 100,000 deliveries a second
 
