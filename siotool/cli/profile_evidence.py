@@ -60,9 +60,11 @@ def _spread(profile: CalibratedProfile, load: Mapping[str, float], times: float)
     Near the full server the load counts straight; what does not grow with it is the server at rest, and the
     turns of its loop.
     """
-    amounts = terms({column: times * amount for column, amount in load.items()}, profile.curve.turns_most)
+    shape = profile.curve.shape
+    amounts = terms({column: times * amount for column, amount in load.items()}, shape.turns_most)
     rows = {name: np.asarray(row) for name, row in zip(profile.names, profile.replicates, strict=True)}
     still = sum((rows[name] * amounts[name] for name in _STILL if name in rows), np.zeros(1))
+    still = still + shape.waking_cores
     work = sum((row * amounts[name] for name, row in rows.items() if name not in _STILL), np.zeros(1))
     shares = np.maximum(profile.server_cores - still, 0.0) / np.maximum(work, 1e-9)
     low, high = (float(one) for one in np.quantile(shares, (0.025, 0.975)))

@@ -7,8 +7,8 @@ from pathlib import Path
 from numpy.random import PCG64, Generator
 
 from siotool.calibration.phase import Phase, Timetable
-from siotool.plan.evidence.curve import CostCurve
-from siotool.plan.evidence.holds import SENSITIVITY
+from siotool.plan.evidence.curve import CostCurve, CurveShape
+from siotool.plan.evidence.holds import STEP_POWER, TEXT_POWER
 from siotool.runfile import (
     Bytes,
     Connections,
@@ -19,6 +19,7 @@ from siotool.runfile import (
     Interval,
     MeasuredServer,
     Operation,
+    Pace,
     Run,
     ServerUse,
     UserClass,
@@ -32,7 +33,7 @@ SERVER = CostCurve(
         "delivery": 9e-6, "inbound": 12e-6, "ack": 15e-6, "connect": 400e-6, "byte": 0.5e-9,
         "turn": 400e-6, "long": 3e-6, "byte_in": 5e-9, "idle": 5e-6, "base": 0.004,
     },
-    turns_most=1000.0,
+    CurveShape(1000.0),
 )  # fmt: skip
 #: Turns per second of each of 100 users in a phase, by what it does; times four levels, where it has one.
 RATES = {"idle": 0.0, "call": 8.0, "emit": 10.0, "all": 0.6, "room": 3.0, "connect": 0.4, "mixed": 6.0}
@@ -94,16 +95,21 @@ def made_run(
         rss = heap["base"] + heap["each"] * most + heap["growth"] * (1 - exp(-spent / heap["growth_s"]))
         opened += round(load["handshakes_per_s"])
         rss += heap.get("behind", 0.0) * max(0.0, opened - most)
-        intervals.append(
-            _interval(second, load, now, cores, int(rss), 1e-4 * pace(second) ** (1 / SENSITIVITY))
-        )
+        rss -= heap.get("garbage", 0.0) * (second % 7) / 7 * (spent > heap["growth_s"])
+        intervals.append(_interval(second, load, now, cores, int(rss), _pace(pace(second))))
         open_before = now
     last = len(intervals)
     return Run(Path("made/run.jsonl"), _header(phases), intervals, [], End(last, "finished", intervals=last))
 
 
+def _pace(slower: float) -> Pace:
+    """What fixed work costs where everything is so many times slower."""
+    each = slower ** (1 / (TEXT_POWER + STEP_POWER))
+    return Pace(1e-5 * each, 3e-7 * each)
+
+
 def _interval(
-    second: int, load: Mapping[str, float], connections: int, cores: float, rss: int, pass_s: float
+    second: int, load: Mapping[str, float], connections: int, cores: float, rss: int, pace: Pace
 ) -> Interval:
     count = {name: round(amount) for name, amount in load.items()}
     return Interval(
@@ -119,7 +125,7 @@ def _interval(
         bytes=Bytes(wire_in=count["bytes_in_per_s"], wire_out=count["bytes_out_per_s"]),
         generator=[WorkerHealth(0, 0.2, 1, 0.0, 0.0, 1, 1000)],
         servers={"server": ServerUse(cores, rss, connections + 10, 1)},
-        pass_s=pass_s,
+        pace=pace,
         user_classes=[UserClass("Calibration", sent=count["inbound_per_s"])],
     )
 

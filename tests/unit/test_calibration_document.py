@@ -12,6 +12,7 @@ from siotool.plan.documents.calibration_document import document
 from siotool.plan.evidence.calibrate import calibrate
 from siotool.plan.evidence.calibrated import CalibratedProfile, MemoryFigures, WayFigures
 from siotool.plan.evidence.calibrated_inputs import inputs_of_profile
+from siotool.plan.evidence.curve import CurveShape
 from siotool.plan.evidence.holds import whole_hold
 from siotool.plan.evidence.wishes import with_wishes
 from tests.unit.synthetic_server import made_run
@@ -150,3 +151,13 @@ def test_the_hold_of_any_run_is_seen_where_the_server_was_sampled(make_run) -> N
     assert held is not None
     assert held.cores == pytest.approx(0.4, rel=0.05)
     assert whole_hold(make_run(server=None)) is None
+
+
+def test_how_the_curve_bends_and_at_which_pace_is_said_where_it_is_known(profile: CalibratedProfile) -> None:
+    said = shown(profile)
+    assert "At the pace of these costs a text of JSON took 10 µs beside the server, and a step" in said
+    assert "at little work" not in said.lower()
+    bent = msgspec.structs.replace(profile.curve, shape=CurveShape(1000.0, 0.08, 0.05))
+    said = shown(msgspec.structs.replace(profile, curve=bent, usual_pace=None))
+    assert "At little work the server takes up to 0.08 cores more than its parts cost" in said
+    assert "At the pace" not in said

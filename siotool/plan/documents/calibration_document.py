@@ -3,6 +3,8 @@
 from siotool.document.document import Axis, Chart, Document, Fact, Row, Section, Sentence, Table, columns
 from siotool.document.document import Curve as Line
 from siotool.plan.evidence.calibrated import CalibratedProfile, CostFigure, PhaseFigures
+from siotool.plan.evidence.curve import CurveShape
+from siotool.runfile import Pace
 from siotool.units import format_count, format_duration, format_share, format_size
 
 #: Costs that a reader takes along.
@@ -154,8 +156,26 @@ def _reach(profile: CalibratedProfile) -> list[Sentence | Table]:
     ]
 
 
+def _usual(pace: Pace | None) -> str:
+    if pace is None:
+        return ""
+    return (
+        f"At the pace of these costs a text of JSON took {format_duration(pace.text_s)} beside the server, "
+        f"and a step through memory {pace.step_s * 1e9:.0f} ns. "
+    )
+
+
+def _waking(shape: CurveShape) -> str:
+    if not shape.waking_cores:
+        return ""
+    return (
+        f"At little work the server takes up to {shape.waking_cores:.2g} cores more than its parts cost, "
+        "because it finds its caches cold. "
+    )
+
+
 def _method(profile: CalibratedProfile) -> list[Sentence]:
-    machine = profile.machine
+    machine, shape = profile.machine, profile.curve.shape
     return [
         Sentence(
             f"{profile.server} on {machine.system}, {machine.cpus} CPUs, {format_size(machine.memory_bytes)}"
@@ -163,8 +183,9 @@ def _method(profile: CalibratedProfile) -> list[Sentence]:
             "note",
         ),
         Sentence(
-            f"The loop makes some {profile.curve.turns_most:.0f} turns a second at most; a turn's cost is "
-            f"shared by what it handles. {profile.repeats} phases repeated one; "
+            f"The loop makes some {shape.turns_most:.0f} turns a second at most; a turn's cost is "
+            f"shared by what it handles. {_waking(shape)}{_usual(profile.usual_pace)}"
+            f"{profile.repeats} phases repeated one; "
             f"{profile.discarded} were discarded because the server was warming up.",
             "note",
         ),

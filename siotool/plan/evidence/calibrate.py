@@ -24,7 +24,7 @@ from siotool.plan.evidence.curve import (
     solve,
 )
 from siotool.plan.evidence.heap import course_of, fit_memory
-from siotool.plan.evidence.holds import LOAD, HeldPhase, Load, holds_of
+from siotool.plan.evidence.holds import LOAD, HeldPhase, Load, holds_of, usual_pace
 from siotool.plan.evidence.term_words import TERM_WORDS, separable
 from siotool.plan.evidence.warming_test import still_warming
 from siotool.runfile import Run
@@ -56,7 +56,8 @@ def calibrate(run: Run, phases: Sequence[Phase], seed: int) -> CalibratedProfile
     server = run.header.server
     if server is None:
         raise InputError(f"{run.path}: the server was not sampled", "calibrate with --server-pid")
-    held = [hold for hold in holds_of(run, phases) if not hold.phase.pilot]
+    usual = usual_pace(run)
+    held = [hold for hold in holds_of(run, phases, usual) if not hold.phase.pilot]
     rest = [hold for hold in held if not hold.phase.transport]
     working = [hold for hold in rest if hold.phase.kind != "idle"]
     if not any(hold.cores > FLOOR_CORES for hold in working):
@@ -102,6 +103,7 @@ def calibrate(run: Run, phases: Sequence[Phase], seed: int) -> CalibratedProfile
         costs=_costs(rest, names, absorbed, fit, replicates),
         error_cv=_unseen_error(rest, names, fit),
         floor_cores=FLOOR_CORES,
+        usual_pace=usual,
         memory=fit_memory(course_of(run, opening_s, until_s), seed),
         other_ways=_other_ways(held, fit),
         phases=[_phase(hold, fit, hold.number in used) for hold in held],
@@ -136,12 +138,14 @@ def _at_pace(holds: Sequence[HeldPhase]) -> Floats:
 def _warming(working: Sequence[HeldPhase], names: Sequence[str], fit: _Fit) -> int:
     """How many of the first phases the server was still warming up in."""
     cores = _at_pace(working)
-    table = design(working, names, fit.curve.turns_most)
+    shape = fit.curve.shape
+    table = design(working, names, shape.turns_most)
 
     def without(first: int) -> tuple[Floats, Floats]:
-        fitted = table @ solve(table[first:], cores[first:])
+        work = table @ solve(table[first:], cores[first:], shape)
+        fitted = shape.cores(work)
         errors = (cores - fitted) / (FLOOR_CORES + fitted)
-        rows = table / (FLOOR_CORES + fitted)[:, None]
+        rows = table * (shape.slope(work) / (FLOOR_CORES + fitted))[:, None]
         inverse = np.linalg.pinv(rows[first:].T @ rows[first:])
         leverage = np.einsum("ij,jk,ik->i", rows[:first], inverse, rows[:first])
         left = len(working) - first
@@ -155,9 +159,10 @@ def _warming(working: Sequence[HeldPhase], names: Sequence[str], fit: _Fit) -> i
 
 def _followed(holds: Sequence[HeldPhase], names: Sequence[str], fit: _Fit) -> Floats:
     """How far the fit follows each hold: 0 not at all, 1 wholly. A hold that it follows shows no error."""
-    table = design(holds, names, fit.curve.turns_most)
-    fitted = table @ np.array([fit.curve.costs[name] for name in names])
-    weighted = table / (FLOOR_CORES + fitted)[:, None]
+    shape = fit.curve.shape
+    table = design(holds, names, shape.turns_most)
+    work = table @ np.array([fit.curve.costs[name] for name in names])
+    weighted = table * (shape.slope(work) / (FLOOR_CORES + shape.cores(work)))[:, None]
     followed: Floats = np.einsum("ij,ji->i", weighted, np.linalg.pinv(weighted))
     return followed
 
@@ -178,18 +183,19 @@ def _replicates(holds: Sequence[HeldPhase], names: Sequence[str], fit: _Fit, gen
     Annals of Statistics 14, 1986), each wider by how far the fit follows its phase (HC3: MacKinnon and
     White, Journal of Econometrics 29, 1985).
     """
-    table = design(holds, names, fit.curve.turns_most)
-    fitted = table @ np.array([fit.curve.costs[name] for name in names])
+    shape = fit.curve.shape
+    table = design(holds, names, shape.turns_most)
+    fitted = shape.cores(table @ np.array([fit.curve.costs[name] for name in names]))
     free = np.maximum(_LEAST_FREE, 1 - _followed(holds, names, fit))
     errors = fit.errors * (FLOOR_CORES + fitted) / free
     factors = generator.normal(size=(REPLICATES, len(holds)))
-    return np.array([solve(table, np.maximum(0.0, fitted + errors * factor)) for factor in factors]).T
+    return np.array([solve(table, np.maximum(0.0, fitted + errors * factor), shape) for factor in factors]).T
 
 
 def _costs(
     holds: Sequence[HeldPhase], names: Sequence[str], absorbed: dict[str, str], fit: _Fit, replicates: Floats
 ) -> list[CostFigure]:
-    table = design(holds, names, fit.curve.turns_most)
+    table = design(holds, names, fit.curve.shape.turns_most)
     parts = table * np.array([fit.curve.costs[name] for name in names])
     whole = np.maximum(parts.sum(axis=1, keepdims=True), FLOOR_CORES)
     found = []

@@ -11,6 +11,7 @@ import numpy as np
 
 from siotool.plan.evidence.curve import CostCurve
 from siotool.plan.evidence.holds import Load
+from siotool.runfile import Pace
 from siotool.runs.seconds import Floats
 
 FILE_NAME = "profile.json"
@@ -124,7 +125,8 @@ class CalibratedProfile(msgspec.Struct, frozen=True, kw_only=True):
     """One server, calibrated. ``replicates`` has one row for each of ``costs``' names that is in ``curve``.
 
     ``error_cv`` is what a phase that the fit has not seen is off by, as a share of the cores and
-    ``floor_cores``. ``measured_to`` is the most of each column of
+    ``floor_cores``. ``usual_pace`` is what fixed work cost while its CPU was measured, in the middle.
+    ``measured_to`` is the most of each column of
     a load; ``cores_most`` the most CPU that a phase took. ``seconds`` is how long it took.
     """
 
@@ -148,6 +150,7 @@ class CalibratedProfile(msgspec.Struct, frozen=True, kw_only=True):
     costs: list[CostFigure]
     error_cv: float
     floor_cores: float
+    usual_pace: Pace | None
     memory: MemoryFigures | None
     other_ways: list[WayFigures]
     phases: list[PhaseFigures]

@@ -1,7 +1,8 @@
 """A profile's costs as a plan takes them: straight in the load, as they are for a server that is busy.
 
 The turns of a busy loop are as many as it makes at most, whatever its load: their cost is part of the server
-at rest. How much of a long message a delivery is follows from the size of the plan's own messages.
+at rest, as is what a server takes that has little to do. How much of a long message a delivery is follows
+from the size of the plan's own messages.
 What a byte costs is that of a byte sent; a received one costs more or less, which goes to its message.
 """
 
@@ -109,7 +110,8 @@ def _costs(
     if "inbound" in drawn and "byte_in" in drawn:
         more = (drawn["byte_in"] - drawn.get("byte", 0.0)) * size
         found["server.inbound_cost"] = np.maximum(0.0, drawn["inbound"] + more)
-    rest = drawn.get("base", 0.0) + drawn.get("turn", 0.0) * profile.curve.turns_most
+    shape = profile.curve.shape
+    rest = drawn.get("base", 0.0) + drawn.get("turn", 0.0) * shape.turns_most + shape.waking_cores
     count = len(profile.replicates[0])
     found["server.base_cost"] = np.minimum(_MOST_BASE, np.broadcast_to(rest, (count,)) / processes)
     return found

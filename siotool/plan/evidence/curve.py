@@ -1,33 +1,39 @@
 """The CPU of an event loop as a curve of its load.
 
-    cores = base + idle × connections + turn × turns/s + inbound × messages/s + ack × acks/s
-            + delivery × deliveries/s + long × long deliveries/s
-            + byte × bytes/s sent + byte_in × bytes/s received + connect × handshakes/s
+    work = base + idle × connections + turn × turns/s + inbound × messages/s + ack × acks/s
+           + delivery × deliveries/s + long × long deliveries/s
+           + byte × bytes/s sent + byte_in × bytes/s received + connect × handshakes/s
+    cores = work + A × (1 − exp(−work ÷ W))
 
 It is not straight in the load. A loop wakes up for what has come: at a light load for each message,
 at a heavy one for many at once, so that turns saturate:
 
     turns/s = T × (1 − exp(−messages/s ÷ T))
 
+A process that has little to do finds its caches cold each time; the more it has to do, the less that adds
+to it: A is what that comes to at most, and W the work from which on it hardly grows. Both are 0 where the
+phases do not show them.
+
 Small messages are copied into the frame, longer ones are written beside it, which costs more once
 and hardly grows: a delivery of ``size`` bytes counts for 1 − exp(−(size − 80) ÷ 300) of a long one.
 
 A machine is not always as fast: a neighbour on the host, or a lower clock, makes the same work take more
-CPU. Where a loop of fixed work ran beside the server, what a pass of it took, over the run's middle, is the
-machine's *pace* (``siotool.plan.evidence.holds``), and the server's CPU is read at pace 1.
+CPU. Where a loop of fixed work ran beside the server, what that cost, over its middle, is the machine's
+*pace* (``siotool.plan.evidence.holds``), and the server's CPU is read at pace 1.
 
-Costs are not negative (scipy.optimize.nnls: Lawson & Hanson, "Solving Least Squares Problems", 1974,
-ch. 23). Errors count in proportion to the CPU, with a floor.
+Costs are not negative (``siotool.plan.evidence.nonnegative``). Errors count in proportion to the CPU, with
+a floor.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 
 import msgspec
 import numpy as np
-from scipy.optimize import nnls
 
 from siotool.plan.evidence.holds import HeldPhase
+from siotool.plan.evidence.nonnegative import nonnegative_least_squares
 from siotool.runs.seconds import Floats
 
 #: Terms of the sum, by the name of their cost.
@@ -49,20 +55,52 @@ TERMS = (
 TURNS_MOST, OTHER_TURNS, MUCH_BETTER = 1000.0, (300.0, 3000.0), 0.6
 #: Sizes in bytes of a message around which it becomes a long one.
 _SHORT_BYTES, _LONG_BYTES = 80.0, 300.0
+#: A and W above, in cores, that are tried; the same share of the squared errors decides.
+WAKING_CORES, WAKING_WORK = (0.02, 0.04, 0.06, 0.08, 0.1, 0.13), (0.02, 0.04, 0.08, 0.16)
+_HALVINGS = 30
 #: An error counts as a share of the CPU, and of these cores.
 FLOOR_CORES = 0.01
 
 
+class CurveShape(msgspec.Struct, frozen=True):
+    """How the curve bends: T, and the A and W of its docstring, in cores. Without a bend A is 0."""
+
+    turns_most: float
+    waking_cores: float = 0.0
+    waking_work: float = 1.0
+
+    def cores(self, work: Floats) -> Floats:
+        """The cores that some work takes, which is what its parts cost in cores."""
+        return work - self.waking_cores * np.expm1(-work / self.waking_work)
+
+    def work(self, cores: Floats) -> Floats:
+        """The work that takes some cores: the inverse of ``cores``, to a billionth of a core."""
+        if not self.waking_cores:
+            return cores
+        low, high = np.zeros_like(cores), cores
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            below = self.cores(middle) < cores
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        return (low + high) / 2
+
+    def slope(self, work: Floats) -> Floats:
+        """How many cores a little more work takes, as a share of it."""
+        bend: Floats = 1 + self.waking_cores / self.waking_work * np.exp(-work / self.waking_work)
+        return bend
+
+
 class CostCurve(msgspec.Struct, frozen=True):
-    """Costs in CPU seconds by the names of ``TERMS``; ``turns_most`` is T above."""
+    """Costs in CPU seconds by the names of ``TERMS``, and how they add up."""
 
     costs: dict[str, float]
-    turns_most: float
+    shape: CurveShape
 
     def cores(self, load: Mapping[str, float]) -> float:
         """Return the cores that a load takes, by the columns of ``siotool.runs.seconds``."""
-        amounts = terms(load, self.turns_most)
-        return sum(cost * amounts[name] for name, cost in self.costs.items())
+        amounts = terms(load, self.shape.turns_most)
+        work = sum(cost * amounts[name] for name, cost in self.costs.items())
+        return float(self.shape.cores(np.asarray(work)))
 
 
 def long_share(size: float) -> float:
@@ -95,25 +133,34 @@ def design(holds: Sequence[HeldPhase], names: Sequence[str], turns_most: float) 
     return np.array([[terms(hold.load, turns_most)[name] for name in names] for hold in holds])
 
 
-def solve(table: Floats, cores: Floats) -> Floats:
+def solve(table: Floats, cores: Floats, shape: CurveShape) -> Floats:
     """Return the cost of each column: errors count relative to ``FLOOR_CORES`` and the CPU itself."""
     scale = np.where(table.max(axis=0) > 0, table.max(axis=0), 1.0)
-    weights = 1 / (FLOOR_CORES + cores)
-    costs: Floats = nnls(table / scale * weights[:, None], cores * weights)[0] / scale
+    work = shape.work(cores)
+    weights = shape.slope(work) / (FLOOR_CORES + cores)
+    costs: Floats = nonnegative_least_squares(table / scale * weights[:, None], work * weights) / scale
     return costs
 
 
 def fit_curve(holds: Sequence[HeldPhase], cores: Floats, names: Sequence[str]) -> CostCurve:
     """The curve that explains the cores of some holds best."""
-    usual, *others = (_fitted(holds, cores, names, most) for most in (TURNS_MOST, *OTHER_TURNS))
-    best = min(others)
-    return best[2] if best[0] <= MUCH_BETTER * usual[0] else usual[2]
+
+    def best_of(usual: CurveShape, others: Iterable[CurveShape]) -> CurveShape:
+        tried = [
+            (_fitted(holds, cores, names, shape)[0], number, shape) for number, shape in enumerate(others)
+        ]
+        error, _, best = min(tried)
+        return best if error <= MUCH_BETTER * _fitted(holds, cores, names, usual)[0] else usual
+
+    shape = best_of(CurveShape(TURNS_MOST), map(CurveShape, OTHER_TURNS))
+    bends = (CurveShape(shape.turns_most, *bend) for bend in product(WAKING_CORES, WAKING_WORK))
+    return _fitted(holds, cores, names, best_of(shape, bends))[1]
 
 
 def _fitted(
-    holds: Sequence[HeldPhase], cores: Floats, names: Sequence[str], most: float
-) -> tuple[float, float, CostCurve]:
-    table = design(holds, names, most)
-    costs = solve(table, cores)
-    errors = (table @ costs - cores) / (FLOOR_CORES + cores)
-    return float((errors**2).sum()), most, CostCurve(dict(zip(names, map(float, costs), strict=True)), most)
+    holds: Sequence[HeldPhase], cores: Floats, names: Sequence[str], shape: CurveShape
+) -> tuple[float, CostCurve]:
+    table = design(holds, names, shape.turns_most)
+    costs = solve(table, cores, shape)
+    errors = (shape.cores(table @ costs) - cores) / (FLOOR_CORES + cores)
+    return float((errors**2).sum()), CostCurve(dict(zip(names, map(float, costs), strict=True)), shape)

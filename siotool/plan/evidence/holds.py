@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from siotool.calibration.phase import Phase, Timetable
-from siotool.runfile import Run
+from siotool.runfile import Pace, Run
 from siotool.runs.hold import Marks
 from siotool.runs.seconds import Floats, Seconds, seconds_of
 
@@ -18,9 +18,9 @@ from siotool.runs.seconds import Floats, Seconds, seconds_of
 LIGHT_CORES = 0.1
 #: A phase shows something when so many of its seconds were sampled.
 LEAST_SECONDS = 2
-#: A server misses caches, and so is slowed more than a loop of fixed work: its CPU grows with this power
-#: of what a pass takes. Chosen on calibrations of Node.js and of the embedded target.
-SENSITIVITY = 1.4
+#: A server's CPU grows with these powers of what a text and a step through memory cost. From second to second
+#: it follows them more (python -m tests.bench.pace), from run to run no more than this.
+TEXT_POWER, STEP_POWER = 0.3, 1.0
 #: Clocks of the program and of the seconds agree within this, in seconds.
 _WITHIN_S = 0.1
 
@@ -44,7 +44,7 @@ class HeldPhase(msgspec.Struct, frozen=True):
     ``spent_s`` is the CPU that the server had taken from the begin of the run to the end of the phase,
     ``connections_most`` the most that were open by then, ``opened_besides`` those that had been opened
     besides as many, ``rss_bytes`` the most memory in the phase.
-    ``pace`` is how much more CPU the same work took of the machine then, over the run's middle, as a loop of
+    ``pace`` is how much more CPU the same work took of the machine then than at its usual pace, as a loop of
     fixed work shows (``siotool.swarm.awake``); 1 where none ran.
     ``number`` counts phases from 0.
     """
@@ -66,14 +66,25 @@ class HeldPhase(msgspec.Struct, frozen=True):
         return self.cores <= LIGHT_CORES
 
 
-def holds_of(run: Run, phases: Sequence[Phase]) -> list[HeldPhase]:
-    """What a run shows of each of its phases; those without enough samples are left out."""
+def usual_pace(run: Run) -> Pace | None:
+    """The median of what fixed work cost in a run; None where no loop of it ran."""
+    seconds = seconds_of([run])
+    costs = [seconds[name][np.isfinite(seconds[name])] for name in ("text_s", "step_s")]
+    return Pace(*(float(np.median(cost)) for cost in costs)) if len(costs[0]) else None
+
+
+def holds_of(run: Run, phases: Sequence[Phase], usual: Pace | None = None) -> list[HeldPhase]:
+    """What a run shows of each of its phases; those without enough samples are left out.
+
+    Their pace is over the ``usual`` one, where that is given, else over the run's own.
+    """
     seconds, timetable = seconds_of([run]), Timetable(phases)
+    usual = usual or usual_pace(run)
     found = []
     for number, phase in enumerate(timetable.phases):
         begin, end = timetable.starts[number] + phase.settle_s, timetable.starts[number + 1]
         rows = (seconds["begin_s"] >= begin - _WITHIN_S) & (seconds["t_s"] <= end + _WITHIN_S)
-        if (hold := _hold(seconds, rows, number, phase)) is not None:
+        if (hold := _hold(seconds, rows, number, phase, usual)) is not None:
             found.append(hold)
     return found
 
@@ -82,7 +93,7 @@ def whole_hold(run: Run) -> HeldPhase | None:
     """The hold phase of any run, to compare with a prediction; None where the server was not sampled."""
     seconds = seconds_of([run])
     users = run.header.workload.users_max
-    return _hold(seconds, seconds.held, 0, Phase("own", users, run.header.workload.duration_s))
+    return _hold(seconds, seconds.held, 0, Phase("own", users, run.header.workload.duration_s), None)
 
 
 def opened_besides(seconds: Seconds) -> Floats:
@@ -92,7 +103,7 @@ def opened_besides(seconds: Seconds) -> Floats:
     return besides
 
 
-def _hold(seconds: Seconds, rows: Marks, number: int, phase: Phase) -> HeldPhase | None:
+def _hold(seconds: Seconds, rows: Marks, number: int, phase: Phase, usual: Pace | None) -> HeldPhase | None:
     rows = rows & seconds.sampled
     if np.count_nonzero(rows) < LEAST_SECONDS:
         return None
@@ -108,12 +119,12 @@ def _hold(seconds: Seconds, rows: Marks, number: int, phase: Phase) -> HeldPhase
         opened_besides=float(opened_besides(seconds)[last]),
         connections_most=float(seconds["connections_end"][: last + 1].max()),
         rss_bytes=float(seconds["rss_bytes"][rows].max()),
-        pace=_pace(seconds, rows),
+        pace=_pace(seconds, rows, usual),
     )
 
 
-def _pace(seconds: Seconds, rows: Marks) -> float:
-    """Over the same run alone: another process of that loop may be a third faster or slower."""
-    mean = seconds.mean("pass_s", rows)
-    middle = float(np.nanmedian(seconds["pass_s"])) if np.isfinite(mean) else mean
-    return (mean / middle) ** SENSITIVITY if np.isfinite(mean) else 1.0
+def _pace(seconds: Seconds, rows: Marks, usual: Pace | None) -> float:
+    text_s, step_s = seconds.mean("text_s", rows), seconds.mean("step_s", rows)
+    if usual is None or not np.isfinite(text_s):
+        return 1.0
+    return float((text_s / usual.text_s) ** TEXT_POWER * (step_s / usual.step_s) ** STEP_POWER)
