@@ -101,6 +101,11 @@ class Bridge:
                 function(*args)
             except Exception:  # others wait for their results too
                 self._hub.handle_error(function, *sys.exc_info())
+            except KeyboardInterrupt as interrupt:  # for the main greenlet, and no failure to print
+                if results:
+                    self._watcher.send()
+                self._hub.handle_system_error(KeyboardInterrupt, interrupt)
+                return
 
     def _run_loop(self) -> None:
         try:
