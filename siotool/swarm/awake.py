@@ -7,8 +7,7 @@ fleets are sized.
 The loops are of Linux's idle scheduling class. Those beside a server say what fixed work costs there: a text
 in JSON, which is dearer where the CPU is slower (a lower clock, a neighbour on the same core), and a step
 through memory, which is dearer where neighbours on the host use the caches and the memory. Both cost the same
-in every process (within 3 %), so that runs can be compared: of two loops of Python's arithmetic, one may be a
-third faster than the other.
+in every process, so that runs can be compared (a loop of Python's own arithmetic does not).
 """
 
 import os

@@ -65,7 +65,7 @@ def waking() -> tuple[CostCurve, CalibratedProfile]:
 def test_a_server_that_takes_more_at_little_work_is_predicted(
     waking: tuple[CostCurve, CalibratedProfile], phase: Phase
 ) -> None:
-    """Node.js took 11 µs for a delivery at 17,000 a second, and 7 µs at 67,000: a line misses both."""
+    """On Node.js a delivery costs less the more there are: a straight line misses both ends."""
     server, found = waking
     load = load_of_phase(phase)
     assert found.curve.shape.waking_cores > 0.05
@@ -200,7 +200,7 @@ def test_memory_is_of_connections_and_of_work(profile: CalibratedProfile) -> Non
 
 
 def test_a_heap_that_rises_and_falls_is_planned_for_at_its_peaks() -> None:
-    """NestJS took 145 to 205 MB at one load, second by second: its mean is too little for it."""
+    """NestJS rises and falls by a third at one load: its mean is too little for it."""
     heap = {"base": 60e6, "each": 20e3, "growth": 60e6, "growth_s": 4.0, "garbage": 40e6}
     found = calibrate(made_run(PHASES, heap=heap), PHASES, 1).memory
     assert found is not None

@@ -7,12 +7,10 @@ Intervals are of 90 %.
 from typing import Literal
 
 import msgspec
-import numpy as np
 
-from siotool.plan.evidence.curve import CostCurve
+from siotool.plan.evidence.curve import CostCurve, saturating
 from siotool.plan.evidence.holds import Load
 from siotool.runfile import Pace
-from siotool.runs.seconds import Floats
 
 FILE_NAME = "profile.json"
 #: Two starts of one server differ by about these shares, which one calibration cannot show: one standard
@@ -59,11 +57,6 @@ class PhaseFigures(msgspec.Struct, frozen=True, kw_only=True):
     light: bool
     used: bool
     load: Load
-
-
-def saturating(amount: Floats | float, most: float) -> Floats:
-    """As much as an amount while it is small, and no more than ``most``."""
-    return np.asarray(-most * np.expm1(-np.asarray(amount) / most))
 
 
 class MemoryFigures(msgspec.Struct, frozen=True, kw_only=True):

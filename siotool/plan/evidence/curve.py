@@ -21,8 +21,8 @@ A machine is not always as fast: a neighbour on the host, or a lower clock, make
 CPU. Where a loop of fixed work ran beside the server, what that cost, over its middle, is the machine's
 *pace* (``siotool.plan.evidence.holds``), and the server's CPU is read at pace 1.
 
-Costs are not negative (``siotool.plan.evidence.nonnegative``). Errors count in proportion to the CPU, with
-a floor.
+Costs are not negative (scipy.optimize.nnls: Lawson & Hanson, "Solving Least Squares Problems", 1974,
+ch. 23). Errors count in proportion to the CPU, with a floor.
 """
 
 import math
@@ -31,9 +31,9 @@ from itertools import product
 
 import msgspec
 import numpy as np
+from scipy.optimize import nnls
 
 from siotool.plan.evidence.holds import HeldPhase
-from siotool.plan.evidence.nonnegative import nonnegative_least_squares
 from siotool.runs.seconds import Floats
 
 #: Terms of the sum, by the name of their cost.
@@ -62,6 +62,11 @@ _HALVINGS = 30
 FLOOR_CORES = 0.01
 
 
+def saturating(amount: Floats | float, most: float) -> Floats:
+    """As much as an amount while it is small, and no more than ``most``."""
+    return np.asarray(-most * np.expm1(-np.asarray(amount) / most))
+
+
 class CurveShape(msgspec.Struct, frozen=True):
     """How the curve bends: T, and the A and W of its docstring, in cores. Without a bend A is 0."""
 
@@ -71,7 +76,7 @@ class CurveShape(msgspec.Struct, frozen=True):
 
     def cores(self, work: Floats) -> Floats:
         """The cores that some work takes, which is what its parts cost in cores."""
-        return work - self.waking_cores * np.expm1(-work / self.waking_work)
+        return work + self.waking_cores / self.waking_work * saturating(work, self.waking_work)
 
     def work(self, cores: Floats) -> Floats:
         """The work that takes some cores: the inverse of ``cores``, to a billionth of a core."""
@@ -103,6 +108,10 @@ class CostCurve(msgspec.Struct, frozen=True):
         return float(self.shape.cores(np.asarray(work)))
 
 
+#: The squared errors of a curve, and the curve.
+Fitted = tuple[float, CostCurve]
+
+
 def long_share(size: float) -> float:
     """How much of a long delivery one of so many bytes is."""
     return 1 - math.exp(-max(0.0, size - _SHORT_BYTES) / _LONG_BYTES)
@@ -120,7 +129,7 @@ def terms(load: Mapping[str, float], turns_most: float) -> dict[str, float]:
         "ack": acks,
         "connect": load.get("handshakes_per_s", 0.0),
         "byte": sent,
-        "turn": turns_most * (1 - math.exp(-inbound / turns_most)),
+        "turn": float(saturating(inbound, turns_most)),
         "long": deliveries * long_share(size),
         "byte_in": load.get("bytes_out_per_s", 0.0),
         "idle": load.get("connections", 0.0),
@@ -138,28 +147,25 @@ def solve(table: Floats, cores: Floats, shape: CurveShape) -> Floats:
     scale = np.where(table.max(axis=0) > 0, table.max(axis=0), 1.0)
     work = shape.work(cores)
     weights = shape.slope(work) / (FLOOR_CORES + cores)
-    costs: Floats = nonnegative_least_squares(table / scale * weights[:, None], work * weights) / scale
+    costs: Floats = nnls(table / scale * weights[:, None], work * weights)[0] / scale
     return costs
 
 
 def fit_curve(holds: Sequence[HeldPhase], cores: Floats, names: Sequence[str]) -> CostCurve:
-    """The curve that explains the cores of some holds best."""
+    """The curve that explains the cores of some holds best: first by its turns, then by its bend."""
 
-    def best_of(usual: CurveShape, others: Iterable[CurveShape]) -> CurveShape:
-        tried = [
-            (_fitted(holds, cores, names, shape)[0], number, shape) for number, shape in enumerate(others)
-        ]
-        error, _, best = min(tried)
-        return best if error <= MUCH_BETTER * _fitted(holds, cores, names, usual)[0] else usual
+    def better_of(usual: Fitted, shapes: Iterable[CurveShape]) -> Fitted:
+        other = min((_fitted(holds, cores, names, shape) for shape in shapes), key=lambda one: one[0])
+        return other if other[0] <= MUCH_BETTER * usual[0] else usual
 
-    shape = best_of(CurveShape(TURNS_MOST), map(CurveShape, OTHER_TURNS))
-    bends = (CurveShape(shape.turns_most, *bend) for bend in product(WAKING_CORES, WAKING_WORK))
-    return _fitted(holds, cores, names, best_of(shape, bends))[1]
+    found = _fitted(holds, cores, names, CurveShape(TURNS_MOST))
+    found = better_of(found, map(CurveShape, OTHER_TURNS))
+    turns_most = found[1].shape.turns_most
+    bends = product(WAKING_CORES, WAKING_WORK)
+    return better_of(found, (CurveShape(turns_most, *bend) for bend in bends))[1]
 
 
-def _fitted(
-    holds: Sequence[HeldPhase], cores: Floats, names: Sequence[str], shape: CurveShape
-) -> tuple[float, CostCurve]:
+def _fitted(holds: Sequence[HeldPhase], cores: Floats, names: Sequence[str], shape: CurveShape) -> Fitted:
     table = design(holds, names, shape.turns_most)
     costs = solve(table, cores, shape)
     errors = (shape.cores(table @ costs) - cores) / (FLOOR_CORES + cores)

@@ -3,9 +3,9 @@
     cores = base + idle × connections + inbound × messages/s + ack × acks/s
             + delivery × deliveries/s + byte × bytes/s + connect × handshakes/s
 
-Costs are core-seconds and cannot be negative (``siotool.plan.evidence.nonnegative``). ``inbound`` includes
-the encoding of a broadcast where it publishes: that is done once for the message. ``delivery`` is one write
-to one recipient.
+Costs are core-seconds and cannot be negative (scipy.optimize.nnls: C. L. Lawson, R. J. Hanson,
+"Solving Least Squares Problems", 1974, ch. 23). ``inbound`` includes the encoding of a broadcast
+where it publishes: that is done once for the message. ``delivery`` is one write to one recipient.
 
 A server that warms up costs more than it will later: seconds of the ramp weigh a hundredth of those
 of the hold phase, and decide only what these leave open. A server at rest takes no more than it did
@@ -16,9 +16,9 @@ import msgspec
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
+from scipy.optimize import nnls
 
 from siotool.errors import InputError
-from siotool.plan.evidence.nonnegative import nonnegative_least_squares
 from siotool.plan.evidence.observe import Observations
 from siotool.plan.evidence.regressors import Chosen, choose
 from siotool.plan.evidence.resample import lag1, redrawn_sums, run_cv, run_factor
@@ -150,13 +150,13 @@ class _Solver:
 
     def __call__(self, aim: Floats) -> Floats:
         """Return the cost of each column that explains a target best, by its ``aim``."""
-        found: Floats = nonnegative_least_squares(self._upper, aim)
+        found: Floats = nnls(self._upper, aim)[0]
         most = self._rest_at_most
         if most is None or found[-1] <= most:
             return found
         if self._upper.shape[1] == 1:
             return np.array([most])
-        rest = nonnegative_least_squares(self._upper[:, :-1], aim - most * self._upper[:, -1])
+        rest = nnls(self._upper[:, :-1], aim - most * self._upper[:, -1])[0]
         return np.append(rest, most)
 
 

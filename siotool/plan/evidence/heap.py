@@ -6,7 +6,7 @@
 It is the most that a server takes, between one collection of garbage and the next: what it needs.
 Memory is seldom given back, so it follows the most connections so far. A heap grows as a server works, by
 as much as its collector allows (on Node.js the young generation, some 40 MB in all), and code is
-compiled: that is the last term. It is a property of the process, not of its connections, and a server
+compiled: that is the third term. It is a property of the process, not of its connections, and a server
 that has been at work before the calibration shows none of it. Some servers keep something of every
 connection that was ever opened, or for so many as their memory has gaps for: the last term.
 
@@ -20,10 +20,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.random import PCG64, Generator
+from scipy.optimize import nnls
 
-from siotool.plan.evidence.calibrated import MemoryFigures, saturating
+from siotool.plan.evidence.calibrated import MemoryFigures
+from siotool.plan.evidence.curve import saturating
 from siotool.plan.evidence.holds import opened_besides
-from siotool.plan.evidence.nonnegative import nonnegative_least_squares
 from siotool.runfile import Run
 from siotool.runs.hold import Marks
 from siotool.runs.seconds import Floats, seconds_of
@@ -102,14 +103,12 @@ def fit_memory(course: MemoryCourse, seed: int) -> MemoryFigures | None:
 def _line(most: Floats, rss: Floats, seed: int) -> tuple[tuple[float, float], tuple[float, float]]:
     """Base and slope, and the slope's 90 % interval: errors are redrawn in blocks, each with another sign."""
     table = np.stack([np.ones(len(most)), most / most.max()], axis=1)
-    base, whole = nonnegative_least_squares(table, rss)
+    base, whole = nnls(table, rss)[0]
     errors = rss - table @ np.array([base, whole])
     chance = Generator(PCG64(seed))
     signs = chance.choice((-1.0, 1.0), size=(_DRAWS, -(-len(rss) // _BLOCK)))
     slopes = [
-        nonnegative_least_squares(
-            table, np.maximum(0.0, rss - errors + errors * np.repeat(sign, _BLOCK)[: len(rss)])
-        )[1]
+        nnls(table, np.maximum(0.0, rss - errors + errors * np.repeat(sign, _BLOCK)[: len(rss)]))[0][1]
         for sign in signs
     ]
     low, high = (float(bound / most.max()) for bound in np.quantile(slopes, (0.05, 0.95)))
@@ -154,6 +153,5 @@ def _saturated(amount: Floats, kept: Floats, mosts: Sequence[float]) -> tuple[fl
 def _together(course: MemoryCourse, growth_s: float) -> tuple[tuple[float, float, float], float]:
     most = course.most / course.most.max()
     table = np.stack([np.ones(len(most)), most, saturating(course.spent_s, growth_s) / growth_s], axis=1)
-    base, whole, growth = factors = nonnegative_least_squares(table, course.rss)
-    error = float(np.linalg.norm(table @ factors - course.rss))
-    return (float(base), float(whole / course.most.max()), float(growth)), error
+    (base, whole, growth), error = nnls(table, course.rss)
+    return (float(base), float(whole / course.most.max()), float(growth)), float(error)

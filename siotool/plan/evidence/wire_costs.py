@@ -12,9 +12,9 @@ from types import MappingProxyType
 
 import msgspec
 import numpy as np
+from scipy.optimize import nnls
 from scipy.special import stdtrit
 
-from siotool.plan.evidence.nonnegative import nonnegative_least_squares
 from siotool.plan.evidence.observe import Observations
 from siotool.plan.evidence.regressors import INFLATION_LIMIT, LEAST_ROWS, LEAST_VARIED, inflation
 from siotool.runs import blocks
@@ -64,7 +64,7 @@ def wire_costs(observations: Observations) -> WireCosts:
         return WireCosts(found)
     design = np.array([seconds[one] for one in kept]).T
     scale = design.max(axis=0)
-    solved = nonnegative_least_squares(design / scale, seconds["bytes_per_s"])
+    solved = nnls(design / scale, seconds["bytes_per_s"])[0]
     errors = seconds["bytes_per_s"] - design / scale @ solved
     errors = errors - errors.mean()
     times = float(blocks.inflation(errors[None, :], seconds.run)[0])
