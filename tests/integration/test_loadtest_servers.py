@@ -45,7 +45,7 @@ def runs(lasting_start: Callable[..., Any]) -> Iterator[Runs]:
     ):
         whole = lasting_start(
             *(between.url, *LOAD, "--stage", "1s:40", "--stage", "7s:40"),
-            *("--server", f"a={a.pid}", "--server", f"b={b.pid}"),
+            *("--server", f"a={a.pid}", "--server", f"b={b.pid}", "--server-bandwidth", "1Gbit/s"),
             *("--server-metrics", f"a={a.url}/metrics?token=hidden-in-a-url"),
             *("--server-metrics", f"b={b.url}/metrics"),
             *("--server-admin", f"a=http://{USER}:a%20secret%20of%20this%20test@127.0.0.1:{a.port}/admin"),
@@ -76,6 +76,13 @@ def test_each_server_is_reported_with_what_it_carried(runs: Runs) -> None:
     assert report["server"]["elsewhere"] == ""
     together = a["cpu_cores_mean"] + b["cpu_cores_mean"]
     assert report["server"]["cpu_cores_mean"] == pytest.approx(together, rel=0.1)
+
+
+def test_the_run_file_keeps_what_the_network_carries_to_each_and_to_all(runs: Runs) -> None:
+    header = runs.whole.run.header
+    assert [one.bandwidth_bytes_per_s for one in header.servers] == [125e6, 125e6]
+    assert header.server.bandwidth_bytes_per_s == 250e6
+    assert runs.half.run.header.server.bandwidth_bytes_per_s is None, "where nobody says it"
 
 
 def test_the_admin_ui_counts_clients_without_itself(runs: Runs) -> None:

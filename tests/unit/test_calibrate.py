@@ -143,6 +143,17 @@ def test_a_machine_of_changing_pace_is_no_noise() -> None:
     assert max(paces) > 1.1
 
 
+def test_a_run_at_another_time_is_compared_by_the_pace_that_the_profile_keeps(
+    profile: CalibratedProfile,
+) -> None:
+    """By its own middle a run that is slower as a whole would be at pace 1, and dearer than predicted."""
+    phase = Phase("call", 100, 10.0, 1.0, rate=20.0)
+    slow = made_run([phase], pace=lambda _: 1.3, noise=0.0)
+    (alone,), (compared,) = holds_of(slow, [phase]), holds_of(slow, [phase], profile.usual_pace)
+    assert (alone.pace, compared.pace) == (pytest.approx(1.0), pytest.approx(1.3, rel=0.01))
+    assert np.median(cores_of(profile, compared, 300, 1)) == pytest.approx(compared.cores, rel=0.05)
+
+
 def test_without_that_loop_the_pace_is_one(profile: CalibratedProfile) -> None:
     run = made_run(PHASES)
     run.intervals[:] = [msgspec.structs.replace(one, pace=None) for one in run.intervals]
