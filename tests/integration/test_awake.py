@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -49,6 +50,21 @@ def test_fixed_work_has_its_price_and_no_loop_outlives_the_run(until: Callable[.
         assert 1e-8 < found[0].step_s < 1e-4
         assert all(os.sched_getscheduler(one.pid) == os.SCHED_IDLE for one in loops)
     assert not any(one.is_running() for one in loops)
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="a kernel without autogroups")
+def test_a_loop_takes_nothing_from_processes_of_other_sessions(until: Callable[..., Any]) -> None:
+    """Trap: the idle class counts within a session, and a server of another one got half of its CPU."""
+    cpu = min(os.sched_getaffinity(0))
+    loops = awake.AwakeCpus([cpu], {cpu})
+    try:
+        (loop,) = loops_of(os.getpid())
+        group = Path(f"/proc/{loop.pid}/autogroup")
+        until(lambda: group.read_text().split()[1:] == ["nice", "19"], what="the least share for the loop")
+        assert group.read_text() != Path("/proc/self/autogroup").read_text()
+        assert "nice 0" in Path("/proc/self/autogroup").read_text()
+    finally:
+        loops.close()
 
 
 def test_a_loop_ends_with_a_killed_parent(alive: Callable[[int], bool], until: Callable[..., Any]) -> None:
