@@ -17,7 +17,7 @@ from siotool.searched import FoundCapacity, Hold
 from siotool.stopped import Stopped
 from siotool.workload import Target, WeightedTarget, Workload
 
-VERSION = 2
+VERSION = 3
 FILE_NAME = "run.jsonl"
 
 OpKind = Literal["connect", "phase", "upgrade", "namespace", "ack", "deliver", "reconnect", "custom"]

@@ -25,7 +25,7 @@ _SHORTEST_S = 0.5
 
 def dropped_after_silence(run: Run) -> Iterator[str]:
     """A remark when the other side closes connections after a certain time without traffic."""
-    closing = [interval for interval in run.intervals if interval.losses.silence.n]
+    closing = [interval for interval in run.intervals if interval.losses.silence.steps]
     silence = merged(interval.losses.silence for interval in closing)
     p10, p50, p90 = map(silence.quantile, (0.1, 0.5, 0.9))
     if p10 is None or p50 is None or p90 is None or len(closing) < _DIFFERENT_SECONDS or p50 < _SHORTEST_S:

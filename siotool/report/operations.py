@@ -28,7 +28,7 @@ class _Total:
 
     def add(self, operation: Operation, second: int, run: int, *, held: bool) -> None:
         self.count += operation.count
-        self.given_up += sum(operation.given_up.n)
+        self.given_up += operation.given_up.count
         self.held += operation.count if held else 0
         if operation.errors:
             self.errors.update(operation.errors)

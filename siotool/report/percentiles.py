@@ -52,7 +52,7 @@ class TimesBySecond:
 
     def add(self, times: Sparse, second: int, run: int) -> None:
         """Add the times of one second; ``second`` counts through all runs."""
-        if times.n:
+        if times.steps:
             self._parts.append(times)
             self._second.append(second)
             self._run[second] = run

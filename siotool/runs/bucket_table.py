@@ -6,13 +6,12 @@ one, they take seconds of CPU.
 
 import math
 from collections.abc import Sequence
-from itertools import chain
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from siotool.histogram import SIZE, Sparse, bucket_values
+from siotool.histogram import SIZE, Sparse, bucket_values, unpacked
 
 Floats = NDArray[np.float64]
 
@@ -35,12 +34,12 @@ class Buckets(msgspec.Struct, frozen=True, eq=False):
 
 def buckets_of(parts: Sequence[Sparse], group: Sequence[int]) -> Buckets:
     """Return the buckets of histograms, of which each is of a group."""
-    known = [(part, number) for part, number in zip(parts, group, strict=True) if part.n]
-    lengths = [len(part.n) for part, _ in known]
+    known = [(part, number) for part, number in zip(parts, group, strict=True) if part.steps]
+    bucket, times, lengths = unpacked([part for part, _ in known])
     of = np.array([number for _, number in known], dtype=np.intp)
     return Buckets(
-        np.fromiter(chain.from_iterable(part.i for part, _ in known), np.intp, sum(lengths)),
-        np.fromiter(chain.from_iterable(part.n for part, _ in known), np.int64, sum(lengths)),
+        bucket,
+        times,
         np.repeat(of, lengths),
         of,
         np.array([part.min_s for part, _ in known], dtype=np.float64),

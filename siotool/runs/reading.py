@@ -112,7 +112,7 @@ def contradiction(interval: Interval) -> str:
 def _uncounted(operations: list[Operation], connections: Connections) -> str:
     """More times than what they are times of, or more hung than failed; empty for neither."""
     for operation in operations:
-        times, given_up = sum(operation.response.n), sum(operation.given_up.n)
+        times, given_up = operation.response.count, operation.given_up.count
         if times > operation.count or given_up > sum(operation.errors.values()):
             return f"{operation.op} {operation.name} has more times than successes, or than failures"
     hung = sum(connections.hung.values()) > sum(connections.failed.values())
@@ -124,7 +124,7 @@ def _uneven(audiences: list[AudienceDeliveries]) -> str:
     for found in audiences:
         if found.expected != found.received + found.lost:
             return f"{found.expected:,} deliveries to audiences of {found.size:,} do not add up"
-        if sum(found.first.n) > found.messages:
+        if found.first.count > found.messages:
             return f"audiences of {found.size:,} have more times than messages"
     return ""
 

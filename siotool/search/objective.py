@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from siotool.histogram import Sparse, bucket_value
+from siotool.histogram import Sparse, bucket_values
 from siotool.runfile import Interval, Operation
 
 Kind = Literal["late", "failed", "connects", "delivery", "exceptions", "withheld", "away", "level"]
@@ -61,7 +61,7 @@ def mean_level_s(objectives: list[Objective], interval: Interval) -> float | Non
     ops = {one.op for one in objectives if one.kind == "late"} or {"ack", "deliver", "connect"}
     found = [one for one in interval.operations if one.op in ops]
     total = sum(one.response.sum_s + one.given_up.sum_s for one in found)
-    count = sum(sum(one.response.n) + sum(one.given_up.n) for one in found)
+    count = sum(one.response.count + one.given_up.count for one in found)
     users = interval.connections.users
     away = max(0, users - interval.connections.open) / users if users else 0.0
     return total / count + away if count else None
@@ -69,7 +69,8 @@ def mean_level_s(objectives: list[Objective], interval: Interval) -> float | Non
 
 def later(times: Sparse, limit_s: float) -> int:
     """Number of times above a limit, within the histogram's error."""
-    return sum(n for i, n in zip(times.i, times.n, strict=True) if bucket_value(i) > limit_s)
+    bucket, count = times.buckets()
+    return int(count[bucket_values(bucket) > limit_s].sum())
 
 
 def _chosen(objective: Objective, interval: Interval) -> list[Operation]:
@@ -90,7 +91,7 @@ def _late(objective: Objective, interval: Interval, before: Interval | None) -> 
     found = _chosen(objective, interval)
     failed = sum(sum(one.errors.values()) for one in found)
     # what was given up early, as by the user that left, is no answer that came late
-    early = sum(sum(one.given_up.n) - later(one.given_up, objective.limit) for one in found)
+    early = sum(one.given_up.count - later(one.given_up, objective.limit) for one in found)
     missed = float(sum(later(one.response, objective.limit) for one in found) + failed - early)
     ended = float(sum(one.count for one in found) + failed - early)
     named = {one.name for one in interval.operations if one.op == objective.op}

@@ -5,10 +5,11 @@ depends on how messages fall in time. A server that is busy pays for none of it,
 fleets are sized.
 
 The loops are of Linux's idle scheduling class, which counts within one session. So each is a session of its
-own, with the least share there is (sched(7), "The autogroup feature"). Those beside a server say what fixed work costs there: a text
-in JSON, which is dearer where the CPU is slower (a lower clock, a neighbour on the same core), and a step
-through memory, which is dearer where neighbours on the host use the caches and the memory. Both cost the same
-in every process, so that runs can be compared (a loop of Python's own arithmetic does not).
+own, with the least share there is (sched(7), "The autogroup feature"). Those beside a server say what fixed
+work costs there: a text in JSON, which is dearer where the CPU is slower (a lower clock, a neighbour on the
+same core), and a step through memory, which is dearer where neighbours on the host use the caches and the
+memory. Both cost the same in every process, so that runs can be compared (a loop of Python's own arithmetic
+does not).
 """
 
 import os

@@ -24,7 +24,7 @@ def seconds_covered(number: int, elapsed_s: float) -> int:
 
 def without_times(operations: list[Operation]) -> tuple[list[Operation], int]:
     """The same operations, counted and not timed; and how many had a time."""
-    untimed = sum(sum(operation.response.n) for operation in operations)
+    untimed = sum(operation.response.count for operation in operations)
     bare = [
         msgspec.structs.replace(operation, response=Sparse(), service=Sparse()) for operation in operations
     ]

@@ -7,6 +7,8 @@ operation without a latency gets none (``None`` in Locust's words), never a zero
 import time
 from typing import Any
 
+import numpy as np
+
 from siotool.histogram import bucket_value
 from siotool.runfile import Operation
 
@@ -36,7 +38,7 @@ def _add(row: Any, operation: Operation, now: float) -> None:
         and second > int(row.last_request_timestamp)
     ):
         row._cache_response_times(second - 1)
-    timed = sum(operation.response.n)
+    timed = operation.response.count
     row.num_requests += requests
     row.num_none_requests += requests - timed
     row.num_reqs_per_sec[second] += requests
@@ -47,7 +49,7 @@ def _add(row: Any, operation: Operation, now: float) -> None:
     low, high = operation.response.min_s * 1e3, operation.response.max_s * 1e3
     row.min_response_time = low if row.min_response_time is None else min(row.min_response_time, low)
     row.max_response_time = max(row.max_response_time, high)
-    for index, count in zip(operation.response.i, operation.response.n, strict=True):
+    for index, count in zip(*map(np.ndarray.tolist, operation.response.buckets()), strict=True):
         row.response_times[_milliseconds(index)] += count
 
 

@@ -280,7 +280,7 @@ def test_a_history_of_another_format_is_refused(siotool, past):
     database.close()
     done = siotool("history", "--file", past)
     assert done.returncode == 2
-    assert "has history format 9; this siotool reads 1" in done.stderr
+    assert "has history format 9; this siotool reads 2" in done.stderr
 
 
 def test_a_damaged_row_names_its_run(siotool, past):

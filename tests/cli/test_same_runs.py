@@ -40,7 +40,7 @@ def test_a_run_of_format_1_is_refused_by_both(both, tmp_path):
     shutil.copy(GOLDEN / "run_format_1.jsonl", tmp_path / "old/run.jsonl")
     for done in both("old"):
         assert (done.returncode, done.stdout) == (2, "")
-        assert "old/run.jsonl has run format 1; this siotool reads 2" in done.stderr
+        assert "old/run.jsonl has run format 1; this siotool reads 3" in done.stderr
         assert "record the run again with this siotool" in done.stderr
 
 

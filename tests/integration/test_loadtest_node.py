@@ -249,7 +249,7 @@ def test_every_delivery_is_timed(chat: Measured) -> None:
     row = chat.done.operation("deliver", "chat message")
     assert row["count"] == USERS * MESSAGES * USERS
     timed = [
-        sum(operation.response.n)
+        operation.response.count
         for interval in chat.done.run.intervals
         for operation in interval.operations
         if operation.op == "deliver"

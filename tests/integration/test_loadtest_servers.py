@@ -4,12 +4,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from tests.integration.servers.node import measured_server
 from tests.integration.servers.proxy import nginx
+from tests.integration.servers.tls import make_certificates
 
 pytestmark = [pytest.mark.slow, pytest.mark.node]
 
@@ -162,3 +164,21 @@ def test_the_wrong_process_is_a_doubt_during_the_run_and_no_evidence(runs: Runs)
     noted = [line for line in runs.wrong.lines if "sampled process" in line.get("text", "")]
     assert noted[0]["t_s"] < 6.5, "as soon as it is sure"
     assert plan(runs.wrong).returncode == 2
+
+
+def test_metrics_are_read_by_tls_and_only_of_whom_the_ca_signed(
+    loadtest: Callable[..., Any], tmp_path: Path
+) -> None:
+    """The certificates of the clients count for the metrics too."""
+    files = make_certificates(tmp_path)
+    with measured_server() as server, nginx([server], tls=files) as secure:
+        page = f"https://localhost:{secure.port}/metrics"
+        load = (server.url, *LOAD, "--stage", "1s:20", "--stage", "4s:20", "--server-metrics", page)
+        known, unknown = (loadtest(*load, "--ca-file", ca) for ca in (files.ca, files.other_ca))
+    assert known.code == 0, known.stderr
+    (one,) = known.report["servers"]
+    assert f"metrics of {page}" in one["source"]
+    assert known.report["server"]["cpu_cores"] > 0
+    assert unknown.code == 3
+    assert "certificate" in unknown.stderr.lower()
+    assert not (unknown.folder / "run.jsonl").exists()

@@ -245,7 +245,7 @@ def test_a_pause_of_everything_is_one_interval_that_says_so(start: Callable[...,
     # what had piled up is counted, and none of it is said to have taken seconds
     assert sum(operation.count for operation in longest.operations) > 0
     times = [operation.response for interval in run.intervals for operation in interval.operations]
-    assert max(found.max_s for found in times if found.n) < 3
+    assert max(found.max_s for found in times if found.count) < 3
     assert sum(interval.connections.closed != {} for interval in run.intervals) == 0
 
 

@@ -74,7 +74,7 @@ def consistent(interval: Interval) -> Interval:
     """The same without what no run can have written."""
     delivery = interval.delivery
     operations = [
-        msgspec.structs.replace(found, count=max(found.count, sum(found.response.n)))
+        msgspec.structs.replace(found, count=max(found.count, found.response.count))
         for found in interval.operations
     ]
     classes = [msgspec.structs.replace(found, users=found.users // 8) for found in interval.user_classes]

@@ -10,6 +10,7 @@ from siotool.calibration.phase import Phase, Timetable
 from siotool.plan.evidence.curve import CostCurve, CurveShape
 from siotool.plan.evidence.holds import STEP_POWER, TEXT_POWER
 from siotool.runfile import (
+    VERSION,
     Bytes,
     Connections,
     Delivery,
@@ -132,7 +133,7 @@ def _interval(
 
 def _header(phases: Sequence[Phase]) -> Header:
     return Header(
-        version=2,
+        version=VERSION,
         run="made",
         started_at="2026-11-26T00:00:00+00:00",
         siotool="0",

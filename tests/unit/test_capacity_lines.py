@@ -7,13 +7,13 @@ import pytest
 
 from siotool.errors import RunFileError
 from siotool.report.capacity_figures import capacity_of
-from siotool.runfile import End, Header, Run
+from siotool.runfile import VERSION, End, Header, Run
 from siotool.runs.reading import read
 from siotool.searched import FoundCapacity, Hold
 from siotool.workload import Target, Workload
 
 HEADER = Header(
-    version=2,
+    version=VERSION,
     run="a",
     started_at="2026-01-01T00:00:00+00:00",
     siotool="1",

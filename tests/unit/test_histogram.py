@@ -1,4 +1,5 @@
 import math
+from base64 import b64encode
 
 import msgspec
 import numpy as np
@@ -14,12 +15,28 @@ from siotool.histogram import (
     Sparse,
     bucket_value,
     merged,
+    unpacked,
 )
 
 
 def filled(*values: float) -> Histogram:
     histogram = Histogram()
     histogram.record(values)
+    return histogram
+
+
+def buckets(histogram: Histogram) -> list[int]:
+    found: list[int] = histogram.sparse().buckets()[0].tolist()
+    return found
+
+
+def counted(counts: dict[int, int]) -> Histogram:
+    """So many values in each bucket."""
+    histogram = Histogram()
+    for bucket, count in counts.items():
+        histogram.counts[bucket] = count
+        histogram.sum_s += count * bucket_value(bucket)
+    histogram.min_s, histogram.max_s = bucket_value(min(counts)), bucket_value(max(counts))
     return histogram
 
 
@@ -76,14 +93,14 @@ def test_extremes_are_exact() -> None:
 @pytest.mark.parametrize("value", [0.0, -3.0, 1e-9, SMALLEST_S])
 def test_what_is_too_short_to_resolve_is_kept_as_short(value: float) -> None:
     histogram = filled(value)
-    assert histogram.sparse().i == [0]
+    assert buckets(histogram) == [0]
     assert histogram.quantile(0.5) == histogram.max_s == max(0.0, value)
     assert histogram.sum_s == max(0.0, value)
 
 
 def test_what_is_too_long_to_resolve_is_kept_as_long() -> None:
     histogram = filled(2 * LARGEST_S, 10 * LARGEST_S)
-    assert histogram.sparse().i == [SIZE - 1]
+    assert buckets(histogram) == [SIZE - 1]
     assert histogram.count == 2
     assert (histogram.max_s, histogram.sum_s) == (10 * LARGEST_S, 12 * LARGEST_S)
 
@@ -92,8 +109,8 @@ def test_what_is_too_long_to_resolve_is_kept_as_long() -> None:
 def test_a_bucket_holds_its_upper_edge_and_not_its_lower(index: int) -> None:
     upper = SMALLEST_S * GROWTH**index
     inside = min(upper, LARGEST_S)
-    assert filled(inside).sparse().i == [index]
-    assert filled(upper / GROWTH * (1 + 1e-6)).sparse().i == [index]
+    assert buckets(filled(inside)) == [index]
+    assert buckets(filled(upper / GROWTH * (1 + 1e-6))) == [index]
     for value in (inside, upper / GROWTH):
         assert abs(bucket_value(index) - value) <= value * (RELATIVE_ERROR + 1e-9) or value == LARGEST_S
 
@@ -115,15 +132,65 @@ def test_arrays_and_lists_are_the_same_to_it() -> None:
 
 
 @pytest.mark.parametrize(
+    ("counts", "steps", "held"),
+    [
+        pytest.param({0: 1}, [1], [1], id="the first bucket is one step from before it"),
+        pytest.param({3: 1, 5: 255}, [4, 2], [1, 255], id="a byte for each step and each count"),
+        pytest.param({253: 1}, [254], [1], id="the longest step"),
+        pytest.param({254: 1}, [255, 1], [1], id="one more: a stride without a bucket, and a step"),
+        pytest.param({0: 1, 508: 2}, [1, 255, 254], [1, 2], id="a stride between two buckets"),
+        pytest.param({0: 1, 509: 2}, [1, 255, 255, 1], [1, 2], id="two strides"),
+        pytest.param({7: 1, 8: 256}, [8, 1], [1, 0, 0, 1], id="256 takes two bytes, and so do all counts"),
+        pytest.param({7: 65536}, [8], [0, 0, 1, 0], id="65,536 takes four"),
+        pytest.param({7: 2**32 + 2}, [8], [2, 0, 0, 0, 1, 0, 0, 0], id="2**32 takes eight"),
+        pytest.param({SIZE - 1: 1}, [*[255] * 4, SIZE - 4 * 254], [1], id="the last bucket"),
+    ],
+)
+def test_buckets_are_stored_as_steps_and_counts(counts, steps, held) -> None:
+    stored = counted(counts).sparse()
+    assert (list(stored.steps), list(stored.held)) == (steps, held)
+    bucket, count = stored.buckets()
+    assert dict(zip(bucket.tolist(), count.tolist(), strict=True)) == counts
+    assert stored.count == sum(counts.values())
+
+
+def test_many_are_unpacked_as_each_one_by_itself() -> None:
+    """Counts of every width, strides, and empty ones, side by side."""
+    each = [{0: 1}, {}, {300: 7, 301: 70_000}, {9: 2**40}, {}, {254: 300, 900: 1}, {1: 2}, {}]
+    parts = [counted(one).sparse() if one else Sparse() for one in each]
+    bucket, count, lengths = unpacked(parts)
+    assert lengths.tolist() == [len(one) for one in each]
+    assert bucket.tolist() == [number for one in each for number in one]
+    assert count.tolist() == [times for one in each for times in one.values()]
+    assert [len(found) for found in unpacked([])] == [0, 0, 0]
+
+
+def stored_as(steps: list[int], held: list[int], *times_s: float) -> bytes:
+    fields = {"steps": b64encode(bytes(steps)).decode(), "held": b64encode(bytes(held)).decode()}
+    return msgspec.json.encode(fields | dict(zip(("sum_s", "min_s", "max_s"), times_s, strict=False)))
+
+
+@pytest.mark.parametrize(
     ("stored", "reason"),
     [
-        pytest.param(b'{"i":[3],"n":[]}', "not a histogram", id="a bucket without its count"),
-        pytest.param(b'{"i":[5000],"n":[1]}', "`int` <= 11", id="a bucket beyond the last one"),
-        pytest.param(b'{"i":[-1],"n":[1]}', "`int` >= 0", id="a bucket before the first one"),
-        pytest.param(b'{"i":[4,4],"n":[1,1]}', "not a histogram", id="a bucket twice: add would book one"),
-        pytest.param(b'{"i":[5,4],"n":[1,1]}', "not a histogram", id="buckets out of order"),
-        pytest.param(b'{"i":[4],"n":[0]}', "`int` >= 1", id="an empty bucket"),
-        pytest.param(b'{"i":[4],"n":[-2]}', "`int` >= 1", id="a negative count"),
+        pytest.param(stored_as([4], []), "do not fit", id="a bucket without its count"),
+        pytest.param(stored_as([], [4]), "do not fit", id="a count without its bucket"),
+        pytest.param(stored_as([4], [1, 0, 0]), "do not fit", id="a count in three bytes"),
+        pytest.param(stored_as([4, 255], [1]), "do not fit", id="a stride to no bucket"),
+        pytest.param(stored_as([255], []), "do not fit", id="nothing but a stride"),
+        pytest.param(stored_as([*[255] * 4, SIZE - 4 * 254 + 1], [1]), "beyond", id="beyond the last bucket"),
+        pytest.param(stored_as([4, 0], [1, 1]), "do not ascend", id="a bucket twice: add would book one"),
+        pytest.param(stored_as([4], [0]), "an empty bucket", id="an empty bucket"),
+        pytest.param(stored_as([4, 1], [1, 0, 0, 0]), "an empty bucket", id="an empty bucket of two bytes"),
+        pytest.param(
+            stored_as([1], [1, 0, 0, 0, 0, 0, 32, 0]), "can be counted", id="more than a float counts"
+        ),
+        pytest.param(stored_as([1], [1], 2e-6, 1e-6, 1e-6), "fit together", id="a sum of other values"),
+        pytest.param(stored_as([1], [1], -1.0, -1.0, 0.0), "fit together", id="less than no time"),
+        pytest.param(stored_as([1], [1], 1.0, 1.0, 1.0), "none of its buckets", id="another bucket"),
+        pytest.param(stored_as([9], [1]), "none of its buckets", id="a bucket without its time"),
+        pytest.param(b'{"steps":[4],"held":[1]}', "Expected `bytes`", id="lists, as of format 2"),
+        pytest.param(b'{"steps":"?","held":"AQ=="}', "base64", id="bytes that are not base64"),
     ],
 )
 def test_what_no_histogram_has_written_is_refused(stored: bytes, reason: str) -> None:

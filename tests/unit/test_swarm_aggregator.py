@@ -245,10 +245,10 @@ def test_operations_of_one_kind_and_name_become_one():
     assert (echo.name, echo.count, echo.errors) == ("echo", 8, {"timeout": 3, "reset": 1})
     whole = Histogram()
     whole.record([0.1, 0.2, 0.4])
-    assert (echo.response.i, echo.response.n) == (whole.sparse().i, whole.sparse().n)
+    assert (echo.response.steps, echo.response.held) == (whole.sparse().steps, whole.sparse().held)
     assert (echo.response.min_s, echo.response.max_s) == (0.1, 0.4)
     assert (echo.service.min_s, echo.service.max_s) == (0.05, 0.2)
-    assert (sum(echo.given_up.n), echo.given_up.min_s, echo.given_up.max_s) == (3, 5.0, 6.0)
+    assert (echo.given_up.count, echo.given_up.min_s, echo.given_up.max_s) == (3, 5.0, 6.0)
     assert join == parts[0].operations[1]
 
 

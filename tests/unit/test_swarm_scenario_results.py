@@ -51,7 +51,7 @@ def test_checks_are_an_operation_with_their_text_for_a_name():
         2,
         {"check_failed": 1},
     )
-    assert not judged.response.n, "a check takes no time"
+    assert not judged.response.count, "a check takes no time"
     assert wrong == Raised("check_failed", "it was ok", "flow.py:1 in t", 1)
     assert reported == []
 
@@ -70,7 +70,7 @@ def test_what_is_reported_through_locusts_event_is_an_operation(seconds, error, 
     book.report("db", "query", seconds, error)
     judged, (reported,), failures = book.take()
     assert judged == [], "Locust has counted it itself"
-    assert (reported.name, reported.count, sum(reported.response.n), reported.errors) == (
+    assert (reported.name, reported.count, reported.response.count, reported.errors) == (
         "query",
         count,
         timed,

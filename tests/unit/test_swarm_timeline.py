@@ -191,7 +191,7 @@ def test_joining_adds_counts_and_keeps_the_last_of_what_is_a_level():
     one = joined([second(3), second(4, covers=2, final=True, draining=True)])
     assert (one.number, one.covers, one.until, one.final, one.draining) == (3, 3, 6.0, True, True)
     assert one.connections == Connections(4, 4, 10, 8, {"refused": 2}, {"reset": 2}, {"tcp": 2})
-    assert [(o.count, o.errors, sum(o.response.n)) for o in one.operations] == [(2, {"timeout": 2}, 2)]
+    assert [(o.count, o.errors, o.response.count) for o in one.operations] == [(2, {"timeout": 2}, 2)]
     assert one.bytes == Bytes(2, 4, 6, 8)
     assert (one.health.cpu_cores, one.health.cpu_allowed) == (pytest.approx(0.35), 0.96)
     assert (one.health.loop_lag_s, one.health.rss_bytes) == (4, 4)

@@ -40,7 +40,8 @@ def redraw_quantiles(
     values = np.array([min(max(bucket_value(int(i)), whole.min_s), whole.max_s) for i in filled])
     table = np.zeros((len(blocks), len(filled)))
     for row, block in enumerate(blocks):
-        table[row, np.searchsorted(filled, block.i)] = block.n
+        bucket, count = block.buckets()
+        table[row, np.searchsorted(filled, bucket)] = count
     counts = np.cumsum(_weights(len(blocks), generator) @ table, axis=1)
     found = []
     for quantile, scale in zip(quantiles, scales, strict=True):

@@ -97,7 +97,7 @@ def _middle(side: Sequence[Amounts]) -> float:
 
 def _of_times(old: list[Times], new: list[Times], *, runs: Sequence[str]) -> list[PairedMetric]:
     every = [*old, *new]
-    fewest = min(sum(sum(block.n) for block in one.blocks) for one in every)
+    fewest = min(sum(block.count for block in one.blocks) for one in every)
     told = [name for name, (_, needed) in PERCENTILES.items() if fewest >= needed]
     scales = [scale_of_times(name, old[0].name) for name in told]
     quantiles = [PERCENTILES[name][0] for name in told]
