@@ -295,7 +295,8 @@ class WorkerHealth(msgspec.Struct, frozen=True):
     the connection loop was late, ``schedule_lag_s`` the longest a scheduled operation was.
     ``cpu_allowed`` is how many cores it may use (one interpreter: at most 1; less under a quota
     or an affinity mask). ``cpu_wait`` is the share of the interval in which its busiest thread
-    was ready to run and had no CPU.
+    was ready to run and had no CPU. ``clock_error_s``: how far its machine's clock may be from the parent's,
+    as it is taken to be; 0 for the parent's own machine.
     """
 
     worker: Count
@@ -307,6 +308,7 @@ class WorkerHealth(msgspec.Struct, frozen=True):
     files_limit: Count
     cpu_allowed: Annotated[float, msgspec.Meta(gt=0, le=1e12)] = 1.0
     cpu_wait: Amount = 0.0
+    clock_error_s: Amount = 0.0
 
 
 class Pace(msgspec.Struct, frozen=True):

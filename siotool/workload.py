@@ -105,6 +105,11 @@ class Workload(msgspec.Struct, frozen=True):
         """Largest number of users any stage asks for; 0 where no number is asked for."""
         return max((stage.users for stage in self.stages), default=0)
 
+    @property
+    def most_users(self) -> int:
+        """The same, also where users arrive; 0 where it is not known beforehand."""
+        return self.arrivals.most if self.arrivals else self.users_max
+
 
 def turns(weights: Sequence[int]) -> list[int]:
     """The order in which users go to targets, as indices; it begins anew after ``sum(weights)`` users.

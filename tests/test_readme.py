@@ -16,6 +16,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -136,6 +137,9 @@ def run(command: str, folder: Path) -> None:
     if name == "target":
         serve_and_stop(line, folder)
         return
+    if name == "worker":
+        join_a_run(line, folder)
+        return
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", line],
         cwd=folder,
@@ -148,6 +152,25 @@ def run(command: str, folder: Path) -> None:
     allowed = {code, ExitCode.SUSPECT} if name in MEASURING else {code}
     told = f"{command}\nran as: {line}\nended in {done.returncode}\n{done.stdout}\n{done.stderr}"
     assert done.returncode in allowed, told
+
+
+def join_a_run(line: str, folder: Path) -> None:
+    """``siotool worker`` works for a run: start one that waits for as many workers as it brings."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    token = folder / "token"
+    token.write_text("t" * 40)
+    there = re.search(r"--processes (\d+)", line)
+    here = re.sub(r"--join \S+", f"--join 127.0.0.1:{port}", re.sub(r"--token-file \S+", "", line))
+    load = f"siotool loadtest demo --users {USERS} --run-time {SECONDS}s --distributed --no-default-gates"
+    options = f"--listen 127.0.0.1:{port} --token-file {token} --expect-workers {there[1] if there else 1}"
+    with subprocess.Popen(["bash", "-c", f"exec {load} {options}"], cwd=folder, env=environment()) as test:
+        command = ["bash", "-c", f"exec {here} --token-file {token}"]
+        done = subprocess.run(command, cwd=folder, env=environment(), timeout=120, check=False)
+        assert done.returncode == ExitCode.OK, line
+        assert test.wait(timeout=60) in (ExitCode.OK, ExitCode.SUSPECT), line
+    shutil.rmtree(folder / "reports", ignore_errors=True)
 
 
 def serve_and_stop(line: str, folder: Path) -> None:

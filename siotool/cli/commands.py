@@ -28,6 +28,8 @@ COMMANDS = {
     "report": Listed("siotool.cli.report", "Report what runs measured beside what was planned."),
     "history": Listed("siotool.cli.history", "Show past runs: the trend of their metrics, and what changed."),
     "probe": Listed("siotool.cli.probe", "Say what a target speaks, and where it is misconfigured."),
+    "preflight": Listed("siotool.cli.preflight_command", "Can this machine make so much load?"),
+    "worker": Listed("siotool.cli.worker_command", "Make load from this machine for a run on another one."),
     "target": Listed("siotool.cli.target", "Serve the embedded Socket.IO chat until Ctrl-C."),
     "demo": Listed(
         "siotool.cli.demo", "Plan, load and report a chat room, on the embedded server of this machine."

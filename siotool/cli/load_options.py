@@ -32,17 +32,30 @@ def load(
     return loaded, resolved, templates
 
 
-def workers(processes: int | None, stages: list[Stage], arrivals: Arrivals | None) -> int:
-    """Number of generator processes: one per core, and no more than there are users."""
+def workers(
+    processes: int | None, stages: list[Stage], arrivals: Arrivals | None, elsewhere: int | None = None
+) -> int:
+    """Number of generator processes: one per core, and no more than there are users.
+
+    ``elsewhere`` is their number on other machines, which look after their files themselves.
+    """
     from siotool.swarm.preflight import check_files
 
-    workers = processes or os.cpu_count() or 1
     most = arrivals.most if arrivals else max((found.users for found in stages), default=0)
+    if elsewhere is not None:
+        if 0 < most < elsewhere:
+            raise InputError(f"{elsewhere} workers for {most} users", "each needs one: --expect-workers")
+        return elsewhere
     if not stages and not most:
-        return workers
-    workers = min(workers, max(1, most))
-    check_files(most, workers)
-    return workers
+        return processes or os.cpu_count() or 1
+    here = workers_here(processes, most)
+    check_files(most, here)
+    return here
+
+
+def workers_here(processes: int | None, users: int) -> int:
+    """Number of generator processes of this machine: one per core, and no more than there are users."""
+    return min(processes or os.cpu_count() or 1, max(1, users))
 
 
 def program(
@@ -113,7 +126,7 @@ def arrivals(
             "raise it, or --run-time",
         )
     most = given["--users"]
-    return Arrivals(rate, duration, 0 if most is None else _users(str(most)), process or "constant")
+    return Arrivals(rate, duration, 0 if most is None else users_of(str(most)), process or "constant")
 
 
 def run_time(text: str) -> float:
@@ -140,14 +153,15 @@ def stages(
         if not any(one.users for one in found):
             raise InputError("no --stage has any users", "write them TIME:USERS, as 30s:1000")
         return found
-    count = _users("10" if users is None else users)
+    count = users_of("10" if users is None else users)
     duration = run_time("30s" if length is None else length)
     if spawn_rate is not None and not 0 < spawn_rate < float("inf"):
         raise InputError(f"--spawn-rate {spawn_rate:g}: expected more than 0 users per second")
     return ramp(count, spawn_rate or count / min(5.0, duration / 4), duration)
 
 
-def _users(text: str) -> int:
+def users_of(text: str) -> int:
+    """A number of users, of ``--users``: 1 or more."""
     count = _whole(units.parse_count(text, "--users"), "--users", text)
     if count < 1:
         raise InputError(f"--users {text}: expected 1 or more")

@@ -4,6 +4,7 @@ import secrets
 import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -18,12 +19,15 @@ from siotool.cli import (
     job_summary,
     load_flags,
     load_targets,
+    machine_flags,
+    machine_options,
     public_hosts,
     run_flags,
     search_flags,
     search_options,
     server_flags,
     server_options,
+    source_options,
     target_options,
     users_options,
     watching_flags,
@@ -66,6 +70,11 @@ def loadtest(
     tags: load_flags.Tags = None,
     exclude_tags: load_flags.ExcludeTags = None,
     processes: load_flags.Processes = None,
+    distributed: machine_flags.Distributed = False,
+    expect_workers: machine_flags.ExpectWorkers = None,
+    listen: machine_flags.Listen = None,
+    token_file: machine_flags.TokenFile = None,
+    workers_within: machine_flags.WorkersWithin = None,
     namespace: connection_flags.Namespace = None,
     path: target_options.SocketPath = "/socket.io/",
     auth: target_options.Auth = None,
@@ -80,6 +89,7 @@ def loadtest(
     client: connection_flags.Client = WireClient.NATIVE,
     ca_file: target_options.CaFile = None,
     insecure: target_options.Insecure = False,
+    source_ip: source_options.SourceIp = None,
     client_cert: target_options.ClientCert = None,
     client_key: target_options.ClientKey = None,
     server_name: target_options.ServerName = None,
@@ -218,6 +228,16 @@ def loadtest(
             randomization_factor,
         ),
     )
+    far = machine_options.wanted(
+        distributed,
+        expect_workers,
+        listen,
+        token_file,
+        workers_within,
+        {"--processes": processes, "--calibrate": calibrate, "--dry-run": dry_run}
+        | {"--source-ip": source_ip},
+        quiet=quiet,
+    )
     # a look at a target takes one connection, as a probe does
     public_hosts.check([] if aimed.demo or dry_run else aimed.urls, yes=yes, allowed=allowed_hosts or [])
 
@@ -236,7 +256,7 @@ def loadtest(
     from siotool.swarm.settings import EngineSettings, look_up
     from siotool.workload import Target, Workload, turns
 
-    folder = out or REPORTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{loaded.name.removeprefix('_')}"
+    folder = _folder(out, loaded.name, written=not dry_run)
     calibrating = (
         calibration_options.calibrating(loaded, resolved, users, run_time, wishes, seed, processes or 1)
         if calibrate
@@ -246,7 +266,14 @@ def loadtest(
         calibrating.programs(folder)
         if calibrating
         else searching.programs_of(
-            asked, loaded, resolved, templates, processes, aimed, (stages, run_time, given, arrivals)
+            asked,
+            loaded,
+            resolved,
+            templates,
+            processes,
+            aimed,
+            (stages, run_time, given, arrivals),
+            far.workers if far else None,
         )
     )
     check_scopes([*gates, *stops.gates], [one.__name__ for one in loaded.user_classes], len(stages))
@@ -270,8 +297,6 @@ def loadtest(
         known=loaded.knobs,
         starting=users_options.starting(stages, arrivals, seed, loaded.user_classes),
     )
-    if not dry_run and (folder / "run.jsonl").exists():
-        raise InputError(f"{folder} already holds a run", "choose another --out folder")
 
     with ExitStack() as stack, explained():
         urls = aimed.urls
@@ -299,6 +324,7 @@ def loadtest(
                 reconnection=clients.reconnection,
                 connect_timeout_s=connect_timeout_s,
                 ack_timeout_s=ack_timeout_s,
+                sources=source_options.read(source_ip or []),
             ),
             workload=workload,
             out=folder,
@@ -314,6 +340,7 @@ def loadtest(
             command=redacted(command_of(ctx)),
             templates=templates,
             users_file=rows,
+            distributed=far,
         )
         if dry_run:
             raise typer.Exit(dry_runs.run(config, loaded))
@@ -336,6 +363,14 @@ def loadtest(
             summaries=job_summary.read_summaries(summary, no_summary=no_summary, comment=comment),
         )
     )
+
+
+def _folder(out: Path | None, scenario: str, *, written: bool) -> Path:
+    """Where the run is kept, by default a folder of its own; raises InputError where there is one already."""
+    folder = out or REPORTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{scenario.removeprefix('_')}"
+    if written and (folder / "run.jsonl").exists():
+        raise InputError(f"{folder} already holds a run", "choose another --out folder")
+    return folder
 
 
 def _list() -> NoReturn:

@@ -27,18 +27,24 @@ def programs_of(
     processes: int | None,
     aimed: Aimed,
     planned: tuple[list[Stage], str | None, Mapping[str, object], Arrivals | None],
+    elsewhere: int | None,
 ) -> tuple[Iterable[Program], str, list[Stage], int]:
     """The programs of a run, the name of its load shape, its stages, and its number of processes.
 
     ``planned`` are the stages, the --run-time, the options that decide about users, and the arrivals of a run
-    that does not search.
+    that does not search. ``elsewhere`` is the number of processes on other machines.
     """
     if asked is None:
         stages, length, given, arrivals = planned
         program, shape, stages = load_options.program(loaded, stages, length, given, arrivals)
-        return [program], shape, stages, load_options.workers(processes, stages, arrivals)
-    workers = search_options.generator_processes(processes)
-    return _searches(asked, loaded, settings, templates, workers, aimed), "", [], workers
+        return [program], shape, stages, load_options.workers(processes, stages, arrivals, elsewhere)
+    workers = elsewhere or search_options.generator_processes(processes)
+    return (
+        _searches(asked, loaded, settings, templates, workers, aimed, elsewhere=elsewhere is not None),
+        "",
+        [],
+        workers,
+    )
 
 
 def _searches(
@@ -48,6 +54,8 @@ def _searches(
     templates: Mapping[str, str],
     processes: int,
     aimed: Aimed,
+    *,
+    elsewhere: bool,
 ) -> Iterable[Program]:
     """The searches of a run. Raises InputError where scenario or machine do not allow them."""
     search_options.check_scenario(asked.axis, loaded, settings, templates)
@@ -63,7 +71,7 @@ def _searches(
             f"the search begins with {show_load(unit, start)}, above its bound of {show_load(unit, most)}",
             "begin with less: --users, or --set rate=… or size=…",
         )
-    if asked.axis == "users" and asked.most is not None:
+    if asked.axis == "users" and asked.most is not None and not elsewhere:
         check_files(int(most), processes)
     searched = SearchedLoad(
         asked.axis,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from siotool import units
 from siotool.document.document import Row, Table, columns
 from siotool.report import ways
+from siotool.report.clock_words import CLOCKS, clock_error
 from siotool.report.delivery_figures import AudienceFigures
 from siotool.report.sizing_tables import cell
 
@@ -31,7 +32,10 @@ def tables(audiences: Sequence[AudienceFigures]) -> list[Table]:
             "intended start. Spread: how long after the first the last one did. Of messages that reached "
             "everyone."
         )
-        rows = [Row(_times(audience)) for audience in timed]
+        if any(audience.clock_error_s is not None for audience in timed):
+            named += columns("clocks ±>")
+            note += CLOCKS
+        rows = [Row(_times(audience)[: len(named)]) for audience in timed]
         found.append(Table(named, rows, note, how=[ways.ACCOUNT, ways.RESPONSE]))
     return found
 
@@ -64,6 +68,7 @@ def _times(audience: AudienceFigures) -> list[str]:
         _label(audience),
         f"{audience.complete:,}",
         *(cell(time, units.format_duration) for time in times),
+        clock_error(audience.clock_error_s, audience.first_p50_s),
     ]
 
 

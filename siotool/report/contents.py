@@ -83,7 +83,8 @@ class OperationFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     (``siotool.report.percentiles``). ``service_*`` count from the actual send and are None where nothing was
     scheduled.
     ``rate_per_s`` is of successes, over the hold phase for ``ack`` and ``deliver`` and over
-    the run for what happens while connecting (``rate_over``).
+    the run for what happens while connecting (``rate_over``). ``clock_error_s``: by how much times that
+    begin on one machine and end on another may be off; None where all load was made on one.
     """
 
     op: str
@@ -112,6 +113,7 @@ class OperationFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mean_s: float | None
     service_p50_s: float | None
     service_p99_s: float | None
+    clock_error_s: float | None = None
 
     @property
     def failed(self) -> int:

@@ -32,7 +32,8 @@ class AudienceFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``to`` is whom they were for: all users, those of a room, one user who waited for it. Sizes are
     from ``size_from`` to ``size``. The times are of the first, the median and the last receiver of each
     message, from its intended start, and of how long after the first the last one was: over the
-    ``complete`` messages, which reached everyone.
+    ``complete`` messages, which reached everyone. ``clock_error_s``: by how much a time may be off where
+    sender and receiver are on different machines; None where all load was made on one.
     """
 
     to: AudienceKind
@@ -54,3 +55,4 @@ class AudienceFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     last_p99_s: float | None
     spread_p50_s: float | None
     spread_p99_s: float | None
+    clock_error_s: float | None = None

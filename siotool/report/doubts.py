@@ -50,6 +50,7 @@ from siotool.report.delivery_figures import DeliveryFigures
 from siotool.report.users import sum_up_user_classes
 from siotool.report.visits import sum_up_visits
 from siotool.runfile import OTHER, Run
+from siotool.runs.clock_error import clock_error_s
 from siotool.runs.generator_limits import (
     ACHIEVED_LEAST,
     CPU_LIMIT,
@@ -121,10 +122,9 @@ def find_remarks(
         )
     if any(row.name == OTHER for row in operations):
         found.append(f"there were too many names: the later ones are counted together as {OTHER}")
-    clock_errors = [one.clock_error_s for run in runs for one in run.header.generators]
-    if clock_error := max(clock_errors, default=0.0):
+    if clock_error := clock_error_s(runs):
         found.append(
-            f"the generators' clocks may differ by {format_duration(clock_error)}: times of deliveries "
+            f"the clocks of two generators may differ by {format_duration(clock_error)}: times of deliveries "
             "between them are no more exact than that"
         )
     if len({repr(run.header.workload.settings) for run in runs}) > 1:

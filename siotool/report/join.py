@@ -46,6 +46,7 @@ from siotool.report.variables import MeasuredParts, size
 from siotool.report.verdict import verdict_of
 from siotool.report.visits import sum_up_visits
 from siotool.runfile import Header, Interval, Run
+from siotool.runs.clock_error import clock_error_s
 from siotool.runs.hold import SHARE_OF_PEAK, SHORTEST_S
 from siotool.runs.judged_part import judged_part
 from siotool.runs.sameness import check_same
@@ -116,7 +117,7 @@ def summarize(
         delivery=delivery,
         outages=outages,
         away=sum_up_away(runs, outages),
-        audiences=sum_up_audiences(intervals),
+        audiences=sum_up_audiences(intervals, clock_error_s(runs)),
         bandwidth=bandwidth,
         server=server,
         servers=servers,

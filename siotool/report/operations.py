@@ -9,9 +9,12 @@ import msgspec
 from siotool.report.contents import OperationFigures
 from siotool.report.percentiles import TimesBySecond
 from siotool.runfile import Operation, OpKind, Run
+from siotool.runs.clock_error import clock_error_s
 
 #: What happens while connecting is counted over the run: the hold phase has none of it.
 _OVER_THE_RUN = frozenset({"connect", "upgrade", "namespace", "reconnect"})
+#: Its times begin where a message is sent and end where it arrives.
+_ONE_WAY = "deliver"
 _ORDER = {op: number for number, op in enumerate(get_args(OpKind))}
 
 
@@ -77,14 +80,17 @@ def sum_up(
         for operation in of.operations:
             total = totals.setdefault((operation.op, operation.name), _Total())
             total.add(operation, second, run, held=in_hold)
+    error_s = clock_error_s(runs)
     ordered = sorted(totals.items(), key=lambda item: (_ORDER[item[0][0]], item[0][1]))
     by_op: dict[str, list[_Total]] = {}
     for (op, _), total in ordered:
         by_op.setdefault(op, []).append(total)
     return Operations(
-        rows=[_figures(op, name, total, run_s, held_s) for (op, name), total in ordered],
+        rows=[_figures(op, name, total, run_s, held_s, error_s) for (op, name), total in ordered],
         merged=[
-            _figures(op, "*", _merge(parts), run_s, held_s) for op, parts in by_op.items() if len(parts) > 1
+            _figures(op, "*", _merge(parts), run_s, held_s, error_s)
+            for op, parts in by_op.items()
+            if len(parts) > 1
         ],
         times={key: total.response for key, total in ordered},
     )
@@ -97,7 +103,9 @@ def _merge(parts: list[_Total]) -> _Total:
     return whole
 
 
-def _figures(op: str, name: str, total: _Total, run_s: float, held_s: float) -> OperationFigures:
+def _figures(
+    op: str, name: str, total: _Total, run_s: float, held_s: float, error_s: float | None
+) -> OperationFigures:
     over: Literal["hold", "run"] = "run" if op in _OVER_THE_RUN else "hold"
     successes, seconds = (total.count, run_s) if over == "run" else (total.held, held_s)
     response, service = total.response.histogram(), total.service.histogram()
@@ -117,4 +125,5 @@ def _figures(op: str, name: str, total: _Total, run_s: float, held_s: float) -> 
         mean_s=response.mean_s,
         service_p50_s=service.quantile(0.5),
         service_p99_s=service.quantile(0.99),
+        clock_error_s=error_s if op == _ONE_WAY else None,
     )

@@ -6,6 +6,7 @@ from siotool import units
 from siotool.document.document import Column, Row, Section, Table, columns
 from siotool.document.groups import NONE
 from siotool.report import audience_tables, ways
+from siotool.report.clock_words import CLOCKS, clock_error
 from siotool.report.contents import OperationFigures, Report, RunInfo, UserClassFigures
 from siotool.report.sizing_tables import cell, plural
 from siotool.report.uncertain import with_interval
@@ -50,10 +51,17 @@ def operations(report: Report) -> Section:
         "Rates of ack and deliver are over the hold phase; all others over the run.",
         how=[ways.COUNTS, ways.HOLD, ways.RESPONSE, *([ways.SERVICE] if service else [])],
     )
+    clocks = any(row.clock_error_s is not None for _, row in rows)
+    percentiles = columns("response time", "p50>", "p90>?", "p95>", "p99>", "p99.9>?")
+    percentiles += columns("clocks ±>") if clocks else []
     times = Table(
-        columns("response time", "p50>", "p90>?", "p95>", "p99>", "p99.9>?"),
-        [Row([name, *_times(row)]) for name, row in rows],
-        "In brackets: where a percentile lies with 95 %; nothing where the run was too short to tell.",
+        percentiles,
+        [
+            Row([name, *_times(row), clock_error(row.clock_error_s, row.p50_s)][: len(percentiles)])
+            for name, row in rows
+        ],
+        "In brackets: where a percentile lies with 95 %; nothing where the run was too short to tell."
+        + (CLOCKS if clocks else ""),
         how=[ways.RESPONSE, ways.INTERVALS],
     )
     return Section("operations", "Operations", [counts, times])

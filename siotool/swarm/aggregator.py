@@ -145,6 +145,7 @@ def _health(samples: list[WorkerHealth]) -> WorkerHealth:
         loop_lag_s=max(sample.loop_lag_s for sample in samples),
         schedule_lag_s=max(sample.schedule_lag_s for sample in samples),
         files_open=max(sample.files_open for sample in samples),
+        clock_error_s=max(sample.clock_error_s for sample in samples),
     )
 
 

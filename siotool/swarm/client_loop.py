@@ -22,6 +22,7 @@ from siotool.client.identity import Identity
 from siotool.client.opener import opener_of
 from siotool.client.parsers import parser_of
 from siotool.client.pool import Pool
+from siotool.client.source_addresses import SourceSockets
 from siotool.client.tap import Tap, TappedOpener
 from siotool.protocol.faults import LocalProtocolError
 from siotool.protocol.socket_io import Body
@@ -31,6 +32,7 @@ from siotool.swarm.delivery_tracker import DeliveryTracker
 from siotool.swarm.leaving_users import LeavingUsers
 from siotool.swarm.metrics import Metrics
 from siotool.swarm.redaction import Redaction
+from siotool.swarm.run_clock import RunClock
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.switchboard import Switchboard
 from siotool.swarm.user_counts import UserCounts
@@ -60,10 +62,18 @@ class ClientLoop:
     """Opens, uses and closes connections, and counts how they end."""
 
     def __init__(
-        self, settings: EngineSettings, bridge: Bridge, redaction: Redaction, tap: Tap | None = None
+        self,
+        settings: EngineSettings,
+        bridge: Bridge,
+        redaction: Redaction,
+        tap: Tap | None = None,
+        clock: RunClock | None = None,
     ) -> None:
-        """``redaction`` hides secrets in what is reported; ``tap`` hears every packet of every connection."""
-        self.tracker = DeliveryTracker(settings.run)
+        """``redaction`` hides secrets in what is reported; ``tap`` hears every packet of every connection.
+
+        ``clock`` compares this machine's with the parent's.
+        """
+        self.tracker = DeliveryTracker(settings.run, clock)
         self.metrics = Metrics(self.tracker, len(settings.targets), redaction)
         parser = parser_of(settings.parser, settings.revision)
         self.pool = Pool(
@@ -75,7 +85,9 @@ class ClientLoop:
         bugs = Bugs(self.metrics)
         self._loop.set_exception_handler(bugs.of_loop)
         self.board = Switchboard(self.metrics, self.pool.known, bridge.to_hub, bugs.report, self._ended)
-        make_socket = monkey.get_original("socket", "socket")  # gevent's own would wait for the hub
+        make_socket: Any = monkey.get_original("socket", "socket")  # gevent's own would wait for the hub
+        if settings.sources:
+            make_socket = SourceSockets(make_socket, settings.sources, settings.worker)
         endpoints = [
             Endpoint(found.target, found.addresses, settings.tls, settings.revision, make_socket)
             for found in settings.targets

@@ -1,19 +1,18 @@
 """The configuration of a load test and of its workers, and the run file's header made from it."""
 
-import os
-import platform
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
 import msgspec
-import psutil
 
 from siotool import runfile
 from siotool.client import tcp
-from siotool.measured_servers import LOCAL, MeasuredServer
+from siotool.measured_servers import MeasuredServer
 from siotool.runfile import GeneratorMachine, Header
+from siotool.swarm.machines.clock_comparison import ClockReading
+from siotool.swarm.machines.distributed import Distributed
+from siotool.swarm.machines.own_machine import versions
 from siotool.swarm.servers.asked_server import AskedServers
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.users_file import UsersFile
@@ -31,6 +30,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     ``locust_files`` asks for Locust's own CSV and HTML beside the run file.
     ``keep_awake``: the CPUs that generator and servers may use are not to sleep (``siotool.swarm.awake``).
     ``templates`` are the settings that are filled in for each user, ``users_file`` the users' rows.
+    ``distributed``: the workers are on other machines.
     """
 
     engine: EngineSettings
@@ -48,20 +48,27 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     command: list[str] = []
     templates: dict[str, str] = {}
     users_file: UsersFile | None = None
+    distributed: Distributed | None = None
 
 
 class WorkerConfig(msgspec.Struct, frozen=True):
-    """What a worker gets before it starts; ``master_port`` is the parent's, on loopback.
+    """What a worker gets before it starts; ``master_host`` and ``master_port`` are where the parent listens.
 
-    ``with_rows``: each user has a row of a users file, which the parent sends when it is asked for.
+    ``token`` is the run's (``siotool.swarm.join_token``). ``with_rows``: each user has a row of a users
+    file, which the parent sends when it is asked for. ``on_machine``: how many workers its machine has.
+    ``clock``: how the machine's clock compares with the parent's; None where they are one.
     """
 
+    master_host: str
     master_port: int
+    token: str
     scenario_path: str
     engine: EngineSettings
     workload: Workload
     templates: dict[str, str]
     with_rows: bool
+    on_machine: int
+    clock: ClockReading | None = None
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -71,26 +78,16 @@ class Outcome(msgspec.Struct, frozen=True):
     reason: Reason
 
 
-def header_of(config: RunConfig, servers: list[MeasuredServer]) -> Header:
+def header_of(config: RunConfig, servers: list[MeasuredServer], generators: list[GeneratorMachine]) -> Header:
     """The first line of the run file."""
-    libraries = ("locust", "picows", "uvloop", "python-socketio", "msgspec", "numpy")
+    known = versions()
     return Header(
         version=runfile.VERSION,
         run=config.out.name,
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        siotool=version("siotool"),
-        libraries={name: version(name) for name in libraries},
-        generators=[
-            GeneratorMachine(
-                host=LOCAL,
-                processes=config.workload.processes,
-                system=f"{platform.system()} {platform.release()} {platform.machine()}",
-                cpus=os.cpu_count() or 1,
-                memory_bytes=int(psutil.virtual_memory().total),
-                python=platform.python_version(),
-                clock_error_s=0.0,
-            )
-        ],
+        siotool=known.pop("siotool"),
+        libraries=known,
+        generators=generators,
         target=config.engine.target,
         targets=_targets(config),
         workload=config.workload,

@@ -16,6 +16,7 @@ from siotool.swarm.audiences import Audiences
 from siotool.swarm.memory_limits import NAME_CHARACTERS
 from siotool.swarm.publisher import Publisher
 from siotool.swarm.receiver import GIVE_UP_S, OVERTAKEN_S, REMEMBER_S, Receiver
+from siotool.swarm.run_clock import RunClock
 from siotool.swarm.worker_report import Presence, Publication, Receipt, packed_delays
 
 #: Sequence numbers fit into an array of unsigned integers; larger ones are not ours.
@@ -119,8 +120,10 @@ class DeliveryTracker:
     earlier runs that a server may still hold.
     """
 
-    def __init__(self, run: int) -> None:
+    def __init__(self, run: int, clock: RunClock | None = None) -> None:
+        """``clock``: stamps are in the parent's time, all else in this machine's."""
         self.run = run
+        self._clock = clock or RunClock()
         self.audiences = Audiences()
         self.touched: list[StampedMessage] = []
         self.published: list[Publication] = []
@@ -141,9 +144,7 @@ class DeliveryTracker:
         """
         sender = self._publisher(publisher)
         sender.seq += 1
-        text = stamp.write(self.run, publisher, sender.seq, now, intended)
-        mark = stamp.find(text.encode(), self.run)
-        assert mark is not None
+        text, mark = self._stamp(publisher, sender.seq, now, intended)
         message = self._message(mark, event)
         message.local_due = receivers - discount
         self._own.append(message)
@@ -163,9 +164,7 @@ class DeliveryTracker:
     ) -> str:
         """Begin to track a new message to an audience, and return its stamp."""
         sender.published += 1
-        text = stamp.write(self.run, publisher, sender.published, now, intended, audience)
-        mark = stamp.find(text.encode(), self.run)
-        assert mark is not None
+        text, mark = self._stamp(publisher, sender.published, now, intended, audience)
         self.audiences.publish(sender, event, mark, includes_sender=includes_sender)
         return text
 
@@ -183,7 +182,7 @@ class DeliveryTracker:
 
     def seen(self, payload: bytes, event: str) -> "StampedMessage | RoomMessage | None":
         """The message whose stamp a payload carries; None without one of this run's stamps."""
-        mark = stamp.find(payload, self.run)
+        mark = self._find(payload)
         if mark is None or not 0 < mark.seq <= _LARGEST_SEQ:
             return None
         event = event[:NAME_CHARACTERS]
@@ -290,6 +289,24 @@ class DeliveryTracker:
             message = silent.popleft()
             if message.seq == message.publisher.newest:
                 message.publisher.clear_all()
+
+    def _stamp(
+        self, publisher: int, seq: int, now: float, intended: float, audience: int = 0
+    ) -> tuple[str, stamp.Stamp]:
+        """The text of a new stamp, and what is read from it."""
+        sent, meant = self._clock.parents(now), self._clock.parents(intended)
+        text = stamp.write(self.run, publisher, seq, sent, meant, audience)
+        mark = self._find(text.encode())
+        assert mark is not None
+        return text, mark
+
+    def _find(self, payload: bytes) -> stamp.Stamp | None:
+        """The stamp of a payload, with its times on this machine's clock."""
+        mark = stamp.find(payload, self.run)
+        ahead_s = self._clock.reading.ahead_s
+        if mark is None or not ahead_s:
+            return mark
+        return mark._replace(sent=mark.sent + ahead_s, intended=mark.intended + ahead_s)
 
     def _publisher(self, number: int) -> Publisher:
         publisher = self._publishers.get(number)

@@ -21,6 +21,7 @@ from siotool.swarm.bridge import Bridge
 from siotool.swarm.client_loop import Answer, ClientLoop
 from siotool.swarm.pushes import reader
 from siotool.swarm.redaction import Redaction
+from siotool.swarm.run_clock import RunClock
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.user_counts import UserCounts
 from siotool.swarm.user_observer import UserConnection, UserObserver
@@ -30,14 +31,21 @@ class Engine:
     """What the greenlets of one process do with its connections; for the hub's thread only."""
 
     def __init__(
-        self, settings: EngineSettings, redaction: Redaction | None = None, tap: Tap | None = None
+        self,
+        settings: EngineSettings,
+        redaction: Redaction | None = None,
+        tap: Tap | None = None,
+        clock: RunClock | None = None,
     ) -> None:
-        """``redaction`` hides secrets in what is reported; ``tap`` hears every packet of every connection."""
+        """``redaction`` hides secrets in what is reported; ``tap`` hears every packet of every connection.
+
+        ``clock`` compares this machine's with the parent's; without one they are the same.
+        """
         self._ack_timeout_s = settings.ack_timeout_s
         self._client = settings.client
         self._bridge = Bridge()
         #: For what is called in the loop's thread.
-        self.loop = ClientLoop(settings, self._bridge, redaction or Redaction(), tap)
+        self.loop = ClientLoop(settings, self._bridge, redaction or Redaction(), tap, clock)
         self._encode = self.loop.pool.parser.encode
         self._bridge.to_loop(self.loop.tick)
 

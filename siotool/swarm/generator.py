@@ -22,6 +22,7 @@ from siotool.swarm.pacing import ANSWER_S, Schedule, lead_s
 from siotool.swarm.poisson import PoissonSchedule
 from siotool.swarm.redaction import Redaction
 from siotool.swarm.row_desk import RowPool
+from siotool.swarm.run_clock import RunClock
 from siotool.swarm.scenario_results import ScenarioResults
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.timer_wheel import TimerWheel
@@ -49,11 +50,15 @@ class Generator:
         rows: RowPool | None = None,
         redaction: Redaction | None = None,
         tap: Tap | None = None,
+        *,
+        clock: RunClock | None = None,
+        on_machine: int | None = None,
     ) -> None:
         """``templates`` are settings that are filled in for each user; ``rows`` are of a users file.
 
         ``redaction`` hides secrets; those of the options and of users are added here. ``tap`` hears every
-        packet of every connection.
+        packet of every connection. ``clock`` compares this machine's with the parent's; ``on_machine`` of the
+        ``workers`` are on this machine, by default all.
         """
         self.settings = settings
         #: The rows of a users file, if there is one.
@@ -61,7 +66,8 @@ class Generator:
         self.own_values = OwnValues(settings.identity, dict(templates), rows is not None)
         self.redaction = redaction or Redaction()
         self.redaction.add(secrets_of(settings.identity))
-        self.engine = Engine(settings, self.redaction, tap)
+        self.run_clock = clock or RunClock()
+        self.engine = Engine(settings, self.redaction, tap, self.run_clock)
         self.timer_wheel = TimerWheel()
         self.results = ScenarioResults(self.redaction)
         self._listen_to_scenario(environment)
@@ -80,7 +86,7 @@ class Generator:
         self._worker = settings.worker
         self._workers = workers
         self._users = 0
-        self.clock = IntervalClock(self.engine, settings.worker, workers, self._reported)
+        self.clock = IntervalClock(self.engine, settings.worker, on_machine or workers, self._reported)
         #: As it was in the last report.
         self.health: WorkerHealth | None = None
         self._reports: list[bytes] = []
@@ -214,7 +220,7 @@ class Generator:
         locust_stats.mirror(self._environment.stats, [*interval.operations, *judged])
         interval.operations = [*interval.operations, *judged, *reported]
         self.health = interval.health
-        self._reports.append(worker_report.encode(interval))
+        self._reports.append(worker_report.encode(worker_report.in_parents_time(interval, self.run_clock)))
         self.on_report()
         if interval.final and self._finished is not None:
             self._finished.set()

@@ -18,10 +18,6 @@ from siotool.swarm.cpu_quota import KernelFile, Waiting, allowed_cores, cgroup_q
 #: Open files are counted every so many samples, because that lists a folder of the kernel.
 _FILES_EVERY = 5
 _NO_FILES = (errno.EMFILE, errno.ENFILE)
-#: Files that a worker needs besides its connections: its streams, two event loops, the parent's
-#: sockets, and what is read here.
-FILES_RESERVED = 30
-
 _thread_id = monkey.get_original("_thread", "get_native_id")
 
 

@@ -25,11 +25,12 @@ class IntervalClock:
     """Closes an interval each second from ``begin`` on, and calls ``on_interval`` with it in the hub."""
 
     def __init__(
-        self, engine: Engine, worker: int, workers: int, on_interval: Callable[[WorkerInterval], None]
+        self, engine: Engine, worker: int, on_machine: int, on_interval: Callable[[WorkerInterval], None]
     ) -> None:
+        """``on_machine``: how many workers share this machine."""
         self._engine = engine
         self._worker = worker
-        self._health = Health(worker, workers)
+        self._health = Health(worker, on_machine)
         self._on_interval = on_interval
         self._begin = self._closed_at = self._times_from = 0.0
         self._number = 0

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from time import monotonic
 from typing import Any
 
@@ -16,8 +16,6 @@ import gevent.event
 import gevent.pool
 import locust.runners
 import msgspec
-from locust import events
-from locust.env import Environment
 from locust.stats import stats_history
 
 from siotool.client.secret_texts import secrets_of, texts_in
@@ -29,15 +27,17 @@ from siotool.runwriter import Writer
 from siotool.stopped import Stopped
 from siotool.swarm import first_user, locust_log, locust_output
 from siotool.swarm.awake import MOST_CPUS, AwakeCpus, cpus_of, kept_awake
-from siotool.swarm.config import Outcome, Reason, RunConfig, WorkerConfig, header_of
+from siotool.swarm.config import Outcome, Reason, RunConfig, header_of
 from siotool.swarm.early_stop import EarlyStop, MakeJudge
 from siotool.swarm.lateness import Level
 from siotool.swarm.live import Display, Displays
+from siotool.swarm.master import Master
+from siotool.swarm.preflight import check_room
 from siotool.swarm.program import Program
 from siotool.swarm.recorder import Recorder
 from siotool.swarm.redaction import Redaction
 from siotool.swarm.row_desk import RowDesk
-from siotool.swarm.scenario_file import Scenario, options
+from siotool.swarm.scenario_file import Scenario
 from siotool.swarm.servers.opened_servers import check_here, open_servers
 from siotool.swarm.servers.secret_url import secrets_in
 from siotool.swarm.servers.server_samples import ServerSamples
@@ -49,8 +49,6 @@ from siotool.swarm.workers import Workers
 
 #: How long a worker may take for its last report after the end.
 _FINISH_S = 15.0
-#: We decide when a worker is lost, not Locust: see ``Workers.forget``.
-_NEVER = 1 << 40
 _HANGUP = getattr(signal, "SIGHUP", None)
 #: Locust's own pace of looking at workers is a second; ours is finer.
 _LOOK_S = 0.05
@@ -78,15 +76,19 @@ def run(
     if config.web_port is not None:
         config = msgspec.structs.replace(config, web_port=locust_output.free_web_port(config.web_port))
     check_here(config.servers)  # before the target is asked for anything
+    if config.distributed is None:
+        check_room(config.workload.most_users, config.workload.processes, config.engine)
     checked = first_user.check(config, scenario)
     config = msgspec.structs.replace(config, engine=checked.engine)
     with ExitStack() as stack:
+        master = stack.enter_context(closing(Master(config, scenario)))
+        generators = master.gather()
         servers, remarks = open_servers(config.servers, config.engine.tls, config.engine.target.path, stack)
-        header = header_of(config, servers.described)
+        header = header_of(config, servers.described, generators)
         writer = Writer(config.out)
         writer.write(header)
         views = Displays([show(header)])
-        test = _LoadTest(config, scenario, writer, views, servers)
+        test = _LoadTest(config, scenario, master, writer, views, servers)
         if hopeless is not None:
             views.parts.append(EarlyStop(hopeless(header), test.stop_early))
         for level, text in (*([("warning", checked.remark)] if checked.remark else ()), *remarks):
@@ -108,6 +110,7 @@ class _LoadTest:
         self,
         config: RunConfig,
         scenario: Scenario,
+        master: Master,
         writer: Writer,
         display: Display,
         servers: ServerSamples,
@@ -132,16 +135,8 @@ class _LoadTest:
         self._signals = {
             number: gevent.signal_handler(number, self._interrupted, number) for number in _ends()
         }
-        locust.runners.WORKER_LOG_REPORT_INTERVAL = -1
-        locust.runners.HEARTBEAT_LIVENESS = _NEVER
         locust_log.take_over_log(self._recorder.raised)
-        url = config.engine.target.url
-        self._environment = Environment(
-            user_classes=scenario.user_classes, events=events, host=url, parsed_options=options(url)
-        )
-        self._runner: Any = self._environment.create_master_runner("127.0.0.1", 0)
-        if scenario.shape is not None:
-            scenario.shape.runner = self._runner
+        self._environment, self._runner = master.environment, master.runner
         self._locust_files = (
             locust_output.LocustFiles(self._environment, config.out) if config.locust_files else None
         )
@@ -155,18 +150,9 @@ class _LoadTest:
         self._desk: RowDesk | None = None
         if config.users_file is not None:
             self._desk = RowDesk(config.users_file)
-            self._workers.serve_rows(self._desk, self._spawn, self._no_row_left)
-        self._workers.start(
-            WorkerConfig(
-                master_port=self._runner.server.port,
-                scenario_path=str(scenario.path),
-                engine=msgspec.structs.replace(config.engine, worker=number),
-                workload=config.workload,
-                templates=config.templates,
-                with_rows=config.users_file is not None,
-            )
-            for number in range(config.workload.processes)
-        )
+            self._workers.serve_rows(self._desk, self._no_row_left)
+        self._spawner = Spawner(self._runner, self._recorder, self._spawn)
+        master.start(self._workers, lambda text: self.remark("warning", text))
 
     # ── the course of a run ───────────────────────────────────────────────────────────
 
@@ -175,7 +161,7 @@ class _LoadTest:
         self._display.start()
         try:
             if self._gather():
-                watch = Watch(self._recorder, self._workers, self._runner)
+                watch = Watch(self._recorder, self._workers, self._runner, self._make_up)
                 following = self._spawn(self._follow, programs)
                 self._spawn(self._keep_watch, watch)
                 self._servers.start(self._recorder.begin, self._spawn, gevent.sleep)
@@ -238,8 +224,6 @@ class _LoadTest:
         ui: Any = self._environment.web_ui
         if ui is not None:
             ui.stop()
-        self._runner.greenlet.kill(block=False)
-        self._runner.server.close(linger=0)
         self._writer.close()
 
     def _gather(self) -> bool:
@@ -259,14 +243,20 @@ class _LoadTest:
         if not self._workers.agree(self._over):
             return False
         assert self._workers.begin is not None
+        # what machines said before there was a worker made Locust's master think that all have stopped
+        self._runner.update_state(locust.runners.STATE_INIT)
         self._recorder.begin = self._workers.begin
         return True
 
     def _follow(self, programs: Iterable[Program]) -> None:
-        spawner = Spawner(self._runner, self._recorder, self._spawn)
         for program in programs:
-            spawner.follow(program)
+            self._spawner.follow(program)
         self._over.set()
+
+    def _make_up(self) -> None:
+        """A worker is lost: others take over its users, unless the run ends anyway."""
+        if not self._over.is_set():
+            self._spawner.make_up()
 
     def _stop(self, watch: Watch) -> None:
         if self._workers.alive:

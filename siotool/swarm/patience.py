@@ -3,8 +3,6 @@
 import time
 from time import monotonic
 
-#: A worker that has not reported a second so long after its end is stopped, or in an endless loop.
-SILENT_S = 5.0
 #: The parent looks twenty times a second; when a look is so late, the parent was paused.
 HELD_UP_S = 1.0
 
@@ -27,10 +25,10 @@ class Patience:
         self._listening_since = now
         return gap
 
-    def silent(self, due: int, now: float) -> bool:
-        """Whether a worker's second ``due`` should have been reported by now."""
+    def silent(self, due: int, now: float, patience_s: float) -> bool:
+        """Whether a worker's second ``due`` should have been reported by now, so long after its end."""
         ended = self._begin + due + 1
-        return now - max(ended, self._listening_since) > SILENT_S
+        return now - max(ended, self._listening_since) > patience_s
 
 
 def suspended_s() -> float:

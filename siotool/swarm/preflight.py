@@ -13,7 +13,8 @@ from siotool.client.secret_texts import secrets_of
 from siotool.errors import InputError, TargetError
 from siotool.printable import one_line
 from siotool.swarm.engine import Engine
-from siotool.swarm.health import FILES_RESERVED
+from siotool.swarm.load_limits import FILES_RESERVED, WantedLoad, shortage
+from siotool.swarm.own_limits import read_limits
 from siotool.swarm.redaction import Redaction
 from siotool.swarm.settings import EngineSettings, ResolvedTarget
 from siotool.swarm.user_counts import UserCounts
@@ -55,6 +56,14 @@ def check_files(users: int, processes: int) -> None:
         f"and a process may have {limit:,} here",
         remedy,
     )
+
+
+def check_room(users: int, processes: int, settings: EngineSettings) -> None:
+    """Raises InputError when this machine has no room for the users: ports, the packet filter, memory."""
+    wanted = WantedLoad(users, processes, len(settings.sources) or 1, len(settings.targets))
+    # files of a process have been looked at
+    if short := shortage(wanted, msgspec.structs.replace(read_limits(), files=None)):
+        raise InputError(*short)
 
 
 def check_all(settings: EngineSettings, find_revision: bool) -> EngineSettings:

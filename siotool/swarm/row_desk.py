@@ -38,8 +38,9 @@ class RowDesk:
 class RowPool:
     """Rows of one process for its users; ``request`` asks for some, and ``deliver`` is called with them."""
 
-    def __init__(self, request: Callable[[int], None]) -> None:
-        self._request = request
+    def __init__(self, request: Callable[[int], object] = lambda count: None) -> None:
+        #: May be set later, before the first user.
+        self.request = request
         self._rows: deque[bytes] = deque()
         self._awaited = 0
         self._news = gevent.event.Event()
@@ -61,7 +62,7 @@ class RowPool:
         missing = count - len(self._rows) - self._awaited
         if missing > 0:
             self._awaited += missing
-            self._request(missing)
+            self.request(missing)
         while len(self._rows) < count and self._awaited > 0:
             self._news.clear()
             self._news.wait()

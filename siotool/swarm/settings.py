@@ -32,6 +32,7 @@ class EngineSettings(msgspec.Struct, frozen=True):
     process's number; durations in seconds. ``drain_timeout_s`` bounds the wait for what is
     still under way when a user leaves: calls, deliveries, and its connect. ``others`` are further
     targets of the same service; ``turns`` is the order in which users take targets, by number.
+    ``sources`` are this machine's addresses to connect from, in turn; none: as the system chooses.
     """
 
     target: Target
@@ -50,6 +51,7 @@ class EngineSettings(msgspec.Struct, frozen=True):
     reconnection: Reconnection = Reconnection()
     others: tuple[ResolvedTarget, ...] = ()
     turns: tuple[int, ...] = (0,)
+    sources: tuple[str, ...] = ()
 
     @property
     def targets(self) -> tuple[ResolvedTarget, ...]:

@@ -30,6 +30,8 @@ class Spawner:
         self._recorder = recorder
         self._spawn = spawn
         self._moving: gevent.Greenlet | None = None
+        #: The users that were wanted last, at what rate, of which classes.
+        self._moved: tuple[int, float, list[Any] | None] | None = None
         #: What the workers were told last; None is the scenario's own.
         self._rate: float | None = None
         self._size: int | None = None
@@ -102,9 +104,17 @@ class Spawner:
             rate = abs(wanted.users - asked) / max(0.1, within_s)
         batch_s = max(1, int(rate)) / rate
         self._runner.send_message(SPREAD, {"seconds": _SPREAD_SHARE * min(1.0, within_s, batch_s)})
+        self._moved = (wanted.users, rate, wanted.user_classes)
         self._moving = self._spawn(
             self._runner.start, wanted.users, spawn_rate=rate, user_classes=wanted.user_classes
         )
+
+    def make_up(self) -> None:
+        """A worker is lost: the others get as many users more, at the pace of the last move."""
+        if self._moved is not None and self._runner._users_dispatcher is not None:
+            self._end_move()
+            users, rate, user_classes = self._moved
+            self._moving = self._spawn(self._runner.start, users, spawn_rate=rate, user_classes=user_classes)
 
     def _end_move(self) -> None:
         """End Locust's wait for workers to report their start: it also waits for lost ones."""

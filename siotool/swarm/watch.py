@@ -1,19 +1,22 @@
 """The parent's checks of its workers and clocks: which worker is lost or silent, and what was paused."""
 
+from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
 from siotool.swarm.config import Reason
-from siotool.swarm.patience import HELD_UP_S, SILENT_S, Patience, suspended_s
+from siotool.swarm.patience import HELD_UP_S, Patience, suspended_s
 from siotool.swarm.recorder import Recorder
-from siotool.swarm.workers import WorkerProcess, Workers
+from siotool.swarm.workers import Worker, Workers
 from siotool.units import format_duration
 
 
 class Watch:
     """Writes each second once it is whole; notes what is wrong with workers and clocks."""
 
-    def __init__(self, recorder: Recorder, workers: Workers, runner: Any) -> None:
+    def __init__(self, recorder: Recorder, workers: Workers, runner: Any, lost: Callable[[], object]) -> None:
+        """``lost`` is called when a worker is lost while the run goes on."""
+        self._lost = lost
         self._recorder = recorder
         self._workers = workers
         self._runner = runner
@@ -35,12 +38,14 @@ class Watch:
             return "interrupted"
         return None
 
-    def lose(self, worker: WorkerProcess, text: str) -> None:
+    def lose(self, worker: Worker, text: str) -> None:
         """A worker is lost, unless it already was or has reported everything; ``text`` says how."""
         if self._recorder.timeline.due(worker.number) is not None:
             self._recorder.timeline.lose(worker.number)
             self._workers.forget(worker)
             self._recorder.note("doubt", f"generator worker {worker.number} {text}")
+            if self._workers.alive:
+                self._lost()
 
     def _look_at_clocks(self) -> None:
         held_up = self._patience.look(monotonic())
@@ -55,15 +60,15 @@ class Watch:
             asleep = format_duration(self._suspended_s - before)
             self._recorder.note("doubt", f"this machine was suspended for {asleep}")
 
-    def _look_after(self, worker: WorkerProcess) -> None:
+    def _look_after(self, worker: Worker) -> None:
         if not worker.alive:
             self.lose(worker, f"was lost ({worker.ending})")
             return
         due = self._recorder.timeline.due(worker.number)
-        if due is not None and self._patience.silent(due, monotonic()):
-            worker.process.kill()
+        if due is not None and self._patience.silent(due, monotonic(), worker.patience_s):
+            worker.kill()
             self.lose(
                 worker,
-                f"did not report second {due + 1} within {SILENT_S:g} s (stopped, or busy in a "
+                f"did not report second {due + 1} within {worker.patience_s:g} s (stopped, or busy in a "
                 "scenario's code?): it was killed, and its users with it",
             )

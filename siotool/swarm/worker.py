@@ -26,6 +26,8 @@ from siotool.swarm.health import raise_files_limit
 from siotool.swarm.parent_pipe import ParentPipe
 from siotool.swarm.redaction import RedactedStream, Redaction
 from siotool.swarm.row_desk import RowPool
+from siotool.swarm.run_clock import SHARED, RunClock
+from siotool.swarm.secret_channel import use_token
 from siotool.swarm.user import SocketIOUser
 from siotool.workload import Arrivals
 
@@ -41,7 +43,7 @@ RATE = "siotool_rate"
 SIZE = "siotool_size"
 #: The parent says that users arrive, and from which moment on.
 ARRIVALS = "siotool_arrivals"
-#: A worker asks for rows of the users file; they come over its pipe.
+#: A worker asks for rows of the users file, and the parent sends them.
 ROWS = "siotool_rows"
 #: A worker says by which digests texts are known that must not be shown.
 SECRETS = "siotool_secrets"
@@ -62,8 +64,10 @@ def main() -> None:
     gevent.get_hub().exception_stream = sys.stderr
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(message)s")
     workload = config.workload
-    pipe = ParentPipe()
+    clock = RunClock(config.clock or SHARED)
+    ParentPipe(clock.follow)
     raise_files_limit()
+    use_token(config.token)
     loaded = scenario_file.load(Path(config.scenario_path))
     knobs.apply(list(loaded.user_classes), workload.settings, config.templates)
     user_classes = tags.choose(loaded.user_classes, workload.tags, workload.exclude_tags)
@@ -80,9 +84,17 @@ def main() -> None:
         catch_exceptions=True,
         parsed_options=scenario_file.options(config.engine.target.url),
     )
-    rows = RowPool(pipe.request) if config.with_rows else None
+    rows = RowPool() if config.with_rows else None
     generator = Generator(
-        environment, config.engine, workload.seed, workload.processes, config.templates, rows, redaction
+        environment,
+        config.engine,
+        workload.seed,
+        workload.processes,
+        config.templates,
+        rows,
+        redaction,
+        clock=clock,
+        on_machine=config.on_machine,
     )
     generator.attach(environment)
     locust_log.take_over_log(generator.results.exception)
@@ -90,10 +102,6 @@ def main() -> None:
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
     runner = _runner(environment, generator, config)
-    if rows is not None:
-        pipe.serve(
-            rows, lambda count: runner.send_message(ROWS, {"worker": config.engine.worker, "count": count})
-        )
     runner.greenlet.join()
     hooks: Any = environment.events
     hooks.quitting.fire(environment=environment, reverse=True)
@@ -109,8 +117,10 @@ def _runner(environment: Environment, generator: Generator, config: WorkerConfig
             runner.current_cpu_usage = generator.health.cpu_cores * 100
             runner.current_memory_usage = generator.health.rss_bytes
 
+    clock = generator.run_clock
+
     def begin(environment: Environment, msg: Any) -> None:
-        generator.begin(msg.data["at"])
+        generator.begin(clock.ours(msg.data["at"]))
         runner.send_message(BEGIN, {"worker": config.engine.worker, "at": msg.data["at"]})
 
     def spread(environment: Environment, msg: Any) -> None:
@@ -126,17 +136,24 @@ def _runner(environment: Environment, generator: Generator, config: WorkerConfig
                 setattr(found, SIZED, count)
 
     def expect(environment: Environment, msg: Any) -> None:
-        arriving.expect(msgspec.convert(msg.data["arrivals"], Arrivals), msg.data["at"])
+        arriving.expect(msgspec.convert(msg.data["arrivals"], Arrivals), clock.ours(msg.data["at"]))
+
+    def rows_came(environment: Environment, msg: Any) -> None:
+        assert generator.rows is not None
+        generator.rows.deliver(msg.data["asked"], msg.data["rows"])
 
     def stopping(**_: Any) -> None:
         arriving.end()
         generator.clock.cut()
 
+    def ask_for_rows(count: int) -> None:
+        runner.send_message(ROWS, {"worker": config.engine.worker, "count": count})
+
     hooks: Any = environment.events
     hooks.report_to_master.add_listener(report)
     hooks.test_stopping.add_listener(stopping)
     hooks.test_stop.add_listener(lambda **_: generator.finish())
-    runner: Any = environment.create_worker_runner("127.0.0.1", config.master_port)
+    runner: Any = environment.create_worker_runner(config.master_host, config.master_port)
     locust_output.redact_messages(runner, generator.redaction)
     generator.redaction.announce = lambda digests: runner.send_message(SECRETS, {"digests": digests})
     arriving = ArrivingUsers(runner, generator, config)
@@ -149,11 +166,11 @@ def _runner(environment: Environment, generator: Generator, config: WorkerConfig
         arriving.begin()
 
     runner.start_worker = close_and_move
-    runner.register_message(BEGIN, begin)
-    runner.register_message(SPREAD, spread)
-    runner.register_message(RATE, rate)
-    runner.register_message(SIZE, size)
-    runner.register_message(ARRIVALS, expect)
+    heard = {BEGIN: begin, SPREAD: spread, RATE: rate, SIZE: size, ARRIVALS: expect, ROWS: rows_came}
+    for kind, listener in heard.items():
+        runner.register_message(kind, listener)
+    if generator.rows is not None:
+        generator.rows.request = ask_for_rows
     hooks.init.fire(environment=environment, runner=runner, web_ui=None)
     # Locust has announced this worker before it could receive messages
     runner.send_message(READY, {"worker": config.engine.worker})

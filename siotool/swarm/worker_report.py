@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siotool.runfile import Bytes, Connections, Losses, Operation, TargetUse, UserClass, Visits, WorkerHealth
+from siotool.swarm.run_clock import SHARED, RunClock
 
 
 class Publication(msgspec.Struct, frozen=True, array_like=True):
@@ -141,6 +142,25 @@ class WorkerInterval(msgspec.Struct):
     draining: bool = False
     remarks: list[Remark] = []
     final: bool = False
+
+
+def in_parents_time(interval: WorkerInterval, clock: RunClock) -> WorkerInterval:
+    """The same with all moments on the parent's clock, and how exact they are."""
+    reading = clock.reading
+    if reading == SHARED:
+        return interval
+
+    def moved(steps: list[Presence]) -> list[Presence]:
+        return [msgspec.structs.replace(step, at=clock.parents(step.at)) for step in steps]
+
+    return msgspec.structs.replace(
+        interval,
+        until=clock.parents(interval.until),
+        presence=moved(interval.presence),
+        absence=moved(interval.absence),
+        published=[msgspec.structs.replace(one, sent=clock.parents(one.sent)) for one in interval.published],
+        health=msgspec.structs.replace(interval.health, clock_error_s=reading.error_s),
+    )
 
 
 encode = msgspec.msgpack.Encoder().encode

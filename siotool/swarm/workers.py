@@ -4,24 +4,19 @@ Locust announces a worker before that worker can receive messages. So each repor
 ready. Then all get the moment of second 0, and the run begins when each has answered in time.
 """
 
-import contextlib
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from time import monotonic
 from typing import Any
 
 import gevent.event
-import gevent.lock
-import msgspec
 from locust.env import Environment
 
 from siotool.errors import GeneratorError
 from siotool.swarm.config import WorkerConfig
-from siotool.swarm.parent_pipe import answer
+from siotool.swarm.machines.joined_machines import RemoteWorker
 from siotool.swarm.row_desk import RowDesk
 from siotool.swarm.worker import BEGIN, READY, ROWS
+from siotool.swarm.worker_process import WorkerProcess
 
 #: How long workers may take to start, and to answer that they know when the run begins.
 _START_S = 60.0
@@ -29,74 +24,17 @@ _START_S = 60.0
 _LEAD_S = 0.25
 _LEAD_MOST_S = 2.0
 _LOOK_S = 0.01
-#: How long a worker whose pipe was closed may take to end.
-_PATIENCE_S = 2.0
 
-
-class WorkerProcess:
-    """A worker as the parent sees it: a process, and the pipe that keeps it alive."""
-
-    def __init__(self, config: WorkerConfig) -> None:
-        self.number = config.engine.worker
-        self._writing = gevent.lock.BoundedSemaphore()
-        self.process = subprocess.Popen(
-            # -P: a user's folder may hold a file named like one of our libraries
-            [sys.executable, "-P", "-m", "siotool.swarm.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            start_new_session=True,  # a Ctrl-C is for the parent, also before the worker could ignore it
-        )
-        assert self.process.stdin is not None
-        self.process.stdin.write(msgspec.json.encode(config) + b"\n")
-        self.process.stdin.flush()
-
-    def send_rows(self, asked: int, rows: list[bytes]) -> None:
-        """Answer a request for rows; waits while the process does not read."""
-        assert self.process.stdin is not None
-        with self._writing, contextlib.suppress(OSError):  # it has ended
-            self.process.stdin.write(answer(asked, rows))
-            self.process.stdin.flush()
-
-    @property
-    def alive(self) -> bool:
-        """True until the process has ended."""
-        return self.process.poll() is None
-
-    @property
-    def ending(self) -> str:
-        """How the process ended, in words."""
-        code = self.process.returncode
-        if code is None:
-            return "still running"
-        if code >= 0:
-            return f"exit {code}"
-        try:
-            name = signal.Signals(-code).name
-        except ValueError:
-            name = f"signal {-code}"
-        return f"killed by {name}"
-
-    def hang_up(self) -> None:
-        """Close the pipe, which ends it."""
-        assert self.process.stdin is not None
-        with contextlib.suppress(OSError):
-            self.process.stdin.close()
-
-    def end(self) -> None:
-        """Wait for it to end; kill it when it does not."""
-        try:
-            self.process.wait(timeout=_PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+#: A worker of this machine, or of another one.
+Worker = WorkerProcess | RemoteWorker
 
 
 class Workers:
-    """Worker processes of one run, and what they have answered to its master, Locust's ``runner``."""
+    """The workers of one run, and what they have answered to its master, Locust's ``runner``."""
 
     def __init__(self, runner: Any) -> None:
         self._runner = runner
-        self._workers: list[WorkerProcess] = []
+        self._workers: list[Worker] = []
         #: Workers that are ready, by number, and Locust's names for them.
         self._ready: dict[int, str] = {}
         #: By worker, the moment to begin at that it has confirmed.
@@ -111,21 +49,23 @@ class Workers:
         for config in configs:
             self._workers.append(WorkerProcess(config))
 
-    def serve_rows(
-        self, desk: RowDesk, spawn: Callable[..., object], none_left: Callable[[], object]
-    ) -> None:
+    def take(self, remote: Sequence[RemoteWorker]) -> None:
+        """Take workers that other machines have started."""
+        self._workers += remote
+
+    def serve_rows(self, desk: RowDesk, none_left: Callable[[], object]) -> None:
         """Answer the workers' requests for rows; ``none_left`` is called when there were too few."""
 
         def asked(environment: Environment, msg: Any) -> None:
-            count, (worker,) = msg.data["count"], [one for one in self if one.number == msg.data["worker"]]
+            count = msg.data["count"]
             rows = desk.take(count)
-            spawn(worker.send_rows, count, rows)
+            self._runner.send_message(ROWS, {"asked": count, "rows": rows}, msg.node_id)
             if len(rows) < count:
                 none_left()
 
         self._runner.register_message(ROWS, asked)
 
-    def __iter__(self) -> Iterator[WorkerProcess]:
+    def __iter__(self) -> Iterator[Worker]:
         return iter(self._workers)
 
     @property
@@ -163,17 +103,17 @@ class Workers:
             lead = min(2 * lead, _LEAD_MOST_S)
         return False
 
-    def forget(self, worker: WorkerProcess) -> None:
-        """A worker is lost: Locust forgets it, and its share of the users.
-
-        Locust would give them to the others, and there would be too many if it came back.
-        """
-        self._runner.clients.pop(self._ready.get(worker.number, ""), None)
+    def forget(self, worker: Worker) -> None:
+        """A worker is lost: Locust gives its share of the users to the others when it moves them next."""
+        node = self._runner.clients.pop(self._ready.get(worker.number, ""), None)
+        dispatcher = self._runner._users_dispatcher  # None before the first user
+        if node is not None and dispatcher is not None:
+            dispatcher.remove_worker(node)
 
     def kill(self) -> None:
         """Kill every process, also those that are stopped."""
         for worker in self._workers:
-            worker.process.kill()
+            worker.kill()
 
     def end(self) -> None:
         """End every process."""

@@ -181,14 +181,17 @@ class Finished:
 class Loadtest:
     """A ``siotool loadtest`` on its way, in a session of its own."""
 
-    def __init__(self, place: Path, arguments: list[str], stdout: int | None) -> None:
+    def __init__(
+        self, place: Path, arguments: list[str], stdout: int | None, inside: tuple[str, ...] = ()
+    ) -> None:
+        """``inside``: a command that runs it somewhere else, as in a network namespace."""
         place.mkdir(parents=True)
         self.folder = place / "run"
         self._streams = place / "stdout", place / "stderr"
         plain = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
         with self._streams[0].open("wb") as out, self._streams[1].open("wb") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "siotool", "loadtest", *arguments],
+                [*inside, sys.executable, "-m", "siotool", "loadtest", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=out if stdout is None else stdout,
                 stderr=err,
@@ -196,6 +199,11 @@ class Loadtest:
                 cwd=place,
                 start_new_session=True,
             )
+
+    @property
+    def said(self) -> str:
+        """What it has said on stderr by now."""
+        return self._streams[1].read_text(encoding="utf-8", errors="replace")
 
     @property
     def run(self) -> runfile.Run | None:
@@ -249,14 +257,14 @@ def _loadtests(folder: Path) -> Iterator[Callable[..., Loadtest]]:
     started: list[Loadtest] = []
     numbers = itertools.count()
 
-    def start(*arguments: Any, stdout: int | None = None) -> Loadtest:
+    def start(*arguments: Any, stdout: int | None = None, inside: tuple[str, ...] = ()) -> Loadtest:
         place = folder / f"loadtest-{next(numbers)}"
         texts = [str(argument) for argument in arguments]
         if "--out" not in texts:
             texts += ["--out", str(place / "run")]
-        if "--processes" not in texts:
+        if "--processes" not in texts and "--distributed" not in texts:
             texts += ["--processes", "1"]
-        test = Loadtest(place, texts, stdout)
+        test = Loadtest(place, texts, stdout, inside)
         started.append(test)
         return test
 

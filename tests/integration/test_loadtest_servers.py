@@ -178,7 +178,7 @@ def test_metrics_are_read_by_tls_and_only_of_whom_the_ca_signed(
     assert known.code == 0, known.stderr
     (one,) = known.report["servers"]
     assert f"metrics of {page}" in one["source"]
-    assert known.report["server"]["cpu_cores"] > 0
-    assert unknown.code == 3
+    assert known.report["server"]["cpu_cores_mean"] > 0
+    assert unknown.code == 2
     assert "certificate" in unknown.stderr.lower()
     assert not (unknown.folder / "run.jsonl").exists()

@@ -1,8 +1,10 @@
 """One service behind several domains: users take them by weight, and share its rooms."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psutil
 import pytest
 
 from siotool.target.process import TargetProcess
@@ -89,3 +91,22 @@ def test_targets_of_two_revisions_are_not_one_service(
     assert done.code == 3
     assert f"{service.url} speaks Engine.IO 4, {old.url} 3" in done.stderr
     assert not done.folder.exists()
+
+
+@pytest.mark.parametrize("transport", ["upgrade", "websocket", "polling"])
+def test_connections_come_from_the_addresses_that_are_named(
+    start: Callable[..., Any], transport: str
+) -> None:
+    test = start(
+        *("demo", "--users", 12, "--spawn-rate", 12, "--run-time", "4s", "--processes", 2),
+        *("--transport", transport, "--source-ip", "127.0.0.5-127.0.0.7", "--source-ip", "127.0.1.9"),
+    )
+    test.reached(2)
+    (target,) = test.family("siotool.target.serve")
+    seen = Counter(
+        one.raddr.ip for one in target.net_connections("tcp") if one.status == psutil.CONN_ESTABLISHED
+    )
+    done = test.finish()
+    assert (done.code, done.report["connections"]["peak"]) == (0, 12)
+    assert set(seen) == {"127.0.0.5", "127.0.0.6", "127.0.0.7", "127.0.1.9"}
+    assert min(seen.values()) >= 2

@@ -521,10 +521,16 @@ def test_clocks_that_differ_are_a_remark(make_run):
     """A generator on another machine tells its time by another clock."""
     run = make_run()
     assert "clocks" not in " ".join(summarize([run], Planned()).remarks)
-    other = msgspec.structs.replace(run.header.generators[0], host="two", clock_error_s=0.003)
+    other = msgspec.structs.replace(run.header.generators[0], host="two")
     run.header = msgspec.structs.replace(run.header, generators=[*run.header.generators, other])
+    for interval in run.intervals:
+        (health,) = interval.generator
+        interval.generator[:] = [
+            msgspec.structs.replace(health, worker=worker, clock_error_s=error_s)
+            for worker, error_s in enumerate((0.001, 0.002))
+        ]
     (remark,) = [text for text in summarize([run], Planned()).remarks if "clocks" in text]
     assert remark == (
-        "the generators' clocks may differ by 3 ms: "
+        "the clocks of two generators may differ by 3 ms: "
         "times of deliveries between them are no more exact than that"
     )

@@ -1,6 +1,7 @@
-from siotool.swarm.patience import HELD_UP_S, SILENT_S, Patience
+from siotool.swarm.patience import HELD_UP_S, Patience
 
 BEGIN = 100.0
+SILENT_S = 5.0
 
 
 def looked_at(*moments):
@@ -16,19 +17,19 @@ def every_twentieth(until):
 
 def test_a_worker_is_silent_when_a_second_is_long_over():
     patience, _ = looked_at(*every_twentieth(10))
-    assert not patience.silent(3, BEGIN + 4 + SILENT_S)
-    assert patience.silent(3, BEGIN + 4.01 + SILENT_S)
-    assert not patience.silent(4, BEGIN + 4.01 + SILENT_S)
+    assert not patience.silent(3, BEGIN + 4 + SILENT_S, SILENT_S)
+    assert patience.silent(3, BEGIN + 4.01 + SILENT_S, SILENT_S)
+    assert not patience.silent(4, BEGIN + 4.01 + SILENT_S, SILENT_S)
 
 
 def test_a_parent_that_stood_still_says_how_long_and_blames_nobody():
     """A suspended machine, or all its processes stopped together: nobody was silent."""
     patience, held_up = looked_at(*every_twentieth(3), 18.0)
     assert held_up == 15.0
-    assert not patience.silent(3, BEGIN + 18.0)
-    assert not patience.silent(3, BEGIN + 18.0 + SILENT_S)
+    assert not patience.silent(3, BEGIN + 18.0, SILENT_S)
+    assert not patience.silent(3, BEGIN + 18.0 + SILENT_S, SILENT_S)
     # but what is not told then, with the parent listening, is not coming
-    assert patience.silent(3, BEGIN + 18.1 + SILENT_S)
+    assert patience.silent(3, BEGIN + 18.1 + SILENT_S, SILENT_S)
 
 
 def test_a_little_late_is_not_standing_still():

@@ -66,7 +66,8 @@ for (const name of options.login ? ["/", "/auth"] : ["/auth"]) {
   io.of(name).use(login((_socket, error) => add(refused, error.message, 1)));
 }
 
-http.listen({ host: "127.0.0.1", port: options.port, backlog: 4096 }, () => {
+// HOST is for servers in a network namespace that the tests have made
+http.listen({ host: process.env.HOST ?? "127.0.0.1", port: options.port, backlog: 4096 }, () => {
   if (options["tick-rate"] > 0) tick(0, performance.now());
   console.log(JSON.stringify({ port: http.address().port, pid: process.pid }));
 });

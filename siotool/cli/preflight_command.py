@@ -1,0 +1,108 @@
+"""``siotool preflight``: can this machine make so much load?"""
+
+from typing import Annotated
+
+import msgspec
+import typer
+
+from siotool.cli import load_options, source_options
+from siotool.cli import output as out
+from siotool.cli.formats import WithPage, by_ending, format_option
+from siotool.cli.load_targets import DEMO
+from siotool.cli.options import Output, Quiet
+from siotool.cli.streams import say
+from siotool.document.document import Document, Row, Section, Sentence, Table, columns
+from siotool.errors import ExitCode
+from siotool.swarm.load_limits import LimitCheck, MachineLimits, WantedLoad, checks
+from siotool.swarm.own_limits import read_limits
+
+
+class Preflight(msgspec.Struct, frozen=True):
+    """What was asked for, what this machine allows, and each limit."""
+
+    wanted: WantedLoad
+    limits: MachineLimits
+    checks: list[LimitCheck]
+    enough: bool
+
+
+def preflight(
+    target: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="URL", help="Where the load is to go: one URL, or several of one service."),
+    ] = None,
+    *,
+    users: Annotated[str, typer.Option("--users", "-u", metavar="COUNT", help="Users at the peak.")] = "10",
+    processes: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, max=256, help="Generator processes.", show_default="one per core"),
+    ] = None,
+    source_ip: source_options.SourceIp = None,
+    output_format: Annotated[WithPage | None, format_option("it", WithPage)] = None,
+    output: Output = "-",
+    quiet: Quiet = False,
+) -> None:
+    r"""Can this machine make so much load?
+
+    Holds users, processes and addresses against what this machine allows: open files,
+    local ports, the packet filter's table, memory. Opens no connection. Prints the
+    commands that would make room. A load test does the same before it begins.
+
+    Exits 2 when something is short.
+
+    Examples:
+
+    ```
+    siotool preflight http://localhost:3000 --users 5k
+
+    siotool preflight http://localhost:3000 --users 30k --processes 4 --source-ip 127.0.0.1-127.0.0.4
+    ```
+    """
+    form = output_format or by_ending(output, WithPage)
+    count = load_options.users_of(users)
+    urls = [load_options.url(one)[0] for one in target or [] if one != DEMO]
+    wanted = WantedLoad(
+        users=count,
+        processes=load_options.workers_here(processes, count),
+        sources=len(source_options.read(source_ip or [])) or 1,
+        places=len(dict.fromkeys(urls)) or 1,
+    )
+    limits = read_limits()
+    found = checks(wanted, limits)
+    result = Preflight(wanted, limits, found, all(one.enough for one in found))
+    out.write(out.printed(document(result), form, output, result), output)
+    if output != "-" and not quiet:
+        say(f"{headline(result)}. Written to {output}")
+    raise typer.Exit(ExitCode.OK if result.enough else ExitCode.USAGE)
+
+
+def headline(result: Preflight) -> str:
+    """Whether it is enough, in a line."""
+    short = sum(not one.enough for one in result.checks)
+    load = f"{result.wanted.users:,} users in {result.wanted.processes} processes"
+    return f"{load}: {short} limit{'s are' if short > 1 else ' is'} too low" if short else f"{load}: enough"
+
+
+def document(result: Preflight) -> Document:
+    """Each limit in a table, and what would mend those that are too low."""
+    rows = [
+        Row(
+            [one.what, f"{one.needed:,}", f"{one.available:,}", "enough" if one.enough else "too low"],
+            "" if one.enough else "bad",
+        )
+        for one in result.checks
+    ]
+    table = Table(columns("limit", "needed>", "here>", "verdict"), rows)
+    mending = [
+        Sentence(f"{one.what}: {' or '.join(one.remedies)}", "doubt") for one in result.checks if one.remedies
+    ]
+    sections = [Section("limits", "Limits of this machine", [table])]
+    if mending:
+        sections.append(Section("remedies", "What makes room", [*mending]))
+    return Document(
+        name="siotool preflight",
+        context=f"{result.wanted.sources:,} source and {result.wanted.places:,} target addresses",
+        headline=headline(result),
+        tone="good" if result.enough else "bad",
+        sections=sections,
+    )

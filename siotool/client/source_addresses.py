@@ -1,0 +1,43 @@
+"""From which of this machine's addresses connections come.
+
+An address has some 28,000 ports for connections to one address and port of a target. More connections need
+more addresses. On loopback every address of 127.0.0.0/8 is one of this machine.
+"""
+
+import itertools
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+#: Linux chooses the port when it connects, knowing where to, and not already when an address is chosen: else
+#: all connections of an address would share its ports, wherever they go (ip(7)).
+_NO_PORT = getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24) if sys.platform == "linux" else None
+
+
+class SourceSockets:
+    """Makes sockets as ``make_socket`` does, each bound to the next of some addresses of its family."""
+
+    def __init__(self, make_socket: Any, sources: Sequence[str], first: int = 0) -> None:
+        """``first`` is the number of the one to begin with, so that processes do not go in step."""
+        self._make = make_socket
+        self._next: dict[int, Iterator[str]] = {}
+        for family in (socket.AF_INET, socket.AF_INET6):
+            found = [one for one in sources if (":" in one) == (family == socket.AF_INET6)]
+            if found:
+                begin = first % len(found)
+                self._next[family] = itertools.cycle([*found[begin:], *found[:begin]])
+
+    def __call__(self, family: int, *kind: int) -> socket.socket:
+        """A socket; one of a family without addresses here is bound to none."""
+        made: socket.socket = self._make(family, *kind)
+        sources = self._next.get(family)
+        if sources is not None:
+            try:
+                if _NO_PORT is not None:
+                    made.setsockopt(socket.IPPROTO_IP, _NO_PORT, 1)
+                made.bind((next(sources), 0))
+            except BaseException:
+                made.close()
+                raise
+        return made

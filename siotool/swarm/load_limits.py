@@ -1,0 +1,132 @@
+"""Can a machine hold so many users? What its limits say, before anything is opened.
+
+Sources: ip(7), "ip_local_port_range"; getrlimit(2), RLIMIT_NOFILE; proc(5), "fs/file-max", "fs/nr_open";
+docs.kernel.org/networking/nf_conntrack-sysctl.html.
+"""
+
+import math
+
+import msgspec
+
+#: Files that a worker needs besides its connections: its streams, two event loops, the parent's sockets,
+#: and what is read of the kernel.
+FILES_RESERVED = 30
+#: Memory that a connection takes at least, with its user; and a worker before its first one. Bytes.
+CONNECTION_BYTES, WORKER_BYTES = 20_000, 70_000_000
+
+
+class MachineLimits(msgspec.Struct, frozen=True):
+    """What a machine allows; None where there is no limit, or it is not known.
+
+    ``files``: open files of a process, once it has raised its own limit. ``files_most``: how far that can be
+    raised (fs.nr_open). ``files_left``: of the whole machine. ``ports``: from one address to one address
+    and port. ``tracked_left``: connections that its packet filter can still follow. Memory in bytes.
+    """
+
+    files: int | None = None
+    files_most: int | None = None
+    files_left: int | None = None
+    ports: int | None = None
+    tracked_left: int | None = None
+    memory_bytes: int | None = None
+
+
+class WantedLoad(msgspec.Struct, frozen=True):
+    """What a machine is to hold: ``users`` in ``processes``, from ``sources`` addresses to ``places``.
+
+    ``places`` are addresses and ports of the target that users are spread over.
+    """
+
+    users: int
+    processes: int
+    sources: int = 1
+    places: int = 1
+
+
+class LimitCheck(msgspec.Struct, frozen=True):
+    """One limit: how much is ``needed`` and how much is ``available``, of ``what``.
+
+    ``remedies`` are commands and options that would make it enough; empty where it is.
+    """
+
+    what: str
+    needed: int
+    available: int
+    remedies: list[str] = []
+
+    @property
+    def enough(self) -> bool:
+        """Whether it is."""
+        return self.needed <= self.available
+
+
+def checks(wanted: WantedLoad, limits: MachineLimits) -> list[LimitCheck]:
+    """Hold what is wanted against each limit that is known."""
+    users, processes = wanted.users, wanted.processes
+    found = []
+    if limits.files is not None:
+        each = math.ceil(users / processes) + FILES_RESERVED
+        remedies = [f"ulimit -n {each}"]
+        if limits.files_most is not None and each > limits.files_most:
+            remedies.insert(0, f"sysctl -w fs.nr_open={each}")
+        if limits.files > FILES_RESERVED:
+            remedies.append(f"--processes {math.ceil(users / (limits.files - FILES_RESERVED))}")
+        found.append(_check("open files of a process", each, limits.files, remedies))
+    if limits.files_left is not None:
+        all_files = users + processes * FILES_RESERVED
+        more = all_files - limits.files_left
+        found.append(
+            _check(
+                "open files of the machine",
+                all_files,
+                limits.files_left,
+                [f"sysctl -w fs.file-max=$(($(cat /proc/sys/fs/file-max) + {max(0, more)}))"],
+            )
+        )
+    if limits.ports is not None:
+        available = limits.ports * wanted.sources * wanted.places
+        remedies = ['sysctl -w net.ipv4.ip_local_port_range="1024 65535"']
+        if limits.ports:
+            sources = math.ceil(users / (limits.ports * wanted.places))
+            remedies.append(
+                f"--source-ip, {sources:,} addresses (any of 127.0.0.0/8 for a target on loopback)"
+            )
+        found.append(_check("local ports to the target", users, available, remedies))
+    if limits.tracked_left is not None:
+        more = users - limits.tracked_left
+        key = "net.netfilter.nf_conntrack_max"
+        found.append(
+            _check(
+                "connections that the packet filter follows",
+                users,
+                limits.tracked_left,
+                [f"sysctl -w {key}=$(($(sysctl -n {key}) + {max(0, more)}))"],
+            )
+        )
+    if limits.memory_bytes is not None:
+        memory = users * CONNECTION_BYTES + processes * WORKER_BYTES
+        found.append(
+            _check(
+                "bytes of memory",
+                memory,
+                limits.memory_bytes,
+                ["fewer users here, or more machines (docs/distributed.md)"],
+            )
+        )
+    return found
+
+
+def _check(what: str, needed: int, available: int, remedies: list[str]) -> LimitCheck:
+    return LimitCheck(what, needed, available, remedies if needed > available else [])
+
+
+def shortage(wanted: WantedLoad, limits: MachineLimits) -> tuple[str, str] | None:
+    """What is short, with its numbers, and what would mend it; None where everything is enough."""
+    short = [one for one in checks(wanted, limits) if not one.enough]
+    if not short:
+        return None
+    said = "; ".join(f"{one.what}: {one.needed:,} needed, {one.available:,} here" for one in short)
+    where = "one generator process" if wanted.processes == 1 else f"{wanted.processes} generator processes"
+    return f"{wanted.users:,} users do not fit into {where}. {said}", "; ".join(
+        " or ".join(one.remedies) for one in short
+    )

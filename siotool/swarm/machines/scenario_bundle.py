@@ -1,0 +1,72 @@
+"""A scenario on its way to another machine: its file, and the modules that it imports from its folder.
+
+What it imports is found in two ways. Python's modulefinder reads the imports in the source, also those
+within functions. What was loaded with the scenario here may have been imported by a name made at run time.
+"""
+
+import sys
+from collections.abc import Iterator
+from modulefinder import ModuleFinder
+from pathlib import Path, PurePosixPath
+
+from siotool.errors import ScenarioError
+from siotool.swarm.machines.machine_messages import Bundle
+
+#: More than a scenario and its modules have.
+MOST_BYTES = 64 << 20
+
+
+def packed(scenario: Path) -> Bundle:
+    """Return a scenario that was loaded in this process with what it imports from its folder.
+
+    Raises ScenarioError when that is more than ``MOST_BYTES``, or cannot be read.
+    """
+    scenario = scenario.resolve()
+    folder = scenario.parent
+    paths = {scenario, *_written_down(scenario), *_loaded(folder)}
+    try:
+        files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(paths)}
+    except OSError as error:
+        raise ScenarioError(
+            f"cannot read {error.filename}: {error.strerror}", "the scenario needs it"
+        ) from None
+    if (size := sum(map(len, files.values()))) > MOST_BYTES:
+        raise ScenarioError(
+            f"{scenario} and what it imports from its folder are {size / 1e6:,.0f} MB",
+            f"at most {MOST_BYTES >> 20} MiB are sent to other machines",
+        )
+    return Bundle(scenario.name, files)
+
+
+def unpacked(bundle: Bundle, folder: Path) -> Path:
+    """Write a bundle into a folder; returns the scenario's path. Raises ScenarioError for a path outside."""
+    for name, contents in bundle.files.items():
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or not path.parts:
+            raise ScenarioError(f"a scenario's file named {name!r}", "it would lie outside its folder")
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(contents)
+    return folder / bundle.scenario
+
+
+def _written_down(scenario: Path) -> Iterator[Path]:
+    """Modules of its folder that its source imports, and those that these import."""
+    finder = ModuleFinder(path=[str(scenario.parent)])
+    finder.run_script(str(scenario))
+    for module in finder.modules.values():
+        if (file := getattr(module, "__file__", None)) is not None:
+            yield Path(file).resolve()
+
+
+def _loaded(folder: Path) -> Iterator[Path]:
+    """Modules of a folder that are loaded: under the name that they have there, not as installed in it."""
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if not isinstance(file, str):
+            continue
+        path = Path(file).resolve()
+        if path.is_relative_to(folder) and path.suffix == ".py":
+            place = path.relative_to(folder).with_suffix("")
+            if name.split(".") == [*(place.parent if place.name == "__init__" else place).parts]:
+                yield path

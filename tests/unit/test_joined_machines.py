@@ -1,0 +1,189 @@
+"""Machines that want to join a run: who is let in, and what the parent makes of what they say."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+
+from siotool.errors import GeneratorError
+from siotool.swarm.load_limits import MachineLimits
+from siotool.swarm.machines import machine_messages as messages
+from siotool.swarm.machines.joined_machines import JoinedMachines
+from siotool.swarm.machines.machine_messages import Bundle, ClockQuestion, Joining, WorkerEnding
+from siotool.swarm.machines.own_machine import describe, loopback_network, versions
+
+
+class Runner:
+    """Locust's master, as far as machines speak to it."""
+
+    def __init__(self) -> None:
+        self.listeners: dict[str, Any] = {}
+        self.sent: list[tuple[str, Any, str]] = []
+
+    def register_message(self, kind: str, listener: Any) -> None:
+        self.listeners[kind] = listener
+
+    def send_message(self, kind: str, data: Any, node: str) -> None:
+        self.sent.append((kind, data, node))
+
+    def hear(self, kind: str, record: msgspec.Struct | None, node: str) -> None:
+        data = msgspec.to_builtins(record, builtin_types=(bytes,))
+        self.listeners[kind](environment=None, msg=SimpleNamespace(data=data, node_id=node))
+
+
+def joining(
+    processes: int = 1, *, kernel: str = "another", limits: MachineLimits | None = None, **changed: str
+) -> Joining:
+    return Joining(describe("box", processes), versions() | changed, kernel, limits or MachineLimits())
+
+
+def run_of(expected: int, *addresses: str) -> tuple[JoinedMachines, Runner]:
+    runner = Runner()
+    return JoinedMachines(runner, expected, addresses or ("10.0.0.1",)), runner
+
+
+def ready(machines: JoinedMachines, runner: Runner, node: str, processes: int = 1) -> None:
+    runner.hear(messages.JOIN, joining(processes), node)
+    runner.hear(messages.CLOCK, ClockQuestion(5.0, 0.001), node)
+
+
+def test_machines_join_until_all_workers_are_there() -> None:
+    machines, runner = run_of(3)
+    said: list[str] = []
+    machines.say = said.append
+    ready(machines, runner, "a", 2)
+    ready(machines, runner, "b", 1)
+    machines.wait(0.0)
+    assert machines.processes == 3
+    assert said == ["box has joined: 2 of 3 workers", "box (2) has joined: 3 of 3 workers"]
+    assert [one.described.host for one in machines] == ["box", "box (2)"]
+    assert [one.described.clock_error_s for one in machines] == [0.001, 0.001]
+    kinds = [(kind, node) for kind, _, node in runner.sent]
+    assert kinds == [
+        (messages.JOINED, "a"),
+        (messages.CLOCK, "a"),
+        (messages.JOINED, "b"),
+        (messages.CLOCK, "b"),
+    ]
+
+
+def test_a_machine_that_was_not_heard_says_so_again_and_counts_once() -> None:
+    machines, runner = run_of(2)
+    ready(machines, runner, "a")
+    ready(machines, runner, "a")
+    assert machines.processes == 1
+    assert [kind for kind, _, _ in runner.sent].count(messages.JOINED) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "addresses", "message"),
+    [
+        pytest.param(joining(siotool="0.0.9"), (), "it has siotool 0.0.9, this run", id="another siotool"),
+        pytest.param(joining(locust="2.0"), (), "it has locust 2.0, this run", id="another Locust"),
+        pytest.param(
+            joining(4), (), "it has 4 workers, and the run waits for 3", id="more workers than are awaited"
+        ),
+        pytest.param(
+            joining(),
+            ("127.0.0.1",),
+            "the target's address is 127.0.0.1, which is another place on each machine",
+            id="a target on loopback",
+        ),
+        pytest.param(joining(kernel=""), ("::1",), "address is ::1", id="a loopback that is not known"),
+    ],
+)
+def test_who_cannot_take_part_is_told_why(said: Joining, addresses: tuple[str, ...], message: str) -> None:
+    machines, runner = run_of(3, *addresses)
+    runner.hear(messages.JOIN, said, "a")
+    ((kind, refusal, node),) = runner.sent
+    assert (kind, node) == (messages.REFUSED, "a")
+    assert message in refusal["message"]
+    assert refusal["hint"]
+    assert machines.processes == 0
+
+
+def test_a_loopback_target_is_for_machines_that_share_it() -> None:
+    machines, runner = run_of(1, "127.0.0.1")
+    runner.hear(messages.JOIN, joining(kernel=loopback_network()), "a")
+    assert machines.processes == 1
+
+
+def test_a_machine_that_comes_late_is_told_so() -> None:
+    machines, runner = run_of(1)
+    ready(machines, runner, "a")
+    machines.start(Bundle("load.py", {}), {}, lambda number, count: msgspec.Raw(b"{}"))  # type: ignore[arg-type]
+    runner.hear(messages.JOIN, joining(), "b")
+    assert runner.sent[-1][0] == messages.REFUSED
+    assert "the run has begun without it" in runner.sent[-1][1]["message"]
+
+
+def test_too_few_workers_end_the_wait() -> None:
+    machines, runner = run_of(3)
+    ready(machines, runner, "a", 2)
+    with pytest.raises(GeneratorError, match="2 of 3 workers have joined within 0"):
+        machines.wait(0.0)
+
+
+def test_a_machine_that_does_not_know_the_time_is_awaited() -> None:
+    machines, runner = run_of(1)
+    runner.hear(messages.JOIN, joining(), "a")
+    runner.hear(messages.CLOCK, ClockQuestion(5.0), "a")
+    with pytest.raises(GeneratorError, match="1 of 1 workers"):
+        machines.wait(0.0)
+
+
+def test_who_left_before_the_run_makes_room() -> None:
+    machines, runner = run_of(1)
+    ready(machines, runner, "a")
+    runner.hear(messages.LEAVING, None, "a")
+    assert machines.processes == 0
+    ready(machines, runner, "b")
+    machines.wait(0.0)
+    assert [one.node for one in machines] == ["b"]
+
+
+def test_more_users_than_a_machine_has_room_for_are_refused_by_its_name() -> None:
+    """Its share of them is by its share of the workers."""
+    machines, runner = run_of(3)
+    runner.hear(messages.JOIN, joining(2), "a")
+    runner.hear(messages.JOIN, joining(limits=MachineLimits(files=1030)), "b")
+    machines.check_room(3000, 1)
+    with pytest.raises(
+        GeneratorError, match=r"box \(2\): .*open files of a process: 1,031 needed, 1,030 here"
+    ):
+        machines.check_room(3003, 1)
+
+
+def test_workers_are_numbered_through_the_machines_and_told_of_by_theirs() -> None:
+    machines, runner = run_of(3)
+    ready(machines, runner, "a", 2)
+    ready(machines, runner, "b", 1)
+    asked: list[tuple[int, int]] = []
+
+    def config_of(number: int, on_machine: int) -> Any:
+        asked.append((number, on_machine))
+        return {"number": number}
+
+    workers = machines.start(Bundle("load.py", {"load.py": b"\xff"}), {"ca_file": b"pem"}, config_of)
+    assert asked == [(0, 2), (1, 2), (2, 1)]
+    assert [worker.number for worker in workers] == [0, 1, 2]
+    starts = [(data["configs"], node) for kind, data, node in runner.sent if kind == messages.START]
+    assert starts == [([b'{"number":0}', b'{"number":1}'], "a"), ([b'{"number":2}'], "b")]
+    runner.hear(messages.ENDED, WorkerEnding(1, "exit 1: no module named faker"), "a")
+    runner.hear(messages.ENDED, WorkerEnding(2, "not one of its own"), "a")
+    assert [worker.alive for worker in workers] == [True, False, True]
+    assert workers[1].ending == "on box: exit 1: no module named faker"
+    workers[0].kill()
+    assert runner.sent[-1] == (messages.KILL, {"worker": 0, "ending": ""}, "a")
+    runner.hear(messages.LEAVING, None, "b")
+    assert [worker.alive for worker in workers] == [False, False, False]
+    assert workers[2].ending == "on box (2): it was told to leave there"
+
+
+def test_all_machines_are_told_that_the_run_is_over() -> None:
+    machines, runner = run_of(2)
+    ready(machines, runner, "a")
+    ready(machines, runner, "b")
+    machines.dismiss()
+    assert runner.sent[-2:] == [(messages.OVER, None, "a"), (messages.OVER, None, "b")]
