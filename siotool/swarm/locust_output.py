@@ -11,6 +11,7 @@ from locust import html, stats
 
 from siotool.errors import InputError
 from siotool.swarm.redaction import Redaction
+from siotool.swarm.web_guard import guard
 
 CSV_PREFIX = "locust"
 HTML_NAME = "locust.html"
@@ -94,6 +95,7 @@ def serve_web_ui(environment: Any, port: int) -> str:
     # Locust's UI reads the process's arguments as if they were its own
     del sys.argv[1:]
     ui = environment.create_web_ui(HOST, port)
+    guard(ui.app, port)
     while getattr(ui, "server", None) is None or not ui.server.started:
         if ui.greenlet.dead:
             raise InputError(f"Locust's web UI did not start on port {port}", "choose another --web-port")

@@ -275,10 +275,12 @@ def summary(rows: Sequence[Checked]) -> str:
     errors = np.abs([row.error for row in rows])
     inside = sum(row.inside for row in rows)
     beyond = sum(row.missed for row in rows)
+    heavy = [row.inside for row in rows if not row.light]
+    told = f", and {sum(heavy)} of the {len(heavy)} ({np.mean(heavy):.0%}) that are not light"
     return (
         f"{len(rows)} figures: median error {np.median(errors):.1%}, largest {errors.max():.0%}, "
         f"{beyond} beyond 10 % (and 0.01 core); {inside} of {len(rows)} ({inside / len(rows):.0%}) "
-        "within their 90 % interval"
+        f"within their 90 % interval{told if 0 < len(heavy) < len(rows) else ''}"
     )
 
 

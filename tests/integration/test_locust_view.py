@@ -210,6 +210,16 @@ def test_the_web_ui_answers_on_loopback_while_the_run_goes_on(
     with urllib.request.urlopen(url, timeout=5) as page:
         assert b"<html" in page.read()
 
+    for strange in (
+        {"Host": f"rebound.example:{free_port}"},
+        {"Origin": "http://evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ):
+        for method in ("GET", "POST"):
+            asked = urllib.request.Request(f"{url}/stop", headers=strange, method=method)
+            with pytest.raises(urllib.error.HTTPError, match="403"):
+                urllib.request.urlopen(asked, timeout=5)
+
     processes = [psutil.Process(test.process.pid), *test.family()]
     listening = [
         connection.laddr.ip

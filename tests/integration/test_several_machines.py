@@ -16,12 +16,27 @@ import pytest
 
 from tests.integration.conftest import Loadtest
 from tests.integration.servers.node import node_server
-from tests.integration.worker_machines import AHEAD, AHEAD_S, WorkerMachine, listening_port, worker_machines
+from tests.integration.worker_machines import (
+    AHEAD,
+    AHEAD_S,
+    WorkerMachine,
+    listening_port,
+    slow_way,
+    worker_machines,
+)
 
 pytestmark = pytest.mark.slow
 
 #: A token as a person might choose one; also what must stand in no list of processes.
 TOKEN = "correct-horse-battery-staple"
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
 
 
 @pytest.fixture
@@ -36,9 +51,7 @@ def distributed(start: Callable[..., Loadtest], tmp_path: Path, until: Callable[
     """Start a run that waits for so many workers: the run, and its port."""
 
     def begin(expected: int, *arguments: Any, **options: Any) -> tuple[Loadtest, int]:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         test = start(
             *arguments,
             *("--distributed", "--expect-workers", expected, "--listen", f"127.0.0.1:{port}"),
@@ -135,6 +148,24 @@ def test_no_delivery_is_timed_more_exactly_than_is_said(
     error_s = apart.operation("deliver", "chat message")["clock_error_s"]
     assert fastest[0] >= fastest[1] / 2 - error_s
     assert fastest[0] > 0
+
+
+def test_a_machine_that_is_slow_to_reach_says_how_exact_its_clock_is(distributed: Any, machine: Any) -> None:
+    """All of the delay is on one way: the comparison is off by half of it, and says so."""
+    delay_s = 0.04
+    load = ("--scenario", "chat", "--set", "rate=1", "--users", 10, "--spawn-rate", 10)
+    test, port = distributed(2, "demo", *load, "--run-time", "8s")
+    with slow_way(port, delay_s) as slow_port:
+        near, far = machine(port), machine(slow_port)
+        done = test.finish()
+        assert (done.code, near.finish(), far.finish()) == (0, 0, 0), done.stderr
+    row = done.operation("deliver", "chat message")
+    assert delay_s / 2 <= row["clock_error_s"] < 2 * delay_s
+    assert any(one.clock_error_s >= delay_s / 2 for one in done.run.header.generators)
+    assert done.report["delivery"]["lost"] == 0
+    # a delivery takes a few milliseconds here: none of its times is told without the mark
+    assert row["p50_s"] <= delay_s / 2 + row["clock_error_s"]
+    assert re.search(r"deliver chat message.* !", (done.folder / "report.md").read_text())
 
 
 # Its users log in with what their rows say, which a module of its folder puts together.
@@ -246,7 +277,7 @@ def test_a_machine_that_comes_late_or_with_too_many_is_turned_away(distributed: 
 def test_a_run_without_its_workers_writes_nothing(start: Any, tmp_path: Path) -> None:
     test = start(
         *("demo", "--distributed", "--expect-workers", 2, "--token-file", tmp_path / "token"),
-        *("--listen", "127.0.0.1:5599", "--workers-within", "1s"),
+        *("--listen", f"127.0.0.1:{free_port()}", "--workers-within", "1s"),
     )
     done = test.finish()
     assert done.code == 3
@@ -257,9 +288,7 @@ def test_a_run_without_its_workers_writes_nothing(start: Any, tmp_path: Path) ->
 
 
 def test_a_machine_without_a_run_gives_up(machine: Any) -> None:
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        port = closed.getsockname()[1]
+    port = free_port()
     alone = machine(port, "--wait", "1s")
     assert alone.finish() == 3
     assert f"no run answers at 127.0.0.1:{port} within 1 s" in alone.said
@@ -338,3 +367,17 @@ def test_ctrl_c_ends_the_run_in_order_and_the_machines_with_it(distributed: Any,
     assert other.finish() == 0
     assert not other.workers()
     assert time.monotonic() - begin < 30
+
+
+def test_ctrl_c_while_workers_are_awaited_lets_those_that_came_go(
+    distributed: Any, machine: Any, until: Any
+) -> None:
+    test, port = distributed(2, "demo", "--users", 4)
+    early = machine(port)
+    until(lambda: "has joined" in test.said, what="a machine that has joined")
+    test.interrupt()
+    done = test.finish()
+    assert done.code == 130
+    assert "Traceback" not in done.stderr
+    assert not done.folder.exists()
+    assert early.finish() == 0

@@ -1,10 +1,12 @@
 """Machines that join a run: ``siotool worker``, here or in a network namespace of its own."""
 
+import asyncio
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -97,3 +99,53 @@ def listening_port(test: Loadtest, until: Callable[..., Any]) -> int:
     """The port on which a run waits for workers, as it says."""
     found = until(lambda: re.search(r"workers on \S*:(\d+)", test.said), what="a line with the port")
     return int(found[1])
+
+
+@contextmanager
+def slow_way(port: int, delay_s: float) -> Iterator[int]:
+    """A port that leads to another one, and lets what goes there, and not what comes back, take longer."""
+    loop = asyncio.new_event_loop()
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay_s: float) -> None:
+        arrived: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+
+        async def deliver() -> None:
+            while True:
+                at, data = await arrived.get()
+                await asyncio.sleep(at - loop.time())
+                writer.write(data)
+                if not data:
+                    writer.close()
+                    return
+
+        delivering = asyncio.ensure_future(deliver())
+        with suppress(OSError):
+            while data := await reader.read(1 << 16):
+                arrived.put_nowait((loop.time() + delay_s, data))
+        arrived.put_nowait((loop.time() + delay_s, b""))
+        with suppress(OSError):
+            await delivering
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        to_reader, to_writer = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(carry(reader, to_writer, delay_s), carry(to_reader, writer, 0.0))
+
+    server = loop.run_until_complete(asyncio.start_server(accept, "127.0.0.1", 0))
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    async def stop() -> None:
+        server.close()
+        own = asyncio.current_task()
+        others = [task for task in asyncio.all_tasks() if task is not own]
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        asyncio.run_coroutine_threadsafe(stop(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
