@@ -8,6 +8,8 @@ rebinding). Browsers say where a request comes from: Host, Origin and Sec-Fetch-
 from collections.abc import Mapping
 from typing import Any
 
+from flask import abort, request
+
 #: Where a request comes from that a page of the UI makes, or a person by its address bar.
 _OWN = ("same-origin", "none")
 _FORBIDDEN = 403
@@ -28,10 +30,8 @@ def is_stranger(headers: Mapping[str, str], port: int) -> bool:
 
 def guard(app: Any, port: int) -> None:
     """Let a Flask application refuse strangers with 403, whatever they ask for."""
-    from flask import abort, request
-
     def refuse() -> None:
-        if is_stranger(request.headers, port):
+        if is_stranger(dict(request.headers), port):
             abort(_FORBIDDEN)
 
     app.before_request_funcs.setdefault(None, []).insert(0, refuse)
