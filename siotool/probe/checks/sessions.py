@@ -17,6 +17,8 @@ from siotool.protocol.engine_io import CLOSE, PING, PONG
 
 #: Two servers in turn, or at random, show with 999 in 1,000 by these requests.
 _SESSIONS = 5
+#: Requests of a session without its cookies: each of them may meet the session's server by chance.
+_BARE = 3
 #: What proxies and servers say about themselves.
 _SIGNATURES = ("Server", "Via", "X-Served-By", "X-Backend", "X-Upstream", "X-Backend-Server", "X-Server")
 
@@ -55,7 +57,7 @@ async def _use(wire: Wire, known: Known) -> SessionSeen | None:
     leaving = payload.encode([bytes((CLOSE,))], opening.revision)
     session = f"{url}&sid={handshake.sid}"
     kept = [await _post(wire, session, heartbeat, cookies)]
-    bare = [await _post(wire, session, heartbeat, {})] if cookies else []
+    bare = [await _post(wire, session, heartbeat, {}) for _ in range(_BARE if cookies else 0)]
     kept.append(await _post(wire, session, leaving, cookies))
     return SessionSeen(
         (handshake.pingInterval, handshake.pingTimeout, handshake.maxPayload or 0),
