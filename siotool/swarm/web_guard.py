@@ -30,6 +30,7 @@ def is_stranger(headers: Mapping[str, str], port: int) -> bool:
 
 def guard(app: Any, port: int) -> None:
     """Let a Flask application refuse strangers with 403, whatever they ask for."""
+
     def refuse() -> None:
         if is_stranger(dict(request.headers), port):
             abort(_FORBIDDEN)
