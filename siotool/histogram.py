@@ -48,7 +48,7 @@ class Sparse(msgspec.Struct, frozen=True):
     more, in 1, 2, 4 or 8 bytes, the lowest byte first: as many as the largest count needs. ``sum_s``,
     ``min_s`` and ``max_s`` are exact. In JSON, bytes are base64. Decoding any other form raises ValueError.
 
-    An hour's run has 100,000 of them: lists of numbers took a second of CPU to read and most of a GB.
+    An hour's run has 100,000 of them (``tests/bench/hour.py``): in lists, each number is an object to make.
     """
 
     steps: bytes = b""

@@ -15,6 +15,7 @@ from siotool.report.default_gates import Default, not_replaced, of_errors
 from siotool.report.gates import Gate, parse
 from siotool.search.objective import LEVEL_ALLOWED, Objective, implied
 from siotool.searched import SearchAxis
+from siotool.swarm.load_limits import FILES_RESERVED
 
 #: Where a search begins without --users.
 START_USERS = 10
@@ -27,7 +28,6 @@ OPERATIONS_PER_S = 20_000.0
 MOST_BYTES = 1_000_000.0
 #: A gate that allows no failure at all is searched as this share: no run can show that none ever comes.
 NEARLY_NONE = 0.0005
-_FILES_RESERVED = 30
 
 _EXCLUDED = "a search decides how many users there are, and how long"
 _SHARES = ("lost", "duplicate", "reordered", "misdelivered")
@@ -207,7 +207,7 @@ def own_most(asked: SearchAsked, processes: int) -> float:
             limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
             files = 1_000_000 if limit == resource.RLIM_INFINITY else limit
             memory = psutil.virtual_memory().available / 2 / CONNECTION_BYTES
-            return float(max(asked.users, int(min(processes * (files - _FILES_RESERVED), memory))))
+            return float(max(asked.users, int(min(processes * (files - FILES_RESERVED), memory))))
         case "rate":
             return processes * OPERATIONS_PER_S / asked.users
         case "connects":

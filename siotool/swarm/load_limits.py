@@ -11,8 +11,9 @@ import msgspec
 #: Files that a worker needs besides its connections: its streams, two event loops, the parent's sockets,
 #: and what is read of the kernel.
 FILES_RESERVED = 30
-#: Memory that a connection takes at least, with its user; and a worker before its first one. Bytes.
-CONNECTION_BYTES, WORKER_BYTES = 20_000, 70_000_000
+#: Bytes that a connection takes at least, with its user (docs/bench.md has more), and a worker before its
+#: first one (one with 40 users in reports/example takes more).
+LEAST_CONNECTION_BYTES, LEAST_WORKER_BYTES = 20_000, 70_000_000
 
 
 class MachineLimits(msgspec.Struct, frozen=True):
@@ -20,7 +21,8 @@ class MachineLimits(msgspec.Struct, frozen=True):
 
     ``files``: open files of a process, once it has raised its own limit. ``files_most``: how far that can be
     raised (fs.nr_open). ``files_left``: of the whole machine. ``ports``: from one address to one address
-    and port. ``tracked_left``: connections that its packet filter can still follow. Memory in bytes.
+    and port. ``tracked_left``: connections that its packet filter can still follow, where it follows any.
+    Memory in bytes.
     """
 
     files: int | None = None
@@ -104,7 +106,7 @@ def checks(wanted: WantedLoad, limits: MachineLimits) -> list[LimitCheck]:
             )
         )
     if limits.memory_bytes is not None:
-        memory = users * CONNECTION_BYTES + processes * WORKER_BYTES
+        memory = users * LEAST_CONNECTION_BYTES + processes * LEAST_WORKER_BYTES
         found.append(
             _check(
                 "bytes of memory",

@@ -27,7 +27,8 @@ def read_limits() -> MachineLimits:
         files_most=most[0] if most else None,
         files_left=max(0, held[2] - held[0]) if len(held) == 3 else None,
         ports=max(0, ports[1] - ports[0] + 1 - _reserved(*ports)) if len(ports) == 2 else None,
-        tracked_left=max(0, tracked[0][0] - tracked[1][0]) if all(tracked) else None,
+        # its module may be loaded and no rule need it: then it follows nothing
+        tracked_left=max(0, tracked[0][0] - tracked[1][0]) if all(tracked) and tracked[1][0] else None,
         memory_bytes=int(psutil.virtual_memory().available),
     )
 

@@ -338,6 +338,17 @@ def test_more_users_than_files_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+def test_more_users_than_ports_are_refused_before_anything_is_opened(loadtest: Callable[..., Any]) -> None:
+    done = loadtest("demo", "--users", "70k", "--processes", "8")
+    assert (done.code, done.stdout) == (2, "")
+    message, remedy = done.stderr.splitlines()
+    assert message.startswith(
+        "siotool: 70,000 users do not fit into 8 generator processes. local ports to the"
+    )
+    assert "--source-ip" in remedy
+    assert not done.folder.exists()
+
+
 # ── a bug of ours ─────────────────────────────────────────────────────────────────────
 
 # Scenarios are loaded into the parent too: this one breaks it in the third second.

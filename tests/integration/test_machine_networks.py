@@ -168,14 +168,14 @@ def test_three_hosts_measure_what_one_does(swarm: Any, loadtest: Any, node_serve
 def test_a_network_that_is_cut_off_and_mended_loses_nothing_but_what_it_carried(
     swarm: Any, until: Any
 ) -> None:
-    test, hosts, machines = swarm(2, *CHAT, "--run-time", "15s")
+    test, hosts, machines = swarm(2, *CHAT, "--run-time", "22s")
     hosts.cut(2)
     run = test.run
     assert run is not None
     # the run's seconds wait for the machine that is away: for so long it is
     silent = len(run.intervals)
     until(machines[1].workers, what="its workers, which go on")
-    subprocess.run(["sleep", "4"], check=True)
+    subprocess.run(["sleep", "10"], check=True)
     hosts.mend(2)
     done = test.finish(120)
     assert done.run.end.reason == "finished"

@@ -16,6 +16,7 @@ import pytest
 
 from tests.integration.conftest import Loadtest
 from tests.integration.servers.node import node_server
+from tests.integration.servers.tls import make_certificates
 from tests.integration.worker_machines import (
     AHEAD,
     AHEAD_S,
@@ -219,6 +220,53 @@ def test_scenario_settings_rows_and_modules_reach_the_machines_and_nobody_else(
     assert TOKEN not in "".join(path.read_text() for path in done.folder.iterdir() if path.is_file())
 
 
+@needs_time_namespaces
+def test_users_arrive_when_they_are_due_also_where_the_clock_is_another(
+    distributed: Any, machine: Any
+) -> None:
+    """On a machine's own clock all of them would be due at once, or in 5,000 s."""
+    test, port = distributed(2, *("demo", "--arrival-rate", "8/s", "--run-time", "6s", "--no-default-gates"))
+    machine(port), machine(port, inside=AHEAD)
+    done = test.finish()
+    arrived = [interval.visits.arrived for interval in done.run.intervals if not interval.draining]
+    assert sum(arrived) == sum(interval.visits.offered for interval in done.run.intervals) == 48
+    assert max(arrived) <= 12
+    assert min(arrived[:5]) >= 4
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to hide files from a machine")
+@pytest.mark.node
+def test_certificates_reach_a_machine_that_does_not_have_them(
+    distributed: Any, machine: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "certificates"
+    folder.mkdir()
+    files = make_certificates(folder)
+    hidden = ("unshare", "-m", "sh", "-c", f'mount -t tmpfs none {folder} && exec "$@"', "sh")
+    with node_server("4", tls=files.server(ask_client=True)) as server:
+        test, port = distributed(
+            1,
+            *(server.url, "--users", 4, "--run-time", "3s", "--ca-file", files.ca),
+            *("--client-cert", files.client_cert, "--client-key", files.client_key),
+        )
+        machine(port, inside=hidden)
+        done = test.finish()
+    assert (done.code, done.report["connections"]["peak"]) == (0, 4), done.stderr
+
+
+def test_a_machine_without_room_for_its_users_ends_the_run_by_its_name(
+    distributed: Any, machine: Any
+) -> None:
+    test, port = distributed(1, "demo", "--users", 200)
+    small = machine(port, inside=("sh", "-c", 'ulimit -n 100; exec "$@"', "sh"))
+    done = test.finish()
+    assert done.code == 3
+    assert f"siotool: {socket.gethostname()}: 200 users do not fit into one generator process" in done.stderr
+    assert "open files of a process: 230 needed, 100 here" in done.stderr
+    assert not done.folder.exists()
+    assert small.finish() == 0
+
+
 def test_a_scenario_that_a_machine_cannot_load_ends_the_run_with_its_words(
     distributed: Any, machine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -358,8 +406,11 @@ def test_a_machine_ends_with_a_killed_parent(distributed: Any, machine: Any, unt
 
 def test_ctrl_c_ends_the_run_in_order_and_the_machines_with_it(distributed: Any, machine: Any) -> None:
     test, port = distributed(1, "demo", "--users", 4, "--run-time", "60s")
-    other = machine(port)
+    other = machine(port, "--source-ip", "127.0.0.8")
     test.reached(2)
+    (target,) = test.family("siotool.target.serve")
+    connected = [one for one in target.net_connections("tcp") if one.status == psutil.CONN_ESTABLISHED]
+    assert {one.raddr.ip for one in connected} == {"127.0.0.8"}
     test.interrupt()
     begin = time.monotonic()
     done = test.finish()
@@ -382,3 +433,18 @@ def test_ctrl_c_while_workers_are_awaited_lets_those_that_came_go(
     assert "Traceback" not in done.stderr
     assert not done.folder.exists()
     assert early.finish() == 0
+
+
+def test_a_machine_that_is_killed_while_others_are_awaited_makes_room(
+    distributed: Any, machine: Any, until: Any
+) -> None:
+    test, port = distributed(1 + 1, "demo", "--users", 4, "--run-time", "3s")
+    killed = machine(port)
+    until(lambda: "1 of 2 workers" in test.said, what="a machine that has joined")
+    killed.process.kill()
+    machine(port, "--processes", 1)
+    until(lambda: test.said.count("has joined") == 2, what="the second machine")
+    # both were counted: the third is refused until the first is known to be gone
+    until(lambda: machine(port).finish() == 0, what="a third machine that makes the run complete")
+    done = test.finish()
+    assert (done.code, done.report["connections"]["peak"]) == (0, 4)

@@ -8,6 +8,7 @@ import pytest
 
 from siotool.errors import GeneratorError
 from siotool.swarm.load_limits import MachineLimits
+from siotool.swarm.machines import joined_machines
 from siotool.swarm.machines import machine_messages as messages
 from siotool.swarm.machines.joined_machines import JoinedMachines
 from siotool.swarm.machines.machine_messages import Bundle, ClockQuestion, Joining, WorkerEnding
@@ -139,6 +140,24 @@ def test_who_left_before_the_run_makes_room() -> None:
     runner.hear(messages.LEAVING, None, "a")
     assert machines.processes == 0
     ready(machines, runner, "b")
+    machines.wait(0.0)
+    assert [one.node for one in machines] == ["b"]
+
+
+def test_a_machine_that_is_silent_before_the_run_makes_room_and_is_turned_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It was killed, or its network is gone: a run must not begin with it."""
+    now = 100.0
+    monkeypatch.setattr(joined_machines, "monotonic", lambda: now)
+    machines, runner = run_of(1)
+    ready(machines, runner, "a")
+    assert machines.processes == 1
+    now += 5.1
+    assert machines.processes == 0
+    ready(machines, runner, "b")
+    runner.hear(messages.CLOCK, ClockQuestion(5.0, 0.001), "a")
+    assert runner.sent[-1][0::2] == (messages.REFUSED, "a")
     machines.wait(0.0)
     assert [one.node for one in machines] == ["b"]
 

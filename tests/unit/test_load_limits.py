@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from siotool.swarm import own_limits
 from siotool.swarm.load_limits import (
-    CONNECTION_BYTES,
     FILES_RESERVED,
-    WORKER_BYTES,
+    LEAST_CONNECTION_BYTES,
+    LEAST_WORKER_BYTES,
     MachineLimits,
     WantedLoad,
     checks,
@@ -54,13 +54,13 @@ from siotool.swarm.own_limits import read_limits
         pytest.param(WantedLoad(101, 1), MachineLimits(tracked_left=100), False, id="is full"),
         pytest.param(
             WantedLoad(100, 2),
-            MachineLimits(memory_bytes=100 * CONNECTION_BYTES + 2 * WORKER_BYTES),
+            MachineLimits(memory_bytes=100 * LEAST_CONNECTION_BYTES + 2 * LEAST_WORKER_BYTES),
             True,
             id="memory of users and workers",
         ),
         pytest.param(
             WantedLoad(101, 2),
-            MachineLimits(memory_bytes=100 * CONNECTION_BYTES + 2 * WORKER_BYTES),
+            MachineLimits(memory_bytes=100 * LEAST_CONNECTION_BYTES + 2 * LEAST_WORKER_BYTES),
             False,
             id="and of one user more",
         ),
@@ -185,6 +185,12 @@ def test_limits_are_read_as_linux_shows_them(proc) -> None:
     assert found.ports == 28_232 - 100 - 10
     assert found.tracked_left == 65_500
     assert found.memory_bytes is not None
+
+
+def test_a_packet_filter_that_follows_no_connection_has_no_limit(proc) -> None:
+    """Trap: its table is there as soon as its module is loaded, also where no rule needs it."""
+    proc({"net/netfilter/nf_conntrack_max": "100\n", "net/netfilter/nf_conntrack_count": "0\n"})
+    assert read_limits().tracked_left is None
 
 
 def test_what_a_system_does_not_show_is_no_limit(proc) -> None:

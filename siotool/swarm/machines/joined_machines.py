@@ -29,6 +29,8 @@ from siotool.units import format_duration
 #: Versions that must be the same on all machines.
 _SAME = ("siotool", "locust")
 _LOOK_S = 0.05
+#: Before the run begins, a machine that has not asked for the time for so long is gone.
+_SILENT_S = 5.0
 
 
 class RemoteWorker:
@@ -77,9 +79,16 @@ class JoinedMachine:
         self.host = said.machine.host + (f" ({namesake})" if namesake > 1 else "")
         self.said = said
         self.error_s: float | None = None
+        #: When it asked for the time last, or joined.
+        self.heard_at = monotonic()
         self.left = ""
         self.workers: list[RemoteWorker] = []
         self._runner = runner
+
+    @property
+    def there(self) -> bool:
+        """Whether it can be counted on, before the run begins."""
+        return not self.left and monotonic() - self.heard_at < _SILENT_S
 
     @property
     def described(self) -> GeneratorMachine:
@@ -116,12 +125,12 @@ class JoinedMachines:
     @property
     def processes(self) -> int:
         """Workers of all machines that are there."""
-        return sum(one.said.machine.processes for one in self if not one.left)
+        return sum(one.said.machine.processes for one in self if one.there)
 
     def wait(self, within_s: float) -> None:
         """Wait until all have joined and know the time. Raises GeneratorError when they do not."""
         deadline = monotonic() + within_s
-        while self.processes < self._expected or any(one.error_s is None for one in self if not one.left):
+        while self.processes < self._expected or any(one.error_s is None for one in self if one.there):
             if monotonic() > deadline:
                 raise GeneratorError(
                     f"{self.processes} of {self._expected} workers have joined within "
@@ -129,7 +138,7 @@ class JoinedMachines:
                     "start siotool worker --join on the other machines, or expect fewer (--expect-workers)",
                 )
             gevent.sleep(_LOOK_S)
-        for node in [one.node for one in self if one.left]:
+        for node in [one.node for one in self if not one.there]:
             del self._machines[node]
 
     def check_room(self, users: int, places: int) -> None:
@@ -212,7 +221,11 @@ class JoinedMachines:
         heard = monotonic()
         question = msgspec.convert(msg.data, ClockQuestion)
         machine = self._machines.get(msg.node_id)
-        if machine is not None:
+        if machine is not None and not (machine.there or machine.workers):
+            del self._machines[msg.node_id]  # another one may have its place
+            machine.send(messages.REFUSED, MachineRefusal("it had said nothing for too long", "join again"))
+        elif machine is not None:
+            machine.heard_at = heard
             machine.error_s = question.error_s if question.error_s is not None else machine.error_s
             machine.send(messages.CLOCK, ClockAnswer(question.asked, heard, monotonic()))
 

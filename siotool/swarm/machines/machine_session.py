@@ -103,8 +103,7 @@ class MachineSession:
                 self._say(f"joined {self._link.where} with {self._processes} workers")
                 return
             if kind == messages.REFUSED:
-                refusal = msgspec.convert(data, MachineRefusal)
-                raise InputError(f"{self._link.where} refuses this machine: {refusal.message}", refusal.hint)
+                raise self._refused(data)
 
     def _turn(self, folder: Path) -> None:
         """Wait for a message until it is time to ask for the time; look after everything."""
@@ -130,8 +129,14 @@ class MachineSession:
             self._start(msgspec.convert(data, Starting), folder)
         elif kind == messages.KILL:
             self._workers.kill(msgspec.convert(data, WorkerEnding).worker)
+        elif kind == messages.REFUSED:
+            raise self._refused(data)
         elif kind == messages.OVER:
             self._over = True
+
+    def _refused(self, data: Any) -> InputError:
+        refusal = msgspec.convert(data, MachineRefusal)
+        return InputError(f"{self._link.where} refuses this machine: {refusal.message}", refusal.hint)
 
     def _start(self, asked: Starting, folder: Path) -> None:
         configs = [msgspec.json.decode(one, type=WorkerConfig) for one in asked.configs]
