@@ -1,4 +1,7 @@
-"""Text that somebody else chose, made safe to show: on a terminal, in a log, on a page."""
+"""Text that somebody else chose, made safe to show: on a terminal, in a log, on a page, in a file of YAML."""
+
+import json
+import re
 
 #: A line of words, and a cell of a table, are shown up to so many characters.
 LINE_AT_MOST = 1000
@@ -23,3 +26,15 @@ def printable(text: str, most: int | None = None) -> str:
 def one_line(text: str, most: int = LINE_AT_MOST) -> str:
     """The same on one line, its white space made single spaces."""
     return printable(" ".join(text.split()), most)
+
+
+#: Text that no version of YAML takes for anything else: "no", "on", "1e3" and "12:30" are quoted.
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9]*([./_-][A-Za-z0-9]+)*")
+_RESERVED = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+
+
+def yaml_scalar(text: str) -> str:
+    """The text as every version of YAML reads it."""
+    if _PLAIN.fullmatch(text) and text.lower() not in _RESERVED:
+        return text
+    return json.dumps(text)  # a string of JSON is one of YAML

@@ -22,7 +22,7 @@ LAYERS = (
     {"calibration", "protocol", "runfile"},
     {"client", "runs", "runwriter"},
     {"search"},
-    {"history", "plan", "probe", "report", "swarm", "target"},
+    {"deployment", "history", "plan", "probe", "report", "swarm", "target"},
     {"cli"},
     {"__main__"},
 )
@@ -50,7 +50,7 @@ DOORS = {
     "altair": "siotool.document",
     "engineio": "siotool.client.reference siotool.target",
     "gevent": "siotool.swarm",
-    "jinja2": "siotool.document siotool.plan.growth",
+    "jinja2": "siotool.deployment siotool.document siotool.plan.growth",
     "junitparser": "siotool.document",
     "locust": "siotool.swarm",
     "pandas": "siotool.runs.frames",
@@ -67,6 +67,7 @@ DOORS = {
 
 PURE = {
     "calibration",
+    "deployment",
     "document",
     "formula",
     "histogram",

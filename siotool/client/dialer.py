@@ -5,6 +5,8 @@ quarter of a second each; the last one as long as it takes.
 """
 
 import asyncio
+import errno
+import os
 import socket
 from collections.abc import Callable, Sequence
 
@@ -31,8 +33,15 @@ async def dial(addresses: Sequence[Address], make_socket: MakeSocket = socket.so
 async def _connect(address: Address, make_socket: MakeSocket) -> socket.socket:
     sock = make_socket(address.family, socket.SOCK_STREAM)
     sock.setblocking(False)
+    place = (address.host, address.port)
     try:
-        await asyncio.get_running_loop().sock_connect(sock, (address.host, address.port))
+        code = sock.connect_ex(place)
+        if code == errno.EINPROGRESS:  # one that is near has answered by now
+            code = sock.connect_ex(place)
+        if code in (errno.EALREADY, errno.EINPROGRESS):
+            await asyncio.get_running_loop().sock_connect(sock, place)
+        elif code not in (0, errno.EISCONN):
+            raise OSError(code, os.strerror(code))
     except BaseException:
         sock.close()
         raise

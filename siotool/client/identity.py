@@ -1,5 +1,6 @@
 """What one client shows of itself when it connects."""
 
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -46,6 +47,7 @@ def asked_for(identity: Identity, revision: Revision) -> tuple[str, ...]:
     return tuple(name if name == MAIN else f"{name}?{query}" for name in identity.namespaces)
 
 
+@lru_cache(maxsize=1024)
 def query_string(pairs: Pairs) -> str:
     """A query as the official client writes it: by JavaScript's ``encodeURIComponent``."""
     return urlencode(pairs, quote_via=quote, safe="!*'()")

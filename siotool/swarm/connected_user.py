@@ -17,7 +17,7 @@ from siotool.client.identity import Identity
 from siotool.swarm.knobs import knob, of_class
 from siotool.swarm.lasting_connection import Holder, LastingConnection
 from siotool.swarm.own_identity import Namespaces, Pairings, identity_of, main_namespace
-from siotool.swarm.pacing import GRACE_S, Schedule, spread_s
+from siotool.swarm.pacing import GRACE_S, Schedule, start_at
 from siotool.swarm.plain_locust import generator_of
 from siotool.swarm.reconnection_rules import rule_of
 from siotool.swarm.redaction import UserSecrets
@@ -156,7 +156,9 @@ class ConnectedUser(User):
         Locust leaves out ``on_stop`` after an exception in ``on_start``; here a user always leaves.
         """
         try:
-            gevent.sleep(spread_s(self._number) * self._generator.spread_s)
+            moment = start_at(self._number, monotonic(), self._generator.spread_s)
+            while self._generator.timer_wheel.wait(moment):
+                pass  # stirred by a change of the rate, which is not for it yet
         except gevent.GreenletExit:
             self._engine.leave(self._user)
             self._secrets.leave()

@@ -8,6 +8,8 @@ from collections.abc import Callable
 _WITHOUT_EVENT = "Uncaught exception in"
 #: How Locust's error begins when it stops users of which one has just ended by itself: nothing is wrong then.
 _ENDED_MEANWHILE = "While stopping users, we encountered a user that didn't have proper args"
+#: How Locust's warning begins of a pace that our clients keep; the run is doubted where they do not.
+_FAST = "Your selected spawn rate is very high"
 #: Loggers that print what an event has reported.
 _WITH_EVENT = ("locust.user.task", "locust.user.users")
 
@@ -33,7 +35,11 @@ def take_over_log(report: Callable[[BaseException], None]) -> None:
 
 
 def is_wrong(record: logging.LogRecord) -> bool:
-    """Whether a message of Locust's runner says that something is wrong, or only that a user has ended."""
+    """Whether a message of Locust's runner says that something is wrong.
+
+    Not that a user has ended, nor that many are to start.
+    """
     users = record.args if isinstance(record.args, tuple) else ()
     ended = bool(users) and all(getattr(one, "dead", False) for one in users)
-    return not (ended and str(record.msg).startswith(_ENDED_MEANWHILE))
+    text = str(record.msg)
+    return not ((ended and text.startswith(_ENDED_MEANWHILE)) or text.startswith(_FAST))

@@ -17,6 +17,9 @@ LEAD_S = 0.050
 #: No more of a period than this is spent on it.
 _LEAD_SHARE = 0.25
 
+#: Users start at multiples of this: many that start together cost less than one after another.
+START_TICK_S = 0.010
+
 #: An answer reaches its user at most so much later than it came, so that many share a wake-up; it
 #: was timed when it came.
 ANSWER_S = 0.010
@@ -24,18 +27,19 @@ ANSWER_S = 0.010
 #: An operation begins a little after its moment: Locust's hub has others to wake too.
 GRACE_S = 0.1
 
-#: Locust starts users once a second, all of that second's together.
-_SPAWN_EVERY_S = 1.0
 #: Multiples of it, modulo one, are spread evenly, however many (Weyl's sequence).
 GOLDEN = 0.6180339887498949
 
 
-def spread_s(number: int) -> float:
-    """Seconds by which the start of a numbered user is put off, so that starts come evenly.
+def start_at(number: int, now: float, over_s: float) -> float:
+    """When a numbered user is to start, of those that are started together: they come evenly over a time.
 
-    Any run of consecutive numbers is spread evenly over the second.
+    Any run of consecutive numbers does. Moments are multiples of ``START_TICK_S``, but for a user that is
+    to start at once.
     """
-    return number * GOLDEN % 1.0 * _SPAWN_EVERY_S
+    if not over_s:
+        return now
+    return math.ceil((now + number * GOLDEN % 1.0 * over_s) / START_TICK_S) * START_TICK_S
 
 
 def lead_s(period: float) -> float:

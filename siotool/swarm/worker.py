@@ -5,6 +5,7 @@ parent runs; when it closes, the worker ends.
 """
 
 import contextlib
+import functools
 import gc
 import logging
 import signal
@@ -15,7 +16,7 @@ from typing import Any
 import gevent
 import locust.runners
 import msgspec
-from locust import events
+from locust import argument_parser, events
 from locust.env import Environment
 
 from siotool.swarm import knobs, locust_log, locust_output, scenario_file, tags
@@ -75,6 +76,8 @@ def main() -> None:
     locust.runners.WORKER_LOG_REPORT_INTERVAL = -1
     # the pipe shows when the parent has ended; a suspended machine is no reason to quit
     locust.runners.MASTER_HEARTBEAT_TIMEOUT = 1 << 40
+    # Locust builds its whole parser of the command line anew for each message that starts users
+    argument_parser.default_args_dict = functools.cache(argument_parser.default_args_dict)
     # Locust opens files for its own look at this process, and we look once a second
     locust.runners.CPU_MONITOR_INTERVAL = 1e9
     environment = Environment(

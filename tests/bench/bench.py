@@ -6,6 +6,7 @@ docs/bench.md says what is measured and how. Exit code 1 when a figure could not
 
 import argparse
 import json
+import math
 import os
 import platform
 import sys
@@ -17,23 +18,32 @@ import psutil
 from clients import Client, every_client
 from figures import Measurement, Summary, summaries
 from harness import BenchError
-from measure import Settings, ack_figure, call, delivery, memory
+from measure import Settings, ack_figure, call, connect, connect_figure, delivery, delivery_figure, memory
 from rich.console import Console
 from rich.table import Table
 
-#: Heading, unit, factor from SI, and what issue and README promise of siotool, in that unit.
-Figure = tuple[str, str, float, int]
+#: Heading, unit, factor from SI, and what is aimed at for siotool, in that unit; infinite: nothing.
+Figure = tuple[str, str, float, float]
+#: Bytes of text in the messages that are delivered.
+SIZES = (64, 4096)
+#: Transports of connects, and what is aimed at in µs.
+CONNECTS = {"websocket": 250, "upgrade": math.inf, "polling": math.inf}
 
 
 def _figures(calls_per_s: list[float]) -> dict[str, Figure]:
     """All figures in the order of the table."""
     return {
-        "delivery": ("CPU per delivery", "µs", 1e6, 12),
+        delivery_figure(SIZES[0]): ("CPU per delivery", "µs", 1e6, 7.5),
+        delivery_figure(SIZES[1]): (f"of {SIZES[1]:,} bytes", "µs", 1e6, math.inf),
         **{
-            ack_figure(rate): (f"CPU per acknowledged call at {rate:,.0f}/s", "µs", 1e6, 45)
+            ack_figure(rate): (f"CPU per acknowledged call at {rate:,.0f}/s", "µs", 1e6, 30)
             for rate in calls_per_s
         },
-        "memory": ("memory per idle connection", "kB", 1e-3, 40),
+        **{
+            connect_figure(name): (f"CPU per connect by {name}", "µs", 1e6, promised)
+            for name, promised in CONNECTS.items()
+        },
+        "memory": ("memory per idle connection", "kB", 1e-3, 20),
     }
 
 
@@ -55,6 +65,14 @@ def _options(clients: list[Client]) -> argparse.Namespace:
         metavar="PER_S",
         help="of all users",
     )
+    parser.add_argument("--connects", type=int, default=4000, help="users of a ramp")
+    parser.add_argument(
+        "--connects-per-s",
+        type=float,
+        default=1000,
+        metavar="PER_S",
+        help="its pace by websocket; a quarter of it by others",
+    )
     parser.add_argument("--window", type=float, default=8, metavar="SECONDS", help="length of a measurement")
     parser.add_argument("--warm-up", type=float, default=5, metavar="SECONDS", help="load before it")
     parser.add_argument("--settle", type=float, default=2, metavar="SECONDS", help="quiet before it")
@@ -69,7 +87,7 @@ def _repetition(client: Client, settings: Settings) -> list[Measurement]:
     try:
         held, idle = memory(client, settings)
         if not client.only_calls:
-            result += [held, delivery(client, settings)]
+            result += [held, *(delivery(client, settings, size) for size in SIZES)]
     except BenchError as error:
         return [_void(client, figure, error) for figure in _figures(settings.calls_per_s)]
     for rate in settings.calls_per_s:
@@ -77,6 +95,11 @@ def _repetition(client: Client, settings: Settings) -> list[Measurement]:
             result.append(call(client, settings, rate, idle))
         except BenchError as error:  # too much for this client
             result.append(_void(client, ack_figure(rate), error))
+    for transport in client.transports:
+        try:
+            result.append(connect(client, settings, transport, idle))
+        except BenchError as error:
+            result.append(_void(client, connect_figure(transport), error))
     return result
 
 
@@ -95,7 +118,7 @@ def _run(clients: list[Client], settings: Settings, repeat: int) -> list[Measure
                 result.append(each)
                 _, unit, factor, _ = figures[each.figure]
                 state = "void: " + "; ".join(each.doubts) if each.doubts else "ok"
-                figure = f"{each.figure:15} {each.value * factor:8.2f} {unit}"
+                figure = f"{each.figure:20} {each.value * factor:8.2f} {unit}"
                 cores = (
                     f"cores: client {each.client_cores:.2f}, server {each.server_cores:.2f}, "
                     f"others {each.other_cores:.2f}"
@@ -120,7 +143,8 @@ def _table(
             cells.append(_cell(found[key], factor) if key in found else void.get(key, "not measured"))
         table.add_row(client.name, *cells)
     table.add_section()
-    table.add_row("siotool, at most", *(str(promise) for _, _, _, promise in figures.values()))
+    goals = ("–" if math.isinf(goal) else f"{goal:g}" for _, _, _, goal in figures.values())
+    table.add_row("siotool, at most", *goals)
     return table
 
 
@@ -164,6 +188,8 @@ def main() -> int:
         few_users=options.few_users,
         broadcasts_per_s=options.broadcasts,
         calls_per_s=options.calls,
+        connects=options.connects,
+        connects_per_s=options.connects_per_s,
         window_s=options.window,
         warm_up_s=options.warm_up,
         settle_s=options.settle,
@@ -181,7 +207,7 @@ def main() -> int:
     # that a client is too slow for a busier rate is a finding, everything else a failure
     found = {(each.client, each.figure) for each in summed}
     calls = [ack_figure(rate) for rate in settings.calls_per_s]
-    first = {*figures} - {*calls[1:]}
+    first = {*figures} - {*calls[1:]} - {connect_figure(name) for name in CONNECTS}
     wanted = {
         (client.name, figure)
         for client in known

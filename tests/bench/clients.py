@@ -16,19 +16,21 @@ HERE = Path(__file__).parent
 NODE_TARGET = HERE.parent / "targets/node"
 #: Longer than any measurement; the harness interrupts the client when it is done.
 RUN_TIME_S = 900
-SPAWN_RATE = 200
 
 
 @dataclass(frozen=True)
 class Load:
     """What a client does: ``idle`` connections, ``listen`` to ``message``, or ``echo``.
 
-    ``rate`` is calls per second and user.
+    ``rate`` is calls per second and user; ``spawn_rate`` connects per second; ``transport`` is that of
+    siotool: ``websocket``, ``upgrade`` or ``polling``.
     """
 
     scenario: str
     users: int
     rate: float = 0.0
+    spawn_rate: float = 200
+    transport: str = "websocket"
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,12 @@ class Client(Protocol):
     ``command`` starts it; it connects its users to ``url`` by websocket and stays until it gets
     the signal ``stop``, after which ``counts`` reads what it left in ``folder``. ``missing``
     says why it cannot run here, or is empty. ``only_calls``: nothing else
-    is to be measured of it.
+    is to be measured of it. ``transports``: those that its connects are measured by.
     """
 
     name: str
     only_calls: bool
+    transports: tuple[str, ...]
     stop: signal.Signals
 
     def missing(self) -> str: ...
@@ -66,6 +69,7 @@ class Siotool:
 
     name = "siotool"
     only_calls = False
+    transports: tuple[str, ...] = ("websocket", "upgrade", "polling")
     stop = signal.SIGINT
     echo_settings: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
@@ -74,9 +78,6 @@ class Siotool:
         self._whose = ["env", f"PYTHONPATH={checkout}"] if checkout else []
         if checkout:
             self.name = f"{self.name} of {checkout.name}"
-        # the other clients open a WebSocket at once; checkouts before transports could be chosen did too
-        chosen = checkout is None or (checkout / "siotool/client/choices.py").exists()
-        self._transport = ["--transport", "websocket"] if chosen else []
 
     def missing(self) -> str:
         command = [sys.executable, "-m", "siotool", "loadtest", "--help"]
@@ -93,9 +94,18 @@ class Siotool:
         }
         return [
             *(*self._whose, sys.executable, "-m", "siotool", "loadtest", url, "--scenario", load.scenario),
-            *(*settings.get(load.scenario, []), *self._transport),
-            *("--users", str(load.users), "--spawn-rate", str(SPAWN_RATE), "--run-time", f"{RUN_TIME_S}s"),
-            *("--processes", "1", "--out", str(folder / "run"), "--quiet", *self.options),
+            *(*settings.get(load.scenario, []), "--transport", load.transport),
+            *("--users", str(load.users), "--spawn-rate", f"{load.spawn_rate:g}"),
+            *(
+                "--run-time",
+                f"{RUN_TIME_S}s",
+                "--processes",
+                "1",
+                "--out",
+                str(folder / "run"),
+                "--quiet",
+                *self.options,
+            ),
         ]
 
     def counts(self, folder: Path) -> Counts:
@@ -113,6 +123,7 @@ class SiotoolAwaiting(Siotool):
 
     name = "siotool, awaiting answers"
     only_calls = True
+    transports = ()
     echo_settings = ("--set", "wait_for_ack=yes")
 
 
@@ -120,6 +131,7 @@ class SiotoolReference(Siotool):
     """The same with python-socketio's client."""
 
     name = "siotool, reference client"
+    transports = ("websocket",)
     options = ("--client", "reference")
 
 
@@ -128,6 +140,7 @@ class SocketIoClient:
 
     name = "socket.io-client"
     only_calls = False
+    transports = ("websocket", "upgrade", "polling")
     stop = signal.SIGTERM
 
     def missing(self) -> str:
@@ -144,7 +157,7 @@ class SocketIoClient:
 
     def command(self, load: Load, url: str, folder: Path) -> list[str]:
         script = str(NODE_TARGET / "bench_client.mjs")
-        asked = {"url": url, "spawn_rate": SPAWN_RATE, "result": str(folder / "counts.json"), **vars(load)}
+        asked = {"url": url, "result": str(folder / "counts.json"), **vars(load)}
         return ["node", "--expose-gc", script, json.dumps(asked)]
 
     def counts(self, folder: Path) -> Counts:
@@ -156,6 +169,7 @@ class LocustContrib:
 
     name = "locust.contrib.socketio"
     only_calls = False
+    transports = ("websocket",)
     stop = signal.SIGTERM  # a SIGINT is raised within whatever greenlet runs, and may lose the counts
 
     def missing(self) -> str:
@@ -169,8 +183,8 @@ class LocustContrib:
         return [
             *("env", f"BENCH={json.dumps(asked)}", sys.executable, "-m", "locust"),
             *("-f", str(HERE / "contrib_locustfile.py"), "--headless", "--host", url),
-            *("--users", str(load.users), "--spawn-rate", str(SPAWN_RATE), "--run-time", f"{RUN_TIME_S}s"),
-            *("--only-summary", "--loglevel", "ERROR"),
+            *("--users", str(load.users), "--spawn-rate", f"{load.spawn_rate:g}"),
+            *("--run-time", f"{RUN_TIME_S}s", "--only-summary", "--loglevel", "ERROR"),
         ]
 
     def counts(self, folder: Path) -> Counts:
@@ -182,6 +196,7 @@ class BareSockets:
 
     name = "bare sockets"
     only_calls = True
+    transports = ()
     stop = signal.SIGTERM
 
     def missing(self) -> str:
@@ -192,7 +207,7 @@ class BareSockets:
 
     def command(self, load: Load, url: str, folder: Path) -> list[str]:
         port = int(url.rpartition(":")[2])
-        asked = {"port": port, "spawn_rate": SPAWN_RATE, "result": str(folder / "counts.json"), **vars(load)}
+        asked = {"port": port, "result": str(folder / "counts.json"), **vars(load)}
         return [sys.executable, str(HERE / "bare_client.py"), json.dumps(asked)]
 
     def counts(self, folder: Path) -> Counts:

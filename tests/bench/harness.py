@@ -10,12 +10,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import psutil
 from clients import Client, Counts, Load
 from figures import Window, queued_bytes
+from process_use import anonymous_bytes, cpu_seconds
 
 HERE = Path(__file__).parent
+NODE_SERVER = HERE.parent / "targets/node/server.mjs"
 PATIENCE_S = 60
 
 
@@ -23,11 +26,10 @@ class BenchError(Exception):
     """A client or the server did not do what a measurement needs."""
 
 
-class Server:
-    """A running tests/bench/server.py."""
+class AnyServer:
+    """A server process that clients connect to."""
 
-    def __init__(self) -> None:
-        command = [sys.executable, str(HERE / "server.py")]
+    def __init__(self, command: list[str]) -> None:
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
@@ -35,16 +37,54 @@ class Server:
         self.port: int = ready["port"]
         self.url = f"http://127.0.0.1:{self.port}"
 
+    def connected(self) -> int:
+        """Members connected now."""
+        raise NotImplementedError
+
+    def cpu_s(self) -> float:
+        return cpu_seconds(self._process.pid)
+
+    def close(self) -> None:
+        with self._process:
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+
+    def _answer(self) -> dict[str, int]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise BenchError("the bench's server ended")
+        answer: dict[str, int] = json.loads(line)
+        return answer
+
+
+class NodeServer(AnyServer):
+    """A running tests/targets/node/server.mjs, which speaks every transport."""
+
+    def __init__(self) -> None:
+        super().__init__(["node", str(NODE_SERVER)])
+
+    def connected(self) -> int:
+        with urlopen(f"{self.url}/counters") as answer:
+            return int(json.load(answer)["connected"])
+
+
+class Server(AnyServer):
+    """A running tests/bench/server.py."""
+
+    def __init__(self) -> None:
+        super().__init__([sys.executable, str(HERE / "server.py")])
+
+    def connected(self) -> int:
+        return self.stats()["connected"]
+
     def stats(self) -> dict[str, int]:
         """Members connected now; deliveries and acknowledgements since the start."""
         return self._command({"do": "stats"})
 
-    def broadcast(self, rate: float, seconds: float) -> dict[str, int]:
-        """Send 64-byte messages to every member; returns the stats once the last one is sent."""
-        return self._command({"do": "broadcast", "rate": rate, "seconds": seconds})
-
-    def cpu_s(self) -> float:
-        return _cpu_s(self._process.pid)
+    def broadcast(self, rate: float, seconds: float, size: int) -> dict[str, int]:
+        """Send messages of ``size`` bytes to every member; returns the stats once the last one is sent."""
+        return self._command({"do": "broadcast", "rate": rate, "seconds": seconds, "size": size})
 
     def drain(self) -> None:
         """Wait until every byte sent was read by the client, and every one of its bytes by the server."""
@@ -54,23 +94,10 @@ class Server:
                 raise BenchError(f"{queued} bytes are still in the kernel's queues after {PATIENCE_S} s")
             time.sleep(0.05)
 
-    def close(self) -> None:
-        with self._process:
-            assert self._process.stdin is not None
-            self._process.stdin.close()
-
     def _command(self, command: dict[str, Any]) -> dict[str, int]:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(command) + "\n")
         return self._answer()
-
-    def _answer(self) -> dict[str, int]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise BenchError("the bench's server ended")
-        answer: dict[str, int] = json.loads(line)
-        return answer
 
 
 @dataclass(frozen=True)
@@ -109,7 +136,7 @@ class Running:
 
     def read(self) -> Reading:
         """CPU used so far by every process."""
-        used = {process.pid: _cpu_s(process.pid) for process in self._tree()}
+        used = {process.pid: cpu_seconds(process.pid) for process in self._tree()}
         return Reading(time.monotonic(), used, _machine_cpu_s())
 
     def memory_bytes(self) -> int:
@@ -118,12 +145,12 @@ class Running:
         What is mapped from files does not grow with connections, but its proportional share
         changes with every other process on the machine that maps the same libraries.
         """
-        return sum(_anonymous_bytes(process.pid) for process in self._tree())
+        return sum(anonymous_bytes(process.pid) for process in self._tree())
 
-    def await_users(self, server: Server, users: int) -> None:
-        """Wait until the server has that many members."""
+    def await_users(self, server: AnyServer, users: int) -> int:
+        """Wait until the server has that many members, or more; returns how many."""
         deadline = time.monotonic() + PATIENCE_S
-        while (now := server.stats()["connected"]) < users:
+        while (now := server.connected()) < users:
             if self._process.poll() is not None:
                 raise BenchError(f"{self._client.name} ended: {self._said()}")
             if time.monotonic() > deadline:
@@ -131,6 +158,7 @@ class Running:
                     f"{self._client.name} has {now} of {users} users after {PATIENCE_S} s: {self._said()}"
                 )
             time.sleep(0.1)
+        return now
 
     def finish(self) -> Counts:
         """Stop the client in order, and return what it counted."""
@@ -160,38 +188,29 @@ class Running:
 
 
 @contextmanager
-def running(client: Client, load: Load) -> Iterator[tuple[Server, Running]]:
-    """Start a server of its own and a client, and wait until all users are connected."""
-    server = Server()
+def starting(client: Client, load: Load, server: AnyServer) -> Iterator[Running]:
+    """Start a client, and end it and the server at the end."""
     try:
         with tempfile.TemporaryDirectory(prefix="siotool-bench-") as name:
             process = Running(client, load, server.url, Path(name))
             try:
-                process.await_users(server, load.users)
-                yield server, process
+                yield process
             finally:
                 process.close()
     finally:
         server.close()
 
 
-def _anonymous_bytes(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    kib = next(line.split()[1] for line in lines if line.startswith("RssAnon:"))
-    return int(kib) * 1024
+@contextmanager
+def running(client: Client, load: Load) -> Iterator[tuple[Server, Running]]:
+    """Start a server of its own and a client, and wait until all users are connected."""
+    server = Server()
+    with starting(client, load, server) as process:
+        process.await_users(server, load.users)
+        yield server, process
 
 
 def _machine_cpu_s() -> float:
     """CPU seconds that the machine's cores were not free, what other guests stole included."""
     times = psutil.cpu_times()
     return float(sum(times) - times.idle - times.iowait - times.guest - times.guest_nice)
-
-
-def _cpu_s(pid: int) -> float:
-    """User and system CPU seconds of another process, all its threads, to the nanosecond.
-
-    psutil reads clock ticks of 10 ms, too coarse for some windows here. The number of a
-    process's CPU clock is made as in the kernel's include/linux/posix-timers_types.h:
-    ``~pid << 3 | CPUCLOCK_SCHED``.
-    """
-    return time.clock_gettime((~pid << 3) | 2)

@@ -1,4 +1,4 @@
-"""One measurement each: CPU per delivery, CPU per acknowledged call, memory per idle connection."""
+"""One measurement each: CPU per delivery, acknowledged call and connect, memory per idle connection."""
 
 import os
 import time
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from clients import Client, Load
 from figures import Measurement, Window, marginal_cpu_s, per_connection
-from harness import BenchError, Running, Server, running
+from harness import AnyServer, BenchError, NodeServer, Running, Server, running, starting
 
 #: Above this share of its one core, the server is suspected to be the bottleneck.
 SERVER_LIMIT = 0.7
@@ -20,6 +20,8 @@ LEAST_OFFERED = 0.95
 class Settings:
     """Users and rates of a bench run; durations in seconds.
 
+    ``connects`` are opened at ``connects_per_s``, of which the middle ones count; a quarter as fast by long
+    polling and upgrade.
     ``warm_up_s`` is load before a window, for compilers and caches; ``settle_s`` quiet before it.
     """
 
@@ -27,20 +29,27 @@ class Settings:
     few_users: int
     broadcasts_per_s: float
     calls_per_s: list[float]
+    connects: int
+    connects_per_s: float
     window_s: float
     warm_up_s: float
     settle_s: float
 
 
-def delivery(client: Client, settings: Settings) -> Measurement:
-    """CPU seconds per received 64-byte message: a broadcast window against an idle one before it."""
+def delivery_figure(size: int) -> str:
+    """The name of the figure for messages of so many bytes."""
+    return f"delivery of {size:,} B"
+
+
+def delivery(client: Client, settings: Settings, size: int) -> Measurement:
+    """CPU seconds per received message: a broadcast window against an idle one before it."""
     doubts = []
     with running(client, Load("listen", settings.users)) as (server, process):
-        server.broadcast(settings.broadcasts_per_s, settings.warm_up_s)
+        server.broadcast(settings.broadcasts_per_s, settings.warm_up_s, size)
         server.drain()
         idle = _idle_window(process, settings)
         before, server_before, begin = server.stats(), server.cpu_s(), process.read()
-        after = server.broadcast(settings.broadcasts_per_s, settings.window_s)
+        after = server.broadcast(settings.broadcasts_per_s, settings.window_s, size)
         server.drain()
         time.sleep(settings.settle_s)  # what was read may wait inside the client
         loaded = begin.until(process.read())
@@ -50,7 +59,7 @@ def delivery(client: Client, settings: Settings) -> Measurement:
         counts = process.finish()
     if counts.received != after["deliveries"]:
         doubts.append(f"received {counts.received} of {after['deliveries']} messages")
-    return _measured(client, "delivery", loaded, idle, operations, server_cores, doubts)
+    return _measured(client, delivery_figure(size), loaded, idle, operations, server_cores, doubts)
 
 
 def ack_figure(calls_per_s: float) -> str:
@@ -78,6 +87,31 @@ def call(client: Client, settings: Settings, calls_per_s: float, idle: Window) -
     if not final["acks"] - settings.users <= counts.acked <= final["acks"]:  # one in flight per user
         doubts.append(f"counted {counts.acked} of {final['acks']} acknowledgements")
     return _measured(client, ack_figure(calls_per_s), loaded, idle, operations, server_cores, doubts)
+
+
+def connect_figure(transport: str) -> str:
+    """The name of the figure for connects by a transport."""
+    return f"connect by {transport}"
+
+
+def connect(client: Client, settings: Settings, transport: str, idle: Window) -> Measurement:
+    """CPU seconds per connect, over the middle of a ramp, against ``idle`` connections."""
+    doubts = []
+    websocket = transport == "websocket"
+    server: AnyServer = Server() if websocket else NodeServer()  # which takes no more than some hundreds
+    per_s = settings.connects_per_s if websocket else settings.connects_per_s / 4
+    load = Load("idle", settings.connects, spawn_rate=per_s, transport=transport)
+    with starting(client, load, server) as process:
+        first = process.await_users(server, round(0.2 * settings.connects))
+        server_before, begin = server.cpu_s(), process.read()
+        last = process.await_users(server, round(0.9 * settings.connects))
+        loaded = begin.until(process.read())
+        server_cores = (server.cpu_s() - server_before) / loaded.seconds
+        process.await_users(server, settings.connects)
+        process.finish()
+    if (last - first) / loaded.seconds < LEAST_OFFERED * per_s:
+        doubts.append(f"only {(last - first) / loaded.seconds:,.0f} connects/s")
+    return _measured(client, connect_figure(transport), loaded, idle, last - first, server_cores, doubts)
 
 
 def memory(client: Client, settings: Settings) -> tuple[Measurement, Window]:

@@ -6,7 +6,7 @@ are JSON lines on stdin, each is answered by one JSON line on stdout; the first 
 is ``{"port": …, "pid": …}``. Ends when stdin closes.
 
     {"do": "stats"}                                   connected, deliveries, acks since the start
-    {"do": "broadcast", "rate": 10, "seconds": 5}     answered when the last one is sent
+    {"do": "broadcast", "rate": 10, "seconds": 5, "size": 64}    answered when the last one is sent
 """
 
 import asyncio
@@ -19,8 +19,6 @@ from typing import Any
 import uvloop
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, ws_create_server
 
-#: What is broadcast: an event with one argument, a text of 64 bytes.
-MESSAGE = b'42["message","' + b"x" * 64 + b'"]'
 PING_INTERVAL_S = 25
 OPEN = '0{"sid":"%d","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}'
 
@@ -32,14 +30,15 @@ class Service:
         self.members: set[WSTransport] = set()
         self.opened = self.deliveries = self.acks = 0
 
-    async def broadcast(self, rate: float, seconds: float) -> None:
-        """Send ``rate`` messages a second to every member, on a fixed grid of times."""
+    async def broadcast(self, rate: float, seconds: float, size: int) -> None:
+        """Send ``rate`` texts of ``size`` bytes a second to every member, on a fixed grid of times."""
+        message = b'42["message","' + b"x" * size + b'"]'
         loop = asyncio.get_running_loop()
         begin = loop.time()
         for number in range(round(rate * seconds)):
             await asyncio.sleep(max(0.0, begin + number / rate - loop.time()))
             for transport in self.members:
-                transport.send(WSMsgType.TEXT, MESSAGE)
+                transport.send(WSMsgType.TEXT, message)
             self.deliveries += len(self.members)
 
     async def heartbeat(self) -> None:
@@ -89,7 +88,7 @@ class Session(WSListener):
 
 async def _obey(service: Service, command: dict[str, Any]) -> dict[str, Any]:
     if command["do"] == "broadcast":
-        await service.broadcast(command["rate"], command["seconds"])
+        await service.broadcast(command["rate"], command["seconds"], command["size"])
     return {"connected": len(service.members), "deliveries": service.deliveries, "acks": service.acks}
 
 

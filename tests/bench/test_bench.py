@@ -95,7 +95,7 @@ def test_the_server_speaks_socket_io_and_counts() -> None:
         assert client.call("echo", "x" * 64) == "x" * 64
         assert client.call("echo", ("a", {"b": [1, "c,d"]})) == ("a", {"b": [1, "c,d"]})
         assert client.call("echo") is None
-        server.stdin.write(json.dumps({"do": "broadcast", "rate": 100, "seconds": 0.05}) + "\n")
+        server.stdin.write(json.dumps({"do": "broadcast", "rate": 100, "seconds": 0.05, "size": 64}) + "\n")
         assert [client.receive(timeout=10) for _ in range(5)] == [["message", "x" * 64]] * 5
         assert json.loads(server.stdout.readline()) == {"connected": 1, "deliveries": 5, "acks": 3}
         client.disconnect()
@@ -109,18 +109,24 @@ def test_a_small_run_measures_every_figure(tmp_path: Path) -> None:
     output = tmp_path / "bench.json"
     command = [sys.executable, HERE / "bench.py", "--clients", "socket.io-client", "--users", "20"]
     command += ["--few-users", "2", "--calls", "100", "200", "--broadcasts", "20", "--repeat", "1"]
+    command += ["--connects", "40", "--connects-per-s", "40"]
     command += ["--window", "1", "--warm-up", "0.2", "--settle", "0.2", "-o", output]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert output.exists(), done.stderr
     document = json.loads(output.read_text())
     assert document["version"] == 1
     measured = {row["figure"]: row for row in document["measurements"]}
-    assert measured.keys() == {"memory", "delivery", "ack at 100/s", "ack at 200/s"}
+    deliveries = {"delivery of 64 B", "delivery of 4,096 B"}
+    connects = {f"connect by {name}" for name in ("websocket", "upgrade", "polling")}
+    assert measured.keys() == {"memory", "ack at 100/s", "ack at 200/s", *deliveries, *connects}
     # so small a load has no figure worth a claim, and a busy machine may offer it late
-    assert measured["memory"]["doubts"] == measured["delivery"]["doubts"] == []
-    assert measured["delivery"]["operations"] == 20 * 20
+    assert measured["memory"]["doubts"] == measured["delivery of 64 B"]["doubts"] == []
+    assert (
+        measured["delivery of 64 B"]["operations"] == measured["delivery of 4,096 B"]["operations"] == 20 * 20
+    )
+    assert all(measured[figure]["operations"] > 10 for figure in connects)
     assert measured["ack at 200/s"]["operations"] > measured["ack at 100/s"]["operations"] > 0
-    assert all(measured[figure]["client_cores"] > 0 for figure in ("delivery", "ack at 200/s"))
+    assert all(measured[figure]["client_cores"] > 0 for figure in (*deliveries, "ack at 200/s"))
     assert "socket.io-client" in done.stdout
 
 

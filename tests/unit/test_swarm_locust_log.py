@@ -7,6 +7,7 @@ import pytest
 
 from siotool.swarm import locust_log
 
+FAST = "Your selected spawn rate is very high (>100/worker), and this is known to sometimes cause issues. %s"
 STOPPING = "While stopping users, we encountered a user that didn't have proper args %s"
 
 
@@ -16,6 +17,7 @@ STOPPING = "While stopping users, we encountered a user that didn't have proper 
         pytest.param(STOPPING, True, False, id="a user that ended while others were stopped is no error"),
         pytest.param(STOPPING, False, True, id="one that still runs is"),
         pytest.param("Spawn rate %s", True, True, id="another message"),
+        pytest.param(FAST, False, False, id="many users a second: the run is doubted where that is too fast"),
     ],
 )
 def test_an_error_that_is_none_is_not_shown(message: str, dead: bool, shown: bool) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siotool.swarm.pacing import GRACE_S, LEAD_S, TICK_S, Schedule, spread_s
+from siotool.swarm.pacing import GRACE_S, LEAD_S, START_TICK_S, TICK_S, Schedule, start_at
 from siotool.swarm.user_counts import UserCounts
 
 
@@ -263,14 +263,20 @@ def test_whatever_the_changes_offered_is_the_integral_of_the_rate(rate, phase, l
     assert wanted - 1 - 1e-6 <= offered <= wanted + 1 + 1e-6, "one may be prepared ahead"
 
 
-@given(first=st.integers(0, 1 << 40), count=st.integers(2, 300))
-def test_users_that_start_in_one_second_start_evenly_within_it(first, count):
-    starts = sorted(spread_s(first + number) for number in range(count))
-    gaps = [after - before for before, after in zip(starts, [*starts[1:], starts[0] + 1], strict=True)]
-    assert 0 <= starts[0] <= starts[-1] < 1
+@given(first=st.integers(0, 1 << 32), count=st.integers(2, 300))
+def test_users_that_start_together_start_evenly(first, count):
+    """On average one a second."""
+    starts = sorted(start_at(first + number, 50.0, float(count)) for number in range(count))
+    gaps = [after - before for before, after in zip(starts, [*starts[1:], starts[0] + count], strict=True)]
+    assert 50 <= starts[0] <= starts[-1] <= 50 + count + START_TICK_S
     # three-distance theorem: never more than the square of the golden ratio from even
-    assert max(gaps) <= 2.62 / count
-    assert min(gaps) >= 0.38 / count
+    assert max(gaps) <= 2.62 + 2 * START_TICK_S
+    assert min(gaps) >= 0.38 - 2 * START_TICK_S
+    assert all(abs(start / START_TICK_S - round(start / START_TICK_S)) < 1e-6 for start in starts)
+
+
+def test_a_user_that_is_to_start_at_once_does_not_wait_for_others():
+    assert start_at(7, 50.003, 0.0) == 50.003
 
 
 def test_eight_hours_of_operations_do_not_drift():

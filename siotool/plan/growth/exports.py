@@ -7,7 +7,6 @@ pkg/apis/autoscaling/v2 and its validation) and of keda.sh/v1alpha1
 (https://keda.sh/docs/latest/reference/scaledobject-spec/ and .../scalers/prometheus/).
 """
 
-import json
 import math
 import re
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ import msgspec
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from siotool.errors import InputError
-from siotool.printable import one_line
+from siotool.printable import one_line, yaml_scalar
 
 #: The autoscaler leaves the replicas as they are while the metric is this close to its target:
 #: --horizontal-pod-autoscaler-tolerance, https://kubernetes.io/blog/2025/04/28/
@@ -86,7 +85,7 @@ def manifest(kind: str, scaling: Autoscaling, prometheus: str = "") -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(yaml=_scalar, comment=one_line)
+    environment.filters.update(yaml=yaml_scalar, comment=one_line)
     return environment.get_template(f"{kind}.yaml.jinja").render(
         scaling=scaling,
         target=target_per_pod(scaling.connections_per_pod),
@@ -120,14 +119,3 @@ def _check_name(name: str, what: str, pattern: re.Pattern[str], longest: int) ->
             "a-z, 0-9 and -, beginning and ending with a letter or digit, "
             f"at most {longest} of them (RFC 1123)",
         )
-
-
-#: Text that no version of YAML takes for anything else: "no", "on", "1e3" and "12:30" are quoted.
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9]*([./_-][A-Za-z0-9]+)*")
-_RESERVED = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
-
-
-def _scalar(text: str) -> str:
-    if _PLAIN.fullmatch(text) and text.lower() not in _RESERVED:
-        return text
-    return json.dumps(text)  # a string of JSON is one of YAML
