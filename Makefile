@@ -59,7 +59,7 @@ types: $(VENV)/.installed ## static types, strict
 	$(VENV)/bin/python -m mypy
 
 bench: $(VENV)/.installed ## CPU and memory per delivery, call and connection, beside other clients
-	$(VENV)/bin/python tests/bench/bench.py $(ARGS)
+	$(VENV)/bin/python -m tests.bench.bench $(ARGS)
 
 prediction: $(VENV)/.installed ## calibrate four servers and predict what was not measured (45 minutes, on an idle machine)
 	$(VENV)/bin/python tests/bench/prediction.py --capacity --write $(ARGS)

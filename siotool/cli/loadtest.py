@@ -75,6 +75,8 @@ def loadtest(
     listen: machine_flags.Listen = None,
     token_file: machine_flags.TokenFile = None,
     workers_within: machine_flags.WorkersWithin = None,
+    manifest: machine_flags.Manifest = None,
+    image: machine_flags.Image = None,
     namespace: connection_flags.Namespace = None,
     path: target_options.SocketPath = "/socket.io/",
     auth: target_options.Auth = None,
@@ -239,7 +241,9 @@ def loadtest(
         quiet=quiet,
     )
     # a look at a target takes one connection, as a probe does
-    public_hosts.check([] if aimed.demo or dry_run else aimed.urls, yes=yes, allowed=allowed_hosts or [])
+    public_hosts.check(
+        [] if aimed.demo or dry_run or manifest else aimed.urls, yes=yes, allowed=allowed_hosts or []
+    )
 
     # this loads Locust, which patches ssl for gevent, before anything that might open it
     loaded, resolved, templates = options.load(
@@ -249,7 +253,7 @@ def loadtest(
         exclude_tags or [],
         with_rows=users_file is not None,
     )
-    from siotool.cli import dry_runs, searching
+    from siotool.cli import dry_runs, manifests, searching
     from siotool.cli.diagnosis import explained
     from siotool.swarm.config import RunConfig
     from siotool.swarm.parent import run
@@ -296,6 +300,10 @@ def loadtest(
         templates=templates,
         known=loaded.knobs,
         starting=users_options.starting(stages, arrivals, seed, loaded.user_classes),
+    )
+
+    manifests.instead(
+        manifest, image, ctx.command, command_of(ctx)[1:], aimed, far, loaded.path, workload.most_users
     )
 
     with ExitStack() as stack, explained():

@@ -1,7 +1,7 @@
 """Options of ``siotool loadtest`` for load from several machines."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -49,6 +49,23 @@ WorkersWithin = Annotated[
         metavar="TIME",
         help="How long the workers may take to join.",
         show_default="5min",
+        rich_help_panel=PANEL,
+    ),
+]
+Manifest = Annotated[
+    Literal["kubernetes", "compose"] | None,
+    typer.Option(
+        metavar="NAME",
+        help="Run nothing: write to stdout what runs this load in containers, on kubernetes or with compose.",
+        rich_help_panel=PANEL,
+    ),
+]
+Image = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="The container image that --manifest names (docs/distributed.md).",
+        show_default="siotool:<version>",
         rich_help_panel=PANEL,
     ),
 ]

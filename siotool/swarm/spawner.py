@@ -6,6 +6,7 @@ from typing import Any
 
 import gevent
 import msgspec
+from gevent.lock import BoundedSemaphore
 
 from siotool.swarm.program import Program, Wanted
 from siotool.swarm.recorder import Recorder
@@ -30,6 +31,8 @@ class Spawner:
         self._recorder = recorder
         self._spawn = spawn
         self._moving: gevent.Greenlet | None = None
+        #: Ending a move gives others a turn: a lost worker may be made up for while a program asks.
+        self._one_at_a_time = BoundedSemaphore()
         #: The users that were wanted last, at what rate, of which classes.
         self._moved: tuple[int, float, list[Any] | None] | None = None
         #: What the workers were told last; None is the scenario's own.
@@ -70,7 +73,8 @@ class Spawner:
                 last, elapsed_s = wanted, until_s
                 self._sleep_until(begin_s + elapsed_s + _AFTER_S)
         finally:
-            self._end_move()
+            with self._one_at_a_time:
+                self._end_move()
             self._over_s = begin_s + elapsed_s
 
     def _tell_rate(self, rate: float | None) -> None:
@@ -94,7 +98,11 @@ class Spawner:
         Locust starts a batch of users at once, at most one a second; each batch is spread over
         the time until the next one, and over no more than the stage.
         """
-        self._end_move()
+        with self._one_at_a_time:
+            self._end_move()
+            self._begin_move(wanted, within_s)
+
+    def _begin_move(self, wanted: Wanted, within_s: float) -> None:
         dispatcher = self._runner._users_dispatcher  # None before the first user
         asked = 0 if dispatcher is None else int(dispatcher.get_current_user_count())
         rate = wanted.spawn_rate_per_s
@@ -111,7 +119,9 @@ class Spawner:
 
     def make_up(self) -> None:
         """A worker is lost: the others get as many users more, at the pace of the last move."""
-        if self._moved is not None and self._runner._users_dispatcher is not None:
+        with self._one_at_a_time:
+            if self._moved is None or self._runner._users_dispatcher is None:
+                return
             self._end_move()
             users, rate, user_classes = self._moved
             self._moving = self._spawn(self._runner.start, users, spawn_rate=rate, user_classes=user_classes)

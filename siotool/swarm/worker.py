@@ -22,6 +22,7 @@ from locust.env import Environment
 from siotool.swarm import knobs, locust_log, locust_output, scenario_file, tags
 from siotool.swarm.arriving_users import ArrivingUsers
 from siotool.swarm.config import WorkerConfig
+from siotool.swarm.counting_runner import counting_runner
 from siotool.swarm.generator import Generator
 from siotool.swarm.health import raise_files_limit
 from siotool.swarm.parent_pipe import ParentPipe
@@ -156,7 +157,7 @@ def _runner(environment: Environment, generator: Generator, config: WorkerConfig
     hooks.report_to_master.add_listener(report)
     hooks.test_stopping.add_listener(stopping)
     hooks.test_stop.add_listener(lambda **_: generator.finish())
-    runner: Any = environment.create_worker_runner(config.master_host, config.master_port)
+    runner: Any = counting_runner(environment, config.master_host, config.master_port)
     locust_output.redact_messages(runner, generator.redaction)
     generator.redaction.announce = lambda digests: runner.send_message(SECRETS, {"digests": digests})
     arriving = ArrivingUsers(runner, generator, config)

@@ -1,6 +1,6 @@
 """Measure what a Socket.IO client costs: siotool beside the clients its peers are built on.
 
-Run by hand on a quiet Linux machine: ``make bench``, or ``python tests/bench/bench.py -o bench.json``.
+Run by hand on a quiet Linux machine: ``make bench``, or ``python -m tests.bench.bench -o bench.json``.
 docs/bench.md says what is measured and how. Exit code 1 when a figure could not be measured.
 """
 
@@ -15,12 +15,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
-from clients import Client, every_client
-from figures import Measurement, Summary, summaries
-from harness import BenchError
-from measure import Settings, ack_figure, call, connect, connect_figure, delivery, delivery_figure, memory
 from rich.console import Console
 from rich.table import Table
+
+from tests.bench.clients import Client, every_client
+from tests.bench.figures import Measurement, Summary, summaries
+from tests.bench.measure import (
+    Settings,
+    ack_figure,
+    call,
+    connect,
+    connect_figure,
+    delivery,
+    delivery_figure,
+    memory,
+)
+from tests.bench.server_process import BenchError
 
 #: Heading, unit, factor from SI, and what is aimed at for siotool, in that unit; infinite: nothing.
 Figure = tuple[str, str, float, float]

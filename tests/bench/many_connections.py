@@ -3,9 +3,12 @@
     python -m tests.bench.many_connections                    two steps at 100,000 and 20,000: docs/bench.md
     python -m tests.bench.many_connections --growth           1,000 to 100,000 connections, step by step
 
-Each step starts real Socket.IO servers on Node.js (tests/targets/node), each on a loopback address of its
-own, as one process may have 20,000 open files and an address 28,000 ports. A load test of siotool connects
-to all of them with one worker for each server. Runs for minutes and takes some 6 GB at 100,000 connections.
+Each step starts servers of the bench (tests/bench/server.py), each on a loopback address of its own, as one
+process may have 20,000 open files and an address 28,000 ports. A load test of siotool connects to all of them
+with one worker for each server. Servers of the bench, because Node.js would take both cores of a small
+machine at this pace; they answer, ping and keep rooms as any other. Connections come from
+several addresses: where more than half of the ports from one address to one place are in use, Linux looks for
+a free one for longer than a connect takes. Takes some 6 GB at 100,000 connections.
 """
 
 import argparse
@@ -14,23 +17,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 import psutil
 
 from siotool import runfile
 from tests.bench.process_use import anonymous_bytes, cpu_seconds
+from tests.bench.server_process import Server
 
-SERVER = Path(__file__).parents[1] / "targets" / "node" / "server.mjs"
 #: Open files of a process here are 20,000: a server, or a worker, holds fewer connections than that.
 USERS_OF_A_PROCESS = 17_000
 PATIENCE_S = 120.0
 ROOM = 100
+SOURCES = "127.0.2.1-127.0.2.6"
 #: The shorter the ping interval, the more heartbeats; this is Socket.IO's default.
 PING_INTERVAL_S = 25.0
 
@@ -85,43 +87,33 @@ class Found:
     doubts: list[str] = field(default_factory=list)
 
 
-@contextmanager
-def node_server(number: int) -> Iterator[tuple[str, int]]:
-    """A real Socket.IO server on a loopback address of its own; its URL and process."""
-    address = f"127.0.1.{number + 1}"
-    with subprocess.Popen(
-        ["node", str(SERVER)],
-        env={"HOST": address, "PATH": "/usr/local/bin:/usr/bin:/bin"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        try:
-            ready = json.loads(process.stdout.readline())
-            yield f"http://{address}:{ready['port']}", ready["pid"]
-        finally:
-            process.kill()
-
-
 def measure(step: Step, runs: Path) -> Found:
     """Load new servers with a step, and watch it; the run is kept in a folder of ``runs``."""
     found = Found(step.users, step.processes, step.messages_per_s)
     with ExitStack() as stack:
-        servers = [stack.enter_context(node_server(number)) for number in range(step.processes)]
+        servers = [
+            stack.enter_context(closing(Server(f"127.0.1.{number + 1}"))) for number in range(step.processes)
+        ]
         folder = runs / f"{step.users}-{step.messages_per_s:g}"
         folder.mkdir(parents=True)
         begun = time.monotonic()
         process = subprocess.Popen(
-            [sys.executable, "-m", "siotool", "loadtest", *(url for url, _ in servers), *_load(step, folder)],
+            [
+                sys.executable,
+                "-m",
+                "siotool",
+                "loadtest",
+                *(one.url for one in servers),
+                *_load(step, folder),
+            ],
             stdout=subprocess.DEVNULL,
             stderr=(folder / "stderr.txt").open("wb"),
         )
         stack.callback(process.kill)
         _await_users(process, folder, step, begun)
         time.sleep(5)  # what a ramp leaves: the last joins, collected garbage
-        _watch(found, step, process.pid, [pid for _, pid in servers])
-        found.held = sum(json.load(urlopen(f"{url}/counters"))["connected"] for url, _ in servers)
+        _watch(found, step, process.pid, [one.pid for one in servers])
+        found.held = sum(one.connected() for one in servers)
         found.exit_code = process.wait(step.window_s + PATIENCE_S)
         _read(found, step, folder, begun)
     return found
@@ -143,7 +135,16 @@ def _load(step: Step, folder: Path) -> list[str]:
             "--run-time",
             f"{seconds:.0f}s",
         ),
-        *("--processes", str(step.processes), "--transport", "websocket", "--out", str(folder / "run")),
+        *(
+            "--source-ip",
+            SOURCES,
+            "--processes",
+            str(step.processes),
+            "--transport",
+            "websocket",
+            "--out",
+            str(folder / "run"),
+        ),
         *("--quiet", "--format", "json", "-o", str(folder / "report.json")),
     ]
 

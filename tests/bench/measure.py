@@ -4,9 +4,10 @@ import os
 import time
 from dataclasses import dataclass
 
-from clients import Client, Load
-from figures import Measurement, Window, marginal_cpu_s, per_connection
-from harness import AnyServer, BenchError, NodeServer, Running, Server, running, starting
+from tests.bench.clients import Client, Load
+from tests.bench.figures import Measurement, Window, marginal_cpu_s, per_connection
+from tests.bench.harness import Running, running, starting
+from tests.bench.server_process import AnyServer, BenchError, NodeServer, Server
 
 #: Above this share of its one core, the server is suspected to be the bottleneck.
 SERVER_LIMIT = 0.7

@@ -1,9 +1,11 @@
 """The fastest Socket.IO server that Python allows: it must not be what the bench measures.
 
+    python server.py [ADDRESS]
+
 WebSocket transport and namespace ``/`` only. Every client gets the events that the harness
-commands; any event with an acknowledgement is acknowledged with its own arguments. Commands
-are JSON lines on stdin, each is answered by one JSON line on stdout; the first line printed
-is ``{"port": …, "pid": …}``. Ends when stdin closes.
+commands; any event with an acknowledgement is acknowledged with its own arguments. ``join`` takes a client
+into a room, ``say`` sends a text to one. Commands are JSON lines on stdin, each is answered by one JSON line
+on stdout; the first line printed is ``{"port": …, "pid": …}``. Ends when stdin closes.
 
     {"do": "stats"}                                   connected, deliveries, acks since the start
     {"do": "broadcast", "rate": 10, "seconds": 5, "size": 64}    answered when the last one is sent
@@ -16,10 +18,12 @@ import resource
 import sys
 from typing import Any
 
+import msgspec
 import uvloop
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, ws_create_server
 
 PING_INTERVAL_S = 25
+encode, decode = msgspec.json.encode, msgspec.json.decode
 OPEN = '0{"sid":"%d","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}'
 
 
@@ -28,6 +32,10 @@ class Service:
 
     def __init__(self) -> None:
         self.members: set[WSTransport] = set()
+        self.rooms: dict[str, set[WSTransport]] = {}
+        #: Members by the second of PING_INTERVAL_S at which they joined, at which they are pinged.
+        self.by_turn: list[set[WSTransport]] = [set() for _ in range(PING_INTERVAL_S)]
+        self.turn = 0
         self.opened = self.deliveries = self.acks = 0
 
     async def broadcast(self, rate: float, seconds: float, size: int) -> None:
@@ -42,13 +50,20 @@ class Service:
             self.deliveries += len(self.members)
 
     async def heartbeat(self) -> None:
-        """Ping every member once in PING_INTERVAL_S, a slice of them each second."""
-        turn = 0
+        """Ping every member once in PING_INTERVAL_S."""
         while True:
             await asyncio.sleep(1)
-            for transport in list(self.members)[turn::PING_INTERVAL_S]:
+            self.turn = (self.turn + 1) % PING_INTERVAL_S
+            for transport in self.by_turn[self.turn]:
                 transport.send(WSMsgType.TEXT, b"2")
-            turn = (turn + 1) % PING_INTERVAL_S
+
+    def say(self, room: str, text: str) -> None:
+        """Send a text to the members of a room."""
+        message = b"42" + encode(("say", text))
+        members = self.rooms.get(room, ())
+        for transport in members:
+            transport.send(WSMsgType.TEXT, message)
+        self.deliveries += len(members)
 
 
 class Session(WSListener):
@@ -57,6 +72,8 @@ class Session(WSListener):
     def __init__(self, service: Service) -> None:
         super().__init__()
         self._service = service
+        self._turn = 0
+        self._rooms: list[str] = []
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._service.opened += 1
@@ -76,14 +93,30 @@ class Session(WSListener):
                 answer = b"43" + packet[2:bracket] + b"[" + (arguments if comma else b"]")
                 transport.send(WSMsgType.TEXT, answer)
                 self._service.acks += 1
+                if packet.startswith(b'["join",', bracket):
+                    self._join(decode(packet[bracket:])[1], transport)
+            elif packet.startswith(b'["say",', 2):
+                self._service.say(*decode(packet[2:])[1:3])
         elif packet.startswith(b"40"):
             transport.send(WSMsgType.TEXT, b'40{"sid":"%d"}' % id(transport))
             self._service.members.add(transport)
+            self._turn = self._service.turn
+            self._service.by_turn[self._turn].add(transport)
         elif packet.startswith(b"41"):
-            self._service.members.discard(transport)
+            self._leave(transport)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
+        self._leave(transport)
+
+    def _join(self, room: str, transport: WSTransport) -> None:
+        self._rooms.append(room)
+        self._service.rooms.setdefault(room, set()).add(transport)
+
+    def _leave(self, transport: WSTransport) -> None:
         self._service.members.discard(transport)
+        self._service.by_turn[self._turn].discard(transport)
+        for room in self._rooms:
+            self._service.rooms[room].discard(transport)
 
 
 async def _obey(service: Service, command: dict[str, Any]) -> dict[str, Any]:
@@ -92,13 +125,13 @@ async def _obey(service: Service, command: dict[str, Any]) -> dict[str, Any]:
     return {"connected": len(service.members), "deliveries": service.deliveries, "acks": service.acks}
 
 
-async def _serve() -> None:
+async def _serve(address: str) -> None:
     service = Service()
 
     def accept(_request: WSUpgradeRequest) -> WSListener:
         return Session(service)
 
-    server = await ws_create_server(accept, "127.0.0.1", 0, backlog=4096)
+    server = await ws_create_server(accept, address, 0, backlog=4096, read_buffer_init_size=1024)
     heartbeat = asyncio.create_task(service.heartbeat())
     commands = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
@@ -112,7 +145,7 @@ async def _serve() -> None:
 def main() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    uvloop.run(_serve())
+    uvloop.run(_serve(*(sys.argv[1:] or ["127.0.0.1"])))
 
 
 if __name__ == "__main__":

@@ -1,30 +1,18 @@
 """The bench itself: its arithmetic, its server, and one small run of all of it."""
 
-import importlib.util
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import socketio
 
+from tests.bench import figures
+
 HERE = Path(__file__).parent
-
-
-@pytest.fixture(scope="module")
-def figures() -> Iterator[ModuleType]:
-    spec = importlib.util.spec_from_file_location("bench_figures", HERE / "figures.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses look for their module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+ROOT = HERE.parents[1]
 
 
 @pytest.mark.parametrize(
@@ -36,12 +24,12 @@ def figures() -> Iterator[ModuleType]:
         pytest.param((10, 0.5), (10, 0.5), 1000, 0.0, id="a load that adds nothing is free"),
     ],
 )
-def test_marginal_cpu(figures: ModuleType, loaded: Any, idle: Any, operations: int, expected: float) -> None:
+def test_marginal_cpu(loaded: Any, idle: Any, operations: int, expected: float) -> None:
     cost = figures.marginal_cpu_s(figures.Window(*loaded), figures.Window(*idle), operations)
     assert cost == pytest.approx(expected)
 
 
-def test_memory_per_connection_is_a_slope(figures: ModuleType) -> None:
+def test_memory_per_connection_is_a_slope() -> None:
     assert figures.per_connection(70_000_000, 510, 50_000_000, 10) == 40_000
 
 
@@ -62,11 +50,11 @@ TCP_TABLE = """\
         pytest.param(9999, 0, id="no connection"),
     ],
 )
-def test_queued_bytes(figures: ModuleType, port: int, expected: int) -> None:
+def test_queued_bytes(port: int, expected: int) -> None:
     assert figures.queued_bytes(TCP_TABLE, port) == expected
 
 
-def test_a_summary_leaves_void_measurements_out(figures: ModuleType) -> None:
+def test_a_summary_leaves_void_measurements_out() -> None:
     rows = [
         figures.Measurement("a", "ack", 3.0),
         figures.Measurement("a", "ack", 900.0, doubts=["lost a message"]),
@@ -107,11 +95,11 @@ def test_the_server_speaks_socket_io_and_counts() -> None:
 @pytest.mark.node
 def test_a_small_run_measures_every_figure(tmp_path: Path) -> None:
     output = tmp_path / "bench.json"
-    command = [sys.executable, HERE / "bench.py", "--clients", "socket.io-client", "--users", "20"]
+    command = [sys.executable, "-m", "tests.bench.bench", "--clients", "socket.io-client", "--users", "20"]
     command += ["--few-users", "2", "--calls", "100", "200", "--broadcasts", "20", "--repeat", "1"]
     command += ["--connects", "40", "--connects-per-s", "40"]
     command += ["--window", "1", "--warm-up", "0.2", "--settle", "0.2", "-o", output]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert output.exists(), done.stderr
     document = json.loads(output.read_text())
     assert document["version"] == 1

@@ -172,3 +172,51 @@ def test_after_a_program_that_breaks_the_next_one_begins_where_it_ended(told: di
     assert [kind for _, kind, *_ in broken if kind in ("ended", "raised")] == ["ended", "raised", "ended"]
     assert [second for _, second in of(broken, "program")] == [0.0, 3.0]
     assert [more for _, *more in of(broken, "stage")] == [[0.0, 0], [3.0, 1]]
+
+
+_TWO_MOVES = """
+import gevent
+
+from siotool.swarm import spawner  # Locust comes first
+from siotool.swarm.program import Wanted
+
+running, most, started = [], [0], []
+
+
+class Dispatcher:
+    def get_current_user_count(self):
+        return 0
+
+
+class Runner:
+    _users_dispatcher = Dispatcher()
+
+    def send_message(self, kind, data):
+        pass
+
+    def start(self, users, spawn_rate, user_classes):
+        running.append(users)
+        started.append(users)
+        most[0] = max(most[0], len(running))
+        try:
+            gevent.sleep(60)
+        finally:
+            gevent.sleep(0.001)  # as Locust's dispatcher, whose generator sleeps
+            running.remove(users)
+
+
+one = spawner.Spawner(Runner(), None, gevent.spawn)
+one._move(Wanted(5, 1.0), 1.0)
+gevent.sleep(0.001)
+moves = [gevent.spawn(one.make_up), gevent.spawn(one._move, Wanted(7, 1.0), 1.0), gevent.spawn(one.make_up)]
+gevent.joinall(moves, raise_error=True)
+gevent.sleep(0.001)
+assert most == [1], most
+assert started[-1] == 7, started
+"""
+
+
+def test_users_are_moved_by_one_at_a_time() -> None:
+    """Two workers were lost as a stage began: Locust's dispatcher was asked by two, and raised."""
+    done = subprocess.run([sys.executable, "-c", _TWO_MOVES], capture_output=True, text=True, check=False)
+    assert not done.returncode, done.stderr
