@@ -1,0 +1,96 @@
+"""Writes what runs a load test on Kubernetes or with Docker Compose, and the Dockerfile of its image.
+
+The templates are beside this file, and ``image`` has what they share. Their fields are those of batch/v1 and
+v1 (kubernetes.io/docs/reference/kubernetes-api) and of the Compose Specification (github.com/compose-spec).
+"""
+
+import base64
+import json
+import re
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import Literal
+
+import msgspec
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+from siotool.deployment.image import IMAGE
+from siotool.errors import InputError
+from siotool.printable import yaml_scalar
+
+Kind = Literal["kubernetes", "compose"]
+
+#: A Secret of Kubernetes holds so much (kubernetes.io/docs/concepts/configuration/secret).
+MOST_BYTES = 1_000_000
+#: Names have 63 characters, of which "-workers-" and a number of a pod are added.
+_NAME_AT_MOST = 40
+
+
+class LoadFile(msgspec.Struct, frozen=True):
+    """A file that the run needs: its ``path`` below ``image.LOAD``, and its absolute path here."""
+
+    path: str
+    source: str
+    contents: bytes
+
+
+class Deployed(msgspec.Struct, frozen=True):
+    """A run and its workers, each of which is a container with one process.
+
+    ``arguments`` are those of ``siotool``, for the run. ``variables`` hold options that may be secret. Memory
+    is what containers ask for.
+    """
+
+    name: str
+    image: str
+    workers: int
+    token: str
+    arguments: Sequence[str]
+    run_megabytes: int
+    worker_megabytes: int
+    variables: Mapping[str, str] = {}
+    files: Sequence[LoadFile] = ()
+
+
+def deployed_name(scenario: str) -> str:
+    """A name that Kubernetes takes (RFC 1123), made of a scenario's."""
+    plain = re.sub(r"[^a-z0-9]+", "-", scenario.lower()).strip("-")
+    return f"siotool-{plain}"[:_NAME_AT_MOST].rstrip("-")
+
+
+def manifest(kind: Kind, deployed: Deployed) -> str:
+    """Write what runs it. Raises InputError for more files than Kubernetes carries to a pod."""
+    size = sum(len(base64.b64encode(file.contents)) for file in deployed.files)
+    if kind == "kubernetes" and size > MOST_BYTES:
+        raise InputError(
+            f"the scenario and the files of the options are {size:,} bytes; "
+            f"a Secret of Kubernetes holds {MOST_BYTES:,}",
+            "put them into an image of your own (FROM siotool, COPY …), and name that: --image",
+        )
+    return _rendered(f"{kind}.yaml", deployed=deployed)
+
+
+def dockerfile() -> str:
+    """Write the Dockerfile of the image that the manifests name."""
+    return _rendered("Dockerfile")
+
+
+def _rendered(name: str, **values: object) -> str:
+    environment = Environment(
+        loader=FunctionLoader(lambda path: (files("siotool.deployment") / path).read_text("utf-8")),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(yaml=yaml_scalar, compose=_compose_scalar, base64=_base64)
+    return environment.get_template(f"{name}.jinja").render(image=IMAGE, **values)
+
+
+def _compose_scalar(text: str) -> str:
+    """Compose takes $NAME for a variable of the shell, and $$ for a $."""
+    return json.dumps(text.replace("$", "$$"))
+
+
+def _base64(contents: bytes) -> str:
+    return base64.b64encode(contents).decode() or '""'
