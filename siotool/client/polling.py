@@ -41,6 +41,8 @@ class Polling:
     NAME = "polling"
     #: Type of what is posted.
     CONTENT = _TEXT
+    #: A poll is always under way.
+    stirred = True
 
     def __init__(self, connection: Connection[Any], endpoint: Endpoint, traffic: ByteCounts) -> None:
         self.cookies = CookieJar()

@@ -102,5 +102,6 @@ class Pool:
     def read_wire(self) -> None:
         """Bring the counters of ``traffic`` up to date."""
         for connection in self.connections:
-            if connection.transport is not None:
-                connection.transport.read_wire()
+            transport = connection.transport
+            if transport is not None and transport.stirred:  # most are quiet
+                transport.read_wire()

@@ -12,6 +12,9 @@ class Transport(Protocol):
     a socket that fills up (``pause_writing``), and its end (``lost``).
     """
 
+    #: Whether TCP may have carried something since ``read_wire``.
+    stirred: bool
+
     @property
     def unsent(self) -> int:
         """Bytes that wait in this process."""

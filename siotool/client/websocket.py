@@ -55,10 +55,9 @@ class WebSocket(WSListener):
         "_meter",
         "_revision",
         "_socket",
-        "_stirred",
         "_traffic",
         "_turn",
-        "_wire_seen",
+        "stirred",
     )
 
     def __init__(self, connection: Receiving, traffic: ByteCounts, revision: Revision) -> None:
@@ -72,9 +71,8 @@ class WebSocket(WSListener):
         self._turn = 0.0
         self._socket: WSTransport | None = None
         self._meter: tcp.Meter | None = None
-        #: Something may have left, or may still leave, since the bytes were last read.
-        self._stirred = True
-        self._wire_seen = 0.0
+        #: Something has come, or may have left, since the bytes were last read.
+        self.stirred = True
         #: Nothing is read nor sent any more.
         self._frozen = False
 
@@ -113,6 +111,7 @@ class WebSocket(WSListener):
         try:
             payload = frame.get_payload_as_bytes()
             connection.heard = now
+            self.stirred = True
             traffic = self._traffic
             if not tcp.KERNEL_COUNTS:
                 traffic.wire_in += tcp.frame_size(len(payload), masked=False)
@@ -185,7 +184,7 @@ class WebSocket(WSListener):
             self._traffic.payload_in -= len(payload)
             if self._socket is not None and self.unsent < PONGS_BYTES:
                 self._socket.send_pong(payload)
-                self._stirred = True
+                self.stirred = True
         elif kind == CONTINUATION:
             raise RemoteProtocolError("a continuation frame that continues nothing")
 
@@ -226,7 +225,7 @@ class WebSocket(WSListener):
     def _send(self, kind: WSMsgType, packet: bytes) -> None:
         if self._socket is None or self._frozen:
             return
-        self._stirred = True
+        self.stirred = True
         traffic = self._traffic
         traffic.payload_out += len(packet)
         packed = self._deflate is not None and self._deflate.compresses(packet)
@@ -286,14 +285,13 @@ class WebSocket(WSListener):
     def read_wire(self, last: bool = False) -> None:
         """Count what TCP carried; a connection where nothing moved is left out."""
         meter, connection = self._meter, self._connection
-        if meter is None or (self._wire_seen > connection.heard and not self._stirred and not last):
+        if meter is None or not (self.stirred or last):
             return
-        self._wire_seen = monotonic()
         received, sent, waiting = meter.read()
         self._traffic.wire_in += received
         self._traffic.wire_out += sent
         # until it is open, traffic is not noticed here
-        self._stirred = waiting > 0 or not connection.open or self.unsent > 0
+        self.stirred = waiting > 0 or not connection.open or self.unsent > 0
 
 
 class WebSockets:

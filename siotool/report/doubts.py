@@ -193,21 +193,22 @@ def _searched(run: Run) -> Iterator[str]:
 
 
 def _generator(rows: Seconds) -> Iterator[str]:
-    busy = rows["generator_cpu_share"] > CPU_LIMIT
-    if _too_often(rows, busy):
+    loaded = rows.only(rows["draining"] == 0)  # that many users leave at once costs CPU, and delays nothing
+    busy = loaded["generator_cpu_share"] > CPU_LIMIT
+    if _too_often(loaded, busy):
         yield (
-            f"the generator was the bottleneck for {_seconds(rows, busy)}: a worker used up to "
-            f"{format_share(rows.most('generator_cpu_share'))} of the CPU it may have; the limit is "
+            f"the generator was the bottleneck for {_seconds(loaded, busy)}: a worker used up to "
+            f"{format_share(loaded.most('generator_cpu_share'))} of the CPU it may have; the limit is "
             f"{format_share(CPU_LIMIT)}. Use more --processes, or a machine with more cores"
         )
-    waiting = rows["generator_cpu_wait"] > CPU_WAIT_LIMIT
-    if _too_often(rows, waiting):
+    waiting = loaded["generator_cpu_wait"] > CPU_WAIT_LIMIT
+    if _too_often(loaded, waiting):
         yield (
-            f"the generator waited for a CPU for {_seconds(rows, waiting)}, up to "
-            f"{format_share(rows.most('generator_cpu_wait'))} of a second: other processes or a quota "
+            f"the generator waited for a CPU for {_seconds(loaded, waiting)}, up to "
+            f"{format_share(loaded.most('generator_cpu_wait'))} of a second: other processes or a quota "
             "took it, and response times include this wait"
         )
-    connected = rows.only((rows["connections"] > 0) & (rows["draining"] == 0))
+    connected = loaded.only(loaded["connections"] > 0)
     late = connected["loop_lag_s"] > LOOP_LAG_LIMIT_S
     if _too_often(connected, late):
         yield (

@@ -25,7 +25,7 @@ class Watch:
 
     def look(self, *, over: bool) -> Reason | None:
         """Look once; returns why the run ends, None as long as it need not. ``over``: it ends already."""
-        self._look_at_clocks()
+        self._look_at_clocks(over=over)
         self._recorder.close_seconds()
         for worker in self._workers:
             self._look_after(worker)
@@ -47,9 +47,9 @@ class Watch:
             if self._workers.alive:
                 self._lost()
 
-    def _look_at_clocks(self) -> None:
+    def _look_at_clocks(self, *, over: bool) -> None:
         held_up = self._patience.look(monotonic())
-        if held_up > 2 * HELD_UP_S:
+        if held_up > 2 * HELD_UP_S and not over:
             self._recorder.note(
                 "doubt",
                 f"the parent process was paused for {format_duration(held_up)}: "

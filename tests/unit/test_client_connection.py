@@ -35,6 +35,8 @@ class Wire:
     def cut(self):
         self.ended = self.ended or "cut"
 
+    stirred = True
+
     def read_wire(self, last=False):
         self.read.append(last)
 

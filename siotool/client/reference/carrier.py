@@ -61,6 +61,9 @@ class References:
 class Carrier:
     """Carries the packets of one connection through python-socketio."""
 
+    #: What moves here is not noticed.
+    stirred = True
+
     def __init__(
         self, connection: Connection[Any], http: CountedHttp, traffic: ByteCounts, parser: Parser
     ) -> None:
