@@ -99,6 +99,10 @@ def plan(
         str | None,
         typer.Option(metavar="AMOUNT", help="Gate: exit 4 when a month costs more: 5000, '5k USD'."),
     ] = None,
+    generators: Annotated[
+        bool,
+        typer.Option("--generators", help="Also say what a load test of the whole plan takes."),
+    ] = False,
     date: Annotated[
         str | None,
         typer.Option(metavar="DAY", help="First day of the forecast: 2026-12-31.", show_default="today"),

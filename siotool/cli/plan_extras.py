@@ -1,4 +1,4 @@
-"""What ``siotool plan`` adds to the count of servers: money, the forecast, storage, manifests."""
+"""What ``siotool plan`` adds to the count of servers: money, forecast, storage, generators, manifests."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
@@ -32,6 +32,7 @@ class Extras(msgspec.Struct, frozen=True):
     namespace: str
     prometheus: str
     pod_start_s: float
+    generators: bool = False
 
     def shaped(self, inputs: Inputs) -> Inputs:
         """Return the inputs with the server that ``--shape`` names."""
@@ -53,8 +54,9 @@ class Extras(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, budget=middle(figure.value))
 
     def complete(self, plan: Plan, inputs: Inputs, *, draws: int, seed: int) -> Plan:
-        """Return the plan with cost, shapes, forecast and storage, where they are asked for."""
+        """Return the plan with cost, shapes, forecast, storage and generators, where they are asked for."""
         from siotool.plan.growth import outlook
+        from siotool.plan.sizing.generators import generators
         from siotool.plan.storage import offline
 
         if self.prices is not None:
@@ -65,7 +67,10 @@ class Extras(msgspec.Struct, frozen=True):
                 plan, inputs, self.start, lead_time_s=self.lead_time_s, draws=draws, seed=seed
             )
         return msgspec.structs.replace(
-            plan, forecast=forecast, storage=offline.storage(inputs, draws=draws, seed=seed)
+            plan,
+            forecast=forecast,
+            storage=offline.storage(inputs, draws=draws, seed=seed),
+            generators=generators(inputs) if self.generators else None,
         )
 
     def _priced(self, plan: Plan, inputs: Inputs, prices: PriceFile, draws: int, seed: int) -> Plan:
@@ -152,4 +157,5 @@ def read(given: Mapping[str, Any], output_format: str) -> Extras:
         namespace=given.get("kube_namespace", "default"),
         prometheus=given.get("prometheus") or "",
         pod_start_s=pod_start,
+        generators=bool(given.get("generators")),
     )

@@ -5,7 +5,6 @@ v1 (kubernetes.io/docs/reference/kubernetes-api) and of the Compose Specificatio
 """
 
 import base64
-import json
 import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -16,7 +15,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from siotool.deployment.image import IMAGE
 from siotool.errors import InputError
-from siotool.printable import yaml_scalar
+from siotool.printable import yaml_scalar, yaml_string
 
 Kind = Literal["kubernetes", "compose"]
 
@@ -89,7 +88,7 @@ def _rendered(name: str, **values: object) -> str:
 
 def _compose_scalar(text: str) -> str:
     """Compose takes $NAME for a variable of the shell, and $$ for a $."""
-    return json.dumps(text.replace("$", "$$"))
+    return yaml_string(text.replace("$", "$$"))
 
 
 def _base64(contents: bytes) -> str:

@@ -302,6 +302,35 @@ class Storage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sentence: str
 
 
+class GeneratorRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A resource of generators: what the load asks for, what one worker gives of it, and the workers."""
+
+    name: str
+    demand: Amount
+    capacity_per_worker: Amount
+    unit: str
+    workers: Servers
+
+
+class Generators(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a load test of the plan at its peak takes.
+
+    ``workers`` are processes, with one core each. ``addresses`` are those of all machines together, for a
+    target with one address. ``memory_bytes`` and ``network_bytes_per_s`` are those of all machines.
+    ``messages_known`` is false for a plan without messages: the CPU is then that of quiet connections.
+    """
+
+    workers: Servers
+    binding: str
+    rows: list[GeneratorRow]
+    addresses: Servers
+    memory_bytes: Amount
+    network_bytes_per_s: Amount
+    spawn_rate_per_s: Amount
+    connections: Amount
+    messages_known: bool
+
+
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A sized fleet, and how the size was found.
 
@@ -335,4 +364,5 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shapes: ShapeComparison | None = None
     forecast: Forecast | None = None
     storage: Storage | None = None
+    generators: Generators | None = None
     rests_on: list[str] = []

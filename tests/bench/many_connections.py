@@ -96,6 +96,8 @@ def measure(step: Step, runs: Path) -> Found:
         ]
         folder = runs / f"{step.users}-{step.messages_per_s:g}"
         folder.mkdir(parents=True)
+        for server in servers:
+            server.peer_with(other for other in servers if other is not server)
         begun = time.monotonic()
         process = subprocess.Popen(
             [

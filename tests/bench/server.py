@@ -4,17 +4,21 @@
 
 WebSocket transport and namespace ``/`` only. Every client gets the events that the harness
 commands; any event with an acknowledgement is acknowledged with its own arguments. ``join`` takes a client
-into a room, ``say`` sends a text to one. Commands are JSON lines on stdin, each is answered by one JSON line
-on stdout; the first line printed is ``{"port": …, "pid": …}``. Ends when stdin closes.
+into a room, ``say`` sends a text to one, also on the servers that are its peers. Commands are JSON lines on
+stdin, each is answered by one JSON line on stdout; the first line printed has ``port``, ``pid`` and ``bus``.
+Ends when stdin closes.
 
     {"do": "stats"}                                   connected, deliveries, acks since the start
+    {"do": "peers", "buses": [4711]}                  what clients say goes to these too, by UDP on loopback
     {"do": "broadcast", "rate": 10, "seconds": 5, "size": 64}    answered when the last one is sent
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import resource
+import socket
 import sys
 from typing import Any
 
@@ -23,6 +27,8 @@ import uvloop
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, ws_create_server
 
 PING_INTERVAL_S = 25
+#: As clients have come one after the other, they are pinged so.
+TURNS = 500
 encode, decode = msgspec.json.encode, msgspec.json.decode
 OPEN = '0{"sid":"%d","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}'
 
@@ -33,10 +39,15 @@ class Service:
     def __init__(self) -> None:
         self.members: set[WSTransport] = set()
         self.rooms: dict[str, set[WSTransport]] = {}
-        #: Members by the second of PING_INTERVAL_S at which they joined, at which they are pinged.
-        self.by_turn: list[set[WSTransport]] = [set() for _ in range(PING_INTERVAL_S)]
+        #: Members by the part of PING_INTERVAL_S in which they joined, and in which they are pinged.
+        self.by_turn: list[set[WSTransport]] = [set() for _ in range(TURNS)]
         self.turn = 0
         self.opened = self.deliveries = self.acks = 0
+        self.bus = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.bus.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        self.bus.bind(("127.0.0.1", 0))
+        self.bus.setblocking(False)
+        self.peers: list[int] = []
 
     async def broadcast(self, rate: float, seconds: float, size: int) -> None:
         """Send ``rate`` texts of ``size`` bytes a second to every member, on a fixed grid of times."""
@@ -52,13 +63,25 @@ class Service:
     async def heartbeat(self) -> None:
         """Ping every member once in PING_INTERVAL_S."""
         while True:
-            await asyncio.sleep(1)
-            self.turn = (self.turn + 1) % PING_INTERVAL_S
+            await asyncio.sleep(PING_INTERVAL_S / TURNS)
+            self.turn = (self.turn + 1) % TURNS
             for transport in self.by_turn[self.turn]:
                 transport.send(WSMsgType.TEXT, b"2")
 
     def say(self, room: str, text: str) -> None:
-        """Send a text to the members of a room."""
+        """Send a text to the members of a room, here and at the peers."""
+        self.tell(room, text)
+        for port in self.peers:
+            self.bus.sendto(encode((room, text)), ("127.0.0.1", port))
+
+    def hear(self) -> None:
+        """Take what a peer has sent."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.tell(*decode(self.bus.recv(1 << 16)))
+
+    def tell(self, room: str, text: str) -> None:
+        """Send a text to the members of a room that are here."""
         message = b"42" + encode(("say", text))
         members = self.rooms.get(room, ())
         for transport in members:
@@ -120,6 +143,8 @@ class Session(WSListener):
 
 
 async def _obey(service: Service, command: dict[str, Any]) -> dict[str, Any]:
+    if command["do"] == "peers":
+        service.peers = command["buses"]
     if command["do"] == "broadcast":
         await service.broadcast(command["rate"], command["seconds"], command["size"])
     return {"connected": len(service.members), "deliveries": service.deliveries, "acks": service.acks}
@@ -136,7 +161,13 @@ async def _serve(address: str) -> None:
     commands = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
-    print(json.dumps({"port": server.sockets[0].getsockname()[1], "pid": os.getpid()}), flush=True)
+    loop.add_reader(service.bus, service.hear)
+    ready = {
+        "port": server.sockets[0].getsockname()[1],
+        "pid": os.getpid(),
+        "bus": service.bus.getsockname()[1],
+    }
+    print(json.dumps(ready), flush=True)
     while line := await commands.readline():
         print(json.dumps(await _obey(service, json.loads(line))), flush=True)
     heartbeat.cancel()

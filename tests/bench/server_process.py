@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -27,7 +28,7 @@ class AnyServer:
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
-        ready = self._answer()
+        self.ready = ready = self._answer()
         self.port: int = ready["port"]
         self.pid: int = self._process.pid
         self.url = f"http://{address}:{self.port}"
@@ -72,6 +73,10 @@ class Server(AnyServer):
 
     def connected(self) -> int:
         return self.stats()["connected"]
+
+    def peer_with(self, others: Iterable["Server"]) -> None:
+        """What clients say here goes to the rooms of other servers, too."""
+        self._command({"do": "peers", "buses": [other.ready["bus"] for other in others]})
 
     def stats(self) -> dict[str, int]:
         """Members connected now; deliveries and acknowledgements since the start."""

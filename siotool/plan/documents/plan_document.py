@@ -8,6 +8,7 @@ from siotool.document.document import Chart, Document, Fact, Row, Section, Sente
 from siotool.plan.documents import formula_section, servers_sections
 from siotool.plan.documents import plan_words as words
 from siotool.plan.documents.evidence_section import evidence
+from siotool.plan.documents.generators_section import generators
 from siotool.plan.documents.money_sections import cost, forecast, shapes, storage
 from siotool.plan.documents.plan_ways import explained
 from siotool.plan.model import InputFigure, Plan
@@ -72,6 +73,7 @@ def _sections(plan: Plan, drawn: Drawn) -> Iterator[Section]:
         if plan.forecast is not None
         else None,
         storage(plan.storage) if plan.storage is not None else None,
+        generators(plan.generators) if plan.generators is not None else None,
         evidence(plan.evidence, drawn.evidence) if plan.evidence is not None else None,
         formula_section.formula(plan),
     )
