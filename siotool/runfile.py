@@ -296,7 +296,8 @@ class WorkerHealth(msgspec.Struct, frozen=True):
     ``cpu_allowed`` is how many cores it may use (one interpreter: at most 1; less under a quota
     or an affinity mask). ``cpu_wait`` is the share of the interval in which its busiest thread
     was ready to run and had no CPU. ``clock_error_s``: how far its machine's clock may be from the parent's,
-    as it is taken to be; 0 for the parent's own machine.
+    as it is taken to be; 0 for the parent's own machine. ``late``: how late the connection loop was, at
+    20 moments a second: what came then had to wait as long. Empty where no times were taken.
     """
 
     worker: Count
@@ -309,6 +310,7 @@ class WorkerHealth(msgspec.Struct, frozen=True):
     cpu_allowed: Annotated[float, msgspec.Meta(gt=0, le=1e12)] = 1.0
     cpu_wait: Amount = 0.0
     clock_error_s: Amount = 0.0
+    late: Sparse = Sparse()
 
 
 class Pace(msgspec.Struct, frozen=True):

@@ -253,7 +253,7 @@ def loadtest(
         exclude_tags or [],
         with_rows=users_file is not None,
     )
-    from siotool.cli import dry_runs, manifests, searching
+    from siotool.cli import containers, dry_runs, searching
     from siotool.cli.diagnosis import explained
     from siotool.swarm.config import RunConfig
     from siotool.swarm.parent import run
@@ -302,7 +302,7 @@ def loadtest(
         starting=users_options.starting(stages, arrivals, seed, loaded.user_classes),
     )
 
-    manifests.instead(
+    containers.instead(
         manifest, image, ctx.command, command_of(ctx)[1:], aimed, far, loaded.path, workload.most_users
     )
 

@@ -1,6 +1,7 @@
 """What the connections of one loop to one target share: the open ones, and the calls' deadlines."""
 
 from collections import deque
+from math import ceil
 from typing import Any, Protocol
 
 from siotool.client.observer import Arrival, ByteCounts, Pending
@@ -47,6 +48,8 @@ class Pool:
         self.connections: set[Any] = set()
         #: Connections whose server does not read what is sent to it.
         self.paused = 0
+        #: Those that ``beat`` has yet to look at in this round.
+        self._to_look_at: list[Any] = []
         # by timeout: calls in the order of their deadlines
         self._deadlines: dict[float, deque[tuple[float, Caller, bytes]]] = {}
 
@@ -90,9 +93,15 @@ class Pool:
             count += len(late)
         return count
 
-    def beat(self, now: float) -> None:
-        """Send the heartbeats that are due; close the connections whose server has missed its own."""
-        for connection in list(self.connections):
+    def beat(self, now: float, share: float = 1.0) -> None:
+        """Send the heartbeats that are due; close the connections whose server has missed its own.
+
+        ``share``: only of so many of the connections, in turn. To look at thousands at once takes a while.
+        """
+        if share == 1 or not self._to_look_at:
+            self._to_look_at = list(self.connections)
+        for _ in range(min(len(self._to_look_at), ceil(share * len(self.connections)))):
+            connection = self._to_look_at.pop()
             if not connection.open:
                 continue
             connection.ping(now)

@@ -1,4 +1,4 @@
-"""Writes what runs a load test on Kubernetes or with Docker Compose, and the Dockerfile of its image.
+"""Writes what runs a load test on Kubernetes or with Docker Compose.
 
 The templates are beside this file, and ``image`` has what they share. Their fields are those of batch/v1 and
 v1 (kubernetes.io/docs/reference/kubernetes-api) and of the Compose Specification (github.com/compose-spec).
@@ -66,15 +66,11 @@ def manifest(kind: Kind, deployed: Deployed) -> str:
             f"a Secret of Kubernetes holds {MOST_BYTES:,}",
             "put them into an image of your own (FROM siotool, COPY …), and name that: --image",
         )
-    return _rendered(f"{kind}.yaml", deployed=deployed)
+    return rendered(f"{kind}.yaml", deployed=deployed)
 
 
-def dockerfile() -> str:
-    """Write the Dockerfile of the image that the manifests name."""
-    return _rendered("Dockerfile")
-
-
-def _rendered(name: str, **values: object) -> str:
+def rendered(name: str, **values: object) -> str:
+    """Fill in a template of this folder; the repository's Dockerfile is made so, too."""
     environment = Environment(
         loader=FunctionLoader(lambda path: (files("siotool.deployment") / path).read_text("utf-8")),
         undefined=StrictUndefined,

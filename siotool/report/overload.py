@@ -63,8 +63,9 @@ def _operations(operations: Sequence[OperationFigures]) -> Iterator[str]:
 
 def _connections(connections: ConnectionFigures) -> Iterator[str]:
     failed = sum(connections.failed.values())
-    if failed > CONNECTS_FAILED * connections.attempted:
-        yield f"{format_share(failed / connections.attempted)} of {connections.attempted:,} connects failed"
+    attempted = max(connections.attempted, failed)  # a run file may say otherwise
+    if failed > CONNECTS_FAILED * attempted:
+        yield f"{format_share(failed / attempted)} of {attempted:,} connects failed"
     users, peak = connections.users_peak or 0, connections.peak or 0
     if users - peak > max(1, UNCONNECTED * users):
         yield f"{users - peak:,} of {users:,} users were not connected"
@@ -84,4 +85,4 @@ def _withheld(user_classes: Sequence[UserClassFigures]) -> Iterator[str]:
     offered = sum(found.offered for found in user_classes)
     withheld = sum(found.withheld for found in user_classes)
     if withheld > WITHHELD * offered:
-        yield f"users could not begin {format_share(withheld / offered)} of their operations"
+        yield f"users could not begin {format_share(withheld / max(offered, withheld))} of their operations"

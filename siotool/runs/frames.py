@@ -27,6 +27,8 @@ from siotool.runs.reading import read
 from siotool.runs.sameness import names
 from siotool.runs.seconds import Seconds, seconds_of
 
+#: How late a generator's loop was in a second.
+_LATE = {"late_p50_s": 0.5, "late_p95_s": 0.95}
 _SHARES = {"p50_s": 0.5, "p90_s": 0.9, "p95_s": 0.95, "p99_s": 0.99}
 #: Columns of the table of seconds, under names that say their unit.
 _SECONDS = {
@@ -189,8 +191,10 @@ class RunFrames:
     @cached_property
     def workers(self) -> pd.DataFrame:
         """One row for each interval and generator process."""
-        rows = [at | _plain(worker) for at, interval in self._intervals() for worker in interval.generator]
-        frame = _frame(rows, WorkerHealth.__struct_fields__)
+        found = [(at, worker) for at, interval in self._intervals() for worker in interval.generator]
+        rows, late = [at | _plain(worker) for at, worker in found], [worker.late for _, worker in found]
+        frame = _frame(rows, [name for name in WorkerHealth.__struct_fields__ if name != "late"])
+        frame = frame.assign(**_times(late, range(len(rows)), len(rows), _LATE))
         return frame.rename(columns={"cpu_allowed": "cpu_allowed_cores", "cpu_wait": "cpu_wait_share"})
 
     @cached_property

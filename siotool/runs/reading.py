@@ -27,6 +27,8 @@ LONGEST_LINE = 16 << 20
 MOST_LINES = 4_000_000
 #: Times are rounded to milliseconds.
 _ROUNDING_S = 0.002
+#: No interval is shorter.
+_SHORTEST_S = 1e-6
 
 
 def read(path: Path) -> Run:
@@ -94,7 +96,7 @@ def contradiction(interval: Interval) -> str:
             f"{delivery.expected:,} deliveries were expected, but {delivery.received:,} received and "
             f"{delivery.lost:,} lost do not add up to that"
         )
-    if interval.duration_s <= 0 or interval.duration_s > interval.t_s + _ROUNDING_S:
+    if interval.duration_s < _SHORTEST_S or interval.duration_s > interval.t_s + _ROUNDING_S:
         return f"an interval of {interval.duration_s:g} s that ends at {interval.t_s:g} s"
     if interval.user_classes and sum(found.users for found in interval.user_classes) != connections.users:
         return f"{connections.users:,} users, but another number in the user classes"

@@ -146,6 +146,7 @@ def _health(samples: list[WorkerHealth]) -> WorkerHealth:
         schedule_lag_s=max(sample.schedule_lag_s for sample in samples),
         files_open=max(sample.files_open for sample in samples),
         clock_error_s=max(sample.clock_error_s for sample in samples),
+        late=merged(sample.late for sample in samples).sparse(),
     )
 
 

@@ -40,6 +40,8 @@ from siotool.swarm.user_observer import Call, UserConnection, UserObserver
 
 #: How often deadlines and leaving users are checked.
 _TICK_S = 0.05
+#: How often each connection is looked at for its heartbeats.
+_BEAT_S = 1.0
 #: An operation that takes longer than this is overdue.
 OVERDUE_S = 1.0
 
@@ -376,10 +378,11 @@ class ClientLoop:
         now = monotonic()
         due = now + _TICK_S
         self.pool.expire(now)
+        self.pool.beat(now, _TICK_S / _BEAT_S)
         if self._leaving:
             self._leaving.close(now)
         self._loop.call_later(_TICK_S, self._tick_late, due)
 
     def _tick_late(self, due: float) -> None:
-        self.metrics.loop_lag = max(self.metrics.loop_lag, monotonic() - due)
+        self.metrics.loop_was_late(max(0.0, monotonic() - due), _TICK_S)
         self.tick()

@@ -6,6 +6,7 @@ from time import monotonic
 import gevent.event
 import msgspec
 
+from siotool.histogram import Sparse
 from siotool.swarm.aggregator import merge_uses
 from siotool.swarm.engine import Engine
 from siotool.swarm.health import Health
@@ -112,7 +113,6 @@ class IntervalClock:
         loop = self._engine.loop
         metrics, tracker = loop.metrics, loop.tracker
         now = monotonic()
-        loop.pool.beat(now)
         loop.pool.read_wire()
         if metrics.loop_lag > STALL_S:
             self._times_from = now + _CATCH_UP_S
@@ -121,9 +121,10 @@ class IntervalClock:
         uses, by_class = metrics.close_targets()
         whole = merge_uses(uses)
         operations, untimed = [*metrics.close_operations(), *whole.operations], 0
-        timed = self._closed_at >= self._times_from
+        timed, late = self._closed_at >= self._times_from, metrics.take_late()
         if not timed:
             operations, untimed = without_times(operations)
+            late = Sparse()
             uses = [msgspec.structs.replace(use, operations=without_times(use.operations)[0]) for use in uses]
             by_class = {name: without_times(found)[0] for name, found in by_class.items()}
         covers = seconds_covered(self._number, now - self._begin)
@@ -138,7 +139,7 @@ class IntervalClock:
             bytes=whole.bytes,
             targets=uses if len(uses) > 1 else [],
             class_operations={name: without_service(found) for name, found in by_class.items()},
-            health=self._health.sample(now, metrics.loop_lag, metrics.schedule_lag),
+            health=self._health.sample(now, metrics.loop_lag, metrics.schedule_lag, late),
             presence=metrics.take_presence(),
             absence=metrics.away.take_presence(),
             losses=metrics.away.close(),

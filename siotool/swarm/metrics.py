@@ -1,9 +1,11 @@
 """What one worker counts between two reports; written only by its loop thread."""
 
+from array import array
 from math import inf
 from time import time as epoch
 from typing import Literal
 
+from siotool.histogram import Histogram, Sparse
 from siotool.printable import one_line, printable
 from siotool.runfile import OTHER, Operation, OpKind, TargetUse
 from siotool.swarm.away_users import AwayUsers
@@ -82,6 +84,8 @@ class Metrics:
         self.presence: list[Presence] = []
         self.away = AwayUsers()
         self.loop_lag = 0.0
+        #: How late the loop was, each time that it was looked at.
+        self.late = array("d")
         self.schedule_lag = 0.0
         #: Deliveries that arrived before their send time; whose announced one could not be read.
         self.from_the_future = 0
@@ -163,6 +167,18 @@ class Metrics:
             self.present -= 1
             self.presence.append(Presence(now, -1))
             self.tracker.audiences.end(receiver, now, gone=gone, waiting=waiting)
+
+    def loop_was_late(self, seconds: float, every_s: float) -> None:
+        """The loop is looked at ``every_s``: the moments that passed while it was late count, too."""
+        self.loop_lag = max(self.loop_lag, seconds)
+        self.late.extend(seconds - missed * every_s for missed in range(int(seconds / every_s) + 1))
+
+    def take_late(self) -> Sparse:
+        """How late the loop was since the last report."""
+        found = Histogram()
+        found.record(self.late)
+        self.late = array("d")
+        return found.sparse()
 
     def close_operations(self) -> list[Operation]:
         """Operations of no single target since the last report: deliveries."""

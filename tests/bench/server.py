@@ -10,6 +10,7 @@ Ends when stdin closes.
 
     {"do": "stats"}                                   connected, deliveries, acks since the start
     {"do": "peers", "buses": [4711]}                  what clients say goes to these too, by UDP on loopback
+    {"do": "answer after", "seconds": 0.05}           calls are answered so late from now on
     {"do": "broadcast", "rate": 10, "seconds": 5, "size": 64}    answered when the last one is sent
 """
 
@@ -43,6 +44,7 @@ class Service:
         self.by_turn: list[set[WSTransport]] = [set() for _ in range(TURNS)]
         self.turn = 0
         self.opened = self.deliveries = self.acks = 0
+        self.answer_after_s = 0.0
         self.bus = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.bus.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         self.bus.bind(("127.0.0.1", 0))
@@ -114,7 +116,7 @@ class Session(WSListener):
                 # 42<id>["echo",arguments] is answered by 43<id>[arguments]
                 _, comma, arguments = packet[bracket:].partition(b",")
                 answer = b"43" + packet[2:bracket] + b"[" + (arguments if comma else b"]")
-                transport.send(WSMsgType.TEXT, answer)
+                self._answer(transport, answer)
                 self._service.acks += 1
                 if packet.startswith(b'["join",', bracket):
                     self._join(decode(packet[bracket:])[1], transport)
@@ -131,6 +133,13 @@ class Session(WSListener):
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self._leave(transport)
 
+    def _answer(self, transport: WSTransport, answer: bytes) -> None:
+        if self._service.answer_after_s:
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._service.answer_after_s, transport.send, WSMsgType.TEXT, answer)
+        else:
+            transport.send(WSMsgType.TEXT, answer)
+
     def _join(self, room: str, transport: WSTransport) -> None:
         self._rooms.append(room)
         self._service.rooms.setdefault(room, set()).add(transport)
@@ -143,6 +152,8 @@ class Session(WSListener):
 
 
 async def _obey(service: Service, command: dict[str, Any]) -> dict[str, Any]:
+    if command["do"] == "answer after":
+        service.answer_after_s = command["seconds"]
     if command["do"] == "peers":
         service.peers = command["buses"]
     if command["do"] == "broadcast":

@@ -78,6 +78,10 @@ class Server(AnyServer):
         """What clients say here goes to the rooms of other servers, too."""
         self._command({"do": "peers", "buses": [other.ready["bus"] for other in others]})
 
+    def answer_after(self, seconds: float) -> None:
+        """Calls are answered so long after they came."""
+        self._command({"do": "answer after", "seconds": seconds})
+
     def stats(self) -> dict[str, int]:
         """Members connected now; deliveries and acknowledgements since the start."""
         return self._command({"do": "stats"})

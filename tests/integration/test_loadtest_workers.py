@@ -254,6 +254,7 @@ def test_a_pause_of_everything_is_one_interval_that_says_so(start: Callable[...,
 ON_ONE_CORE = r"""
 import os, subprocess, sys, time
 from siotool.swarm.health import Health
+from siotool.histogram import Sparse
 
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 spin = "print('up', flush=True)\nwhile True: pass"
@@ -264,7 +265,7 @@ begin = time.monotonic()
 health.start(begin)
 while time.monotonic() < begin + 0.6:
     pass
-found = health.sample(time.monotonic(), 0.0, 0.0)
+found = health.sample(time.monotonic(), 0.0, 0.0, Sparse())
 neighbour.kill()
 print(found.cpu_allowed, found.cpu_wait, found.cpu_cores)
 """

@@ -83,11 +83,12 @@ def test_calls_are_given_up_at_their_deadlines(pool):
     assert caller.expired == [b"1", b"3", b"2", b"9"]
 
 
+class Hashable(SimpleNamespace):
+    __hash__ = object.__hash__
+
+
 def test_only_an_open_connection_that_has_missed_its_heartbeat_is_closed(pool):
     told = []
-
-    class Hashable(SimpleNamespace):
-        __hash__ = object.__hash__
 
     def connection(name, *, is_open, heard):
         session = SimpleNamespace(patience_s=45.0)
@@ -106,3 +107,24 @@ def test_only_an_open_connection_that_has_missed_its_heartbeat_is_closed(pool):
     }
     pool.beat(55.5)
     assert told == [("silent", "ping_timeout")]
+
+
+def test_connections_are_looked_at_in_turn_some_at_a_time(pool):
+    looked = []
+
+    def connection(number):
+        return Hashable(
+            open=True,
+            heard=55.0,
+            session=SimpleNamespace(patience_s=45.0),
+            ping=lambda now: looked.append(number),
+        )
+
+    pool.connections |= {connection(number) for number in range(7)}
+    for _ in range(3):
+        pool.beat(55.5, 0.4)
+    assert sorted(looked) == list(range(7))
+    pool.beat(55.5, 0.4)
+    assert len(looked) == 10, "a new round begins"
+    pool.beat(55.5)
+    assert len(looked) == 17, "all of them at once"

@@ -18,8 +18,8 @@ from siotool.deployment.manifests import (
     Deployed,
     LoadFile,
     deployed_name,
-    dockerfile,
     manifest,
+    rendered,
 )
 from siotool.errors import InputError
 
@@ -60,7 +60,7 @@ def test_the_manifests_are_those_of_the_golden_files(golden):
 
 
 def test_the_dockerfile_is_what_the_template_makes(golden):
-    golden("../../Dockerfile", dockerfile())
+    golden("../../Dockerfile", rendered("Dockerfile"))
 
 
 @pytest.mark.parametrize("version", ["1.29", "1.33", "1.36"])
@@ -102,7 +102,7 @@ def test_no_container_is_root_or_may_become_it():
         for container in pod["containers"]:
             assert not container["securityContext"]["allowPrivilegeEscalation"]
             assert container["securityContext"]["readOnlyRootFilesystem"]
-    user = re.search(r"^USER (\d+):\d+$", dockerfile(), re.MULTILINE)
+    user = re.search(r"^USER (\d+):\d+$", rendered("Dockerfile"), re.MULTILINE)
     assert user is not None
     assert int(user[1]) == pod["securityContext"]["runAsUser"] > 0
 

@@ -42,6 +42,7 @@ CALLED = {
     "on_headers_complete",
     "on_message_complete",
     "dumps",
+    "_discard",
     "_locust_state",
     "_state",
     "_taskset_instance",

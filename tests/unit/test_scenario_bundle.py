@@ -44,6 +44,15 @@ def modules_as_before() -> Iterator[None]:
             id="a module beside it, and not what is beside that",
         ),
         pytest.param(
+            {
+                "load.py": "from lib.words import TEXT\nimport lib.deep.more",
+                "lib/words.py": "",
+                "lib/deep/more.py": "",
+            },
+            {"load.py", "lib/words.py", "lib/deep/more.py"},
+            id="modules in folders without an __init__.py: Python's own finder raised",
+        ),
+        pytest.param(
             {"load.py": "import a", "a.py": "import b", "b.py": "import load"},
             {"load.py", "a.py", "b.py"},
             id="what its modules import, also in a circle",

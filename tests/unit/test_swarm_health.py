@@ -4,10 +4,11 @@ import sys
 HEALTH_WITHOUT_FILES = """
 import os, resource
 from siotool.swarm.health import Health
+from siotool.histogram import Sparse
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 health = Health(3)
 health.start(1.0)
-before = health.sample(2.0, 0.0, 0.0)
+before = health.sample(2.0, 0.0, 0.0, Sparse())
 taken = []
 try:
     while True:
@@ -15,7 +16,7 @@ try:
 except OSError:
     pass
 for second in range(3, 9):
-    after = health.sample(float(second), 0.0, 0.0)
+    after = health.sample(float(second), 0.0, 0.0, Sparse())
 assert 0 < before.files_open < 64, before
 assert (after.files_open, after.files_limit) == (64, 64), after
 assert after.rss_bytes > 1_000_000, after

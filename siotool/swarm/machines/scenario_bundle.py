@@ -6,12 +6,14 @@ within functions. What was loaded with the scenario here may have been imported 
 
 import sys
 from collections.abc import Iterator
-from modulefinder import ModuleFinder
+from modulefinder import _PKG_DIRECTORY, ModuleFinder  # type: ignore[attr-defined]  # its sign for a package
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from siotool.errors import ScenarioError
 from siotool.swarm.machines.machine_messages import Bundle
 
+_INIT = "__init__.py"
 #: More than a scenario and its modules have.
 MOST_BYTES = 64 << 20
 
@@ -52,11 +54,29 @@ def unpacked(bundle: Bundle, folder: Path) -> Path:
 
 def _written_down(scenario: Path) -> Iterator[Path]:
     """Modules of its folder that its source imports, and those that these import."""
-    finder = ModuleFinder(path=[str(scenario.parent)])
+    finder = _Finder(path=[str(scenario.parent)])
     finder.run_script(str(scenario))
     for module in finder.modules.values():
         if (file := getattr(module, "__file__", None)) is not None:
             yield Path(file).resolve()
+
+
+class _Finder(ModuleFinder):
+    """Python's, which knows no package without an ``__init__.py``: it raises AttributeError for one."""
+
+    def find_module(self, name: str, path: Any, parent: Any = None) -> Any:
+        for folder in self.path if path is None else path:
+            place = Path(folder) / name
+            if place.is_dir() and not (place / _INIT).exists() and not place.with_suffix(".py").exists():
+                return None, str(place), ("", "", _PKG_DIRECTORY)
+        return super().find_module(name, path, parent)
+
+    def load_package(self, fqname: str, pathname: str) -> Any:
+        if Path(pathname, _INIT).exists():
+            return super().load_package(fqname, pathname)
+        module: Any = self.add_module(fqname)
+        module.__path__ = [pathname]
+        return module
 
 
 def _loaded(folder: Path) -> Iterator[Path]:

@@ -6,7 +6,7 @@ import pytest
 import typer
 import yaml
 
-from siotool.cli import manifests
+from siotool.cli import containers
 from siotool.cli.commands import Loaded
 from siotool.cli.load_targets import read
 from siotool.errors import InputError
@@ -21,7 +21,7 @@ def written(capsys, tmp_path: Path):
 
     def write(*arguments: str, urls=("http://chat:3000",), scenario=Path("chat.py"), far=FAR, users=8000):
         with pytest.raises(typer.Exit):
-            manifests.instead(
+            containers.instead(
                 "kubernetes",
                 None,
                 Loaded().get("loadtest"),
@@ -124,4 +124,4 @@ def test_what_no_container_has_is_refused(written, arguments, changed, message):
 
 def test_an_image_alone_is_refused():
     with pytest.raises(InputError, match="--image is named by a manifest"):
-        manifests.instead(None, "siotool", None, [], read(["demo"]), None, Path("chat.py"), 1)
+        containers.instead(None, "siotool", None, [], read(["demo"]), None, Path("chat.py"), 1)

@@ -1,0 +1,85 @@
+"""Percentiles that the generator itself may have made: its loop was late as often as that, by as much.
+
+The loop's lateness is looked at 20 times a second (``WorkerHealth.late``), at moments that have nothing to do
+with what arrives. So what arrives had to wait as long as often. Where at its q-quantile the lateness is more
+than a share of an operation's q-quantile, that may be so much too large.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from siotool.histogram import Histogram, merged
+from siotool.report.contents import OperationFigures
+from siotool.runfile import Run
+from siotool.units import format_duration
+
+#: A percentile may be off by this share, and by so much: timers are no more exact than milliseconds.
+OFF_SHARE, OFF_LEAST_S = 0.05, 0.002
+#: Of the share of operations beyond a percentile, so much is enough: the moments are a sample.
+_ENOUGH = 0.7
+#: From here on it makes the run suspect, but for what happens once in a thousand times.
+DOUBTED_S, DOUBTED_SHARE = 0.02, 0.99
+_PERCENTILES = (("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p99_9", 0.999))
+
+
+def lateness_doubts(runs: Sequence[Run], operations: Sequence[OperationFigures]) -> list[str]:
+    """What is off by so much that the run is suspect, in words."""
+    return _said([found for found in _off(runs, operations) if found.doubted])
+
+
+def lateness_remarks(runs: Sequence[Run], operations: Sequence[OperationFigures]) -> list[str]:
+    """What is off by less, yet by more than 5 %."""
+    found = list(_off(runs, operations))
+    return [] if any(one.doubted for one in found) else _said(found)
+
+
+class _Off(NamedTuple):
+    """A percentile that may be off, by how much, and in words."""
+
+    share: float
+    late_s: float
+    #: How many operations it is of.
+    operations: int
+    text: str
+
+    @property
+    def doubted(self) -> bool:
+        return self.late_s > DOUBTED_S and self.share <= DOUBTED_SHARE
+
+
+def _said(found: Sequence[_Off]) -> list[str]:
+    """The most usual percentile, and how many others there are."""
+    if not found:
+        return []
+    first = min(found, key=lambda one: (one.share, -one.late_s, -one.operations))
+    others = len(found) - 1
+    return [first.text + (f", and {others} other percentile{'s' if others > 1 else ''}" if others else "")]
+
+
+def _off(runs: Sequence[Run], operations: Sequence[OperationFigures]) -> Iterator[_Off]:
+    late = loop_lateness(runs)
+    for row in operations:
+        for name, share in _PERCENTILES:
+            value, late_s = getattr(row, f"{name}_s"), late.quantile(1 - _ENOUGH * (1 - share))
+            few = min(late.count, row.count) * (1 - share) < 1
+            if value is None or late_s is None or few:
+                continue
+            if late_s > max(OFF_LEAST_S, OFF_SHARE * value):
+                which = f"{name.replace('_', '.')} of {row.op} {row.name} ({format_duration(value)})"
+                often = f"{100 * _ENOUGH * (1 - share):.2g} % of the time"
+                text = (
+                    f"{which} may be up to {format_duration(late_s)} too large: for {often} the generator's "
+                    "loop was that late or more"
+                )
+                yield _Off(share, late_s, row.count, text)
+
+
+def loop_lateness(runs: Sequence[Run]) -> Histogram:
+    """How late the loops of all workers were, while there was load."""
+    return merged(
+        worker.late
+        for run in runs
+        for interval in run.intervals
+        if not interval.draining
+        for worker in interval.generator
+    )
