@@ -17,9 +17,11 @@ from siotool.histogram import Sparse
 from siotool.runfile import WorkerHealth
 from siotool.swarm.cpu_quota import KernelFile, Waiting, allowed_cores, cgroup_quota, read_text
 
-#: Open files are counted every so many samples, because that lists a folder of the kernel.
+#: Open files are counted every so many samples, where that lists a folder of the kernel: thousands of names.
 _FILES_EVERY = 5
 _OWN_FILES = "/proc/self/fd"
+#: The folder's size is the number of files, since Linux 6.2.
+_KERNEL_COUNTS = sys.platform == "linux" and os.stat(_OWN_FILES).st_size > 0
 _NO_FILES = (errno.EMFILE, errno.ENFILE)
 _thread_id = monkey.get_original("_thread", "get_native_id")
 
@@ -56,7 +58,7 @@ class Health:
         cores = (cpu - self._cpu) / elapsed if elapsed > 0 else 0.0
         waited = self._waiting.since_last() if self._waiting is not None else 0.0
         self._cpu, self._at = cpu, now
-        if self._samples % _FILES_EVERY == 0:
+        if self._samples % _FILES_EVERY == 0 or _KERNEL_COUNTS:
             self._files = self._count_files()
         self._samples += 1
         return WorkerHealth(
@@ -83,9 +85,7 @@ class Health:
 
     def _count_files(self) -> int:
         try:
-            # its size is the number of files since Linux 6.2; to list thousands of them takes a while
-            counted = os.stat(_OWN_FILES).st_size if sys.platform == "linux" else 0
-            return counted or int(self._process.num_fds())
+            return os.stat(_OWN_FILES).st_size if _KERNEL_COUNTS else int(self._process.num_fds())
         except OSError as error:
             return _files_limit() if error.errno in _NO_FILES else self._files
         except psutil.Error:
