@@ -2,6 +2,7 @@
 
     python -m tests.bench.many_connections                    two steps at 100,000 and 20,000: docs/bench.md
     python -m tests.bench.many_connections --growth           1,000 to 100,000 connections, step by step
+    python -m tests.bench.many_connections --users 4000 --workers 1 2 4 8 16       what the parent costs
 
 Each step starts servers of the bench (tests/bench/server.py), each on a loopback address of its own, as one
 process may have 20,000 open files and an address 28,000 ports. A load test of siotool connects to all of them
@@ -45,11 +46,17 @@ class Step:
     spawn_rate: float
     messages_per_s: float = 0.0
     window_s: float = 60.0
+    workers: int = 0
+
+    @property
+    def servers(self) -> int:
+        """As few as can hold the connections."""
+        return max(1, -(-self.users // USERS_OF_A_PROCESS))
 
     @property
     def processes(self) -> int:
-        """Servers, and workers."""
-        return max(1, -(-self.users // USERS_OF_A_PROCESS))
+        """Workers: one for each server, where nothing else is asked for."""
+        return self.workers or self.servers
 
     @property
     def ramp_s(self) -> float:
@@ -92,9 +99,9 @@ def measure(step: Step, runs: Path) -> Found:
     found = Found(step.users, step.processes, step.messages_per_s)
     with ExitStack() as stack:
         servers = [
-            stack.enter_context(closing(Server(f"127.0.1.{number + 1}"))) for number in range(step.processes)
+            stack.enter_context(closing(Server(f"127.0.1.{number + 1}"))) for number in range(step.servers)
         ]
-        folder = runs / f"{step.users}-{step.messages_per_s:g}"
+        folder = runs / f"{step.users}-{step.messages_per_s:g}-{step.processes}"
         folder.mkdir(parents=True)
         for server in servers:
             server.peer_with(other for other in servers if other is not server)
@@ -112,6 +119,9 @@ def measure(step: Step, runs: Path) -> Found:
             stderr=(folder / "stderr.txt").open("wb"),
         )
         stack.callback(process.kill)
+        while not any(server.connected() for server in servers) and process.poll() is None:
+            time.sleep(0.05)
+        found.start_s = time.monotonic() - begun
         _await_users(process, folder, step, begun)
         time.sleep(5)  # what a ramp leaves: the last joins, collected garbage
         _watch(found, step, process.pid, [one.pid for one in servers])
@@ -222,18 +232,19 @@ def _read(found: Found, step: Step, folder: Path, begun: float) -> None:
 def table(steps: list[Found]) -> str:
     """The steps as a table of Markdown; costs of a connection and a delivery from the smallest step on."""
     rows = [
-        "| connections | processes | connects/s | p99 | generator | of it the parent | servers "
-        "| memory of the generator | deliveries/s | p99 | lost | ended | loop late | doubts |",
-        "|" + "---|" * 14,
+        "| connections | workers | start | connects/s | p99 | generator | of it the parent | servers "
+        "| memory of the generator | deliveries/s | p99 | lost | ended | loop late | run file | doubts |",
+        "|" + "---|" * 16,
     ]
     for one in steps:
         rows.append(
-            f"| {one.users:,} | {one.processes} | {one.connects_per_s:,.0f} "
+            f"| {one.users:,} | {one.processes} | {one.start_s:.1f} s | {one.connects_per_s:,.0f} "
             f"| {one.connect_p99_s * 1e3:.0f} ms "
             f"| {one.generator_cores:.3f} cores | {one.parent_cores:.3f} | {one.server_cores:.3f} cores "
             f"| {one.generator_bytes / 1e6:,.0f} MB, {one.generator_bytes / one.users / 1e3:.1f} kB each "
             f"| {one.deliveries_per_s:,.0f} | {one.late_p99_s * 1e3:.0f} ms | {one.lost} "
-            f"| {sum(one.ended.values())} | {one.loop_lag_s * 1e3:.0f} ms | {len(one.doubts)} |"
+            f"| {sum(one.ended.values())} | {one.loop_lag_s * 1e3:.0f} ms "
+            f"| {one.interval_bytes / 1e3:.1f} kB/s | {len(one.doubts)} |"
         )
     return "\n".join(rows)
 
@@ -248,13 +259,18 @@ def main() -> int:
     )
     parser.add_argument("--spawn-rate", type=float, default=1000.0, metavar="PER_S")
     parser.add_argument("--window", type=float, default=60.0, metavar="SECONDS")
+    parser.add_argument("--workers", type=int, nargs="+", default=[0], help="other numbers of workers")
     parser.add_argument("--runs", type=Path, metavar="FOLDER", help="keep the runs there")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write everything as JSON")
     asked = parser.parse_args()
     rate, window = asked.spawn_rate, asked.window
     if asked.users or asked.growth:
         numbers = asked.users or [1_000, 5_000, 20_000, 60_000, 100_000]
-        steps = [Step(users, rate, asked.deliveries / users, window) for users in numbers]
+        steps = [
+            Step(users, rate, asked.deliveries / users, window, workers)
+            for users in numbers
+            for workers in asked.workers
+        ]
     else:
         steps = [Step(100_000, rate, 0.0, window), Step(20_000, rate, 1.0, window)]
     found = []

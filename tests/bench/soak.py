@@ -4,8 +4,8 @@
 
 Users arrive at 15 a second, stay for half a minute, call and talk in rooms, and leave: 27,000 in all.
 Anonymous memory of the worker and of the parent is read every five seconds. The slope after the first third
-has a 95 % interval of blocks of a minute. At the end no user is left, and the worker has the open files of its
-beginning.
+has a 95 % interval of blocks of a minute. At the end no user is left, and the worker has as many open files
+as at its beginning.
 """
 
 import argparse
