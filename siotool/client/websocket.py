@@ -98,6 +98,8 @@ class WebSocket(WSListener):
                 self._deflate = Deflate(agreed)
         except RemoteProtocolError as error:
             connection.failed(error)
+        for head in (transport.request, transport.response):  # picows keeps both as long as the connection
+            head.headers.clear()
         if connection.close_reason:  # it was given up meanwhile
             self.cut()
 

@@ -34,6 +34,32 @@ class ConnectedUser(User):
     leaves them to the run's. Delays are in seconds.
     """
 
+    # beside Locust's attributes these are too many for the short form that Python has of an object's dict
+    __slots__ = (
+        "_acknowledged",
+        "_away",
+        "_begun",
+        "_class_counts",
+        "_engine",
+        "_failed",
+        "_generator",
+        "_handlers",
+        "_identity",
+        "_kept_s",
+        "_kept_since",
+        "_lasting",
+        "_lost_at",
+        "_moment",
+        "_number",
+        "_schedule",
+        "_scheduled",
+        "_secrets",
+        "_started_at",
+        "_stopped_by_locust",
+        "_transport",
+        "_turn",
+        "_user",
+    )
     abstract = True
     #: Tasks per second; declare it as a knob to let it be set.
     rate: float = 1.0

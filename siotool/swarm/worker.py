@@ -77,6 +77,8 @@ def main() -> None:
     locust.runners.WORKER_LOG_REPORT_INTERVAL = -1
     # the pipe shows when the parent has ended; a suspended machine is no reason to quit
     locust.runners.MASTER_HEARTBEAT_TIMEOUT = 1 << 40
+    # gevent would keep for each greenlet where it was spawned
+    gevent.config.track_greenlet_tree = False
     # Locust builds its whole parser of the command line anew for each message that starts users
     argument_parser.default_args_dict = functools.cache(argument_parser.default_args_dict)
     # Locust opens files for its own look at this process, and we look once a second

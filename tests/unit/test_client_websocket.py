@@ -140,6 +140,7 @@ class Socket:
         self.pongs = []
         headers = {"Sec-WebSocket-Extensions": extensions} if extensions else {}
         self.response = SimpleNamespace(headers=headers)
+        self.request = SimpleNamespace(headers={})
 
     @property
     def underlying_transport(self):
