@@ -21,7 +21,8 @@ RUN groupadd --gid 10001 siotool \
 COPY --from=build /opt/siotool /opt/siotool
 ENV PATH=/opt/siotool/bin:$PATH PYTHONUNBUFFERED=1
 USER 10001:10001
-WORKDIR /reports
+# runs are kept in reports/ of the working directory
+WORKDIR /
 VOLUME /reports
 EXPOSE 5557
 ENTRYPOINT ["siotool"]

@@ -85,14 +85,13 @@ def instead(
         "--listen",
         f"0.0.0.0:{image.PORT}",
     ]
-    own = ["--token-file", image.TOKEN, "--out", f"{image.REPORTS}/run"]
     share = -(-most_users // far.workers)
     deployed = Deployed(
         name=deployed_name(scenario.stem),
         image=image_name or f"siotool:{version('siotool')}",
         workers=far.workers,
         token=far.token,
-        arguments=["loadtest", *typed, *far_arguments, *own],
+        arguments=["loadtest", *typed, *far_arguments, "--token-file", image.TOKEN],
         run_megabytes=_RUN_MB,
         worker_megabytes=round(_WORKER_MB + share * _USER_MB),
         variables=variables,

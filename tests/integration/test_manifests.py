@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from siotool.deployment.image import LOAD, REPORTS, TOKEN
+from siotool.deployment.image import LOAD, TOKEN
 from siotool.target.process import TargetProcess
 
 pytestmark = pytest.mark.slow
@@ -110,7 +110,6 @@ def test_the_containers_of_a_manifest_make_the_load(
             "0.0.0.0:5557": where,
             worker[worker.index("--join") + 1]: where,
             TOKEN: str(tmp_path / "token"),
-            f"{REPORTS}/run": str(tmp_path / "reports" / "run"),
         }
 
         def start(arguments: list[str], name: str) -> subprocess.Popen[bytes]:
@@ -132,6 +131,7 @@ def test_the_containers_of_a_manifest_make_the_load(
                 process.kill()
                 process.wait(10)
     assert codes == [0, 0, 0], (tmp_path / "run.txt").read_text()
-    report = json.loads((tmp_path / "reports" / "run" / "report.json").read_text())
+    (written,) = (tmp_path / "reports").glob("*-talk/report.json")
+    report = json.loads(written.read_text())
     assert report["connections"]["peak"] == 8
     assert report["operations"][0]["count"] > 0

@@ -56,7 +56,7 @@ def test_options_are_those_that_were_given_with_the_containers_own_places(writte
             "--insecure",
         ),
         *("--distributed", "--expect-workers", "4", "--listen", "0.0.0.0:5557"),
-        *("--token-file", "/run/siotool/token", "--out", "/reports/run"),
+        *("--token-file", "/run/siotool/token"),
     ]
     assert files == []
 
