@@ -285,7 +285,8 @@ class ClientLoop:
     def join_audience(self, connection: UserConnection, audience: int, settle_s: float) -> None:
         """A user with an open connection is a member of an audience from ``settle_s`` on."""
         if connection.open:
-            self.tracker.audiences.join(connection.observer, audience, monotonic(), settle_s)
+            tracker = self.tracker
+            tracker.audiences.join(connection.observer, audience, monotonic(), settle_s + tracker.unsure_s)
 
     def leave_audience(self, connection: UserConnection, audience: int) -> None:
         """A user with an open connection is not, or not any more, a member of an audience."""

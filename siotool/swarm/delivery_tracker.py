@@ -190,6 +190,11 @@ class DeliveryTracker:
         message.event = event  # a server may relay it under another name than it was sent
         return message
 
+    @property
+    def unsure_s(self) -> float:
+        """By how much a stamp may be off here, as its sender's clock and this machine's compare."""
+        return self._clock.reading.between_s
+
     def stamped(self, payload: bytes) -> bool:
         """Whether a payload carries one of this run's stamps."""
         return stamp.find(payload, self.run) is not None

@@ -140,14 +140,16 @@ class Metrics:
     def join(self, receiver: Receiver, now: float, *, recovered: bool = False) -> None:
         """A receiver expects broadcasts from now on.
 
-        Its audiences are those it joins now; in a ``recovered`` session also those it had.
+        Its audiences are those it joins now; in a ``recovered`` session also those it had. What is stamped
+        within the clocks' error from now on may have been sent before: it is not expected.
         """
         self.away.end(receiver, now, recovered=recovered)
-        receiver.joined_at, receiver.left_at, receiver.overtaken = now, inf, False
+        since = now + self.tracker.unsure_s
+        receiver.joined_at, receiver.left_at, receiver.overtaken = since, inf, False
         if recovered:
             self.tracker.audiences.recover(receiver, now)
         self.present += 1
-        self.presence.append(Presence(now, 1))
+        self.presence.append(Presence(since, 1))
 
     def lose(self, receiver: Receiver, now: float, idle_s: float | None) -> None:
         """A receiver's connection is lost, over which nothing had passed for ``idle_s`` seconds."""
@@ -163,9 +165,9 @@ class Metrics:
         has not had all the answers it asked for, or only just.
         """
         if receiver.left_at == inf and receiver.joined_at != inf:
-            receiver.left_at = now
+            receiver.left_at = left = max(now, receiver.joined_at)
             self.present -= 1
-            self.presence.append(Presence(now, -1))
+            self.presence.append(Presence(left, -1))
             self.tracker.audiences.end(receiver, now, gone=gone, waiting=waiting)
 
     def loop_was_late(self, seconds: float, every_s: float) -> None:

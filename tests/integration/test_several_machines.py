@@ -163,8 +163,8 @@ def test_a_machine_that_is_slow_to_reach_says_how_exact_its_clock_is(distributed
     row = done.operation("deliver", "chat message")
     assert delay_s / 2 <= row["clock_error_s"] < 2 * delay_s
     assert any(one.clock_error_s >= delay_s / 2 for one in done.run.header.generators)
-    # a message that was sent within the error of a user's join may have been sent before it
-    assert done.report["delivery"]["lost"] <= 10
+    # regression: a message stamped within the error of a user's join may have been sent before it
+    assert done.report["delivery"]["lost"] == 0
     # a delivery takes a few milliseconds here: none of its times is told without the mark
     assert row["p50_s"] <= delay_s / 2 + row["clock_error_s"]
     assert re.search(r"deliver chat message.* !", (done.folder / "report.md").read_text())

@@ -38,13 +38,13 @@ def test_nobody_knows_before_the_first_answer() -> None:
 def test_half_of_the_trip_is_the_error(there_s: float, back_s: float, ahead_s: float, error_s: float) -> None:
     at, *rest = exchange(100.0, there_s, 0.5, back_s, 5.0)
     reading = compared((at, *rest)).reading(rest[-1])
-    assert reading == (pytest.approx(ahead_s), pytest.approx(error_s, abs=1e-9))
+    assert reading[:2] == (pytest.approx(ahead_s), pytest.approx(error_s, abs=1e-9))
 
 
 def test_how_long_the_other_side_takes_to_answer_is_no_error() -> None:
     at, *rest = exchange(100.0, 0.001, 30.0, 0.001, 5.0)
     reading = compared((at, *rest)).reading(rest[-1])
-    assert reading == (pytest.approx(5.0), pytest.approx(0.001, abs=1e-9))
+    assert reading[:2] == (pytest.approx(5.0), pytest.approx(0.001, abs=1e-9))
 
 
 def test_the_shortest_trip_counts_until_it_is_too_old() -> None:

@@ -7,10 +7,12 @@ from siotool.protocol import stamp
 from siotool.runfile import OTHER, Bytes, Connections, TargetUse
 from siotool.swarm.aggregator import summed
 from siotool.swarm.delivery_tracker import DeliveryTracker
+from siotool.swarm.machines.clock_comparison import ClockReading
 from siotool.swarm.memory_limits import NAME_CHARACTERS, NAMES, REMARK_CHARACTERS, REMARKS_OF_A_KIND
 from siotool.swarm.metrics import Dated, Metrics, Untimed, epoch_seconds
 from siotool.swarm.operation_samples import OperationSamples
 from siotool.swarm.receiver import Receiver
+from siotool.swarm.run_clock import RunClock
 from siotool.swarm.user_counts import UserCounts
 from siotool.swarm.worker_report import Presence
 
@@ -340,3 +342,14 @@ def test_a_loop_that_was_stopped_was_late_at_every_moment_meanwhile(metrics):
     assert (late.quantile(0.5), late.max_s) == (pytest.approx(0.125, rel=0.02), 0.275)
     assert metrics.loop_lag == 0.275
     assert metrics.take_late().count == 0
+
+
+def test_what_is_stamped_within_the_clocks_error_of_a_join_is_not_expected():
+    """Clocks may be 20 and 30 ms off: a message sent just before a join counted as lost."""
+    metrics = Metrics(DeliveryTracker(1, RunClock(ClockReading(0.0, 0.02, 0.03))))
+    receiver = Receiver(0)
+    metrics.join(receiver, 100.0)
+    assert receiver.joined_at == pytest.approx(100.05)
+    assert metrics.take_presence() == [Presence(receiver.joined_at, 1)]
+    metrics.leave(receiver, 100.01)
+    assert metrics.take_presence() == [Presence(receiver.joined_at, -1)], "not before it has joined"

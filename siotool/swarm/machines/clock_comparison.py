@@ -16,10 +16,19 @@ KEPT = 64
 
 
 class ClockReading(NamedTuple):
-    """By how many seconds the asking side's clock is ahead of the other's, give or take ``error_s``."""
+    """By how many seconds the asking side's clock is ahead of the other's, give or take ``error_s``.
+
+    ``others_error_s``: by how much that of a third side may be off.
+    """
 
     ahead_s: float
     error_s: float
+    others_error_s: float = 0.0
+
+    @property
+    def between_s(self) -> float:
+        """By how much a moment that a third side has named may be off here."""
+        return self.error_s + self.others_error_s
 
 
 class ClockComparison:

@@ -18,11 +18,13 @@ class ComparedClock:
         self._link = link
         self._comparison = ClockComparison()
         self._asked_at = 0.0
+        self._others_error_s = 0.0
 
     @property
     def reading(self) -> ClockReading | None:
         """How far it is ahead by now; None before the first answer."""
-        return self._comparison.reading(monotonic())
+        found = self._comparison.reading(monotonic())
+        return None if found is None else found._replace(others_error_s=self._others_error_s)
 
     def due_in_s(self) -> float:
         """Seconds until it is time to ask again."""
@@ -40,4 +42,5 @@ class ComparedClock:
 
     def take(self, answer: ClockAnswer) -> None:
         """Take an answer that has just come."""
+        self._others_error_s = answer.others_error_s
         self._comparison.add(answer.asked, answer.heard, answer.answered, monotonic())

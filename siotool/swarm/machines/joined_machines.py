@@ -227,7 +227,10 @@ class JoinedMachines:
         elif machine is not None:
             machine.heard_at = heard
             machine.error_s = question.error_s if question.error_s is not None else machine.error_s
-            machine.send(messages.CLOCK, ClockAnswer(question.asked, heard, monotonic()))
+            others = max(
+                (one.error_s or 0.0 for one in self if one is not machine and one.there), default=0.0
+            )
+            machine.send(messages.CLOCK, ClockAnswer(question.asked, heard, monotonic(), others))
 
     def _worker_ended(self, environment: Any, msg: Any) -> None:
         said = msgspec.convert(msg.data, WorkerEnding)

@@ -57,11 +57,15 @@ class ClockQuestion(msgspec.Struct, frozen=True):
 
 
 class ClockAnswer(msgspec.Struct, frozen=True):
-    """The question's moment again, and those of the parent's clock at which it came and was answered."""
+    """The question's moment again, and those of the parent's clock at which it came and was answered.
+
+    ``others_error_s`` is the largest error of another machine's clock.
+    """
 
     asked: float
     heard: float
     answered: float
+    others_error_s: float
 
 
 class Bundle(msgspec.Struct, frozen=True):
