@@ -6,9 +6,9 @@ Locust's own counts them one by one, several times a second: with 13,000 users t
 from collections import Counter
 from typing import Any
 
+import locust.runners
 from gevent.pool import Group
 from locust.env import Environment
-from locust.runners import WorkerRunner
 from locust.stats import RequestStats
 
 
@@ -34,8 +34,8 @@ class _Users(Group):  # type: ignore[misc]  # gevent has no types
         super()._discard(greenlet)
 
 
-class CountingRunner(WorkerRunner):
-    """Locust's, but for how it counts."""
+class WorkerRunner(locust.runners.WorkerRunner):
+    """Locust's, but for how it counts. Hooks of scenarios ask for its name."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
@@ -48,8 +48,8 @@ class CountingRunner(WorkerRunner):
         return {user_class.__name__: count[user_class.__name__] for user_class in self.user_classes}
 
 
-def counting_runner(environment: Environment, host: str, port: int) -> CountingRunner:
+def counting_runner(environment: Environment, host: str, port: int) -> WorkerRunner:
     """Join a master, as ``Environment.create_worker_runner`` does."""
     environment.stats = RequestStats(use_response_times_cache=False)
-    runner: CountingRunner = environment._create_runner(CountingRunner, master_host=host, master_port=port)
+    runner: WorkerRunner = environment._create_runner(WorkerRunner, master_host=host, master_port=port)
     return runner

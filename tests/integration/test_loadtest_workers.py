@@ -322,7 +322,9 @@ def test_reporting_goes_on_when_files_run_out(tmp_path: Path) -> None:
     assert done.returncode == 5
     assert (run.end and run.end.reason, is_continuous(run)) == ("finished", True)
     assert len(run.intervals) >= 6
-    assert run.intervals[-1].generator[0].files_open == run.intervals[-1].generator[0].files_limit == 100
+    last = run.intervals[-1].generator[0]
+    # what it wanted to open last is closed again
+    assert (last.files_open >= 99, last.files_limit) == (True, 100)
     assert min(interval.generator[0].rss_bytes for interval in run.intervals) > 10_000_000
     assert "open-file limit" in done.stderr + done.stdout
     assert "Traceback" not in done.stderr
