@@ -50,9 +50,9 @@ def test_a_stalled_server_does_not_put_off_the_next_call(
     # users that waited for their answers would have sent 200 late; a busy machine may hold up some
     assert counted.late < 100
     assert counted.withheld == 0
-    # about 7 s of 10 users at 10 a second, the first period of each left out
+    # about 7 s of 10 users at 10 a second, the first period of each left out; a busy machine stops it late
     spread = 1 if arrival == "constant" else 4 * 690**0.5
-    assert counted.offered == pytest.approx(690, abs=12 + spread)
+    assert counted.offered == pytest.approx(690, abs=30 + spread)
 
 
 def test_a_call_answered_after_its_timeout_is_booked_once(
