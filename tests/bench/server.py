@@ -16,6 +16,7 @@ Ends when stdin closes.
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import resource
@@ -185,6 +186,7 @@ async def _serve(address: str) -> None:
 
 
 def main() -> None:
+    gc.disable()  # to look at all that thousands of members hold takes longer than to serve them
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     uvloop.run(_serve(*(sys.argv[1:] or ["127.0.0.1"])))

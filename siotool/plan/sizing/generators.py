@@ -14,7 +14,7 @@ from siotool.plan.inputs.figure import Inputs, middle
 from siotool.plan.model import GeneratorRow, Generators
 
 #: CPU seconds of a delivery, with its stamp, account and histogram; and of each of its bytes.
-DELIVERY_S, BYTE_S = 10e-6, 0.3e-9
+DELIVERY_S, BYTE_S = 18e-6, 0.3e-9
 #: CPU seconds of a message that a client sends, its acknowledgement included.
 SENT_S = 45e-6
 #: CPU seconds per second of a connection and its heartbeats; and of opening one by WebSocket.
