@@ -259,6 +259,9 @@ class ConnectedUser(User):
             self._generator.retire_schedule(self._number, now, self._kept_s + waiting)
         self._engine.leave(self._user)
         self._secrets.leave()
+        # what it holds and is held by it would stay until Python looks for such circles, which is rarely
+        self._user.on_lost = None
+        self._taskset_instance = None
 
     def _end_task(self) -> float:
         """A task is done; returns when the next one is to be prepared."""

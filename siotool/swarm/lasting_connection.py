@@ -119,9 +119,10 @@ class LastingConnection:
             self._spawn("")
 
     def end(self) -> None:
-        """The user has left: open it no more."""
+        """The user has left: open it no more, and let go of the user."""
         if self._opener is not None and self._opener is not gevent.getcurrent():
             self._opener.kill(block=False)
+        self._holder = _NOBODY
 
     # ── inside ────────────────────────────────────────────────────────────────────────
 
@@ -212,6 +213,22 @@ class LastingConnection:
             self._ready.set()
             self._ready = None
         return ""
+
+
+class _HasLeft(Exception):
+    """Nobody is there whose connection could be opened."""
+
+
+def _not_opened(again: bool) -> UserConnection:
+    raise ClientFailure("client", "the user has left")
+
+
+def _nothing(*_: object) -> None:
+    pass
+
+
+#: In place of a user that has left: an object that held it would be held by it, and both would stay.
+_NOBODY = Holder(_not_opened, _nothing, _nothing, _nothing, _nothing, _nothing, lambda: 0.0, _HasLeft)
 
 
 class _LostAgain(BaseException):

@@ -12,6 +12,9 @@ import numpy as np
 from siotool.histogram import bucket_value
 from siotool.runfile import Operation
 
+#: Seconds that Locust's statistics keep one by one; and points of its charts, one every five seconds.
+_KEPT_S, _HISTORY = 60, 1000
+
 
 def mirror(stats: Any, operations: list[Operation]) -> None:
     """Add what was counted since the last report to a ``locust.stats.RequestStats``."""
@@ -24,6 +27,18 @@ def mirror(stats: Any, operations: list[Operation]) -> None:
             stats.log_error(operation.op, operation.name, kind)
             # log_error counts one; the row's own counters take the rest below
             _repeat_error(stats, entry, operation, kind, count - 1, now)
+
+
+def forget_old(stats: Any, now: float) -> None:
+    """Drop what Locust would keep of each second to the end of the run; it looks at the last few alone.
+
+    ``now`` in seconds since the epoch.
+    """
+    for row in (*stats.entries.values(), stats.total):
+        for counts in (row.num_reqs_per_sec, row.num_fail_per_sec):
+            while counts and (first := next(iter(counts))) < now - _KEPT_S:
+                del counts[first]
+    del stats.history[:-_HISTORY]
 
 
 def _add(row: Any, operation: Operation, now: float) -> None:

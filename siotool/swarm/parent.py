@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing
 from time import monotonic
+from time import time as epoch
 from typing import Any
 
 import gevent
@@ -25,7 +26,7 @@ from siotool.runfile import Header
 from siotool.runs.held_share import each_is_a_file
 from siotool.runwriter import Writer
 from siotool.stopped import Stopped
-from siotool.swarm import first_user, locust_log, locust_output
+from siotool.swarm import first_user, locust_log, locust_output, locust_stats
 from siotool.swarm.awake import MOST_CPUS, AwakeCpus, cpus_of, kept_awake
 from siotool.swarm.config import Outcome, Reason, RunConfig, header_of
 from siotool.swarm.early_stop import EarlyStop, MakeJudge
@@ -324,6 +325,7 @@ class _LoadTest:
             return  # of a start that was put off
         try:
             self._recorder.add(data.get(REPORTS, []))
+            locust_stats.forget_old(self._runner.stats, epoch())
         except Exception as error:  # Locust would print it and go on
             self._break(error)
 

@@ -96,10 +96,15 @@ def _repetition(client: Client, settings: Settings) -> list[Measurement]:
     result: list[Measurement] = []
     try:
         held, idle = memory(client, settings)
-        if not client.only_calls:
-            result += [held, *(delivery(client, settings, size) for size in SIZES)]
     except BenchError as error:
         return [_void(client, figure, error) for figure in _figures(settings.calls_per_s)]
+    if not client.only_calls:
+        result.append(held)
+        for size in SIZES:
+            try:
+                result.append(delivery(client, settings, size))
+            except BenchError as error:  # too much for this client
+                result.append(_void(client, delivery_figure(size), error))
     for rate in settings.calls_per_s:
         try:
             result.append(call(client, settings, rate, idle))

@@ -191,3 +191,28 @@ def test_current_percentiles_are_those_locust_would_draw(told):
     for ours, locusts in asked:
         assert ours == pytest.approx(locusts, rel=0.1)
     assert asked[-1][0] > 2 * asked[0][0]
+
+
+_KEEPS = """
+from locust.stats import RequestStats
+from siotool.swarm.locust_stats import forget_old
+
+stats = RequestStats()
+entry = stats.get("echo", "ack")
+for second in range(100):
+    for row in (entry, stats.total):
+        row.num_reqs_per_sec[second] += 1
+    stats.history.append({"time": second})
+forget_old(stats, 100.0)
+assert list(entry.num_reqs_per_sec) == list(stats.total.num_reqs_per_sec) == list(range(40, 100))
+assert len(stats.history) == 100
+stats.history.extend([{}] * 2000)
+forget_old(stats, 100.0)
+assert len(stats.history) == 1000
+"""
+
+
+def test_of_seconds_long_gone_nothing_is_kept():
+    """Locust keeps a count of each second to the end of the run, and grew by 15 MB an hour."""
+    done = subprocess.run([sys.executable, "-c", _KEEPS], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
