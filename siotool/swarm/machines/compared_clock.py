@@ -24,7 +24,9 @@ class ComparedClock:
     def reading(self) -> ClockReading | None:
         """How far it is ahead by now; None before the first answer."""
         found = self._comparison.reading(monotonic())
-        return None if found is None else found._replace(others_error_s=self._others_error_s)
+        if found is None:
+            return None
+        return ClockReading(found.ahead_s, found.error_s, self._others_error_s)
 
     def due_in_s(self) -> float:
         """Seconds until it is time to ask again."""
