@@ -17,7 +17,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 #: Imports go downward only: from a later row to an earlier one, or within one package.
 LAYERS = (
     {"errors", "printable", "searched", "stopped"},
-    {"terminal", "units"},
+    {"terminal", "units", "yaml_template"},
     {"document", "formula", "histogram", "measured_servers", "workload"},
     {"calibration", "protocol", "runfile"},
     {"client", "runs", "runwriter"},
@@ -50,7 +50,7 @@ DOORS = {
     "altair": "siotool.document",
     "engineio": "siotool.client.reference siotool.target",
     "gevent": "siotool.swarm",
-    "jinja2": "siotool.deployment siotool.document siotool.plan.growth",
+    "jinja2": "siotool.document siotool.yaml_template",
     "junitparser": "siotool.document",
     "locust": "siotool.swarm",
     "pandas": "siotool.runs.frames",

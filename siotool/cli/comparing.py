@@ -13,6 +13,8 @@ from siotool.history import history_file
 from siotool.report.comparison.compare import compare
 from siotool.report.comparison_figures import Beside, Comparison
 from siotool.report.doubts import find_doubts
+from siotool.report.generator_lateness import lateness_words
+from siotool.report.operations import sum_up
 from siotool.runfile import Run
 from siotool.runs import reading
 from siotool.runs.judged_part import judged_part
@@ -57,12 +59,15 @@ def read_baseline(names: Sequence[str], history: Path | None, *, same_target: bo
     for run in runs:
         if not any(interval.connections.attempted for interval in run.intervals):
             raise InputError(f"--baseline {run.path}: nothing was measured in this run", "name another run")
-    doubts = [
-        f"the baseline {run.header.run}: {doubt}"
-        for run in runs
-        for doubt in find_doubts([run], [judged_part(run)], seconds_of([judged_part(run)]))
-    ]
+    doubts = [f"the baseline {run.header.run}: {doubt}" for run in runs for doubt in _doubts_of(run)]
     return Baseline([measures_of(run) for run in runs], doubts, None, "", same_target)
+
+
+def _doubts_of(run: Run) -> list[str]:
+    judged = [judged_part(run)]
+    seconds = seconds_of(judged)
+    operations = sum_up(judged, seconds.held.tolist(), held_s=0.0)  # its rates are not asked for
+    return [*find_doubts([run], judged, seconds), *lateness_words(judged, operations.rows).doubts]
 
 
 def beside(baseline: Baseline | None, runs: Sequence[Run], intent: Intent) -> Beside:

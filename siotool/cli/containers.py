@@ -1,6 +1,5 @@
 """``siotool loadtest --manifest``: what runs the load where containers run, instead of running it."""
 
-import ipaddress
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,11 +14,14 @@ from siotool.cli import environment
 from siotool.cli.known_options import KnownOption, known
 from siotool.cli.load_targets import Aimed
 from siotool.cli.secret_options import redacted
+from siotool.client.address import is_loopback
 from siotool.deployment import image
 from siotool.deployment.manifests import Deployed, Kind, LoadFile, deployed_name, manifest
 from siotool.errors import InputError
+from siotool.plan.sizing.generators import CONNECTION_BYTES, WORKER_BYTES
 from siotool.swarm.machines.distributed import Distributed
 from siotool.swarm.machines.scenario_bundle import packed
+from siotool.swarm.scenario_paths import built_in
 
 #: Options that say where things are on this machine: the containers have their own.
 _OWN = {
@@ -31,13 +33,15 @@ _FILES = ("users-file", "ca-file", "client-cert", "client-key", "plan")
 _NOT_THERE = {
     "baseline": "compare the report afterwards: siotool report --baseline",
     "history": "keep the report afterwards: siotool report --history",
+    "comment": "it would be lost with its container: siotool report --comment",
     "restart-command": "a command of this machine",
     "server-pid": "name the server by --server-metrics or --server-admin",
     "server": "name the server by --server-metrics or --server-admin",
+    "summary": "it would be lost with its container: siotool report --summary",
     "web": "use --metrics-port",
 }
-#: Megabytes: of the run without its users, of a worker, and of each of its users, with what they receive.
-_RUN_MB, _WORKER_MB, _USER_MB = 600, 200, 0.05
+#: Of the run itself, which makes the report at its end.
+_RUN_MB = 600
 
 
 def instead(
@@ -74,26 +78,21 @@ def instead(
         if paths := given.get(name):
             files.append(_file(name, Path(paths[0])))
             given[name] = [f"{image.LOAD}/{files[-1].path}"]
-    if given.get("scenario") and scenario.suffix == ".py" and not _built_in(given["scenario"][0]):
+    if "scenario" in given and scenario not in built_in():
         files += _scenario_files(scenario)
         given["scenario"] = [f"{image.LOAD}/scenario/{scenario.name}"]
     typed, variables = _split({name: given[name] for name in given if name not in _OWN}, options)
-    far_arguments = [
-        "--distributed",
-        "--expect-workers",
-        str(far.workers),
-        "--listen",
-        f"0.0.0.0:{image.PORT}",
-    ]
+    workers = ["--distributed", "--expect-workers", str(far.workers)]
+    joined = ["--listen", f"0.0.0.0:{image.PORT}", "--token-file", image.TOKEN]
     share = -(-most_users // far.workers)
     deployed = Deployed(
         name=deployed_name(scenario.stem),
         image=image_name or f"siotool:{version('siotool')}",
         workers=far.workers,
         token=far.token,
-        arguments=["loadtest", *typed, *far_arguments, "--token-file", image.TOKEN],
+        arguments=["loadtest", *typed, *workers, *joined],
         run_megabytes=_RUN_MB,
-        worker_megabytes=round(_WORKER_MB + share * _USER_MB),
+        worker_megabytes=round((WORKER_BYTES + share * CONNECTION_BYTES) / 1e6),
         variables=variables,
         files=files,
     )
@@ -105,15 +104,8 @@ def _check_places(aimed: Aimed) -> None:
     """Refuse what is another place in each container."""
     for url in aimed.urls:
         host = urlsplit(url).hostname or ""
-        if aimed.demo or host == "localhost" or _is_loopback(host):
+        if aimed.demo or host == "localhost" or is_loopback(host):
             raise InputError(f"{url} is another place in each container", "name the service's address there")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _given(
@@ -150,10 +142,6 @@ def _split(
             text = json.dumps(values) if option.repeatable else values[0]
             variables[environment.variable("SIOTOOL_LOADTEST_", name)] = text
     return typed, variables
-
-
-def _built_in(scenario: str) -> bool:
-    return not (scenario.endswith(".py") or "/" in scenario)
 
 
 def _file(option: str, path: Path) -> LoadFile:

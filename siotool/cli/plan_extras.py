@@ -32,7 +32,7 @@ class Extras(msgspec.Struct, frozen=True):
     namespace: str
     prometheus: str
     pod_start_s: float
-    generators: bool = False
+    generators: bool
 
     def shaped(self, inputs: Inputs) -> Inputs:
         """Return the inputs with the server that ``--shape`` names."""

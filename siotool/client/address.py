@@ -1,5 +1,6 @@
 """Where a target is: its sockets' addresses, looked up once, and the URLs of its transports."""
 
+import ipaddress
 import socket
 from urllib.parse import urlsplit
 
@@ -54,3 +55,11 @@ def host_header(target: Target) -> str:
 def websocket_url(target: Target, path: str) -> str:
     """The URL of a WebSocket; ``path`` with its query."""
     return f"{'wss' if secure(target) else 'ws'}://{host_header(target)}{path}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is written as an address of loopback; a name is none."""
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return False

@@ -6,16 +6,14 @@ v1 (kubernetes.io/docs/reference/kubernetes-api) and of the Compose Specificatio
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
-from importlib.resources import files
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
-from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from siotool.deployment.image import IMAGE
 from siotool.errors import InputError
-from siotool.printable import yaml_scalar, yaml_string
+from siotool.yaml_template import filled, yaml_string
 
 Kind = Literal["kubernetes", "compose"]
 
@@ -71,15 +69,8 @@ def manifest(kind: Kind, deployed: Deployed) -> str:
 
 def rendered(name: str, **values: object) -> str:
     """Fill in a template of this folder; the repository's Dockerfile is made so, too."""
-    environment = Environment(
-        loader=FunctionLoader(lambda path: (files("siotool.deployment") / path).read_text("utf-8")),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(yaml=yaml_scalar, compose=_compose_scalar, base64=_base64)
-    return environment.get_template(f"{name}.jinja").render(image=IMAGE, **values)
+    filters: dict[str, Callable[..., str]] = {"compose": _compose_scalar, "base64": _base64}
+    return filled("siotool.deployment", name, filters, image=IMAGE, **values)
 
 
 def _compose_scalar(text: str) -> str:

@@ -22,15 +22,18 @@ DOUBTED_S, DOUBTED_SHARE = 0.02, 0.99
 _PERCENTILES = (("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p99_9", 0.999))
 
 
-def lateness_doubts(runs: Sequence[Run], operations: Sequence[OperationFigures]) -> list[str]:
-    """What is off by so much that the run is suspect, in words."""
-    return _said([found for found in _off(runs, operations) if found.doubted])
+class LatenessWords(NamedTuple):
+    """What the loop's lateness may have made of percentiles, in words: a doubt, or a remark; or neither."""
+
+    doubts: list[str]
+    remarks: list[str]
 
 
-def lateness_remarks(runs: Sequence[Run], operations: Sequence[OperationFigures]) -> list[str]:
-    """What is off by less, yet by more than 5 %."""
+def lateness_words(runs: Sequence[Run], operations: Sequence[OperationFigures]) -> LatenessWords:
+    """Hold every percentile against the lateness of as large a share of the time."""
     found = list(_off(runs, operations))
-    return [] if any(one.doubted for one in found) else _said(found)
+    doubted = [one for one in found if one.doubted]
+    return LatenessWords(_said(doubted), [] if doubted else _said(found))
 
 
 class _Off(NamedTuple):
@@ -68,8 +71,8 @@ def _off(runs: Sequence[Run], operations: Sequence[OperationFigures]) -> Iterato
                 which = f"{name.replace('_', '.')} of {row.op} {row.name} ({format_duration(value)})"
                 often = f"{100 * _ENOUGH * (1 - share):.2g} % of the time"
                 text = (
-                    f"{which} may be up to {format_duration(late_s)} too large: for {often} the generator's "
-                    "loop was that late or more"
+                    f"{which} may be too large: for {often} the generator's loop was "
+                    f"{format_duration(late_s)} late or more"
                 )
                 yield _Off(share, late_s, row.count, text)
 

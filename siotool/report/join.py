@@ -29,7 +29,7 @@ from siotool.report.delivery_figures import DeliveryFigures
 from siotool.report.doubts import find_doubts, find_remarks
 from siotool.report.gates import Gate, Scope
 from siotool.report.generator_figures import sum_up_generator
-from siotool.report.generator_lateness import lateness_doubts, lateness_remarks
+from siotool.report.generator_lateness import lateness_words
 from siotool.report.leak_figures import LeakFigures, find_leak
 from siotool.report.operations import sum_up
 from siotool.report.outages import sum_up_away, sum_up_outages
@@ -95,18 +95,15 @@ def summarize(
     )
     beside = beside or Beside(None, [], [])
     leak = find_leak(seconds, server.memory_bytes if server else None)
-    doubts = [
-        *find_doubts(whole, runs, seconds),
-        *lateness_doubts(runs, operations.rows),
-        *beside.doubts,
-    ]
+    late = lateness_words(runs, operations.rows)
+    doubts = [*find_doubts(whole, runs, seconds), *late.doubts, *beside.doubts]
     report = Report(
         verdict="passed",
         valid=_valid(whole, doubts),
         doubts=doubts,
         remarks=[
             *find_remarks(runs, seconds, steady, operations.rows, delivery),
-            *lateness_remarks(runs, operations.rows),
+            *late.remarks,
             *server_remarks(server, servers),
             *beside.remarks,
             *([f"whether the server leaks: {leak}"] if isinstance(leak, str) and leak else []),

@@ -186,8 +186,8 @@ class ConnectedUser(User):
             while self._generator.timer_wheel.wait(moment):
                 pass  # stirred by a change of the rate, which is not for it yet
         except gevent.GreenletExit:
-            self._engine.leave(self._user)
-            self._secrets.leave()
+            self._lasting.end()
+            self._let_go()
             return
         self._class_counts.users += 1
         self._class_counts.started += 1
@@ -257,9 +257,12 @@ class ConnectedUser(User):
             now = monotonic()
             waiting = now - self._kept_since if self._kept_since is not None else 0.0
             self._generator.retire_schedule(self._number, now, self._kept_s + waiting)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Leave the target, and hold nothing that holds this user: Python looks rarely for such circles."""
         self._engine.leave(self._user)
         self._secrets.leave()
-        # what it holds and is held by it would stay until Python looks for such circles, which is rarely
         self._user.on_lost = None
         self._taskset_instance = None
 

@@ -6,7 +6,6 @@ The files that it reads stay open: a process that can open no more files goes on
 import errno
 import os
 import resource
-import sys
 from contextlib import suppress
 from time import process_time
 
@@ -20,8 +19,6 @@ from siotool.swarm.cpu_quota import KernelFile, Waiting, allowed_cores, cgroup_q
 #: Open files are counted every so many samples, where that lists a folder of the kernel: thousands of names.
 _FILES_EVERY = 5
 _OWN_FILES = "/proc/self/fd"
-#: The folder's size is the number of files, since Linux 6.2.
-_KERNEL_COUNTS = sys.platform == "linux" and os.stat(_OWN_FILES).st_size > 0
 _NO_FILES = (errno.EMFILE, errno.ENFILE)
 _thread_id = monkey.get_original("_thread", "get_native_id")
 
@@ -58,8 +55,8 @@ class Health:
         cores = (cpu - self._cpu) / elapsed if elapsed > 0 else 0.0
         waited = self._waiting.since_last() if self._waiting is not None else 0.0
         self._cpu, self._at = cpu, now
-        if self._samples % _FILES_EVERY == 0 or _KERNEL_COUNTS:
-            self._files = self._count_files()
+        if (counted := _counted_files()) or self._samples % _FILES_EVERY == 0:
+            self._files = counted or self._count_files()
         self._samples += 1
         return WorkerHealth(
             worker=self._worker,
@@ -85,11 +82,18 @@ class Health:
 
     def _count_files(self) -> int:
         try:
-            return os.stat(_OWN_FILES).st_size if _KERNEL_COUNTS else int(self._process.num_fds())
+            return int(self._process.num_fds())
         except OSError as error:
             return _files_limit() if error.errno in _NO_FILES else self._files
         except psutil.Error:
             return self._files
+
+
+def _counted_files() -> int:
+    """Open files, as the kernel counts them: the size of their folder, since Linux 6.2; 0 elsewhere."""
+    with suppress(OSError):
+        return os.stat(_OWN_FILES).st_size
+    return 0
 
 
 def _files_limit() -> int:

@@ -96,7 +96,17 @@ def interval(random: np.random.Generator, second: int) -> Interval:
         delivery=Delivery(deliveries // 20, deliveries, deliveries),
         bytes=Bytes(moved, moved // 3, moved + 4000, moved // 3 + 4000),
         generator=[
-            WorkerHealth(n, 0.3 + 0.02 * random.random(), 90_000_000, 0.004, 0.003, 500, 20_000)
+            # its loop is looked at 20 times a second
+            WorkerHealth(
+                n,
+                0.3 + 0.02 * random.random(),
+                90_000_000,
+                0.004,
+                0.003,
+                500,
+                20_000,
+                late=times(random, 20, 0.001),
+            )
             for n in range(WORKERS)
         ],
         servers={

@@ -34,8 +34,6 @@ USERS_OF_A_PROCESS = 17_000
 PATIENCE_S = 120.0
 ROOM = 100
 SOURCES = "127.0.2.1-127.0.2.6"
-#: The shorter the ping interval, the more heartbeats; this is Socket.IO's default.
-PING_INTERVAL_S = 25.0
 
 
 @dataclass(frozen=True)
@@ -127,7 +125,7 @@ def measure(step: Step, runs: Path) -> Found:
         _watch(found, step, process.pid, [one.pid for one in servers])
         found.held = sum(one.connected() for one in servers)
         found.exit_code = process.wait(step.window_s + PATIENCE_S)
-        _read(found, step, folder, begun)
+        _read(found, step, folder)
     return found
 
 
@@ -138,25 +136,9 @@ def _load(step: Step, folder: Path) -> list[str]:
         scenario = ["--scenario", "rooms", "--set", f"rate={rate:g}", "--set", f"room_size={ROOM}"]
     seconds = step.ramp_s + step.window_s + 20
     return [
-        *scenario,
-        *(
-            "--users",
-            str(step.users),
-            "--spawn-rate",
-            f"{step.spawn_rate:g}",
-            "--run-time",
-            f"{seconds:.0f}s",
-        ),
-        *(
-            "--source-ip",
-            SOURCES,
-            "--processes",
-            str(step.processes),
-            "--transport",
-            "websocket",
-            "--out",
-            str(folder / "run"),
-        ),
+        *(*scenario, "--users", str(step.users), "--spawn-rate", f"{step.spawn_rate:g}"),
+        *("--run-time", f"{seconds:.0f}s", "--source-ip", SOURCES, "--processes", str(step.processes)),
+        *("--transport", "websocket", "--out", str(folder / "run")),
         *("--quiet", "--format", "json", "-o", str(folder / "report.json")),
     ]
 
@@ -199,7 +181,7 @@ def _watch(found: Found, step: Step, parent: int, servers: list[int]) -> None:
     )
 
 
-def _read(found: Found, step: Step, folder: Path, begun: float) -> None:
+def _read(found: Found, step: Step, folder: Path) -> None:
     """What the run itself measured."""
     report = json.loads((folder / "report.json").read_text())
     found.doubts = report["doubts"]
@@ -230,7 +212,7 @@ def _read(found: Found, step: Step, folder: Path, begun: float) -> None:
 
 
 def table(steps: list[Found]) -> str:
-    """The steps as a table of Markdown; costs of a connection and a delivery from the smallest step on."""
+    """The steps as a table of Markdown."""
     rows = [
         "| connections | workers | start | connects/s | p99 | generator | of it the parent | servers "
         "| memory of the generator | deliveries/s | p99 | lost | ended | loop late | run file | doubts |",

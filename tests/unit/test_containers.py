@@ -11,6 +11,7 @@ from siotool.cli.commands import Loaded
 from siotool.cli.load_targets import read
 from siotool.errors import InputError
 from siotool.swarm.machines.distributed import Distributed
+from siotool.swarm.scenario_paths import find
 
 FAR = Distributed(4, "10.0.0.5", 5557, "t" * 40, 300.0, False)
 
@@ -88,7 +89,7 @@ def test_a_scenario_goes_along_with_what_it_imports(written, tmp_path: Path):
 
 
 def test_a_scenario_of_siotool_is_in_the_image(written):
-    arguments, _, files = written("--scenario", "rooms")
+    arguments, _, files = written("--scenario", "rooms", scenario=find("rooms"))
     assert arguments[2:4] == ["--scenario", "rooms"]
     assert files == []
 
@@ -112,6 +113,7 @@ def test_files_of_options_go_along(written, tmp_path: Path):
             ["--server-pid", "1"], {}, "--manifest and --server-pid", id="a process of this machine"
         ),
         pytest.param(["--baseline", "run"], {}, "--manifest and --baseline", id="a run that is here"),
+        pytest.param(["--comment", "comment.md"], {}, "--manifest and --comment", id="a file that is lost"),
         pytest.param(["--web"], {}, "--manifest and --web", id="Locust's UI"),
         pytest.param(["-o", "job.yaml"], {}, "written to stdout", id="a place for the report"),
         pytest.param(["--users-file", "none.csv"], {}, "cannot read none.csv", id="a file that is not there"),

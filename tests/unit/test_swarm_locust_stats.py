@@ -213,6 +213,6 @@ assert len(stats.history) == 1000
 
 
 def test_of_seconds_long_gone_nothing_is_kept():
-    """Locust keeps a count of each second to the end of the run, and grew by 15 MB an hour."""
+    """Locust keeps a count of each second to the end of the run: hours of it."""
     done = subprocess.run([sys.executable, "-c", _KEEPS], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

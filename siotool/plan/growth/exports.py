@@ -10,13 +10,12 @@ pkg/apis/autoscaling/v2 and its validation) and of keda.sh/v1alpha1
 import math
 import re
 from collections.abc import Sequence
-from importlib.resources import files
 
 import msgspec
-from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from siotool.errors import InputError
-from siotool.printable import one_line, yaml_scalar
+from siotool.printable import one_line
+from siotool.yaml_template import filled
 
 #: The autoscaler leaves the replicas as they are while the metric is this close to its target:
 #: --horizontal-pod-autoscaler-tolerance, https://kubernetes.io/blog/2025/04/28/
@@ -77,16 +76,10 @@ def manifest(kind: str, scaling: Autoscaling, prometheus: str = "") -> str:
             f"{prometheus!r} is not the address of a Prometheus server",
             "write it like http://prometheus.monitoring:9090",
         )
-    # a comment stays one line, whatever a reader of YAML takes for a line break
-    environment = Environment(
-        loader=FunctionLoader(lambda name: (files("siotool.plan.growth") / name).read_text("utf-8")),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(yaml=yaml_scalar, comment=one_line)
-    return environment.get_template(f"{kind}.yaml.jinja").render(
+    return filled(
+        "siotool.plan.growth",
+        f"{kind}.yaml",
+        {"comment": one_line},  # stays one line, whatever a reader of YAML takes for a line break
         scaling=scaling,
         target=target_per_pod(scaling.connections_per_pod),
         holds=f"{math.floor(scaling.connections_per_pod):,}",

@@ -1,6 +1,5 @@
 """The machines that have joined a run, as its parent sees them."""
 
-import ipaddress
 import math
 from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
@@ -9,6 +8,7 @@ from typing import Any
 import gevent
 import msgspec
 
+from siotool.client.address import is_loopback
 from siotool.errors import GeneratorError
 from siotool.runfile import GeneratorMachine
 from siotool.swarm.config import WorkerConfig
@@ -107,7 +107,7 @@ class JoinedMachines:
         """``runner`` is Locust's master; ``addresses`` those of the target."""
         self._runner = runner
         self._expected = expected
-        self._loopback = [one for one in addresses if _is_loopback(one)]
+        self._loopback = [one for one in addresses if is_loopback(one)]
         self._machines: dict[str, JoinedMachine] = {}
         #: Called with what is worth a line: to whoever waits for the machines, and later in the run file.
         self.say: Callable[[str], object] = lambda text: None
@@ -244,10 +244,3 @@ class JoinedMachines:
         if machine is not None and not machine.left:
             machine.left = "it was told to leave there"
             self.say(f"{machine.host} has left: {machine.left}")
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address.partition("%")[0]).is_loopback
-    except ValueError:
-        return False
