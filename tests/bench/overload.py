@@ -55,7 +55,9 @@ class Row:
         """Whether a percentile is off, and neither it nor a lower one is said to be."""
         said = " ".join(self.doubts + self.remarks)
         named = re.search(r"p([\d.]+) of ack echo .* too large", said)
-        least = float(named[1]) if named else 0.0 if self.doubts else 100.0
+        least = float(named[1]) if named else 100.0
+        if any("too large" not in text for text in self.doubts):
+            least = 0.0  # a doubt of all its times
         return any(abs(share) > OFF and float(key[1:-2]) < least for key, share in self.off.items())
 
 
