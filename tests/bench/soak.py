@@ -5,11 +5,12 @@
 Users arrive at 15 a second, stay for half a minute, call and talk in rooms, and leave: 27,000 in all.
 Anonymous memory of the worker and of the parent is read every five seconds. The slope after the first third
 has a 95 % interval of blocks of a minute. At the end no user is left, and the worker has as many open files
-as at its beginning.
+and greenlets as at its beginning.
 """
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,7 @@ from tests.bench.server_process import Server
 ARRIVALS_PER_S = 15
 EVERY_S = 5.0
 BLOCK = 12
+FEW_GREENLETS = 3  # a process may end with one that waits for its own end
 
 
 def slope(samples: list[int]) -> tuple[float, float, float]:
@@ -57,7 +59,8 @@ def main() -> int:
                 *("--arrival-rate", f"{ARRIVALS_PER_S}/s", "--run-time", f"{asked.minutes:g}min"),
                 *("--transport", "websocket", "--out", f"{folder}/run", "--quiet", "--format", "json"),
                 *("-o", f"{folder}/report.json"),
-            ]
+            ],
+            env={**os.environ, "SOAK_GREENLETS": f"{folder}/greenlets"},
         )
         memory: dict[str, list[int]] = {"worker": [], "parent": []}
         end = time.monotonic() + 60 * asked.minutes
@@ -77,6 +80,9 @@ def main() -> int:
             json.loads(line) for line in lines if '"kind":"interval"' in line[:40]
         ]
         report = json.loads(Path(folder, "report.json").read_text())
+        greenlets: dict[str, list[int]] = {}
+        for line in Path(folder, "greenlets").read_text().splitlines():
+            greenlets.setdefault(line.split()[0], []).append(int(line.split()[1]))
     files = [seconds[at]["generator"][0]["files_open"] for at in (0, -1)]
     users = [max(each["connections"]["users"] for each in seconds), seconds[-1]["connections"]["users"]]
     grows = False
@@ -89,9 +95,19 @@ def main() -> int:
         print(f"| memory of the {name} | {first:.1f} MB | {last:.1f} MB | {growth} |")
     lost, visits = report["delivery"]["lost"], report["visits"]["ended"]
     print(f"\nUsers: {users[0]} at most, {users[1]} at the end. Open files: {files[0]} and {files[1]}.")
+    for counts in greenlets.values():
+        grows = grows or counts[-1] > counts[0] + FEW_GREENLETS
+        print(f"Greenlets of a process: {counts[0]} at its start, {counts[-1]} at its end.")
     print(f"Visits: {visits:,}; lost deliveries: {lost}; exit code {code}")
     if asked.output:
-        found = {"memory": memory, "files": files, "users": users, "code": code, "lost": lost}
+        found = {
+            "memory": memory,
+            "files": files,
+            "greenlets": greenlets,
+            "users": users,
+            "code": code,
+            "lost": lost,
+        }
         asked.output.write_text(json.dumps(found) + "\n")
     return int(grows or users[1] or code != 0)
 
