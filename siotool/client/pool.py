@@ -1,6 +1,7 @@
 """What the connections of one loop to one target share: the open ones, and the calls' deadlines."""
 
 from collections import deque
+from collections.abc import Iterable
 from math import ceil
 from typing import Any, Protocol
 
@@ -50,6 +51,8 @@ class Pool:
         self.paused = 0
         #: Those that ``beat`` has yet to look at in this round.
         self._to_look_at: list[Any] = []
+        #: Those that ``read_wire`` has yet to read, where some were read ahead of it.
+        self._unread: list[Any] | None = None
         # by timeout: calls in the order of their deadlines
         self._deadlines: dict[float, deque[tuple[float, Caller, bytes]]] = {}
 
@@ -108,9 +111,25 @@ class Pool:
             if now - connection.heard > connection.session.patience_s:
                 connection.end("ping_timeout")
 
+    def read_ahead(self, count: int) -> bool:
+        """Read the counters of so many connections now, so that ``read_wire`` need not; whether any is left.
+
+        To read thousands at once keeps whatever arrives meanwhile waiting.
+        """
+        if self._unread is None:
+            self._unread = list(self.connections)
+        read, self._unread = self._unread[:count], self._unread[count:]
+        _read(read)
+        return bool(self._unread)
+
     def read_wire(self) -> None:
-        """Bring the counters of ``traffic`` up to date."""
-        for connection in self.connections:
-            transport = connection.transport
-            if transport is not None and transport.stirred:  # most are quiet
-                transport.read_wire()
+        """Bring the counters of ``traffic`` up to date, but for those that were read ahead."""
+        _read(self.connections if self._unread is None else self._unread)
+        self._unread = None
+
+
+def _read(connections: Iterable[Any]) -> None:
+    for connection in connections:
+        transport = connection.transport
+        if transport is not None and transport.stirred:  # most are quiet
+            transport.read_wire()

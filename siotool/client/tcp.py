@@ -17,14 +17,10 @@ SOURCE_TRANSPORT = "transport (HTTP upgrade not included)"
 SOURCE = SOURCE_KERNEL if KERNEL_COUNTS else SOURCE_TRANSPORT
 
 _SIZE = 224
-_BYTES_RECEIVED = struct.Struct("=Q")
-_SENT_RETRANSMITTED = struct.Struct("=QQ")
-_NOT_SENT = struct.Struct("=I")
+#: State (at 0); bytes received (128), not sent yet (144), sent (200), and of those sent again (208).
+_COUNTS = struct.Struct("=B127xQ8xI52xQQ")
 _LAST_SENT_MS = struct.Struct("=I")
 _AT_LAST_SENT = 44
-_AT_RECEIVED = 128
-_AT_NOT_SENT = 144
-_AT_SENT = 200
 #: States (the first byte) in which the other side's FIN has come: TIME_WAIT, CLOSE_WAIT,
 #: LAST_ACK, CLOSING. The kernel counts it as a byte received.
 _AFTER_FIN = frozenset((6, 8, 9, 11))
@@ -52,12 +48,10 @@ def transferred(sock: socket.socket) -> Transferred | None:
         info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _SIZE)
     except OSError:
         return None
-    if len(info) < _SIZE - 8:
+    if len(info) < _COUNTS.size:
         return None
-    (received,) = _BYTES_RECEIVED.unpack_from(info, _AT_RECEIVED)
-    sent, again = _SENT_RETRANSMITTED.unpack_from(info, _AT_SENT)
-    (waiting,) = _NOT_SENT.unpack_from(info, _AT_NOT_SENT)
-    return Transferred(received - (info[0] in _AFTER_FIN), sent - again, waiting)
+    state, received, waiting, sent, again = _COUNTS.unpack_from(info)
+    return Transferred(received - (state in _AFTER_FIN), sent - again, waiting)
 
 
 class Meter:

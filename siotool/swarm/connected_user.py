@@ -208,7 +208,7 @@ class ConnectedUser(User):
 
     @property
     def _state(self) -> Any:  # Locust's name
-        return self._locust_state
+        return self.locust_state
 
     @_state.setter
     def _state(self, state: Any) -> None:
@@ -216,7 +216,7 @@ class ConnectedUser(User):
 
         Every kind of task set does, also the nested ones, whose loops are Locust's own.
         """
-        self._locust_state = state
+        self.locust_state = state
         if state == LOCUST_STATE_RUNNING:
             self._turn = _LOOP.iteration
             self._failed = False

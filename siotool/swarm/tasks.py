@@ -1,6 +1,7 @@
 """A user's task loop: Locust's, with less work between one task and the next."""
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 from locust import User
@@ -41,19 +42,23 @@ class Tasks(DefaultTaskSet):
 
     def execute_next_task(self) -> None:
         """Run tasks until Locust has something to decide."""
-        user, queue = self._user, self._task_queue
+        user: Any = self._user
+        queue, pause = self._task_queue, self._pause
         execute: Callable[[Any], None] = self.execute_task
         choose: Callable[[], Any] = self.get_next_task
         task = queue.popleft()
         while True:
-            execute(task)
+            if type(task) is FunctionType:
+                task(user)  # all that Locust's execute_task does with a function
+            else:
+                execute(task)
             if queue:
                 return
-            if user._state == LOCUST_STATE_STOPPING:
+            if user.locust_state == LOCUST_STATE_STOPPING:
                 raise StopUser
-            user._state = LOCUST_STATE_WAITING
-            self._pause()
-            if user._state == LOCUST_STATE_STOPPING:
+            user.locust_state = LOCUST_STATE_WAITING
+            pause()
+            if user.locust_state == LOCUST_STATE_STOPPING:
                 raise StopUser
             user._state = LOCUST_STATE_RUNNING  # a turn begins: SocketIOUser takes note of it
             tasks = user.tasks

@@ -192,11 +192,11 @@ class LocustContrib:
 
 
 class BareSockets:
-    """No Socket.IO client at all: the least that a call costs on this machine."""
+    """No Socket.IO client at all: the least that a call or a connect costs on this machine."""
 
     name = "bare sockets"
     only_calls = True
-    transports = ()
+    transports = ("websocket",)
     stop = signal.SIGTERM
 
     def missing(self) -> str:

@@ -226,6 +226,17 @@ class Talker(SocketIOUser):
         if 0 < self.turn <= 12:
             self.publish("chat message")
 """
+#: Many that call once a second.
+ONCE_A_SECOND = """
+from siotool.swarm.user import SocketIOUser, task
+
+class Caller(SocketIOUser):
+    rate = 1.0
+
+    @task
+    def ask(self):
+        self.call("work", wait=False)
+"""
 #: A visit of two seconds, in which four messages are sent.
 VISIT = """
 from locust.exception import StopUser
@@ -293,23 +304,29 @@ def test_the_account_is_exact_at_5000_deliveries_a_second(
     assert busiest > 3000
 
 
+@pytest.mark.parametrize(
+    ("code", "users", "options"),
+    [
+        pytest.param(TALK, 30, ("--processes", "2"), id="a few that talk"),
+        # so many connections of a worker are read in turns
+        pytest.param(ONCE_A_SECOND, 700, ("--processes", "1", "--spawn-rate", "350"), id="many that call"),
+    ],
+)
 def test_bytes_are_to_the_last_one_those_that_the_server_read_and_wrote(
-    faulty: Callable[..., Faulty], start: Callable[..., Any], tmp_path: Path
+    faulty: Callable[..., Faulty],
+    start: Callable[..., Any],
+    tmp_path: Path,
+    code: str,
+    users: int,
+    options: tuple[str, ...],
 ) -> None:
     scenario = tmp_path / "talk.py"
-    scenario.write_text(TALK)
+    scenario.write_text(code)
     server = faulty()
     test = start(
         server.url,
         *WEBSOCKET,
-        "--scenario",
-        scenario,
-        "--users",
-        "30",
-        "--run-time",
-        "6s",
-        "--processes",
-        "2",
+        *("--scenario", scenario, "--users", str(users), "--run-time", "6s", *options),
     )
     test.reached(0)
     before = server.ask("counts")
@@ -321,5 +338,5 @@ def test_bytes_are_to_the_last_one_those_that_the_server_read_and_wrote(
     written = did["bytes_written"] - before["bytes_written"]
     farewell = did["bytes_of_farewell"] - before["bytes_of_farewell"]
     assert written - farewell <= bandwidth["wire_bytes_in"] <= written
-    assert farewell == 30 * 4
-    assert did["connections"] - before["connections"] == 30
+    assert farewell == users * 4
+    assert did["connections"] - before["connections"] == users

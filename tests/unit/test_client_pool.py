@@ -128,3 +128,28 @@ def test_connections_are_looked_at_in_turn_some_at_a_time(pool):
     assert len(looked) == 10, "a new round begins"
     pool.beat(55.5)
     assert len(looked) == 17, "all of them at once"
+
+
+def test_what_was_read_ahead_is_not_read_again_as_the_second_ends(pool):
+    reads = []
+
+    def connection(number, *, stirred=True):
+        return SimpleNamespace(
+            transport=SimpleNamespace(stirred=stirred, read_wire=lambda: reads.append(number))
+        )
+
+    pool.connections = [*(connection(number) for number in range(5)), connection("quiet", stirred=False)]
+    assert pool.read_ahead(2)
+    assert pool.read_ahead(1)
+    assert reads == [0, 1, 2]
+    pool.read_wire()
+    assert reads == [0, 1, 2, 3, 4]
+    pool.read_wire()
+    assert len(reads) == 10
+    assert not pool.read_ahead(6)
+    pool.connections.append(connection("new"))
+    pool.read_wire()  # one that has come since is read with the next second
+    assert "new" not in reads
+    pool.read_wire()
+    assert reads.count("new") == 1
+    assert len(reads) == 21

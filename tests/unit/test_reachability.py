@@ -43,7 +43,6 @@ CALLED = {
     "on_message_complete",
     "dumps",
     "_discard",
-    "_locust_state",
     "_state",
     "_taskset_instance",
     "buffer_updated",

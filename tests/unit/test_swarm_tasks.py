@@ -17,7 +17,9 @@ from locust.env import Environment
 from locust.exception import RescheduleTask, RescheduleTaskImmediately, StopUser
 from locust.user.task import LOCUST_STATE_WAITING
 
+from siotool.swarm.connected_user import ConnectedUser
 from siotool.swarm.tasks import Tasks
+from siotool.swarm.user_counts import UserCounts
 
 logging.disable()
 
@@ -33,6 +35,9 @@ def life(*events, tasks=None):
         assert user._state == LOCUST_STATE_WAITING
 
     class Member(User):
+        _state = ConnectedUser._state  # as users of siotool have it
+        _class_counts, _schedule = UserCounts("Member"), None
+
         def on_start(self):
             self._taskset_instance = Tasks(self, pause)
 
