@@ -57,11 +57,11 @@ def transferred(sock: socket.socket) -> Transferred | None:
 class Meter:
     """Reads what one connection has carried since the last call."""
 
-    __slots__ = ("_before", "sock")
+    __slots__ = ("_received", "_sent", "sock")
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
-        self._before = Transferred(0, 0, 0)
+        self._received = self._sent = 0
 
     def reset_at_end(self) -> None:
         """Let the end of the connection be a reset (RST), not an orderly close."""
@@ -92,8 +92,10 @@ class Meter:
         now = transferred(self.sock)
         if now is None:
             return Transferred(0, 0, 0)
-        before, self._before = self._before, now
-        return Transferred(now.received - before.received, now.sent - before.sent, now.waiting)
+        received, sent, waiting = now
+        since = Transferred(received - self._received, sent - self._sent, waiting)
+        self._received, self._sent = received, sent
+        return since
 
 
 def frame_size(payload: int, masked: bool) -> int:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import Any
 
@@ -338,14 +338,14 @@ class WebSockets:
             timing.phase("tcp")
             return sock
 
-        def asked_for() -> Iterator[tuple[str, str]]:
-            """The request's headers; picows asks for them when it is about to send it."""
+        def asked() -> Iterator[tuple[str, str]]:
             if endpoint.tls is not None:
                 timing.phase("tls")
             connection.phase = "upgrade"
             yield from with_cookies(identity.headers, cookies)
             yield _EXTENSIONS, OFFER
 
+        headers = _Headers(asked)
         transport, _ = await picows.ws_connect(
             lambda: listener,
             endpoint.websocket_url(path),
@@ -353,7 +353,7 @@ class WebSockets:
             websocket_handshake_timeout=None,
             logger_name=self._logger,
             max_frame_size=MESSAGE_BYTES,
-            extra_headers=asked_for(),
+            extra_headers=headers,
             max_redirects=0,
             read_buffer_init_size=_READ_BUFFER,
             enable_auto_pong=False,
@@ -364,6 +364,23 @@ class WebSockets:
         if transport.response is None:  # picows returns without an error
             raise ClientFailure("transport_close", "closed without an answer")
         timing.phase("websocket")
+        headers.sent()
+
+
+class _Headers:
+    """A request's headers, which picows asks for when it is about to send it, and keeps."""
+
+    __slots__ = ("_ask",)
+
+    def __init__(self, ask: Callable[[], Iterator[tuple[str, str]]]) -> None:
+        self._ask: Callable[[], Iterator[tuple[str, str]]] | None = ask
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(()) if self._ask is None else self._ask()
+
+    def sent(self) -> None:
+        """They are not needed any more."""
+        self._ask = None
 
 
 class _Timing:

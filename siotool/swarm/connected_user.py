@@ -15,7 +15,7 @@ from siotool.client.connection import Handlers
 from siotool.client.failures import ClientFailure
 from siotool.client.identity import Identity
 from siotool.swarm.knobs import knob, of_class
-from siotool.swarm.lasting_connection import Holder, LastingConnection
+from siotool.swarm.lasting_connection import LastingConnection
 from siotool.swarm.own_identity import Namespaces, Pairings, identity_of, main_namespace
 from siotool.swarm.pacing import GRACE_S, Schedule, start_at
 from siotool.swarm.plain_locust import generator_of
@@ -61,6 +61,7 @@ class ConnectedUser(User):
         "_user",
     )
     abstract = True
+    _ending: type[Exception] = StopUser
     #: Tasks per second; declare it as a knob to let it be set.
     rate: float = 1.0
     arrival: str = knob(
@@ -109,19 +110,7 @@ class ConnectedUser(User):
         self._identity: Identity | None = None
         self._transport = transport_of(settings.transports, self._number)
         self._handlers: Handlers = {}
-        self._lasting = LastingConnection(
-            Holder(
-                self._open,
-                self.on_connected,
-                self.on_disconnected,
-                self._stay_away,
-                self._report_error,
-                self._stop_from_beside,
-                self._chance,
-                StopUser,
-            ),
-            rule_of(type(self), settings.reconnection),
-        )
+        self._lasting = LastingConnection(self, rule_of(type(self), settings.reconnection))
         #: Since when the connection is lost.
         self._lost_at = 0.0
         #: It stays away, and its schedule was given up.

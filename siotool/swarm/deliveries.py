@@ -81,8 +81,9 @@ class DeliveryAggregator:
         self._unopened: list[tuple[int, Publication]] = []
         #: By audience.
         self._open: defaultdict[int, dict[_Key, _Open]] = defaultdict(dict)
-        #: By publisher, and whether to an audience: the last message that was opened.
-        self._opened: dict[tuple[int, bool], int] = {}
+        #: By publisher, and whether to an audience: the last message that was opened, and when it was sent.
+        #: Who has published last stands last.
+        self._opened: dict[tuple[int, bool], tuple[int, float]] = {}
         #: What came of messages before they were opened.
         self._early: dict[_Key, list[tuple[int, Receipt]]] = {}
         #: To how many receivers messages went that are closed: those of lately, and those before.
@@ -176,7 +177,9 @@ class DeliveryAggregator:
             if sender in self._presence:
                 missing[sender] = missing.get(sender, 0) - publication.discount
             message = self._open[audience][key] = _Open(publication.sent, missing, [])
-            self._opened[publication.publisher, audience > 0] = publication.seq
+            publisher = (publication.publisher, audience > 0)
+            self._opened.pop(publisher, None)
+            self._opened[publisher] = (publication.seq, publication.sent)
             totals["while_away"] += self._absence.at(audience, publication.sent)
             for worker, receipt in self._early.pop(key, ()):
                 message.receive(worker, receipt)
@@ -192,7 +195,7 @@ class DeliveryAggregator:
         message = self._open[audience].get(key) if audience in self._open else None
         if message is not None:
             message.receive(worker, receipt)
-        elif receipt.seq <= self._opened.get((receipt.publisher, audience > 0), 0):
+        elif receipt.seq <= self._opened.get((receipt.publisher, audience > 0), (0, 0.0))[0]:
             self._receive_closed(key, receipt, totals)
         else:
             self._early.setdefault(key, []).append((worker, receipt))
@@ -263,6 +266,11 @@ class DeliveryAggregator:
             if self._given_up[found] >= until - REMEMBER_S:
                 break
             del self._given_up[found]
+        while self._opened:
+            publisher, (_, sent) = next(iter(self._opened.items()))
+            if sent >= until - REMEMBER_S:
+                break
+            del self._opened[publisher]
         if until - self._closed_since > KNOWN_S / 2:
             self._closed, self._closed_before, self._closed_since = {}, self._closed, until
         for worker, audience in list(self._stepped):

@@ -5,11 +5,11 @@ application is doing. So does this one, in a greenlet of its own. What the user 
 until the connection is back.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import Protocol
 
 import gevent
 from gevent.event import Event
+from gevent.hub import Waiter
 
 from siotool.client.failures import ClientFailure
 from siotool.protocol.reconnection import Reconnection, Tries, comes_back
@@ -19,24 +19,36 @@ from siotool.swarm.user_observer import UserConnection
 GAVE_UP, OFF = "gave_up", "no_reconnection"
 
 
-class Holder(NamedTuple):
-    """What a user does with its connection: called in the hub's thread, in a greenlet that may wait.
+class Holder(Protocol):
+    """A user, as far as its connection goes: all is called in the hub's thread, in a greenlet that may wait.
 
-    ``open`` tries once to connect (``again``: after a first success) and raises ClientFailure. ``opened``
-    and ``lost`` are the user's own hooks; ``lost`` has the reason, of a refusal too. ``stay_away``: the
-    user will not come back by itself, and why. ``failed`` reports what a hook raised; ``stop`` ends the
-    user. ``chance`` gives a random number from 0 to below 1. ``ending`` is the exception that a
-    hook raises to end its user.
+    These are a user's own methods, under its own names: an object between both, which held them, took half a
+    kilobyte for each user.
     """
 
-    open: Callable[[bool], UserConnection]
-    opened: Callable[[], None]
-    lost: Callable[[str], None]
-    stay_away: Callable[[str], None]
-    failed: Callable[[BaseException], None]
-    stop: Callable[[], None]
-    chance: Callable[[], float]
-    ending: type[Exception]
+    #: The exception that a hook raises to end its user.
+    _ending: type[Exception]
+
+    def _open(self, again: bool, /) -> UserConnection:
+        """Try once to connect (``again``: after a first success). Raises ClientFailure."""
+
+    def on_connected(self) -> None:
+        """The user's own hook after each connect."""
+
+    def on_disconnected(self, reason: str, /) -> None:
+        """The user's own hook after each loss and each refusal."""
+
+    def _stay_away(self, kind: str, /) -> None:
+        """The user will not come back by itself, and why."""
+
+    def _report_error(self, error: BaseException, /) -> None:
+        """Report what a hook raised."""
+
+    def _stop_from_beside(self) -> None:
+        """End the user."""
+
+    def _chance(self) -> float:
+        """A random number from 0 to below 1."""
 
 
 class LastingConnection:
@@ -47,15 +59,15 @@ class LastingConnection:
         "_by_hand",
         "_current",
         "_holder",
-        "_lost",
         "_opened",
         "_opener",
         "_ready",
         "_tries",
+        "_waiting",
     )
 
     def __init__(self, holder: Holder, rule: Reconnection) -> None:
-        self._holder = holder
+        self._holder: Holder = holder
         self._tries = Tries(rule)
         #: Open, and the user has done what it does after each connect.
         self._current: UserConnection | None = None
@@ -65,7 +77,8 @@ class LastingConnection:
         self._opener: gevent.Greenlet | None = None
         self._again = self._by_hand = False
         self._ready: Event | None = None
-        self._lost: Event | None = None
+        #: Greenlets that wait for its loss.
+        self._waiting: tuple[Waiter[None], ...] = ()
 
     @property
     def current(self) -> UserConnection | None:
@@ -98,18 +111,18 @@ class LastingConnection:
     def wait_lost(self) -> None:
         """Wait until the connection that is open now is lost."""
         if self.current is not None:
-            if self._lost is None:
-                self._lost = Event()
-            self._lost.wait()
+            waiter: Waiter[None] = Waiter()
+            self._waiting += (waiter,)
+            waiter.get()
 
     def lost(self, connection: UserConnection, reason: str) -> None:
         """The connection has ended; it must not wait."""
         if connection is self._current and self._opener is None:
             self._current = None
-            if self._lost is not None:
-                self._lost.set()
-                self._lost = None
             self._spawn(reason)
+            waiting, self._waiting = self._waiting, ()
+            for waiter in waiting:
+                gevent.get_hub().loop.run_callback(waiter.switch, None)
 
     def reopen(self) -> None:
         """Connect again by hand: at once, also where it would stay away."""
@@ -132,8 +145,8 @@ class LastingConnection:
     def _open_beside(self, reason: str) -> None:
         try:
             self._open_until(reason)
-        except self._holder.ending:
-            self._holder.stop()
+        except self._holder._ending:
+            self._holder._stop_from_beside()
 
     def _open_until(self, reason: str) -> None:
         """Open it until it stays open, or is to stay closed; ``reason`` is why it was lost."""
@@ -145,12 +158,12 @@ class LastingConnection:
                 if reason:
                     at_once = self._tell(reason)
                     if not at_once and not comes_back(reason):
-                        return self._holder.stay_away(reason)
+                        return self._holder._stay_away(reason)
                 self._tries.start_anew()
                 connection = self._open(at_once)
                 if isinstance(connection, str):
                     if not self._tell(connection):
-                        return self._holder.stay_away(connection)
+                        return self._holder._stay_away(connection)
                     reason, at_once = "", True
                     continue
                 reason = self._use(connection, first)
@@ -163,27 +176,27 @@ class LastingConnection:
         """Tell the user that it is not connected; whether it connects again by hand."""
         self._by_hand = False
         try:
-            self._holder.lost(reason)
-        except self._holder.ending:
+            self._holder.on_disconnected(reason)
+        except self._holder._ending:
             raise
         except Exception as error:  # the scenario's own code
-            self._holder.failed(error)
+            self._holder._report_error(error)
         return self._by_hand
 
     def _open(self, at_once: bool) -> UserConnection | str:
         """A connection that was open, or why there is none and there will be none."""
         while True:
             if not at_once:
-                wait_s = self._tries.wait_s(self._holder.chance())
+                wait_s = self._tries.wait_s(self._holder._chance())
                 if wait_s is None:
                     return GAVE_UP if self._tries.allowed else OFF
                 gevent.sleep(wait_s)
             at_once = False
             try:
-                return self._holder.open(self._again)
+                return self._holder._open(self._again)
             except ClientFailure as failure:
                 if failure.kind == "client":
-                    raise self._holder.ending from failure
+                    raise self._holder._ending from failure
                 if not comes_back(failure.kind):
                     return failure.kind
                 if failure.opened:
@@ -195,15 +208,15 @@ class LastingConnection:
         self._opened = connection
         try:
             if connection.open:
-                self._holder.opened()
+                self._holder.on_connected()
         except _LostAgain:
             pass
-        except self._holder.ending:
+        except self._holder._ending:
             raise
         except Exception as error:  # the scenario's own code
             if first:
                 raise
-            self._holder.failed(error)
+            self._holder._report_error(error)
         finally:
             self._opened = None
         if not connection.open:
@@ -219,16 +232,25 @@ class _HasLeft(Exception):
     """Nobody is there whose connection could be opened."""
 
 
-def _not_opened(again: bool) -> UserConnection:
-    raise ClientFailure("client", "the user has left")
+class _Nobody:
+    """In place of a user that has left: what held it would be held by it, and both would stay."""
+
+    def __init__(self) -> None:
+        self._ending: type[Exception] = _HasLeft
+
+    def _open(self, again: bool, /) -> UserConnection:
+        raise ClientFailure("client", "the user has left")
+
+    def on_connected(self, *_: object) -> None:
+        pass
+
+    on_disconnected = _stay_away = _report_error = _stop_from_beside = on_connected
+
+    def _chance(self) -> float:
+        return 0.0
 
 
-def _nothing(*_: object) -> None:
-    pass
-
-
-#: In place of a user that has left: an object that held it would be held by it, and both would stay.
-_NOBODY = Holder(_not_opened, _nothing, _nothing, _nothing, _nothing, _nothing, lambda: 0.0, _HasLeft)
+_NOBODY = _Nobody()
 
 
 class _LostAgain(BaseException):

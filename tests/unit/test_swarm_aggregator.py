@@ -178,8 +178,9 @@ def test_duplicates_and_reordered_are_summed():
 
 
 @pytest.mark.slow
-def test_eight_hours_of_churn_and_losses_stay_small():
-    """Trap: comings and goings, and messages given up, were kept to the end."""
+@pytest.mark.parametrize("publishers", ["one", "a new one each second"])
+def test_hours_of_churn_and_losses_stay_small(publishers):
+    """Trap: comings and goings, messages given up, and all who had ever published were kept to the end."""
     deliveries = DeliveryAggregator()
 
     def hour(begin):
@@ -192,6 +193,12 @@ def test_eight_hours_of_churn_and_losses_stay_small():
                 # some are lost, and something undue comes of one long closed
                 receipts=[(number + 1, 20 - number % 2, 0), (max(1, number - 20), 0, 1)],
             )
+            if publishers != "one":
+                second.published = [Publication(number + 1, 1, number + 0.4, 0)]
+                second.receipts = [
+                    Receipt(number + 1, 1, 20 - number % 2, 0),
+                    Receipt(max(1, number - 20), 1, 0, 1),
+                ]
             deliveries.close([second], second.until, False)
 
     tracemalloc.start()

@@ -9,7 +9,7 @@ import pytest
 from siotool.client.failures import ClientFailure
 from siotool.protocol.backoff import Backoff
 from siotool.protocol.reconnection import Reconnection
-from siotool.swarm.lasting_connection import Holder, LastingConnection
+from siotool.swarm.lasting_connection import LastingConnection
 
 SOON = Backoff(delay_s=0.001, delay_max_s=0.001)
 
@@ -21,25 +21,33 @@ class StopUser(Exception):
 class Life:
     """A user, and the target's answers to its connects: None, or the class of a failure."""
 
+    _ending = StopUser
+
     def __init__(self, *answers, **rule):
         self.answers = list(answers)
         self.log = []
         self.hooks = {}
-        self.lasting = LastingConnection(
-            Holder(
-                self.open,
-                lambda: self.hook("opened"),
-                lambda reason: self.hook(f"lost {reason}"),
-                lambda kind: self.log.append(f"away {kind}"),
-                lambda error: self.log.append(f"raised {error}"),
-                lambda: self.log.append("stopped"),
-                lambda: 0.0,
-                StopUser,
-            ),
-            Reconnection(backoff=SOON, **rule),
-        )
+        self.lasting = LastingConnection(self, Reconnection(backoff=SOON, **rule))
 
-    def open(self, again):
+    def on_connected(self):
+        self.hook("opened")
+
+    def on_disconnected(self, reason):
+        self.hook(f"lost {reason}")
+
+    def _stay_away(self, kind):
+        self.log.append(f"away {kind}")
+
+    def _report_error(self, error):
+        self.log.append(f"raised {error}")
+
+    def _stop_from_beside(self):
+        self.log.append("stopped")
+
+    def _chance(self):
+        return 0.0
+
+    def _open(self, again):
         self.log.append("again" if again else "try")
         answer = self.answers.pop(0) if self.answers else None
         if answer is not None:
