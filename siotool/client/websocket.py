@@ -1,6 +1,7 @@
 """WebSocket transport: picows frames on one side, Engine.IO packets on the other."""
 
 import asyncio
+import functools
 import logging
 import socket
 from collections.abc import Callable, Iterator
@@ -294,6 +295,10 @@ class WebSocket(WSListener):
         self._traffic.wire_out += sent
         # until it is open, traffic is not noticed here
         self.stirred = waiting > 0 or not connection.open or self.unsent > 0
+
+
+#: Most users connect to the same place: to take its URL apart costs as much as to ask for the upgrade.
+picows.api.parse_url = functools.lru_cache(maxsize=64)(picows.api.parse_url)  # type: ignore[attr-defined]
 
 
 class WebSockets:

@@ -6,6 +6,7 @@ a real thread (gevent's patched ones are greenlets) and is started after any for
 
 import asyncio
 import contextlib
+import socket
 import sys
 from collections import deque
 from collections.abc import Callable
@@ -122,9 +123,15 @@ class Bridge:
 
 def new_loop() -> asyncio.AbstractEventLoop:
     """An asyncio loop, the fast one where there is one."""
+    # uvloop keeps the class of sockets it finds, and makes several for each connection: gevent's would make
+    # watchers in a hub of this thread, which took 80 µs of a connect
+    patched = socket.socket
+    socket.socket = monkey.get_original("socket", "socket")  # type: ignore[misc]
     try:
         import uvloop  # noqa: PLC0415  (absent on Windows)
     except ImportError:
         return asyncio.new_event_loop()
+    finally:
+        socket.socket = patched  # type: ignore[misc]
     loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
     return loop

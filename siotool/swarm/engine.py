@@ -43,6 +43,7 @@ class Engine:
         """
         self._ack_timeout_s = settings.ack_timeout_s
         self._client = settings.client
+        self._delivered: set[str] = set()
         self._bridge = Bridge()
         #: For what is called in the loop's thread.
         self.loop = ClientLoop(settings, self._bridge, redaction or Redaction(), tap, clock)
@@ -197,7 +198,9 @@ class Engine:
 
     def delivers_as(self, event: str) -> None:
         """The server delivers what is published as this event; empty: as any."""
-        self._bridge.to_loop(self.loop.board.delivers_as, event)
+        if event not in self._delivered:  # each user says it
+            self._delivered.add(event)
+            self._bridge.to_loop(self.loop.board.delivers_as, event)
 
     def drop(self, user: UserObserver, how: DropKind, at: float) -> None:
         """Lose a user's connection at a moment of the monotonic clock, if it is open then."""

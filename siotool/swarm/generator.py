@@ -18,7 +18,7 @@ from siotool.swarm import locust_stats, worker_report
 from siotool.swarm.engine import Engine
 from siotool.swarm.interval_clock import IntervalClock
 from siotool.swarm.own_values import OwnValues
-from siotool.swarm.pacing import ANSWER_S, Schedule, lead_s
+from siotool.swarm.pacing import ANSWER_S, Schedule, lead_s, uniform
 from siotool.swarm.poisson import PoissonSchedule
 from siotool.swarm.redaction import Redaction
 from siotool.swarm.row_desk import RowPool
@@ -151,11 +151,10 @@ class Generator:
         even, and the first one is within a period.
         """
         wanted, now = self._rate or rate, monotonic()
-        chance = Random(f"{self.seed}/{number}/schedule")
         schedule = (
-            PoissonSchedule(wanted, now, chance)
+            PoissonSchedule(wanted, now, Random(f"{self.seed}/{number}/schedule"))
             if poisson
-            else Schedule(wanted, now + chance.random() / wanted)
+            else Schedule(wanted, now + uniform(self.seed, number) / wanted)
         )
         self._schedules[number] = (counts, schedule, rate)
         self._let_answers_wait(wanted)

@@ -29,6 +29,7 @@ GRACE_S = 0.1
 
 #: Multiples of it, modulo one, are spread evenly, however many (Weyl's sequence).
 GOLDEN = 0.6180339887498949
+_BITS = (1 << 64) - 1
 
 
 def start_at(number: int, now: float, over_s: float) -> float:
@@ -40,6 +41,18 @@ def start_at(number: int, now: float, over_s: float) -> float:
     if not over_s:
         return now
     return math.ceil((now + number * GOLDEN % 1.0 * over_s) / START_TICK_S) * START_TICK_S
+
+
+def uniform(seed: int, number: int) -> float:
+    """A random number from 0 to below 1 that both decide; made in a tenth of the time that ``Random`` takes.
+
+    Source: the finalizer of SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number
+    generators", OOPSLA 2014), over numbers that are far apart.
+    """
+    mixed = (seed * 0xD1342543DE82EF95 + number * 0x9E3779B97F4A7C15) & _BITS
+    mixed = ((mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9) & _BITS
+    mixed = ((mixed ^ mixed >> 27) * 0x94D049BB133111EB) & _BITS
+    return (mixed ^ mixed >> 31) / (_BITS + 1)
 
 
 def lead_s(period: float) -> float:

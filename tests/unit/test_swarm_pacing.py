@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siotool.swarm.pacing import GRACE_S, LEAD_S, START_TICK_S, TICK_S, Schedule, start_at
+from siotool.swarm.pacing import GRACE_S, LEAD_S, START_TICK_S, TICK_S, Schedule, start_at, uniform
 from siotool.swarm.user_counts import UserCounts
 
 
@@ -284,3 +284,24 @@ def test_eight_hours_of_operations_do_not_drift():
     for _ in range(8 * 3600 * 30):
         schedule.begin()
     assert schedule.due == pytest.approx(50_000 + 8 * 3600, abs=1e-3)
+
+
+@given(st.integers(-(2**70), 2**70), st.integers(1, 2**40))
+def test_a_users_chance_lies_between_0_and_1_and_is_always_the_same(seed, number):
+    assert 0 <= uniform(seed, number) < 1
+    assert uniform(seed, number) == uniform(seed, number)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "numbers"),
+    [
+        pytest.param([1], range(1, 20_001), id="users that were numbered one after the other"),
+        pytest.param([7], range(1 << 33, (1 << 33) + 20_000), id="users of another worker"),
+        pytest.param(range(20_000), [1], id="the first user of many runs"),
+    ],
+)
+def test_chances_are_spread_as_if_drawn(seeds, numbers):
+    drawn = sorted(uniform(seed, number) for seed in seeds for number in numbers)
+    # Kolmogorov and Smirnov: beyond this in one of a thousand such samples
+    allowed = 1.95 / math.sqrt(len(drawn))
+    assert max(abs((at + 0.5) / len(drawn) - chance) for at, chance in enumerate(drawn)) < allowed
