@@ -123,8 +123,8 @@ class Bridge:
 
 def new_loop() -> asyncio.AbstractEventLoop:
     """An asyncio loop, the fast one where there is one."""
-    # uvloop keeps the class of sockets it finds, and makes several for each connection: gevent's would make
-    # watchers in a hub of this thread, which took 80 µs of a connect
+    # uvloop keeps the class of sockets it finds, and makes several for each connection: gevent's would each
+    # make watchers in a hub of this thread
     patched = socket.socket
     socket.socket = monkey.get_original("socket", "socket")  # type: ignore[misc]
     try:
