@@ -297,7 +297,7 @@ class WorkerHealth(msgspec.Struct, frozen=True):
     or an affinity mask). ``cpu_wait`` is the share of the interval in which its busiest thread
     was ready to run and had no CPU. ``clock_error_s``: how far its machine's clock may be from the parent's,
     as it is taken to be; 0 for the parent's own machine. ``late``: how late the connection loop was, at
-    20 moments a second: what came then had to wait as long. Empty where no times were taken.
+    200 moments a second: what came then had to wait as long. Empty where no times were taken.
     """
 
     worker: Count

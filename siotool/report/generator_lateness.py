@@ -1,7 +1,7 @@
 """Percentiles that the generator itself may have made: its loop was late as often as that, by as much.
 
-The loop's lateness is looked at 20 times a second (``WorkerHealth.late``), at moments that have nothing to do
-with what arrives. So what arrives had to wait as long as often. Where at its q-quantile the lateness is more
+The loop's lateness is known of 200 moments a second (``WorkerHealth.late``), which have nothing to do with
+what arrives. So what arrives had to wait as long as often. Where at its q-quantile the lateness is more
 than a share of an operation's q-quantile, that may be so much too large.
 """
 
@@ -20,6 +20,8 @@ OFF_SHARE, OFF_LEAST_S = 0.05, 0.002
 _ENOUGH = 0.5
 #: From here on it makes the run suspect, but for what happens once in a thousand times.
 DOUBTED_S, DOUBTED_SHARE = 0.02, 0.99
+#: So many operations are named.
+_NAMED = 3
 _PERCENTILES = (("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p99_9", 0.999))
 
 
@@ -38,26 +40,36 @@ def lateness_words(runs: Sequence[Run], operations: Sequence[OperationFigures]) 
 
 
 class _Off(NamedTuple):
-    """A percentile that may be off, by how much, and in words."""
+    """A percentile that may be off, and by how much."""
 
     share: float
     late_s: float
-    #: How many operations it is of.
+    #: Which operation it is of, and how many of those there are.
+    operation: str
     operations: int
-    text: str
+    #: Which percentile of what, and its value.
+    named: str
 
     @property
     def doubted(self) -> bool:
         return self.late_s > DOUBTED_S and self.share <= DOUBTED_SHARE
 
 
-def _said(found: Sequence[_Off]) -> list[str]:
-    """The most usual percentile, and how many others there are."""
-    if not found:
+def _said(found: list[_Off]) -> list[str]:
+    """The lowest percentile of each of the most frequent operations, and how many others there are."""
+    lowest: dict[str, _Off] = {}
+    for one in sorted(found, key=lambda one: (-one.operations, one.share)):
+        lowest.setdefault(one.operation, one)
+    named = list(lowest.values())[:_NAMED]
+    if not named:
         return []
-    first = min(found, key=lambda one: (one.share, -one.late_s, -one.operations))
-    others = len(found) - 1
-    return [first.text + (f", and {others} other percentile{'s' if others > 1 else ''}" if others else "")]
+    first, also = named[0], [one.named for one in named[1:]]
+    if rest := len(found) - len(named):
+        also.append(f"{rest} other percentile{'s' if rest > 1 else ''}")
+    often = f"{100 * _ENOUGH * (1 - first.share):.2g} % of the time"
+    late = f"the generator's loop was {format_duration(first.late_s)} late or more"
+    so_may = f"; so may {', '.join(also)}" if also else ""
+    return [f"{first.named} may be too large: for {often} {late}{so_may}"]
 
 
 def _off(runs: Sequence[Run], operations: Sequence[OperationFigures]) -> Iterator[_Off]:
@@ -69,13 +81,9 @@ def _off(runs: Sequence[Run], operations: Sequence[OperationFigures]) -> Iterato
             if value is None or late_s is None or few:
                 continue
             if late_s > max(OFF_LEAST_S, OFF_SHARE * value):
-                which = f"{name.replace('_', '.')} of {row.op} {row.name} ({format_duration(value)})"
-                often = f"{100 * _ENOUGH * (1 - share):.2g} % of the time"
-                text = (
-                    f"{which} may be too large: for {often} the generator's loop was "
-                    f"{format_duration(late_s)} late or more"
-                )
-                yield _Off(share, late_s, row.count, text)
+                operation = f"{row.op} {row.name}"
+                named = f"{name.replace('_', '.')} of {operation} ({format_duration(value)})"
+                yield _Off(share, late_s, operation, row.count, named)
 
 
 def loop_lateness(runs: Sequence[Run]) -> Histogram:

@@ -333,14 +333,28 @@ def test_operations_are_parted_by_class_where_there_are_several_and_only_then():
     ]
 
 
-def test_a_loop_that_was_stopped_was_late_at_every_moment_meanwhile(metrics):
-    """A worker stopped for 0.3 s had one of its moments counted, and p99 was not doubted."""
-    metrics.loop_was_late(0.001, 0.05)
-    metrics.loop_was_late(0.275, 0.05)
+@pytest.mark.parametrize(
+    ("looks", "shares"),
+    [
+        pytest.param([0.001] * 20, {0.5: 0.001, 1.0: 0.001}, id="always in time: as late as the looks were"),
+        pytest.param([0.001] * 10 + [0.02] * 10, {0.5: 0.001, 0.51: 0.02}, id="late at every second look"),
+        # it stood still for 0.3 s of 1.25, of which a look sees 0.275 on average
+        pytest.param([0.001] * 19 + [0.275], {0.99: 0.2875, 0.9: 0.175, 0.75: 0.001}, id="stopped once"),
+        # a worker stopped for a tenth of a second in ten: a hundredth of the time
+        pytest.param([0.001] * 198 + [0.075], {0.995: 0.05, 0.98: 0.001}, id="stopped for a moment"),
+    ],
+)
+def test_how_late_the_loop_was_is_known_of_every_moment(metrics, looks, shares):
+    """A worker stopped for 0.3 s had one moment counted, one stopped for 0.1 s two: p99 was not doubted."""
+    for seconds in looks:
+        metrics.loop_was_late(seconds, 0.05)
     late = merged([metrics.take_late()])
-    assert late.count == 7
-    assert (late.quantile(0.5), late.max_s) == (pytest.approx(0.125, rel=0.02), 0.275)
-    assert metrics.loop_lag == 0.275
+    assert late.count == pytest.approx(
+        200 * (0.05 * len(looks) + sum(one for one in looks if one > 0.05)), abs=1
+    )
+    for share, wanted in shares.items():
+        assert late.quantile(share) == pytest.approx(wanted, rel=0.05, abs=0.005)
+    assert metrics.loop_lag == max(looks)
     assert metrics.take_late().count == 0
 
 
