@@ -44,7 +44,7 @@ class Header(msgspec.Struct, frozen=True, tag_field="kind", tag="header"):
 
     ``targets`` are the addresses of a service that has several, ``target`` is the first of them.
     ``servers`` have names of their own; empty when none was sampled. ``embedded``: the target is
-    the one that siotool starts itself, on any free port.
+    the one that siotool starts itself, on any free port; ``lab`` says which lab that is, where it is one.
     """
 
     version: Count
@@ -59,6 +59,7 @@ class Header(msgspec.Struct, frozen=True, tag_field="kind", tag="header"):
     targets: list[WeightedTarget] = []
     servers: list[MeasuredServer] = []
     embedded: bool = False
+    lab: str = ""
     gates: list[str] = []
     default_gates: bool = True
     command: list[str] = []

@@ -11,6 +11,7 @@ from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.options import Output, Quiet
 from siotool.cli.streams import say
 from siotool.document.document import Document, Row, Section, Sentence, Table, columns
+from siotool.document.groups import NONE
 from siotool.errors import ExitCode
 from siotool.lab.needs import everything, of_lab
 from siotool.lab.tools import FoundTool
@@ -60,7 +61,7 @@ def doctor(
         if not quiet:
             say(f"the servers' npm packages are in {place}")
     found = everything() if asked is None else of_lab(asked)
-    result = LabDoctor(1, all(one.path for one in found), found)
+    result = LabDoctor(1, not any(one.problem for one in found), found)
     out.write(out.printed(_document(result), form, output, result), output)
     raise typer.Exit(ExitCode.OK if result.enough or asked is None else ExitCode.USAGE)
 
@@ -68,24 +69,23 @@ def doctor(
 def _document(result: LabDoctor) -> Document:
     """A table of all, and how to get what is missing."""
     rows = [
-        Row(
-            [one.name, one.use, one.version or ("found" if one.path else "missing")],
-            "" if one.path else "bad",
-        )
+        Row([one.name, one.use, one.version or NONE, one.problem or "found"], "bad" if one.problem else "")
         for one in result.needs
     ]
-    missing = [one for one in result.needs if not one.path]
-    sections = [Section("needs", "What labs need", [Table(columns("need", "for", "version"), rows)])]
+    missing = [one for one in result.needs if one.problem]
+    sections = [Section("needs", "What labs need", [Table(columns("need", "for", "version", "state"), rows)])]
     if missing:
         ways: dict[str, list[str]] = {}
         for one in missing:
             ways.setdefault(one.get, []).append(one.name)
         how = [Sentence(f"{', '.join(names)}: {way}", "doubt") for way, names in ways.items()]
-        sections.append(Section("missing", "What is missing, and how to get it", [*how]))
+        sections.append(Section("missing", "How to get what is missing", [*how]))
     return Document(
         name="siotool lab doctor",
         context="programs and npm packages of this machine",
-        headline=f"{len(missing)} of {len(result.needs)} are missing" if missing else "all is here",
+        headline=f"{len(missing)} of {len(result.needs)} are missing or too old"
+        if missing
+        else "all is here",
         tone="good" if not missing else "bad",
         sections=sections,
     )

@@ -310,7 +310,9 @@ def loadtest(
 
     with ExitStack() as stack, explained():
         ticks = float(loaded.name == "listen") if tick_rate is None else tick_rate
-        begun = own_targets.begin(aimed, lab, ticks, asked_servers, clients.tls, folder, stack)
+        begun = own_targets.begin(
+            aimed, lab, ticks, asked_servers, clients.tls, None if dry_run else folder, stack
+        )
         alike = Target("", path, namespace=clients.identity.namespaces[0], transport=clients.transport)
         first, *others = look_up(begun.urls, alike)
         config = RunConfig(
@@ -335,6 +337,7 @@ def loadtest(
             out=folder,
             find_revision=clients.revision is None,
             embedded=aimed.demo,
+            lab=begun.lab,
             weights=tuple(begun.weights),
             servers=begun.servers,
             web_port=web_port if web else None,

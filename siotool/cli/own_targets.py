@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import msgspec
@@ -13,17 +14,22 @@ from siotool.client.choices import TlsOptions
 from siotool.lab.lab import Lab
 from siotool.lab.lab_process import LabProcess
 from siotool.lab.needs import check_folder, check_machine
+from siotool.lab.running_lab import LabMember
 from siotool.swarm.servers.asked_server import AskedServer, AskedServers
 from siotool.target.process import TargetProcess
 
 
 class BegunTarget(NamedTuple):
-    """A target that is there: its URLs and their weights, the servers to sample, and whom clients trust."""
+    """A target that is there: its URLs and their weights, the servers to sample, and whom clients trust.
+
+    ``lab`` says which lab it is, where it is one.
+    """
 
     urls: list[str]
     weights: list[int]
     servers: AskedServers
     tls: TlsOptions
+    lab: str = ""
 
 
 def lab_of(aimed: Aimed) -> Lab | None:
@@ -44,16 +50,18 @@ def begin(
     ticks: float,
     asked: AskedServers,
     tls: TlsOptions,
-    run: Path,
+    run: Path | None,
     stack: ExitStack,
 ) -> BegunTarget:
     """Start what is siotool's own; ``stack`` stops it. A target of somebody else is taken as it is.
 
-    ``ticks`` are sent where the lab's file asks for none. A lab's files go to the folder ``run``/lab.
+    ``ticks`` are sent where the lab's file asks for none. A lab's files go to the folder ``run``/lab; without
+    a run they are kept nowhere.
     """
     if lab is not None:
+        own = Path(stack.enter_context(TemporaryDirectory())) if run is None else run
         return _begin_lab(
-            msgspec.structs.replace(lab, tick_rate=lab.tick_rate or ticks), asked, tls, run, stack
+            msgspec.structs.replace(lab, tick_rate=lab.tick_rate or ticks), asked, tls, own / "lab", stack
         )
     if aimed.demo:
         embedded = stack.enter_context(TargetProcess(tick_rate=ticks))
@@ -61,22 +69,22 @@ def begin(
     return BegunTarget(aimed.urls, aimed.weights, asked, tls)
 
 
-def _begin_lab(lab: Lab, asked: AskedServers, tls: TlsOptions, run: Path, stack: ExitStack) -> BegunTarget:
-    check_folder(run / "lab")
+def _begin_lab(lab: Lab, asked: AskedServers, tls: TlsOptions, folder: Path, stack: ExitStack) -> BegunTarget:
+    check_folder(folder)
     for words in lab_options.remarks(lab):
         say(words)
-    running = stack.enter_context(LabProcess(lab, run / "lab")).running
+    running = stack.enter_context(LabProcess(lab, folder)).running
     if running.ca_file and not (tls.ca_file or tls.insecure):
         tls = msgspec.structs.replace(tls, ca_file=running.ca_file)
     if not asked.any:
-        members = tuple(
-            AskedServer(
-                one.name,
-                pids=(one.pid,),
-                metrics=(one.metrics_url,) if one.metrics_url else (),
-                beside=one.role != "server",
-            )
-            for one in running.members
-        )
-        asked = msgspec.structs.replace(asked, servers=members)
-    return BegunTarget(running.urls, [1] * len(running.urls), asked, tls)
+        asked = msgspec.structs.replace(asked, servers=tuple(map(_sampled, running.members)))
+    return BegunTarget(running.urls, [1] * len(running.urls), asked, tls, lab.words)
+
+
+def _sampled(member: LabMember) -> AskedServer:
+    return AskedServer(
+        member.name,
+        pids=(member.pid,),
+        metrics=(member.metrics_url,) if member.metrics_url else (),
+        beside=member.role != "server",
+    )

@@ -39,6 +39,16 @@ class Lab(msgspec.Struct, frozen=True, kw_only=True):
         """How many URLs it has."""
         return self.servers if self.balancer == "none" and self.adapter != "cluster" else 1
 
+    @property
+    def words(self) -> str:
+        """What it is, whatever its ports are: runs of labs with the same words are of one service."""
+        parts = [f"{self.servers} {self.runtime}", f"adapter {self.adapter}"]
+        if self.balancer != "none":
+            parts.append(f"balancer {self.balancer}, sticky {self.sticky}")
+        parts += ["tls"] if self.tls else []
+        parts += [f"recovery {self.recovery_s:g} s"] if self.recovery_s else []
+        return f"lab of {', '.join(parts)}"
+
 
 def check(lab: Lab, *, sticky_given: bool) -> None:
     """Raise InputError for what does not go together; ``sticky_given``: somebody asked for it."""

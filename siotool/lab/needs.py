@@ -6,7 +6,7 @@ from pathlib import Path
 from siotool.errors import InputError
 from siotool.lab.lab import Lab
 from siotool.lab.packages import INSTALL, look_for_packages
-from siotool.lab.tools import TOOLS, FoundTool, look_for, needed, path_of
+from siotool.lab.tools import TOOLS, FoundTool, least_of, look_for, needed
 
 
 def everything() -> list[FoundTool]:
@@ -16,22 +16,21 @@ def everything() -> list[FoundTool]:
 
 def of_lab(lab: Lab) -> list[FoundTool]:
     """Look for what one lab needs."""
-    return [
-        *(look_for(name) for name in needed(lab)),
-        *(look_for_packages() if lab.runtime == "node" else []),
-    ]
+    programs = [look_for(name, least_of(lab, name)) for name in needed(lab)]
+    return [*programs, *(look_for_packages() if lab.runtime == "node" else [])]
 
 
 def check_machine(lab: Lab) -> None:
-    """Raise InputError for a program or a package that is missing, or a port in use."""
-    for name in needed(lab):
-        if not path_of(name):
-            raise InputError(
-                f"{name} is not installed, and the lab needs it ({TOOLS[name].use})", TOOLS[name].get
-            )
-    if lab.runtime == "node" and (missing := [one.name for one in look_for_packages() if not one.path]):
+    """Raise InputError for a program or a package that is missing or too old, or a port in use."""
+    wrong = [one for one in of_lab(lab) if one.problem]
+    packages = [one.name for one in wrong if one.get == INSTALL]
+    for one in wrong:
+        if one.get != INSTALL:
+            state = "not installed" if one.problem == "missing" else one.problem
+            raise InputError(f"{one.name} is {state}, and the lab needs it ({one.use})", one.get)
+    if packages:
         raise InputError(
-            f"the servers' npm packages are not installed ({', '.join(missing)})", f"run {INSTALL}, once"
+            f"the servers' npm packages are not installed ({', '.join(packages)})", f"run {INSTALL}, once"
         )
     if lab.port:
         _check_port(lab.port)

@@ -35,7 +35,8 @@ def look_for_packages() -> list[FoundTool]:
             version = json.loads((folder / "package.json").read_text(encoding="utf-8"))["version"]
         except (OSError, ValueError, KeyError):
             version = ""
-        found.append(FoundTool(name, "npm package", str(folder) if version else "", version, INSTALL))
+        problem, path = ("", str(folder)) if version else ("missing", "")
+        found.append(FoundTool(name, "npm package", path, version, problem, INSTALL))
     return found
 
 

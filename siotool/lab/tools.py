@@ -20,21 +20,23 @@ _POSTGRES_PROGRAMS = ("initdb", "postgres", "pg_isready")
 
 
 class Tool(msgspec.Struct, frozen=True):
-    """A program: what a lab uses it for, how to get it, and how it says its version."""
+    """A program: what a lab uses it for, how to get it, how it says its version, and the oldest that does."""
 
     use: str
     get: str
     version: str = "--version"
+    least: int = 0
 
 
 TOOLS: Mapping[str, Tool] = MappingProxyType(
     {
-        "node": Tool("the servers", "apt install nodejs (18 or newer), or nodejs.org"),
+        "node": Tool("the servers", "apt install nodejs (18 or newer), or nodejs.org", least=18),
         "npm": Tool("installs the servers' packages", "apt install npm, or nodejs.org"),
         "nginx": Tool("balancer nginx", "apt install nginx-light", "-v"),
         "haproxy": Tool("balancer haproxy", "apt install haproxy", "-v"),
         "redis-server": Tool(
-            "adapters redis, redis-sharded, redis-streams", "apt install redis-server (7 or newer)"
+            "adapters redis, redis-sharded, redis-streams",
+            "apt install redis-server (redis-sharded: 7 or newer)",
         ),
         "postgres": Tool("adapter postgres", "apt install postgresql"),
         "mongod": Tool(
@@ -46,12 +48,16 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
 
 
 class FoundTool(msgspec.Struct, frozen=True):
-    """What labs need: ``path`` and ``version`` are empty where it is missing; ``get`` is the way to it."""
+    """What labs need: ``path`` and ``version`` are empty where they are not known; ``get`` is the way to it.
+
+    ``problem`` says that it is missing, or too old; it is empty where it will do.
+    """
 
     name: str
     use: str
     path: str
     version: str
+    problem: str
     get: str
 
 
@@ -85,10 +91,19 @@ def postgres_folder() -> Path | None:
     return None
 
 
-def look_for(name: str) -> FoundTool:
-    """Look for a program, and ask it for its version."""
+def look_for(name: str, least: int = 0) -> FoundTool:
+    """Look for a program, and ask it for its version; ``least`` is the oldest where a lab asks for more."""
     tool, path = TOOLS[name], path_of(name)
-    return FoundTool(name, tool.use, path, _version(path, tool.version) if path else "", tool.get)
+    version = _version(path, tool.version) if path else ""
+    problem, wanted = "" if path else "missing", max(tool.least, least)
+    if version and int(version.partition(".")[0]) < wanted:
+        problem = f"too old: {wanted} or newer"
+    return FoundTool(name, tool.use, path, version, problem, tool.get)
+
+
+def least_of(lab: Lab, name: str) -> int:
+    """Return the oldest version that a lab can do with, where it asks for more than others."""
+    return 7 if (lab.adapter, name) == ("redis-sharded", "redis-server") else 0
 
 
 def _version(path: str, option: str) -> str:

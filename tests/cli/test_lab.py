@@ -32,11 +32,12 @@ def test_the_doctor_says_what_is_missing_and_how_to_get_it(siotool, tmp_path):
         "use": "the servers",
         "path": "",
         "version": "",
+        "problem": "missing",
         "get": "apt install nodejs (18 or newer), or nodejs.org",
     }
     assert needs["@socket.io/redis-adapter"]["get"] == "siotool lab doctor --install"
     text = siotool("lab", "doctor", PATH=str(tmp_path), XDG_CACHE_HOME=str(tmp_path)).stdout
-    assert "What is missing, and how to get it" in text
+    assert "How to get what is missing" in text
     assert "siotool lab doctor --install" in text
 
 

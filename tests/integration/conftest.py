@@ -25,6 +25,7 @@ from siotool.errors import RunFileError
 from siotool.report.contents import UserClassFigures
 from siotool.report.users import sum_up_user_classes
 from siotool.runs import reading
+from tests.integration.labs import missing
 
 T = TypeVar("T")
 
@@ -308,3 +309,10 @@ def alive() -> Callable[[int], bool]:
         return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
 
     return look
+
+
+@pytest.fixture(scope="session")
+def lab_programs() -> None:
+    """Skip where a program or a package of labs is missing."""
+    if lacking := missing():
+        pytest.skip(f"{', '.join(lacking)}: not installed; siotool lab doctor says how to get it (make lab)")

@@ -1,26 +1,19 @@
-"""Labs: real servers, backends and balancers, joined as they are in service; loaded, and gone afterwards."""
+"""Labs under load: what arrives across servers, and what is measured of each process."""
 
 import json
-import os
-import shutil
-import signal
-import ssl
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import jsonschema
-import psutil
 import pytest
 
-from siotool.lab.packages import look_for_packages
-from siotool.lab.tools import path_of
+from siotool.runs.sameness import service
 from tests.integration.conftest import Finished
+from tests.integration.labs import described
 
 pytestmark = pytest.mark.slow
 
@@ -54,31 +47,11 @@ LABS: dict[str, tuple[dict[str, Any], tuple[Any, ...]]] = {
 }
 #: Those whose servers are joined: what a client on one publishes reaches clients on all.
 JOINED = ("redis", "sharded", "streams", "postgres", "cluster")
-PROGRAMS = ("node", "nginx", "haproxy", "redis-server", "postgres", "openssl")
-
-
-@pytest.fixture(scope="module")
-def everything() -> None:
-    """Skip where a program or a package is missing."""
-    missing = [name for name in PROGRAMS if not path_of(name)]
-    missing += [one.name for one in look_for_packages() if not one.path]
-    if missing:
-        pytest.skip(f"{', '.join(missing)}: not installed; siotool lab doctor says how to get it (make lab)")
-
-
-def described(folder: Path, example: str = "", **keys: Any) -> str:
-    """Write a lab of two servers, and return its file; or return an example's."""
-    if example:
-        return str(Path(__file__).parents[2] / "scenarios" / example)
-    path = folder / f"{'-'.join(str(value) for value in keys.values()) or 'lab'}.toml"
-    lines = [f"{key} = {json.dumps(value)}" for key, value in {"servers": 2, **keys}.items()]
-    path.write_text("\n".join(["[lab]", *lines, ""]))
-    return str(path)
 
 
 @pytest.fixture(scope="module")
 def runs(
-    everything: None, lasting_start: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+    lab_programs: None, lasting_start: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Finished]]:
     """A load test of each lab, two at a time."""
     folder = tmp_path_factory.mktemp("labs")
@@ -207,163 +180,21 @@ def test_nothing_of_a_run_is_left(runs: dict[str, Finished], alive: Callable[[in
     assert [pid for pid in pids if alive(pid)] == []
 
 
-# ── up, and gone ──────────────────────────────────────────────────────────────────────
-
-
-class Up:
-    """A ``siotool lab up`` that is ready."""
-
-    def __init__(self, process: subprocess.Popen[str], folder: Path) -> None:
-        assert process.stdout is not None
-        self.process = process
-        self.folder = folder
-        self.url = process.stdout.readline().strip()
-        self.told = json.loads((folder / "lab.json").read_text()) if self.url else {}
-        self.keeper = next(
-            (one for one in psutil.Process(process.pid).children() if "siotool.lab.keeper" in one.cmdline()),
-            None,
-        )
-
-    def pids(self) -> list[int]:
-        """All processes below it."""
-        return [one.pid for one in psutil.Process(self.process.pid).children(recursive=True)]
-
-
-@contextmanager
-def up(tmp_path: Path, file: str, *options: str) -> Iterator[Up]:
-    folder = tmp_path / "files"
-    with (
-        (tmp_path / "stderr").open("w") as words,
-        subprocess.Popen(
-            [sys.executable, "-m", "siotool", "lab", "up", file, *options, "--out", str(folder)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=words,
-            text=True,
-            start_new_session=True,
-        ) as process,
-    ):
-        try:
-            one = Up(process, folder)
-            assert one.url, (tmp_path / "stderr").read_text()
-            yield one
-        finally:
-            process.kill()
-
-
-def opens(url: str, ca_file: str = "") -> bool:
-    context = ssl.create_default_context(cafile=ca_file) if ca_file else None
-    where = f"{url}/socket.io/?EIO=4&transport=polling"
-    with urllib.request.urlopen(where, timeout=10, context=context) as response:
-        return bool(response.read().startswith(b"0{"))
-
-
-def test_up_prints_its_url_shows_no_password_and_ends_in_order_at_ctrl_c(
-    everything: None, tmp_path: Path, alive: Callable[[int], bool]
-) -> None:
-    file = described(tmp_path, adapter="redis", balancer="nginx")
-    with up(tmp_path, file, "--servers", "3", "--tls") as one:
-        assert one.told["urls"] == [one.url]
-        assert one.url.startswith("https://127.0.0.1:")
-        assert opens(one.url, one.told["ca_file"])
-        assert len([member for member in one.told["members"] if member["role"] == "server"]) == 3
-        words = (tmp_path / "files/redis.conf").read_text()
-        password = words.partition("requirepass ")[2].split()[0]
-        pids = one.pids()
-        assert all(password not in " ".join(psutil.Process(pid).cmdline()) for pid in pids)
-        assert one.folder.stat().st_mode & 0o077 == 0
-        one.process.send_signal(signal.SIGINT)
-        assert one.process.wait(20) == 0
-        assert [pid for pid in pids if alive(pid)] == []
-    said = (tmp_path / "stderr").read_text()
-    assert "Traceback" not in said
-    assert f"files are in {one.folder}" in said
-
-
-def test_a_configuration_file_can_be_used_again(everything: None, tmp_path: Path) -> None:
-    with up(tmp_path, described(tmp_path, runtime="python", balancer="nginx")) as one:
-        again = tmp_path / "again"
-        again.mkdir()
-        shutil.copy(one.folder / "nginx.conf", again)
-        (again / "temp").mkdir()
-        command = [path_of("nginx"), "-p", ".", "-c", "nginx.conf", "-t"]
-        done = subprocess.run(command, cwd=again, capture_output=True, text=True, check=False)
-        # the port is taken by the lab, which nginx -t does not ask
-        assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.parametrize(
-    ("keys", "whom"),
-    [
-        pytest.param(
-            {"adapter": "postgres", "balancer": "nginx"}, "siotool", id="PostgreSQL, nginx: siotool"
-        ),
-        pytest.param({"adapter": "redis", "balancer": "nginx"}, "keeper", id="Redis, nginx: its keeper"),
-        pytest.param(
-            {"adapter": "cluster", "balancer": "haproxy"}, "keeper", id="cluster, HAProxy: its keeper"
-        ),
-    ],
-)
-def test_who_is_killed_takes_the_whole_lab_along(
-    keys: dict[str, Any],
-    whom: str,
-    everything: None,
-    tmp_path: Path,
-    alive: Callable[[int], bool],
-    until: Callable[..., Any],
-) -> None:
-    with up(tmp_path, described(tmp_path, **keys)) as one:
-        assert opens(one.url)
-        pids = one.pids()
-        assert len(pids) > 4
-        assert one.keeper is not None
-        os.kill(one.process.pid if whom == "siotool" else one.keeper.pid, signal.SIGKILL)
-        until(lambda: not [pid for pid in pids if alive(pid)], what="every process of the lab ends")
-        assert one.process.wait(10) == (-signal.SIGKILL if whom == "siotool" else 3)
-
-
-@pytest.mark.parametrize("how", ["Ctrl-C", "killed"])
-def test_a_load_test_that_is_cut_short_leaves_no_lab(
-    how: str, everything: None, start: Callable[..., Any], tmp_path: Path, alive: Any, until: Any
-) -> None:
-    file = described(tmp_path, adapter="redis", balancer="haproxy")
-    test = start(f"lab:{file}", *ROOM, "--users", USERS, "--run-time", "60s")
-    test.reached(1)
-    pids = [one["pid"] for one in json.loads((test.folder / "lab/lab.json").read_text())["members"]]
-    assert all(alive(pid) for pid in pids)
-    if how == "Ctrl-C":
-        test.interrupt()
-        assert test.finish().code == 130
-    else:
-        test.process.kill()
-    until(lambda: not [pid for pid in pids if alive(pid)], what="the lab ends with the load test")
-
-
-def test_a_program_that_does_not_start_is_quoted_and_nothing_is_left(
-    everything: None, tmp_path: Path
-) -> None:
-    fake = tmp_path / "bin"
-    fake.mkdir()
-    (fake / "haproxy").write_text("#!/bin/sh\necho 'no such directive' >&2\nexit 1\n")
-    (fake / "haproxy").chmod(0o755)
-    file = described(tmp_path, adapter="redis", balancer="haproxy")
+def test_a_look_at_a_lab_writes_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "siotool", "loadtest", f"lab:{described(tmp_path, runtime='python')}"]
     done = subprocess.run(
-        [sys.executable, "-m", "siotool", "lab", "up", file, "--out", str(tmp_path / "files")],
-        env={**os.environ, "PATH": f"{fake}{os.pathsep}{os.environ['PATH']}"},
+        [*command, "--scenario", "echo", "--dry-run"],
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
     )
-    assert (done.returncode, done.stdout) == (3, "")
-    assert "haproxy of the lab ended with code 1: no such directive" in done.stderr
-    left = [one for one in psutil.process_iter(["cwd"]) if one.info["cwd"] == str(tmp_path / "files")]
-    assert left == []
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["python.toml"]
 
 
-def test_a_program_that_ends_is_said(everything: None, tmp_path: Path, until: Callable[..., Any]) -> None:
-    with up(tmp_path, described(tmp_path, runtime="python")) as one:
-        os.kill(one.told["members"][0]["pid"], signal.SIGKILL)
-        said = tmp_path / "stderr"
-        until(lambda: "server-1 has ended with code -9" in said.read_text(), what="it says which one ended")
-        assert opens(one.told["urls"][1])
+def test_runs_of_a_lab_are_of_one_service_whatever_its_ports(runs: dict[str, Finished]) -> None:
+    header = runs["redis"].run.header
+    assert header.lab == "lab of 2 node, adapter redis, balancer nginx, sticky cookie"
+    assert service(runs["redis"].run) == f"{header.lab} /socket.io/ / {header.target.transport}"

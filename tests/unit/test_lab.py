@@ -123,6 +123,13 @@ def test_the_examples_are_labs():
     }
 
 
+def test_labs_are_told_apart_by_all_but_their_ports():
+    whole = Lab(servers=2, adapter="redis", balancer="nginx", tls=True, recovery_s=120.0, port=3000)
+    words = "lab of 2 node, adapter redis, balancer nginx, sticky cookie, tls, recovery 120 s"
+    assert whole.words == words
+    assert Lab().words == "lab of 1 node, adapter none"
+
+
 def test_a_flag_that_is_wrong_is_named():
     with pytest.raises(InputError, match="--recovery"):
         lab_options.read(None, {"recovery": "soon"})
@@ -147,6 +154,15 @@ def nothing_here(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(tools, "_SYSTEM", "")
     monkeypatch.setattr(tools, "_POSTGRES", ())
+
+
+@pytest.fixture
+def new_enough(tmp_path):
+    """A program of a version that nobody finds too old."""
+    path = tmp_path / "new"
+    path.write_text("#!/bin/sh\necho 99.0\n")
+    path.chmod(0o755)
+    return str(path)
 
 
 @pytest.mark.parametrize(
@@ -176,14 +192,39 @@ def test_a_program_that_is_missing_is_named_with_the_way_to_it(lab, said, nothin
         (Lab(tls=True), "openssl"),
     ],
 )
-def test_each_adapter_needs_its_backend(lab, program, nothing_here, tmp_path, monkeypatch):
-    monkeypatch.setattr(needs, "path_of", lambda name: "" if name == program else "/bin/true")
+def test_each_adapter_needs_its_backend(lab, program, nothing_here, new_enough, monkeypatch):
+    monkeypatch.setattr(tools, "path_of", lambda name: "" if name == program else new_enough)
     with pytest.raises(InputError, match=f"{program} is not installed"):
         needs.check_machine(lab)
 
 
-def test_packages_that_are_missing_are_named_with_the_command(nothing_here, tmp_path, monkeypatch):
-    monkeypatch.setattr(needs, "path_of", lambda _name: "/bin/true")
+@pytest.mark.parametrize(
+    ("lab", "version", "said"),
+    [
+        (Lab(), "v16.20.2", "node is too old: 18 or newer"),
+        (Lab(), "v18.0.0", "the servers' npm packages"),
+        (Lab(runtime="python", balancer="nginx"), "nothing", ""),
+    ],
+)
+def test_a_program_that_is_too_old_is_refused(lab, version, said, nothing_here, tmp_path, monkeypatch):
+    old = tmp_path / "old"
+    old.write_text(f"#!/bin/sh\necho {version}\n")
+    old.chmod(0o755)
+    monkeypatch.setattr(tools, "path_of", lambda _name: str(old))
+    if not said:
+        needs.check_machine(lab)
+        return
+    with pytest.raises(InputError, match=said):
+        needs.check_machine(lab)
+
+
+def test_sharded_publishing_needs_a_newer_redis_than_the_others():
+    assert tools.least_of(Lab(adapter="redis-sharded"), "redis-server") == 7
+    assert tools.least_of(Lab(adapter="redis"), "redis-server") == 0
+
+
+def test_packages_that_are_missing_are_named_with_the_command(nothing_here, new_enough, monkeypatch):
+    monkeypatch.setattr(tools, "path_of", lambda _name: new_enough)
     with pytest.raises(InputError) as caught:
         needs.check_machine(Lab())
     assert "socket.io" in caught.value.message
