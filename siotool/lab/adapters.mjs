@@ -68,7 +68,8 @@ async function mongo(url) {
   const client = new MongoClient(url, { directConnection: true });
   await client.connect();
   // change streams need a replica set; one server is enough, and another may have made it already
-  await client.db("admin").command({ replSetInitiate: {} }).catch((error) => {
+  const members = [{ _id: 0, host: new URL(url).host }];
+  await client.db("admin").command({ replSetInitiate: { _id: "lab", members } }).catch((error) => {
     if (error.codeName !== "AlreadyInitialized") throw error;
   });
   while (!(await client.db("admin").command({ hello: 1 })).isWritablePrimary) {

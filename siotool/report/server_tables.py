@@ -77,7 +77,9 @@ def _balance(known: ServerFigures) -> str:
 
 
 def _each(servers: list[ServerFigures]) -> Table:
-    named = columns("server", "connections>", "CPU, mean>", "largest>?", "event loop>?", "memory>")
+    named = columns(
+        "server", "connections>", "CPU, mean>", "largest>?", "event loop>?", "its lag>?", "memory>"
+    )
     named += columns("files>?", "of its limit>", "not sampled>?", "source")
     rows = []
     for one in servers:
@@ -90,6 +92,7 @@ def _each(servers: list[ServerFigures]) -> Table:
                     _cores(one.cpu_cores_mean),
                     _cores(one.cpu_cores_max),
                     cell(one.loop_utilization_mean, units.format_share),
+                    cell(one.loop_lag_max_s, units.format_duration),
                     cell(one.rss_bytes_max, units.format_size),
                     cell(one.files_open_max, units.format_count),
                     cell(one.share_of_limit_mean, units.format_share),
@@ -99,7 +102,8 @@ def _each(servers: list[ServerFigures]) -> Table:
             )
         )
     note = (
-        "Connections: the most at once, and the share of all. CPU and event loop: means of the hold phase. "
+        "Connections: the most at once, and the share of all. CPU and event loop: means of the hold phase; "
+        "its lag: the largest. "
         "Of its limit: of the event loop's time where the server shows it, else of the CPU of its cores."
     )
     if any(one.beside for one in servers):

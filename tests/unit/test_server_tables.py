@@ -65,7 +65,7 @@ def test_several_servers_have_a_row_each(report, imbalance, said):
     together, each = server(msgspec.structs.replace(report, server=all_of, servers=[one, other])).blocks
     assert together.note == said
     assert [row.cells[0] for row in each.rows] == ["a", "b"]
-    assert [row.cells[8] for row in each.rows] == ["–", "3 s"]
+    assert [row.cells[9] for row in each.rows] == ["–", "3 s"]
     assert "(40 %)" in each.rows[1].cells[1]
 
 
