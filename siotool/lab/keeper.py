@@ -23,6 +23,7 @@ from siotool.errors import SiotoolError
 from siotool.lab.keeper_lines import EndedProgram, FailedLab
 from siotool.lab.lab import Lab
 from siotool.lab.running_fleet import RunningFleet
+from siotool.lab.running_program import end_with
 
 #: How often, in seconds, programs and parent are looked at.
 _LOOK_S = 0.2
@@ -40,6 +41,7 @@ def main() -> int:
     parser.add_argument("--parent", type=int, required=True, metavar="PID")
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, _stop)
+    end_with(args.parent, signal.SIGTERM)()  # also while the lab starts
     _allow_many_connections()
     lab = msgspec.json.decode(args.lab, type=Lab)
     with tempfile.TemporaryDirectory(prefix="siotool-lab-", ignore_cleanup_errors=True) as data:

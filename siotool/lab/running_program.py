@@ -39,7 +39,7 @@ class RunningProgram:
                 stdout=words,
                 stderr=words,
                 start_new_session=True,
-                preexec_fn=_end_with(os.getpid(), program.end),  # noqa: PLW1509 - the keeper has no threads
+                preexec_fn=end_with(os.getpid(), program.end),  # noqa: PLW1509 - the keeper has no threads
                 **identity,
             )
 
@@ -94,8 +94,8 @@ class RunningProgram:
         return "; ".join(line.strip() for line in lines if line.strip())[-500:]
 
 
-def _end_with(parent: int, number: int) -> Callable[[], None]:
-    """Return what arranges, in the child, that it gets a signal when its parent ends; on Linux only."""
+def end_with(parent: int, number: int) -> Callable[[], None]:
+    """Return what arranges, in a child, that it gets a signal when its parent ends; on Linux only."""
     try:
         prctl = ctypes.CDLL(None).prctl
     except (OSError, AttributeError):

@@ -230,6 +230,30 @@ def test_a_program_that_does_not_start_is_quoted_and_nothing_is_left(
     assert left == []
 
 
+def test_who_is_killed_while_the_lab_starts_takes_it_along(
+    lab_programs: None, tmp_path: Path, alive: Callable[[int], bool], until: Callable[..., Any]
+) -> None:
+    fake = tmp_path / "bin"
+    fake.mkdir()
+    (fake / "redis-server").write_text("#!/bin/sh\ntest $1 = --version || exec sleep 1000\necho 7.0.0\n")
+    (fake / "redis-server").chmod(0o755)
+    with subprocess.Popen(
+        [sys.executable, "-m", "siotool", "lab", "up", described(tmp_path, adapter="redis")],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": f"{fake}{os.pathsep}{os.environ['PATH']}"},
+        stdout=subprocess.DEVNULL,
+    ) as process:
+        own = psutil.Process(process.pid)
+
+        def waiting() -> list[int]:
+            found = own.children(recursive=True)
+            return [one.pid for one in found] if any("1000" in one.cmdline() for one in found) else []
+
+        pids = until(waiting, what="the lab waits for a Redis that never listens")
+        process.kill()
+        until(lambda: not [pid for pid in pids if alive(pid)], within_s=5, what="nothing is left")
+
+
 def test_a_program_that_ends_is_said(lab_programs: None, tmp_path: Path, until: Callable[..., Any]) -> None:
     with up(tmp_path, described(tmp_path, runtime="python")) as one:
         os.kill(one.told["members"][0]["pid"], signal.SIGKILL)
