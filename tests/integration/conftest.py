@@ -301,12 +301,12 @@ def alive() -> Callable[[int], bool]:
     """Whether a process runs; one that ended and waits to be collected does not."""
 
     def look(pid: int) -> bool:
+        status = Path(f"/proc/{pid}/stat")
         try:
             os.kill(pid, 0)
-        except ProcessLookupError:
+            return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
+        except (ProcessLookupError, FileNotFoundError):  # now, or while its state was read
             return False
-        status = Path(f"/proc/{pid}/stat")
-        return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
 
     return look
 
