@@ -25,7 +25,7 @@ COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-header --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-slow coverage node lint types bench capacity-bench prediction architecture dist check-dist fuzz lock clean
+.PHONY: help demo test test-fast test-slow coverage node lab lint types bench capacity-bench prediction architecture dist check-dist fuzz lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -50,6 +50,9 @@ node: ## install the Node.js servers that the integration tests measure
 	@if command -v npm >/dev/null; then \
 	for target in $(NODE_TARGETS); do (cd $$target && npm ci --no-audit --no-fund) || exit 1; done; \
 	else echo "npm is not installed: tests against Node.js will be skipped"; fi
+
+lab: $(VENV)/.runs ## install the npm packages of siotool lab's servers, into your cache folder
+	$(VENV)/bin/siotool lab doctor --install
 
 lint: $(VENV)/.installed ## style and common mistakes
 	$(VENV)/bin/python -m ruff check .

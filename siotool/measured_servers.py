@@ -26,7 +26,8 @@ class MeasuredServer(msgspec.Struct, frozen=True):
     its children``. ``cores`` is how many cores it can fill (one per event-loop process unless the
     user says otherwise); ``memory_bytes`` the memory of its machine, ``files_limit`` the open-file
     limit of one of its processes, ``files_at_rest`` how many were open before the load.
-    ``bandwidth_bytes_per_s`` is what the network carries to or from it, as the user says.
+    ``bandwidth_bytes_per_s`` is what the network carries to or from it, as the user says. ``beside``: it
+    stands beside the servers, as a balancer or a backend does, and is no part of what all servers use.
     """
 
     name: str
@@ -38,6 +39,7 @@ class MeasuredServer(msgspec.Struct, frozen=True):
     host: str = LOCAL
     files_at_rest: Count | None = None
     bandwidth_bytes_per_s: Amount | None = None
+    beside: bool = False
 
 
 class ServerUse(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -48,6 +50,7 @@ class ServerUse(msgspec.Struct, frozen=True, omit_defaults=True):
     ``connections``, ``polling``, ``events_received_per_s`` and ``events_sent_per_s`` are what the server
     itself counts. ``loop_utilization`` is the share of the time in which its event loops were busy, a mean
     over its processes; ``loop_lag_s`` is how late they were: the highest figure that the source shows.
+    ``beside`` is that of the server.
     """
 
     cpu_cores: Amount | None = None
@@ -60,17 +63,19 @@ class ServerUse(msgspec.Struct, frozen=True, omit_defaults=True):
     polling: Count | None = None
     events_received_per_s: Amount | None = None
     events_sent_per_s: Amount | None = None
+    beside: bool = False
 
 
 def all_servers(uses: Sequence[ServerUse]) -> ServerUse | None:
-    """The use of several servers together; None without any.
+    """The use of several servers together, without those that stand beside them; None without any.
 
     A figure that one of them lacks is None. Event loops count by their processes.
     """
+    uses = [use for use in uses if not use.beside]
     if len(uses) < 2:
         return uses[0] if uses else None
     found: dict[str, Any] = {}
-    for name in ServerUse.__struct_fields__:
+    for name in ServerUse.__struct_fields__[:-1]:
         values = [getattr(use, name) for use in uses]
         found[name] = None if None in values else sum(values)
     if found["loop_lag_s"] is not None:

@@ -44,7 +44,7 @@ class Header(msgspec.Struct, frozen=True, tag_field="kind", tag="header"):
 
     ``targets`` are the addresses of a service that has several, ``target`` is the first of them.
     ``servers`` have names of their own; empty when none was sampled. ``embedded``: the target is
-    the one that siotool starts itself, on any free port.
+    the one that siotool starts itself, on any free port; ``lab`` says which lab that is, where it is one.
     """
 
     version: Count
@@ -59,6 +59,7 @@ class Header(msgspec.Struct, frozen=True, tag_field="kind", tag="header"):
     targets: list[WeightedTarget] = []
     servers: list[MeasuredServer] = []
     embedded: bool = False
+    lab: str = ""
     gates: list[str] = []
     default_gates: bool = True
     command: list[str] = []
@@ -71,22 +72,23 @@ class Header(msgspec.Struct, frozen=True, tag_field="kind", tag="header"):
     @property
     def server(self) -> MeasuredServer | None:
         """All servers as one; None when none was sampled. Servers on one machine share its memory."""
-        if len(self.servers) < 2:
-            return self.servers[0] if self.servers else None
-        limits = [one.files_limit for one in self.servers if one.files_limit is not None]
-        at_rest = [one.files_at_rest for one in self.servers if one.files_at_rest is not None]
-        links = [one.bandwidth_bytes_per_s for one in self.servers if one.bandwidth_bytes_per_s is not None]
-        memory = {one.host: one.memory_bytes for one in self.servers if one.memory_bytes is not None}
+        servers = [one for one in self.servers if not one.beside]
+        if len(servers) < 2:
+            return servers[0] if servers else None
+        limits = [one.files_limit for one in servers if one.files_limit is not None]
+        at_rest = [one.files_at_rest for one in servers if one.files_at_rest is not None]
+        links = [one.bandwidth_bytes_per_s for one in servers if one.bandwidth_bytes_per_s is not None]
+        memory = {one.host: one.memory_bytes for one in servers if one.memory_bytes is not None}
         return MeasuredServer(
-            name=", ".join(one.name for one in self.servers),
-            pids=[pid for one in self.servers for pid in one.pids],
-            source="; ".join(f"{one.name}: {one.source}" for one in self.servers),
-            cores=sum(one.cores for one in self.servers),
+            name=", ".join(one.name for one in servers),
+            pids=[pid for one in servers for pid in one.pids],
+            source="; ".join(f"{one.name}: {one.source}" for one in servers),
+            cores=sum(one.cores for one in servers),
             memory_bytes=sum(memory.values()) if memory else None,
             files_limit=min(limits, default=None),
-            host=", ".join(dict.fromkeys(one.host for one in self.servers)),
-            files_at_rest=sum(at_rest) if len(at_rest) == len(self.servers) else None,
-            bandwidth_bytes_per_s=sum(links) if len(links) == len(self.servers) else None,
+            host=", ".join(dict.fromkeys(one.host for one in servers)),
+            files_at_rest=sum(at_rest) if len(at_rest) == len(servers) else None,
+            bandwidth_bytes_per_s=sum(links) if len(links) == len(servers) else None,
         )
 
 

@@ -1,4 +1,4 @@
-"""Files of YAML, filled in from templates that lie beside the code of a package."""
+"""Files filled in from templates that lie beside the code of a package; the words of YAML for those."""
 
 import json
 import re

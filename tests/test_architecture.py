@@ -17,12 +17,13 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 #: Imports go downward only: from a later row to an earlier one, or within one package.
 LAYERS = (
     {"errors", "printable", "searched", "stopped"},
-    {"terminal", "units", "yaml_template"},
+    {"child_process", "terminal", "units", "yaml_template"},
     {"document", "formula", "histogram", "measured_servers", "workload"},
     {"calibration", "protocol", "runfile"},
     {"client", "runs", "runwriter"},
     {"search"},
     {"deployment", "history", "plan", "probe", "report", "swarm", "target"},
+    {"lab"},
     {"cli"},
     {"__main__"},
 )

@@ -134,7 +134,7 @@ def run(command: str, folder: Path) -> None:
         return
     line, code = prepared
     name = line.split()[1]
-    if name == "target":
+    if name == "target" or line.startswith("siotool lab up "):
         serve_and_stop(line, folder)
         return
     if name == "worker":
@@ -174,7 +174,7 @@ def join_a_run(line: str, folder: Path) -> None:
 
 
 def serve_and_stop(line: str, folder: Path) -> None:
-    """``siotool target`` serves until it is told to stop: wait for its URL, then press Ctrl-C."""
+    """``siotool target`` and ``siotool lab up`` serve until told to stop: wait for the URL, press Ctrl-C."""
     free = re.sub(r"(--port[ =])\d+", r"\g<1>0", line)
     words = folder / "stderr"
     with (

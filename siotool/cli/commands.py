@@ -30,6 +30,7 @@ COMMANDS = {
     "probe": Listed("siotool.cli.probe", "Say what a target speaks, and where it is misconfigured."),
     "preflight": Listed("siotool.cli.preflight_command", "Can this machine make so much load?"),
     "worker": Listed("siotool.cli.worker_command", "Make load from this machine for a run on another one."),
+    "lab": Listed("siotool.cli.lab_app", "Start a real fleet on loopback: servers, an adapter, a balancer."),
     "target": Listed("siotool.cli.target", "Serve the embedded Socket.IO chat until Ctrl-C."),
     "demo": Listed(
         "siotool.cli.demo", "Plan, load and report a chat room, on the embedded server of this machine."

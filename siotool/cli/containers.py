@@ -104,7 +104,7 @@ def _check_places(aimed: Aimed) -> None:
     """Refuse what is another place in each container."""
     for url in aimed.urls:
         host = urlsplit(url).hostname or ""
-        if aimed.demo or host == "localhost" or is_loopback(host):
+        if aimed.own or host == "localhost" or is_loopback(host):
             raise InputError(f"{url} is another place in each container", "name the service's address there")
 
 

@@ -1,4 +1,4 @@
-"""The targets of a load test: one URL, several with weights, or the embedded one."""
+"""The targets of a load test: one URL, several with weights, the embedded one, or a lab."""
 
 import re
 from collections.abc import Sequence
@@ -9,6 +9,8 @@ from siotool.errors import InputError
 
 #: The embedded target.
 DEMO = "demo"
+#: What stands before the file of a lab.
+LAB = "lab:"
 #: The largest weight.
 _MOST = 1000
 
@@ -25,6 +27,16 @@ class Aimed(NamedTuple):
         """Whether it is the embedded target, which has no URL yet."""
         return self.urls == [DEMO]
 
+    @property
+    def lab_file(self) -> str:
+        """The file of the lab that is to be started and loaded; empty where it is none."""
+        return self.urls[0].removeprefix(LAB) if self.urls[0].startswith(LAB) else ""
+
+    @property
+    def own(self) -> bool:
+        """Whether siotool starts it itself; it has no URL yet."""
+        return self.demo or bool(self.lab_file)
+
 
 def read(texts: Sequence[str]) -> Aimed:
     """Read targets as they were typed. Raises InputError."""
@@ -34,6 +46,12 @@ def read(texts: Sequence[str]) -> Aimed:
         if len(texts) > 1:
             raise InputError("demo beside another target", "the embedded target is loaded alone")
         return Aimed([DEMO], [1], [])
+    if any(text.startswith(LAB) for text in texts):
+        if len(texts) > 1:
+            raise InputError("a lab beside another target", "a lab is loaded alone")
+        if texts[0] == LAB:
+            raise InputError("lab: names no file", "write it lab:FILE.toml")
+        return Aimed([texts[0]], [1], [])
     urls: list[str] = []
     weights = []
     query: list[str] = []

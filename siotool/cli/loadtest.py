@@ -21,6 +21,7 @@ from siotool.cli import (
     load_targets,
     machine_flags,
     machine_options,
+    own_targets,
     public_hosts,
     run_flags,
     search_flags,
@@ -48,8 +49,8 @@ def loadtest(
         list[str] | None,
         typer.Argument(
             metavar="URL[@WEIGHT]",
-            help="URL of a Socket.IO server, or demo for the embedded one. Several URLs of one service "
-            "take its users in turn, or by weight.",
+            help="URL of a Socket.IO server, demo for the embedded one, or lab:FILE.toml for a fleet. "
+            "Several URLs of one service take its users in turn, or by weight.",
             autocompletion=completion.targets,
         ),
     ] = None,
@@ -174,6 +175,7 @@ def loadtest(
         [parse(text) for text in fail_if or []],
         load_targets.read(target or []),
     )
+    lab = own_targets.lab_of(aimed)
     asked_servers = server_options.read(
         pids=server_pid or [],
         named=server or [],
@@ -182,10 +184,10 @@ def loadtest(
         names=metric or [],
         cores=server_cores,
         bandwidth=server_bandwidth,
-        embedded=aimed.demo,
+        embedded=aimed.own,
     )
     sampled, (read_back, compared_with, kept_in) = (
-        aimed.demo or asked_servers.any,
+        aimed.own or asked_servers.any,
         beside_load(plan, baseline or [], history, label, same_target=same_target),
     )
     stops = read_stops(
@@ -242,7 +244,7 @@ def loadtest(
     )
     # a look at a target takes one connection, as a probe does
     public_hosts.check(
-        [] if aimed.demo or dry_run or manifest else aimed.urls, yes=yes, allowed=allowed_hosts or []
+        [] if aimed.own or dry_run or manifest else aimed.urls, yes=yes, allowed=allowed_hosts or []
     )
 
     # this loads Locust, which patches ssl for gevent, before anything that might open it
@@ -307,27 +309,24 @@ def loadtest(
     )
 
     with ExitStack() as stack, explained():
-        urls = aimed.urls
-        if aimed.demo:
-            from siotool.target.process import TargetProcess
-
-            ticks = tick_rate if tick_rate is not None else float(loaded.name == "listen")
-            embedded = stack.enter_context(TargetProcess(tick_rate=ticks))
-            urls, asked_servers = [embedded.url], server_options.or_process(asked_servers, embedded.pid)
+        ticks = float(loaded.name == "listen") if tick_rate is None else tick_rate
+        begun = own_targets.begin(
+            aimed, lab, ticks, asked_servers, clients.tls, None if dry_run else folder, stack
+        )
         alike = Target("", path, namespace=clients.identity.namespaces[0], transport=clients.transport)
-        first, *others = look_up(urls, alike)
+        first, *others = look_up(begun.urls, alike)
         config = RunConfig(
             engine=EngineSettings(
                 target=first.target,
                 addresses=first.addresses,
                 others=tuple(others),
-                turns=tuple(turns(aimed.weights)),
+                turns=tuple(turns(begun.weights)),
                 run=secrets.randbits(64),
                 identity=clients.identity,
                 transports=clients.transports,
                 revision=clients.revision or 4,
                 parser=clients.parser,
-                tls=clients.tls,
+                tls=begun.tls,
                 client=clients.client,
                 reconnection=clients.reconnection,
                 connect_timeout_s=connect_timeout_s,
@@ -338,8 +337,9 @@ def loadtest(
             out=folder,
             find_revision=clients.revision is None,
             embedded=aimed.demo,
-            weights=tuple(aimed.weights),
-            servers=asked_servers,
+            lab=begun.lab,
+            weights=tuple(begun.weights),
+            servers=begun.servers,
             web_port=web_port if web else None,
             locust_files=locust_files,
             keep_awake=calibrate,

@@ -59,7 +59,7 @@ def _searches(
 ) -> Iterable[Program]:
     """The searches of a run. Raises InputError where scenario or machine do not allow them."""
     search_options.check_scenario(asked.axis, loaded, settings, templates)
-    if asked.restart_command is not None and (aimed.demo or len(aimed.urls) > 1):
+    if asked.restart_command is not None and (aimed.own or len(aimed.urls) > 1):
         raise InputError(
             "--restart-command needs one server, started by yourself", "leave it out, or name one URL"
         )

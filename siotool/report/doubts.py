@@ -327,7 +327,11 @@ def _machine(run: Run, rows: Seconds) -> Iterator[str]:
     header = run.header
     if len(header.generators) != 1 or any(one.host != header.generators[0].host for one in header.servers):
         return
-    together = rows["generator_cpu_sum"] + rows["cpu_cores"]
+    beside = [
+        sum(use.cpu_cores or 0.0 for use in interval.servers.values() if use.beside)
+        for interval in run.intervals
+    ]
+    together = rows["generator_cpu_sum"] + rows["cpu_cores"] + beside
     cpus = header.generators[0].cpus
     crowded = together > MACHINE_LIMIT * cpus
     if _too_often(rows, crowded):

@@ -15,7 +15,7 @@ class ServerFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``connections_how`` says. ``wire_bytes_per_s`` is the traffic of these connections. ``elsewhere`` says
     that other processes hold connections too; then nothing is given per connection or for all traffic.
     ``imbalance`` is what the busiest of several servers held, of the mean of all. ``missed_s`` are seconds
-    without a sample.
+    without a sample. ``beside``: a balancer or a backend, which is no part of all servers together.
     """
 
     name: str
@@ -51,3 +51,4 @@ class ServerFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     imbalance: float | None
     missed_s: float
     source: str
+    beside: bool

@@ -20,7 +20,8 @@ def server(report: Report) -> Section:
         named = columns("server", "measured>", "how measured")
         return Section("server", "Server", [Table(named, [*map(Row, _rows(known))], how=_HOW)])
     named = columns("all servers", "measured>", "how measured")
-    together = Table(named, [*map(Row, _rows(known))], _balance(known), how=_HOW)
+    several = sum(not one.beside for one in report.servers) > 1
+    together = Table(named, [*map(Row, _rows(known))], _balance(known) if several else "", how=_HOW)
     return Section("server", "Servers", [together, _each(report.servers)])
 
 
@@ -76,7 +77,9 @@ def _balance(known: ServerFigures) -> str:
 
 
 def _each(servers: list[ServerFigures]) -> Table:
-    named = columns("server", "connections>", "CPU, mean>", "largest>?", "event loop>?", "memory>")
+    named = columns(
+        "server", "connections>", "CPU, mean>", "largest>?", "event loop>?", "its lag>?", "memory>"
+    )
     named += columns("files>?", "of its limit>", "not sampled>?", "source")
     rows = []
     for one in servers:
@@ -84,11 +87,12 @@ def _each(servers: list[ServerFigures]) -> Table:
         rows.append(
             Row(
                 [
-                    one.name,
+                    f"{one.name} (beside)" if one.beside else one.name,
                     cell(one.connections_max, units.format_count) + held,
                     _cores(one.cpu_cores_mean),
                     _cores(one.cpu_cores_max),
                     cell(one.loop_utilization_mean, units.format_share),
+                    cell(one.loop_lag_max_s, units.format_duration),
                     cell(one.rss_bytes_max, units.format_size),
                     cell(one.files_open_max, units.format_count),
                     cell(one.share_of_limit_mean, units.format_share),
@@ -98,9 +102,12 @@ def _each(servers: list[ServerFigures]) -> Table:
             )
         )
     note = (
-        "Connections: the most at once, and the share of all. CPU and event loop: means of the hold phase. "
+        "Connections: the most at once, and the share of all. CPU and event loop: means of the hold phase; "
+        "its lag: the largest. "
         "Of its limit: of the event loop's time where the server shows it, else of the CPU of its cores."
     )
+    if any(one.beside for one in servers):
+        note += " Beside the servers stand a balancer or a backend, which are no part of all servers."
     return Table(named, rows, note, how=[ways.SAMPLES, ways.HOLD])
 
 

@@ -17,6 +17,8 @@ from siotool.units import format_share
 
 #: Why nothing is said per connection of one server of several.
 _UNKNOWN = "how many of the connections it held is not known"
+#: Why nothing is said per connection of a balancer or a backend.
+_BESIDE = "it stands beside the servers: connections are theirs"
 
 
 def sum_up_all(runs: Sequence[Run], seconds: Seconds) -> ServerFigures | None:
@@ -26,7 +28,7 @@ def sum_up_all(runs: Sequence[Run], seconds: Seconds) -> ServerFigures | None:
         return None
     by_files = files_show(runs)
     share = held_share(seconds, by_files=by_files)
-    names = names_of(runs)
+    names = [name for name in names_of(runs) if not described(runs, name)[0].beside]
     elsewhere = "" if share is None or share.value >= NEARLY_ALL else _elsewhere(share, len(names))
     each = [held_share(of_server(seconds, runs, name), by_files=by_files) for name in names]
     own = None if share is None else with_own_connections(seconds, share)
@@ -41,8 +43,9 @@ def sum_up_each(runs: Sequence[Run], seconds: Seconds) -> list[ServerFigures]:
         rows = of_server(seconds, runs, name)
         if not _shown(rows).any():
             continue
-        share = held_share(rows, by_files=files_show(runs))
-        elsewhere = _UNKNOWN if share is None and len(names) > 1 else ""
+        beside = described(runs, name)[0].beside
+        share = None if beside else held_share(rows, by_files=files_show(runs))
+        elsewhere = _BESIDE if beside else _UNKNOWN if share is None and len(names) > 1 else ""
         own = None if share is None else with_own_connections(rows, share)
         found.append(_figures(described(runs, name), own or rows, own, share, elsewhere, None))
     return found
@@ -112,6 +115,7 @@ def _figures(
         imbalance=imbalance,
         missed_s=float(seconds["duration_s"][~_shown(seconds)].sum()),
         source="; ".join(dict.fromkeys(server.source for server in servers)),
+        beside=servers[0].beside,
     )
 
 

@@ -37,7 +37,7 @@ def conditions_of(header: Header) -> RunConditions:
     """Return the conditions under which a run was made."""
     workload, target, server = header.workload, header.target, header.server
     several = " ".join(f"{one.url}@{one.weight}" for one in header.targets)
-    url = "demo" if header.embedded else several or target.url
+    url = header.lab or ("demo" if header.embedded else several or target.url)
     clients = [
         f"{name[2:]} {given}"
         for name, usual in _OF_CLIENTS.items()

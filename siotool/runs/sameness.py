@@ -2,8 +2,8 @@
 
 *The same run* is a run file of the same header, in any place: two folders may have one name.
 *The same service* is the same target: address (or addresses and their weights), path, namespace and
-transport. The embedded target takes a free port each time it is started, so its port is no part of
-its address. Users, stages, seeds and generators may differ. A report joins runs of one service and
+transport. The embedded target and a lab take free ports each time they are started, so ports are no part
+of their address. Users, stages, seeds and generators may differ. A report joins runs of one service and
 one scenario; settings that differ are a remark. A plan learns costs from runs of one service and any
 scenarios: more scenarios show more costs.
 """
@@ -18,7 +18,7 @@ def service(run: Run) -> str:
     """Return the service that a run measured; runs with the same value are of one service."""
     target = run.header.target
     several = " ".join(f"{one.url}@{one.weight}" for one in run.header.targets)
-    url = "demo" if run.header.embedded else several or target.url
+    url = run.header.lab or ("demo" if run.header.embedded else several or target.url)
     return f"{url} {target.path} {target.namespace} {target.transport}"
 
 

@@ -25,7 +25,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     """A load test. Of ``engine`` only the target is written into the run file.
 
     ``find_revision``: the target says which revision of Engine.IO it speaks. ``embedded``: the target
-    was started for this run.
+    was started for this run; ``lab`` says which lab it is, where it is one.
     ``web_port`` is where Locust's own UI listens on loopback, None for no UI;
     ``locust_files`` asks for Locust's own CSV and HTML beside the run file.
     ``keep_awake``: the CPUs that generator and servers may use are not to sleep (``siotool.swarm.awake``).
@@ -39,6 +39,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     find_revision: bool = False
     weights: tuple[int, ...] = (1,)
     embedded: bool = False
+    lab: str = ""
     servers: AskedServers = AskedServers()
     web_port: int | None = None
     locust_files: bool = False
@@ -94,6 +95,7 @@ def header_of(config: RunConfig, servers: list[MeasuredServer], generators: list
         bytes_source=tcp.SOURCE,
         servers=servers,
         embedded=config.embedded,
+        lab=config.lab,
         gates=config.gates,
         default_gates=config.default_gates,
         command=config.command,

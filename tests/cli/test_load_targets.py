@@ -16,6 +16,7 @@ A, B = "http://a.example:3000", "https://b.example"
         pytest.param([A], [A], [1], [], id="one"),
         pytest.param(["demo"], ["demo"], [1], [], id="the embedded one"),
         pytest.param([A, B], [A, B], [1, 1], [], id="two take turns"),
+        pytest.param(["lab:chat.toml"], ["lab:chat.toml"], [1], [], id="a lab"),
         pytest.param([f"{A}@3", B], [A, B], [3, 1], [], id="one has a weight"),
         pytest.param([f"{A}@1000", f"{B}@1"], [A, B], [1000, 1], [], id="both have"),
         pytest.param(["http://[::1]:3000@2", A], ["http://[::1]:3000", A], [2, 1], [], id="an IPv6 address"),

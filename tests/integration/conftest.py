@@ -25,6 +25,7 @@ from siotool.errors import RunFileError
 from siotool.report.contents import UserClassFigures
 from siotool.report.users import sum_up_user_classes
 from siotool.runs import reading
+from tests.integration.labs import missing
 
 T = TypeVar("T")
 
@@ -300,11 +301,18 @@ def alive() -> Callable[[int], bool]:
     """Whether a process runs; one that ended and waits to be collected does not."""
 
     def look(pid: int) -> bool:
+        status = Path(f"/proc/{pid}/stat")
         try:
             os.kill(pid, 0)
-        except ProcessLookupError:
+            return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
+        except (ProcessLookupError, FileNotFoundError):  # now, or while its state was read
             return False
-        status = Path(f"/proc/{pid}/stat")
-        return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
 
     return look
+
+
+@pytest.fixture(scope="session")
+def lab_programs() -> None:
+    """Skip where a program or a package of labs is missing."""
+    if lacking := missing():
+        pytest.skip(f"{', '.join(lacking)}: not installed; siotool lab doctor says how to get it (make lab)")

@@ -73,11 +73,11 @@ def test_a_build_makes_an_sdist_and_a_wheel_of_this_version(dist: Path) -> None:
 
 
 def test_the_wheel_holds_every_file_of_the_package_and_nothing_else(wheel: Path) -> None:
-    """Code, the mark of its types, scenarios, schemas, templates, styles."""
+    """Code, the mark of its types, scenarios, labs, schemas, templates, styles, the program of labs."""
     wanted = committed("siotool") | {f"siotool/{name}" for name in committed("scenarios")}
     assert set(contents(wheel)) == wanted
     assert "siotool/py.typed" in wanted
-    assert {Path(name).suffix for name in wanted} >= {".py", ".json", ".jinja", ".css"}
+    assert {Path(name).suffix for name in wanted} >= {".py", ".json", ".jinja", ".css", ".mjs", ".toml"}
     assert "siotool/scenarios/chat.py" in wanted
 
 

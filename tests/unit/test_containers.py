@@ -107,6 +107,7 @@ def test_files_of_options_go_along(written, tmp_path: Path):
     [
         pytest.param([], {"far": None}, "several machines", id="a load of one machine"),
         pytest.param([], {"urls": ("demo",)}, "another place in each container", id="the embedded target"),
+        pytest.param([], {"urls": ("lab:a.toml",)}, "another place in each container", id="a lab"),
         pytest.param([], {"urls": ("http://localhost:3000",)}, "another place", id="a target on loopback"),
         pytest.param([], {"urls": ("http://127.3.0.1:3000",)}, "another place", id="another one"),
         pytest.param(

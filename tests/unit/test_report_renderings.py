@@ -26,6 +26,7 @@ ONLY_IN_JSON = (
     r"sizing\..*",  # its tables are compared cell by cell
     r"valid",  # no and suspect are the verdict untrusted, with the doubts beside it
     r"target\.transport",  # there is one
+    r"servers?(\[\d+\])?\.beside",  # stands behind the name of one that is
     r"steady\..*",  # stands in words below the operations
     r"gates\[\d+\]\.(unit|default)",
     r"runs\[\d+\]\.started_at",  # written as people write it; test_report_words

@@ -167,4 +167,7 @@ def test_several_uses_are_one() -> None:
         3.0, 30, None, 4, loop_utilization=pytest.approx(0.3), loop_lag_s=0.5
     )
     assert all_servers([]) is None
+    beside = ServerUse(cpu_cores=1.0, rss_bytes=10**9, beside=True)
+    assert all_servers([first, beside, second]) == all_servers([first, second])
+    assert all_servers([beside]) is None
     assert all_servers([second]) == second

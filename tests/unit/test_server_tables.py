@@ -65,5 +65,14 @@ def test_several_servers_have_a_row_each(report, imbalance, said):
     together, each = server(msgspec.structs.replace(report, server=all_of, servers=[one, other])).blocks
     assert together.note == said
     assert [row.cells[0] for row in each.rows] == ["a", "b"]
-    assert [row.cells[8] for row in each.rows] == ["–", "3 s"]
+    assert [row.cells[9] for row in each.rows] == ["–", "3 s"]
     assert "(40 %)" in each.rows[1].cells[1]
+
+
+def test_what_stands_beside_the_servers_is_marked(report):
+    one = msgspec.structs.replace(report.server, name="a")
+    beside = msgspec.structs.replace(report.server, name="nginx", beside=True, connections_share=None)
+    together, each = server(msgspec.structs.replace(report, servers=[one, beside])).blocks
+    assert together.note == "", "one server is not spread over"
+    assert [row.cells[0] for row in each.rows] == ["a", "nginx (beside)"]
+    assert "are no part of all servers" in each.note

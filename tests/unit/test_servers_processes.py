@@ -234,6 +234,16 @@ def test_several_processes_are_one_server_and_no_process_counts_twice(server):
     assert both.what == f"pids {server.process.pid}, {child}"
 
 
+def test_a_child_that_is_a_server_of_its_own_is_no_part_of_its_parent(server):
+    server.do("child")
+    (child,) = Processes([server.process.pid]).members - {server.process.pid}
+    rooted = [server.process.pid, child]
+    parent, worker = Processes([server.process.pid], rooted), Processes([child], rooted)
+    assert parent.members == {server.process.pid}
+    assert worker.members == {child}
+    assert parent.read(lambda: 1.0).gauges["processes"] == 1
+
+
 def test_a_server_that_is_gone_is_sampled_no_more(server):
     source = server.watch()
     assert server.sample().processes == 1

@@ -8,7 +8,7 @@ class AskedServer(msgspec.Struct, frozen=True):
 
     ``pids`` are processes on this machine, sampled with their children. ``cgroup`` is the path of a control
     group, or the id of a process in it. ``metrics`` are URLs of Prometheus text, ``admin`` the URL of an
-    admin namespace; both may hold secrets.
+    admin namespace; both may hold secrets. ``beside``: it holds no clients, as a balancer or a backend.
     """
 
     name: str
@@ -16,6 +16,7 @@ class AskedServer(msgspec.Struct, frozen=True):
     cgroup: str = ""
     metrics: tuple[str, ...] = ()
     admin: str = ""
+    beside: bool = False
 
 
 class AskedServers(msgspec.Struct, frozen=True):

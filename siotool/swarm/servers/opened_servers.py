@@ -68,10 +68,11 @@ def open_servers(
         return feed
 
     servers: list[SampledServer] = []
+    rooted = frozenset(pid for one in asked.servers for pid in one.pids)
     shared = admin(asked.admin) if asked.admin else None
     unclaimed = dict(shared.servers) if shared is not None else {}
     for one in asked.servers:
-        processes = Processes(one.pids) if one.pids else None
+        processes = Processes(one.pids, rooted) if one.pids else None
         group = ControlGroup(one.cgroup, ROOT, PROCESSES) if one.cgroup else None
         pages = [_page(url, tls, names, stack) for url in one.metrics]
         own: list[Source] = [source for source in (processes, group, *pages) if source is not None]
@@ -167,6 +168,7 @@ def _described(
         host=host,
         files_at_rest=_files_at_rest(sources),
         bandwidth_bytes_per_s=asked.bandwidth_bytes_per_s,
+        beside=one.beside,
     )
 
 

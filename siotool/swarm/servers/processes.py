@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 import psutil
@@ -42,9 +42,14 @@ class Processes:
     local = True
     early_s = EARLY_S
 
-    def __init__(self, pids: Sequence[int]) -> None:
-        """Raises InputError when there is no such process or it may not be read."""
+    def __init__(self, pids: Sequence[int], rooted: Collection[int] = ()) -> None:
+        """Raises InputError when there is no such process or it may not be read.
+
+        ``rooted`` are processes that are sampled with their descendants, here or elsewhere: a worker that is
+        a server of its own is no part of its primary.
+        """
         self._pids = tuple(pids)
+        self._elsewhere = frozenset(rooted) - set(pids)
         self._roots: list[psutil.Process] = []
         self._spent: dict[psutil.Process, Spent] = {}
         self._unsettled = self._cpu_s = 0.0
@@ -106,6 +111,13 @@ class Processes:
         gauges = {"rss_bytes": float(rss), "files_open": float(files), "processes": float(len(self._spent))}
         return Reading(at, {"cpu_s": self._cpu_s}, gauges)
 
+    def _below(self, root: psutil.Process) -> list[psutil.Process]:
+        found = root.children(recursive=True)
+        others = {process for process in found if process.pid in self._elsewhere}
+        for process in tuple(others):
+            others.update(process.children(recursive=True))
+        return [process for process in found if process not in others]
+
     def _measure(self) -> tuple[int, int]:
         """Resident bytes and open files of all members; refreshes what each has spent."""
         rss = files = 0
@@ -113,7 +125,7 @@ class Processes:
         for root in self._roots:
             if not root.is_running() or root.status() == psutil.STATUS_ZOMBIE:
                 raise psutil.NoSuchProcess(root.pid)
-            for process in (root, *root.children(recursive=True)):
+            for process in (root, *self._below(root)):
                 if process in spent:
                     continue
                 try:

@@ -67,6 +67,7 @@ class SampledServer:
             found["loop_utilization"] = active / (active + idle)
         if "loop_utilization" in found:
             found["loop_utilization"] = min(1.0, found["loop_utilization"])
-        return (
-            ServerUse(**{name: value for name, value in found.items() if value <= _MOST}) if found else None
-        )
+        if not found:
+            return None
+        known = {name: value for name, value in found.items() if value <= _MOST}
+        return ServerUse(**known, beside=self.described.beside)

@@ -33,7 +33,7 @@ class ServerSamples:
     @property
     def files_at_rest(self) -> int | None:
         """Open files of all servers before the load; None where one of them does not show it."""
-        found = [server.described.files_at_rest for server in self._servers]
+        found = [one.files_at_rest for one in self.described if not one.beside]
         known = [files for files in found if files is not None]
         return sum(known) if known and len(known) == len(found) else None
 

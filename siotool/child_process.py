@@ -1,0 +1,124 @@
+"""A child process that prints a line of JSON once it is ready, and ends when its standard input closes.
+
+It uses only the standard library, and nothing that gevent's monkey patching breaks: the
+generator's parent process is a gevent process.
+"""
+
+import json
+import os
+import select
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from typing import IO, Any
+
+from siotool.errors import TargetError
+
+
+class ChildProcess:
+    """A program that lives as long as its parent. ``what`` and ``hint`` are for its errors."""
+
+    def __init__(self, command: Sequence[str], what: str, hint: str) -> None:
+        self._command = command
+        self._what = what
+        self._hint = hint
+        self._process: subprocess.Popen[bytes] | None = None
+        self._words: IO[bytes] | None = None
+
+    @property
+    def started(self) -> bool:
+        """Whether it was started, and not stopped since."""
+        return self._process is not None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended by itself."""
+        return self._process is not None and self._process.poll() is not None
+
+    def start(self, timeout: float) -> dict[str, Any]:
+        """Start it, and return what its first line says.
+
+        Raises TargetError, with its stderr, when it ends first or is not ready within ``timeout`` seconds.
+        """
+        if self._process is not None:
+            raise RuntimeError("this process was started already")
+        self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop()
+        self._process = subprocess.Popen(
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._words,
+            bufsize=0,
+            start_new_session=True,  # a Ctrl-C is for the run, which then ends in order
+        )
+        try:
+            ready = json.loads(self._first_line(time.monotonic() + timeout))
+            if not isinstance(ready, dict):
+                raise TypeError("no object")
+        except (ValueError, TypeError) as error:
+            code = self._process.poll()
+            state = f"within {timeout:g} s" if code is None else f"and ended with code {code}"
+            message = f"{self._what} did not start {state}: {self._said()}".rstrip(": ")
+            self.stop()
+            raise TargetError(message, self._hint) from error
+        except BaseException:
+            self.stop()
+            raise
+        return ready
+
+    def more_lines(self, within_s: float) -> list[bytes]:
+        """Return what else it says on stdout, line by line; waits so long for the first."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        poller = select.poll()
+        poller.register(self._process.stdout, select.POLLIN)
+        if not poller.poll(within_s * 1000):
+            return []
+        return os.read(self._process.stdout.fileno(), 65_536).splitlines()
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """End it: ask it by closing its stdin, kill it after ``timeout`` seconds."""
+        process = self._process
+        if process is None:
+            return
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        finally:
+            if process.stdout is not None:
+                process.stdout.close()
+            if self._words is not None:
+                self._words.close()
+            self._process = self._words = None
+
+    def _first_line(self, deadline: float) -> bytes:
+        """Read up to the first newline, the end of the pipe or the deadline."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        descriptor = self._process.stdout.fileno()
+        poller = select.poll()
+        poller.register(descriptor, select.POLLIN | select.POLLHUP)
+        line = b""
+        while not line.endswith(b"\n"):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return b""
+            if poller.poll(left * 1000):
+                part = os.read(descriptor, 4096)
+                if not part:
+                    self._process.wait(max(0.1, left))
+                    return line
+                line += part
+        return line
+
+    def _said(self) -> str:
+        """Return the end of what it wrote to stderr, on one line."""
+        assert self._words is not None
+        self._words.seek(0)
+        text = self._words.read().decode(errors="replace")
+        return "; ".join(line.strip() for line in text.splitlines() if line.strip())[-500:]

@@ -1,0 +1,89 @@
+"""Options of ``siotool lab``: each is a key of the table [lab] in its file, too."""
+
+from typing import Annotated
+
+import typer
+
+from siotool.lab.lab import AdapterName, BalancerName, Runtime, Stickiness
+
+LabFile = Annotated[
+    str | None,
+    typer.Argument(metavar="[FILE.toml]", help="The lab, in a table [lab]; options go before its keys."),
+]
+Servers = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Server processes.", show_default="1", rich_help_panel="Servers"),
+]
+ServerRuntime = Annotated[
+    Runtime | None,
+    typer.Option(
+        "--runtime",
+        metavar="node|python",
+        help="What they run on.",
+        show_default="node",
+        rich_help_panel="Servers",
+    ),
+]
+JoinedBy = Annotated[
+    AdapterName | None,
+    typer.Option(
+        "--adapter",
+        metavar="NAME",
+        help="What joins them: none, cluster, redis, redis-sharded, redis-streams, postgres or mongo.",
+        show_default="none",
+        rich_help_panel="Servers",
+    ),
+]
+Recovery = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="Connection state recovery within so long.",
+        show_default="off",
+        rich_help_panel="Servers",
+    ),
+]
+Ticks = Annotated[
+    float | None,
+    typer.Option(
+        "--tick-rate",
+        metavar="RATE",
+        help="`tick` events per second of each server to its clients.",
+        show_default="0",
+        rich_help_panel="Servers",
+    ),
+]
+InFront = Annotated[
+    BalancerName | None,
+    typer.Option(
+        "--balancer",
+        metavar="NAME",
+        help="What stands in front: none, nginx or haproxy.",
+        show_default="none",
+        rich_help_panel="Balancer",
+    ),
+]
+Sticky = Annotated[
+    Stickiness | None,
+    typer.Option(
+        metavar="NAME",
+        help="How it keeps a session on its server: cookie, address, or none, which breaks long polling.",
+        show_default="cookie",
+        rich_help_panel="Balancer",
+    ),
+]
+Tls = Annotated[
+    bool | None,
+    typer.Option(
+        "--tls/--no-tls",
+        help="TLS, with a certificate made for the lab.",
+        show_default="no-tls",
+        rich_help_panel="Balancer",
+    ),
+]
+Port = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", help="Port of its one URL.", show_default="any free one", rich_help_panel="Balancer"
+    ),
+]

@@ -1,0 +1,102 @@
+"""Reads a lab from its file and from options; InputError says what is wrong, and where it stands."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, get_args
+
+from siotool.cli import config_file
+from siotool.cli.known_options import type_of
+from siotool.errors import InputError
+from siotool.lab.lab import AdapterName, BalancerName, Lab, Runtime, Stickiness, check
+from siotool.units import parse_duration
+
+TABLE = "lab"
+#: Each key, and the words that it takes; empty for what is no word.
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "servers": (),
+    "runtime": get_args(Runtime),
+    "adapter": get_args(AdapterName),
+    "balancer": get_args(BalancerName),
+    "sticky": get_args(Stickiness),
+    "tls": (),
+    "recovery": (),
+    "port": (),
+    "tick-rate": (),
+}
+
+
+class _Given(NamedTuple):
+    value: object
+    origin: str
+
+
+def read(file: str | None, flags: Mapping[str, object]) -> Lab:
+    """Return the lab of a file, or of the options alone; an option goes before the file's key."""
+    given = {} if file is None else _from_file(file)
+    given |= {key: _Given(value, f"--{key}") for key, value in flags.items() if value is not None}
+    values: dict[str, Any] = {}
+    for key, (value, origin) in given.items():
+        if key == "recovery":
+            values["recovery_s"] = _time(value, origin)
+        elif key == "tick-rate":
+            values["tick_rate"] = _rate(value, origin)
+        else:
+            values[key] = _plain(key, value, origin)
+    lab = Lab(**values)
+    try:
+        check(lab, sticky_given="sticky" in given)
+    except InputError as error:
+        raise InputError(f"{file}: {error.message}" if file else error.message, error.hint) from None
+    return lab
+
+
+def remarks(lab: Lab) -> list[str]:
+    """What is worth knowing of a lab before it starts."""
+    from siotool.plan.adapters.laws import ADAPTERS
+
+    adapter = ADAPTERS[lab.adapter]
+    if lab.recovery_s and adapter.recovery == "none":
+        return [f"adapter {lab.adapter} recovers no connection state: {adapter.recovery_window}"]
+    return []
+
+
+def _from_file(file: str) -> dict[str, _Given]:
+    text = config_file.text_of(file)
+    found = config_file.tables(text, file)
+    for key in found:
+        if key != TABLE:
+            raise config_file.unknown(key, [TABLE], config_file.place(file, text, key))
+    table = found.get(TABLE)
+    if not isinstance(table, dict):
+        raise InputError(f"{file} has no table [{TABLE}]", f"write [{TABLE}] above its keys")
+    for key in table:
+        if key not in _WORDS:
+            raise config_file.unknown(key, _WORDS, config_file.place(file, text, key))
+    return {
+        key: _Given(value, f"{config_file.place(file, text, key)}: {key}") for key, value in table.items()
+    }
+
+
+def _plain(key: str, value: object, origin: str) -> object:
+    words = _WORDS[key]
+    if key == "tls":
+        if not isinstance(value, bool):
+            raise InputError(f"{origin} is {type_of(value)}; expected true or false", "write tls = true")
+    elif not words:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise InputError(f"{origin} is {type_of(value)}; expected a whole number", f"write {key} = 2")
+    elif value not in words:
+        shown = repr(value) if isinstance(value, str) else type_of(value)
+        raise InputError(f"{origin} is {shown}; expected one of {', '.join(words)}")
+    return value
+
+
+def _time(value: object, origin: str) -> float:
+    if not isinstance(value, str):
+        raise InputError(f"{origin} is {type_of(value)}; expected a time", 'write recovery = "2min"')
+    return parse_duration(value, origin)
+
+
+def _rate(value: object, origin: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 10_000:
+        raise InputError(f"{origin} is out of range, or no number", "use 0 (none) to 10000 per second")
+    return float(value)

@@ -1,0 +1,94 @@
+"""``siotool lab up``: a fleet on loopback, until Ctrl-C."""
+
+import signal
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from siotool.cli import lab_flags
+
+
+def up(
+    file: lab_flags.LabFile = None,
+    *,
+    servers: lab_flags.Servers = None,
+    runtime: lab_flags.ServerRuntime = None,
+    adapter: lab_flags.JoinedBy = None,
+    recovery: lab_flags.Recovery = None,
+    tick_rate: lab_flags.Ticks = None,
+    balancer: lab_flags.InFront = None,
+    sticky: lab_flags.Sticky = None,
+    tls: lab_flags.Tls = None,
+    port: lab_flags.Port = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder for the configuration files, logs and lab.json.",
+            show_default="reports/TIME-lab",
+        ),
+    ] = None,
+) -> None:
+    r"""Start a fleet on loopback, and serve until Ctrl-C.
+
+    Prints its URLs on stdout, one a line, and its processes and its folder on stderr. The
+    folder has the configuration files, which can be used again, what each program said, and
+    lab.json, which names every process. Stopped by Ctrl-C it ends with exit code 0; what is
+    not installed, or a port in use, is exit code 2, before anything starts.
+
+    Examples:
+
+    ```
+    siotool lab up --servers 3 --runtime python
+
+    siotool lab up scenarios/nginx-redis.toml --servers 4 --sticky none
+    ```
+    """
+    from siotool.cli import lab_options
+    from siotool.cli.report import REPORTS
+    from siotool.cli.streams import say
+    from siotool.lab.lab_process import LabProcess
+    from siotool.lab.needs import check_folder, check_machine
+
+    asked = lab_options.read(
+        file,
+        {
+            "servers": servers,
+            "runtime": runtime,
+            "adapter": adapter,
+            "recovery": recovery,
+            "tick-rate": tick_rate,
+            "balancer": balancer,
+            "sticky": sticky,
+            "tls": tls,
+            "port": port,
+        },
+    )
+    folder = out or REPORTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-lab"
+    check_machine(asked)
+    check_folder(folder)
+    for words in lab_options.remarks(asked):
+        say(words)
+    signal.signal(signal.SIGTERM, _interrupt)
+    with LabProcess(asked, folder) as process:
+        running = process.running
+        for one in running.members:
+            say(f"{one.name}: process {one.pid}" + (f", port {one.port}" if one.port else ""))
+        trust = f"; clients trust {running.ca_file}" if running.ca_file else ""
+        say(f"files are in {running.folder}{trust}; Ctrl-C stops")
+        sys.stdout.write("".join(f"{url}\n" for url in running.urls))
+        sys.stdout.flush()
+        try:
+            while True:
+                for ended in process.ended():
+                    say(f"{ended.name} has ended with code {ended.code}; its words are in {ended.log}")
+        except KeyboardInterrupt:
+            return
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,90 @@
+"""Targets that a load test starts itself: the embedded server, or a lab; each with its processes sampled."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import msgspec
+
+from siotool.cli import lab_options, server_options
+from siotool.cli.load_targets import Aimed
+from siotool.cli.streams import say
+from siotool.client.choices import TlsOptions
+from siotool.lab.lab import Lab
+from siotool.lab.lab_process import LabProcess
+from siotool.lab.needs import check_folder, check_machine
+from siotool.lab.running_lab import LabMember
+from siotool.swarm.servers.asked_server import AskedServer, AskedServers
+from siotool.target.process import TargetProcess
+
+
+class BegunTarget(NamedTuple):
+    """A target that is there: its URLs and their weights, the servers to sample, and whom clients trust.
+
+    ``lab`` says which lab it is, where it is one.
+    """
+
+    urls: list[str]
+    weights: list[int]
+    servers: AskedServers
+    tls: TlsOptions
+    lab: str = ""
+
+
+def lab_of(aimed: Aimed) -> Lab | None:
+    """Return the lab that is aimed at, None where it is none.
+
+    Raises InputError for what its file says, and for what this machine lacks.
+    """
+    if not aimed.lab_file:
+        return None
+    lab = lab_options.read(aimed.lab_file, {})
+    check_machine(lab)
+    return lab
+
+
+def begin(
+    aimed: Aimed,
+    lab: Lab | None,
+    ticks: float,
+    asked: AskedServers,
+    tls: TlsOptions,
+    run: Path | None,
+    stack: ExitStack,
+) -> BegunTarget:
+    """Start what is siotool's own; ``stack`` stops it. A target of somebody else is taken as it is.
+
+    ``ticks`` are sent where the lab's file asks for none. A lab's files go to the folder ``run``/lab; without
+    a run they are kept nowhere.
+    """
+    if lab is not None:
+        own = Path(stack.enter_context(TemporaryDirectory())) if run is None else run
+        return _begin_lab(
+            msgspec.structs.replace(lab, tick_rate=lab.tick_rate or ticks), asked, tls, own / "lab", stack
+        )
+    if aimed.demo:
+        embedded = stack.enter_context(TargetProcess(tick_rate=ticks))
+        return BegunTarget([embedded.url], aimed.weights, server_options.or_process(asked, embedded.pid), tls)
+    return BegunTarget(aimed.urls, aimed.weights, asked, tls)
+
+
+def _begin_lab(lab: Lab, asked: AskedServers, tls: TlsOptions, folder: Path, stack: ExitStack) -> BegunTarget:
+    check_folder(folder)
+    for words in lab_options.remarks(lab):
+        say(words)
+    running = stack.enter_context(LabProcess(lab, folder)).running
+    if running.ca_file and not (tls.ca_file or tls.insecure):
+        tls = msgspec.structs.replace(tls, ca_file=running.ca_file)
+    if not asked.any:
+        asked = msgspec.structs.replace(asked, servers=tuple(map(_sampled, running.members)))
+    return BegunTarget(running.urls, [1] * len(running.urls), asked, tls, lab.words)
+
+
+def _sampled(member: LabMember) -> AskedServer:
+    return AskedServer(
+        member.name,
+        pids=(member.pid,),
+        metrics=(member.metrics_url,) if member.metrics_url else (),
+        beside=member.role != "server",
+    )

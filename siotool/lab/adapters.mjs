@@ -1,0 +1,118 @@
+// What joins the servers of a lab: each adapter, connected to its backend before the server listens.
+
+import cluster from "node:cluster";
+
+/** The adapter of a server; undefined for Socket.IO's own, which keeps to one process. */
+export async function adapterFor(name, url) {
+  switch (name) {
+    case "none":
+      return undefined;
+    case "cluster": {
+      const { createAdapter } = await import("@socket.io/cluster-adapter");
+      return createAdapter();
+    }
+    case "redis": {
+      const { createAdapter } = await import("@socket.io/redis-adapter");
+      return createAdapter(...(await redisClients(url, 2)));
+    }
+    case "redis-sharded": {
+      const { createShardedAdapter } = await import("@socket.io/redis-adapter");
+      return createShardedAdapter(...(await redisClients(url, 2)));
+    }
+    case "redis-streams": {
+      const { createAdapter } = await import("@socket.io/redis-streams-adapter");
+      return createAdapter(...(await redisClients(url, 1)));
+    }
+    case "postgres":
+      return postgres(url);
+    case "mongo":
+      return mongo(url);
+    default:
+      throw new Error(`--adapter ${name} is not known`);
+  }
+}
+
+async function redisClients(url, count) {
+  const { createClient } = await import("redis");
+  const clients = Array.from({ length: count }, () => createClient({ url }));
+  for (const client of clients) {
+    client.on("error", (error) => console.error(`redis: ${error.message}`));
+    await client.connect();
+  }
+  return clients;
+}
+
+async function postgres(url) {
+  const { default: pg } = await import("pg");
+  const { createAdapter } = await import("@socket.io/postgres-adapter");
+  const pool = new pg.Pool({ connectionString: url });
+  pool.on("error", (error) => console.error(`postgres: ${error.message}`));
+  const client = await pool.connect();
+  try {
+    // servers that start together would make the table twice
+    await client.query("SELECT pg_advisory_lock(1)");
+    await client.query(
+      "CREATE TABLE IF NOT EXISTS socket_io_attachments" +
+        " (id bigserial UNIQUE, created_at timestamptz DEFAULT NOW(), payload bytea)",
+    );
+    await client.query("SELECT pg_advisory_unlock(1)");
+  } finally {
+    client.release();
+  }
+  return createAdapter(pool, { errorHandler: (error) => console.error(`postgres: ${error.message}`) });
+}
+
+async function mongo(url) {
+  const { MongoClient } = await import("mongodb");
+  const { createAdapter } = await import("@socket.io/mongo-adapter");
+  const client = new MongoClient(url, { directConnection: true });
+  await client.connect();
+  // change streams need a replica set; one server is enough, and another may have made it already
+  const members = [{ _id: 0, host: new URL(url).host }];
+  await client.db("admin").command({ replSetInitiate: { _id: "lab", members } }).catch((error) => {
+    if (error.codeName !== "AlreadyInitialized") throw error;
+  });
+  while (!(await client.db("admin").command({ hello: 1 })).isWritablePrimary) {
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  const database = client.db("siotool");
+  await database.createCollection("events", { capped: true, size: 64e6 }).catch((error) => {
+    if (error.codeName !== "NamespaceExists") throw error;
+  });
+  return createAdapter(database.collection("events"));
+}
+
+/** Fork the workers of a primary, which hands them the connections of http; resolves when all are ready. */
+export async function forkWorkers(http, count) {
+  const { setupPrimary } = await import("@socket.io/cluster-adapter");
+  const { setupMaster } = await import("@socket.io/sticky");
+  cluster.setupPrimary({ serialization: "advanced" }); // attachments are bytes
+  setupMaster(http, { loadBalancingMethod: "least-connection" });
+  http.on("connection", readNoMore);
+  setupPrimary();
+  return Promise.all(Array.from({ length: count }, forkOne));
+}
+
+// A socket on its way to a worker is still read here until the worker has it, and what is read is lost:
+// the first packet of a client that is quicker than that (@socket.io/sticky 2.0.1). So reading ends with
+// the head of its request, unless a body follows, which @socket.io/sticky reads itself.
+function readNoMore(socket) {
+  socket.prependOnceListener("data", (chunk) => {
+    const head = chunk.toString("latin1").toLowerCase();
+    if (!head.includes("content-length:") && !head.includes("transfer-encoding:")) socket._handle?.readStop();
+  });
+}
+
+function forkOne() {
+  const worker = cluster.fork();
+  return new Promise((done, failed) => {
+    worker.on("message", (message) => message?.ready && done(message.ready));
+    worker.once("exit", (code) => failed(new Error(`a worker ended with code ${code}`)));
+  });
+}
+
+/** Take the connections that the primary hands to this worker. */
+export async function clusterWorker(io) {
+  const { setupWorker } = await import("@socket.io/sticky");
+  setupWorker(io);
+}

@@ -1,0 +1,91 @@
+"""The process that keeps a lab: starts all of it, and stops all of it when it is to end.
+
+``python -m siotool.lab.keeper --lab JSON --folder DIR --parent PID`` prints one JSON line once all
+programs are ready, then one for each that ends by itself. It stops on SIGTERM, when its standard
+input closes, and when ``--parent PID`` is no longer its parent. Killed, it takes its programs along
+(on Linux).
+"""
+
+import argparse
+import contextlib
+import os
+import resource
+import select
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from types import FrameType
+
+import msgspec
+
+from siotool.errors import SiotoolError
+from siotool.lab.keeper_lines import EndedProgram, FailedLab
+from siotool.lab.lab import Lab
+from siotool.lab.running_fleet import RunningFleet
+from siotool.lab.running_program import end_with
+
+#: How often, in seconds, programs and parent are looked at.
+_LOOK_S = 0.2
+
+
+class _Stop(Exception):
+    """It is to end."""
+
+
+def main() -> int:
+    """Run as the child of a siotool process."""
+    parser = argparse.ArgumentParser(prog="python -m siotool.lab.keeper", description=__doc__)
+    parser.add_argument("--lab", required=True)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--parent", type=int, required=True, metavar="PID")
+    args = parser.parse_args()
+    signal.signal(signal.SIGTERM, _stop)
+    end_with(args.parent, signal.SIGTERM)()  # also while the lab starts
+    _allow_many_connections()
+    lab = msgspec.json.decode(args.lab, type=Lab)
+    with tempfile.TemporaryDirectory(prefix="siotool-lab-", ignore_cleanup_errors=True) as data:
+        fleet = RunningFleet(lab, args.folder, Path(data))
+        try:
+            _print(fleet.start())
+            _keep(fleet, args.parent)
+        except SiotoolError as error:
+            _print(FailedLab(error.message, error.hint))
+            return error.exit_code
+        except _Stop:
+            pass
+        finally:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            fleet.stop()
+    return 0
+
+
+def _keep(fleet: RunningFleet, parent: int) -> None:
+    """Return when it is to end."""
+    poller = select.poll()
+    poller.register(0, select.POLLIN | select.POLLHUP)
+    while os.getppid() == parent:
+        if poller.poll(_LOOK_S * 1000) and not os.read(0, 4096):
+            return
+        for one in fleet.ended():
+            _print(EndedProgram(one.program.name, one.process.returncode, str(one.log)))
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    raise _Stop
+
+
+def _allow_many_connections() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS calls a limit infinite that it does not grant
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _print(line: msgspec.Struct) -> None:
+    with contextlib.suppress(BrokenPipeError):  # the parent has ended
+        sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
+        sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

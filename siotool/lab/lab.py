@@ -1,0 +1,87 @@
+"""What a lab is asked to be: how many servers, what joins them, and what stands in front."""
+
+from typing import Literal
+
+import msgspec
+
+from siotool.errors import InputError
+
+Runtime = Literal["node", "python"]
+AdapterName = Literal["none", "cluster", "redis", "redis-sharded", "redis-streams", "postgres", "mongo"]
+BalancerName = Literal["none", "nginx", "haproxy"]
+Stickiness = Literal["cookie", "address", "none"]
+#: What a process is in a lab: a server holds clients, the others only carry what is theirs.
+Role = Literal["server", "primary", "balancer", "backend"]
+
+#: The most servers: each is a process that takes 50 MB.
+MOST_SERVERS = 64
+
+
+class Lab(msgspec.Struct, frozen=True, kw_only=True):
+    """The fleet; ``recovery_s`` 0: no connection state recovery; ``port`` 0: any free one.
+
+    ``sticky`` is how the balancer keeps a session on one server. ``tick_rate`` is how many ticks a second
+    each server sends to its clients.
+    """
+
+    servers: int = 1
+    runtime: Runtime = "node"
+    adapter: AdapterName = "none"
+    balancer: BalancerName = "none"
+    sticky: Stickiness = "cookie"
+    tls: bool = False
+    recovery_s: float = 0.0
+    port: int = 0
+    tick_rate: float = 0.0
+
+    @property
+    def doors(self) -> int:
+        """How many URLs it has."""
+        return self.servers if self.balancer == "none" and self.adapter != "cluster" else 1
+
+    @property
+    def words(self) -> str:
+        """What it is, whatever its ports are: runs of labs with the same words are of one service."""
+        parts = [f"{self.servers} {self.runtime}", f"adapter {self.adapter}"]
+        if self.balancer != "none":
+            parts.append(f"balancer {self.balancer}, sticky {self.sticky}")
+        parts += ["tls"] if self.tls else []
+        parts += [f"recovery {self.recovery_s:g} s"] if self.recovery_s else []
+        return f"lab of {', '.join(parts)}"
+
+
+def check(lab: Lab, *, sticky_given: bool) -> None:
+    """Raise InputError for what does not go together; ``sticky_given``: somebody asked for it."""
+    if not 1 <= lab.servers <= MOST_SERVERS:
+        raise InputError(f"servers is {lab.servers}; expected 1 to {MOST_SERVERS}")
+    if not 0 <= lab.port <= 65535:
+        raise InputError(f"port {lab.port} does not exist", "use 0 (any free port) to 65535")
+    if sticky_given and lab.balancer == "none":
+        raise InputError(
+            "sticky is of a balancer, and balancer is none",
+            "set balancer to nginx or haproxy, or leave sticky out",
+        )
+    if lab.port and lab.doors > 1:
+        raise InputError(
+            f"port {lab.port} is for one URL, and {lab.servers} servers without a balancer have one each",
+            "leave port out, or set balancer to nginx or haproxy",
+        )
+    if lab.tls and lab.adapter == "cluster" and lab.balancer == "none":
+        raise InputError(
+            "tls with adapter cluster: its primary must read requests, and cannot read TLS",
+            "set balancer to nginx or haproxy, which ends TLS in front of it",
+        )
+    if lab.recovery_s < 0 or lab.recovery_s > 86_400:
+        raise InputError(f"recovery of {lab.recovery_s:g} s is out of range", "use up to 24h")
+    if lab.runtime == "python":
+        _check_python(lab)
+
+
+def _check_python(lab: Lab) -> None:
+    hint = "use runtime node, or leave it out"
+    if lab.adapter != "none":
+        raise InputError(f"runtime python has no adapter {lab.adapter} here", hint)
+    if lab.recovery_s:
+        raise InputError("python-socketio has no connection state recovery", hint)
+    if lab.tls and lab.balancer == "none":
+        raise InputError("runtime python has no TLS of its own here", "set balancer to nginx or haproxy")

@@ -1,0 +1,43 @@
+"""What stands in front of the servers of a lab: nginx or HAProxy, with a configuration of its own."""
+
+import os
+import resource
+from collections.abc import Sequence
+from pathlib import Path
+
+from siotool.lab.lab import Lab
+from siotool.lab.lab_certificate import LabCertificate
+from siotool.lab.lab_program import LabProgram
+from siotool.lab.tools import path_of
+from siotool.yaml_template import filled
+
+#: The most connections of clients that it is made for: each takes two open files, and memory.
+_MOST, _OTHER_FILES = 100_000, 200
+
+
+def balancer_program(
+    lab: Lab, folder: Path, port: int, servers: Sequence[LabProgram], tls: LabCertificate | None
+) -> LabProgram:
+    """Write the balancer's configuration, and return its program."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    sides = min(2 * _MOST, files - _OTHER_FILES) if files != resource.RLIM_INFINITY else 2 * _MOST
+    name = {"nginx": "nginx.conf", "haproxy": "haproxy.cfg"}[lab.balancer]
+    written = filled(
+        "siotool.lab",
+        name,
+        {},
+        port=port,
+        servers=servers,
+        sticky=lab.sticky,
+        tls=tls,
+        root=os.geteuid() == 0,
+        # nginx counts both sides of a connection, HAProxy one
+        connections=sides if lab.balancer == "nginx" else sides // 2,
+    )
+    (folder / name).write_text(written, encoding="utf-8")
+    if lab.balancer == "nginx":
+        (folder / "temp").mkdir()
+        command = [path_of("nginx"), "-p", ".", "-c", name]
+    else:
+        command = [path_of("haproxy"), "-db", "-f", name]
+    return LabProgram(name=lab.balancer, role="balancer", command=command, folder=folder, port=port)

@@ -1,0 +1,73 @@
+"""A lab as this process sees it: started, known, stopped.
+
+It imports nothing that gevent's monkey patching breaks: the generator's parent is a gevent process.
+"""
+
+import os
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from siotool.child_process import ChildProcess
+from siotool.errors import TargetError
+from siotool.lab.keeper_lines import EndedProgram
+from siotool.lab.lab import Lab
+from siotool.lab.running_lab import RunningLab
+
+#: Backend, servers and balancer have 30 s each; their ends 5 s each.
+_READY_S, _END_S = 100.0, 20.0
+
+
+class LabProcess:
+    """A lab that lives as long as this process, kept by ``siotool.lab.keeper``. A context manager.
+
+    ``running`` is known inside of it.
+    """
+
+    def __init__(self, lab: Lab, folder: Path) -> None:
+        """Take a lab that fits the machine (``check_machine``); starts nothing."""
+        self._folder = folder.resolve()
+        self._child = ChildProcess(
+            [
+                *(
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "siotool.lab.keeper",
+                    "--lab",
+                    msgspec.json.encode(lab).decode(),
+                ),
+                *("--folder", str(self._folder), "--parent", str(os.getpid())),
+            ],
+            "the lab",
+            "siotool lab doctor says what is missing",
+        )
+        self.running = RunningLab(1, [], str(self._folder), "", [])
+
+    def ended(self) -> list[EndedProgram]:
+        """Return which programs have ended by themselves since the last question; waits for one for a moment.
+
+        Raises TargetError when the keeper has ended.
+        """
+        lines = self._child.more_lines(0.5)
+        if self._child.ended:
+            raise TargetError("the lab has ended", f"what its programs said is in {self._folder}")
+        return [msgspec.json.decode(line, type=EndedProgram) for line in lines]
+
+    def __enter__(self) -> Self:
+        # others of this machine are not to read what its backends' passwords are
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ready = self._child.start(_READY_S)
+        if "error" in ready:
+            self._child.stop(_END_S)
+            raise TargetError(ready["error"], ready["hint"])
+        self.running = msgspec.convert(ready, RunningLab)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._child.stop(_END_S)

@@ -1,0 +1,73 @@
+"""The servers of a lab as programs: on Node.js, with one process each or one primary; or in Python."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from siotool.lab.lab import Lab
+from siotool.lab.lab_certificate import LabCertificate
+from siotool.lab.lab_program import LabProgram
+from siotool.lab.tools import path_of
+
+#: Where server.mjs reads its backend's URL: arguments of a process can be read by all.
+_BACKEND = "SIOTOOL_LAB_BACKEND"
+
+
+def server_programs(
+    lab: Lab, folder: Path, ports: Sequence[int], tls: LabCertificate | None, backend: str
+) -> list[LabProgram]:
+    """Return one program for each port; ``tls`` is what they serve themselves, ``backend`` its URL."""
+    if lab.runtime == "python":
+        return [_python(lab, folder, number, port) for number, port in enumerate(ports, 1)]
+    if lab.adapter == "cluster":
+        return [_node(lab, folder, "primary", ports[0], tls, {})]
+    environment = {_BACKEND: backend} if backend else {}
+    return [_node(lab, folder, f"server-{n}", port, tls, environment) for n, port in enumerate(ports, 1)]
+
+
+def _node(
+    lab: Lab,
+    folder: Path,
+    name: str,
+    port: int,
+    tls: LabCertificate | None,
+    environment: Mapping[str, str],
+) -> LabProgram:
+    options: dict[str, object] = {"port": port, "adapter": lab.adapter}
+    if lab.adapter == "cluster":
+        options["workers"] = lab.servers
+    if lab.recovery_s:
+        options["recovery-ms"] = round(lab.recovery_s * 1000)
+    if lab.tick_rate:
+        options["tick-rate"] = lab.tick_rate
+    if tls is not None:
+        options |= {"tls-cert": tls.certificate, "tls-key": tls.key}
+    return LabProgram(
+        name=name,
+        role="primary" if lab.adapter == "cluster" else "server",
+        command=[
+            path_of("node"),
+            "server.mjs",
+            *(f"--{option}={value}" for option, value in options.items()),
+        ],
+        folder=folder,
+        port=port,
+        environment=environment,
+        speaks=True,
+    )
+
+
+def _python(lab: Lab, folder: Path, number: int, port: int) -> LabProgram:
+    return LabProgram(
+        name=f"server-{number}",
+        role="server",
+        command=[
+            # -P: a user's folder may hold a file named like one of our libraries
+            *(sys.executable, "-P", "-m", "siotool.target.serve", f"--port={port}"),
+            *(f"--tick-rate={lab.tick_rate}", f"--parent={os.getpid()}"),
+        ],
+        folder=folder,
+        port=port,
+        speaks=True,
+    )

@@ -1,0 +1,28 @@
+// What a server of a lab says of itself, as Prometheus reads it: connections, events, its event loop.
+
+import { createServer } from "node:http";
+import { monitorEventLoopDelay, performance } from "node:perf_hooks";
+
+const RESOLUTION_MS = 10;
+
+export function serveMetrics(io, counts) {
+  const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  delay.enable();
+  let before = performance.eventLoopUtilization();
+  return createServer((_request, response) => {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, before);
+    before = now;
+    // what the histogram has is the time between two looks
+    const lag = Math.max(0, delay.percentile(99) / 1e9 - RESOLUTION_MS / 1000);
+    delay.reset();
+    const lines = [
+      ["socket_io_connected", "gauge", io.engine.clientsCount],
+      ["socket_io_events_received_total", "counter", counts.received],
+      ["nodejs_eventloop_utilization", "gauge", utilization],
+      ["nodejs_eventloop_lag_p99_seconds", "gauge", lag],
+    ].map(([name, type, value]) => `# TYPE ${name} ${type}\n${name} ${value}\n`);
+    response.writeHead(200, { "content-type": "text/plain; version=0.0.4" });
+    response.end(lines.join(""));
+  });
+}

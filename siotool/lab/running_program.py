@@ -1,0 +1,109 @@
+"""A program of a lab that runs: started, waited for, ended with all its children and with its parent."""
+
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from siotool.errors import TargetError
+from siotool.lab.lab_program import LabProgram
+
+#: prctl(2): the signal that a process gets when its parent ends.
+_PR_SET_PDEATHSIG = 1
+
+
+class RunningProgram:
+    """One process, and what it started itself. What it says goes to ``log``."""
+
+    def __init__(self, program: LabProgram, log: Path) -> None:
+        """Start it."""
+        self.program = program
+        self.log = log
+        self.said: dict[str, Any] = {}
+        identity: dict[str, Any] = (
+            {"user": program.user, "group": program.user, "extra_groups": []} if program.user else {}
+        )
+        with log.open("ab") as words:
+            self.process = subprocess.Popen(
+                program.command,
+                cwd=program.folder,
+                env={**os.environ, **program.environment},
+                stdin=subprocess.PIPE,
+                stdout=words,
+                stderr=words,
+                start_new_session=True,
+                preexec_fn=end_with(os.getpid(), program.end),  # noqa: PLW1509 - the keeper has no threads
+                **identity,
+            )
+
+    def wait_until_ready(self, deadline: float) -> None:
+        """Raise TargetError with its last words when it ends first, or is not ready in time."""
+        while not self._ready():
+            code = self.process.poll()
+            late = time.monotonic() > deadline
+            if code is not None or late:
+                state = "is not ready in time" if code is None else f"ended with code {code}"
+                raise TargetError(
+                    f"{self.program.name} of the lab {state}: {self._last_words()}".rstrip(": "),
+                    f"its words are in {self.log}",
+                )
+            time.sleep(0.02)
+
+    def ask_to_end(self) -> None:
+        """Have it end in order."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
+        if not self.program.speaks and self.process.poll() is None:
+            self.process.send_signal(self.program.end)
+
+    def end(self, deadline: float) -> None:
+        """Wait for its end, and kill what is left of it after the deadline."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(max(0.1, deadline - time.monotonic()))
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def _ready(self) -> bool:
+        if self.program.speaks:
+            return self._speaks()
+        if self.program.asked:
+            done = subprocess.run(self.program.asked, capture_output=True, check=False)
+            return done.returncode == 0
+        with socket.socket() as trial:
+            trial.settimeout(1)
+            return trial.connect_ex(("127.0.0.1", self.program.port)) == 0
+
+    def _speaks(self) -> bool:
+        for line in self.log.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True):
+            if line.startswith("{") and line.endswith("\n"):
+                with contextlib.suppress(ValueError):
+                    self.said = json.loads(line)
+        return bool(self.said)
+
+    def _last_words(self) -> str:
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return "; ".join(line.strip() for line in lines if line.strip())[-500:]
+
+
+def end_with(parent: int, number: int) -> Callable[[], None]:
+    """Return what arranges, in a child, that it gets a signal when its parent ends; on Linux only."""
+    try:
+        prctl = ctypes.CDLL(None).prctl
+    except (OSError, AttributeError):
+        return lambda: None
+
+    def arrange() -> None:
+        prctl(_PR_SET_PDEATHSIG, number)
+        if os.getppid() != parent:  # it has ended already
+            os._exit(1)
+
+    return arrange

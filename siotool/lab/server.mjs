@@ -1,0 +1,137 @@
+// One server of a lab: a Socket.IO chat on loopback, joined with others by an adapter.
+//
+//   node server.mjs [--port 0] [--metrics-port 0] [--adapter none] [--workers 0] [--recovery-ms 0]
+//                   [--tick-rate 0] [--tls-cert FILE --tls-key FILE]
+//
+// On the namespaces / and /chat: chat message (to all), echo (acknowledged), join ROOM, leave ROOM,
+// say ROOM …, direct SID …, ask me, kick; on / each server sends tick to its own clients.
+//
+// The backend of an adapter is the URL in SIOTOOL_LAB_BACKEND, as it may hold a password.
+// With --adapter cluster it is a primary that forks --workers processes and hands them connections.
+//
+// Prints {"port": …, "pid": …, "metrics_port": …, "workers": [{"pid": …, "metrics_port": …}]} on one
+// line once it accepts connections, and ends when its standard input closes.
+
+import cluster from "node:cluster";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { createServer as createSecureServer } from "node:https";
+import { parseArgs } from "node:util";
+import { Server } from "socket.io";
+import { adapterFor, clusterWorker, forkWorkers } from "./adapters.mjs";
+import { serveMetrics } from "./metrics.mjs";
+
+const HOST = "127.0.0.1";
+
+const options = readOptions();
+if (options.adapter === "cluster" && cluster.isPrimary) {
+  await primary();
+} else {
+  await server();
+}
+
+function readOptions() {
+  const defaults = {
+    port: "0",
+    "metrics-port": "0",
+    adapter: "none",
+    workers: "0",
+    "recovery-ms": "0",
+    "tick-rate": "0",
+    "tls-cert": "",
+    "tls-key": "",
+  };
+  const known = Object.fromEntries(Object.keys(defaults).map((name) => [name, { type: "string" }]));
+  return { ...defaults, ...parseArgs({ options: known }).values };
+}
+
+function listen(http, port) {
+  return new Promise((done, failed) => {
+    http.once("error", failed);
+    // exclusive: workers of a primary would share any free port
+    http.listen({ host: HOST, port, backlog: 4096, exclusive: true }, () => done(http.address().port));
+  });
+}
+
+function endWithInput() {
+  process.stdin.on("end", () => process.exit(0)).resume();
+}
+
+async function primary() {
+  const http = createServer();
+  const workers = await forkWorkers(http, Number(options.workers));
+  const port = await listen(http, Number(options.port));
+  endWithInput();
+  console.log(JSON.stringify({ port, pid: process.pid, metrics_port: 0, workers }));
+}
+
+async function server() {
+  const secure = options["tls-cert"] !== "";
+  const http = secure
+    ? createSecureServer({ cert: readFileSync(options["tls-cert"]), key: readFileSync(options["tls-key"]) })
+    : createServer();
+  const recovery = Number(options["recovery-ms"]);
+  const io = new Server(http, {
+    cors: { origin: "*" },
+    adapter: await adapterFor(options.adapter, process.env.SIOTOOL_LAB_BACKEND),
+    ...(recovery > 0 && { connectionStateRecovery: { maxDisconnectionDuration: recovery } }),
+  });
+  const counts = { received: 0 };
+  for (const name of ["/", "/chat"]) {
+    io.of(name).on("connection", (socket) => {
+      socket.onAny(() => (counts.received += 1));
+      speak(io.of(name), socket);
+    });
+  }
+  if (Number(options["tick-rate"]) > 0) tick(io, 0, performance.now());
+  const metricsPort = await listen(serveMetrics(io, counts), Number(options["metrics-port"]));
+  if (cluster.isWorker) {
+    await clusterWorker(io);
+    process.send({ ready: { pid: process.pid, metrics_port: metricsPort } });
+    return;
+  }
+  const port = await listen(http, Number(options.port));
+  endWithInput();
+  console.log(JSON.stringify({ port, pid: process.pid, metrics_port: metricsPort, workers: [] }));
+}
+
+function speak(namespace, socket) {
+  const acknowledged = (args) => (typeof args.at(-1) === "function" ? args.pop() : () => {});
+  socket.on("chat message", (...args) => {
+    const acknowledge = acknowledged(args);
+    namespace.emit("chat message", ...args);
+    acknowledge();
+  });
+  socket.on("echo", (...args) => acknowledged(args)(...args));
+  socket.on("join", async (room, acknowledge) => {
+    if (typeof room === "string") await socket.join(room);
+    acknowledge?.();
+  });
+  socket.on("leave", async (room, acknowledge) => {
+    // a client's own id is a room as well, and stays its own
+    if (typeof room === "string" && room !== socket.id) await socket.leave(room);
+    acknowledge?.();
+  });
+  for (const event of ["say", "direct"]) {
+    socket.on(event, (room, ...args) => {
+      const acknowledge = acknowledged(args);
+      if (typeof room === "string") namespace.to(room).emit(event, ...args);
+      acknowledge();
+    });
+  }
+  socket.on("ask me", (...args) => {
+    const acknowledge = acknowledged(args);
+    socket.timeout(60_000).emit("whoami", ...args, (error, ...answer) => acknowledge(...(error ? [null] : answer)));
+  });
+  socket.on("kick", () => socket.disconnect());
+}
+
+// times keep to a grid; a server that falls behind leaves grid points out
+function tick(io, seq, due) {
+  const period = 1000 / Number(options["tick-rate"]);
+  const next = due + period * Math.max(1, Math.ceil((performance.now() - due) / period));
+  setTimeout(() => {
+    io.local.emit("tick", { seq, sent_at: Date.now() / 1000 });
+    tick(io, seq + 1, next);
+  }, next - performance.now());
+}

@@ -1,0 +1,90 @@
+"""``siotool lab`` as it is typed: what the doctor says, and what is refused before anything starts."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from siotool.cli.lab_doctor import LabDoctor
+from siotool.lab.running_lab import RunningLab
+
+SCHEMAS = Path(__file__).parents[2] / "siotool/schemas"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "title"),
+    [(LabDoctor, "lab_doctor", "siotool lab doctor --format json"), (RunningLab, "lab", "lab.json of a lab")],
+)
+def test_the_schemas_are_those_of_the_types(kind, name, title, schema_of, golden):
+    golden(f"../../siotool/schemas/{name}.json", json.dumps(schema_of(kind, title), indent=2) + "\n")
+
+
+def test_the_doctor_says_what_is_missing_and_how_to_get_it(siotool, tmp_path):
+    done = siotool("lab", "doctor", "--format", "json", PATH=str(tmp_path), XDG_CACHE_HOME=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    jsonschema.validate(found, json.loads((SCHEMAS / "lab_doctor.json").read_text()))
+    assert (found["version"], found["enough"]) == (1, False)
+    needs = {one["name"]: one for one in found["needs"]}
+    assert needs["node"] == {
+        "name": "node",
+        "use": "the servers",
+        "path": "",
+        "version": "",
+        "problem": "missing",
+        "get": "apt install nodejs (18 or newer), or nodejs.org",
+    }
+    assert needs["@socket.io/redis-adapter"]["get"] == "siotool lab doctor --install"
+    text = siotool("lab", "doctor", PATH=str(tmp_path), XDG_CACHE_HOME=str(tmp_path)).stdout
+    assert "How to get what is missing" in text
+    assert "siotool lab doctor --install" in text
+
+
+def test_the_doctor_of_a_lab_asks_only_for_its_needs_and_exits_2_without_them(siotool, tmp_path):
+    (tmp_path / "chat.toml").write_text('[lab]\nadapter = "mongo"\n')
+    empty = {"PATH": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    done = siotool("lab", "doctor", "chat.toml", "--format", "json", cwd=tmp_path, **empty)
+    assert done.returncode == 2
+    names = [one["name"] for one in json.loads(done.stdout)["needs"]]
+    assert names[:2] == ["node", "mongod"]
+    assert "nginx" not in names
+    (tmp_path / "python.toml").write_text('[lab]\nruntime = "python"\n')
+    assert siotool("lab", "doctor", "python.toml", cwd=tmp_path, **empty).returncode == 0
+
+
+@pytest.mark.parametrize("command", [("lab", "up", "chat.toml"), ("loadtest", "lab:chat.toml")], ids=" ".join)
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[lab]\nadapter = "redis"\n', "redis-server is not installed"),
+        ('[lab]\nadapter = "mongo"\n', "mongod is not installed"),
+        ("[lab]\nadaptr = 1\n", "chat.toml, line 2: adaptr is not known"),
+    ],
+    ids=["no Redis", "no MongoDB", "an unknown key"],
+)
+def test_a_lab_that_cannot_be_is_refused_before_anything_is_written(command, text, said, siotool, tmp_path):
+    (tmp_path / "chat.toml").write_text(text)
+    bin = tmp_path / "bin"
+    bin.mkdir()
+    (bin / "node").write_text("#!/bin/sh\n")
+    (bin / "node").chmod(0o755)
+    done = siotool(*command, cwd=tmp_path, PATH=str(bin))
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert said in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "chat.toml"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (("lab:",), "lab: names no file"),
+        (("lab:a.toml", "http://127.0.0.1:1"), "a lab beside another target"),
+        (("lab:a.toml", "lab:b.toml"), "a lab beside another target"),
+        (("lab:none.toml",), "cannot read none.toml"),
+    ],
+)
+def test_a_target_that_is_no_lab_is_refused(typed, said, siotool, tmp_path):
+    done = siotool("loadtest", *typed, cwd=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr

@@ -1,0 +1,294 @@
+"""What a lab may be, and the configuration files that are made of it."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from siotool.cli import lab_options
+from siotool.errors import InputError
+from siotool.lab import needs, packages, tools
+from siotool.lab.lab import Lab
+from siotool.lab.lab_balancer import balancer_program
+from siotool.lab.lab_certificate import LabCertificate
+from siotool.lab.lab_program import LabProgram
+from siotool.lab.ports import free_ports
+
+
+def written(folder, text):
+    path = folder / "chat.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def refusal(folder, text, **flags):
+    with pytest.raises(InputError) as caught:
+        lab_options.read(written(folder, text), flags)
+    return f"{caught.value.message} | {caught.value.hint}".replace(f"{folder}/", "")
+
+
+# ── the file and the options ──────────────────────────────────────────────────────────
+
+
+def test_a_file_has_each_key_and_an_option_goes_before_it(tmp_path):
+    file = written(
+        tmp_path,
+        """# a chat
+[lab]
+servers = 3
+runtime = "node"
+adapter = "redis-streams"
+balancer = "haproxy"
+sticky = "address"
+tls = true
+recovery = "2min"
+port = 3000
+tick-rate = 0.5
+""",
+    )
+    whole = Lab(
+        servers=3,
+        adapter="redis-streams",
+        balancer="haproxy",
+        sticky="address",
+        tls=True,
+        recovery_s=120.0,
+        port=3000,
+        tick_rate=0.5,
+    )
+    assert lab_options.read(file, {}) == whole
+    changed = lab_options.read(file, {"servers": 5, "tls": False, "recovery": "0s", "sticky": None})
+    assert (changed.servers, changed.tls, changed.recovery_s, changed.sticky) == (5, False, 0.0, "address")
+    assert lab_options.read(None, {}) == Lab(servers=1, adapter="none", balancer="none", sticky="cookie")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param(
+            "[lab]\n\nadaptr = 1", "chat.toml, line 3: adaptr is not known | did you mean adapter?", id="key"
+        ),
+        pytest.param("[lb]", "chat.toml, line 1: lb is not known | did you mean lab?", id="table"),
+        pytest.param("servers = 2", "chat.toml, line 1: servers is not known", id="outside of the table"),
+        pytest.param("", "chat.toml has no table [lab]", id="nothing"),
+        pytest.param("lab = 1", "chat.toml has no table [lab]", id="no table"),
+        pytest.param("[lab", "chat.toml is not TOML", id="no TOML"),
+        pytest.param(
+            '[lab]\nadapter = "rediss"',
+            "chat.toml, line 2: adapter is 'rediss'; expected one of none, cluster, redis,",
+            id="adapter",
+        ),
+        pytest.param("[lab]\nadapter = 1", "line 2: adapter is a number; expected one of none", id="no word"),
+        pytest.param('[lab]\nservers = "2"', "line 2: servers is text; expected a whole number", id="text"),
+        pytest.param("[lab]\nservers = 0", "chat.toml: servers is 0; expected 1 to 64", id="none"),
+        pytest.param("[lab]\nservers = 65", "chat.toml: servers is 65; expected 1 to 64", id="too many"),
+        pytest.param("[lab]\nservers = true", "servers is true or false; expected a whole", id="true"),
+        pytest.param("[lab]\nport = 70000", "port 70000 does not exist", id="port"),
+        pytest.param("[lab]\ntls = 1", "line 2: tls is a number; expected true or false", id="tls"),
+        pytest.param(
+            "[lab]\nrecovery = 120", "recovery is a number; expected a time", id="time without unit"
+        ),
+        pytest.param('[lab]\nrecovery = "2kB"', "chat.toml, line 2: recovery", id="no time"),
+        pytest.param('[lab]\nrecovery = "48h"', "recovery of 172800 s is out of range", id="too long"),
+        pytest.param("[lab]\ntick-rate = -1", "tick-rate is out of range", id="rate"),
+        pytest.param('[lab]\nsticky = "cookie"', "sticky is of a balancer", id="sticky without balancer"),
+        pytest.param("[lab]\nservers = 2\nport = 3000", "port 3000 is for one URL", id="a port for two"),
+        pytest.param(
+            '[lab]\nadapter = "cluster"\ntls = true',
+            "its primary must read requests",
+            id="TLS before a primary",
+        ),
+        pytest.param(
+            '[lab]\nruntime = "python"\nadapter = "redis"', "runtime python has no adapter redis", id="python"
+        ),
+        pytest.param(
+            '[lab]\nruntime = "python"\nrecovery = "1s"', "python-socketio has no", id="python recovers"
+        ),
+        pytest.param(
+            '[lab]\nruntime = "python"\ntls = true', "python has no TLS of its own", id="python TLS"
+        ),
+    ],
+)
+def test_what_makes_no_lab_is_refused_with_its_place(text, said, tmp_path):
+    assert said in refusal(tmp_path, text)
+
+
+def test_the_examples_are_labs():
+    examples = Path(__file__).parents[2] / "scenarios"
+    labs = {path.stem: lab_options.read(str(path), {}) for path in examples.glob("*.toml")}
+    assert labs == {
+        "single": Lab(),
+        "cluster": Lab(servers=2, adapter="cluster"),
+        "nginx-redis": Lab(servers=2, adapter="redis", balancer="nginx"),
+    }
+
+
+def test_labs_are_told_apart_by_all_but_their_ports():
+    whole = Lab(servers=2, adapter="redis", balancer="nginx", tls=True, recovery_s=120.0, port=3000)
+    words = "lab of 2 node, adapter redis, balancer nginx, sticky cookie, tls, recovery 120 s"
+    assert whole.words == words
+    assert Lab().words == "lab of 1 node, adapter none"
+
+
+def test_a_flag_that_is_wrong_is_named():
+    with pytest.raises(InputError, match="--recovery"):
+        lab_options.read(None, {"recovery": "soon"})
+
+
+@pytest.mark.parametrize(
+    ("adapter", "said"),
+    [("none", False), ("redis-streams", False), ("mongo", False), ("redis", True), ("cluster", True)],
+)
+def test_an_adapter_that_recovers_nothing_is_remarked_upon(adapter, said):
+    assert bool(lab_options.remarks(Lab(adapter=adapter, recovery_s=1.0))) == said
+    assert not lab_options.remarks(Lab(adapter=adapter))
+
+
+# ── the machine ───────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def nothing_here(monkeypatch, tmp_path):
+    """A machine without any program, and without packages."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(tools, "_SYSTEM", "")
+    monkeypatch.setattr(tools, "_POSTGRES", ())
+
+
+@pytest.fixture
+def new_enough(tmp_path):
+    """A program of a version that nobody finds too old."""
+    path = tmp_path / "new"
+    path.write_text("#!/bin/sh\necho 99.0\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("lab", "said"),
+    [
+        (Lab(), "node is not installed, and the lab needs it (the servers)"),
+        (Lab(runtime="python", balancer="nginx"), "nginx is not installed"),
+        (Lab(runtime="python", balancer="haproxy"), "haproxy is not installed"),
+        (Lab(runtime="python", balancer="haproxy", tls=True), "haproxy is not installed"),
+    ],
+)
+def test_a_program_that_is_missing_is_named_with_the_way_to_it(lab, said, nothing_here, tmp_path):
+    with pytest.raises(InputError) as caught:
+        needs.check_machine(lab)
+    assert said in caught.value.message
+    assert "apt install" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("lab", "program"),
+    [
+        (Lab(adapter="redis"), "redis-server"),
+        (Lab(adapter="redis-sharded"), "redis-server"),
+        (Lab(adapter="redis-streams"), "redis-server"),
+        (Lab(adapter="postgres"), "postgres"),
+        (Lab(adapter="mongo"), "mongod"),
+        (Lab(tls=True), "openssl"),
+    ],
+)
+def test_each_adapter_needs_its_backend(lab, program, nothing_here, new_enough, monkeypatch):
+    monkeypatch.setattr(tools, "path_of", lambda name: "" if name == program else new_enough)
+    with pytest.raises(InputError, match=f"{program} is not installed"):
+        needs.check_machine(lab)
+
+
+@pytest.mark.parametrize(
+    ("lab", "version", "said"),
+    [
+        (Lab(), "v16.20.2", "node is too old: 18 or newer"),
+        (Lab(), "v18.0.0", "the servers' npm packages"),
+        (Lab(runtime="python", balancer="nginx"), "nothing", ""),
+    ],
+)
+def test_a_program_that_is_too_old_is_refused(lab, version, said, nothing_here, tmp_path, monkeypatch):
+    old = tmp_path / "old"
+    old.write_text(f"#!/bin/sh\necho {version}\n")
+    old.chmod(0o755)
+    monkeypatch.setattr(tools, "path_of", lambda _name: str(old))
+    if not said:
+        needs.check_machine(lab)
+        return
+    with pytest.raises(InputError, match=said):
+        needs.check_machine(lab)
+
+
+def test_sharded_publishing_needs_a_newer_redis_than_the_others():
+    assert tools.least_of(Lab(adapter="redis-sharded"), "redis-server") == 7
+    assert tools.least_of(Lab(adapter="redis"), "redis-server") == 0
+
+
+def test_packages_that_are_missing_are_named_with_the_command(nothing_here, new_enough, monkeypatch):
+    monkeypatch.setattr(tools, "path_of", lambda _name: new_enough)
+    with pytest.raises(InputError) as caught:
+        needs.check_machine(Lab())
+    assert "socket.io" in caught.value.message
+    assert "siotool lab doctor --install" in caught.value.hint
+
+
+def test_packages_are_kept_below_the_cache_of_the_user(nothing_here, tmp_path):
+    assert packages.node_modules().is_relative_to(tmp_path / "cache" / "siotool")
+    assert {one.path for one in packages.look_for_packages()} == {""}
+
+
+def test_installing_without_npm_says_so(nothing_here, tmp_path):
+    with pytest.raises(InputError, match="npm is not installed"):
+        packages.install()
+    assert not (tmp_path / "cache").exists()
+
+
+def test_an_npm_that_fails_leaves_nothing(nothing_here, tmp_path):
+    fake = tmp_path / "npm"
+    fake.write_text("#!/bin/sh\necho no registry >&2\nexit 1\n")
+    fake.chmod(0o755)
+    with pytest.raises(InputError, match="npm ci failed: no registry"):
+        packages.install()
+    assert list((tmp_path / "cache/siotool").iterdir()) == []
+
+
+def test_a_port_in_use_is_said():
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        lab = Lab(runtime="python", port=holder.getsockname()[1])
+        with pytest.raises(InputError, match="cannot be used"):
+            needs.check_machine(lab)
+    needs.check_machine(lab)
+
+
+def test_a_folder_in_use_is_said(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="is not empty"):
+        needs.check_folder(tmp_path)
+    needs.check_folder(tmp_path / "none")
+
+
+def test_ports_are_free_and_differ():
+    found = free_ports(50)
+    assert len(set(found)) == 50
+    assert all(1024 <= port < 65_536 for port in found)
+
+
+# ── configuration files ───────────────────────────────────────────────────────────────
+
+SERVERS = [
+    LabProgram(name=f"server-{n}", role="server", command=[], folder=Path(), port=20_000 + n) for n in (1, 2)
+]
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+@pytest.mark.parametrize("sticky", ["cookie", "address", "none"])
+@pytest.mark.parametrize("balancer", ["nginx", "haproxy"])
+def test_the_configuration_of_a_balancer(balancer, sticky, tls, tmp_path, golden, monkeypatch):
+    monkeypatch.setattr("resource.getrlimit", lambda _what: (20_000, 20_000))
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    lab = Lab(servers=2, balancer=balancer, sticky=sticky, tls=tls)
+    program = balancer_program(lab, tmp_path, 20_000, SERVERS, LabCertificate() if tls else None)
+    (file,) = (path for path in tmp_path.iterdir() if path.is_file())
+    assert file.name in program.command
+    if sticky == "cookie" or not tls:
+        golden(f"lab/{file.stem}-{sticky}{'-tls' if tls else ''}{file.suffix}", file.read_text())
+    assert str(tmp_path) not in file.read_text(), "it can be used in another folder"
