@@ -8,9 +8,11 @@ import gevent
 import msgspec
 from gevent.lock import BoundedSemaphore
 
+from siotool.swarm.arrival_shares import ARRIVALS, SHARES, ArrivalLanes, ExpectedArrivals
 from siotool.swarm.program import Program, Wanted
 from siotool.swarm.recorder import Recorder
-from siotool.swarm.worker import ARRIVALS, RATE, SIZE, SPREAD
+from siotool.swarm.worker import RATE, SIZE, SPREAD
+from siotool.workload import Arrivals
 
 #: Users that are started at once are spread over this share of their stage.
 _SPREAD_SHARE = 0.9
@@ -26,10 +28,14 @@ class Spawner:
     ``runner`` is Locust's master; ``spawn`` runs something beside the run.
     """
 
-    def __init__(self, runner: Any, recorder: Recorder, spawn: Callable[..., gevent.Greenlet]) -> None:
+    def __init__(
+        self, runner: Any, recorder: Recorder, spawn: Callable[..., gevent.Greenlet], workers: int
+    ) -> None:
+        """The run begins with so many ``workers``."""
         self._runner = runner
         self._recorder = recorder
         self._spawn = spawn
+        self._lanes = ArrivalLanes(workers)
         self._moving: gevent.Greenlet | None = None
         #: Ending a move gives others a turn: a lost worker may be made up for while a program asks.
         self._one_at_a_time = BoundedSemaphore()
@@ -38,6 +44,8 @@ class Spawner:
         #: What the workers were told last; None is the scenario's own.
         self._rate: float | None = None
         self._size: int | None = None
+        #: Who arrives, and from which moment of the monotonic clock on.
+        self._arrivals: tuple[Arrivals, float] | None = None
         #: Seconds of the run at which the last program was over; its stages, and how many programs were.
         self._over_s = 0.0
         self._stages = 0
@@ -90,7 +98,9 @@ class Spawner:
     def _tell_arrivals(self, wanted: Wanted, last: Wanted | None, begin_s: float) -> None:
         if wanted.arrivals is not None and (last is None or wanted.arrivals != last.arrivals):
             at = self._recorder.begin + begin_s
-            self._runner.send_message(ARRIVALS, {"arrivals": msgspec.to_builtins(wanted.arrivals), "at": at})
+            self._arrivals = (wanted.arrivals, at)
+            expected = ExpectedArrivals(wanted.arrivals, at, self._lanes.shares(at))
+            self._runner.send_message(ARRIVALS, msgspec.to_builtins(expected))
 
     def _move(self, wanted: Wanted, within_s: float) -> None:
         """Begin to move to a number of users, instead of to what was wanted before.
@@ -117,8 +127,19 @@ class Spawner:
             self._runner.start, wanted.users, spawn_rate=rate, user_classes=wanted.user_classes
         )
 
+    def lose(self, worker: int, unknown_from: float) -> None:
+        """A worker is lost: others take over its users, and those that were to arrive at it.
+
+        What it did is not known from a moment of the monotonic clock on.
+        """
+        self._lanes.lose(worker, unknown_from)
+        if self._arrivals is not None:
+            shares = self._lanes.shares(self._arrivals[1])
+            self._runner.send_message(SHARES, msgspec.to_builtins(shares))
+        self.make_up()
+
     def make_up(self) -> None:
-        """A worker is lost: the others get as many users more, at the pace of the last move."""
+        """Locust shares out the users anew; those that are missing start at the pace of the last move."""
         with self._one_at_a_time:
             if self._moved is None or self._runner._users_dispatcher is None:
                 return

@@ -72,7 +72,7 @@ def spawn(function, *args, **more):
 
 def heard(*programs):
     runner = Runner()
-    spawner = Spawner(runner, Recorder(), spawn)
+    spawner = Spawner(runner, Recorder(), spawn, 1)
     for program in programs:
         spawner.follow(program)
     return runner.heard
