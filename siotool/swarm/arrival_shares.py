@@ -111,11 +111,25 @@ class ArrivalLanes:
     def __init__(self, workers: int) -> None:
         self._lanes = [[Tenant(worker)] for worker in range(workers)]
 
+    @property
+    def vacant(self) -> bool:
+        """Whether the worker of a lane is lost, and no other has come for it."""
+        return any(tenants[-1].lost for tenants in self._lanes)
+
     def lose(self, worker: int, unknown_from: float) -> None:
         """A worker is lost, and what it did from a moment on is not known."""
         for tenants in self._lanes:
             if tenants[-1].worker == worker:
                 tenants[-1] = msgspec.structs.replace(tenants[-1], until_s=unknown_from)
+
+    def take_over(self, worker: int, begins: float) -> int | None:
+        """A new worker gets the lane of a lost one; returns which, or None when there is none."""
+        for tenants in self._lanes:
+            if tenants[-1].lost:
+                lost = tenants[-1].worker
+                tenants.append(Tenant(worker, begins))
+                return lost
+        return None
 
     def shares(self, at: float) -> ArrivalShares:
         """Who starts which arrivals, where the arrivals begin at a moment."""

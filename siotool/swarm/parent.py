@@ -33,6 +33,7 @@ from siotool.swarm.early_stop import EarlyStop, MakeJudge
 from siotool.swarm.lateness import Level
 from siotool.swarm.live import Display, Displays
 from siotool.swarm.master import Master
+from siotool.swarm.newcomers import Newcomers
 from siotool.swarm.preflight import check_room
 from siotool.swarm.program import Program
 from siotool.swarm.recorder import Recorder
@@ -153,7 +154,12 @@ class _LoadTest:
             self._desk = RowDesk(config.users_file)
             self._workers.serve_rows(self._desk, self._no_row_left)
         self._spawner = Spawner(self._runner, self._recorder, self._spawn, config.workload.processes)
-        master.start(self._workers, lambda text: self.remark("warning", text))
+        newcomers = Newcomers(self._workers, self._recorder, self._spawner, self._over)
+        master.start(
+            self._workers,
+            lambda text: self.remark("warning", text),
+            lambda worker: self._spawn(newcomers.let_in, worker),
+        )
 
     # ── the course of a run ───────────────────────────────────────────────────────────
 

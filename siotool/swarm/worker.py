@@ -34,7 +34,7 @@ from siotool.swarm.user import SocketIOUser
 
 #: Custom messages. A worker is ready: from now on it receives messages.
 READY = "siotool_ready"
-#: The parent says when second 0 of the run is; each worker answers with the same.
+#: When second 0 of the run is, and which ``second`` is a worker's first. Each answers the same.
 BEGIN = "siotool_begin"
 #: The parent says over how many seconds the users that are started at once are spread.
 SPREAD = "siotool_spread"
@@ -123,8 +123,8 @@ def _runner(environment: Environment, generator: Generator, config: WorkerConfig
     clock = generator.run_clock
 
     def begin(environment: Environment, msg: Any) -> None:
-        generator.begin(clock.ours(msg.data["at"]))
-        runner.send_message(BEGIN, {"worker": config.engine.worker, "at": msg.data["at"]})
+        generator.begin(clock.ours(msg.data["at"]), msg.data["second"])
+        runner.send_message(BEGIN, {"worker": config.engine.worker} | msg.data)
 
     def spread(environment: Environment, msg: Any) -> None:
         generator.spread_s = msg.data["seconds"]

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from siotool.swarm.arrival_shares import NOBODY, ArrivalLanes, DealtArrivals
 from siotool.workload import Arrivals
 
+#: So long before a new worker begins, all know of it.
+LEAD_S = 0.5
 DURATION_S = 40.0
 
 processes = st.sampled_from(["constant", "poisson"])
@@ -67,6 +69,11 @@ class Fleet:
         self.lanes.lose(worker, math.floor(died_at))
         self._share()
 
+    def replace(self) -> None:
+        if self.lanes.take_over(self._next_worker, self.now + LEAD_S) is not None:
+            self._share()
+            self._add()
+
     def _share(self) -> None:
         shares = self.lanes.shares(0.0)
         for worker, dealt in self._dealt.items():
@@ -104,7 +111,9 @@ def test_each_arrival_is_started_once_or_missed_once(process, rate, workers, see
             continue
         to_come.remove((at, what, unknown_s))
         fleet.go_on(at)
-        if what == "dies" and (died := fleet.die(chance)) is not None:
+        if what == "is replaced":
+            fleet.replace()
+        elif (died := fleet.die(chance)) is not None:
             found.append((at + unknown_s, died, at))
             gaps.append((math.floor(at), at + unknown_s))
     fleet.go_on(max(DURATION_S, fleet.now))
@@ -125,6 +134,9 @@ def test_the_places_of_a_lost_worker_are_the_others(most, workers, residents, da
     lanes = ArrivalLanes(workers)
     for worker in data.draw(st.lists(st.integers(0, workers - 1), max_size=workers - 1, unique=True)):
         lanes.lose(worker, 1.0)
+    came = data.draw(st.integers(0, workers))
+    for worker in range(workers, workers + came):
+        lanes.take_over(worker, 2.0)
     shares = lanes.shares(0.0)
-    places = [shares.places(worker, arrivals, residents) for worker in range(workers)]
+    places = [shares.places(worker, arrivals, residents) for worker in range(workers + came)]
     assert sum(places) == max(0, most - residents)
