@@ -52,6 +52,17 @@ def measured(done: Any) -> list[Any]:
     return [interval for interval in done.run.intervals if not interval.draining]
 
 
+def has_half_of_the_users(test: Any, source: str) -> Callable[[], bool]:
+    """Whether four of eight connections at the target come from an address."""
+
+    def look() -> bool:
+        (target,) = test.family("siotool.target.serve")
+        found = [one for one in target.net_connections("tcp") if one.status == psutil.CONN_ESTABLISHED]
+        return [sum(one.raddr.ip == source for one in found), len(found)] == [4, 8]
+
+    return look
+
+
 # ── users that arrive ─────────────────────────────────────────────────────────────────
 
 RATE, SECONDS, LOST_AT = 24, 14, 4
@@ -121,7 +132,9 @@ def test_a_machine_that_comes_late_takes_the_place_of_a_killed_worker(
     test.reached(3)
     lost.workers()[0].kill()
     until(says(test, "was lost"), what="the loss in the run file")
-    late = machine(port, inside=AHEAD)
+    late = machine(port, "--source-ip", "127.0.0.9", inside=AHEAD)
+    until(says(test, "has taken the place of worker 1"), what="a worker in its place")
+    until(has_half_of_the_users(test, "127.0.0.9"), what="its share of the users", within_s=4)
     done = test.finish()
     check_replaced(done)
     assert late.finish() == 0
@@ -140,7 +153,7 @@ def test_a_spare_machine_takes_the_place_of_one_that_leaves(
 ) -> None:
     """Before that it makes no load, and the run does not count it."""
     test, port = distributed(*CHAT, "--run-time", "14s")
-    spare = machine(port, "--spare", "--processes", 3)
+    spare = machine(port, "--spare", "--processes", 3, "--source-ip", "127.0.0.9")
     until(lambda: "as a spare machine: 3 workers" in test.said, what="the spare machine")
     machine(port)
     until(lambda: "1 of 2 workers" in test.said, what="the first machine")
@@ -148,6 +161,8 @@ def test_a_spare_machine_takes_the_place_of_one_that_leaves(
     test.reached(3)
     assert not spare.workers()
     lost.interrupt()
+    until(says(test, "has taken the place of worker 1"), what="a worker in its place")
+    until(has_half_of_the_users(test, "127.0.0.9"), what="its share of the users", within_s=4)
     done = test.finish()
     assert check_replaced(done) < 11
     assert [one.processes for one in done.run.header.generators] == [1, 1]
