@@ -142,6 +142,8 @@ def test_a_machine_that_comes_late_takes_the_place_of_a_lost_worker_once_it_know
     runner.hear(messages.ENDED, WorkerEnding(1, "killed by SIGKILL"), "a")
     ready(machines, runner, "b", 2)
     assert "it has 2 workers, and the run waits for 1" in runner.sent[-1][1]["message"]
+    runner.hear(messages.JOIN, joining(siotool="0.0.9"), "b")
+    assert "it has siotool 0.0.9, this run" in runner.sent[-1][1]["message"]
     runner.hear(messages.JOIN, joining(), "c")
     assert (runner.sent[-1][0], came) == (messages.JOINED, [])
     runner.hear(messages.JOIN, joining(), "d")
