@@ -8,7 +8,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siotool.swarm.arrival_shares import NOBODY, ArrivalLanes, DealtArrivals
+from siotool.swarm.arrival_shares import NOBODY, ArrivalLanes, DealtArrivals, DueArrival
 from siotool.workload import Arrivals
 
 #: So long before a new worker begins, all know of it.
@@ -120,12 +120,29 @@ def test_each_arrival_is_started_once_or_missed_once(process, rate, workers, see
     assert fleet.over
     counted = Counter(number for started in fleet.started.values() for number, _ in started)
     assert set(counted.values()) <= {1}
+    assert all(started == sorted(started) for started in fleet.started.values())
     assert counted.total() + fleet.missed <= len(stream)
     # what was counted by one that is lost too is not known
     exact = all(before[1] < after[0] for before, after in pairwise(sorted(gaps)))
     assert not exact or counted.total() + fleet.missed == len(stream)
     missing = [moment for number, moment in stream if number not in counted]
     assert all(any(begin <= moment <= end for begin, end in gaps) for moment in missing)
+
+
+@given(st.integers(2, 8), st.data())
+def test_the_others_start_as_many_each_of_those_of_lost_workers(workers, data) -> None:
+    lost = data.draw(st.lists(st.integers(0, workers - 1), max_size=workers - 1, unique=True))
+    lanes = ArrivalLanes(workers)
+    for worker in lost:
+        lanes.lose(worker, 0.0)
+    every = math.factorial(workers) * workers
+    shares = lanes.shares(0.0)
+    # every 97th of them, each with another turn: enough to tell
+    numbers = range(0, 97 * min(every, 4000), 97)
+    counted = Counter(shares.worker_of(DueArrival(1.0, number)) for number in numbers)
+    assert set(counted) == set(range(workers)) - set(lost)
+    even = len(numbers) / len(counted)
+    assert all(abs(count - even) <= 0.15 * even + 2 for count in counted.values())
 
 
 @given(st.integers(1, 300), st.integers(1, 8), st.integers(0, 20), st.data())
