@@ -29,6 +29,10 @@ def worker(
     wait: Annotated[
         str, typer.Option(metavar="TIME", help="How long the run may take to be there.")
     ] = "5min",
+    spare: Annotated[
+        bool,
+        typer.Option("--spare", help="Make no load until a worker of the run is lost; then take its place."),
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     r"""Make load from this machine for a run on another one.
@@ -58,4 +62,6 @@ def worker(
         if not quiet:
             say(text)
 
-    MachineSession(host, port, token, processes, source_options.read(source_ip or []), tell).run(wait_s)
+    MachineSession(host, port, token, processes, source_options.read(source_ip or []), tell, spare=spare).run(
+        wait_s
+    )

@@ -16,16 +16,17 @@ def clock_error_s(runs: Sequence[Run]) -> float | None:
     A message from one machine to another meets the error of both, so that it is the sum of the two largest.
     Each machine's is the one that it keeps to in 95 % of the seconds. Of several runs the largest.
     """
-    found = [_of_run(run) for run in runs if len(run.header.generators) > 1]
+    found = [sum(errors[-2:]) for errors in map(_of_machines, runs) if len(errors) > 1]
     return max(found, default=None)
 
 
-def _of_run(run: Run) -> float:
+def _of_machines(run: Run) -> list[float]:
+    """The error of each, in order. A worker that came late counts as a machine of its own."""
     errors: dict[int, list[float]] = {}
     machine = [number for number, one in enumerate(run.header.generators) for _ in range(one.processes)]
     for interval in run.intervals:
         for health in interval.generator:
-            if health.worker < len(machine):
-                errors.setdefault(machine[health.worker], []).append(health.clock_error_s)
-    usual = sorted(float(np.quantile(seconds, _SECONDS)) for seconds in errors.values())
-    return sum(usual[-2:])
+            late = health.worker >= len(machine)
+            own = health.worker if late else machine[health.worker]
+            errors.setdefault(own, []).append(health.clock_error_s)
+    return sorted(float(np.quantile(seconds, _SECONDS)) for seconds in errors.values())

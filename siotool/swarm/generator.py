@@ -185,10 +185,10 @@ class Generator:
             schedule.abandon(now, kept_s)
             schedule.hand_over(counts)
 
-    def begin(self, at: float) -> None:
-        """Second 0 of the run begins at ``at``: see ``IntervalClock.begin``."""
+    def begin(self, at: float, second: int = 0) -> None:
+        """Second 0 of the run begins at ``at``; ``second`` is the first here (``IntervalClock.begin``)."""
         self._reports.clear()
-        self.clock.begin(at)
+        self.clock.begin(at, second)
 
     def finish(self) -> None:
         """Let everything under way arrive, close every connection, make the last report."""

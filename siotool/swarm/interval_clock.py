@@ -39,21 +39,22 @@ class IntervalClock:
         self._worker = worker
         self._health = Health(worker, on_machine)
         self._on_interval = on_interval
-        self._begin = self._closed_at = self._times_from = 0.0
+        self._begin = self._from = self._closed_at = self._times_from = 0.0
         self._number = 0
         self._running = self._draining = False
 
-    def begin(self, at: float) -> None:
-        """Second 0 of the run begins at ``at``, on the machine's monotonic clock.
+    def begin(self, at: float, second: int) -> None:
+        """Second 0 of the run begins at ``at``, on its monotonic clock; ``second`` is the first here.
 
-        The last call before that moment counts.
+        The last call before that one counts.
         """
-        self._begin = self._closed_at = at
-        self._number = 0
+        first = at + second
+        self._begin, self._from, self._closed_at = at, first, first
+        self._number = second
         self._running = True
-        self._engine.at(at, lambda: self._start_health(at))
-        self._engine.at(at + 1, lambda: self._close(at))
-        self._engine.at(at + 1 - _AHEAD_S, lambda: self._begin_reading(at))
+        self._engine.at(first, lambda: self._start_health(first))
+        self._engine.at(first + 1, lambda: self._close(first))
+        self._engine.at(first + 1 - _AHEAD_S, lambda: self._begin_reading(first))
 
     @property
     def begin_at(self) -> float:
@@ -87,27 +88,27 @@ class IntervalClock:
 
     # ── in the loop thread ────────────────────────────────────────────────────────────
 
-    def _start_health(self, at: float) -> None:
-        if at == self._begin:
+    def _start_health(self, first: float) -> None:
+        if first == self._from:
             self._health.start(monotonic())
 
-    def _close(self, begin: float) -> None:
+    def _close(self, first: float) -> None:
         """A second is over. What else is due now comes first: it shows how late the loop is."""
-        if begin == self._begin:
+        if first == self._from:
             self._engine.loop.at(0.0, self._close_now)
 
     def _close_now(self) -> None:
         if not self._running:
             return
         self._close_due()
-        begin, end = self._begin, self._begin + self._number + 1
-        self._engine.loop.at(end, lambda: self._close(begin))
-        self._engine.loop.at(end - _AHEAD_S, lambda: self._begin_reading(begin))
+        first, end = self._from, self._begin + self._number + 1
+        self._engine.loop.at(end, lambda: self._close(first))
+        self._engine.loop.at(end - _AHEAD_S, lambda: self._begin_reading(first))
 
-    def _begin_reading(self, begin: float) -> None:
+    def _begin_reading(self, first: float) -> None:
         """Read what many connections have carried before the second is over, a part at a time."""
         count = len(self._engine.loop.pool.connections)
-        if begin == self._begin and count > _AT_ONCE:
+        if first == self._from and count > _AT_ONCE:
             self._read(self._number, -(-count // _TURNS))
 
     def _read(self, number: int, count: int) -> None:

@@ -13,9 +13,10 @@ from locust.env import Environment
 from siotool.errors import InputError
 from siotool.measured_servers import LOCAL
 from siotool.runfile import GeneratorMachine
+from siotool.swarm.admitting_runner import admitting_runner
 from siotool.swarm.config import RunConfig, WorkerConfig
 from siotool.swarm.join_token import make_token
-from siotool.swarm.machines.joined_machines import JoinedMachines
+from siotool.swarm.machines.joined_machines import JoinedMachines, RemoteWorker
 from siotool.swarm.machines.own_machine import describe
 from siotool.swarm.machines.scenario_bundle import packed
 from siotool.swarm.scenario_file import Scenario, options
@@ -48,12 +49,20 @@ class Master:
             user_classes=scenario.user_classes, events=events, host=url, parsed_options=options(url)
         )
         host, port = (_LOOPBACK, 0) if self._far is None else (self._far.host, self._far.port)
-        self.runner: Any = self.environment.create_master_runner(host, port)
+        self.runner: Any = admitting_runner(self.environment, host, port)
         if scenario.shape is not None:
             scenario.shape.runner = self.runner
         addresses = [address.host for place in config.engine.targets for address in place.addresses]
         self._machines = (
-            None if self._far is None else JoinedMachines(self.runner, self._far.workers, addresses)
+            None
+            if self._far is None
+            else JoinedMachines(
+                self.runner,
+                self._far.workers,
+                addresses,
+                config.workload.most_users,
+                len(config.engine.targets),
+            )
         )
 
     def gather(self) -> list[GeneratorMachine]:
@@ -65,16 +74,24 @@ class Master:
             where = f"{self._far.host}:{self.runner.server.port}"
             _tell(f"waiting for {self._far.workers} workers on {where} (on each: siotool worker --join)")
         self._machines.wait(self._far.within_s)
-        self._machines.check_room(self._config.workload.most_users, len(self._config.engine.targets))
-        return [machine.described for machine in self._machines]
+        self._machines.check_room()
+        return [machine.described for machine in self._machines.crew]
 
-    def start(self, workers: Workers, say: Callable[[str], object]) -> None:
-        """Start the workers, here or on the machines; ``say`` is told who leaves or comes late."""
+    def start(
+        self,
+        workers: Workers,
+        say: Callable[[str], object],
+        came: Callable[[RemoteWorker], object],
+    ) -> None:
+        """Start the workers, here or on the machines; ``say`` is told who leaves or comes late.
+
+        ``came`` gets each worker that a machine has started in place of a lost one.
+        """
         if self._machines is None:
             count = self._config.workload.processes
             workers.start(self._config_of(number, count) for number in range(count))
             return
-        self._machines.say = say
+        self._machines.say, self._machines.came = say, came
         tls = self._config.engine.tls
         files = {name: _contents(getattr(tls, name)) for name in _TLS_FILES if getattr(tls, name)}
         workers.take(self._machines.start(packed(self._scenario.path), files, self._config_of))

@@ -33,6 +33,7 @@ from siotool.swarm.early_stop import EarlyStop, MakeJudge
 from siotool.swarm.lateness import Level
 from siotool.swarm.live import Display, Displays
 from siotool.swarm.master import Master
+from siotool.swarm.newcomers import Newcomers
 from siotool.swarm.preflight import check_room
 from siotool.swarm.program import Program
 from siotool.swarm.recorder import Recorder
@@ -152,8 +153,13 @@ class _LoadTest:
         if config.users_file is not None:
             self._desk = RowDesk(config.users_file)
             self._workers.serve_rows(self._desk, self._no_row_left)
-        self._spawner = Spawner(self._runner, self._recorder, self._spawn)
-        master.start(self._workers, lambda text: self.remark("warning", text))
+        self._spawner = Spawner(self._runner, self._recorder, self._spawn, config.workload.processes)
+        newcomers = Newcomers(self._workers, self._recorder, self._spawner, self._over)
+        master.start(
+            self._workers,
+            lambda text: self.remark("warning", text),
+            lambda worker: self._spawn(newcomers.let_in, worker),
+        )
 
     # ── the course of a run ───────────────────────────────────────────────────────────
 
@@ -162,7 +168,7 @@ class _LoadTest:
         self._display.start()
         try:
             if self._gather():
-                watch = Watch(self._recorder, self._workers, self._runner, self._make_up)
+                watch = Watch(self._recorder, self._workers, self._runner, self._lose)
                 following = self._spawn(self._follow, programs)
                 self._spawn(self._keep_watch, watch)
                 self._servers.start(self._recorder.begin, self._spawn, gevent.sleep)
@@ -254,10 +260,10 @@ class _LoadTest:
             self._spawner.follow(program)
         self._over.set()
 
-    def _make_up(self) -> None:
-        """A worker is lost: others take over its users, unless the run ends anyway."""
+    def _lose(self, worker: int, second: int) -> None:
+        """A worker is lost before it has reported a second: others take over, unless the run ends anyway."""
         if not self._over.is_set():
-            self._spawner.make_up()
+            self._spawner.lose(worker, self._recorder.begin + second)
 
     def _stop(self, watch: Watch) -> None:
         if self._workers.alive:

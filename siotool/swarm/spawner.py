@@ -8,14 +8,20 @@ import gevent
 import msgspec
 from gevent.lock import BoundedSemaphore
 
+from siotool.swarm.arrival_shares import ARRIVALS, SHARES, ArrivalLanes, ExpectedArrivals
 from siotool.swarm.program import Program, Wanted
 from siotool.swarm.recorder import Recorder
-from siotool.swarm.worker import ARRIVALS, RATE, SIZE, SPREAD
+from siotool.swarm.worker import RATE, SIZE, SPREAD
+from siotool.workload import Arrivals
 
 #: Users that are started at once are spread over this share of their stage.
 _SPREAD_SHARE = 0.9
 #: A change comes a moment after a second is over, and so in the next one.
 _AFTER_S = 0.005
+#: Users arrive at a new worker so long after all workers are told of it.
+_HANDOVER_S = 0.5
+#: What workers are told, by the kind of the message.
+_SAID = {RATE: "per_s", SIZE: "bytes", SPREAD: "seconds"}
 #: A program is asked no sooner than so long after it was asked last.
 _ASK_S = 0.05
 
@@ -26,10 +32,14 @@ class Spawner:
     ``runner`` is Locust's master; ``spawn`` runs something beside the run.
     """
 
-    def __init__(self, runner: Any, recorder: Recorder, spawn: Callable[..., gevent.Greenlet]) -> None:
+    def __init__(
+        self, runner: Any, recorder: Recorder, spawn: Callable[..., gevent.Greenlet], workers: int
+    ) -> None:
+        """The run begins with so many ``workers``."""
         self._runner = runner
         self._recorder = recorder
         self._spawn = spawn
+        self._lanes = ArrivalLanes(workers)
         self._moving: gevent.Greenlet | None = None
         #: Ending a move gives others a turn: a lost worker may be made up for while a program asks.
         self._one_at_a_time = BoundedSemaphore()
@@ -38,6 +48,9 @@ class Spawner:
         #: What the workers were told last; None is the scenario's own.
         self._rate: float | None = None
         self._size: int | None = None
+        self._spread_s: float | None = None
+        #: Who arrives, and from which moment of the monotonic clock on.
+        self._arrivals: tuple[Arrivals, float] | None = None
         #: Seconds of the run at which the last program was over; its stages, and how many programs were.
         self._over_s = 0.0
         self._stages = 0
@@ -79,18 +92,19 @@ class Spawner:
 
     def _tell_rate(self, rate: float | None) -> None:
         if rate != self._rate:
-            self._runner.send_message(RATE, {"per_s": rate})
+            self._runner.send_message(RATE, {_SAID[RATE]: rate})
             self._rate = rate
 
     def _tell_size(self, size: int | None) -> None:
         if size != self._size:
-            self._runner.send_message(SIZE, {"bytes": size})
+            self._runner.send_message(SIZE, {_SAID[SIZE]: size})
             self._size = size
 
     def _tell_arrivals(self, wanted: Wanted, last: Wanted | None, begin_s: float) -> None:
         if wanted.arrivals is not None and (last is None or wanted.arrivals != last.arrivals):
             at = self._recorder.begin + begin_s
-            self._runner.send_message(ARRIVALS, {"arrivals": msgspec.to_builtins(wanted.arrivals), "at": at})
+            self._arrivals = (wanted.arrivals, at)
+            self._runner.send_message(ARRIVALS, self._expected_arrivals())
 
     def _move(self, wanted: Wanted, within_s: float) -> None:
         """Begin to move to a number of users, instead of to what was wanted before.
@@ -111,14 +125,53 @@ class Spawner:
                 return
             rate = abs(wanted.users - asked) / max(0.1, within_s)
         batch_s = max(1, int(rate)) / rate
-        self._runner.send_message(SPREAD, {"seconds": _SPREAD_SHARE * min(1.0, within_s, batch_s)})
+        self._spread_s = _SPREAD_SHARE * min(1.0, within_s, batch_s)
+        self._runner.send_message(SPREAD, {_SAID[SPREAD]: self._spread_s})
         self._moved = (wanted.users, rate, wanted.user_classes)
         self._moving = self._spawn(
             self._runner.start, wanted.users, spawn_rate=rate, user_classes=wanted.user_classes
         )
 
+    def lose(self, worker: int, unknown_from: float) -> None:
+        """A worker is lost: others take over its users, and those that were to arrive at it.
+
+        What it did is not known from a moment of the monotonic clock on.
+        """
+        self._lanes.lose(worker, unknown_from)
+        self._tell_shares()
+        self.make_up()
+
+    @property
+    def lacks_one(self) -> bool:
+        """Whether a worker is lost, and no other has come for it."""
+        return self._lanes.vacant
+
+    def welcome(self, worker: int, node: str) -> int | None:
+        """A worker has come, ``node`` for Locust: it takes the place of a lost one; returns which.
+
+        It learns what the others know, and gets its share of the users.
+        """
+        lost = self._lanes.take_over(worker, monotonic() + _HANDOVER_S)
+        for kind, told in ((SPREAD, self._spread_s), (RATE, self._rate), (SIZE, self._size)):
+            if told is not None:
+                self._runner.send_message(kind, {_SAID[kind]: told}, node)
+        if self._arrivals is not None:
+            self._runner.send_message(ARRIVALS, self._expected_arrivals(), node)
+        self._tell_shares()
+        self.make_up()
+        return lost
+
+    def _expected_arrivals(self) -> Any:
+        assert self._arrivals is not None
+        arrivals, at = self._arrivals
+        return msgspec.to_builtins(ExpectedArrivals(arrivals, at, self._lanes.shares(at)))
+
+    def _tell_shares(self) -> None:
+        if self._arrivals is not None:
+            self._runner.send_message(SHARES, msgspec.to_builtins(self._lanes.shares(self._arrivals[1])))
+
     def make_up(self) -> None:
-        """A worker is lost: the others get as many users more, at the pace of the last move."""
+        """Locust shares out the users anew; those that are missing start at the pace of the last move."""
         with self._one_at_a_time:
             if self._moved is None or self._runner._users_dispatcher is None:
                 return

@@ -36,14 +36,22 @@ class Timeline:
         """The number of the second that a worker is to report next; None when no more is to come."""
         return None if worker in self._ended else self._reported[worker]
 
+    def join(self, worker: int, second: int) -> bool:
+        """A worker comes, and reports from a second on; False when that has been given out already."""
+        if second < self._next:
+            return False
+        self._waiting[worker] = deque()
+        self._reported[worker] = second
+        return True
+
     def add(self, interval: WorkerInterval) -> None:
         """Take one worker's interval.
 
         Reports of a lost worker may come after its loss is known. One whose second has been given
-        out is dropped, and so are all that follow it.
+        out is dropped, and so are all that follow it. So are those of a worker that has not joined.
         """
         worker = interval.worker
-        if interval.number != self._reported[worker] or interval.number < self._next:
+        if interval.number != self._reported.get(worker) or interval.number < self._next:
             return
         self._waiting[worker].append(interval)
         self._reported[worker] = interval.number + interval.covers

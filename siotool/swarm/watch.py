@@ -14,8 +14,12 @@ from siotool.units import format_duration
 class Watch:
     """Writes each second once it is whole; notes what is wrong with workers and clocks."""
 
-    def __init__(self, recorder: Recorder, workers: Workers, runner: Any, lost: Callable[[], object]) -> None:
-        """``lost`` is called when a worker is lost while the run goes on."""
+    def __init__(
+        self, recorder: Recorder, workers: Workers, runner: Any, lost: Callable[[int, int], object]
+    ) -> None:
+        """``lost`` is called when a worker is lost while others go on: with its number, and the first second
+        that it has not reported.
+        """
         self._lost = lost
         self._recorder = recorder
         self._workers = workers
@@ -40,12 +44,12 @@ class Watch:
 
     def lose(self, worker: Worker, text: str) -> None:
         """A worker is lost, unless it already was or has reported everything; ``text`` says how."""
-        if self._recorder.timeline.due(worker.number) is not None:
+        if (due := self._recorder.timeline.due(worker.number)) is not None:
             self._recorder.timeline.lose(worker.number)
             self._workers.forget(worker)
             self._recorder.note("doubt", f"generator worker {worker.number} {text}")
             if self._workers.alive:
-                self._lost()
+                self._lost(worker.number, due)
 
     def _look_at_clocks(self, *, over: bool) -> None:
         held_up = self._patience.look(monotonic())

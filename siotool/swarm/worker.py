@@ -31,11 +31,10 @@ from siotool.swarm.row_desk import RowPool
 from siotool.swarm.run_clock import SHARED, RunClock
 from siotool.swarm.secret_channel import use_token
 from siotool.swarm.user import SocketIOUser
-from siotool.workload import Arrivals
 
 #: Custom messages. A worker is ready: from now on it receives messages.
 READY = "siotool_ready"
-#: The parent says when second 0 of the run is; each worker answers with the same.
+#: When second 0 of the run is, and which ``second`` is a worker's first. Each answers the same.
 BEGIN = "siotool_begin"
 #: The parent says over how many seconds the users that are started at once are spread.
 SPREAD = "siotool_spread"
@@ -43,8 +42,6 @@ SPREAD = "siotool_spread"
 RATE = "siotool_rate"
 #: The parent says how many bytes each message has from now on; None: what the settings say.
 SIZE = "siotool_size"
-#: The parent says that users arrive, and from which moment on.
-ARRIVALS = "siotool_arrivals"
 #: A worker asks for rows of the users file, and the parent sends them.
 ROWS = "siotool_rows"
 #: A worker says by which digests texts are known that must not be shown.
@@ -126,8 +123,8 @@ def _runner(environment: Environment, generator: Generator, config: WorkerConfig
     clock = generator.run_clock
 
     def begin(environment: Environment, msg: Any) -> None:
-        generator.begin(clock.ours(msg.data["at"]))
-        runner.send_message(BEGIN, {"worker": config.engine.worker, "at": msg.data["at"]})
+        generator.begin(clock.ours(msg.data["at"]), msg.data["second"])
+        runner.send_message(BEGIN, {"worker": config.engine.worker} | msg.data)
 
     def spread(environment: Environment, msg: Any) -> None:
         generator.spread_s = msg.data["seconds"]
@@ -140,9 +137,6 @@ def _runner(environment: Environment, generator: Generator, config: WorkerConfig
         for found in runner.user_classes:
             if hasattr(found, SIZED):
                 setattr(found, SIZED, count)
-
-    def expect(environment: Environment, msg: Any) -> None:
-        arriving.expect(msgspec.convert(msg.data["arrivals"], Arrivals), clock.ours(msg.data["at"]))
 
     def rows_came(environment: Environment, msg: Any) -> None:
         assert generator.rows is not None
@@ -172,7 +166,7 @@ def _runner(environment: Environment, generator: Generator, config: WorkerConfig
         arriving.begin()
 
     runner.start_worker = close_and_move
-    heard = {BEGIN: begin, SPREAD: spread, RATE: rate, SIZE: size, ARRIVALS: expect, ROWS: rows_came}
+    heard = {BEGIN: begin, SPREAD: spread, RATE: rate, SIZE: size, ROWS: rows_came}
     for kind, listener in heard.items():
         runner.register_message(kind, listener)
     if generator.rows is not None:

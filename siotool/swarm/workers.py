@@ -37,8 +37,8 @@ class Workers:
         self._workers: list[Worker] = []
         #: Workers that are ready, by number, and Locust's names for them.
         self._ready: dict[int, str] = {}
-        #: By worker, the moment to begin at that it has confirmed.
-        self._confirmed: dict[int, float] = {}
+        #: By worker, second 0 that it has confirmed, and which second is its first.
+        self._confirmed: dict[int, tuple[float, int]] = {}
         #: Second 0 of the run on the monotonic clock, once all have agreed on it.
         self.begin: float | None = None
         runner.register_message(READY, self._worker_ready)
@@ -92,11 +92,12 @@ class Workers:
         deadline, lead = monotonic() + _START_S, _LEAD_S
         while not gave_up.is_set():
             at = monotonic() + lead
-            self._runner.send_message(BEGIN, {"at": at})
+            self._runner.send_message(BEGIN, {"at": at, "second": 0})
             while monotonic() < at and not gave_up.is_set():
-                known = [number for number, moment in self._confirmed.items() if moment == at]
+                known = [number for number, found in self._confirmed.items() if found == (at, 0)]
                 if len(known) == len(self._workers):
                     self.begin = at
+                    self._runner.complete = True
                     return True
                 self._check("answered", known, deadline)
                 gave_up.wait(_LOOK_S)
@@ -105,10 +106,26 @@ class Workers:
 
     def forget(self, worker: Worker) -> None:
         """A worker is lost: Locust gives its share of the users to the others when it moves them next."""
-        node = self._runner.clients.pop(self._ready.get(worker.number, ""), None)
-        dispatcher = self._runner._users_dispatcher  # None before the first user
-        if node is not None and dispatcher is not None:
-            dispatcher.remove_worker(node)
+        self._runner.forget(self._ready.get(worker.number, ""))
+
+    def is_ready(self, worker: Worker) -> bool:
+        """Whether a worker that is not of the run yet can hear."""
+        return worker.number in self._ready
+
+    def ask_to_begin(self, worker: Worker, second: int) -> None:
+        """Ask such a worker to begin with a second of the run."""
+        self._runner.send_message(BEGIN, {"at": self.begin, "second": second}, self._ready[worker.number])
+
+    def begins_with(self, worker: Worker) -> int:
+        """The second that it has confirmed, or −1."""
+        at, second = self._confirmed.get(worker.number, (0.0, -1))
+        return second if at == self.begin else -1
+
+    def admit(self, worker: Worker) -> str:
+        """It is one of the run's from now on; returns Locust's name for it."""
+        self._workers.append(worker)
+        self._runner.admit(self._ready[worker.number])
+        return self._ready[worker.number]
 
     def kill(self) -> None:
         """Kill every process, also those that are stopped."""
@@ -139,4 +156,4 @@ class Workers:
         self._ready[msg.data["worker"]] = msg.node_id
 
     def _worker_confirmed(self, environment: Environment, msg: Any) -> None:
-        self._confirmed[msg.data["worker"]] = msg.data["at"]
+        self._confirmed[msg.data["worker"]] = (msg.data["at"], msg.data["second"])

@@ -187,6 +187,28 @@ def test_a_network_that_is_cut_off_and_mended_loses_nothing_but_what_it_carried(
     assert [machine.finish() for machine in machines] == [0, 0]
 
 
+def test_a_machine_that_was_lost_takes_its_place_again_when_its_network_is_back(
+    swarm: Any, until: Any
+) -> None:
+    test, hosts, machines = swarm(2, *CHAT, "--run-time", "45s")
+    hosts.cut(2)
+    until(
+        lambda: [note for note in test.run.notes if "did not report second" in note.text],
+        what="the loss in the run file",
+        within_s=40,
+    )
+    hosts.mend(2)
+    done = test.finish(120)
+    assert (done.code, done.run.end.reason) == (5, "finished")
+    assert len(doubts(done)) == 1
+    (came,) = [note for note in done.run.notes if "has taken the place of worker" in note.text]
+    assert came.text.startswith("generator worker 2 on ")
+    measured = [interval for interval in done.run.intervals if not interval.draining]
+    assert measured[-1].connections.users == 9
+    assert [health.worker for health in measured[-1].generator][1:] == [2]
+    assert [machine.finish() for machine in machines] == [0, 0]
+
+
 def test_a_machine_that_is_slow_to_reach_says_how_exact_its_clock_is(swarm: Any) -> None:
     """All of the delay is on one way: the comparison is off by half of it, and says so."""
     test, _, _ = swarm(2, *CHAT, "--run-time", "8s", "--no-default-gates", slow="40ms")

@@ -317,10 +317,10 @@ def test_a_machine_that_comes_late_or_with_too_many_is_turned_away(distributed: 
     test.reached(1)
     late = machine(port)
     assert late.finish() == 2
-    assert "the run has begun without it" in late.said
+    assert "the run has begun, and has all its workers" in late.said
     done = test.finish()
     assert done.code == 0
-    assert any("was refused: the run has begun" in note.text for note in done.run.notes)
+    assert any("was refused: the run has begun, and has all" in note.text for note in done.run.notes)
 
 
 def test_a_run_without_its_workers_writes_nothing(start: Any, tmp_path: Path) -> None:

@@ -45,6 +45,13 @@ def test_a_one_way_time_meets_the_errors_of_two_machines(make_run, errors, expec
     assert found == (None if expected is None else pytest.approx(expected))
 
 
+def test_a_worker_that_came_late_has_a_clock_too(make_run) -> None:
+    """The header knows the machines that the run began with."""
+    run = on_machines(make_run(), [[0.001, 0.001], [0.003]])
+    run.header = msgspec.structs.replace(run.header, generators=run.header.generators[:1])
+    assert clock_error_s([run]) == pytest.approx(0.004)
+
+
 def test_one_second_in_a_hundred_may_be_worse(make_run) -> None:
     run = on_machines(make_run(), [[0.001], [0.002]])
     health = run.intervals[3].generator[1]

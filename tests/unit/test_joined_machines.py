@@ -10,7 +10,7 @@ from siotool.errors import GeneratorError
 from siotool.swarm.load_limits import MachineLimits
 from siotool.swarm.machines import joined_machines
 from siotool.swarm.machines import machine_messages as messages
-from siotool.swarm.machines.joined_machines import JoinedMachines
+from siotool.swarm.machines.joined_machines import JoinedMachines, RemoteWorker
 from siotool.swarm.machines.machine_messages import Bundle, ClockQuestion, Joining, WorkerEnding
 from siotool.swarm.machines.own_machine import describe, loopback_network, versions
 
@@ -34,18 +34,26 @@ class Runner:
 
 
 def joining(
-    processes: int = 1, *, kernel: str = "another", limits: MachineLimits | None = None, **changed: str
+    processes: int = 1,
+    *,
+    kernel: str = "another",
+    limits: MachineLimits | None = None,
+    spare: bool = False,
+    **changed: str,
 ) -> Joining:
-    return Joining(describe("box", processes), versions() | changed, kernel, limits or MachineLimits())
+    own = limits or MachineLimits()
+    return Joining(describe("box", processes), versions() | changed, kernel, own, sources=1, spare=spare)
 
 
-def run_of(expected: int, *addresses: str) -> tuple[JoinedMachines, Runner]:
+def run_of(expected: int, *addresses: str, users: int = 0) -> tuple[JoinedMachines, Runner]:
     runner = Runner()
-    return JoinedMachines(runner, expected, addresses or ("10.0.0.1",)), runner
+    return JoinedMachines(runner, expected, addresses or ("10.0.0.1",), users, places=1), runner
 
 
-def ready(machines: JoinedMachines, runner: Runner, node: str, processes: int = 1) -> None:
-    runner.hear(messages.JOIN, joining(processes), node)
+def ready(
+    machines: JoinedMachines, runner: Runner, node: str, processes: int = 1, *, spare: bool = False
+) -> None:
+    runner.hear(messages.JOIN, joining(processes, spare=spare), node)
     runner.hear(messages.CLOCK, ClockQuestion(5.0, 0.001), node)
 
 
@@ -110,13 +118,98 @@ def test_a_loopback_target_is_for_machines_that_share_it() -> None:
     assert machines.processes == 1
 
 
+def begin(machines: JoinedMachines) -> list[RemoteWorker]:
+    """Start the workers; returns those that come later, as they come."""
+    came: list[RemoteWorker] = []
+    machines.came = came.append
+    machines.start(Bundle("load.py", {}), {}, lambda number, count: msgspec.Raw(b"{}"))  # type: ignore[arg-type]
+    return came
+
+
 def test_a_machine_that_comes_late_is_told_so() -> None:
     machines, runner = run_of(1)
     ready(machines, runner, "a")
-    machines.start(Bundle("load.py", {}), {}, lambda number, count: msgspec.Raw(b"{}"))  # type: ignore[arg-type]
+    begin(machines)
     runner.hear(messages.JOIN, joining(), "b")
     assert runner.sent[-1][0] == messages.REFUSED
-    assert "the run has begun without it" in runner.sent[-1][1]["message"]
+    assert "the run has begun, and has all its workers" in runner.sent[-1][1]["message"]
+
+
+def test_a_machine_that_comes_late_takes_the_place_of_a_lost_worker_once_it_knows_the_time() -> None:
+    machines, runner = run_of(3)
+    ready(machines, runner, "a", 3)
+    came = begin(machines)
+    runner.hear(messages.ENDED, WorkerEnding(1, "killed by SIGKILL"), "a")
+    ready(machines, runner, "b", 2)
+    assert "it has 2 workers, and the run waits for 1" in runner.sent[-1][1]["message"]
+    runner.hear(messages.JOIN, joining(siotool="0.0.9"), "b")
+    assert "it has siotool 0.0.9, this run" in runner.sent[-1][1]["message"]
+    runner.hear(messages.JOIN, joining(), "c")
+    assert (runner.sent[-1][0], came) == (messages.JOINED, [])
+    runner.hear(messages.JOIN, joining(), "d")
+    assert "has all its workers" in runner.sent[-1][1]["message"], "one place is for one worker"
+    runner.hear(messages.CLOCK, ClockQuestion(5.0, 0.001), "c")
+    runner.hear(messages.CLOCK, ClockQuestion(5.5, 0.001), "c")
+    assert [(one.number, one.host) for one in came] == [(3, "box (2)")]
+    assert [node for kind, _, node in runner.sent if kind == messages.START] == ["a", "c"]
+
+
+def test_a_machine_without_room_for_the_users_of_a_lost_worker_is_told_so() -> None:
+    machines, runner = run_of(2, users=3000)
+    ready(machines, runner, "a", 2)
+    begin(machines)
+    runner.hear(messages.ENDED, WorkerEnding(1, "exit 1"), "a")
+    runner.hear(messages.JOIN, joining(limits=MachineLimits(files=1000)), "b")
+    assert runner.sent[-1][0] == messages.REFUSED
+    assert "open files of a process: 1,530 needed, 1,000 here" in str(runner.sent[-1][1])
+
+
+def test_a_spare_machine_makes_no_load_until_workers_are_lost_and_then_as_much_as_they() -> None:
+    machines, runner = run_of(2)
+    said: list[str] = []
+    machines.say = said.append
+    ready(machines, runner, "s", 4, spare=True)
+    assert (machines.processes, said) == (0, ["box has joined as a spare machine: 4 workers"])
+    ready(machines, runner, "a", 2)
+    machines.wait(0.0)
+    assert [one.node for one in machines.crew] == ["a"]
+    came = begin(machines)
+    runner.hear(messages.CLOCK, ClockQuestion(5.5, 0.001), "s")
+    assert came == []
+    runner.hear(messages.ENDED, WorkerEnding(0, "exit 1"), "a")
+    runner.hear(messages.CLOCK, ClockQuestion(6.0, 0.001), "s")
+    assert [one.number for one in came] == [2]
+    runner.hear(messages.ENDED, WorkerEnding(1, "exit 1"), "a")
+    runner.hear(messages.CLOCK, ClockQuestion(6.5, 0.001), "s")
+    assert [one.number for one in came] == [2, 3]
+    came[0].note_ending("exit 1")
+    for _ in range(3):
+        runner.hear(messages.CLOCK, ClockQuestion(7.0, 0.001), "s")
+    assert [one.number for one in came] == [2, 3, 4]
+
+
+def test_a_machine_that_was_cut_off_and_is_heard_of_again_takes_its_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One whose worker stands still, or ended by itself, does not: it would do so again."""
+    now = 100.0
+    monkeypatch.setattr(joined_machines, "monotonic", lambda: now)
+    machines, runner = run_of(3)
+    for node in ("a", "b", "c"):
+        ready(machines, runner, node)
+    came = begin(machines)
+    workers = [one.workers[0] for one in machines]
+    now += 20.0
+    for node in ("b", "c"):
+        runner.hear(messages.CLOCK, ClockQuestion(25.0, 0.001), node)
+    workers[0].kill()
+    workers[1].kill()
+    runner.hear(messages.ENDED, WorkerEnding(2, "exit 1"), "c")
+    for node in ("b", "c", "a", "a"):
+        runner.hear(messages.CLOCK, ClockQuestion(26.0, 0.001), node)
+    assert [(one.number, one.host) for one in came] == [(3, "box")]
+    kinds = [kind for kind, _, node in runner.sent if node == "a" and kind != messages.CLOCK]
+    assert kinds == [messages.JOINED, messages.START, messages.KILL, messages.KILL, messages.START]
 
 
 def test_too_few_workers_end_the_wait() -> None:
@@ -164,14 +257,17 @@ def test_a_machine_that_is_silent_before_the_run_makes_room_and_is_turned_away(
 
 def test_more_users_than_a_machine_has_room_for_are_refused_by_its_name() -> None:
     """Its share of them is by its share of the workers."""
-    machines, runner = run_of(3)
-    runner.hear(messages.JOIN, joining(2), "a")
-    runner.hear(messages.JOIN, joining(limits=MachineLimits(files=1030)), "b")
-    machines.check_room(3000, 1)
-    with pytest.raises(
-        GeneratorError, match=r"box \(2\): .*open files of a process: 1,031 needed, 1,030 here"
-    ):
-        machines.check_room(3003, 1)
+    for users, refused in ((3000, False), (3003, True)):
+        machines, runner = run_of(3, users=users)
+        runner.hear(messages.JOIN, joining(2), "a")
+        runner.hear(messages.JOIN, joining(limits=MachineLimits(files=1030)), "b")
+        if not refused:
+            machines.check_room()
+            continue
+        with pytest.raises(
+            GeneratorError, match=r"box \(2\): .*open files of a process: 1,031 needed, 1,030 here"
+        ):
+            machines.check_room()
 
 
 def test_workers_are_numbered_through_the_machines_and_told_of_by_theirs() -> None:

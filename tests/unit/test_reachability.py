@@ -53,6 +53,7 @@ CALLED = {
     "format_help",
     "get_buffer",
     "handle_get_request",
+    "handle_message",
     "invoke",
     "load_package",
     "on_ws_connected",

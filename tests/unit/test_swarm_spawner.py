@@ -78,7 +78,7 @@ class Wishes:
 def followed(*programs):
     now[0] = BEGIN
     told.clear()
-    one = spawner.Spawner(Runner(), Recorder(), spawn)
+    one = spawner.Spawner(Runner(), Recorder(), spawn, 1)
     for program in programs:
         try:
             one.follow(program)
@@ -205,7 +205,7 @@ class Runner:
             running.remove(users)
 
 
-one = spawner.Spawner(Runner(), None, gevent.spawn)
+one = spawner.Spawner(Runner(), None, gevent.spawn, 1)
 one._move(Wanted(5, 1.0), 1.0)
 gevent.sleep(0.001)
 moves = [gevent.spawn(one.make_up), gevent.spawn(one._move, Wanted(7, 1.0), 1.0), gevent.spawn(one.make_up)]

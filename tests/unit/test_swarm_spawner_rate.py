@@ -5,6 +5,8 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
+
 CODE = '''
 import json
 from time import monotonic
@@ -21,9 +23,12 @@ class Runner:
 
     def __init__(self):
         self.heard = []
+        self.told = []
 
-    def send_message(self, kind, data):
-        if kind == "siotool_rate":
+    def send_message(self, kind, data, node=None):
+        if node is not None:
+            self.told.append([kind, data, node])
+        elif kind == "siotool_rate":
             self.heard.append(["rate", data["per_s"]])
 
     def start(self, users, spawn_rate, user_classes):
@@ -72,13 +77,26 @@ def spawn(function, *args, **more):
 
 def heard(*programs):
     runner = Runner()
-    spawner = Spawner(runner, Recorder(), spawn)
+    spawner = Spawner(runner, Recorder(), spawn, 1)
     for program in programs:
         spawner.follow(program)
     return runner.heard
 
 
+def told_to_a_newcomer(*programs):
+    runner = Runner()
+    spawner = Spawner(runner, Recorder(), spawn, 2)
+    for program in programs:
+        spawner.follow(program)
+    found = [spawner.lacks_one]
+    spawner.lose(1, 0.0)
+    found.append(spawner.lacks_one)
+    return [*found, spawner.welcome(2, "late"), spawner.lacks_one, runner.told, runner.heard[-1]]
+
+
 print(json.dumps({
+    "newcomer": told_to_a_newcomer(Steps((2, 4.0), (3, 8.0))),
+    "newcomer without a rate": told_to_a_newcomer(Stages([Stage(0.05, 2)])),
     "stages": heard(Stages([Stage(0.05, 2), Stage(0.05, 3)])),
     "steps": heard(Steps((2, None), (2, 4.0), (3, 4.0), (3, 4.0), (3, 8.0), (5, 9.0))),
     "two programs": heard(Steps((2, 4.0)), Steps((2, 4.0)), Steps((2, None))),
@@ -86,10 +104,28 @@ print(json.dumps({
 '''
 
 
-def test_workers_are_told_of_each_new_rate_once_and_before_users_that_are_to_follow_it() -> None:
+@pytest.fixture(scope="module")
+def heard() -> dict[str, Any]:
     done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    heard: dict[str, Any] = json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_a_worker_that_comes_in_place_of_a_lost_one_learns_what_the_others_know(
+    heard: dict[str, Any],
+) -> None:
+    *places, told, last = heard["newcomer"]
+    assert places == [False, True, 1, False]
+    assert [kind for kind, *_ in told] == ["siotool_spread", "siotool_rate"]
+    assert told[1] == ["siotool_rate", {"per_s": 8.0}, "late"]
+    assert last == ["users", 3], "the users are shared out anew"
+    assert [kind for kind, *_ in heard["newcomer without a rate"][-2]] == ["siotool_spread"]
+
+
+def test_workers_are_told_of_each_new_rate_once_and_before_users_that_are_to_follow_it(
+    heard: dict[str, Any],
+) -> None:
     assert heard["stages"] == [["users", 2], ["users", 3]], "nobody hears of a rate that is nobody's wish"
     assert heard["steps"] == [
         ["users", 2],

@@ -98,6 +98,34 @@ def test_a_report_that_comes_after_its_second_was_given_out_is_left_aside():
     assert (timeline.waiting, timeline.finished) == (False, True)
 
 
+def test_a_worker_that_joins_is_awaited_from_its_first_second_on():
+    timeline = Timeline(1)
+    timeline.add(part(0, A))
+    timeline.add(part(2, B))  # of a worker that has not joined
+    assert numbers(timeline) == [(0, [A])]
+    assert timeline.join(B, 2)
+    assert timeline.due(B) == 2
+    timeline.add(part(1, A))
+    assert numbers(timeline) == [(1, [A])]
+    timeline.add(part(2, A))
+    assert numbers(timeline) == []
+    timeline.add(part(2, B))
+    assert numbers(timeline) == [(2, [A, B])]
+    timeline.add(part(3, A, final=True))
+    assert not timeline.finished
+    timeline.add(part(3, B, final=True))
+    assert (numbers(timeline), timeline.finished) == ([(3, [A, B])], True)
+
+
+def test_nobody_joins_with_a_second_that_was_given_out():
+    timeline = Timeline(1)
+    for number in range(3):
+        timeline.add(part(number, A))
+    assert numbers(timeline) == [(0, [A]), (1, [A]), (2, [A])]
+    assert not timeline.join(B, 2)
+    assert timeline.join(B, 3)
+
+
 def test_every_worker_lost():
     timeline = Timeline(2)
     timeline.add(part(0, A))

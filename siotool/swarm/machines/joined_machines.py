@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 import gevent
 import msgspec
@@ -41,8 +41,15 @@ class RemoteWorker:
 
     def __init__(self, number: int, machine: "JoinedMachine") -> None:
         self.number = number
+        #: It was killed while nothing was heard of its machine.
+        self.cut_off = False
         self._machine = machine
         self._ended = ""
+
+    @property
+    def host(self) -> str:
+        """The name of its machine."""
+        return self._machine.host
 
     @property
     def alive(self) -> bool:
@@ -52,7 +59,7 @@ class RemoteWorker:
     @property
     def ending(self) -> str:
         """How it ended, in words."""
-        return f"on {self._machine.host}: {self._ended or self._machine.left or 'still running'}"
+        return f"on {self.host}: {self._ended or self._machine.left or 'still running'}"
 
     def note_ending(self, ending: str) -> None:
         """Its machine says that it has ended."""
@@ -60,6 +67,7 @@ class RemoteWorker:
 
     def kill(self) -> None:
         """Have it killed, now or as soon as its machine hears of it; it counts as ended."""
+        self.cut_off = self.cut_off or not self._machine.there
         self._machine.send(messages.KILL, WorkerEnding(self.number))
         self.note_ending("killed")
 
@@ -87,7 +95,7 @@ class JoinedMachine:
 
     @property
     def there(self) -> bool:
-        """Whether it can be counted on, before the run begins."""
+        """Whether it has been heard of lately."""
         return not self.left and monotonic() - self.heard_at < _SILENT_S
 
     @property
@@ -100,13 +108,32 @@ class JoinedMachine:
         self._runner.send_message(kind, msgspec.to_builtins(record, builtin_types=(bytes,)), self.node)
 
 
-class JoinedMachines:
-    """Machines of one run: they join until ``expected`` workers are there, compare clocks, and start."""
+class _Given(NamedTuple):
+    """What all workers of a run are started with."""
 
-    def __init__(self, runner: Any, expected: int, addresses: Sequence[str]) -> None:
-        """``runner`` is Locust's master; ``addresses`` those of the target."""
+    bundle: Bundle
+    tls_files: dict[str, bytes]
+    config_of: Callable[[int, int], WorkerConfig]
+
+
+class JoinedMachines:
+    """Machines of one run: they join until ``expected`` workers are there, compare clocks, and start.
+
+    Others may join later, in place of workers that are lost.
+    """
+
+    def __init__(self, runner: Any, expected: int, addresses: Sequence[str], users: int, places: int) -> None:
+        """``runner`` is Locust's master; ``addresses`` those of the target, at so many ``places``.
+
+        ``users`` are the most that there may be, 0 where that is not known.
+        """
         self._runner = runner
         self._expected = expected
+        self._users, self._places = users, places
+        self._given: _Given | None = None
+        self._numbered = 0
+        #: Called with each worker that is started in place of a lost one.
+        self.came: Callable[[RemoteWorker], object] = lambda worker: None
         self._loopback = [one for one in addresses if is_loopback(one)]
         self._machines: dict[str, JoinedMachine] = {}
         #: Called with what is worth a line: to whoever waits for the machines, and later in the run file.
@@ -123,14 +150,20 @@ class JoinedMachines:
         return iter(self._machines.values())
 
     @property
+    def crew(self) -> list[JoinedMachine]:
+        """Those that are no spare ones."""
+        return [one for one in self if not one.said.spare]
+
+    @property
     def processes(self) -> int:
-        """Workers of all machines that are there."""
-        return sum(one.said.machine.processes for one in self if one.there)
+        """Workers that are there, or come up."""
+        coming = sum(one.said.machine.processes for one in self.crew if one.there and not one.workers)
+        return coming + sum(worker.alive for one in self for worker in one.workers)
 
     def wait(self, within_s: float) -> None:
         """Wait until all have joined and know the time. Raises GeneratorError when they do not."""
         deadline = monotonic() + within_s
-        while self.processes < self._expected or any(one.error_s is None for one in self if one.there):
+        while self.processes < self._expected or any(one.error_s is None for one in self.crew if one.there):
             if monotonic() > deadline:
                 raise GeneratorError(
                     f"{self.processes} of {self._expected} workers have joined within "
@@ -141,16 +174,10 @@ class JoinedMachines:
         for node in [one.node for one in self if not one.there]:
             del self._machines[node]
 
-    def check_room(self, users: int, places: int) -> None:
-        """Raises GeneratorError when a machine has no room for its share of the users.
-
-        ``places`` are the addresses of the target.
-        """
-        for one in self:
-            processes = one.said.machine.processes
-            share = math.ceil(users * processes / self._expected)
-            wanted = WantedLoad(share, processes, one.said.sources, places)
-            if short := shortage(wanted, one.said.limits):
+    def check_room(self) -> None:
+        """Raises GeneratorError when a machine has no room for its share of the users."""
+        for one in self.crew:
+            if short := self._shortage(one.said):
                 raise GeneratorError(f"{one.host}: {short[0]}", f"there: {short[1]}; or more machines")
 
     def start(
@@ -161,16 +188,27 @@ class JoinedMachines:
         ``tls_files`` are as ``Starting`` has them. ``config_of`` makes the configuration of a
         worker, from its number and how many are on its machine.
         """
-        number = 0
-        for machine in self:
-            count = machine.said.machine.processes
-            configs = []
-            for _ in range(count):
-                machine.workers.append(RemoteWorker(number, machine))
-                configs.append(msgspec.json.encode(config_of(number, count)))
-                number += 1
-            machine.send(messages.START, Starting(bundle, configs, tls_files))
-        return [worker for machine in self for worker in machine.workers]
+        self._given = _Given(bundle, tls_files, config_of)
+        return [
+            worker
+            for machine in self.crew
+            for worker in self._start_on(machine, machine.said.machine.processes, self._given)
+        ]
+
+    def _start_on(self, machine: JoinedMachine, count: int, given: _Given) -> list[RemoteWorker]:
+        numbers = range(self._numbered, self._numbered + count)
+        self._numbered += count
+        workers = [RemoteWorker(number, machine) for number in numbers]
+        machine.workers += workers
+        on_machine = len(machine.workers)
+        configs = [msgspec.json.encode(given.config_of(number, on_machine)) for number in numbers]
+        machine.send(messages.START, Starting(given.bundle, configs, given.tls_files))
+        return workers
+
+    def _shortage(self, said: Joining) -> tuple[str, str] | None:
+        processes = said.machine.processes
+        share = math.ceil(self._users * processes / self._expected)
+        return shortage(WantedLoad(share, processes, said.sources, self._places), said.limits)
 
     def dismiss(self) -> None:
         """Tell all of them that the run is over: they end their workers, and leave."""
@@ -192,7 +230,10 @@ class JoinedMachines:
         machine = JoinedMachine(msg.node_id, said, self._runner, alike + 1)
         self._machines[msg.node_id] = machine
         machine.send(messages.JOINED)
-        self.say(f"{machine.host} has joined: {self.processes} of {self._expected} workers")
+        if said.spare:
+            self.say(f"{machine.host} has joined as a spare machine: {said.machine.processes} workers")
+        else:
+            self.say(f"{machine.host} has joined: {self.processes} of {self._expected} workers")
 
     def _refusal(self, said: Joining) -> MachineRefusal | None:
         own = versions()
@@ -202,14 +243,19 @@ class JoinedMachines:
                     f"it has {name} {said.versions.get(name)}, this run {own[name]}",
                     "install the same siotool on all machines",
                 )
-        if any(one.workers for one in self):
-            return MachineRefusal("the run has begun without it", "join before the run begins")
-        missing = self._expected - self.processes
-        if said.machine.processes > missing:
+        missing, begun = self._expected - self.processes, self._given is not None
+        if begun and not missing and not said.spare:
+            return MachineRefusal(
+                "the run has begun, and has all its workers",
+                "siotool worker --spare waits, and takes the place of one that is lost",
+            )
+        if said.machine.processes > missing and not said.spare:
             return MachineRefusal(
                 f"it has {said.machine.processes} workers, and the run waits for {missing}",
                 f"siotool worker --processes {missing}" if missing else "expect more (--expect-workers)",
             )
+        if begun and (short := self._shortage(said)):
+            return MachineRefusal(*short)
         if self._loopback and not (said.kernel and said.kernel == loopback_network()):
             return MachineRefusal(
                 f"the target's address is {self._loopback[0]}, which is another place on each machine",
@@ -231,6 +277,24 @@ class JoinedMachines:
                 (one.error_s or 0.0 for one in self if one is not machine and one.there), default=0.0
             )
             machine.send(messages.CLOCK, ClockAnswer(question.asked, heard, monotonic(), others))
+            self._make_use_of(machine)
+
+    def _make_use_of(self, machine: JoinedMachine) -> None:
+        """Start workers in place of lost ones on a machine that has come for that, once it knows the time.
+
+        So does one that was cut off, and is heard of again.
+        """
+        if self._given is None or machine.error_s is None:
+            return
+        cut_off = [one for one in machine.workers if one.cut_off]
+        count = machine.said.machine.processes - len(machine.workers) + len(cut_off)
+        if machine.said.spare or machine.workers:
+            count = min(count, self._expected - self.processes)
+        if count > 0:
+            for worker in cut_off:
+                worker.kill()  # it may not have heard that before
+            for worker in self._start_on(machine, count, self._given):
+                self.came(worker)
 
     def _worker_ended(self, environment: Any, msg: Any) -> None:
         said = msgspec.convert(msg.data, WorkerEnding)

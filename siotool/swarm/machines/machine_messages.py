@@ -32,14 +32,15 @@ class Joining(msgspec.Struct, frozen=True):
 
     ``kernel`` names what it shares with another machine that is on the same loopback network.
     Of the ``versions`` those of siotool and Locust must be the parent's. ``sources`` is how many addresses it
-    connects from.
+    connects from. A ``spare`` one makes load only in place of workers that are lost.
     """
 
     machine: GeneratorMachine
     versions: dict[str, str]
     kernel: str
     limits: MachineLimits
-    sources: int = 1
+    sources: int
+    spare: bool
 
 
 class MachineRefusal(msgspec.Struct, frozen=True):

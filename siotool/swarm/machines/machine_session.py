@@ -49,10 +49,16 @@ class MachineSession:
         processes: int,
         sources: tuple[str, ...],
         say: Callable[[str], object],
+        *,
+        spare: bool,
     ) -> None:
-        """``sources`` are the addresses to connect to the target from; none: as the system chooses."""
+        """``sources`` are the addresses to connect to the target from; none: as the system chooses.
+
+        A ``spare`` machine makes load only in place of workers that are lost.
+        """
         self._host, self._port, self._token = host, port, token
         self._processes, self._sources = processes, sources
+        self._spare = spare
         self._say = say
         self._link = ParentLink(host, port, token, socket.gethostname())
         self._clock = ComparedClock(self._link)
@@ -85,6 +91,7 @@ class MachineSession:
             loopback_network(),
             read_limits(),
             len(self._sources) or 1,
+            self._spare,
         )
         deadline, asked_at = monotonic() + wait_s, -_JOIN_S
         while True:
@@ -100,7 +107,8 @@ class MachineSession:
             kind, data = self._link.receive(0.1) or ("", None)
             if kind == messages.JOINED:
                 self._heard_at = now
-                self._say(f"joined {self._link.where} with {self._processes} workers")
+                spare = ", to take the place of lost ones" if self._spare else ""
+                self._say(f"joined {self._link.where} with {self._processes} workers{spare}")
                 return
             if kind == messages.REFUSED:
                 raise self._refused(data)
