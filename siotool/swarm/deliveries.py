@@ -7,6 +7,7 @@ that came or left then, counts as expected because it arrived.
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Set
 from math import inf
 
 import msgspec
@@ -98,7 +99,8 @@ class DeliveryAggregator:
 
     def close(self, parts: list[WorkerInterval], until: float, last: bool) -> Delivery:
         """Count one second of all workers; ``last`` gives up what is still open."""
-        self._excuse_lost(parts)
+        self._excuse_lost({part.worker for part in parts})
+        self._finished |= {part.worker for part in parts if part.final}
         for part in parts:
             self._presence.setdefault(part.worker, {})
             for step in part.presence:
@@ -111,6 +113,8 @@ class DeliveryAggregator:
         for part in parts:
             for receipt in part.receipts:
                 self._receive(part.worker, receipt, totals)
+        if last:
+            self._excuse_lost(frozenset())  # who was to report more, and is in this very second
         self._close_messages(until, last, totals)
         pushed = self._count_pushes(parts, totals)
         waiting = sum(message.missing for messages in self._open.values() for message in messages.values())
@@ -151,15 +155,13 @@ class DeliveryAggregator:
                 if message.sent >= step.at:
                     message.missing_at[worker] = message.missing_at.get(worker, 0) + step.change
 
-    def _excuse_lost(self, parts: list[WorkerInterval]) -> None:
-        reporting = {part.worker for part in parts}
+    def _excuse_lost(self, reporting: Set[int]) -> None:
         for worker in self._presence.keys() - self._finished - reporting:
             del self._presence[worker]
             self._absence.lose(worker)
             for messages in self._open.values():
                 for message in messages.values():
                     message.whole = message.missing_at.pop(worker, 0) <= 0 and message.whole
-        self._finished |= {part.worker for part in parts if part.final}
 
     def _open_messages(self, known_until: float, totals: Counter[str]) -> None:
         waiting = []

@@ -112,7 +112,7 @@ def test_too_many_here_do_not_make_up_for_too_few_there():
     assert run.close(
         part(0, A, joins=[0.1], published=[(1, 0.5)], receipts=[(1, 2, 0)]), part(0, B, joins=[0.1])
     ) == {"pending": 1}
-    assert run.close(part(1, A), part(1, B), last=True) == {"received": 2, "lost": 1}
+    assert run.close(part(1, A, final=True), part(1, B, final=True), last=True) == {"received": 2, "lost": 1}
 
 
 def test_a_message_is_given_up_after_a_while_and_what_then_comes_is_late():
