@@ -24,7 +24,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-class _Given(NamedTuple):
+class _LabKey(NamedTuple):
     value: object
     origin: str
 
@@ -32,7 +32,7 @@ class _Given(NamedTuple):
 def read(file: str | None, flags: Mapping[str, object]) -> Lab:
     """Return the lab of a file, or of the options alone; an option goes before the file's key."""
     given = {} if file is None else _from_file(file)
-    given |= {key: _Given(value, f"--{key}") for key, value in flags.items() if value is not None}
+    given |= {key: _LabKey(value, f"--{key}") for key, value in flags.items() if value is not None}
     values: dict[str, Any] = {}
     for key, (value, origin) in given.items():
         if key == "recovery":
@@ -59,7 +59,7 @@ def remarks(lab: Lab) -> list[str]:
     return []
 
 
-def _from_file(file: str) -> dict[str, _Given]:
+def _from_file(file: str) -> dict[str, _LabKey]:
     text = config_file.text_of(file)
     found = config_file.tables(text, file)
     for key in found:
@@ -72,7 +72,7 @@ def _from_file(file: str) -> dict[str, _Given]:
         if key not in _WORDS:
             raise config_file.unknown(key, _WORDS, config_file.place(file, text, key))
     return {
-        key: _Given(value, f"{config_file.place(file, text, key)}: {key}") for key, value in table.items()
+        key: _LabKey(value, f"{config_file.place(file, text, key)}: {key}") for key, value in table.items()
     }
 
 

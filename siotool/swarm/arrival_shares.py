@@ -53,7 +53,7 @@ class ArrivalShares(msgspec.Struct, frozen=True):
     lanes: list[list[Tenant]]
 
     def worker_of(self, arrival: DueArrival) -> int:
-        """The worker that starts an arrival, or ``NO_WORKER``."""
+        """The worker that starts an arrival, or ``NO_WORKER``: none is left but those about to begin."""
         there = (one.worker for one in self._asked(arrival) if one.until_s > arrival.moment)
         return next(there, NO_WORKER)
 

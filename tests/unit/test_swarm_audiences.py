@@ -262,7 +262,7 @@ def test_the_account_has_a_row_for_each_size_and_the_times_of_whole_messages():
     assert (row.to, row.size, row.messages, row.expected, row.misdelivered) == ("room", 5, 1, 3, 0)
     times = [getattr(row, name).max_s for name in ("first", "median", "last", "spread")]
     assert times == pytest.approx([0.5, 0.7, 1.1, 0.6], abs=1e-5)
-    last = deliveries.close([part(1, until=1.0 + GIVE_UP_S)], 1.0 + GIVE_UP_S, True)
+    last = deliveries.close([part(1, until=1.0 + GIVE_UP_S, final=True)], 1.0 + GIVE_UP_S, True)
     assert (last.received, last.lost) == (2, 1)
     assert deliveries.take_lost_ago() == [(30, 1)], "sent 30.4 s before it was given up"
     assert deliveries.take_lost_ago() == []
