@@ -166,14 +166,16 @@ class _Listener:
         self._secrets = set(secrets_of(engine.identity))
         self.to_hub: Callable[..., None] = lambda *_: None
         self.begin = 0.0
+        self._latest = 0.0
 
     def opening(self, identity: Identity) -> None:
         """Keep in mind what must not be shown."""
         self._secrets.update(secrets_of(identity))
 
     def packet(self, frame: Frame, transport: str, now: float, *, outgoing: bool) -> None:
-        """Show a packet."""
+        """Show a packet. One that came while another was sent is handled, and shown, after that."""
+        self._latest = max(self._latest, now)
         text = packet_lines.line(
-            frame, self._parser, now - self.begin, transport, self._secrets, outgoing=outgoing
+            frame, self._parser, self._latest - self.begin, transport, self._secrets, outgoing=outgoing
         )
         self.to_hub(self._show, text)
