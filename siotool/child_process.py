@@ -25,6 +25,8 @@ class ChildProcess:
         self._hint = hint
         self._process: subprocess.Popen[bytes] | None = None
         self._words: IO[bytes] | None = None
+        #: What was read of its stdout and is not handed out.
+        self._unread = b""
 
     @property
     def started(self) -> bool:
@@ -73,9 +75,10 @@ class ChildProcess:
         assert self._process.stdout is not None
         poller = select.poll()
         poller.register(self._process.stdout, select.POLLIN)
-        if not poller.poll(within_s * 1000):
-            return []
-        return os.read(self._process.stdout.fileno(), 65_536).splitlines()
+        if b"\n" not in self._unread and poller.poll(within_s * 1000):
+            self._unread += os.read(self._process.stdout.fileno(), 65_536)
+        whole, newline, self._unread = self._unread.rpartition(b"\n")
+        return (whole + newline).splitlines()
 
     def stop(self, timeout: float = 5.0) -> None:
         """End it: ask it by closing its stdin, kill it after ``timeout`` seconds."""
@@ -103,8 +106,8 @@ class ChildProcess:
         descriptor = self._process.stdout.fileno()
         poller = select.poll()
         poller.register(descriptor, select.POLLIN | select.POLLHUP)
-        line = b""
-        while not line.endswith(b"\n"):
+        self._unread = b""
+        while b"\n" not in self._unread:
             left = deadline - time.monotonic()
             if left <= 0:
                 return b""
@@ -112,8 +115,9 @@ class ChildProcess:
                 part = os.read(descriptor, 4096)
                 if not part:
                     self._process.wait(max(0.1, left))
-                    return line
-                line += part
+                    return self._unread
+                self._unread += part
+        line, _, self._unread = self._unread.partition(b"\n")
         return line
 
     def _said(self) -> str:

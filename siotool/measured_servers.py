@@ -75,7 +75,7 @@ def all_servers(uses: Sequence[ServerUse]) -> ServerUse | None:
     if len(uses) < 2:
         return uses[0] if uses else None
     found: dict[str, Any] = {}
-    for name in ServerUse.__struct_fields__[:-1]:
+    for name in (name for name in ServerUse.__struct_fields__ if name != "beside"):
         values = [getattr(use, name) for use in uses]
         found[name] = None if None in values else sum(values)
     if found["loop_lag_s"] is not None:

@@ -23,7 +23,7 @@ from siotool.swarm.worker_report import Presence, Remark
 #: (JavaScript's ``Date.now()``) does not touch it.
 _EPOCH_FROM, _EPOCH_TO = 1e9, 1e10
 #: How far the moments are apart at which it is counted how late the loop was.
-MOMENT_S = 0.005
+_MOMENT_S = 0.005
 
 
 def epoch_seconds(value: float) -> float | None:
@@ -175,16 +175,16 @@ class Metrics:
     def loop_was_late(self, seconds: float, every_s: float) -> None:
         """The loop was late when it was looked at, ``every_s`` after the last time.
 
-        Counted are moments ``MOMENT_S`` apart. Of a loop that was late by longer than that, it is known how
+        Counted are moments ``_MOMENT_S`` apart. Of a loop that was late by longer than that, it is known how
         late it was at each moment since; it stood still before the look was due, half as long on average.
         """
         self.loop_lag = max(self.loop_lag, seconds)
-        moments = round(every_s / MOMENT_S)
+        moments = round(every_s / _MOMENT_S)
         if seconds <= every_s:
             self.late.extend([seconds] * moments)
             return
         longest = seconds + every_s / 2
-        self.late.extend(longest - moment * MOMENT_S for moment in range(int(longest / MOMENT_S)))
+        self.late.extend(longest - moment * _MOMENT_S for moment in range(int(longest / _MOMENT_S)))
         self.late.extend([0.0] * (moments // 2))
 
     def take_late(self) -> Sparse:

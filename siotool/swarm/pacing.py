@@ -44,7 +44,7 @@ def start_at(number: int, now: float, over_s: float) -> float:
 
 
 def uniform(seed: int, number: int) -> float:
-    """A random number from 0 to below 1 that both decide; made in a tenth of the time that ``Random`` takes.
+    """A random number from 0 to below 1 that both decide, for less than a ``Random`` of its own takes.
 
     Source: the finalizer of SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number
     generators", OOPSLA 2014), over numbers that are far apart.
@@ -52,7 +52,7 @@ def uniform(seed: int, number: int) -> float:
     mixed = (seed * 0xD1342543DE82EF95 + number * 0x9E3779B97F4A7C15) & _BITS
     mixed = ((mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9) & _BITS
     mixed = ((mixed ^ mixed >> 27) * 0x94D049BB133111EB) & _BITS
-    return (mixed ^ mixed >> 31) / (_BITS + 1)
+    return ((mixed ^ mixed >> 31) >> 11) / (1 << 53)  # all that a float holds: more would be rounded up to 1
 
 
 def lead_s(period: float) -> float:

@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 
 import msgspec
 import psutil
@@ -112,11 +113,17 @@ class Processes:
         return Reading(at, {"cpu_s": self._cpu_s}, gauges)
 
     def _below(self, root: psutil.Process) -> list[psutil.Process]:
-        found = root.children(recursive=True)
-        others = {process for process in found if process.pid in self._elsewhere}
-        for process in tuple(others):
-            others.update(process.children(recursive=True))
-        return [process for process in found if process not in others]
+        found: list[psutil.Process] = root.children(recursive=True)
+        if not self._elsewhere:
+            return found
+        others, own = set(self._elsewhere), []
+        for process in found:  # parents come before their children
+            with suppress(psutil.NoSuchProcess):
+                if process.pid in others or process.ppid() in others:
+                    others.add(process.pid)
+                else:
+                    own.append(process)
+        return own
 
     def _measure(self) -> tuple[int, int]:
         """Resident bytes and open files of all members; refreshes what each has spent."""
