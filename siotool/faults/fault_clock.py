@@ -14,15 +14,14 @@ class DueStep(NamedTuple):
 
 
 class StepDone(NamedTuple):
-    """How a step ended: ``failed`` and why, or what it ``said``; which sampled servers it was about.
+    """How a step ended: ``failed`` and why, or what it ``said``.
 
-    ``moved`` has the process ids of those that were started again, by name.
+    ``moved`` has the process ids of sampled servers that may have been started again, by name.
     """
 
     due: DueStep
     failed: bool = False
     said: str = ""
-    parts: Sequence[str] = ()
     moved: Sequence[tuple[str, int]] = ()
 
 
@@ -79,8 +78,8 @@ class FaultClock:
         self._begun |= dict.fromkeys(found, now)
         return found
 
-    def end(self, done: StepDone, now: float) -> FaultStep:
-        """A step has ended; returns what the run file says of it."""
+    def end(self, done: StepDone, parts: Sequence[str], now: float) -> FaultStep:
+        """A step has ended, which was about sampled servers; returns what the run file says of it."""
         self._ended.add(done.due)
         begun = self._begun[done.due]
         return FaultStep(
@@ -90,7 +89,7 @@ class FaultClock:
             took_s=round(max(0.0, now - begun), 3),
             failed=done.failed,
             said=done.said,
-            parts=list(done.parts),
+            parts=list(parts),
         )
 
     def under_way(self) -> list[int]:

@@ -40,7 +40,11 @@ class FaultCommands:
         asked = CommandStep(due.fault, due.step, fault.words(due.step), undo)
         self._child.tell(msgspec.json.encode(asked))
 
-    def answers(self, within_s: float) -> list[StepDone]:
+    def parts(self, _due: DueStep) -> Sequence[str]:
+        """Nothing is known of what a command is about."""
+        return ()
+
+    def news(self, within_s: float) -> list[StepDone]:
         """Return the commands that have ended. Raises TargetError when their process is gone."""
         lines = self._child.more_lines(within_s)
         if self._child.ended:

@@ -1,5 +1,6 @@
 """Who carries the steps of faults out: the interface that the generator's parent uses."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from siotool.faults.fault_clock import DueStep, StepDone
@@ -11,5 +12,11 @@ class FaultDoer(Protocol):
     def begin(self, due: DueStep) -> None:
         """Begin a step."""
 
-    def answers(self, within_s: float) -> list[StepDone]:
-        """Return the steps that have ended since the last question; waits so long for the first."""
+    def parts(self, due: DueStep) -> Sequence[str]:
+        """The names of the sampled servers that a step is about; empty where that is not known."""
+
+    def news(self, within_s: float) -> Sequence[StepDone | str]:
+        """Return which steps have ended since the last question, and in words what else has happened.
+
+        Waits so long for the first. Raises SiotoolError when it cannot carry out any more.
+        """

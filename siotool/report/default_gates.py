@@ -35,7 +35,7 @@ class Default(msgspec.Struct, frozen=True):
     without: frozenset[str] = frozenset()
 
 
-def default_gates(report: Report, asked: Sequence[Gate]) -> list[Default]:
+def default_gates(report: Measurable, asked: Sequence[Gate]) -> list[Default]:
     """The default gates of a run beside the gates that were ``asked`` for."""
     found = [Default(parse("never_succeeded > 0"))] if report.operations else []
     for op in dict.fromkeys(row.op for row in report.operations if row.op not in _CONNECTING):
