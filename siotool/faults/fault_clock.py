@@ -42,15 +42,6 @@ class FaultClock:
         """Whether a step was begun that has not ended."""
         return len(self._begun) > len(self._ended)
 
-    @property
-    def over(self) -> bool:
-        """Whether no step is left that would begin by itself."""
-        return not self.waiting and all(
-            DueStep(number, "do") in self._ended
-            and (not fault.undo or fault.for_s is None or DueStep(number, "undo") in self._ended)
-            for number, fault in enumerate(self._faults)
-        )
-
     def due(self, now: float) -> list[DueStep]:
         """Begin what is due at a moment, and return it."""
         found = [

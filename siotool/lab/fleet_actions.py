@@ -15,7 +15,7 @@ PERIOD_S = 0.1
 #: A server that drains has so much time to end beyond that.
 _AFTER_DRAIN_S = 10.0
 #: How long a balancer may take to read its configuration again.
-_RELOAD_S = 10.0
+_RELOAD_S, _RELOAD_AGAIN_S = 10.0, 1.0
 
 #: A step of an action is over; the next one may begin a moment later.
 Steps = Iterator[None]
@@ -125,13 +125,18 @@ class FleetActions:
         assert balancer is not None, "checked before anything starts"
         before = pids_of_tree(balancer.pid)
         self._fleet.write_balancer()
-        os.kill(balancer.pid, _RELOADS[balancer.name])
-        yield from _until(
-            lambda: bool(pids_of_tree(balancer.pid) - before),
-            _RELOAD_S,
-            [balancer.name],
-            "has not read its configuration again",
-        )
+        deadline = time.monotonic() + _RELOAD_S
+        again_at = 0.0
+        while not pids_of_tree(balancer.pid) - before:
+            now = time.monotonic()
+            if now > deadline:
+                raise TargetError(
+                    f"{balancer.name} has not read its configuration again within {_RELOAD_S:g} s"
+                )
+            if now >= again_at:  # HAProxy loses a signal that comes right after its start
+                again_at = now + _RELOAD_AGAIN_S
+                os.kill(balancer.pid, _RELOADS[balancer.name])
+            yield
 
 
 #: The signal on which a balancer reads its configuration again.

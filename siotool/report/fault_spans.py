@@ -33,13 +33,17 @@ BEFORE, AFTER = "before", "after"
 
 
 class FaultSpan(NamedTuple):
-    """One fault in seconds of its run; ``well_s`` None: not everybody was back at the end."""
+    """One fault in seconds of its run; ``well_s`` None: not everybody was back at the end.
+
+    ``next_s`` is when the next fault begins, infinite for the last.
+    """
 
     number: int
     t_s: float
     until_s: float
     well_s: float | None
     end_s: float
+    next_s: float
     steps: list[FaultStep]
 
 
@@ -63,10 +67,12 @@ def _spans(
     for place, (number, steps) in enumerate(begun):
         t_s = min(step.t_s for step in steps)
         until_s = max(step.t_s + step.took_s for step in steps)
-        touched = [end for begin, end in outages if begin <= until_s + TOUCHES_S and end >= t_s]
-        well_s = max([until_s, *touched])
         next_s = begun[place + 1][1][0].t_s if place + 1 < len(begun) else inf
-        yield FaultSpan(number, t_s, until_s, well_s if well_s < inf else None, min(well_s, next_s), steps)
+        last_s = min(until_s + TOUCHES_S, next_s - UNDER_WAY_S)
+        touched = [end for begin, end in outages if begin <= last_s and end >= t_s]
+        well_s = max([until_s, *touched])
+        known_s = well_s if well_s < inf else None
+        yield FaultSpan(number, t_s, until_s, known_s, min(well_s, next_s), next_s, steps)
 
 
 def part_of_faults(run: Run, part: str) -> Run:
@@ -99,8 +105,8 @@ def since(run: Run, end_s: float) -> list[Interval]:
 
 def during(run: Run, span: FaultSpan) -> list[Interval]:
     """The seconds of a run that belong to a fault."""
-    before, after = until(run, span.t_s), since(run, span.end_s)
-    return run.intervals[len(before) : len(run.intervals) - len(after)]
+    before, after = len(until(run, span.t_s)), len(since(run, span.end_s))
+    return until(msgspec.structs.replace(run, intervals=run.intervals[before : -after or None]), span.next_s)
 
 
 def _with_own_losses(interval: Interval, lost: int) -> Interval:
