@@ -55,11 +55,12 @@ class FaultStep(msgspec.Struct, frozen=True, tag_field="kind", tag="fault"):
     parts: list[str] = []
 
 
-def read_fault(text: str, where: str = "--fault") -> PlannedFault:
+def read_fault(text: str) -> PlannedFault:
     """Read ``at=60s for=10s do=… undo=…``, or the same as a JSON object. Raises InputError.
 
     What was typed in the first form cannot have `` undo=`` in its ``do``; the second one can.
     """
+    where = "--fault"
     found = _fields(text, where)
     for key in found:
         if key not in _KEYS:

@@ -27,7 +27,7 @@ from siotool.report.contents import (
 from siotool.report.default_gates import judge_all
 from siotool.report.delivery_figures import DeliveryFigures
 from siotool.report.doubts import find_doubts, find_remarks
-from siotool.report.faults import Storm, no_storm, sum_up_faults
+from siotool.report.fault_effects import Storm, no_storm, sum_up_faults
 from siotool.report.gates import Gate, Scope
 from siotool.report.generator_figures import sum_up_generator
 from siotool.report.generator_lateness import lateness_words

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import msgspec
 
-from siotool.report.comparison_figures import Comparison
 from siotool.report.contents import (
     Bandwidth,
     ConnectionFigures,
@@ -34,7 +33,6 @@ class PartFigures(msgspec.Struct, frozen=True, kw_only=True):
     exceptions: Sequence[ExceptionFigures]
     outages: Sequence[OutageFigures] = ()
     away: AwayFigures | None = None
-    comparison: Comparison | None = None
 
 
 #: What gates are judged by.

@@ -9,7 +9,7 @@ on outages and on comparisons.
 from collections.abc import Callable, Sequence
 
 from siotool.report.contents import GateResult, Report
-from siotool.report.default_gates import default_gates
+from siotool.report.default_gates import default_gates, gates_of_part
 from siotool.report.fault_spans import AFTER, BEFORE
 from siotool.report.gate_metrics import AWAY, OF_COMPARISONS
 from siotool.report.gates import Gate, Scope, scoped
@@ -39,7 +39,7 @@ def judge_around(
         for gate in asked:
             if gate.scope is None and not _of_the_whole(gate) and not _only_begins(gate, part, figures):
                 results.append(judge(scoped(gate, fault=part), figures))
-        for default in default_gates(figures, asked) if defaults else ():
+        for default in gates_of_part(figures, asked) if defaults else ():
             gate = scoped(default.gate, fault=part)
             results.append(judge(gate, figures, default=True, without=default.without))
     if defaults and report.comparison is not None:

@@ -53,7 +53,7 @@ def read(path: Path) -> Run:
             names = [server.name for server in decoded.servers]
             if len(set(names)) < len(names):
                 raise RunFileError(f"{path}:1: two servers of one name", "the file was changed")
-            run = Run(path=path, header=decoded, intervals=[], notes=[], end=None)
+            run = Run(path=path, header=decoded, intervals=[], notes=[], end=None, fault_steps=[])
         else:
             _append(run, number, decoded)
     if run is None:
