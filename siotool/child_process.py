@@ -4,6 +4,7 @@ It uses only the standard library, and nothing that gevent's monkey patching bre
 generator's parent process is a gevent process.
 """
 
+import contextlib
 import json
 import os
 import select
@@ -79,6 +80,13 @@ class ChildProcess:
             self._unread += os.read(self._process.stdout.fileno(), 65_536)
         whole, newline, self._unread = self._unread.rpartition(b"\n")
         return (whole + newline).splitlines()
+
+    def tell(self, line: bytes) -> None:
+        """Write a line to its standard input; one that has ended does not hear it."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(line + b"\n")
 
     def stop(self, timeout: float = 5.0) -> None:
         """End it: ask it by closing its stdin, kill it after ``timeout`` seconds."""

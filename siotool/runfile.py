@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from siotool.faults.planned_fault import FaultStep, PlannedFault
 from siotool.histogram import Sparse
 from siotool.measured_servers import Amount, Count, MeasuredServer, ServerUse, all_servers
 from siotool.searched import FoundCapacity, Hold
@@ -39,12 +40,22 @@ class GeneratorMachine(msgspec.Struct, frozen=True):
     clock_error_s: Amount
 
 
+class ClientBackoff(msgspec.Struct, frozen=True):
+    """How users wait before they connect again: ``reconnectionDelay``, its most, ``randomizationFactor``."""
+
+    delay_s: Amount
+    delay_max_s: Amount
+    jitter: Amount
+
+
 class Header(msgspec.Struct, frozen=True, tag_field="kind", tag="header"):
     """First line of a run: everything that was decided before it started.
 
     ``targets`` are the addresses of a service that has several, ``target`` is the first of them.
     ``servers`` have names of their own; empty when none was sampled. ``embedded``: the target is
     the one that siotool starts itself, on any free port; ``lab`` says which lab that is, where it is one.
+    ``faults`` are what was to be done to the target, in the order of their begin. ``backoff`` is how users
+    came back, None where they did not.
     """
 
     version: Count
@@ -60,6 +71,8 @@ class Header(msgspec.Struct, frozen=True, tag_field="kind", tag="header"):
     servers: list[MeasuredServer] = []
     embedded: bool = False
     lab: str = ""
+    faults: list[PlannedFault] = []
+    backoff: ClientBackoff | None = None
     gates: list[str] = []
     default_gates: bool = True
     command: list[str] = []
@@ -390,7 +403,7 @@ class End(msgspec.Struct, frozen=True, tag_field="kind", tag="end"):
     stopped: Stopped | None = None
 
 
-Line = Header | Interval | Note | Hold | FoundCapacity | End
+Line = Header | Interval | Note | FaultStep | Hold | FoundCapacity | End
 
 
 class Run(msgspec.Struct):
@@ -404,3 +417,4 @@ class Run(msgspec.Struct):
     truncated_line: bool = False
     holds: list[Hold] = []
     capacity: FoundCapacity | None = None
+    fault_steps: list[FaultStep] = []

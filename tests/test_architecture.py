@@ -18,7 +18,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     {"errors", "printable", "searched", "stopped"},
     {"child_process", "terminal", "units", "yaml_template"},
-    {"document", "formula", "histogram", "measured_servers", "workload"},
+    {"document", "faults", "formula", "histogram", "measured_servers", "workload"},
     {"calibration", "protocol", "runfile"},
     {"client", "runs", "runwriter"},
     {"search"},

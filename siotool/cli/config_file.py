@@ -69,7 +69,13 @@ def _values(option: KnownOption, value: object, where: str) -> list[str]:
         raise InputError(
             f"{where} is {type_of(value)}; expected an array{table}", f'write {option.name} = ["…"]'
         )
-    return [as_text(option, one, where) for one in value]
+    return [_one_of_several(option, one, where) for one in value]
+
+
+def _one_of_several(option: KnownOption, value: object, where: str) -> str:
+    if isinstance(value, dict) and option.kind == "json":
+        return _json(value, where)
+    return as_text(option, value, where)
 
 
 def _plain(value: object, where: str) -> str:

@@ -12,6 +12,7 @@ Kind = Literal["flag", "whole", "number", "quantity", "text", "json"]
 _BY_METAVAR: dict[str, Kind] = {
     "AMOUNT": "quantity",
     "COUNT": "quantity",
+    "FAULT": "json",
     "JSON": "json",
     "RATE": "quantity",
     "SHARE": "quantity",

@@ -1,5 +1,6 @@
 """Reads a lab from its file and from options; InputError says what is wrong, and where it stands."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple, get_args
 
@@ -10,6 +11,8 @@ from siotool.lab.lab import AdapterName, BalancerName, Lab, Runtime, Stickiness,
 from siotool.units import parse_duration
 
 TABLE = "lab"
+#: Tables of what is done to it while it is loaded.
+FAULTS = "fault"
 #: Each key, and the words that it takes; empty for what is no word.
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "servers": (),
@@ -59,12 +62,22 @@ def remarks(lab: Lab) -> list[str]:
     return []
 
 
+def faults_of(file: str) -> list[str]:
+    """Return the faults of a lab's file, as ``--fault`` has them. Raises InputError."""
+    text = config_file.text_of(file)
+    found = config_file.tables(text, file).get(FAULTS, [])
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        where = config_file.place(file, text, FAULTS)
+        raise InputError(f"{where}: fault is no table", f"write [[{FAULTS}]] above its keys")
+    return [json.dumps(one, default=str) for one in found]
+
+
 def _from_file(file: str) -> dict[str, _LabKey]:
     text = config_file.text_of(file)
     found = config_file.tables(text, file)
     for key in found:
-        if key != TABLE:
-            raise config_file.unknown(key, [TABLE], config_file.place(file, text, key))
+        if key not in (TABLE, FAULTS):
+            raise config_file.unknown(key, [TABLE, FAULTS], config_file.place(file, text, key))
     table = found.get(TABLE)
     if not isinstance(table, dict):
         raise InputError(f"{file} has no table [{TABLE}]", f"write [{TABLE}] above its keys")

@@ -51,6 +51,7 @@ def up(
     from siotool.cli import lab_options
     from siotool.cli.report import REPORTS
     from siotool.cli.streams import say
+    from siotool.lab.keeper_lines import EndedProgram
     from siotool.lab.lab_process import LabProcess
     from siotool.lab.needs import check_folder, check_machine
 
@@ -84,8 +85,9 @@ def up(
         sys.stdout.flush()
         try:
             while True:
-                for ended in process.ended():
-                    say(f"{ended.name} has ended with code {ended.code}; its words are in {ended.log}")
+                for news in process.news():
+                    if isinstance(news, EndedProgram):
+                        say(f"{news.name} has ended with code {news.code}; its words are in {news.log}")
         except KeyboardInterrupt:
             return
 

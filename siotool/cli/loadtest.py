@@ -16,6 +16,8 @@ from siotool.cli import (
     client_options,
     completion,
     connection_flags,
+    fault_doers,
+    fault_options,
     job_summary,
     load_flags,
     load_targets,
@@ -116,6 +118,7 @@ def loadtest(
     stop_if: run_flags.StopIf = None,
     stop_after: run_flags.StopAfter = "10s",
     no_default_gates: run_flags.NoDefaultGates = False,
+    fault: run_flags.Fault = None,
     plan: run_flags.Plan = None,
     baseline: baseline_flags.Baselines = None,
     same_target: baseline_flags.SameTarget = False,
@@ -282,7 +285,6 @@ def loadtest(
             far.workers if far else None,
         )
     )
-    check_scopes([*gates, *stops.gates], [one.__name__ for one in loaded.user_classes], len(stages))
     workload = Workload(
         scenario=loaded.name,
         settings=resolved,
@@ -295,15 +297,29 @@ def loadtest(
         arrivals=arrivals,
         search=asked.axis if asked else None,
     )
-    rows = users_options.read(
-        users_file,
-        reuse=reuse_rows,
-        identity=clients.identity,
-        templates=templates,
-        known=loaded.knobs,
-        starting=users_options.starting(stages, arrivals, seed, loaded.user_classes),
+    broken, rows = (
+        fault_options.read_faults(
+            [*own_targets.faults_of(aimed), *(fault or [])],
+            lab,
+            workload.duration_s,
+            [name for name, on in (("--find-capacity", find_capacity), ("--calibrate", calibrate)) if on],
+        ),
+        users_options.read(
+            users_file,
+            reuse=reuse_rows,
+            identity=clients.identity,
+            templates=templates,
+            known=loaded.knobs,
+            starting=users_options.starting(stages, arrivals, seed, loaded.user_classes),
+        ),
     )
 
+    check_scopes(
+        [*gates, *stops.gates],
+        [one.__name__ for one in loaded.user_classes],
+        len(stages),
+        len(broken.faults),
+    )
     containers.instead(
         manifest, image, ctx.command, command_of(ctx)[1:], aimed, far, loaded.path, workload.most_users
     )
@@ -349,11 +365,13 @@ def loadtest(
             templates=templates,
             users_file=rows,
             distributed=far,
+            faults=broken.faults,
         )
         if dry_run:
             raise typer.Exit(dry_runs.run(config, loaded))
         show = watching_flags.views(metrics_port, otel=otel, quiet=quiet)
-        outcome = run(config, loaded, show, programs, stops.judge())
+        doer = fault_doers.doer_of(broken.faults, broken.actions, begun.process, stack)
+        outcome = run(config, loaded, show, programs, stops.judge(), doer)
     from siotool.cli.outcome import end_load
 
     raise typer.Exit(

@@ -8,6 +8,7 @@ from pathlib import Path
 from siotool.cli import chart_folder, output
 from siotool.cli.comparing import Baseline, beside
 from siotool.cli.counts import Counting, Intent
+from siotool.cli.fault_storm import storm_peak
 from siotool.cli.job_summary import Summaries
 from siotool.cli.keeping import Keeping
 from siotool.cli.streams import complain, say
@@ -93,6 +94,7 @@ def conclude(
         default_gates=default_gates,
         beside=beside(baseline, runs, intent),
         same_target=same_target,
+        storm=storm_peak,
     )
     if keep and len(runs) == 1:
         for kind in KEPT:

@@ -22,7 +22,7 @@ from siotool.target.process import TargetProcess
 class BegunTarget(NamedTuple):
     """A target that is there: its URLs and their weights, the servers to sample, and whom clients trust.
 
-    ``lab`` says which lab it is, where it is one.
+    ``lab`` says which lab it is, where it is one, and ``process`` keeps it.
     """
 
     urls: list[str]
@@ -30,6 +30,7 @@ class BegunTarget(NamedTuple):
     servers: AskedServers
     tls: TlsOptions
     lab: str = ""
+    process: LabProcess | None = None
 
 
 def lab_of(aimed: Aimed) -> Lab | None:
@@ -42,6 +43,11 @@ def lab_of(aimed: Aimed) -> Lab | None:
     lab = lab_options.read(aimed.lab_file, {})
     check_machine(lab)
     return lab
+
+
+def faults_of(aimed: Aimed) -> list[str]:
+    """Return the faults of the lab's file that is aimed at, as ``--fault`` has them. Raises InputError."""
+    return lab_options.faults_of(aimed.lab_file) if aimed.lab_file else []
 
 
 def begin(
@@ -73,12 +79,13 @@ def _begin_lab(lab: Lab, asked: AskedServers, tls: TlsOptions, folder: Path, sta
     check_folder(folder)
     for words in lab_options.remarks(lab):
         say(words)
-    running = stack.enter_context(LabProcess(lab, folder)).running
+    process = stack.enter_context(LabProcess(lab, folder))
+    running = process.running
     if running.ca_file and not (tls.ca_file or tls.insecure):
         tls = msgspec.structs.replace(tls, ca_file=running.ca_file)
     if not asked.any:
         asked = msgspec.structs.replace(asked, servers=tuple(map(_sampled, running.members)))
-    return BegunTarget(running.urls, [1] * len(running.urls), asked, tls, lab.words)
+    return BegunTarget(running.urls, [1] * len(running.urls), asked, tls, lab.words, process)
 
 
 def _sampled(member: LabMember) -> AskedServer:

@@ -35,6 +35,14 @@ NoDefaultGates = Annotated[
         rich_help_panel="Verdict",
     ),
 ]
+Fault = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FAULT",
+        help="Break something: 'at=60s for=10s do=kill server-2'. Repeatable (docs/faults.md).",
+        rich_help_panel="Verdict",
+    ),
+]
 Plan = Annotated[
     Path | None,
     typer.Option(

@@ -46,7 +46,11 @@ async function postgres(url) {
   const { default: pg } = await import("pg");
   const { createAdapter } = await import("@socket.io/postgres-adapter");
   const pool = new pg.Pool({ connectionString: url });
-  pool.on("error", (error) => console.error(`postgres: ${error.message}`));
+  const say = (error) => console.error(`postgres: ${error.message}`);
+  pool.on("error", say);
+  // the adapter listens on a client that is taken from the pool, and has no listener for its errors: without
+  // this one a server ends when PostgreSQL does (@socket.io/postgres-adapter 0.5.0)
+  pool.on("connect", (client) => client.on("error", say));
   const client = await pool.connect();
   try {
     // servers that start together would make the table twice
@@ -59,7 +63,7 @@ async function postgres(url) {
   } finally {
     client.release();
   }
-  return createAdapter(pool, { errorHandler: (error) => console.error(`postgres: ${error.message}`) });
+  return createAdapter(pool, { errorHandler: say });
 }
 
 async function mongo(url) {
@@ -90,7 +94,7 @@ export async function forkWorkers(http, count) {
   setupMaster(http, { loadBalancingMethod: "least-connection" });
   http.on("connection", readNoMore);
   setupPrimary();
-  return Promise.all(Array.from({ length: count }, forkOne));
+  return Promise.all(Array.from({ length: count }, () => forkOne(0)));
 }
 
 // A socket on its way to a worker is still read here until the worker has it, and what is read is lost:
@@ -103,8 +107,12 @@ function readNoMore(socket) {
   });
 }
 
-function forkOne() {
-  const worker = cluster.fork();
+/** Where a worker is told the port of its metrics: one that takes the place of another has that of the other. */
+export const METRICS_PORT = "SIOTOOL_LAB_METRICS_PORT";
+
+/** Fork one worker; resolves when it is ready. Port 0 is any free one. */
+export function forkOne(metricsPort) {
+  const worker = cluster.fork({ [METRICS_PORT]: metricsPort });
   return new Promise((done, failed) => {
     worker.on("message", (message) => message?.ready && done(message.ready));
     worker.once("exit", (code) => failed(new Error(`a worker ended with code ${code}`)));

@@ -1,7 +1,8 @@
 """The process that keeps a lab: starts all of it, and stops all of it when it is to end.
 
 ``python -m siotool.lab.keeper --lab JSON --folder DIR --parent PID`` prints one JSON line once all
-programs are ready, then one for each that ends by itself. It stops on SIGTERM, when its standard
+programs are ready, then one for each that ends by itself. From each line of standard input it takes an
+action (``AskedAction``), and prints a line when that is over. It stops on SIGTERM, when its standard
 input closes, and when ``--parent PID`` is no longer its parent. Killed, it takes its programs along
 (on Linux).
 """
@@ -14,19 +15,23 @@ import select
 import signal
 import sys
 import tempfile
+import time
 from pathlib import Path
 from types import FrameType
 
 import msgspec
 
 from siotool.errors import SiotoolError
-from siotool.lab.keeper_lines import EndedProgram, FailedLab
+from siotool.lab.fleet_actions import FleetActions, Steps
+from siotool.lab.keeper_lines import AskedAction, DoneAction, EndedProgram, FailedLab
 from siotool.lab.lab import Lab
 from siotool.lab.running_fleet import RunningFleet
 from siotool.lab.running_program import end_with
 
 #: How often, in seconds, programs and parent are looked at.
 _LOOK_S = 0.2
+#: The same while something is done to them.
+_STEP_S = 0.02
 
 
 class _Stop(Exception):
@@ -61,14 +66,39 @@ def main() -> int:
 
 
 def _keep(fleet: RunningFleet, parent: int) -> None:
-    """Return when it is to end."""
+    """Carry out what is asked for, until it is to end."""
+    actions = FleetActions(fleet)
+    running: list[tuple[AskedAction, Steps]] = []
     poller = select.poll()
     poller.register(0, select.POLLIN | select.POLLHUP)
+    unread = b""
+    wait_s = _LOOK_S
     while os.getppid() == parent:
-        if poller.poll(_LOOK_S * 1000) and not os.read(0, 4096):
-            return
-        for one in fleet.ended():
-            _print(EndedProgram(one.program.name, one.process.returncode, str(one.log)))
+        if poller.poll(wait_s * 1000):
+            part = os.read(0, 65_536)
+            if not part:
+                return
+            whole, newline, unread = (unread + part).rpartition(b"\n")
+            asked = [msgspec.json.decode(one, type=AskedAction) for one in (whole + newline).splitlines()]
+            running += [(one, actions.carry_out(one.action)) for one in asked]
+        running = [one for one in running if _goes_on(fleet, *one)]
+        for ended in fleet.ended():
+            _print(EndedProgram(ended.program.name, ended.process.returncode, str(ended.log)))
+        again_s = actions.throttle(time.monotonic())
+        wait_s = min(_STEP_S if running else _LOOK_S, _LOOK_S if again_s is None else again_s)
+
+
+def _goes_on(fleet: RunningFleet, asked: AskedAction, steps: Steps) -> bool:
+    """Take an action a step further; say so when it is over."""
+    try:
+        next(steps)
+    except StopIteration:
+        _print(DoneAction(asked.number, "", [fleet.part(name).member for name in asked.action.parts]))
+    except (SiotoolError, OSError) as error:
+        _print(DoneAction(asked.number, str(error), []))
+    else:
+        return True
+    return False
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:

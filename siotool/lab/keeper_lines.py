@@ -1,6 +1,9 @@
-"""What the keeper of a lab says beside what runs."""
+"""What the keeper of a lab is told, and what it says beside what runs."""
 
 import msgspec
+
+from siotool.lab.lab_action import LabAction
+from siotool.lab.running_lab import LabMember
 
 
 class FailedLab(msgspec.Struct, frozen=True):
@@ -10,9 +13,28 @@ class FailedLab(msgspec.Struct, frozen=True):
     hint: str
 
 
-class EndedProgram(msgspec.Struct, frozen=True):
+class AskedAction(msgspec.Struct, frozen=True):
+    """An action that is to be carried out; ``number`` is for the answer."""
+
+    number: int
+    action: LabAction
+
+
+class EndedProgram(msgspec.Struct, frozen=True, tag_field="kind", tag="ended"):
     """A program ended by itself."""
 
     name: str
     code: int
     log: str
+
+
+class DoneAction(msgspec.Struct, frozen=True, tag_field="kind", tag="done"):
+    """An action is over. ``error`` is why it failed, ``moved`` are the processes that were started by it."""
+
+    number: int
+    error: str
+    moved: list[LabMember]
+
+
+#: What it says once all programs are ready.
+KeeperLine = EndedProgram | DoneAction

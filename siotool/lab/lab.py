@@ -40,6 +40,13 @@ class Lab(msgspec.Struct, frozen=True, kw_only=True):
         return self.servers if self.balancer == "none" and self.adapter != "cluster" else 1
 
     @property
+    def backends(self) -> list[str]:
+        """The names of what carries messages between its servers."""
+        if self.adapter in ("none", "cluster"):
+            return []
+        return ["redis" if self.adapter.startswith("redis") else self.adapter]
+
+    @property
     def words(self) -> str:
         """What it is, whatever its ports are: runs of labs with the same words are of one service."""
         parts = [f"{self.servers} {self.runtime}", f"adapter {self.adapter}"]

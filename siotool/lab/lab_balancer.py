@@ -2,7 +2,7 @@
 
 import os
 import resource
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from siotool.lab.lab import Lab
@@ -16,9 +16,14 @@ _MOST, _OTHER_FILES = 100_000, 200
 
 
 def balancer_program(
-    lab: Lab, folder: Path, port: int, servers: Sequence[LabProgram], tls: LabCertificate | None
+    lab: Lab,
+    folder: Path,
+    port: int,
+    servers: Sequence[LabProgram],
+    tls: LabCertificate | None,
+    out: Collection[str] = (),
 ) -> LabProgram:
-    """Write the balancer's configuration, and return its program."""
+    """Write the balancer's configuration, and return its program; servers that are ``out`` get no one new."""
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     sides = min(2 * _MOST, files - _OTHER_FILES) if files != resource.RLIM_INFINITY else 2 * _MOST
     name = {"nginx": "nginx.conf", "haproxy": "haproxy.cfg"}[lab.balancer]
@@ -28,6 +33,7 @@ def balancer_program(
         {},
         port=port,
         servers=servers,
+        out=out,
         sticky=lab.sticky,
         tls=tls,
         root=os.geteuid() == 0,
@@ -36,8 +42,8 @@ def balancer_program(
     )
     (folder / name).write_text(written, encoding="utf-8")
     if lab.balancer == "nginx":
-        (folder / "temp").mkdir()
+        (folder / "temp").mkdir(exist_ok=True)
         command = [path_of("nginx"), "-p", ".", "-c", name]
     else:
-        command = [path_of("haproxy"), "-db", "-f", name]
+        command = [path_of("haproxy"), "-W", "-db", "-f", name]
     return LabProgram(name=lab.balancer, role="balancer", command=command, folder=folder, port=port)

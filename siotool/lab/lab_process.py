@@ -13,7 +13,7 @@ import msgspec
 
 from siotool.child_process import ChildProcess
 from siotool.errors import TargetError
-from siotool.lab.keeper_lines import EndedProgram
+from siotool.lab.keeper_lines import AskedAction, KeeperLine
 from siotool.lab.lab import Lab
 from siotool.lab.running_lab import RunningLab
 
@@ -47,15 +47,19 @@ class LabProcess:
         )
         self.running = RunningLab(1, [], str(self._folder), "", [])
 
-    def ended(self) -> list[EndedProgram]:
-        """Return which programs have ended by themselves since the last question; waits for one for a moment.
+    def ask(self, asked: AskedAction) -> None:
+        """Have an action carried out; ``news`` says when it is over."""
+        self._child.tell(msgspec.json.encode(asked))
 
-        Raises TargetError when the keeper has ended.
+    def news(self, within_s: float = 0.5) -> list[KeeperLine]:
+        """Return which programs have ended by themselves and which actions are over since the last question.
+
+        Waits so long for the first. Raises TargetError when the keeper has ended.
         """
-        lines = self._child.more_lines(0.5)
+        lines = self._child.more_lines(within_s)
         if self._child.ended:
             raise TargetError("the lab has ended", f"what its programs said is in {self._folder}")
-        return [msgspec.json.decode(line, type=EndedProgram) for line in lines]
+        return [msgspec.json.decode(line, type=KeeperLine) for line in lines]
 
     def __enter__(self) -> Self:
         # others of this machine are not to read what its backends' passwords are

@@ -15,28 +15,32 @@ _BACKEND = "SIOTOOL_LAB_BACKEND"
 
 
 def server_programs(
-    lab: Lab, folder: Path, ports: Sequence[int], tls: LabCertificate | None, backend: str
+    lab: Lab, folder: Path, ports: Sequence[tuple[int, int]], tls: LabCertificate | None, backend: str
 ) -> list[LabProgram]:
-    """Return one program for each port; ``tls`` is what they serve themselves, ``backend`` its URL."""
+    """Return one program for each port, and the port of its metrics.
+
+    ``tls`` is what they serve themselves, ``backend`` its URL. The ports are fixed, so that one that is
+    started again has those that it had.
+    """
     if lab.runtime == "python":
-        return [_python(lab, folder, number, port) for number, port in enumerate(ports, 1)]
+        return [_python(lab, folder, number, port) for number, (port, _) in enumerate(ports, 1)]
     if lab.adapter == "cluster":
         return [_node(lab, folder, "primary", ports[0], tls, {})]
     environment = {_BACKEND: backend} if backend else {}
-    return [_node(lab, folder, f"server-{n}", port, tls, environment) for n, port in enumerate(ports, 1)]
+    return [_node(lab, folder, f"server-{n}", own, tls, environment) for n, own in enumerate(ports, 1)]
 
 
 def _node(
     lab: Lab,
     folder: Path,
     name: str,
-    port: int,
+    ports: tuple[int, int],
     tls: LabCertificate | None,
     environment: Mapping[str, str],
 ) -> LabProgram:
+    port, metrics = ports
     options: dict[str, object] = {"port": port, "adapter": lab.adapter}
-    if lab.adapter == "cluster":
-        options["workers"] = lab.servers
+    options |= {"workers": lab.servers} if lab.adapter == "cluster" else {"metrics-port": metrics}
     if lab.recovery_s:
         options["recovery-ms"] = round(lab.recovery_s * 1000)
     if lab.tick_rate:

@@ -1,7 +1,9 @@
 """Starts and stops all programs of a lab, in their order."""
 
+import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -14,7 +16,9 @@ from siotool.lab.lab_program import LabProgram
 from siotool.lab.lab_servers import server_programs
 from siotool.lab.packages import write_programs
 from siotool.lab.ports import free_ports
-from siotool.lab.running_lab import LabMember, RunningLab
+from siotool.lab.process_tree import send_to_tree
+from siotool.lab.running_lab import RunningLab
+from siotool.lab.running_part import ProgramPart, RunningPart, parts_of_program
 from siotool.lab.running_program import RunningProgram
 
 #: How long all programs of one kind may take to be ready, and to end.
@@ -28,14 +32,22 @@ class RunningFleet:
         self._lab = lab
         self._folder = folder
         self._data = data
-        self._running: list[list[RunningProgram]] = []
+        self._programs: list[list[ProgramPart]] = []
+        self._parts: dict[str, RunningPart] = {}
         self._said_of: set[int] = set()
+        #: Parts that were ended, and servers that the balancer does not know.
+        self._expected: set[str] = set()
+        self._out: set[str] = set()
+        self._write_balancer: Callable[[Collection[str]], LabProgram] | None = None
+        self._told = RunningLab(1, [], str(folder), "", [])
 
     def start(self) -> RunningLab:
         """Write all files, start all programs, and say what runs. Raises TargetError; then stop the rest."""
         lab, folder = self._lab, self._folder
         behind = lab.balancer != "none"
-        door, backend_port, *ports = free_ports(2 + (1 if lab.adapter == "cluster" else lab.servers))
+        count = 1 if lab.adapter == "cluster" else lab.servers
+        door, backend_port, *ports = free_ports(2 + 2 * count)
+        ports, metrics = ports[:count], ports[count:]
         door = lab.port or door
         if not behind:
             ports[0] = door
@@ -46,71 +58,94 @@ class RunningFleet:
         if backend is not None:
             self._start([backend.program])
         url = "" if backend is None else backend.url
-        servers = server_programs(lab, folder, ports, None if behind else tls, url)
+        servers = server_programs(
+            lab, folder, list(zip(ports, metrics, strict=True)), None if behind else tls, url
+        )
         self._start(servers)
         if behind:
-            self._start([balancer_program(lab, folder, door, servers, tls)])
+            self._write_balancer = partial(balancer_program, lab, folder, door, servers, tls)
+            self._start([self._write_balancer(())])
         scheme = "https" if lab.tls else "http"
-        running = RunningLab(
+        self._told = RunningLab(
             1,
             [f"{scheme}://127.0.0.1:{port}" for port in ([door] if behind else ports)],
             str(folder),
             str(folder / tls.certificate) if tls is not None else "",
-            [member for group in self._running for one in group for member in _members(one)],
+            [],
         )
-        written = msgspec.json.format(msgspec.json.encode(running), indent=2)
-        (folder / "lab.json").write_bytes(written + b"\n")
-        return running
+        return self._tell()
 
     def stop(self) -> None:
         """End all, those first that clients see."""
-        for group in reversed(self._running):
+        for group in reversed(self._programs):
             for one in group:
-                one.ask_to_end()
+                send_to_tree(one.pid, signal.SIGCONT)  # a stopped process does not end in order
+                one.running.ask_to_end()
             deadline = time.monotonic() + END_S
             for one in group:
-                one.end(deadline)
-        self._running.clear()
+                one.running.end(deadline)
+        self._programs.clear()
 
     def ended(self) -> list[RunningProgram]:
         """Return the programs that have ended by themselves since the last question."""
         found = [
-            one
-            for group in self._running
+            one.running
+            for group in self._programs
             for one in group
-            if one.process.poll() is not None and one.process.pid not in self._said_of
+            if one.ended and one.name not in self._expected and one.pid not in self._said_of
         ]
         self._said_of |= {one.process.pid for one in found}
         return found
 
+    # ── its parts ─────────────────────────────────────────────────────────────────────
+
+    def part(self, name: str) -> RunningPart:
+        """Return a part by its name."""
+        return self._parts[name]
+
+    @property
+    def balancer(self) -> RunningPart | None:
+        """Its balancer, None where it has none."""
+        return self._parts.get(self._lab.balancer)
+
+    def expect_end(self, name: str) -> RunningPart:
+        """Return a part that is about to end, which is then not said to have ended by itself."""
+        self._expected.add(name)
+        return self._parts[name]
+
+    def know_again(self, names: Sequence[str]) -> None:
+        """Parts run again, in new processes."""
+        self._expected -= set(names)
+        self._tell()
+
+    def take_out(self, names: Sequence[str]) -> None:
+        """The balancer is to send no one new to some servers, once it reads its configuration."""
+        self._out |= set(names)
+
+    def put_back(self, names: Sequence[str]) -> bool:
+        """The balancer is to send clients to some servers; False when it does so already."""
+        found = self._out & set(names)
+        self._out -= found
+        return bool(found)
+
+    def write_balancer(self) -> None:
+        """Write the balancer's configuration, without the servers that were taken out."""
+        assert self._write_balancer is not None, "asked for only where there is one"
+        self._write_balancer(self._out)
+
     def _start(self, programs: Sequence[LabProgram]) -> None:
-        group: list[RunningProgram] = []
-        self._running.append(group)
+        group: list[ProgramPart] = []
+        self._programs.append(group)
         for program in programs:
-            group.append(RunningProgram(program, self._folder / f"{program.name}.log"))
+            group.append(ProgramPart(RunningProgram(program, self._folder / f"{program.name}.log")))
         deadline = time.monotonic() + READY_S
         for one in group:
-            one.wait_until_ready(deadline)
+            one.running.wait_until_ready(deadline)
+            self._parts |= {part.name: part for part in parts_of_program(one)}
 
-
-def _members(one: RunningProgram) -> list[LabMember]:
-    """A program as it is told; after a primary its workers, which are the servers."""
-    program = one.program
-    own = LabMember(
-        program.name,
-        program.role,
-        one.process.pid,
-        program.port,
-        _metrics(one.said.get("metrics_port", 0)),
-        list(program.command),
-        str(one.log),
-    )
-    workers = [
-        LabMember(f"server-{n}", "server", said["pid"], 0, _metrics(said["metrics_port"]), [], str(one.log))
-        for n, said in enumerate(one.said.get("workers", ()), 1)
-    ]
-    return [own, *workers]
-
-
-def _metrics(port: int) -> str:
-    return f"http://127.0.0.1:{port}/metrics" if port else ""
+    def _tell(self) -> RunningLab:
+        """Say what runs, in lab.json too."""
+        running = msgspec.structs.replace(self._told, members=[part.member for part in self._parts.values()])
+        written = msgspec.json.format(msgspec.json.encode(running), indent=2)
+        (self._folder / "lab.json").write_bytes(written + b"\n")
+        return running

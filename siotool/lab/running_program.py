@@ -31,6 +31,8 @@ class RunningProgram:
             {"user": program.user, "group": program.user, "extra_groups": []} if program.user else {}
         )
         with log.open("ab") as words:
+            #: What stands in its log before is of an earlier process.
+            self._begin = words.tell()
             self.process = subprocess.Popen(
                 program.command,
                 cwd=program.folder,
@@ -45,16 +47,28 @@ class RunningProgram:
 
     def wait_until_ready(self, deadline: float) -> None:
         """Raise TargetError with its last words when it ends first, or is not ready in time."""
-        while not self._ready():
-            code = self.process.poll()
-            late = time.monotonic() > deadline
-            if code is not None or late:
-                state = "is not ready in time" if code is None else f"ended with code {code}"
-                raise TargetError(
-                    f"{self.program.name} of the lab {state}: {self._last_words()}".rstrip(": "),
-                    f"its words are in {self.log}",
-                )
+        while not self.ready():
+            if time.monotonic() > deadline:
+                raise self._failure("is not ready in time")
             time.sleep(0.02)
+
+    def ready(self) -> bool:
+        """Whether it is ready. Raises TargetError with its last words when it has ended instead."""
+        if self._is_ready():
+            return True
+        code = self.process.poll()
+        if code is not None:
+            raise self._failure(f"ended with code {code}")
+        return False
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Return all lines of JSON that it has said."""
+        found = []
+        for line in self._words().splitlines(keepends=True):
+            if line.startswith("{") and line.endswith("\n"):
+                with contextlib.suppress(ValueError):
+                    found.append(json.loads(line))
+        return found
 
     def ask_to_end(self) -> None:
         """Have it end in order."""
@@ -72,7 +86,7 @@ class RunningProgram:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
-    def _ready(self) -> bool:
+    def _is_ready(self) -> bool:
         if self.program.speaks:
             return self._speaks()
         if self.program.asked:
@@ -83,15 +97,20 @@ class RunningProgram:
             return trial.connect_ex(("127.0.0.1", self.program.port)) == 0
 
     def _speaks(self) -> bool:
-        for line in self.log.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True):
-            if line.startswith("{") and line.endswith("\n"):
-                with contextlib.suppress(ValueError):
-                    self.said = json.loads(line)
+        self.said = next(iter(self.lines()), {})
         return bool(self.said)
 
-    def _last_words(self) -> str:
-        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        return "; ".join(line.strip() for line in lines if line.strip())[-500:]
+    def _failure(self, state: str) -> TargetError:
+        lines = self._words().splitlines()
+        last = "; ".join(line.strip() for line in lines if line.strip())[-500:]
+        return TargetError(
+            f"{self.program.name} of the lab {state}: {last}".rstrip(": "), f"its words are in {self.log}"
+        )
+
+    def _words(self) -> str:
+        with self.log.open("rb") as stream:
+            stream.seek(self._begin)
+            return stream.read().decode("utf-8", "replace")
 
 
 def end_with(parent: int, number: int) -> Callable[[], None]:

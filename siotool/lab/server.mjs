@@ -16,9 +16,10 @@ import cluster from "node:cluster";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createServer as createSecureServer } from "node:https";
+import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { Server } from "socket.io";
-import { adapterFor, clusterWorker, forkWorkers } from "./adapters.mjs";
+import { METRICS_PORT, adapterFor, clusterWorker, forkOne, forkWorkers } from "./adapters.mjs";
 import { serveMetrics } from "./metrics.mjs";
 
 const HOST = "127.0.0.1";
@@ -53,15 +54,34 @@ function listen(http, port) {
   });
 }
 
-function endWithInput() {
-  process.stdin.on("end", () => process.exit(0)).resume();
+// "drain MS" and "fork N" are what it may be told
+function endWithInput(told) {
+  createInterface({ input: process.stdin })
+    .on("line", (line) => {
+      const [word, amount] = line.split(" ");
+      told[word]?.(Number(amount));
+    })
+    .on("close", () => process.exit(0));
+}
+
+// no one new is taken in, those who are there are closed one by one: they come back elsewhere
+function drain(io, http, overMs) {
+  http.close();
+  const clients = Object.values(io.engine.clients);
+  clients.forEach((client, n) => setTimeout(() => client.close(), (overMs * n) / clients.length));
+  setTimeout(() => process.exit(0), overMs + 500);
 }
 
 async function primary() {
   const http = createServer();
   const workers = await forkWorkers(http, Number(options.workers));
   const port = await listen(http, Number(options.port));
-  endWithInput();
+  endWithInput({
+    fork: async (n) => {
+      workers[n - 1] = await forkOne(workers[n - 1].metrics_port);
+      console.log(JSON.stringify({ worker: n, ...workers[n - 1] }));
+    },
+  });
   console.log(JSON.stringify({ port, pid: process.pid, metrics_port: 0, workers }));
 }
 
@@ -84,14 +104,14 @@ async function server() {
     });
   }
   if (Number(options["tick-rate"]) > 0) tick(io, 0, performance.now());
-  const metricsPort = await listen(serveMetrics(io, counts), Number(options["metrics-port"]));
+  const metricsPort = await listen(serveMetrics(io, counts), Number(process.env[METRICS_PORT] ?? options["metrics-port"]));
   if (cluster.isWorker) {
     await clusterWorker(io);
     process.send({ ready: { pid: process.pid, metrics_port: metricsPort } });
     return;
   }
   const port = await listen(http, Number(options.port));
-  endWithInput();
+  endWithInput({ drain: (ms) => drain(io, http, ms) });
   console.log(JSON.stringify({ port, pid: process.pid, metrics_port: metricsPort, workers: [] }));
 }
 

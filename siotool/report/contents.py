@@ -13,6 +13,7 @@ import msgspec
 from siotool.report.capacity_figures import CapacityFigures
 from siotool.report.comparison_figures import Comparison
 from siotool.report.delivery_figures import AudienceFigures, DeliveryFigures
+from siotool.report.fault_figures import FaultFigures
 from siotool.report.generator_figures import GeneratorFigures
 from siotool.report.leak_figures import LeakFigures
 from siotool.report.outage_figures import AwayFigures, OutageFigures
@@ -288,7 +289,7 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     one. ``server`` is all sampled servers together, ``servers`` each of them. ``visits`` is null where
     no user arrived or ended, ``away`` where no connection was lost that was to come back, ``capacity`` where
     none was searched for, ``comparison`` where there was no baseline, ``leak`` where no server was observed
-    for ten minutes of steady load.
+    for ten minutes of steady load. ``faults`` is empty where nothing was broken on purpose.
     """
 
     version: int = VERSION
@@ -309,6 +310,7 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     audiences: list[AudienceFigures]
     outages: list[OutageFigures]
     away: AwayFigures | None
+    faults: list[FaultFigures] = []
     bandwidth: Bandwidth
     server: ServerFigures | None
     servers: list[ServerFigures]

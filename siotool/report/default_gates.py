@@ -37,6 +37,20 @@ class Default(msgspec.Struct, frozen=True):
 
 def default_gates(report: Report, asked: Sequence[Gate]) -> list[Default]:
     """The default gates of a run beside the gates that were ``asked`` for."""
+    found = _gates_of_figures(report, asked)
+    if report.comparison is not None:
+        found.append(Default(parse("worse > 0")))
+        if report.comparison.servers.low is not None:
+            found.append(Default(parse("more_servers >= 1")))
+    return not_replaced(found, asked)
+
+
+def gates_of_part(figures: Measurable, asked: Sequence[Gate]) -> list[Default]:
+    """The default gates of a part of a run, which is compared with nothing."""
+    return not_replaced(_gates_of_figures(figures, asked), asked)
+
+
+def _gates_of_figures(report: Measurable, asked: Sequence[Gate]) -> list[Default]:
     found = [Default(parse("never_succeeded > 0"))] if report.operations else []
     for op in dict.fromkeys(row.op for row in report.operations if row.op not in _CONNECTING):
         errors = of_errors(op, asked)
@@ -46,13 +60,9 @@ def default_gates(report: Report, asked: Sequence[Gate]) -> list[Default]:
         found.append(Default(parse("lost > 0.1%")))
     if report.connections.attempted:
         found.append(Default(parse("connect_errors > 1%")))
-    if report.comparison is not None:
-        found.append(Default(parse("worse > 0")))
-        if report.comparison.servers.low is not None:
-            found.append(Default(parse("more_servers >= 1")))
     if report.connections.attempted or report.exceptions:
         found.append(Default(parse("exceptions > 0")))
-    return not_replaced(found, asked)
+    return found
 
 
 def of_errors(op: str, asked: Sequence[Gate]) -> Default:

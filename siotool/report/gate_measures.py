@@ -76,6 +76,8 @@ def _absent(gate: Gate, report: Measurable) -> Measured:
 
 def _words(scope: Scope) -> str:
     stage = "" if scope.stage is None else f"stage {scope.stage}"
+    if scope.fault is not None:
+        stage = f"fault {scope.fault}" if scope.fault.isdecimal() else f"what was {scope.fault} the faults"
     if scope.user_class is None:
         return stage
     return f"what users of class {scope.user_class} did" + (f" in {stage}" if stage else "")

@@ -5,6 +5,7 @@ The grammar, in full::
     gate       = metric [scope] comparison limit
     scope      = "[" part {"," part} "]"           p99:ack:echo[class=Writer] > 200ms
     part       = "class=" NAME | "stage=" NUMBER   errors:ack[stage=3] > 1%
+               | "fault=" NUMBER | "before" | "after"                     lost[fault=1] > 1%
     comparison = ">" | ">=" | "<" | "<="
     metric     = percentile ":" op [":" name]     limit: a duration       p99:ack:echo > 200ms
                | percentile ":away"               limit: a duration       p99:away > 10s
@@ -43,7 +44,8 @@ end of the difference in servers. A metric that was not measured fails its gate,
 
 ``class`` takes only the operations of the users of one class: percentiles, ``errors`` and ``rate`` of
 what is counted by class (not ``deliver``, not ``custom``), and ``connect_errors``. ``stage`` takes only
-the seconds of one stage, from 1 on, and everything but ``away`` and ``back_all``.
+the seconds of one stage, from 1 on, and everything but ``away`` and ``back_all``. ``fault`` takes the time
+of one fault, from 1 on; ``before`` and ``after`` what is before and after all of them (``fault_spans``).
 """
 
 import difflib
@@ -71,16 +73,20 @@ from siotool.runs.classes import OF_ALL_CLASSES
 COMPARE = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
 _COMPARISON = re.compile(r"[<>=!]+")
 #: A scope behind the metric. No event is known to be called so.
-_SCOPE = re.compile(r"\[\s*(\w+\s*=[^\[\]]*)\]\s*$")
-_SCOPES = ("class", "stage")
+_SCOPE = re.compile(r"\[\s*(\w+\s*=[^\[\]]*|before|after)\s*\]\s*$")
+_SCOPES = ("class", "stage", "fault")
 _SCOPED = "p99:ack:echo[class=Writer] > 200ms"
 
 
 class Scope(msgspec.Struct, frozen=True):
-    """The part of a run that a gate is about: the users of one class, one stage (from 1 on), or both."""
+    """The part of a run that a gate is about: the users of one class, one stage (from 1 on), or both.
+
+    ``fault`` is the number of a fault (from 1 on), ``before`` or ``after``.
+    """
 
     user_class: str | None = None
     stage: int | None = None
+    fault: str | None = None
 
 
 class Gate(msgspec.Struct, frozen=True):
@@ -125,8 +131,16 @@ def parse(text: str) -> Gate:
     )
 
 
-def check_scopes(gates: Sequence[Gate], user_classes: Sequence[str], stages: int) -> None:
-    """Refuse a gate on a user class, or on a stage, that a run does not have; ``stages`` 0: unknown.
+def scoped(gate: Gate, *, fault: str) -> Gate:
+    """The same gate on a part of the run: before or after its faults."""
+    left, sign, limit = _masked(gate.text).rpartition(gate.comparison)
+    left = gate.text[: len(left)].rstrip()
+    text = f"{left}[{fault}] {sign}{limit}"
+    return msgspec.structs.replace(gate, text=text, scope=Scope(fault=fault))
+
+
+def check_scopes(gates: Sequence[Gate], user_classes: Sequence[str], stages: int, faults: int) -> None:
+    """Refuse a gate on a user class, a stage or a fault that a run does not have; ``stages`` 0: unknown.
 
     Raises GateError.
     """
@@ -136,6 +150,12 @@ def check_scopes(gates: Sequence[Gate], user_classes: Sequence[str], stages: int
             raise GateError(
                 f"gate {gate.text!r}: the scenario has no user class {scope.user_class}",
                 _nearest(scope.user_class, tuple(user_classes)).rstrip("; "),
+            )
+        if scope.fault is not None and not faults:
+            raise GateError(f"gate {gate.text!r}: there is no fault", "plan one with --fault")
+        if scope.fault is not None and scope.fault.isdecimal() and int(scope.fault) > faults:
+            raise GateError(
+                f"gate {gate.text!r}: there is no fault {scope.fault}", f"the run has {faults}, from 1 on"
             )
         if scope.stage is not None and stages and scope.stage > stages:
             raise GateError(
@@ -152,6 +172,8 @@ def _scope(text: str, found: re.Match[str], metric: str, op: str | None) -> Scop
     values: dict[str, str] = {}
     for part in found.group(1).split(","):
         key, _, value = (word.strip() for word in part.partition("="))
+        if key in ("before", "after") and not value:
+            key, value = "fault", key
         if key not in _SCOPES:
             raise _error(text, found.start(), f"unknown scope {key!r}", _SCOPED, _nearest(key, _SCOPES))
         if not value:
@@ -164,16 +186,21 @@ def _scope(text: str, found: re.Match[str], metric: str, op: str | None) -> Scop
         raise _error(
             text, found.start(), f"no stage {stage!r}: they count from 1", "errors:ack[stage=3] > 1%"
         )
+    fault = values.get("fault")
+    if fault is not None and not (fault in ("before", "after") or (fault.isdecimal() and int(fault))):
+        raise _error(text, found.start(), f"no fault {fault!r}: they count from 1", "lost[fault=1] > 1%")
+    if fault is not None and stage is not None:
+        raise _error(text, found.start(), "a stage and a fault", "lost[fault=1] > 1%")
     if metric in OF_COMPARISONS:
         raise _error(text, found.start(), "a comparison is of the whole run", EXAMPLES[metric])
-    if stage is not None and (op == AWAY or metric == "back_all"):
-        raise _error(text, found.start(), "an outage belongs to no stage", EXAMPLES["back_all"])
+    if (stage or fault) is not None and (op == AWAY or metric == "back_all"):
+        raise _error(text, found.start(), "an outage belongs to no stage and no fault", EXAMPLES["back_all"])
     of_class = values.get("class")
     if of_class is not None and (metric not in (*OF_OPERATIONS, "connect_errors") or op == AWAY):
         raise _error(text, found.start(), f"{metric!r} is not counted by user class", _SCOPED)
     if of_class is not None and op in OF_ALL_CLASSES:
         raise _error(text, found.start(), f"{op!r} is not counted by user class", _SCOPED)
-    return Scope(of_class, int(stage) if stage is not None else None)
+    return Scope(of_class, int(stage) if stage is not None else None, fault)
 
 
 def _error(text: str, position: int, problem: str, example: str, suggestion: str = "") -> GateError:

@@ -27,6 +27,7 @@ from siotool.report.contents import (
 from siotool.report.default_gates import judge_all
 from siotool.report.delivery_figures import DeliveryFigures
 from siotool.report.doubts import find_doubts, find_remarks
+from siotool.report.fault_effects import Storm, no_storm, sum_up_faults
 from siotool.report.gates import Gate, Scope
 from siotool.report.generator_figures import sum_up_generator
 from siotool.report.generator_lateness import lateness_words
@@ -40,6 +41,7 @@ from siotool.report.series import make_series
 from siotool.report.server_remarks import server_remarks
 from siotool.report.servers import sum_up_all, sum_up_each
 from siotool.report.sizing_figures import Counts
+from siotool.report.steady_state import judge_around
 from siotool.report.stopping import stops_of
 from siotool.report.targets import by_class, sum_up_targets
 from siotool.report.users import sum_up_exceptions, sum_up_user_classes
@@ -64,13 +66,14 @@ def summarize(
     default_gates: bool = False,
     beside: Beside | None = None,
     same_target: bool = False,
+    storm: Storm = no_storm,
 ) -> Report:
     """Return the report of one or more runs of the same target and scenario.
 
     ``counts`` asks the planner what it makes of the planned figures, and of those measured, second by second.
     ``default_gates`` judges by the default gates too. ``beside`` is what a baseline adds.
-    ``same_target``: the user says that the runs are of one service. Raises InputError when they cannot
-    be pooled.
+    ``same_target``: the user says that the runs are of one service. ``storm`` predicts how many connects a
+    second a fault makes. Raises InputError when they cannot be pooled.
     """
     _check_alike(runs, same_target=same_target)
     whole, runs = runs, [judged_part(run) for run in runs]
@@ -120,6 +123,7 @@ def summarize(
         delivery=delivery,
         outages=outages,
         away=sum_up_away(runs, outages),
+        faults=sum_up_faults(runs, storm),
         audiences=sum_up_audiences(intervals, clock_error_s(runs)),
         bandwidth=bandwidth,
         server=server,
@@ -140,7 +144,8 @@ def summarize(
             operations.times if all_judged else {},
         ),
     )
-    results = judge_all(report, gates, lambda scope: figures_of(runs, scope), defaults=default_gates)
+    judging = judge_around if report.faults else judge_all
+    results = judging(report, gates, lambda scope: figures_of(runs, scope), defaults=default_gates)
     judged = msgspec.structs.replace(report, gates=[*results, *stops_of(runs)])
     return msgspec.structs.replace(judged, verdict=verdict_of(judged))
 

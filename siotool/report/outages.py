@@ -34,8 +34,10 @@ def sum_up_outages(runs: Sequence[Run]) -> list[OutageFigures]:
     offset = 0.0
     for run in runs:
         intervals = [interval for interval in run.intervals if not interval.draining]
-        lost = _lost_by_second(run.intervals)
-        found += [_figures(intervals[first:after], offset, lost) for first, after in _spans(intervals)]
+        lost = lost_by_second(run.intervals)
+        found += [
+            figures_of_span(intervals[first:after], offset, lost) for first, after in spans_of(intervals)
+        ]
         offset += run.intervals[-1].t_s if run.intervals else 0.0
     return found
 
@@ -64,7 +66,7 @@ def sum_up_away(runs: Sequence[Run], outages: Sequence[OutageFigures]) -> AwayFi
     )
 
 
-def _spans(intervals: Sequence[Interval]) -> Iterator[tuple[int, int]]:
+def spans_of(intervals: Sequence[Interval]) -> Iterator[tuple[int, int]]:
     """First second, and the one after the last, of each outage."""
     first: int | None = None
     before = 0  # users that were away when it began
@@ -105,16 +107,22 @@ def _waited_for(interval: Interval) -> int:
     return sum(connections.closed.values()) - sent_away
 
 
-def _lost_by_second(intervals: Sequence[Interval]) -> Counter[int]:
+def lost_by_second(intervals: Sequence[Interval]) -> Counter[int]:
     """Deliveries that were given up at any time, by the second of the run in which they were sent."""
     found: Counter[int] = Counter()
     for interval in intervals:
         for ago, count in interval.lost_ago:
-            found[math.ceil(interval.t_s - ago - _ROUNDING_S)] += count
+            found[second_of(interval.t_s - ago)] += count
     return found
 
 
-def _figures(span: Sequence[Interval], offset: float, lost: Counter[int]) -> OutageFigures:
+def second_of(t_s: float) -> int:
+    """The number of the second of a run that ends about then."""
+    return math.ceil(t_s - _ROUNDING_S)
+
+
+def figures_of_span(span: Sequence[Interval], offset: float, lost: Counter[int]) -> OutageFigures:
+    """What happened in some seconds; ``lost`` are deliveries by the second in which they were sent."""
     reasons: Counter[str] = Counter()
     for interval in span:
         reasons.update(interval.connections.closed)
@@ -139,7 +147,7 @@ def _figures(span: Sequence[Interval], offset: float, lost: Counter[int]) -> Out
         replayed=sum(interval.losses.replayed for interval in span),
         missed=max(0, while_away - sum(interval.losses.caught_up for interval in span)),
         duplicate=sum(interval.delivery.duplicate for interval in span),
-        messages_lost=sum(lost[math.ceil(interval.t_s - _ROUNDING_S)] for interval in span),
+        messages_lost=sum(lost[second_of(interval.t_s)] for interval in span),
         away_user_s=_away_user_s(span, times, waited_for) * (1 - _dropped(reasons)),
     )
 

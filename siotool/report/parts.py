@@ -13,6 +13,7 @@ from siotool.report.contents import (
     Report,
 )
 from siotool.report.delivery_figures import DeliveryFigures
+from siotool.report.fault_spans import part_of_faults
 from siotool.report.gates import Scope
 from siotool.report.outage_figures import AwayFigures, OutageFigures
 from siotool.report.server_figures import ServerFigures
@@ -43,12 +44,14 @@ def part_of(run: Run, scope: Scope) -> Run:
 
     What was under way at the end of the last stage belongs to that stage, as its failures do.
     """
+    if scope.fault is not None:
+        run = msgspec.structs.replace(part_of_faults(run, scope.fault), end=None)
     intervals = [
         interval for interval in run.intervals if scope.stage is None or interval.stage == scope.stage - 1
     ]
     if scope.user_class is not None:
         intervals = [_of_class(interval, scope.user_class) for interval in intervals]
-    end = run.end if scope.stage is None else None
+    end = run.end if scope.stage is None and scope.fault is None else None
     return Run(path=run.path, header=run.header, intervals=intervals, notes=run.notes, end=end)
 
 

@@ -11,6 +11,7 @@ from siotool.report import (
     capacity_tables,
     comparison_tables,
     cost_tables,
+    fault_tables,
     leak_tables,
     outage_tables,
     run_tables,
@@ -62,6 +63,7 @@ _ORDER: tuple[Callable[[Report], Section], ...] = (
     # generator
     run_tables.generator,
     # reconnection
+    fault_tables.faults,
     outage_tables.outages,
     # method
     run_tables.runs,

@@ -29,6 +29,7 @@ PLANNER = "planner"
 JUDGED = "gates"
 DOUBTED = "doubts and remarks"
 AWAY = "outages"
+BROKEN = "faults"
 VISITS = "visits"
 RAISED = "exceptions and checks"
 RECORD = "run file"
@@ -112,6 +113,10 @@ _TEXTS: Mapping[str, str | Callable[[Report], str]] = MappingProxyType(
         AWAY: (
             f"An outage begins when {format_share(SHARE)} of the connections are lost or away, and ends when "
             "everybody is back. A user is away from the loss of its connection until it has joined again."
+        ),
+        BROKEN: (
+            "A fault lasts until it is undone and everybody is back that it cost a connection. Messages that "
+            "were lost count where they were sent."
         ),
         VISITS: "From a user's start until its end, for the users whose scenario ended them.",
         RAISED: "Counted by class, message and place.",

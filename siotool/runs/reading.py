@@ -7,6 +7,7 @@ from typing import BinaryIO
 import msgspec
 
 from siotool.errors import RunFileError
+from siotool.faults.planned_fault import FaultStep
 from siotool.runfile import (
     FILE_NAME,
     VERSION,
@@ -52,7 +53,7 @@ def read(path: Path) -> Run:
             names = [server.name for server in decoded.servers]
             if len(set(names)) < len(names):
                 raise RunFileError(f"{path}:1: two servers of one name", "the file was changed")
-            run = Run(path=path, header=decoded, intervals=[], notes=[], end=None)
+            run = Run(path=path, header=decoded, intervals=[], notes=[], end=None, fault_steps=[])
         else:
             _append(run, number, decoded)
     if run is None:
@@ -74,6 +75,10 @@ def _append(run: Run, number: int, line: Line) -> None:
             run.intervals.append(line)
         case Note():
             run.notes.append(line)
+        case FaultStep():
+            if line.fault >= len(run.header.faults):
+                raise RunFileError(f"{where}: a fault that the header does not name", "the file was changed")
+            run.fault_steps.append(line)
         case Hold():
             if line.begin_s > line.t_s:
                 raise RunFileError(f"{where}: a hold that ends before it begins", "the file was changed")

@@ -8,8 +8,9 @@ import msgspec
 
 from siotool import runfile
 from siotool.client import tcp
+from siotool.faults.planned_fault import PlannedFault
 from siotool.measured_servers import MeasuredServer
-from siotool.runfile import GeneratorMachine, Header
+from siotool.runfile import ClientBackoff, GeneratorMachine, Header
 from siotool.swarm.machines.clock_comparison import ClockReading
 from siotool.swarm.machines.distributed import Distributed
 from siotool.swarm.machines.own_machine import versions
@@ -50,6 +51,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     templates: dict[str, str] = {}
     users_file: UsersFile | None = None
     distributed: Distributed | None = None
+    faults: tuple[PlannedFault, ...] = ()
 
 
 class WorkerConfig(msgspec.Struct, frozen=True):
@@ -96,10 +98,18 @@ def header_of(config: RunConfig, servers: list[MeasuredServer], generators: list
         servers=servers,
         embedded=config.embedded,
         lab=config.lab,
+        faults=list(config.faults),
+        backoff=_backoff(config),
         gates=config.gates,
         default_gates=config.default_gates,
         command=config.command,
     )
+
+
+def _backoff(config: RunConfig) -> ClientBackoff | None:
+    rule = config.engine.reconnection
+    waits = rule.backoff
+    return ClientBackoff(waits.delay_s, waits.delay_max_s, waits.jitter) if rule.enabled else None
 
 
 def _targets(config: RunConfig) -> list[WeightedTarget]:

@@ -21,6 +21,7 @@ from locust.stats import stats_history
 
 from siotool.client.secret_texts import secrets_of, texts_in
 from siotool.errors import GeneratorError, SiotoolError
+from siotool.faults.fault_doer import FaultDoer
 from siotool.printable import one_line
 from siotool.runfile import Header
 from siotool.runs.held_share import each_is_a_file
@@ -30,6 +31,7 @@ from siotool.swarm import first_user, locust_log, locust_output, locust_stats
 from siotool.swarm.awake import MOST_CPUS, AwakeCpus, cpus_of, kept_awake
 from siotool.swarm.config import Outcome, Reason, RunConfig, header_of
 from siotool.swarm.early_stop import EarlyStop, MakeJudge
+from siotool.swarm.fault_runner import FaultRunner
 from siotool.swarm.lateness import Level
 from siotool.swarm.live import Display, Displays
 from siotool.swarm.master import Master
@@ -62,12 +64,13 @@ def run(
     show: Callable[[Header], Display],
     programs: Iterable[Program],
     hopeless: MakeJudge | None = None,
+    doer: FaultDoer | None = None,
 ) -> Outcome:
     """Run a load test to its end; returns the run file and how it ended.
 
     ``programs`` decide one after another how many users there are, on the same workers, and each
     begins with the users of the one before. An iterator is asked for the next one once the last
-    one is over. ``hopeless`` may end the run early.
+    one is over. ``hopeless`` may end the run early. ``doer`` carries out the faults of ``config``.
 
     Raises TargetError before anything is written when the target does not answer,
     OutputError when the folder cannot be written, GeneratorError when no worker comes up.
@@ -95,6 +98,8 @@ def run(
             views.parts.append(EarlyStop(hopeless(header), test.stop_early))
         for level, text in (*([("warning", checked.remark)] if checked.remark else ()), *remarks):
             test.remark(level, text)
+        if doer is not None:
+            test.break_on_purpose(doer)
         if config.keep_awake:
             cpus = cpus_of(pid for one in config.servers.servers for pid in one.pids)
             awake = stack.enter_context(kept_awake(cpus))
@@ -133,6 +138,7 @@ class _LoadTest:
         self._failure: Exception | None = None
         self._interrupts = 0
         self._row_missed = False
+        self._faults: FaultRunner | None = None
         self._helpers = gevent.pool.Group()
         self._signals = {
             number: gevent.signal_handler(number, self._interrupted, number) for number in _ends()
@@ -172,8 +178,11 @@ class _LoadTest:
                 following = self._spawn(self._follow, programs)
                 self._spawn(self._keep_watch, watch)
                 self._servers.start(self._recorder.begin, self._spawn, gevent.sleep)
+                breaking = self._spawn(self._faults.follow) if self._faults is not None else None
                 self._over.wait()
                 following.kill()
+                if breaking is not None:
+                    breaking.kill()
                 self._stop(watch)
         except GeneratorError:
             self._reason = "workers_lost"
@@ -182,6 +191,8 @@ class _LoadTest:
             self._reason = "interrupted"
             raise
         finally:
+            if self._faults is not None:
+                self._faults.undo_all()
             self._fire("quitting", reverse=True)
             if self._reason == "finished" and self._recorder.target_lost:
                 self._reason = "target_lost"
@@ -207,6 +218,10 @@ class _LoadTest:
             else "no CPU is kept awake: there is a quota, or more than "
             f"{MOST_CPUS} CPUs, or no process of the server on this machine",
         )
+
+    def break_on_purpose(self, doer: FaultDoer) -> None:
+        """Carry out the faults of the run, and listen to what else happens to a lab."""
+        self._faults = FaultRunner(self._config.faults, doer, self._recorder, self._servers.moved)
 
     def remark(self, level: Level, text: str) -> None:
         """Write something worth knowing into the run file."""

@@ -1,12 +1,13 @@
 """Writes the run file: the workers' intervals put together, the notes, and the end."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from time import monotonic
 
 import msgspec
 
 from siotool.errors import OutputError
+from siotool.faults.planned_fault import FaultStep
 from siotool.runfile import Connections, End, Line, Note, Pace, ScenarioFailure
 from siotool.runwriter import Writer
 from siotool.searched import FoundCapacity, Hold
@@ -25,6 +26,8 @@ from siotool.swarm.servers.server_samples import ServerSamples
 from siotool.swarm.servers.server_watch import ServerWatch
 from siotool.swarm.timeline import Timeline
 
+#: A server that was broken on purpose may show nothing for so long after it is well again.
+GRACE_S = 3.0
 #: Failures of a connect that the target did not answer, or a proxy answered without it.
 _GONE = {
     "refused",
@@ -98,6 +101,10 @@ class Recorder:
         self._written_s = 0.0
         self._intervals = 0
         self._deliveries = DeliveryAggregator()
+        #: Servers that are broken on purpose, None where it may be any; until when others are excused.
+        self._excused: Set[str] | None = frozenset()
+        self._excused_until: dict[str, float] = {}
+        self._excused_any_until = 0.0
         self._redaction = redaction
         self._hooks = ScenarioResults(redaction)
         self._exceptions = ExceptionLog(writer.path.parent, lambda text: self.note("warning", text))
@@ -170,7 +177,7 @@ class Recorder:
             self._display.update(interval)
             if found := lateness(parts, duration_s):
                 self.note(*found)
-            for said in self._server_watch.follow(interval, self._servers.missing):
+            for said in self._server_watch.follow(interval, self._missing()):
                 self.note(*said)
             if (begin_s + end_s) / 2 > self._program_begin_s and not interval.draining:
                 self._seen.append(seen(interval, self._program_begin_s, self._doubts))
@@ -185,6 +192,31 @@ class Recorder:
         """Write what a search for capacity has learnt; its gates are named as the user named them."""
         for line in lines:
             self._write(msgspec.structs.replace(line, gate=self._redaction.apply(line.gate)))
+
+    def fault(self, step: FaultStep) -> None:
+        """Write what came of a step of a fault."""
+        self._write(msgspec.structs.replace(step, said=self._redaction.apply(step.said)))
+
+    def excuse(self, names: Set[str] | None) -> None:
+        """From now on these servers may show nothing, as they are broken on purpose; None: any of them."""
+        now = self._now_s()
+        if self._excused is None:
+            self._excused_any_until = now + GRACE_S
+        for name in (self._excused or set()) - (names or set()):
+            self._excused_until[name] = now + GRACE_S
+        self._excused = names
+
+    def _missing(self) -> dict[str, str]:
+        """Sources that do not answer, and why, without those that need not."""
+        now = self._now_s()
+        if self._excused is None or now < self._excused_any_until:
+            return {}
+        return {
+            source: why
+            for source, why in self._servers.missing.items()
+            if (name := source.partition(": ")[0]) not in self._excused
+            and now >= self._excused_until.get(name, 0.0)
+        }
 
     def note(self, level: Level, text: str) -> None:
         """Write a note of what happens now."""

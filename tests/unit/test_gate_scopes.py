@@ -147,12 +147,12 @@ def test_a_bad_scope_is_refused_with_its_place_and_an_example(text, problem):
 def test_a_class_or_stage_that_the_run_will_not_have_is_refused_before_it_starts():
     gates = [parse("p99:ack[class=Writr] > 1s")]
     with pytest.raises(GateError, match="no user class Writr") as caught:
-        check_scopes(gates, ["Writer", "Reader"], 2)
+        check_scopes(gates, ["Writer", "Reader"], 2, 0)
     assert "did you mean Writer?" in caught.value.hint
     with pytest.raises(GateError, match="no stage 3"):
-        check_scopes([parse("p99:ack[stage=3] > 1s")], ["Writer"], 2)
-    check_scopes([parse("p99:ack[class=Writer,stage=2] > 1s")], ["Writer"], 2)
-    check_scopes([parse("p99:ack[stage=9] > 1s")], ["Writer"], 0)
+        check_scopes([parse("p99:ack[stage=3] > 1s")], ["Writer"], 2, 0)
+    check_scopes([parse("p99:ack[class=Writer,stage=2] > 1s")], ["Writer"], 2, 0)
+    check_scopes([parse("p99:ack[stage=9] > 1s")], ["Writer"], 0, 0)
 
 
 def test_connects_that_no_class_made_are_none():

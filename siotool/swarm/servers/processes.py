@@ -69,6 +69,15 @@ class Processes:
                     f"process {pid} may not be read", "run siotool as the server's user"
                 ) from None
 
+    def follow(self, pid: int) -> None:
+        """The server is a new process now, whose CPU time counts from its start; not one that is gone."""
+        if pid in self._pids:
+            return
+        with suppress(psutil.NoSuchProcess):
+            self._roots = [psutil.Process(pid)]
+            self._pids = (pid,)
+            self._spent, self._unsettled = {}, 0.0
+
     @property
     def what(self) -> str:
         """The processes: ``pid 4711 and its children``."""

@@ -5,6 +5,7 @@ from time import monotonic
 from typing import Any
 
 from siotool.measured_servers import MeasuredServer, ServerUse
+from siotool.swarm.servers.processes import Processes
 from siotool.swarm.servers.sampled_server import SampledServer, Sampler
 
 #: Longer than this after its end, an interval is written without the samples that are still to come.
@@ -68,6 +69,13 @@ class ServerSamples:
                     sampler.sample(end, monotonic)
         uses = {server.described.name: server.use(begin, end) for server in self._servers}
         return {name: use for name, use in uses.items() if use is not None}
+
+    def moved(self, name: str, pid: int) -> None:
+        """The server of a name is another process now."""
+        for server in self._servers:
+            for sampler in server.samplers if server.described.name == name else ():
+                if isinstance(sampler.source, Processes):
+                    sampler.source.follow(pid)
 
     @property
     def missing(self) -> dict[str, str]:

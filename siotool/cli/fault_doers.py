@@ -1,0 +1,86 @@
+"""Who carries out the faults of a load test: its lab, a shell, or both."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+
+from siotool.faults.fault_clock import DueStep, StepDone
+from siotool.faults.fault_commands import FaultCommands
+from siotool.faults.fault_doer import FaultDoer
+from siotool.faults.planned_fault import PlannedFault
+from siotool.lab.keeper_lines import AskedAction, EndedProgram
+from siotool.lab.lab_action import LabAction
+from siotool.lab.lab_process import LabProcess
+
+#: Both are asked in turn.
+_TURN_S = 0.02
+
+
+class LabFaults:
+    """Has a lab carry out actions on its parts, and says which of them end by themselves."""
+
+    def __init__(self, lab: LabProcess, actions: Mapping[DueStep, LabAction]) -> None:
+        self._lab = lab
+        self._actions = actions
+        self._asked: list[DueStep] = []
+
+    def begin(self, due: DueStep) -> None:
+        """Begin a step."""
+        self._lab.ask(AskedAction(len(self._asked), self._actions[due]))
+        self._asked.append(due)
+
+    def parts(self, due: DueStep) -> Sequence[str]:
+        """The parts that a step is about."""
+        return self._actions[due].parts
+
+    def news(self, within_s: float) -> Sequence[StepDone | str]:
+        """Return which steps have ended, and which programs. Raises TargetError when the lab has ended."""
+        found: list[StepDone | str] = []
+        for one in self._lab.news(within_s):
+            if isinstance(one, EndedProgram):
+                found.append(f"{one.name} of the lab has ended by itself, with code {one.code}")
+            else:
+                moved = [(member.name, member.pid) for member in one.moved]
+                found.append(StepDone(self._asked[one.number], bool(one.error), one.error, moved))
+        return found
+
+
+class BothKinds:
+    """Faults of which some are actions of a lab, and some are commands."""
+
+    def __init__(self, lab: LabFaults, commands: FaultCommands, actions: Mapping[DueStep, LabAction]) -> None:
+        self._lab = lab
+        self._commands = commands
+        self._actions = actions
+
+    def begin(self, due: DueStep) -> None:
+        """Begin a step."""
+        self._of(due).begin(due)
+
+    def parts(self, due: DueStep) -> Sequence[str]:
+        """The parts that a step is about."""
+        return self._of(due).parts(due)
+
+    def news(self, within_s: float) -> Sequence[StepDone | str]:
+        """Return what has ended, of both. Raises TargetError."""
+        return [*self._lab.news(min(within_s, _TURN_S)), *self._commands.news(min(within_s, _TURN_S))]
+
+    def _of(self, due: DueStep) -> FaultDoer:
+        return self._lab if due in self._actions else self._commands
+
+
+def doer_of(
+    faults: Sequence[PlannedFault],
+    actions: Mapping[DueStep, LabAction],
+    lab: LabProcess | None,
+    stack: ExitStack,
+) -> FaultDoer | None:
+    """Return who carries faults out; ``stack`` ends it. None where there is nothing to do, and no lab.
+
+    A lab is listened to without faults too: it says which of its programs end.
+    """
+    of_lab = None if lab is None else LabFaults(lab, actions)
+    steps = sum(1 + bool(fault.undo) for fault in faults)
+    if len(actions) == steps:
+        return of_lab
+    commands = stack.enter_context(FaultCommands(faults))
+    return commands if of_lab is None else BothKinds(of_lab, commands, actions)

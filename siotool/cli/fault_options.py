@@ -1,0 +1,95 @@
+"""Reads the faults of a load test, of options and of a lab's file; what is wrong is said before it begins."""
+
+import shutil
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from siotool.errors import InputError
+from siotool.faults.fault_clock import DueStep
+from siotool.faults.planned_fault import PlannedFault, Step, read_fault
+from siotool.lab.lab import Lab
+from siotool.lab.lab_action import LabAction, inverse, is_action, read_action
+from siotool.units import format_duration
+
+#: Words that a shell knows by itself.
+_BUILT_IN = frozenset(
+    (".", "cd", "exec", "export", "for", "if", "kill", "set", "trap", "ulimit", "wait", "while")
+)
+#: What a shell takes as a word of its own, or more than a word.
+_SHELL = frozenset("$&|;<>()`\"'*?[]{}~=#")
+
+
+class AskedFaults(NamedTuple):
+    """Faults in the order of their begin, and those of their steps that are actions of a lab."""
+
+    faults: tuple[PlannedFault, ...] = ()
+    actions: dict[DueStep, LabAction] = {}
+
+
+def read_faults(texts: Sequence[str], lab: Lab | None, length_s: float, beside: Sequence[str]) -> AskedFaults:
+    """Read ``--fault`` options. Raises InputError for one that cannot be carried out, as far as is known.
+
+    ``lab`` is the target where that is one. ``length_s`` is how long the run takes, 0 where that is not
+    known. ``beside`` are options that go with no fault.
+    """
+    if texts and beside:
+        raise InputError(
+            f"--fault beside {beside[0]}: that decides itself what it loads, and for how long",
+            "leave one out",
+        )
+    found = sorted((_completed(read_fault(text), lab) for text in texts), key=lambda fault: fault.at_s)
+    actions = {}
+    for number, fault in enumerate(found):
+        where = f"--fault at {format_duration(fault.at_s)}"
+        _check_times(fault, where, length_s)
+        steps: tuple[Step, ...] = ("do", "undo") if fault.undo else ("do",)
+        for step in steps:
+            words = fault.words(step)
+            if lab is not None and not _is_command(words):
+                actions[DueStep(number, step)] = read_action(words, lab, where)
+            else:
+                _check_command(words, where)
+    return AskedFaults(tuple(found), actions)
+
+
+def _completed(fault: PlannedFault, lab: Lab | None) -> PlannedFault:
+    """A fault with the undo that its action has by itself."""
+    if fault.undo or fault.for_s is None or lab is None or _is_command(fault.do):
+        return fault
+    return msgspec.structs.replace(fault, undo=inverse(fault.do))
+
+
+def _check_times(fault: PlannedFault, where: str, length_s: float) -> None:
+    if fault.for_s is not None and not fault.undo:
+        raise InputError(
+            f"{where}: {fault.do!r} lasts for {format_duration(fault.for_s)}, and nothing says how it ends",
+            "give undo, or leave out for",
+        )
+    end_s = fault.at_s + (fault.for_s or 0.0)
+    if length_s and end_s >= length_s:
+        raise InputError(
+            f"{where} is over at {format_duration(end_s)}, and the run at {format_duration(length_s)}",
+            "give a longer --run-time or --stage",
+        )
+
+
+def _is_command(words: str) -> bool:
+    """Whether words are a shell command on a target that is a lab."""
+    return not is_action(words) and (not _SHELL.isdisjoint(words) or shutil.which(_first(words)) is not None)
+
+
+def _check_command(words: str, where: str) -> None:
+    first = _first(words)
+    if is_action(words) and (first != "kill" or words.startswith(("kill server", "kill node"))):
+        raise InputError(
+            f"{where}: {words!r} is an action of a lab, and the target is none",
+            "give a shell command, or load lab:FILE.toml",
+        )
+    if _SHELL.isdisjoint(first) and shutil.which(first) is None and first not in _BUILT_IN:
+        raise InputError(f"{where}: there is no program {first}", "check the command")
+
+
+def _first(words: str) -> str:
+    return words.split(maxsplit=1)[0]

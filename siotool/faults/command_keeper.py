@@ -1,0 +1,126 @@
+"""The process that runs the commands of faults, and undoes them when its parent is gone.
+
+``python -m siotool.faults.command_keeper --parent PID`` prints ``{}`` once it is ready. It reads a
+``CommandStep`` from each line of standard input and prints a ``CommandEnded`` for each command that
+ends. When standard input closes, or the parent ends, it runs what is left to be undone, and ends.
+"""
+
+import argparse
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from typing import IO
+
+import msgspec
+
+from siotool.faults.command_lines import CommandEnded, CommandStep
+from siotool.printable import one_line
+
+#: How long a command may run, and one that undoes at the end.
+PATIENCE_S, LAST_S = 120.0, 20.0
+_LOOK_S = 0.05
+_SAID = 200
+
+
+class _RunningCommand:
+    """A shell command in a session of its own, so that a Ctrl-C of the run is not for it."""
+
+    def __init__(self, asked: CommandStep, patience_s: float) -> None:
+        self.asked = asked
+        self._until = time.monotonic() + patience_s
+        self._patience_s = patience_s
+        self._words: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by ended()
+        self._process = subprocess.Popen(
+            asked.command,
+            shell=True,
+            stdin=subprocess.DEVNULL,
+            stdout=self._words,
+            stderr=self._words,
+            start_new_session=True,
+        )
+
+    def ended(self) -> CommandEnded | None:
+        """Return how it ended, None while it runs; one that takes too long is killed."""
+        code = self._process.poll()
+        late = ""
+        if code is None:
+            if time.monotonic() < self._until:
+                return None
+            os.killpg(self._process.pid, signal.SIGKILL)
+            code = self._process.wait()
+            late = f"it took longer than {self._patience_s:g} s and was killed; "
+        self._words.seek(0)
+        said = late + one_line(self._words.read().decode("utf-8", "replace")[-4 * _SAID :], _SAID)
+        self._words.close()
+        return CommandEnded(self.asked.fault, self.asked.step, code, said)
+
+
+class CommandKeeper:
+    """The commands that run, and those that are still to be run for each fault."""
+
+    def __init__(self) -> None:
+        self._running: list[_RunningCommand] = []
+        self._to_undo: dict[int, str] = {}
+
+    def take(self, asked: CommandStep) -> None:
+        """Begin a command."""
+        if asked.step == "undo":
+            self._to_undo.pop(asked.fault, None)
+        elif asked.undo:
+            self._to_undo[asked.fault] = asked.undo
+        self._running.append(_RunningCommand(asked, PATIENCE_S))
+
+    def look(self) -> list[CommandEnded]:
+        """Return the commands that have ended."""
+        found = [(one, one.ended()) for one in self._running]
+        self._running = [one for one, ended in found if ended is None]
+        return [ended for _, ended in found if ended is not None]
+
+    def undo_all(self) -> None:
+        """Run what is left to be undone, the last fault first, and wait for it."""
+        for fault, command in reversed(self._to_undo.items()):
+            last = _RunningCommand(CommandStep(fault, "undo", command), LAST_S)
+            while last.ended() is None:
+                time.sleep(_LOOK_S)
+        self._to_undo.clear()
+
+
+def main() -> None:
+    """Run as the child of a siotool process."""
+    parser = argparse.ArgumentParser(prog="python -m siotool.faults.command_keeper", description=__doc__)
+    parser.add_argument("--parent", type=int, required=True, metavar="PID")
+    parent = parser.parse_args().parent
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    keeper = CommandKeeper()
+    _say({})
+    poller = select.poll()
+    poller.register(0, select.POLLIN | select.POLLHUP)
+    unread = b""
+    while os.getppid() == parent:
+        if poller.poll(_LOOK_S * 1000):
+            part = os.read(0, 65_536)
+            if not part:
+                break
+            whole, newline, unread = (unread + part).rpartition(b"\n")
+            for line in (whole + newline).splitlines():
+                keeper.take(msgspec.json.decode(line, type=CommandStep))
+        for ended in keeper.look():
+            _say(ended)
+    keeper.undo_all()
+
+
+def _say(line: object) -> None:
+    try:
+        sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:  # the parent has ended: what is left is to be undone all the same
+        return
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""Carries out actions on a fleet that runs, step by step: each wait is a ``yield``, so that others go on."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from siotool.errors import TargetError
+from siotool.lab.lab_action import LabAction
+from siotool.lab.process_tree import pids_of_tree, send_to_tree
+from siotool.lab.running_fleet import END_S, READY_S, RunningFleet
+
+#: The period of a throttled process: as long as that of a CPU quota (kernel.org, sched-bwc: 100 ms).
+PERIOD_S = 0.1
+#: A server that drains has so much time to end beyond that.
+_AFTER_DRAIN_S = 10.0
+#: How long a balancer may take to read its configuration again.
+_RELOAD_S, _RELOAD_AGAIN_S = 10.0, 1.0
+
+#: A step of an action is over; the next one may begin a moment later.
+Steps = Iterator[None]
+
+
+class FleetActions:
+    """What can be done to one fleet, and what is throttled now."""
+
+    def __init__(self, fleet: RunningFleet) -> None:
+        self._fleet = fleet
+        #: The share of the time that parts keep.
+        self._throttled: dict[str, float] = {}
+
+    def carry_out(self, action: LabAction) -> Steps:
+        """Do it, one step after another. Raises TargetError when it fails."""
+        match action.verb:
+            case "kill":
+                self._kill(action.parts)
+                yield
+            case "stop":
+                self._signal(action.parts, signal.SIGSTOP)
+                yield
+            case "continue":
+                self._signal(action.parts, signal.SIGCONT)
+                yield
+            case "throttle":
+                self._throttled |= dict.fromkeys(action.parts, action.share)
+                yield
+            case "unthrottle":
+                for part in action.parts:
+                    self._throttled.pop(part, None)
+                self._signal(action.parts, signal.SIGCONT)
+                yield
+            case "start":
+                yield from self._start(action.parts)
+            case "restart":
+                yield from self._restart(action.parts)
+            case "drain":
+                yield from self._drain(action.parts, action.over_s)
+            case "rolling":
+                yield from self._deploy(action)
+            case "reload":
+                yield from self._reload()
+
+    def throttle(self, now: float) -> float | None:
+        """Stop and continue what is throttled; returns in how many seconds to call again, None for never."""
+        if not self._throttled:
+            return None
+        phase = now % PERIOD_S
+        waits = []
+        for part, share in self._throttled.items():
+            runs = phase < share * PERIOD_S
+            self._signal([part], signal.SIGCONT if runs else signal.SIGSTOP)
+            waits.append(share * PERIOD_S - phase if runs else PERIOD_S - phase)
+        return max(0.001, min(waits))
+
+    def _kill(self, parts: Sequence[str]) -> None:
+        for part in parts:
+            self._fleet.expect_end(part)
+        self._signal(parts, signal.SIGKILL)
+
+    def _signal(self, parts: Sequence[str], number: signal.Signals) -> None:
+        for part in parts:
+            send_to_tree(self._fleet.part(part).pid, number)
+
+    def _start(self, parts: Sequence[str]) -> Steps:
+        found = [self._fleet.part(name) for name in parts]
+        for part in found:
+            part.start_again()
+        yield from _until(lambda: all(part.ready() for part in found), READY_S, parts, "is not ready")
+        self._fleet.know_again(parts)
+        if self._fleet.put_back(parts):
+            yield from self._reload()
+
+    def _restart(self, parts: Sequence[str]) -> Steps:
+        for name in parts:
+            self._fleet.expect_end(name).ask_to_end()
+        yield from self._wait_for_end(parts, END_S)
+        yield from self._start(parts)
+
+    def _drain(self, parts: Sequence[str], over_s: float) -> Steps:
+        self._fleet.take_out(parts)
+        yield from self._reload()
+        for name in parts:
+            self._fleet.expect_end(name).tell(f"drain {round(over_s * 1000)}")
+        yield from self._wait_for_end(parts, over_s + _AFTER_DRAIN_S)
+
+    def _deploy(self, action: LabAction) -> Steps:
+        for number, part in enumerate(action.parts):
+            if number:
+                pause = time.monotonic() + action.pause_s
+                while time.monotonic() < pause:
+                    yield
+            if action.drained:
+                yield from self._drain([part], action.over_s)
+                yield from self._start([part])
+            else:
+                yield from self._restart([part])
+
+    def _wait_for_end(self, parts: Sequence[str], within_s: float) -> Steps:
+        found = [self._fleet.part(name) for name in parts]
+        yield from _until(lambda: all(part.ended for part in found), within_s, parts, "does not end")
+
+    def _reload(self) -> Steps:
+        """Have the balancer read its configuration; over once its new processes have begun."""
+        balancer = self._fleet.balancer
+        assert balancer is not None, "checked before anything starts"
+        before = pids_of_tree(balancer.pid)
+        self._fleet.write_balancer()
+        deadline = time.monotonic() + _RELOAD_S
+        again_at = 0.0
+        while not pids_of_tree(balancer.pid) - before:
+            now = time.monotonic()
+            if now > deadline:
+                raise TargetError(
+                    f"{balancer.name} has not read its configuration again within {_RELOAD_S:g} s"
+                )
+            if now >= again_at:  # HAProxy loses a signal that comes right after its start
+                again_at = now + _RELOAD_AGAIN_S
+                os.kill(balancer.pid, _RELOADS[balancer.name])
+            yield
+
+
+#: The signal on which a balancer reads its configuration again.
+_RELOADS = {"nginx": signal.SIGHUP, "haproxy": signal.SIGUSR2}
+
+
+def _until(done: Callable[[], bool], within_s: float, parts: Sequence[str], problem: str) -> Steps:
+    deadline = time.monotonic() + within_s
+    while not done():
+        if time.monotonic() > deadline:
+            raise TargetError(f"{', '.join(parts)} {problem} within {within_s:g} s")
+        yield

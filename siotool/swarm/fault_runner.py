@@ -1,0 +1,91 @@
+"""Carries the faults of a run out when they are due, and writes down what came of them."""
+
+from collections.abc import Callable, Sequence
+from time import monotonic
+
+import gevent
+
+from siotool.errors import SiotoolError
+from siotool.faults.fault_clock import DueStep, FaultClock, StepDone
+from siotool.faults.fault_doer import FaultDoer
+from siotool.faults.planned_fault import PlannedFault
+from siotool.swarm.recorder import Recorder
+
+#: How often what is due is looked for, and how long steps at the end may take.
+_LOOK_S, _LAST_S = 0.05, 60.0
+
+
+class FaultRunner:
+    """The faults of one run. ``moved`` is told which sampled server is a new process."""
+
+    def __init__(
+        self,
+        faults: Sequence[PlannedFault],
+        doer: FaultDoer,
+        recorder: Recorder,
+        moved: Callable[[str, int], None],
+    ) -> None:
+        self._faults = tuple(faults)
+        self._doer = doer
+        self._recorder = recorder
+        self._moved = moved
+        self._clock = FaultClock(faults)
+
+    def follow(self) -> None:
+        """Do what is due, until the run is over and this is killed."""
+        while True:
+            self._begin(self._clock.due(self._now()))
+            self._look()
+
+    def undo_all(self) -> None:
+        """Undo what is not undone, and wait for it, at the end of the run."""
+        deadline = monotonic() + _LAST_S
+        try:
+            while monotonic() < deadline:
+                self._begin(self._clock.rest(self._now()))
+                if not self._clock.waiting:
+                    return
+                self._look()
+        except SiotoolError as error:
+            self._recorder.note("doubt", f"what was to be undone may not be: {error.message}")
+            return
+        self._recorder.note("doubt", f"what was to be undone is not, {_LAST_S:g} s after the end of the run")
+
+    def _begin(self, due: Sequence[DueStep]) -> None:
+        for step in due:
+            words = self._faults[step.fault].words(step.step)
+            undone = " (undo)" if step.step == "undo" else ""
+            self._recorder.note("info", f"fault {step.fault + 1}{undone}: {words}")
+            self._doer.begin(step)
+        self._excuse()
+
+    def _look(self) -> None:
+        begun = monotonic()
+        for one in self._doer.news(_LOOK_S):
+            if isinstance(one, StepDone):
+                self._end(one)
+            else:
+                self._recorder.note("warning", one)
+        gevent.sleep(max(0.0, _LOOK_S - (monotonic() - begun)))
+
+    def _end(self, done: StepDone) -> None:
+        for name, pid in done.moved:
+            self._moved(name, pid)
+        self._recorder.fault(self._clock.end(done, self._doer.parts(done.due), self._now()))
+        if done.failed:
+            step = "" if done.due.step == "do" else "undo of "
+            words = self._faults[done.due.fault].words(done.due.step)
+            self._recorder.note("doubt", f"{step}fault {done.due.fault + 1} failed: {words}: {done.said}")
+        self._excuse()
+
+    def _excuse(self) -> None:
+        """Who is broken on purpose need not show what it uses; of a command it is not known who that is."""
+        under_way = self._clock.under_way()
+        if any(not self._doer.parts(DueStep(number, "do")) for number in under_way):
+            self._recorder.excuse(None)
+        else:
+            parts = (self._doer.parts(DueStep(number, "do")) for number in under_way)
+            self._recorder.excuse({name for found in parts for name in found})
+
+    def _now(self) -> float:
+        return max(0.0, monotonic() - self._recorder.begin)

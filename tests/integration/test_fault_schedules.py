@@ -1,0 +1,144 @@
+"""Faults on schedule under load: labs that are broken, commands, and that what was done is undone."""
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import Finished
+from tests.integration.labs import described
+
+pytestmark = pytest.mark.slow
+
+USERS = 20
+ROOM = ("--scenario", "rooms", "--set", "rate=2", "--set", f"room_size={USERS}")
+AT_ONCE = ("--users", USERS, "--spawn-rate", USERS)
+ECHO = ("--scenario", "echo", "--set", "rate=2", "--users", 5, "--spawn-rate", 5)
+
+FAULTS = """
+[[fault]]
+at = "4s"
+for = "2s"
+do = "kill node-2"
+
+[[fault]]
+at = "11s"
+do = "restart backend"
+
+[[fault]]
+at = "13s"
+do = "rolling deploy"
+"""
+
+
+@pytest.fixture(scope="module")
+def broken(
+    lab_programs: None, lasting_start: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+) -> Finished:
+    """A lab with a bad day: a server is killed, Redis restarted, and all servers are deployed."""
+    file = Path(described(tmp_path_factory.mktemp("bad"), adapter="redis", balancer="nginx"))
+    file.write_text(file.read_text() + FAULTS)
+    done: Finished = lasting_start(f"lab:{file}", *ROOM, *AT_ONCE, "--run-time", "24s").finish()
+    return done
+
+
+def test_each_fault_has_its_row_and_the_service_is_well_again(broken: Finished) -> None:
+    assert broken.code in (0, 5), broken.stderr
+    killed, restarted, deployed = broken.report["faults"]
+    assert (killed["do"], killed["undo"], killed["parts"]) == ("kill node-2", "start node-2", ["server-2"])
+    assert 6.0 <= killed["until_s"] <= 9.0
+    assert 0 < killed["lost"] < USERS, "those of one server of two"
+    assert killed["back"] == killed["lost"]
+    assert killed["back_all_s"] > 0
+    # who comes back waits 0.5 to 1.5 s: the planner's storm is one of so many clients
+    assert killed["storm_peak_per_s"] >= killed["attempts_peak_per_s"] * 0.5
+    assert (restarted["lost"], restarted["parts"]) == (0, ["redis"])
+    assert deployed["lost"] >= USERS, "each server was ended"
+    assert [one["failed"] for one in broken.report["faults"]] == ["", "", ""]
+    assert all(one["well_s"] is not None for one in broken.report["faults"])
+
+
+def test_the_gates_judge_before_and_after(broken: Finished) -> None:
+    judged = {gate["expr"]: gate["outcome"] for gate in broken.report["gates"]}
+    assert judged["lost[before] > 0.1%"] == judged["lost[after] > 0.1%"] == "passed"
+    assert all("[" in expr for expr in judged)
+
+
+def test_a_server_that_was_started_again_is_sampled_again(broken: Finished) -> None:
+    """It is another process; the seconds in which it was gone are no doubt."""
+    seen = [interval for interval in broken.run.intervals if "server-2" in interval.servers]
+    times = [interval.t_s for interval in seen if interval.servers["server-2"].cpu_cores is not None]
+    assert not [t_s for t_s in times if 5.5 < t_s < 6]
+    assert [t_s for t_s in times if 8 < t_s < 11]
+    assert not [note for note in broken.run.notes if note.level == "doubt" and "server-2" in note.text]
+
+
+def test_the_run_file_has_the_plan_and_what_came_of_it(broken: Finished) -> None:
+    header, *lines = broken.lines
+    assert [fault["do"] for fault in header["faults"]] == ["kill node-2", "restart backend", "rolling deploy"]
+    steps = [(line["fault"], line["step"]) for line in lines if line["kind"] == "fault"]
+    assert steps == [(0, "do"), (0, "undo"), (1, "do"), (2, "do")]
+
+
+# ── commands, on a target that is no lab ──────────────────────────────────────────────
+
+
+def command(name: str, mark: Path) -> str:
+    return f"echo {name} >> {mark}"
+
+
+def words(mark: Path) -> list[str]:
+    return mark.read_text().split() if mark.exists() else []
+
+
+def test_commands_are_run_and_undone_in_their_time(loadtest: Callable[..., Finished], tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    text = f"at=2s for=1s do={command('do', mark)} undo={command('undo', mark)}"
+    done = loadtest("demo", *ECHO, "--run-time", "7s", "--fault", text)
+    assert done.code in (0, 5), done.stderr
+    assert words(mark) == ["do", "undo"]
+    (fault,) = done.report["faults"]
+    assert 2.0 <= fault["t_s"] < fault["until_s"] - 0.9
+    assert fault["parts"] == []
+
+
+def test_a_command_that_fails_is_a_doubt_and_is_undone_all_the_same(
+    loadtest: Callable[..., Finished], tmp_path: Path
+) -> None:
+    mark = tmp_path / "mark"
+    text = json.dumps({"at": "2s", "do": "echo no such host >&2; exit 3", "undo": command("undo", mark)})
+    done = loadtest("demo", *ECHO, "--run-time", "5s", "--fault", text)
+    assert done.code == 5
+    assert words(mark) == ["undo"]
+    assert "exit code 3: no such host" in done.report["faults"][0]["failed"]
+    assert any("fault 1 failed" in doubt for doubt in done.report["doubts"])
+
+
+def test_an_undo_that_fails_is_kept_in_the_report(loadtest: Callable[..., Finished]) -> None:
+    done = loadtest("demo", *ECHO, "--run-time", "5s", "--fault", "at=1s for=1s do=true undo=false")
+    assert done.code == 5
+    assert done.report["faults"][0]["failed"] == "undo: exit code 1"
+    assert any("undo of fault 1 failed" in doubt for doubt in done.report["doubts"])
+
+
+@pytest.mark.parametrize("how", ["Ctrl-C", "two at once", "killed"])
+def test_what_was_done_is_undone_however_the_run_ends(
+    how: str, start: Callable[..., Any], until: Callable[..., Any], tmp_path: Path
+) -> None:
+    mark = tmp_path / "mark"
+    text = f"at=1s for=50s do={command('do', mark)} undo={command('undo', mark)}"
+    test = start("demo", *ECHO, "--run-time", "60s", "--fault", text)
+    until(lambda: words(mark) == ["do"], what="the fault is made")
+    if how == "killed":
+        os.kill(test.process.pid, signal.SIGKILL)
+    else:
+        test.interrupt()
+        if how == "two at once":
+            test.interrupt()
+    until(lambda: words(mark) == ["do", "undo"], what="it is undone")
+    assert test.process.wait(30) == (-signal.SIGKILL if how == "killed" else 130)
+    assert words(mark) == ["do", "undo"], "once"

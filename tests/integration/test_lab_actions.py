@@ -1,0 +1,174 @@
+"""What is done to the parts of a lab while it runs: real programs are killed, stopped, started again."""
+
+import signal
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+
+import psutil
+import pytest
+
+from siotool.lab.keeper_lines import AskedAction, DoneAction, EndedProgram
+from siotool.lab.lab import Lab
+from siotool.lab.lab_action import read_action
+from siotool.lab.lab_process import LabProcess
+
+pytestmark = pytest.mark.slow
+
+LABS = {
+    "nginx": Lab(servers=2, adapter="redis", balancer="nginx"),
+    "haproxy": Lab(servers=2, adapter="postgres", balancer="haproxy"),
+    "cluster": Lab(servers=2, adapter="cluster"),
+}
+
+
+class Acting:
+    """A lab that runs, and what is done to it."""
+
+    def __init__(self, lab: Lab, process: LabProcess) -> None:
+        self.lab = lab
+        self.process = process
+        self.pids = {member.name: member.pid for member in process.running.members}
+        self.ended: list[str] = []
+
+    def do(self, words: str) -> str:
+        """Carry an action out; returns its error."""
+        self.process.ask(AskedAction(7, read_action(words, self.lab, "here")))
+        while True:
+            for one in self.process.news(1.0):
+                if isinstance(one, EndedProgram):
+                    self.ended.append(one.name)
+                elif isinstance(one, DoneAction):
+                    assert one.number == 7
+                    self.pids |= {member.name: member.pid for member in one.moved}
+                    return one.error
+
+    def answer(self, cookie: str = "") -> tuple[int, str]:
+        """Open a session at its URL: the status, and the server that the balancer's cookie names."""
+        url = f"{self.process.running.urls[0]}/socket.io/?EIO=4&transport=polling"
+        request = urllib.request.Request(url, headers={"cookie": f"lab_server={cookie}"} if cookie else {})
+        try:
+            with urllib.request.urlopen(request, timeout=2) as response:
+                named = response.headers.get("set-cookie", "")
+                return response.status, named.partition("=")[2].partition(";")[0] or cookie
+        except HTTPError as error:
+            return error.code, ""
+        except (URLError, TimeoutError):
+            return 0, ""
+
+    def takes_sessions(self, *names: str) -> bool:
+        """Whether it is these who take new sessions; soon, as balancers look at servers now and then."""
+        return any({self.answer()[1] for _ in range(6)} == set(names) for _ in range(200))
+
+
+@pytest.fixture(scope="module", params=LABS)
+def acting(request: Any, lab_programs: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acting]:
+    lab = LABS[request.param]
+    folder: Path = tmp_path_factory.mktemp("acting") / "lab"
+    with LabProcess(lab, folder) as process:
+        yield Acting(lab, process)
+
+
+def state(pid: int) -> str:
+    return str(psutil.Process(pid).status())
+
+
+def test_a_server_that_is_killed_is_gone_until_it_is_started_again(acting: Acting) -> None:
+    before = acting.pids["server-2"]
+    assert acting.do("kill node-2") == ""
+    assert not psutil.pid_exists(before) or state(before) == psutil.STATUS_ZOMBIE
+    if acting.lab.balancer != "none":
+        # one that was there before is sent to another one too
+        assert acting.answer("server-2") == (200, "server-1")
+        assert acting.takes_sessions("server-1")
+    assert acting.do("start server-2") == ""
+    assert acting.pids["server-2"] != before
+    assert state(acting.pids["server-2"]) in (psutil.STATUS_SLEEPING, psutil.STATUS_RUNNING)
+    assert acting.do("start server-2") == "server-2 runs already"
+    assert "server-2" not in acting.ended, "it did not end by itself"
+
+
+def test_a_server_that_is_stopped_answers_nothing_until_it_goes_on(acting: Acting) -> None:
+    assert acting.do("stop server-1 server-2") == ""
+    assert state(acting.pids["server-1"]) == psutil.STATUS_STOPPED
+    assert acting.do("continue servers") == ""
+    assert state(acting.pids["server-1"]) != psutil.STATUS_STOPPED
+    assert acting.answer()[0] == 200
+
+
+def test_a_part_that_is_throttled_is_stopped_and_goes_on_many_times(acting: Acting) -> None:
+    assert acting.do("throttle server-1 to 50%") == ""
+    states = set()
+    for _ in range(20_000):
+        states.add(state(acting.pids["server-1"]) == psutil.STATUS_STOPPED)
+        if len(states) == 2:
+            break
+    assert states == {True, False}
+    assert acting.do("unthrottle server-1") == ""
+    assert acting.answer()[0] == 200
+
+
+def test_what_carries_messages_is_restarted_and_the_servers_live_on(acting: Acting) -> None:
+    for backend in acting.lab.backends:
+        before = dict(acting.pids)
+        assert acting.do("restart backend") == ""
+        assert acting.pids[backend] != before[backend]
+        assert acting.pids["server-1"] == before["server-1"]
+        assert acting.answer()[0] == 200
+    assert acting.ended == []
+
+
+def test_a_balancer_reads_its_configuration_again(acting: Acting) -> None:
+    if acting.lab.balancer == "none":
+        return
+    before = acting.pids[acting.lab.balancer]
+    assert acting.do("reload balancer") == ""
+    assert acting.pids[acting.lab.balancer] == before
+    assert acting.takes_sessions("server-1", "server-2")
+    assert acting.do("kill balancer") == ""
+    assert acting.answer()[0] == 0
+    assert acting.do("start balancer") == ""
+    assert acting.answer()[0] == 200
+
+
+def test_a_drained_server_gets_no_one_new_and_ends_and_is_known_again(acting: Acting) -> None:
+    if acting.lab.balancer == "none":
+        return
+    assert acting.do("drain server-1 over 100ms") == ""
+    assert acting.takes_sessions("server-2")
+    assert acting.answer("server-1") == (200, "server-2")
+    assert acting.do("start server-1") == ""
+    assert acting.takes_sessions("server-1", "server-2")
+
+
+def test_a_deploy_restarts_each_server_in_turn(acting: Acting) -> None:
+    before = dict(acting.pids)
+    assert acting.do("rolling deploy pause 100ms") == ""
+    assert acting.pids["server-1"] != before["server-1"]
+    assert acting.pids["server-2"] != before["server-2"]
+    assert acting.answer()[0] == 200
+
+
+def test_a_primary_comes_back_with_new_workers(acting: Acting) -> None:
+    if acting.lab.adapter != "cluster":
+        return
+    assert acting.do("kill primary") == ""
+    assert acting.answer()[0] == 0
+    assert acting.do("start primary") == ""
+    assert acting.answer()[0] == 200
+    # a worker of the new primary
+    assert acting.do("restart server-1") == ""
+
+
+def test_a_program_that_ends_by_itself_is_said(acting: Acting) -> None:
+    """The last test of each lab: what was not asked for is no action."""
+    name = "primary" if acting.lab.adapter == "cluster" else "server-2"
+    pid = acting.pids[name]
+    psutil.Process(pid).send_signal(signal.SIGKILL)
+    for _ in range(20):
+        acting.ended += [one.name for one in acting.process.news(1.0) if isinstance(one, EndedProgram)]
+        if acting.ended:
+            break
+    assert acting.ended == [name]

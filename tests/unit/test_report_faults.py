@@ -1,0 +1,183 @@
+"""What a report says of faults, and which parts of a run its gates judge."""
+
+import msgspec
+import pytest
+
+from siotool.cli.fault_storm import storm_peak
+from siotool.faults.planned_fault import FaultStep, PlannedFault
+from siotool.histogram import Histogram
+from siotool.report.fault_tables import faults as fault_section
+from siotool.report.gates import parse
+from siotool.report.join import summarize
+from siotool.report.planned import Planned
+from siotool.runfile import ClientBackoff, Delivery, Losses, Operation
+
+
+def times(seconds, count):
+    histogram = Histogram()
+    histogram.record([seconds] * count)
+    return histogram.sparse()
+
+
+def at(interval, **changes):
+    connections = changes.pop("connections", {})
+    return msgspec.structs.replace(
+        interval, connections=msgspec.structs.replace(interval.connections, **connections), **changes
+    )
+
+
+#: A server with half of 100 users is killed at second 20 and started at 24. Its users are back 2 s later.
+KILLED = [
+    FaultStep(t_s=20.0, fault=0, step="do", took_s=0.1, parts=["server-1"]),
+    FaultStep(t_s=24.0, fault=0, step="undo", took_s=0.5, parts=["server-1"]),
+]
+
+
+def with_fault(make_run, steps=KILLED, *, back_at=22, errors_at=(21,), lost_ago=None, planned=None):
+    """50 of 100 users lose their connection in second 21 of 40, and are back in another one."""
+    lost_ago = lost_ago or {}
+
+    def change(interval):
+        second = round(interval.t_s)
+        delivery = Delivery(published=1, expected=100, received=100)
+        lost = sum(count for _, count in lost_ago.get(second, ()))
+        found = at(
+            interval,
+            delivery=msgspec.structs.replace(delivery, expected=100 + lost, lost=lost),
+            lost_ago=list(lost_ago.get(second, ())),
+            operations=[
+                *interval.operations,
+                Operation("deliver", "tick", 100, response=times(0.5 if second in errors_at else 0.01, 100)),
+            ],
+        )
+        if second in errors_at:
+            failed = Operation("ack", "echo", 50, {"transport_close": 50}, times(0.2, 50))
+            found = at(found, operations=[failed, found.operations[-1]])
+        if 21 <= second < back_at:
+            closed = {"closed": {"transport_close": 50}} if second == 21 else {}
+            return at(found, connections={"open": 50, "attempted": 30, **closed}, losses=Losses(away_now=50))
+        if second == back_at:
+            came = {"attempted": 60, "established": 50}
+            return at(found, connections=came, losses=Losses(back=50, away=times(1.0, 50), recovered=20))
+        return found
+
+    run = make_run(hold_s=30, change=change)
+    planned = planned or [PlannedFault(20.0, "kill server-1", 4.0, "start server-1")]
+    header = msgspec.structs.replace(run.header, faults=planned, backoff=ClientBackoff(1.0, 5.0, 0.5))
+    return msgspec.structs.replace(run, header=header, fault_steps=list(steps))
+
+
+def report(run, *gates, storm=storm_peak):
+    return summarize([run], Planned(), [parse(text) for text in gates], default_gates=True, storm=storm)
+
+
+def gates(found):
+    return {gate.expr: gate.outcome for gate in found.gates}
+
+
+def test_a_fault_lasts_until_everybody_is_back_and_shows_what_it_cost(make_run):
+    (found,) = report(with_fault(make_run, lost_ago={22: [(1, 7)], 40: [(19, 3), (18, 1), (30, 2)]})).faults
+    assert (found.do, found.undo, found.parts) == ("kill server-1", "start server-1", ["server-1"])
+    assert (found.t_s, found.until_s, found.well_s) == (20.0, 24.5, 24.5)
+    assert (found.lost, found.reasons, found.back) == (50, {"transport_close": 50}, 50)
+    assert found.back_all_s == 1.0
+    assert (found.recovered, found.recovered_share) == (20, 0.4)
+    assert found.attempts_peak_per_s == 60
+    # those of second 21 and 22, of which some were given up later; not those of second 10
+    assert found.messages_lost == 7 + 3 + 1
+    by_op = {one.op: one for one in found.latencies}
+    assert by_op["ack"].before_s == pytest.approx(0.002, rel=0.02)
+    assert by_op["ack"].during_s == pytest.approx(0.2, rel=0.02)
+    assert by_op["ack"].after_s == pytest.approx(0.002, rel=0.02)
+    assert by_op["deliver"].during_s == pytest.approx(0.5, rel=0.02)
+
+
+def test_the_storm_is_the_planners_for_as_many_clients(make_run):
+    """50 clients wait 0.5 to 1.5 s each: in the worst second most of them try, all 50 at most."""
+    (found,) = report(with_fault(make_run)).faults
+    assert 25 < found.storm_peak_per_s <= 50
+    (silent,) = report(with_fault(make_run), storm=lambda *_, **__: None).faults
+    assert silent.storm_peak_per_s is None
+
+
+def test_the_gates_judge_what_is_before_and_after_and_not_the_fault(make_run):
+    found = report(with_fault(make_run, lost_ago={40: [(19, 500)]}))
+    assert found.verdict == "passed"
+    outcomes = gates(found)
+    assert outcomes["errors:ack[before] > 1%"] == outcomes["errors:ack[after] > 1%"] == "passed"
+    assert outcomes["lost[before] > 0.1%"] == outcomes["lost[after] > 0.1%"] == "passed"
+    assert not [expr for expr in outcomes if "[" not in expr]
+
+
+@pytest.mark.parametrize(
+    ("second", "part"),
+    [(15, "before"), (35, "after")],
+)
+def test_what_fails_beside_the_fault_fails_its_gate(make_run, second, part):
+    found = report(with_fault(make_run, errors_at=(21, second)))
+    assert found.verdict == "failed"
+    failed = [expr for expr, outcome in gates(found).items() if outcome == "failed"]
+    assert failed == [f"errors:ack[{part}] > 1%"]
+
+
+def test_lost_messages_count_where_they_were_sent(make_run):
+    """Sent in the steady state before the fault, and given up long after it."""
+    found = report(with_fault(make_run, lost_ago={40: [(30, 60)]}))
+    failed = [expr for expr, outcome in gates(found).items() if outcome == "failed"]
+    assert failed == ["lost[before] > 0.1%"]
+
+
+def test_a_service_that_is_never_well_again_fails(make_run):
+    found = report(with_fault(make_run, back_at=99))
+    assert found.verdict == "failed"
+    assert found.faults[0].well_s is None
+    failed = [expr for expr, outcome in gates(found).items() if outcome == "failed"]
+    assert failed == ["steady state after the faults"]
+
+
+def test_gates_that_are_asked_for_hold_before_and_after_or_in_a_fault(make_run):
+    run = with_fault(make_run)
+    judged = gates(report(run, "p99:ack > 100ms"))
+    assert judged["p99:ack[before] > 100ms"] == judged["p99:ack[after] > 100ms"] == "passed"
+    assert gates(report(run, "p99:ack[fault=1] > 100ms"))["p99:ack[fault=1] > 100ms"] == "failed"
+    assert gates(report(run, "errors:ack[fault=1] > 40%"))["errors:ack[fault=1] > 40%"] == "passed"
+    assert gates(report(run, "back_all > 500ms"))["back_all > 500ms"] == "failed"
+    # nobody connects after the fault: a gate on that holds where it was measured
+    connects = gates(report(run, "p99:connect > 1s"))
+    assert connects["p99:connect[before] > 1s"] == "passed"
+    assert "p99:connect[after] > 1s" not in connects
+
+
+def test_a_fault_ends_where_the_next_one_begins(make_run):
+    steps = [*KILLED, FaultStep(t_s=23.5, fault=1, step="do", took_s=0.1)]
+    run = with_fault(
+        make_run,
+        steps,
+        back_at=26,
+        planned=[PlannedFault(20.0, "kill server-1", 4.0, "start server-1"), PlannedFault(23.5, "true")],
+    )
+    first, second = report(run).faults
+    assert (first.lost, second.until_s, second.well_s) == (50, 23.6, 26.0)
+
+
+def test_a_fault_that_was_never_begun_is_in_no_table(make_run):
+    found = report(with_fault(make_run, ()))
+    assert found.faults == []
+    assert fault_section(found).blocks == []
+
+
+def test_a_step_that_failed_is_in_the_table(make_run):
+    steps = [KILLED[0], msgspec.structs.replace(KILLED[1], failed=True, said="server-1 runs already")]
+    found = report(with_fault(make_run, steps))
+    assert found.faults[0].failed == "undo: server-1 runs already"
+    connections, messages, latencies = fault_section(found).blocks
+    assert connections.rows[0].cells[0] == "1: kill server-1 (FAILED: undo: server-1 runs already)"
+    assert connections.rows[0].tone == "bad"
+    assert messages.rows[0].cells[1] == "0"
+    assert [row.cells[1] for row in latencies.rows] == ["ack", "deliver", "connect"]
+
+
+def test_no_reconnection_no_storm(make_run):
+    run = with_fault(make_run)
+    run.header = msgspec.structs.replace(run.header, backoff=None)
+    assert report(run).faults[0].storm_peak_per_s is None
