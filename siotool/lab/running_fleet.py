@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from siotool.lab.backends import backend_of
+from siotool.lab.backends import backends_of
 from siotool.lab.lab import Lab
 from siotool.lab.lab_balancer import balancer_program
 from siotool.lab.lab_certificate import make_certificate
@@ -35,18 +35,16 @@ class RunningFleet:
         """Write all files, start all programs, and say what runs. Raises TargetError; then stop the rest."""
         lab, folder = self._lab, self._folder
         behind = lab.balancer != "none"
-        door, backend_port, *ports = free_ports(2 + (1 if lab.adapter == "cluster" else lab.servers))
+        door, carrier, keeper, *ports = free_ports(3 + (1 if lab.adapter == "cluster" else lab.servers))
         door = lab.port or door
         if not behind:
             ports[0] = door
         tls = make_certificate(folder) if lab.tls else None
         if lab.runtime == "node":
             write_programs(folder)
-        backend = backend_of(lab, folder, self._data, backend_port)
-        if backend is not None:
-            self._start([backend.program])
-        url = "" if backend is None else backend.url
-        servers = server_programs(lab, folder, ports, None if behind else tls, url)
+        backends = backends_of(lab, folder, self._data, (carrier, keeper))
+        self._start(backends.programs)
+        servers = server_programs(lab, folder, ports, None if behind else tls, backends)
         self._start(servers)
         if behind:
             self._start([balancer_program(lab, folder, door, servers, tls)])
@@ -56,7 +54,9 @@ class RunningFleet:
             [f"{scheme}://127.0.0.1:{port}" for port in ([door] if behind else ports)],
             str(folder),
             str(folder / tls.certificate) if tls is not None else "",
-            [member for group in self._running for one in group for member in _members(one)],
+            _with_store(
+                lab, [member for group in self._running for one in group for member in _members(one)]
+            ),
         )
         written = msgspec.json.format(msgspec.json.encode(running), indent=2)
         (folder / "lab.json").write_bytes(written + b"\n")
@@ -110,6 +110,15 @@ def _members(one: RunningProgram) -> list[LabMember]:
         for n, said in enumerate(one.said.get("workers", ()), 1)
     ]
     return [own, *workers]
+
+
+def _with_store(lab: Lab, members: Sequence[LabMember]) -> list[LabMember]:
+    """The same, and where the store's own figures are: its first server asks for them."""
+    metrics = next((one.metrics_url for one in members if one.role == "server"), "")
+    shown = metrics.removesuffix("/metrics") + "/store"
+    return [
+        msgspec.structs.replace(one, metrics_url=shown) if one.name == lab.store else one for one in members
+    ]
 
 
 def _metrics(port: int) -> str:

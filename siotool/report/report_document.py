@@ -8,6 +8,7 @@ import msgspec
 from siotool import units
 from siotool.document.document import Chart, Document, Level, Section, Sentence
 from siotool.report import (
+    backlog_tables,
     capacity_tables,
     comparison_tables,
     cost_tables,
@@ -63,6 +64,7 @@ _ORDER: tuple[Callable[[Report], Section], ...] = (
     run_tables.generator,
     # reconnection
     outage_tables.outages,
+    backlog_tables.backlog,
     # method
     run_tables.runs,
 )
