@@ -15,9 +15,12 @@ from tests.integration.labs import described
 
 pytestmark = pytest.mark.slow
 
+#: As the scenario has it.
+GOLDEN = 0.6180339887498949
 USERS = 24
 SIZE = 300
-#: Half of the users, in each of two conversations, are away from second 2 to 4.
+#: About half of the users, in each of two conversations, are away from second 2 to 4.
+AWAY = sum(number * GOLDEN % 1 < 0.5 for number in range(1, USERS + 1))
 BACKLOG = (
     *("--scenario", "backlog", "--set", "rate=2", "--set", "room_size=12", "--set", f"size={SIZE}"),
     *("--set", "leave=2s", "--set", "offline=2s"),
@@ -54,14 +57,14 @@ def test_users_that_come_back_get_what_they_missed_once(name: str, runs: dict[st
     done = runs[name]
     assert done.code in (0, 5), done.stderr
     backlog, delivery = done.report["backlog"], done.report["delivery"]
-    # 12 users who are here publish to conversations with 12 who are not, for two seconds
+    # two seconds of 13 users who are here, of whose messages each reaches half of those who are not
     assert backlog["replayed"] == backlog["due"] > 6 * USERS
     assert (backlog["missed"], backlog["duplicate"]) == (0, 0)
     assert (delivery["lost"], delivery["misdelivered"], delivery["pending"]) == (0, 0, 0)
-    assert backlog["users"] == USERS / 2
+    assert backlog["users"] == AWAY
     assert 0 < backlog["drain_p50_s"] <= backlog["drain_max_s"]
     [outage] = done.report["outages"]
-    assert (outage["lost"], outage["reasons"]) == (USERS / 2, {"dropped": USERS // 2})
+    assert (outage["lost"], outage["reasons"]) == (AWAY, {"dropped": AWAY})
 
 
 @pytest.mark.parametrize("name", KEPT)
@@ -83,9 +86,9 @@ def test_the_store_says_what_it_keeps_and_its_process_is_sampled(
 
 def test_a_server_that_replays_nothing_is_found_out(runs: dict[str, Finished]) -> None:
     backlog = runs["forgetful"].report["backlog"]
-    assert backlog["replayed"] == 0
-    assert backlog["missed"] == backlog["due"] > 6 * USERS
-    assert backlog["drain_max_s"] is None
+    # what was under way when they came back did come
+    assert backlog["missed"] > 0.7 * backlog["due"] > 4 * USERS
+    assert backlog["replayed"] == backlog["due"] - backlog["missed"]
 
 
 def test_a_server_that_ignores_the_offset_is_found_out(runs: dict[str, Finished]) -> None:

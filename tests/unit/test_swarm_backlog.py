@@ -96,7 +96,7 @@ def test_what_is_under_way_when_a_user_goes_offline_is_not_lost(meant):
     [receipt] = user.tracker.take_receipts(timed=False)
     assert (receipt.due, receipt.undue) == ((0, 1) if meant else (1, 0))
     user.comes_back(40.0)
-    user.goes(50.0, meant=False)
+    user.metrics.lose(user, 50.0, None)
     assert user.tracker.take_presence()[-1].at == 50.0, "each loss is meant by itself"
 
 
@@ -105,8 +105,9 @@ def test_messages_wait_for_a_user_that_is_away_for_longer_than_they_are_known():
     user.goes(20.0)
     for now in range(21, 400):
         user.tracker.forget_old(float(now))
-    user.comes_back(400.0)
-    user.gets(1, 30.0, 400.1)
+    user.metrics.join(user, 400.0)
+    user.gets(1, 30.0, 400.1)  # before its scenario has said that it is a member again
+    user.tracker.audiences.join(user, ROOM, 400.2)
     user.tracker.forget_old(401.0)
     user.gets(1, 30.0, 401.1)  # it is known from its arrival on, whenever it was sent
     assert user.metrics.away.close().caught_up == 1
