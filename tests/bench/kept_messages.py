@@ -19,7 +19,7 @@ from typing import Any
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 #: Users in a conversation, of which half go offline; messages per second of each; bytes of text.
-ROOM, RATE, SIZE = 20, 1.0, 200
+ROOM, RATE, SIZE = 20, 2.0, 200
 #: Second at which they go offline, and how long the run goes on once they are back.
 LEAVE_S, AFTER_S = 5, 10
 #: The store of a plan that is compared where no plan knows the measured one.

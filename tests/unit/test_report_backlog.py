@@ -9,8 +9,9 @@ from siotool.histogram import Histogram
 from siotool.measured_servers import ServerUse
 from siotool.report.backlog_figures import PlannedBacklog, PlannedStore, sum_up_backlog
 from siotool.report.delivery_figures import DeliveryFigures
+from siotool.report.report_document import as_document
 from siotool.runfile import Losses
-from tests.unit.conftest import make_run
+from tests.unit.conftest import make_run, reported
 
 DELIVERY = DeliveryFigures(**dict.fromkeys(DeliveryFigures.__struct_fields__, 0))
 PLANNED = PlannedBacklog(
@@ -101,3 +102,36 @@ def test_a_store_that_nothing_was_written_to_has_no_bytes_for_a_message(kept):
     found = sum_up_backlog([kept(levels=(7,) * 6)], DELIVERY, PLANNED)
     assert (found.store.messages, found.store.bytes_per_message) == (0, None)
     assert [one.name for one in found.planned] == ["messages written", "time to drain"]
+
+
+def shown(run, **planned):
+    """The section as a page of text has it."""
+    report = reported(run, {"workload.connections": "10", **planned})
+    [section] = [one for one in as_document(report).sections if one.key == "backlog"]
+    return [[row.cells for row in block.rows] for block in section.blocks], [
+        [row.tone for row in block.rows] for block in section.blocks
+    ]
+
+
+def test_the_backlog_is_a_section_of_the_report(kept):
+    tables, marks = shown(
+        kept(),
+        **{"storage.offline_users": "100", "storage.messages": "1/s", "storage.drain_rate": "1.3M/s"},
+    )
+    assert tables[0] == [["30", "30", "0", "0", "2", "1 s", "2 s", "2 s", "2 s", "30"]]
+    assert tables[1] == [["postgres", "60", "19.8 kB", "330 B", "20", "20"]]
+    assert [row[0] for row in tables[2]] == ["a message in PostgreSQL", "messages written", "time to drain"]
+    assert tables[2][1] == ["messages written", "100/s", "20/s", "-80.0%"]
+    assert marks[2][0] == ""
+    assert marks[2][1] == "bad", "off by more than 15 %"
+
+
+def test_what_no_store_keeps_and_no_plan_knows_is_left_out(kept):
+    tables, marks = shown(kept(levels=(None,) * 6))
+    assert (len(tables), marks[0]) == (1, [""])
+
+
+def test_a_run_without_a_backlog_has_no_section(kept):
+    report = reported(kept(levels=(None,) * 6, caught_up=0))
+    assert report.backlog is None
+    assert "backlog" not in [one.key for one in as_document(report).sections]
