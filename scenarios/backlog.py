@@ -7,8 +7,9 @@ applications that cannot rely on a session being recovered. What was sent meanwh
 what does not is missed, and what comes twice is a duplicate; the report says how long it took until each
 user had all of it. The defaults fit siotool lab with a store (docs/lab.md).
 
-A message's text is random, so that no store can make it smaller. Of the last 2 s a user shows each message
-that it has, as those of several servers may overtake each other.
+A message's text is random, so that no store can make it smaller. A user that is about to go offline says
+nothing for 2 s. Of its last 2 s it shows each message that it has, as those of several servers may overtake
+each other.
 """
 
 from base64 import b64encode
@@ -24,8 +25,8 @@ from siotool.swarm.user import SocketIOUser, knob, task
 GOLDEN, NEXT = 0.6180339887498949, 0.7548776662466927
 #: Messages of a conversation do not overtake each other by more.
 OVERTAKEN_S = 2.0
-#: Going offline is announced so many seconds before.
-AHEAD_S = 0.5
+#: Going offline is announced so many seconds before, and what is said last has so long to arrive.
+AHEAD_S, SILENT_S = 0.5, 2.0
 
 
 class Backlog(SocketIOUser):
@@ -85,6 +86,8 @@ class Backlog(SocketIOUser):
 
     @task
     def say(self) -> None:
+        if self.goes and self.leave - SILENT_S < self.run_s < self.leave:
+            return  # a message on its way is lost with its connection
         self.publish(self.event, self.size, self.composed, self.room, acknowledged=True)
 
     def composed(self, text: str) -> tuple[str, str]:

@@ -179,8 +179,10 @@ async function couchDatabase(url) {
   });
   return {
     async write(documents) {
-      const answers = await ask("POST", "/_bulk_docs", { docs: documents });
-      return answers.map((answer) => {
+      // PouchDB Server answers in any order
+      const answers = new Map((await ask("POST", "/_bulk_docs", { docs: documents })).map((one) => [one.id, one]));
+      return documents.map(({ _id }) => {
+        const answer = answers.get(_id) ?? { error: "no answer", reason: _id };
         if (answer.error && answer.error !== "conflict" && answer.status !== 409) {
           throw new Error(`store: ${answer.error}: ${answer.reason}`);
         }
