@@ -50,7 +50,8 @@ class ServerUse(msgspec.Struct, frozen=True, omit_defaults=True):
     ``connections``, ``polling``, ``events_received_per_s`` and ``events_sent_per_s`` are what the server
     itself counts. ``loop_utilization`` is the share of the time in which its event loops were busy, a mean
     over its processes; ``loop_lag_s`` is how late they were: the highest figure that the source shows.
-    ``beside`` is that of the server.
+    ``store_messages`` are kept in its store, ``store_dead`` of deleted ones take room there, and
+    ``store_bytes`` is what all of it takes on disk, indexes included. ``beside`` is that of the server.
     """
 
     cpu_cores: Amount | None = None
@@ -63,6 +64,9 @@ class ServerUse(msgspec.Struct, frozen=True, omit_defaults=True):
     polling: Count | None = None
     events_received_per_s: Amount | None = None
     events_sent_per_s: Amount | None = None
+    store_messages: Count | None = None
+    store_dead: Count | None = None
+    store_bytes: Count | None = None
     beside: bool = False
 
 

@@ -217,7 +217,8 @@ class Losses(msgspec.Struct, frozen=True):
     to recovered sessions that had been sent before they were back, ``caught_up`` deliveries, recovered or
     not, that had been sent while their user was away. ``away`` is how long those that came back had
     been away, in seconds, from the loss until all namespaces were joined again. ``silence`` is how long
-    nothing had passed over the WebSockets that the other side closed.
+    nothing had passed over the WebSockets that the other side closed. ``drained`` is how long after its
+    return a user got the last of what was sent while it was away: of users that left, or were lost again.
     """
 
     away_now: Count = 0
@@ -227,6 +228,7 @@ class Losses(msgspec.Struct, frozen=True):
     caught_up: Count = 0
     away: Sparse = Sparse()
     silence: Sparse = Sparse()
+    drained: Sparse = Sparse()
 
 
 class Delivery(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from siotool.lab.lab import AdapterName, BalancerName, Runtime, Stickiness
+from siotool.lab.lab import AdapterName, BalancerName, Replay, Runtime, Stickiness, StoreName
 
 LabFile = Annotated[
     str | None,
@@ -31,6 +31,25 @@ JoinedBy = Annotated[
         metavar="NAME",
         help="What joins them: none, cluster, redis, redis-sharded, redis-streams, postgres or mongo.",
         show_default="none",
+        rich_help_panel="Servers",
+    ),
+]
+Store = Annotated[
+    StoreName | None,
+    typer.Option(
+        metavar="NAME",
+        help="Where conversations are kept: none, postgres, couchdb or mongo.",
+        show_default="none",
+        rich_help_panel="Servers",
+    ),
+]
+Replayed = Annotated[
+    Replay | None,
+    typer.Option(
+        "--replay",
+        metavar="NAME",
+        help="What clients get that come back: missed, or by mistake nothing or everything.",
+        show_default="missed",
         rich_help_panel="Servers",
     ),
 ]

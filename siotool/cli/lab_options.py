@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, get_args
 from siotool.cli import config_file
 from siotool.cli.known_options import type_of
 from siotool.errors import InputError
-from siotool.lab.lab import AdapterName, BalancerName, Lab, Runtime, Stickiness, check
+from siotool.lab.lab import AdapterName, BalancerName, Lab, Replay, Runtime, Stickiness, StoreName, check
 from siotool.units import parse_duration
 
 TABLE = "lab"
@@ -19,6 +19,8 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "runtime": get_args(Runtime),
     "adapter": get_args(AdapterName),
     "balancer": get_args(BalancerName),
+    "store": get_args(StoreName),
+    "replay": get_args(Replay),
     "sticky": get_args(Stickiness),
     "tls": (),
     "recovery": (),

@@ -8,6 +8,9 @@ from siotool.errors import InputError
 
 Runtime = Literal["node", "python"]
 AdapterName = Literal["none", "cluster", "redis", "redis-sharded", "redis-streams", "postgres", "mongo"]
+StoreName = Literal["none", "postgres", "couchdb", "mongo"]
+#: What a client that comes back gets of what is kept: what it has not; by mistake nothing, or everything.
+Replay = Literal["missed", "nothing", "everything"]
 BalancerName = Literal["none", "nginx", "haproxy"]
 Stickiness = Literal["cookie", "address", "none"]
 #: What a process is in a lab: a server holds clients, the others only carry what is theirs.
@@ -21,7 +24,8 @@ class Lab(msgspec.Struct, frozen=True, kw_only=True):
     """The fleet; ``recovery_s`` 0: no connection state recovery; ``port`` 0: any free one.
 
     ``sticky`` is how the balancer keeps a session on one server. ``tick_rate`` is how many ticks a second
-    each server sends to its clients.
+    each server sends to its clients. ``store`` is where conversations are kept, ``replay`` what of them
+    clients get that come back.
     """
 
     servers: int = 1
@@ -33,6 +37,8 @@ class Lab(msgspec.Struct, frozen=True, kw_only=True):
     recovery_s: float = 0.0
     port: int = 0
     tick_rate: float = 0.0
+    store: StoreName = "none"
+    replay: Replay = "missed"
 
     @property
     def doors(self) -> int:
@@ -41,10 +47,9 @@ class Lab(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def backends(self) -> list[str]:
-        """The names of what carries messages between its servers."""
-        if self.adapter in ("none", "cluster"):
-            return []
-        return ["redis" if self.adapter.startswith("redis") else self.adapter]
+        """The names of what carries messages between its servers, and of what keeps them."""
+        carrier = "redis" if self.adapter.startswith("redis") else self.adapter
+        return [name for name in dict.fromkeys((carrier, self.store)) if name not in ("none", "cluster")]
 
     @property
     def words(self) -> str:
@@ -52,6 +57,8 @@ class Lab(msgspec.Struct, frozen=True, kw_only=True):
         parts = [f"{self.servers} {self.runtime}", f"adapter {self.adapter}"]
         if self.balancer != "none":
             parts.append(f"balancer {self.balancer}, sticky {self.sticky}")
+        parts += [f"store {self.store}"] if self.store != "none" else []
+        parts += [f"replay {self.replay}"] if self.replay != "missed" else []
         parts += ["tls"] if self.tls else []
         parts += [f"recovery {self.recovery_s:g} s"] if self.recovery_s else []
         return f"lab of {', '.join(parts)}"
@@ -80,6 +87,11 @@ def check(lab: Lab, *, sticky_given: bool) -> None:
         )
     if lab.recovery_s < 0 or lab.recovery_s > 86_400:
         raise InputError(f"recovery of {lab.recovery_s:g} s is out of range", "use up to 24h")
+    if lab.replay != "missed" and lab.store == "none":
+        raise InputError(
+            "replay is of a store, and store is none",
+            "set store to postgres, couchdb or mongo, or leave replay out",
+        )
     if lab.runtime == "python":
         _check_python(lab)
 
@@ -88,6 +100,8 @@ def _check_python(lab: Lab) -> None:
     hint = "use runtime node, or leave it out"
     if lab.adapter != "none":
         raise InputError(f"runtime python has no adapter {lab.adapter} here", hint)
+    if lab.store != "none":
+        raise InputError("runtime python keeps no messages here", hint)
     if lab.recovery_s:
         raise InputError("python-socketio has no connection state recovery", hint)
     if lab.tls and lab.balancer == "none":

@@ -5,28 +5,33 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from siotool.lab.backends import Backends
 from siotool.lab.lab import Lab
 from siotool.lab.lab_certificate import LabCertificate
 from siotool.lab.lab_program import LabProgram
 from siotool.lab.tools import path_of
 
-#: Where server.mjs reads its backend's URL: arguments of a process can be read by all.
-_BACKEND = "SIOTOOL_LAB_BACKEND"
+#: Where server.mjs reads the URLs of its backends: arguments of a process can be read by all.
+_BACKEND, _STORE = "SIOTOOL_LAB_BACKEND", "SIOTOOL_LAB_STORE"
 
 
 def server_programs(
-    lab: Lab, folder: Path, ports: Sequence[tuple[int, int]], tls: LabCertificate | None, backend: str
+    lab: Lab,
+    folder: Path,
+    ports: Sequence[tuple[int, int]],
+    tls: LabCertificate | None,
+    backends: Backends,
 ) -> list[LabProgram]:
-    """Return one program for each port, and the port of its metrics.
+    """Return one program for each port, and the port of its metrics; ``tls`` is what they serve themselves.
 
-    ``tls`` is what they serve themselves, ``backend`` its URL. The ports are fixed, so that one that is
-    started again has those that it had.
+    The ports are fixed, so that one that is started again has those that it had.
     """
     if lab.runtime == "python":
         return [_python(lab, folder, number, port) for number, (port, _) in enumerate(ports, 1)]
+    urls = {_BACKEND: backends.adapter, _STORE: backends.store}
+    environment = {name: one.url for name, one in urls.items() if one is not None}
     if lab.adapter == "cluster":
-        return [_node(lab, folder, "primary", ports[0], tls, {})]
-    environment = {_BACKEND: backend} if backend else {}
+        return [_node(lab, folder, "primary", ports[0], tls, environment)]
     return [_node(lab, folder, f"server-{n}", own, tls, environment) for n, own in enumerate(ports, 1)]
 
 
@@ -43,6 +48,8 @@ def _node(
     options |= {"workers": lab.servers} if lab.adapter == "cluster" else {"metrics-port": metrics}
     if lab.recovery_s:
         options["recovery-ms"] = round(lab.recovery_s * 1000)
+    if lab.store != "none":
+        options |= {"store": lab.store, "replay": lab.replay}
     if lab.tick_rate:
         options["tick-rate"] = lab.tick_rate
     if tls is not None:

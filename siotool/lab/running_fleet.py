@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from siotool.lab.backends import backend_of
+from siotool.lab.backends import backends_of
 from siotool.lab.lab import Lab
 from siotool.lab.lab_balancer import balancer_program
 from siotool.lab.lab_certificate import make_certificate
@@ -17,7 +17,7 @@ from siotool.lab.lab_servers import server_programs
 from siotool.lab.packages import write_programs
 from siotool.lab.ports import free_ports
 from siotool.lab.process_tree import send_to_tree
-from siotool.lab.running_lab import RunningLab
+from siotool.lab.running_lab import LabMember, RunningLab
 from siotool.lab.running_part import ProgramPart, RunningPart, parts_of_program
 from siotool.lab.running_program import RunningProgram
 
@@ -46,7 +46,7 @@ class RunningFleet:
         lab, folder = self._lab, self._folder
         behind = lab.balancer != "none"
         count = 1 if lab.adapter == "cluster" else lab.servers
-        door, backend_port, *ports = free_ports(2 + 2 * count)
+        door, carrier, keeper, *ports = free_ports(3 + 2 * count)
         ports, metrics = ports[:count], ports[count:]
         door = lab.port or door
         if not behind:
@@ -54,12 +54,10 @@ class RunningFleet:
         tls = make_certificate(folder) if lab.tls else None
         if lab.runtime == "node":
             write_programs(folder)
-        backend = backend_of(lab, folder, self._data, backend_port)
-        if backend is not None:
-            self._start([backend.program])
-        url = "" if backend is None else backend.url
+        backends = backends_of(lab, folder, self._data, (carrier, keeper))
+        self._start(backends.programs)
         servers = server_programs(
-            lab, folder, list(zip(ports, metrics, strict=True)), None if behind else tls, url
+            lab, folder, list(zip(ports, metrics, strict=True)), None if behind else tls, backends
         )
         self._start(servers)
         if behind:
@@ -145,7 +143,17 @@ class RunningFleet:
 
     def _tell(self) -> RunningLab:
         """Say what runs, in lab.json too."""
-        running = msgspec.structs.replace(self._told, members=[part.member for part in self._parts.values()])
+        members = _with_store(self._lab, [part.member for part in self._parts.values()])
+        running = msgspec.structs.replace(self._told, members=members)
         written = msgspec.json.format(msgspec.json.encode(running), indent=2)
         (self._folder / "lab.json").write_bytes(written + b"\n")
         return running
+
+
+def _with_store(lab: Lab, members: Sequence[LabMember]) -> list[LabMember]:
+    """The same, and where the store's own figures are: its first server asks for them."""
+    metrics = next((one.metrics_url for one in members if one.role == "server"), "")
+    shown = metrics.removesuffix("/metrics") + "/store"
+    return [
+        msgspec.structs.replace(one, metrics_url=shown) if one.name == lab.store else one for one in members
+    ]

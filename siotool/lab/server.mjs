@@ -1,12 +1,15 @@
 // One server of a lab: a Socket.IO chat on loopback, joined with others by an adapter.
 //
 //   node server.mjs [--port 0] [--metrics-port 0] [--adapter none] [--workers 0] [--recovery-ms 0]
-//                   [--tick-rate 0] [--tls-cert FILE --tls-key FILE]
+//                   [--store none] [--replay missed] [--tick-rate 0] [--tls-cert FILE --tls-key FILE]
 //
 // On the namespaces / and /chat: chat message (to all), echo (acknowledged), join ROOM, leave ROOM,
 // say ROOM …, direct SID …, ask me, kick; on / each server sends tick to its own clients.
 //
-// The backend of an adapter is the URL in SIOTOOL_LAB_BACKEND, as it may hold a password.
+// With a store also post CONVERSATION TEXT, and what is kept for those who come back (conversations.mjs).
+//
+// The backend of an adapter is the URL in SIOTOOL_LAB_BACKEND, as it may hold a password; that of the store
+// is in SIOTOOL_LAB_STORE. /store on the metrics' port has the store's own figures.
 // With --adapter cluster it is a primary that forks --workers processes and hands them connections.
 //
 // Prints {"port": …, "pid": …, "metrics_port": …, "workers": [{"pid": …, "metrics_port": …}]} on one
@@ -20,7 +23,9 @@ import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { Server } from "socket.io";
 import { METRICS_PORT, adapterFor, clusterWorker, forkOne, forkWorkers } from "./adapters.mjs";
+import { converse } from "./conversations.mjs";
 import { serveMetrics } from "./metrics.mjs";
+import { openStore } from "./stores.mjs";
 
 const HOST = "127.0.0.1";
 
@@ -37,6 +42,8 @@ function readOptions() {
     "metrics-port": "0",
     adapter: "none",
     workers: "0",
+    store: "none",
+    replay: "missed",
     "recovery-ms": "0",
     "tick-rate": "0",
     "tls-cert": "",
@@ -96,15 +103,17 @@ async function server() {
     adapter: await adapterFor(options.adapter, process.env.SIOTOOL_LAB_BACKEND),
     ...(recovery > 0 && { connectionStateRecovery: { maxDisconnectionDuration: recovery } }),
   });
+  const store = await openStore(options.store, process.env.SIOTOOL_LAB_STORE);
   const counts = { received: 0 };
   for (const name of ["/", "/chat"]) {
     io.of(name).on("connection", (socket) => {
       socket.onAny(() => (counts.received += 1));
       speak(io.of(name), socket);
+      if (store !== null) converse(io.of(name), socket, store, options.replay);
     });
   }
   if (Number(options["tick-rate"]) > 0) tick(io, 0, performance.now());
-  const metricsPort = await listen(serveMetrics(io, counts), Number(process.env[METRICS_PORT] ?? options["metrics-port"]));
+  const metricsPort = await listen(serveMetrics(io, counts, store), Number(process.env[METRICS_PORT] ?? options["metrics-port"]));
   if (cluster.isWorker) {
     await clusterWorker(io);
     process.send({ ready: { pid: process.pid, metrics_port: metricsPort } });

@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from siotool.report.backlog_figures import BacklogFigures
 from siotool.report.capacity_figures import CapacityFigures
 from siotool.report.comparison_figures import Comparison
 from siotool.report.delivery_figures import AudienceFigures, DeliveryFigures
@@ -287,7 +288,8 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     ``doubts`` make the run suspect; ``remarks`` do not. ``operations_merged`` hold all names
     of one operation together, for operations that have several. ``targets`` is empty where there was
     one. ``server`` is all sampled servers together, ``servers`` each of them. ``visits`` is null where
-    no user arrived or ended, ``away`` where no connection was lost that was to come back, ``capacity`` where
+    no user arrived or ended, ``away`` where no connection was lost that was to come back, ``backlog`` where
+    no store was measured and nothing came that was sent while its user was away, ``capacity`` where
     none was searched for, ``comparison`` where there was no baseline, ``leak`` where no server was observed
     for ten minutes of steady load. ``faults`` is empty where nothing was broken on purpose.
     """
@@ -311,6 +313,7 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     outages: list[OutageFigures]
     away: AwayFigures | None
     faults: list[FaultFigures] = []
+    backlog: BacklogFigures | None = None
     bandwidth: Bandwidth
     server: ServerFigures | None
     servers: list[ServerFigures]

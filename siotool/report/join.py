@@ -14,6 +14,7 @@ import numpy as np
 
 from siotool.errors import InputError
 from siotool.report.audience_rows import sum_up_audiences
+from siotool.report.backlog_figures import sum_up_backlog
 from siotool.report.capacity_figures import capacity_of
 from siotool.report.comparison_figures import Beside
 from siotool.report.contents import (
@@ -89,9 +90,10 @@ def summarize(
     outages = sum_up_outages(runs)
     delivery, user_classes = _delivery(runs), sum_up_user_classes(runs)
     capacity = capacity_of(whole)
+    counted = counts(connections, bandwidth, of_all)
     sizing = size(
         planned,
-        counts(connections, bandwidth, of_all),
+        counted,
         MeasuredParts(connections, bandwidth, server, steady, seconds, outages, capacity),
         runs[-1].header,
         overload(operations.rows, connections, delivery, user_classes),
@@ -124,6 +126,7 @@ def summarize(
         outages=outages,
         away=sum_up_away(runs, outages),
         faults=sum_up_faults(runs, storm),
+        backlog=sum_up_backlog(runs, delivery, counted.backlog),
         audiences=sum_up_audiences(intervals, clock_error_s(runs)),
         bandwidth=bandwidth,
         server=server,

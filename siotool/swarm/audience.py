@@ -177,16 +177,16 @@ class RoomMessage:
         """Count one arrival."""
         counts = self.counts or self.touch()
         place = self.audience.places.get(receiver.slot)
-        if place is not None and self.sent < receiver.away_until:
-            receiver.catch_up(self.sent)
         if place is None or self.sent >= place.left_at + CHANGING_S or receiver is self.excluded:
-            self._stray(receiver, now, counts, place)
+            if self._stray(receiver, now, counts, place) and place is not None:
+                self._catch_up(receiver, now)
             return
         bit = place.bit
         if self.seen & bit:
             counts.duplicate += 1
             return
         self.seen |= bit
+        self._catch_up(receiver, now)
         if self.stream and self.stream[-1] is not self and self._overtaken(bit):
             counts.reordered += 1
         sent = self.sent
@@ -236,15 +236,21 @@ class RoomMessage:
             else:
                 counts.misdelivered += 1
 
-    def _stray(self, receiver: Receiver, now: float, counts: RoomCounts, place: Place | None) -> None:
+    def _catch_up(self, receiver: Receiver, now: float) -> None:
+        if self.sent < receiver.away_until:
+            receiver.catch_up(self.sent, now)
+
+    def _stray(self, receiver: Receiver, now: float, counts: RoomCounts, place: Place | None) -> bool:
+        """Note what came where no place expects it; False for a duplicate."""
         if self.strays is None:
             self.strays = {}
         if receiver in self.strays or (place is not None and self.seen & place.bit):
             counts.duplicate += 1
-            return
+            return False
         self.strays[receiver] = now
         self.audience.straying.append(self)
         self.audience.strays.append((now, self, receiver))
+        return True
 
     def _overtaken(self, bit: int) -> bool:
         seq = self.seq

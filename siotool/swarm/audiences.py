@@ -25,7 +25,9 @@ class Audiences:
         self.published: list[Publication] = []
         self._audiences: dict[int, Audience] = {}
         #: Known messages by age; those sent so lately that a leaving member may miss them.
-        self._ages: deque[RoomMessage] = deque()
+        self._ages: deque[tuple[float, RoomMessage]] = deque()
+        #: When what is old was last forgotten: a message that is known anew may be older.
+        self._now = 0.0
         self._young: deque[RoomMessage] = deque()
         self._own: deque[RoomMessage] = deque()
         self._strays: deque[Stray] = deque()
@@ -61,11 +63,7 @@ class Audiences:
         audience = self._audience(number)
         place = audience.places.get(receiver.slot)
         if place is not None and place.left_at == inf:
-            end = max(place.begin, now - CHANGING_S)
-            for message in audience.recent:
-                if end <= message.sent < now:
-                    message.excuse(receiver, place)
-            self._end(place, end)
+            self._end(place, self._excused_since(receiver, place, now))
         else:
             if place is None:
                 place = audience.open(receiver.slot, now)
@@ -79,7 +77,8 @@ class Audiences:
         """All memberships end with the connection, or with the user when it is ``gone``.
 
         A leaving user's connection stays open for a while, and what still comes there is no fault.
-        ``waiting``: it has just asked for something, perhaps to join.
+        ``waiting``: it has just asked for something, perhaps to join. A loss that is ``meant`` excuses what
+        was under way, as ``leave`` does.
         """
         self.settle(now, final=False)
         receiver.gone = gone
@@ -88,7 +87,8 @@ class Audiences:
         for place in receiver.places:
             place.cut = place.left_at == inf
             if place.cut:
-                self._end(place, max(place.begin, now))
+                end = self._excused_since(receiver, place, now) if receiver.meant else max(place.begin, now)
+                self._end(place, end)
                 if not gone:
                     place.left_at = now
                     self._left.append((now, receiver, place))
@@ -104,6 +104,14 @@ class Audiences:
         for place in receiver.places:
             place.audience.close(receiver.slot, place, now)
         receiver.places = []
+
+    def _excused_since(self, receiver: Receiver, place: Place, now: float) -> float:
+        """From when on nothing that was sent is expected at a place that is left now; excuses what was."""
+        end = max(place.begin, now - CHANGING_S)
+        for message in place.audience.recent:
+            if end <= message.sent < now:
+                message.excuse(receiver, place)
+        return end
 
     def _welcome(self, receiver: Receiver, place: Place, now: float) -> None:
         for message in place.audience.straying:
@@ -159,7 +167,7 @@ class Audiences:
         stream.insert(place, message)
         audience.recent.append(message)
         self._young.append(message)
-        self._ages.append(message)
+        self._ages.append((max(mark.sent, self._now), message))
         return message
 
     @property
@@ -214,16 +222,21 @@ class Audiences:
     def forget_old(self, now: float) -> None:
         """Drop messages of which nothing more is expected, and places that were left long ago."""
         young, ages, own, left = self._young, self._ages, self._own, self._left
+        self._now = now
         while young and young[0].sent < now - CHANGING_S - 1:
             message = young.popleft()
             message.audience.recent.remove(message)
-        while ages and ages[0].sent < now - KNOWN_S:
-            self._drop(ages.popleft())
+        while ages and ages[0][0] < now - KNOWN_S:
+            self._drop(ages.popleft()[1])
         while own and own[0].sent < now - GIVE_UP_S:
             own.popleft()
-        while left and left[0][0] < now - KNOWN_S:
+        for _ in range(len(left)):
+            if left[0][0] >= now - KNOWN_S:
+                break
             at, receiver, place = left.popleft()
-            if place.left_at == at and place in receiver.places:
+            if place.cut and receiver.lost_at < inf:
+                left.append((at, receiver, place))  # while it is away, messages wait for it
+            elif place.left_at == at and place in receiver.places:
                 receiver.places.remove(place)
                 place.audience.close(receiver.slot, place, now)
                 self._drop_unused(place.audience)

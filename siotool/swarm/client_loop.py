@@ -246,16 +246,17 @@ class ClientLoop:
         publisher: int,
         event: str,
         compose: Callable[[str], tuple[Any, ...]],
-        to: tuple[str, int],
+        to: tuple[str, int, float | None],
         intended: float,
         includes_sender: bool,
         raised: Callable[[BaseException], None],
     ) -> None:
         """Send a stamped message ``to`` an audience (0: all) over a namespace.
 
+        It is to be acknowledged within so many seconds, which is timed as a call is; None: not at all.
         ``raised`` gets, in the hub, what ``compose`` raised.
         """
-        namespace, audience = to
+        namespace, audience, ack_timeout_s = to
         if not connection.open:
             return
         now = monotonic()
@@ -280,7 +281,11 @@ class ClientLoop:
             user.counts.failed += 1
             self.to_hub(raised, error)
             return
-        connection.emit(body, namespace)
+        if ack_timeout_s is None:
+            connection.emit(body, namespace)
+        else:
+            pending = Call(user, user.samples("ack", event), due, now, None)
+            connection.call(body, namespace, ack_timeout_s, now, pending)
 
     def join_audience(self, connection: UserConnection, audience: int, settle_s: float) -> None:
         """A user with an open connection is a member of an audience from ``settle_s`` on."""
@@ -293,9 +298,10 @@ class ClientLoop:
         if connection.open:
             self.tracker.audiences.leave(connection.observer, audience, monotonic())
 
-    def drop(self, user: UserObserver, how: DropKind) -> None:
-        """Lose a user's open connection."""
+    def drop(self, user: UserObserver, how: DropKind, meant: bool) -> None:
+        """Lose a user's open connection; ``meant`` as a user does that goes offline."""
         if user.connection is not None and not user.retired:
+            user.meant = meant
             user.connection.drop(how)
 
     def slow(self, connection: UserConnection, bytes_per_s: float) -> None:

@@ -85,12 +85,12 @@ class StampedMessage:
         elif receiver.resumes(self.sent):
             self.due += 1
             self.arrivals.append(now)
-            receiver.catch_up(self.sent)
+            receiver.catch_up(self.sent, now)
         else:
             # counted, not timed: it may be history that is replayed to a newcomer
             self.undue += 1
             if self.sent < receiver.away_until:
-                receiver.catch_up(self.sent)
+                receiver.catch_up(self.sent, now)
             if self.sent >= receiver.left_at + OVERTAKEN_S:
                 receiver.overtaken = True
 

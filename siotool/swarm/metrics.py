@@ -157,6 +157,7 @@ class Metrics:
         """A receiver's connection is lost, over which nothing had passed for ``idle_s`` seconds."""
         expected = receiver.left_at == inf
         self.leave(receiver, now)
+        receiver.meant = False
         if expected:
             self.away.begin(receiver, now, idle_s)
 

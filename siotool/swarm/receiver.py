@@ -26,6 +26,7 @@ class Receiver:
         "joined_at",
         "left_at",
         "lost_at",
+        "meant",
         "missing_in",
         "overtaken",
         "places",
@@ -48,6 +49,8 @@ class Receiver:
         #: When its connection was lost, and the audiences it was in (0: all); ``inf`` unless it is away.
         self.lost_at = inf
         self.missing_in: tuple[int, ...] = ()
+        #: Its next loss is meant: what is under way then is as little held against the server as at a leave.
+        self.meant = False
         #: When it was last away (until ``inf`` while it is); when the session had begun that it lost, ``inf``
         #: once it is known not to be given back.
         self.away_from = self.away_until = -inf
@@ -69,5 +72,5 @@ class Receiver:
         """Whether a message sent at a moment was expected in the session that is, or is being, given back."""
         return self.session_at <= sent < self.away_from
 
-    def catch_up(self, sent: float) -> None:
+    def catch_up(self, sent: float, now: float) -> None:
         """A message has come that was sent before the receiver was back."""

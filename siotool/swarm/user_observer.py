@@ -128,9 +128,9 @@ class UserObserver(Receiver):
                 self.board.to_hub(self.on_lost, connection, reason)
         self.board.on_ended(self)
 
-    def catch_up(self, sent: float) -> None:
+    def catch_up(self, sent: float, now: float) -> None:
         """A message has come that was sent before the user was back."""
-        self.board.metrics.away.catch_up(self, sent)
+        self.board.metrics.away.catch_up(self, sent, now)
 
     def remark(self, kind: str, text: str) -> None:
         """Something that the report should say."""

@@ -10,6 +10,8 @@
 | ``loop_lag`` | seconds | nodejs_eventloop_lag_p99_seconds, …_max_…, …_mean_…, nodejs_eventloop_lag_seconds |
 | ``connections`` | count | socket_io_connected, … |
 | ``events_received``, ``events_sent`` | count | socket_io_events_received_total, …_sent_total |
+| ``store_messages``, ``store_dead`` | count | siotool_store_messages, siotool_store_dead_messages |
+| ``store_bytes`` | bytes | siotool_store_bytes |
 """
 
 import re
@@ -143,6 +145,25 @@ METRICS = (
         "sum",
         "events_sent",
         words="events sent",
+    ),
+    Metric(
+        "store_messages",
+        "count",
+        _named("siotool_store_messages"),
+        "sum",
+        gauge="store_messages",
+        words="messages kept",
+    ),
+    Metric(
+        "store_dead",
+        "count",
+        _named("siotool_store_dead_messages"),
+        "sum",
+        gauge="store_dead",
+        words="deleted messages kept",
+    ),
+    Metric(
+        "store_bytes", "bytes", _named("siotool_store_bytes"), "sum", gauge="store_bytes", words="bytes kept"
     ),
 )
 BY_FIGURE = {metric.figure: metric for metric in METRICS}

@@ -13,7 +13,10 @@ _RATES = {
     "events_received": "events_received_per_s",
     "events_sent": "events_sent_per_s",
 }
-_WHOLE = ("rss_bytes", "files_open", "processes", "connections", "polling")
+_WHOLE = (
+    *("rss_bytes", "files_open", "processes", "connections", "polling"),
+    *("store_messages", "store_dead", "store_bytes"),
+)
 #: The most that a run file can hold.
 _MOST = 1e12
 
