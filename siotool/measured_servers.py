@@ -50,6 +50,8 @@ class ServerUse(msgspec.Struct, frozen=True, omit_defaults=True):
     ``connections``, ``polling``, ``events_received_per_s`` and ``events_sent_per_s`` are what the server
     itself counts. ``loop_utilization`` is the share of the time in which its event loops were busy, a mean
     over its processes; ``loop_lag_s`` is how late they were: the highest figure that the source shows.
+    ``adapter_published_per_s`` are the messages that it gave to its adapter for other servers,
+    ``adapter_received_per_s`` those that it received from there, its own copies among them.
     ``beside`` is that of the server.
     """
 
@@ -63,6 +65,8 @@ class ServerUse(msgspec.Struct, frozen=True, omit_defaults=True):
     polling: Count | None = None
     events_received_per_s: Amount | None = None
     events_sent_per_s: Amount | None = None
+    adapter_published_per_s: Amount | None = None
+    adapter_received_per_s: Amount | None = None
     beside: bool = False
 
 

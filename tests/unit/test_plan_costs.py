@@ -83,6 +83,7 @@ def test_a_cost_that_rises_asks_for_more_servers(cost, plan_inputs):
     keys = {"workload.connections": "100k", "workload.churn": "50/s", "server.profile": "node-ws"}
     keys |= {"server.memory": "16GiB", "server.heap": "4GiB", "server.tls": "true", "transport.polling": "5%"}
     keys |= {"topology.adapter": "redis", "server.base_cost": "1%", "server.ack_cost": "20us"}
+    keys |= {"server.publish_cost": "30us"}
     messages = {
         "news": {"kind": "room", "rate": "1/min", "room_size": "10"},
         "call": {"kind": "echo", "rate": "1/min", "acknowledged": "true"},

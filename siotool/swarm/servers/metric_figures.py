@@ -10,6 +10,7 @@
 | ``loop_lag`` | seconds | nodejs_eventloop_lag_p99_seconds, …_max_…, …_mean_…, nodejs_eventloop_lag_seconds |
 | ``connections`` | count | socket_io_connected, … |
 | ``events_received``, ``events_sent`` | count | socket_io_events_received_total, …_sent_total |
+| ``adapter_published``, ``adapter_received`` | count | socket_io_adapter_published_total, …_received_total |
 """
 
 import re
@@ -143,6 +144,22 @@ METRICS = (
         "sum",
         "events_sent",
         words="events sent",
+    ),
+    Metric(
+        "adapter_published",
+        "count",
+        _named("socket_io_adapter_published_total"),
+        "sum",
+        "adapter_published",
+        words="messages given to the adapter",
+    ),
+    Metric(
+        "adapter_received",
+        "count",
+        _named("socket_io_adapter_received_total"),
+        "sum",
+        "adapter_received",
+        words="messages received from the adapter",
     ),
 )
 BY_FIGURE = {metric.figure: metric for metric in METRICS}
