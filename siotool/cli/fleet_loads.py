@@ -127,3 +127,9 @@ def measurable(lab: Lab) -> Lab:
             f"runtime {lab.runtime} has no adapter to measure here", "use runtime node, or leave it out"
         )
     return Lab(adapter=lab.adapter, recovery_s=lab.recovery_s)
+
+
+def left_out(lab: Lab) -> list[str]:
+    """What of a lab is not measured with its adapter, in words."""
+    words = [f"balancer {lab.balancer}"] if lab.balancer != "none" else []
+    return words + (["tls"] if lab.tls else [])

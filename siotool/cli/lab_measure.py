@@ -58,12 +58,13 @@ def measure(
     ```
     """
     from siotool.cli import lab_options
-    from siotool.cli.fleet_loads import fleet_loads, load_fleet, measurable
+    from siotool.cli.fleet_loads import fleet_loads, left_out, load_fleet, measurable
     from siotool.cli.report import REPORTS
     from siotool.lab.needs import check_folder, check_machine
 
     form = output_format or by_ending(output, WithPage)
-    asked = measurable(lab_options.read(file, {"adapter": adapter, "recovery": recovery}))
+    given = lab_options.read(file, {"adapter": adapter, "recovery": recovery})
+    asked = measurable(given)
     fitted, checked = numbers(nodes, "--nodes"), numbers(check, "--check") if check else []
     counts = _fleets(fitted, checked)
     most = RATES.get(asked.adapter, RATE) if rate is None else rate
@@ -72,6 +73,8 @@ def measure(
     check_machine(asked)
     folder = out or REPORTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{asked.adapter}"
     check_folder(folder)
+    for words in left_out(given):
+        say(f"{words} is left out: its cost is its own")
     loads = fleet_loads(asked, counts, most, rounds, seed)
     if not quiet:
         say(f"{len(loads)} fleets, {sum(load.seconds for load in loads) / 60:.1f} min and their starts")

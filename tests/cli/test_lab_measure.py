@@ -8,17 +8,22 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from siotool.calibration.design import designed
+from siotool.cli import fleet_loads
+from siotool.cli.fleet_loads import FleetLoad
 from siotool.document.contract import to_json
+from siotool.lab import needs
+from siotool.lab.lab import Lab
 from siotool.plan.adapters.laws import ADAPTERS
 from siotool.plan.evidence.adapter_measure import measure_adapter
 from siotool.plan.evidence.adapter_profile import AdapterProfile
 from siotool.plan.evidence.calibrate import calibrate
-from tests.unit.fleets_of_adapters import fleet_of
+from siotool.runfile import Run
+from tests.unit.fleets_of_adapters import SERVER, fleet_of, run_of_fleet
 from tests.unit.synthetic_server import made_run
 from tests.unit.test_adapter_costs import MEASURED
 
 MESSAGES = """[workload]
-connections = "200k"
+connections = "100k"
 [workload.messages.chat]
 kind = "room"
 rate = "1/min"
@@ -70,6 +75,82 @@ def test_what_cannot_be_measured_is_refused_before_anything_starts(siotool, argu
     assert (done.returncode, done.stdout) == (2, ""), done.stderr
     assert words in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "python.toml"]
+
+
+@pytest.fixture
+def fleets(monkeypatch):
+    """Loads that are not run: each gives the run of a made fleet, which really has the adapter ``heard``."""
+
+    def have(heard: str) -> list[FleetLoad]:
+        done: list[FleetLoad] = []
+
+        def load_fleet(load: FleetLoad, folder: Path) -> Run:
+            done.append(load)
+            return run_of_fleet(ADAPTERS[heard], load.lab.servers, load.phases)
+
+        monkeypatch.setattr(needs, "check_machine", lambda lab: None)
+        monkeypatch.setattr(fleet_loads, "load_fleet", load_fleet)
+        return done
+
+    return have
+
+
+def test_a_measurement_writes_its_profile_and_its_report(siotool, fleets, tmp_path):
+    loads = fleets("redis")
+    (tmp_path / "chat.toml").write_text('[lab]\nadapter = "redis"\nbalancer = "nginx"\nservers = 7\n')
+    arguments = ("chat.toml", "--nodes", "1,2,4", "--check", "3", "--out", "seen", "--rate", "3000")
+    done = siotool("lab", "measure", *arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [load.lab for load in loads] == [Lab(servers=n, adapter="redis") for n in (1, 2, 3, 4)]
+    assert loads[0].phases != loads[1].phases, "each fleet has an order of its own"
+    assert {sum(1 for one in load.phases if one.kind == "idle") for load in loads} == {2}
+    assert "redis is received as its law says: every" in done.stdout
+    assert "balancer nginx is left out" in done.stderr
+    kept = {path.name for path in (tmp_path / "seen").iterdir()}
+    assert kept == {"profile.json", "adapter.html", "adapter.md"}
+    profile = json.loads((tmp_path / "seen/profile.json").read_text())
+    assert [(one["servers"], one["fitted"]) for one in profile["fleets"]][2] == (3, False)
+    assert (profile["rate_per_s"], profile["run"]) == (3000, "made-1")
+    plan = siotool(
+        "plan", "--from", "seen", "--connections", "1k", "--consumption-rate", "1KB/s", cwd=tmp_path
+    )
+    assert plan.returncode == 0, plan.stderr
+
+
+def test_a_law_that_does_not_hold_is_exit_code_4(siotool, fleets, tmp_path):
+    fleets("cluster")
+    done = siotool("lab", "measure", "--adapter", "redis", "--nodes", "1,2", "--format", "json", cwd=tmp_path)
+    assert done.returncode == 4, done.stderr
+    assert (
+        "law every fails: 2 servers, messages to all: counted 0.50 of the servers, expected 1.00"
+        in done.stderr
+    )
+    assert {one["like"] for one in json.loads(done.stdout)["laws"]} >= {"others"}
+
+
+def test_a_fleet_that_is_not_predicted_is_exit_code_4(siotool, fleets, tmp_path, monkeypatch):
+    fleets("redis")
+    plain = fleet_loads.load_fleet
+
+    def dear(load: FleetLoad, folder: Path) -> Run:
+        if load.lab.servers == 3:
+            monkeypatch.setitem(SERVER, "receive", 60e-6)
+        return plain(load, folder)
+
+    monkeypatch.setattr(fleet_loads, "load_fleet", dear)
+    arguments = ("--adapter", "redis", "--nodes", "1,2", "--check", "3", "--quiet", "--seed", "7")
+    done = siotool("lab", "measure", *arguments, cwd=tmp_path)
+    assert done.returncode == 4, done.stderr
+    assert "prediction fails: 3 servers, the server's CPU -" in done.stderr
+
+
+def test_a_full_machine_is_exit_code_5(siotool, fleets, tmp_path, monkeypatch):
+    fleets("none")
+    monkeypatch.setitem(SERVER, "delivery", 150e-6)
+    done = siotool("lab", "measure", "--nodes", "1,2", "--rounds", "1", "-o", "seen.md", cwd=tmp_path)
+    assert done.returncode == 5, done.stderr
+    assert "of the machine's CPUs" in done.stderr
+    assert "none is received as its law says: nobody" in (tmp_path / "seen.md").read_text()
 
 
 @pytest.mark.parametrize("name", ["redis", "redis/profile.json"])

@@ -10,7 +10,6 @@ from siotool.calibration.adapter_design import USERS, adapter_phases
 from siotool.calibration.phase import Phase, Timetable
 from siotool.plan.adapters.laws import Adapter
 from siotool.plan.evidence.adapter_fit import TERMS, Side
-from siotool.plan.evidence.curve import TURNS_MOST
 from siotool.plan.evidence.fleet_phases import FleetPhase, Work, expected_work, law_share
 from siotool.runfile import (
     Bytes,
@@ -32,12 +31,14 @@ SERVER = {
     "base": 0.004, "delivery": 12e-6, "inbound": 60e-6, "receive": 25e-6, "publish": 70e-6, "byte": 0.4e-9,
     "adapter_byte": 3e-9, "encode": 8e-6, "turn": 80e-6,
 }  # fmt: skip
-BACKEND = {"base": 0.002, "receiver": 6e-6, "message": 20e-6, "byte": 0.5e-9}
+BACKEND = {"base": 0.002, "receiver": 6e-6, "message": 20e-6, "byte": 0.5e-9, "turn": 60e-6}
+#: Turns per second that a loop makes at most.
+TURNS = 200.0
 
 
 def cores_of(side: Side, costs: dict[str, float], work: Work) -> float:
     """CPU that a piece of work takes."""
-    return sum(costs[term.name] * term.of(work, TURNS_MOST) for term in TERMS[side])
+    return sum(costs[term.name] * term.of(work, TURNS) for term in TERMS[side])
 
 
 def fleet_of(

@@ -19,7 +19,7 @@ from scipy.optimize import nnls
 
 from siotool.errors import InputError
 from siotool.plan.evidence.calibrated import CostFigure
-from siotool.plan.evidence.curve import MUCH_BETTER, OTHER_TURNS, TURNS_MOST, saturating
+from siotool.plan.evidence.curve import saturating
 from siotool.plan.evidence.fleet_phases import Work
 from siotool.plan.evidence.regressors import inflation
 from siotool.runs.seconds import Floats
@@ -27,8 +27,12 @@ from siotool.runs.seconds import Floats
 #: Replicates of every cost, and the interval that is shown of them.
 REPLICATES = 400
 LOW, HIGH = 0.05, 0.95
-#: CPU below which an error counts as it is, not as a share: clocks tick 100 times a second.
-FLOOR_CORES = 0.01
+#: CPU below which an error counts as it is, not as a share: within two seconds clocks tick 200 times, which
+#: leaves the CPU of some processes uncertain by so much together.
+FLOOR_CORES = 0.03
+#: Turns per second that a loop makes at most: the one that fits best. Messages that come at the same moment
+#: share a turn, so that it may be much less than a thousand.
+TURNS_MOST = (100.0, 200.0, 300.0, 500.0, 1000.0, 3000.0)
 #: Variance inflation above which a cost is inside others. Larger than for the seconds of any run (10): that a
 #: publish is one server's, and is received by others, must be told apart to predict other fleets, though
 #: its interval is up to six times as wide.
@@ -56,6 +60,10 @@ def _turns(work: Work, most: float) -> float:
     return float(saturating(work.inbound + work.received, most))
 
 
+def _backend_turns(work: Work, most: float) -> float:
+    return float(saturating(work.backend_published, most))
+
+
 #: Those first that a planner needs most: what cannot be separated from them is inside them.
 TERMS: dict[Side, tuple[Term, ...]] = {
     "server": (
@@ -73,6 +81,7 @@ TERMS: dict[Side, tuple[Term, ...]] = {
         Term("base", "of a backend with nothing to do", lambda work, _: 1.0),
         Term("receiver", "per message sent to a server", lambda work, _: work.backend_received),
         Term("message", "per message taken from a server", lambda work, _: work.backend_published),
+        Term("turn", "per turn of the event loop, or of its processes", _backend_turns),
         Term("byte", "per byte of text, from and to servers", lambda work, _: work.backend_bytes),
     ),
 }
@@ -101,10 +110,7 @@ class AdapterFit(msgspec.Struct, frozen=True, eq=False):
 def fit_costs(side: Side, works: Sequence[Work], cores: Sequence[float], generator: Generator) -> AdapterFit:
     """Fit the costs of a server or a backend; raises InputError with too few phases for them."""
     seen = np.asarray(cores, dtype=float)
-    found = _fitted(side, works, seen, TURNS_MOST)
-    other = min((_fitted(side, works, seen, most) for most in OTHER_TURNS), key=lambda one: one.squares)
-    if other.squares <= MUCH_BETTER * found.squares:
-        found = other
+    found = min((_fitted(side, works, seen, most) for most in TURNS_MOST), key=lambda one: one.squares)
     scale = FLOOR_CORES + found.fitted
     free = max(_LEAST_FREE, 1 - len(found.terms) / len(works))
     errors = (seen - found.fitted) / np.sqrt(free)
