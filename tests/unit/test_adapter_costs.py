@@ -21,7 +21,7 @@ from siotool.plan.evidence.calibrated import MachineFigures
 from siotool.plan.evidence.fleet_phases import expected_work, fleet_phases, seen_work
 from siotool.plan.inputs.figure import Figure, Inputs
 from siotool.plan.inputs.provenance import Provenance
-from tests.unit.fleets_of_adapters import BACKEND, SERVER, cores_of, fleet_of, run_of_fleet
+from tests.unit.fleets_of_adapters import BACKEND, SERVER, TURNS, cores_of, fleet_of, run_of_fleet
 
 MEASURED = MeasuredIn(
     run="made",
@@ -290,7 +290,9 @@ def test_a_plan_gets_the_adapter_and_its_costs():
     assert middle["server.adapter_cost"] == pytest.approx(SERVER["receive"] + per_byte + encode / 2, rel=0.15)
     assert middle["server.publish_cost"] == pytest.approx(SERVER["publish"] + per_byte + encode / 2, rel=0.1)
     assert middle["server.delivery_cost"] == pytest.approx(SERVER["delivery"], rel=0.05)
-    # in a fleet of four every message has four receivers, or one or three to a room
+    # a busy server makes all its turns
+    at_rest = SERVER["base"] + SERVER["turn"] * TURNS
+    assert middle["server.base_cost"] == pytest.approx(at_rest, rel=0.05)
     each = BACKEND["receiver"] + 1000 * BACKEND["byte"] + (BACKEND["message"] + 1000 * BACKEND["byte"]) / 4
     assert middle["topology.backend_rate"] == pytest.approx((1 - BACKEND["base"]) / each, rel=0.05)
 
