@@ -310,6 +310,23 @@ def test_without_an_adapter_there_is_no_cost_of_one():
     assert not {"server.adapter_cost", "server.publish_cost", "topology.backend_rate"} & set(inputs.figures)
 
 
+def test_a_backend_that_sends_nothing_or_costs_nothing_has_no_rate():
+    alone = measured("cluster", nodes=(1,))
+    assert alone.receivers == 0
+    assert "receive" in absorbed(alone.server)
+    assert not {"topology.backend_rate", "server.adapter_cost"} & set(
+        inputs_of_adapter(alone, Inputs(), 200.0, 1, alone=True).figures
+    )
+    profile = measured("redis")
+    nothing = [[0.0] * len(row) for row in profile.backend.replicates]
+    free = msgspec.structs.replace(
+        profile, backend=msgspec.structs.replace(profile.backend, replicates=nothing)
+    )
+    figures = inputs_of_adapter(free, Inputs(), 200.0, 1, alone=True).figures
+    assert "server.adapter_cost" in figures
+    assert "topology.backend_rate" not in figures
+
+
 @pytest.mark.parametrize(("kind", "refused"), [("typed", True), ("default", False)])
 def test_a_plan_with_another_adapter_is_refused(kind, refused):
     planned = Inputs({"topology.adapter": Figure("postgres", Provenance(kind, "plan.toml"))})

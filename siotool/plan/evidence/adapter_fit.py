@@ -30,9 +30,9 @@ LOW, HIGH = 0.05, 0.95
 #: CPU below which an error counts as it is, not as a share: within two seconds clocks tick 200 times, which
 #: leaves the CPU of some processes uncertain by so much together.
 FLOOR_CORES = 0.03
-#: Turns per second that a loop makes at most. Messages that come at the same moment share a turn, so that it
-#: may be much less than a thousand. The least is taken that explains the CPU about as well as the best, as then
-#: only messages cost a busy server more. All that do are behind the intervals.
+#: Turns per second that a loop makes at most. Messages that come at the same moment share a turn, so that
+#: it may be much less than a thousand. The least is taken that explains the CPU about as well as the best, as
+#: then only messages cost a busy server more. All that do are behind the intervals.
 TURNS_MOST = (100.0, 200.0, 300.0, 500.0, 1000.0, 3000.0)
 _AS_GOOD = 1.25
 #: Variance inflation above which a cost is inside others. Larger than for the seconds of any run (10): that a
