@@ -17,6 +17,7 @@ from siotool.errors import InputError, TargetError
 from siotool.lab.lab import Lab
 from siotool.lab.needs import of_lab
 from siotool.lab.running_program import end_with
+from siotool.plan.evidence.fleet_phases import fleet_words
 from siotool.runfile import FILE_NAME, Run
 from siotool.runs import reading
 
@@ -69,7 +70,7 @@ def load_fleet(load: FleetLoad, folder: Path) -> Run:
     run = reading.read(path) if path.is_file() else None
     if run is None or run.end is None or run.end.reason != "finished":
         raise TargetError(
-            f"the load of {load.lab.servers} servers did not come to its end: {words}".rstrip(": "),
+            f"the load of {fleet_words(load.lab.servers)} did not come to its end: {words}".rstrip(": "),
             "siotool lab doctor says what is missing; the lab's files are in the folder of --out",
         )
     return run

@@ -61,6 +61,7 @@ def measure(
     from siotool.cli.fleet_loads import fleet_loads, left_out, load_fleet, measurable
     from siotool.cli.report import REPORTS
     from siotool.lab.needs import check_folder, check_machine
+    from siotool.plan.evidence.fleet_phases import fleet_words
 
     form = output_format or by_ending(output, WithPage)
     given = lab_options.read(file, {"adapter": adapter, "recovery": recovery})
@@ -81,7 +82,7 @@ def measure(
     runs = []
     for load in loads:
         if not quiet:
-            say(f"{load.lab.servers} servers, adapter {asked.adapter}: {load.seconds:.0f} s")
+            say(f"{fleet_words(load.lab.servers)}, adapter {asked.adapter}: {load.seconds:.0f} s")
         runs.append(load_fleet(load, folder / f"{load.lab.servers}-servers"))
     profile = profile_of(runs, loads, checked, most, seed)
     keep(profile, folder)
@@ -171,6 +172,7 @@ def _judged(profile: Any, checked: Sequence[int]) -> ExitCode:
     """Complain of what is wrong, and return the exit code."""
     from siotool.plan.documents.adapter_document import error_words
     from siotool.plan.evidence.adapter_measure import WITHIN
+    from siotool.plan.evidence.fleet_phases import fleet_words
 
     codes = set()
     for doubt in profile.doubts:
@@ -179,14 +181,14 @@ def _judged(profile: Any, checked: Sequence[int]) -> ExitCode:
     for one in profile.laws:
         if not one.holds:
             complain(
-                f"law {profile.law} fails: {one.servers} servers, messages {one.kind}: counted "
+                f"law {profile.law} fails: {fleet_words(one.servers)}, messages {one.kind}: counted "
                 f"{one.counted:.2f} of the servers, expected {one.expected:.2f}"
             )
             codes.add(ExitCode.GATE_FAILED)
     for prediction in profile.predictions if checked else ():
         if abs(prediction.error) > WITHIN:
             complain(
-                f"prediction fails: {prediction.servers} servers, the {prediction.side}'s CPU "
+                f"prediction fails: {fleet_words(prediction.servers)}, the {prediction.side}'s CPU "
                 f"{error_words(prediction.error)}"
             )
             codes.add(ExitCode.GATE_FAILED)

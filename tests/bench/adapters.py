@@ -17,7 +17,7 @@ from siotool.cli.fleet_loads import fleet_loads, load_fleet
 from siotool.cli.lab_measure import NODES, RATE, RATES, ROUNDS, keep, numbers, profile_of
 from siotool.cli.options import SEED
 from siotool.lab.lab import AdapterName, Lab
-from siotool.plan.documents.adapter_document import cost_words, error_words
+from siotool.plan.documents.adapter_document import cost_words, error_words, share_words
 from siotool.plan.evidence.adapter_profile import AdapterProfile, SideCosts
 from siotool.runfile import FILE_NAME
 from siotool.runs import reading
@@ -98,8 +98,8 @@ def main() -> None:
     nodes = [f"{n} servers" for n in numbers(NODES, "nodes")]
     laws = [
         [
-            *(one.adapter, one.law, law.kind, str(law.servers), format_share(law.expected)),
-            *(format_share(law.counted), "yes" if law.holds else "no"),
+            *(one.adapter, one.law, law.kind, str(law.servers), share_words(law.expected)),
+            *(share_words(law.counted), "yes" if law.holds else "no"),
         ]
         for one in profiles
         for law in one.laws

@@ -175,6 +175,16 @@ def test_a_plan_takes_the_adapter_and_its_costs_from_a_profile(siotool, name, fo
     assert "server.publish_cost" not in guessed
 
 
+def test_a_plan_says_where_its_adapter_was_not_received_as_it_counts(siotool, folder):
+    phases = fleet_of(ADAPTERS["redis"], (1, 2, 4), heard=ADAPTERS["cluster"])
+    profile = measure_adapter(ADAPTERS["redis"], phases, (), MEASURED, 1)
+    (folder / "other.json").write_text(to_json(profile, 10), encoding="utf-8")
+    done = siotool("plan", "plan.toml", "--from", "other.json", "--draws=500", "--format=json", cwd=folder)
+    remarks = json.loads(done.stdout)["evidence"]["remarks"]
+    said = "2 servers: 50 % of them received what was published to all, and the plan counts with 100 %"
+    assert said in remarks
+
+
 def test_a_plan_with_another_adapter_is_refused(siotool, folder):
     arguments = ("--set", "topology.adapter=postgres")
     done = siotool("plan", "plan.toml", "--from", "redis", *arguments, cwd=folder)

@@ -67,5 +67,5 @@ def test_a_load_that_does_not_start_is_said(lab_programs: None, tmp_path: Path) 
     (tmp_path / "1").mkdir()
     (tmp_path / "1/lab").mkdir()
     (tmp_path / "1/lab/old").write_text("")
-    with pytest.raises(TargetError, match=r"the load of 1 servers did not come to its end: .*is not empty"):
+    with pytest.raises(TargetError, match=r"the load of 1 server did not come to its end: .*is not empty"):
         load_fleet(FleetLoad(REDIS, PHASES), tmp_path / "1")

@@ -5,6 +5,7 @@ from siotool.document.groups import NONE
 from siotool.plan.evidence.adapter_measure import WITHIN
 from siotool.plan.evidence.adapter_profile import AdapterProfile, SideCosts
 from siotool.plan.evidence.calibrated import CostFigure
+from siotool.plan.evidence.fleet_phases import fleet_words
 from siotool.units import format_duration, format_rate, format_share, format_size
 
 #: Costs that a reader takes along.
@@ -33,6 +34,11 @@ def document(profile: AdapterProfile) -> Document:
     )
 
 
+def share_words(share: float) -> str:
+    """A share of servers, as well as it was counted: in tenths of a percent."""
+    return f"{100 * share:.1f} %"
+
+
 def error_words(error: float) -> str:
     """An error as a share with its sign."""
     return f"{100 * error:+.0f} %"
@@ -46,8 +52,8 @@ def _headline(profile: AdapterProfile) -> str:
     seen = f", as the law {like} has it" if like else ""
     return (
         f"{profile.adapter} is not received as its law {profile.law} says: by "
-        f"{format_share(wrong[0].counted)} of {wrong[0].servers} servers{seen}, not "
-        f"{format_share(wrong[0].expected)}"
+        f"{share_words(wrong[0].counted)} of {fleet_words(wrong[0].servers)}{seen}, not "
+        f"{share_words(wrong[0].expected)}"
     )
 
 
@@ -64,7 +70,7 @@ def _answer(profile: AdapterProfile) -> list[str]:
     worst = max(profile.predictions, key=lambda one: abs(one.error))
     return [
         f"A fleet that the costs do not know is predicted within {format_share(abs(worst.error))}: that is "
-        f"{worst.servers} servers, the {worst.side}'s CPU."
+        f"{fleet_words(worst.servers)}, the {worst.side}'s CPU."
     ]
 
 
@@ -92,13 +98,13 @@ def _fleets(profile: AdapterProfile) -> Table:
         for one in profile.fleets
     ]
     named = columns(
-        *("servers>", "published>", "received>", "delivered>", "cores>", "backend cores>", "a core>"),
-        *("machine>", ""),
+        *("servers>", "published>", "received>", "delivered>", "cores>", "backend>", "a core>?"),
+        *("machine>?", ""),
     )
     note = (
         "Means over all phases. Published is of the fleet; received from the adapter, delivered and cores "
-        "are of one server. A core: messages read and written for each second of a server's CPU. Machine: "
-        "the most of its CPUs that fleet and generator took together."
+        "are of one server, backend is its cores. A core: messages read and written for each second of a "
+        "server's CPU. Machine: the most of its CPUs that fleet and generator took together."
     )
     return Table(named, rows, note=note)
 
@@ -109,17 +115,17 @@ def _laws(profile: AdapterProfile) -> Table:
             [
                 str(one.servers),
                 one.kind,
+                share_words(one.expected),
+                share_words(one.counted),
                 f"{one.publishes:,.0f}",
-                format_share(one.expected),
-                format_share(one.counted),
-                f"{format_share(one.low)} to {format_share(one.high)}",
+                f"{share_words(one.low)} to {share_words(one.high)}",
                 "as the law says" if one.holds else f"not so: as {one.like}" if one.like else "not so",
             ],
             "" if one.holds else "bad",
         )
         for one in profile.laws
     ]
-    named = columns("servers>", "messages", "published>", "by the law>", "counted>", "by server>", "")
+    named = columns("servers>", "messages", "by the law>", "counted>", "published>?", "by server>?", "")
     note = (
         f"The share of the servers that receive a publish from the adapter, by the law {profile.law} and as "
         "the servers counted. By server: the one that received the fewest, and the most."

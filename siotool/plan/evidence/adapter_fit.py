@@ -209,8 +209,7 @@ def _separable(
             continue
         columns = np.array([*([other.of(work, turns_most) for work in works] for other in kept[1:]), column])
         if len(kept) > 1 and inflation(columns, centred=True) > _INFLATION_MOST:
-            followed = " and ".join(other.name.replace("_", " ") for other in kept[1:])
-            absorbed[term.name] = f"its work follows from that of {followed}, whose costs include it"
+            absorbed[term.name] = "follows from the work above, whose costs include it"
             continue
         kept.append(term)
     return tuple(kept), absorbed

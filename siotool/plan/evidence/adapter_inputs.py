@@ -9,7 +9,6 @@ import numpy as np
 from numpy.random import PCG64, Generator
 
 from siotool.errors import InputError
-from siotool.plan.adapters.laws import adapter_named
 from siotool.plan.evidence.adapter_profile import AdapterProfile, SideCosts
 from siotool.plan.evidence.calibrated import CPU_BETWEEN_STARTS
 from siotool.plan.evidence.resample import run_factor
@@ -96,7 +95,7 @@ def _backend_rate(profile: AdapterProfile, size: float, generator: Generator) ->
     """
     assert profile.backend is not None
     drawn = _drawn(profile.backend, generator)
-    if not profile.receivers or adapter_named(profile.adapter).law == "nobody":
+    if not profile.receivers:
         return None
     nothing = np.zeros(len(profile.backend.replicates[0]))
     once = drawn.get("message", nothing) + drawn.get("byte", nothing) * size

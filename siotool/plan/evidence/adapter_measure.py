@@ -20,7 +20,7 @@ from siotool.plan.evidence.adapter_profile import (
     SideCosts,
 )
 from siotool.plan.evidence.calibrated import MachineFigures
-from siotool.plan.evidence.fleet_phases import FleetPhase, expected_work, seen_work
+from siotool.plan.evidence.fleet_phases import FleetPhase, expected_work, fleet_words, seen_work
 from siotool.plan.evidence.usl import fit_usl
 from siotool.units import format_share
 
@@ -69,7 +69,7 @@ def measure_adapter(
     doubts, remarks = _said(phases)
     predictions = _predictions(adapter, phases, checked, seed)
     remarks += [
-        f"{one.servers} servers: the {one.side}'s CPU is predicted {format_share(abs(one.error))} too "
+        f"{fleet_words(one.servers)}: the {one.side}'s CPU is predicted {format_share(abs(one.error))} too "
         f"{'high' if one.error > 0 else 'low'}, which is more than {format_share(WITHIN)}"
         for one in predictions
         if abs(one.error) > WITHIN
@@ -229,10 +229,10 @@ def _said(phases: Sequence[FleetPhase]) -> tuple[list[str], list[str]]:
         most = max(one.machine_share for one in these)
         if most > _FULL:
             doubts.append(
-                f"{servers} servers: fleet and generator took {format_share(most)} of the machine's CPUs; "
-                "what they wait for each other is in the costs (a lower --rate)"
+                f"{fleet_words(servers)}: fleet and generator took {format_share(most)} of the machine's "
+                "CPUs; what they wait for each other is in the costs (a lower --rate)"
             )
         fewest = min(min(one.received_per_s) for one in these if one.kind == "all")
         if servers > 1 and not fewest and any(sum(one.received_per_s) for one in these):
-            remarks.append(f"{servers} servers: not every server received messages to all")
+            remarks.append(f"{fleet_words(servers)}: not every server received messages to all")
     return doubts, remarks

@@ -7,6 +7,7 @@ import numpy as np
 
 from siotool.plan.evaluation.evaluate import Evaluation
 from siotool.plan.evidence.adapter_profile import AdapterProfile
+from siotool.plan.evidence.fleet_phases import fleet_words
 from siotool.plan.evidence.profile import extrapolated
 from siotool.plan.evidence.resample import lag1
 from siotool.plan.evidence.summary import load_per_server
@@ -80,8 +81,8 @@ def said_of_adapter(profile: AdapterProfile) -> list[str]:
     """Doubts, remarks and where the law was not what was counted."""
     said = [*profile.doubts, *profile.remarks]
     said += [
-        f"{one.servers} servers: {format_share(one.counted)} of them received what was published {one.kind}, "
-        f"and the plan counts with {format_share(one.expected)}"
+        f"{fleet_words(one.servers)}: {format_share(one.counted)} of them received what was published "
+        f"{one.kind}, and the plan counts with {format_share(one.expected)}"
         for one in profile.laws
         if not one.holds
     ]

@@ -61,6 +61,11 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     backend_bytes: float
 
 
+def fleet_words(servers: int) -> str:
+    """A fleet by its size: ``1 server``."""
+    return f"{servers} server{'' if servers == 1 else 's'}"
+
+
 def fleet_phases(run: Run, phases: Sequence[Phase], usual: Pace | None) -> list[FleetPhase]:
     """Return the phases of one fleet's run that show something; ``usual`` is the pace of all runs.
 
