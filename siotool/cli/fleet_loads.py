@@ -99,6 +99,10 @@ def _run(command: Sequence[str], timeout_s: float) -> str:
     )
     try:
         _, said = process.communicate(timeout=timeout_s)
+    except KeyboardInterrupt:  # the load test has it too
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_END_S)
+        raise
     except subprocess.TimeoutExpired:
         raise TargetError(f"the load did not end within {timeout_s:.0f} s", "is the machine busy?") from None
     finally:
