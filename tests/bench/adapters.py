@@ -31,8 +31,8 @@ ADAPTERS: tuple[AdapterName, ...] = (
     "redis-streams",
     "postgres",
 )
-SERVER = ("publish", "receive", "encode", "delivery", "inbound", "byte", "adapter_byte")
-BACKEND = ("base", "message", "receiver", "byte")
+SERVER = ("publish", "receive", "adapter_byte", "turn", "delivery", "inbound", "byte")
+BACKEND = ("base", "turn", "message", "receiver", "byte")
 
 
 @contextmanager
