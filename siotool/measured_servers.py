@@ -51,7 +51,10 @@ class ServerUse(msgspec.Struct, frozen=True, omit_defaults=True):
     itself counts. ``loop_utilization`` is the share of the time in which its event loops were busy, a mean
     over its processes; ``loop_lag_s`` is how late they were: the highest figure that the source shows.
     ``store_messages`` are kept in its store, ``store_dead`` of deleted ones take room there, and
-    ``store_bytes`` is what all of it takes on disk, indexes included. ``beside`` is that of the server.
+    ``store_bytes`` is what all of it takes on disk, indexes included.
+    ``adapter_published_per_s`` are the messages that it gave to its adapter for other servers,
+    ``adapter_received_per_s`` those that it received from there, its own copies among them.
+    ``beside`` is that of the server.
     """
 
     cpu_cores: Amount | None = None
@@ -67,6 +70,8 @@ class ServerUse(msgspec.Struct, frozen=True, omit_defaults=True):
     store_messages: Count | None = None
     store_dead: Count | None = None
     store_bytes: Count | None = None
+    adapter_published_per_s: Amount | None = None
+    adapter_received_per_s: Amount | None = None
     beside: bool = False
 
 

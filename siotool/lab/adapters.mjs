@@ -1,14 +1,18 @@
 // What joins the servers of a lab: each adapter, connected to its backend before the server listens.
 
 import cluster from "node:cluster";
+import { countNotifications, countWorkerMessages, counting } from "./adapter_counts.mjs";
 
-/** The adapter of a server; undefined for Socket.IO's own, which keeps to one process. */
-export async function adapterFor(name, url) {
+/** The adapter of a server, which counts; undefined for Socket.IO's own, which keeps to one process. */
+export async function adapterFor(name, url, counts) {
+  return name === "none" ? undefined : counting(name, await named(name, url, counts), counts);
+}
+
+async function named(name, url, counts) {
   switch (name) {
-    case "none":
-      return undefined;
     case "cluster": {
       const { createAdapter } = await import("@socket.io/cluster-adapter");
+      countWorkerMessages(counts);
       return createAdapter();
     }
     case "redis": {
@@ -24,7 +28,7 @@ export async function adapterFor(name, url) {
       return createAdapter(...(await redisClients(url, 1)));
     }
     case "postgres":
-      return postgres(url);
+      return postgres(url, counts);
     case "mongo":
       return mongo(url);
     default:
@@ -42,7 +46,7 @@ async function redisClients(url, count) {
   return clients;
 }
 
-async function postgres(url) {
+async function postgres(url, counts) {
   const { default: pg } = await import("pg");
   const { createAdapter } = await import("@socket.io/postgres-adapter");
   const pool = new pg.Pool({ connectionString: url });
@@ -51,6 +55,7 @@ async function postgres(url) {
   // the adapter listens on a client that is taken from the pool, and has no listener for its errors: without
   // this one a server ends when PostgreSQL does (@socket.io/postgres-adapter 0.5.0)
   pool.on("connect", (client) => client.on("error", say));
+  countNotifications(pool, counts);
   const client = await pool.connect();
   try {
     // servers that start together would make the table twice

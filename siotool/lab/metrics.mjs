@@ -1,4 +1,5 @@
-// What a server of a lab says of itself, as Prometheus reads it: connections, events, its event loop.
+// What a server of a lab says of itself, as Prometheus reads it: connections, events, what passed between it
+// and its adapter, its event loop.
 
 import { createServer } from "node:http";
 import { monitorEventLoopDelay, performance } from "node:perf_hooks";
@@ -34,6 +35,8 @@ export function serveMetrics(io, counts, store) {
     print(response, [
       ["socket_io_connected", "gauge", io.engine.clientsCount],
       ["socket_io_events_received_total", "counter", counts.received],
+      ["socket_io_adapter_published_total", "counter", counts.published],
+      ["socket_io_adapter_received_total", "counter", counts.heard],
       ["nodejs_eventloop_utilization", "gauge", utilization],
       ["nodejs_eventloop_lag_p99_seconds", "gauge", lag],
     ]);

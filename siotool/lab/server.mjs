@@ -98,13 +98,13 @@ async function server() {
     ? createSecureServer({ cert: readFileSync(options["tls-cert"]), key: readFileSync(options["tls-key"]) })
     : createServer();
   const recovery = Number(options["recovery-ms"]);
+  const counts = { received: 0, published: 0, heard: 0 };
   const io = new Server(http, {
     cors: { origin: "*" },
-    adapter: await adapterFor(options.adapter, process.env.SIOTOOL_LAB_BACKEND),
+    adapter: await adapterFor(options.adapter, process.env.SIOTOOL_LAB_BACKEND, counts),
     ...(recovery > 0 && { connectionStateRecovery: { maxDisconnectionDuration: recovery } }),
   });
   const store = await openStore(options.store, process.env.SIOTOOL_LAB_STORE);
-  const counts = { received: 0 };
   for (const name of ["/", "/chat"]) {
     io.of(name).on("connection", (socket) => {
       socket.onAny(() => (counts.received += 1));

@@ -12,6 +12,7 @@
 | ``events_received``, ``events_sent`` | count | socket_io_events_received_total, …_sent_total |
 | ``store_messages``, ``store_dead`` | count | siotool_store_messages, siotool_store_dead_messages |
 | ``store_bytes`` | bytes | siotool_store_bytes |
+| ``adapter_published``, ``adapter_received`` | count | socket_io_adapter_published_total, …_received_total |
 """
 
 import re
@@ -164,6 +165,22 @@ METRICS = (
     ),
     Metric(
         "store_bytes", "bytes", _named("siotool_store_bytes"), "sum", gauge="store_bytes", words="bytes kept"
+    ),
+    Metric(
+        "adapter_published",
+        "count",
+        _named("socket_io_adapter_published_total"),
+        "sum",
+        "adapter_published",
+        words="messages given to the adapter",
+    ),
+    Metric(
+        "adapter_received",
+        "count",
+        _named("socket_io_adapter_received_total"),
+        "sum",
+        "adapter_received",
+        words="messages received from the adapter",
     ),
 )
 BY_FIGURE = {metric.figure: metric for metric in METRICS}
