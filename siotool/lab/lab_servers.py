@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from siotool.lab.lab import Lab
+from siotool.lab.lab import SERVED_BY, Lab
 from siotool.lab.lab_certificate import LabCertificate
 from siotool.lab.lab_program import LabProgram
 from siotool.lab.tools import path_of
@@ -34,7 +34,7 @@ def _node(
     tls: LabCertificate | None,
     environment: Mapping[str, str],
 ) -> LabProgram:
-    options: dict[str, object] = {"port": port, "adapter": lab.adapter}
+    options: dict[str, object] = {"port": port, "adapter": lab.adapter, "served-by": SERVED_BY, "name": name}
     if lab.adapter == "cluster":
         options["workers"] = lab.servers
     if lab.recovery_s:
@@ -66,6 +66,7 @@ def _python(lab: Lab, folder: Path, number: int, port: int) -> LabProgram:
             # -P: a user's folder may hold a file named like one of our libraries
             *(sys.executable, "-P", "-m", "siotool.target.serve", f"--port={port}"),
             *(f"--tick-rate={lab.tick_rate}", f"--parent={os.getpid()}"),
+            *(f"--served-by={SERVED_BY}", f"--name=server-{number}"),
         ],
         folder=folder,
         port=port,

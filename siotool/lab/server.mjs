@@ -1,7 +1,9 @@
 // One server of a lab: a Socket.IO chat on loopback, joined with others by an adapter.
 //
 //   node server.mjs [--port 0] [--metrics-port 0] [--adapter none] [--workers 0] [--recovery-ms 0]
-//                   [--tick-rate 0] [--tls-cert FILE --tls-key FILE]
+//                   [--tick-rate 0] [--tls-cert FILE --tls-key FILE] [--served-by HEADER --name NAME]
+//
+// The answer that opens a session has --name in the header --served-by; of a primary's workers server-1, …
 //
 // On the namespaces / and /chat: chat message (to all), echo (acknowledged), join ROOM, leave ROOM,
 // say ROOM …, direct SID …, ask me, kick; on / each server sends tick to its own clients.
@@ -40,6 +42,8 @@ function readOptions() {
     "tick-rate": "0",
     "tls-cert": "",
     "tls-key": "",
+    "served-by": "",
+    name: "",
   };
   const known = Object.fromEntries(Object.keys(defaults).map((name) => [name, { type: "string" }]));
   return { ...defaults, ...parseArgs({ options: known }).values };
@@ -76,6 +80,10 @@ async function server() {
     adapter: await adapterFor(options.adapter, process.env.SIOTOOL_LAB_BACKEND),
     ...(recovery > 0 && { connectionStateRecovery: { maxDisconnectionDuration: recovery } }),
   });
+  if (options["served-by"] !== "") {
+    const name = cluster.isWorker ? `server-${cluster.worker.id}` : options.name;
+    io.engine.on("initial_headers", (headers) => (headers[options["served-by"]] = name));
+  }
   const counts = { received: 0 };
   for (const name of ["/", "/chat"]) {
     io.of(name).on("connection", (socket) => {

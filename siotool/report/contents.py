@@ -12,7 +12,7 @@ import msgspec
 
 from siotool.report.capacity_figures import CapacityFigures
 from siotool.report.comparison_figures import Comparison
-from siotool.report.delivery_figures import AudienceFigures, DeliveryFigures
+from siotool.report.delivery_figures import AudienceFigures, ByNodeFigures, DeliveryFigures
 from siotool.report.generator_figures import GeneratorFigures
 from siotool.report.leak_figures import LeakFigures
 from siotool.report.outage_figures import AwayFigures, OutageFigures
@@ -287,7 +287,8 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     of one operation together, for operations that have several. ``targets`` is empty where there was
     one. ``server`` is all sampled servers together, ``servers`` each of them. ``visits`` is null where
     no user arrived or ended, ``away`` where no connection was lost that was to come back, ``capacity`` where
-    none was searched for, ``comparison`` where there was no baseline, ``leak`` where no server was observed
+    none was searched for, ``delivery_by_node`` where it was not known which server a connection was on,
+    ``comparison`` where there was no baseline, ``leak`` where no server was observed
     for ten minutes of steady load.
     """
 
@@ -307,6 +308,7 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     operations_merged: list[OperationFigures]
     delivery: DeliveryFigures
     audiences: list[AudienceFigures]
+    delivery_by_node: ByNodeFigures | None = None
     outages: list[OutageFigures]
     away: AwayFigures | None
     bandwidth: Bandwidth
