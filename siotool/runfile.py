@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from siotool.deliveries_by_node import DeliveriesByNode
 from siotool.faults.planned_fault import FaultStep, PlannedFault
 from siotool.histogram import Sparse
 from siotool.measured_servers import Amount, Count, MeasuredServer, ServerUse, all_servers
@@ -351,7 +352,8 @@ class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
     ``lost_ago`` says when the messages were sent whose deliveries were given up in it: whole seconds
     before its end, and how many deliveries. ``class_operations`` are the operations by user class, without
     service times, where there are several classes; deliveries and custom ones are in the totals alone.
-    ``pace`` is what fixed work cost on the servers' CPUs, where a loop of it ran.
+    ``pace`` is what fixed work cost on the servers' CPUs, where a loop of it ran. ``by_node`` is None where
+    no connection's node is known.
     """
 
     t_s: Amount
@@ -374,6 +376,7 @@ class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
     lost_ago: list[tuple[Count, Count]] = []
     class_operations: dict[str, list[Operation]] = {}
     pace: Pace | None = None
+    by_node: DeliveriesByNode | None = None
 
     @property
     def server(self) -> ServerUse | None:

@@ -140,7 +140,7 @@ class Counting(msgspec.Struct, frozen=True):
                 ("connections", "workload.connections" in inputs),
                 ("consumption rate", "workload.consumption_rate" in inputs),
                 (
-                    "capacity (sample the server with --server-pid, or give --capacity)",
+                    f"capacity ({learnt.lacks or 'sample the server with --server-pid'}, or give --capacity)",
                     "server.capacity" in inputs,
                 ),
             )

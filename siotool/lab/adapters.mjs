@@ -99,7 +99,7 @@ export async function forkWorkers(http, count) {
   setupMaster(http, { loadBalancingMethod: "least-connection" });
   http.on("connection", readNoMore);
   setupPrimary();
-  return Promise.all(Array.from({ length: count }, () => forkOne(0)));
+  return Promise.all(Array.from({ length: count }, (_, n) => forkOne(n + 1, 0)));
 }
 
 // A socket on its way to a worker is still read here until the worker has it, and what is read is lost:
@@ -114,10 +114,12 @@ function readNoMore(socket) {
 
 /** Where a worker is told the port of its metrics: one that takes the place of another has that of the other. */
 export const METRICS_PORT = "SIOTOOL_LAB_METRICS_PORT";
+/** Where it is told its name. */
+export const WORKER_NAME = "SIOTOOL_LAB_NAME";
 
-/** Fork one worker; resolves when it is ready. Port 0 is any free one. */
-export function forkOne(metricsPort) {
-  const worker = cluster.fork({ [METRICS_PORT]: metricsPort });
+/** Fork the n-th worker, from 1 on; resolves when it is ready. Port 0 is any free one. */
+export function forkOne(n, metricsPort) {
+  const worker = cluster.fork({ [METRICS_PORT]: metricsPort, [WORKER_NAME]: `server-${n}` });
   return new Promise((done, failed) => {
     worker.on("message", (message) => message?.ready && done(message.ready));
     worker.once("exit", (code) => failed(new Error(`a worker ended with code ${code}`)));

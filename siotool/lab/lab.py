@@ -16,6 +16,8 @@ Stickiness = Literal["cookie", "address", "none"]
 #: What a process is in a lab: a server holds clients, the others only carry what is theirs.
 Role = Literal["server", "primary", "balancer", "backend"]
 
+#: The response header in which a server of a lab says its name, as it opens a session.
+SERVED_BY = "X-Served-By"
 #: The most servers: each is a process that takes 50 MB.
 MOST_SERVERS = 64
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from siotool.lab.backends import Backends
-from siotool.lab.lab import Lab
+from siotool.lab.lab import SERVED_BY, Lab
 from siotool.lab.lab_certificate import LabCertificate
 from siotool.lab.lab_program import LabProgram
 from siotool.lab.tools import path_of
@@ -44,7 +44,7 @@ def _node(
     environment: Mapping[str, str],
 ) -> LabProgram:
     port, metrics = ports
-    options: dict[str, object] = {"port": port, "adapter": lab.adapter}
+    options: dict[str, object] = {"port": port, "adapter": lab.adapter, "served-by": SERVED_BY, "name": name}
     options |= {"workers": lab.servers} if lab.adapter == "cluster" else {"metrics-port": metrics}
     if lab.recovery_s:
         options["recovery-ms"] = round(lab.recovery_s * 1000)
@@ -77,6 +77,7 @@ def _python(lab: Lab, folder: Path, number: int, port: int) -> LabProgram:
             # -P: a user's folder may hold a file named like one of our libraries
             *(sys.executable, "-P", "-m", "siotool.target.serve", f"--port={port}"),
             *(f"--tick-rate={lab.tick_rate}", f"--parent={os.getpid()}"),
+            *(f"--served-by={SERVED_BY}", f"--name=server-{number}"),
         ],
         folder=folder,
         port=port,

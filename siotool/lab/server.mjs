@@ -2,6 +2,9 @@
 //
 //   node server.mjs [--port 0] [--metrics-port 0] [--adapter none] [--workers 0] [--recovery-ms 0]
 //                   [--store none] [--replay missed] [--tick-rate 0] [--tls-cert FILE --tls-key FILE]
+//                   [--served-by HEADER --name NAME]
+//
+// The answer that opens a session has --name in the header --served-by; of a primary's workers server-1, …
 //
 // On the namespaces / and /chat: chat message (to all), echo (acknowledged), join ROOM, leave ROOM,
 // say ROOM …, direct SID …, ask me, kick; on / each server sends tick to its own clients.
@@ -22,7 +25,7 @@ import { createServer as createSecureServer } from "node:https";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { Server } from "socket.io";
-import { METRICS_PORT, adapterFor, clusterWorker, forkOne, forkWorkers } from "./adapters.mjs";
+import { METRICS_PORT, WORKER_NAME, adapterFor, clusterWorker, forkOne, forkWorkers } from "./adapters.mjs";
 import { converse } from "./conversations.mjs";
 import { serveMetrics } from "./metrics.mjs";
 import { openStore } from "./stores.mjs";
@@ -48,6 +51,8 @@ function readOptions() {
     "tick-rate": "0",
     "tls-cert": "",
     "tls-key": "",
+    "served-by": "",
+    name: "",
   };
   const known = Object.fromEntries(Object.keys(defaults).map((name) => [name, { type: "string" }]));
   return { ...defaults, ...parseArgs({ options: known }).values };
@@ -85,7 +90,7 @@ async function primary() {
   const port = await listen(http, Number(options.port));
   endWithInput({
     fork: async (n) => {
-      workers[n - 1] = await forkOne(workers[n - 1].metrics_port);
+      workers[n - 1] = await forkOne(n, workers[n - 1].metrics_port);
       console.log(JSON.stringify({ worker: n, ...workers[n - 1] }));
     },
   });
@@ -105,6 +110,10 @@ async function server() {
     ...(recovery > 0 && { connectionStateRecovery: { maxDisconnectionDuration: recovery } }),
   });
   const store = await openStore(options.store, process.env.SIOTOOL_LAB_STORE);
+  if (options["served-by"] !== "") {
+    const name = process.env[WORKER_NAME] ?? options.name;
+    io.engine.on("initial_headers", (headers) => (headers[options["served-by"]] = name));
+  }
   for (const name of ["/", "/chat"]) {
     io.of(name).on("connection", (socket) => {
       socket.onAny(() => (counts.received += 1));

@@ -33,6 +33,7 @@ from siotool.report.gates import Gate, Scope
 from siotool.report.generator_figures import sum_up_generator
 from siotool.report.generator_lateness import lateness_words
 from siotool.report.leak_figures import LeakFigures, find_leak
+from siotool.report.node_deliveries import node_remarks, sum_up_by_node
 from siotool.report.operations import sum_up
 from siotool.report.outages import sum_up_away, sum_up_outages
 from siotool.report.overload import overload
@@ -89,6 +90,7 @@ def summarize(
     server, servers = sum_up_all(runs, seconds), sum_up_each(runs, seconds)
     outages = sum_up_outages(runs)
     delivery, user_classes = _delivery(runs), sum_up_user_classes(runs)
+    by_node = sum_up_by_node(intervals)
     capacity = capacity_of(whole)
     counted = counts(connections, bandwidth, of_all)
     sizing = size(
@@ -109,6 +111,7 @@ def summarize(
         remarks=[
             *find_remarks(runs, seconds, steady, operations.rows, delivery),
             *late.remarks,
+            *node_remarks(by_node),
             *server_remarks(server, servers),
             *beside.remarks,
             *([f"whether the server leaks: {leak}"] if isinstance(leak, str) and leak else []),
@@ -128,6 +131,7 @@ def summarize(
         faults=sum_up_faults(runs, storm),
         backlog=sum_up_backlog(runs, delivery, counted.backlog),
         audiences=sum_up_audiences(intervals, clock_error_s(runs)),
+        delivery_by_node=by_node,
         bandwidth=bandwidth,
         server=server,
         servers=servers,

@@ -199,8 +199,9 @@ def _columns(run: Run) -> dict[str, Floats]:
 
 
 def _all_sampled(run: Run, interval: Interval) -> ServerUse | None:
-    """The use of all servers; None where not all were sampled."""
-    return interval.server if len(interval.servers) == len(run.header.servers) else None
+    """The use of all servers; None where not all were sampled, whatever stands beside them."""
+    sampled = sum(not use.beside for use in interval.servers.values())
+    return interval.server if sampled == sum(not one.beside for one in run.header.servers) else None
 
 
 def server_columns(uses: Sequence[ServerUse | None], server: MeasuredServer | None) -> dict[str, Floats]:

@@ -10,8 +10,18 @@ from collections.abc import Iterator
 from math import inf
 
 from siotool.protocol import stamp
-from siotool.swarm.audience import CHANGING_S, KNOWN_S, Audience, Place, RoomCounts, RoomMessage, Stray
+from siotool.swarm.audience import (
+    CHANGING_S,
+    KNOWN_S,
+    Audience,
+    Place,
+    RoomCounts,
+    RoomMessage,
+    RoomMessageByNode,
+    Stray,
+)
 from siotool.swarm.memory_limits import NAME_CHARACTERS
+from siotool.swarm.receipts_by_node import parted
 from siotool.swarm.receiver import GIVE_UP_S, Receiver
 from siotool.swarm.worker_report import Presence, Publication, Receipt
 
@@ -19,7 +29,9 @@ from siotool.swarm.worker_report import Presence, Publication, Receipt
 class Audiences:
     """Memberships, and the messages to audiences that this worker has sent or seen."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, by_node: bool = False) -> None:
+        """``by_node``: receivers know their nodes, and receipts say of which their deliveries are."""
+        self._kind = RoomMessageByNode if by_node else RoomMessage
         self.touched: list[RoomMessage] = []
         self.presence: list[Presence] = []
         self.published: list[Publication] = []
@@ -51,7 +63,8 @@ class Audiences:
             place.past = [part for part in place.past or () if part[1] > now - KNOWN_S]
             place.past.append((place.begin, place.end))
         place.begin, place.end, place.left_at, place.cut = now + settle_s, inf, inf, False
-        self.presence.append(Presence(place.begin, 1, number))
+        place.node = receiver.node
+        self.presence.append(Presence(place.begin, 1, number, place.node))
         self._welcome(receiver, place, now)
 
     def leave(self, receiver: Receiver, number: int, now: float) -> None:
@@ -119,7 +132,7 @@ class Audiences:
 
     def _end(self, place: Place, end: float) -> None:
         place.end = end
-        self.presence.append(Presence(end, -1, place.audience.number))
+        self.presence.append(Presence(end, -1, place.audience.number, place.node))
 
     def _audience(self, number: int) -> Audience:
         audience = self._audiences.get(number)
@@ -140,7 +153,9 @@ class Audiences:
             message.excluded = sender
         message.missing += message.audience.expecting(mark.sent) - discount
         self._own.append(message)
-        self.published.append(Publication(mark.publisher, mark.seq, mark.sent, discount, mark.audience))
+        self.published.append(
+            Publication(mark.publisher, mark.seq, mark.sent, discount, mark.audience, sender.node)
+        )
         return message
 
     def withdraw(self) -> None:
@@ -163,7 +178,7 @@ class Audiences:
             place -= 1
             if stream[place].seq == mark.seq:
                 return stream[place]
-        message = RoomMessage(audience, stream, mark, sys.intern(event[:NAME_CHARACTERS]))
+        message = self._kind(audience, stream, mark, sys.intern(event[:NAME_CHARACTERS]))
         stream.insert(place, message)
         audience.recent.append(message)
         self._young.append(message)
@@ -194,7 +209,7 @@ class Audiences:
         for message in self.touched:
             counts, message.counts = message.counts, None
             assert counts is not None
-            receipt = Receipt(
+            whole = Receipt(
                 message.publisher,
                 message.seq,
                 counts.due,
@@ -204,10 +219,10 @@ class Audiences:
                 counts.reordered,
                 message.audience.number,
                 counts.misdelivered,
-                counts.expected,
+                len(counts.expected_at),
             )
-            if receipt.says_something:
-                receipts.append(receipt)
+            parts = parted(whole, message.take_nodes(), counts.excused_at, counts.expected_at)
+            receipts += [part for part in parts if part.says_something]
         self.touched.clear()  # the audiences have this list
         return receipts
 

@@ -31,6 +31,7 @@ from siotool.swarm.bugs import Bugs
 from siotool.swarm.delivery_tracker import DeliveryTracker
 from siotool.swarm.leaving_users import LeavingUsers
 from siotool.swarm.metrics import Metrics
+from siotool.swarm.nodes import Nodes
 from siotool.swarm.redaction import Redaction
 from siotool.swarm.run_clock import RunClock
 from siotool.swarm.settings import EngineSettings
@@ -75,8 +76,10 @@ class ClientLoop:
 
         ``clock`` compares this machine's with the parent's.
         """
-        self.tracker = DeliveryTracker(settings.run, clock)
+        self.tracker = DeliveryTracker(settings.run, clock, by_node=settings.by_node)
         self.metrics = Metrics(self.tracker, len(settings.targets), redaction)
+        urls = [found.target.url for found in settings.targets]
+        nodes = Nodes(settings.server_header, urls, self.metrics.remark)
         parser = parser_of(settings.parser, settings.revision)
         self.pool = Pool(
             self.metrics.targets[0].traffic, parser, settings.revision, settings.identity.namespaces[0]
@@ -86,7 +89,9 @@ class ClientLoop:
         self.to_hub = bridge.to_hub
         bugs = Bugs(self.metrics)
         self._loop.set_exception_handler(bugs.of_loop)
-        self.board = Switchboard(self.metrics, self.pool.known, bridge.to_hub, bugs.report, self._ended)
+        self.board = Switchboard(
+            self.metrics, self.pool.known, bridge.to_hub, bugs.report, self._ended, nodes
+        )
         make_socket: Any = monkey.get_original("socket", "socket")  # gevent's own would wait for the hub
         if settings.sources:
             make_socket = SourceSockets(make_socket, settings.sources, settings.worker)
@@ -172,6 +177,7 @@ class ClientLoop:
             failure = ClientFailure("client", f"an identity that cannot be sent: {error}")
         else:
             user.connection = connection
+            user.opening_node = self.board.nodes.of_target(target.number)
             opening = self._openers[target.number].by(transport)
             failure = await attempt.run(connection, opening, self._settings.connect_timeout_s)
         now = monotonic()
@@ -273,7 +279,7 @@ class ClientLoop:
             )
         else:
             discount = int(not includes_sender)
-            stamp = self.tracker.publish(publisher, event, now, due, metrics.present, discount)
+            stamp = self.tracker.publish(publisher, event, now, due, metrics.present, discount, user.node)
         try:
             body = self.pool.parser.encode((event, *compose(stamp)))
         except Exception as error:  # the scenario's own code

@@ -20,6 +20,7 @@ class Receiver:
     __slots__ = (
         "away_from",
         "away_until",
+        "earlier_nodes",
         "early",
         "expecting",
         "gone",
@@ -28,6 +29,7 @@ class Receiver:
         "lost_at",
         "meant",
         "missing_in",
+        "node",
         "overtaken",
         "places",
         "published",
@@ -46,6 +48,10 @@ class Receiver:
         self.gone = False
         self.joined_at = inf
         self.left_at = inf
+        #: The node its connection is on (``nodes``); those before it, each with when it was left, as long as
+        #: messages of that time may come.
+        self.node = ""
+        self.earlier_nodes: tuple[tuple[float, str], ...] = ()
         #: When its connection was lost, and the audiences it was in (0: all); ``inf`` unless it is away.
         self.lost_at = inf
         self.missing_in: tuple[int, ...] = ()
@@ -67,6 +73,22 @@ class Receiver:
         self.expecting = _NOTHING
         self.pushes: dict[Any, Any] = {}
         self.waits = 0
+
+    def move(self, node: str, now: float) -> None:
+        """Its connection is on a node from now on; it was on the last one until it was lost."""
+        if node == self.node:
+            return
+        if self.left_at < inf:
+            recent = [one for one in self.earlier_nodes if one[0] > now - 2 * GIVE_UP_S]
+            self.earlier_nodes = (*recent, (self.left_at, self.node))
+        self.node = node
+
+    def node_at(self, sent: float) -> str:
+        """The node it was on when a message was sent; while it was away: the one it came back to."""
+        for until, node in self.earlier_nodes:
+            if sent < until:
+                return node
+        return self.node
 
     def resumes(self, sent: float) -> bool:
         """Whether a message sent at a moment was expected in the session that is, or is being, given back."""

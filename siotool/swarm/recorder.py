@@ -154,6 +154,7 @@ class Recorder:
             interval = msgspec.structs.replace(
                 interval,
                 audiences=self._deliveries.take_audiences(),
+                by_node=self._deliveries.take_by_node(),
                 lost_ago=self._deliveries.take_lost_ago(),
                 exceptions=interval.exceptions + self._raised_in_hooks(),
                 pace=self.pace(self.begin + begin_s, self.begin + end_s),

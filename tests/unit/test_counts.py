@@ -103,6 +103,39 @@ def test_a_measured_capacity_is_of_the_formula_and_no_resource_of_its_own(make_r
     assert sizing.document_measured_exact == pytest.approx(10_000 * 0.005 / 0.7, rel=0.05)
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        pytest.param(
+            {"ramp_s": 1, "hold_s": 3},
+            "no capacity (4 s with a sample of the server are too few to learn from; use a run with at least "
+            "5 of them, or give --capacity)",
+            id="too short",
+        ),
+        pytest.param(
+            {"cpu_per_connection": 5e-6},
+            "no capacity (the server did too little to extrapolate from; load it more, or give --capacity)",
+            id="too light",
+        ),
+        pytest.param(
+            {"server": None},
+            "no capacity (sample the server with --server-pid, or give --capacity)",
+            id="not sampled",
+        ),
+        pytest.param(
+            {"change": changed(lambda one: {"servers": {"server": ServerUse(rss_bytes=50_000_000)}})},
+            "no capacity (no source of the server shows its CPU, so the run shows no cost; run it again with "
+            "--server-pid, or metrics that show it, or give --capacity)",
+            id="no source shows its CPU",
+        ),
+    ],
+)
+def test_why_there_is_no_capacity_is_said_as_it_is(make_run, reported, changes, said):
+    """Light runs of sampled servers were told to sample the server."""
+    sizing = reported(make_run(**changes), {"workload.connections": "10k"}).sizing
+    assert (sizing.servers_measured, sizing.servers_measured_how) == (None, said)
+
+
 # ── a server that was asked for more than it can ──────────────────────────────────────
 
 
