@@ -17,7 +17,7 @@ from siotool.histogram import Sparse
 from siotool.measured_servers import Amount, Count, MeasuredServer, ServerUse, all_servers
 from siotool.searched import FoundCapacity, Hold
 from siotool.stopped import Stopped
-from siotool.workload import Target, WeightedTarget, Workload
+from siotool.workload import ClientBackoff, Target, WeightedTarget, Workload
 
 VERSION = 3
 FILE_NAME = "run.jsonl"
@@ -39,14 +39,6 @@ class GeneratorMachine(msgspec.Struct, frozen=True):
     memory_bytes: Count
     python: str
     clock_error_s: Amount
-
-
-class ClientBackoff(msgspec.Struct, frozen=True):
-    """How users wait before they connect again: ``reconnectionDelay``, its most, ``randomizationFactor``."""
-
-    delay_s: Amount
-    delay_max_s: Amount
-    jitter: Amount
 
 
 class Header(msgspec.Struct, frozen=True, tag_field="kind", tag="header"):

@@ -72,6 +72,33 @@ Ticks = Annotated[
         rich_help_panel="Servers",
     ),
 ]
+Behind = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="So many servers run Socket.IO 2, as if they had not been upgraded.",
+        show_default="0",
+        rich_help_panel="Servers",
+    ),
+]
+AcceptQueue = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Connections that may wait to be accepted at a URL.",
+        show_default="4096",
+        rich_help_panel="Servers",
+    ),
+]
+IdleTimeout = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="The balancer closes connections without traffic after so long.",
+        show_default="60s",
+        rich_help_panel="Balancer",
+    ),
+]
 InFront = Annotated[
     BalancerName | None,
     typer.Option(
@@ -86,7 +113,7 @@ Sticky = Annotated[
     Stickiness | None,
     typer.Option(
         metavar="NAME",
-        help="How it keeps a session on its server: cookie, address, or none, which breaks long polling.",
+        help="How it keeps a session on its server: cookie, address, table (HAProxy), or none.",
         show_default="cookie",
         rich_help_panel="Balancer",
     ),

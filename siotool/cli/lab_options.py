@@ -26,6 +26,9 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "recovery": (),
     "port": (),
     "tick-rate": (),
+    "behind": (),
+    "idle-timeout": (),
+    "accept-queue": (),
 }
 
 
@@ -40,12 +43,12 @@ def read(file: str | None, flags: Mapping[str, object]) -> Lab:
     given |= {key: _LabKey(value, f"--{key}") for key, value in flags.items() if value is not None}
     values: dict[str, Any] = {}
     for key, (value, origin) in given.items():
-        if key == "recovery":
-            values["recovery_s"] = _time(value, origin)
+        if key in ("recovery", "idle-timeout"):
+            values[f"{key.replace('-', '_')}_s"] = _time(value, origin)
         elif key == "tick-rate":
             values["tick_rate"] = _rate(value, origin)
         else:
-            values[key] = _plain(key, value, origin)
+            values[key.replace("-", "_")] = _plain(key, value, origin)
     lab = Lab(**values)
     try:
         check(lab, sticky_given="sticky" in given)

@@ -22,6 +22,9 @@ def up(
     replay: lab_flags.Replayed = None,
     recovery: lab_flags.Recovery = None,
     tick_rate: lab_flags.Ticks = None,
+    behind: lab_flags.Behind = None,
+    accept_queue: lab_flags.AcceptQueue = None,
+    idle_timeout: lab_flags.IdleTimeout = None,
     balancer: lab_flags.InFront = None,
     sticky: lab_flags.Sticky = None,
     tls: lab_flags.Tls = None,
@@ -71,6 +74,9 @@ def up(
             "sticky": sticky,
             "tls": tls,
             "port": port,
+            "behind": behind,
+            "idle-timeout": idle_timeout,
+            "accept-queue": accept_queue,
         },
     )
     folder = out or REPORTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-lab"

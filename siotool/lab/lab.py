@@ -12,7 +12,7 @@ StoreName = Literal["none", "postgres", "couchdb", "mongo"]
 #: What a client that comes back gets of what is kept: what it has not; by mistake nothing, or everything.
 Replay = Literal["missed", "nothing", "everything"]
 BalancerName = Literal["none", "nginx", "haproxy"]
-Stickiness = Literal["cookie", "address", "none"]
+Stickiness = Literal["cookie", "address", "table", "none"]
 #: What a process is in a lab: a server holds clients, the others only carry what is theirs.
 Role = Literal["server", "primary", "balancer", "backend"]
 
@@ -27,7 +27,9 @@ class Lab(msgspec.Struct, frozen=True, kw_only=True):
 
     ``sticky`` is how the balancer keeps a session on one server. ``tick_rate`` is how many ticks a second
     each server sends to its clients. ``store`` is where conversations are kept, ``replay`` what of them
-    clients get that come back.
+    clients get that come back. The last ``behind`` servers run Socket.IO 2, which no adapter joins.
+    ``idle_timeout_s`` is after how long without traffic the balancer closes a connection, 0: 60 s, and an
+    hour for a WebSocket at HAProxy. ``accept_queue`` is how many connections wait to be accepted at a URL.
     """
 
     servers: int = 1
@@ -41,6 +43,9 @@ class Lab(msgspec.Struct, frozen=True, kw_only=True):
     tick_rate: float = 0.0
     store: StoreName = "none"
     replay: Replay = "missed"
+    behind: int = 0
+    idle_timeout_s: float = 0.0
+    accept_queue: int = 4096
 
     @property
     def doors(self) -> int:
@@ -61,6 +66,9 @@ class Lab(msgspec.Struct, frozen=True, kw_only=True):
             parts.append(f"balancer {self.balancer}, sticky {self.sticky}")
         parts += [f"store {self.store}"] if self.store != "none" else []
         parts += [f"replay {self.replay}"] if self.replay != "missed" else []
+        parts += [f"{self.behind} behind"] if self.behind else []
+        parts += [f"idle timeout {self.idle_timeout_s:g} s"] if self.idle_timeout_s else []
+        parts += [f"accept queue {self.accept_queue}"] if self.accept_queue != 4096 else []
         parts += ["tls"] if self.tls else []
         parts += [f"recovery {self.recovery_s:g} s"] if self.recovery_s else []
         return f"lab of {', '.join(parts)}"
@@ -94,8 +102,27 @@ def check(lab: Lab, *, sticky_given: bool) -> None:
             "replay is of a store, and store is none",
             "set store to postgres, couchdb or mongo, or leave replay out",
         )
+    _check_bad_days(lab)
     if lab.runtime == "python":
         _check_python(lab)
+
+
+def _check_bad_days(lab: Lab) -> None:
+    """What is wrong with a lab on purpose, and cannot be."""
+    if lab.sticky == "table" and lab.balancer != "haproxy":
+        raise InputError("sticky table is of HAProxy: nginx keeps no table", "set balancer to haproxy")
+    if lab.idle_timeout_s and lab.balancer == "none":
+        raise InputError(
+            "idle-timeout is of a balancer, and balancer is none", "set balancer to nginx or haproxy"
+        )
+    if lab.idle_timeout_s < 0 or lab.idle_timeout_s > 86_400:
+        raise InputError(f"idle-timeout of {lab.idle_timeout_s:g} s is out of range", "use up to 24h")
+    if not 1 <= lab.accept_queue <= 65_535:
+        raise InputError(f"accept-queue is {lab.accept_queue}; expected 1 to 65535")
+    if lab.behind and (lab.adapter == "cluster" or lab.runtime == "python" or lab.store != "none"):
+        raise InputError("behind is of servers of their own on Node.js, without a store", "leave one out")
+    if not 0 <= lab.behind <= lab.servers:
+        raise InputError(f"behind is {lab.behind}; there are {lab.servers} servers")
 
 
 def _check_python(lab: Lab) -> None:

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
 from siotool.lab.backends import Backends
 from siotool.lab.lab import SERVED_BY, Lab
 from siotool.lab.lab_certificate import LabCertificate
@@ -32,7 +34,20 @@ def server_programs(
     environment = {name: one.url for name, one in urls.items() if one is not None}
     if lab.adapter == "cluster":
         return [_node(lab, folder, "primary", ports[0], tls, environment)]
-    return [_node(lab, folder, f"server-{n}", own, tls, environment) for n, own in enumerate(ports, 1)]
+    last = lab.servers - lab.behind
+    return [
+        _node(_as_it_was(lab) if n > last else _as_it_is(lab), folder, f"server-{n}", own, tls, environment)
+        for n, own in enumerate(ports, 1)
+    ]
+
+
+def _as_it_is(lab: Lab) -> Lab:
+    return msgspec.structs.replace(lab, behind=0)
+
+
+def _as_it_was(lab: Lab) -> Lab:
+    """A server on Socket.IO 2: today's adapters and recovery are not for it."""
+    return msgspec.structs.replace(lab, adapter="none", recovery_s=0.0, behind=1)
 
 
 def _node(
@@ -52,6 +67,12 @@ def _node(
         options |= {"store": lab.store, "replay": lab.replay}
     if lab.tick_rate:
         options["tick-rate"] = lab.tick_rate
+    if lab.accept_queue != Lab().accept_queue:
+        options["accept-queue"] = lab.accept_queue
+    if lab.behind:
+        options["socket-io"] = 2
+    if lab.sticky == "table" and lab.balancer == "haproxy":
+        options["cookie"] = "io"
     if tls is not None:
         options |= {"tls-cert": tls.certificate, "tls-key": tls.key}
     return LabProgram(

@@ -2,7 +2,8 @@
 //
 //   node server.mjs [--port 0] [--metrics-port 0] [--adapter none] [--workers 0] [--recovery-ms 0]
 //                   [--store none] [--replay missed] [--tick-rate 0] [--tls-cert FILE --tls-key FILE]
-//                   [--served-by HEADER --name NAME]
+//                   [--served-by HEADER --name NAME] [--accept-queue 4096] [--socket-io 4]
+//                   [--cookie NAME]
 //
 // The answer that opens a session has --name in the header --served-by; of a primary's workers server-1, …
 //
@@ -49,6 +50,9 @@ function readOptions() {
     replay: "missed",
     "recovery-ms": "0",
     "tick-rate": "0",
+    "accept-queue": "4096",
+    "socket-io": "4",
+    cookie: "",
     "tls-cert": "",
     "tls-key": "",
     "served-by": "",
@@ -62,7 +66,7 @@ function listen(http, port) {
   return new Promise((done, failed) => {
     http.once("error", failed);
     // exclusive: workers of a primary would share any free port
-    http.listen({ host: HOST, port, backlog: 4096, exclusive: true }, () => done(http.address().port));
+    http.listen({ host: HOST, port, backlog: Number(options["accept-queue"]), exclusive: true }, () => done(http.address().port));
   });
 }
 
@@ -104,11 +108,15 @@ async function server() {
     : createServer();
   const recovery = Number(options["recovery-ms"]);
   const counts = { received: 0, published: 0, heard: 0 };
-  const io = new Server(http, {
-    cors: { origin: "*" },
-    adapter: await adapterFor(options.adapter, process.env.SIOTOOL_LAB_BACKEND, counts),
-    ...(recovery > 0 && { connectionStateRecovery: { maxDisconnectionDuration: recovery } }),
-  });
+  const io =
+    options["socket-io"] === "2"
+      ? (await import("socket.io-2")).default(http)
+      : new Server(http, {
+          cors: { origin: "*" },
+          ...(options.cookie !== "" && { cookie: options.cookie }),
+          adapter: await adapterFor(options.adapter, process.env.SIOTOOL_LAB_BACKEND, counts),
+          ...(recovery > 0 && { connectionStateRecovery: { maxDisconnectionDuration: recovery } }),
+        });
   const store = await openStore(options.store, process.env.SIOTOOL_LAB_STORE);
   if (options["served-by"] !== "") {
     const name = process.env[WORKER_NAME] ?? options.name;
@@ -116,7 +124,7 @@ async function server() {
   }
   for (const name of ["/", "/chat"]) {
     io.of(name).on("connection", (socket) => {
-      socket.onAny(() => (counts.received += 1));
+      socket.onAny?.(() => (counts.received += 1)); // Socket.IO 2 has none
       speak(io.of(name), socket);
       if (store !== null) converse(io.of(name), socket, store, options.replay);
     });

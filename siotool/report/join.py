@@ -15,6 +15,7 @@ import numpy as np
 from siotool.errors import InputError
 from siotool.report.audience_rows import sum_up_audiences
 from siotool.report.backlog_figures import sum_up_backlog
+from siotool.report.bad_day_causes import undrained
 from siotool.report.capacity_figures import capacity_of
 from siotool.report.comparison_figures import Beside
 from siotool.report.contents import (
@@ -88,7 +89,7 @@ def summarize(
     connections = _connections(runs, seconds)
     bandwidth = _bandwidth(runs, seconds)
     server, servers = sum_up_all(runs, seconds), sum_up_each(runs, seconds)
-    outages = sum_up_outages(runs)
+    outages, faults = sum_up_outages(runs), sum_up_faults(runs, storm)
     delivery, user_classes = _delivery(runs), sum_up_user_classes(runs)
     by_node = sum_up_by_node(intervals)
     capacity = capacity_of(whole)
@@ -113,6 +114,7 @@ def summarize(
             *late.remarks,
             *node_remarks(by_node),
             *server_remarks(server, servers),
+            *undrained(faults, connections.users_planned),
             *beside.remarks,
             *([f"whether the server leaks: {leak}"] if isinstance(leak, str) and leak else []),
         ],
@@ -128,7 +130,7 @@ def summarize(
         delivery=delivery,
         outages=outages,
         away=sum_up_away(runs, outages),
-        faults=sum_up_faults(runs, storm),
+        faults=faults,
         backlog=sum_up_backlog(runs, delivery, counted.backlog),
         audiences=sum_up_audiences(intervals, clock_error_s(runs)),
         delivery_by_node=by_node,

@@ -10,7 +10,8 @@ from siotool.report.fault_tables import faults as fault_section
 from siotool.report.gates import parse
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
-from siotool.runfile import ClientBackoff, Delivery, Losses, Operation
+from siotool.runfile import Delivery, Losses, Operation
+from siotool.workload import ClientBackoff
 
 
 def times(seconds, count):
