@@ -16,6 +16,7 @@ from siotool.calibration.phase import Phase, encode
 from siotool.errors import InputError, TargetError
 from siotool.lab.lab import Lab
 from siotool.lab.needs import of_lab
+from siotool.lab.packages import INSTALL
 from siotool.lab.running_program import end_with
 from siotool.plan.evidence.fleet_phases import fleet_words
 from siotool.runfile import FILE_NAME, Run
@@ -25,8 +26,8 @@ from siotool.runs import reading
 _BESIDE_S = 150.0
 #: How long it has to stop its lab after Ctrl-C.
 _END_S = 30.0
-#: Programs whose versions a profile does not name: they install others.
-_NOT_NAMED = ("npm",)
+#: The package by which an adapter reaches its backend.
+_CLIENTS = {"redis": "redis", "postgres": "pg", "mongo": "mongodb", "cluster": "@socket.io/sticky"}
 
 
 class FleetLoad(msgspec.Struct, frozen=True):
@@ -79,12 +80,11 @@ def load_fleet(load: FleetLoad, folder: Path) -> Run:
 def versions_of(lab: Lab) -> dict[str, str]:
     """The versions of the programs and packages that a lab runs on, by name."""
     adapter = lab.adapter.removesuffix("-sharded")
-    wanted = {"socket.io", "redis" if adapter.startswith("redis") else "pg", f"@socket.io/{adapter}-adapter"}
+    wanted = {"socket.io", f"@socket.io/{adapter}-adapter", _CLIENTS.get(adapter.partition("-")[0], "")}
     return {
         one.name: one.version
         for one in of_lab(lab)
-        if one.version and (one.get.startswith("apt") or one.name in wanted)
-        if one.name not in _NOT_NAMED
+        if one.version and (one.get != INSTALL or one.name in wanted)
     }
 
 

@@ -61,6 +61,9 @@ def test_a_profile_names_what_it_was_measured_with(lab_programs: None) -> None:
         "node", "redis-server", "socket.io", "redis", "@socket.io/redis-adapter",
     }  # fmt: skip
     assert set(versions_of(Lab(adapter="postgres"))) >= {"postgres", "pg", "@socket.io/postgres-adapter"}
+    assert set(versions_of(Lab(adapter="cluster"))) == {
+        "node", "socket.io", "@socket.io/cluster-adapter", "@socket.io/sticky",
+    }  # fmt: skip
 
 
 def test_a_load_that_does_not_start_is_said(lab_programs: None, tmp_path: Path) -> None:

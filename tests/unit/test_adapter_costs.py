@@ -144,6 +144,15 @@ def test_a_wrong_law_is_found_and_the_right_one_named(said, real, kind, like):
     assert (4, kind, like) in {(one.servers, one.kind, one.like) for one in wrong}
 
 
+def test_messages_that_arrive_in_the_next_phase_break_no_law():
+    phases = fleet_of(ADAPTERS["cluster"], (4,))
+    late = next(number for number, one in enumerate(phases) if one.kind == "all")
+    phases[late] = msgspec.structs.replace(
+        phases[late], received_per_s=tuple(0.5 * value for value in phases[late].received_per_s)
+    )
+    assert all(one.holds for one in laws_seen(ADAPTERS["cluster"], phases))
+
+
 def test_a_count_that_fits_no_law_is_said_to_fit_none():
     half = [
         msgspec.structs.replace(one, received_per_s=tuple(0.5 * value for value in one.received_per_s))

@@ -46,11 +46,14 @@ def laws_seen(adapter: Adapter, phases: Sequence[FleetPhase]) -> list[LawSeen]:
 
 
 def _seen(adapter: Adapter, phases: Sequence[FleetPhase], words: str) -> LawSeen:
-    seconds = np.array([one.seconds for one in phases])
+    """The median of the phases: what is published while a backend stands still arrives in the next one."""
+    phases = [one for one in phases if one.published_per_s]
     # what servers gave away and what they received is counted at the same moments; nothing is given with none
-    published = float(sum((one.given_per_s or one.published_per_s) * one.seconds for one in phases))
-    received = np.array([one.received_per_s for one in phases]).T @ seconds / published
-    counted = float(received.mean())
+    given = np.array([one.given_per_s or one.published_per_s for one in phases])
+    published = float(given @ np.array([one.seconds for one in phases]))
+    shares = np.array([one.received_per_s for one in phases]) / given[:, None]
+    received = np.median(shares, axis=0)
+    counted = float(np.median(shares.mean(axis=1)))
     expected = law_share(adapter, phases[0])
     within = _within(adapter, phases[0])
     laws = [msgspec.structs.replace(adapter, law=law) for law in get_args(Law)]
