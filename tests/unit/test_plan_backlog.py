@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from siotool.plan.documents import money_sections
 from siotool.plan.storage.offline import all_bytes, storage
 from siotool.plan.storage.stores import (
     DEAD_SHARE,
@@ -170,6 +171,10 @@ def test_a_message_of_a_conversation_is_kept_once_and_read_by_all(plan_inputs):
     assert shared.stores[0].drain_bytes == pytest.approx(alone.stores[0].drain_bytes)
     assert shared.drain_messages_per_s == pytest.approx(600e6 / 3600)
     assert (alone.drain_s, shared.drain_s) == (None, pytest.approx(6000))
+    said = [
+        " ".join(block.text for block in money_sections.storage(one).blocks[:-1]) for one in (alone, shared)
+    ]
+    assert ["The servers take 1.67 h for it." in words for words in said] == [False, True]
 
 
 def test_what_postgres_needs_for_a_message():
