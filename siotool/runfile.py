@@ -231,7 +231,7 @@ class Delivery(msgspec.Struct, frozen=True):
     or when it is given up; ``pending`` are the deliveries of open messages at its end.
     ``misdelivered`` are deliveries where they were not to arrive; they are not among the received.
     ``while_away`` are deliveries to users that were away when the message was sent: not expected. Those
-    that came after all are ``Losses.caught_up``.
+    that came after all are ``Losses.caught_up``. The server acknowledged so many messages.
     """
 
     published: Count = 0
@@ -244,6 +244,7 @@ class Delivery(msgspec.Struct, frozen=True):
     pending: Count = 0
     misdelivered: Count = 0
     while_away: Count = 0
+    acknowledged: Count = 0
 
 
 #: Classes of audience sizes, by the largest of each: 1, 2, 3 to 5, 6 to 10, 11 to 20, …
@@ -342,7 +343,8 @@ class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
     under way: it belongs to no hold phase. ``servers`` holds the use of those that were sampled,
     by their names in the header, ``targets`` what happened at each of the header's, in their order.
     ``lost_ago`` says when the messages were sent whose deliveries were given up in it: whole seconds
-    before its end, and how many deliveries. ``class_operations`` are the operations by user class, without
+    before its end, and how many deliveries; ``acknowledged_lost_ago`` are those of them that the server had
+    acknowledged. ``class_operations`` are the operations by user class, without
     service times, where there are several classes; deliveries and custom ones are in the totals alone.
     ``pace`` is what fixed work cost on the servers' CPUs, where a loop of it ran. ``by_node`` is None where
     no connection's node is known.
@@ -366,6 +368,7 @@ class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
     visits: Visits = Visits()
     losses: Losses = Losses()
     lost_ago: list[tuple[Count, Count]] = []
+    acknowledged_lost_ago: list[tuple[Count, Count]] = []
     class_operations: dict[str, list[Operation]] = {}
     pace: Pace | None = None
     by_node: DeliveriesByNode | None = None

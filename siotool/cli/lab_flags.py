@@ -72,6 +72,15 @@ Ticks = Annotated[
         rich_help_panel="Servers",
     ),
 ]
+Replica = Annotated[
+    bool | None,
+    typer.Option(
+        "--replica/--no-replica",
+        help="Redis has a replica that can take its place.",
+        show_default="no-replica",
+        rich_help_panel="Servers",
+    ),
+]
 Behind = Annotated[
     int | None,
     typer.Option(

@@ -26,6 +26,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "recovery": (),
     "port": (),
     "tick-rate": (),
+    "replica": (),
     "behind": (),
     "idle-timeout": (),
     "accept-queue": (),
@@ -96,9 +97,9 @@ def _from_file(file: str) -> dict[str, _LabKey]:
 
 def _plain(key: str, value: object, origin: str) -> object:
     words = _WORDS[key]
-    if key == "tls":
+    if key in ("tls", "replica"):
         if not isinstance(value, bool):
-            raise InputError(f"{origin} is {type_of(value)}; expected true or false", "write tls = true")
+            raise InputError(f"{origin} is {type_of(value)}; expected true or false", f"write {key} = true")
     elif not words:
         if not isinstance(value, int) or isinstance(value, bool):
             raise InputError(f"{origin} is {type_of(value)}; expected a whole number", f"write {key} = 2")

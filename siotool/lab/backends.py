@@ -20,6 +20,8 @@ import msgspec
 from siotool.errors import TargetError
 from siotool.lab.lab import MOST_SERVERS, Lab
 from siotool.lab.lab_program import LabProgram
+from siotool.lab.ports import free_ports
+from siotool.lab.redis_pair import redis_alone, redis_pair
 from siotool.lab.tools import path_of, postgres_folder
 from siotool.yaml_template import filled
 
@@ -30,10 +32,15 @@ _USERS = ("postgres", "nobody")
 
 
 class Backend(msgspec.Struct, frozen=True):
-    """The program, and the URL under which servers find it, which holds a password."""
+    """The program, and the URL under which servers find it, which holds a password.
+
+    ``before`` are programs that start before it: a pair of Redis, of which one is promoted with ``password``.
+    """
 
     program: LabProgram
     url: str
+    before: Sequence[LabProgram] = ()
+    password: str = ""
 
 
 class Backends(msgspec.Struct, frozen=True):
@@ -45,8 +52,10 @@ class Backends(msgspec.Struct, frozen=True):
     @property
     def programs(self) -> list[LabProgram]:
         """Each of them once."""
-        found = {one.program.name: one.program for one in (self.adapter, self.store) if one is not None}
-        return list(found.values())
+        both = [one for one in (self.adapter, self.store) if one is not None]
+        return list(
+            {program.name: program for one in both for program in (*one.before, one.program)}.values()
+        )
 
 
 def backends_of(lab: Lab, folder: Path, data: Path, ports: Sequence[int]) -> Backends:
@@ -64,7 +73,7 @@ def backends_of(lab: Lab, folder: Path, data: Path, ports: Sequence[int]) -> Bac
 def _backend(name: str, lab: Lab, folder: Path, data: Path, port: int) -> Backend | None:
     match name:
         case "redis":
-            return _redis(folder, port)
+            return _pair(folder, port) if lab.replica else _redis(folder, port)
         case "postgres":
             return _postgres(folder, data, port, keeps=lab.store == name)
         case "mongo":
@@ -76,16 +85,13 @@ def _backend(name: str, lab: Lab, folder: Path, data: Path, port: int) -> Backen
 
 def _redis(folder: Path, port: int) -> Backend:
     password = secrets.token_hex(16)
-    written = filled("siotool.lab", "redis.conf", {}, port=port, password=password)
-    (folder / "redis.conf").write_text(written, encoding="utf-8")
-    program = LabProgram(
-        name="redis",
-        role="backend",
-        command=[path_of("redis-server"), "redis.conf"],
-        folder=folder,
-        port=port,
-    )
-    return Backend(program, f"redis://:{password}@127.0.0.1:{port}")
+    return Backend(redis_alone(folder, port, password), f"redis://:{password}@127.0.0.1:{port}")
+
+
+def _pair(folder: Path, port: int) -> Backend:
+    pair = redis_pair(folder, (*free_ports(2), port))
+    *before, door = pair.programs
+    return Backend(door, pair.url, before, pair.password)
 
 
 def _postgres(folder: Path, data: Path, port: int, *, keeps: bool) -> Backend:

@@ -27,9 +27,10 @@ class Lab(msgspec.Struct, frozen=True, kw_only=True):
 
     ``sticky`` is how the balancer keeps a session on one server. ``tick_rate`` is how many ticks a second
     each server sends to its clients. ``store`` is where conversations are kept, ``replay`` what of them
-    clients get that come back. The last ``behind`` servers run Socket.IO 2, which no adapter joins.
-    ``idle_timeout_s`` is after how long without traffic the balancer closes a connection, 0: 60 s, and an
-    hour for a WebSocket at HAProxy. ``accept_queue`` is how many connections wait to be accepted at a URL.
+    clients get that come back. ``replica``: Redis has one, which can take its place. The last ``behind``
+    servers run Socket.IO 2, which no adapter joins. ``idle_timeout_s`` is after how long without traffic
+    the balancer closes a connection, 0: 60 s, and an hour for a WebSocket at HAProxy. ``accept_queue`` is
+    how many connections wait to be accepted at a URL.
     """
 
     servers: int = 1
@@ -43,6 +44,7 @@ class Lab(msgspec.Struct, frozen=True, kw_only=True):
     tick_rate: float = 0.0
     store: StoreName = "none"
     replay: Replay = "missed"
+    replica: bool = False
     behind: int = 0
     idle_timeout_s: float = 0.0
     accept_queue: int = 4096
@@ -56,7 +58,10 @@ class Lab(msgspec.Struct, frozen=True, kw_only=True):
     def backends(self) -> list[str]:
         """The names of what carries messages between its servers, and of what keeps them."""
         carrier = "redis" if self.adapter.startswith("redis") else self.adapter
-        return [name for name in dict.fromkeys((carrier, self.store)) if name not in ("none", "cluster")]
+        pair = ("redis-2", "redis-door") if self.replica else ()
+        return [
+            name for name in dict.fromkeys((carrier, *pair, self.store)) if name not in ("none", "cluster")
+        ]
 
     @property
     def words(self) -> str:
@@ -66,6 +71,7 @@ class Lab(msgspec.Struct, frozen=True, kw_only=True):
             parts.append(f"balancer {self.balancer}, sticky {self.sticky}")
         parts += [f"store {self.store}"] if self.store != "none" else []
         parts += [f"replay {self.replay}"] if self.replay != "missed" else []
+        parts += ["replica"] if self.replica else []
         parts += [f"{self.behind} behind"] if self.behind else []
         parts += [f"idle timeout {self.idle_timeout_s:g} s"] if self.idle_timeout_s else []
         parts += [f"accept queue {self.accept_queue}"] if self.accept_queue != 4096 else []
@@ -117,6 +123,8 @@ def _check_bad_days(lab: Lab) -> None:
         )
     if lab.idle_timeout_s < 0 or lab.idle_timeout_s > 86_400:
         raise InputError(f"idle-timeout of {lab.idle_timeout_s:g} s is out of range", "use up to 24h")
+    if lab.replica and not lab.adapter.startswith("redis"):
+        raise InputError("replica is of Redis", "set adapter to redis, redis-sharded or redis-streams")
     if not 1 <= lab.accept_queue <= 65_535:
         raise InputError(f"accept-queue is {lab.accept_queue}; expected 1 to 65535")
     if lab.behind and (lab.adapter == "cluster" or lab.runtime == "python" or lab.store != "none"):

@@ -17,6 +17,7 @@ from siotool.lab.lab_servers import server_programs
 from siotool.lab.packages import write_programs
 from siotool.lab.ports import free_ports
 from siotool.lab.process_tree import send_to_tree
+from siotool.lab.redis_pair import promote
 from siotool.lab.running_lab import LabMember, RunningLab
 from siotool.lab.running_part import ProgramPart, RunningPart, parts_of_program
 from siotool.lab.running_program import RunningProgram
@@ -40,6 +41,8 @@ class RunningFleet:
         self._out: set[str] = set()
         self._write_balancer: Callable[[Collection[str]], LabProgram] | None = None
         self._told = RunningLab(1, [], str(folder), "", [])
+        #: Of a pair of Redis.
+        self._password = ""
 
     def start(self) -> RunningLab:
         """Write all files, start all programs, and say what runs. Raises TargetError; then stop the rest."""
@@ -55,7 +58,9 @@ class RunningFleet:
         if lab.runtime == "node":
             write_programs(folder)
         backends = backends_of(lab, folder, self._data, (carrier, keeper))
-        self._start(backends.programs)
+        self._password = backends.adapter.password if backends.adapter is not None else ""
+        for program in backends.programs:  # a replica needs its primary, and what leads to them both of them
+            self._start([program])
         servers = server_programs(
             lab, folder, list(zip(ports, metrics, strict=True)), None if behind else tls, backends
         )
@@ -125,6 +130,10 @@ class RunningFleet:
         found = self._out & set(names)
         self._out -= found
         return bool(found)
+
+    def promote(self, name: str) -> None:
+        """A replica becomes primary. Raises TargetError."""
+        promote(self._parts[name].member.port, self._password)
 
     def write_balancer(self) -> None:
         """Write the balancer's configuration, without the servers that were taken out."""

@@ -71,7 +71,7 @@ def needed(lab: Lab) -> list[str]:
     if lab.balancer != "none":
         names.append(lab.balancer)
     if lab.adapter.startswith("redis"):
-        names.append("redis-server")
+        names += ["redis-server", *(["haproxy"] if lab.replica and lab.balancer != "haproxy" else [])]
     names += [program for name, program in _BACKENDS.items() if name in (lab.adapter, lab.store)]
     return [*names, "openssl"] if lab.tls else names
 

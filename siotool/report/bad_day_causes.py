@@ -58,8 +58,8 @@ def overflowing_queue(run: Run) -> Iterator[str]:
         yield (
             f"{plural(count, 'TCP connect')} ({format_share(count / times.count)}) took whole seconds, the "
             f"others {format_duration(median)} in the middle: TCP waits so long before it asks again. "
-            "The accept queue of the target was full (nstat -az TcpExtListenOverflows counts it): raise the listen "
-            "backlog and net.core.somaxconn, or let clients come more slowly"
+            "The accept queue of the target was full (nstat -az TcpExtListenOverflows counts it): raise the "
+            "listen backlog and net.core.somaxconn, or let clients come more slowly"
         )
 
 

@@ -6,7 +6,7 @@ from typing import Protocol
 from siotool.histogram import Histogram, merged
 from siotool.report.fault_figures import FaultFigures, FaultLatency
 from siotool.report.fault_spans import FaultSpan, during, fault_spans, since, until
-from siotool.report.outages import figures_of_span, lost_by_second
+from siotool.report.outages import figures_of_span, lost_by_second, second_of
 from siotool.runfile import Header, Interval, Run
 
 #: What is most likely to be felt by users, first.
@@ -71,7 +71,7 @@ def _figures(
         recovered_share=outage.recovered / outage.back if outage.back else None,
         replayed=outage.replayed,
         messages_lost=outage.messages_lost,
-        acknowledged_lost=None,
+        acknowledged_lost=_acknowledged_lost(run, inside),
         missed=outage.missed,
         duplicate=outage.duplicate,
         latencies=_latencies(
@@ -85,6 +85,13 @@ def _figures(
 def _full(intervals: Sequence[Interval]) -> list[Interval]:
     most = max((one.connections.open for one in intervals), default=0)
     return [one for one in intervals if one.connections.open >= _FULL * most]
+
+
+def _acknowledged_lost(run: Run, inside: Sequence[Interval]) -> int | None:
+    if not any(one.delivery.acknowledged for one in run.intervals):
+        return None
+    lost = lost_by_second(run.intervals, acknowledged=True)
+    return sum(lost[second_of(one.t_s)] for one in inside)
 
 
 def _unreachable_s(inside: Sequence[Interval], t_s: float) -> float:

@@ -32,6 +32,7 @@ from siotool.swarm.delivery_tracker import DeliveryTracker
 from siotool.swarm.leaving_users import LeavingUsers
 from siotool.swarm.metrics import Metrics
 from siotool.swarm.nodes import Nodes
+from siotool.swarm.publish_call import PublishCall
 from siotool.swarm.redaction import Redaction
 from siotool.swarm.run_clock import RunClock
 from siotool.swarm.settings import EngineSettings
@@ -290,7 +291,7 @@ class ClientLoop:
         if ack_timeout_s is None:
             connection.emit(body, namespace)
         else:
-            pending = Call(user, user.samples("ack", event), due, now, None)
+            pending = PublishCall(user, user.samples("ack", event), due, now, None, self.tracker, stamp)
             connection.call(body, namespace, ack_timeout_s, now, pending)
 
     def join_audience(self, connection: UserConnection, audience: int, settle_s: float) -> None:

@@ -47,6 +47,7 @@ class _Open(msgspec.Struct):
     duplicate: int = 0
     reordered: int = 0
     misdelivered: int = 0
+    acknowledged: bool = False
     #: False once a worker was lost that had some of its deliveries.
     whole: bool = True
 
@@ -112,8 +113,12 @@ class DeliveryAggregator:
         #: A connection's node is known: deliveries are counted by it from now on.
         self._by_node = False
         self._nodes = NodeTotals()
-        #: Lost deliveries, by how many whole seconds ago their message was sent.
+        #: Lost deliveries, by how many whole seconds ago their message was sent; those of them whose message
+        #: the server had acknowledged.
         self._lost_ago = Counter[int]()
+        self._acknowledged_ago = Counter[int]()
+        #: Messages that were acknowledged before they were opened.
+        self._acknowledged_early: set[_Key] = set()
 
     def close(self, parts: list[WorkerInterval], until: float, last: bool) -> Delivery:
         """Count one second of all workers; ``last`` gives up what is still open."""
@@ -129,6 +134,8 @@ class DeliveryAggregator:
         totals = Counter[str]()
         self._open_messages(known_until, totals)
         for part in parts:
+            for key in part.acknowledged:
+                self._acknowledge(key)
             for receipt in part.receipts:
                 self._receive(part.worker, receipt, totals)
         if last:
@@ -140,6 +147,7 @@ class DeliveryAggregator:
         self._absence.forget(known_until - _STAMPS_MAY_DIFFER_S)
         return Delivery(
             published=sum(len(part.published) for part in parts),
+            acknowledged=sum(len(part.acknowledged) for part in parts),
             expected=totals["received"] + totals["lost"],
             received=totals["received"],
             lost=totals["lost"],
@@ -168,6 +176,19 @@ class DeliveryAggregator:
         """When the messages were sent whose deliveries were given up since the last call."""
         lost, self._lost_ago = self._lost_ago, Counter()
         return sorted(lost.items())
+
+    def take_acknowledged_ago(self) -> list[tuple[int, int]]:
+        """Those of ``take_lost_ago`` whose messages the server had acknowledged."""
+        lost, self._acknowledged_ago = self._acknowledged_ago, Counter()
+        return sorted(lost.items())
+
+    def _acknowledge(self, key: _Key) -> None:
+        publisher, seq, audience = key
+        message = self._open[audience].get(key) if audience in self._open else None
+        if message is not None:
+            message.acknowledged = True
+        elif seq > self._opened.get((publisher, audience > 0), (0, 0.0))[0]:
+            self._acknowledged_early.add(key)
 
     def _follow(self, worker: int, step: Presence) -> None:
         site = worker, step.node
@@ -215,6 +236,9 @@ class DeliveryAggregator:
             totals["while_away"] += self._absence.at(audience, publication.sent)
             for worker, receipt in self._early.pop(key, ()):
                 message.receive(worker, receipt)
+            if key in self._acknowledged_early:
+                self._acknowledged_early.remove(key)
+                message.acknowledged = True
         self._unopened = waiting
 
     def _receive(self, worker: int, receipt: Receipt, totals: Counter[str]) -> None:
@@ -265,7 +289,9 @@ class DeliveryAggregator:
                 counted.lost += missing
                 if missing:
                     self._given_up[key] = message.sent
-                    self._lost_ago[max(0, int(until - message.sent))] += missing
+                    ago = max(0, int(until - message.sent))
+                    self._lost_ago[ago] += missing
+                    self._acknowledged_ago[ago] += missing * message.acknowledged
                 elif message.timed:
                     self._audiences.skew(group, [packed for _, packed in message.delays])
                 if self._by_node:

@@ -160,6 +160,7 @@ class DeliveryTracker:
         self.audiences = Audiences(by_node=by_node)
         self.touched: list[StampedMessage] = []
         self.published: list[Publication] = []
+        self.acknowledged: list[tuple[int, int, int]] = []
         self._publishers: dict[int, Publisher] = {}
         self._messages: dict[tuple[int, int], StampedMessage] = {}
         self._ages: deque[StampedMessage] = deque()
@@ -309,6 +310,11 @@ class DeliveryTracker:
         self.published, self.audiences.published = [], []
         return published
 
+    def take_acknowledged(self) -> list[tuple[int, int, int]]:
+        """The messages that were acknowledged since the last report: publisher, number, audience."""
+        acknowledged, self.acknowledged = self.acknowledged, []
+        return acknowledged
+
     def take_presence(self) -> list[Presence]:
         """Changes of memberships since the last report."""
         presence, self.audiences.presence = self.audiences.presence, []
@@ -343,6 +349,12 @@ class DeliveryTracker:
         mark = self._find(text.encode())
         assert mark is not None
         return text, mark
+
+    def acknowledge(self, text: str) -> None:
+        """The server has acknowledged a message, by its stamp."""
+        mark = self._find(text.encode())
+        assert mark is not None
+        self.acknowledged.append((mark.publisher, mark.seq, mark.audience))
 
     def _find(self, payload: bytes) -> stamp.Stamp | None:
         """The stamp of a payload, with its times on this machine's clock."""

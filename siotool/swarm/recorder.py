@@ -156,6 +156,7 @@ class Recorder:
                 audiences=self._deliveries.take_audiences(),
                 by_node=self._deliveries.take_by_node(),
                 lost_ago=self._deliveries.take_lost_ago(),
+                acknowledged_lost_ago=self._deliveries.take_acknowledged_ago(),
                 exceptions=interval.exceptions + self._raised_in_hooks(),
                 pace=self.pace(self.begin + begin_s, self.begin + end_s),
             )

@@ -118,7 +118,8 @@ class WorkerInterval(msgspec.Struct):
     It ``covers`` more than one when the loop was blocked. ``until`` is when it was closed; times
     are of the machine's monotonic clock. ``undated`` deliveries had no readable send time,
     ``from_the_future`` arrived before it. ``untimed`` operations lost their times, as the loop was
-    blocked while they arrived. ``draining`` marks what came after the parent stopped the run.
+    blocked while they arrived. ``acknowledged`` are messages that the server has acknowledged: publisher,
+    number and audience. ``draining`` marks what came after the parent stopped the run.
     """
 
     worker: int
@@ -130,6 +131,7 @@ class WorkerInterval(msgspec.Struct):
     health: WorkerHealth
     presence: list[Presence] = []
     published: list[Publication] = []
+    acknowledged: list[tuple[int, int, int]] = []
     receipts: list[Receipt] = []
     pushes: PushCounts = msgspec.field(default_factory=PushCounts)
     undated: int = 0

@@ -64,6 +64,6 @@ def test_a_probe_sees_the_server_that_is_behind(lab_programs: None, tmp_path: Pa
 
 
 def test_every_bad_day_is_documented() -> None:
-    files = {path.name for path in sorted(BAD_DAYS.glob("*.toml"))}
+    files = {path.name for path in BAD_DAYS.iterdir()}
     page = (EXAMPLES.parent / "docs/faults.md").read_text()
-    assert files == {name for name in re.findall(r"^\| `([\w-]+\.toml)`", page, re.MULTILINE)}
+    assert files == set(re.findall(r"^\| `([\w-]+\.toml)`", page, re.MULTILINE))

@@ -372,7 +372,7 @@ def test_every_delivery_is_accounted_for_as_an_oracle_would(plan: Plan) -> None:
             came = fleet.arrived.get((key, session.user.number), (0, 0, False))[2]
             true[relation, "received" if came else "lost"] += 1
     told = any(node for node in fleet.sent_at.values()) or {"same", "across"} & {one for one, _ in true}
-    assert +totals.by_node == +true or not (told or totals.by_node)
+    assert +totals.by_node == +true or not (told or +totals.by_node)
     assert totals.nodes <= len(set(plan.nodes) - {""})
 
 
