@@ -81,6 +81,15 @@ Replica = Annotated[
         rich_help_panel="Servers",
     ),
 ]
+Witness = Annotated[
+    bool | None,
+    typer.Option(
+        "--witness/--no-witness",
+        help="Each server writes down what it sends to whom (docs/lab.md).",
+        show_default="no-witness",
+        rich_help_panel="Servers",
+    ),
+]
 Behind = Annotated[
     int | None,
     typer.Option(

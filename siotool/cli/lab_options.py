@@ -27,6 +27,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "port": (),
     "tick-rate": (),
     "replica": (),
+    "witness": (),
     "behind": (),
     "idle-timeout": (),
     "accept-queue": (),
@@ -97,7 +98,7 @@ def _from_file(file: str) -> dict[str, _LabKey]:
 
 def _plain(key: str, value: object, origin: str) -> object:
     words = _WORDS[key]
-    if key in ("tls", "replica"):
+    if key in ("tls", "replica", "witness"):
         if not isinstance(value, bool):
             raise InputError(f"{origin} is {type_of(value)}; expected true or false", f"write {key} = true")
     elif not words:

@@ -30,7 +30,7 @@ class Lab(msgspec.Struct, frozen=True, kw_only=True):
     clients get that come back. ``replica``: Redis has one, which can take its place. The last ``behind``
     servers run Socket.IO 2, which no adapter joins. ``idle_timeout_s`` is after how long without traffic
     the balancer closes a connection, 0: 60 s, and an hour for a WebSocket at HAProxy. ``accept_queue`` is
-    how many connections wait to be accepted at a URL.
+    how many connections wait to be accepted at a URL. ``witness``: each server writes down what it sends.
     """
 
     servers: int = 1
@@ -48,6 +48,7 @@ class Lab(msgspec.Struct, frozen=True, kw_only=True):
     behind: int = 0
     idle_timeout_s: float = 0.0
     accept_queue: int = 4096
+    witness: bool = False
 
     @property
     def doors(self) -> int:
@@ -72,6 +73,7 @@ class Lab(msgspec.Struct, frozen=True, kw_only=True):
         parts += [f"store {self.store}"] if self.store != "none" else []
         parts += [f"replay {self.replay}"] if self.replay != "missed" else []
         parts += ["replica"] if self.replica else []
+        parts += ["witness"] if self.witness else []
         parts += [f"{self.behind} behind"] if self.behind else []
         parts += [f"idle timeout {self.idle_timeout_s:g} s"] if self.idle_timeout_s else []
         parts += [f"accept queue {self.accept_queue}"] if self.accept_queue != 4096 else []

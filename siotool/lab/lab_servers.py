@@ -71,6 +71,8 @@ def _node(
         options["accept-queue"] = lab.accept_queue
     if lab.behind:
         options["socket-io"] = 2
+    if lab.witness:
+        options["sent"] = f"{name}.sent"
     if lab.sticky == "table" and lab.balancer == "haproxy":
         options["cookie"] = "io"
     if tls is not None:

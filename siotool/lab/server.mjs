@@ -3,7 +3,7 @@
 //   node server.mjs [--port 0] [--metrics-port 0] [--adapter none] [--workers 0] [--recovery-ms 0]
 //                   [--store none] [--replay missed] [--tick-rate 0] [--tls-cert FILE --tls-key FILE]
 //                   [--served-by HEADER --name NAME] [--accept-queue 4096] [--socket-io 4]
-//                   [--cookie NAME]
+//                   [--cookie NAME] [--sent FILE]
 //
 // The answer that opens a session has --name in the header --served-by; of a primary's workers server-1, …
 //
@@ -20,7 +20,7 @@
 // line once it accepts connections, and ends when its standard input closes.
 
 import cluster from "node:cluster";
-import { readFileSync } from "node:fs";
+import { openSync, readFileSync, writeSync } from "node:fs";
 import { createServer } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import { createInterface } from "node:readline";
@@ -32,6 +32,10 @@ import { serveMetrics } from "./metrics.mjs";
 import { openStore } from "./stores.mjs";
 
 const HOST = "127.0.0.1";
+
+// an adapter whose backend is gone rejects what it was to publish, and nobody waits for that: without this
+// a restart of Redis ends each server that publishes meanwhile (Node.js; @socket.io/redis-adapter 8.3.0)
+process.on("unhandledRejection", (error) => console.error(`not published: ${error?.message ?? error}`));
 
 const options = readOptions();
 if (options.adapter === "cluster" && cluster.isPrimary) {
@@ -53,6 +57,7 @@ function readOptions() {
     "accept-queue": "4096",
     "socket-io": "4",
     cookie: "",
+    sent: "",
     "tls-cert": "",
     "tls-key": "",
     "served-by": "",
@@ -125,6 +130,7 @@ async function server() {
   for (const name of ["/", "/chat"]) {
     io.of(name).on("connection", (socket) => {
       socket.onAny?.(() => (counts.received += 1)); // Socket.IO 2 has none
+      if (options.sent !== "") witness(socket);
       speak(io.of(name), socket);
       if (store !== null) converse(io.of(name), socket, store, options.replay);
     });
@@ -139,6 +145,15 @@ async function server() {
   const port = await listen(http, Number(options.port));
   endWithInput({ drain: (ms) => drain(io, http, ms) });
   console.log(JSON.stringify({ port, pid: process.pid, metrics_port: metricsPort, workers: [] }));
+}
+
+// what is sent to each client, as this server knows it: written at once, so that a killed one has told all
+const sent = options.sent === "" ? 0 : openSync(options.sent, "a");
+function witness(socket) {
+  socket.onAnyOutgoing((event, ...args) => {
+    const text = args.findLast((one) => typeof one === "string") ?? "";
+    writeSync(sent, `${Date.now()} ${socket.id} ${event.replaceAll(" ", "_")} ${text}\n`);
+  });
 }
 
 function speak(namespace, socket) {
