@@ -103,7 +103,7 @@ def _goes_on(fleet: RunningFleet, asked: AskedAction, steps: Steps) -> bool:
 
 
 def _done(fleet: RunningFleet, asked: AskedAction, error: str) -> DoneAction:
-    parts = [fleet.part(name) for name in asked.action.parts]
+    parts = fleet.concerned(asked.action.parts)
     down = [part.name for part in parts if part.ended or is_stopped(part.pid)]
     return DoneAction(asked.number, error, [part.member for part in parts if part.name not in down], down)
 

@@ -19,7 +19,7 @@ from siotool.lab.ports import free_ports
 from siotool.lab.process_tree import send_to_tree
 from siotool.lab.redis_pair import promote
 from siotool.lab.running_lab import LabMember, RunningLab
-from siotool.lab.running_part import ProgramPart, RunningPart, parts_of_program
+from siotool.lab.running_part import ProgramPart, RunningPart, WorkerPart, parts_of_program
 from siotool.lab.running_program import RunningProgram
 
 #: How long all programs of one kind may take to be ready, and to end.
@@ -105,6 +105,12 @@ class RunningFleet:
     def part(self, name: str) -> RunningPart:
         """Return a part by its name."""
         return self._parts[name]
+
+    def concerned(self, names: Sequence[str]) -> list[RunningPart]:
+        """Return parts by their names, and after a primary its workers, which come and go with it."""
+        own = [self._parts[name] for name in names]
+        workers = [part for part in self._parts.values() if isinstance(part, WorkerPart)]
+        return own + [part for part in workers if part.primary in names and part.name not in names]
 
     @property
     def balancer(self) -> RunningPart | None:
