@@ -21,15 +21,18 @@ from siotool.report.comparison_figures import Beside
 from siotool.report.contents import (
     Bandwidth,
     ConnectionFigures,
+    OperationFigures,
     Report,
     RunInfo,
     Steady,
+    UserClassFigures,
     Valid,
 )
 from siotool.report.default_gates import judge_all
 from siotool.report.delivery_figures import DeliveryFigures
 from siotool.report.doubts import find_doubts, find_remarks
 from siotool.report.fault_effects import Storm, no_storm, sum_up_faults
+from siotool.report.fault_spans import BEFORE
 from siotool.report.gates import Gate, Scope
 from siotool.report.generator_figures import sum_up_generator
 from siotool.report.generator_lateness import lateness_words
@@ -99,7 +102,7 @@ def summarize(
         counted,
         MeasuredParts(connections, bandwidth, server, steady, seconds, outages, capacity),
         runs[-1].header,
-        overload(operations.rows, connections, delivery, user_classes),
+        _overload(runs, operations.rows, connections, delivery, user_classes, broken=bool(faults)),
     )
     beside = beside or Beside(None, [], [])
     leak = find_leak(seconds, server.memory_bytes if server else None)
@@ -239,6 +242,22 @@ def _steady(seconds: Seconds) -> Steady:
         connections_mean=_known(seconds.mean("connections", seconds.held)),
         how=how if duration else "no second with open connections",
     )
+
+
+def _overload(
+    runs: Sequence[Run],
+    operations: Sequence[OperationFigures],
+    connections: ConnectionFigures,
+    delivery: DeliveryFigures,
+    user_classes: Sequence[UserClassFigures],
+    *,
+    broken: bool,
+) -> str:
+    """Why the load was too much, of what was before the first fault: what follows is not the load's doing."""
+    if not broken:
+        return overload(operations, connections, delivery, user_classes)
+    before = figures_of(runs, Scope(fault=BEFORE))
+    return overload(before.operations, before.connections, before.delivery, [])
 
 
 def _known(value: float) -> float | None:

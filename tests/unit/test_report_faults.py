@@ -193,3 +193,13 @@ def test_no_reconnection_no_storm(make_run):
     run = with_fault(make_run)
     run.header = msgspec.structs.replace(run.header, backoff=None)
     assert report(run).faults[0].storm_peak_per_s is None
+
+
+def test_the_hold_phase_leaves_the_faults_out_and_the_load_is_not_blamed(make_run):
+    found = report(with_fault(make_run, lost_ago={40: [(19, 500)]}))
+    # seconds 11 to 40 are the hold phase, the fault is from 19 to 29.5
+    assert found.steady.duration_s == 30 - 11
+    assert "beyond" not in found.sizing.servers_measured_how
+    alone = with_fault(make_run, (), lost_ago={40: [(19, 500)]})
+    alone.header = msgspec.structs.replace(alone.header, faults=[])
+    assert "beyond this server" in report(alone).sizing.servers_measured_how
