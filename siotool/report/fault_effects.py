@@ -11,6 +11,8 @@ from siotool.runfile import Header, Interval, Run
 
 #: What is most likely to be felt by users, first.
 _OPS = ("ack", "deliver", "connect", "reconnect")
+#: What is before a fault begins so long after the one before it: waiting messages come in between.
+AFTERMATH_S = 5.0
 #: A second counts as full load with this share of the most connections.
 _FULL = 0.95
 
@@ -33,7 +35,7 @@ def sum_up_faults(runs: Sequence[Run], storm: Storm) -> list[FaultFigures]:
     for run in runs:
         spans = fault_spans(run)
         for place, span in enumerate(spans):
-            before_s = max([0.0, *(one.end_s for one in spans[:place])])
+            before_s = max([0.0, *(one.end_s + AFTERMATH_S for one in spans[:place])])
             next_s = spans[place + 1].t_s if place + 1 < len(spans) else float("inf")
             found.append(_figures(run, span, (before_s, next_s), offset, storm))
         offset += run.intervals[-1].t_s if run.intervals else 0.0
