@@ -4,8 +4,17 @@
 be mapped to a server's own by the other settings.
 """
 
+from functools import cache
+from random import Random
+
 from siotool.calibration.phase import Phase, Timetable, decode
 from siotool.swarm.user import SocketIOUser, knob, task
+
+
+@cache
+def dealt(users: int) -> list[int]:
+    """Places in an order by chance: the members of a room are on any of the servers of a fleet."""
+    return Random(0).sample(range(users), users)
 
 
 class Calibration(SocketIOUser):
@@ -54,7 +63,8 @@ class Calibration(SocketIOUser):
         elif kind == "all":
             self.publish(self.all_event, size=phase.size)
         else:
-            room = f"{phase.room_size}-{self.number % max(1, phase.users // phase.room_size)}"
+            place = dealt(phase.users)[self.number % phase.users]
+            room = f"{phase.room_size}-{place % max(1, phase.users // phase.room_size)}"
             if room not in self.joined:
                 self.join(room)
             self.publish(self.room_event, size=phase.size, compose=lambda text: (room, text), audience=room)

@@ -24,6 +24,7 @@ class Rooms(SocketIOUser):
     leave_event: str = knob("leave", "event that takes it out again: leave_event(ROOM); empty: none")
     event: str = knob("say", "event that publishes to a room: event(ROOM, TEXT)")
     delivered_event: str = knob("say", "event that delivers TEXT to the members; empty: any")
+    acknowledged: bool = knob(False, "the server acknowledges what is published, which is timed too")
     acknowledged_join: bool = knob(True, "the server acknowledges join_event")
     includes_sender: bool = knob(True, "the server sends a message back to its publisher too")
     moves_per_hour: float = knob(0.0, "how often an hour each user goes on to the next room", minimum=0)
@@ -48,7 +49,13 @@ class Rooms(SocketIOUser):
         if not self.room:
             self.join()
         if room := self.room:
-            self.publish(self.event, size=self.size, compose=lambda text: (room, text), audience=room)
+            self.publish(
+                self.event,
+                size=self.size,
+                compose=lambda text: (room, text),
+                audience=room,
+                acknowledged=self.acknowledged,
+            )
 
     def join(self) -> None:
         """Join the room of this user's number and moves; it is in none when that was not acknowledged."""

@@ -50,6 +50,10 @@ class ServerUse(msgspec.Struct, frozen=True, omit_defaults=True):
     ``connections``, ``polling``, ``events_received_per_s`` and ``events_sent_per_s`` are what the server
     itself counts. ``loop_utilization`` is the share of the time in which its event loops were busy, a mean
     over its processes; ``loop_lag_s`` is how late they were: the highest figure that the source shows.
+    ``store_messages`` are kept in its store, ``store_dead`` of deleted ones take room there, and
+    ``store_bytes`` is what all of it takes on disk, indexes included.
+    ``adapter_published_per_s`` are the messages that it gave to its adapter for other servers,
+    ``adapter_received_per_s`` those that it received from there, its own copies among them.
     ``beside`` is that of the server.
     """
 
@@ -63,6 +67,11 @@ class ServerUse(msgspec.Struct, frozen=True, omit_defaults=True):
     polling: Count | None = None
     events_received_per_s: Amount | None = None
     events_sent_per_s: Amount | None = None
+    store_messages: Count | None = None
+    store_dead: Count | None = None
+    store_bytes: Count | None = None
+    adapter_published_per_s: Amount | None = None
+    adapter_received_per_s: Amount | None = None
     beside: bool = False
 
 

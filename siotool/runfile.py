@@ -11,12 +11,13 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from siotool.deliveries_by_node import DeliveriesByNode
 from siotool.faults.planned_fault import FaultStep, PlannedFault
 from siotool.histogram import Sparse
 from siotool.measured_servers import Amount, Count, MeasuredServer, ServerUse, all_servers
 from siotool.searched import FoundCapacity, Hold
 from siotool.stopped import Stopped
-from siotool.workload import Target, WeightedTarget, Workload
+from siotool.workload import ClientBackoff, Target, WeightedTarget, Workload
 
 VERSION = 3
 FILE_NAME = "run.jsonl"
@@ -38,14 +39,6 @@ class GeneratorMachine(msgspec.Struct, frozen=True):
     memory_bytes: Count
     python: str
     clock_error_s: Amount
-
-
-class ClientBackoff(msgspec.Struct, frozen=True):
-    """How users wait before they connect again: ``reconnectionDelay``, its most, ``randomizationFactor``."""
-
-    delay_s: Amount
-    delay_max_s: Amount
-    jitter: Amount
 
 
 class Header(msgspec.Struct, frozen=True, tag_field="kind", tag="header"):
@@ -217,7 +210,8 @@ class Losses(msgspec.Struct, frozen=True):
     to recovered sessions that had been sent before they were back, ``caught_up`` deliveries, recovered or
     not, that had been sent while their user was away. ``away`` is how long those that came back had
     been away, in seconds, from the loss until all namespaces were joined again. ``silence`` is how long
-    nothing had passed over the WebSockets that the other side closed.
+    nothing had passed over the WebSockets that the other side closed. ``drained`` is how long after its
+    return a user got the last of what was sent while it was away: of users that left, or were lost again.
     """
 
     away_now: Count = 0
@@ -227,6 +221,7 @@ class Losses(msgspec.Struct, frozen=True):
     caught_up: Count = 0
     away: Sparse = Sparse()
     silence: Sparse = Sparse()
+    drained: Sparse = Sparse()
 
 
 class Delivery(msgspec.Struct, frozen=True):
@@ -236,7 +231,7 @@ class Delivery(msgspec.Struct, frozen=True):
     or when it is given up; ``pending`` are the deliveries of open messages at its end.
     ``misdelivered`` are deliveries where they were not to arrive; they are not among the received.
     ``while_away`` are deliveries to users that were away when the message was sent: not expected. Those
-    that came after all are ``Losses.caught_up``.
+    that came after all are ``Losses.caught_up``. The server acknowledged so many messages.
     """
 
     published: Count = 0
@@ -249,6 +244,7 @@ class Delivery(msgspec.Struct, frozen=True):
     pending: Count = 0
     misdelivered: Count = 0
     while_away: Count = 0
+    acknowledged: Count = 0
 
 
 #: Classes of audience sizes, by the largest of each: 1, 2, 3 to 5, 6 to 10, 11 to 20, …
@@ -347,9 +343,11 @@ class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
     under way: it belongs to no hold phase. ``servers`` holds the use of those that were sampled,
     by their names in the header, ``targets`` what happened at each of the header's, in their order.
     ``lost_ago`` says when the messages were sent whose deliveries were given up in it: whole seconds
-    before its end, and how many deliveries. ``class_operations`` are the operations by user class, without
+    before its end, and how many deliveries; ``acknowledged_lost_ago`` are those of them that the server had
+    acknowledged. ``class_operations`` are the operations by user class, without
     service times, where there are several classes; deliveries and custom ones are in the totals alone.
-    ``pace`` is what fixed work cost on the servers' CPUs, where a loop of it ran.
+    ``pace`` is what fixed work cost on the servers' CPUs, where a loop of it ran. ``by_node`` is None where
+    no connection's node is known.
     """
 
     t_s: Amount
@@ -370,8 +368,10 @@ class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
     visits: Visits = Visits()
     losses: Losses = Losses()
     lost_ago: list[tuple[Count, Count]] = []
+    acknowledged_lost_ago: list[tuple[Count, Count]] = []
     class_operations: dict[str, list[Operation]] = {}
     pace: Pace | None = None
+    by_node: DeliveriesByNode | None = None
 
     @property
     def server(self) -> ServerUse | None:

@@ -20,6 +20,14 @@ class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     users: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
+class ClientBackoff(msgspec.Struct, frozen=True):
+    """How users wait before they connect again: ``reconnectionDelay``, its most, ``randomizationFactor``."""
+
+    delay_s: Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+    delay_max_s: Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+    jitter: Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
 class Arrivals(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Users that arrive at ``rate_per_s`` for ``duration_s`` seconds; the scenario says when each leaves.
 

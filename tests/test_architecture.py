@@ -19,6 +19,7 @@ LAYERS = (
     {"errors", "printable", "searched", "stopped"},
     {"child_process", "terminal", "units", "yaml_template"},
     {"document", "faults", "formula", "histogram", "measured_servers", "workload"},
+    {"deliveries_by_node"},
     {"calibration", "protocol", "runfile"},
     {"client", "runs", "runwriter"},
     {"search"},

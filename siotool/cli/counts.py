@@ -21,6 +21,8 @@ from siotool.plan.inputs.provenance import Provenance
 from siotool.plan.model import ConstraintRow, Plan
 from siotool.plan.sizing.replan import ReadBack
 from siotool.plan.sizing.sizing import size
+from siotool.plan.storage.offline import storage
+from siotool.report.backlog_figures import PlannedBacklog, PlannedStore
 from siotool.report.contents import Bandwidth, ConnectionFigures
 from siotool.report.planned import Planned
 from siotool.report.sizing_figures import Answer, ConstraintFigures, Counts
@@ -97,6 +99,7 @@ class Counting(msgspec.Struct, frozen=True):
             },
             planned_bytes=_message_bytes(planned),
             run_bytes=_message_bytes(learnt.seen),
+            backlog=_backlog(planned),
         )
 
     def _planned(self) -> Answer | None:
@@ -137,7 +140,7 @@ class Counting(msgspec.Struct, frozen=True):
                 ("connections", "workload.connections" in inputs),
                 ("consumption rate", "workload.consumption_rate" in inputs),
                 (
-                    "capacity (sample the server with --server-pid, or give --capacity)",
+                    f"capacity ({learnt.lacks or 'sample the server with --server-pid'}, or give --capacity)",
                     "server.capacity" in inputs,
                 ),
             )
@@ -156,6 +159,25 @@ def _message_bytes(inputs: Inputs) -> float | None:
     """The payload of the only kind of message; None where there are none or several."""
     sizes = [f"workload.messages.{one.name}.size" for one in inputs.messages]
     return middle(inputs.figures[sizes[0]].value) if len(sizes) == 1 and sizes[0] in inputs else None
+
+
+def _backlog(planned: Inputs) -> PlannedBacklog | None:
+    """The storage of a plan; None for one without."""
+    if not any(
+        key.startswith("storage.") and one.provenance.kind != "default"
+        for key, one in planned.figures.items()
+    ):
+        return None
+    known = storage(compose.complete(_at_least_one(planned)), draws=DRAWS, seed=SEED)
+    if known is None:
+        return None
+    stores = {one.kind: PlannedStore(one.name, one.record_bytes + one.index_bytes) for one in known.stores}
+    return PlannedBacklog(
+        written_per_s=known.messages_per_s,
+        drain_s=known.drain_s,
+        stores={"postgres": stores["relational"], "mongo": stores["document"]},
+        chosen=next((stores[one.kind] for one in known.stores if one.chosen), None),
+    )
 
 
 def measured_over(planned: Inputs, seen: Inputs) -> Inputs:

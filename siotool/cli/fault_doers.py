@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
-from siotool.faults.fault_clock import DueStep, StepDone
+from siotool.faults.fault_clock import DueStep, EndedPart, StepDone
 from siotool.faults.fault_commands import FaultCommands
 from siotool.faults.fault_doer import FaultDoer
 from siotool.faults.planned_fault import PlannedFault
@@ -32,15 +32,16 @@ class LabFaults:
         """The parts that a step is about."""
         return self._actions[due].parts
 
-    def news(self, within_s: float) -> Sequence[StepDone | str]:
+    def news(self, within_s: float) -> Sequence[StepDone | EndedPart]:
         """Return which steps have ended, and which programs. Raises TargetError when the lab has ended."""
-        found: list[StepDone | str] = []
+        found: list[StepDone | EndedPart] = []
         for one in self._lab.news(within_s):
             if isinstance(one, EndedProgram):
-                found.append(f"{one.name} of the lab has ended by itself, with code {one.code}")
+                found.append(EndedPart(one.name, one.code))
             else:
                 moved = [(member.name, member.pid) for member in one.moved]
-                found.append(StepDone(self._asked[one.number], bool(one.error), one.error, moved))
+                due = self._asked[one.number]
+                found.append(StepDone(due, bool(one.error), one.error, moved, one.down))
         return found
 
 
@@ -60,7 +61,7 @@ class BothKinds:
         """The parts that a step is about."""
         return self._of(due).parts(due)
 
-    def news(self, within_s: float) -> Sequence[StepDone | str]:
+    def news(self, within_s: float) -> Sequence[StepDone | EndedPart]:
         """Return what has ended, of both. Raises TargetError."""
         return [*self._lab.news(min(within_s, _TURN_S)), *self._commands.news(min(within_s, _TURN_S))]
 

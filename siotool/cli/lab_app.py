@@ -4,6 +4,7 @@ import typer
 
 from siotool.cli.configured import ConfiguredCommand, ConfiguredGroup
 from siotool.cli.lab_doctor import doctor
+from siotool.cli.lab_measure import measure
 from siotool.cli.lab_up import up
 
 lab = typer.Typer(
@@ -22,7 +23,8 @@ def _lab() -> None:
 
     Real programs with their real configuration files, on free ports, stopped with what
     started them. `siotool loadtest lab:FILE.toml` starts a lab, loads it with every
-    process sampled, and stops it (docs/lab.md).
+    process sampled, and stops it (docs/lab.md). `siotool lab measure` says what an adapter
+    costs.
 
     Examples:
 
@@ -36,3 +38,4 @@ def _lab() -> None:
 
 lab.command(cls=ConfiguredCommand)(up)
 lab.command(cls=ConfiguredCommand)(doctor)
+lab.command(cls=ConfiguredCommand)(measure)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from siotool.lab.lab import AdapterName, BalancerName, Runtime, Stickiness
+from siotool.lab.lab import AdapterName, BalancerName, Replay, Runtime, Stickiness, StoreName
 
 LabFile = Annotated[
     str | None,
@@ -34,6 +34,25 @@ JoinedBy = Annotated[
         rich_help_panel="Servers",
     ),
 ]
+Store = Annotated[
+    StoreName | None,
+    typer.Option(
+        metavar="NAME",
+        help="Where conversations are kept: none, postgres, couchdb or mongo.",
+        show_default="none",
+        rich_help_panel="Servers",
+    ),
+]
+Replayed = Annotated[
+    Replay | None,
+    typer.Option(
+        "--replay",
+        metavar="NAME",
+        help="What clients get that come back: missed, or by mistake nothing or everything.",
+        show_default="missed",
+        rich_help_panel="Servers",
+    ),
+]
 Recovery = Annotated[
     str | None,
     typer.Option(
@@ -53,6 +72,51 @@ Ticks = Annotated[
         rich_help_panel="Servers",
     ),
 ]
+Replica = Annotated[
+    bool | None,
+    typer.Option(
+        "--replica/--no-replica",
+        help="Redis has a replica that can take its place.",
+        show_default="no-replica",
+        rich_help_panel="Servers",
+    ),
+]
+Witness = Annotated[
+    bool | None,
+    typer.Option(
+        "--witness/--no-witness",
+        help="Each server writes down what it sends to whom (docs/lab.md).",
+        show_default="no-witness",
+        rich_help_panel="Servers",
+    ),
+]
+Behind = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="So many servers run Socket.IO 2, as if they had not been upgraded.",
+        show_default="0",
+        rich_help_panel="Servers",
+    ),
+]
+AcceptQueue = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Connections that may wait to be accepted at a URL.",
+        show_default="4096",
+        rich_help_panel="Servers",
+    ),
+]
+IdleTimeout = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="The balancer closes connections without traffic after so long.",
+        show_default="60s",
+        rich_help_panel="Balancer",
+    ),
+]
 InFront = Annotated[
     BalancerName | None,
     typer.Option(
@@ -67,7 +131,7 @@ Sticky = Annotated[
     Stickiness | None,
     typer.Option(
         metavar="NAME",
-        help="How it keeps a session on its server: cookie, address, or none, which breaks long polling.",
+        help="How it keeps a session on its server: cookie, address, table (HAProxy), or none.",
         show_default="cookie",
         rich_help_panel="Balancer",
     ),

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, get_args
 from siotool.cli import config_file
 from siotool.cli.known_options import type_of
 from siotool.errors import InputError
-from siotool.lab.lab import AdapterName, BalancerName, Lab, Runtime, Stickiness, check
+from siotool.lab.lab import AdapterName, BalancerName, Lab, Replay, Runtime, Stickiness, StoreName, check
 from siotool.units import parse_duration
 
 TABLE = "lab"
@@ -19,11 +19,18 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "runtime": get_args(Runtime),
     "adapter": get_args(AdapterName),
     "balancer": get_args(BalancerName),
+    "store": get_args(StoreName),
+    "replay": get_args(Replay),
     "sticky": get_args(Stickiness),
     "tls": (),
     "recovery": (),
     "port": (),
     "tick-rate": (),
+    "replica": (),
+    "witness": (),
+    "behind": (),
+    "idle-timeout": (),
+    "accept-queue": (),
 }
 
 
@@ -38,12 +45,12 @@ def read(file: str | None, flags: Mapping[str, object]) -> Lab:
     given |= {key: _LabKey(value, f"--{key}") for key, value in flags.items() if value is not None}
     values: dict[str, Any] = {}
     for key, (value, origin) in given.items():
-        if key == "recovery":
-            values["recovery_s"] = _time(value, origin)
+        if key in ("recovery", "idle-timeout"):
+            values[f"{key.replace('-', '_')}_s"] = _time(value, origin)
         elif key == "tick-rate":
             values["tick_rate"] = _rate(value, origin)
         else:
-            values[key] = _plain(key, value, origin)
+            values[key.replace("-", "_")] = _plain(key, value, origin)
     lab = Lab(**values)
     try:
         check(lab, sticky_given="sticky" in given)
@@ -91,9 +98,9 @@ def _from_file(file: str) -> dict[str, _LabKey]:
 
 def _plain(key: str, value: object, origin: str) -> object:
     words = _WORDS[key]
-    if key == "tls":
+    if key in ("tls", "replica", "witness"):
         if not isinstance(value, bool):
-            raise InputError(f"{origin} is {type_of(value)}; expected true or false", "write tls = true")
+            raise InputError(f"{origin} is {type_of(value)}; expected true or false", f"write {key} = true")
     elif not words:
         if not isinstance(value, int) or isinstance(value, bool):
             raise InputError(f"{origin} is {type_of(value)}; expected a whole number", f"write {key} = 2")

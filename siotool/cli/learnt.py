@@ -29,12 +29,17 @@ from siotool.units import format_share
 
 #: Below this share of its CPU, how much more load a server can carry cannot be estimated.
 _LEAST_SHARE = 0.02
+#: Why there is no capacity where the server was sampled and took no time that could be seen.
+_IDLE = "the server did too little to extrapolate from; load it more"
 #: In a room of this share of all users, messages grow with the square of the users.
 _NEARLY_ALL = 0.9
 
 
 class Learnt(msgspec.Struct, frozen=True):
-    """What runs show: a plan's figures, what the count rests on, and why it is only a bound."""
+    """What runs show: a plan's figures, what the count rests on, and why it is only a bound.
+
+    ``lacks`` says why there is no capacity though the servers were sampled, and what to do; empty otherwise.
+    """
 
     seen: Inputs
     how: str
@@ -42,6 +47,7 @@ class Learnt(msgspec.Struct, frozen=True):
     costs: list[CostFigures] = []
     searched: Searched | None = None
     bound: str = ""
+    lacks: str = ""
 
 
 def learnt_from(
@@ -59,16 +65,18 @@ def learnt_from(
             runs, ["yes"] * len(runs), accept_suspect=True, same_target=True, seconds=seconds
         )
         profile = measure(observations, SEED)
+        seen = inputs_of(profile, observations, SEED)
         found = Learnt(
-            inputs_of(profile, observations, SEED),
+            seen,
             _how(profile),
             by_fit(profile, observations),
             costs_of(profile, wire_costs(observations)),
             bound=_bound(observations, profile),
+            lacks="" if "server.capacity" in seen else _IDLE,
         )
     except InputError as error:
         how = f"the formula with the measured consumption rate; {error.message}"
-        found = Learnt(_rate_alone(bandwidth, runs), how)
+        found = Learnt(_rate_alone(bandwidth, runs), how, lacks=_lacks(error, runs))
     if calibrated is not None:
         found = _by_profile(found, calibrated, runs)
     search = searched(runs)
@@ -100,6 +108,14 @@ def _how(profile: ServerProfile) -> str:
         return "the planner with measured costs, messages and consumption rate, and the rest as planned"
     why = next((one.sentence for one in profile.absent if one.cost == profile.cpu.names[0]), "")
     return f"the planner with measured messages and consumption rate, and published costs: {why}"
+
+
+def _lacks(error: InputError, runs: Sequence[Run]) -> str:
+    """Why sampled servers show no capacity; empty where none was sampled."""
+    if any(run.header.server is None for run in runs):
+        return ""
+    said = error.message.removeprefix(f"{runs[0].path}: ") if len(runs) == 1 else error.message
+    return f"{said}; {error.hint}" if error.hint else said
 
 
 def _rate_alone(bandwidth: Bandwidth, runs: Sequence[Run]) -> Inputs:

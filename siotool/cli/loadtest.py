@@ -112,6 +112,7 @@ def loadtest(
     server_metrics: server_flags.ServerMetrics = None,
     metric: server_flags.Metric = None,
     server_admin: server_flags.ServerAdmin = None,
+    server_header: server_flags.ServerHeader = None,
     calibrate: calibration_flags.Calibrate = False,
     until: calibration_flags.Until = None,
     fail_if: run_flags.FailIf = None,
@@ -187,6 +188,7 @@ def loadtest(
         names=metric or [],
         cores=server_cores,
         bandwidth=server_bandwidth,
+        header=server_header,
         embedded=aimed.own,
     )
     sampled, (read_back, compared_with, kept_in) = (
@@ -348,6 +350,7 @@ def loadtest(
                 connect_timeout_s=connect_timeout_s,
                 ack_timeout_s=ack_timeout_s,
                 sources=source_options.read(source_ip or []),
+                server_header=begun.servers.header,
             ),
             workload=workload,
             out=folder,

@@ -11,7 +11,7 @@ from siotool.cli import lab_options, server_options
 from siotool.cli.load_targets import Aimed
 from siotool.cli.streams import say
 from siotool.client.choices import TlsOptions
-from siotool.lab.lab import Lab
+from siotool.lab.lab import SERVED_BY, Lab
 from siotool.lab.lab_process import LabProcess
 from siotool.lab.needs import check_folder, check_machine
 from siotool.lab.running_lab import LabMember
@@ -83,6 +83,8 @@ def _begin_lab(lab: Lab, asked: AskedServers, tls: TlsOptions, folder: Path, sta
     running = process.running
     if running.ca_file and not (tls.ca_file or tls.insecure):
         tls = msgspec.structs.replace(tls, ca_file=running.ca_file)
+    if not asked.header:
+        asked = msgspec.structs.replace(asked, header=SERVED_BY)
     if not asked.any:
         asked = msgspec.structs.replace(asked, servers=tuple(map(_sampled, running.members)))
     return BegunTarget(running.urls, [1] * len(running.urls), asked, tls, lab.words, process)

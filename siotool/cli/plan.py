@@ -72,7 +72,7 @@ def plan(
         typer.Option(
             "--from",
             metavar="RUN[@NODES]",
-            help="Take costs from measured runs, or from a profile.json. Repeatable.",
+            help="Take costs from measured runs, or from profile.json of a server or an adapter. Repeatable.",
         ),
     ] = None,
     verify: Annotated[

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import msgspec
 
-from siotool.cli.profile_file import profile_among, read_profile
+from siotool.cli.profile_file import adapter_among, profile_among, read_profile
 from siotool.errors import InputError
 from siotool.plan.evaluation.evaluate import Evaluation
+from siotool.plan.evidence.adapter_inputs import inputs_of_adapter
+from siotool.plan.evidence.adapter_summary import describe_adapter, with_adapter
 from siotool.plan.evidence.calibrated import CalibratedProfile
 from siotool.plan.evidence.calibrated_inputs import inputs_of_profile, message_size
 from siotool.plan.evidence.calibrated_summary import describe_profile
@@ -19,6 +21,7 @@ from siotool.plan.evidence.prediction import predict
 from siotool.plan.evidence.profile import ServerProfile, measure
 from siotool.plan.evidence.summary import describe
 from siotool.plan.evidence.verify import Verification, verify
+from siotool.plan.inputs import compose
 from siotool.plan.inputs.figure import Figure, Inputs
 from siotool.plan.model import Evidence
 from siotool.report.join import summarize
@@ -41,8 +44,22 @@ def learn(
 ) -> Measured:
     """Read runs (``RUN`` or ``RUN@NODES``), or one profile, and say what the server's work costs.
 
+    A measured adapter may stand beside them: what it costs is its own, and the rest of a server theirs.
     ``planned`` has the messages that a profile's costs are to be of.
     """
+    adapter, names = adapter_among(names)
+    if adapter is not None:
+        own = inputs_of_adapter(adapter, planned, message_size(planned), seed, alone=not names)
+        if not names:
+            return Measured(own, None, describe_adapter(adapter))
+        others = learn(
+            names, planned=planned, accept_suspect=accept_suspect, seed=seed, same_target=same_target
+        )
+        return msgspec.structs.replace(
+            others,
+            inputs=compose.over(own, others.inputs),
+            describe=with_adapter(others.describe, adapter),
+        )
     if (path := profile_among(names)) is not None:
         calibrated = read_profile(path)
         inputs = inputs_of_profile(calibrated, message_size(planned), seed)

@@ -58,6 +58,16 @@ Metric = Annotated[
         rich_help_panel="Server",
     ),
 ]
+ServerHeader = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Response header that names the server (X-Served-By): deliveries on one server and across "
+        "servers are told apart.",
+        show_default="none; X-Served-By for lab:",
+        rich_help_panel="Server",
+    ),
+]
 ServerAdmin = Annotated[
     list[str] | None,
     typer.Option(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from siotool import units
+from siotool.client.identity_options import is_header
 from siotool.errors import InputError
 from siotool.measured_servers import SERVER
 from siotool.swarm.servers.asked_server import AskedServer, AskedServers
@@ -24,6 +25,7 @@ def read(
     names: Sequence[str],
     cores: float | None,
     bandwidth: str | None,
+    header: str | None,
     embedded: bool,
 ) -> AskedServers:
     """All of them. What has no name is of ``server``, or of ``server-1``, ``server-2``, … by its place.
@@ -65,7 +67,12 @@ def read(
     link = None if bandwidth is None else units.parse_byte_rate(bandwidth, "--server-bandwidth")
     if link is not None and not link > 0:
         raise InputError(f"--server-bandwidth {bandwidth}: expected more than 0")
-    return AskedServers(tuple(servers.values()), cores, admins[0] if admins else "", tuple(names), link)
+    if header is not None and not is_header(header, ""):
+        raise InputError(
+            f"--server-header {header!r} is no name of a header", "write it --server-header X-Served-By"
+        )
+    admin_of_all = admins[0] if admins else ""
+    return AskedServers(tuple(servers.values()), cores, admin_of_all, tuple(names), link, header or "")
 
 
 def or_process(asked: AskedServers, pid: int) -> AskedServers:

@@ -39,7 +39,7 @@ class HttpAnswer(NamedTuple):
     arrived: float
 
     def all(self, name: str) -> list[str]:
-        """The values of a header."""
+        """The values of a header, by its name in lower case."""
         return [value for key, value in self.headers if key == name]
 
 

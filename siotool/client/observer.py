@@ -1,5 +1,6 @@
 """What is called when something happens to connections and calls: always in the thread of their loop."""
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from siotool.protocol.socket_io import Packet
@@ -17,6 +18,9 @@ class Observer(Protocol):
 
     def phase(self, name: str, took: float) -> None:
         """A phase of connecting has succeeded, ``took`` seconds after it began."""
+
+    def opening_answer(self, header: Callable[[str], list[str]]) -> None:
+        """The answer has come that opens the session; ``header`` gives a header's values by its name."""
 
     def upgraded(self, took: float) -> None:
         """The connection has moved to WebSocket, ``took`` seconds after it was tried."""

@@ -86,6 +86,7 @@ class Polling:
         answer = await self._polls.fetch(request)
         self._check(answer)
         if first:
+            self._connection.observer.opening_answer(answer.all)
             self._connection.observer.phase("first poll", answer.arrived - started)
         return answer
 

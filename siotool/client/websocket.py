@@ -99,6 +99,9 @@ class WebSocket(WSListener):
                 self._deflate = Deflate(agreed)
         except RemoteProtocolError as error:
             connection.failed(error)
+        if not connection.session.sid:  # else it is an upgrade of a session that is open
+            headers = transport.response.headers
+            connection.observer.opening_answer(lambda name: headers.getall(name, []))
         for head in (transport.request, transport.response):  # picows keeps both as long as the connection
             head.headers.clear()
         if connection.close_reason:  # it was given up meanwhile

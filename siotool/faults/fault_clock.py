@@ -16,13 +16,22 @@ class DueStep(NamedTuple):
 class StepDone(NamedTuple):
     """How a step ended: ``failed`` and why, or what it ``said``.
 
-    ``moved`` has the process ids of sampled servers that may have been started again, by name.
+    ``moved`` has the process ids of sampled servers that run and may have been started again, by name;
+    ``down`` the names of those that do not run.
     """
 
     due: DueStep
     failed: bool = False
     said: str = ""
     moved: Sequence[tuple[str, int]] = ()
+    down: Sequence[str] = ()
+
+
+class EndedPart(NamedTuple):
+    """A sampled server that ended by itself."""
+
+    name: str
+    code: int
 
 
 class FaultClock:

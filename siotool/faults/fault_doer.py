@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from siotool.faults.fault_clock import DueStep, StepDone
+from siotool.faults.fault_clock import DueStep, EndedPart, StepDone
 
 
 class FaultDoer(Protocol):
@@ -15,8 +15,8 @@ class FaultDoer(Protocol):
     def parts(self, due: DueStep) -> Sequence[str]:
         """The names of the sampled servers that a step is about; empty where that is not known."""
 
-    def news(self, within_s: float) -> Sequence[StepDone | str]:
-        """Return which steps have ended since the last question, and in words what else has happened.
+    def news(self, within_s: float) -> Sequence[StepDone | EndedPart]:
+        """Return which steps have ended since the last question, and which servers.
 
         Waits so long for the first. Raises SiotoolError when it cannot carry out any more.
         """

@@ -1,14 +1,18 @@
 // What joins the servers of a lab: each adapter, connected to its backend before the server listens.
 
 import cluster from "node:cluster";
+import { countNotifications, countWorkerMessages, counting } from "./adapter_counts.mjs";
 
-/** The adapter of a server; undefined for Socket.IO's own, which keeps to one process. */
-export async function adapterFor(name, url) {
+/** The adapter of a server, which counts; undefined for Socket.IO's own, which keeps to one process. */
+export async function adapterFor(name, url, counts) {
+  return name === "none" ? undefined : counting(name, await named(name, url, counts), counts);
+}
+
+async function named(name, url, counts) {
   switch (name) {
-    case "none":
-      return undefined;
     case "cluster": {
       const { createAdapter } = await import("@socket.io/cluster-adapter");
+      countWorkerMessages(counts);
       return createAdapter();
     }
     case "redis": {
@@ -24,7 +28,7 @@ export async function adapterFor(name, url) {
       return createAdapter(...(await redisClients(url, 1)));
     }
     case "postgres":
-      return postgres(url);
+      return postgres(url, counts);
     case "mongo":
       return mongo(url);
     default:
@@ -42,7 +46,7 @@ async function redisClients(url, count) {
   return clients;
 }
 
-async function postgres(url) {
+async function postgres(url, counts) {
   const { default: pg } = await import("pg");
   const { createAdapter } = await import("@socket.io/postgres-adapter");
   const pool = new pg.Pool({ connectionString: url });
@@ -51,6 +55,7 @@ async function postgres(url) {
   // the adapter listens on a client that is taken from the pool, and has no listener for its errors: without
   // this one a server ends when PostgreSQL does (@socket.io/postgres-adapter 0.5.0)
   pool.on("connect", (client) => client.on("error", say));
+  countNotifications(pool, counts);
   const client = await pool.connect();
   try {
     // servers that start together would make the table twice
@@ -94,7 +99,7 @@ export async function forkWorkers(http, count) {
   setupMaster(http, { loadBalancingMethod: "least-connection" });
   http.on("connection", readNoMore);
   setupPrimary();
-  return Promise.all(Array.from({ length: count }, () => forkOne(0)));
+  return Promise.all(Array.from({ length: count }, (_, n) => forkOne(n + 1, 0)));
 }
 
 // A socket on its way to a worker is still read here until the worker has it, and what is read is lost:
@@ -109,10 +114,12 @@ function readNoMore(socket) {
 
 /** Where a worker is told the port of its metrics: one that takes the place of another has that of the other. */
 export const METRICS_PORT = "SIOTOOL_LAB_METRICS_PORT";
+/** Where it is told its name. */
+export const WORKER_NAME = "SIOTOOL_LAB_NAME";
 
-/** Fork one worker; resolves when it is ready. Port 0 is any free one. */
-export function forkOne(metricsPort) {
-  const worker = cluster.fork({ [METRICS_PORT]: metricsPort });
+/** Fork the n-th worker, from 1 on; resolves when it is ready. Port 0 is any free one. */
+export function forkOne(n, metricsPort) {
+  const worker = cluster.fork({ [METRICS_PORT]: metricsPort, [WORKER_NAME]: `server-${n}` });
   return new Promise((done, failed) => {
     worker.on("message", (message) => message?.ready && done(message.ready));
     worker.once("exit", (code) => failed(new Error(`a worker ended with code ${code}`)));

@@ -1,11 +1,17 @@
-"""What carries messages between the servers of a lab: Redis, PostgreSQL, MongoDB, each private to it."""
+"""What carries messages between the servers of a lab, and what keeps them: each private to it.
 
+Redis and PostgreSQL and MongoDB carry; PostgreSQL, MongoDB and PouchDB Server, which speaks CouchDB's
+protocol, keep. One program may do both.
+"""
+
+import json
 import os
 import pwd
 import secrets
 import shutil
 import signal
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +20,8 @@ import msgspec
 from siotool.errors import TargetError
 from siotool.lab.lab import MOST_SERVERS, Lab
 from siotool.lab.lab_program import LabProgram
+from siotool.lab.ports import free_ports
+from siotool.lab.redis_pair import redis_alone, redis_pair
 from siotool.lab.tools import path_of, postgres_folder
 from siotool.yaml_template import filled
 
@@ -24,37 +32,70 @@ _USERS = ("postgres", "nobody")
 
 
 class Backend(msgspec.Struct, frozen=True):
-    """The program, and the URL under which servers find it, which holds a password."""
+    """The program, and the URL under which servers find it, which holds a password.
+
+    ``before`` are programs that start before it: a pair of Redis, of which one is promoted with ``password``.
+    """
 
     program: LabProgram
     url: str
+    before: Sequence[LabProgram] = ()
+    password: str = ""
 
 
-def backend_of(lab: Lab, folder: Path, data: Path, port: int) -> Backend | None:
-    """Write the configuration of a lab's backend to ``folder``, make its ``data``; None where it has none."""
-    if lab.adapter.startswith("redis"):
-        return _redis(folder, port)
-    if lab.adapter == "postgres":
-        return _postgres(folder, data, port)
-    return _mongo(data, port) if lab.adapter == "mongo" else None
+class Backends(msgspec.Struct, frozen=True):
+    """Those of a lab: of its adapter and of its store, None where it has none; they may be the same."""
+
+    adapter: Backend | None
+    store: Backend | None
+
+    @property
+    def programs(self) -> list[LabProgram]:
+        """Each of them once."""
+        both = [one for one in (self.adapter, self.store) if one is not None]
+        return list(
+            {program.name: program for one in both for program in (*one.before, one.program)}.values()
+        )
+
+
+def backends_of(lab: Lab, folder: Path, data: Path, ports: Sequence[int]) -> Backends:
+    """Write the configurations of a lab's backends to ``folder``, make their ``data``.
+
+    ``ports`` are two free ones.
+    """
+    adapter = "redis" if lab.adapter.startswith("redis") else lab.adapter
+    carrier = _backend(adapter, lab, folder, data, ports[0])
+    if adapter == lab.store:
+        return Backends(carrier, carrier)
+    return Backends(carrier, _backend(lab.store, lab, folder, data, ports[1]))
+
+
+def _backend(name: str, lab: Lab, folder: Path, data: Path, port: int) -> Backend | None:
+    match name:
+        case "redis":
+            return _pair(folder, port) if lab.replica else _redis(folder, port)
+        case "postgres":
+            return _postgres(folder, data, port, keeps=lab.store == name)
+        case "mongo":
+            return _mongo(data, port)
+        case "couchdb":
+            return _couchdb(folder, data, port)
+    return None
 
 
 def _redis(folder: Path, port: int) -> Backend:
     password = secrets.token_hex(16)
-    written = filled("siotool.lab", "redis.conf", {}, port=port, password=password)
-    (folder / "redis.conf").write_text(written, encoding="utf-8")
-    program = LabProgram(
-        name="redis",
-        role="backend",
-        command=[path_of("redis-server"), "redis.conf"],
-        folder=folder,
-        port=port,
-    )
-    return Backend(program, f"redis://:{password}@127.0.0.1:{port}")
+    return Backend(redis_alone(folder, port, password), f"redis://:{password}@127.0.0.1:{port}")
 
 
-def _postgres(folder: Path, data: Path, port: int) -> Backend:
-    """Make a cluster of databases that only its password opens."""
+def _pair(folder: Path, port: int) -> Backend:
+    pair = redis_pair(folder, (*free_ports(2), port))
+    *before, door = pair.programs
+    return Backend(door, pair.url, before, pair.password)
+
+
+def _postgres(folder: Path, data: Path, port: int, *, keeps: bool) -> Backend:
+    """Make a cluster of databases that only its password opens; what it ``keeps`` is to last."""
     place = postgres_folder()
     assert place is not None, "looked for before anything starts"
     user = next((name for name in _USERS if _known(name)), "") if os.geteuid() == 0 else ""
@@ -82,7 +123,14 @@ def _postgres(folder: Path, data: Path, port: int) -> Backend:
     secret.unlink()
     if done.returncode:
         raise TargetError(f"initdb failed: {' '.join(done.stderr.split())[-400:]}", "is the disk full?")
-    written = filled("siotool.lab", "postgresql.conf", {}, port=port, connections=_CONNECTIONS)
+    written = filled(
+        "siotool.lab",
+        "postgresql.conf",
+        {},
+        port=port,
+        connections=2 * _CONNECTIONS if keeps else _CONNECTIONS,
+        keeps=keeps,
+    )
     for place_of_file in (folder, kept):
         (place_of_file / "postgresql.conf").write_text(written, encoding="utf-8")
     program = LabProgram(
@@ -112,6 +160,25 @@ def _mongo(data: Path, port: int) -> Backend:
         port=port,
     )
     return Backend(program, f"mongodb://127.0.0.1:{port}")
+
+
+def _couchdb(folder: Path, data: Path, port: int) -> Backend:
+    """PouchDB Server: it writes what it makes of its configuration into the file itself."""
+    kept = data / "couchdb"
+    kept.mkdir()
+    written = {"log": {"file": str(kept / "requests.log"), "level": "error"}}
+    (folder / "couchdb.json").write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
+    program = LabProgram(
+        name="couchdb",
+        role="backend",
+        command=[
+            *(path_of("node"), "node_modules/pouchdb-server/bin/pouchdb-server", "--config=couchdb.json"),
+            *("--host=127.0.0.1", f"--port={port}", f"--dir={kept}", "--no-stdout-logs"),
+        ],
+        folder=folder,
+        port=port,
+    )
+    return Backend(program, f"http://127.0.0.1:{port}")
 
 
 def _known(user: str) -> bool:

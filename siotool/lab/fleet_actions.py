@@ -59,6 +59,10 @@ class FleetActions:
                 yield from self._deploy(action)
             case "reload":
                 yield from self._reload()
+            case "failover":
+                self._kill(action.parts[:1])
+                self._fleet.promote(action.parts[1])
+                yield
 
     def throttle(self, now: float) -> float | None:
         """Stop and continue what is throttled; returns in how many seconds to call again, None for never."""

@@ -25,6 +25,7 @@ from siotool.errors import SiotoolError
 from siotool.lab.fleet_actions import FleetActions, Steps
 from siotool.lab.keeper_lines import AskedAction, DoneAction, EndedProgram, FailedLab
 from siotool.lab.lab import Lab
+from siotool.lab.process_tree import is_stopped
 from siotool.lab.running_fleet import RunningFleet
 from siotool.lab.running_program import end_with
 
@@ -93,12 +94,18 @@ def _goes_on(fleet: RunningFleet, asked: AskedAction, steps: Steps) -> bool:
     try:
         next(steps)
     except StopIteration:
-        _print(DoneAction(asked.number, "", [fleet.part(name).member for name in asked.action.parts]))
+        _print(_done(fleet, asked, ""))
     except (SiotoolError, OSError) as error:
-        _print(DoneAction(asked.number, str(error), []))
+        _print(_done(fleet, asked, str(error)))
     else:
         return True
     return False
+
+
+def _done(fleet: RunningFleet, asked: AskedAction, error: str) -> DoneAction:
+    parts = fleet.concerned(asked.action.parts)
+    down = [part.name for part in parts if part.ended or is_stopped(part.pid)]
+    return DoneAction(asked.number, error, [part.member for part in parts if part.name not in down], down)
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:

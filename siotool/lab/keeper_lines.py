@@ -29,11 +29,15 @@ class EndedProgram(msgspec.Struct, frozen=True, tag_field="kind", tag="ended"):
 
 
 class DoneAction(msgspec.Struct, frozen=True, tag_field="kind", tag="done"):
-    """An action is over. ``error`` is why it failed, ``moved`` are the processes that were started by it."""
+    """An action is over. ``error`` is why it failed.
+
+    ``moved`` are the processes of its parts that run now, ``down`` the names of those that do not.
+    """
 
     number: int
     error: str
     moved: list[LabMember]
+    down: list[str]
 
 
 #: What it says once all programs are ready.

@@ -8,11 +8,16 @@ from siotool.errors import InputError
 
 Runtime = Literal["node", "python"]
 AdapterName = Literal["none", "cluster", "redis", "redis-sharded", "redis-streams", "postgres", "mongo"]
+StoreName = Literal["none", "postgres", "couchdb", "mongo"]
+#: What a client that comes back gets of what is kept: what it has not; by mistake nothing, or everything.
+Replay = Literal["missed", "nothing", "everything"]
 BalancerName = Literal["none", "nginx", "haproxy"]
-Stickiness = Literal["cookie", "address", "none"]
+Stickiness = Literal["cookie", "address", "table", "none"]
 #: What a process is in a lab: a server holds clients, the others only carry what is theirs.
 Role = Literal["server", "primary", "balancer", "backend"]
 
+#: The response header in which a server of a lab says its name, as it opens a session.
+SERVED_BY = "X-Served-By"
 #: The most servers: each is a process that takes 50 MB.
 MOST_SERVERS = 64
 
@@ -21,7 +26,11 @@ class Lab(msgspec.Struct, frozen=True, kw_only=True):
     """The fleet; ``recovery_s`` 0: no connection state recovery; ``port`` 0: any free one.
 
     ``sticky`` is how the balancer keeps a session on one server. ``tick_rate`` is how many ticks a second
-    each server sends to its clients.
+    each server sends to its clients. ``store`` is where conversations are kept, ``replay`` what of them
+    clients get that come back. ``replica``: Redis has one, which can take its place. The last ``behind``
+    servers run Socket.IO 2, which no adapter joins. ``idle_timeout_s`` is after how long without traffic
+    the balancer closes a connection, 0: 60 s, and an hour for a WebSocket at HAProxy. ``accept_queue`` is
+    how many connections wait to be accepted at a URL. ``witness``: each server writes down what it sends.
     """
 
     servers: int = 1
@@ -33,6 +42,13 @@ class Lab(msgspec.Struct, frozen=True, kw_only=True):
     recovery_s: float = 0.0
     port: int = 0
     tick_rate: float = 0.0
+    store: StoreName = "none"
+    replay: Replay = "missed"
+    replica: bool = False
+    behind: int = 0
+    idle_timeout_s: float = 0.0
+    accept_queue: int = 4096
+    witness: bool = False
 
     @property
     def doors(self) -> int:
@@ -41,10 +57,12 @@ class Lab(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def backends(self) -> list[str]:
-        """The names of what carries messages between its servers."""
-        if self.adapter in ("none", "cluster"):
-            return []
-        return ["redis" if self.adapter.startswith("redis") else self.adapter]
+        """The names of what carries messages between its servers, and of what keeps them."""
+        carrier = "redis" if self.adapter.startswith("redis") else self.adapter
+        pair = ("redis-2", "redis-door") if self.replica else ()
+        return [
+            name for name in dict.fromkeys((carrier, *pair, self.store)) if name not in ("none", "cluster")
+        ]
 
     @property
     def words(self) -> str:
@@ -52,6 +70,13 @@ class Lab(msgspec.Struct, frozen=True, kw_only=True):
         parts = [f"{self.servers} {self.runtime}", f"adapter {self.adapter}"]
         if self.balancer != "none":
             parts.append(f"balancer {self.balancer}, sticky {self.sticky}")
+        parts += [f"store {self.store}"] if self.store != "none" else []
+        parts += [f"replay {self.replay}"] if self.replay != "missed" else []
+        parts += ["replica"] if self.replica else []
+        parts += ["witness"] if self.witness else []
+        parts += [f"{self.behind} behind"] if self.behind else []
+        parts += [f"idle timeout {self.idle_timeout_s:g} s"] if self.idle_timeout_s else []
+        parts += [f"accept queue {self.accept_queue}"] if self.accept_queue != 4096 else []
         parts += ["tls"] if self.tls else []
         parts += [f"recovery {self.recovery_s:g} s"] if self.recovery_s else []
         return f"lab of {', '.join(parts)}"
@@ -80,14 +105,42 @@ def check(lab: Lab, *, sticky_given: bool) -> None:
         )
     if lab.recovery_s < 0 or lab.recovery_s > 86_400:
         raise InputError(f"recovery of {lab.recovery_s:g} s is out of range", "use up to 24h")
+    if lab.replay != "missed" and lab.store == "none":
+        raise InputError(
+            "replay is of a store, and store is none",
+            "set store to postgres, couchdb or mongo, or leave replay out",
+        )
+    _check_bad_days(lab)
     if lab.runtime == "python":
         _check_python(lab)
+
+
+def _check_bad_days(lab: Lab) -> None:
+    """What is wrong with a lab on purpose, and cannot be."""
+    if lab.sticky == "table" and lab.balancer != "haproxy":
+        raise InputError("sticky table is of HAProxy: nginx keeps no table", "set balancer to haproxy")
+    if lab.idle_timeout_s and lab.balancer == "none":
+        raise InputError(
+            "idle-timeout is of a balancer, and balancer is none", "set balancer to nginx or haproxy"
+        )
+    if lab.idle_timeout_s < 0 or lab.idle_timeout_s > 86_400:
+        raise InputError(f"idle-timeout of {lab.idle_timeout_s:g} s is out of range", "use up to 24h")
+    if lab.replica and not lab.adapter.startswith("redis"):
+        raise InputError("replica is of Redis", "set adapter to redis, redis-sharded or redis-streams")
+    if not 1 <= lab.accept_queue <= 65_535:
+        raise InputError(f"accept-queue is {lab.accept_queue}; expected 1 to 65535")
+    if lab.behind and (lab.adapter == "cluster" or lab.runtime == "python" or lab.store != "none"):
+        raise InputError("behind is of servers of their own on Node.js, without a store", "leave one out")
+    if not 0 <= lab.behind <= lab.servers:
+        raise InputError(f"behind is {lab.behind}; there are {lab.servers} servers")
 
 
 def _check_python(lab: Lab) -> None:
     hint = "use runtime node, or leave it out"
     if lab.adapter != "none":
         raise InputError(f"runtime python has no adapter {lab.adapter} here", hint)
+    if lab.store != "none":
+        raise InputError("runtime python keeps no messages here", hint)
     if lab.recovery_s:
         raise InputError("python-socketio has no connection state recovery", hint)
     if lab.tls and lab.balancer == "none":

@@ -13,6 +13,7 @@ words                          what happens                                     
 ``rolling deploy [drained]     all servers are restarted one after the other
 [pause TIME]``
 ``reload balancer``            the balancer reads its configuration again
+``failover redis``             Redis is killed, and its replica becomes primary
 =============================  ============================================================  ==============
 
 A part is named as in ``lab.json``: ``server-1`` (or ``node-1``), ``servers`` for all of them, ``redis``,
@@ -30,7 +31,17 @@ from siotool.errors import InputError
 from siotool.lab.lab import Lab
 
 Verb = Literal[
-    "kill", "stop", "continue", "throttle", "unthrottle", "drain", "start", "restart", "rolling", "reload"
+    "kill",
+    "stop",
+    "continue",
+    "throttle",
+    "unthrottle",
+    "drain",
+    "start",
+    "restart",
+    "rolling",
+    "reload",
+    "failover",
 ]
 _VERBS: tuple[str, ...] = get_args(Verb)
 _INVERSE: dict[str, Verb] = {
@@ -42,7 +53,7 @@ _INVERSE: dict[str, Verb] = {
 #: Time over which a server that is drained closes its connections.
 _DRAIN_S = 5.0
 _LONGEST_DRAIN_S = 600.0
-_KNOWN = "kill, stop, throttle, drain, start, restart, rolling deploy, reload balancer (docs/lab.md)"
+_KNOWN = "kill, stop, throttle, drain, start, restart, rolling deploy, reload, failover (docs/faults.md)"
 
 
 class LabAction(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +114,12 @@ def read_action(text: str, lab: Lab, where: str) -> LabAction:
             return msgspec.structs.replace(action, over_s=over_s)
         case "reload", [] if any(part != lab.balancer for part in parts):
             raise InputError(f"{where}: {text}: only a balancer can be reloaded", "write reload balancer")
+        case "failover", []:
+            if parts != ("redis",) or not lab.replica:
+                raise InputError(
+                    f"{where}: {text}: only a Redis with a replica fails over", "set replica = true"
+                )
+            return msgspec.structs.replace(action, parts=("redis", "redis-2"))
         case _, []:
             return action
     raise InputError(f"{where}: {text!r} has words too many: {' '.join(rest)}", f"write {verb} PART")

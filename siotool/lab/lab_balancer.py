@@ -35,6 +35,8 @@ def balancer_program(
         servers=servers,
         out=out,
         sticky=lab.sticky,
+        idle_s=round(lab.idle_timeout_s),
+        queue=lab.accept_queue,
         tls=tls,
         root=os.geteuid() == 0,
         # nginx counts both sides of a connection, HAProxy one

@@ -5,29 +5,49 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from siotool.lab.lab import Lab
+import msgspec
+
+from siotool.lab.backends import Backends
+from siotool.lab.lab import SERVED_BY, Lab
 from siotool.lab.lab_certificate import LabCertificate
 from siotool.lab.lab_program import LabProgram
 from siotool.lab.tools import path_of
 
-#: Where server.mjs reads its backend's URL: arguments of a process can be read by all.
-_BACKEND = "SIOTOOL_LAB_BACKEND"
+#: Where server.mjs reads the URLs of its backends: arguments of a process can be read by all.
+_BACKEND, _STORE = "SIOTOOL_LAB_BACKEND", "SIOTOOL_LAB_STORE"
 
 
 def server_programs(
-    lab: Lab, folder: Path, ports: Sequence[tuple[int, int]], tls: LabCertificate | None, backend: str
+    lab: Lab,
+    folder: Path,
+    ports: Sequence[tuple[int, int]],
+    tls: LabCertificate | None,
+    backends: Backends,
 ) -> list[LabProgram]:
-    """Return one program for each port, and the port of its metrics.
+    """Return one program for each port, and the port of its metrics; ``tls`` is what they serve themselves.
 
-    ``tls`` is what they serve themselves, ``backend`` its URL. The ports are fixed, so that one that is
-    started again has those that it had.
+    The ports are fixed, so that one that is started again has those that it had.
     """
     if lab.runtime == "python":
         return [_python(lab, folder, number, port) for number, (port, _) in enumerate(ports, 1)]
+    urls = {_BACKEND: backends.adapter, _STORE: backends.store}
+    environment = {name: one.url for name, one in urls.items() if one is not None}
     if lab.adapter == "cluster":
-        return [_node(lab, folder, "primary", ports[0], tls, {})]
-    environment = {_BACKEND: backend} if backend else {}
-    return [_node(lab, folder, f"server-{n}", own, tls, environment) for n, own in enumerate(ports, 1)]
+        return [_node(lab, folder, "primary", ports[0], tls, environment)]
+    last = lab.servers - lab.behind
+    return [
+        _node(_as_it_was(lab) if n > last else _as_it_is(lab), folder, f"server-{n}", own, tls, environment)
+        for n, own in enumerate(ports, 1)
+    ]
+
+
+def _as_it_is(lab: Lab) -> Lab:
+    return msgspec.structs.replace(lab, behind=0)
+
+
+def _as_it_was(lab: Lab) -> Lab:
+    """A server on Socket.IO 2: today's adapters and recovery are not for it."""
+    return msgspec.structs.replace(lab, adapter="none", recovery_s=0.0, behind=1)
 
 
 def _node(
@@ -39,12 +59,22 @@ def _node(
     environment: Mapping[str, str],
 ) -> LabProgram:
     port, metrics = ports
-    options: dict[str, object] = {"port": port, "adapter": lab.adapter}
+    options: dict[str, object] = {"port": port, "adapter": lab.adapter, "served-by": SERVED_BY, "name": name}
     options |= {"workers": lab.servers} if lab.adapter == "cluster" else {"metrics-port": metrics}
     if lab.recovery_s:
         options["recovery-ms"] = round(lab.recovery_s * 1000)
+    if lab.store != "none":
+        options |= {"store": lab.store, "replay": lab.replay}
     if lab.tick_rate:
         options["tick-rate"] = lab.tick_rate
+    if lab.accept_queue != Lab().accept_queue:
+        options["accept-queue"] = lab.accept_queue
+    if lab.behind:
+        options["socket-io"] = 2
+    if lab.witness:
+        options["sent"] = f"{name}.sent"
+    if lab.sticky == "table" and lab.balancer == "haproxy":
+        options["cookie"] = "io"
     if tls is not None:
         options |= {"tls-cert": tls.certificate, "tls-key": tls.key}
     return LabProgram(
@@ -70,6 +100,7 @@ def _python(lab: Lab, folder: Path, number: int, port: int) -> LabProgram:
             # -P: a user's folder may hold a file named like one of our libraries
             *(sys.executable, "-P", "-m", "siotool.target.serve", f"--port={port}"),
             *(f"--tick-rate={lab.tick_rate}", f"--parent={os.getpid()}"),
+            *(f"--served-by={SERVED_BY}", f"--name=server-{number}"),
         ],
         folder=folder,
         port=port,

@@ -15,7 +15,10 @@ from siotool.lab.tools import FoundTool, path_of
 #: How to get all of them.
 INSTALL = "siotool lab doctor --install"
 _LISTS = ("package.json", "package-lock.json")
-_PROGRAMS = ("server.mjs", "adapters.mjs", "metrics.mjs")
+_PROGRAMS = (
+    *("server.mjs", "adapters.mjs", "adapter_counts.mjs", "metrics.mjs"),
+    *("conversations.mjs", "stores.mjs"),
+)
 
 
 def node_modules() -> Path:

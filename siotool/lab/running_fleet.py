@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from siotool.lab.backends import backend_of
+from siotool.lab.backends import backends_of
 from siotool.lab.lab import Lab
 from siotool.lab.lab_balancer import balancer_program
 from siotool.lab.lab_certificate import make_certificate
@@ -17,8 +17,9 @@ from siotool.lab.lab_servers import server_programs
 from siotool.lab.packages import write_programs
 from siotool.lab.ports import free_ports
 from siotool.lab.process_tree import send_to_tree
-from siotool.lab.running_lab import RunningLab
-from siotool.lab.running_part import ProgramPart, RunningPart, parts_of_program
+from siotool.lab.redis_pair import promote
+from siotool.lab.running_lab import LabMember, RunningLab
+from siotool.lab.running_part import ProgramPart, RunningPart, WorkerPart, parts_of_program
 from siotool.lab.running_program import RunningProgram
 
 #: How long all programs of one kind may take to be ready, and to end.
@@ -40,13 +41,15 @@ class RunningFleet:
         self._out: set[str] = set()
         self._write_balancer: Callable[[Collection[str]], LabProgram] | None = None
         self._told = RunningLab(1, [], str(folder), "", [])
+        #: Of a pair of Redis.
+        self._password = ""
 
     def start(self) -> RunningLab:
         """Write all files, start all programs, and say what runs. Raises TargetError; then stop the rest."""
         lab, folder = self._lab, self._folder
         behind = lab.balancer != "none"
         count = 1 if lab.adapter == "cluster" else lab.servers
-        door, backend_port, *ports = free_ports(2 + 2 * count)
+        door, carrier, keeper, *ports = free_ports(3 + 2 * count)
         ports, metrics = ports[:count], ports[count:]
         door = lab.port or door
         if not behind:
@@ -54,12 +57,12 @@ class RunningFleet:
         tls = make_certificate(folder) if lab.tls else None
         if lab.runtime == "node":
             write_programs(folder)
-        backend = backend_of(lab, folder, self._data, backend_port)
-        if backend is not None:
-            self._start([backend.program])
-        url = "" if backend is None else backend.url
+        backends = backends_of(lab, folder, self._data, (carrier, keeper))
+        self._password = backends.adapter.password if backends.adapter is not None else ""
+        for program in backends.programs:  # a replica needs its primary, and what leads to them both of them
+            self._start([program])
         servers = server_programs(
-            lab, folder, list(zip(ports, metrics, strict=True)), None if behind else tls, url
+            lab, folder, list(zip(ports, metrics, strict=True)), None if behind else tls, backends
         )
         self._start(servers)
         if behind:
@@ -103,6 +106,12 @@ class RunningFleet:
         """Return a part by its name."""
         return self._parts[name]
 
+    def concerned(self, names: Sequence[str]) -> list[RunningPart]:
+        """Return parts by their names, and after a primary its workers, which come and go with it."""
+        own = [self._parts[name] for name in names]
+        workers = [part for part in self._parts.values() if isinstance(part, WorkerPart)]
+        return own + [part for part in workers if part.primary in names and part.name not in names]
+
     @property
     def balancer(self) -> RunningPart | None:
         """Its balancer, None where it has none."""
@@ -128,6 +137,10 @@ class RunningFleet:
         self._out -= found
         return bool(found)
 
+    def promote(self, name: str) -> None:
+        """A replica becomes primary. Raises TargetError."""
+        promote(self._parts[name].member.port, self._password)
+
     def write_balancer(self) -> None:
         """Write the balancer's configuration, without the servers that were taken out."""
         assert self._write_balancer is not None, "asked for only where there is one"
@@ -145,7 +158,17 @@ class RunningFleet:
 
     def _tell(self) -> RunningLab:
         """Say what runs, in lab.json too."""
-        running = msgspec.structs.replace(self._told, members=[part.member for part in self._parts.values()])
+        members = _with_store(self._lab, [part.member for part in self._parts.values()])
+        running = msgspec.structs.replace(self._told, members=members)
         written = msgspec.json.format(msgspec.json.encode(running), indent=2)
         (self._folder / "lab.json").write_bytes(written + b"\n")
         return running
+
+
+def _with_store(lab: Lab, members: Sequence[LabMember]) -> list[LabMember]:
+    """The same, and where the store's own figures are: its first server asks for them."""
+    metrics = next((one.metrics_url for one in members if one.role == "server"), "")
+    shown = metrics.removesuffix("/metrics") + "/store"
+    return [
+        msgspec.structs.replace(one, metrics_url=shown) if one.name == lab.store else one for one in members
+    ]

@@ -103,6 +103,7 @@ class WorkerPart:
         self._number = number
         self._before = 0
         self.name = f"server-{number}"
+        self.primary = primary.name
 
     @property
     def _said(self) -> dict[str, Any]:

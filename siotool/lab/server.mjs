@@ -1,28 +1,41 @@
 // One server of a lab: a Socket.IO chat on loopback, joined with others by an adapter.
 //
 //   node server.mjs [--port 0] [--metrics-port 0] [--adapter none] [--workers 0] [--recovery-ms 0]
-//                   [--tick-rate 0] [--tls-cert FILE --tls-key FILE]
+//                   [--store none] [--replay missed] [--tick-rate 0] [--tls-cert FILE --tls-key FILE]
+//                   [--served-by HEADER --name NAME] [--accept-queue 4096] [--socket-io 4]
+//                   [--cookie NAME] [--sent FILE]
+//
+// The answer that opens a session has --name in the header --served-by; of a primary's workers server-1, …
 //
 // On the namespaces / and /chat: chat message (to all), echo (acknowledged), join ROOM, leave ROOM,
 // say ROOM …, direct SID …, ask me, kick; on / each server sends tick to its own clients.
 //
-// The backend of an adapter is the URL in SIOTOOL_LAB_BACKEND, as it may hold a password.
+// With a store also post CONVERSATION TEXT, and what is kept for those who come back (conversations.mjs).
+//
+// The backend of an adapter is the URL in SIOTOOL_LAB_BACKEND, as it may hold a password; that of the store
+// is in SIOTOOL_LAB_STORE. /store on the metrics' port has the store's own figures.
 // With --adapter cluster it is a primary that forks --workers processes and hands them connections.
 //
 // Prints {"port": …, "pid": …, "metrics_port": …, "workers": [{"pid": …, "metrics_port": …}]} on one
 // line once it accepts connections, and ends when its standard input closes.
 
 import cluster from "node:cluster";
-import { readFileSync } from "node:fs";
+import { openSync, readFileSync, writeSync } from "node:fs";
 import { createServer } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { Server } from "socket.io";
-import { METRICS_PORT, adapterFor, clusterWorker, forkOne, forkWorkers } from "./adapters.mjs";
+import { METRICS_PORT, WORKER_NAME, adapterFor, clusterWorker, forkOne, forkWorkers } from "./adapters.mjs";
+import { converse } from "./conversations.mjs";
 import { serveMetrics } from "./metrics.mjs";
+import { openStore } from "./stores.mjs";
 
 const HOST = "127.0.0.1";
+
+// an adapter whose backend is gone rejects what it was to publish, and nobody waits for that: without this
+// a restart of Redis ends each server that publishes meanwhile (Node.js; @socket.io/redis-adapter 8.3.0)
+process.on("unhandledRejection", (error) => console.error(`not published: ${error?.message ?? error}`));
 
 const options = readOptions();
 if (options.adapter === "cluster" && cluster.isPrimary) {
@@ -37,10 +50,18 @@ function readOptions() {
     "metrics-port": "0",
     adapter: "none",
     workers: "0",
+    store: "none",
+    replay: "missed",
     "recovery-ms": "0",
     "tick-rate": "0",
+    "accept-queue": "4096",
+    "socket-io": "4",
+    cookie: "",
+    sent: "",
     "tls-cert": "",
     "tls-key": "",
+    "served-by": "",
+    name: "",
   };
   const known = Object.fromEntries(Object.keys(defaults).map((name) => [name, { type: "string" }]));
   return { ...defaults, ...parseArgs({ options: known }).values };
@@ -50,7 +71,7 @@ function listen(http, port) {
   return new Promise((done, failed) => {
     http.once("error", failed);
     // exclusive: workers of a primary would share any free port
-    http.listen({ host: HOST, port, backlog: 4096, exclusive: true }, () => done(http.address().port));
+    http.listen({ host: HOST, port, backlog: Number(options["accept-queue"]), exclusive: true }, () => done(http.address().port));
   });
 }
 
@@ -78,7 +99,7 @@ async function primary() {
   const port = await listen(http, Number(options.port));
   endWithInput({
     fork: async (n) => {
-      workers[n - 1] = await forkOne(workers[n - 1].metrics_port);
+      workers[n - 1] = await forkOne(n, workers[n - 1].metrics_port);
       console.log(JSON.stringify({ worker: n, ...workers[n - 1] }));
     },
   });
@@ -91,20 +112,31 @@ async function server() {
     ? createSecureServer({ cert: readFileSync(options["tls-cert"]), key: readFileSync(options["tls-key"]) })
     : createServer();
   const recovery = Number(options["recovery-ms"]);
-  const io = new Server(http, {
-    cors: { origin: "*" },
-    adapter: await adapterFor(options.adapter, process.env.SIOTOOL_LAB_BACKEND),
-    ...(recovery > 0 && { connectionStateRecovery: { maxDisconnectionDuration: recovery } }),
-  });
-  const counts = { received: 0 };
+  const counts = { received: 0, published: 0, heard: 0 };
+  const io =
+    options["socket-io"] === "2"
+      ? (await import("socket.io-2")).default(http)
+      : new Server(http, {
+          cors: { origin: "*" },
+          ...(options.cookie !== "" && { cookie: options.cookie }),
+          adapter: await adapterFor(options.adapter, process.env.SIOTOOL_LAB_BACKEND, counts),
+          ...(recovery > 0 && { connectionStateRecovery: { maxDisconnectionDuration: recovery } }),
+        });
+  const store = await openStore(options.store, process.env.SIOTOOL_LAB_STORE);
+  if (options["served-by"] !== "") {
+    const name = process.env[WORKER_NAME] ?? options.name;
+    io.engine.on("initial_headers", (headers) => (headers[options["served-by"]] = name));
+  }
   for (const name of ["/", "/chat"]) {
     io.of(name).on("connection", (socket) => {
-      socket.onAny(() => (counts.received += 1));
+      socket.onAny?.(() => (counts.received += 1)); // Socket.IO 2 has none
+      if (options.sent !== "") witness(socket);
       speak(io.of(name), socket);
+      if (store !== null) converse(io.of(name), socket, store, options.replay);
     });
   }
   if (Number(options["tick-rate"]) > 0) tick(io, 0, performance.now());
-  const metricsPort = await listen(serveMetrics(io, counts), Number(process.env[METRICS_PORT] ?? options["metrics-port"]));
+  const metricsPort = await listen(serveMetrics(io, counts, store), Number(process.env[METRICS_PORT] ?? options["metrics-port"]));
   if (cluster.isWorker) {
     await clusterWorker(io);
     process.send({ ready: { pid: process.pid, metrics_port: metricsPort } });
@@ -113,6 +145,15 @@ async function server() {
   const port = await listen(http, Number(options.port));
   endWithInput({ drain: (ms) => drain(io, http, ms) });
   console.log(JSON.stringify({ port, pid: process.pid, metrics_port: metricsPort, workers: [] }));
+}
+
+// what is sent to each client, as this server knows it: written at once, so that a killed one has told all
+const sent = options.sent === "" ? 0 : openSync(options.sent, "a");
+function witness(socket) {
+  socket.onAnyOutgoing((event, ...args) => {
+    const text = args.findLast((one) => typeof one === "string") ?? "";
+    writeSync(sent, `${Date.now()} ${socket.id} ${event.replaceAll(" ", "_")} ${text}\n`);
+  });
 }
 
 function speak(namespace, socket) {

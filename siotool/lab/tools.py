@@ -38,13 +38,17 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
             "adapters redis, redis-sharded, redis-streams",
             "apt install redis-server (redis-sharded: 7 or newer)",
         ),
-        "postgres": Tool("adapter postgres", "apt install postgresql"),
+        "postgres": Tool("adapter postgres, store postgres", "apt install postgresql"),
         "mongod": Tool(
-            "adapter mongo", "mongodb.com/docs/manual/installation: Debian and npm do not have it"
+            "adapter mongo, store mongo",
+            "mongodb.com/docs/manual/installation: Debian and npm do not have it",
         ),
         "openssl": Tool("tls", "apt install openssl", "version"),
     }
 )
+
+#: The program of an adapter or a store; PouchDB Server is an npm package.
+_BACKENDS: Mapping[str, str] = MappingProxyType({"postgres": "postgres", "mongo": "mongod"})
 
 
 class FoundTool(msgspec.Struct, frozen=True):
@@ -67,9 +71,8 @@ def needed(lab: Lab) -> list[str]:
     if lab.balancer != "none":
         names.append(lab.balancer)
     if lab.adapter.startswith("redis"):
-        names.append("redis-server")
-    if lab.adapter in ("postgres", "mongo"):
-        names.append({"postgres": "postgres", "mongo": "mongod"}[lab.adapter])
+        names += ["redis-server", *(["haproxy"] if lab.replica and lab.balancer != "haproxy" else [])]
+    names += [program for name, program in _BACKENDS.items() if name in (lab.adapter, lab.store)]
     return [*names, "openssl"] if lab.tls else names
 
 

@@ -264,9 +264,9 @@ class Forecast(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class StoreOption(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One kind of store for the backlog; ``chosen`` is the plan's own.
 
-    ``record_bytes`` and ``index_bytes`` per message, ``bytes`` of one copy, ``all_bytes`` of
-    all, for the middle of every range; writes per second of one copy; ``drain_bytes`` is what
-    is read when all users come back.
+    ``record_bytes`` and ``index_bytes`` per message, and ``dead_bytes`` of deleted ones beside it;
+    ``bytes`` of one copy, ``all_bytes`` of all, for the middle of every range; writes per second of one copy;
+    ``drain_bytes`` is what is read when all users come back.
     """
 
     kind: Literal["relational", "document"]
@@ -274,6 +274,7 @@ class StoreOption(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     chosen: bool
     record_bytes: Amount
     index_bytes: Amount
+    dead_bytes: Amount
     bytes: Amount
     all_bytes: Amount
     all_bytes_p95: Amount
@@ -287,7 +288,8 @@ class Storage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The backlog of users that are offline: what is kept at most, and the rate at which it is read.
 
     ``messages`` of ``payload_bytes`` each; all of them are fetched within ``drain_window_s``
-    when all users come back after an outage.
+    when all users come back after an outage. ``drain_s`` is how long that takes at the plan's drain
+    rate, None where it has none.
     """
 
     users: Amount
@@ -298,6 +300,7 @@ class Storage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     copies: Amount
     drain_window_s: Amount
     drain_messages_per_s: Amount
+    drain_s: Amount | None
     stores: list[StoreOption]
     sentence: str
 

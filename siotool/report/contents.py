@@ -10,9 +10,10 @@ from typing import Literal
 
 import msgspec
 
+from siotool.report.backlog_figures import BacklogFigures
 from siotool.report.capacity_figures import CapacityFigures
 from siotool.report.comparison_figures import Comparison
-from siotool.report.delivery_figures import AudienceFigures, DeliveryFigures
+from siotool.report.delivery_figures import AudienceFigures, ByNodeFigures, DeliveryFigures
 from siotool.report.fault_figures import FaultFigures
 from siotool.report.generator_figures import GeneratorFigures
 from siotool.report.leak_figures import LeakFigures
@@ -287,8 +288,10 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     ``doubts`` make the run suspect; ``remarks`` do not. ``operations_merged`` hold all names
     of one operation together, for operations that have several. ``targets`` is empty where there was
     one. ``server`` is all sampled servers together, ``servers`` each of them. ``visits`` is null where
-    no user arrived or ended, ``away`` where no connection was lost that was to come back, ``capacity`` where
-    none was searched for, ``comparison`` where there was no baseline, ``leak`` where no server was observed
+    no user arrived or ended, ``away`` where no connection was lost that was to come back, ``backlog`` where
+    no store was measured and nothing came that was sent while its user was away, ``capacity`` where
+    none was searched for, ``delivery_by_node`` where it was not known which server a connection was on,
+    ``comparison`` where there was no baseline, ``leak`` where no server was observed
     for ten minutes of steady load. ``faults`` is empty where nothing was broken on purpose.
     """
 
@@ -308,9 +311,11 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     operations_merged: list[OperationFigures]
     delivery: DeliveryFigures
     audiences: list[AudienceFigures]
+    delivery_by_node: ByNodeFigures | None = None
     outages: list[OutageFigures]
     away: AwayFigures | None
     faults: list[FaultFigures] = []
+    backlog: BacklogFigures | None = None
     bandwidth: Bandwidth
     server: ServerFigures | None
     servers: list[ServerFigures]

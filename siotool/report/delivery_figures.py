@@ -26,6 +26,30 @@ class DeliveryFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     replayed: int
 
 
+class NodeFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Expected deliveries; ``expected = received + lost``. The times are response times, in seconds."""
+
+    expected: int
+    received: int
+    lost: int
+    p50_s: float | None
+    p99_s: float | None
+
+
+class ByNodeFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Deliveries by the nodes of sender and receiver when the message was sent.
+
+    A node is the server process that a connection is on; ``nodes``: the most that had connections at once.
+    ``same``: both were on one, ``across``: on two, ``unknown``: that of one is not known. What came though it
+    was not expected, as to users who had just joined, is left out.
+    """
+
+    nodes: int
+    same: NodeFigures
+    across: NodeFigures
+    unknown: NodeFigures
+
+
 class AudienceFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Messages to audiences of one class of sizes over the run, of those that were closed in it.
 

@@ -40,6 +40,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from siotool.report.absences import dropped_after_silence, who_stayed_away
+from siotool.report.bad_day_causes import overflowing_queue, torn_sessions
 from siotool.report.contents import (
     OperationFigures,
     Steady,
@@ -291,6 +292,8 @@ def _target(run: Run, rows: Seconds) -> Iterator[str]:
         yield f"at most {peak:,.0f} of {users:,.0f} users were connected at once"
     yield from who_stayed_away(run)
     yield from dropped_after_silence(run)
+    yield from torn_sessions(run)
+    yield from overflowing_queue(run)
     pending = run.intervals[-1].delivery.pending
     if pending:
         yield f"{pending:,} deliveries were still under way at the end and count as neither received nor lost"

@@ -6,11 +6,13 @@ from typing import Protocol
 from siotool.histogram import Histogram, merged
 from siotool.report.fault_figures import FaultFigures, FaultLatency
 from siotool.report.fault_spans import FaultSpan, during, fault_spans, since, until
-from siotool.report.outages import figures_of_span, lost_by_second
+from siotool.report.outages import figures_of_span, lost_by_second, second_of
 from siotool.runfile import Header, Interval, Run
 
 #: What is most likely to be felt by users, first.
 _OPS = ("ack", "deliver", "connect", "reconnect")
+#: What is before a fault begins so long after the one before it: waiting messages come in between.
+AFTERMATH_S = 5.0
 #: A second counts as full load with this share of the most connections.
 _FULL = 0.95
 
@@ -33,7 +35,7 @@ def sum_up_faults(runs: Sequence[Run], storm: Storm) -> list[FaultFigures]:
     for run in runs:
         spans = fault_spans(run)
         for place, span in enumerate(spans):
-            before_s = max([0.0, *(one.end_s for one in spans[:place])])
+            before_s = max([0.0, *(one.end_s + AFTERMATH_S for one in spans[:place])])
             next_s = spans[place + 1].t_s if place + 1 < len(spans) else float("inf")
             found.append(_figures(run, span, (before_s, next_s), offset, storm))
         offset += run.intervals[-1].t_s if run.intervals else 0.0
@@ -71,7 +73,7 @@ def _figures(
         recovered_share=outage.recovered / outage.back if outage.back else None,
         replayed=outage.replayed,
         messages_lost=outage.messages_lost,
-        acknowledged_lost=None,
+        acknowledged_lost=_acknowledged_lost(run, inside),
         missed=outage.missed,
         duplicate=outage.duplicate,
         latencies=_latencies(
@@ -85,6 +87,13 @@ def _figures(
 def _full(intervals: Sequence[Interval]) -> list[Interval]:
     most = max((one.connections.open for one in intervals), default=0)
     return [one for one in intervals if one.connections.open >= _FULL * most]
+
+
+def _acknowledged_lost(run: Run, inside: Sequence[Interval]) -> int | None:
+    if not any(one.delivery.acknowledged for one in run.intervals):
+        return None
+    lost = lost_by_second(run.intervals, acknowledged=True)
+    return sum(lost[second_of(one.t_s)] for one in inside)
 
 
 def _unreachable_s(inside: Sequence[Interval], t_s: float) -> float:

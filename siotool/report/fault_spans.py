@@ -6,11 +6,13 @@ The rule, with the seconds of the run file:
   undoes it.
 - It goes on until the outages are over that touch that time, or begin up to ``TOUCHES_S`` after it; an
   outage that lasts to the end of the run is never over.
+- It goes on as long as messages are lost that were sent up to ``TOUCHES_S`` after that.
 - It ends where the next fault begins at the latest.
 - ``before`` is all up to ``UNDER_WAY_S`` before the first fault: what was sent then may be hit by it.
   ``after`` is all from ``SETTLE_S`` after the last fault on.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from math import inf
 from typing import NamedTuple
@@ -58,11 +60,14 @@ def fault_spans(run: Run) -> list[FaultSpan]:
     ]
     steps = [[step for step in run.fault_steps if step.fault == n] for n, _ in enumerate(run.header.faults)]
     begun = [(n, found) for n, found in enumerate(steps) if found]
-    return list(_spans(begun, outages))
+    lost = lost_by_second(run.intervals)
+    return list(_spans(begun, outages, lost))
 
 
 def _spans(
-    begun: Sequence[tuple[int, list[FaultStep]]], outages: Sequence[tuple[float, float]]
+    begun: Sequence[tuple[int, list[FaultStep]]],
+    outages: Sequence[tuple[float, float]],
+    lost: Counter[int],
 ) -> Iterator[FaultSpan]:
     for place, (number, steps) in enumerate(begun):
         t_s = min(step.t_s for step in steps)
@@ -71,8 +76,18 @@ def _spans(
         last_s = min(until_s + TOUCHES_S, next_s - UNDER_WAY_S)
         touched = [end for begin, end in outages if begin <= last_s and end >= t_s]
         well_s = max([until_s, *touched])
+        while well_s < _last_lost_s(lost, well_s, next_s):
+            well_s = _last_lost_s(lost, well_s, next_s)
         known_s = well_s if well_s < inf else None
         yield FaultSpan(number, t_s, until_s, known_s, min(well_s, next_s), next_s, steps)
+
+
+def _last_lost_s(lost: Counter[int], end_s: float, next_s: float) -> float:
+    """The end of the last second, soon after a fault's end, in which messages were sent that were lost."""
+    if end_s == inf:
+        return inf
+    soon = range(second_of(end_s), second_of(min(end_s + TOUCHES_S, next_s - UNDER_WAY_S)) + 1)
+    return max([end_s, *(float(second) for second in soon if lost[second])])
 
 
 def part_of_faults(run: Run, part: str) -> Run:

@@ -14,24 +14,30 @@ import numpy as np
 
 from siotool.errors import InputError
 from siotool.report.audience_rows import sum_up_audiences
+from siotool.report.backlog_figures import sum_up_backlog
+from siotool.report.bad_day_causes import undrained
 from siotool.report.capacity_figures import capacity_of
 from siotool.report.comparison_figures import Beside
 from siotool.report.contents import (
     Bandwidth,
     ConnectionFigures,
+    OperationFigures,
     Report,
     RunInfo,
     Steady,
+    UserClassFigures,
     Valid,
 )
 from siotool.report.default_gates import judge_all
 from siotool.report.delivery_figures import DeliveryFigures
 from siotool.report.doubts import find_doubts, find_remarks
 from siotool.report.fault_effects import Storm, no_storm, sum_up_faults
+from siotool.report.fault_spans import BEFORE
 from siotool.report.gates import Gate, Scope
 from siotool.report.generator_figures import sum_up_generator
 from siotool.report.generator_lateness import lateness_words
 from siotool.report.leak_figures import LeakFigures, find_leak
+from siotool.report.node_deliveries import node_remarks, sum_up_by_node
 from siotool.report.operations import sum_up
 from siotool.report.outages import sum_up_away, sum_up_outages
 from siotool.report.overload import overload
@@ -86,15 +92,17 @@ def summarize(
     connections = _connections(runs, seconds)
     bandwidth = _bandwidth(runs, seconds)
     server, servers = sum_up_all(runs, seconds), sum_up_each(runs, seconds)
-    outages = sum_up_outages(runs)
+    outages, faults = sum_up_outages(runs), sum_up_faults(runs, storm)
     delivery, user_classes = _delivery(runs), sum_up_user_classes(runs)
+    by_node = sum_up_by_node(intervals)
     capacity = capacity_of(whole)
+    counted = counts(connections, bandwidth, of_all)
     sizing = size(
         planned,
-        counts(connections, bandwidth, of_all),
+        counted,
         MeasuredParts(connections, bandwidth, server, steady, seconds, outages, capacity),
         runs[-1].header,
-        overload(operations.rows, connections, delivery, user_classes),
+        _overload(runs, operations.rows, connections, delivery, user_classes, broken=bool(faults)),
     )
     beside = beside or Beside(None, [], [])
     leak = find_leak(seconds, server.memory_bytes if server else None)
@@ -107,7 +115,9 @@ def summarize(
         remarks=[
             *find_remarks(runs, seconds, steady, operations.rows, delivery),
             *late.remarks,
+            *node_remarks(by_node),
             *server_remarks(server, servers),
+            *undrained(faults, connections.users_planned),
             *beside.remarks,
             *([f"whether the server leaks: {leak}"] if isinstance(leak, str) and leak else []),
         ],
@@ -123,8 +133,10 @@ def summarize(
         delivery=delivery,
         outages=outages,
         away=sum_up_away(runs, outages),
-        faults=sum_up_faults(runs, storm),
+        faults=faults,
+        backlog=sum_up_backlog(runs, delivery, counted.backlog),
         audiences=sum_up_audiences(intervals, clock_error_s(runs)),
+        delivery_by_node=by_node,
         bandwidth=bandwidth,
         server=server,
         servers=servers,
@@ -230,6 +242,22 @@ def _steady(seconds: Seconds) -> Steady:
         connections_mean=_known(seconds.mean("connections", seconds.held)),
         how=how if duration else "no second with open connections",
     )
+
+
+def _overload(
+    runs: Sequence[Run],
+    operations: Sequence[OperationFigures],
+    connections: ConnectionFigures,
+    delivery: DeliveryFigures,
+    user_classes: Sequence[UserClassFigures],
+    *,
+    broken: bool,
+) -> str:
+    """Why the load was too much, of what was before the first fault: what follows is not the load's doing."""
+    if not broken:
+        return overload(operations, connections, delivery, user_classes)
+    before = figures_of(runs, Scope(fault=BEFORE))
+    return overload(before.operations, before.connections, before.delivery, [])
 
 
 def _known(value: float) -> float | None:

@@ -107,11 +107,14 @@ def _waited_for(interval: Interval) -> int:
     return sum(connections.closed.values()) - sent_away
 
 
-def lost_by_second(intervals: Sequence[Interval]) -> Counter[int]:
-    """Deliveries that were given up at any time, by the second of the run in which they were sent."""
+def lost_by_second(intervals: Sequence[Interval], *, acknowledged: bool = False) -> Counter[int]:
+    """Deliveries that were given up at any time, by the second of the run in which they were sent.
+
+    ``acknowledged``: only those that the server had acknowledged.
+    """
     found: Counter[int] = Counter()
     for interval in intervals:
-        for ago, count in interval.lost_ago:
+        for ago, count in interval.acknowledged_lost_ago if acknowledged else interval.lost_ago:
             found[second_of(interval.t_s - ago)] += count
     return found
 

@@ -8,6 +8,7 @@ import msgspec
 from siotool import units
 from siotool.document.document import Chart, Document, Level, Section, Sentence
 from siotool.report import (
+    backlog_tables,
     capacity_tables,
     comparison_tables,
     cost_tables,
@@ -65,6 +66,7 @@ _ORDER: tuple[Callable[[Report], Section], ...] = (
     # reconnection
     fault_tables.faults,
     outage_tables.outages,
+    backlog_tables.backlog,
     # method
     run_tables.runs,
 )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from siotool import units
 from siotool.document.document import Column, Row, Section, Table, columns
 from siotool.document.groups import NONE
-from siotool.report import audience_tables, ways
+from siotool.report import audience_tables, node_deliveries, ways
 from siotool.report.clock_words import CLOCKS, clock_error
 from siotool.report.contents import OperationFigures, Report, RunInfo, UserClassFigures
 from siotool.report.sizing_tables import cell, plural
@@ -195,7 +195,8 @@ def delivery(report: Report) -> Section:
         rows.append(Row([name, f"{count:,}", share], "bad" if name in _FAULTS and count else ""))
     note = f"{plural(known.published, 'stamped message')} published."
     table = Table(columns("deliveries", "count>", "of expected>"), rows, note, how=[ways.ACCOUNT])
-    return Section("delivery", title, [table, *audience_tables.tables(report.audiences)])
+    more = [*node_deliveries.tables(report.delivery_by_node), *audience_tables.tables(report.audiences)]
+    return Section("delivery", title, [table, *more])
 
 
 def connections(report: Report) -> Section:

@@ -39,13 +39,14 @@ def sum_up_each(runs: Sequence[Run], seconds: Seconds) -> list[ServerFigures]:
     """Return the figures of each server that was sampled, in the order of their names."""
     found = []
     names = names_of(runs)
+    several = sum(not described(runs, name)[0].beside for name in names) > 1
     for name in names:
         rows = of_server(seconds, runs, name)
         if not _shown(rows).any():
             continue
         beside = described(runs, name)[0].beside
         share = None if beside else held_share(rows, by_files=files_show(runs))
-        elsewhere = _BESIDE if beside else _UNKNOWN if share is None and len(names) > 1 else ""
+        elsewhere = _BESIDE if beside else _UNKNOWN if share is None and several else ""
         own = None if share is None else with_own_connections(rows, share)
         found.append(_figures(described(runs, name), own or rows, own, share, elsewhere, None))
     return found

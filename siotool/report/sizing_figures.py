@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from siotool.report.backlog_figures import PlannedBacklog
 from siotool.report.capacity_estimate import CapacityEstimate
 from siotool.report.cost_figures import CostFigures
 from siotool.report.next_test import NextTest
@@ -87,7 +88,7 @@ class Counts(msgspec.Struct, frozen=True):
     ``capacity`` is that of one server where a search, a profile or the run's own costs show it, ``costs``
     what one of each thing costs. ``planned_by`` says who planned a variable of the formula: typed,
     published, default or measured. ``planned_bytes`` and ``run_bytes`` are the payload of a message,
-    planned and in the run.
+    planned and in the run, ``backlog`` is the storage that was planned.
     """
 
     planned: Answer | None = None
@@ -98,6 +99,7 @@ class Counts(msgspec.Struct, frozen=True):
     planned_by: Mapping[str, str] = MappingProxyType({})
     planned_bytes: float | None = None
     run_bytes: float | None = None
+    backlog: PlannedBacklog | None = None
 
 
 class Sizing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

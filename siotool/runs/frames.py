@@ -99,7 +99,8 @@ class RunFrames:
     def seconds(self) -> pd.DataFrame:
         """One row for each interval, about a second: connections, rates, bytes, servers, generator.
 
-        ``held`` marks the hold phase, ``draining`` the wait at the end for what was under way. The columns
+        ``held`` marks the hold phase, ``draining`` the wait at the end for what was under way,
+        ``broken`` the time of faults. The columns
         are those of ``siotool.runs.seconds``; servers' and the generator's begin with their name.
         """
         seconds = self._seconds
@@ -109,7 +110,8 @@ class RunFrames:
         frame = frame.assign(**columns).rename(columns={"begin_s": "begin_of_all_s"})
         stages = [interval.stage for run in self._runs for interval in run.intervals]
         frame = frame.assign(stage=stages, held=seconds.held, draining=seconds["draining"] > 0)
-        first = ["run", "t_s", "duration_s", "stage", "held", "draining"]
+        frame = frame.assign(broken=seconds["broken"] > 0)
+        first = ["run", "t_s", "duration_s", "stage", "held", "draining", "broken"]
         return frame[[*first, *(name for name in frame.columns if name not in first)]]
 
     @cached_property

@@ -4,7 +4,8 @@ Rates, bandwidth per connection and the server's CPU have no meaning over a ramp
 below the load that the run was made for. A second belongs to the hold phase when at
 least 95 % of the run's peak of connections were open at its begin and at its end. That
 leaves out the ramp, the second in which the ramp ends, drops, and the ramp down. What came
-after the last stage, while the run waited for what was under way, belongs to no hold phase.
+after the last stage, while the run waited for what was under way, belongs to no hold phase; nor does what
+was broken on purpose, where enough is left without it.
 Where the hold phases of all runs together last less than 3 s, there is none: then all seconds with
 open connections count, but for those after the last stage.
 """
@@ -31,8 +32,9 @@ def hold_phase(run: NDArray[np.intp], columns: Mapping[str, NDArray[np.float64]]
     np.maximum.at(peaks, run, end)
     peak, loaded = peaks[run], columns["draining"] == 0
     held = loaded & (peak > 0) & (np.minimum(begin, end) >= SHARE_OF_PEAK * peak)
-    if columns["duration_s"][held].sum() >= SHORTEST_S:
-        return held, True
+    for marks in (held & (columns["broken"] == 0), held):
+        if columns["duration_s"][marks].sum() >= SHORTEST_S:
+            return marks, True
     return loaded & (columns["connections"] > 0), False
 
 

@@ -6,6 +6,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from siotool.deliveries_by_node import DeliveriesByNode
 from siotool.errors import RunFileError
 from siotool.faults.planned_fault import FaultStep
 from siotool.runfile import (
@@ -113,7 +114,7 @@ def contradiction(interval: Interval) -> str:
     parts = [(one.operations, one.connections) for one in interval.targets]
     parts += [(found, Connections()) for found in interval.class_operations.values()]
     found = (_uncounted(*part) for part in ((interval.operations, connections), *parts))
-    return next(filter(None, found), "") or _uneven(interval.audiences)
+    return next(filter(None, found), "") or _uneven(interval.audiences) or _unequal(interval.by_node)
 
 
 def _uncounted(operations: list[Operation], connections: Connections) -> str:
@@ -133,6 +134,15 @@ def _uneven(audiences: list[AudienceDeliveries]) -> str:
             return f"{found.expected:,} deliveries to audiences of {found.size:,} do not add up"
         if found.first.count > found.messages:
             return f"audiences of {found.size:,} have more times than messages"
+    return ""
+
+
+def _unequal(by_node: DeliveriesByNode | None) -> str:
+    """Deliveries by node that do not add up; empty when they do."""
+    parts = () if by_node is None else (by_node.same, by_node.across, by_node.unknown)
+    for part in parts:
+        if part.expected != part.received + part.lost:
+            return f"{part.expected:,} deliveries by node do not add up"
     return ""
 
 

@@ -5,6 +5,7 @@
 | ``begin_s`` | its begin, in seconds of all runs laid end to end |
 | ``t_s``, ``duration_s`` | its end, in seconds of its run; its length |
 | ``draining`` | 1 where the run only waited for what was under way |
+| ``broken`` | 1 from a second before a fault until 5 s after it was undone |
 | ``connections_begin``, ``connections_end``, ``connections`` | open at both ends, and the mean of these |
 | ``users`` | at its end |
 | ``inbound_per_s`` | events that the server took: calls, broadcasts, emits without acknowledgement |
@@ -38,6 +39,8 @@ from siotool.runs.hold import Marks, hold_phase, rising
 
 Floats = NDArray[np.float64]
 
+#: A fault may hit what was sent so long before it; so long after it users come back.
+_UNDER_WAY_S, _BACK_S = 1.0, 5.0
 #: A second in which more than this share of connections closed without a new one shows no cost.
 _CLOSED_SHARE = 0.05
 
@@ -195,12 +198,25 @@ def _columns(run: Run) -> dict[str, Floats]:
     found["connections_begin"] = np.concatenate([[0.0], end])[: len(end)]
     found["connections"] = (found["connections_begin"] + end) / 2
     found["begin_s"] = found["t_s"] - seconds
+    found["broken"] = np.zeros(len(end))
+    for begin_s, end_s in _faults(run):
+        found["broken"][(found["t_s"] > begin_s) & (found["begin_s"] < end_s)] = 1.0
     return found
 
 
+def _faults(run: Run) -> Iterator[tuple[float, float]]:
+    """When something was broken on purpose, with what was under way before, and who came back after."""
+    for number, _ in enumerate(run.header.faults):
+        steps = [step for step in run.fault_steps if step.fault == number]
+        if steps:
+            end_s = max(step.t_s + step.took_s for step in steps)
+            yield steps[0].t_s - _UNDER_WAY_S, end_s + _BACK_S
+
+
 def _all_sampled(run: Run, interval: Interval) -> ServerUse | None:
-    """The use of all servers; None where not all were sampled."""
-    return interval.server if len(interval.servers) == len(run.header.servers) else None
+    """The use of all servers; None where not all were sampled, whatever stands beside them."""
+    sampled = sum(not use.beside for use in interval.servers.values())
+    return interval.server if sampled == sum(not one.beside for one in run.header.servers) else None
 
 
 def server_columns(uses: Sequence[ServerUse | None], server: MeasuredServer | None) -> dict[str, Floats]:

@@ -102,6 +102,7 @@ def merge_losses(parts: Sequence[WorkerInterval], levels: Collection[str] = ()) 
         **counts,
         away=merged(one.away for one in found).sparse(),
         silence=merged(one.silence for one in found).sparse(),
+        drained=merged(one.drained for one in found).sparse(),
     )
 
 

@@ -23,6 +23,7 @@ Nothing is kept for each pair of members: a message keeps one bit for each membe
 """
 
 from collections import deque
+from collections.abc import Sequence
 from math import inf
 
 from siotool.protocol import stamp
@@ -39,7 +40,7 @@ _COMPARED = 256
 class Place:
     """One receiver's place in an audience: it expects what is sent from ``begin`` to ``end``."""
 
-    __slots__ = ("audience", "begin", "bit", "cut", "end", "left_at", "past")
+    __slots__ = ("audience", "begin", "bit", "cut", "end", "left_at", "node", "past")
 
     def __init__(self, audience: "Audience", bit: int) -> None:
         self.audience = audience
@@ -48,6 +49,8 @@ class Place:
         self.begin = self.end = 0.0
         #: When the membership ended; ``inf`` while it lasts, and where it ended with its user.
         self.left_at = -inf
+        #: The node that its receiver was on as the membership began.
+        self.node = ""
         #: It ended with the connection, not by a declaration.
         self.cut = False
         #: Begin and end of earlier memberships, while something sent then may come.
@@ -123,16 +126,29 @@ class Audience:
 class RoomCounts:
     """What came of a message since the last report; each is a number of arrivals.
 
-    ``expected``: how many more deliveries are expected here than the presence of members says.
+    ``expected_at``: the nodes of those that expect it, though the presence of members says otherwise;
+    ``excused_at``: of those for which it was due, and is not any more.
     """
 
-    __slots__ = ("arrivals", "delays", "due", "duplicate", "expected", "misdelivered", "reordered", "undue")
+    __slots__ = (
+        "arrivals",
+        "delays",
+        "due",
+        "duplicate",
+        "excused_at",
+        "expected_at",
+        "misdelivered",
+        "reordered",
+        "undue",
+    )
 
     def __init__(self) -> None:
         self.arrivals: list[float] = []
         #: The same as it is to be reported.
         self.delays = b""
-        self.due = self.undue = self.misdelivered = self.duplicate = self.reordered = self.expected = 0
+        self.due = self.undue = self.misdelivered = self.duplicate = self.reordered = 0
+        self.expected_at: tuple[str, ...] = ()
+        self.excused_at: tuple[str, ...] = ()
 
 
 class RoomMessage:
@@ -177,16 +193,16 @@ class RoomMessage:
         """Count one arrival."""
         counts = self.counts or self.touch()
         place = self.audience.places.get(receiver.slot)
-        if place is not None and self.sent < receiver.away_until:
-            receiver.catch_up(self.sent)
         if place is None or self.sent >= place.left_at + CHANGING_S or receiver is self.excluded:
-            self._stray(receiver, now, counts, place)
+            if self._stray(receiver, now, counts, place) and place is not None:
+                self._catch_up(receiver, now)
             return
         bit = place.bit
         if self.seen & bit:
             counts.duplicate += 1
             return
         self.seen |= bit
+        self._catch_up(receiver, now)
         if self.stream and self.stream[-1] is not self and self._overtaken(bit):
             counts.reordered += 1
         sent = self.sent
@@ -199,6 +215,10 @@ class RoomMessage:
             if sent >= receiver.left_at + OVERTAKEN_S:
                 receiver.overtaken = True
 
+    def take_nodes(self) -> Sequence[str]:
+        """The nodes of what was due and came since the last call; none where they are not known."""
+        return ()
+
     def touch(self) -> RoomCounts:
         """Counts of this message for the next report."""
         counts = self.counts
@@ -210,11 +230,12 @@ class RoomMessage:
     def excuse(self, receiver: Receiver, place: Place) -> None:
         """A member leaves that was to expect this message, and does not any more."""
         if receiver is self.excluded:
-            self.touch().expected += 1  # it was not expected there to begin with
+            self.touch().expected_at += (receiver.node_at(self.sent),)  # it was not expected to begin with
         elif self.seen & place.bit:
             counts = self.touch()
             counts.due -= 1
             counts.undue += 1
+            counts.excused_at += (receiver.node_at(self.sent),)
         else:
             self.missing -= 1
 
@@ -236,15 +257,21 @@ class RoomMessage:
             else:
                 counts.misdelivered += 1
 
-    def _stray(self, receiver: Receiver, now: float, counts: RoomCounts, place: Place | None) -> None:
+    def _catch_up(self, receiver: Receiver, now: float) -> None:
+        if self.sent < receiver.away_until:
+            receiver.catch_up(self.sent, now)
+
+    def _stray(self, receiver: Receiver, now: float, counts: RoomCounts, place: Place | None) -> bool:
+        """Note what came where no place expects it; False for a duplicate."""
         if self.strays is None:
             self.strays = {}
         if receiver in self.strays or (place is not None and self.seen & place.bit):
             counts.duplicate += 1
-            return
+            return False
         self.strays[receiver] = now
         self.audience.straying.append(self)
         self.audience.strays.append((now, self, receiver))
+        return True
 
     def _overtaken(self, bit: int) -> bool:
         seq = self.seq
@@ -254,6 +281,31 @@ class RoomMessage:
             if newer.seen & bit:
                 return True
         return False
+
+
+class RoomMessageByNode(RoomMessage):
+    """The same where receivers know their nodes: it keeps that of each arrival which was due."""
+
+    __slots__ = ("nodes",)
+
+    def __init__(
+        self, audience: Audience, stream: "list[RoomMessage]", mark: stamp.Stamp, event: str
+    ) -> None:
+        super().__init__(audience, stream, mark, event)
+        self.nodes: list[str] = []
+
+    def deliver(self, receiver: Receiver, now: float) -> None:
+        """Count one arrival."""
+        counts = self.counts or self.touch()
+        before = counts.due
+        RoomMessage.deliver(self, receiver, now)
+        if counts.due > before:
+            self.nodes.append(receiver.node_at(self.sent))
+
+    def take_nodes(self) -> Sequence[str]:
+        """The nodes of what was due and came since the last call."""
+        nodes, self.nodes = self.nodes, []
+        return nodes
 
 
 #: When which receiver got a message that is not for it, unless it becomes a member.

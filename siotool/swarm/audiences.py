@@ -10,8 +10,18 @@ from collections.abc import Iterator
 from math import inf
 
 from siotool.protocol import stamp
-from siotool.swarm.audience import CHANGING_S, KNOWN_S, Audience, Place, RoomCounts, RoomMessage, Stray
+from siotool.swarm.audience import (
+    CHANGING_S,
+    KNOWN_S,
+    Audience,
+    Place,
+    RoomCounts,
+    RoomMessage,
+    RoomMessageByNode,
+    Stray,
+)
 from siotool.swarm.memory_limits import NAME_CHARACTERS
+from siotool.swarm.receipts_by_node import parted
 from siotool.swarm.receiver import GIVE_UP_S, Receiver
 from siotool.swarm.worker_report import Presence, Publication, Receipt
 
@@ -19,13 +29,17 @@ from siotool.swarm.worker_report import Presence, Publication, Receipt
 class Audiences:
     """Memberships, and the messages to audiences that this worker has sent or seen."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, by_node: bool = False) -> None:
+        """``by_node``: receivers know their nodes, and receipts say of which their deliveries are."""
+        self._kind = RoomMessageByNode if by_node else RoomMessage
         self.touched: list[RoomMessage] = []
         self.presence: list[Presence] = []
         self.published: list[Publication] = []
         self._audiences: dict[int, Audience] = {}
         #: Known messages by age; those sent so lately that a leaving member may miss them.
-        self._ages: deque[RoomMessage] = deque()
+        self._ages: deque[tuple[float, RoomMessage]] = deque()
+        #: When what is old was last forgotten: a message that is known anew may be older.
+        self._now = 0.0
         self._young: deque[RoomMessage] = deque()
         self._own: deque[RoomMessage] = deque()
         self._strays: deque[Stray] = deque()
@@ -49,7 +63,8 @@ class Audiences:
             place.past = [part for part in place.past or () if part[1] > now - KNOWN_S]
             place.past.append((place.begin, place.end))
         place.begin, place.end, place.left_at, place.cut = now + settle_s, inf, inf, False
-        self.presence.append(Presence(place.begin, 1, number))
+        place.node = receiver.node
+        self.presence.append(Presence(place.begin, 1, number, place.node))
         self._welcome(receiver, place, now)
 
     def leave(self, receiver: Receiver, number: int, now: float) -> None:
@@ -61,11 +76,7 @@ class Audiences:
         audience = self._audience(number)
         place = audience.places.get(receiver.slot)
         if place is not None and place.left_at == inf:
-            end = max(place.begin, now - CHANGING_S)
-            for message in audience.recent:
-                if end <= message.sent < now:
-                    message.excuse(receiver, place)
-            self._end(place, end)
+            self._end(place, self._excused_since(receiver, place, now))
         else:
             if place is None:
                 place = audience.open(receiver.slot, now)
@@ -79,7 +90,8 @@ class Audiences:
         """All memberships end with the connection, or with the user when it is ``gone``.
 
         A leaving user's connection stays open for a while, and what still comes there is no fault.
-        ``waiting``: it has just asked for something, perhaps to join.
+        ``waiting``: it has just asked for something, perhaps to join. A loss that is ``meant`` excuses what
+        was under way, as ``leave`` does.
         """
         self.settle(now, final=False)
         receiver.gone = gone
@@ -88,7 +100,8 @@ class Audiences:
         for place in receiver.places:
             place.cut = place.left_at == inf
             if place.cut:
-                self._end(place, max(place.begin, now))
+                end = self._excused_since(receiver, place, now) if receiver.meant else max(place.begin, now)
+                self._end(place, end)
                 if not gone:
                     place.left_at = now
                     self._left.append((now, receiver, place))
@@ -105,13 +118,21 @@ class Audiences:
             place.audience.close(receiver.slot, place, now)
         receiver.places = []
 
+    def _excused_since(self, receiver: Receiver, place: Place, now: float) -> float:
+        """From when on nothing that was sent is expected at a place that is left now; excuses what was."""
+        end = max(place.begin, now - CHANGING_S)
+        for message in place.audience.recent:
+            if end <= message.sent < now:
+                message.excuse(receiver, place)
+        return end
+
     def _welcome(self, receiver: Receiver, place: Place, now: float) -> None:
         for message in place.audience.straying:
             message.welcome(receiver, place, now - CHANGING_S)
 
     def _end(self, place: Place, end: float) -> None:
         place.end = end
-        self.presence.append(Presence(end, -1, place.audience.number))
+        self.presence.append(Presence(end, -1, place.audience.number, place.node))
 
     def _audience(self, number: int) -> Audience:
         audience = self._audiences.get(number)
@@ -132,7 +153,9 @@ class Audiences:
             message.excluded = sender
         message.missing += message.audience.expecting(mark.sent) - discount
         self._own.append(message)
-        self.published.append(Publication(mark.publisher, mark.seq, mark.sent, discount, mark.audience))
+        self.published.append(
+            Publication(mark.publisher, mark.seq, mark.sent, discount, mark.audience, sender.node)
+        )
         return message
 
     def withdraw(self) -> None:
@@ -155,11 +178,11 @@ class Audiences:
             place -= 1
             if stream[place].seq == mark.seq:
                 return stream[place]
-        message = RoomMessage(audience, stream, mark, sys.intern(event[:NAME_CHARACTERS]))
+        message = self._kind(audience, stream, mark, sys.intern(event[:NAME_CHARACTERS]))
         stream.insert(place, message)
         audience.recent.append(message)
         self._young.append(message)
-        self._ages.append(message)
+        self._ages.append((max(mark.sent, self._now), message))
         return message
 
     @property
@@ -186,7 +209,7 @@ class Audiences:
         for message in self.touched:
             counts, message.counts = message.counts, None
             assert counts is not None
-            receipt = Receipt(
+            whole = Receipt(
                 message.publisher,
                 message.seq,
                 counts.due,
@@ -196,10 +219,10 @@ class Audiences:
                 counts.reordered,
                 message.audience.number,
                 counts.misdelivered,
-                counts.expected,
+                len(counts.expected_at),
             )
-            if receipt.says_something:
-                receipts.append(receipt)
+            parts = parted(whole, message.take_nodes(), counts.excused_at, counts.expected_at)
+            receipts += [part for part in parts if part.says_something]
         self.touched.clear()  # the audiences have this list
         return receipts
 
@@ -214,16 +237,21 @@ class Audiences:
     def forget_old(self, now: float) -> None:
         """Drop messages of which nothing more is expected, and places that were left long ago."""
         young, ages, own, left = self._young, self._ages, self._own, self._left
+        self._now = now
         while young and young[0].sent < now - CHANGING_S - 1:
             message = young.popleft()
             message.audience.recent.remove(message)
-        while ages and ages[0].sent < now - KNOWN_S:
-            self._drop(ages.popleft())
+        while ages and ages[0][0] < now - KNOWN_S:
+            self._drop(ages.popleft()[1])
         while own and own[0].sent < now - GIVE_UP_S:
             own.popleft()
-        while left and left[0][0] < now - KNOWN_S:
+        for _ in range(len(left)):
+            if left[0][0] >= now - KNOWN_S:
+                break
             at, receiver, place = left.popleft()
-            if place.left_at == at and place in receiver.places:
+            if place.cut and receiver.lost_at < inf:
+                left.append((at, receiver, place))  # while it is away, messages wait for it
+            elif place.left_at == at and place in receiver.places:
                 receiver.places.remove(place)
                 place.audience.close(receiver.slot, place, now)
                 self._drop_unused(place.audience)

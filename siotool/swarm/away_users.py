@@ -1,7 +1,8 @@
 """Users of one worker that have lost their connection and are to come back; in its loop thread.
 
 While a user is away, what is sent to it is not expected: to all, and to the audiences it was in. The
-parent counts such deliveries; those that come after all, as of a recovered session, are counted here.
+parent counts such deliveries; those that come after all, as of a recovered session or out of a store, are
+counted here, and how long after its return a user got the last of them.
 """
 
 from array import array
@@ -26,11 +27,15 @@ class AwayUsers:
         self._recovered = 0
         self._away = array("d")
         self._silence = array("d")
+        self._drained = array("d")
+        #: When users that are back got the last of what they had missed.
+        self._draining: dict[Receiver, float] = {}
         self._presence: list[Presence] = []
 
     def begin(self, receiver: Receiver, now: float, idle_s: float | None) -> None:
         """A receiver's connection is lost; nothing had passed over it for ``idle_s`` seconds."""
         self.count += 1
+        self._close_drain(receiver)
         receiver.lost_at = receiver.away_from = now
         receiver.session_at, receiver.joined_at, receiver.away_until = receiver.joined_at, inf, inf
         receiver.missing_in = (0, *(place.audience.number for place in receiver.places if place.cut))
@@ -45,24 +50,30 @@ class AwayUsers:
             self._recovered += recovered
             self.replayed += receiver.early if recovered else 0
             receiver.away_until = now
+            if receiver.early:
+                self._draining[receiver] = now
             if not recovered:
                 receiver.session_at = inf
             self.forget(receiver, now)
 
     def forget(self, receiver: Receiver, now: float) -> None:
         """A receiver is not waited for: it is back, stays away, or has left."""
-        if receiver.lost_at < inf:
+        if receiver.lost_at == inf:
+            self._close_drain(receiver)
+        else:
             self.count -= 1
             self._presence += [Presence(now, -1, audience) for audience in receiver.missing_in]
             receiver.lost_at, receiver.missing_in, receiver.early = inf, (), 0
 
-    def catch_up(self, receiver: Receiver, sent: float) -> None:
+    def catch_up(self, receiver: Receiver, sent: float, now: float) -> None:
         """A message has come that was sent before its receiver was back.
 
         A server replays a session's messages before it says that it is given back.
         """
         if receiver.away_from <= sent < receiver.away_until:
             self.caught_up += 1
+            if receiver.lost_at == inf:
+                self._draining[receiver] = now
         if receiver.lost_at < inf:
             receiver.early += 1
         elif receiver.session_at <= sent < receiver.away_until:
@@ -75,9 +86,10 @@ class AwayUsers:
 
     def close(self) -> Losses:
         """Counts since the last report."""
-        away, silence = Histogram(), Histogram()
+        away, silence, drained = Histogram(), Histogram(), Histogram()
         away.record(self._away)
         silence.record(self._silence)
+        drained.record(self._drained)
         closed = Losses(
             away_now=self.count,
             back=len(self._away),
@@ -86,7 +98,14 @@ class AwayUsers:
             caught_up=self.caught_up,
             away=away.sparse(),
             silence=silence.sparse(),
+            drained=drained.sparse(),
         )
-        self._away, self._silence = array("d"), array("d")
+        self._away, self._silence, self._drained = array("d"), array("d"), array("d")
         self._recovered = self.replayed = self.caught_up = 0
         return closed
+
+    def _close_drain(self, receiver: Receiver) -> None:
+        """A receiver that was back is gone: what it had missed and got, it has got."""
+        last = self._draining.pop(receiver, None)
+        if last is not None:
+            self._drained.append(max(0.0, last - receiver.away_until))

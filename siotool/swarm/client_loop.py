@@ -31,6 +31,8 @@ from siotool.swarm.bugs import Bugs
 from siotool.swarm.delivery_tracker import DeliveryTracker
 from siotool.swarm.leaving_users import LeavingUsers
 from siotool.swarm.metrics import Metrics
+from siotool.swarm.nodes import Nodes
+from siotool.swarm.publish_call import PublishCall
 from siotool.swarm.redaction import Redaction
 from siotool.swarm.run_clock import RunClock
 from siotool.swarm.settings import EngineSettings
@@ -75,8 +77,10 @@ class ClientLoop:
 
         ``clock`` compares this machine's with the parent's.
         """
-        self.tracker = DeliveryTracker(settings.run, clock)
+        self.tracker = DeliveryTracker(settings.run, clock, by_node=settings.by_node)
         self.metrics = Metrics(self.tracker, len(settings.targets), redaction)
+        urls = [found.target.url for found in settings.targets]
+        nodes = Nodes(settings.server_header, urls, self.metrics.remark)
         parser = parser_of(settings.parser, settings.revision)
         self.pool = Pool(
             self.metrics.targets[0].traffic, parser, settings.revision, settings.identity.namespaces[0]
@@ -86,7 +90,9 @@ class ClientLoop:
         self.to_hub = bridge.to_hub
         bugs = Bugs(self.metrics)
         self._loop.set_exception_handler(bugs.of_loop)
-        self.board = Switchboard(self.metrics, self.pool.known, bridge.to_hub, bugs.report, self._ended)
+        self.board = Switchboard(
+            self.metrics, self.pool.known, bridge.to_hub, bugs.report, self._ended, nodes
+        )
         make_socket: Any = monkey.get_original("socket", "socket")  # gevent's own would wait for the hub
         if settings.sources:
             make_socket = SourceSockets(make_socket, settings.sources, settings.worker)
@@ -172,6 +178,7 @@ class ClientLoop:
             failure = ClientFailure("client", f"an identity that cannot be sent: {error}")
         else:
             user.connection = connection
+            user.opening_node = self.board.nodes.of_target(target.number)
             opening = self._openers[target.number].by(transport)
             failure = await attempt.run(connection, opening, self._settings.connect_timeout_s)
         now = monotonic()
@@ -246,16 +253,17 @@ class ClientLoop:
         publisher: int,
         event: str,
         compose: Callable[[str], tuple[Any, ...]],
-        to: tuple[str, int],
+        to: tuple[str, int, float | None],
         intended: float,
         includes_sender: bool,
         raised: Callable[[BaseException], None],
     ) -> None:
         """Send a stamped message ``to`` an audience (0: all) over a namespace.
 
+        It is to be acknowledged within so many seconds, which is timed as a call is; None: not at all.
         ``raised`` gets, in the hub, what ``compose`` raised.
         """
-        namespace, audience = to
+        namespace, audience, ack_timeout_s = to
         if not connection.open:
             return
         now = monotonic()
@@ -272,7 +280,7 @@ class ClientLoop:
             )
         else:
             discount = int(not includes_sender)
-            stamp = self.tracker.publish(publisher, event, now, due, metrics.present, discount)
+            stamp = self.tracker.publish(publisher, event, now, due, metrics.present, discount, user.node)
         try:
             body = self.pool.parser.encode((event, *compose(stamp)))
         except Exception as error:  # the scenario's own code
@@ -280,7 +288,11 @@ class ClientLoop:
             user.counts.failed += 1
             self.to_hub(raised, error)
             return
-        connection.emit(body, namespace)
+        if ack_timeout_s is None:
+            connection.emit(body, namespace)
+        else:
+            pending = PublishCall(user, user.samples("ack", event), due, now, None, self.tracker, stamp)
+            connection.call(body, namespace, ack_timeout_s, now, pending)
 
     def join_audience(self, connection: UserConnection, audience: int, settle_s: float) -> None:
         """A user with an open connection is a member of an audience from ``settle_s`` on."""
@@ -293,9 +305,10 @@ class ClientLoop:
         if connection.open:
             self.tracker.audiences.leave(connection.observer, audience, monotonic())
 
-    def drop(self, user: UserObserver, how: DropKind) -> None:
-        """Lose a user's open connection."""
+    def drop(self, user: UserObserver, how: DropKind, meant: bool) -> None:
+        """Lose a user's open connection; ``meant`` as a user does that goes offline."""
         if user.connection is not None and not user.retired:
+            user.meant = meant
             user.connection.drop(how)
 
     def slow(self, connection: UserConnection, bytes_per_s: float) -> None:

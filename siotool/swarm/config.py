@@ -10,14 +10,14 @@ from siotool import runfile
 from siotool.client import tcp
 from siotool.faults.planned_fault import PlannedFault
 from siotool.measured_servers import MeasuredServer
-from siotool.runfile import ClientBackoff, GeneratorMachine, Header
+from siotool.runfile import GeneratorMachine, Header
 from siotool.swarm.machines.clock_comparison import ClockReading
 from siotool.swarm.machines.distributed import Distributed
 from siotool.swarm.machines.own_machine import versions
 from siotool.swarm.servers.asked_server import AskedServers
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.users_file import UsersFile
-from siotool.workload import WeightedTarget, Workload
+from siotool.workload import ClientBackoff, WeightedTarget, Workload
 
 Reason = Literal["finished", "interrupted", "workers_lost", "target_lost", "stopped"]
 

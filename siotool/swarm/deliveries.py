@@ -12,10 +12,13 @@ from math import inf
 
 import msgspec
 
+from siotool.deliveries_by_node import DeliveriesByNode
 from siotool.runfile import AudienceDeliveries, Delivery
 from siotool.swarm.absence import AbsenceLevels
 from siotool.swarm.audience import KNOWN_S
 from siotool.swarm.audience_totals import AudienceTotals, class_of
+from siotool.swarm.node_totals import NodeTotals
+from siotool.swarm.nodes import UNKNOWN
 from siotool.swarm.presence import PresenceLevel
 from siotool.swarm.receiver import GIVE_UP_S, REMEMBER_S
 from siotool.swarm.worker_report import Presence, Publication, PushCounts, Receipt, WorkerInterval
@@ -25,42 +28,55 @@ _STAMPS_MAY_DIFFER_S = 1e-3
 
 #: Publisher, number, audience. The numbers of messages to all, and of those to audiences, are counted apart.
 _Key = tuple[int, int, int]
+#: A worker, and the node that some of its connections are on; one without a name where nodes are not known.
+_Site = tuple[int, str]
 
 
 class _Open(msgspec.Struct):
-    """A message with deliveries to come; ``missing_at`` counts them by worker."""
+    """A message with deliveries to come; ``missing_at`` counts them by site.
+
+    ``node`` is its sender's; ``received_at`` and ``delays`` are by the receivers' nodes.
+    """
 
     sent: float
-    missing_at: dict[int, int]
-    delays: list[bytes]
-    received: int = 0
+    node: str
+    missing_at: dict[_Site, int]
+    delays: list[tuple[str, bytes]]
+    received_at: dict[str, int]
     undue: int = 0
     duplicate: int = 0
     reordered: int = 0
     misdelivered: int = 0
+    acknowledged: bool = False
     #: False once a worker was lost that had some of its deliveries.
     whole: bool = True
 
     @property
     def missing(self) -> int:
-        """Deliveries still to come. More than expected at one worker makes up for none at another."""
+        """Deliveries still to come. More than expected at one site makes up for none at another."""
         return sum(count for count in self.missing_at.values() if count > 0)
+
+    @property
+    def received(self) -> int:
+        """Deliveries where they were expected."""
+        return sum(self.received_at.values())
 
     def receive(self, worker: int, receipt: Receipt) -> None:
         """Count deliveries."""
-        self.received += receipt.due
+        site, node = (worker, receipt.node), receipt.node
+        self.received_at[node] = self.received_at.get(node, 0) + receipt.due
         self.undue += receipt.undue
         self.duplicate += receipt.duplicate
         self.reordered += receipt.reordered
         self.misdelivered += receipt.misdelivered
-        self.missing_at[worker] = self.missing_at.get(worker, 0) + receipt.expected - receipt.due
+        self.missing_at[site] = self.missing_at.get(site, 0) + receipt.expected - receipt.due
         if receipt.delays:
-            self.delays.append(receipt.delays)
+            self.delays.append((node, receipt.delays))
 
     @property
     def timed(self) -> bool:
         """Whether the delays of all its deliveries are known, and it has some."""
-        known = sum(map(len, self.delays)) // 4
+        known = sum(len(packed) for _, packed in self.delays) // 4
         return self.whole and 0 < known >= self.received and not self.missing
 
 
@@ -74,10 +90,10 @@ class DeliveryAggregator:
     """
 
     def __init__(self) -> None:
-        #: By worker and audience.
-        self._presence: dict[int, dict[int, PresenceLevel]] = {}
+        #: By site and audience. Each worker has a site without a name.
+        self._presence: dict[_Site, dict[int, PresenceLevel]] = {}
         self._absence = AbsenceLevels()
-        self._stepped: set[tuple[int, int]] = set()
+        self._stepped: set[tuple[_Site, int]] = set()
         self._finished: set[int] = set()
         self._unopened: list[tuple[int, Publication]] = []
         #: By audience.
@@ -94,15 +110,22 @@ class DeliveryAggregator:
         #: When messages were sent that were given up.
         self._given_up: dict[_Key, float] = {}
         self._audiences = AudienceTotals()
-        #: Lost deliveries, by how many whole seconds ago their message was sent.
+        #: A connection's node is known: deliveries are counted by it from now on.
+        self._by_node = False
+        self._nodes = NodeTotals()
+        #: Lost deliveries, by how many whole seconds ago their message was sent; those of them whose message
+        #: the server had acknowledged.
         self._lost_ago = Counter[int]()
+        self._acknowledged_ago = Counter[int]()
+        #: Messages that were acknowledged before they were opened.
+        self._acknowledged_early: set[_Key] = set()
 
     def close(self, parts: list[WorkerInterval], until: float, last: bool) -> Delivery:
         """Count one second of all workers; ``last`` gives up what is still open."""
         self._excuse_lost({part.worker for part in parts})
         self._finished |= {part.worker for part in parts if part.final}
         for part in parts:
-            self._presence.setdefault(part.worker, {})
+            self._presence.setdefault((part.worker, UNKNOWN), {})
             for step in part.presence:
                 self._follow(part.worker, step)
             self._absence.follow(part)
@@ -111,6 +134,8 @@ class DeliveryAggregator:
         totals = Counter[str]()
         self._open_messages(known_until, totals)
         for part in parts:
+            for key in part.acknowledged:
+                self._acknowledge(key)
             for receipt in part.receipts:
                 self._receive(part.worker, receipt, totals)
         if last:
@@ -122,6 +147,7 @@ class DeliveryAggregator:
         self._absence.forget(known_until - _STAMPS_MAY_DIFFER_S)
         return Delivery(
             published=sum(len(part.published) for part in parts),
+            acknowledged=sum(len(part.acknowledged) for part in parts),
             expected=totals["received"] + totals["lost"],
             received=totals["received"],
             lost=totals["lost"],
@@ -138,30 +164,54 @@ class DeliveryAggregator:
         closed, self._audiences = self._audiences.close(), AudienceTotals()
         return closed
 
+    def take_by_node(self) -> DeliveriesByNode | None:
+        """What was closed since the last call, by the nodes of sender and receiver; None: none is known."""
+        closed, self._nodes = self._nodes, NodeTotals()
+        if not self._by_node:
+            return None
+        present = {node for (_, node), levels in self._presence.items() if 0 in levels and levels[0].at(inf)}
+        return closed.close(len(present - {UNKNOWN}))
+
     def take_lost_ago(self) -> list[tuple[int, int]]:
         """When the messages were sent whose deliveries were given up since the last call."""
         lost, self._lost_ago = self._lost_ago, Counter()
         return sorted(lost.items())
 
+    def take_acknowledged_ago(self) -> list[tuple[int, int]]:
+        """Those of ``take_lost_ago`` whose messages the server had acknowledged."""
+        lost, self._acknowledged_ago = self._acknowledged_ago, Counter()
+        return sorted(lost.items())
+
+    def _acknowledge(self, key: _Key) -> None:
+        publisher, seq, audience = key
+        message = self._open[audience].get(key) if audience in self._open else None
+        if message is not None:
+            message.acknowledged = True
+        elif seq > self._opened.get((publisher, audience > 0), (0, 0.0))[0]:
+            self._acknowledged_early.add(key)
+
     def _follow(self, worker: int, step: Presence) -> None:
-        levels = self._presence[worker]
+        site = worker, step.node
+        self._by_node = self._by_node or step.node != UNKNOWN
+        levels = self._presence.setdefault(site, {})
         level = levels.get(step.audience)
         if level is None:
             level = levels[step.audience] = PresenceLevel()
         level.follow(step)
-        self._stepped.add((worker, step.audience))
+        self._stepped.add((site, step.audience))
         if step.audience and step.audience in self._open:
             for message in self._open[step.audience].values():
                 if message.sent >= step.at:
-                    message.missing_at[worker] = message.missing_at.get(worker, 0) + step.change
+                    message.missing_at[site] = message.missing_at.get(site, 0) + step.change
 
     def _excuse_lost(self, reporting: Set[int]) -> None:
-        for worker in self._presence.keys() - self._finished - reporting:
-            del self._presence[worker]
-            self._absence.lose(worker)
+        lost = [site for site in self._presence if site[0] not in self._finished | reporting]
+        for site in lost:
+            del self._presence[site]
+            self._absence.lose(site[0])
             for messages in self._open.values():
                 for message in messages.values():
-                    message.whole = message.missing_at.pop(worker, 0) <= 0 and message.whole
+                    message.whole = message.missing_at.pop(site, 0) <= 0 and message.whole
 
     def _open_messages(self, known_until: float, totals: Counter[str]) -> None:
         waiting = []
@@ -172,19 +222,23 @@ class DeliveryAggregator:
             audience = publication.audience
             key = (publication.publisher, publication.seq, audience)
             missing = {
-                worker: level.at(publication.sent)
-                for worker, levels in self._presence.items()
+                site: level.at(publication.sent)
+                for site, levels in self._presence.items()
                 if (level := levels.get(audience)) is not None
             }
-            if sender in self._presence:
-                missing[sender] = missing.get(sender, 0) - publication.discount
-            message = self._open[audience][key] = _Open(publication.sent, missing, [])
+            origin = sender, publication.node
+            if origin in self._presence:
+                missing[origin] = missing.get(origin, 0) - publication.discount
+            message = self._open[audience][key] = _Open(publication.sent, publication.node, missing, [], {})
             publisher = (publication.publisher, audience > 0)
             self._opened.pop(publisher, None)
             self._opened[publisher] = (publication.seq, publication.sent)
             totals["while_away"] += self._absence.at(audience, publication.sent)
             for worker, receipt in self._early.pop(key, ()):
                 message.receive(worker, receipt)
+            if key in self._acknowledged_early:
+                self._acknowledged_early.remove(key)
+                message.acknowledged = True
         self._unopened = waiting
 
     def _receive(self, worker: int, receipt: Receipt, totals: Counter[str]) -> None:
@@ -235,9 +289,14 @@ class DeliveryAggregator:
                 counted.lost += missing
                 if missing:
                     self._given_up[key] = message.sent
-                    self._lost_ago[max(0, int(until - message.sent))] += missing
+                    ago = max(0, int(until - message.sent))
+                    self._lost_ago[ago] += missing
+                    self._acknowledged_ago[ago] += missing * message.acknowledged
                 elif message.timed:
-                    self._audiences.skew(group, message.delays)
+                    self._audiences.skew(group, [packed for _, packed in message.delays])
+                if self._by_node:
+                    missed = ((node, count) for (_, node), count in message.missing_at.items() if count > 0)
+                    self._nodes.add(message.node, message.received_at, missed, message.delays)
                 del messages[key]
             if not messages:
                 del self._open[audience]
@@ -275,8 +334,8 @@ class DeliveryAggregator:
             del self._opened[publisher]
         if until - self._closed_since > KNOWN_S / 2:
             self._closed, self._closed_before, self._closed_since = {}, self._closed, until
-        for worker, audience in list(self._stepped):
-            levels = self._presence.get(worker)
+        for site, audience in list(self._stepped):
+            levels = self._presence.get(site)
             if levels is not None and audience in levels:
                 level = levels[audience]
                 level.forget(known_until - _STAMPS_MAY_DIFFER_S)
@@ -284,4 +343,4 @@ class DeliveryAggregator:
                     continue
                 if audience and not level.at(inf):
                     del levels[audience]
-            self._stepped.discard((worker, audience))
+            self._stepped.discard((site, audience))

@@ -5,7 +5,7 @@ broadcast costs in Python beyond the frame itself.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from siotool.swarm.audience import RoomMessage
 from siotool.swarm.audiences import Audiences
 from siotool.swarm.memory_limits import NAME_CHARACTERS
 from siotool.swarm.publisher import Publisher
+from siotool.swarm.receipts_by_node import parted
 from siotool.swarm.receiver import GIVE_UP_S, OVERTAKEN_S, REMEMBER_S, Receiver
 from siotool.swarm.run_clock import RunClock
 from siotool.swarm.worker_report import Presence, Publication, Receipt, packed_delays
@@ -85,14 +86,18 @@ class StampedMessage:
         elif receiver.resumes(self.sent):
             self.due += 1
             self.arrivals.append(now)
-            receiver.catch_up(self.sent)
+            receiver.catch_up(self.sent, now)
         else:
             # counted, not timed: it may be history that is replayed to a newcomer
             self.undue += 1
             if self.sent < receiver.away_until:
-                receiver.catch_up(self.sent)
+                receiver.catch_up(self.sent, now)
             if self.sent >= receiver.left_at + OVERTAKEN_S:
                 receiver.overtaken = True
+
+    def take_nodes(self) -> Sequence[str]:
+        """The nodes of what was due and came since the last call; none where they are not known."""
+        return ()
 
     def _out_of_line(self, slot: int, previous: int) -> bool:
         """Take an unexpected sequence number; False for a duplicate."""
@@ -113,6 +118,30 @@ class StampedMessage:
         return self.undue == self.reported_undue and not self.duplicate and not self.reordered
 
 
+class MessageByNode(StampedMessage):
+    """The same where receivers know their nodes: it keeps that of each arrival which was due."""
+
+    __slots__ = ("nodes",)
+
+    def __init__(
+        self, tracker: "DeliveryTracker", publisher: Publisher, mark: stamp.Stamp, event: str
+    ) -> None:
+        super().__init__(tracker, publisher, mark, event)
+        self.nodes: list[str] = []
+
+    def deliver(self, receiver: Receiver, now: float) -> None:
+        """Count one arrival."""
+        before = self.due
+        StampedMessage.deliver(self, receiver, now)
+        if self.due > before:
+            self.nodes.append(receiver.node_at(self.sent))
+
+    def take_nodes(self) -> Sequence[str]:
+        """The nodes of what was due and came since the last call."""
+        nodes, self.nodes = self.nodes, []
+        return nodes
+
+
 class DeliveryTracker:
     """All stamped messages of one run that this worker has sent or seen.
 
@@ -120,13 +149,18 @@ class DeliveryTracker:
     earlier runs that a server may still hold.
     """
 
-    def __init__(self, run: int, clock: RunClock | None = None) -> None:
-        """``clock``: stamps are in the parent's time, all else in this machine's."""
+    def __init__(self, run: int, clock: RunClock | None = None, *, by_node: bool = False) -> None:
+        """``clock``: stamps are in the parent's time, all else in this machine's.
+
+        ``by_node``: receivers know their nodes, and receipts say of which their deliveries are.
+        """
         self.run = run
         self._clock = clock or RunClock()
-        self.audiences = Audiences()
+        self._kind = MessageByNode if by_node else StampedMessage
+        self.audiences = Audiences(by_node=by_node)
         self.touched: list[StampedMessage] = []
         self.published: list[Publication] = []
+        self.acknowledged: list[tuple[int, int, int]] = []
         self._publishers: dict[int, Publisher] = {}
         self._messages: dict[tuple[int, int], StampedMessage] = {}
         self._ages: deque[StampedMessage] = deque()
@@ -135,12 +169,19 @@ class DeliveryTracker:
         self._silent: deque[StampedMessage] = deque()
 
     def publish(
-        self, publisher: int, event: str, now: float, intended: float, receivers: int, discount: int
+        self,
+        publisher: int,
+        event: str,
+        now: float,
+        intended: float,
+        receivers: int,
+        discount: int,
+        node: str = "",
     ) -> str:
         """Begin to track a new message to all, and return its stamp.
 
         ``receivers`` are the local connections that are to expect it; ``discount`` of them
-        (the sender itself, on servers that leave it out) are not.
+        (the sender itself, on servers that leave it out) are not. ``node`` is the sender's.
         """
         sender = self._publisher(publisher)
         sender.seq += 1
@@ -148,7 +189,7 @@ class DeliveryTracker:
         message = self._message(mark, event)
         message.local_due = receivers - discount
         self._own.append(message)
-        self.published.append(Publication(publisher, mark.seq, mark.sent, discount))
+        self.published.append(Publication(publisher, mark.seq, mark.sent, discount, 0, node))
         return text
 
     def publish_to(
@@ -247,17 +288,16 @@ class DeliveryTracker:
         """
         receipts = []
         for m in self.touched:
-            receipts.append(
-                Receipt(
-                    m.publisher.number,
-                    m.seq,
-                    m.due - m.reported_due,
-                    m.undue - m.reported_undue,
-                    m.delays if timed else b"",
-                    m.duplicate,
-                    m.reordered,
-                )
+            receipt = Receipt(
+                m.publisher.number,
+                m.seq,
+                m.due - m.reported_due,
+                m.undue - m.reported_undue,
+                m.delays if timed else b"",
+                m.duplicate,
+                m.reordered,
             )
+            receipts += parted(receipt, m.take_nodes())
             m.reported_due, m.reported_undue = m.due, m.undue
             m.duplicate = m.reordered = 0
             m.arrivals, m.delays = [], b""
@@ -269,6 +309,11 @@ class DeliveryTracker:
         published = self.published + self.audiences.published
         self.published, self.audiences.published = [], []
         return published
+
+    def take_acknowledged(self) -> list[tuple[int, int, int]]:
+        """The messages that were acknowledged since the last report: publisher, number, audience."""
+        acknowledged, self.acknowledged = self.acknowledged, []
+        return acknowledged
 
     def take_presence(self) -> list[Presence]:
         """Changes of memberships since the last report."""
@@ -305,6 +350,12 @@ class DeliveryTracker:
         assert mark is not None
         return text, mark
 
+    def acknowledge(self, text: str) -> None:
+        """The server has acknowledged a message, by its stamp."""
+        mark = self._find(text.encode())
+        assert mark is not None
+        self.acknowledged.append((mark.publisher, mark.seq, mark.audience))
+
     def _find(self, payload: bytes) -> stamp.Stamp | None:
         """The stamp of a payload, with its times on this machine's clock."""
         mark = stamp.find(payload, self.run)
@@ -325,7 +376,7 @@ class DeliveryTracker:
         if message is None:
             publisher = self._publisher(mark.publisher)
             publisher.newest = max(publisher.newest, mark.seq)
-            message = StampedMessage(self, publisher, mark, event)
+            message = self._kind(self, publisher, mark, event)
             self._messages[key] = message
             self._ages.append(message)
         return message

@@ -147,15 +147,18 @@ class Engine:
         namespace: str | None = None,
         *,
         audience: int = 0,
+        acknowledged: bool = False,
     ) -> None:
         """Send a stamped message at ``intended``; ``compose`` makes its arguments of the stamp.
 
         ``raised`` is called in the hub with what ``compose`` raises; then nothing is sent.
-        ``audience`` is the number of its audience; 0: all.
+        ``audience`` is the number of its audience; 0: all. ``acknowledged``: its ack, or the lack of one, is
+        counted.
         """
         if event in RESERVED:
             raise ScenarioError(f"{event!r} is a reserved event name", "Socket.IO clients refuse to send it")
-        to = namespace or connection.namespace, audience
+        limit_s = self._ack_timeout_s if acknowledged else None
+        to = namespace or connection.namespace, audience, limit_s
         message = (connection, publisher, event, compose, to, intended, includes_sender, raised)
         self._bridge.to_loop_at(intended, self.loop.publish, *message)
 
@@ -202,10 +205,10 @@ class Engine:
             self._delivered.add(event)
             self._bridge.to_loop(self.loop.board.delivers_as, event)
 
-    def drop(self, user: UserObserver, how: DropKind, at: float) -> None:
+    def drop(self, user: UserObserver, how: DropKind, at: float, *, meant: bool) -> None:
         """Lose a user's connection at a moment of the monotonic clock, if it is open then."""
         self._needs_native("drop")
-        self._bridge.to_loop_at(at, self.loop.drop, user, how)
+        self._bridge.to_loop_at(at, self.loop.drop, user, how, meant)
 
     def slow(self, connection: UserConnection, bytes_per_s: float) -> None:
         """Read a connection at no more than so many bytes a second, to its end."""

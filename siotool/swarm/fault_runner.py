@@ -30,6 +30,8 @@ class FaultRunner:
         self._recorder = recorder
         self._moved = moved
         self._clock = FaultClock(faults)
+        #: Servers that do not run, and whom nothing is asked of.
+        self._down: set[str] = set()
 
     def follow(self) -> None:
         """Do what is due, until the run is over and this is killed."""
@@ -65,12 +67,16 @@ class FaultRunner:
             if isinstance(one, StepDone):
                 self._end(one)
             else:
-                self._recorder.note("warning", one)
+                self._down.add(one.name)
+                self._recorder.note("warning", f"{one.name} has ended by itself, with code {one.code}")
+                self._excuse()
         gevent.sleep(max(0.0, _LOOK_S - (monotonic() - begun)))
 
     def _end(self, done: StepDone) -> None:
         for name, pid in done.moved:
             self._moved(name, pid)
+            self._down.discard(name)
+        self._down |= set(done.down)
         self._recorder.fault(self._clock.end(done, self._doer.parts(done.due), self._now()))
         if done.failed:
             step = "" if done.due.step == "do" else "undo of "
@@ -85,7 +91,7 @@ class FaultRunner:
             self._recorder.excuse(None)
         else:
             parts = (self._doer.parts(DueStep(number, "do")) for number in under_way)
-            self._recorder.excuse({name for found in parts for name in found})
+            self._recorder.excuse(self._down | {name for found in parts for name in found})
 
     def _now(self) -> float:
         return max(0.0, monotonic() - self._recorder.begin)

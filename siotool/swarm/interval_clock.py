@@ -164,6 +164,7 @@ class IntervalClock:
             absence=metrics.away.take_presence(),
             losses=metrics.away.close(),
             published=tracker.take_published(),
+            acknowledged=tracker.take_acknowledged(),
             receipts=tracker.take_receipts(timed=timed),
             pushes=metrics.pushes.take_counts(),
             undated=metrics.undated,

@@ -25,6 +25,9 @@ KNOWN_ENTRY_BYTES = 512
 NAME_CHARACTERS = 200
 NAMES = 200
 
+#: Nodes that a worker tells apart by a header of theirs. What arrived of a message is reported for each node.
+NODES = 100
+
 #: Characters of one remark, and remarks of one kind that a worker makes: with some ten kinds at
 #: most 30 kB in a run.
 REMARK_CHARACTERS = 300

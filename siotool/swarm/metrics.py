@@ -139,24 +139,27 @@ class Metrics:
         lag = now - intended
         self.schedule_lag = lag if lag > self.schedule_lag else self.schedule_lag
 
-    def join(self, receiver: Receiver, now: float, *, recovered: bool = False) -> None:
+    def join(self, receiver: Receiver, now: float, *, recovered: bool = False, node: str = "") -> None:
         """A receiver expects broadcasts from now on.
 
         Its audiences are those it joins now; in a ``recovered`` session also those it had. What is stamped
-        within the clocks' error from now on may have been sent before: it is not expected.
+        within the clocks' error from now on may have been sent before: it is not expected. ``node`` is the
+        one that it is on; empty: it is not known.
         """
+        receiver.move(node, now)
         self.away.end(receiver, now, recovered=recovered)
         since = now + self.tracker.unsure_s
         receiver.joined_at, receiver.left_at, receiver.overtaken = since, inf, False
         if recovered:
             self.tracker.audiences.recover(receiver, now)
         self.present += 1
-        self.presence.append(Presence(since, 1))
+        self.presence.append(Presence(since, 1, 0, node))
 
     def lose(self, receiver: Receiver, now: float, idle_s: float | None) -> None:
         """A receiver's connection is lost, over which nothing had passed for ``idle_s`` seconds."""
         expected = receiver.left_at == inf
         self.leave(receiver, now)
+        receiver.meant = False
         if expected:
             self.away.begin(receiver, now, idle_s)
 
@@ -169,7 +172,7 @@ class Metrics:
         if receiver.left_at == inf and receiver.joined_at != inf:
             receiver.left_at = left = max(now, receiver.joined_at)
             self.present -= 1
-            self.presence.append(Presence(left, -1))
+            self.presence.append(Presence(left, -1, 0, receiver.node))
             self.tracker.audiences.end(receiver, now, gone=gone, waiting=waiting)
 
     def loop_was_late(self, seconds: float, every_s: float) -> None:

@@ -20,13 +20,16 @@ class Receiver:
     __slots__ = (
         "away_from",
         "away_until",
+        "earlier_nodes",
         "early",
         "expecting",
         "gone",
         "joined_at",
         "left_at",
         "lost_at",
+        "meant",
         "missing_in",
+        "node",
         "overtaken",
         "places",
         "published",
@@ -45,9 +48,15 @@ class Receiver:
         self.gone = False
         self.joined_at = inf
         self.left_at = inf
+        #: The node its connection is on (``nodes``); those before it, each with when it was left, as long as
+        #: messages of that time may come.
+        self.node = ""
+        self.earlier_nodes: tuple[tuple[float, str], ...] = ()
         #: When its connection was lost, and the audiences it was in (0: all); ``inf`` unless it is away.
         self.lost_at = inf
         self.missing_in: tuple[int, ...] = ()
+        #: Its next loss is meant: what is under way then is as little held against the server as at a leave.
+        self.meant = False
         #: When it was last away (until ``inf`` while it is); when the session had begun that it lost, ``inf``
         #: once it is known not to be given back.
         self.away_from = self.away_until = -inf
@@ -65,9 +74,25 @@ class Receiver:
         self.pushes: dict[Any, Any] = {}
         self.waits = 0
 
+    def move(self, node: str, now: float) -> None:
+        """Its connection is on a node from now on; it was on the last one until it was lost."""
+        if node == self.node:
+            return
+        if self.left_at < inf:
+            recent = [one for one in self.earlier_nodes if one[0] > now - 2 * GIVE_UP_S]
+            self.earlier_nodes = (*recent, (self.left_at, self.node))
+        self.node = node
+
+    def node_at(self, sent: float) -> str:
+        """The node it was on when a message was sent; while it was away: the one it came back to."""
+        for until, node in self.earlier_nodes:
+            if sent < until:
+                return node
+        return self.node
+
     def resumes(self, sent: float) -> bool:
         """Whether a message sent at a moment was expected in the session that is, or is being, given back."""
         return self.session_at <= sent < self.away_from
 
-    def catch_up(self, sent: float) -> None:
+    def catch_up(self, sent: float, now: float) -> None:
         """A message has come that was sent before the receiver was back."""

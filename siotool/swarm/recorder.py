@@ -105,6 +105,7 @@ class Recorder:
         self._excused: Set[str] | None = frozenset()
         self._excused_until: dict[str, float] = {}
         self._excused_any_until = 0.0
+        self._broken = False
         self._redaction = redaction
         self._hooks = ScenarioResults(redaction)
         self._exceptions = ExceptionLog(writer.path.parent, lambda text: self.note("warning", text))
@@ -154,7 +155,9 @@ class Recorder:
             interval = msgspec.structs.replace(
                 interval,
                 audiences=self._deliveries.take_audiences(),
+                by_node=self._deliveries.take_by_node(),
                 lost_ago=self._deliveries.take_lost_ago(),
+                acknowledged_lost_ago=self._deliveries.take_acknowledged_ago(),
                 exceptions=interval.exceptions + self._raised_in_hooks(),
                 pace=self.pace(self.begin + begin_s, self.begin + end_s),
             )
@@ -177,7 +180,7 @@ class Recorder:
             self._display.update(interval)
             if found := lateness(parts, duration_s):
                 self.note(*found)
-            for said in self._server_watch.follow(interval, self._missing()):
+            for said in self._server_watch.follow(interval, self._missing(), broken=self._broken):
                 self.note(*said)
             if (begin_s + end_s) / 2 > self._program_begin_s and not interval.draining:
                 self._seen.append(seen(interval, self._program_begin_s, self._doubts))
@@ -205,6 +208,7 @@ class Recorder:
         for name in (self._excused or set()) - (names or set()):
             self._excused_until[name] = now + GRACE_S
         self._excused = names
+        self._broken = self._broken or names is None or bool(names)
 
     def _missing(self) -> dict[str, str]:
         """Sources that do not answer, and why, without those that need not."""

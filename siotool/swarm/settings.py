@@ -33,6 +33,7 @@ class EngineSettings(msgspec.Struct, frozen=True):
     still under way when a user leaves: calls, deliveries, and its connect. ``others`` are further
     targets of the same service; ``turns`` is the order in which users take targets, by number.
     ``sources`` are this machine's addresses to connect from, in turn; none: as the system chooses.
+    ``server_header`` is the response header in which a server says its name; empty: none does.
     """
 
     target: Target
@@ -52,11 +53,17 @@ class EngineSettings(msgspec.Struct, frozen=True):
     others: tuple[ResolvedTarget, ...] = ()
     turns: tuple[int, ...] = (0,)
     sources: tuple[str, ...] = ()
+    server_header: str = ""
 
     @property
     def targets(self) -> tuple[ResolvedTarget, ...]:
         """All targets."""
         return (ResolvedTarget(self.target, self.addresses), *self.others)
+
+    @property
+    def by_node(self) -> bool:
+        """Whether it can be known which server a connection is on (``nodes``)."""
+        return bool(self.server_header or self.others)
 
     def target_of(self, number: int) -> int:
         """The number of the target of the user with a number, which count from 1 on over the run."""

@@ -11,6 +11,7 @@ from siotool.client.observer import Arrival
 from siotool.protocol.socket_io import Packet
 from siotool.swarm.memory_limits import KNOWN_BYTES, KNOWN_ENTRY_BYTES
 from siotool.swarm.metrics import Dated, Metrics, Untimed, epoch_seconds
+from siotool.swarm.nodes import Nodes
 from siotool.swarm.pushes import value_at
 
 
@@ -18,7 +19,8 @@ class Switchboard:
     """Metrics, known packets, events that are counted, and the ways to the hub.
 
     Packets in ``known`` are not parsed again. ``to_hub`` calls a function in the hub, ``bug`` gets
-    exceptions that no server can cause, ``on_ended`` users whose connection has closed.
+    exceptions that no server can cause, ``on_ended`` users whose connection has closed. ``nodes`` says which
+    node a connection is on.
     """
 
     def __init__(
@@ -28,11 +30,13 @@ class Switchboard:
         to_hub: Callable[..., None],
         bug: Callable[[Exception], None],
         on_ended: Callable[[Any], None],
+        nodes: Nodes,
     ) -> None:
         self.metrics = metrics
         self.to_hub = to_hub
         self.bug = bug
         self.on_ended = on_ended
+        self.nodes = nodes
         self._known = known
         self._known_bytes = 0
         self._listening: dict[str, str] = {}

@@ -114,6 +114,7 @@ class SocketIOUser(ConnectedUser):
         audience: str | None = None,
         *,
         namespace: str | None = None,
+        acknowledged: bool = False,
     ) -> None:
         """Emit a message that the server is to send to others; every delivery of it is tracked.
 
@@ -121,6 +122,8 @@ class SocketIOUser(ConnectedUser):
         ``audience`` (``join_audience``): over all workers, this user included unless
         ``includes_sender`` is false. The text is padded to ``size`` bytes (never less than its stamp).
         ``compose`` makes the event's arguments from the text; without it the text is the only one.
+        ``acknowledged``: the server answers it, as once it has kept it; the answer is timed and counted as
+        that of a ``call`` with ``wait=False``.
         """
         connection = self._connected()
         self._engine.publish(
@@ -133,6 +136,7 @@ class SocketIOUser(ConnectedUser):
             self._report_error,
             namespace,
             audience=0 if audience is None else audience_number(audience),
+            acknowledged=acknowledged,
         )
 
     def join_audience(self, name: str) -> None:
@@ -220,6 +224,21 @@ class SocketIOUser(ConnectedUser):
         key = (namespace or self._main_namespace, event)
         self._handlers[key] = lambda arguments, reply: self._engine.loop.to_hub(heard, arguments, reply)
 
+    def hear(self, event: str, function: Callable[..., object]) -> None:
+        """Call ``function`` with an event's arguments at once, in the connections' thread: it must not wait.
+
+        For what is to be known of each of many events, such as an offset; ``on`` costs a greenlet for each.
+        From now on, also while not connected. What it raises is counted.
+        """
+
+        def heard(arguments: list[Any], _reply: Reply | None) -> None:
+            try:
+                function(*arguments)
+            except Exception as error:  # the scenario's own code
+                self._engine.loop.to_hub(self._report_error, error)
+
+        self._handlers[self._main_namespace, event] = heard
+
     def check(self, condition: object, expected: str) -> bool:
         """Judge an answer: counted as the operation ``custom`` with ``expected`` for a name.
 
@@ -244,15 +263,17 @@ class SocketIOUser(ConnectedUser):
             self._class_counts.judged += 1
             self._class_counts.judged_wrong += 1
 
-    def drop(self, how: DropKind = "close", at: float = 0.0) -> None:
+    def drop(self, how: DropKind = "close", at: float = 0.0, *, meant: bool = False) -> None:
         """Lose the connection as a network does that fails; the user comes back as after any loss.
 
         ``close`` closes the TCP connection without a word, ``reset`` resets it, ``silence`` says and reads
         nothing any more: server and client find out by their ping timeouts. ``at``: a second of the run
         (``run_s``); all workers of a machine have the same. Does not wait; nothing while not connected.
+        ``meant``: the user goes offline, and nobody failed. What was sent to its audiences in the 2 s before,
+        and has not come, is not lost.
         """
         moment = self._generator.clock.begin_at + at if at else 0.0
-        self._engine.drop(self._user, how, moment)
+        self._engine.drop(self._user, how, moment, meant=meant)
 
     def read_slowly(self, bytes_per_s: float) -> None:
         """Read the present connection at no more than so many bytes a second: call it in ``on_connected``."""

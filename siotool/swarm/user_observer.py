@@ -34,6 +34,7 @@ class UserObserver(Receiver):
         "connection",
         "counts",
         "on_lost",
+        "opening_node",
         "recoverable",
         "retired",
         "samples",
@@ -68,10 +69,18 @@ class UserObserver(Receiver):
         self.on_lost: Callable[[UserConnection, str], None] | None = None
         #: By namespace, the sessions that a server may give back to its next connection.
         self.recoverable: dict[str, Recoverable] = {}
+        #: The node that the connection is on which is being opened.
+        self.opening_node = ""
 
     def phase(self, name: str, took: float) -> None:
         """A phase of connecting has succeeded, ``took`` seconds after it began."""
         self.samples("phase", name).record(took, took)
+
+    def opening_answer(self, header: Callable[[str], list[str]]) -> None:
+        """The answer has come that opens the session; see what its header says of the node."""
+        nodes = self.board.nodes
+        if nodes.header:
+            self.opening_node = nodes.named(header(nodes.header))
 
     def upgraded(self, took: float) -> None:
         """The connection has moved to WebSocket, ``took`` seconds after it was tried."""
@@ -99,7 +108,7 @@ class UserObserver(Receiver):
         self.target.established += 1
         self.counts.established += 1
         self.target.open += 1
-        self.board.metrics.join(self, now, recovered=recovered)
+        self.board.metrics.join(self, now, recovered=recovered, node=self.opening_node)
 
     def left(self, namespace: str) -> None:
         """The server has closed one namespace of several."""
@@ -128,9 +137,9 @@ class UserObserver(Receiver):
                 self.board.to_hub(self.on_lost, connection, reason)
         self.board.on_ended(self)
 
-    def catch_up(self, sent: float) -> None:
+    def catch_up(self, sent: float, now: float) -> None:
         """A message has come that was sent before the user was back."""
-        self.board.metrics.away.catch_up(self, sent)
+        self.board.metrics.away.catch_up(self, sent, now)
 
     def remark(self, kind: str, text: str) -> None:
         """Something that the report should say."""

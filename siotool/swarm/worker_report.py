@@ -14,7 +14,8 @@ from siotool.swarm.run_clock import SHARED, RunClock
 class Publication(msgspec.Struct, frozen=True, array_like=True):
     """A stamped message that was sent; ``discount`` receivers are not to expect it.
 
-    ``audience`` is the number of its audience; 0: all.
+    ``audience`` is the number of its audience; 0: all. ``node`` is the one that its sender was on; empty: it
+    is not known.
     """
 
     publisher: int
@@ -22,6 +23,7 @@ class Publication(msgspec.Struct, frozen=True, array_like=True):
     sent: float
     discount: int
     audience: int = 0
+    node: str = ""
 
 
 class Receipt(msgspec.Struct, frozen=True, array_like=True):
@@ -31,7 +33,7 @@ class Receipt(msgspec.Struct, frozen=True, array_like=True):
     received it. Of these two a member that leaves takes from the first and adds to the second.
     ``delays`` are those of the due ones, packed, or empty where they are unknown. ``misdelivered``:
     at connections that are not in its audience. ``expected``: how many more are expected at this worker than
-    the presence of its members says.
+    the presence of its members says. ``node``: that of all these receivers; empty: it is not known.
     """
 
     publisher: int
@@ -44,6 +46,7 @@ class Receipt(msgspec.Struct, frozen=True, array_like=True):
     audience: int = 0
     misdelivered: int = 0
     expected: int = 0
+    node: str = ""
 
     @property
     def says_something(self) -> bool:
@@ -79,12 +82,14 @@ def unpacked_delays(packed: Sequence[bytes]) -> NDArray[np.float64]:
 class Presence(msgspec.Struct, frozen=True, array_like=True):
     """A connection that began (+1) or ceased (−1) to expect what is sent to an audience (0: all).
 
-    The moment may lie before those already reported, or in the future.
+    The moment may lie before those already reported, or in the future. ``node`` is the one that it is on;
+    empty: it is not known.
     """
 
     at: float
     change: int
     audience: int = 0
+    node: str = ""
 
 
 class Raised(msgspec.Struct, frozen=True, array_like=True):
@@ -113,7 +118,8 @@ class WorkerInterval(msgspec.Struct):
     It ``covers`` more than one when the loop was blocked. ``until`` is when it was closed; times
     are of the machine's monotonic clock. ``undated`` deliveries had no readable send time,
     ``from_the_future`` arrived before it. ``untimed`` operations lost their times, as the loop was
-    blocked while they arrived. ``draining`` marks what came after the parent stopped the run.
+    blocked while they arrived. ``acknowledged`` are messages that the server has acknowledged: publisher,
+    number and audience. ``draining`` marks what came after the parent stopped the run.
     """
 
     worker: int
@@ -125,6 +131,7 @@ class WorkerInterval(msgspec.Struct):
     health: WorkerHealth
     presence: list[Presence] = []
     published: list[Publication] = []
+    acknowledged: list[tuple[int, int, int]] = []
     receipts: list[Receipt] = []
     pushes: PushCounts = msgspec.field(default_factory=PushCounts)
     undated: int = 0

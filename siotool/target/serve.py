@@ -19,7 +19,7 @@ import resource
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -35,7 +35,10 @@ LOCALHOST = "localhost"
 
 
 class Options(msgspec.Struct, frozen=True):
-    """Where to listen (``port`` 0: any free one), ticks per second (0: none), and Socket.IO's own times."""
+    """Where to listen (``port`` 0: any free one), ticks per second (0: none), and Socket.IO's own times.
+
+    The answer that opens a session has ``name`` in the header ``served_by``; neither: it has no such header.
+    """
 
     host: str = "127.0.0.1"
     port: int = 0
@@ -43,6 +46,8 @@ class Options(msgspec.Struct, frozen=True):
     ping_interval_s: float = 25.0
     ping_timeout_s: float = 20.0
     connect_timeout_s: float = 45.0
+    served_by: str = ""
+    name: str = ""
 
 
 def check(options: Options) -> None:
@@ -106,6 +111,8 @@ async def _serve(options: Options, ready: Callable[[str], None], parent: int | N
     sio = chat.make_server(options.ping_interval_s, options.ping_timeout_s, options.connect_timeout_s)
     app = web.Application()
     sio.attach(app)
+    if options.served_by:
+        app.on_response_prepare.append(_named(options.served_by, options.name))
     # connections end by the disconnect below; what is left then need not be waited for
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5, handler_cancellation=True)
     await runner.setup()
@@ -120,6 +127,16 @@ async def _serve(options: Options, ready: Callable[[str], None], parent: int | N
         await _disconnect_all(sio)
     finally:
         await runner.cleanup()
+
+
+def _named(header: str, name: str) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """What writes the name of this server into the answers that open a session."""
+
+    async def prepare(request: web.Request, response: web.StreamResponse) -> None:
+        if "sid" not in request.query:
+            response.headers[header] = name
+
+    return prepare
 
 
 async def _listen(runner: web.AppRunner, options: Options) -> str:

@@ -6,6 +6,7 @@ Run as a program it prints what came of it as JSON, and which of gevent and Locu
 import asyncio
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
@@ -34,6 +35,7 @@ class Witness:
 
     heard: list[Any] = field(default_factory=list)
     phases: list[str] = field(default_factory=list)
+    served_by: list[list[str]] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def _hear(self, *what: Any) -> None:
@@ -43,6 +45,9 @@ class Witness:
     def phase(self, name: str, took: float) -> None:
         assert took >= 0
         self.phases.append(name)
+
+    def opening_answer(self, header: Callable[[str], list[str]]) -> None:
+        self.served_by.append(header("x-served-by"))
 
     def upgraded(self, took: float) -> None:
         self._hear("upgraded")

@@ -85,6 +85,17 @@ def test_what_is_published_on_one_server_arrives_once_at_clients_of_all(
     held = [one["connections_mean"] for one in done.report["servers"] if not one["beside"]]
     assert len(held) == 2
     assert min(held) > 0, "clients are on both, so that some deliveries went across"
+    by_node = done.report["delivery_by_node"]
+    assert by_node["nodes"] == 2
+    for relation in ("same", "across"):
+        found = by_node[relation]
+        assert found["lost"] == 0
+        assert found["expected"] > 5 * USERS, "each half of the users has some of the senders"
+        assert 0 < found["p50_s"] <= found["p99_s"]
+    assert by_node["unknown"]["expected"] == 0
+    counted = sum(by_node[relation]["received"] for relation in ("same", "across"))
+    # what came to users who had just joined was not expected, and is in no relation
+    assert 0.9 * delivery["received"] < counted <= delivery["received"]
 
 
 def test_servers_that_nothing_joins_lose_what_goes_across(runs: dict[str, Finished]) -> None:
@@ -94,6 +105,11 @@ def test_servers_that_nothing_joins_lose_what_goes_across(runs: dict[str, Finish
     delivery = done.report["delivery"]
     assert delivery["duplicate"] == 0
     assert delivery["lost"] / delivery["expected"] == pytest.approx(0.5, abs=0.1)
+    same, across = (done.report["delivery_by_node"][relation] for relation in ("same", "across"))
+    assert (same["lost"], across["received"]) == (0, 0)
+    assert across["lost"] == across["expected"] == delivery["lost"]
+    assert same["received"] > 5 * USERS
+    assert any("does no adapter join the servers?" in remark for remark in done.report["remarks"])
 
 
 def test_a_balancer_that_is_not_sticky_breaks_long_polling(runs: dict[str, Finished]) -> None:

@@ -34,7 +34,10 @@ HEALTH = WorkerHealth(0, 0.1, 1, 0.0, 0.0, 1, 1)
 
 @dataclass(frozen=True)
 class Plan:
-    """What happens; durations in seconds. ``late``: some deliveries come after they were given up."""
+    """What happens; durations in seconds. ``late``: some deliveries come after they were given up.
+
+    ``nodes``: what a session may have as its node.
+    """
 
     seed: int
     workers: int
@@ -48,6 +51,7 @@ class Plan:
     stall: float
     late: bool = False
     killed: bool = False
+    nodes: tuple[str, ...] = ("",)
 
 
 plans = st.builds(
@@ -62,6 +66,7 @@ plans = st.builds(
     repeat=st.sampled_from([0.0, 0.1, 0.5]),
     includes_sender=st.booleans(),
     stall=st.sampled_from([0.0, 0.02, 2.5]),
+    nodes=st.sampled_from([("",), ("one", "two"), ("one", "two", "")]),
 )
 
 
@@ -73,6 +78,7 @@ class Session:
     joined: float
     left: float
     closed: float
+    node: str
     open: bool = False
 
     def due(self, sent: float) -> bool:
@@ -90,9 +96,9 @@ class User:
 class Worker:
     """A worker process without its engine: real metrics, made-up connections."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, by_node: bool) -> None:
         self.number = number
-        self.tracker = DeliveryTracker(RUN)
+        self.tracker = DeliveryTracker(RUN, by_node=by_node)
         self.metrics = Metrics(self.tracker)
         self.second = 0
         self.reports: list[bytes] = []
@@ -135,7 +141,10 @@ class Fleet:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.random = Random(plan.seed)
-        self.workers = [Worker(number) for number in range(plan.workers)]
+        self.workers = [Worker(number, plan.nodes != ("",)) for number in range(plan.workers)]
+        self._which_node = Random(plan.seed + 2)
+        #: The node of each message's sender.
+        self.sent_at: dict[tuple[int, int], str] = {}
         self.end = BEGIN + plan.seconds + (60 if plan.late else 6)
         self._agenda: list[tuple[float, int, Callable[[float], None]]] = []
         self._order = count()
@@ -181,7 +190,7 @@ class Fleet:
             closed = min(left + random.choice([0.0, 0.3, plan.delay]), self.end - 0.5)
             if moment >= left:
                 break
-            session = Session(user, moment, left, closed)
+            session = Session(user, moment, left, closed, self._which_node.choice(plan.nodes))
             user.sessions.append(session)
             self._at(moment, lambda now, s=session: self._join(s, now))
             self._at(left, lambda now, s=session: self._leave(s, now))
@@ -196,7 +205,7 @@ class Fleet:
         if user.receiver is None:
             user.receiver = user.worker.receiver()
         session.open = True
-        user.worker.metrics.join(user.receiver, now)
+        user.worker.metrics.join(user.receiver, now, node=session.node)
 
     def _leave(self, session: Session, now: float) -> None:
         if not session.user.worker.dead:
@@ -216,13 +225,16 @@ class Fleet:
         if session is None or worker.dead:
             return
         discount = int(not plan.includes_sender)
+        assert user.receiver is not None
+        early = random.choice([0.0, 0.4])
         text = worker.tracker.publish(
-            user.number, "said", now, now - random.choice([0.0, 0.4]), worker.metrics.present, discount
+            user.number, "said", now, now - early, worker.metrics.present, discount, user.receiver.node
         )
         mark = stamp.find(text.encode(), worker.tracker.run)
         assert mark is not None
         key = (mark.publisher, mark.seq)
         self.published[key] = (worker.number, worker.second)
+        self.sent_at[key] = session.node
         sessions = [s for u in self.users for s in u.sessions if s is not session or plan.includes_sender]
         self.due[key] = [s for s in sessions if s.due(mark.sent)]
         for target in sessions:
@@ -280,6 +292,8 @@ class Totals:
     given_out: set[tuple[int, int]]
     timed: int
     pending: int
+    by_node: Counter[tuple[str, str]] = field(default_factory=Counter)
+    nodes: int = 0
 
 
 def account(fleet: Fleet) -> Totals:
@@ -303,6 +317,14 @@ def account(fleet: Fleet) -> Totals:
             last = timeline.finished and not timeline.waiting
             delivery = deliveries.close(parts, max(part.until for part in parts), last)
             assert delivery.expected == delivery.received + delivery.lost
+            if (by_node := deliveries.take_by_node()) is not None:
+                totals.nodes = max(totals.nodes, by_node.nodes)
+                for relation in ("same", "across", "unknown"):
+                    part = getattr(by_node, relation)
+                    assert part.expected == part.received + part.lost
+                    assert part.response.count <= part.received
+                    totals.by_node[relation, "received"] += part.received
+                    totals.by_node[relation, "lost"] += part.lost
             end_s = end_of(parts, BEGIN, written_s)
             assert end_s > written_s
             interval = merge(parts, end_s, end_s - written_s, 0, delivery, {})
@@ -339,6 +361,21 @@ def test_every_delivery_is_accounted_for_as_an_oracle_would(plan: Plan) -> None:
     assert got["reordered"] == fleet.reordered.total()
     assert got["late"] == 0
     assert totals.pending == 0
+    if plan.nodes == ("",):
+        assert not totals.by_node
+        return
+    true: Counter[tuple[str, str]] = Counter()
+    for key, sessions in fleet.due.items():
+        for session in sessions:
+            both = fleet.sent_at[key], session.node
+            relation = "unknown" if "" in both else "same" if both[0] == both[1] else "across"
+            came = fleet.arrived.get((key, session.user.number), (0, 0, False))[2]
+            true[relation, "received" if came else "lost"] += 1
+    # what came before a first node was known is counted by none
+    for relation, outcome in {*true, *totals.by_node}:
+        counted, there = totals.by_node[relation, outcome], true[relation, outcome]
+        assert counted == there if relation != "unknown" else counted <= there
+    assert totals.nodes <= len(set(plan.nodes) - {""})
 
 
 @given(plans)

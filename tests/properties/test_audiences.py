@@ -52,6 +52,8 @@ class Plan:
     breaks: int = 0
     acknowledged: bool = True
     includes_sender: bool = True
+    #: How many nodes the service has; one is not told of. A connection may not know its own.
+    nodes: int = 1
 
 
 plans = st.builds(
@@ -70,6 +72,7 @@ plans = st.builds(
     breaks=st.integers(0, 5),
     acknowledged=st.booleans(),
     includes_sender=st.booleans(),
+    nodes=st.sampled_from([1, 1, 2, 3]),
 )
 
 
@@ -116,6 +119,11 @@ class User:
     memberships: list[Member] = field(default_factory=list)
     #: The server's side: when it is in which room.
     served: list[tuple[int, float, float]] = field(default_factory=list)
+    #: When it connected, and to which node.
+    nodes: list[tuple[float, str]] = field(default_factory=list)
+
+    def node_at(self, sent: float) -> str:
+        return [node for since, node in self.nodes if since <= sent][-1]
 
     def unsettled(self, arrived: float) -> bool:
         """Whether it lost its connection, or went, soon after: it may have been about to join."""
@@ -127,9 +135,9 @@ class User:
 class Worker:
     """A worker process without its engine."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, by_node: bool) -> None:
         self.number = number
-        self.tracker = DeliveryTracker(RUN)
+        self.tracker = DeliveryTracker(RUN, by_node=by_node)
         self.metrics = Metrics(self.tracker)
         self.second = 0
         self.slots = 0
@@ -160,7 +168,9 @@ class Fleet:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.random = Random(plan.seed)
-        self.workers = [Worker(number) for number in range(plan.workers)]
+        self.workers = [Worker(number, plan.nodes > 1) for number in range(plan.workers)]
+        self._which_node = Random(plan.seed + 1)
+        self.by_node = Counter[tuple[str, str]]()
         self.deliveries = DeliveryAggregator()
         self.totals = Counter[str]()
         self.classes: list[AudienceDeliveries] = []
@@ -171,6 +181,7 @@ class Fleet:
         #: By message and user: all arrivals, in their order.
         self.arrived: dict[tuple[_Key, int], list[float]] = {}
         self.reordered = 0
+        self.told = False
         #: By sender, room and receiver: what came, when, and whether to a place.
         self._newest: dict[tuple[int, int, int], list[tuple[int, float, bool]]] = {}
         self.users = []
@@ -218,12 +229,23 @@ class Fleet:
             assert delivery.expected == delivery.received + delivery.lost
             self.totals.update({name: getattr(delivery, name) for name in delivery.__struct_fields__})
             self.classes += self.deliveries.take_audiences()
+            by_node = self.deliveries.take_by_node()
+            assert (by_node is None) <= (self.plan.nodes == 1 or not self.told)
+            for relation in ("same", "across", "unknown") if by_node else ():
+                part = getattr(by_node, relation)
+                assert part.expected == part.received + part.lost
+                assert part.response.count == part.received or self.plan.moves
+                self.by_node.update({(relation, name): getattr(part, name) for name in ("received", "lost")})
 
     # ── users ─────────────────────────────────────────────────────────────────────────
 
     def _connect(self, user: User, now: float, recovered: bool = False) -> None:
         user.online = True
-        user.worker.metrics.join(user.receiver, now, recovered=recovered)
+        nodes = ["node 1", "node 2", ""][: self.plan.nodes] if self.plan.nodes > 1 else [""]
+        node = self._which_node.choice(nodes)
+        self.told = self.told or bool(node)
+        user.nodes.append((now, node))
+        user.worker.metrics.join(user.receiver, now, recovered=recovered, node=node)
         if recovered and user.room is not None:
             user.memberships.append(Member(user.room, now, now))
         else:
@@ -352,6 +374,20 @@ class Fleet:
 
     # ── the truth ─────────────────────────────────────────────────────────────────────
 
+    def truth_by_node(self) -> Counter[tuple[str, str]]:
+        """What was expected and came, and what was lost, by the nodes of both at the moment it was sent."""
+        found = Counter[tuple[str, str]]()
+        for key, (room, sent, sender) in self.messages.items():
+            for user in self.users:
+                excluded = user is sender and not self.plan.includes_sender
+                if excluded or not any(m.room == room and m.expects(sent) for m in user.memberships):
+                    continue
+                both = sender.node_at(sent), user.node_at(sent)
+                relation = "unknown" if "" in both else "same" if both[0] == both[1] else "across"
+                outcome = "received" if self.arrived.get((key, user.number)) else "lost"
+                found[relation, outcome] += 1
+        return found
+
     def truth(self) -> Counter[str]:
         """What the account is to say."""
         found = Counter[str]()
@@ -382,6 +418,7 @@ ALL = Plan(1, 3, 12, 3, 60, 8, 0.05)
 @example(Plan(**{**vars(ALL), "moves": 20, "acknowledged": False}))
 @example(Plan(**{**vars(ALL), "lose": 0.5, "repeat": 0.5, "leak": 0.1, "moves": 20, "breaks": 5}))
 @example(Plan(**{**vars(ALL), "lose": 0.1, "moves": 20, "includes_sender": False, "delay": 1.5}))
+@example(Plan(**{**vars(ALL), "lose": 0.1, "breaks": 20, "includes_sender": False, "nodes": 2}))
 # a recovered session has the rooms of the connection before it, not those of an earlier one
 @example(
     Plan(3664758879, 3, 8, 2, 39, 4, 0.001, lose=0.1, leak=0.1, moves=14, breaks=2, includes_sender=False)
@@ -395,6 +432,12 @@ def test_every_delivery_to_a_room_is_accounted_for_as_an_oracle_would(plan: Plan
         assert got[name] == truth[name], name
     assert got["reordered"] == fleet.reordered
     assert (got["published"], got["late"]) == (len(fleet.messages), 0)
+    if fleet.told:
+        assert fleet.by_node.keys() >= fleet.truth_by_node().keys()
+    for (relation, outcome), counted in fleet.by_node.items():
+        true = fleet.truth_by_node()[relation, outcome]
+        # who leaves a room soon after a message is not to have it; one that all have is closed by then
+        assert counted == true or (outcome == "received" and plan.moves and counted > true), relation
     by_size = Counter[str]()
     for found in fleet.classes:
         assert found.to == "room"

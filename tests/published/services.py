@@ -205,7 +205,8 @@ def mattermost() -> Iterator[Check]:
     yield MATTERMOST.rounded("150,000 logins in 1.5 h, per second", 30, 10, divide(150_000.0, 1.5 * 3600))
     for users, low_tb, high_tb, stale in MATTERMOST_STORAGE:
         for size_bytes, printed in ((5e6, low_tb), (25e6, high_tb)):
-            coming = messages_per_s({"storage.offline_users": float(users), "storage.messages": 1 / MONTH_S})
+            figures = {"offline_users": float(users), "messages": 1 / MONTH_S, "readers": 1.0}
+            coming = messages_per_s({f"storage.{key}": value for key, value in figures.items()})
             terabytes = 2 * coming * 12 * MONTH_S * size_bytes / 1e12
             what = f"{users:,} users at {size_bytes / 1e6:g} MB a month, TB a year"
             yield MATTERMOST.rounded(what, printed, 0, terabytes, stale)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from siotool.cli.counts import Counting, Intent
+from siotool.deliveries_by_node import DeliveriesByNode, NodeDeliveries
 from siotool.histogram import Histogram, Sparse
 from siotool.measured_servers import MeasuredServer, ServerUse
 from siotool.plan.constraints.constraint import Constraint, Limit
@@ -215,6 +216,16 @@ def make_chat_run() -> Run:
                 ),
                 AudienceDeliveries(to="room", size=20, messages=2, expected=24, received=24),
             ],
+            by_node=DeliveriesByNode(
+                2,
+                NodeDeliveries(fanout // 2, fanout // 2, 0, sparse(times[: fanout // 2])),
+                NodeDeliveries(
+                    fanout - fanout // 2,
+                    fanout - fanout // 2 - lost,
+                    lost,
+                    sparse(times[fanout // 2 : fanout - lost]),
+                ),
+            ),
         )
 
     return make_run(

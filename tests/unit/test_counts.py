@@ -5,14 +5,15 @@ import numpy as np
 import pytest
 
 from siotool.cli.counts import measured_over
-from siotool.measured_servers import MeasuredServer
+from siotool.measured_servers import MeasuredServer, ServerUse
 from siotool.plan.evidence.measured_inputs import inputs_of
 from siotool.plan.evidence.observe import observe
 from siotool.plan.evidence.prediction import predict
 from siotool.plan.evidence.profile import measure
 from siotool.plan.inputs import compose
 from siotool.plan.sizing.sizing import size
-from siotool.runfile import AudienceDeliveries, Delivery, Operation
+from siotool.plan.storage.stores import relational_store
+from siotool.runfile import AudienceDeliveries, Delivery, Losses, Operation
 
 SERVICE = {"workload.connections": "10k", "server.capacity": "1GB/s"}
 
@@ -100,6 +101,39 @@ def test_a_measured_capacity_is_of_the_formula_and_no_resource_of_its_own(make_r
     sizing = reported(make_run(cpu_per_connection=0.005), {"workload.connections": "10k"}).sizing
     assert "bandwidth" not in {row.name for row in sizing.constraints}
     assert sizing.document_measured_exact == pytest.approx(10_000 * 0.005 / 0.7, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        pytest.param(
+            {"ramp_s": 1, "hold_s": 3},
+            "no capacity (4 s with a sample of the server are too few to learn from; use a run with at least "
+            "5 of them, or give --capacity)",
+            id="too short",
+        ),
+        pytest.param(
+            {"cpu_per_connection": 5e-6},
+            "no capacity (the server did too little to extrapolate from; load it more, or give --capacity)",
+            id="too light",
+        ),
+        pytest.param(
+            {"server": None},
+            "no capacity (sample the server with --server-pid, or give --capacity)",
+            id="not sampled",
+        ),
+        pytest.param(
+            {"change": changed(lambda one: {"servers": {"server": ServerUse(rss_bytes=50_000_000)}})},
+            "no capacity (no source of the server shows its CPU, so the run shows no cost; run it again with "
+            "--server-pid, or metrics that show it, or give --capacity)",
+            id="no source shows its CPU",
+        ),
+    ],
+)
+def test_why_there_is_no_capacity_is_said_as_it_is(make_run, reported, changes, said):
+    """Light runs of sampled servers were told to sample the server."""
+    sizing = reported(make_run(**changes), {"workload.connections": "10k"}).sizing
+    assert (sizing.servers_measured, sizing.servers_measured_how) == (None, said)
 
 
 # ── a server that was asked for more than it can ──────────────────────────────────────
@@ -489,3 +523,40 @@ def test_a_bound_of_earlier_runs_is_none_of_a_later_one(make_run):
     )
     assert "server.seen_connections" in light
     assert "server.seen_connections" not in measured_over(light, heavy)
+
+
+def kept(name):
+    """Intervals in which a store keeps 100 messages of 400 bytes each second, while users are away."""
+
+    def change(interval):
+        messages = round(100 * interval.t_s)
+        use = ServerUse(store_messages=messages, store_bytes=400 * messages, beside=True)
+        return {"servers": {name: use}, "losses": Losses(away_now=5)}
+
+    return changed(change)
+
+
+@pytest.mark.parametrize(
+    ("name", "keys", "words"),
+    [
+        ("postgres", {}, "a message in PostgreSQL"),
+        ("mongo", {"storage.kind": "relational"}, "a message in MongoDB"),
+        ("couchdb", {"storage.kind": "document"}, "a message in MongoDB"),
+        ("couchdb", {}, ""),
+    ],
+)
+def test_the_storage_of_a_plan_stands_beside_a_measured_backlog(name, keys, words, make_run, reported):
+    planned = {"storage.offline_users": "100", "storage.messages": "10/s", "storage.readers": "8"}
+    found = reported(make_run(change=kept(name)), SERVICE | planned | keys).backlog
+    rows = {one.name: one for one in found.planned}
+    assert list(rows) == [*([words] if words else []), "messages written"]
+    assert rows["messages written"].planned == pytest.approx(125)
+    assert rows["messages written"].measured == pytest.approx(100)
+    if "Postgre" in words:
+        live = relational_store(200.0)
+        assert rows[words].planned == pytest.approx(live.record_bytes + live.index_bytes), "none is deleted"
+
+
+def test_a_plan_without_storage_has_nothing_beside_a_backlog(make_run, reported):
+    assert reported(make_run(change=kept("postgres")), SERVICE).backlog.planned == []
+    assert reported(make_run(), SERVICE).backlog is None

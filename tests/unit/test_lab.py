@@ -7,12 +7,14 @@ import pytest
 
 from siotool.cli import lab_options
 from siotool.errors import InputError
-from siotool.lab import needs, packages, tools
+from siotool.lab import backends, needs, packages, tools
 from siotool.lab.lab import Lab
 from siotool.lab.lab_balancer import balancer_program
 from siotool.lab.lab_certificate import LabCertificate
 from siotool.lab.lab_program import LabProgram
+from siotool.lab.lab_servers import server_programs
 from siotool.lab.ports import free_ports
+from siotool.yaml_template import filled
 
 
 def written(folder, text):
@@ -44,6 +46,8 @@ tls = true
 recovery = "2min"
 port = 3000
 tick-rate = 0.5
+store = "couchdb"
+replay = "nothing"
 """,
     )
     whole = Lab(
@@ -55,6 +59,8 @@ tick-rate = 0.5
         recovery_s=120.0,
         port=3000,
         tick_rate=0.5,
+        store="couchdb",
+        replay="nothing",
     )
     assert lab_options.read(file, {}) == whole
     changed = lab_options.read(file, {"servers": 5, "tls": False, "recovery": "0s", "sticky": None})
@@ -105,6 +111,13 @@ tick-rate = 0.5
             '[lab]\nruntime = "python"\nrecovery = "1s"', "python-socketio has no", id="python recovers"
         ),
         pytest.param(
+            '[lab]\nstore = "sqlite"', "store is 'sqlite'; expected one of none, postgres", id="store"
+        ),
+        pytest.param('[lab]\nreplay = "nothing"', "replay is of a store, and store is none", id="replay"),
+        pytest.param(
+            '[lab]\nruntime = "python"\nstore = "postgres"', "python keeps no messages", id="python keeps"
+        ),
+        pytest.param(
             '[lab]\nruntime = "python"\ntls = true', "python has no TLS of its own", id="python TLS"
         ),
     ],
@@ -120,6 +133,8 @@ def test_the_examples_are_labs():
         "single": Lab(),
         "cluster": Lab(servers=2, adapter="cluster"),
         "nginx-redis": Lab(servers=2, adapter="redis", balancer="nginx"),
+        "chat-postgres": Lab(servers=2, adapter="redis", balancer="nginx", store="postgres"),
+        "chat-couchdb": Lab(servers=2, adapter="redis", balancer="nginx", store="couchdb"),
     }
 
 
@@ -128,6 +143,8 @@ def test_labs_are_told_apart_by_all_but_their_ports():
     words = "lab of 2 node, adapter redis, balancer nginx, sticky cookie, tls, recovery 120 s"
     assert whole.words == words
     assert Lab().words == "lab of 1 node, adapter none"
+    kept = Lab(store="couchdb", replay="everything")
+    assert kept.words == "lab of 1 node, adapter none, store couchdb, replay everything"
 
 
 def test_a_flag_that_is_wrong_is_named():
@@ -189,6 +206,9 @@ def test_a_program_that_is_missing_is_named_with_the_way_to_it(lab, said, nothin
         (Lab(adapter="redis-streams"), "redis-server"),
         (Lab(adapter="postgres"), "postgres"),
         (Lab(adapter="mongo"), "mongod"),
+        (Lab(adapter="redis", store="mongo"), "mongod"),
+        (Lab(adapter="redis", store="postgres"), "postgres"),
+        (Lab(adapter="postgres", store="postgres"), "postgres"),
         (Lab(tls=True), "openssl"),
     ],
 )
@@ -196,6 +216,37 @@ def test_each_adapter_needs_its_backend(lab, program, nothing_here, new_enough, 
     monkeypatch.setattr(tools, "path_of", lambda name: "" if name == program else new_enough)
     with pytest.raises(InputError, match=f"{program} is not installed"):
         needs.check_machine(lab)
+
+
+@pytest.mark.parametrize(
+    ("lab", "names"),
+    [
+        (Lab(), []),
+        (Lab(adapter="redis"), ["redis"]),
+        (Lab(adapter="redis", store="couchdb"), ["redis", "couchdb"]),
+        (Lab(store="couchdb"), ["couchdb"]),
+        (Lab(adapter="mongo", store="mongo"), ["mongo"]),
+        (Lab(adapter="cluster", store="mongo"), ["mongo"]),
+    ],
+)
+def test_one_program_carries_and_keeps_where_it_can(lab, names, new_enough, tmp_path, monkeypatch):
+    monkeypatch.setattr(backends, "path_of", lambda _: new_enough)
+    found = backends.backends_of(lab, tmp_path, tmp_path, (4001, 4002))
+    assert [one.name for one in found.programs] == names
+    assert all(one.role == "backend" for one in found.programs)
+    assert (found.store is not None) == (lab.store != "none")
+    servers = server_programs(lab, tmp_path, [(4003, 4004)], None, found)
+    assert ("SIOTOOL_LAB_STORE" in servers[0].environment) == (lab.store != "none")
+    assert (f"--store={lab.store}" in servers[0].command) == (lab.store != "none")
+    if lab.store == "couchdb":
+        assert found.store.url == "http://127.0.0.1:4002"
+        assert "4002" in " ".join(found.store.program.command)
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_store_is_as_durable_as_in_service_and_what_carries_is_not(keeps):
+    written = filled("siotool.lab", "postgresql.conf", {}, port=1, connections=2, keeps=keeps)
+    assert ("fsync = off" in written) == (not keeps)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from siotool.plan.documents import money_sections
 from siotool.plan.storage.offline import all_bytes, storage
 from siotool.plan.storage.stores import (
     DEAD_SHARE,
@@ -148,7 +149,8 @@ def test_the_backlog_of_a_million_users(plan_inputs):
     assert kept.messages == pytest.approx(600e6)
     assert kept.messages_per_s == pytest.approx(231.48, abs=0.01)
     rows, documents = kept.stores
-    assert rows.bytes == pytest.approx(600e6 * (rows.record_bytes + rows.index_bytes))
+    assert rows.bytes == pytest.approx(600e6 * (rows.record_bytes + rows.index_bytes + rows.dead_bytes))
+    assert documents.dead_bytes == 0
     assert rows.all_bytes == rows.all_bytes_p95 == pytest.approx(3 * rows.bytes)
     assert rows.record_writes_per_s == pytest.approx(2 * 231.48, abs=0.02)
     assert rows.index_writes_per_s == pytest.approx(2 * 231.48, abs=0.02)
@@ -157,12 +159,31 @@ def test_the_backlog_of_a_million_users(plan_inputs):
     assert documents.drain_bytes_per_s == pytest.approx(600e6 * 262 / 3600)
 
 
+def test_a_message_of_a_conversation_is_kept_once_and_read_by_all(plan_inputs):
+    alone = storage(plan_inputs(KEYS), draws=100, seed=1)
+    shared = storage(
+        plan_inputs(KEYS | {"storage.readers": "10", "storage.drain_rate": "100k/s"}), draws=100, seed=1
+    )
+    assert shared.messages == pytest.approx(alone.messages / 10)
+    assert shared.messages_per_s == pytest.approx(alone.messages_per_s / 10)
+    assert shared.stores[0].all_bytes == pytest.approx(alone.stores[0].all_bytes / 10)
+    # what is read is not less
+    assert shared.stores[0].drain_bytes == pytest.approx(alone.stores[0].drain_bytes)
+    assert shared.drain_messages_per_s == pytest.approx(600e6 / 3600)
+    assert (alone.drain_s, shared.drain_s) == (None, pytest.approx(6000))
+    said = [
+        " ".join(block.text for block in money_sections.storage(one).blocks[:-1]) for one in (alone, shared)
+    ]
+    assert ["The servers take 1.67 h for it." in words for words in said] == [False, True]
+
+
 def test_what_postgres_needs_for_a_message():
     store = relational_store(200.0)
     # 24 header + 24 columns + 4 + 200 = 252, aligned 256, line pointer 4: 31 to a page; dead rows on top
-    assert store.record_bytes == pytest.approx((1 + DEAD_SHARE) * 8192 / 31)
+    assert store.record_bytes == pytest.approx(8192 / 31)
     index = btree_entry_bytes(8.0, ORDERED_FILL) + btree_entry_bytes(16.0, RANDOM_FILL)
-    assert store.index_bytes == pytest.approx((1 + DEAD_SHARE) * index)
+    assert store.index_bytes == pytest.approx(index)
+    assert store.dead_bytes == pytest.approx(DEAD_SHARE * (8192 / 31 + index))
     assert store.read_bytes == 7 + 4 * 4 + 24 + 200
 
 
@@ -198,6 +219,7 @@ def test_draws_are_single_figures_side_by_side(rows):
             "storage.messages": 1e-3,
             "storage.retention": 86400.0,
             "storage.replicas": 2.0,
+            "storage.readers": 1.0,
         }
         return [all_bytes(store(payload), values) for store in (relational_store, document_store)]
 

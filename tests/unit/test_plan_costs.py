@@ -10,7 +10,9 @@ import pytest
 
 from siotool.errors import InputError
 from siotool.plan.constraints.cpu import COSTS as COSTS_OF_THE_LOOP
+from siotool.plan.constraints.cpu import load
 from siotool.plan.constraints.registry import CONSTRAINTS
+from siotool.plan.constraints.turns import turns
 from siotool.plan.demand.service import world
 from siotool.plan.inputs import fields, template
 from siotool.plan.inputs.costs import COSTS, LEARNT, PROFILES, priors
@@ -83,6 +85,7 @@ def test_a_cost_that_rises_asks_for_more_servers(cost, plan_inputs):
     keys = {"workload.connections": "100k", "workload.churn": "50/s", "server.profile": "node-ws"}
     keys |= {"server.memory": "16GiB", "server.heap": "4GiB", "server.tls": "true", "transport.polling": "5%"}
     keys |= {"topology.adapter": "redis", "server.base_cost": "1%", "server.ack_cost": "20us"}
+    keys |= {"server.publish_cost": "30us"}
     messages = {
         "news": {"kind": "room", "rate": "1/min", "room_size": "10"},
         "call": {"kind": "echo", "rate": "1/min", "acknowledged": "true"},
@@ -97,6 +100,21 @@ def test_a_cost_that_rises_asks_for_more_servers(cost, plan_inputs):
     before = asked()
     values[cost.key] *= 1.5
     assert any(now > then for now, then in zip(asked(), before, strict=True))
+
+
+@pytest.mark.parametrize(("adapter", "publishes_per_s"), [("none", 0.0), ("redis", 1000.0)])
+def test_a_publish_costs_its_own_process_what_the_adapter_takes(adapter, publishes_per_s, plan_inputs):
+    keys = {"workload.connections": "60k", "server.profile": "node-ws", "topology.adapter": adapter}
+    messages = {"news": {"kind": "room", "rate": "1/min", "room_size": "10"}}
+
+    def cores(cost):
+        inputs = plan_inputs(keys | {"server.publish_cost": cost}, messages)
+        made = world(inputs, dict(values_of(inputs)))
+        return load(made).shared, turns(made, load(made), 4.0).longest.own_s
+
+    (cheap, soon), (dear, late) = cores("0us"), cores("30us")
+    assert dear - cheap == pytest.approx(30e-6 * publishes_per_s)
+    assert late - soon == pytest.approx(30e-6 if publishes_per_s else 0.0)
 
 
 def test_the_costs_of_the_event_loop_are_of_the_table():

@@ -101,6 +101,7 @@ def test_a_second_becomes_rates_and_gauges() -> None:
     assert row == {
         "begin_s": 1.0,
         "draining": 0.0,
+        "broken": 0.0,
         "connections_begin": 10.0,
         "users": 20.0,
         "published_per_s": 20.0,

@@ -40,11 +40,17 @@ def judge(check: str, facts: Known, looked: Any = None) -> Finding | None:
     return one.judge(facts, looked)
 
 
-def sessions(*cookies: str, lost: int = 0, bare: int = 0, server: tuple[str, ...] = ()) -> list[SessionSeen]:
-    """Five sessions with values of a cookie; so many lost with their cookies, and without them."""
+def sessions(
+    *cookies: str, lost: int = 0, bare: int = 0, server: tuple[str, ...] = (), old: int = 0
+) -> list[SessionSeen]:
+    """Five sessions with values of a cookie; so many lost with their cookies, and without them.
+
+    The first ``old`` ones open in Engine.IO 3.
+    """
     return [
         SessionSeen(
             (25_000, 20_000, 1e6),
+            3 if number < old else 4,
             {"route": cookies[number % len(cookies)]} if cookies else {},
             server[number % len(server)] if server else "",
             [GOOD, UNKNOWN if number < lost else GOOD],
@@ -157,6 +163,14 @@ def sessions(*cookies: str, lost: int = 0, bare: int = 0, server: tuple[str, ...
             "info",
             "2 addresses",
             id="two addresses",
+        ),
+        pytest.param(
+            "backends",
+            known(),
+            sessions(old=2),
+            "error",
+            "3 with Engine.IO 4, 2 with Engine.IO 3 opened",
+            id="two major versions",
         ),
         # upgrade
         pytest.param("upgrade", known(), UpgradeSteps(0.01, 0.01, 0.01), "ok", "works in 30 ms", id="works"),

@@ -22,7 +22,7 @@ def result() -> ProbeResult:
     good = Reply(200, body=b"ok")
     sessions = [
         SessionSeen(
-            (90_000, 20_000, 1e6), {"route": f"{at % 2}"}, "", [good, lost if at < 2 else good], [lost]
+            (90_000, 20_000, 1e6), 4, {"route": f"{at % 2}"}, "", [good, lost if at < 2 else good], [lost]
         )
         for at in range(5)
     ]

@@ -10,7 +10,8 @@ from siotool.report.fault_tables import faults as fault_section
 from siotool.report.gates import parse
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
-from siotool.runfile import ClientBackoff, Delivery, Losses, Operation
+from siotool.runfile import Delivery, Losses, Operation
+from siotool.workload import ClientBackoff
 
 
 def times(seconds, count):
@@ -33,18 +34,21 @@ KILLED = [
 ]
 
 
-def with_fault(make_run, steps=KILLED, *, back_at=22, errors_at=(21,), lost_ago=None, planned=None):
+def with_fault(
+    make_run, steps=KILLED, *, back_at=22, errors_at=(21,), lost_ago=None, planned=None, acknowledged=None
+):
     """50 of 100 users lose their connection in second 21 of 40, and are back in another one."""
     lost_ago = lost_ago or {}
 
     def change(interval):
         second = round(interval.t_s)
-        delivery = Delivery(published=1, expected=100, received=100)
+        delivery = Delivery(published=1, expected=100, received=100, acknowledged=acknowledged is not None)
         lost = sum(count for _, count in lost_ago.get(second, ()))
         found = at(
             interval,
             delivery=msgspec.structs.replace(delivery, expected=100 + lost, lost=lost),
             lost_ago=list(lost_ago.get(second, ())),
+            acknowledged_lost_ago=list((acknowledged or {}).get(second, ())),
             operations=[
                 *interval.operations,
                 Operation("deliver", "tick", 100, response=times(0.5 if second in errors_at else 0.01, 100)),
@@ -90,6 +94,14 @@ def test_a_fault_lasts_until_everybody_is_back_and_shows_what_it_cost(make_run):
     assert by_op["ack"].during_s == pytest.approx(0.2, rel=0.02)
     assert by_op["ack"].after_s == pytest.approx(0.002, rel=0.02)
     assert by_op["deliver"].during_s == pytest.approx(0.5, rel=0.02)
+
+
+def test_what_was_acknowledged_and_lost_is_known_where_messages_are_acknowledged(make_run):
+    lost = {40: [(19, 9), (30, 4)]}
+    (found,) = report(with_fault(make_run, lost_ago=lost, acknowledged={40: [(19, 6), (30, 4)]})).faults
+    assert (found.messages_lost, found.acknowledged_lost) == (9, 6)
+    (silent,) = report(with_fault(make_run, lost_ago=lost)).faults
+    assert (silent.messages_lost, silent.acknowledged_lost) == (9, None)
 
 
 def test_the_storm_is_the_planners_for_as_many_clients(make_run):
@@ -181,3 +193,13 @@ def test_no_reconnection_no_storm(make_run):
     run = with_fault(make_run)
     run.header = msgspec.structs.replace(run.header, backoff=None)
     assert report(run).faults[0].storm_peak_per_s is None
+
+
+def test_the_hold_phase_leaves_the_faults_out_and_the_load_is_not_blamed(make_run):
+    found = report(with_fault(make_run, lost_ago={40: [(19, 500)]}))
+    # seconds 11 to 40 are the hold phase, the fault is from 19 to 29.5
+    assert found.steady.duration_s == 30 - 11
+    assert "beyond" not in found.sizing.servers_measured_how
+    alone = with_fault(make_run, (), lost_ago={40: [(19, 500)]})
+    alone.header = msgspec.structs.replace(alone.header, faults=[])
+    assert "beyond this server" in report(alone).sizing.servers_measured_how

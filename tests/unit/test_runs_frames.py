@@ -19,10 +19,10 @@ TABLES = get_args(TableName)
 #: Columns that are counts, words, times of day or marks.
 WITHOUT_UNIT = (
     r"run|started_at|ended|scenario|target|users_planned|processes|seed|siotool|bytes_source|path|stage|held|"
-    r"draining|op|name|count|failed|what|class|server|worker|to|size|level|text|open|users|attempted|"
+    r"draining|broken|op|name|count|failed|what|class|server|worker|to|size|level|text|open|users|attempted|"
     r"established|closed|left|stayed_away|hung|messages|expected|received|lost|duplicate|reordered|"
     r"misdelivered|away_now|back|recovered|replayed|caught_up|started|begun|sent|offered|issued|withheld|late|"
-    r"connections(_begin|_end)?|files_open|files_limit|polling|beside|"
+    r"connections(_begin|_end)?|files_open|files_limit|polling|beside|(server_)?store_(messages|dead)|"
     r"server_(files_open|files_opened|processes|connections|polling)"
 )
 

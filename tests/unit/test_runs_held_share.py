@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from siotool.cli.counts import Counting
 from siotool.errors import InputError
 from siotool.measured_servers import MeasuredServer, ServerUse
 from siotool.plan.evidence.observe import observe
@@ -108,6 +109,65 @@ def test_the_planner_counts_the_sampled_servers(fleet: Any) -> None:
     assert (origin.nodes, origin.cores) == (2, 2.0)
     with pytest.raises(InputError, match="4 nodes, and 2 servers were sampled"):
         observe([fleet({"a": 0.5, "b": 0.5})], ["yes"], nodes=[4])
+
+
+def with_beside(run: Any, gap: int = -1) -> Any:
+    """The same run with a balancer and a backend beside its servers; the backend has no sample at ``gap``."""
+    beside = {
+        "nginx": ServerUse(cpu_cores=0.9, rss_bytes=30_000_000, files_open=900, processes=3, beside=True),
+        "redis": ServerUse(cpu_cores=0.5, rss_bytes=9_000_000, files_open=20, processes=1, beside=True),
+    }
+    intervals = [
+        msgspec.structs.replace(
+            one, servers=one.servers | {name: use for name, use in beside.items() if number != gap}
+        )
+        for number, one in enumerate(run.intervals)
+    ]
+    servers = [
+        *run.header.servers,
+        *(MeasuredServer(name, [n], f"pid {n}", 1.0, beside=True) for n, name in enumerate(beside, 8)),
+    ]
+    header = msgspec.structs.replace(run.header, servers=servers)
+    return msgspec.structs.replace(run, header=header, intervals=intervals)
+
+
+def sizing_of(run: Any) -> Any:
+    report = summarize([run], Planned(), counts=Counting([run]))
+    (capacity,) = [one for one in report.sizing.variables if one.name == "capacity"]
+    return report, capacity
+
+
+def test_the_capacity_of_a_server_of_a_lab_is_not_that_of_all_traffic_over_one_process(
+    fleet: Any,
+) -> None:
+    """Two servers with a balancer and a backend beside them: they were counted as four servers."""
+    plain = fleet({"server-1": 0.5, "server-2": 0.5})
+    (origin,) = observe([with_beside(plain)], ["yes"]).origins
+    assert (origin.nodes, origin.cores) == (2, 2.0)
+    alone, of_alone = sizing_of(fleet({"server-1": 1.0}))
+    for run in (plain, with_beside(plain), with_beside(plain, gap=25)):
+        report, capacity = sizing_of(run)
+        # 200 kB/s took 0.4 cores: a core of one server does 500 kB/s, however many servers there are
+        assert capacity.measured == pytest.approx(500_000, rel=0.05)
+        assert capacity.measured == pytest.approx(of_alone.measured, rel=0.05)
+        assert report.server.cpu_cores_mean == pytest.approx(0.4, rel=0.02), "of the servers alone"
+        assert report.server.missed_s == 0.0, "a backend that has no sample is no gap"
+        assert report.sizing.servers_measured == alone.sizing.servers_measured
+        assert report.sizing.document_measured_exact == pytest.approx(
+            alone.sizing.document_measured_exact, rel=0.05
+        )
+        for one in (each for each in report.servers if not each.beside):
+            # half of the traffic over half of the CPU; all of it over one process would be 1 MB/s
+            share = one.cpu_cores_mean
+            assert one.wire_bytes_per_s / share == pytest.approx(500_000, rel=0.05), one.name
+
+
+def test_what_stands_beside_one_server_hides_nothing_of_it(make_run: Any) -> None:
+    """With one server behind a balancer, all connections are the server's."""
+    report = summarize([with_beside(make_run(ramp_s=0))], Planned())
+    server = next(one for one in report.servers if not one.beside)
+    assert server.elsewhere == ""
+    assert server.wire_bytes_per_s == pytest.approx(200_000, rel=0.05)
 
 
 def test_event_loop_time_goes_before_cpu(fleet: Any) -> None:

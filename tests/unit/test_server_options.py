@@ -15,7 +15,7 @@ PAGE, OTHER = "http://h:1/metrics", "http://h:2/metrics"
 
 def read(**given: Any) -> AskedServers:
     usual: dict[str, Any] = dict.fromkeys(("pids", "named", "metrics", "admin", "names"), ())
-    usual |= {"cores": None, "bandwidth": None}
+    usual |= {"cores": None, "bandwidth": None, "header": None}
     return server_options.read(**usual | given, embedded=False)
 
 
@@ -124,3 +124,12 @@ def test_a_url_is_shown_without_its_secrets() -> None:
         "--server-admin",
         "http://***@h/admin",
     ]
+
+
+def test_a_header_that_names_servers_is_one_that_can_be_sent() -> None:
+    assert read(header="X-Served-By").header == "X-Served-By"
+    assert read().header == ""
+    for wrong in ("", "X Served By", "X-Served-By: web"):
+        with pytest.raises(InputError, match="is no name of a header") as raised:
+            read(header=wrong)
+        assert raised.value.hint == "write it --server-header X-Served-By"

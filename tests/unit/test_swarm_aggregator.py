@@ -82,6 +82,29 @@ def test_a_receipt_may_come_before_its_publication():
     assert run.close(part(1, A, published=[(1, 0.9)], receipts=[(1, 1, 0)]), part(1, B)) == {"received": 2}
 
 
+def test_what_was_acknowledged_and_lost_is_told_by_when_it_was_sent():
+    """Acknowledged before it is opened, while it is open, and after it was closed; and never."""
+    run = Run()
+    sent = [(1, 0.9), (2, 0.95), (3, 0.96), (4, 0.97)]
+    run.close(
+        part(0, A, until=0.8, joins=[0.1, 0.2], acknowledged=[(9, 1, 0)], published=sent),
+        part(0, B, until=0.8, joins=[0.1]),
+    )
+    run.close(
+        part(1, A, acknowledged=[(9, 2, 0)], receipts=[(1, 1, 0), (2, 2, 0), (3, 2, 0), (4, 1, 0)]),
+        part(1, B, receipts=[(3, 1, 0)]),
+    )
+    closed = 2
+    while not (lost := run.deliveries.take_lost_ago()):
+        known = run.deliveries.take_acknowledged_ago()
+        assert known == []
+        closed += 1
+        run.close(part(closed, A, acknowledged=[(9, 3, 0)]), part(closed, B))
+    assert [count for _, count in lost] == [2 + 1 + 2]
+    assert [count for _, count in run.deliveries.take_acknowledged_ago()] == [2 + 1]
+    assert run.deliveries._acknowledged_early == set()
+
+
 def test_a_second_closed_late_waits_for_who_was_present_elsewhere():
     """Trap: a message of a late second was expected of connections that had left in another's next."""
     run = Run()

@@ -249,8 +249,8 @@ class Returner(Receiver):
         super().__init__(0)
         self.metrics = metrics
 
-    def catch_up(self, sent):
-        self.metrics.away.catch_up(self, sent)
+    def catch_up(self, sent, now):
+        self.metrics.away.catch_up(self, sent, now)
 
 
 def test_what_a_server_replays_before_it_says_that_a_session_is_given_back():

@@ -7,6 +7,7 @@ from siotool.protocol import json_parser
 from siotool.swarm import memory_limits
 from siotool.swarm.delivery_tracker import DeliveryTracker
 from siotool.swarm.metrics import Metrics
+from siotool.swarm.nodes import Nodes
 from siotool.swarm.receiver import Receiver
 from siotool.swarm.switchboard import Switchboard
 from tests import frames
@@ -15,9 +16,8 @@ from tests import frames
 class Board(Switchboard):
     def __init__(self):
         self.known = {}
-        super().__init__(
-            Metrics(DeliveryTracker(1)), self.known, lambda *_: None, pytest.fail, lambda _: None
-        )
+        metrics, nodes = Metrics(DeliveryTracker(1)), Nodes("", [], pytest.fail)
+        super().__init__(metrics, self.known, lambda *_: None, pytest.fail, lambda _: None, nodes)
 
 
 @pytest.fixture

@@ -73,6 +73,7 @@ class Carrier:
         self._http = http
         http.phase = self._phase
         http.cookies = connection.observer.cookies
+        http.opening_answer = connection.observer.opening_answer
         self._client = ReferenceClient(self, http.session, parser)
         #: Packets that python-socketio has not taken yet, and their bytes.
         self._waiting: asyncio.Queue[tuple[Packet, tuple[bytes, ...]]] = asyncio.Queue()

@@ -47,6 +47,8 @@ class CountedHttp:
         self.phase: Callable[[str, float], None] | None = None
         #: Called with the values of cookies that the server sets.
         self.cookies: Callable[[list[str]], None] | None = None
+        #: Called with what gives the values of a header of the answer that opens a session.
+        self.opening_answer: Callable[[Callable[[str], list[str]]], None] | None = None
         self._since = monotonic()
         self._meters: dict[Any, Meter] = {}
         self._over = False
@@ -151,6 +153,10 @@ class CountedHttp:
                 self._body = await request.response.read()
             if self.cookies is not None and request.response.cookies:
                 self.cookies([found.value for found in request.response.cookies.values()])
+            opened = self._status < _REFUSED and "sid" not in request.url.query
+            if opened and self.opening_answer is not None:
+                headers = request.response.headers
+                self.opening_answer(lambda name: headers.getall(name, []))
             if self._status == _SWITCHING:
                 self._websockets.append(request.response)
                 self._passed("websocket")

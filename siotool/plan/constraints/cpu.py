@@ -25,6 +25,7 @@ COSTS = (
     "server.connect_cost",
     "server.poll_cost",
     "server.encode_cost",
+    "server.publish_cost",
     "server.adapter_cost",
 )
 
@@ -38,11 +39,13 @@ class Load(msgspec.Struct, Generic[N], frozen=True):
     bytes: N
     connect: N
     polls: N = 0.0
+    publishes: N = 0.0
 
     @property
     def shared(self) -> N:
         """Cores that any number of processes may share."""
-        return self.idle + self.inbound + self.delivery + self.bytes + self.connect + self.polls
+        to_clients = self.idle + self.inbound + self.delivery + self.bytes + self.connect + self.polls
+        return to_clients + self.publishes
 
 
 def load(world: World[N]) -> Load[N]:
@@ -56,7 +59,14 @@ def load(world: World[N]) -> Load[N]:
         bytes=wire_bytes_per_s(world) * (world.get("server.byte_cost") + _tls(world, "server.tls_byte_cost")),
         connect=demand.new_per_s * connect_s(world),
         polls=polls_per_s(world) * world.get("server.poll_cost"),
+        publishes=sum(stream.traffic.publishes_per_s for stream in demand.streams) * publish_s(world),
     )
+
+
+def publish_s(world: World[N]) -> N:
+    """CPU seconds to give one publish to the adapter; 0 where there is none."""
+    adapter = adapters.adapter_named(world.inputs.choice("topology.adapter"))
+    return 0.0 if adapter.law == "nobody" else world.get("server.publish_cost")
 
 
 def answer_s(world: World[N]) -> N:

@@ -128,6 +128,7 @@ def _sentence(world: World[float], limit: Limit[float]) -> str:
         ("deliveries", parts.delivery + parts.bytes),
         ("new connections", parts.connect),
         ("polling", parts.polls),
+        ("messages given to the adapter", parts.publishes),
         ("publishes and requests of other processes", limit.demand - parts.shared),
         key=lambda part: part[1],
     )

@@ -20,6 +20,7 @@ from siotool.plan.constraints.cpu import (
     heard,
     heartbeats_per_s,
     polls_per_s,
+    publish_s,
     wire_bytes_per_s,
 )
 from siotool.plan.constraints.waiting import Job, Loop, mean_wait, share_later, wait_within
@@ -117,6 +118,7 @@ def _stream(
         + where(sent, 0.0, bytes_cores) * share
         + recipients * per_recipient_s * wanted
         + one.encoded_per_s * world.get("server.encode_cost")
+        + traffic.publishes_per_s * share * publish_s(world)
         + received * receive_s
         + decoded * decode_s
     )
@@ -136,7 +138,7 @@ def _stream(
     own_s = (
         from_session * read_s
         + apart * (receive_s + decode_s)
-        + (0.0 if at_home else world.get("server.encode_cost"))
+        + (0.0 if at_home else publish_s(world) + world.get("server.encode_cost"))
         + recipients * per_recipient_s
     )
     # what sessions send to all is written by all processes at the same time

@@ -69,7 +69,7 @@ def storage(known: Storage) -> Section:
         writes = [format_count(round(n)) for n in (store.record_writes_per_s, store.index_writes_per_s)]
         cells = [
             f"{store.name}{' (chosen)' if store.chosen else ''}",
-            format_size(store.record_bytes + store.index_bytes),
+            format_size(store.record_bytes + store.index_bytes + store.dead_bytes),
             format_size(store.all_bytes),
             *([format_size(store.all_bytes_p95)] if drawn else []),
             " + ".join(writes),
@@ -83,7 +83,8 @@ def storage(known: Storage) -> Section:
         f"{format_count(round(known.messages_per_s))} arrive per second.",
         "If all of them come back after an outage, the backlog is read within "
         f"{format_duration(known.drain_window_s)}, at "
-        f"{format_count(round(known.drain_messages_per_s))} messages/s.",
+        f"{format_count(round(known.drain_messages_per_s))} messages/s."
+        + ("" if known.drain_s is None else f" The servers take {format_duration(known.drain_s)} for it."),
         known.sentence,
     ]
     disk = ("on disk>", "P95>") if drawn else ("on disk>",)

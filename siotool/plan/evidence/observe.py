@@ -169,8 +169,11 @@ def _check_server(run: Run, usable: int) -> None:
 
 
 def _servers_of(run: Run, nodes: int) -> int:
-    """How many servers were behind a run's target: those that were sampled, where there were several."""
-    sampled = len(run.header.servers)
+    """How many servers were behind a run's target: those that were sampled, where there were several.
+
+    What stands beside them, as a balancer or a backend, is none.
+    """
+    sampled = sum(not one.beside for one in run.header.servers)
     if sampled > 1 and nodes not in (1, sampled):
         raise InputError(
             f"{run.path}: {nodes} nodes, and {sampled} servers were sampled",

@@ -257,6 +257,11 @@ COSTS = (
         ),
     ),
     ServerCost(
+        key="server.publish_cost",
+        about="CPU per message given to the adapter, in the process that publishes it",
+        example="30us",
+    ),
+    ServerCost(
         key="server.adapter_cost",
         about="CPU per message received from the adapter",
         example="30us",

@@ -1,9 +1,12 @@
 """The backlog of users that are offline, as a plan describes it: both stores, side by side.
 
-    messages = offline users × messages per second to each × retention
-    bytes = messages × (record + index entries) × copies
+    reads = offline users × messages per second to each × retention
+    messages = reads / users that one stored message is for
+    bytes = messages × (record + index entries + dead ones) × copies
+    drain time = reads / messages per second that the servers hand out
 
-All users stay away for as long as messages are kept: the most that can be there.
+All users stay away for as long as messages are kept: the most that can be there. A service that keeps a
+message once for each user has one reader of each; one that keeps a conversation has all its offline members.
 """
 
 from collections.abc import Callable, Mapping
@@ -42,6 +45,7 @@ def storage(inputs: Inputs, *, draws: int, seed: int) -> Storage | None:
     window = values.get("goals.reconnect_time", DRAIN_S)
     coming, size = messages_per_s(values), values["storage.message_size"]
     messages = coming * values["storage.retention"]
+    reads = messages * values["storage.readers"]
     # each kind, for the middle and for the draws
     drawn: Mapping[str, Number] = values_of(inputs, draws, seed) if inputs.uncertain() else values
     payload = drawn["storage.message_size"]
@@ -56,13 +60,14 @@ def storage(inputs: Inputs, *, draws: int, seed: int) -> Storage | None:
             chosen=kind == chosen,
             record_bytes=store.record_bytes,
             index_bytes=store.index_bytes,
-            bytes=messages * (store.record_bytes + store.index_bytes),
+            dead_bytes=store.dead_bytes,
+            bytes=messages * (store.record_bytes + store.index_bytes + store.dead_bytes),
             all_bytes=all_bytes(store, values),
             all_bytes_p95=_p95(all_bytes(spread, drawn)),
             record_writes_per_s=coming * store.record_writes,
             index_writes_per_s=coming * store.index_writes,
-            drain_bytes=messages * store.read_bytes,
-            drain_bytes_per_s=messages / window * store.read_bytes,
+            drain_bytes=reads * store.read_bytes,
+            drain_bytes_per_s=reads / window * store.read_bytes,
         )
         for kind, store, spread in kinds
     ]
@@ -74,20 +79,21 @@ def storage(inputs: Inputs, *, draws: int, seed: int) -> Storage | None:
         retention_s=values["storage.retention"],
         copies=values["storage.replicas"],
         drain_window_s=window,
-        drain_messages_per_s=messages / window,
+        drain_messages_per_s=reads / window,
+        drain_s=reads / values["storage.drain_rate"] if values.get("storage.drain_rate") else None,
         stores=options,
         sentence=_sentence(options[0], options[1], *(store.read_bytes for _, store, _ in kinds)),
     )
 
 
 def messages_per_s(values: Mapping[str, N]) -> N:
-    """Return the messages that come in for users who are offline."""
-    return values["storage.offline_users"] * values["storage.messages"]
+    """Return the messages that are stored for users who are offline, each once for all its readers."""
+    return values["storage.offline_users"] * values["storage.messages"] / values["storage.readers"]
 
 
 def all_bytes(store: Store[N], values: Mapping[str, N]) -> N:
     """Return the bytes of a backlog over all copies."""
-    each = store.record_bytes + store.index_bytes
+    each = store.record_bytes + store.index_bytes + store.dead_bytes
     return messages_per_s(values) * values["storage.retention"] * each * values["storage.replicas"]
 
 

@@ -67,13 +67,15 @@ DOCUMENT_ENTRY_BYTES = 8
 class Store(msgspec.Struct, Generic[N], frozen=True, kw_only=True):
     """One kind of store, and what a message takes in one copy of it.
 
-    ``record_bytes`` and ``index_bytes`` on disk; ``record_writes`` and ``index_writes`` when it is
-    stored once and deleted once; ``read_bytes``: what a drain has to send to the servers.
+    ``record_bytes`` and ``index_bytes`` on disk, and ``dead_bytes`` of deleted ones for each that is kept,
+    while messages come and go; ``record_writes`` and ``index_writes`` when it is stored once and deleted
+    once; ``read_bytes``: what a drain has to send to the servers.
     """
 
     name: str
     record_bytes: N
     index_bytes: N
+    dead_bytes: N
     record_writes: float
     index_writes: float
     read_bytes: N
@@ -83,18 +85,20 @@ def relational_store(payload_bytes: N) -> Store[N]:
     """Return what PostgreSQL needs: a row for each user and message.
 
     Its indexes are the id, which grows, and (user_id, id), which finds one user's messages in
-    order. Deleted rows not yet vacuumed are counted. Real tables with many indexes are 2 to 10
-    times their data (https://www.postgresql.org/message-id/4BC84C77.4080504). A delete marks the
-    row and leaves the indexes to vacuum, so it is one write. A row is read as a DataRow of values
-    in binary: 7 bytes, and 4 before each value
+    order. Deleted rows not yet vacuumed, with their index entries, are counted as dead. Real tables
+    with many indexes are 2 to 10 times their data
+    (https://www.postgresql.org/message-id/4BC84C77.4080504). A delete marks the row and leaves the
+    indexes to vacuum, so it is one write. A row is read as a DataRow of values in binary: 7 bytes, and
+    4 before each value
     (https://www.postgresql.org/docs/current/protocol-message-formats.html).
     """
     heap, moved = row_bytes(payload_bytes)
     index = btree_entry_bytes(8, ORDERED_FILL) + btree_entry_bytes(16, RANDOM_FILL)
     return Store(
         name="PostgreSQL",
-        record_bytes=(heap + moved) * (1 + DEAD_SHARE),
-        index_bytes=0.0 * payload_bytes + index * (1 + DEAD_SHARE),
+        record_bytes=heap + moved,
+        index_bytes=0.0 * payload_bytes + index,
+        dead_bytes=(heap + moved + index) * DEAD_SHARE,
         record_writes=2.0,
         index_writes=2.0,
         read_bytes=7 + 4 * 4 + COLUMN_BYTES + payload_bytes,
@@ -112,6 +116,7 @@ def document_store(payload_bytes: N) -> Store[N]:
         name="MongoDB",
         record_bytes=size,
         index_bytes=0.0 * payload_bytes + index,
+        dead_bytes=0.0 * payload_bytes,
         record_writes=4.0,
         index_writes=4.0,
         read_bytes=size,

@@ -30,6 +30,7 @@ class SessionSeen(msgspec.Struct, frozen=True):
     """
 
     settings: tuple[float, float, float]
+    revision: int
     cookies: dict[str, str]
     signature: str
     with_cookies: list[Reply]
@@ -38,7 +39,7 @@ class SessionSeen(msgspec.Struct, frozen=True):
 
 async def look(wire: Wire, known: Known) -> list[SessionSeen]:
     """Open sessions by long polling, and use each over other connections; none where none opens."""
-    if not known.polling:
+    if not any(polled.opening for polled in known.polled.values()):
         return []
     seen = await asyncio.gather(*(_use(wire, known) for _ in range(_SESSIONS)))
     return [session for session in seen if session is not None]
@@ -61,6 +62,7 @@ async def _use(wire: Wire, known: Known) -> SessionSeen | None:
     kept.append(await _post(wire, session, leaving, cookies))
     return SessionSeen(
         (handshake.pingInterval, handshake.pingTimeout, handshake.maxPayload or 0),
+        opening.revision,
         {name: value for name, value in cookies.items() if value != handshake.sid},
         " · ".join(f"{name}: {first.header(name)}" for name in _SIGNATURES if first.header(name)),
         kept,
@@ -120,6 +122,17 @@ def _judge_backends(known: Known, sessions: list[SessionSeen]) -> Finding | None
     if known.opening is None:
         return None
     evidence = _evidence(known, sessions)
+    revisions = Counter(session.revision for session in sessions)
+    if len(revisions) > 1:
+        ways = ", ".join(f"{count} with Engine.IO {revision}" for revision, count in revisions.most_common())
+        return Finding(
+            "backends",
+            "error",
+            f"of {len(sessions)} sessions that asked for the same, {ways} opened",
+            "servers of different major versions of Socket.IO answer for one address: each client fails at "
+            "some of them",
+            "roll all servers to one version; Engine.IO 3 is Socket.IO 2, or 3 and later with allowEIO3",
+        )
     settings = Counter(session.settings for session in sessions)
     if len(settings) > 1:
         ways = ", ".join(

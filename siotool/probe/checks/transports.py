@@ -30,11 +30,19 @@ def _judge_polling(known: Known, jsonp: bool | None) -> Finding | None:
         first = next(polled for polled in known.polled.values() if polled.opening)
         also = "; JSONP too, for old browsers" if jsonp else ""
         return Finding("polling", "ok", f"a session opens in {format_duration(first.reply.seconds)}{also}")
-    reply = known.polled[known.revision].reply
+    polled = known.polled[known.revision]
+    if polled.opening is not None:
+        return Finding(
+            "polling",
+            "error",
+            f"answered in Engine.IO {polled.opening.revision}, as WebSocket is in Engine.IO {known.revision}",
+            "servers of different major versions answer for one address",
+            "roll all servers to one version",
+        )
     return Finding(
         "polling",
         "warning",
-        f"not offered: {reply.said}",
+        f"not offered: {polled.reply.said}",
         "official clients begin with long polling unless told otherwise: they cannot connect",
         'give clients transports: ["websocket"] (siotool: --transport websocket), or offer polling',
     )

@@ -51,6 +51,9 @@ class _AdminListener:
     def phase(self, name: str, took: float) -> None:
         """Do nothing, as for all that a run would count."""
 
+    def opening_answer(self, header: Callable[[str], list[str]]) -> None:
+        """Do nothing."""
+
     def upgraded(self, took: float) -> None:
         """Do nothing."""
 

@@ -25,6 +25,7 @@ class AskedServers(msgspec.Struct, frozen=True):
     ``cores`` is how many one of them can fill, None for one per process. ``admin`` is the admin namespace
     that shows all servers of a cluster; ``metric_names`` are ``FIGURE=EXPRESSION``, for metrics whose names
     differ from the usual ones. ``bandwidth_bytes_per_s`` is what the network carries to one of them, one way.
+    ``header`` is the response header in which a server says its name; empty: none does.
     """
 
     servers: tuple[AskedServer, ...] = ()
@@ -32,6 +33,7 @@ class AskedServers(msgspec.Struct, frozen=True):
     admin: str = ""
     metric_names: tuple[str, ...] = ()
     bandwidth_bytes_per_s: float | None = None
+    header: str = ""
 
     @property
     def urls(self) -> list[str]:

@@ -10,6 +10,9 @@
 | ``loop_lag`` | seconds | nodejs_eventloop_lag_p99_seconds, …_max_…, …_mean_…, nodejs_eventloop_lag_seconds |
 | ``connections`` | count | socket_io_connected, … |
 | ``events_received``, ``events_sent`` | count | socket_io_events_received_total, …_sent_total |
+| ``store_messages``, ``store_dead`` | count | siotool_store_messages, siotool_store_dead_messages |
+| ``store_bytes`` | bytes | siotool_store_bytes |
+| ``adapter_published``, ``adapter_received`` | count | socket_io_adapter_published_total, …_received_total |
 """
 
 import re
@@ -143,6 +146,41 @@ METRICS = (
         "sum",
         "events_sent",
         words="events sent",
+    ),
+    Metric(
+        "store_messages",
+        "count",
+        _named("siotool_store_messages"),
+        "sum",
+        gauge="store_messages",
+        words="messages kept",
+    ),
+    Metric(
+        "store_dead",
+        "count",
+        _named("siotool_store_dead_messages"),
+        "sum",
+        gauge="store_dead",
+        words="deleted messages kept",
+    ),
+    Metric(
+        "store_bytes", "bytes", _named("siotool_store_bytes"), "sum", gauge="store_bytes", words="bytes kept"
+    ),
+    Metric(
+        "adapter_published",
+        "count",
+        _named("socket_io_adapter_published_total"),
+        "sum",
+        "adapter_published",
+        words="messages given to the adapter",
+    ),
+    Metric(
+        "adapter_received",
+        "count",
+        _named("socket_io_adapter_received_total"),
+        "sum",
+        "adapter_received",
+        words="messages received from the adapter",
     ),
 )
 BY_FIGURE = {metric.figure: metric for metric in METRICS}

@@ -12,8 +12,13 @@ _RATES = {
     "cpu_s": "cpu_cores",
     "events_received": "events_received_per_s",
     "events_sent": "events_sent_per_s",
+    "adapter_published": "adapter_published_per_s",
+    "adapter_received": "adapter_received_per_s",
 }
-_WHOLE = ("rss_bytes", "files_open", "processes", "connections", "polling")
+_WHOLE = (
+    *("rss_bytes", "files_open", "processes", "connections", "polling"),
+    *("store_messages", "store_dead", "store_bytes"),
+)
 #: The most that a run file can hold.
 _MOST = 1e12
 

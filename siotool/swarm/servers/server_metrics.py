@@ -17,7 +17,12 @@ from siotool.swarm.servers.source import EARLY_S, Clock, Reading, SourceGone
 FIRST_S, EACH_S = 5.0, 0.8
 _JOINING: dict[str, Callable[[Sequence[float]], float]] = {"sum": fsum, "max": max, "min": min, "avg": fmean}
 #: What a server can be asked for but does not have to show.
-_SELDOM = frozenset(("loop_active", "loop_idle"))
+_SELDOM = frozenset(
+    (
+        *("loop_active", "loop_idle", "adapter_published", "adapter_received"),
+        *("store_messages", "store_dead", "store_bytes"),
+    )
+)
 
 
 class ServerMetrics:

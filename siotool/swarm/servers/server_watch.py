@@ -39,10 +39,16 @@ class ServerWatch:
         self._looks_wrong = 0
         self._done = self._cpu_s = 0.0
 
-    def follow(self, interval: Interval, missing: Mapping[str, str]) -> Iterator[tuple[Level, str]]:
-        """Yield what is to be noted at the end of an interval; ``missing`` are sources and why."""
+    def follow(
+        self, interval: Interval, missing: Mapping[str, str], *, broken: bool = False
+    ) -> Iterator[tuple[Level, str]]:
+        """Yield what is to be noted at the end of an interval; ``missing`` are sources and why.
+
+        ``broken``: servers were ended and started again, so that their files and CPU say nothing of the load.
+        """
         yield from self._follow_sources(interval, missing)
-        yield from self._follow_work(interval)
+        if not broken:
+            yield from self._follow_work(interval)
 
     def _follow_sources(self, interval: Interval, missing: Mapping[str, str]) -> Iterator[tuple[Level, str]]:
         for name in [name for name in self._missing if name not in missing]:

@@ -14,7 +14,8 @@ EARLY_S = 0.25
 class Reading(msgspec.Struct, frozen=True):
     """What a source showed at a moment of the monotonic clock.
 
-    ``counters`` grow: ``cpu_s``, ``loop_active_s``, ``loop_idle_s``, ``events_received``, ``events_sent``.
+    ``counters`` grow: ``cpu_s``, ``loop_active_s``, ``loop_idle_s``, ``events_received``, ``events_sent``,
+    ``adapter_published``, ``adapter_received``.
     ``gauges`` are levels, by the names of ``runfile.ServerUse``.
     """
 

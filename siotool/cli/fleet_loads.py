@@ -1,0 +1,140 @@
+"""Loads a lab with each number of servers, one after the other, for ``siotool lab measure``."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+
+import msgspec
+
+from siotool.calibration.adapter_design import USERS, adapter_phases
+from siotool.calibration.phase import Phase, encode
+from siotool.errors import InputError, TargetError
+from siotool.lab.lab import Lab
+from siotool.lab.needs import of_lab
+from siotool.lab.packages import INSTALL
+from siotool.lab.running_program import end_with
+from siotool.plan.evidence.fleet_phases import fleet_words
+from siotool.runfile import FILE_NAME, Run
+from siotool.runs import reading
+
+#: A load starts and stops a lab within so long, beside its phases.
+_BESIDE_S = 150.0
+#: How long it has to stop its lab after Ctrl-C.
+_END_S = 30.0
+#: The package by which an adapter reaches its backend.
+_CLIENTS = {"redis": "redis", "postgres": "pg", "mongo": "mongodb", "cluster": "@socket.io/sticky"}
+
+
+class FleetLoad(msgspec.Struct, frozen=True):
+    """One load to come: the lab, its number of servers among it, and what its users do."""
+
+    lab: Lab
+    phases: tuple[Phase, ...]
+
+    @property
+    def seconds(self) -> float:
+        """How long its phases take."""
+        return sum(phase.duration_s for phase in self.phases)
+
+
+def fleet_loads(lab: Lab, nodes: Sequence[int], rate: float, rounds: int, seed: int) -> list[FleetLoad]:
+    """Return the loads of one measurement; each fleet has its phases in an order of its own."""
+    return [
+        FleetLoad(
+            msgspec.structs.replace(lab, servers=servers),
+            adapter_phases(rate, rounds, Random(f"{seed}/{servers}").shuffle),
+        )
+        for servers in nodes
+    ]
+
+
+def load_fleet(load: FleetLoad, folder: Path) -> Run:
+    """Start the lab, load it by ``siotool loadtest``, stop it; the run is in ``folder``.
+
+    Raises TargetError, with the words of the load test, when it did not come to its end.
+    """
+    file = folder.with_suffix(".toml")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(_written(load.lab), encoding="utf-8")
+    command = [
+        *(sys.executable, "-P", "-m", "siotool", "loadtest", f"lab:{file}", "--calibrate", "--quiet"),
+        *("--users", str(USERS), "--transport", "websocket", "--set", f"phases={encode(load.phases)}"),
+        *("--out", str(folder), "--output", str(folder.with_suffix(".txt"))),
+    ]
+    words = _run(command, load.seconds + _BESIDE_S)
+    path = folder / FILE_NAME
+    run = reading.read(path) if path.is_file() else None
+    if run is None or run.end is None or run.end.reason != "finished":
+        raise TargetError(
+            f"the load of {fleet_words(load.lab.servers)} did not come to its end: {words}".rstrip(": "),
+            "siotool lab doctor says what is missing; the lab's files are in the folder of --out",
+        )
+    return run
+
+
+def versions_of(lab: Lab) -> dict[str, str]:
+    """The versions of the programs and packages that a lab runs on, by name."""
+    adapter = lab.adapter.removesuffix("-sharded")
+    wanted = {"socket.io", f"@socket.io/{adapter}-adapter", _CLIENTS.get(adapter.partition("-")[0], "")}
+    return {
+        one.name: one.version
+        for one in of_lab(lab)
+        if one.version and (one.get != INSTALL or one.name in wanted)
+    }
+
+
+def _run(command: Sequence[str], timeout_s: float) -> str:
+    """Run a load test to its end, and return its last words; a Ctrl-C lets it stop its lab first."""
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=end_with(os.getpid(), signal.SIGTERM),  # noqa: PLW1509 - this process has no threads
+    )
+    try:
+        _, said = process.communicate(timeout=timeout_s)
+    except KeyboardInterrupt:  # the load test has it too
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_END_S)
+        raise
+    except subprocess.TimeoutExpired:
+        raise TargetError(f"the load did not end within {timeout_s:.0f} s", "is the machine busy?") from None
+    finally:
+        if process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_END_S)
+            process.kill()
+    return " ".join(said.split())[-500:]
+
+
+def _written(lab: Lab) -> str:
+    lines = ["[lab]", f"servers = {lab.servers}", f'adapter = "{lab.adapter}"']
+    if lab.recovery_s:
+        lines.append(f'recovery = "{lab.recovery_s:g}s"')
+    return "\n".join([*lines, ""])
+
+
+def measurable(lab: Lab) -> Lab:
+    """The lab as it is measured: servers on Node.js alone, with nothing in front of them.
+
+    Raises InputError for servers that do not count what they receive.
+    """
+    if lab.runtime != "node":
+        raise InputError(
+            f"runtime {lab.runtime} has no adapter to measure here", "use runtime node, or leave it out"
+        )
+    return Lab(adapter=lab.adapter, recovery_s=lab.recovery_s)
+
+
+def left_out(lab: Lab) -> list[str]:
+    """What of a lab is not measured with its adapter, in words."""
+    words = [f"balancer {lab.balancer}"] if lab.balancer != "none" else []
+    return words + (["tls"] if lab.tls else [])

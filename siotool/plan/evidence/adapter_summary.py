@@ -1,0 +1,89 @@
+"""What a plan shows of the measured adapter behind it."""
+
+from collections.abc import Callable
+
+import msgspec
+import numpy as np
+
+from siotool.plan.evaluation.evaluate import Evaluation
+from siotool.plan.evidence.adapter_profile import AdapterProfile
+from siotool.plan.evidence.fleet_phases import fleet_words
+from siotool.plan.evidence.profile import extrapolated
+from siotool.plan.evidence.resample import lag1
+from siotool.plan.evidence.summary import load_per_server
+from siotool.plan.model import Evidence, MeasuredCost
+from siotool.units import format_share
+
+
+def describe_adapter(profile: AdapterProfile) -> Callable[[Evaluation[float]], Evidence]:
+    """Return a function that describes the measurement for a plan once it has been evaluated."""
+    seen, fitted = (
+        np.array([getattr(one, name) for one in profile.phases]) for name in ("cores", "fitted_cores")
+    )
+    errors = seen - fitted
+    variance = float(((seen - seen.mean()) ** 2).sum())
+
+    def of(evaluation: Evaluation[float]) -> Evidence:
+        load = load_per_server(evaluation)
+        beyond = extrapolated(profile.measured_to, {key: load.get(key, 0.0) for key in profile.measured_to})
+        return Evidence(
+            runs=[profile.run],
+            costs=costs_of_adapter(profile),
+            residual_sd_cores=float(errors.std()),
+            lag1=lag1(errors, np.zeros(len(errors), dtype=np.intp)),
+            explained=1 - float((errors**2).sum()) / variance if variance > 0 else 0.0,
+            observed_cores=[float(value) for value in seen],
+            predicted_cores=[float(value) for value in fitted],
+            remarks=said_of_adapter(profile),
+            extrapolation=beyond.factor if beyond.factor < float("inf") else None,
+            beyond=list(beyond.sentences),
+        )
+
+    return of
+
+
+def with_adapter(
+    describe: Callable[[Evaluation[float]], Evidence], profile: AdapterProfile
+) -> Callable[[Evaluation[float]], Evidence]:
+    """The same description with the adapter's costs beside those that it has."""
+
+    def of(evaluation: Evaluation[float]) -> Evidence:
+        own = describe(evaluation)
+        return msgspec.structs.replace(
+            own,
+            runs=[*own.runs, profile.run],
+            costs=[*own.costs, *costs_of_adapter(profile)],
+            remarks=[*own.remarks, *said_of_adapter(profile)],
+        )
+
+    return of
+
+
+def costs_of_adapter(profile: AdapterProfile) -> list[MeasuredCost]:
+    """The costs of servers and of the backend, each with what it is of."""
+    sides = [("server", profile.server)] + ([("backend", profile.backend)] if profile.backend else [])
+    return [
+        MeasuredCost(
+            f"{side} {one.name.replace('_', ' ')}",
+            one.unit,
+            one.value,
+            one.low,
+            one.high,
+            f"{profile.adapter}: {one.words}",
+        )
+        for side, costs in sides
+        for one in costs.costs
+        if one.separable
+    ]
+
+
+def said_of_adapter(profile: AdapterProfile) -> list[str]:
+    """Doubts, remarks and where the law was not what was counted."""
+    said = [*profile.doubts, *profile.remarks]
+    said += [
+        f"{fleet_words(one.servers)}: {format_share(one.counted)} of them received what was published "
+        f"{one.kind}, and the plan counts with {format_share(one.expected)}"
+        for one in profile.laws
+        if not one.holds
+    ]
+    return said

@@ -1,0 +1,77 @@
+"""Causes of bad days that a run shows by their marks: what broke sessions, connects, or clients."""
+
+from collections.abc import Iterator, Sequence
+
+from siotool.histogram import bucket_values, merged
+from siotool.report.fault_figures import FaultFigures
+from siotool.report.sizing_tables import plural
+from siotool.runfile import Run
+from siotool.units import format_duration, format_share
+
+#: A session whose request reached a server that does not know it.
+_UNKNOWN = "session_unknown"
+#: Linux sends a SYN again after 1, 2, 3 and 4 s (net.ipv4.tcp_syn_linear_timeouts, Linux 6.5), before that
+#: after 1 and 3 s.
+_SYN_AGAIN_S = tuple((again - 0.01, again + 0.25) for again in (1, 2, 3, 4))
+#: TCP connects are local, or at least far quicker than that.
+_QUICK_S = 0.5
+_FEW = 3
+#: This share of the clients at once is a storm of one's own making.
+_AT_ONCE = 0.2
+
+
+def torn_sessions(run: Run) -> Iterator[str]:
+    """A remark where sessions that had worked were not known any more."""
+    lost = [(one.t_s, count) for one in run.intervals if (count := one.connections.closed.get(_UNKNOWN, 0))]
+    if sum(count for _, count in lost) < _FEW:
+        return
+    begin = lost[0][0]
+    causes = [
+        run.header.faults[step.fault].words(step.step)
+        for step in run.fault_steps
+        if step.t_s - 1 <= begin <= step.t_s + step.took_s + 3
+    ]
+    after = f", right after {causes[0]!r}" if causes else ""
+    table = ": a balancer that keeps sessions in a table loses it when it is started or configured again"
+    yield (
+        f"{plural(sum(count for _, count in lost), 'session')} that had worked were not known any more "
+        f"({_UNKNOWN}) from {begin:.0f} s on{after}: their requests went to another server"
+        f"{table if causes else ''}. A cookie that names the server needs no table"
+    )
+
+
+def overflowing_queue(run: Run) -> Iterator[str]:
+    """A remark where connects took as long as TCP waits before it asks again."""
+    times = merged(
+        one.response
+        for interval in run.intervals
+        for one in interval.operations
+        if (one.op, one.name) == ("phase", "tcp")
+    )
+    median = times.quantile(0.5)
+    if not times.count or median is None or median > _QUICK_S:
+        return
+    index, counts = times.sparse().buckets()
+    seconds = bucket_values(index)
+    count = sum(int(counts[(low <= seconds) & (seconds <= high)].sum()) for low, high in _SYN_AGAIN_S)
+    if count >= _FEW:
+        yield (
+            f"{plural(count, 'TCP connect')} ({format_share(count / times.count)}) took whole seconds, the "
+            f"others {format_duration(median)} in the middle: TCP waits so long before it asks again. "
+            "The accept queue of the target was full (nstat -az TcpExtListenOverflows counts it): raise the "
+            "listen backlog and net.core.somaxconn, or let clients come more slowly"
+        )
+
+
+def undrained(faults: Sequence[FaultFigures], users: int) -> Iterator[str]:
+    """A remark for each deploy that closed connections all at once."""
+    for number, fault in enumerate(faults, 1):
+        words = fault.do.split()
+        ends = words[:1] == ["restart"] or (words[:2] == ["rolling", "deploy"] and "drained" not in words)
+        if ends and fault.lost >= max(_FEW, _AT_ONCE * users):
+            yield (
+                f"fault {number} ({fault.do}) closed {plural(fault.lost, 'connection')} undrained: all "
+                f"clients of a server came back at once, {fault.attempts_peak_per_s:,.0f} connects in the "
+                "worst second. Take a server out of the balancer first, and close its connections over some "
+                "time (rolling deploy drained)"
+            )

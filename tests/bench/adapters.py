@@ -1,0 +1,129 @@
+"""What each adapter costs, and how well other fleets predict one: the tables of docs/adapters.md.
+
+``python -m tests.bench.adapters [ADAPTER …] [--out DIR] [--lock FILE]`` does what ``siotool lab measure
+--adapter ADAPTER`` does, one adapter after the other, some 5 minutes each, and prints the tables. Fleets that
+are in DIR already are taken from there. With ``--lock`` two fleets at a time wait until nobody else holds the
+file.
+"""
+
+import argparse
+import fcntl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from siotool.cli.fleet_loads import fleet_loads, load_fleet
+from siotool.cli.lab_measure import NODES, RATE, RATES, ROUNDS, keep, numbers, profile_of
+from siotool.cli.options import SEED
+from siotool.lab.lab import AdapterName, Lab
+from siotool.plan.documents.adapter_document import cost_words, error_words, share_words
+from siotool.plan.evidence.adapter_profile import AdapterProfile, SideCosts
+from siotool.runfile import FILE_NAME
+from siotool.runs import reading
+from siotool.units import format_rate, format_share
+
+ADAPTERS: tuple[AdapterName, ...] = (
+    "none",
+    "cluster",
+    "redis",
+    "redis-sharded",
+    "redis-streams",
+    "postgres",
+)
+SERVER = ("publish", "receive", "adapter_byte", "turn", "delivery", "inbound", "byte")
+BACKEND = ("base", "turn", "message", "receiver", "byte")
+
+
+@contextmanager
+def quiet(lock: Path | None) -> Iterator[None]:
+    """Hold the machine's lock, where there is one."""
+    if lock is None:
+        yield
+        return
+    with lock.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def measured(adapter: AdapterName, folder: Path, lock: Path | None) -> AdapterProfile:
+    """Load what is not there yet, and make the profile."""
+    rate = RATES.get(adapter, RATE)
+    loads = fleet_loads(Lab(adapter=adapter), numbers(NODES, "nodes"), rate, ROUNDS, SEED)
+    places = [folder / f"{load.lab.servers}-servers" for load in loads]
+    todo = [one for one in zip(loads, places, strict=True) if not (one[1] / FILE_NAME).is_file()]
+    for pair in (todo[:2], todo[2:]):
+        if pair:
+            with quiet(lock):
+                for load, place in pair:
+                    load_fleet(load, place)
+    runs = [reading.read(place / FILE_NAME) for place in places]
+    profile: AdapterProfile = profile_of(runs, loads, [], rate, SEED)
+    keep(profile, folder)
+    return profile
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def costs(side: SideCosts | None, names: Sequence[str]) -> list[str]:
+    """Each cost with its interval; a dash where it is not, or is inside another one."""
+    known = {one.name: one for one in side.costs if one.separable} if side is not None else {}
+    return [
+        f"{cost_words(known[name], known[name].value)} ({cost_words(known[name], known[name].low)}–"
+        f"{cost_words(known[name], known[name].high)})"
+        if name in known
+        else "–"
+        for name in names
+    ]
+
+
+def errors(profile: AdapterProfile, side: str) -> list[str]:
+    """The errors of the predictions of one side, by number of servers."""
+    found: dict[int, Any] = {one.servers: one for one in profile.predictions if one.side == side}
+    return [error_words(found[n].error) if n in found else "–" for n in numbers(NODES, "nodes")]
+
+
+def main() -> None:
+    """Measure, and print the tables."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.adapters", description=__doc__)
+    parser.add_argument("adapters", nargs="*", default=ADAPTERS)
+    parser.add_argument("--out", type=Path, default=Path("reports/adapters"))
+    parser.add_argument("--lock", type=Path)
+    args = parser.parse_args()
+    profiles = [measured(name, args.out / name, args.lock) for name in args.adapters]
+    nodes = [f"{n} servers" for n in numbers(NODES, "nodes")]
+    laws = [
+        [
+            *(one.adapter, one.law, law.kind, str(law.servers), share_words(law.expected)),
+            *(share_words(law.counted), "yes" if law.holds else "no"),
+        ]
+        for one in profiles
+        for law in one.laws
+        if law.servers == max(fleet.servers for fleet in one.fleets)
+    ]
+    print(table(["adapter", "law", "messages", "servers", "by the law", "counted", "holds"], laws))
+    rows = [[one.adapter, *costs(one.server, SERVER)] for one in profiles]
+    print(table(["CPU of a server", *SERVER], rows))
+    rows = [[one.adapter, *costs(one.backend, BACKEND)] for one in profiles if one.backend is not None]
+    print(table(["CPU of the backend", *BACKEND], rows))
+    rows = [
+        [one.adapter, side, *errors(one, side)]
+        for one in profiles
+        for side in ("server", "backend")
+        if any(prediction.side == side for prediction in one.predictions)
+    ]
+    print(table(["error of the prediction", "of", *nodes], rows))
+    for one in profiles:
+        busiest = max(fleet.machine_most for fleet in one.fleets)
+        rate = format_rate(one.rate_per_s)
+        print(f"{one.adapter}: up to {rate}, machine up to {format_share(busiest)} busy")
+        for doubt in one.doubts:
+            print(f"  doubt: {doubt}")
+
+
+if __name__ == "__main__":
+    main()

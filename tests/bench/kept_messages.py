@@ -1,0 +1,97 @@
+"""The planner's [storage] beside what the stores of a lab took: run by hand, prints a table.
+
+    python -m tests.bench.kept_messages [--store postgres couchdb] [--users 200] [--offline 15 30]
+
+Half of the users go offline for the first time of ``--offline``, and come back all at once; what the servers
+handed out per second then is the plan's drain rate. With it a plan predicts the second run, in which users
+are offline for the second time: bytes of a message, messages written per second while they are, and the time
+until the last of them has all that it missed. The machine should have nothing else to do: needs what
+``siotool lab doctor scenarios/chat-postgres.toml`` and ``chat-couchdb.toml`` say.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
+#: Users in a conversation, of which half go offline; messages per second of each; bytes of text.
+ROOM, RATE, SIZE = 20, 2.0, 200
+#: Second at which they go offline, and how long the run goes on once they are back.
+LEAVE_S, AFTER_S = 5, 10
+#: The store of a plan that is compared where no plan knows the measured one.
+KINDS = {"postgres": "relational", "couchdb": "document"}
+
+
+def main() -> None:
+    """Measure, predict, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--store", nargs="+", default=list(KINDS), choices=list(KINDS))
+    parser.add_argument("--users", type=int, default=200)
+    parser.add_argument("--offline", type=int, nargs=2, default=[15, 30], metavar="S")
+    options = parser.parse_args()
+    print("| store | offline | sent while away | missed | duplicate | figure | planned | measured | off |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for store in options.store:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            first, second = options.offline
+            seen = measured(folder / "first", store, options.users, first)
+            plan = planned(folder, store, options.users, second, seen["replayed"] / seen["drain_max_s"])
+            found = measured(folder / "second", store, options.users, second, plan)
+        counts = f"{found['due']:,} | {found['missed']:,} | {found['duplicate']:,}"
+        for row in found["planned"]:
+            figures = f"{row['planned']:.4g} {row['unit']} | {row['measured']:.4g} {row['unit']}"
+            print(
+                f"| {store} | {second} s | {counts} | {row['name']} | {figures} | {row['difference']:+.1%} |"
+            )
+
+
+def measured(out: Path, store: str, users: int, offline: int, plan: str = "") -> dict[str, Any]:
+    """Return the backlog of a run."""
+    settings = {"rate": RATE, "size": SIZE, "room_size": ROOM, "leave": LEAVE_S, "offline": offline}
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "siotool", "loadtest", f"lab:{SCENARIOS / f'chat-{store}.toml'}"),
+            *("--scenario", "backlog", "--users", str(users), "--spawn-rate", str(users), "--quiet"),
+            *("--run-time", f"{LEAVE_S + offline + AFTER_S}s", "--out", str(out), "--transport", "websocket"),
+            *(word for key, value in settings.items() for word in ("--set", f"{key}={value}")),
+            *(("--plan", plan) if plan else ()),
+        ],
+        check=False,  # a doubt of the generator beside the fleet is exit code 5
+        stdout=subprocess.DEVNULL,
+    )
+    found: dict[str, Any] = json.loads((out / "report.json").read_text())["backlog"]
+    return found
+
+
+def planned(folder: Path, store: str, users: int, offline: int, drain_rate: float) -> str:
+    """Return a plan of the second run: what it is asked to do, and how fast the servers hand out."""
+    lines = [
+        "[workload]",
+        f'connections = "{users}"',
+        'consumption_rate = "1kB/s"',
+        "[server]",
+        'capacity = "100MB/s"',
+        "[storage]",
+        f'kind = "{KINDS[store]}"',
+        f'offline_users = "{users // 2}"',
+        f'messages = "{RATE * ROOM / 2}/s"',
+        f'readers = "{ROOM // 2}"',
+        f'message_size = "{SIZE}B"',
+        f'retention = "{offline}s"',
+        'replicas = "1"',
+        f'drain_rate = "{drain_rate:.1f}/s"',
+    ]
+    (folder / "plan.toml").write_text("\n".join(lines) + "\n")
+    written = folder / "plan.json"
+    command = [*(sys.executable, "-m", "siotool", "plan", str(folder / "plan.toml")), "--format", "json"]
+    subprocess.run([*command, "-o", str(written)], check=True)
+    return str(written)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,254 @@
+"""``siotool lab measure`` as far as it is refused, and ``siotool plan --from`` with a measured adapter."""
+
+import json
+from pathlib import Path
+from random import Random
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from siotool.calibration.design import designed
+from siotool.cli import fleet_loads
+from siotool.cli.fleet_loads import FleetLoad
+from siotool.document.contract import to_json
+from siotool.lab import needs
+from siotool.lab.lab import Lab
+from siotool.plan.adapters.laws import ADAPTERS
+from siotool.plan.evidence.adapter_measure import measure_adapter
+from siotool.plan.evidence.adapter_profile import AdapterProfile
+from siotool.plan.evidence.calibrate import calibrate
+from siotool.runfile import Run
+from tests.unit.fleets_of_adapters import SERVER, fleet_of, run_of_fleet
+from tests.unit.synthetic_server import made_run
+from tests.unit.test_adapter_costs import MEASURED
+
+MESSAGES = """[workload]
+connections = "100k"
+[workload.messages.chat]
+kind = "room"
+rate = "1/min"
+size = "300B"
+room_size = 40
+"""
+
+
+def written(name: str) -> str:
+    adapter = ADAPTERS[name]
+    return to_json(measure_adapter(adapter, fleet_of(adapter, (1, 2, 4)), (), MEASURED, 1), 10)
+
+
+@pytest.fixture(scope="module")
+def redis() -> str:
+    return written("redis")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, redis: str) -> Path:
+    (tmp_path / "redis").mkdir()
+    (tmp_path / "redis/profile.json").write_text(redis, encoding="utf-8")
+    (tmp_path / "plan.toml").write_text(MESSAGES, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param(["--nodes", "1,x"], "--nodes 1,x: expected numbers of servers", id="no number"),
+        pytest.param(["--nodes", "0,1"], "from 1 to 64", id="none"),
+        pytest.param(["--nodes", "2,2"], "stands there twice", id="twice"),
+        pytest.param(["--check", "3"], "what is in --nodes is no check of it", id="a check of itself"),
+        pytest.param(["--nodes", "1", "--check", "2,"], "--check 2,: expected", id="a check of nothing"),
+        pytest.param(["--rate", "0"], "--rate 0 is out of range", id="no load"),
+        pytest.param(["--adapter", "redis"], "redis-server is not installed", id="no Redis"),
+        pytest.param(["python.toml"], "runtime python has no adapter to measure", id="Python"),
+        pytest.param(["--format", "html", "-o", "-"], "node is not installed", id="no Node.js"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_before_anything_starts(siotool, arguments, words, tmp_path):
+    (tmp_path / "python.toml").write_text('[lab]\nruntime = "python"\n')
+    bin = tmp_path / "bin"
+    bin.mkdir()
+    if "--adapter" in arguments:
+        (bin / "node").write_text("#!/bin/sh\n")
+        (bin / "node").chmod(0o755)
+    done = siotool("lab", "measure", *arguments, cwd=tmp_path, PATH=str(bin))
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert words in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "python.toml"]
+
+
+@pytest.fixture
+def fleets(monkeypatch):
+    """Loads that are not run: each gives the run of a made fleet, which really has the adapter ``heard``."""
+
+    def have(heard: str) -> list[FleetLoad]:
+        done: list[FleetLoad] = []
+
+        def load_fleet(load: FleetLoad, folder: Path) -> Run:
+            done.append(load)
+            return run_of_fleet(ADAPTERS[heard], load.lab.servers, load.phases)
+
+        monkeypatch.setattr(needs, "check_machine", lambda lab: None)
+        monkeypatch.setattr(fleet_loads, "load_fleet", load_fleet)
+        return done
+
+    return have
+
+
+def test_a_measurement_writes_its_profile_and_its_report(siotool, fleets, tmp_path):
+    loads = fleets("redis")
+    (tmp_path / "chat.toml").write_text('[lab]\nadapter = "redis"\nbalancer = "nginx"\nservers = 7\n')
+    arguments = ("chat.toml", "--nodes", "1,2,4", "--check", "3", "--out", "seen", "--rate", "3000")
+    done = siotool("lab", "measure", *arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [load.lab for load in loads] == [Lab(servers=n, adapter="redis") for n in (1, 2, 3, 4)]
+    assert loads[0].phases != loads[1].phases, "each fleet has an order of its own"
+    assert {sum(1 for one in load.phases if one.kind == "idle") for load in loads} == {2}
+    assert "redis is received as its law says: every" in done.stdout
+    assert "balancer nginx is left out" in done.stderr
+    kept = {path.name for path in (tmp_path / "seen").iterdir()}
+    assert kept == {"profile.json", "adapter.html", "adapter.md"}
+    profile = json.loads((tmp_path / "seen/profile.json").read_text())
+    assert [(one["servers"], one["fitted"]) for one in profile["fleets"]][2] == (3, False)
+    assert (profile["rate_per_s"], profile["run"]) == (3000, "made-1")
+    plan = siotool(
+        "plan", "--from", "seen", "--connections", "1k", "--consumption-rate", "1KB/s", cwd=tmp_path
+    )
+    assert plan.returncode == 0, plan.stderr
+
+
+def test_a_law_that_does_not_hold_is_exit_code_4(siotool, fleets, tmp_path):
+    fleets("cluster")
+    done = siotool("lab", "measure", "--adapter", "redis", "--nodes", "1,2", "--format", "json", cwd=tmp_path)
+    assert done.returncode == 4, done.stderr
+    assert (
+        "law every fails: 2 servers, messages to all: counted 0.50 of the servers, expected 1.00"
+        in done.stderr
+    )
+    assert {one["like"] for one in json.loads(done.stdout)["laws"]} >= {"others"}
+
+
+def test_a_fleet_that_is_not_predicted_is_exit_code_4(siotool, fleets, tmp_path, monkeypatch):
+    fleets("redis")
+    plain = fleet_loads.load_fleet
+
+    def dear(load: FleetLoad, folder: Path) -> Run:
+        if load.lab.servers == 3:
+            monkeypatch.setitem(SERVER, "receive", 60e-6)
+        return plain(load, folder)
+
+    monkeypatch.setattr(fleet_loads, "load_fleet", dear)
+    arguments = ("--adapter", "redis", "--nodes", "1,2", "--check", "3", "--quiet", "--seed", "7")
+    done = siotool("lab", "measure", *arguments, cwd=tmp_path)
+    assert done.returncode == 4, done.stderr
+    assert "prediction fails: 3 servers, the server's CPU -" in done.stderr
+
+
+def test_a_full_machine_is_exit_code_5(siotool, fleets, tmp_path, monkeypatch):
+    fleets("none")
+    monkeypatch.setitem(SERVER, "delivery", 150e-6)
+    done = siotool("lab", "measure", "--nodes", "1,2", "--rounds", "1", "-o", "seen.md", cwd=tmp_path)
+    assert done.returncode == 5, done.stderr
+    assert "of the machine's CPUs" in done.stderr
+    assert "none is received as its law says: nobody" in (tmp_path / "seen.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["redis", "redis/profile.json"])
+def test_a_plan_takes_the_adapter_and_its_costs_from_a_profile(siotool, name, folder):
+    done = siotool("plan", "plan.toml", "--from", name, "--draws=500", "--format=json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(done.stdout)
+    rows = {row["key"]: row for row in plan["figures"]}
+    for key in (
+        "server.publish_cost",
+        "server.adapter_cost",
+        "server.delivery_cost",
+        "topology.backend_rate",
+    ):
+        assert rows[key]["provenance"]["kind"] == "measured", key
+    assert rows["topology.adapter"]["text"] == "redis"
+    assert {one["name"] for one in plan["evidence"]["costs"]} >= {"server publish", "backend receiver"}
+    arguments = ("--set", "topology.adapter=redis", "--capacity", "1Gbit/s", "--draws=500", "--format=json")
+    without = siotool("plan", "plan.toml", *arguments, cwd=folder)
+    guessed = {row["key"]: row for row in json.loads(without.stdout)["figures"]}
+    assert guessed["server.adapter_cost"]["provenance"]["kind"] == "default"
+    assert "server.publish_cost" not in guessed
+
+
+def test_a_plan_says_where_its_adapter_was_not_received_as_it_counts(siotool, folder):
+    phases = fleet_of(ADAPTERS["redis"], (1, 2, 4), heard=ADAPTERS["cluster"])
+    profile = measure_adapter(ADAPTERS["redis"], phases, (), MEASURED, 1)
+    (folder / "other.json").write_text(to_json(profile, 10), encoding="utf-8")
+    done = siotool("plan", "plan.toml", "--from", "other.json", "--draws=500", "--format=json", cwd=folder)
+    remarks = json.loads(done.stdout)["evidence"]["remarks"]
+    said = "2 servers: 50 % of them received what was published to all, and the plan counts with 100 %"
+    assert said in remarks
+
+
+def test_a_plan_with_another_adapter_is_refused(siotool, folder):
+    arguments = ("--set", "topology.adapter=postgres")
+    done = siotool("plan", "plan.toml", "--from", "redis", *arguments, cwd=folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "topology.adapter is postgres, and the profile made is of redis" in done.stderr
+    assert "siotool lab measure --adapter postgres" in done.stderr
+
+
+def test_an_adapter_stands_beside_the_calibration_of_a_server(siotool, folder):
+    phases = designed(100, 2, Random(1).shuffle).phases
+    calibrated = calibrate(made_run(phases), phases, 1)
+    (folder / "server.json").write_text(to_json(calibrated, 10), encoding="utf-8")
+    arguments = ("--from", "redis", "--from", "server.json", "--draws=500", "--format=json")
+    done = siotool("plan", "plan.toml", *arguments, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(done.stdout)
+    rows = {row["key"]: row for row in plan["figures"]}
+    # a server of its own delivers for 9 µs and more, the lab's for 12 µs
+    assert 9e-6 < rows["server.delivery_cost"]["value"] < 11.9e-6
+    assert rows["server.memory_per_connection"]["provenance"]["kind"] == "measured"
+    assert rows["server.publish_cost"]["value"] == pytest.approx(72e-6, rel=0.15)
+    assert {"delivery", "server publish"} <= {one["name"] for one in plan["evidence"]["costs"]}
+
+
+def test_two_adapters_are_refused(siotool, folder):
+    (folder / "cluster.json").write_text(written("cluster"), encoding="utf-8")
+    done = siotool("plan", "plan.toml", "--from", "redis", "--from", "cluster.json", cwd=folder)
+    assert done.returncode == 2
+    assert "are profiles of adapters, and a plan has one" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        pytest.param({"version": 2}, "no profile of this version", id="another version"),
+        pytest.param(
+            {"server": {"names": [], "replicates": [], "costs": [], "turns_most": 1000.0}},
+            "without replicates",
+            id="none",
+        ),
+        pytest.param(
+            {"server": {"names": ["delivery"], "replicates": [[1e-5]], "costs": [], "turns_most": 1000.0}},
+            "that of rest",
+            id="no rest",
+        ),
+        pytest.param(
+            {"backend": {"names": ["base"], "replicates": [[]], "costs": [], "turns_most": 1000.0}},
+            "without replicates",
+            id="backend",
+        ),
+    ],
+)
+def test_a_damaged_profile_of_an_adapter_is_refused(siotool, change, words, folder, redis):
+    (folder / "bad.json").write_text(json.dumps(json.loads(redis) | change), encoding="utf-8")
+    done = siotool("plan", "plan.toml", "--from", "bad.json", cwd=folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+
+
+def test_the_schema_is_that_of_the_type(golden, schema_of, redis):
+    schema = schema_of(AdapterProfile, "profile.json, which siotool lab measure writes")
+    Draft202012Validator.check_schema(schema)
+    golden("../../siotool/schemas/adapter_profile.json", json.dumps(schema, indent=2) + "\n")
+    document = json.loads(redis)
+    validator = Draft202012Validator(schema)
+    assert list(validator.iter_errors(document)) == []
+    assert list(validator.iter_errors(document | {"kind": "profile"}))

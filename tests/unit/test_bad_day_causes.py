@@ -1,0 +1,106 @@
+"""Causes that a report names by their marks: torn sessions, a full accept queue, an undrained deploy."""
+
+import msgspec
+import numpy as np
+import pytest
+
+from siotool.faults.planned_fault import FaultStep, PlannedFault
+from siotool.histogram import Histogram
+from siotool.report.bad_day_causes import overflowing_queue, torn_sessions, undrained
+from siotool.report.join import summarize
+from siotool.report.planned import Planned
+from siotool.runfile import Operation
+
+
+def torn(make_run, counts, faults=(), steps=()):
+    def change(interval):
+        closed = {"session_unknown": counts.get(round(interval.t_s), 0)}
+        return msgspec.structs.replace(
+            interval, connections=msgspec.structs.replace(interval.connections, closed=closed)
+        )
+
+    run = make_run(change=change)
+    header = msgspec.structs.replace(run.header, faults=list(faults))
+    return list(torn_sessions(msgspec.structs.replace(run, header=header, fault_steps=list(steps))))
+
+
+def test_sessions_that_are_not_known_any_more_are_said_with_the_reload_before(make_run):
+    faults = [PlannedFault(11.0, "reload balancer")]
+    steps = [FaultStep(t_s=11.2, fault=0, step="do", took_s=0.1)]
+    (said,) = torn(make_run, {12: 30, 13: 20}, faults, steps)
+    assert "50 sessions that had worked were not known any more (session_unknown) from 12 s on" in said
+    assert "right after 'reload balancer'" in said
+    assert "loses it when it is started or configured again" in said
+
+
+def test_without_a_fault_before_it_no_table_is_blamed(make_run):
+    faults = [PlannedFault(2.0, "reload balancer")]
+    steps = [FaultStep(t_s=2.0, fault=0, step="do", took_s=0.1)]
+    (said,) = torn(make_run, {20: 5}, faults, steps)
+    assert "table" not in said.partition("A cookie")[0]
+    assert torn(make_run, {20: 2}) == []
+    assert torn(make_run, {}) == []
+
+
+def queue(make_run, seconds):
+    histogram = Histogram()
+    histogram.record(np.array(seconds))
+    times = histogram.sparse()
+
+    def change(interval):
+        if interval.t_s != 5:
+            return interval
+        tcp = Operation("phase", "tcp", len(seconds), response=times)
+        return msgspec.structs.replace(interval, operations=[*interval.operations, tcp])
+
+    return list(overflowing_queue(make_run(change=change)))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "found"),
+    [
+        pytest.param(
+            [0.001] * 20 + [1.02, 1.03, 3.05], "3 TCP connects (13 %) took whole seconds", id="full"
+        ),
+        pytest.param([0.001] * 20 + [1.02, 1.03], "", id="two are chance"),
+        pytest.param([0.001] * 20 + [0.6, 0.7, 1.5, 1.6], "", id="slow, but not by whole seconds"),
+        pytest.param([1.01, 1.02, 1.03, 1.04], "", id="all are slow: far away"),
+        pytest.param([], "", id="none"),
+    ],
+)
+def test_connects_that_took_whole_seconds_show_a_full_accept_queue(make_run, seconds, found):
+    said = queue(make_run, seconds)
+    assert (found in said[0]) if found else said == []
+
+
+def deploy(make_run, do, lost):
+    def change(interval):
+        if interval.t_s != 21:
+            return interval
+        connections = msgspec.structs.replace(
+            interval.connections, closed={"transport_close": lost}, attempted=lost
+        )
+        back = msgspec.structs.replace(interval.losses, back=lost)
+        return msgspec.structs.replace(interval, connections=connections, losses=back)
+
+    run = make_run(change=change)
+    header = msgspec.structs.replace(run.header, faults=[PlannedFault(20.0, do)])
+    steps = [FaultStep(t_s=20.0, fault=0, step="do", took_s=0.5)]
+    report = summarize([msgspec.structs.replace(run, header=header, fault_steps=steps)], Planned())
+    return list(undrained(report.faults, 100))
+
+
+@pytest.mark.parametrize(
+    ("do", "lost", "said"),
+    [
+        ("rolling deploy pause 1s", 90, True),
+        ("restart server-1", 30, True),
+        ("rolling deploy drained", 90, False),
+        ("kill server-1", 90, False),
+        ("rolling deploy", 10, False),
+    ],
+)
+def test_a_deploy_that_closes_many_connections_at_once_is_said(make_run, do, lost, said):
+    found = deploy(make_run, do, lost)
+    assert bool(found) == said
+    assert not said or f"fault 1 ({do}) closed {lost} connections undrained" in found[0]
