@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from siotool.errors import GateError
-from siotool.report.gates import Scope, check_scopes, parse
+from siotool.report.gates import Scope, check_scopes, parse, scoped
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
 from siotool.runfile import Connections, Delivery, Interval, Operation, UserClass
@@ -112,6 +112,10 @@ def test_a_gate_on_a_part_replaces_no_default_gate():
         ("errors:ack[stage=3]>1%", Scope(None, 3)),
         ("p99:ack:a b [ class = Writer , stage = 2 ] > 1s", Scope("Writer", 2)),
         ("p99:ack:list[0] > 1s", None),
+        ("lost[before] > 1%", Scope(fault="before")),
+        ("errors:ack[after] > 1%", Scope(fault="after")),
+        ("p99:ack[class=Writer,after] > 1s", Scope("Writer", None, "after")),
+        ("lost[fault=2] > 1%", Scope(fault="2")),
         ("p99:ack > 1s", None),
     ],
 )
@@ -135,6 +139,11 @@ def test_a_scope_is_read(text, scope):
         ("p99:away[class=Writer] > 1s", "'p99' is not counted by user class"),
         ("back_all[stage=1] > 1s", "an outage belongs to no stage"),
         ("p99:ack[stage=3]", "no comparison"),
+        ("lost[fault=0] > 1%", "no fault '0': they count from 1"),
+        ("lost[fault=last] > 1%", "no fault 'last'"),
+        ("lost[fault=1,stage=1] > 1%", "a stage and a fault"),
+        ("p99:away[fault=1] > 1s", "an outage belongs to no stage and no fault"),
+        ("worse[before] > 5%", "a comparison is of the whole run"),
     ],
 )
 def test_a_bad_scope_is_refused_with_its_place_and_an_example(text, problem):
@@ -153,6 +162,23 @@ def test_a_class_or_stage_that_the_run_will_not_have_is_refused_before_it_starts
         check_scopes([parse("p99:ack[stage=3] > 1s")], ["Writer"], 2, 0)
     check_scopes([parse("p99:ack[class=Writer,stage=2] > 1s")], ["Writer"], 2, 0)
     check_scopes([parse("p99:ack[stage=9] > 1s")], ["Writer"], 0, 0)
+
+
+def test_a_fault_that_the_run_will_not_have_is_refused_before_it_starts():
+    with pytest.raises(GateError, match="there is no fault") as caught:
+        check_scopes([parse("lost[before] > 1%")], [], 2, 0)
+    assert "--fault" in caught.value.hint
+    with pytest.raises(GateError, match="there is no fault 3") as caught:
+        check_scopes([parse("lost[fault=3] > 1%")], [], 2, 2)
+    assert "the run has 2" in caught.value.hint
+    check_scopes([parse("lost[fault=2] > 1%"), parse("lost[after] > 1%")], [], 2, 2)
+
+
+def test_the_same_gate_on_a_part_reads_back():
+    for text in ("p99:ack:a > b > 1s", "lost > 0.1%", "errors:custom:list[0] >= 3"):
+        found = scoped(parse(text), fault="before")
+        assert parse(found.text) == found
+        assert found.scope == Scope(fault="before")
 
 
 def test_connects_that_no_class_made_are_none():

@@ -4,13 +4,16 @@ import msgspec
 import pytest
 
 from siotool.cli.fault_storm import storm_peak
+from siotool.errors import RunFileError
 from siotool.faults.planned_fault import FaultStep, PlannedFault
 from siotool.histogram import Histogram
+from siotool.report.comparison_figures import Beside, Comparison, MetricChange, ServersChange
 from siotool.report.fault_tables import faults as fault_section
 from siotool.report.gates import parse
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
 from siotool.runfile import Delivery, Losses, Operation
+from siotool.runs import reading
 from siotool.workload import ClientBackoff
 
 
@@ -42,7 +45,9 @@ def with_fault(
 
     def change(interval):
         second = round(interval.t_s)
-        delivery = Delivery(published=1, expected=100, received=100, acknowledged=acknowledged is not None)
+        delivery = Delivery(
+            published=1, expected=100, received=100, acknowledged=int(acknowledged is not None)
+        )
         lost = sum(count for _, count in lost_ago.get(second, ()))
         found = at(
             interval,
@@ -203,3 +208,57 @@ def test_the_hold_phase_leaves_the_faults_out_and_the_load_is_not_blamed(make_ru
     alone = with_fault(make_run, (), lost_ago={40: [(19, 500)]})
     alone.header = msgspec.structs.replace(alone.header, faults=[])
     assert "beyond this server" in report(alone).sizing.servers_measured_how
+
+
+def test_a_run_file_with_a_fault_that_was_not_planned_is_refused(make_run, tmp_path):
+    run = with_fault(make_run)
+    path = tmp_path / "run.jsonl"
+    lines = [run.header, *run.intervals, *run.fault_steps]
+    path.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
+    assert reading.read(path).fault_steps == run.fault_steps
+    stranger = msgspec.structs.replace(run.fault_steps[0], fault=1)
+    path.write_bytes(path.read_bytes() + msgspec.json.encode(stranger) + b"\n")
+    with pytest.raises(RunFileError, match="a fault that the header does not name"):
+        reading.read(path)
+
+
+def test_a_fault_at_the_very_begin_has_nothing_before_it(make_run):
+    steps = [FaultStep(t_s=0.2, fault=0, step="do", took_s=0.1)]
+    found = report(with_fault(make_run, steps, planned=[PlannedFault(0.2, "true")]))
+    outcomes = gates(found)
+    assert not [expr for expr in outcomes if "[before]" in expr]
+    assert [expr for expr in outcomes if "[after]" in expr]
+
+
+def test_a_fault_without_messages_has_no_table_of_them(make_run):
+    run = with_fault(make_run)
+    intervals = [msgspec.structs.replace(one, delivery=Delivery(), operations=[]) for one in run.intervals]
+    found = report(msgspec.structs.replace(run, intervals=intervals))
+    assert len(fault_section(found).blocks) == 1
+
+
+def test_a_gate_on_a_fault_that_never_came_is_not_measured(make_run):
+    run = with_fault(make_run, planned=[PlannedFault(20.0, "a", 4.0, "b"), PlannedFault(90.0, "c")])
+    (result,) = [gate for gate in report(run, "p99:ack[fault=2] > 1s").gates if "fault=2" in gate.expr]
+    assert result.outcome == "failed"
+    assert "no ack in fault 2" in result.reason
+
+
+def test_a_comparison_is_judged_beside_the_steady_state(make_run):
+    run = with_fault(make_run)
+    fields = dict.fromkeys(MetricChange.__struct_fields__, 0.5)
+    change = MetricChange(**(fields | {"name": "p99:ack", "unit": "s", "verdict": "worse"}))
+    servers = ServersChange(**dict.fromkeys(ServersChange.__struct_fields__))
+    fields = {name: [] for name in Comparison.__struct_fields__}
+    compared = Comparison(**(fields | {"metrics": [change], "servers": servers}))
+    beside = Beside(compared, [], [])
+    found = summarize([run], Planned(), default_gates=True, beside=beside)
+    assert gates(found)["worse > 0"] == "failed"
+
+
+def test_a_fault_goes_on_while_messages_are_lost(make_run):
+    """Servers that wait for their backend lose what is published, and no connection."""
+    lost = {40: [(14, 5), (13, 5), (11, 5), (4, 5)]}  # sent in the seconds 26, 27, 29 and 36
+    (found,) = report(with_fault(make_run, lost_ago=lost)).faults
+    assert found.well_s == 29.0
+    assert found.messages_lost == 15
