@@ -95,34 +95,40 @@ def words(mark: Path) -> list[str]:
     return mark.read_text().split() if mark.exists() else []
 
 
-def test_commands_are_run_and_undone_in_their_time(loadtest: Callable[..., Finished], tmp_path: Path) -> None:
-    mark = tmp_path / "mark"
-    text = f"at=2s for=1s do={command('do', mark)} undo={command('undo', mark)}"
-    done = loadtest("demo", *ECHO, "--run-time", "7s", "--fault", text)
-    assert done.code in (0, 5), done.stderr
-    assert words(mark) == ["do", "undo"]
-    (fault,) = done.report["faults"]
+@pytest.fixture(scope="module")
+def commanded(
+    lasting_start: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Finished, Path]:
+    """A run with three faults: one is undone in its time, one fails, and of one the undo fails."""
+    mark = tmp_path_factory.mktemp("commands") / "mark"
+    faults = (
+        f"at=2s for=1s do={command('do', mark)} undo={command('undo', mark)}",
+        json.dumps({"at": "5s", "do": "echo no such host >&2; exit 3", "undo": command("after", mark)}),
+        "at=6s for=1s do=true undo=false",
+    )
+    given = [text for fault in faults for text in ("--fault", fault)]
+    return lasting_start("demo", *ECHO, "--run-time", "10s", *given).finish(), mark
+
+
+def test_commands_are_run_and_undone_in_their_time(commanded: tuple[Finished, Path]) -> None:
+    done, mark = commanded
+    assert words(mark) == ["do", "undo", "after"]
+    fault = done.report["faults"][0]
     assert 2.0 <= fault["t_s"] < fault["until_s"] - 0.9
-    assert fault["parts"] == []
+    assert (fault["parts"], fault["failed"]) == ([], "")
 
 
-def test_a_command_that_fails_is_a_doubt_and_is_undone_all_the_same(
-    loadtest: Callable[..., Finished], tmp_path: Path
-) -> None:
-    mark = tmp_path / "mark"
-    text = json.dumps({"at": "2s", "do": "echo no such host >&2; exit 3", "undo": command("undo", mark)})
-    done = loadtest("demo", *ECHO, "--run-time", "5s", "--fault", text)
+def test_a_command_that_fails_is_a_doubt_and_is_undone_all_the_same(commanded: tuple[Finished, Path]) -> None:
+    done, _ = commanded
     assert done.code == 5
-    assert words(mark) == ["undo"]
-    assert "exit code 3: no such host" in done.report["faults"][0]["failed"]
-    assert any("fault 1 failed" in doubt for doubt in done.report["doubts"])
+    assert "exit code 3: no such host" in done.report["faults"][1]["failed"]
+    assert any("fault 2 failed" in doubt for doubt in done.report["doubts"])
 
 
-def test_an_undo_that_fails_is_kept_in_the_report(loadtest: Callable[..., Finished]) -> None:
-    done = loadtest("demo", *ECHO, "--run-time", "5s", "--fault", "at=1s for=1s do=true undo=false")
-    assert done.code == 5
-    assert done.report["faults"][0]["failed"] == "undo: exit code 1"
-    assert any("undo of fault 1 failed" in doubt for doubt in done.report["doubts"])
+def test_an_undo_that_fails_is_kept_in_the_report(commanded: tuple[Finished, Path]) -> None:
+    done, _ = commanded
+    assert done.report["faults"][2]["failed"] == "undo: exit code 1"
+    assert any("undo of fault 3 failed" in doubt for doubt in done.report["doubts"])
 
 
 @pytest.mark.parametrize("how", ["Ctrl-C", "two at once", "killed"])

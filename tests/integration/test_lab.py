@@ -95,7 +95,7 @@ def test_what_is_published_on_one_server_arrives_once_at_clients_of_all(
     assert by_node["unknown"]["expected"] == 0
     counted = sum(by_node[relation]["received"] for relation in ("same", "across"))
     # what came to users who had just joined was not expected, and is in no relation
-    assert 0.9 * delivery["received"] < counted <= delivery["received"]
+    assert 0.7 * delivery["received"] < counted <= delivery["received"]
 
 
 def test_servers_that_nothing_joins_lose_what_goes_across(runs: dict[str, Finished]) -> None:
