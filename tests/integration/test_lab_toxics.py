@@ -68,6 +68,15 @@ def toxic(lab_programs: None, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield ToxicLab(process)
 
 
+def test_servers_find_redis_behind_its_proxy(toxic: ToxicLab) -> None:
+    """The first test: after others servers may just be connecting anew."""
+    proxies = {one["name"]: one for one in json.loads((toxic.folder / "toxiproxy.json").read_text())}
+    assert sorted(proxies) == ["nginx", "redis", "server-1", "server-2"]
+    found = {one.raddr.port for one in psutil.Process(toxic.pids["server-2"]).net_connections() if one.raddr}
+    assert toxic.ports["redis"] not in found
+    assert int(proxies["redis"]["listen"].partition(":")[2]) in found
+
+
 def test_what_a_part_answers_comes_later_until_it_is_healed(toxic: ToxicLab) -> None:
     assert toxic.answer()[0] == 200
     assert toxic.do("latency nginx 300ms") == ""
@@ -128,11 +137,3 @@ def test_what_was_started_again_has_no_toxics(toxic: ToxicLab) -> None:
     assert toxic.do("restart toxiproxy") == ""
     assert any(toxic.answer()[1] < 0.3 for _ in range(20))
     assert toxic.do("heal nginx from latency") == ""
-
-
-def test_servers_find_redis_behind_its_proxy(toxic: ToxicLab) -> None:
-    proxies = {one["name"]: one for one in json.loads((toxic.folder / "toxiproxy.json").read_text())}
-    assert sorted(proxies) == ["nginx", "redis", "server-1", "server-2"]
-    found = {one.raddr.port for one in psutil.Process(toxic.pids["server-2"]).net_connections() if one.raddr}
-    assert toxic.ports["redis"] not in found
-    assert int(proxies["redis"]["listen"].partition(":")[2]) in found
