@@ -92,10 +92,13 @@ clean: ## remove the environment and everything built
 	rm -rf $(VENV) build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -rf $(NODE_TARGETS:%=%/node_modules)
 
-# The lock decides the environment: when it changes, the environment is made anew.
+# The lock decides the environment: when it changes, the environment is made anew. One that others share,
+# by a symbolic link, is not ours to clear.
 $(VENV)/.locked: requirements.lock
 	@$(or $(PYTHON),false) -c '$(SUITS)' 2>/dev/null || { echo "siotool needs Python 3.11, 3.12 or 3.13" \
 		"with its venv module; name one with: make PYTHON=/path/to/python …" >&2; exit 2; }
+	@test ! -L $(VENV) || { echo "$(VENV) is a symbolic link to $$(readlink $(VENV)): making it anew would" \
+		"clear the environment there. Remove the link, or name another: make VENV=.venv-own …" >&2; exit 2; }
 	@echo "Making $(VENV) with $$($(PYTHON) --version) from requirements.lock …"
 	$(PYTHON) -m venv --clear $(VENV)
 	$(INSTALL) -r requirements.lock

@@ -10,7 +10,7 @@ from siotool.errors import InputError
 from siotool.faults.fault_clock import DueStep
 from siotool.faults.planned_fault import PlannedFault, Step, read_fault
 from siotool.lab.lab import Lab
-from siotool.lab.lab_action import LabAction, inverse, is_action, read_action
+from siotool.lab.lab_action import LabAction, inverse, is_action, is_toxic, read_action
 from siotool.units import format_duration
 
 #: Words that a shell knows by itself.
@@ -52,6 +52,12 @@ def read_faults(texts: Sequence[str], lab: Lab | None, length_s: float, beside: 
             else:
                 _check_command(words, where)
     return AskedFaults(tuple(found), actions)
+
+
+def names_toxic(text: str) -> bool:
+    """Whether a ``--fault`` option needs Toxiproxy on a lab. Raises InputError for what is no fault."""
+    fault = read_fault(text)
+    return is_toxic(fault.do) or is_toxic(fault.undo)
 
 
 def _completed(fault: PlannedFault, lab: Lab | None) -> PlannedFault:

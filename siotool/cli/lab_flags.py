@@ -90,6 +90,15 @@ Witness = Annotated[
         rich_help_panel="Servers",
     ),
 ]
+Toxics = Annotated[
+    bool | None,
+    typer.Option(
+        "--toxics/--no-toxics",
+        help="Toxiproxy in front of each part, for latency and other toxics (docs/faults.md).",
+        show_default="no-toxics",
+        rich_help_panel="Servers",
+    ),
+]
 Behind = Annotated[
     int | None,
     typer.Option(

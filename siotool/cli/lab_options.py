@@ -4,10 +4,22 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple, get_args
 
+import msgspec
+
 from siotool.cli import config_file
 from siotool.cli.known_options import type_of
 from siotool.errors import InputError
-from siotool.lab.lab import AdapterName, BalancerName, Lab, Replay, Runtime, Stickiness, StoreName, check
+from siotool.lab.lab import (
+    AdapterName,
+    BalancerName,
+    Lab,
+    Replay,
+    Runtime,
+    Stickiness,
+    StoreName,
+    check,
+    check_toxics,
+)
 from siotool.units import parse_duration
 
 TABLE = "lab"
@@ -28,6 +40,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "tick-rate": (),
     "replica": (),
     "witness": (),
+    "toxics": (),
     "behind": (),
     "idle-timeout": (),
     "accept-queue": (),
@@ -57,6 +70,13 @@ def read(file: str | None, flags: Mapping[str, object]) -> Lab:
     except InputError as error:
         raise InputError(f"{file}: {error.message}" if file else error.message, error.hint) from None
     return lab
+
+
+def with_toxics(lab: Lab) -> Lab:
+    """Return the same lab with Toxiproxy in front of its parts. Raises InputError for one that cannot be."""
+    found = msgspec.structs.replace(lab, toxics=True)
+    check_toxics(found)
+    return found
 
 
 def remarks(lab: Lab) -> list[str]:
@@ -98,7 +118,7 @@ def _from_file(file: str) -> dict[str, _LabKey]:
 
 def _plain(key: str, value: object, origin: str) -> object:
     words = _WORDS[key]
-    if key in ("tls", "replica", "witness"):
+    if key in ("tls", "replica", "witness", "toxics"):
         if not isinstance(value, bool):
             raise InputError(f"{origin} is {type_of(value)}; expected true or false", f"write {key} = true")
     elif not words:

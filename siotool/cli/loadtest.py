@@ -179,7 +179,7 @@ def loadtest(
         [parse(text) for text in fail_if or []],
         load_targets.read(target or []),
     )
-    lab = own_targets.lab_of(aimed)
+    lab = own_targets.lab_of(aimed, fault or [])
     asked_servers = server_options.read(
         pids=server_pid or [],
         named=server or [],

@@ -1,5 +1,6 @@
 """Targets that a load test starts itself: the embedded server, or a lab; each with its processes sampled."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -8,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from siotool.cli import lab_options, server_options
+from siotool.cli.fault_options import names_toxic
 from siotool.cli.load_targets import Aimed
 from siotool.cli.streams import say
 from siotool.client.choices import TlsOptions
@@ -33,14 +35,17 @@ class BegunTarget(NamedTuple):
     process: LabProcess | None = None
 
 
-def lab_of(aimed: Aimed) -> Lab | None:
-    """Return the lab that is aimed at, None where it is none.
+def lab_of(aimed: Aimed, faults: Sequence[str]) -> Lab | None:
+    """Return the lab that is aimed at, None where it is none; ``faults`` are those of options.
 
-    Raises InputError for what its file says, and for what this machine lacks.
+    One of which a fault names a toxic has Toxiproxy. Raises InputError for what its file says, and for what
+    this machine lacks.
     """
     if not aimed.lab_file:
         return None
     lab = lab_options.read(aimed.lab_file, {})
+    if any(names_toxic(text) for text in (*faults_of(aimed), *faults)):
+        lab = lab_options.with_toxics(lab)
     check_machine(lab)
     return lab
 

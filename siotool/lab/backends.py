@@ -11,7 +11,7 @@ import secrets
 import shutil
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,14 @@ class Backends(msgspec.Struct, frozen=True):
         return list(
             {program.name: program for one in both for program in (*one.before, one.program)}.values()
         )
+
+    def at(self, place: Callable[[str], str]) -> "Backends":
+        """The same ones, which servers find where ``place`` says of their URLs."""
+        moved = [
+            None if one is None else msgspec.structs.replace(one, url=place(one.url))
+            for one in (self.adapter, self.store)
+        ]
+        return Backends(*moved)
 
 
 def backends_of(lab: Lab, folder: Path, data: Path, ports: Sequence[int]) -> Backends:

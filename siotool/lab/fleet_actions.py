@@ -35,11 +35,8 @@ class FleetActions:
             case "kill":
                 self._kill(action.parts)
                 yield
-            case "stop":
-                self._signal(action.parts, signal.SIGSTOP)
-                yield
-            case "continue":
-                self._signal(action.parts, signal.SIGCONT)
+            case "stop" | "continue":
+                self._signal(action.parts, signal.SIGSTOP if action.verb == "stop" else signal.SIGCONT)
                 yield
             case "throttle":
                 self._throttled |= dict.fromkeys(action.parts, action.share)
@@ -63,6 +60,9 @@ class FleetActions:
                 self._kill(action.parts[:1])
                 self._fleet.promote(action.parts[1])
                 yield
+            case _:
+                self._change_connections(action)
+                yield
 
     def throttle(self, now: float) -> float | None:
         """Stop and continue what is throttled; returns in how many seconds to call again, None for never."""
@@ -75,6 +75,16 @@ class FleetActions:
             self._signal([part], signal.SIGCONT if runs else signal.SIGSTOP)
             waits.append(share * PERIOD_S - phase if runs else PERIOD_S - phase)
         return max(0.001, min(waits))
+
+    def _change_connections(self, action: LabAction) -> None:
+        """Give a toxic to the connections of parts, or heal them."""
+        proxy = self._fleet.toxiproxy
+        assert proxy is not None, "a lab has one where a fault names a toxic"
+        for part in action.parts:
+            if action.toxic is None:
+                proxy.heal(part, action.healed)
+            else:
+                proxy.add(part, action.toxic)
 
     def _kill(self, parts: Sequence[str]) -> None:
         for part in parts:

@@ -14,7 +14,7 @@ Replay = Literal["missed", "nothing", "everything"]
 BalancerName = Literal["none", "nginx", "haproxy"]
 Stickiness = Literal["cookie", "address", "table", "none"]
 #: What a process is in a lab: a server holds clients, the others only carry what is theirs.
-Role = Literal["server", "primary", "balancer", "backend"]
+Role = Literal["server", "primary", "balancer", "backend", "proxy"]
 
 #: The response header in which a server of a lab says its name, as it opens a session.
 SERVED_BY = "X-Served-By"
@@ -31,6 +31,7 @@ class Lab(msgspec.Struct, frozen=True, kw_only=True):
     servers run Socket.IO 2, which no adapter joins. ``idle_timeout_s`` is after how long without traffic
     the balancer closes a connection, 0: 60 s, and an hour for a WebSocket at HAProxy. ``accept_queue`` is
     how many connections wait to be accepted at a URL. ``witness``: each server writes down what it sends.
+    ``toxics``: Toxiproxy stands in front of each part that others connect to.
     """
 
     servers: int = 1
@@ -49,6 +50,7 @@ class Lab(msgspec.Struct, frozen=True, kw_only=True):
     idle_timeout_s: float = 0.0
     accept_queue: int = 4096
     witness: bool = False
+    toxics: bool = False
 
     @property
     def doors(self) -> int:
@@ -65,6 +67,17 @@ class Lab(msgspec.Struct, frozen=True, kw_only=True):
         ]
 
     @property
+    def proxied(self) -> list[str]:
+        """The names of what others connect to: with ``toxics``, Toxiproxy is in front of each."""
+        servers = [f"server-{number}" for number in range(1, self.servers + 1)]
+        carrier = "redis-door" if self.replica else next(iter(self.backends), "")
+        return [
+            *(["primary"] if self.adapter == "cluster" else servers),
+            *([self.balancer] if self.balancer != "none" else []),
+            *(name for name in dict.fromkeys((carrier, self.store)) if name not in ("", "none")),
+        ]
+
+    @property
     def words(self) -> str:
         """What it is, whatever its ports are: runs of labs with the same words are of one service."""
         parts = [f"{self.servers} {self.runtime}", f"adapter {self.adapter}"]
@@ -74,6 +87,7 @@ class Lab(msgspec.Struct, frozen=True, kw_only=True):
         parts += [f"replay {self.replay}"] if self.replay != "missed" else []
         parts += ["replica"] if self.replica else []
         parts += ["witness"] if self.witness else []
+        parts += ["toxics"] if self.toxics else []
         parts += [f"{self.behind} behind"] if self.behind else []
         parts += [f"idle timeout {self.idle_timeout_s:g} s"] if self.idle_timeout_s else []
         parts += [f"accept queue {self.accept_queue}"] if self.accept_queue != 4096 else []
@@ -111,6 +125,7 @@ def check(lab: Lab, *, sticky_given: bool) -> None:
             "set store to postgres, couchdb or mongo, or leave replay out",
         )
     _check_bad_days(lab)
+    check_toxics(lab)
     if lab.runtime == "python":
         _check_python(lab)
 
@@ -133,6 +148,22 @@ def _check_bad_days(lab: Lab) -> None:
         raise InputError("behind is of servers of their own on Node.js, without a store", "leave one out")
     if not 0 <= lab.behind <= lab.servers:
         raise InputError(f"behind is {lab.behind}; there are {lab.servers} servers")
+
+
+def check_toxics(lab: Lab) -> None:
+    """Raise InputError for what Toxiproxy, which is a machine of its own to the parts behind, would hide."""
+    if not lab.toxics:
+        return
+    if lab.sticky == "address" and lab.balancer != "none":
+        raise InputError(
+            "sticky address with toxics: to the balancer all clients have the address of Toxiproxy",
+            "set sticky to cookie or none, or leave toxics out",
+        )
+    if lab.accept_queue != Lab().accept_queue:
+        raise InputError(
+            "accept-queue with toxics: clients wait in the queue of Toxiproxy, which is another",
+            "leave one out",
+        )
 
 
 def _check_python(lab: Lab) -> None:

@@ -14,6 +14,7 @@ words                          what happens                                     
 [pause TIME]``
 ``reload balancer``            the balancer reads its configuration again
 ``failover redis``             Redis is killed, and its replica becomes primary
+``latency PART … TIME``, …     its connections get worse (siotool/lab/toxic.py)              ``heal``
 =============================  ============================================================  ==============
 
 A part is named as in ``lab.json``: ``server-1`` (or ``node-1``), ``servers`` for all of them, ``redis``,
@@ -22,6 +23,7 @@ A part is named as in ``lab.json``: ``server-1`` (or ``node-1``), ``servers`` fo
 
 import difflib
 import re
+from collections.abc import Mapping
 from typing import Literal, get_args
 
 import msgspec
@@ -29,6 +31,7 @@ import msgspec
 from siotool import units
 from siotool.errors import InputError
 from siotool.lab.lab import Lab
+from siotool.lab.toxic import HEAL, TOXIC_ENDS, TOXIC_WORDS, Toxic, read_toxic, type_of_word
 
 Verb = Literal[
     "kill",
@@ -42,6 +45,12 @@ Verb = Literal[
     "rolling",
     "reload",
     "failover",
+    "latency",
+    "bandwidth",
+    "reset",
+    "timeout",
+    "slice",
+    "heal",
 ]
 _VERBS: tuple[str, ...] = get_args(Verb)
 _INVERSE: dict[str, Verb] = {
@@ -53,7 +62,10 @@ _INVERSE: dict[str, Verb] = {
 #: Time over which a server that is drained closes its connections.
 _DRAIN_S = 5.0
 _LONGEST_DRAIN_S = 600.0
-_KNOWN = "kill, stop, throttle, drain, start, restart, rolling deploy, reload, failover (docs/faults.md)"
+_KNOWN = (
+    "kill, stop, throttle, drain, start, restart, rolling deploy, reload, failover, latency, bandwidth, "
+    "reset, timeout, slice, heal (docs/faults.md)"
+)
 
 
 class LabAction(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +73,7 @@ class LabAction(msgspec.Struct, frozen=True, kw_only=True):
 
     ``share`` is what a throttled part keeps of its time. ``over_s`` is how long draining takes, ``pause_s``
     how long a rolling deploy waits between two servers; ``drained`` is whether it drains them first.
+    ``toxic`` is what its connections get, ``healed`` the type of toxic that is taken from them, empty: all.
     """
 
     verb: Verb
@@ -69,17 +82,26 @@ class LabAction(msgspec.Struct, frozen=True, kw_only=True):
     over_s: float = 0.0
     pause_s: float = 0.0
     drained: bool = False
+    toxic: Toxic | None = None
+    healed: str = ""
 
 
 def is_action(text: str) -> bool:
     """Whether words are meant as an action of a lab: their first one is, and no path or option follows."""
     first, _, rest = text.strip().partition(" ")
-    return first in _VERBS and re.fullmatch(r"[A-Za-z][\w-]*(\s+[\w%.-]+)*", rest.strip()) is not None
+    return first in _VERBS and re.fullmatch(r"[A-Za-z][\w-]*(\s+[\w%.-]+(/s)?)*", rest.strip()) is not None
+
+
+def is_toxic(text: str) -> bool:
+    """Whether words are an action that needs Toxiproxy."""
+    return is_action(text) and text.split(maxsplit=1)[0] in (*TOXIC_WORDS, HEAL)
 
 
 def inverse(text: str) -> str:
     """The words that end what ``text`` does; empty where nothing does."""
     words = text.split()
+    if words and words[0] in TOXIC_WORDS:
+        return f"{HEAL} {' '.join(words[1 : _end_of_parts(words)])} from {words[0]}"
     verb = _INVERSE.get(words[0], "") if words else ""
     return f"{verb} {' '.join(words[1 : _end_of_parts(words)])}" if verb else ""
 
@@ -95,7 +117,9 @@ def read_action(text: str, lab: Lab, where: str) -> LabAction:
     if verb == "rolling":
         return _rolling(words, lab, where)
     end = _end_of_parts(words)
-    parts = _parts(words[1:end], lab, where)
+    if verb in (*TOXIC_WORDS, HEAL):
+        return _toxic(verb, _parts(words[1:end], _proxied(lab), where), words[end:], f"{where}: {text}")
+    parts = _parts(words[1:end], parts_of(lab), where)
     rest = words[end:]
     action = LabAction(verb=verb, parts=parts)  # type: ignore[arg-type]  # one of _VERBS
     match verb, rest:
@@ -126,21 +150,41 @@ def read_action(text: str, lab: Lab, where: str) -> LabAction:
 
 
 def parts_of(lab: Lab) -> dict[str, str]:
-    """The parts of a lab by name, and what each is: server, primary, balancer or backend."""
+    """The parts of a lab by name, and what each is: server, primary, balancer, backend or proxy."""
     found = {f"server-{number}": "server" for number in range(1, lab.servers + 1)}
     if lab.adapter == "cluster":
         found["primary"] = "primary"
     if lab.balancer != "none":
         found[lab.balancer] = "balancer"
-    return found | dict.fromkeys(lab.backends, "backend")
+    found |= dict.fromkeys(lab.backends, "backend")
+    return found | ({"toxiproxy": "proxy"} if lab.toxics else {})
+
+
+def _proxied(lab: Lab) -> dict[str, str]:
+    """The parts of a lab that Toxiproxy stands in front of."""
+    return {name: role for name, role in parts_of(lab).items() if name in lab.proxied}
+
+
+def _toxic(verb: str, parts: tuple[str, ...], rest: list[str], where: str) -> LabAction:
+    if verb != HEAL:
+        return LabAction(verb=verb, parts=parts, toxic=read_toxic(verb, rest, where))  # type: ignore[arg-type]  # one of _VERBS
+    match rest:
+        case []:
+            return LabAction(verb="heal", parts=parts)
+        case ["from", word] if word in TOXIC_WORDS:
+            return LabAction(verb="heal", parts=parts, healed=type_of_word(word))
+    raise InputError(f"{where} is not understood", f"write heal PART from {'|'.join(TOXIC_WORDS)}")
 
 
 def _end_of_parts(words: list[str]) -> int:
-    return next((n for n, word in enumerate(words) if n and word in ("to", "over")), len(words))
+    """Where the words of an action go on after its parts, none of which begins with a digit."""
+    ends = ("to", "over", *TOXIC_ENDS)
+    return next(
+        (n for n, word in enumerate(words) if n and (word in ends or not word[0].isalpha())), len(words)
+    )
 
 
-def _parts(names: list[str], lab: Lab, where: str) -> tuple[str, ...]:
-    known = parts_of(lab)
+def _parts(names: list[str], known: Mapping[str, str], where: str) -> tuple[str, ...]:
     if not names:
         raise InputError(f"{where} names no part of the lab", f"it has {', '.join(known)}")
     found: list[str] = []

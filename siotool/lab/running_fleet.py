@@ -1,5 +1,6 @@
 """Starts and stops all programs of a lab, in their order."""
 
+import contextlib
 import signal
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from siotool.errors import TargetError
 from siotool.lab.backends import backends_of
 from siotool.lab.lab import Lab
 from siotool.lab.lab_balancer import balancer_program
@@ -16,11 +18,12 @@ from siotool.lab.lab_program import LabProgram
 from siotool.lab.lab_servers import server_programs
 from siotool.lab.packages import write_programs
 from siotool.lab.ports import free_ports
-from siotool.lab.process_tree import send_to_tree
+from siotool.lab.process_tree import is_stopped, send_to_tree
 from siotool.lab.redis_pair import promote
 from siotool.lab.running_lab import LabMember, RunningLab
 from siotool.lab.running_part import ProgramPart, RunningPart, WorkerPart, parts_of_program
 from siotool.lab.running_program import RunningProgram
+from siotool.lab.toxiproxy import NAME, Fronts, ToxiproxyApi, fronts_of
 
 #: How long all programs of one kind may take to be ready, and to end.
 READY_S, END_S = 30.0, 5.0
@@ -43,17 +46,21 @@ class RunningFleet:
         self._told = RunningLab(1, [], str(folder), "", [])
         #: Of a pair of Redis.
         self._password = ""
+        #: What is in front of its parts, where it has toxics.
+        self.toxiproxy: ToxiproxyApi | None = None
 
     def start(self) -> RunningLab:
         """Write all files, start all programs, and say what runs. Raises TargetError; then stop the rest."""
         lab, folder = self._lab, self._folder
         behind = lab.balancer != "none"
         count = 1 if lab.adapter == "cluster" else lab.servers
-        door, carrier, keeper, *ports = free_ports(3 + 2 * count)
-        ports, metrics = ports[:count], ports[count:]
-        door = lab.port or door
+        door, carrier, keeper, *ports = free_ports(3 + 2 * count + 1 + len(lab.proxied))
+        ports, metrics, own = ports[:count], ports[count : 2 * count], ports[2 * count :]
+        if lab.port and not lab.toxics:
+            door = lab.port
         if not behind:
             ports[0] = door
+        fronts = self._start_fronts([*ports, *([door] if behind else [])], (carrier, keeper), own)
         tls = make_certificate(folder) if lab.tls else None
         if lab.runtime == "node":
             write_programs(folder)
@@ -62,21 +69,39 @@ class RunningFleet:
         for program in backends.programs:  # a replica needs its primary, and what leads to them both of them
             self._start([program])
         servers = server_programs(
-            lab, folder, list(zip(ports, metrics, strict=True)), None if behind else tls, backends
+            lab,
+            folder,
+            list(zip(ports, metrics, strict=True)),
+            None if behind else tls,
+            backends.at(fronts.url),
         )
         self._start(servers)
         if behind:
-            self._write_balancer = partial(balancer_program, lab, folder, door, servers, tls)
+            seen = [msgspec.structs.replace(one, port=fronts.port(one.port)) for one in servers]
+            self._write_balancer = partial(balancer_program, lab, folder, door, seen, tls)
             self._start([self._write_balancer(())])
         scheme = "https" if lab.tls else "http"
         self._told = RunningLab(
             1,
-            [f"{scheme}://127.0.0.1:{port}" for port in ([door] if behind else ports)],
+            [f"{scheme}://127.0.0.1:{fronts.port(port)}" for port in ([door] if behind else ports)],
             str(folder),
             str(folder / tls.certificate) if tls is not None else "",
             [],
         )
         return self._tell()
+
+    def _start_fronts(self, servers: Sequence[int], backends: Sequence[int], own: Sequence[int]) -> Fronts:
+        """Start Toxiproxy where the lab has it, on ports of its ``own``; ``servers`` has the balancer too.
+
+        ``backends`` are the ports of what carries, and of what keeps.
+        """
+        api, *fronts = own
+        found = fronts_of(self._lab, servers, backends, fronts)
+        if self._lab.toxics:
+            self._start([found.program(self._folder, api)])
+            self.toxiproxy = ToxiproxyApi(api)
+            self.toxiproxy.check(self._lab.proxied)
+        return found
 
     def stop(self) -> None:
         """End all, those first that clients see."""
@@ -98,6 +123,8 @@ class RunningFleet:
             if one.ended and one.name not in self._expected and one.pid not in self._said_of
         ]
         self._said_of |= {one.process.pid for one in found}
+        with contextlib.suppress(TargetError):  # it is asked again soon
+            self._settle_fronts()
         return found
 
     # ── its parts ─────────────────────────────────────────────────────────────────────
@@ -125,6 +152,7 @@ class RunningFleet:
     def know_again(self, names: Sequence[str]) -> None:
         """Parts run again, in new processes."""
         self._expected -= set(names)
+        self._settle_fronts()
         self._tell()
 
     def take_out(self, names: Sequence[str]) -> None:
@@ -145,6 +173,16 @@ class RunningFleet:
         """Write the balancer's configuration, without the servers that were taken out."""
         assert self._write_balancer is not None, "asked for only where there is one"
         self._write_balancer(self._out)
+
+    def _settle_fronts(self) -> None:
+        """Have Toxiproxy refuse connections to parts that have ended, as the kernel does without it."""
+        if self.toxiproxy is None:
+            return
+        proxy = self._parts[NAME]
+        if proxy.ended:
+            self.toxiproxy.forget()
+        elif not is_stopped(proxy.pid):
+            self.toxiproxy.settle({name: self._parts[name].ended for name in self._lab.proxied})
 
     def _start(self, programs: Sequence[LabProgram]) -> None:
         group: list[ProgramPart] = []

@@ -43,6 +43,12 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
             "adapter mongo, store mongo",
             "mongodb.com/docs/manual/installation: Debian and npm do not have it",
         ),
+        "toxiproxy-server": Tool(
+            "toxics: latency, bandwidth, reset, timeout, slice",
+            "github.com/Shopify/toxiproxy/releases (2 or newer), or brew install shopify/shopify/toxiproxy: "
+            "PyPI, npm and Debian 12 do not have it",
+            least=2,
+        ),
         "openssl": Tool("tls", "apt install openssl", "version"),
     }
 )
@@ -73,6 +79,7 @@ def needed(lab: Lab) -> list[str]:
     if lab.adapter.startswith("redis"):
         names += ["redis-server", *(["haproxy"] if lab.replica and lab.balancer != "haproxy" else [])]
     names += [program for name, program in _BACKENDS.items() if name in (lab.adapter, lab.store)]
+    names += ["toxiproxy-server"] if lab.toxics else []
     return [*names, "openssl"] if lab.tls else names
 
 

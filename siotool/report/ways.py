@@ -62,6 +62,15 @@ def _samples(report: Report) -> str:
     )
 
 
+def _judged(report: Report) -> str:
+    when = (
+        "before the first fault and after the last one, but for those that name a fault, or judge outages"
+        if report.faults
+        else "over the whole run"
+    )
+    return f"Each gate is judged {when}. Default gates apply unless they are replaced."
+
+
 #: Each way's text, in the order of the section.
 _TEXTS: Mapping[str, str | Callable[[Report], str]] = MappingProxyType(
     {
@@ -105,7 +114,7 @@ _TEXTS: Mapping[str, str | Callable[[Report], str]] = MappingProxyType(
             "siotool's planner: every resource that can run out, and the servers that bad days need. It "
             "answers as siotool plan does."
         ),
-        JUDGED: "Each gate is judged over the whole run. Default gates apply unless they are replaced.",
+        JUDGED: _judged,
         DOUBTED: (
             "Fixed rules over the run file. A doubt is about the generator, or about what was not measured. "
             "What the target did is a result."

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from siotool.faults.planned_fault import PlannedFault
 from siotool.runfile import GeneratorMachine, Header
 from siotool.units import format_duration, format_size
 
@@ -22,7 +23,7 @@ _OF_CLIENTS = {
     "--randomization-factor": "0.5",
 }
 #: RunConditions that runs of a history must share to be compared when no baseline is named.
-OF_HISTORY = ("settings", "users", "transport", "client", "generator", "server")
+OF_HISTORY = ("settings", "users", "transport", "client", "generator", "server", "faults")
 
 
 class RunConditions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,7 +65,9 @@ def conditions_of(header: Header) -> RunConditions:
             "Python": ", ".join(dict.fromkeys(one.python for one in header.generators)),
             "siotool": header.siotool,
             "libraries": ", ".join(f"{name} {number}" for name, number in sorted(header.libraries.items())),
-        },
+        }
+        # a history of before faults were known has none either
+        | ({"faults": "; ".join(map(_fault, header.faults))} if header.faults else {}),
     )
 
 
@@ -72,7 +75,9 @@ def differences(before: Sequence[RunConditions], after: Sequence[RunConditions])
     """Say each condition that is not the same on both sides: ``transport: A, in the baseline B``."""
     said = []
     for name in dict.fromkeys(key for one in [*before, *after] for key in one.others):
-        old, new = (list(dict.fromkeys(one.others.get(name, "") for one in side)) for side in (before, after))
+        old, new = (
+            list(dict.fromkeys(one.others.get(name, "none") for one in side)) for side in (before, after)
+        )
         if sorted(old) != sorted(new):
             said.append(f"{name}: {_shown(name, new, old)}, in the baseline {_shown(name, old, new)}")
     return said
@@ -124,10 +129,16 @@ def _users(header: Header) -> str:
     return "; ".join(said) or "none"
 
 
+def _fault(fault: PlannedFault) -> str:
+    for_s = f" for {format_duration(fault.for_s)}" if fault.for_s is not None else ""
+    undo = f", then {fault.undo}" if fault.undo else ""
+    return f"{fault.do} at {format_duration(fault.at_s)}{for_s}{undo}"
+
+
 def _machine(one: GeneratorMachine) -> str:
     return f"{one.system}, {one.cpus} CPUs, {format_size(one.memory_bytes)}, {one.processes} processes"
 
 
 def alike(conditions: RunConditions) -> str:
     """What runs of a history share that may be compared without being named, beside scenario and target."""
-    return json.dumps({name: conditions.others.get(name, "") for name in OF_HISTORY})
+    return json.dumps({name: conditions.others[name] for name in OF_HISTORY if name in conditions.others})

@@ -49,6 +49,10 @@ def test_the_doctor_of_a_lab_asks_only_for_its_needs_and_exits_2_without_them(si
     names = [one["name"] for one in json.loads(done.stdout)["needs"]]
     assert names[:2] == ["node", "mongod"]
     assert "nginx" not in names
+    (tmp_path / "toxic.toml").write_text("[lab]\ntoxics = true\n")
+    done = siotool("lab", "doctor", "toxic.toml", cwd=tmp_path, **empty)
+    assert done.returncode == 2
+    assert "github.com/Shopify/toxiproxy/releases" in " ".join(done.stdout.split())
     (tmp_path / "python.toml").write_text('[lab]\nruntime = "python"\n')
     assert siotool("lab", "doctor", "python.toml", cwd=tmp_path, **empty).returncode == 0
 
@@ -59,9 +63,10 @@ def test_the_doctor_of_a_lab_asks_only_for_its_needs_and_exits_2_without_them(si
     [
         ('[lab]\nadapter = "redis"\n', "redis-server is not installed"),
         ('[lab]\nadapter = "mongo"\n', "mongod is not installed"),
+        ("[lab]\ntoxics = true\n", "toxiproxy-server is not installed, and the lab needs it (toxics:"),
         ("[lab]\nadaptr = 1\n", "chat.toml, line 2: adaptr is not known"),
     ],
-    ids=["no Redis", "no MongoDB", "an unknown key"],
+    ids=["no Redis", "no MongoDB", "no Toxiproxy", "an unknown key"],
 )
 def test_a_lab_that_cannot_be_is_refused_before_anything_is_written(command, text, said, siotool, tmp_path):
     (tmp_path / "chat.toml").write_text(text)

@@ -178,6 +178,24 @@ def test_a_python_too_old_is_refused_in_one_sentence(tmp_path: Path) -> None:
     assert all(line.startswith("make: ***") for line in rest)
 
 
+def test_an_environment_that_is_shared_by_a_link_is_not_cleared(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / "of-others").touch()
+    (tmp_path / "venv").symlink_to(shared)
+    done = subprocess.run(
+        ["make", f"{tmp_path}/venv/.locked", f"VENV={tmp_path}/venv", f"PYTHON={sys.executable}"],
+        cwd=REPOSITORY,
+        env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert f"{tmp_path}/venv is a symbolic link to {shared}" in done.stderr
+    assert [path.name for path in shared.iterdir()] == ["of-others"]
+
+
 def test_a_checkout_run_by_an_old_python_says_so() -> None:
     python = interpreter("3.10") if not os.environ.get("SIOTOOL_REQUIRE_ALL") else shutil.which("python3.10")
     if python is None or subprocess.run([python, "-V"], capture_output=True, check=False).returncode:

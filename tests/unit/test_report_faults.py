@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from siotool.cli.fault_storm import storm_peak
+from siotool.document.document import Section, Table
 from siotool.errors import RunFileError
 from siotool.faults.planned_fault import FaultStep, PlannedFault
 from siotool.histogram import Histogram
@@ -12,6 +13,7 @@ from siotool.report.fault_tables import faults as fault_section
 from siotool.report.gates import parse
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
+from siotool.report.ways import JUDGED, method
 from siotool.runfile import Delivery, Losses, Operation
 from siotool.runs import reading
 from siotool.workload import ClientBackoff
@@ -150,6 +152,14 @@ def test_a_service_that_is_never_well_again_fails(make_run):
     assert found.faults[0].well_s is None
     failed = [expr for expr, outcome in gates(found).items() if outcome == "failed"]
     assert failed == ["steady state after the faults"]
+
+
+def test_when_gates_are_judged_is_said(make_run):
+    section = [Section("gates", "Gates", [Table([], [], how=[JUDGED])])]
+    (told,) = method(report(with_fault(make_run)), section).blocks
+    assert told.text.startswith("Each gate is judged before the first fault and after the last one,")
+    (told,) = method(report(make_run()), section).blocks
+    assert told.text.startswith("Each gate is judged over the whole run.")
 
 
 def test_gates_that_are_asked_for_hold_before_and_after_or_in_a_fault(make_run):

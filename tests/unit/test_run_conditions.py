@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from siotool.runs.conditions import conditions_of, differences
+from siotool.faults.planned_fault import PlannedFault
+from siotool.runs.conditions import alike, conditions_of, differences
 from siotool.workload import Arrivals
 
 
@@ -49,3 +50,17 @@ def test_what_differs_is_said_and_what_is_the_same_is_not(make_run):
 def test_tags_and_settings_are_conditions(make_run):
     made = workload(make_run, tags=["a"], exclude_tags=["b", "c"], settings={"rate": 2.0, "event": "say"})
     assert conditions_of(made).others["settings"] == "event=say, rate=2.0, tags a, without tags b c"
+
+
+def test_faults_are_conditions_and_runs_without_any_are_as_before(make_run):
+    without = conditions_of(header(make_run))
+    broken = [
+        PlannedFault(8.0, "latency redis 200ms", 6.0, "heal redis from latency"),
+        PlannedFault(20.0, "reload balancer"),
+    ]
+    found = conditions_of(header(make_run, faults=broken))
+    told = "latency redis 200ms at 8 s for 6 s, then heal redis from latency; reload balancer at 20 s"
+    assert differences([without], [found]) == [f"faults: {told}, in the baseline none"]
+    assert differences([found], [without]) == [f"faults: none, in the baseline {told}"]
+    assert "faults" not in without.others
+    assert alike(without) != alike(found)
