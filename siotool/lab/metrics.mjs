@@ -1,8 +1,8 @@
 // What a server of a lab says of itself, as Prometheus reads it: connections, events, what passed between it
 // and its adapter, its event loop; and at /store what its store says.
 //
-// Without prom-client's default metrics: they take 15 MB and a millisecond of each scrape, and their
-// event-loop lag holds the time between two looks. CPU and memory are sampled from outside.
+// Without prom-client's default metrics: their event-loop lag holds the time between two looks, and CPU and
+// memory are sampled from outside.
 
 import { createServer } from "node:http";
 import { monitorEventLoopDelay, performance } from "node:perf_hooks";
