@@ -217,7 +217,7 @@ def test_the_list_names_every_scenario_with_its_settings():
     done = siotool("--list")
     assert (done.returncode, done.stderr) == (0, "")
     names = re.findall(r"^(\w+)  \S", done.stdout, re.MULTILINE)
-    assert names == ["chat", "echo", "idle", "listen", "rooms", "slow", "storm"]
+    assert names == ["backlog", "chat", "echo", "idle", "listen", "rooms", "slow", "storm"]
     assert "rate=0.1" in done.stdout
     assert "size=64" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
