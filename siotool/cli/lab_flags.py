@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from siotool.lab.lab import AdapterName, BalancerName, Replay, Runtime, Stickiness, StoreName
+from siotool.lab.lab import ACCEPT_QUEUE, AdapterName, BalancerName, Replay, Runtime, Stickiness, StoreName
 
 LabFile = Annotated[
     str | None,
@@ -113,7 +113,7 @@ AcceptQueue = Annotated[
     typer.Option(
         metavar="N",
         help="Connections that may wait to be accepted at a URL.",
-        show_default="4096",
+        show_default=str(ACCEPT_QUEUE),
         rich_help_panel="Servers",
     ),
 ]

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from types import FrameType
 from typing import IO
 
 import msgspec
@@ -94,8 +95,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m siotool.faults.command_keeper", description=__doc__)
     parser.add_argument("--parent", type=int, required=True, metavar="PID")
     parent = parser.parse_args().parent
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, _live_on)
     keeper = CommandKeeper()
     _say({})
     poller = select.poll()
@@ -112,6 +113,10 @@ def main() -> None:
         for ended in keeper.look():
             _say(ended)
     keeper.undo_all()
+
+
+def _live_on(_number: int, _frame: FrameType | None) -> None:
+    """Leave what is to be undone in good hands; a signal that is ignored would be for commands too."""
 
 
 def _say(line: object) -> None:

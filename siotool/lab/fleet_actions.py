@@ -36,7 +36,7 @@ class FleetActions:
                 self._kill(action.parts)
                 yield
             case "stop" | "continue":
-                self._signal(action.parts, signal.SIGSTOP if action.verb == "stop" else signal.SIGCONT)
+                self._pause(action.parts, stop=action.verb == "stop")
                 yield
             case "throttle":
                 self._throttled |= dict.fromkeys(action.parts, action.share)
@@ -87,13 +87,26 @@ class FleetActions:
                 proxy.add(part, action.toxic)
 
     def _kill(self, parts: Sequence[str]) -> None:
+        self._check_run(parts)
         for part in parts:
             self._fleet.expect_end(part)
         self._signal(parts, signal.SIGKILL)
 
+    def _pause(self, parts: Sequence[str], *, stop: bool) -> None:
+        if stop:
+            self._check_run(parts)
+        self._signal(parts, signal.SIGSTOP if stop else signal.SIGCONT)
+
+    def _check_run(self, parts: Sequence[str]) -> None:
+        ended = [name for name in parts if self._fleet.part(name).ended]
+        if ended:
+            raise TargetError(f"{', '.join(ended)} does not run")
+
     def _signal(self, parts: Sequence[str], number: signal.Signals) -> None:
-        for part in parts:
-            send_to_tree(self._fleet.part(part).pid, number)
+        """Signal those that run: the number of a process that has ended may be a stranger's by now."""
+        for part in map(self._fleet.part, parts):
+            if not part.ended:
+                send_to_tree(part.pid, number)
 
     def _start(self, parts: Sequence[str]) -> Steps:
         found = [self._fleet.part(name) for name in parts]

@@ -21,7 +21,7 @@ from types import FrameType
 
 import msgspec
 
-from siotool.errors import SiotoolError
+from siotool.errors import SiotoolError, TargetError
 from siotool.lab.fleet_actions import FleetActions, Steps
 from siotool.lab.keeper_lines import AskedAction, DoneAction, EndedProgram, FailedLab
 from siotool.lab.lab import Lab
@@ -85,6 +85,8 @@ def _keep(fleet: RunningFleet, parent: int) -> None:
         running = [one for one in running if _goes_on(fleet, *one)]
         for ended in fleet.ended():
             _print(EndedProgram(ended.program.name, ended.process.returncode, str(ended.log)))
+        with contextlib.suppress(TargetError):  # it is asked again soon
+            fleet.settle_fronts()
         again_s = actions.throttle(time.monotonic())
         wait_s = min(_STEP_S if running else _LOOK_S, _LOOK_S if again_s is None else again_s)
 

@@ -18,6 +18,8 @@ Role = Literal["server", "primary", "balancer", "backend", "proxy"]
 
 #: The response header in which a server of a lab says its name, as it opens a session.
 SERVED_BY = "X-Served-By"
+#: How many connections wait to be accepted at a URL, if nobody says so.
+ACCEPT_QUEUE = 4096
 #: The most servers: each is a process that takes 50 MB.
 MOST_SERVERS = 64
 
@@ -48,7 +50,7 @@ class Lab(msgspec.Struct, frozen=True, kw_only=True):
     replica: bool = False
     behind: int = 0
     idle_timeout_s: float = 0.0
-    accept_queue: int = 4096
+    accept_queue: int = ACCEPT_QUEUE
     witness: bool = False
     toxics: bool = False
 
@@ -90,7 +92,7 @@ class Lab(msgspec.Struct, frozen=True, kw_only=True):
         parts += ["toxics"] if self.toxics else []
         parts += [f"{self.behind} behind"] if self.behind else []
         parts += [f"idle timeout {self.idle_timeout_s:g} s"] if self.idle_timeout_s else []
-        parts += [f"accept queue {self.accept_queue}"] if self.accept_queue != 4096 else []
+        parts += [f"accept queue {self.accept_queue}"] if self.accept_queue != ACCEPT_QUEUE else []
         parts += ["tls"] if self.tls else []
         parts += [f"recovery {self.recovery_s:g} s"] if self.recovery_s else []
         return f"lab of {', '.join(parts)}"
@@ -159,7 +161,7 @@ def check_toxics(lab: Lab) -> None:
             "sticky address with toxics: to the balancer all clients have the address of Toxiproxy",
             "set sticky to cookie or none, or leave toxics out",
         )
-    if lab.accept_queue != Lab().accept_queue:
+    if lab.accept_queue != ACCEPT_QUEUE:
         raise InputError(
             "accept-queue with toxics: clients wait in the queue of Toxiproxy, which is another",
             "leave one out",
@@ -174,5 +176,14 @@ def _check_python(lab: Lab) -> None:
         raise InputError("runtime python keeps no messages here", hint)
     if lab.recovery_s:
         raise InputError("python-socketio has no connection state recovery", hint)
+    if lab.witness:
+        raise InputError("runtime python writes down nothing of what it sends", hint)
+    if lab.sticky == "table" and lab.balancer == "haproxy":
+        raise InputError("sticky table is of the cookie io, which runtime python does not set", hint)
+    if lab.accept_queue != ACCEPT_QUEUE and lab.balancer == "none":
+        raise InputError(
+            "runtime python has an accept queue of its own",
+            "set balancer to nginx or haproxy, which have one",
+        )
     if lab.tls and lab.balancer == "none":
         raise InputError("runtime python has no TLS of its own here", "set balancer to nginx or haproxy")

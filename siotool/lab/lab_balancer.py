@@ -35,7 +35,7 @@ def balancer_program(
         servers=servers,
         out=out,
         sticky=lab.sticky,
-        idle_s=round(lab.idle_timeout_s),
+        idle_ms=round(lab.idle_timeout_s * 1000),
         queue=lab.accept_queue,
         tls=tls,
         root=os.geteuid() == 0,

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from siotool.lab.backends import Backends
-from siotool.lab.lab import SERVED_BY, Lab
+from siotool.lab.lab import ACCEPT_QUEUE, SERVED_BY, Lab
 from siotool.lab.lab_certificate import LabCertificate
 from siotool.lab.lab_program import LabProgram
 from siotool.lab.tools import path_of
@@ -35,19 +35,20 @@ def server_programs(
     if lab.adapter == "cluster":
         return [_node(lab, folder, "primary", ports[0], tls, environment)]
     last = lab.servers - lab.behind
+    # today's adapters and recovery are not for Socket.IO 2
+    old = msgspec.structs.replace(lab, adapter="none", recovery_s=0.0)
     return [
-        _node(_as_it_was(lab) if n > last else _as_it_is(lab), folder, f"server-{n}", own, tls, environment)
+        _node(
+            old if n > last else lab,
+            folder,
+            f"server-{n}",
+            own,
+            tls,
+            environment,
+            socket_io=2 if n > last else 4,
+        )
         for n, own in enumerate(ports, 1)
     ]
-
-
-def _as_it_is(lab: Lab) -> Lab:
-    return msgspec.structs.replace(lab, behind=0)
-
-
-def _as_it_was(lab: Lab) -> Lab:
-    """A server on Socket.IO 2: today's adapters and recovery are not for it."""
-    return msgspec.structs.replace(lab, adapter="none", recovery_s=0.0, behind=1)
 
 
 def _node(
@@ -57,6 +58,7 @@ def _node(
     ports: tuple[int, int],
     tls: LabCertificate | None,
     environment: Mapping[str, str],
+    socket_io: int = 4,
 ) -> LabProgram:
     port, metrics = ports
     options: dict[str, object] = {"port": port, "adapter": lab.adapter, "served-by": SERVED_BY, "name": name}
@@ -67,10 +69,10 @@ def _node(
         options |= {"store": lab.store, "replay": lab.replay}
     if lab.tick_rate:
         options["tick-rate"] = lab.tick_rate
-    if lab.accept_queue != Lab().accept_queue:
+    if lab.accept_queue != ACCEPT_QUEUE:
         options["accept-queue"] = lab.accept_queue
-    if lab.behind:
-        options["socket-io"] = 2
+    if socket_io != 4:
+        options["socket-io"] = socket_io
     if lab.witness:
         options["sent"] = f"{name}.sent"
     if lab.sticky == "table" and lab.balancer == "haproxy":

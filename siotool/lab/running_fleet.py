@@ -1,6 +1,5 @@
 """Starts and stops all programs of a lab, in their order."""
 
-import contextlib
 import signal
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -9,7 +8,6 @@ from pathlib import Path
 
 import msgspec
 
-from siotool.errors import TargetError
 from siotool.lab.backends import backends_of
 from siotool.lab.lab import Lab
 from siotool.lab.lab_balancer import balancer_program
@@ -107,7 +105,8 @@ class RunningFleet:
         """End all, those first that clients see."""
         for group in reversed(self._programs):
             for one in group:
-                send_to_tree(one.pid, signal.SIGCONT)  # a stopped process does not end in order
+                if not one.ended:
+                    send_to_tree(one.pid, signal.SIGCONT)  # a stopped process does not end in order
                 one.running.ask_to_end()
             deadline = time.monotonic() + END_S
             for one in group:
@@ -123,8 +122,6 @@ class RunningFleet:
             if one.ended and one.name not in self._expected and one.pid not in self._said_of
         ]
         self._said_of |= {one.process.pid for one in found}
-        with contextlib.suppress(TargetError):  # it is asked again soon
-            self._settle_fronts()
         return found
 
     # ── its parts ─────────────────────────────────────────────────────────────────────
@@ -152,7 +149,7 @@ class RunningFleet:
     def know_again(self, names: Sequence[str]) -> None:
         """Parts run again, in new processes."""
         self._expected -= set(names)
-        self._settle_fronts()
+        self.settle_fronts()
         self._tell()
 
     def take_out(self, names: Sequence[str]) -> None:
@@ -174,8 +171,11 @@ class RunningFleet:
         assert self._write_balancer is not None, "asked for only where there is one"
         self._write_balancer(self._out)
 
-    def _settle_fronts(self) -> None:
-        """Have Toxiproxy refuse connections to parts that have ended, as the kernel does without it."""
+    def settle_fronts(self) -> None:
+        """Have Toxiproxy refuse connections to parts that have ended, as the kernel does without it.
+
+        Raises TargetError when it does not answer.
+        """
         if self.toxiproxy is None:
             return
         proxy = self._parts[NAME]

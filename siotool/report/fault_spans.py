@@ -22,10 +22,10 @@ import msgspec
 from siotool.faults.planned_fault import FaultStep
 from siotool.report.outages import lost_by_second, second_of, spans_of
 from siotool.runfile import Interval, Run
+from siotool.runs.seconds import UNDER_WAY_S
 
 #: A connection may be missed so long after what broke it: a proxy, or the kernel, takes a moment.
 TOUCHES_S = 2.0
-UNDER_WAY_S = 1.0
 #: What was under way when everybody was back has an end of its own.
 SETTLE_S = 2.0
 #: Times are rounded to milliseconds, and a second may be closed a little late.

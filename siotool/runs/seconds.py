@@ -39,8 +39,10 @@ from siotool.runs.hold import Marks, hold_phase, rising
 
 Floats = NDArray[np.float64]
 
-#: A fault may hit what was sent so long before it; so long after it users come back.
-_UNDER_WAY_S, _BACK_S = 1.0, 5.0
+#: A fault may hit what was sent so long before it.
+UNDER_WAY_S = 1.0
+#: So long after a fault users come back.
+_BACK_S = 5.0
 #: A second in which more than this share of connections closed without a new one shows no cost.
 _CLOSED_SHARE = 0.05
 
@@ -210,7 +212,7 @@ def _faults(run: Run) -> Iterator[tuple[float, float]]:
         steps = [step for step in run.fault_steps if step.fault == number]
         if steps:
             end_s = max(step.t_s + step.took_s for step in steps)
-            yield steps[0].t_s - _UNDER_WAY_S, end_s + _BACK_S
+            yield steps[0].t_s - UNDER_WAY_S, end_s + _BACK_S
 
 
 def _all_sampled(run: Run, interval: Interval) -> ServerUse | None:

@@ -291,7 +291,8 @@ class DeliveryAggregator:
                     self._given_up[key] = message.sent
                     ago = max(0, int(until - message.sent))
                     self._lost_ago[ago] += missing
-                    self._acknowledged_ago[ago] += missing * message.acknowledged
+                    if message.acknowledged:
+                        self._acknowledged_ago[ago] += missing
                 elif message.timed:
                     self._audiences.skew(group, [packed for _, packed in message.delays])
                 if self._by_node:

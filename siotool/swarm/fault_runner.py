@@ -59,7 +59,8 @@ class FaultRunner:
             undone = " (undo)" if step.step == "undo" else ""
             self._recorder.note("info", f"fault {step.fault + 1}{undone}: {words}")
             self._doer.begin(step)
-        self._excuse()
+        if due:
+            self._excuse()
 
     def _look(self) -> None:
         begun = monotonic()

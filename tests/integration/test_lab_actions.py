@@ -80,6 +80,8 @@ def test_a_server_that_is_killed_is_gone_until_it_is_started_again(acting: Actin
     before = acting.pids["server-2"]
     assert acting.do("kill node-2") == ""
     assert not psutil.pid_exists(before) or state(before) == psutil.STATUS_ZOMBIE
+    assert acting.do("kill node-2") == acting.do("stop node-2") == "server-2 does not run"
+    assert acting.do("continue node-2") == "", "an undo of it is none"
     if acting.lab.balancer != "none":
         # one that was there before is sent to another one too
         assert acting.answer("server-2") == (200, "server-1")

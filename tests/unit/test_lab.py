@@ -120,6 +120,19 @@ replay = "nothing"
         pytest.param(
             '[lab]\nruntime = "python"\ntls = true', "python has no TLS of its own", id="python TLS"
         ),
+        pytest.param(
+            '[lab]\nruntime = "python"\nwitness = true', "python writes down nothing", id="python witness"
+        ),
+        pytest.param(
+            '[lab]\nruntime = "python"\nbalancer = "haproxy"\nsticky = "table"',
+            "sticky table is of the cookie io",
+            id="python in a table",
+        ),
+        pytest.param(
+            '[lab]\nruntime = "python"\naccept-queue = 8',
+            "python has an accept queue of its own",
+            id="python's accept queue",
+        ),
     ],
 )
 def test_what_makes_no_lab_is_refused_with_its_place(text, said, tmp_path):
@@ -343,3 +356,12 @@ def test_the_configuration_of_a_balancer(balancer, sticky, tls, tmp_path, golden
     if sticky == "cookie" or not tls:
         golden(f"lab/{file.stem}-{sticky}{'-tls' if tls else ''}{file.suffix}", file.read_text())
     assert str(tmp_path) not in file.read_text(), "it can be used in another folder"
+
+
+@pytest.mark.parametrize("balancer", ["nginx", "haproxy"])
+def test_an_idle_timeout_may_be_shorter_than_a_second(balancer, tmp_path):
+    """Trap: 400ms became 0 s, which is none."""
+    lab = Lab(balancer=balancer, idle_timeout_s=0.4)
+    balancer_program(lab, tmp_path, 20_000, SERVERS, None)
+    written = "".join(file.read_text() for file in tmp_path.iterdir() if file.is_file())
+    assert " 400ms" in written

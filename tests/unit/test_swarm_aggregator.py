@@ -105,6 +105,17 @@ def test_what_was_acknowledged_and_lost_is_told_by_when_it_was_sent():
     assert run.deliveries._acknowledged_early == set()
 
 
+def test_what_was_lost_and_never_acknowledged_is_not_told_as_acknowledged():
+    """Trap: each second with a loss had an entry of 0 in the run file."""
+    run = Run()
+    run.close(part(0, A, joins=[0.1], published=[(1, 0.9)]))
+    closed = 1
+    while not run.deliveries.take_lost_ago():
+        run.close(part(closed, A))
+        closed += 1
+    assert run.deliveries.take_acknowledged_ago() == []
+
+
 def test_a_second_closed_late_waits_for_who_was_present_elsewhere():
     """Trap: a message of a late second was expected of connections that had left in another's next."""
     run = Run()

@@ -27,7 +27,7 @@ class FleetPhase(msgspec.Struct, frozen=True, kw_only=True):
     messages that servers gave to their adapters, ``received_per_s`` those that each server received from
     there. ``cores`` is the CPU of all servers, ``backend_cores`` of what joins them, None where nothing does;
     both at the machine's pace (``siotool.plan.evidence.holds``). ``machine_share`` is the share of the
-    machine's CPUs that fleet and generator took, ``late`` that of the turns that users did not do in time.
+    machine's CPUs that fleet and generator took.
     """
 
     servers: int
