@@ -10,6 +10,7 @@ import psutil
 
 from siotool.errors import InputError
 from siotool.swarm.cpu_quota import cgroup_quota, read_text
+from siotool.swarm.servers.process_clock import cpu_seconds
 from siotool.swarm.servers.source import EARLY_S, GONE, Clock, Reading, SourceGone
 
 
@@ -148,7 +149,7 @@ class Processes:
                     with process.oneshot():
                         times = process.cpu_times()
                         spent[process] = Spent(
-                            own=times.user + times.system, ended=times.children_user + times.children_system
+                            own=cpu_seconds(process), ended=times.children_user + times.children_system
                         )
                         rss += process.memory_info().rss
                         files += process.num_fds()
