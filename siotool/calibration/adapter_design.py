@@ -30,10 +30,10 @@ _IDLE_RATE = 30.0
 Shuffle = Callable[[list[Phase]], None]
 
 
-def adapter_phases(rate: float, rounds: int, shuffle: Shuffle) -> tuple[Phase, ...]:
-    """A timetable with up to ``rate`` publishes per second of the fleet; ``shuffle`` orders a round anew.
+def adapter_phases(rate: float, number: int, shuffle: Shuffle) -> tuple[Phase, ...]:
+    """The timetable of a round, with up to ``rate`` publishes per second of the fleet; ``shuffle`` orders it.
 
-    The first phases warm the servers up, and show nothing.
+    ``number`` counts the rounds from 0. The first phases warm the servers up, and show nothing.
     """
     to_all = rate * ROOM / USERS * _MORE_TO_ALL
 
@@ -43,21 +43,19 @@ def adapter_phases(rate: float, rounds: int, shuffle: Shuffle) -> tuple[Phase, .
     to_rooms = phase("room", rate, SMALL, ROOM)
     long_to_rooms = phase("room", rate * _MIDDLE, LARGE, ROOM)
     long_to_all = phase("all", to_all * _MIDDLE, LARGE)
-    found = [
+    warm = [
         msgspec.structs.replace(one, duration_s=seconds, pilot=True)
         for one, seconds in zip((to_rooms, long_to_rooms, long_to_all), _WARM_S, strict=True)
     ]
-    for number in range(rounds):
-        work = [
-            phase("idle", _IDLE_RATE),
-            phase("emit", rate * (_LOW if number % 2 else 1)),
-            phase("room", rate * _LOW, SMALL, ROOM),
-            to_rooms,
-            long_to_rooms,
-            phase("all", to_all * _LOW),
-            phase("all", to_all),
-            long_to_all,
-        ]
-        shuffle(work)
-        found += work
-    return tuple(found)
+    work = [
+        phase("idle", _IDLE_RATE),
+        phase("emit", rate * (_LOW if number % 2 else 1)),
+        phase("room", rate * _LOW, SMALL, ROOM),
+        to_rooms,
+        long_to_rooms,
+        phase("all", to_all * _LOW),
+        phase("all", to_all),
+        long_to_all,
+    ]
+    shuffle(work)
+    return (*warm, *work)

@@ -31,10 +31,16 @@ _CLIENTS = {"redis": "redis", "postgres": "pg", "mongo": "mongodb", "cluster": "
 
 
 class FleetLoad(msgspec.Struct, frozen=True):
-    """One load to come: the lab, its number of servers among it, and what its users do."""
+    """One load to come: the lab, its number of servers among it, its round from 0 on, what its users do."""
 
     lab: Lab
+    number: int
     phases: tuple[Phase, ...]
+
+    @property
+    def name(self) -> str:
+        """What its folder is called: ``3-servers-1``."""
+        return f"{self.lab.servers}-servers-{self.number + 1}"
 
     @property
     def seconds(self) -> float:
@@ -43,13 +49,19 @@ class FleetLoad(msgspec.Struct, frozen=True):
 
 
 def fleet_loads(lab: Lab, nodes: Sequence[int], rate: float, rounds: int, seed: int) -> list[FleetLoad]:
-    """Return the loads of one measurement; each fleet has its phases in an order of its own."""
+    """Return the loads of one measurement, each with its phases in an order of its own.
+
+    Each round starts all fleets anew: the same servers may be a tenth cheaper or dearer in another start.
+    Every other round goes from many servers to few, so that a machine whose pace drifts favours none.
+    """
     return [
         FleetLoad(
             msgspec.structs.replace(lab, servers=servers),
-            adapter_phases(rate, rounds, Random(f"{seed}/{servers}").shuffle),
+            number,
+            adapter_phases(rate, number, Random(f"{seed}/{servers}/{number}").shuffle),
         )
-        for servers in nodes
+        for number in range(rounds)
+        for servers in (reversed(nodes) if number % 2 else nodes)
     ]
 
 

@@ -35,7 +35,10 @@ Rate = Annotated[
 Rounds = Annotated[
     int,
     typer.Option(
-        min=1, max=20, help="How often each phase comes: 24 s each time and fleet.", rich_help_panel=_PANEL
+        min=1,
+        max=20,
+        help="How often each fleet is started, and has all phases: 36 s each time and its start.",
+        rich_help_panel=_PANEL,
     ),
 ]
 MeasureOut = Annotated[

@@ -32,7 +32,7 @@ ADAPTERS: tuple[AdapterName, ...] = (
     "postgres",
 )
 SERVER = ("publish", "receive", "adapter_byte", "turn", "delivery", "inbound", "byte")
-BACKEND = ("base", "turn", "message", "receiver", "byte")
+BACKEND = ("base", "turn", "turn_for_many", "message", "receiver", "byte")
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def measured(adapter: AdapterName, folder: Path, lock: Path | None) -> AdapterPr
     """Load what is not there yet, and make the profile."""
     rate = RATES.get(adapter, RATE)
     loads = fleet_loads(Lab(adapter=adapter), numbers(NODES, "nodes"), rate, ROUNDS, SEED)
-    places = [folder / f"{load.lab.servers}-servers" for load in loads]
+    places = [folder / load.name for load in loads]
     todo = [one for one in zip(loads, places, strict=True) if not (one[1] / FILE_NAME).is_file()]
     for pair in (todo[:2], todo[2:]):
         if pair:

@@ -24,6 +24,8 @@ ROOM, RATE, SIZE = 20, 2.0, 200
 LEAVE_S, AFTER_S = 5, 10
 #: The store of a plan that is compared where no plan knows the measured one.
 KINDS = {"postgres": "relational", "couchdb": "document"}
+#: Stores whose bytes per message a plan has a formula for; of others the first run shows them.
+FORMULAS = ("postgres",)
 
 
 def main() -> None:
@@ -40,7 +42,7 @@ def main() -> None:
             folder = Path(name)
             first, second = options.offline
             seen = measured(folder / "first", store, options.users, first)
-            plan = planned(folder, store, options.users, second, seen["replayed"] / seen["drain_max_s"])
+            plan = planned(folder, store, options.users, second, seen)
             found = measured(folder / "second", store, options.users, second, plan)
         counts = f"{found['due']:,} | {found['missed']:,} | {found['duplicate']:,}"
         for row in found["planned"]:
@@ -68,8 +70,10 @@ def measured(out: Path, store: str, users: int, offline: int, plan: str = "") ->
     return found
 
 
-def planned(folder: Path, store: str, users: int, offline: int, drain_rate: float) -> str:
-    """Return a plan of the second run: what it is asked to do, and how fast the servers hand out."""
+def planned(folder: Path, store: str, users: int, offline: int, seen: dict[str, Any]) -> str:
+    """Return a plan of the second run: what it is asked to do, and what the first showed."""
+    drain_rate = seen["replayed"] / seen["drain_max_s"]
+    stored = [] if store in FORMULAS else [f'stored_size = "{seen["store"]["bytes_per_message"]:.1f}B"']
     lines = [
         "[workload]",
         f'connections = "{users}"',
@@ -85,6 +89,7 @@ def planned(folder: Path, store: str, users: int, offline: int, drain_rate: floa
         f'retention = "{offline}s"',
         'replicas = "1"',
         f'drain_rate = "{drain_rate:.1f}/s"',
+        *stored,
     ]
     (folder / "plan.toml").write_text("\n".join(lines) + "\n")
     written = folder / "plan.json"

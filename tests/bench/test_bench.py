@@ -68,6 +68,7 @@ def test_a_summary_leaves_void_measurements_out() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.quiet
 def test_the_server_speaks_socket_io_and_counts() -> None:
     command = [sys.executable, HERE / "server.py"]
     with (
@@ -92,6 +93,7 @@ def test_the_server_speaks_socket_io_and_counts() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.quiet
 @pytest.mark.node
 def test_a_small_run_measures_every_figure(tmp_path: Path) -> None:
     output = tmp_path / "bench.json"
@@ -119,6 +121,7 @@ def test_a_small_run_measures_every_figure(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.quiet
 @pytest.mark.node
 def test_server_costs_are_measured_for_bytes_polling_and_tls() -> None:
     command = ["node", HERE / "server_costs.mjs", "--clients", "5", "--seconds", "0.2"]
@@ -134,6 +137,7 @@ def test_server_costs_are_measured_for_bytes_polling_and_tls() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.quiet
 @pytest.mark.node
 def test_delivery_times_are_shown_beside_those_predicted() -> None:
     command = [sys.executable, HERE / "delivery_time.py", "--users", "5", "--rates", "40", "--seconds", "3"]

@@ -101,9 +101,11 @@ def test_a_measurement_writes_its_profile_and_its_report(siotool, fleets, tmp_pa
     arguments = ("chat.toml", "--nodes", "1,2,4", "--check", "3", "--out", "seen", "--rate", "3000")
     done = siotool("lab", "measure", *arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert [load.lab for load in loads] == [Lab(servers=n, adapter="redis") for n in (1, 2, 3, 4)]
-    assert loads[0].phases != loads[1].phases, "each fleet has an order of its own"
-    assert {sum(1 for one in load.phases if one.kind == "idle") for load in loads} == {2}
+    order = (1, 2, 3, 4, 4, 3, 2, 1)
+    assert [load.lab for load in loads] == [Lab(servers=n, adapter="redis") for n in order]
+    assert [load.name for load in loads[3:5]] == ["4-servers-1", "4-servers-2"]
+    assert len({load.phases for load in loads}) == 8, "each start has an order of its own"
+    assert {sum(1 for one in load.phases if one.kind == "idle") for load in loads} == {1}
     assert "redis is received as its law says: every" in done.stdout
     assert "balancer nginx is left out" in done.stderr
     kept = {path.name for path in (tmp_path / "seen").iterdir()}
@@ -133,9 +135,10 @@ def test_a_fleet_that_is_not_predicted_is_exit_code_4(siotool, fleets, tmp_path,
     plain = fleet_loads.load_fleet
 
     def dear(load: FleetLoad, folder: Path) -> Run:
-        if load.lab.servers == 3:
-            monkeypatch.setitem(SERVER, "receive", 60e-6)
-        return plain(load, folder)
+        with monkeypatch.context() as only:
+            if load.lab.servers == 3:
+                only.setitem(SERVER, "receive", 60e-6)
+            return plain(load, folder)
 
     monkeypatch.setattr(fleet_loads, "load_fleet", dear)
     arguments = ("--adapter", "redis", "--nodes", "1,2", "--check", "3", "--quiet", "--seed", "7")

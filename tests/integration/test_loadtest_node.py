@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-pytestmark = [pytest.mark.slow, pytest.mark.node]
+pytestmark = [pytest.mark.slow, pytest.mark.quiet, pytest.mark.node]
 
 SCHEMAS = Path(__file__).parents[2] / "siotool/schemas"
 USERS, MESSAGES = 20, 10

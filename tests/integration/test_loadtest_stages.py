@@ -66,6 +66,7 @@ def test_who_leaves_by_plan_is_neither_closed_nor_lost(profile: Any) -> None:
     assert {delivery[name] for name in ("lost", "duplicate", "reordered", "late", "pending")} == {0}
 
 
+@pytest.mark.quiet
 def test_a_profile_that_ends_with_nobody_has_not_lost_its_target(profile: Any) -> None:
     assert profile.run.end.reason == "finished"
     assert (profile.code, profile.report["doubts"]) == (0, [])

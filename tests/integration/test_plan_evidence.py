@@ -12,7 +12,7 @@ import pytest
 
 from siotool.calibration.phase import Phase, encode
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.quiet]
 
 USERS = 20
 #: Calls and messages to rooms, at two rates each.

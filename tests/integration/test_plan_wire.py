@@ -31,6 +31,7 @@ from tests.integration.wire.witness import LOOPBACK, TRANSPORTS, Witness
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.quiet,
     pytest.mark.skipif(sys.platform != "linux", reason="TCP_INFO and AF_PACKET are Linux's"),
 ]
 

@@ -14,6 +14,7 @@ USERS = 10
 AT_ONCE = ("--users", str(USERS), "--spawn-rate", "100")
 
 
+@pytest.mark.quiet
 def test_a_middleware_that_refuses_half_of_the_users_is_asked_once_by_each(
     loadtest: Callable[..., Any],
 ) -> None:

@@ -78,6 +78,7 @@ needs_time_namespaces = pytest.mark.skipif(
 
 
 @needs_time_namespaces
+@pytest.mark.quiet
 def test_machines_whose_clocks_differ_make_the_load_of_one(distributed: Any, machine: Any) -> None:
     """One clock is 5,000 s ahead: without the comparison no delivery would be expected, or timed."""
     test, port = distributed(

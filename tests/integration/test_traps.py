@@ -46,6 +46,7 @@ def test_locust_comes_before_whatever_opens_ssl(module: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.quiet
 def test_a_whole_run_with_the_embedded_target_patches_in_time(
     loadtest: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,7 +31,9 @@ SERVER = {
     "base": 0.004, "delivery": 12e-6, "inbound": 60e-6, "receive": 25e-6, "publish": 70e-6, "byte": 0.4e-9,
     "adapter_byte": 3e-9, "encode": 8e-6, "turn": 80e-6,
 }  # fmt: skip
-BACKEND = {"base": 0.002, "receiver": 6e-6, "message": 20e-6, "byte": 0.5e-9, "turn": 60e-6}
+BACKEND = {
+    "base": 0.002, "receiver": 6e-6, "message": 20e-6, "byte": 0.5e-9, "turn": 60e-6, "turn_for_many": 400e-6,
+}  # fmt: skip
 #: Turns per second that a loop makes at most.
 TURNS = 200.0
 
@@ -54,7 +56,8 @@ def fleet_of(
     chance = Generator(PCG64(1))
     found = []
     for servers in nodes:
-        for phase in adapter_phases(2400.0, 2, lambda work: None):
+        phases = [one for number in range(2) for one in adapter_phases(2400.0, number, lambda work: None)]
+        for phase in phases:
             if phase.pilot:
                 continue
             done = _done(adapter, servers, phase)

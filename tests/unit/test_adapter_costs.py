@@ -193,7 +193,7 @@ def test_what_is_expected_is_what_a_fleet_by_the_law_does():
 @pytest.mark.parametrize("name", ["redis", "none"])
 def test_a_run_shows_each_phase_that_had_settled(name):
     adapter = ADAPTERS[name]
-    phases = adapter_phases(2400.0, 1, lambda work: None)
+    phases = adapter_phases(2400.0, 0, lambda work: None)
     found = fleet_phases(run_of_fleet(adapter, 3, phases), phases, None)
     held = [one for one in phases if not one.pilot]
     assert [(one.kind, one.size, one.seconds) for one in found] == [(one.kind, one.size, 2.0) for one in held]
@@ -210,13 +210,13 @@ def test_a_run_shows_each_phase_that_had_settled(name):
 
 
 def test_servers_that_do_not_count_are_refused():
-    phases = adapter_phases(2400.0, 1, lambda work: None)
+    phases = adapter_phases(2400.0, 0, lambda work: None)
     with pytest.raises(InputError, match="server-1 shows no adapter_published_per_s"):
         fleet_phases(run_of_fleet(ADAPTERS["redis"], 2, phases, counts=False), phases, None)
 
 
 def test_a_run_that_came_to_no_phase_is_refused():
-    phases = adapter_phases(2400.0, 1, lambda work: None)
+    phases = adapter_phases(2400.0, 0, lambda work: None)
     with pytest.raises(InputError, match="no phase was seen to its end"):
         fleet_phases(run_of_fleet(ADAPTERS["redis"], 2, phases[:1]), phases, None)
 
@@ -224,10 +224,11 @@ def test_a_run_that_came_to_no_phase_is_refused():
 # ── predictions ───────────────────────────────────────────────────────────────────────
 
 
-def test_each_fleet_is_predicted_from_the_others():
+def test_each_fleet_of_several_is_predicted_from_the_others():
+    """One server alone shares a CPU with its backend: its turns cost less, and no other fleet shows that."""
     profile = measured("redis", noise=0.01)
     assert [(one.servers, one.side) for one in profile.predictions] == [
-        (servers, side) for servers in NODES for side in ("server", "backend")
+        (servers, side) for servers in NODES[1:] for side in ("server", "backend")
     ]
     assert max(abs(one.error) for one in profile.predictions) < 0.05
     assert profile.remarks == []
@@ -241,6 +242,13 @@ def test_a_checked_fleet_is_not_behind_the_costs():
     assert [one.servers for one in profile.predictions] == [3, 3]
     assert all(abs(one.error) < 0.01 for one in profile.predictions)
     assert profile.scaling is None, "three numbers of servers are too few for the scalability law"
+
+
+def test_a_fleet_of_one_is_predicted_where_it_is_to_be_checked():
+    profile = measured("redis", checked=(1,))
+    assert [(one.servers, one.side) for one in profile.predictions] == [(1, "server"), (1, "backend")]
+    backend = profile.predictions[1]
+    assert backend.error > 0.1, "what turns cost more for several is not told apart without the fleet of one"
 
 
 def test_a_wrong_law_predicts_another_fleet_wrongly():
@@ -303,7 +311,8 @@ def test_a_plan_gets_the_adapter_and_its_costs():
     at_rest = SERVER["base"] + SERVER["turn"] * TURNS
     assert middle["server.base_cost"] == pytest.approx(at_rest, rel=0.05)
     each = BACKEND["receiver"] + 1000 * BACKEND["byte"] + (BACKEND["message"] + 1000 * BACKEND["byte"]) / 4
-    assert middle["topology.backend_rate"] == pytest.approx((1 - BACKEND["base"]) / each, rel=0.05)
+    turning = (BACKEND["turn"] + BACKEND["turn_for_many"]) * TURNS
+    assert middle["topology.backend_rate"] == pytest.approx((1 - BACKEND["base"] - turning) / each, rel=0.05)
 
 
 def test_beside_other_measurements_only_the_adapters_own_costs_count():

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from siotool.errors import InputError
 from siotool.plan.documents import money_sections
 from siotool.plan.storage.offline import all_bytes, storage
 from siotool.plan.storage.stores import (
@@ -175,6 +176,31 @@ def test_a_message_of_a_conversation_is_kept_once_and_read_by_all(plan_inputs):
         " ".join(block.text for block in money_sections.storage(one).blocks[:-1]) for one in (alone, shared)
     ]
     assert ["The servers take 1.67 h for it." in words for words in said] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("kind", "other", "dead_share"), [("document", 0, 0.0), ("relational", 1, DEAD_SHARE)]
+)
+def test_what_a_message_was_measured_to_take_stands_for_the_formula_of_its_kind(
+    plan_inputs, kind, other, dead_share
+):
+    """PouchDB Server keeps each document twice, which is in no formula for MongoDB."""
+    chosen = KEYS | {"storage.kind": kind}
+    formula, kept = (
+        storage(plan_inputs(chosen | more), draws=100, seed=1)
+        for more in ({}, {"storage.stored_size": "700B"})
+    )
+    (mine,) = (store for store in kept.stores if store.kind == kind)
+    assert (mine.chosen, mine.name) == (True, f"the {kind} store as measured")
+    assert mine.bytes == pytest.approx(600e6 * 700 * (1 + dead_share))
+    assert kept.stores[other] == formula.stores[other]
+    writes = {store.kind: store.record_writes_per_s for store in formula.stores}
+    assert mine.record_writes_per_s == writes[kind]
+
+
+def test_a_measured_size_is_that_of_a_store_that_is_named(plan_inputs):
+    with pytest.raises(InputError, match="no kind is chosen"):
+        storage(plan_inputs(KEYS | {"storage.stored_size": "700B"}), draws=100, seed=1)
 
 
 def test_what_postgres_needs_for_a_message():

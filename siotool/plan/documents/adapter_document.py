@@ -190,8 +190,9 @@ def _predictions(profile: AdapterProfile) -> list[Sentence | Table]:
     ]
     note = (
         "The CPU of one server, or of the backend, over all phases: predicted from the other numbers of "
-        "servers, with the messages that users sent and who receives them by the law. Worst phase: of those "
-        "that took 3 % of a core or more."
+        "servers, with the messages that users sent and who receives them by the law. A fleet of one is not "
+        "predicted but measured: no other shows what a server alone with its backend costs. Worst phase: of "
+        "those that took 3 % of a core or more."
     )
     named = columns("servers>", "of", "measured cores>", "predicted>", "error>", "worst phase>")
     return [Table(named, rows, note=note)]

@@ -9,7 +9,8 @@ follows from others, which the phases cannot separate, is inside them. Intervals
 whose signs are drawn anew (C. F. J. Wu, Annals of Statistics 14, 1986).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal
 
 import msgspec
@@ -18,6 +19,7 @@ from numpy.random import Generator
 from scipy.optimize import nnls
 
 from siotool.errors import InputError
+from siotool.plan.evidence.adapter_profile import TURNS
 from siotool.plan.evidence.calibrated import CostFigure
 from siotool.plan.evidence.curve import saturating
 from siotool.plan.evidence.fleet_phases import Work
@@ -27,9 +29,10 @@ from siotool.runs.seconds import Floats
 #: Replicates of every cost, and the interval that is shown of them.
 REPLICATES = 400
 LOW, HIGH = 0.05, 0.95
-#: CPU below which an error counts as it is, not as a share: within two seconds clocks tick 200 times, which
-#: leaves the CPU of some processes uncertain by so much together.
-FLOOR_CORES = 0.03
+Side = Literal["server", "backend"]
+
+#: CPU below which an error counts as it is, not as a share: so much is done beside the work, at rest too.
+FLOOR_CORES: Mapping[Side, float] = MappingProxyType({"server": 0.01, "backend": 0.003})
 #: Turns per second that a loop makes at most. Messages that come at the same moment share a turn, so that
 #: it may be much less than a thousand. The least is taken that explains the CPU about as well as the best, as
 #: then only messages cost a busy server more. All that do are behind the intervals.
@@ -43,8 +46,6 @@ _INFLATION_MOST = 40.0
 _SPARE = 2
 #: The fit follows phases: no error is widened more than by one over the root of this.
 _LEAST_FREE = 0.25
-
-Side = Literal["server", "backend"]
 
 
 class Term(msgspec.Struct, frozen=True):
@@ -66,6 +67,11 @@ def _backend_turns(work: Work, most: float) -> float:
     return float(saturating(work.backend_published, most))
 
 
+def _turns_for_many(work: Work, most: float) -> float:
+    """A server that is alone takes turns with its backend, on one CPU; of several, others run meanwhile."""
+    return _backend_turns(work, most) if work.servers > 1 else 0.0
+
+
 #: Those first that a planner needs most: what cannot be separated from them is inside them.
 TERMS: dict[Side, tuple[Term, ...]] = {
     "server": (
@@ -84,6 +90,7 @@ TERMS: dict[Side, tuple[Term, ...]] = {
         Term("receiver", "per message sent to a server", lambda work, _: work.backend_received),
         Term("message", "per message taken from a server", lambda work, _: work.backend_published),
         Term("turn", "per turn of the event loop, or of its processes", _backend_turns),
+        Term("turn_for_many", "more per turn, where there is more than one server", _turns_for_many),
         Term("byte", "per byte of text, from and to servers", lambda work, _: work.backend_bytes),
     ),
 }
@@ -125,8 +132,8 @@ def fit_costs(side: Side, works: Sequence[Work], cores: Sequence[float], generat
         signs = np.where(generator.integers(2, size=len(works)) == 0, -1.0, 1.0)
         again = np.maximum(0.0, one.fitted + signs * errors)
         # so that all turns together stay what they cost
-        scale = [one.turns_most / found.turns_most if term.name == "turn" else 1.0 for term in found.terms]
-        drawn.append(_solved(one.matrix, again, FLOOR_CORES + one.fitted) * scale)
+        scale = [one.turns_most / found.turns_most if term.name in TURNS else 1.0 for term in found.terms]
+        drawn.append(_solved(one.matrix, again, FLOOR_CORES[side] + one.fitted) * scale)
     replicates = np.array(drawn).T
     return AdapterFit(found.terms, found.values, replicates, found.absorbed, found.fitted, found.turns_most)
 
@@ -151,10 +158,11 @@ def _fitted(side: Side, works: Sequence[Work], seen: Floats, turns_most: float) 
             "measure more numbers of servers, or more rounds",
         )
     matrix = np.array([[term.of(work, turns_most) for term in terms] for work in works])
-    values = _solved(matrix, seen, FLOOR_CORES + seen)
-    values = _solved(matrix, seen, FLOOR_CORES + matrix @ values)
+    floor = FLOOR_CORES[side]
+    values = _solved(matrix, seen, floor + seen)
+    values = _solved(matrix, seen, floor + matrix @ values)
     fitted = matrix @ values
-    squares = float((((seen - fitted) / (FLOOR_CORES + fitted)) ** 2).sum())
+    squares = float((((seen - fitted) / (floor + fitted)) ** 2).sum())
     return _Fitted(terms, absorbed, turns_most, matrix, values, fitted, squares)
 
 
@@ -165,7 +173,7 @@ def cost_figures(fit: AdapterFit, side: Side, works: Sequence[Work]) -> list[Cos
         value = float(fit.values[number])
         low, high = (float(one) for one in np.quantile(fit.replicates[number], (LOW, HIGH)))
         parts = np.array([value * term.of(work, fit.turns_most) for work in works]) / np.maximum(
-            fit.fitted, FLOOR_CORES
+            fit.fitted, FLOOR_CORES[side]
         )
         figures.append(
             CostFigure(

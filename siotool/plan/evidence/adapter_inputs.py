@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import PCG64, Generator
 
 from siotool.errors import InputError
-from siotool.plan.evidence.adapter_profile import AdapterProfile, SideCosts
+from siotool.plan.evidence.adapter_profile import TURNS, AdapterProfile, SideCosts
 from siotool.plan.evidence.calibrated import CPU_BETWEEN_STARTS
 from siotool.plan.evidence.resample import run_factor
 from siotool.plan.inputs.figure import Figure, Inputs
@@ -109,7 +109,8 @@ def _backend_rate(profile: AdapterProfile, size: float, generator: Generator) ->
 
 def _busy(side: SideCosts, drawn: Mapping[str, Floats]) -> Floats:
     """What does not grow with the load of a busy process: itself at rest, and all the turns that it makes."""
-    return drawn["base"] + drawn.get("turn", np.zeros_like(drawn["base"])) * side.turns_most
+    turns = sum((drawn[name] for name in TURNS if name in drawn), np.zeros_like(drawn["base"]))
+    return drawn["base"] + turns * side.turns_most
 
 
 def _samples(values: Floats) -> Replicates:

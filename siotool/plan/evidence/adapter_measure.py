@@ -125,9 +125,14 @@ def _side(side: Side, adapter: Adapter, phases: Sequence[FleetPhase], fit: Adapt
 def _predictions(
     adapter: Adapter, phases: Sequence[FleetPhase], checked: Collection[int], seed: int
 ) -> list[FleetPrediction]:
-    """Each fleet that is held out: from the rest of what is fitted, and from what its users did alone."""
+    """Each fleet that is held out: from the rest of what is fitted, and from what its users did alone.
+
+    Not the fleet of one, unless it is to be checked: it is known wherever one is measured, and no other shows
+    what a server alone with its backend costs.
+    """
     fitted = sorted({one.servers for one in phases} - set(checked))
-    held_out = sorted(checked) or (fitted if len(fitted) >= _FOR_PREDICTION else [])
+    several = [servers for servers in fitted if servers > 1]
+    held_out = sorted(checked) or (several if len(fitted) >= _FOR_PREDICTION else [])
     sides: tuple[Side, ...] = ("server", "backend") if _joined(phases) else ("server",)
     found = []
     for servers in held_out:
@@ -179,7 +184,7 @@ def _mean(values: Sequence[float]) -> float:
 def _work_per_core(phases: Sequence[FleetPhase]) -> float:
     work = sum(one.inbound_per_s + one.delivered_per_s for one in phases if one.kind != "idle")
     cores = sum(one.cores for one in phases if one.kind != "idle")
-    return work / max(cores, FLOOR_CORES)
+    return work / max(cores, FLOOR_CORES["server"])
 
 
 def _scaling(adapter: Adapter, phases: Sequence[FleetPhase], seed: int) -> ScalingFigures | None:

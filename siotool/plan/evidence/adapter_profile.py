@@ -10,6 +10,9 @@ import msgspec
 from siotool.plan.evidence.adapter_laws_seen import LawSeen
 from siotool.plan.evidence.calibrated import CostFigure, MachineFigures
 
+#: Costs of turns of an event loop, of which there are no more than so many per second.
+TURNS = ("turn", "turn_for_many")
+
 
 class SideCosts(msgspec.Struct, frozen=True):
     """The costs of a server, or of the backend; ``replicates`` has one row for each of ``names``.

@@ -47,8 +47,9 @@ class FleetPhase(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
-    """What one server does per second, and what the backend does, in the units of the costs."""
+    """What one of so many servers does per second, and what the backend does, in the units of the costs."""
 
+    servers: int
     inbound: float
     published: float
     received: float
@@ -156,6 +157,7 @@ def _work(adapter: Adapter, phase: FleetPhase, received_per_s: float, delivered_
     hosted = phase.published_per_s * (hosts if joined else 1 / phase.servers)
     count, size = phase.servers, phase.size
     return Work(
+        servers=count,
         inbound=phase.inbound_per_s / count,
         published=published / count,
         received=received_per_s / count,

@@ -309,6 +309,13 @@ FIELDS: tuple[Field, ...] = (
     Field("storage.offline_users", "count", "users with a backlog", example="5M"),
     Field("storage.messages", "rate", "messages per second and offline user", example="20/d"),
     Field("storage.message_size", "size", "bytes of one stored message", "200B"),
+    Field(
+        "storage.stored_size",
+        "size",
+        "bytes that a message takes in the chosen store, with its indexes, where that was measured",
+        above=True,
+        example="715B",
+    ),
     Field("storage.readers", "count", "offline users that one stored message is for", "1", low=1),
     Field("storage.retention", "duration", "how long a message is kept", "30d", above=True),
     Field("storage.replicas", "count", "copies of the data", "3", low=1),

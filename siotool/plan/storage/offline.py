@@ -17,11 +17,14 @@ from siotool.plan.growth.counting import values_of
 from siotool.plan.inputs.figure import Inputs, middle
 from siotool.plan.model import Storage, StoreOption
 from siotool.plan.numbers import N, Number, is_array, single
-from siotool.plan.storage.stores import Store, document_store, relational_store
+from siotool.plan.storage.stores import Store, document_store, measured_store, relational_store
 from siotool.units import format_count, format_share, format_size
 
 #: Time in which all users fetch their backlog, without a goals.reconnect_time.
 DRAIN_S = 3600.0
+
+#: What a message takes in the chosen store, where that was measured.
+_STORED = "storage.stored_size"
 
 _NEEDED = ("storage.offline_users", "storage.messages")
 
@@ -49,10 +52,23 @@ def storage(inputs: Inputs, *, draws: int, seed: int) -> Storage | None:
     # each kind, for the middle and for the draws
     drawn: Mapping[str, Number] = values_of(inputs, draws, seed) if inputs.uncertain() else values
     payload = drawn["storage.message_size"]
-    kinds: tuple[tuple[Literal["relational", "document"], Store[float], Store[Number]], ...] = (
+    kinds: list[tuple[Literal["relational", "document"], Store[float], Store[Number]]] = [
         ("relational", relational_store(size), relational_store(payload)),
         ("document", document_store(size), document_store(payload)),
-    )
+    ]
+    if _STORED in values:
+        if chosen is None:
+            raise InputError(
+                f"{_STORED} is a figure of one kind of store, and no kind is chosen",
+                'add kind = "relational" or "document" to [storage]',
+            )
+        name = f"the {chosen} store as measured"
+        kinds = [
+            (kind, measured_store(name, store, values[_STORED]), measured_store(name, spread, drawn[_STORED]))
+            if kind == chosen
+            else (kind, store, spread)
+            for kind, store, spread in kinds
+        ]
     options = [
         StoreOption(
             kind=kind,

@@ -123,6 +123,23 @@ def document_store(payload_bytes: N) -> Store[N]:
     )
 
 
+def measured_store(name: str, store: Store[N], stored_bytes: N) -> Store[N]:
+    """Return the store with what a message was measured to take in one of its kind, indexes included.
+
+    It may be any store of that kind: its writes, and the share of what is deleted, are those of ``store``.
+    """
+    dead_share = store.dead_bytes / (store.record_bytes + store.index_bytes)
+    return Store(
+        name=name,
+        record_bytes=stored_bytes,
+        index_bytes=0.0 * stored_bytes,
+        dead_bytes=stored_bytes * dead_share,
+        record_writes=store.record_writes,
+        index_writes=store.index_writes,
+        read_bytes=store.read_bytes,
+    )
+
+
 def row_bytes(payload_bytes: N) -> tuple[N, N]:
     """Return what a row takes of its page, and in the TOAST table and its index, pages included.
 
