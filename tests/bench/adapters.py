@@ -32,7 +32,7 @@ ADAPTERS: tuple[AdapterName, ...] = (
     "postgres",
 )
 SERVER = ("publish", "receive", "adapter_byte", "turn", "delivery", "inbound", "byte")
-BACKEND = ("base", "turn", "turn_for_many", "message", "receiver", "byte")
+BACKEND = ("base", "turn", "turn_for_others", "message", "receiver", "byte")
 
 
 @contextmanager

@@ -32,7 +32,8 @@ SERVER = {
     "adapter_byte": 3e-9, "encode": 8e-6, "turn": 80e-6,
 }  # fmt: skip
 BACKEND = {
-    "base": 0.002, "receiver": 6e-6, "message": 20e-6, "byte": 0.5e-9, "turn": 60e-6, "turn_for_many": 400e-6,
+    "base": 0.002, "receiver": 6e-6, "message": 20e-6, "byte": 0.5e-9, "turn": 60e-6,
+    "turn_for_others": 400e-6,
 }  # fmt: skip
 #: Turns per second that a loop makes at most.
 TURNS = 200.0

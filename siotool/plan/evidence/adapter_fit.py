@@ -38,6 +38,9 @@ FLOOR_CORES: Mapping[Side, float] = MappingProxyType({"server": 0.01, "backend":
 #: then only messages cost a busy server more. All that do are behind the intervals.
 TURNS_MOST = (100.0, 200.0, 300.0, 500.0, 1000.0, 3000.0)
 _AS_GOOD = 1.25
+#: How much larger errors of a server alone are expected to be: the same phase took its backend up to twice as
+#: much in one start as in another (docs/adapters.md).
+_ALONE = 2.0
 #: Variance inflation above which a cost is inside others. Larger than for the seconds of any run (10): that a
 #: publish is one server's, and is received by others, must be told apart to predict other fleets, though
 #: its interval is up to six times as wide.
@@ -67,9 +70,12 @@ def _backend_turns(work: Work, most: float) -> float:
     return float(saturating(work.backend_published, most))
 
 
-def _turns_for_many(work: Work, most: float) -> float:
-    """A server that is alone takes turns with its backend, on one CPU; of several, others run meanwhile."""
-    return _backend_turns(work, most) if work.servers > 1 else 0.0
+def _turns_for_others(work: Work, most: float) -> float:
+    """Turns by the share of the servers that did not make the message: none for one, all for very many.
+
+    With one server a turn cost Redis half of what it cost with two (docs/adapters.md).
+    """
+    return _backend_turns(work, most) * (1 - 1 / work.servers)
 
 
 #: Those first that a planner needs most: what cannot be separated from them is inside them.
@@ -90,7 +96,9 @@ TERMS: dict[Side, tuple[Term, ...]] = {
         Term("receiver", "per message sent to a server", lambda work, _: work.backend_received),
         Term("message", "per message taken from a server", lambda work, _: work.backend_published),
         Term("turn", "per turn of the event loop, or of its processes", _backend_turns),
-        Term("turn_for_many", "more per turn, where there is more than one server", _turns_for_many),
+        Term(
+            "turn_for_others", "more per turn, by the share of the servers that are others", _turns_for_others
+        ),
         Term("byte", "per byte of text, from and to servers", lambda work, _: work.backend_bytes),
     ),
 }
@@ -133,13 +141,13 @@ def fit_costs(side: Side, works: Sequence[Work], cores: Sequence[float], generat
         again = np.maximum(0.0, one.fitted + signs * errors)
         # so that all turns together stay what they cost
         scale = [one.turns_most / found.turns_most if term.name in TURNS else 1.0 for term in found.terms]
-        drawn.append(_solved(one.matrix, again, FLOOR_CORES[side] + one.fitted) * scale)
+        drawn.append(_solved(one.matrix, again, one.scales) * scale)
     replicates = np.array(drawn).T
     return AdapterFit(found.terms, found.values, replicates, found.absorbed, found.fitted, found.turns_most)
 
 
 class _Fitted(msgspec.Struct, frozen=True, eq=False):
-    """One fit with the sum of its squared relative errors."""
+    """One fit: the size of error that is expected of each phase, and the sum of the squared errors in it."""
 
     terms: tuple[Term, ...]
     absorbed: dict[str, str]
@@ -147,6 +155,7 @@ class _Fitted(msgspec.Struct, frozen=True, eq=False):
     matrix: Floats
     values: Floats
     fitted: Floats
+    scales: Floats
     squares: float
 
 
@@ -159,11 +168,13 @@ def _fitted(side: Side, works: Sequence[Work], seen: Floats, turns_most: float) 
         )
     matrix = np.array([[term.of(work, turns_most) for term in terms] for work in works])
     floor = FLOOR_CORES[side]
-    values = _solved(matrix, seen, floor + seen)
-    values = _solved(matrix, seen, floor + matrix @ values)
+    unsure = np.array([_ALONE if work.servers == 1 else 1.0 for work in works])
+    values = _solved(matrix, seen, unsure * (floor + seen))
+    values = _solved(matrix, seen, unsure * (floor + matrix @ values))
     fitted = matrix @ values
-    squares = float((((seen - fitted) / (floor + fitted)) ** 2).sum())
-    return _Fitted(terms, absorbed, turns_most, matrix, values, fitted, squares)
+    scales = unsure * (floor + fitted)
+    squares = float((((seen - fitted) / scales) ** 2).sum())
+    return _Fitted(terms, absorbed, turns_most, matrix, values, fitted, scales, squares)
 
 
 def cost_figures(fit: AdapterFit, side: Side, works: Sequence[Work]) -> list[CostFigure]:

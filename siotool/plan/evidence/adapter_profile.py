@@ -11,7 +11,7 @@ from siotool.plan.evidence.adapter_laws_seen import LawSeen
 from siotool.plan.evidence.calibrated import CostFigure, MachineFigures
 
 #: Costs of turns of an event loop, of which there are no more than so many per second.
-TURNS = ("turn", "turn_for_many")
+TURNS = ("turn", "turn_for_others")
 
 
 class SideCosts(msgspec.Struct, frozen=True):
