@@ -32,6 +32,8 @@ ADAPTERS: tuple[AdapterName, ...] = (
     "postgres",
 )
 SERVER = ("publish", "receive", "adapter_byte", "turn", "delivery", "inbound", "byte")
+#: The fleets that the others predict.
+SEVERAL = [n for n in numbers(NODES, "nodes") if n > 1]
 BACKEND = ("base", "turn", "turn_for_others", "message", "receiver", "byte")
 
 
@@ -84,7 +86,7 @@ def costs(side: SideCosts | None, names: Sequence[str]) -> list[str]:
 def errors(profile: AdapterProfile, side: str) -> list[str]:
     """The errors of the predictions of one side, by number of servers."""
     found: dict[int, Any] = {one.servers: one for one in profile.predictions if one.side == side}
-    return [error_words(found[n].error) if n in found else "–" for n in numbers(NODES, "nodes")]
+    return [error_words(found[n].error) if n in found else "–" for n in SEVERAL]
 
 
 def main() -> None:
@@ -95,7 +97,7 @@ def main() -> None:
     parser.add_argument("--lock", type=Path)
     args = parser.parse_args()
     profiles = [measured(name, args.out / name, args.lock) for name in args.adapters]
-    nodes = [f"{n} servers" for n in numbers(NODES, "nodes")]
+    nodes = [f"{n} servers" for n in SEVERAL]
     laws = [
         [
             *(one.adapter, one.law, law.kind, str(law.servers), share_words(law.expected)),
