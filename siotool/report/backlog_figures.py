@@ -123,7 +123,7 @@ def _store(runs: Sequence[Run]) -> StoreFigures | None:
     if not names:
         return None
     growths = [growth for run in runs for growth in _growths(run.intervals, names[0])]
-    messages, size = sum(one.messages for one in growths), sum(one.bytes for one in growths)
+    messages, size = sum(one.messages for one in growths), max(0, sum(one.bytes for one in growths))
     away = [one for one in growths if one.away]
     away_s = sum(one.seconds for one in away)
     return StoreFigures(
@@ -150,7 +150,8 @@ def _growths(intervals: Sequence[Interval], name: str) -> list[_Growth]:
                 _Growth(
                     interval.t_s - before.t_s,
                     max(0, use.store_messages - (last.store_messages or 0)),
-                    max(0, (use.store_bytes or 0) - (last.store_bytes or 0)),
+                    # a store that tidies up becomes smaller meanwhile
+                    (use.store_bytes or 0) - (last.store_bytes or 0),
                     before.losses.away_now > 0 and interval.losses.away_now > 0,
                 )
             )

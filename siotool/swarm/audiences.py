@@ -249,8 +249,9 @@ class Audiences:
             if left[0][0] >= now - KNOWN_S:
                 break
             at, receiver, place = left.popleft()
-            if place.cut and receiver.lost_at < inf:
-                left.append((at, receiver, place))  # while it is away, messages wait for it
+            away = receiver.lost_at < inf or now - KNOWN_S <= receiver.away_until < inf
+            if place.cut and away:  # messages wait for it, until its scenario says that it is a member again
+                left.append((at, receiver, place))
             elif place.left_at == at and place in receiver.places:
                 receiver.places.remove(place)
                 place.audience.close(receiver.slot, place, now)

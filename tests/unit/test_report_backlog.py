@@ -56,6 +56,16 @@ def test_what_the_store_took_is_what_it_grew_by(kept):
     assert store.written_peak_per_s == pytest.approx(20)
 
 
+def test_a_store_that_tidies_up_has_not_grown_by_what_it_threw_away(kept):
+    """Trap: LevelDB writes files anew and removes the old ones; only its growth was summed: 944 B for 572."""
+    run = kept()
+    for interval, size in zip(run.intervals, (0, 3000, 9000, 16000, 12000, 12000), strict=True):
+        use = msgspec.structs.replace(interval.servers["postgres"], store_bytes=size)
+        interval.servers["postgres"] = use
+    store = sum_up_backlog([run], DELIVERY, None).store
+    assert (store.bytes, store.bytes_per_message) == (12000, 200.0)
+
+
 def test_a_second_in_which_the_store_did_not_answer_is_not_one_in_which_it_did_not_grow(kept):
     found = sum_up_backlog([kept(levels=(0, 10, None, 50, 60, 60))], DELIVERY, None)
     assert found.store.messages == 60

@@ -100,12 +100,16 @@ def test_what_is_under_way_when_a_user_goes_offline_is_not_lost(meant):
     assert user.tracker.take_presence()[-1].at == 50.0, "each loss is meant by itself"
 
 
-def test_messages_wait_for_a_user_that_is_away_for_longer_than_they_are_known():
+@pytest.mark.parametrize("forgets", [False, True])
+def test_messages_wait_for_a_user_that_is_away_for_longer_than_they_are_known(forgets):
+    """Trap: a second that ended between return and membership forgot the place: what came was missed."""
     user = Offline()
     user.goes(20.0)
     for now in range(21, 400):
         user.tracker.forget_old(float(now))
     user.metrics.join(user, 400.0)
+    if forgets:
+        user.tracker.forget_old(400.05)
     user.gets(1, 30.0, 400.1)  # before its scenario has said that it is a member again
     user.tracker.audiences.join(user, ROOM, 400.2)
     user.tracker.forget_old(401.0)
@@ -121,4 +125,14 @@ def test_a_user_that_never_comes_back_is_forgotten():
     user.metrics.away.forget(user, 21.0)
     assert user.lost_at == inf
     user.tracker.forget_old(20.0 + KNOWN_S + 1)
+    assert user.places == []
+
+
+def test_a_user_that_is_back_and_says_no_more_that_it_is_a_member_is_forgotten():
+    user = Offline()
+    user.goes(20.0)
+    user.metrics.join(user, 200.0)
+    user.tracker.forget_old(200.0 + KNOWN_S)
+    assert user.places != []
+    user.tracker.forget_old(200.0 + KNOWN_S + 1)
     assert user.places == []
