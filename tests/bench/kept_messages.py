@@ -7,8 +7,8 @@ handed out per second then is the plan's drain rate. With it a plan predicts the
 are offline for the second time: bytes of a message, messages written per second while they are, and the time
 until the last of them has all that it missed. What a message takes in a store that a plan has no formula for
 is taken from the first run too. Both times are long: a drain of less than some seconds is not in proportion,
-as users come back over a second, and who is first has the servers for itself. It takes 10 minutes. The machine
-should have nothing else to do: needs what ``siotool lab doctor scenarios/chat-postgres.toml`` and
+as users come back over a second, and who is first has the servers for itself. It takes 10 minutes, on a
+machine that has nothing else to do. Needs what ``siotool lab doctor scenarios/chat-postgres.toml`` and
 ``chat-couchdb.toml`` say.
 """
 
