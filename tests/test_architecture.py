@@ -17,7 +17,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 #: Imports go downward only: from a later row to an earlier one, or within one package.
 LAYERS = (
     {"errors", "printable", "searched", "stopped"},
-    {"child_process", "terminal", "units", "yaml_template"},
+    {"child_process", "terminal", "told_lines", "units", "yaml_template"},
     {"document", "faults", "formula", "histogram", "measured_servers", "workload"},
     {"deliveries_by_node"},
     {"calibration", "protocol", "runfile"},

@@ -7,7 +7,6 @@ ends. When standard input closes, or the parent ends, it runs what is left to be
 
 import argparse
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -20,6 +19,7 @@ import msgspec
 
 from siotool.faults.command_lines import CommandEnded, CommandStep
 from siotool.printable import one_line
+from siotool.told_lines import ToldLines
 
 #: How long a command may run, and one that undoes at the end.
 PATIENCE_S, LAST_S = 120.0, 20.0
@@ -99,17 +99,10 @@ def main() -> None:
         signal.signal(number, _live_on)
     keeper = CommandKeeper()
     _say({})
-    poller = select.poll()
-    poller.register(0, select.POLLIN | select.POLLHUP)
-    unread = b""
-    while os.getppid() == parent:
-        if poller.poll(_LOOK_S * 1000):
-            part = os.read(0, 65_536)
-            if not part:
-                break
-            whole, newline, unread = (unread + part).rpartition(b"\n")
-            for line in (whole + newline).splitlines():
-                keeper.take(msgspec.json.decode(line, type=CommandStep))
+    lines = ToldLines()
+    while os.getppid() == parent and (told := lines.within(_LOOK_S)) is not None:
+        for line in told:
+            keeper.take(msgspec.json.decode(line, type=CommandStep))
         for ended in keeper.look():
             _say(ended)
     keeper.undo_all()

@@ -11,7 +11,6 @@ import argparse
 import contextlib
 import os
 import resource
-import select
 import signal
 import sys
 import tempfile
@@ -28,6 +27,7 @@ from siotool.lab.lab import Lab
 from siotool.lab.process_tree import is_stopped
 from siotool.lab.running_fleet import RunningFleet
 from siotool.lab.running_program import end_with
+from siotool.told_lines import ToldLines
 
 #: How often, in seconds, programs and parent are looked at.
 _LOOK_S = 0.2
@@ -70,18 +70,11 @@ def _keep(fleet: RunningFleet, parent: int) -> None:
     """Carry out what is asked for, until it is to end."""
     actions = FleetActions(fleet)
     running: list[tuple[AskedAction, Steps]] = []
-    poller = select.poll()
-    poller.register(0, select.POLLIN | select.POLLHUP)
-    unread = b""
+    lines = ToldLines()
     wait_s = _LOOK_S
-    while os.getppid() == parent:
-        if poller.poll(wait_s * 1000):
-            part = os.read(0, 65_536)
-            if not part:
-                return
-            whole, newline, unread = (unread + part).rpartition(b"\n")
-            asked = [msgspec.json.decode(one, type=AskedAction) for one in (whole + newline).splitlines()]
-            running += [(one, actions.carry_out(one.action)) for one in asked]
+    while os.getppid() == parent and (told := lines.within(wait_s)) is not None:
+        asked = [msgspec.json.decode(one, type=AskedAction) for one in told]
+        running += [(one, actions.carry_out(one.action)) for one in asked]
         running = [one for one in running if _goes_on(fleet, *one)]
         for ended in fleet.ended():
             _print(EndedProgram(ended.program.name, ended.process.returncode, str(ended.log)))

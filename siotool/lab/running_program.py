@@ -33,6 +33,9 @@ class RunningProgram:
         with log.open("ab") as words:
             #: What stands in its log before is of an earlier process.
             self._begin = words.tell()
+            #: Bytes of its own that were read, and the lines of JSON among them.
+            self._read = 0
+            self._lines: list[dict[str, Any]] = []
             self.process = subprocess.Popen(
                 program.command,
                 cwd=program.folder,
@@ -62,13 +65,16 @@ class RunningProgram:
         return False
 
     def lines(self) -> list[dict[str, Any]]:
-        """Return all lines of JSON that it has said."""
-        found = []
-        for line in self._words().splitlines(keepends=True):
-            if line.startswith("{") and line.endswith("\n"):
+        """Return all lines of JSON that it has said; only what is new in its log is read."""
+        with self.log.open("rb") as stream:
+            stream.seek(self._begin + self._read)
+            whole, newline, _ = stream.read().rpartition(b"\n")
+        self._read += len(whole + newline)
+        for line in whole.splitlines():
+            if line.startswith(b"{"):
                 with contextlib.suppress(ValueError):
-                    found.append(json.loads(line))
-        return found
+                    self._lines.append(json.loads(line))
+        return list(self._lines)
 
     def ask_to_end(self) -> None:
         """Have it end in order."""

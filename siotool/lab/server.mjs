@@ -35,7 +35,7 @@ const HOST = "127.0.0.1";
 
 // an adapter whose backend is gone rejects what it was to publish, and nobody waits for that: without this
 // a restart of Redis ends each server that publishes meanwhile (Node.js; @socket.io/redis-adapter 8.3.0)
-process.on("unhandledRejection", (error) => console.error(`not published: ${error?.message ?? error}`));
+process.on("unhandledRejection", (error) => console.error(`rejected: ${error?.message ?? error}`));
 
 const options = readOptions();
 if (options.adapter === "cluster" && cluster.isPrimary) {
