@@ -11,7 +11,7 @@ import msgspec
 
 from siotool.document.assets import asset
 from siotool.document.document import Chart, Document
-from siotool.document.vega_lite import spec
+from siotool.document.vega_lite import HOLD, TROUBLE, spec
 from siotool.printable import printable
 
 #: Pixels of the drawing, and what a PNG's are multiplied by.
@@ -66,6 +66,9 @@ def _light() -> dict[str, Any]:
         },
         "legend": {"orient": "top", "labelColor": colours["text"], "labelFontSize": 12, "columns": 3},
         "range": {"category": re.split(r"\s*,\s*", colours["series"])},
-        "rect": {"color": colours["hold"], "opacity": 0.09},
+        "style": {
+            HOLD: {"fill": colours["hold"], "opacity": 0.09},
+            TROUBLE: {"fill": colours["bad"], "opacity": 0.13},
+        },
         "rule": {"color": colours["muted"], "strokeDash": [4, 4]},
     }

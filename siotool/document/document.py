@@ -147,7 +147,8 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 class Chart(msgspec.Struct, frozen=True):
-    """Curves over two axes. ``shades`` are spans of the horizontal; ``key`` is unique in its document.
+    """Curves over two axes. ``shades`` are spans of the horizontal, ``troubles`` those in which something was
+    broken; ``key`` is unique in its document.
 
     ``telling`` charts say what no table says: printers without pictures write them in words or blocks.
     The points of such a chart are equally far apart. ``how`` as in a table.
@@ -164,6 +165,7 @@ class Chart(msgspec.Struct, frozen=True):
     height: int = 190
     telling: bool = False
     how: Sequence[str] = ()
+    troubles: Sequence[tuple[float, float]] = ()
 
 
 Block: TypeAlias = Sentence | Fact | Equation | Table | Chart | Way

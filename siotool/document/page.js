@@ -40,7 +40,10 @@ function theme() {
     line: { strokeWidth: 2, strokeJoin: "round" },
     range: { category: value("--series").split(/\s*,\s*/) },
     axisY: { minExtent: 60 },
-    rect: { color: value("--hold"), opacity: 0.09 },
+    style: {
+      hold: { fill: value("--hold"), opacity: 0.09 },
+      trouble: { fill: value("--bad"), opacity: 0.13 },
+    },
     rule: { color: value("--muted"), strokeDash: [4, 4] },
   };
 }

@@ -41,6 +41,9 @@ _WRITTEN: Mapping[Unit, str] = MappingProxyType(
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
 #: The one set of data of a chart's curves, named, so that building the chart does not copy it.
 _ROWS = "rows"
+#: Styles of shaded spans, which the page gives their colours: where figures are from, and where something was
+#: broken.
+HOLD, TROUBLE = "hold", "trouble"
 #: More dots than this are small and pale.
 _FEW_DOTS = 300
 
@@ -203,9 +206,10 @@ def _across(chart: Chart) -> Iterator[alt.Chart]:
     if chart.x.unit != "day" and not chart.x.log:
         # Vega-Lite joins the scales of all layers, and has one that says nothing begin at 0
         x = alt.X(_field(chart), scale=alt.Scale(zero=False))
-    if chart.shades:
-        spans = [{"t": _place(chart, begin), "end": _place(chart, end)} for begin, end in chart.shades]
-        yield _of(spans).mark_rect().encode(x=x, x2=alt.X2("end"))
+    for spans, style in ((chart.shades, HOLD), (chart.troubles, TROUBLE)):
+        if spans:
+            rows = [{"t": _place(chart, begin), "end": _place(chart, end)} for begin, end in spans]
+            yield _of(rows).mark_rect(style=style).encode(x=x, x2=alt.X2("end"))
     for rule in chart.rules:
         if rule.x is None:
             yield _of([{"v": rule.y}]).mark_rule().encode(y=y)

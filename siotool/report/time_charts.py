@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from msgspec import structs
+
 from siotool.document.document import Axis, Chart, Curve, Rule, Unit
 from siotool.report import ways
 from siotool.report.contents import OperationSeries, Report, Series, format_cores
@@ -26,7 +28,7 @@ def over_time(report: Report) -> dict[str, list[Chart]]:
     users = {"users": series.users, "connected": series.connections}
     rates = {label(row.op, row.name): row.rate_per_s for row in shown}
     many = _left_out(report)
-    return {
+    charts = {
         "connections": [
             _chart(series, "connections", "Users and connections", users, "count", how=ways.COUNTS)
         ],
@@ -41,6 +43,11 @@ def over_time(report: Report) -> dict[str, list[Chart]]:
         ],
         "server": _server(series, report.server.cores) if report.server is not None else [],
         "generator": _generator(series),
+    }
+    end_s = series.t_s[-1]
+    troubles = [(one.t_s, end_s if one.well_s is None else one.well_s) for one in report.faults]
+    return {
+        key: [structs.replace(chart, troubles=troubles) for chart in found] for key, found in charts.items()
     }
 
 

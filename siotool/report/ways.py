@@ -125,7 +125,7 @@ _TEXTS: Mapping[str, str | Callable[[Report], str]] = MappingProxyType(
         ),
         BROKEN: (
             "A fault lasts until it is undone and everybody is back that it cost a connection. Messages that "
-            "were lost count where they were sent."
+            "were lost count where they were sent. Charts show it in red."
         ),
         VISITS: "From a user's start until its end, for the users whose scenario ended them.",
         RAISED: "Counted by class, message and place.",

@@ -5,6 +5,7 @@ import pytest
 
 from siotool.cli.fault_storm import storm_peak
 from siotool.document.document import Section, Table
+from siotool.document.vega_lite import spec
 from siotool.errors import RunFileError
 from siotool.faults.planned_fault import FaultStep, PlannedFault
 from siotool.histogram import Histogram
@@ -13,6 +14,7 @@ from siotool.report.fault_tables import faults as fault_section
 from siotool.report.gates import parse
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
+from siotool.report.time_charts import over_time
 from siotool.report.ways import JUDGED, method
 from siotool.runfile import Delivery, Losses, Operation
 from siotool.runs import reading
@@ -101,6 +103,17 @@ def test_a_fault_lasts_until_everybody_is_back_and_shows_what_it_cost(make_run):
     assert by_op["ack"].during_s == pytest.approx(0.2, rel=0.02)
     assert by_op["ack"].after_s == pytest.approx(0.002, rel=0.02)
     assert by_op["deliver"].during_s == pytest.approx(0.5, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("back_at", "until_s"), [pytest.param(22, 24.5, id="it ends"), pytest.param(99, 40.0, id="it never does")]
+)
+def test_charts_show_when_a_fault_was(make_run, back_at, until_s):
+    charts = over_time(report(with_fault(make_run, back_at=back_at)))
+    assert {tuple(chart.troubles) for found in charts.values() for chart in found} == {((20.0, until_s),)}
+    drawn = spec(charts["connections"][0])
+    (trouble,) = [layer for layer in drawn["layer"] if layer["mark"].get("style") == "trouble"]
+    assert drawn["datasets"][trouble["data"]["name"]] == [{"t": 20.0, "end": until_s}]
 
 
 def test_what_was_acknowledged_and_lost_is_known_where_messages_are_acknowledged(make_run):
