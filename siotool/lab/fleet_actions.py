@@ -120,6 +120,7 @@ class FleetActions:
     def _restart(self, parts: Sequence[str]) -> Steps:
         for name in parts:
             self._fleet.expect_end(name).ask_to_end()
+        self._signal(parts, signal.SIGCONT)  # one that was stopped ends in order too
         yield from self._wait_for_end(parts, END_S)
         yield from self._start(parts)
 

@@ -174,6 +174,14 @@ def test_a_deploy_restarts_each_server_in_turn(acting: Acting) -> None:
     assert acting.answer()[0] == 200
 
 
+def test_a_server_that_was_stopped_is_restarted_all_the_same(acting: Acting) -> None:
+    before = acting.pids["server-1"]
+    assert acting.do("stop server-1") == ""
+    assert acting.do("restart server-1") == ""
+    assert acting.pids["server-1"] != before
+    assert acting.takes_sessions("server-1", "server-2")
+
+
 def test_a_primary_comes_back_with_new_workers(acting: Acting) -> None:
     if acting.lab.adapter != "cluster":
         return
