@@ -13,7 +13,8 @@ from siotool.runfile import Interval, Run
 class StoreFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the store says of itself over the run: by how much it grew.
 
-    ``messages`` were kept, in ``bytes`` on disk with indexes. ``written_per_s`` are those kept per second
+    ``messages`` were kept, in ``bytes`` on disk with indexes; ``bytes_per_message`` is their slope over all
+    seconds. ``written_per_s`` are those kept per second
     while users were away, ``written_peak_per_s`` in the best second of the run.
     """
 
@@ -130,10 +131,31 @@ def _store(runs: Sequence[Run]) -> StoreFigures | None:
         name=names[0],
         messages=messages,
         bytes=size,
-        bytes_per_message=size / messages if messages else None,
+        bytes_per_message=_per_message(runs, names[0]),
         written_per_s=sum(one.messages for one in away) / away_s if away_s else None,
         written_peak_per_s=max((one.messages / one.seconds for one in growths), default=None),
     )
+
+
+def _per_message(runs: Sequence[Run], name: str) -> float | None:
+    """The slope of bytes over messages, by least squares over all seconds; None where no message was kept.
+
+    A store's size on disk rises and falls by what it writes ahead, and tidies up: the last second alone
+    would show one moment of that.
+    """
+    square = product = 0.0
+    for run in runs:
+        uses = [one.servers[name] for one in run.intervals if name in one.servers]
+        kept = [
+            (float(use.store_messages), float(use.store_bytes or 0))
+            for use in uses
+            if use.store_messages is not None
+        ]
+        if kept:
+            middle, level = (sum(column) / len(kept) for column in zip(*kept, strict=True))
+            square += sum((messages - middle) ** 2 for messages, _ in kept)
+            product += sum((messages - middle) * (size - level) for messages, size in kept)
+    return max(0.0, product / square) if square else None
 
 
 def _growths(intervals: Sequence[Interval], name: str) -> list[_Growth]:

@@ -63,7 +63,26 @@ def test_a_store_that_tidies_up_has_not_grown_by_what_it_threw_away(kept):
         use = msgspec.structs.replace(interval.servers["postgres"], store_bytes=size)
         interval.servers["postgres"] = use
     store = sum_up_backlog([run], DELIVERY, None).store
-    assert (store.bytes, store.bytes_per_message) == (12000, 200.0)
+    assert store.bytes == 12000
+
+
+def test_what_a_message_takes_does_not_depend_on_the_last_second(kept):
+    """A store that writes 900 bytes ahead for each message of 300, and tidies up now and then."""
+    last = []
+    for shift in range(8):
+        run = kept(levels=range(0, 3000, 500))
+        run.intervals *= 20
+        for second, interval in enumerate(run.intervals):
+            messages = 50 * second
+            ahead = 600 * 50 * ((second + shift) % 8)
+            use = ServerUse(store_messages=messages, store_bytes=300 * messages + ahead, beside=True)
+            run.intervals[second] = msgspec.structs.replace(
+                interval, t_s=second + 1.0, servers={"postgres": use}
+            )
+        store = sum_up_backlog([run], DELIVERY, None).store
+        assert store.bytes_per_message == pytest.approx(300, rel=0.02)
+        last.append(store.bytes / store.messages)
+    assert max(last) - min(last) > 30
 
 
 def test_a_second_in_which_the_store_did_not_answer_is_not_one_in_which_it_did_not_grow(kept):
