@@ -355,7 +355,7 @@ class WebSockets:
 
         headers = _Headers(asked)
         transport, _ = await picows.ws_connect(
-            lambda: listener,
+            lambda _request, _response: listener,
             endpoint.websocket_url(path),
             ssl_context=endpoint.tls,
             websocket_handshake_timeout=None,

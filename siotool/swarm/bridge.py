@@ -4,6 +4,7 @@ Calls cross in both directions through a queue, with at most one wake-up per bat
 a real thread (gevent's patched ones are greenlets) and is started after any fork.
 """
 
+import _socket
 import asyncio
 import contextlib
 import socket
@@ -123,10 +124,10 @@ class Bridge:
 
 def new_loop() -> asyncio.AbstractEventLoop:
     """An asyncio loop, the fast one where there is one."""
-    # uvloop keeps the class of sockets it finds, and makes several for each connection: gevent's would each
-    # make watchers in a hub of this thread
+    # uvloop keeps the class of sockets it finds, and makes eight for each connection: gevent's would each
+    # make watchers in a hub of this thread, and Python's costs more than the system call that it is for
     patched = socket.socket
-    socket.socket = monkey.get_original("socket", "socket")  # type: ignore[misc]
+    socket.socket = _socket.socket  # type: ignore[assignment,misc]
     try:
         import uvloop  # noqa: PLC0415  (absent on Windows)
     except ImportError:
