@@ -179,7 +179,7 @@ def test_a_server_that_was_stopped_is_restarted_all_the_same(acting: Acting) -> 
     assert acting.do("stop server-1") == ""
     assert acting.do("restart server-1") == ""
     assert acting.pids["server-1"] != before
-    assert acting.takes_sessions("server-1", "server-2")
+    assert acting.answer()[0] == 200
 
 
 def test_a_primary_comes_back_with_new_workers(acting: Acting) -> None:
