@@ -124,7 +124,7 @@ class Bridge:
 
 def new_loop() -> asyncio.AbstractEventLoop:
     """An asyncio loop, the fast one where there is one."""
-    # uvloop keeps the class of sockets it finds, and makes eight for each connection: gevent's would each
+    # uvloop keeps the class of sockets it finds, and makes several for each connection: gevent's would each
     # make watchers in a hub of this thread, and Python's costs more than the system call that it is for
     patched = socket.socket
     socket.socket = _socket.socket  # type: ignore[assignment,misc]
