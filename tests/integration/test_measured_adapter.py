@@ -32,7 +32,7 @@ def seen(lab_programs: None, tmp_path_factory: pytest.TempPathFactory) -> list[F
 
     def load(servers: int) -> list[FleetPhase]:
         lab = msgspec.structs.replace(REDIS, servers=servers)
-        return fleet_phases(load_fleet(FleetLoad(lab, PHASES), folder / str(servers)), PHASES, None)
+        return fleet_phases(load_fleet(FleetLoad(lab, 0, PHASES), folder / str(servers)), PHASES, None)
 
     with ThreadPoolExecutor(2) as pool:
         return [one for found in pool.map(load, (1, 2)) for one in found]
@@ -71,4 +71,4 @@ def test_a_load_that_does_not_start_is_said(lab_programs: None, tmp_path: Path) 
     (tmp_path / "1/lab").mkdir()
     (tmp_path / "1/lab/old").write_text("")
     with pytest.raises(TargetError, match=r"the load of 1 server did not come to its end: .*is not empty"):
-        load_fleet(FleetLoad(REDIS, PHASES), tmp_path / "1")
+        load_fleet(FleetLoad(REDIS, 0, PHASES), tmp_path / "1")
