@@ -67,8 +67,8 @@ def _light() -> dict[str, Any]:
         "legend": {"orient": "top", "labelColor": colours["text"], "labelFontSize": 12, "columns": 3},
         "range": {"category": re.split(r"\s*,\s*", colours["series"])},
         "style": {
-            HOLD: {"fill": colours["hold"], "opacity": 0.09},
-            TROUBLE: {"fill": colours["bad"], "opacity": 0.13},
+            HOLD: {"color": colours["hold"], "opacity": 0.09},
+            TROUBLE: {"color": colours["bad"], "opacity": 0.13},
         },
         "rule": {"color": colours["muted"], "strokeDash": [4, 4]},
     }

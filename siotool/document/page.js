@@ -41,8 +41,8 @@ function theme() {
     range: { category: value("--series").split(/\s*,\s*/) },
     axisY: { minExtent: 60 },
     style: {
-      hold: { fill: value("--hold"), opacity: 0.09 },
-      trouble: { fill: value("--bad"), opacity: 0.13 },
+      hold: { color: value("--hold"), opacity: 0.09 },
+      trouble: { color: value("--bad"), opacity: 0.13 },
     },
     rule: { color: value("--muted"), strokeDash: [4, 4] },
   };
