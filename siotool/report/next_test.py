@@ -21,7 +21,7 @@ _LOAD = frozenset(
             "--arrival-rate",
             "--arrivals",
         ),
-        *("--search", "--max-users", "--until", "--baseline", "--processes"),
+        *("--search", "--max-users", "--until", "--baseline", "--processes", "--fault"),
         *("--out", "--output", "-o", "--format"),
     ]
 )

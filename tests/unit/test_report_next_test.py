@@ -57,3 +57,17 @@ def test_a_run_without_a_command_is_described_by_its_target_and_settings(make_ru
 def test_a_secret_is_not_printed_and_its_place_is_said(make_run):
     found = next_test(header(make_run, ["loadtest", "demo", "--auth", "***"]), ShownSoFar())
     assert "put what the run was given in the place of ***" in found.why
+
+
+def test_a_search_breaks_nothing_on_purpose(make_run):
+    """Trap: the command that was suggested after a run with faults was refused: a search takes no --fault."""
+    asked = [
+        "loadtest",
+        "demo",
+        "--fault",
+        "at=8s for=4s do=true undo=true",
+        "--fault=at=9s do=true",
+        "--yes",
+    ]
+    found = next_test(header(make_run, asked), ShownSoFar())
+    assert found.command == "siotool loadtest demo --yes --find-capacity"
