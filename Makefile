@@ -6,9 +6,6 @@
 VENV ?= .venv
 ARGS ?=
 NODE_TARGETS := tests/targets/node tests/targets/servers tests/targets/page
-# Slow tests wait more than they work.
-SIDE_BY_SIDE := $(shell echo $$((2 * $$(nproc 2>/dev/null || echo 1))))
-
 FAST = $(VENV)/bin/python -m pytest -m "not slow" -n auto
 
 # Exactly what a lock says, and nothing looked up: no dependencies are resolved, nothing is built.
@@ -38,8 +35,9 @@ test: test-fast test-slow ## every test; what needs a tool that is not here skip
 test-fast: $(VENV)/.installed ## the tests that start no servers and no browsers, on every core
 	$(FAST) $(ARGS)
 
+# They wait more than they work: four side by side do well on two cores.
 test-slow: $(VENV)/.installed ## the others
-	$(VENV)/bin/python -m pytest -m "slow and not quiet" -n $(SIDE_BY_SIDE) --dist loadfile $(ARGS)
+	$(VENV)/bin/python -m pytest -m "slow and not quiet" -n 4 --dist loadfile $(ARGS)
 	$(VENV)/bin/python -m pytest -m "slow and quiet" $(ARGS)
 
 coverage: $(VENV)/.installed ## the fast tests, and which branches of the pure rooms they do not take

@@ -51,8 +51,8 @@ class FleetLoad(msgspec.Struct, frozen=True):
 def fleet_loads(lab: Lab, nodes: Sequence[int], rate: float, rounds: int, seed: int) -> list[FleetLoad]:
     """Return the loads of one measurement, each with its phases in an order of its own.
 
-    Each round starts all fleets anew: the same servers may be a tenth cheaper or dearer in another start.
-    Every other round goes from many servers to few, so that a machine whose pace drifts favours none.
+    Each round starts all fleets anew, so that one start which is cheap or dear does not decide. Every other
+    round goes from many servers to few, so that a machine whose pace drifts favours none.
     """
     return [
         FleetLoad(

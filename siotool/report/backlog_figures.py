@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 
 from siotool.histogram import Histogram, merged
 from siotool.report.delivery_figures import DeliveryFigures
@@ -143,19 +144,17 @@ def _per_message(runs: Sequence[Run], name: str) -> float | None:
     A store's size on disk rises and falls by what it writes ahead, and tidies up: the last second alone
     would show one moment of that.
     """
-    square = product = 0.0
+    messages, sizes = [np.zeros(0)], [np.zeros(0)]
     for run in runs:
         uses = [one.servers[name] for one in run.intervals if name in one.servers]
-        kept = [
-            (float(use.store_messages), float(use.store_bytes or 0))
-            for use in uses
-            if use.store_messages is not None
-        ]
+        kept = [(use.store_messages, use.store_bytes or 0) for use in uses if use.store_messages is not None]
         if kept:
-            middle, level = (sum(column) / len(kept) for column in zip(*kept, strict=True))
-            square += sum((messages - middle) ** 2 for messages, _ in kept)
-            product += sum((messages - middle) * (size - level) for messages, size in kept)
-    return max(0.0, product / square) if square else None
+            # each run begins with a store of its own
+            counted, held = (np.array(column) - np.mean(column) for column in zip(*kept, strict=True))
+            messages.append(counted)
+            sizes.append(held)
+    x, y = np.concatenate(messages), np.concatenate(sizes)
+    return max(0.0, float(x @ y / (x @ x))) if x.any() else None
 
 
 def _growths(intervals: Sequence[Interval], name: str) -> list[_Growth]:
