@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 
 import gevent
+import gevent.event
 
 from siotool.errors import SiotoolError
 from siotool.faults.fault_clock import DueStep, FaultClock, StepDone
@@ -32,16 +33,32 @@ class FaultRunner:
         self._clock = FaultClock(faults)
         #: Servers that do not run, and whom nothing is asked of.
         self._down: set[str] = set()
+        self._over = False
+        self._followed = gevent.event.Event()
+        self._followed.set()
 
     def follow(self) -> None:
-        """Do what is due, until the run is over and this is killed."""
-        while True:
-            self._begin(self._clock.due(self._now()))
-            self._look()
+        """Do what is due, until ``end`` is called.
+
+        It is not to be killed: a look that ends halfway loses what it has been told.
+        """
+        self._followed.clear()
+        try:
+            while not self._over:
+                self._begin(self._clock.due(self._now()))
+                self._look()
+        finally:
+            self._followed.set()
+
+    def end(self) -> None:
+        """Begin nothing more, and wait until ``follow`` has taken note of what it has been told."""
+        self._over = True
+        self._followed.wait()
 
     def undo_all(self) -> None:
         """Undo what is not undone, and wait for it, at the end of the run."""
         deadline = monotonic() + _LAST_S
+        self.end()
         try:
             while monotonic() < deadline:
                 self._begin(self._clock.rest(self._now()))

@@ -178,11 +178,12 @@ class _LoadTest:
                 following = self._spawn(self._follow, programs)
                 self._spawn(self._keep_watch, watch)
                 self._servers.start(self._recorder.begin, self._spawn, gevent.sleep)
-                breaking = self._spawn(self._faults.follow) if self._faults is not None else None
+                if self._faults is not None:
+                    self._spawn(self._faults.follow)
                 self._over.wait()
                 following.kill()
-                if breaking is not None:
-                    breaking.kill()
+                if self._faults is not None:
+                    self._faults.end()
                 self._stop(watch)
         except GeneratorError:
             self._reason = "workers_lost"

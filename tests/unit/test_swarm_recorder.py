@@ -1,43 +1,26 @@
 """What a run writes down second by second, without Locust and without a file."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from siotool.runfile import Bytes, Connections, Interval, Note, WorkerHealth
-from siotool.swarm.live import Display
 from siotool.swarm.program import SEEN_AT_MOST
 from siotool.swarm.recorder import Recorder
-from siotool.swarm.redaction import Redaction
-from siotool.swarm.servers.server_samples import ServerSamples
-from siotool.swarm.servers.server_watch import ServerWatch
 from siotool.swarm.worker_report import WorkerInterval, encode
+from tests.unit.written_lines import WrittenLines, recorder_into
 
 BEGIN = 1000.0
 
 
-class Lines:
-    """A writer that keeps what it is given."""
-
-    path = Path("run.jsonl")
-
-    def __init__(self) -> None:
-        self.lines: list[Any] = []
-
-    def write(self, line: Any) -> None:
-        self.lines.append(line)
+@pytest.fixture
+def lines() -> WrittenLines:
+    return WrittenLines()
 
 
 @pytest.fixture
-def lines() -> Lines:
-    return Lines()
-
-
-@pytest.fixture
-def recorder(lines: Lines) -> Recorder:
-    watch = ServerWatch(None)
-    made = Recorder(1, lines, Display(None), ServerSamples([]), watch, pytest.fail, Redaction())  # type: ignore[arg-type]
+def recorder(lines: WrittenLines) -> Recorder:
+    made = recorder_into(lines)
     made.begin = BEGIN
     return made
 
@@ -50,7 +33,9 @@ def tell(recorder: Recorder, second: int, **more: Any) -> None:
     recorder.close_seconds()
 
 
-def test_each_second_has_the_stage_that_was_in_force_in_its_middle(recorder: Recorder, lines: Lines) -> None:
+def test_each_second_has_the_stage_that_was_in_force_in_its_middle(
+    recorder: Recorder, lines: WrittenLines
+) -> None:
     recorder.begin_stage(0.0, 0)
     recorder.begin_stage(1.4, 1)
     recorder.begin_stage(3.0, 2)
@@ -59,7 +44,9 @@ def test_each_second_has_the_stage_that_was_in_force_in_its_middle(recorder: Rec
     assert [line.stage for line in lines.lines if isinstance(line, Interval)] == [0, 1, 1, 2, 2]
 
 
-def test_a_program_sees_its_own_seconds_and_the_doubts_among_them(recorder: Recorder, lines: Lines) -> None:
+def test_a_program_sees_its_own_seconds_and_the_doubts_among_them(
+    recorder: Recorder, lines: WrittenLines
+) -> None:
     first = recorder.begin_program(0.0)
     tell(recorder, 0)
     recorder.note("info", "nothing")
