@@ -17,8 +17,9 @@ import msgspec
 
 from siotool.calibration.phase import Kind, Phase, TransportWord
 
-#: CPU that phases take, in shares of a core: each kind of work another one in each round.
-LEVELS = (0.6, 0.08, 0.3)
+#: CPU that phases take, in shares of a core: each kind of work another one in each round. A turn is dearer at
+#: the level before the heaviest, so that this one does not overload the server.
+LEVELS = (0.6, 0.08, 0.3, 0.85)
 #: Seconds of a phase, and those of them in which it settles.
 PHASE_S, SETTLE_S, PILOT_S, CROWD_S = 5.0, 1.0, 3.0, 8.0
 #: Seconds of warming up with some of everything and with long messages, and the CPU that they take.

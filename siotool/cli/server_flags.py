@@ -77,3 +77,12 @@ ServerAdmin = Annotated[
         rich_help_panel="Server",
     ),
 ]
+KeepAwake = Annotated[
+    bool,
+    typer.Option(
+        "--keep-awake",
+        help="Let no CPU of this machine sleep, as in a calibration, so that a run can be compared with its "
+        "profile (Linux).",
+        rich_help_panel="Server",
+    ),
+]

@@ -15,6 +15,7 @@
 | ``handshakes_per_s`` | connections established, reconnects included |
 | ``connect_errors_per_s``, ``closed_per_s`` | connects that failed; connections that ended |
 | ``bytes_in_per_s``, ``bytes_out_per_s``, ``bytes_per_s`` | wire bytes, as the clients see them |
+| ``payload_in_per_s``, ``payload_out_per_s`` | bytes of packets, before any compression |
 | ``cpu_cores``, ``rss_bytes``, ``files_open``, ``processes`` | all servers; NaN where not all were sampled |
 | ``server_*`` | other fields of ``measured_servers.ServerUse``, as the servers say themselves |
 | ``server_files_opened`` | more files than before the load |
@@ -76,6 +77,8 @@ _COUNTED: dict[str, Callable[[Interval], float]] = {
     "bytes_in_per_s": lambda i: i.bytes.wire_in,
     "bytes_out_per_s": lambda i: i.bytes.wire_out,
     "bytes_per_s": lambda i: i.bytes.wire_in + i.bytes.wire_out,
+    "payload_in_per_s": lambda i: i.bytes.payload_in,
+    "payload_out_per_s": lambda i: i.bytes.payload_out,
 }
 _LEVELS: dict[str, Callable[[Interval], float]] = {
     "t_s": lambda i: i.t_s,

@@ -2,16 +2,18 @@
 
     python tests/bench/prediction.py [SERVER…] [--runs FOLDER] [--capacity] [--write]
 
-For each server: one calibration of a fresh process, then twelve workloads that no calibration has, on two
-other fresh processes, which are brought into service first (connections that open, a warm-up, each workload
-for three seconds). Each workload is there three times, in turn with the others: its CPU is the mean, its
-memory the most, as a plan needs it (Node.js gives some back now and then).
+For each server: one calibration of a fresh process, then twelve workloads that no calibration has, in two
+lists, each of which has two other fresh processes. Those are brought into service first (connections that
+open, a warm-up, each workload for three seconds). Each process has each workload of its list twice, in turn
+with the others: its CPU is the mean of both processes, its memory the mean of the most of each, as a plan
+needs it (Node.js gives some back now and then).
 Of those runs the prediction is given the load and the machine's pace alone. It takes
-some ten minutes for each server, on a machine with nothing else to do; where it has two CPUs or more, the
-server is bound to one and the generator to another, and both are kept awake, as in every calibration.
-``--capacity`` searches for the capacity of a third process too, and compares it with the profile's (five
-minutes more). ``--runs`` keeps the runs there and takes those that are there already; ``--write`` writes
-docs/prediction.md, with every workload, also those that were missed.
+some thirteen minutes for each server, on a machine with nothing else to do; where it has two CPUs or more,
+the server is bound to one and the generator to another, and both are kept awake, as in every calibration.
+``--capacity`` searches for the capacity of one more process, with its CPUs kept awake too, and compares it
+with the profile's (five minutes more). The servers on Node.js have half a core there, by a quota: a whole one
+delivers more than the generator's core can take. ``--runs`` keeps the runs there and takes those that are
+there already; ``--write`` writes docs/prediction.md, with every workload, also those that were missed.
 """
 
 import argparse
@@ -24,7 +26,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,8 +45,10 @@ from siotool.plan.evidence.calibrated import CalibratedProfile  # noqa: E402
 from siotool.plan.evidence.held_out import cores_of, memory_of  # noqa: E402
 from siotool.plan.evidence.holds import HeldPhase, holds_of  # noqa: E402
 from siotool.report.capacity_estimate import CapacityEstimate  # noqa: E402
+from siotool.runfile import Pace  # noqa: E402
 from siotool.runs import reading  # noqa: E402
 from siotool.runs.judged_part import judged_part  # noqa: E402
+from tests.bench.server_quota import quota  # noqa: E402
 
 PAPER = ROOT / "docs/prediction.md"
 SERVERS = ROOT / "tests/targets/servers"
@@ -58,14 +62,16 @@ WORDS = {
 }
 #: An error below this is none to speak of, in cores.
 TOLERANCE = 0.01
-REPEATS = 3
+REPEATS, STARTS = 2, 2
+#: Cores of a server whose capacity is searched, where a whole one would be more than the generator can fill.
+QUOTAS = {"node": 0.5, "nest": 0.5}
 DRAWS, SEED = 4000, 7
 
 
 #: A search for the capacity of a chat room, whose deliveries a server pays more for than the generator does.
 SEARCH = (
     *("--find-capacity", "--search", "rate", "--users", "100", "--scenario", "chat", "--seed", "1"),
-    *("--fail-if", "p99:deliver > 300ms", "--transport", "websocket", "--processes", "1"),
+    *("--fail-if", "p99:deliver > 300ms", "--transport", "websocket", "--processes", "1", "--keep-awake"),
 )
 
 
@@ -141,7 +147,7 @@ def held_out(speed: float) -> list[list[Phase]]:
 
 
 def _in_turn(phases: Sequence[Phase]) -> list[Phase]:
-    """All of them three times, each time in another order."""
+    """All of them twice, each time in another order."""
     chance = random.Random(11)
     return [phase for _ in range(REPEATS) for phase in chance.sample(phases, len(phases))]
 
@@ -208,43 +214,61 @@ def compared(name: str, runs: Path) -> Compared | None:
     """
     folder = runs / f"{name}-searched"
     if not (folder / "run.jsonl").exists():
-        with served(name) as (url, pid):
+        with served(name) as (url, pid), _limited(name, pid):
             done = _loadtest(url, pid, folder, SEARCH)
         if not (folder / "run.jsonl").exists():
             raise SystemExit(f"{name}: {done.stderr}")
     run = reading.read(folder)
     profile = read_profile(runs / f"{name}-calibrated" / "profile.json")
-    found, said = searched([run]), capacity_by_profile(profile, [judged_part(run)])
+    assert run.header.server is not None
+    of_these_cores = msgspec.structs.replace(profile, server_cores=run.header.server.cores)
+    found, said = searched([run]), capacity_by_profile(of_these_cores, [judged_part(run)])
     if isinstance(found, str) or found.at_least or said is None:
         print(f"{name}: no capacity to compare: {found}", file=sys.stderr)
         return None
-    return Compared(name, said, found.estimate)
+    return Compared(f"{name}, {run.header.server.cores:g} core", said, found.estimate)
+
+
+def _limited(name: str, pid: int) -> AbstractContextManager[None]:
+    return quota(pid, QUOTAS[name]) if name in QUOTAS else nullcontext()
 
 
 def checked(name: str, runs: Path) -> list[Checked]:
     """Compare the predictions of a server's profile with its held-out runs."""
     profile = read_profile(runs / f"{name}-calibrated" / "profile.json")
-    found = []
+    workloads = held_workloads(runs, name, profile.usual_pace)
+    return [check for starts in workloads.values() for check in _checks(name, profile, _mean(starts))]
+
+
+def held_workloads(runs: Path, name: str, usual: Pace | None) -> dict[str, list[list[HeldPhase]]]:
+    """The workloads of a server that were held out, by their words: of each process, each time it had it."""
+    workloads: dict[str, list[list[HeldPhase]]] = {}
     for folder in sorted(runs.glob(f"{name}-held-out-*")):
         run = reading.read(folder)
         phases = decode(str(run.header.workload.settings["phases"]))
-        workloads: dict[str, list[HeldPhase]] = {}
-        for hold in holds_of(run, phases, profile.usual_pace):
+        of_this: dict[str, list[HeldPhase]] = {}
+        for hold in holds_of(run, phases, usual):
             if not hold.phase.pilot and hold.number:
-                workloads.setdefault(hold.phase.words, []).append(hold)
-        for repeats in workloads.values():
-            found += _checks(name, profile, _mean(repeats))
-    return found
+                of_this.setdefault(hold.phase.words, []).append(hold)
+        for words, holds in of_this.items():
+            workloads.setdefault(words, []).append(holds)
+    return workloads
 
 
-def _mean(repeats: Sequence[HeldPhase]) -> HeldPhase:
-    """One workload: the means of its CPU, its load and the pace, and the most of its memory."""
+def _mean(starts: Sequence[Sequence[HeldPhase]]) -> HeldPhase:
+    """One workload of several processes: means of its CPU, load and pace, and of the most memory of each."""
+    fullest = [max(holds, key=lambda one: one.rss_bytes) for holds in starts]
+    repeats = [hold for holds in starts for hold in holds]
 
-    def mean(of: Callable[[HeldPhase], float]) -> float:
-        return float(np.mean([of(one) for one in repeats]))
+    def mean(of: Callable[[HeldPhase], float], which: Sequence[HeldPhase] = repeats) -> float:
+        return float(np.mean([of(one) for one in which]))
 
     return msgspec.structs.replace(
-        max(repeats, key=lambda one: one.rss_bytes),
+        fullest[0],
+        connections_most=mean(lambda one: one.connections_most, fullest),
+        opened_besides=mean(lambda one: one.opened_besides, fullest),
+        spent_s=mean(lambda one: one.spent_s, fullest),
+        rss_bytes=mean(lambda one: one.rss_bytes, fullest),
         cores=mean(lambda one: one.cores),
         pace=mean(lambda one: one.pace),
         load={column: mean(lambda one, column=column: one.load[column]) for column in repeats[0].load},  # type: ignore[misc]
@@ -359,7 +383,8 @@ def main() -> None:
         for name in asked.servers:
             load(name, runs / f"{name}-calibrated", None)
             for number, phases in enumerate(held_out(SPEED[name])):
-                load(name, runs / f"{name}-held-out-{number}", phases)
+                for start in range(STARTS):
+                    load(name, runs / f"{name}-held-out-{number}-{start}", phases)
             rows += checked(name, runs)
             print(f"{name}: {summary([row for row in rows if row.server == name])}", flush=True)
         for name in asked.servers if asked.capacity else ():

@@ -31,8 +31,8 @@ from siotool.workload import Stage, Target, Workload
 #: CPU seconds of a server on Node.js, about.
 SERVER = CostCurve(
     {
-        "delivery": 9e-6, "inbound": 12e-6, "ack": 15e-6, "connect": 400e-6, "byte": 0.5e-9,
-        "turn": 400e-6, "long": 3e-6, "byte_in": 5e-9, "idle": 5e-6, "base": 0.004,
+        "delivery": 9e-6, "inbound": 12e-6, "ack": 15e-6, "connect": 400e-6, "byte": 0.5e-9, "turn": 400e-6,
+        "publish": 20e-6, "long": 3e-6, "long_ack": 6e-6, "byte_in": 5e-9, "idle": 5e-6, "base": 0.004,
     },
     CurveShape(1000.0),
 )  # fmt: skip
@@ -57,8 +57,8 @@ def load_of_phase(phase: Phase) -> dict[str, float]:
         "published_per_s": published,
         "deliveries_per_s": published * audience,
         "handshakes_per_s": turns if phase.kind == "connect" else 0.0,
-        "bytes_in_per_s": size * (calls + published * audience),
-        "bytes_out_per_s": size * inbound,
+        "payload_in_per_s": size * (calls + published * audience),
+        "payload_out_per_s": size * inbound,
     }
 
 
@@ -123,7 +123,12 @@ def _interval(
             Operation("deliver", "say", count["deliveries_per_s"]),
         ],
         delivery=Delivery(published=count["published_per_s"]),
-        bytes=Bytes(wire_in=count["bytes_in_per_s"], wire_out=count["bytes_out_per_s"]),
+        bytes=Bytes(
+            payload_in=count["payload_in_per_s"],
+            payload_out=count["payload_out_per_s"],
+            wire_in=count["payload_in_per_s"],
+            wire_out=count["payload_out_per_s"],
+        ),
         generator=[WorkerHealth(0, 0.2, 1, 0.0, 0.0, 1, 1000)],
         servers={"server": ServerUse(cores, rss, connections + 10, 1)},
         pace=pace,

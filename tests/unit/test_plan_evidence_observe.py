@@ -45,7 +45,7 @@ def second(number: int, *, opened: int, **change: object) -> Interval:
             Operation(op="deliver", name="tick", count=100),
         ],
         delivery=Delivery(published=20, expected=500, received=500),
-        bytes=Bytes(payload_in=1, payload_out=1, wire_in=60_000, wire_out=4_000),
+        bytes=Bytes(payload_in=50_000, payload_out=3_000, wire_in=60_000, wire_out=4_000),
         generator=[],
         servers={"server": ServerUse(0.25, 50_000_000, 20 + opened, 1)},
     )
@@ -123,6 +123,8 @@ def test_a_second_becomes_rates_and_gauges() -> None:
         "handshakes_per_s": 10.0,
         "bytes_in_per_s": 60_000.0,
         "bytes_out_per_s": 4_000.0,
+        "payload_in_per_s": 50_000.0,
+        "payload_out_per_s": 3_000.0,
         "cpu_cores": 0.25,
         "rss_bytes": 50_000_000.0,
         "files_open": 40.0,

@@ -239,7 +239,7 @@ def _other_ways(holds: Sequence[HeldPhase], fit: _Fit) -> list[WayFigures]:
     for hold in holds:
         opened = hold.load["handshakes_per_s"]
         if hold.phase.transport and opened > 0:
-            load = {**hold.load, "handshakes_per_s": 0.0, "bytes_in_per_s": 0.0, "bytes_out_per_s": 0.0}
+            load = {**hold.load, "handshakes_per_s": 0.0, "payload_in_per_s": 0.0, "payload_out_per_s": 0.0}
             more = hold.cores / hold.pace - fit.curve.cores(load)
             found.append(WayFigures(hold.phase.transport, max(0.0, more / opened), hold.light))
     return found

@@ -59,9 +59,6 @@ def inputs_of_profile(profile: CalibratedProfile, size: float, seed: int) -> Inp
     for cost in profile.costs:
         if not cost.separable and (key := _KEYS.get(cost.name)) is not None and key not in figures:
             figures[key] = Figure(0.0, Provenance("measured", cost.sentence))
-    if "server.delivery_cost" in figures:
-        inside = Provenance("measured", f"inside the cost of the message, {runs.detail}")
-        figures["server.encode_cost"] = Figure(0.0, inside)
     figures["server.processes"] = Figure(float(processes), runs)
     figures["server.process_cores"] = Figure(min(1.0, profile.server_cores / processes), runs)
     if (capacity := _capacity(profile, drawn, size)) is not None:
@@ -83,6 +80,7 @@ def inputs_of_profile(profile: CalibratedProfile, size: float, seed: int) -> Inp
 _KEYS = {
     "delivery": "server.delivery_cost",
     "inbound": "server.inbound_cost",
+    "publish": "server.encode_cost",
     "ack": "server.ack_cost",
     "connect": "server.connect_cost",
     "byte": "server.byte_cost",
@@ -97,8 +95,15 @@ def _capacity(profile: CalibratedProfile, drawn: Mapping[str, Floats], size: flo
     if name not in drawn or not drawn[name].all():
         return None
     each = drawn[name] + drawn.get("long", 0.0) * long_share(wire) + drawn.get("byte", 0.0) * wire
-    found: Floats = wire / each * profile.server_cores
+    found: Floats = wire / each * np.maximum(0.0, profile.server_cores - _at_rest(profile, drawn))
     return found
+
+
+def _at_rest(profile: CalibratedProfile, drawn: Mapping[str, Floats]) -> Floats:
+    """Cores that a busy server takes beside what grows with its load."""
+    shape = profile.curve.shape
+    rest = drawn.get("base", 0.0) + drawn.get("turn", 0.0) * shape.turns_most + shape.waking_cores
+    return np.broadcast_to(np.asarray(rest), (len(profile.replicates[0]),))
 
 
 def _costs(
@@ -110,8 +115,5 @@ def _costs(
     if "inbound" in drawn and "byte_in" in drawn:
         more = (drawn["byte_in"] - drawn.get("byte", 0.0)) * size
         found["server.inbound_cost"] = np.maximum(0.0, drawn["inbound"] + more)
-    shape = profile.curve.shape
-    rest = drawn.get("base", 0.0) + drawn.get("turn", 0.0) * shape.turns_most + shape.waking_cores
-    count = len(profile.replicates[0])
-    found["server.base_cost"] = np.minimum(_MOST_BASE, np.broadcast_to(rest, (count,)) / processes)
+    found["server.base_cost"] = np.minimum(_MOST_BASE, _at_rest(profile, drawn) / processes)
     return found

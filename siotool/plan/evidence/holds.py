@@ -29,10 +29,13 @@ LOAD = (
     "connections",
     "inbound_per_s",
     "acks_per_s",
+    "published_per_s",
     "deliveries_per_s",
     "handshakes_per_s",
     "bytes_in_per_s",
     "bytes_out_per_s",
+    "payload_in_per_s",
+    "payload_out_per_s",
 )
 
 Load = dict[str, float]

@@ -12,10 +12,12 @@ from siotool.runs.seconds import Floats
 #: In the order of a report: what a cost is of, and its unit.
 TERM_WORDS = {
     "delivery": ("one message written to one client", "core-seconds"),
-    "long": ("the same where it is longer than some 300 B, besides", "core-seconds"),
+    "long": ("a long one, of some 300 B or more, to one client, besides", "core-seconds"),
     "byte": ("one byte sent", "core-seconds"),
     "inbound": ("one message from a client", "core-seconds"),
+    "publish": ("one of them that is broadcast, besides", "core-seconds"),
     "ack": ("one acknowledgement", "core-seconds"),
+    "long_ack": ("a long one, of some 300 B or more, besides", "core-seconds"),
     "byte_in": ("one byte received", "core-seconds"),
     "turn": ("one wake-up of the event loop", "core-seconds"),
     "connect": ("one connection opened and closed", "core-seconds"),
