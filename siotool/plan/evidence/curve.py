@@ -14,7 +14,7 @@ A process that has little to do finds its caches cold each time, and wakes its c
 more it has to do, the less that adds to it: A is what that comes to at most, and W the work from which on it
 hardly grows.
 
-Four servers of different make, on Node.js and Python, agree on this shape: T of 300, A and W of 0.16
+Four different servers, on Node.js and Python, agree on this shape: T of 300, A and W of 0.16
 (``python -m tests.bench.curve_shapes``). Another is taken only where the phases show it clearly.
 
 Small messages are copied into the frame, longer ones are written beside it, which costs more once
