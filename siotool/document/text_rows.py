@@ -33,8 +33,11 @@ def beside(table: Table) -> list[str]:
             continue
         if len(table.rows) == 1:
             lines.append(f"{column.name} {printable(known[0][1], CELL_AT_MOST)}")
+        elif len(known) == len(table.rows) and len({cell for _, cell in known}) == 1:
+            lines.append(f"{column.name}: {printable(known[0][1], CELL_AT_MOST)} in every row")
         else:
-            cells = [printable(f"{name} {cell}", CELL_AT_MOST) for name, cell in known]
+            form = "{1} ({0})" if table.columns[0].numeric else "{0} {1}"
+            cells = [printable(form.format(*pair), CELL_AT_MOST) for pair in known]
             lines.append(f"{column.name}: {', '.join(cells)}")
     return [" · ".join(lines)] if lines and len(table.rows) == 1 else lines
 

@@ -4,7 +4,7 @@ from siotool import units
 from siotool.document.document import Axis, Chart, Curve, Row, Rule, Section, Sentence, Table, Tone, columns
 from siotool.report.capacity_figures import CapacityFigures, HoldFigures
 from siotool.report.contents import Report
-from siotool.search.axis import show_load
+from siotool.search.axis import HEADINGS, show_load, show_number
 
 _TONES: dict[str, Tone] = {"passed": "good", "failed": "bad", "undecided": "", "generator": ""}
 _WORDS = {
@@ -35,18 +35,13 @@ def capacity_sentence(found: CapacityFigures) -> str:
         return (
             f"this server holds at least {show_load(unit, found.low)} of this workload, {sure}{limit}{early}"
         )
-    low, high = (_number(show_load(unit, end)) for end in (found.low, found.high))
+    low, high = (show_number(unit, end) for end in (found.low, found.high))
     held = show_load(unit, found.value)
     return f"this server holds {held} of this workload, {low} to {high} {sure}; {_limit(found)}{early}"
 
 
 #: Why a search ended whose lowest load failed.
 LOWEST_FAILED = "the lowest load failed"
-
-
-def _number(text: str) -> str:
-    """A load without the words of its unit."""
-    return text.removeprefix("messages of ").partition(" connection")[0].partition(" operations")[0]
 
 
 def _limit(found: CapacityFigures) -> str:
@@ -76,7 +71,13 @@ def capacity(report: Report) -> Section:
     )
     table = Table(
         columns(
-            "load>", "outcome", "missed>", "allowed>?", "seconds>", "operations>?", "gate nearest to failing"
+            f"{HEADINGS[found.unit]}>",
+            "outcome",
+            "missed>",
+            "allowed>?",
+            "seconds>",
+            "operations>?",
+            "gate nearest to failing",
         ),
         [_row(found.unit, hold) for hold in held],
         note,
@@ -90,7 +91,7 @@ def capacity(report: Report) -> Section:
 def _row(unit: str, hold: HoldFigures) -> Row:
     why = "; ".join(hold.doubts) if hold.doubts else hold.gate
     cells = [
-        show_load(unit, hold.load),
+        show_number(unit, hold.load),
         _WORDS[hold.outcome],
         units.format_share(hold.missed),
         units.format_share(hold.allowed),

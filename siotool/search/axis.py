@@ -14,14 +14,33 @@ UNITS: dict[SearchAxis, str] = {
 WHOLE: frozenset[SearchAxis] = frozenset({"users", "size"})
 
 
-def show_load(unit: str, load: float) -> str:
-    """Write a load with its unit: ``18,400 connections``, ``2.5 operations/s of each user``."""
+#: What a column of loads is called, by their unit.
+HEADINGS = {
+    "connections": "connections",
+    "per_s": "operations/s of each user",
+    "connects_per_s": "connects/s",
+    "bytes": "message",
+}
+
+
+def show_number(unit: str, load: float) -> str:
+    """Write a load without the words of its unit: ``18,400``, ``2.5``, ``64 B``."""
     match unit:
         case "connections":
-            return f"{load:,.0f} connection{'' if round(load) == 1 else 's'}"
+            return f"{load:,.0f}"
         case "bytes":
-            return f"messages of {units.format_size(load)}"
-        case "per_s":
-            return f"{units.format_count(load)} operations/s of each user"
+            return units.format_size(load)
         case _:
-            return f"{units.format_count(load)} connects/s"
+            return units.format_count(load)
+
+
+def show_load(unit: str, load: float) -> str:
+    """Write a load with its unit: ``18,400 connections``, ``2.5 operations/s of each user``."""
+    number = show_number(unit, load)
+    match unit:
+        case "connections":
+            return f"{number} connection{'' if round(load) == 1 else 's'}"
+        case "bytes":
+            return f"messages of {number}"
+        case _:
+            return f"{number} {HEADINGS[unit]}"

@@ -112,6 +112,8 @@ def test_the_loads_are_a_table_and_a_chart(make_run, reported):
     assert said.text.endswith("it ended because the interval is narrow enough.")
     assert [row.cells[1] for row in table.rows] == ["passed", "FAILED", "undecided", "shows nothing"]
     assert table.rows[3].cells[-1] == "no CPU was left"
+    assert table.columns[0].name == "connections"
+    assert [row.cells[0] for row in table.rows] == ["50", "100", "80", "200"]
     # only holds that counted something, as a multiple of what is allowed
     assert chart.curves[0].points == [(50.0, 0.0), (80.0, 1.0), (100.0, 2.0)]
     alone = msgspec.structs.replace(FOUND, holds=[HOLD], why="")

@@ -1,8 +1,11 @@
 """The text of a report on terminals of any width: names whole, figures whole, nothing cut."""
 
+import msgspec
 import pytest
 
-from siotool.document.document import Table
+from siotool.document.document import Row, Table, columns
+from siotool.document.groups import NONE
+from siotool.document.text_rows import beside
 from siotool.report.gates import parse
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
@@ -41,3 +44,32 @@ def test_names_and_figures_are_whole_on_any_terminal(reports, name, width):
 def test_a_terminal_of_80_columns_has_columns(reports):
     (header,) = [line for line in printed(reports["echo"], 80) if line.startswith(" operation ")]
     assert header.split() == ["operation", "count", "errors", "per", "s", "mean", "max"]
+
+
+ONES = Table(
+    columns("of", "same>?", "other>?", "words"),
+    [Row(["a", "1 %", "10", "x"]), Row(["b", "1 %", "20", "y"])],
+)
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        pytest.param(ONES, ["same: 1 % in every row", "other: a 10, b 20"], id="by the names of the rows"),
+        pytest.param(
+            msgspec.structs.replace(ONES, columns=columns("of>", "same>?", "other>?", "words")),
+            ["same: 1 % in every row", "other: 10 (a), 20 (b)"],
+            id="a name that is a figure itself stands behind",
+        ),
+        pytest.param(
+            msgspec.structs.replace(ONES, rows=[*ONES.rows, Row(["c", NONE, NONE, "z"])]),
+            ["same: a 1 %, b 1 %", "other: a 10, b 20"],
+            id="a row that says nothing is not every row",
+        ),
+        pytest.param(
+            msgspec.structs.replace(ONES, rows=ONES.rows[:1]), ["same 1 % · other 10"], id="one row"
+        ),
+    ],
+)
+def test_columns_that_are_left_out_are_told_below(table: Table, said: list[str]) -> None:
+    assert beside(table) == said
