@@ -37,7 +37,7 @@ def read_faults(texts: Sequence[str], lab: Lab | None, length_s: float, beside: 
     if texts and beside:
         raise InputError(
             f"--fault beside {beside[0]}: that decides itself what it loads, and for how long",
-            "leave one out",
+            "leave one out; --no-faults leaves out those of a lab's file",
         )
     found = sorted((_completed(read_fault(text), lab) for text in texts), key=lambda fault: fault.at_s)
     actions = {}

@@ -121,6 +121,7 @@ def loadtest(
     stop_after: run_flags.StopAfter = "10s",
     no_default_gates: run_flags.NoDefaultGates = False,
     fault: run_flags.Fault = None,
+    no_faults: run_flags.NoFaults = False,
     plan: run_flags.Plan = None,
     baseline: baseline_flags.Baselines = None,
     same_target: baseline_flags.SameTarget = False,
@@ -180,7 +181,8 @@ def loadtest(
         [parse(text) for text in fail_if or []],
         load_targets.read(target or []),
     )
-    lab = own_targets.lab_of(aimed, fault or [])
+    faults = [*([] if no_faults else own_targets.faults_of(aimed)), *(fault or [])]
+    lab = own_targets.lab_of(aimed, faults)
     asked_servers = server_options.read(
         pids=server_pid or [],
         named=server or [],
@@ -302,7 +304,7 @@ def loadtest(
     )
     broken, rows = (
         fault_options.read_faults(
-            [*own_targets.faults_of(aimed), *(fault or [])],
+            faults,
             lab,
             workload.duration_s,
             [name for name, on in (("--find-capacity", find_capacity), ("--calibrate", calibrate)) if on],

@@ -36,7 +36,7 @@ class BegunTarget(NamedTuple):
 
 
 def lab_of(aimed: Aimed, faults: Sequence[str]) -> Lab | None:
-    """Return the lab that is aimed at, None where it is none; ``faults`` are those of options.
+    """Return the lab that is aimed at, None where it is none; ``faults`` are those that it is to have.
 
     One of which a fault names a toxic has Toxiproxy. Raises InputError for what its file says, and for what
     this machine lacks.
@@ -44,7 +44,7 @@ def lab_of(aimed: Aimed, faults: Sequence[str]) -> Lab | None:
     if not aimed.lab_file:
         return None
     lab = lab_options.read(aimed.lab_file, {})
-    if any(names_toxic(text) for text in (*faults_of(aimed), *faults)):
+    if any(names_toxic(text) for text in faults):
         lab = lab_options.with_toxics(lab)
     check_machine(lab)
     return lab

@@ -43,6 +43,10 @@ Fault = Annotated[
         rich_help_panel="Verdict",
     ),
 ]
+NoFaults = Annotated[
+    bool,
+    typer.Option("--no-faults", help="Make none of the faults of a lab's file.", rich_help_panel="Verdict"),
+]
 Plan = Annotated[
     Path | None,
     typer.Option(

@@ -25,7 +25,7 @@ _LOAD = frozenset(
         *("--out", "--output", "-o", "--format"),
     ]
 )
-_FLAGS = frozenset(["--find-capacity", "--calibrate", "--quiet", "-q", "--dry-run"])
+_FLAGS = frozenset(["--find-capacity", "--calibrate", "--quiet", "-q", "--dry-run", "--no-faults"])
 #: Stands in the place of a secret (``swarm.redaction``).
 _SECRET = "***"
 #: A run's processes when its header names none.
@@ -94,7 +94,9 @@ def next_test(header: Header, known: ShownSoFar) -> NextTest:
 
 
 def _test(header: Header, more: Sequence[str], why: str) -> NextTest:
-    words = [*_kept(header.command or _made(header)), *more]
+    # a search makes no faults, and a lab's file may have some
+    without = ["--no-faults"] if header.lab and header.faults else []
+    words = [*_kept(header.command or _made(header)), *without, *more]
     if any(_SECRET in word for word in words):
         why += f"; put what the run was given in the place of {_SECRET}"
     return NextTest(shlex.join(["siotool", *words]), why)

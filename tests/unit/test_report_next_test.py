@@ -5,6 +5,7 @@ import shlex
 import msgspec
 import pytest
 
+from siotool.faults.planned_fault import PlannedFault
 from siotool.report.next_test import ShownSoFar, next_test
 
 COMMAND = [
@@ -71,3 +72,18 @@ def test_a_search_breaks_nothing_on_purpose(make_run):
     ]
     found = next_test(header(make_run, asked), ShownSoFar())
     assert found.command == "siotool loadtest demo --yes --find-capacity"
+
+
+def test_a_search_on_a_lab_makes_none_of_the_faults_of_its_file(make_run):
+    """Trap: the file's own faults are no option of the command, and a search refuses them all the same."""
+    of_lab = msgspec.structs.replace(
+        header(make_run, ["loadtest", "lab:chat.toml", "--users", "9"]),
+        lab="chat",
+        faults=[PlannedFault(at_s=8.0, do="kill server-2")],
+    )
+    assert (
+        next_test(of_lab, ShownSoFar()).command
+        == "siotool loadtest lab:chat.toml --no-faults --find-capacity"
+    )
+    unbroken = msgspec.structs.replace(of_lab, faults=[])
+    assert "--no-faults" not in next_test(unbroken, ShownSoFar()).command
