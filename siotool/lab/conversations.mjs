@@ -44,6 +44,7 @@ async function takeUp(socket, store, room, wanted, replays) {
     for (let rows; (rows = await store.after(room, offset, MOST)).length > 0; ) {
       offset = replay(socket, room, rows, seen);
       if (rows.length < MOST) break;
+      await written(socket);
     }
     // what is written from here on comes live, or is read below; what came live is not sent again
     const live = (event, _text, at, of) => event === "post" && of === room && seen.add(at);
@@ -51,6 +52,7 @@ async function takeUp(socket, store, room, wanted, replays) {
     await socket.join(room);
     for (let rows; (rows = await store.after(room, offset, MOST)).length > 0; ) {
       offset = replay(socket, room, rows, seen);
+      await written(socket);
     }
     socket.offAnyOutgoing(live);
   } else {
@@ -58,6 +60,21 @@ async function takeUp(socket, store, room, wanted, replays) {
     offset = await store.last(room);
   }
   if (socket.connected) socket.emit("caught up", room, offset);
+}
+
+// What a connection cannot take yet waits in the server's memory: the next messages are read once it is gone.
+async function written({ conn }) {
+  while (conn.writeBuffer.length > 0 && conn.readyState === "open") {
+    await new Promise((resolve) => {
+      const done = () => {
+        conn.off("drain", done);
+        conn.off("close", done);
+        resolve();
+      };
+      conn.on("drain", done);
+      conn.on("close", done);
+    });
+  }
 }
 
 function replay(socket, room, rows, seen) {
