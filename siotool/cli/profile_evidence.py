@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
+import msgspec
 import numpy as np
 
 from siotool.plan.evidence.calibrated import CPU_BETWEEN_STARTS, CalibratedProfile
@@ -32,7 +33,11 @@ _ONE = (
 
 
 def capacity_by_profile(profile: CalibratedProfile, runs: Sequence[Run]) -> CapacityEstimate | None:
-    """As much of the runs' load as fills the server at the profile's costs; None where nothing travelled."""
+    """As much of the runs' load as fills a server at the profile's costs; None where nothing travelled.
+
+    A server of the runs that may use less than the calibrated one did, as under a quota, is full earlier.
+    """
+    profile = _of_cores(profile, runs)
     seconds = seconds_of(runs)
     load = {column: seconds.mean(column, seconds.held) for column in LOAD}
     wire = seconds.mean("bytes_per_s", seconds.held)
@@ -52,6 +57,13 @@ def capacity_by_profile(profile: CalibratedProfile, runs: Sequence[Run]) -> Capa
         f"by the profile {profile.run}: as much of this load as fills {format_cores(profile.server_cores)}; "
         f"its calibration took up to {format_share(seen)} of them, and the network's limit is not in it",
     )
+
+
+def _of_cores(profile: CalibratedProfile, runs: Sequence[Run]) -> CalibratedProfile:
+    """The profile of a server that may use as much as those of the runs, where that is less."""
+    sampled = [server.cores for run in runs for server in run.header.servers if not server.beside]
+    cores = min([profile.server_cores, *sampled])
+    return msgspec.structs.replace(profile, server_cores=cores, cores_most=min(profile.cores_most, cores))
 
 
 def _spread(profile: CalibratedProfile, load: Mapping[str, float], times: float) -> tuple[float, float]:

@@ -220,13 +220,12 @@ def compared(name: str, runs: Path) -> Compared | None:
             raise SystemExit(f"{name}: {done.stderr}")
     run = reading.read(folder)
     profile = read_profile(runs / f"{name}-calibrated" / "profile.json")
-    assert run.header.server is not None
-    of_these_cores = msgspec.structs.replace(profile, server_cores=run.header.server.cores)
-    found, said = searched([run]), capacity_by_profile(of_these_cores, [judged_part(run)])
+    found, said = searched([run]), capacity_by_profile(profile, [judged_part(run)])
     if isinstance(found, str) or found.at_least or said is None:
         print(f"{name}: no capacity to compare: {found}", file=sys.stderr)
         return None
-    return Compared(f"{name}, {run.header.server.cores:g} core", said, found.estimate)
+    cores = run.header.servers[0].cores
+    return Compared(f"{name}, {cores:g} core", said, found.estimate)
 
 
 def _limited(name: str, pid: int) -> AbstractContextManager[None]:

@@ -2,6 +2,7 @@
 
 from random import Random
 
+import msgspec
 import pytest
 
 from siotool.calibration.design import designed
@@ -43,6 +44,19 @@ def test_the_capacity_is_as_much_of_the_load_as_fills_the_server(profile, phase)
     assert cores(profile.curve, found.bytes_per_s) == pytest.approx(profile.server_cores)
     assert cores(SERVER, found.low) < profile.server_cores < cores(SERVER, found.high)
     assert found.source == "profile"
+
+
+def test_a_server_under_a_quota_is_full_earlier(profile):
+    """A profile was measured with a whole core, and the run's server may use half of one."""
+    run = made_run([Phase("call", 60, 20.0, 1.0, rate=9.0, size=300)])
+    whole = capacity_by_profile(profile, [run])
+    run.header = msgspec.structs.replace(
+        run.header, servers=[msgspec.structs.replace(one, cores=0.5) for one in run.header.servers]
+    )
+    half = capacity_by_profile(profile, [run])
+    # the turns of its loop take 0.4 of a core by themselves
+    assert 0.1 < half.bytes_per_s / whole.bytes_per_s < 0.3
+    assert "fills 0.5 cores" in half.how
 
 
 def test_a_profile_goes_before_the_run_s_own_costs(profile, make_run):
