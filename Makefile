@@ -62,7 +62,7 @@ types: $(VENV)/.installed ## static types, strict
 bench: $(VENV)/.installed ## CPU and memory per delivery, call and connection, beside other clients
 	$(VENV)/bin/python -m tests.bench.bench $(ARGS)
 
-prediction: $(VENV)/.installed ## calibrate four servers and predict what was not measured (45 minutes, on an idle machine)
+prediction: $(VENV)/.installed ## calibrate four servers and predict what was not measured (80 minutes, on an idle machine)
 	$(VENV)/bin/python tests/bench/prediction.py --capacity --write $(ARGS)
 
 capacity-bench: $(VENV)/.installed ## 20 real searches of servers whose capacity is known: about 25 minutes

@@ -4,11 +4,12 @@
 
 For each server: one calibration of a fresh process, then twelve workloads that no calibration has, in two
 lists, each of which has two other fresh processes. Those are brought into service first (connections that
-open, a warm-up, each workload for three seconds). Each process has each workload of its list twice, in turn
-with the others: its CPU is the mean of both processes, its memory the mean of the most of each, as a plan
-needs it (Node.js gives some back now and then).
+open, a warm-up, each workload for three seconds and for five): a calibration leaves its first round out where
+the server still warmed up in it, as those on Node.js do. Each process has each workload of its list twice, in
+turn with the others: its CPU is the mean of both processes, its memory the mean of the most of each, as a
+plan needs it (Node.js gives some back now and then).
 Of those runs the prediction is given the load and the machine's pace alone. It takes
-some thirteen minutes for each server, on a machine with nothing else to do; where it has two CPUs or more,
+some fifteen minutes for each server, on a machine with nothing else to do; where it has two CPUs or more,
 the server is bound to one and the generator to another, and both are kept awake, as in every calibration.
 ``--capacity`` searches for the capacity of one more process, with its CPUs kept awake too, and compares it
 with the profile's (five minutes more). The servers on Node.js have half a core there, by a quota: a whole one
@@ -141,7 +142,7 @@ def held_out(speed: float) -> list[list[Phase]]:
     ]
     crowds = Phase("idle", 500, 6.0, 4.0, rate=0.5), Phase("idle", 800, 6.0, 4.0, rate=0.5)
     return [
-        [crowd, *warming(90), *map(_once_before, rest), *_in_turn(rest)]
+        [crowd, *warming(90), *(_before(phase, s) for s in (3.0, 5.0) for phase in rest), *_in_turn(rest)]
         for crowd, rest in zip(crowds, (first, second), strict=True)
     ]
 
@@ -152,9 +153,9 @@ def _in_turn(phases: Sequence[Phase]) -> list[Phase]:
     return [phase for _ in range(REPEATS) for phase in chance.sample(phases, len(phases))]
 
 
-def _once_before(phase: Phase) -> Phase:
-    """The same for three seconds, in which a server compiles what it needs for it."""
-    return msgspec.structs.replace(phase, duration_s=3.0, pilot=True)
+def _before(phase: Phase, seconds: float) -> Phase:
+    """The same for some seconds, in which a server compiles what it needs for it."""
+    return msgspec.structs.replace(phase, duration_s=seconds, pilot=True)
 
 
 @contextmanager
