@@ -48,6 +48,8 @@ class Backlog(SocketIOUser):
 
     #: All up to this offset has come; None: nothing is kept for this user yet.
     offset: int | None = None
+    #: Its conversation. siotool asks for the login of a first user before any has begun.
+    room = "conversation-1"
 
     def on_start(self) -> None:
         #: What came lately: when, and its offset.

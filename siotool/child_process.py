@@ -62,7 +62,7 @@ class ChildProcess:
         except (ValueError, TypeError) as error:
             code = self._process.poll()
             state = f"within {timeout:g} s" if code is None else f"and ended with code {code}"
-            message = f"{self._what} did not start {state}: {self._said()}".rstrip(": ")
+            message = f"{self._what} did not start {state}: {self.said()}".rstrip(": ")
             self.stop()
             raise TargetError(message, self._hint) from error
         except BaseException:
@@ -128,7 +128,7 @@ class ChildProcess:
         line, _, self._unread = self._unread.partition(b"\n")
         return line
 
-    def _said(self) -> str:
+    def said(self) -> str:
         """Return the end of what it wrote to stderr, on one line."""
         assert self._words is not None
         self._words.seek(0)

@@ -47,6 +47,7 @@ class ServerUse(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``cpu_cores`` and the rates are means over the interval; ``rss_bytes``, ``files_open``, ``processes``,
     ``connections`` and ``polling`` (those of them that are on long polling) are levels at its end.
+    ``files_most`` are those of the process that has most of them: a limit of files is one of each process.
     ``connections``, ``polling``, ``events_received_per_s`` and ``events_sent_per_s`` are what the server
     itself counts. ``loop_utilization`` is the share of the time in which its event loops were busy, a mean
     over its processes; ``loop_lag_s`` is how late they were: the highest figure that the source shows.
@@ -73,6 +74,12 @@ class ServerUse(msgspec.Struct, frozen=True, omit_defaults=True):
     adapter_published_per_s: Amount | None = None
     adapter_received_per_s: Amount | None = None
     beside: bool = False
+    files_most: Count | None = None
+
+    @property
+    def fullest(self) -> int | None:
+        """Open files of the process that has most, of all together where no single one is known."""
+        return self.files_open if self.files_most is None else self.files_most
 
 
 def all_servers(uses: Sequence[ServerUse]) -> ServerUse | None:
@@ -87,6 +94,8 @@ def all_servers(uses: Sequence[ServerUse]) -> ServerUse | None:
     for name in (name for name in ServerUse.__struct_fields__ if name != "beside"):
         values = [getattr(use, name) for use in uses]
         found[name] = None if None in values else sum(values)
+    fullest = [use.fullest for use in uses]
+    found["files_most"] = None if None in fullest else max(files for files in fullest if files is not None)
     if found["loop_lag_s"] is not None:
         found["loop_lag_s"] = max(use.loop_lag_s or 0.0 for use in uses)
     if found["loop_utilization"] is not None:

@@ -1,7 +1,8 @@
 """Who carries out the faults of a load test: its lab, a shell, or both."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import ExitStack
+from urllib.parse import urlsplit
 
 from siotool.faults.fault_clock import DueStep, EndedPart, StepDone
 from siotool.faults.fault_commands import FaultCommands
@@ -10,6 +11,7 @@ from siotool.faults.planned_fault import PlannedFault
 from siotool.lab.keeper_lines import AskedAction, EndedProgram
 from siotool.lab.lab_action import LabAction
 from siotool.lab.lab_process import LabProcess
+from siotool.lab.running_lab import LabMember
 
 #: Both are asked in turn.
 _TURN_S = 0.02
@@ -22,6 +24,7 @@ class LabFaults:
         self._lab = lab
         self._actions = actions
         self._asked: list[DueStep] = []
+        self._members = lab.running.members
 
     def begin(self, due: DueStep) -> None:
         """Begin a step."""
@@ -31,6 +34,11 @@ class LabFaults:
     def parts(self, due: DueStep) -> Sequence[str]:
         """The parts that a step is about."""
         return self._actions[due].parts
+
+    def silenced(self, names: Set[str]) -> Set[str]:
+        """A store's figures are told by a server: while that is broken, nobody tells them."""
+        broken = {_place(one) for one in self._members if one.name in names}
+        return names | {one.name for one in self._members if _place(one) in broken - {""}}
 
     def news(self, within_s: float) -> Sequence[StepDone | EndedPart]:
         """Return which steps have ended, and which programs. Raises TargetError when the lab has ended."""
@@ -61,12 +69,21 @@ class BothKinds:
         """The parts that a step is about."""
         return self._of(due).parts(due)
 
+    def silenced(self, names: Set[str]) -> Set[str]:
+        """As the lab says."""
+        return self._lab.silenced(names)
+
     def news(self, within_s: float) -> Sequence[StepDone | EndedPart]:
         """Return what has ended, of both. Raises TargetError."""
         return [*self._lab.news(min(within_s, _TURN_S)), *self._commands.news(min(within_s, _TURN_S))]
 
     def _of(self, due: DueStep) -> FaultDoer:
         return self._lab if due in self._actions else self._commands
+
+
+def _place(member: LabMember) -> str:
+    """Where a member's figures are asked for; empty where nowhere."""
+    return urlsplit(member.metrics_url).netloc
 
 
 def doer_of(

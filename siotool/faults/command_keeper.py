@@ -6,6 +6,7 @@ ends. When standard input closes, or the parent ends, it runs what is left to be
 """
 
 import argparse
+import contextlib
 import os
 import signal
 import subprocess
@@ -23,6 +24,8 @@ from siotool.told_lines import ToldLines
 
 #: How long a command may run, and one that undoes at the end.
 PATIENCE_S, LAST_S = 120.0, 20.0
+#: How long one that was killed may take to be gone.
+_KILLED_S = 2.0
 _LOOK_S = 0.05
 _SAID = 200
 
@@ -51,13 +54,26 @@ class _RunningCommand:
         if code is None:
             if time.monotonic() < self._until:
                 return None
-            os.killpg(self._process.pid, signal.SIGKILL)
-            code = self._process.wait()
-            late = f"it took longer than {self._patience_s:g} s and was killed; "
+            code, late = self._kill()
         self._words.seek(0)
         said = late + one_line(self._words.read().decode("utf-8", "replace")[-4 * _SAID :], _SAID)
         self._words.close()
         return CommandEnded(self.asked.fault, self.asked.step, code, said)
+
+    def hurry(self, patience_s: float) -> None:
+        """Give it no more than so long from now on."""
+        self._until = min(self._until, time.monotonic() + patience_s)
+
+    def _kill(self) -> tuple[int, str]:
+        """Kill it: its exit code, or -9 where it could not be killed, and what to say of that."""
+        late = f"it took longer than {self._patience_s:g} s and "
+        # what runs as another user, as by sudo, may not be killed
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        try:
+            return self._process.wait(_KILLED_S), late + "was killed; "
+        except subprocess.TimeoutExpired:
+            return -signal.SIGKILL, late + "could not be killed; "
 
 
 class CommandKeeper:
@@ -82,7 +98,15 @@ class CommandKeeper:
         return [ended for _, ended in found if ended is not None]
 
     def undo_all(self) -> None:
-        """Run what is left to be undone, the last fault first, and wait for it."""
+        """Run what is left to be undone, the last fault first, and wait for it.
+
+        What is under way ends before, or it would be done after it was undone.
+        """
+        for running in self._running:
+            running.hurry(LAST_S)
+        while self._running:
+            self.look()
+            time.sleep(_LOOK_S)
         for fault, command in reversed(self._to_undo.items()):
             last = _RunningCommand(CommandStep(fault, "undo", command), LAST_S)
             while last.ended() is None:
@@ -100,12 +124,14 @@ def main() -> None:
     keeper = CommandKeeper()
     _say({})
     lines = ToldLines()
-    while os.getppid() == parent and (told := lines.within(_LOOK_S)) is not None:
-        for line in told:
-            keeper.take(msgspec.json.decode(line, type=CommandStep))
-        for ended in keeper.look():
-            _say(ended)
-    keeper.undo_all()
+    try:
+        while os.getppid() == parent and (told := lines.within(_LOOK_S)) is not None:
+            for line in told:
+                keeper.take(msgspec.json.decode(line, type=CommandStep))
+            for ended in keeper.look():
+                _say(ended)
+    finally:
+        keeper.undo_all()
 
 
 def _live_on(_number: int, _frame: FrameType | None) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from types import TracebackType
 from typing import Self
 
@@ -43,6 +43,10 @@ class FaultCommands:
     def parts(self, _due: DueStep) -> Sequence[str]:
         """Nothing is known of what a command is about."""
         return ()
+
+    def silenced(self, names: Set[str]) -> Set[str]:
+        """No other server is known to depend on them."""
+        return names
 
     def news(self, within_s: float) -> list[StepDone]:
         """Return the commands that have ended. Raises TargetError when their process is gone."""

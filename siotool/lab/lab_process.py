@@ -15,10 +15,13 @@ from siotool.child_process import ChildProcess
 from siotool.errors import TargetError
 from siotool.lab.keeper_lines import AskedAction, KeeperLine
 from siotool.lab.lab import Lab
+from siotool.lab.needs import no_folder
 from siotool.lab.running_lab import RunningLab
 
 #: Backend, servers and balancer have 30 s each; their ends 5 s each.
 _READY_S, _END_S = 100.0, 20.0
+#: Characters of what its keeper said last.
+_SAID = 200
 
 
 class LabProcess:
@@ -58,12 +61,18 @@ class LabProcess:
         """
         lines = self._child.more_lines(within_s)
         if self._child.ended:
-            raise TargetError("the lab has ended", f"what its programs said is in {self._folder}")
+            why = self._child.said()[-_SAID:]
+            raise TargetError(
+                f"the lab has ended: {why}".rstrip(": "), f"what its programs said is in {self._folder}"
+            )
         return [msgspec.json.decode(line, type=KeeperLine) for line in lines]
 
     def __enter__(self) -> Self:
         # others of this machine are not to read what its backends' passwords are
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise no_folder(self._folder, error) from error
         ready = self._child.start(_READY_S)
         if "error" in ready:
             self._child.stop(_END_S)

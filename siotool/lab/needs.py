@@ -3,7 +3,7 @@
 import socket
 from pathlib import Path
 
-from siotool.errors import InputError
+from siotool.errors import InputError, OutputError
 from siotool.lab.lab import Lab
 from siotool.lab.packages import INSTALL, look_for_packages
 from siotool.lab.tools import TOOLS, FoundTool, least_of, look_for, needed
@@ -37,9 +37,18 @@ def check_machine(lab: Lab) -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """Raise InputError for a folder that holds something already."""
-    if folder.exists() and any(folder.iterdir()):
+    """Raise InputError for a folder that holds something already, OutputError for what cannot be one."""
+    try:
+        filled = folder.exists() and any(folder.iterdir())
+    except OSError as error:
+        raise no_folder(folder, error) from error
+    if filled:
         raise InputError(f"{folder} is not empty", "choose another folder for the lab's files")
+
+
+def no_folder(folder: Path, error: OSError) -> OutputError:
+    """Return what to say where a lab's files cannot be written."""
+    return OutputError(f"cannot write a lab's files to {folder}: {error.strerror}", "choose another folder")
 
 
 def _check_port(port: int) -> None:

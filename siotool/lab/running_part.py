@@ -102,6 +102,8 @@ class WorkerPart:
         self._primary = primary
         self._number = number
         self._before = 0
+        #: What was last said of it: its primary, started again, says nothing of it until it is ready.
+        self._known: dict[str, Any] = dict(primary.running.said["workers"][number - 1])
         self.name = f"server-{number}"
         self.primary = primary.name
 
@@ -109,7 +111,11 @@ class WorkerPart:
     def _said(self) -> dict[str, Any]:
         running = self._primary.running
         again = [line for line in running.lines() if line.get("worker") == self._number]
-        return again[-1] if again else dict(running.said["workers"][self._number - 1])
+        if again:
+            self._known = again[-1]
+        elif "workers" in running.said:
+            self._known = dict(running.said["workers"][self._number - 1])
+        return self._known
 
     @property
     def pid(self) -> int:

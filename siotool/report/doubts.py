@@ -306,8 +306,8 @@ def _target(run: Run, rows: Seconds) -> Iterator[str]:
     server = run.header.server
     if server is None or not any(interval.servers for interval in run.intervals):
         yield "the server was not sampled (--server-pid): no CPU, memory or capacity was measured"
-    elif server.files_limit and rows.most("files_open") > FILES_LIMIT * server.files_limit:
-        yield f"the server had {rows.most('files_open'):,.0f} of {server.files_limit:,} files open"
+    elif server.files_limit and rows.most("server_files_most") > FILES_LIMIT * server.files_limit:
+        yield f"the server had {rows.most('server_files_most'):,.0f} of {server.files_limit:,} files open"
 
 
 def _schedule(run: Run, rows: Seconds) -> Iterator[str]:

@@ -93,11 +93,12 @@ def _last_lost_s(lost: Counter[int], end_s: float, next_s: float) -> float:
 def part_of_faults(run: Run, part: str) -> Run:
     """Return the intervals of a run that are before or after its faults, or of a fault by its number.
 
-    Deliveries that were lost count where their message was sent, not where they were given up.
+    A run without a fault is before its first one. Deliveries that were lost count where their message was
+    sent, not where they were given up.
     """
     spans = fault_spans(run)
     if part == BEFORE:
-        found = until(run, spans[0].t_s) if spans else []
+        found = until(run, spans[0].t_s) if spans else run.intervals
     elif part == AFTER:
         found = since(run, max(span.end_s for span in spans)) if spans else []
     else:
@@ -106,6 +107,12 @@ def part_of_faults(run: Run, part: str) -> Run:
     return msgspec.structs.replace(
         run, intervals=[_with_own_losses(interval, lost[second_of(interval.t_s)]) for interval in found]
     )
+
+
+def is_well_again(run: Run) -> bool:
+    """Whether a run goes on after its last fault is over; true where it had none."""
+    spans = fault_spans(run)
+    return not spans or bool(since(run, max(span.end_s for span in spans)))
 
 
 def until(run: Run, t_s: float) -> list[Interval]:

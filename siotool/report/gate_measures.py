@@ -7,13 +7,15 @@ from siotool.report.comparison_measures import measure_more_servers, measure_wor
 from siotool.report.contents import OperationFigures, format_cores
 from siotool.report.gate_metrics import AWAY, OF_OPERATIONS, PERCENTILES
 from siotool.report.gates import Gate, Scope
-from siotool.report.parts import Measurable
+from siotool.report.parts import Measurable, PartFigures
 
 Measured = tuple[float | None, str]
 
 
 def measure(gate: Gate, report: Measurable, without: frozenset[str] = frozenset()) -> Measured:
     """Return the value, None where it was not measured, and how it was obtained or why not."""
+    if gate.scope is not None and isinstance(report, PartFigures) and report.empty:
+        return None, f"no second of {_words(gate.scope)}"
     if gate.metric == "errors":
         return _measure_errors(gate, report, without)
     if gate.metric in OF_OPERATIONS:

@@ -6,6 +6,7 @@ counts and histograms are added, peaks are the largest of any run, means weigh e
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from operator import is_
 from pathlib import Path
 
@@ -32,7 +33,7 @@ from siotool.report.default_gates import judge_all
 from siotool.report.delivery_figures import DeliveryFigures
 from siotool.report.doubts import find_doubts, find_remarks
 from siotool.report.fault_effects import Storm, no_storm, sum_up_faults
-from siotool.report.fault_spans import BEFORE
+from siotool.report.fault_spans import BEFORE, is_well_again
 from siotool.report.gates import Gate, Scope
 from siotool.report.generator_figures import sum_up_generator
 from siotool.report.generator_lateness import lateness_words
@@ -156,7 +157,7 @@ def summarize(
             operations.times if all_judged else {},
         ),
     )
-    judging = judge_around if report.faults else judge_all
+    judging = partial(judge_around, well_again=all(map(is_well_again, runs))) if report.faults else judge_all
     results = judging(report, gates, lambda scope: figures_of(runs, scope), defaults=default_gates)
     judged = msgspec.structs.replace(report, gates=[*results, *stops_of(runs)])
     return msgspec.structs.replace(judged, verdict=verdict_of(judged))
@@ -182,6 +183,7 @@ def figures_of(runs: Sequence[Run], scope: Scope) -> PartFigures:
         bandwidth=_bandwidth(parts, seconds),
         server=sum_up_all(parts, seconds),
         exceptions=sum_up_exceptions(parts),
+        empty=not len(seconds),
     )
 
 

@@ -35,7 +35,7 @@ def _of_run(run: Run) -> Iterator[str]:
         yield "the server's core" if server.cores <= 1 else "the server's cores"
     if server.memory_bytes and _median(use.rss_bytes for use in uses) >= NEARLY_ALL * server.memory_bytes:
         yield "memory"
-    if server.files_limit and _median(use.files_open for use in uses) >= NEARLY_ALL * server.files_limit:
+    if server.files_limit and _median(use.fullest for use in uses) >= NEARLY_ALL * server.files_limit:
         yield "open files"
 
 

@@ -12,7 +12,7 @@ from siotool.runfile import Operation, OpKind, Run
 from siotool.runs.clock_error import clock_error_s
 
 #: What happens while connecting is counted over the run: the hold phase has none of it.
-_OVER_THE_RUN = frozenset({"connect", "upgrade", "namespace", "reconnect"})
+_OVER_THE_RUN = frozenset({"connect", "phase", "upgrade", "namespace", "reconnect"})
 #: Its times begin where a message is sent and end where it arrives.
 _ONE_WAY = "deliver"
 _ORDER = {op: number for number, op in enumerate(get_args(OpKind))}

@@ -22,7 +22,7 @@ from siotool.runs.classes import operations_of_classes
 
 
 class PartFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """The figures of a part of some runs; an outage belongs to no part."""
+    """The figures of a part of some runs; an outage belongs to no part. ``empty``: no second is of it."""
 
     operations: Sequence[OperationFigures]
     operations_merged: Sequence[OperationFigures]
@@ -33,6 +33,7 @@ class PartFigures(msgspec.Struct, frozen=True, kw_only=True):
     exceptions: Sequence[ExceptionFigures]
     outages: Sequence[OutageFigures] = ()
     away: AwayFigures | None = None
+    empty: bool = False
 
 
 #: What gates are judged by.

@@ -29,7 +29,8 @@ def _rows(known: ServerFigures) -> list[list[str]]:
     share = known.cpu_share_mean
     of_cores = "" if share is None else f" ({units.format_share(share)} of {known.cores:g})"
     of_memory = f" of {units.format_size(known.memory_bytes)}" if known.memory_bytes else ""
-    of_files = f" of {known.files_limit:,}" if known.files_limit else ""
+    # the limit is that of one process
+    of_files = f" of {known.files_limit:,}" if known.files_limit and (known.processes_max or 1) == 1 else ""
     idle = "where the slope begins"
     count, size = units.format_count, units.format_size
     rows = [

@@ -21,9 +21,17 @@ _CONNECTING = frozenset(("connect", "reconnect", "phase", "upgrade", "namespace"
 
 
 def judge_around(
-    report: Report, asked: Sequence[Gate], within: Callable[[Scope], PartFigures], *, defaults: bool
+    report: Report,
+    asked: Sequence[Gate],
+    within: Callable[[Scope], PartFigures],
+    *,
+    defaults: bool,
+    well_again: bool,
 ) -> list[GateResult]:
-    """What gates find before and after the faults of a report."""
+    """What gates find before and after the faults of a report.
+
+    ``well_again``: each run that had a fault went on after it was over.
+    """
     results = [
         judge(gate, report if gate.scope is None else within(gate.scope))
         for gate in asked
@@ -32,7 +40,7 @@ def judge_around(
     for part in (BEFORE, AFTER):
         figures = within(Scope(fault=part))
         nothing = not figures.operations and not figures.connections.peak
-        if nothing and part == AFTER:
+        if part == AFTER and (nothing or not well_again):
             results.append(_never_well())
         if nothing:
             continue

@@ -13,7 +13,7 @@ import msgspec
 
 from siotool.errors import GateError
 from siotool.report.contents import GateResult
-from siotool.report.gate_metrics import AWAY
+from siotool.report.gate_metrics import AWAY, OF_COMPARISONS
 from siotool.report.gates import Gate, parse
 from siotool.report.judging import judge
 from siotool.report.parts import Measurable
@@ -32,6 +32,12 @@ def parse_stop(text: str, *, server_sampled: bool) -> Gate:
         raise GateError(
             f"--stop-if {gate.text!r}: how long users were away is known at the end of a run",
             "judge it with --fail-if; a running test knows p99:ack > 1s or errors:ack > 50%",
+        )
+    if gate.metric in OF_COMPARISONS or (gate.scope is not None and gate.scope.fault is not None):
+        raise GateError(
+            f"--stop-if {gate.text!r}: what was before, in or after a fault, or how runs compare, is known "
+            "at the end of a run",
+            "judge it with --fail-if",
         )
     if gate.metric.startswith("server_") and not server_sampled:
         raise GateError(
@@ -54,6 +60,8 @@ class StopRule:
 
     def update(self, interval: Interval) -> Stopped | None:
         """Take one more second; return why the run is to end, None while it may go on."""
+        if self._elsewhere(interval):
+            return None
         seconds = self._seconds(interval)
         if not self._applies(interval):
             return None
@@ -70,10 +78,14 @@ class StopRule:
             return None
         return Stopped(gate=self._gate.text, value=found.value, for_s=round(true_s, 3))
 
+    def _elsewhere(self, interval: Interval) -> bool:
+        """Whether a second belongs to another stage than the expression is about."""
+        stage = self._gate.scope.stage if self._gate.scope is not None else None
+        return stage not in (None, interval.stage + 1)
+
     def _applies(self, interval: Interval) -> bool:
         """Whether the expression says something about a second."""
-        stage = self._gate.scope.stage if self._gate.scope is not None else None
-        if interval.draining or stage not in (None, interval.stage + 1):
+        if interval.draining:
             return False
         return self._gate.comparison in (">", ">=") or _all_there(self._header, interval)
 

@@ -125,8 +125,10 @@ def _amounts(run: Run, seconds: Seconds) -> Iterable[Amounts]:
                 over(sampled, connected),
                 reference,
             )
-        memory = np.nan_to_num(seconds["rss_bytes"]) * weight
-        yield Amounts("rss", "bytes", "memory", over(sampled, memory), over(sampled, weight))
+        # a metrics page that was missed once has no memory in a second whose CPU is known
+        known = sampled & np.isfinite(seconds["rss_bytes"])
+        memory = seconds["rss_bytes"] * weight
+        yield Amounts("rss", "bytes", "memory", over(known, memory), over(known, weight))
         line = fit_gauge(seconds, "rss_bytes", OWN_MEMORY_BYTES)
         if isinstance(line, MedianLine):
             yield Amounts("rss_per_connection", "bytes", "memory", [line.slope], [1.0])

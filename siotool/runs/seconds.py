@@ -19,6 +19,7 @@
 | ``cpu_cores``, ``rss_bytes``, ``files_open``, ``processes`` | all servers; NaN where not all were sampled |
 | ``server_*`` | other fields of ``measured_servers.ServerUse``, as the servers say themselves |
 | ``server_files_opened`` | more files than before the load |
+| ``server_files_most`` | open in the process that has most, of all servers |
 | ``server_limit_share`` | of their event loops' time where known, else of the CPU of their cores |
 | ``generator_cpu_cores``, ``generator_cpu_sum`` | CPU of the busiest worker, and of all |
 | ``generator_cpu_share``, ``generator_cpu_wait``, ``generator_files_share`` | the worst of the workers |
@@ -104,6 +105,7 @@ SERVER_COLUMNS = {
     "cpu_cores": "cpu_cores",
     "rss_bytes": "rss_bytes",
     "files_open": "files_open",
+    "server_files_most": "fullest",
     "processes": "processes",
     "server_connections": "connections",
     "server_loop_share": "loop_utilization",

@@ -40,8 +40,15 @@ class Objective(msgspec.Struct, frozen=True):
     limit: float = 0.0
     without: frozenset[str] = frozenset()
 
-    def count(self, interval: Interval, before: Interval | None) -> tuple[float, float]:
-        """Return how many operations of an interval missed it, and of how many; ``before`` it was another."""
+    def count(
+        self, interval: Interval, before: Interval | None, server_cores: float | None = None
+    ) -> tuple[float, float]:
+        """Return how many operations of an interval missed it, and of how many; ``before`` it was another.
+
+        ``server_cores`` are those that all servers may fill, None where one of them was not sampled.
+        """
+        if self.kind == "level":
+            return _level(self, interval, server_cores)
         return _COUNT[self.kind](self, interval, before)
 
 
@@ -134,21 +141,28 @@ def _away(_: Objective, interval: Interval, __: Interval | None) -> tuple[float,
     return float(max(0, users - interval.connections.open)), float(users)
 
 
-def _level(objective: Objective, interval: Interval, _: Interval | None) -> tuple[float, float]:
-    value = _LEVELS[objective.name](interval)
+def _level(objective: Objective, interval: Interval, server_cores: float | None) -> tuple[float, float]:
+    value = _LEVELS[objective.name](interval, server_cores)
     if value is None or not math.isfinite(value):
         return 0.0, 0.0
     share = LEVEL_ALLOWED * (value / objective.limit) ** 2 if objective.limit else float(value > 0)
     return LEVEL_TRIED * min(1.0, share), LEVEL_TRIED
 
 
-def _server_share(interval: Interval) -> float | None:
-    use = interval.server
-    if use is None or use.cpu_cores is None or use.processes is None:
-        return None
-    return use.cpu_cores / max(1, use.processes)
+def _server_cpu(interval: Interval, server_cores: float | None) -> float | None:
+    return interval.server.cpu_cores if interval.server is not None and server_cores else None
 
 
+def _server_share(interval: Interval, server_cores: float | None) -> float | None:
+    used = _server_cpu(interval, server_cores)
+    return used / server_cores if used is not None and server_cores else None
+
+
+def _server_rss(interval: Interval, server_cores: float | None) -> float | None:
+    return interval.server.rss_bytes if interval.server is not None and server_cores else None
+
+
+#: All but levels.
 _COUNT: dict[Kind, Callable[[Objective, Interval, Interval | None], tuple[float, float]]] = {
     "late": _late,
     "failed": _failed,
@@ -157,12 +171,11 @@ _COUNT: dict[Kind, Callable[[Objective, Interval, Interval | None], tuple[float,
     "exceptions": _exceptions,
     "withheld": _withheld,
     "away": _away,
-    "level": _level,
 }
-_LEVELS: dict[str, Callable[[Interval], float | None]] = {
-    "server_cpu": lambda i: i.server.cpu_cores if i.server is not None else None,
+_LEVELS: dict[str, Callable[[Interval, float | None], float | None]] = {
+    "server_cpu": _server_cpu,
     "server_cpu_share": _server_share,
-    "server_rss": lambda i: i.server.rss_bytes if i.server is not None else None,
-    "bandwidth_in": lambda i: i.bytes.wire_in / i.duration_s,
-    "bandwidth_out": lambda i: i.bytes.wire_out / i.duration_s,
+    "server_rss": _server_rss,
+    "bandwidth_in": lambda i, _: i.bytes.wire_in / i.duration_s,
+    "bandwidth_out": lambda i, _: i.bytes.wire_out / i.duration_s,
 }

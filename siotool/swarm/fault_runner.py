@@ -109,7 +109,8 @@ class FaultRunner:
             self._recorder.excuse(None)
         else:
             parts = (self._doer.parts(DueStep(number, "do")) for number in under_way)
-            self._recorder.excuse(self._down | {name for found in parts for name in found})
+            broken = self._down | {name for found in parts for name in found}
+            self._recorder.excuse(self._doer.silenced(broken))
 
     def _now(self) -> float:
         return max(0.0, monotonic() - self._recorder.begin)

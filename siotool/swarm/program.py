@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import msgspec
 
 from siotool.errors import ScenarioError
+from siotool.measured_servers import MeasuredServer
 from siotool.runfile import Delivery, Interval, Operation
 from siotool.searched import FoundCapacity, Hold
 from siotool.workload import Arrivals, Stage
@@ -29,6 +30,7 @@ class Seen(msgspec.Struct, frozen=True):
     was there at its end. Rates are of scheduled operations per second: due, and begun; both are 0
     where nothing is scheduled. ``operations`` hold counts, errors and response times by kind and
     name, connects among them. ``doubts`` are reasons not to believe it. ``interval`` is all that was seen.
+    ``server_cores`` are those that all servers may fill, None where one of them was not sampled.
     """
 
     t_s: float
@@ -41,6 +43,7 @@ class Seen(msgspec.Struct, frozen=True):
     delivery: Delivery
     doubts: list[str]
     interval: Interval
+    server_cores: float | None = None
 
     @property
     def failed_share(self) -> float:
@@ -50,8 +53,13 @@ class Seen(msgspec.Struct, frozen=True):
         return failed / ended if ended else 0.0
 
 
-def seen(interval: Interval, begin_s: float, doubts: list[str]) -> Seen:
+def seen(
+    interval: Interval, begin_s: float, doubts: list[str], servers: Sequence[MeasuredServer] = ()
+) -> Seen:
     """What a program that began ``begin_s`` seconds after the run may know of an interval."""
+    of_load = [one for one in servers if not one.beside]
+    sampled = [interval.servers.get(one.name) for one in of_load]
+    known = bool(of_load) and all(use is not None and use.cpu_cores is not None for use in sampled)
     return Seen(
         t_s=round(interval.t_s - begin_s, 3),
         duration_s=interval.duration_s,
@@ -63,6 +71,7 @@ def seen(interval: Interval, begin_s: float, doubts: list[str]) -> Seen:
         delivery=interval.delivery,
         doubts=doubts,
         interval=interval,
+        server_cores=sum(one.cores for one in of_load) if known else None,
     )
 
 

@@ -183,7 +183,9 @@ class Recorder:
             for said in self._server_watch.follow(interval, self._missing(), broken=self._broken):
                 self.note(*said)
             if (begin_s + end_s) / 2 > self._program_begin_s and not interval.draining:
-                self._seen.append(seen(interval, self._program_begin_s, self._doubts))
+                self._seen.append(
+                    seen(interval, self._program_begin_s, self._doubts, self._servers.described)
+                )
             self._doubts = []
 
     def _sampled(self, number: int) -> bool:

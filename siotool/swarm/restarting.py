@@ -4,8 +4,12 @@ Variance between starts is larger than within one (Zhang, Meisner, Mars and Tang
 so one search cannot see it.
 """
 
+import os
+import signal
 import socket
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from time import monotonic
 from urllib.parse import urlsplit
 
@@ -49,24 +53,29 @@ def searches(
 
 def restart(command: str, url: str) -> None:
     """Run a shell command and wait until the target listens again. Raises TargetError."""
-    try:
-        done = gevent.subprocess.run(
+    # a file and no pipe: a server that the command leaves in the background would keep a pipe open
+    with tempfile.TemporaryFile() as words:
+        process = gevent.subprocess.Popen(
             command,
             shell=True,
             stdin=gevent.subprocess.DEVNULL,
-            stdout=gevent.subprocess.PIPE,
-            stderr=gevent.subprocess.STDOUT,
-            timeout=PATIENCE_S,
-            check=False,
+            stdout=words,
+            stderr=words,
+            start_new_session=True,
         )
-    except gevent.subprocess.TimeoutExpired:
-        raise TargetError(
-            f"--restart-command took longer than {PATIENCE_S:g} s",
-            "let it start the server in the background",
-        ) from None
-    if done.returncode:
-        said = one_line(done.stdout.decode("utf-8", "replace"), 200)
-        raise TargetError(f"--restart-command ended with {done.returncode}: {said}", "try it by hand")
+        try:
+            code = process.wait(PATIENCE_S)
+        except gevent.subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise TargetError(
+                f"--restart-command took longer than {PATIENCE_S:g} s",
+                "let it start the server in the background",
+            ) from None
+        if code:
+            words.seek(0)
+            said = one_line(words.read().decode("utf-8", "replace"), 200)
+            raise TargetError(f"--restart-command ended with {code}: {said}", "try it by hand")
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme in ("https", "wss") else 80)
     deadline = monotonic() + PATIENCE_S

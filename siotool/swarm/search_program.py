@@ -109,7 +109,7 @@ class SearchProgram:
             self._load, self._since_s = self._search.load, elapsed_s
 
     def _block(self, one: Seen, before: Interval | None) -> Block:
-        counted = [objective.count(one.interval, before) for objective in self._objectives]
+        counted = [objective.count(one.interval, before, one.server_cores) for objective in self._objectives]
         doubts = [*one.doubts, *limits_reached(one.interval, self._searched.link_bytes_per_s)]
         return Block(
             duration_s=one.duration_s,

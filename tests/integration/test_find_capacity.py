@@ -61,7 +61,8 @@ import socket
 with socket.socket() as free:
     free.bind(("127.0.0.1", 0))
     port = free.getsockname()[1]
-restart(f"{sys.executable} -m http.server {port} --bind 127.0.0.1 >/dev/null 2>&1 & echo $! > server.pid",
+# its output is not redirected: a pipe would stay open as long as the server lives
+restart(f"{sys.executable} -m http.server {port} --bind 127.0.0.1 & echo $! > server.pid",
         f"http://127.0.0.1:{port}")
 print("listens")
 try:

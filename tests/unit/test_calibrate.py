@@ -1,5 +1,6 @@
 """What a calibration says of servers whose costs are known, and of those that misbehave."""
 
+from collections.abc import Callable
 from random import Random
 
 import msgspec
@@ -232,6 +233,31 @@ def test_connections_that_are_opened_all_the_time_leave_no_round_without_them() 
     assert found.resident(100.0, 20.0, 400.0) == pytest.approx(82e6, rel=0.05)
     short = MemoryCourse(*(column[:14] for column in (most, spent, besides, rss, opening)))
     assert fit_memory(short, 1) is not None, "six seconds of work show no peaks"
+
+
+@pytest.mark.parametrize(
+    ("missed", "known"),
+    [
+        pytest.param(lambda t_s: t_s % 7 == 3, True, id="now and then, also while connections are opened"),
+        pytest.param(lambda t_s: True, False, id="always: a metrics page that has none"),
+    ],
+)
+def test_seconds_without_memory_are_left_out(missed: Callable[[float], bool], known: bool) -> None:
+    """A page that was missed once has CPU, between its neighbours, and no memory: that ended as a bug."""
+    run = made_run(PHASES)
+    run.intervals[:] = [
+        msgspec.structs.replace(
+            one, servers={"server": msgspec.structs.replace(one.servers["server"], rss_bytes=None)}
+        )
+        if missed(one.t_s)
+        else one
+        for one in run.intervals
+    ]
+    found = calibrate(run, PHASES, 1).memory
+    assert (found is not None) == known
+    if found is not None:
+        assert found.per_connection_bytes == pytest.approx(20e3, rel=0.15)
+        assert np.isfinite(found.spread_bytes)
 
 
 def test_a_server_that_was_at_work_before_shows_no_growth() -> None:

@@ -148,6 +148,12 @@ def searched(make_run, **use):
         pytest.param({"cpu_cores": 3.5}, 4, "the server's cores", id="several cores"),
         pytest.param({"rss_bytes": 950_000_000}, 1, "memory", id="memory"),
         pytest.param({"files_open": 1000}, 1, "open files", id="open files"),
+        pytest.param(
+            {"files_open": 4000, "files_most": 300},
+            1,
+            "",
+            id="files of several processes, each with its limit",
+        ),
         pytest.param({"cpu_cores": None, "rss_bytes": None}, 1, "", id="what was not sampled has no limit"),
     ],
 )

@@ -14,6 +14,7 @@ from siotool.report.comparison.compare import compare
 from siotool.report.comparison.holm import adjusted
 from siotool.report.comparison.servers_change import Factors
 from siotool.runs.conditions import differences
+from siotool.runs.measures import RunMeasures
 from tests.unit.simulated_runs import CONDITIONS, NOISES, Noise, run
 
 PAIRS = 40
@@ -326,3 +327,15 @@ def test_a_difference_that_a_few_seconds_allow_is_a_million_times_at_most():
     assert compare_module._share(5000.0) == pytest.approx(1e6, rel=1e-5)
     assert compare_module._share(math.log(2)) == pytest.approx(1.0)
     assert compare_module._share(-5000.0) == -1.0
+
+
+def test_a_run_that_tried_nothing_has_nothing_to_compare(quick):
+    """It was cut before its first connection, and ended as a bug, without a report."""
+    random = np.random.default_rng(3)
+    before = side(0, NOISES["runs differ by 2 %"], random)
+    cut = RunMeasures(
+        run="cut", started_at="2026-01-02T00:00:00+00:00", conditions=CONDITIONS, amounts=[], times=[]
+    )
+    found = compared(before, [cut])
+    assert found.metrics == []
+    assert found.absent

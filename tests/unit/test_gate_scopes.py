@@ -78,7 +78,9 @@ def test_a_scope_takes_its_part_and_no_more(gate, outcome, value):
             "no ack:echo in what users of class Writer did; it has ack:write",
         ),
         ("p99:ack[class=Nobody] > 1s", "no ack in what users of class Nobody did"),
-        ("p99:ack[stage=9] > 1s", "no ack in stage 9"),
+        ("p99:ack[stage=9] > 1s", "no second of stage 9"),
+        ("exceptions[stage=9] > 0", "no second of stage 9"),
+        ("never_succeeded[stage=9] > 0", "no second of stage 9"),
         ("p99:ack:x[class=Reader,stage=2] > 1s", "no ack:x in what users of class Reader did in stage 2"),
     ],
 )

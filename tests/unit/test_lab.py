@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from siotool.cli import lab_options
-from siotool.errors import InputError
+from siotool.errors import InputError, OutputError
 from siotool.lab import backends, needs, packages, tools
 from siotool.lab.lab import Lab
 from siotool.lab.lab_balancer import balancer_program
 from siotool.lab.lab_certificate import LabCertificate
+from siotool.lab.lab_process import LabProcess
 from siotool.lab.lab_program import LabProgram
 from siotool.lab.lab_servers import server_programs
 from siotool.lab.ports import free_ports
@@ -328,6 +329,17 @@ def test_a_folder_in_use_is_said(tmp_path):
     with pytest.raises(InputError, match="is not empty"):
         needs.check_folder(tmp_path)
     needs.check_folder(tmp_path / "none")
+
+
+def test_a_file_is_no_folder_for_a_lab(tmp_path):
+    """It ended as a bug of siotool."""
+    file = tmp_path / "notes.txt"
+    file.write_text("")
+    with pytest.raises(OutputError, match=r"cannot write a lab's files to .*notes\.txt"):
+        needs.check_folder(file)
+    below = file / "lab"
+    with pytest.raises(OutputError, match="cannot write a lab's files to"), LabProcess(Lab(), below):
+        pytest.fail("it did not start")
 
 
 def test_ports_are_free_and_differ():

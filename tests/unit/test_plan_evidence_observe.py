@@ -128,6 +128,7 @@ def test_a_second_becomes_rates_and_gauges() -> None:
         "cpu_cores": 0.25,
         "rss_bytes": 50_000_000.0,
         "files_open": 40.0,
+        "server_files_most": 40.0,
         "server_limit_share": 0.125,  # of two cores
     }
     assert (seen.usable.run[1], seen.usable.held[1], seen.usable.rising[1]) == (0, False, True)
@@ -333,3 +334,12 @@ def test_one_service_at_two_addresses_is_one_target_where_the_user_says_so() -> 
         observe(runs, ["yes", "yes"])
     assert "--same-target" in str(caught.value.hint)
     assert len(observe(runs, ["yes", "yes"], same_target=True).origins) == 2
+
+
+def test_users_that_were_not_planned_are_those_that_were_there() -> None:
+    """Of an arrival rate, a load shape or a search no number is asked for: a report spoke of 0 users."""
+    run = make_run()
+    workload = msgspec.structs.replace(run.header.workload, stages=[])
+    run.header = msgspec.structs.replace(run.header, workload=workload)
+    (origin,) = look(run).origins
+    assert origin.users == 40

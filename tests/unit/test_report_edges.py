@@ -70,6 +70,22 @@ def test_a_run_that_held_nothing_has_no_rates(make_run):
     assert all(sum(one.over) > 0 for one in gone.amounts)
 
 
+def test_seconds_without_a_sample_of_memory_are_not_zero_bytes(make_run):
+    """A metrics page that was missed once has none: a run that missed some looked smaller."""
+
+    def missed(interval):
+        if interval.t_s % 5 != 2:
+            return interval
+        use = msgspec.structs.replace(interval.servers["server"], rss_bytes=None)
+        return msgspec.structs.replace(interval, servers={"server": use})
+
+    def rss(run):
+        (found,) = [one for one in measures_of(run).amounts if one.name == "rss"]
+        return sum(found.amounts) / sum(found.over)
+
+    assert rss(make_run(change=missed)) == pytest.approx(rss(make_run()), rel=1e-3)
+
+
 def test_what_one_side_lacks_is_said_and_not_compared(make_run):
     full, bare = measures_of(make_run()), measures_of(make_run(server=None, name="bare"))
     without = msgspec.structs.replace(bare, times=bare.times[:1])

@@ -167,6 +167,30 @@ def test_a_service_that_is_never_well_again_fails(make_run):
     assert failed == ["steady state after the faults"]
 
 
+def test_one_of_several_runs_that_is_never_well_again_fails(make_run):
+    """The others' seconds after the fault hid it."""
+    runs = [with_fault(make_run), with_fault(make_run, back_at=99)]
+    for number, run in enumerate(runs):
+        run.header = msgspec.structs.replace(run.header, run=f"run-{number}")
+    found = summarize(runs, Planned(), [], default_gates=True, storm=storm_peak)
+    assert found.verdict == "failed"
+    failed = [expr for expr, outcome in gates(found).items() if outcome == "failed"]
+    assert failed == ["steady state after the faults"]
+
+
+def test_a_run_without_a_fault_beside_one_with_a_fault_is_judged(make_run):
+    """It belonged to no part: a run in which every call failed passed."""
+
+    def failing(interval):
+        failed = Operation("ack", "echo", 0, {"timeout": 50})
+        return msgspec.structs.replace(interval, operations=[failed])
+
+    broken = with_fault(make_run)
+    without = make_run(name="other", hold_s=30, change=failing)
+    found = summarize([broken, without], Planned(), [], default_gates=True, storm=storm_peak)
+    assert gates(found)["errors:ack[before] > 1%"] == "failed"
+
+
 def test_when_gates_are_judged_is_said(make_run):
     section = [Section("gates", "Gates", [Table([], [], how=[JUDGED])])]
     (told,) = method(report(with_fault(make_run)), section).blocks
@@ -264,7 +288,7 @@ def test_a_gate_on_a_fault_that_never_came_is_not_measured(make_run):
     run = with_fault(make_run, planned=[PlannedFault(20.0, "a", 4.0, "b"), PlannedFault(90.0, "c")])
     (result,) = [gate for gate in report(run, "p99:ack[fault=2] > 1s").gates if "fault=2" in gate.expr]
     assert result.outcome == "failed"
-    assert "no ack in fault 2" in result.reason
+    assert "no second of fault 2" in result.reason
 
 
 def test_a_comparison_is_judged_beside_the_steady_state(make_run):

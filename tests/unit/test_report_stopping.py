@@ -76,6 +76,12 @@ def stopped_at(text, seconds, grace_s=5.0):
         pytest.param(
             "p99:ack[stage=2] > 1s", lambda t: {"ms": 2000}, 15.0, id="only in the stage it is about"
         ),
+        pytest.param(
+            "errors:ack[stage=2] > 100",
+            lambda t: {"errors": 50 * (t < 5)},
+            None,
+            id="a count of a stage has nothing of the stages before",
+        ),
         pytest.param("server_cpu > 10%", lambda t: None, 8.0, id="the server, from the second it is busy"),
         pytest.param(
             "lost > 10%",
@@ -105,6 +111,9 @@ def test_the_grace_period_is_as_long_as_asked_for():
     [
         ("back_all > 10s", "known at the end of a run"),
         ("p99:away > 1s", "known at the end of a run"),
+        ("errors:ack[fault=1] > 50%", "known at the end of a run"),
+        ("p99:ack[after] > 1s", "known at the end of a run"),
+        ("worse > 0", "known at the end of a run"),
         ("server_cpu > 80%", "the server is not sampled"),
         ("server_rss > 1GB", "the server is not sampled"),
         ("p99:akc > 1s", "unknown operation"),

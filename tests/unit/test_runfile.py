@@ -274,7 +274,7 @@ def test_several_servers_together_are_their_sum_and_share_the_memory_of_a_machin
         "a, b, c", [1, 2, 3, 4], "a: pid 1; b: pids 2 and 3; c: pid 4", 4.0, 14_000, 1024, "one, two"
     )
     uses = {"a": ServerUse(0.5, 100, 7, 1), "b": ServerUse(0.25, 50, 3, 2)}
-    assert msgspec.structs.replace(INTERVAL, servers=uses).server == ServerUse(0.75, 150, 10, 3)
+    assert msgspec.structs.replace(INTERVAL, servers=uses).server == ServerUse(0.75, 150, 10, 3, files_most=7)
 
 
 def test_servers_and_generators_are_read_as_they_were_written(tmp_path: Path) -> None:

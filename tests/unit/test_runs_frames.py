@@ -22,8 +22,8 @@ WITHOUT_UNIT = (
     r"draining|broken|op|name|count|failed|what|class|server|worker|to|size|level|text|open|users|attempted|"
     r"established|closed|left|stayed_away|hung|messages|expected|received|lost|duplicate|reordered|"
     r"misdelivered|away_now|back|recovered|replayed|caught_up|started|begun|sent|offered|issued|withheld|late|"
-    r"connections(_begin|_end)?|files_open|files_limit|polling|beside|(server_)?store_(messages|dead)|"
-    r"server_(files_open|files_opened|processes|connections|polling)"
+    r"connections(_begin|_end)?|files_(open|most|limit)|polling|beside|(server_)?store_(messages|dead)|"
+    r"server_(files_open|files_opened|files_most|processes|connections|polling)"
 )
 
 

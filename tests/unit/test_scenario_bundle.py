@@ -113,3 +113,17 @@ def test_more_than_a_scenario_has_is_refused(write, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(scenario_bundle, "MOST_BYTES", 10)
     with pytest.raises(ScenarioError, match=r"what it imports from its folder are \d+ MB"):
         packed(write({"load.py": "x = 12345678\n"}))
+
+
+def test_a_module_that_is_a_link_is_sent_under_its_own_name(write, tmp_path: Path) -> None:
+    """It leads out of the folder: that ended as a bug, after all machines had joined."""
+    scenario = write({"load.py": "import common"})
+    elsewhere = tmp_path / "shared/common.py"
+    elsewhere.parent.mkdir()
+    elsewhere.write_text("TEXT = 'shared'")
+    (scenario.parent / "common.py").symlink_to(elsewhere)
+    sys.path.insert(0, str(scenario.parent))
+    importlib.import_module("common")
+    bundle = packed(scenario)
+    assert bundle.files.keys() == {"load.py", "common.py"}
+    assert unpacked(bundle, tmp_path / "there").with_name("common.py").read_text() == "TEXT = 'shared'"

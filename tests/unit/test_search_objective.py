@@ -1,5 +1,6 @@
 """Gates as shares of operations: what they become, what they count in a second, which have none."""
 
+import msgspec
 import pytest
 
 from siotool.cli.search_options import objectives_of
@@ -91,7 +92,31 @@ def objective(text: str) -> Objective:
 def test_a_gate_counts(gate: str, allowed: float, counted: tuple[float, float]) -> None:
     found = objective(gate)
     assert found.allowed == pytest.approx(allowed)
-    assert found.count(SECOND, BEFORE) == pytest.approx(counted)
+    assert found.count(SECOND, BEFORE, 2.0) == pytest.approx(counted)
+
+
+@pytest.mark.parametrize(
+    ("gate", "cores", "counted"),
+    [
+        pytest.param("server_cpu > 80%", 1.0, (10, 100), id="two processes of one core together"),
+        pytest.param("server_cpu > 80%", 4.0, (0.625, 100), id="a process that may fill several cores"),
+        pytest.param("server_cpu > 80%", None, (0, 0), id="a server that was not sampled"),
+        pytest.param("server_cpu > 0.8 cores", None, (0, 0), id="its CPU is not that of all"),
+        pytest.param("server_rss > 1MB", None, (0, 0), id="nor its memory"),
+    ],
+)
+def test_a_servers_cpu_is_a_share_of_what_it_may_fill(
+    gate: str, cores: float | None, counted: tuple[float, float]
+) -> None:
+    """It was of one of its processes: with a quota the search stopped elsewhere than the gate."""
+    assert objective(gate).count(SECOND, BEFORE, cores) == pytest.approx(counted)
+
+
+def test_servers_without_a_count_of_processes_are_judged() -> None:
+    """A metrics page has none: the gate counted nothing, and never failed."""
+    use = msgspec.structs.replace(SECOND.servers["server"], processes=None)
+    second = msgspec.structs.replace(SECOND, servers={"server": use})
+    assert objective("server_cpu > 40%").count(second, None, 2.0) == pytest.approx((10, 100))
 
 
 def test_users_that_are_kept_from_their_work_count_beside_the_gates() -> None:

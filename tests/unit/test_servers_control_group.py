@@ -54,7 +54,7 @@ def test_version_2_has_all_in_one_folder(version_2: Path) -> None:
     group = ControlGroup("/web", version_2, version_2 / "proc")
     reading = group.read(lambda: 5.0)
     assert (reading.at, reading.counters) == (5.0, {"cpu_s": 2.5})
-    assert reading.gauges == {"rss_bytes": 50e6, "processes": 2.0, "files_open": 6.0}
+    assert reading.gauges == {"rss_bytes": 50e6, "processes": 2.0, "files_open": 6.0, "files_most": 3.0}
     assert group.members == {71, 72}
     assert group.memory_limit == 268435456
     assert group.what == "control group /web"
@@ -64,7 +64,7 @@ def test_version_1_has_a_folder_for_each_controller(version_1: Path) -> None:
     group = ControlGroup("web", version_1, version_1 / "proc")
     reading = group.read(lambda: 5.0)
     assert reading.counters == {"cpu_s": 2.5}
-    assert reading.gauges == {"rss_bytes": 50e6, "processes": 2.0, "files_open": 0.0}
+    assert reading.gauges == {"rss_bytes": 50e6, "processes": 2.0, "files_open": 0.0, "files_most": 0.0}
     assert group.memory_limit is None, "none is written as a very large number"
 
 

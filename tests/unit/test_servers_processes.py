@@ -6,9 +6,11 @@ from types import SimpleNamespace
 import pytest
 
 from siotool.errors import InputError
+from siotool.measured_servers import MeasuredServer
 from siotool.swarm.servers import processes
 from siotool.swarm.servers.processes import Processes, Spent, cpu_between
-from siotool.swarm.servers.sampled_server import Sampler
+from siotool.swarm.servers.sampled_server import SampledServer, Sampler
+from siotool.swarm.servers.server_samples import ServerSamples
 from siotool.swarm.servers.source import SourceGone
 
 #: Each figure of the kernel's is in hundredths of a second, and a fork or two is not free.
@@ -250,6 +252,21 @@ def test_a_child_that_is_a_server_of_its_own_is_no_part_of_its_parent(server):
     assert parent.members == {server.process.pid}
     assert worker.members == {child}
     assert parent.read(lambda: 1.0).gauges["processes"] == 1
+
+
+def test_a_worker_that_is_another_process_now_is_no_part_of_its_parent_either(server):
+    """After a restart it counted twice: as itself, and as its primary's."""
+    server.do("child")
+    (child,) = Processes([server.process.pid]).members - {server.process.pid}
+    parent, worker = Processes([server.process.pid]), Processes([server.process.pid])
+    sampled = [
+        SampledServer(MeasuredServer(name, [1], name, 1.0, None, None), [source])
+        for name, source in (("primary", parent), ("server-1", worker))
+    ]
+    ServerSamples(sampled).moved("server-1", child)
+    assert parent.read(lambda: 1.0).gauges["processes"] == 1
+    assert worker.read(lambda: 1.0).gauges["processes"] == 1
+    assert (parent.members, worker.members) == ({server.process.pid}, {child})
 
 
 def test_a_server_that_is_gone_is_sampled_no_more(server):

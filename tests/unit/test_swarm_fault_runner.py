@@ -1,6 +1,6 @@
 """Faults are carried out and undone, whatever moment the run ends in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 
 import gevent
 import gevent.event
@@ -26,6 +26,9 @@ class SwitchingDoer:
 
     def parts(self, _due: DueStep) -> Sequence[str]:
         return ()
+
+    def silenced(self, names: Set[str]) -> Set[str]:
+        return names
 
     def news(self, _within_s: float) -> Sequence[StepDone]:
         taken, self._done = self._done, []

@@ -161,12 +161,12 @@ def test_a_lab_has_toxiproxy_where_a_fault_needs_it(text, faults, toxics, tmp_pa
     aimed = read([f"lab:{file}"])
     if toxics:
         with pytest.raises(InputError, match="toxiproxy-server is not installed") as caught:
-            own_targets.lab_of(aimed, faults)
+            own_targets.lab_of(aimed, [*own_targets.faults_of(aimed), *faults])
         assert "github.com/Shopify/toxiproxy/releases" in caught.value.hint
         program = tmp_path / "toxiproxy-server"
         program.write_text("#!/bin/sh\necho toxiproxy-server version 2.4.0\n")
         program.chmod(0o755)
-    assert own_targets.lab_of(aimed, faults).toxics == toxics
+    assert own_targets.lab_of(aimed, [*own_targets.faults_of(aimed), *faults]).toxics == toxics
 
 
 def test_labs_with_toxiproxy_are_another_service():

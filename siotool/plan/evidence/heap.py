@@ -62,7 +62,8 @@ class MemoryCourse(NamedTuple):
 def course_of(run: Run, opening_s: float, until_s: float) -> MemoryCourse:
     """The course of a run's servers to ``until_s``; connections were opened alone until ``opening_s``."""
     seconds = seconds_of([run])
-    rows = seconds.sampled & (seconds["t_s"] <= until_s + _WITHIN_S)
+    # a metrics page that was missed once has no memory in a second whose CPU is known
+    rows = seconds.sampled & np.isfinite(seconds["rss_bytes"]) & (seconds["t_s"] <= until_s + _WITHIN_S)
     spent = np.cumsum(np.nan_to_num(seconds["cpu_cores"]) * seconds["duration_s"])
     most = np.maximum.accumulate(seconds["connections_end"])
     opening = seconds["t_s"] <= opening_s + _WITHIN_S

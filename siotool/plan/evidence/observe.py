@@ -213,7 +213,8 @@ def _origin(run: Run, name: str, nodes: int, held: Marks) -> Origin:
         file=str(run.path),
         scenario=header.workload.scenario,
         settings=header.workload.settings,
-        users=header.workload.users_max,
+        # users that arrive, a load shape and a search have no number that was planned
+        users=header.workload.users_max or max(interval.connections.open for interval in run.intervals),
         cores=header.server.cores,
         nodes=nodes,
         asked=asked_of(run, held.tolist()),

@@ -36,14 +36,14 @@ def predict(
     values = uncertain(as_run, seed).draw(draws)
     users = float(origin.users)
     scatter: Number = 1.0
+    processes = float(event_loops(origin.cores))
     predicted: dict[str, Floats] = {"connections": _array(users, draws)}
     if profile is not None:
         generator = Generator(PCG64(seed))
         scatter = run_factor(profile.cpu.run_cv, draws, generator)
         drawn = profile.draws(draws, generator)
         if "files_per_connection" in drawn:
-            predicted["files"] = drawn["files_base"] + drawn["files_per_connection"] * users
-    processes = float(event_loops(origin.cores))
+            predicted["files"] = drawn["files_base"] * processes + drawn["files_per_connection"] * users
     if any(key in values for key in cpu.COSTS):
         world = world_of(as_run, values)
         each = cpu.repeated(world, processes)

@@ -5,7 +5,7 @@ A plan file has no key for the others:
 
 | figure | unit | what |
 |---|---|---|
-| ``files_base``, ``files_per_connection`` | files | open file descriptors |
+| ``files_base``, ``files_per_connection`` | files | open file descriptors: of one process at rest |
 | ``bytes_in_per_connection_per_s``, ``bytes_out_…`` | bytes/s | wire bytes, as the client sees them |
 """
 
@@ -90,7 +90,10 @@ def measure(observations: Observations, seed: int, draws: int = REPLICATES) -> S
     origin = measured(runs)
     seconds = f"non-negative least squares over {len(observations.usable.run)} s"
     processes = min(event_loops(one.cores) for one in observations.origins)
-    units, per = {cost.key: cost.unit for cost in COSTS}, {BASE: processes, _MEMORY[0]: processes}
+    units, per = (
+        {cost.key: cost.unit for cost in COSTS},
+        dict.fromkeys((BASE, _MEMORY[0], _FILES[0]), processes),
+    )
     figures = {
         name: _figure(float(cost), sample, units[name], origin, seconds, per.get(name, 1))
         for name, cost, sample in zip(cpu.names, cpu.costs, cpu.replicates, strict=True)

@@ -102,6 +102,8 @@ def _check(before: Sequence[RunMeasures], after: Sequence[RunMeasures], *, same_
 
 
 def _weights(names: Sequence[str]) -> list[float]:
+    if not names:
+        return []  # a run in which nothing was tried has nothing to compare
     cpu = [name.startswith("cpu_per_") for name in names]
     if not any(cpu) or all(cpu):
         return [1 / len(names)] * len(names)

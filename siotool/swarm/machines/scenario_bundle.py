@@ -4,6 +4,7 @@ What it imports is found in two ways. Python's modulefinder reads the imports in
 within functions. What was loaded with the scenario here may have been imported by a name made at run time.
 """
 
+import os
 import sys
 from collections.abc import Iterator
 from modulefinder import _PKG_DIRECTORY, ModuleFinder  # type: ignore[attr-defined]  # its sign for a package
@@ -57,8 +58,9 @@ def _written_down(scenario: Path) -> Iterator[Path]:
     finder = _Finder(path=[str(scenario.parent)])
     finder.run_script(str(scenario))
     for module in finder.modules.values():
-        if (file := getattr(module, "__file__", None)) is not None:
-            yield Path(file).resolve()
+        file = getattr(module, "__file__", None)
+        if file is not None and (path := _in_folder(file, scenario.parent)) is not None:
+            yield path
 
 
 class _Finder(ModuleFinder):
@@ -85,8 +87,14 @@ def _loaded(folder: Path) -> Iterator[Path]:
         file = getattr(module, "__file__", None)
         if not isinstance(file, str):
             continue
-        path = Path(file).resolve()
-        if path.is_relative_to(folder) and path.suffix == ".py":
+        path = _in_folder(file, folder)
+        if path is not None and path.suffix == ".py":
             place = path.relative_to(folder).with_suffix("")
             if name.split(".") == [*(place.parent if place.name == "__init__" else place).parts]:
                 yield path
+
+
+def _in_folder(file: str, folder: Path) -> Path | None:
+    """A file's place in a folder, None outside of it. A link is sent under its own name."""
+    named = Path(os.path.abspath(file))
+    return next((path for path in (named, named.resolve()) if path.is_relative_to(folder)), None)

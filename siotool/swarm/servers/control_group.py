@@ -62,7 +62,8 @@ class ControlGroup:
         if pids:
             gauges["processes"] = float(len(pids))
             with suppress(OSError):
-                gauges["files_open"] = float(sum(self._files(pid) for pid in pids))
+                files = [self._files(pid) for pid in pids]
+                gauges |= {"files_open": float(sum(files)), "files_most": float(max(files))}
         return Reading(at, counters, gauges)
 
     @property

@@ -77,7 +77,13 @@ class Processes:
         with suppress(psutil.NoSuchProcess):
             self._roots = [psutil.Process(pid)]
             self._pids = (pid,)
+            self._elsewhere -= {pid}
             self._spent, self._unsettled = {}, 0.0
+
+    def leave_out(self, pid: int) -> None:
+        """A process is a server of its own now, which is sampled elsewhere."""
+        if pid not in self._pids:
+            self._elsewhere |= {pid}
 
     @property
     def what(self) -> str:
@@ -114,13 +120,14 @@ class Processes:
         """Return what they use now; ``cpu_s`` counts from the first reading. Raises SourceGone."""
         before, at = self._spent, clock()
         try:
-            rss, files = self._measure()
+            rss, files, most = self._measure()
         except psutil.Error as error:
             raise SourceGone(f"process {getattr(error, 'pid', None) or self._pids[0]}{GONE}") from error
         used, self._unsettled = cpu_between(before, self._spent, self._unsettled)
         self._cpu_s += used
-        gauges = {"rss_bytes": float(rss), "files_open": float(files), "processes": float(len(self._spent))}
-        return Reading(at, {"cpu_s": self._cpu_s}, gauges)
+        gauges = {"rss_bytes": rss, "files_open": files, "files_most": most, "processes": len(self._spent)}
+        counted = {name: float(value) for name, value in gauges.items()}
+        return Reading(at, {"cpu_s": self._cpu_s}, counted)
 
     def _below(self, root: psutil.Process) -> list[psutil.Process]:
         found: list[psutil.Process] = root.children(recursive=True)
@@ -135,9 +142,12 @@ class Processes:
                     own.append(process)
         return own
 
-    def _measure(self) -> tuple[int, int]:
-        """Resident bytes and open files of all members; refreshes what each has spent."""
-        rss = files = 0
+    def _measure(self) -> tuple[int, int, int]:
+        """Resident bytes and open files of all members, and the most files of one.
+
+        Refreshes what each has spent.
+        """
+        rss = files = most = 0
         spent: dict[psutil.Process, Spent] = {}  # keyed by pid and start: a pid may be used again
         for root in self._roots:
             if not root.is_running() or root.status() == psutil.STATUS_ZOMBIE:
@@ -152,10 +162,11 @@ class Processes:
                             own=cpu_seconds(process), ended=times.children_user + times.children_system
                         )
                         rss += process.memory_info().rss
-                        files += process.num_fds()
+                        own = process.num_fds()
+                        files, most = files + own, max(most, own)
                 except (psutil.NoSuchProcess, psutil.AccessDenied):
                     # a child has ended, or is another user's whose files may not be counted
                     if process in self._roots:
                         raise
         self._spent = spent
-        return rss, files
+        return rss, files, most

@@ -16,7 +16,7 @@ _RATES = {
     "adapter_received": "adapter_received_per_s",
 }
 _WHOLE = (
-    *("rss_bytes", "files_open", "processes", "connections", "polling"),
+    *("rss_bytes", "files_open", "files_most", "processes", "connections", "polling"),
     *("store_messages", "store_dead", "store_bytes"),
 )
 #: The most that a run file can hold.

@@ -73,9 +73,13 @@ class ServerSamples:
     def moved(self, name: str, pid: int) -> None:
         """The server of a name is another process now."""
         for server in self._servers:
-            for sampler in server.samplers if server.described.name == name else ():
-                if isinstance(sampler.source, Processes):
+            for sampler in server.samplers:
+                if not isinstance(sampler.source, Processes):
+                    continue
+                if server.described.name == name:
                     sampler.source.follow(pid)
+                else:
+                    sampler.source.leave_out(pid)
 
     @property
     def missing(self) -> dict[str, str]:
