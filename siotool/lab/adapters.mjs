@@ -92,14 +92,14 @@ async function mongo(url) {
 }
 
 /** Fork the workers of a primary, which hands them the connections of http; resolves when all are ready. */
-export async function forkWorkers(http, count) {
+export async function forkWorkers(http, count, metricsPorts) {
   const { setupPrimary } = await import("@socket.io/cluster-adapter");
   const { setupMaster } = await import("@socket.io/sticky");
   cluster.setupPrimary({ serialization: "advanced" }); // attachments are bytes
   setupMaster(http, { loadBalancingMethod: "least-connection" });
   http.on("connection", readNoMore);
   setupPrimary();
-  return Promise.all(Array.from({ length: count }, (_, n) => forkOne(n + 1, 0)));
+  return Promise.all(Array.from({ length: count }, (_, n) => forkOne(n + 1, metricsPorts[n] ?? 0)));
 }
 
 // A socket on its way to a worker is still read here until the worker has it, and what is read is lost:

@@ -20,20 +20,22 @@ _BACKEND, _STORE = "SIOTOOL_LAB_BACKEND", "SIOTOOL_LAB_STORE"
 def server_programs(
     lab: Lab,
     folder: Path,
-    ports: Sequence[tuple[int, int]],
+    ports: Sequence[int],
+    metrics: Sequence[int],
     tls: LabCertificate | None,
     backends: Backends,
 ) -> list[LabProgram]:
-    """Return one program for each port, and the port of its metrics; ``tls`` is what they serve themselves.
+    """Return one program for each port; ``tls`` is what they serve themselves.
 
-    The ports are fixed, so that one that is started again has those that it had.
+    ``metrics`` has a port for the metrics of each server, also of the workers of one primary. The ports are
+    fixed, so that one that is started again has those that it had.
     """
     if lab.runtime == "python":
-        return [_python(lab, folder, number, port) for number, (port, _) in enumerate(ports, 1)]
+        return [_python(lab, folder, number, port) for number, port in enumerate(ports, 1)]
     urls = {_BACKEND: backends.adapter, _STORE: backends.store}
     environment = {name: one.url for name, one in urls.items() if one is not None}
     if lab.adapter == "cluster":
-        return [_node(lab, folder, "primary", ports[0], tls, environment)]
+        return [_node(lab, folder, "primary", (ports[0], *metrics), tls, environment)]
     last = lab.servers - lab.behind
     # today's adapters and recovery are not for Socket.IO 2
     old = msgspec.structs.replace(lab, adapter="none", recovery_s=0.0)
@@ -47,7 +49,7 @@ def server_programs(
             environment,
             socket_io=2 if n > last else 4,
         )
-        for n, own in enumerate(ports, 1)
+        for n, own in enumerate(zip(ports, metrics, strict=True), 1)
     ]
 
 
@@ -55,14 +57,16 @@ def _node(
     lab: Lab,
     folder: Path,
     name: str,
-    ports: tuple[int, int],
+    ports: tuple[int, ...],
     tls: LabCertificate | None,
     environment: Mapping[str, str],
     socket_io: int = 4,
 ) -> LabProgram:
-    port, metrics = ports
+    port, *metrics = ports
     options: dict[str, object] = {"port": port, "adapter": lab.adapter, "served-by": SERVED_BY, "name": name}
-    options |= {"workers": lab.servers} if lab.adapter == "cluster" else {"metrics-port": metrics}
+    if lab.adapter == "cluster":
+        options["workers"] = lab.servers
+    options["metrics-port"] = ",".join(map(str, metrics))
     if lab.recovery_s:
         options["recovery-ms"] = round(lab.recovery_s * 1000)
     if lab.store != "none":

@@ -52,8 +52,8 @@ class RunningFleet:
         lab, folder = self._lab, self._folder
         behind = lab.balancer != "none"
         count = 1 if lab.adapter == "cluster" else lab.servers
-        door, carrier, keeper, *ports = free_ports(3 + 2 * count + 1 + len(lab.proxied))
-        ports, metrics, own = ports[:count], ports[count : 2 * count], ports[2 * count :]
+        door, carrier, keeper, *ports = free_ports(3 + count + lab.servers + 1 + len(lab.proxied))
+        ports, metrics, own = ports[:count], ports[count:][: lab.servers], ports[count + lab.servers :]
         if lab.port and not lab.toxics:
             door = lab.port
         if not behind:
@@ -69,7 +69,8 @@ class RunningFleet:
         servers = server_programs(
             lab,
             folder,
-            list(zip(ports, metrics, strict=True)),
+            ports,
+            metrics,
             None if behind else tls,
             backends.at(fronts.url),
         )

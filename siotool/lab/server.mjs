@@ -14,7 +14,8 @@
 //
 // The backend of an adapter is the URL in SIOTOOL_LAB_BACKEND, as it may hold a password; that of the store
 // is in SIOTOOL_LAB_STORE. /store on the metrics' port has the store's own figures.
-// With --adapter cluster it is a primary that forks --workers processes and hands them connections.
+// With --adapter cluster it is a primary that forks --workers processes and hands them connections;
+// --metrics-port has a port for each, parted by commas.
 //
 // Prints {"port": …, "pid": …, "metrics_port": …, "workers": [{"pid": …, "metrics_port": …}]} on one
 // line once it accepts connections, and ends when its standard input closes.
@@ -95,7 +96,7 @@ function drain(io, http, overMs) {
 
 async function primary() {
   const http = createServer();
-  const workers = await forkWorkers(http, Number(options.workers));
+  const workers = await forkWorkers(http, Number(options.workers), options["metrics-port"].split(",").map(Number));
   const port = await listen(http, Number(options.port));
   endWithInput({
     fork: async (n) => {

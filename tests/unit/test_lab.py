@@ -249,7 +249,7 @@ def test_one_program_carries_and_keeps_where_it_can(lab, names, new_enough, tmp_
     assert [one.name for one in found.programs] == names
     assert all(one.role == "backend" for one in found.programs)
     assert (found.store is not None) == (lab.store != "none")
-    servers = server_programs(lab, tmp_path, [(4003, 4004)], None, found)
+    servers = server_programs(lab, tmp_path, [4003], [4004], None, found)
     assert ("SIOTOOL_LAB_STORE" in servers[0].environment) == (lab.store != "none")
     assert (f"--store={lab.store}" in servers[0].command) == (lab.store != "none")
     if lab.store == "couchdb":
