@@ -84,6 +84,35 @@ def test_the_run_file_has_the_plan_and_what_came_of_it(broken: Finished) -> None
     assert steps == [(0, "do"), (0, "undo"), (1, "do"), (2, "do")]
 
 
+def test_a_primary_that_is_started_again_goes_on_with_workers_that_are_known(
+    lab_programs: None, start: Callable[..., Any], tmp_path: Path
+) -> None:
+    """A fault on a worker was under way when its primary was started again: that ended the lab.
+
+    Its workers were then asked for their figures at ports of those before: a doubt.
+    """
+    file = Path(described(tmp_path, adapter="cluster"))
+    faults = ("at=3s for=9s do=throttle server-1 to 50%", "at=5s for=2s do=kill primary")
+    given = [text for fault in faults for text in ("--fault", fault)]
+    load = (*ROOM, *AT_ONCE, "--transport", "websocket", "--run-time", "18s")
+    done = start(f"lab:{file}", *load, *given).finish()
+    assert [one["failed"] for one in done.report["faults"]] == ["", ""]
+    last = [interval for interval in done.run.intervals if interval.t_s > 13]
+    assert all(one.servers["server-2"].connections is not None for one in last)
+    assert not [note.text for note in done.run.notes if note.level == "doubt" and "metrics of" in note.text]
+
+
+def test_the_figures_of_a_store_are_not_missed_while_the_server_that_tells_them_is_killed(
+    lab_programs: None, start: Callable[..., Any], tmp_path: Path
+) -> None:
+    file = Path(described(tmp_path, adapter="redis", store="postgres", balancer="nginx"))
+    load = ("--scenario", "backlog", "--set", "leave=1", "--set", "offline=2", *AT_ONCE, "--run-time", "16s")
+    done = start(f"lab:{file}", *load, "--fault", "at=5s for=5s do=kill server-1").finish()
+    assert done.report["faults"][0]["failed"] == ""
+    assert not [note.text for note in done.run.notes if note.level == "doubt" and "postgres" in note.text]
+    assert any(one.servers["postgres"].store_bytes for one in done.run.intervals if one.t_s > 13)
+
+
 # ── commands, on a target that is no lab ──────────────────────────────────────────────
 
 
