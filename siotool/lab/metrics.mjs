@@ -48,17 +48,22 @@ export function serveMetrics(io, counts, store) {
   });
 }
 
-/** What a store says of itself, asked once for each look. */
+/** What a store says of itself, asked once for each look: all gauges of a look are collected at once. */
 function storeRegister(store) {
   const register = new client.Registry();
-  const gauge = (name, help, collect) => new client.Gauge({ name, help, collect, registers: [register] });
-  gauge("siotool_store_messages", "Messages that are kept.", async function () {
-    const held = await store.figures();
-    this.set(held.messages);
-    dead.set(held.dead);
-    bytes.set(held.bytes);
-  });
-  const dead = gauge("siotool_store_dead_messages", "Deleted messages that take room.");
-  const bytes = gauge("siotool_store_bytes", "Bytes on disk, with indexes.");
+  let asked;
+  const figures = () => (asked ??= store.figures().finally(() => (asked = undefined)));
+  const gauge = (name, help, figure) =>
+    new client.Gauge({
+      name,
+      help,
+      registers: [register],
+      async collect() {
+        this.set((await figures())[figure]);
+      },
+    });
+  gauge("siotool_store_messages", "Messages that are kept.", "messages");
+  gauge("siotool_store_dead_messages", "Deleted messages that take room.", "dead");
+  gauge("siotool_store_bytes", "Bytes on disk, with indexes.", "bytes");
   return register;
 }
