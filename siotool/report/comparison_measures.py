@@ -16,6 +16,8 @@ def measure_worse(gate: Gate, report: Measurable) -> tuple[float | None, str]:
     found = report.comparison if isinstance(report, Report) else None
     if found is None:
         return None, _NOTHING
+    if not found.metrics:
+        return None, "the baseline and this run have no metric in common"
     worse = [one for one in found.metrics if one.verdict == "worse"]
     said = ", ".join(map(change, worse)) or f"no difference for the worse in {len(found.metrics)} metrics"
     if gate.unit == "share":

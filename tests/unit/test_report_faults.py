@@ -303,6 +303,15 @@ def test_a_comparison_is_judged_beside_the_steady_state(make_run):
     assert gates(found)["worse > 0"] == "failed"
 
 
+def test_a_comparison_of_nothing_fails(make_run):
+    """A run that was cut before anything happened was no worse than its baseline, in 0 metrics."""
+    servers = ServersChange(**dict.fromkeys(ServersChange.__struct_fields__))
+    fields = {name: [] for name in Comparison.__struct_fields__}
+    beside = Beside(Comparison(**(fields | {"servers": servers})), [], [])
+    found = summarize([make_run()], Planned(), default_gates=True, beside=beside)
+    assert gates(found)["worse > 0"] == "failed"
+
+
 def test_a_fault_goes_on_while_messages_are_lost(make_run):
     """Servers that wait for their backend lose what is published, and no connection."""
     lost = {40: [(14, 5), (13, 5), (11, 5), (4, 5)]}  # sent in the seconds 26, 27, 29 and 36
