@@ -173,8 +173,7 @@ def run(given: Mapping[str, Any]) -> None:
     form = given.get("output_format") or by_ending(output, WithPage)
     verify, runs = given.get("verify"), given.get("runs")
     drawn = {"draws": given.get("draws", DRAWS), "seed": given.get("seed", SEED)}
-    if verify is not None and form in _MANIFESTS:
-        raise InputError(f"--verify writes no {form}", "use --format text, md, html or json")
+    _refuse_beside_verify(verify, given, form)
     charts = _charts(given, form)
     asked = given.get("max_servers")
     limit = _whole(parse_count(asked, "--max-servers")) if asked is not None else None
@@ -197,6 +196,7 @@ def run(given: Mapping[str, Any]) -> None:
         if verify is not None and measured is not None and measured.calibrated:
             checked = plan_evidence.check_calibrated(verify, measured, accept_suspect=accept_suspect, **drawn)
             return _verify(checked, form, output)
+    plain = inputs
     inputs = extras.shaped(inputs)
     extras = extras.within(inputs, quiet=quiet)
     limit = _limit(inputs) if limit is None else limit
@@ -207,14 +207,14 @@ def run(given: Mapping[str, Any]) -> None:
         checked = plan_evidence.check(verify, inputs, measured, accept_suspect=accept_suspect, **drawn)
         return _verify(checked, form, output)
     result = sizing.size(inputs, **drawn, evidence=measured.describe if measured is not None else None)
-    result = extras.complete(result, inputs, **drawn)
+    result = extras.complete(result, inputs, compose.complete(plain), **drawn)
     nothing_rests_on = unused.unused(
         typed, before, priced=extras.prices is not None, scaled=form in _MANIFESTS
     )
     result = msgspec.structs.replace(result, warnings=result.warnings + nothing_rests_on)
-    if result.servers.p95 is None and form in _MANIFESTS:
-        raise _none_enough(result)
     if form in _MANIFESTS:
+        if result.servers.p95 is None:
+            raise _none_enough(result)
         written = extras.manifest(form, result, inputs, **drawn, quiet=quiet)
     else:
         written = _rendered(result, inputs, form, output, drawn, charts)
@@ -222,6 +222,24 @@ def run(given: Mapping[str, Any]) -> None:
     if output != "-" and not quiet:
         say(f"plan of {plan_words.servers(result.servers.p95)} written to {output}")
     _judge(result, limit, extras.failed_gate(result))
+
+
+#: Options on what a plan needs, which a verification does not ask.
+_OF_NEEDS = ("max_servers", "max_cost", "generators", "date", "lead_time")
+
+
+def _refuse_beside_verify(verify: Any, given: Mapping[str, Any], form: str) -> None:
+    """Raise InputError for a form that has no verification, and for what would be dropped without a word."""
+    if verify is None:
+        return
+    if form in _MANIFESTS:
+        raise InputError(f"--verify writes no {form}", "use --format text, md, html or json")
+    for name in _OF_NEEDS:
+        if given.get(name):
+            flag = f"--{name.replace('_', '-')}"
+            raise InputError(
+                f"{flag} says nothing of a prediction that --verify compares with a run", f"leave {flag} out"
+            )
 
 
 def _charts(given: Mapping[str, Any], form: str) -> str | None:

@@ -53,14 +53,17 @@ class Extras(msgspec.Struct, frozen=True):
             return self
         return msgspec.structs.replace(self, budget=middle(figure.value))
 
-    def complete(self, plan: Plan, inputs: Inputs, *, draws: int, seed: int) -> Plan:
-        """Return the plan with cost, shapes, forecast, storage and generators, where they are asked for."""
+    def complete(self, plan: Plan, inputs: Inputs, plain: Inputs, *, draws: int, seed: int) -> Plan:
+        """Return the plan with cost, shapes, forecast, storage and generators, where they are asked for.
+
+        ``plain`` is what the plan says without the server that ``--shape`` names.
+        """
         from siotool.plan.growth import outlook
         from siotool.plan.sizing.generators import generators
         from siotool.plan.storage import offline
 
         if self.prices is not None:
-            plan = self._priced(plan, inputs, self.prices, draws, seed)
+            plan = self._priced(plan, inputs, plain, self.prices, draws, seed)
         forecast = None
         if self.dated or outlook.grows(inputs):
             forecast = outlook.outlook(
@@ -73,18 +76,20 @@ class Extras(msgspec.Struct, frozen=True):
             generators=generators(inputs) if self.generators else None,
         )
 
-    def _priced(self, plan: Plan, inputs: Inputs, prices: PriceFile, draws: int, seed: int) -> Plan:
+    def _priced(
+        self, plan: Plan, inputs: Inputs, plain: Inputs, prices: PriceFile, draws: int, seed: int
+    ) -> Plan:
         from siotool.plan.money import pricing as money
 
-        compared = money.shapes(plan, inputs, prices, draws=draws, seed=seed)
+        compared = money.shapes(plan, plain, prices, draws=draws, seed=seed)
         priced = [shape for name, shape in prices.shapes.items() if name in prices.prices]
-        plan = msgspec.structs.replace(plan, warnings=plan.warnings + money.kept(inputs, priced))
+        plan = msgspec.structs.replace(plan, warnings=plan.warnings + money.kept(plain, priced))
         if self.shape is not None:
             prices.price(self.shape)
             shape = prices.shape(self.shape)
         else:
             try:
-                shape = money.shape_of(inputs, prices)
+                shape = money.shape_of(plan, inputs, prices)
             except InputError as error:
                 if self.budget is not None:
                     raise

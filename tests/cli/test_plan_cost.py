@@ -21,7 +21,7 @@ bandwidth = "50MB/s"
 cores = 4
 memory = "8GiB"
 bandwidth = "100MB/s"
-connections = "20k"
+connections = "40k"
 [shapes.secret]
 cores = 8
 memory = "8GiB"
@@ -71,7 +71,32 @@ def test_the_plans_server_is_priced_as_the_cheapest_shape_that_has_as_much(sioto
     assert cost["unpriced"] == []
 
 
-def test_shapes_are_compared_with_their_own_fleets(siotool, folder):
+@pytest.fixture
+def crowded(folder):
+    """The large one may hold fewer connections than its network carries."""
+    (folder / "prices.toml").write_text(PRICES.replace('"40k"', '"20k"'))
+    return folder
+
+
+def test_a_shape_that_cannot_hold_the_connections_is_not_the_plans_server(siotool, crowded):
+    """15 of it were priced, with 33,334 connections each, and a budget for them passed."""
+    document = planned(siotool, crowded, "--prices", "prices.toml")
+    assert document["cost"] is None
+    assert any("room for 33,334 connections" in warning for warning in document["warnings"])
+    refused = siotool("plan", "plan.toml", "--prices", "prices.toml", "--max-cost", "9k", cwd=crowded)
+    assert refused.returncode == 2
+    assert "--shape small" in refused.stderr
+
+
+@pytest.mark.parametrize("shape", [[], ["--shape", "large"], ["--shape", "small"]])
+def test_what_a_shape_leaves_is_what_the_plan_says_and_not_the_named_shapes(siotool, crowded, shape):
+    """With --shape large the small one had its 20,000 connections too."""
+    rows = planned(siotool, crowded, "--prices", "prices.toml", *shape)["shapes"]["rows"]
+    assert {row["shape"]: row["servers_p95"] for row in rows} == {"small": 29, "large": 25}
+
+
+def test_shapes_are_compared_with_their_own_fleets(siotool, crowded):
+    folder = crowded
     compared = planned(siotool, folder, "--prices", "prices.toml")["shapes"]
     rows = {row["shape"]: row for row in compared["rows"]}
     # small: 1 GB/s over 35 MB/s; large may hold 20,000 connections, so 25 of them
@@ -81,10 +106,10 @@ def test_shapes_are_compared_with_their_own_fleets(siotool, folder):
     assert compared["without_price"] == ["secret"]
 
 
-def test_redundancy_is_part_of_the_comparison(siotool, folder):
+def test_redundancy_is_part_of_the_comparison(siotool, crowded):
     rows = planned(
         siotool,
-        folder,
+        crowded,
         *("--prices", "prices.toml"),
         *("--set", "topology.zones=2", "--set", "goals.survive_zone=true"),
     )["shapes"]["rows"]

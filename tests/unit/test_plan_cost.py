@@ -10,6 +10,7 @@ from siotool.plan.model import Fleet
 from siotool.plan.money.cost import (
     CAPACITY_UNITS,
     PaidTraffic,
+    SizedShape,
     capacity_units,
     compare_shapes,
     fleet_cost,
@@ -134,7 +135,7 @@ def test_a_shape_without_a_price_is_refused_only_when_it_is_asked_for():
     with pytest.raises(InputError) as error:
         prices.price("smal")
     assert error.value.hint == "did you mean small?"
-    rows = compare_shapes(prices, lambda _: (Fleet(1, 1, 1), ""), 1000, PaidTraffic())
+    rows = compare_shapes(prices, lambda _: SizedShape(Fleet(1, 1, 1), ""), 1000, PaidTraffic())
     assert ([row.shape for row in rows.rows], rows.without_price) == (["small"], ["large"])
 
 
@@ -210,7 +211,7 @@ def test_shapes_are_compared_by_what_the_whole_fleet_costs():
     def sized(shape):
         if shape.name == "tiny":
             raise InputError("one delivery takes longer than the goal")
-        return counts[shape.name]
+        return SizedShape(*counts[shape.name])
 
     table = compare_shapes(prices, sized, 100_000, PaidTraffic(adapter_nodes=1))
     assert [row.shape for row in table.rows] == ["large", "small", "tiny"]
@@ -237,7 +238,7 @@ def test_cheapest_first_fewer_servers_first_the_impossible_last(counts):
         name: Fleet(count, count, None if endless else count)
         for name, (count, endless) in zip(("small", "large"), counts, strict=True)
     }
-    rows = compare_shapes(prices, lambda shape: (fleets[shape.name], ""), 0, PaidTraffic()).rows
+    rows = compare_shapes(prices, lambda shape: SizedShape(fleets[shape.name], ""), 0, PaidTraffic()).rows
     counted = {name: math.inf if fleet.p95 is None else fleet.p95 for name, fleet in fleets.items()}
     keys = [(counted[row.shape], row.shape) for row in rows]
     assert keys == sorted(keys)
@@ -248,7 +249,7 @@ def test_cheapest_first_fewer_servers_first_the_impossible_last(counts):
 def test_nothing_to_compare():
     prices = read_prices('currency = "EUR"\nprices = {}\n' + SHAPES, "p.toml")
     with pytest.raises(InputError, match="no shape has a price"):
-        compare_shapes(prices, lambda _: (Fleet(1, 1, 1), ""), 1, PaidTraffic())
+        compare_shapes(prices, lambda _: SizedShape(Fleet(1, 1, 1), ""), 1, PaidTraffic())
 
 
 @pytest.mark.parametrize(

@@ -50,11 +50,14 @@ FILES = Constraint("open files", "sockets", _files, _files_sentence)
 def _ports(world: World[N]) -> Limit[N] | None:
     if not world.has("topology.balancer_ports"):
         return None
-    places = (
-        world["topology.balancer_ports"] * world["topology.balancer_addresses"] * world["server.processes"]
-    )
+    # workers of a primary, which the cluster adapter joins, share its one port
+    listening = 1.0 if world.inputs.choice("topology.adapter") == "cluster" else world["server.processes"]
+    places = world["topology.balancer_ports"] * world["topology.balancer_addresses"] * listening
     sockets = _sockets(world)
-    keys = ("workload.connections", "topology.balancer_ports", "topology.balancer_addresses")
+    keys = (
+        *("workload.connections", "topology.balancer_ports", "topology.balancer_addresses"),
+        "topology.adapter",
+    )
     return Limit(sockets, places, divide(sockets, places), keys)
 
 

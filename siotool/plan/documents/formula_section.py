@@ -81,9 +81,14 @@ def counts(plan: Plan) -> Section:
 
 def _difference(plan: Plan) -> str:
     """Why the formula's count and the answer differ, in one sentence."""
-    if plan.inputs.downtime_s == 0:
-        return "Without downtime the counts are the same: demand divided by what one server may carry."
     agree = plan.document.servers == plan.corrected.servers
+    if plan.inputs.downtime_s == 0 and agree:
+        return "Without downtime the counts are the same: demand divided by what one server may carry."
+    if plan.inputs.downtime_s == 0:
+        return (
+            "They differ because the formula takes all servers for equally loaded: the fullest one carries "
+            "more than the mean (topology.imbalance)."
+        )
     return (
         f"{'They agree here, but' if agree else 'They differ because'} the formula takes downtime off the "
         "demand: more downtime lowers its result; but the sessions stay, and the servers still in "

@@ -6,7 +6,7 @@ from siotool.errors import InputError
 from siotool.plan.demand.service import peak_connections
 from siotool.plan.growth.counting import holds, today, values_of
 from siotool.plan.growth.forecast import MOST_CONNECTIONS, forecast
-from siotool.plan.inputs.figure import Inputs
+from siotool.plan.inputs.figure import Inputs, middle
 from siotool.plan.model import Forecast, Plan
 from siotool.plan.numbers import minimum
 
@@ -27,7 +27,11 @@ def outlook(
         return None
     now = today(inputs)
     values = values_of(now, draws, seed)
-    safe = holds(now, values, plan.servers.p95, plan.shards, plan.balancers)
+    # those that are there, which may be more than it needs today
+    shards = (
+        None if plan.shards is None else max(plan.shards, int(middle(now.figures["topology.shards"].value)))
+    )
+    safe = holds(now, values, plan.servers.p95, shards, plan.balancers)
     return forecast(
         peak_connections(values),
         values["workload.growth"],

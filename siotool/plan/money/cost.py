@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Callable
 from types import MappingProxyType
+from typing import NamedTuple
 
 import msgspec
 
@@ -118,17 +119,27 @@ def _balancer_cost(prices: PriceFile, traffic: PaidTraffic) -> float:
     return cost + units * price.per_unit_hour * HOURS_PER_MONTH
 
 
+class SizedShape(NamedTuple):
+    """A fleet of one shape, spares included, and what makes it so large; ``adapter_nodes`` that go with it.
+
+    None: as many as go with the plan's own.
+    """
+
+    fleet: Fleet
+    redundancy: str
+    adapter_nodes: float | None = None
+
+
 def compare_shapes(
     prices: PriceFile,
-    sized: Callable[[Shape], tuple[Fleet, str]],
+    sized: Callable[[Shape], SizedShape],
     connections: float,
     traffic: PaidTraffic,
 ) -> ShapeComparison:
     """Size a fleet of each shape that has a price; order them by cost, then fewer servers, then name.
 
-    ``sized`` returns a shape's fleet, spares included, and what makes it so large; it raises
-    InputError where a server of that shape cannot be. Raises InputError when there is nothing to
-    compare.
+    ``sized`` returns a shape's fleet; it raises InputError where a server of that shape cannot be.
+    Raises InputError when there is nothing to compare.
     """
     names = [name for name in prices.shapes if name in prices.prices]
     if not names:
@@ -136,14 +147,15 @@ def compare_shapes(
     rows, unpriced = [], []
     for name in names:
         try:
-            fleet, redundancy = sized(prices.shape(name))
+            fleet, redundancy, nodes = sized(prices.shape(name))
             impossible = "no number of these servers is enough" if fleet.p95 is None else ""
         except InputError as error:
-            fleet, redundancy, impossible = Fleet(None, None, None), "", error.message
+            fleet, redundancy, nodes, impossible = Fleet(None, None, None), "", None, error.message
         if fleet.p95 is None:
             rows.append(ShapeCost(name, None, None, None, redundancy, None, None, impossible))
             continue
-        cost = fleet_cost(prices, name, fleet.p95, connections, traffic)
+        paid = traffic if nodes is None else msgspec.structs.replace(traffic, adapter_nodes=nodes)
+        cost = fleet_cost(prices, name, fleet.p95, connections, paid)
         unpriced = cost.unpriced
         rows.append(
             ShapeCost(

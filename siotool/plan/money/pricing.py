@@ -27,12 +27,12 @@ from siotool.errors import InputError
 from siotool.plan.constraints.bandwidth import consumption_rate
 from siotool.plan.demand.service import world
 from siotool.plan.evaluation.evaluate import evaluate
-from siotool.plan.growth.counting import mean_day, servers
+from siotool.plan.growth.counting import fleet_of, mean_day, values_of
 from siotool.plan.inputs.figure import Figure, Inputs, Value, middle
 from siotool.plan.inputs.provenance import Provenance
 from siotool.plan.inputs.ranges import Range, Replicates
-from siotool.plan.model import Fleet, FleetCost, Plan, ShapeComparison
-from siotool.plan.money.cost import PaidTraffic, compare_shapes, fleet_cost
+from siotool.plan.model import FleetCost, Plan, ShapeComparison
+from siotool.plan.money.cost import PaidTraffic, SizedShape, compare_shapes, fleet_cost
 from siotool.plan.money.prices import PriceFile, Shape
 from siotool.plan.redundancy.bad_days import worst
 from siotool.units import format_byte_rate, format_count, format_size
@@ -110,16 +110,18 @@ def kept(inputs: Inputs, shapes: Iterable[Shape]) -> list[str]:
     ]
 
 
-def shape_of(inputs: Inputs, prices: PriceFile) -> Shape:
+def shape_of(plan: Plan, inputs: Inputs, prices: PriceFile) -> Shape:
     """Return the cheapest shape that has what the plan says of one server.
 
+    It holds the connections of one server, too: those that the plan says, or those of its fleet.
     Raises InputError, saying what is asked for, when no shape with a price has it.
     """
     asked = {key: middle(figure.value) for key, figure in inputs.numbers() if key.startswith("server.")}
     bandwidth = max(
         asked.get(key, 0.0) for key in ("server.capacity", "server.bandwidth_in", "server.bandwidth_out")
     )
-    least = (asked["server.processes"], asked.get("server.memory", 0.0), bandwidth)
+    each = asked.get("server.connections") or plan.inputs.connections / (plan.servers.p95 or 1)
+    least = (asked["server.processes"], asked.get("server.memory", 0.0), bandwidth, each)
     fitting = [
         shape
         for name, shape in prices.shapes.items()
@@ -127,14 +129,22 @@ def shape_of(inputs: Inputs, prices: PriceFile) -> Shape:
         and all(
             has >= wants
             for has, wants in zip(
-                (shape.cores, shape.memory_bytes, shape.bandwidth_bytes_per_s), least, strict=True
+                (
+                    shape.cores,
+                    shape.memory_bytes,
+                    shape.bandwidth_bytes_per_s,
+                    math.inf if shape.connections is None else shape.connections,
+                ),
+                least,
+                strict=True,
             )
         )
     ]
     if not fitting:
         raise InputError(
             f"{prices.source}: no shape with a price has the {format_count(least[0])} cores, "
-            f"{format_size(least[1])} of memory and {format_byte_rate(least[2])} of the plan's server",
+            f"{format_size(least[1])} of memory, {format_byte_rate(least[2])} and room for "
+            f"{format_count(math.ceil(least[3]))} connections of the plan's server",
             f"name the shape to plan with: --shape {next(iter(prices.shapes))}",
         )
     return min(fitting, key=lambda shape: (prices.prices[shape.name], shape.name))
@@ -146,7 +156,6 @@ def traffic(plan: Plan, inputs: Inputs) -> PaidTraffic:
     Without messages only the consumption rate is known, both ways in one: all of it is then
     taken as sent, the most that egress can be.
     """
-    values = {key: middle(figure.value) for key, figure in inputs.numbers()}
     mean = world(inputs, {key: middle(figure.value) for key, figure in mean_day(inputs).numbers()})
     demand = mean.demand
     out, back = demand.connections * (consumption_rate(mean) or 0.0), 0.0
@@ -159,9 +168,7 @@ def traffic(plan: Plan, inputs: Inputs) -> PaidTraffic:
         connections=demand.connections,
         new_connections_per_s=demand.new_per_s,
         balancers=0.0 if inputs.choice("topology.balancer") == "none" else float(plan.balancers or 1),
-        adapter_nodes=0.0
-        if adapter in _NO_BACKEND
-        else max(values["topology.shards"], float(plan.shards or 1)),
+        adapter_nodes=0.0 if adapter in _NO_BACKEND else max(_shards(inputs), float(plan.shards or 1)),
     )
 
 
@@ -174,12 +181,21 @@ def cost(plan: Plan, inputs: Inputs, prices: PriceFile, shape: Shape) -> FleetCo
 
 
 def shapes(plan: Plan, inputs: Inputs, prices: PriceFile, *, draws: int, seed: int) -> ShapeComparison:
-    """Size and price the fleet for each shape that has a price, with the same goals and bad days."""
+    """Size and price the fleet for each shape that has a price, with the same goals and bad days.
 
-    def sized(shape: Shape) -> tuple[Fleet, str]:
+    ``inputs`` are the plan's without any shape.
+    """
+    paid = traffic(plan, inputs)
+
+    def sized(shape: Shape) -> SizedShape:
         changed = as_shape(inputs, shape, prices.source)
-        fleet = servers(changed, draws, seed)
+        evaluation = evaluate(changed, values_of(changed, draws, seed))
         days = evaluate(changed, {key: middle(f.value) for key, f in changed.numbers()}).days
-        return fleet, days[int(worst(days))].name
+        nodes = paid.adapter_nodes and max(_shards(inputs), float(fleet_of(evaluation.shards).p95 or 1))
+        return SizedShape(fleet_of(evaluation.fleet), days[int(worst(days))].name, nodes)
 
-    return compare_shapes(prices, sized, plan.inputs.connections, traffic(plan, inputs))
+    return compare_shapes(prices, sized, plan.inputs.connections, paid)
+
+
+def _shards(inputs: Inputs) -> float:
+    return middle(inputs.figures["topology.shards"].value)

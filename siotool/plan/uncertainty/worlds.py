@@ -14,6 +14,7 @@ from siotool.plan.inputs.provenance import Provenance
 from siotool.plan.inputs.ranges import Range, Replicates
 from siotool.plan.model import ConstraintRow, Effect, Fleet, InputFigure, NextMeasurement, Plan, Uncertainty
 from siotool.plan.numbers import Number, is_array, single, where
+from siotool.plan.redundancy.bad_days import k_of_n
 from siotool.plan.uncertainty import outcomes, sensitivity
 from siotool.plan.uncertainty.draws import Uncertain, prepare
 from siotool.units import format_share
@@ -62,15 +63,25 @@ def with_uncertainty(
     def model(changed: Mapping[str, Number]) -> Number:
         return evaluate(inputs, changed).fleet
 
+    rows = _constraints(plan, evaluation)
+    first, *others = sorted(rows, key=lambda row: _rank(plan, row))
+    days = [
+        msgspec.structs.replace(day, servers=count(outcomes.summary(drawn.servers).p95))
+        for day, drawn in zip(plan.bad_days, evaluation.days, strict=True)
+    ]
+    world = evaluation.world
+    down = world["goals.downtime"] / world["goals.workday"]
+    alone = outcomes.summary(k_of_n(evaluation.needed, down, plan.inputs.availability_target)).p50
     return msgspec.structs.replace(
         plan,
         servers=fleet,
-        constraints=_constraints(plan, evaluation),
+        constraints=rows,
+        binding=first.name,
+        next_constraint=others[0].name if others else None,
         figures=_figures(plan, laws),
-        bad_days=[
-            msgspec.structs.replace(day, servers=count(outcomes.summary(drawn.servers).p95))
-            for day, drawn in zip(plan.bad_days, evaluation.days, strict=True)
-        ],
+        corrected=msgspec.structs.replace(plan.corrected, servers=count(alone)),
+        bad_days=days,
+        worst_day=max(days, key=lambda day: math.inf if day.servers is None else day.servers).name,
         shards=_tier(evaluation.shards),
         balancers=_tier(evaluation.balancers),
         remedy=plan.remedy or _remedy(inputs, values, servers, summary.p95),
@@ -82,6 +93,11 @@ def with_uncertainty(
             chances=_chances(servers, fleet),
         ),
     )
+
+
+def _rank(plan: Plan, row: ConstraintRow) -> tuple[float, bool, bool]:
+    """The constraint that decides most often comes first; of equals, in the order of the middle."""
+    return -(row.binding_probability or 0.0), row.name != plan.binding, row.name != plan.next_constraint
 
 
 def _constraints(plan: Plan, evaluation: Evaluation[Number]) -> list[ConstraintRow]:
