@@ -241,7 +241,13 @@ class Connection(Generic[Observing]):
         if packet.ack_id is None:
             return None
         ack_id = b"%d" % packet.ack_id
-        return lambda body: self._post(PacketType.ACK, packet.namespace, ack_id, body)
+
+        def reply(body: Body) -> None:
+            # one that comes late: for a namespace that is left the server would close everything
+            if packet.namespace in self.session.joined:
+                self._post(PacketType.ACK, packet.namespace, ack_id, body)
+
+        return reply
 
     def _acknowledged(self, packet: Packet, attachments: tuple[bytes, ...], now: float) -> None:
         arguments = self._pool.parser.decode(packet.data)
@@ -283,8 +289,11 @@ class Connection(Generic[Observing]):
             transport.send_binary(attachment)
 
     def emit(self, body: Body, namespace: str) -> None:
-        """Send an event, unless closed; ``body`` is its name and arguments, encoded."""
-        if self.open:
+        """Send an event, unless closed; ``body`` is its name and arguments, encoded.
+
+        For a namespace that the server has closed alone it would close everything.
+        """
+        if self.open and namespace in self.session.joined:
             self._send_event(body, namespace, b"")
 
     def _send_event(self, body: Body, namespace: str, ack_id: bytes) -> None:

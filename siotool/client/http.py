@@ -189,6 +189,8 @@ class HttpConnection(asyncio.Protocol):
 
     def freeze(self) -> None:
         """Read nothing from now on."""
+        if self._rate is not None:
+            self._rate.frozen = True
         if self._transport is not None and self.open:
             self._transport.pause_reading()
 

@@ -179,7 +179,7 @@ class Polling:
         if limit is not None and count > 1:
             size = 0
             for number, frame in enumerate(self._waiting):
-                size += _size(frame) + 1  # and a separator
+                size += _posted_size(frame) + 1  # and a separator
                 if number and size > limit:
                     count = number
                     break
@@ -320,6 +320,11 @@ class Polling:
 
 def _size(frame: Frame) -> int:
     return len(frame.data) if isinstance(frame, BinaryMessage) else len(frame)
+
+
+def _posted_size(frame: Frame) -> int:
+    """Bytes in a POST: what is binary goes as b and Base64."""
+    return 1 + 4 * ((len(frame.data) + 2) // 3) if isinstance(frame, BinaryMessage) else len(frame)
 
 
 def _refusal(answer: HttpAnswer, max_payload: float | None) -> ClientFailure:

@@ -23,6 +23,8 @@ class ReadRate:
         self._paid_at = 0.0
         #: Nothing is read until what was read is paid for.
         self.waiting = False
+        #: Nothing is read any more.
+        self.frozen = False
         if sock is not None:
             with suppress(OSError):  # it has ended
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
@@ -39,7 +41,7 @@ class ReadRate:
 
     def _read_on(self) -> None:
         self.waiting = False
-        if not self._transport.is_closing():
+        if not (self.frozen or self._transport.is_closing()):
             self._transport.resume_reading()
 
 

@@ -54,6 +54,7 @@ class WebSocket(WSListener):
         "_frames",
         "_frozen",
         "_meter",
+        "_rate",
         "_revision",
         "_socket",
         "_traffic",
@@ -76,6 +77,7 @@ class WebSocket(WSListener):
         self.stirred = True
         #: Nothing is read nor sent any more.
         self._frozen = False
+        self._rate: ReadRate | None = None
 
     def attach(self, sock: socket.socket) -> None:
         """Name the socket whose bytes are to be read."""
@@ -249,7 +251,9 @@ class WebSocket(WSListener):
     def close(self) -> None:
         """Send a close frame and close; at once when that would wait until the server reads."""
         if self._socket is not None:
-            self._socket.send_close()
+            self._socket.send(
+                CLOSE, b""
+            )  # without a code, as browsers do: picows would send 0, which is none
             if not self.unsent:
                 self._socket.disconnect()
                 return
@@ -278,6 +282,8 @@ class WebSocket(WSListener):
     def freeze(self) -> None:
         """Read and send nothing from now on, without closing."""
         self._frozen = True
+        if self._rate is not None:
+            self._rate.frozen = True
         if self._socket is not None:
             self._socket.underlying_transport.pause_reading()
 
@@ -285,8 +291,8 @@ class WebSocket(WSListener):
         """Read no more than so many bytes a second."""
         if self._socket is not None and self._meter is not None:
             transport: Any = self._socket.underlying_transport
-            rate = ReadRate(transport, self._meter.sock, bytes_per_s)
-            transport.set_protocol(PacedProtocol(transport.get_protocol(), rate))
+            self._rate = ReadRate(transport, self._meter.sock, bytes_per_s)
+            transport.set_protocol(PacedProtocol(transport.get_protocol(), self._rate))
 
     def read_wire(self, last: bool = False) -> None:
         """Count what TCP carried; a connection where nothing moved is left out."""

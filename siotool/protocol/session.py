@@ -273,9 +273,12 @@ class Session:
     def _whole(self, packet: Packet, attachments: tuple[bytes, ...]) -> Event:
         namespace = packet.namespace
         kind = packet.type
-        # Socket.IO 2 lets nobody in who was refused there
-        refused = self._revision == 3 and namespace == MAIN and kind == _CONNECT_ERROR
-        if namespace not in self.joined and namespace not in self._unjoined and not refused:
+        known = namespace in self.joined or namespace in self._unjoined
+        if self._revision == 3 and kind == _CONNECT_ERROR:
+            # Socket.IO 2 lets nobody in who was refused at /; to one who is in it says so of a single packet
+            # that its middleware refused, and he stays
+            known = namespace not in self.joined and (known or namespace == MAIN)
+        if not known:
             return None
         if kind in _EVENTS:
             return Received(packet, attachments)

@@ -15,7 +15,7 @@ from gevent import monkey
 from siotool.client.attempt import Attempt
 from siotool.client.breakable import DropKind
 from siotool.client.choices import TransportName
-from siotool.client.connection import Connection, Handlers, Reply
+from siotool.client.connection import CALLS_WAITING, Connection, Handlers, Reply
 from siotool.client.endpoint import Endpoint
 from siotool.client.failures import UNHEARD, ClientFailure
 from siotool.client.identity import Identity
@@ -270,7 +270,10 @@ class ClientLoop:
         user, metrics = connection.observer, self.metrics
         user.counts.sent += 1
         metrics.schedule_lag = max(metrics.schedule_lag, now - intended)
-        if connection.paused and connection.clogged:
+        # before it counts as published: what is never sent is not lost
+        refused = ack_timeout_s is not None and len(connection.calls) >= CALLS_WAITING
+        gone = namespace not in connection.session.joined
+        if gone or refused or (connection.paused and connection.clogged):
             user.not_sent("deliver", event)
             return
         due = min(intended, now)

@@ -12,6 +12,7 @@ from gevent.event import Event
 from gevent.hub import Waiter
 
 from siotool.client.failures import ClientFailure
+from siotool.errors import ScenarioError
 from siotool.protocol.reconnection import Reconnection, Tries, comes_back
 from siotool.swarm.user_observer import UserConnection
 
@@ -179,6 +180,10 @@ class LastingConnection:
             self._holder.on_disconnected(reason)
         except self._holder._ending:
             raise
+        except _LostAgain:
+            self._holder._report_error(
+                ScenarioError("on_disconnected sends something, while there is no connection")
+            )
         except Exception as error:  # the scenario's own code
             self._holder._report_error(error)
         return self._by_hand

@@ -228,14 +228,17 @@ class SocketIOUser(ConnectedUser):
         """Call ``function`` with an event's arguments at once, in the connections' thread: it must not wait.
 
         For what is to be known of each of many events, such as an offset; ``on`` costs a greenlet for each.
-        From now on, also while not connected. What it raises is counted.
+        From now on, also while not connected. What it raises is counted. An event that waits for an
+        acknowledgement gets an empty one.
         """
 
-        def heard(arguments: list[Any], _reply: Reply | None) -> None:
+        def heard(arguments: list[Any], reply: Reply | None) -> None:
             try:
                 function(*arguments)
             except Exception as error:  # the scenario's own code
                 self._engine.loop.to_hub(self._report_error, error)
+            if reply is not None:
+                reply(self._engine.loop.pool.parser.encode(()))
 
         self._handlers[self._main_namespace, event] = heard
 

@@ -418,3 +418,24 @@ def test_a_recovered_session_is_told_and_keeps_its_offset(recovering, pool):
 def test_a_server_without_recovery_is_shown_nothing(joined):
     joined.receive_text(b'42["tick","a text"]', 3.0)
     assert joined.recoverable == {}
+
+
+def test_nothing_is_sent_to_a_namespace_that_the_server_has_closed(pool):
+    """It would close the whole connection for an event to a namespace that nobody is in."""
+    connection = Connection(pool, Diary(), {}, Identity(namespaces=("/", "/admin")))
+    connection.transport = Wire()
+    connection.receive_text(OPEN, 1.0)
+    connection.receive_text(b'40{"sid":"b"}', 2.0)
+    connection.receive_text(b'40/admin,{"sid":"c"}', 2.0)
+    connection.receive_text(b'42/admin,7["who"]', 3.0)
+    connection.transport.sent.clear()
+    reply = []
+    connection.handlers = {("/admin", "who"): lambda _arguments, answer: reply.append(answer)}
+    connection.receive_text(b'42/admin,8["who"]', 3.0)
+    connection.receive_text(b"41/admin,", 4.0)
+    body = pool.parser.encode(("x",))
+    connection.emit(body, "/admin")
+    reply[0](pool.parser.encode(()))
+    assert connection.transport.sent == []
+    connection.emit(body, "/")
+    assert connection.transport.sent == [b'42["x"]']

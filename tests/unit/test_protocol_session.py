@@ -413,3 +413,21 @@ def test_attachments_are_bounded_in_bytes() -> None:
     session.receive_binary(b"x" * ATTACHED_BYTES)
     with pytest.raises(TooLargeError, match="larger than"):
         session.receive_binary(b"x")
+
+
+def test_a_packet_that_middleware_of_socket_io_2_refuses_ends_nobody() -> None:
+    """It came as a refusal of the connection: one event too many took each user away for good."""
+    session = Session(revision=3)
+    session.receive_text(OPEN)
+    session.receive_text(b"40")
+    assert session.state is JOINED
+    assert session.receive_text(b'44"rate limit"') is None
+    assert session.state is JOINED
+    assert isinstance(session.receive_text(b'42["x"]'), Received)
+
+
+def test_a_login_that_socket_io_2_refuses_ends_it() -> None:
+    session = Session(revision=3)
+    session.receive_text(OPEN)
+    assert isinstance(session.receive_text(b'44"no such user"'), Refused)
+    assert session.state is CLOSED

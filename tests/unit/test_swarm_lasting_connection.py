@@ -213,3 +213,17 @@ def test_a_user_that_left_does_not_come_back():
     tries = len(life.log)
     gevent.sleep(0.02)
     assert len(life.log) == tries
+
+
+def test_a_user_that_sends_while_it_is_told_of_its_loss_comes_back():
+    """It waited for the connection that it was itself to open: it was away for ever, and nothing said why."""
+    life = Life().begin()
+    life.until("opened")
+    life.hooks["lost transport_close"] = life.lasting.wait
+    life.lose("transport_close")
+    assert life.until("opened") == [
+        "lost transport_close",
+        "raised on_disconnected sends something, while there is no connection",
+        "again",
+        "opened",
+    ]
