@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from siotool.calibration.design import Experiment
 from siotool.calibration.phase import Timetable
 from siotool.cli import output
+from siotool.cli.job_summary import Summaries
 from siotool.cli.streams import complain, say
 from siotool.errors import ExitCode, InputError, worst
 from siotool.runfile import FILE_NAME, Run
@@ -51,7 +52,15 @@ class Calibrating(NamedTuple):
         return [program], "", stages, self.processes
 
     def conclude(
-        self, path: Path, reason: str, *, output_format: str, where: str, quiet: bool, **_: object
+        self,
+        path: Path,
+        reason: str,
+        *,
+        output_format: str,
+        where: str,
+        quiet: bool,
+        summaries: Summaries,
+        **_: object,
     ) -> ExitCode:
         """Write profile.json and the report of a calibration; returns the exit code."""
         from siotool.cli.outcome import ENDS
@@ -76,6 +85,7 @@ class Calibrating(NamedTuple):
         if not quiet:
             say(f"run, {calibrated.FILE_NAME} and report in {path.parent}/")
         output.write(output.printed(document, output_format, where, profile, digits=10), where)
+        summaries.write(document)
         codes = {ENDS[reason]} if reason in ENDS else set()
         for note in run.notes:
             if note.level == "doubt":

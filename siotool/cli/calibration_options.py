@@ -20,12 +20,17 @@ _USERS, _SECONDS, _SECONDS_AT_MOST = 100, 315.0, 600.0
 #: Options that decide what a calibration decides itself, and those that judge a load that it does not have.
 _DECIDED = ("--find-capacity", "--stage", "--spawn-rate", "--arrival-rate")
 _JUDGING = ("--fail-if", "--plan", "--baseline", "--history")
+#: Forms that a calibration has no figures for.
+_NO_FORMS = ("junit", "csv", "parquet")
 
 
 def wanted(
-    until: Sequence[str], given: Mapping[str, object], *, calibrate: bool, sampled: bool
+    until: Sequence[str], given: Mapping[str, object], form: str, *, calibrate: bool, sampled: bool
 ) -> list[Wish]:
-    """What --until asks for. Raises InputError where --calibrate is missing, or something excludes it."""
+    """What --until asks for; ``form`` is that of the output.
+
+    Raises InputError where --calibrate is missing, or something excludes it.
+    """
     if not calibrate:
         if until:
             raise InputError("--until needs --calibrate", "add it, or leave --until out")
@@ -38,6 +43,8 @@ def wanted(
                 else "exclude each other: a calibration has many loads, and judges none"
             )
             raise InputError(f"--calibrate and {option} {why}", f"leave out {option}")
+    if form in _NO_FORMS:
+        raise InputError(f"--calibrate writes no {form}", "use --format text, md, html or json")
     if not sampled:
         raise InputError(
             "--calibrate needs samples of the server: without them there is no cost to see",

@@ -10,6 +10,7 @@ from siotool.cli.configured import ConfiguredCommand, ConfiguredGroup
 from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.options import Output
 from siotool.cli.report import HISTORY
+from siotool.errors import InputError
 
 history = typer.Typer(
     name="history",
@@ -49,6 +50,11 @@ def show(
     ```
     """
     if ctx.invoked_subcommand is not None:
+        if file != HISTORY or label is not None:
+            raise InputError(
+                f"--file and --label belong behind {ctx.invoked_subcommand}",
+                "siotool history add RUN --file FILE",
+            )
         return
     form = output_format or by_ending(output, WithPage)
 

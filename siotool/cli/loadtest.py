@@ -222,6 +222,7 @@ def loadtest(
         given
         | {"--find-capacity": find_capacity, "--fail-if": fail_if, "--plan": plan}
         | {"--baseline": baseline, "--history": history},
+        form,
         calibrate=calibrate,
         sampled=sampled,
     )

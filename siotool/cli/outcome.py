@@ -12,8 +12,9 @@ from siotool.cli.fault_storm import storm_peak
 from siotool.cli.job_summary import Summaries
 from siotool.cli.keeping import Keeping
 from siotool.cli.streams import complain, say
-from siotool.errors import ExitCode, worst
+from siotool.errors import ExitCode, InputError, worst
 from siotool.plan.sizing.replan import ReadBack
+from siotool.report.comparison_figures import Beside
 from siotool.report.contents import Report
 from siotool.report.gates import Gate, parse
 from siotool.report.join import summarize
@@ -86,13 +87,22 @@ def conclude(
     if default_gates is None:
         default_gates = all(run.header.default_gates for run in runs)
     intent = intent or Intent()
+    not_comparable: InputError | None = None
+    try:
+        compared = beside(baseline, runs, intent)
+    except InputError as error:
+        if not keep:
+            raise
+        # what a load has measured is kept, and said, whatever it was to be compared with
+        not_comparable = error
+        compared = Beside(None, [], [f"compared with nothing: {error.message}"])
     report = summarize(
         runs,
         intent.planned,
         gates,
         counts=Counting(runs, intent),
         default_gates=default_gates,
-        beside=beside(baseline, runs, intent),
+        beside=compared,
         same_target=same_target,
         storm=storm_peak,
     )
@@ -114,6 +124,8 @@ def conclude(
     code = exit_code(report, also)
     if code != ExitCode.OK:
         complain(f"exit {code:d}: {why(report, code)}")
+    elif not_comparable is not None:
+        raise not_comparable
     return code
 
 

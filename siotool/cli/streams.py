@@ -52,6 +52,9 @@ def allow_closed_pipes() -> None:
     """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
+        if stream is None:  # closed by who started this, as by 2>&-: print() would take the other one
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - as long as the process
+            continue
         try:
             descriptor = stream.fileno()
         except (AttributeError, OSError, ValueError):

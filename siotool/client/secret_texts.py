@@ -1,13 +1,19 @@
 """The texts of an identity that must not be written down."""
 
 import base64
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import quote, quote_plus
 
 from siotool.client.identity import Identity
 
 #: Shorter texts are never hidden: they are parts of ordinary words.
 SHORTEST = 4
+
+_PLAIN = re.compile(r"[A-Za-z0-9._~-]+")
+#: What JSON or Python write otherwise.
+_ESCAPED = re.compile(r"""["'\\]|[^ -~]""")
 
 
 def secrets_of(identity: Identity) -> list[str]:
@@ -49,3 +55,23 @@ def texts_in(value: object) -> Iterator[str]:
             yield from texts_in(one)
     elif isinstance(value, int | float) and not isinstance(value, bool) and len(str(value)) >= SHORTEST:
         yield str(value)
+
+
+def forms_of(text: str) -> Iterable[str]:
+    """A secret as it is, and as others write it: in JSON, in Python, in a URL, on one line."""
+    if len(text) < SHORTEST:
+        return ()
+    if _PLAIN.fullmatch(text):
+        return (text,)
+    if _ESCAPED.search(text) is None:
+        return {text, *_in_urls(text)}
+    written = json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], repr(text)[1:-1]
+    # line breaks become blanks where a text is put on one line
+    return {text, " ".join(text.split()), *written, *_in_urls(text)}
+
+
+def _in_urls(text: str) -> tuple[str, ...]:
+    try:
+        return quote(text), quote(text, safe=""), quote_plus(text)
+    except UnicodeEncodeError:
+        return ()

@@ -20,6 +20,8 @@ _VERSION = 1
 #: A look asks several times, and may take so many times as long as one answer.
 _TIMES = 1.7
 _LATE = object()
+#: Checks that say why no session opens.
+_WITHOUT_SESSION = frozenset(("reachable", "path", "tls", "auth", "cors"))
 
 
 async def diagnose(settings: ProbeSettings, only: Collection[str] = ()) -> ProbeResult:
@@ -53,10 +55,14 @@ async def _in_time(wire: Wire, known: Known, check: Check) -> Any:
 def judged(known: Known, chosen: list[Check], brought: dict[Look, Any]) -> ProbeResult:
     """The findings, and which clients can connect."""
     findings: list[Finding] = []
-    for check in chosen:
-        looked = brought[check.look] if check.look is not None else None
+    # why no session opens is said whatever was asked for: most checks can say nothing then
+    also = [] if known.opening is not None else [one for one in CHECKS if one.id in _WITHOUT_SESSION]
+    for check in CHECKS:
+        if check not in chosen and check not in also:
+            continue
+        looked = brought.get(check.look) if check.look is not None else None
         found = _late(check) if looked is _LATE else check.judge(known, looked)
-        if found is not None:
+        if found is not None and (check in chosen or found.level == "error"):
             findings.append(found)
     settings = known.settings
     # an origin is no secret, and findings are about it
@@ -64,7 +70,7 @@ def judged(known: Known, chosen: list[Check], brought: dict[Look, Any]) -> Probe
     secrets = secrets_of(settings.with_headers(others).identity)
     where = one_line(settings.target.url + settings.target.path)
     clients: list[ClientRow] = []
-    if len(chosen) == len(CHECKS):
+    if brought.keys() >= {check.look for check in CHECKS if check.look is not None}:
         joins: Joins | None = None if brought[join_all] is _LATE else brought[join_all]
         lost = any(found.id == "sticky" and found.level == "error" for found in findings)
         clients = rows(known, joins, sticky=not lost)

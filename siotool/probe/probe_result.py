@@ -4,9 +4,13 @@ from collections.abc import Sequence
 
 import msgspec
 
+from siotool.client.secret_texts import SHORTEST, forms_of
 from siotool.errors import ExitCode
 from siotool.printable import one_line
 from siotool.probe.finding import SEVERITIES, Finding, Severity
+
+#: Stands where ``printable`` has cut off the rest.
+_CUT = "…"
 
 
 class ClientRow(msgspec.Struct, frozen=True):
@@ -48,7 +52,8 @@ class ProbeResult(msgspec.Struct, frozen=True):
 
 def safe(findings: Sequence[Finding], secrets: Sequence[str]) -> list[Finding]:
     """The findings without what a server could have hidden in them, and without secrets that it repeats."""
-    hidden = sorted(secrets, key=len, reverse=True)
+    forms = {form for secret in secrets for form in forms_of(secret)}
+    hidden = sorted(forms, key=len, reverse=True)
     return [
         msgspec.structs.replace(
             found,
@@ -63,4 +68,18 @@ def safe(findings: Sequence[Finding], secrets: Sequence[str]) -> list[Finding]:
 def _starred(text: str, secrets: Sequence[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, "***")
+    for secret in secrets:
+        text = _without_begin(text, secret)
+    return text
+
+
+def _without_begin(text: str, secret: str) -> str:
+    """The text without the begin of a secret whose rest was cut off: what is long was shortened before."""
+    at = text.find(_CUT)
+    while at >= 0:
+        lengths = range(min(len(secret), at), SHORTEST - 1, -1)
+        if length := next((one for one in lengths if text.endswith(secret[:one], 0, at)), 0):
+            text = f"{text[: at - length]}***{text[at:]}"
+            at += 3 - length
+        at = text.find(_CUT, at + 1)
     return text

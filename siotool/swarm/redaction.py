@@ -6,16 +6,13 @@ write them. Shorter ones than ``SHORTEST`` would replace ordinary words; in name
 events, none shorter than ``SHORTEST_IN_NAMES`` is replaced.
 """
 
-import json
-import re
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2s
 from typing import Any, TextIO
-from urllib.parse import quote, quote_plus
 
 from siotool.client.identity import Identity
-from siotool.client.secret_texts import SHORTEST, secrets_of, texts_in
+from siotool.client.secret_texts import SHORTEST, forms_of, secrets_of, texts_in
 
 SHORTEST_IN_NAMES = 8
 #: Texts are looked through up to so many characters; far fewer are shown of any.
@@ -24,11 +21,6 @@ LOOKED_THROUGH = 20_000
 _KEPT_AFTER = 20_000
 #: Digests of other processes' secrets, about 150 bytes each.
 _DIGESTS_AT_MOST = 200_000
-
-_PLAIN = re.compile(r"[A-Za-z0-9._~-]+")
-#: What JSON or Python write otherwise.
-_ESCAPED = re.compile(r"""["'\\]|[^ -~]""")
-
 
 #: A secret that can be recognised, and not be read: its last characters, its length, a keyed hash.
 Digest = tuple[str, int, bytes]
@@ -55,13 +47,13 @@ class Redaction:
         """Hide these texts from now on."""
         counts = self._counts
         for text in texts:
-            for form in _forms(text):
+            for form in forms_of(text):
                 counts[form] = counts.get(form, 0) + 1
                 self._index(form[-SHORTEST:], len(form))
 
     def digests_of(self, texts: Iterable[str]) -> list[Digest]:
         """Digests of texts, for ``add_digests`` of another process."""
-        forms = {form for text in texts for form in _forms(text)}
+        forms = {form for text in texts for form in forms_of(text)}
         return [(form[-SHORTEST:], len(form), self._digest(form)) for form in forms]
 
     def add_digests(self, digests: Iterable[Digest]) -> None:
@@ -105,7 +97,7 @@ class Redaction:
 
     def _forget(self, texts: Iterable[str]) -> None:
         for text in texts:
-            for form in _forms(text):
+            for form in forms_of(text):
                 left = self._counts.get(form, 0) - 1
                 if left > 0:
                     self._counts[form] = left
@@ -199,23 +191,3 @@ class RedactedStream:
     def fileno(self) -> int:
         """Descriptor of the stream behind, for C code."""
         return self._stream.fileno()
-
-
-def _forms(text: str) -> Iterable[str]:
-    """A secret as it is, and as others write it."""
-    if len(text) < SHORTEST:
-        return ()
-    if _PLAIN.fullmatch(text):
-        return (text,)
-    if _ESCAPED.search(text) is None:
-        return {text, *_in_urls(text)}
-    written = json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], repr(text)[1:-1]
-    # line breaks become blanks where a text is put on one line
-    return {text, " ".join(text.split()), *written, *_in_urls(text)}
-
-
-def _in_urls(text: str) -> tuple[str, ...]:
-    try:
-        return quote(text), quote(text, safe=""), quote_plus(text)
-    except UnicodeEncodeError:
-        return ()

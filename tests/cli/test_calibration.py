@@ -47,6 +47,9 @@ def folder(tmp_path, written):
             ["demo", "--calibrate", "--arrival-rate", "5/s"], "and --arrival-rate both", id="arrivals"
         ),
         pytest.param(["demo", "--calibrate", "--fail-if", "p99:ack > 1s"], "judges none", id="a gate"),
+        pytest.param(
+            ["demo", "--calibrate", "-o", "r.xml"], "--calibrate writes no junit", id="a form it lacks"
+        ),
         pytest.param(["demo", "--until", "delivery ±5%"], "--until needs --calibrate", id="no calibration"),
         pytest.param(["demo", "--calibrate", "--until", "delivery 5%"], "is not understood", id="no ±"),
         pytest.param(

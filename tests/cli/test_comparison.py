@@ -211,6 +211,14 @@ def test_a_lasting_change_is_named_with_its_first_run(siotool, past):
     assert "run-5" in siotool("history", "--file", past, "--format", "md").stdout
 
 
+def test_options_before_add_are_no_options_of_it(siotool, run, tmp_path):
+    """The run went into another file, with exit code 0."""
+    done = siotool("history", "--file", tmp_path / "past.sqlite", "add", run("one"), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--file and --label belong behind add" in done.stderr
+    assert not (tmp_path / "reports").exists()
+
+
 def test_the_history_is_a_baseline_of_comparable_runs(siotool, run, past):
     after = run("after", cost=3.0, at="2026-02-01T00:00:00+00:00")
     done = siotool("report", after, "--baseline", "history", "--history", past, "--format", "json")

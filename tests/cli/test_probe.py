@@ -169,3 +169,16 @@ def test_secrets_are_sent_and_never_shown(siotool: Run, target: str) -> None:
     assert done.returncode == ExitCode.OK
     assert "s3cret" not in done.stdout + done.stderr
     assert "--auth @auth.json" in done.stdout
+
+
+@pytest.mark.parametrize("only", ["sticky", "websocket", "ping"])
+def test_a_target_that_is_down_is_no_success_whatever_was_asked_for(siotool: Run, only: str) -> None:
+    """Checks that need a session had nothing to say, and a pipeline was green: "no findings: no errors"."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    done = siotool("probe", f"http://127.0.0.1:{port}", "--only", only, "--format", "json")
+    assert done.returncode == ExitCode.UNREACHABLE
+    assert [(found["id"], found["level"]) for found in json.loads(done.stdout)["checks"]] == [
+        ("reachable", "error")
+    ]

@@ -62,3 +62,21 @@ def test_the_overview_builds_no_command() -> None:
     assert parts == {
         f"siotool.cli.{name}" for name in ("app", "commands", "overview", "secret_options", "streams")
     }
+
+
+@pytest.mark.parametrize(
+    ("closed", "wanted"),
+    [
+        pytest.param("2>&-", (0, True), id="no stderr: nothing of it is in the result"),
+        pytest.param(">&-", (0, False), id="no stdout: no bug of siotool"),
+    ],
+)
+def test_a_stream_that_was_closed_by_whoever_started_it(closed: str, wanted: tuple[int, bool]) -> None:
+    """Messages went into the JSON, or it ended as a bug."""
+    figures = "--connections 1k --consumption-rate 1kB/s --capacity 1MB/s --format json"
+    command = f"exec {sys.executable} -m siotool plan {figures} {closed}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, bool(done.stdout)) == wanted, done.stderr
+    assert "bug" not in done.stderr
+    if done.stdout:
+        json.loads(done.stdout)

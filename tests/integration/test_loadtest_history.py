@@ -68,3 +68,13 @@ def test_a_named_run_is_a_baseline_and_a_missing_one_starts_nothing(
     assert refused.code == 2
     assert "cannot read" in refused.stderr
     assert not (refused.folder / "run.jsonl").exists()
+
+
+def test_a_baseline_of_another_scenario_loses_nothing_of_a_load(start: Callable[..., Any]) -> None:
+    """It was refused after the whole load, before any report was written."""
+    example = Path(__file__).parents[2] / "reports/example"
+    done = start("demo", *LOAD, "--baseline", example).finish()
+    assert done.code in (2, 5), done.stderr
+    assert "runs of different scenarios cannot be compared" in done.stderr + str(done.report["remarks"])
+    assert done.report["comparison"] is None
+    assert any("compared with nothing" in remark for remark in done.report["remarks"])
