@@ -61,6 +61,12 @@ def main() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)
+    except (PermissionError, IsADirectoryError, NotADirectoryError) as error:
+        if debug:
+            sys.excepthook(type(error), error, error.__traceback__)
+        # asking whether a place is there raises them too, wherever that is
+        streams.complain(f"{error.filename or error}: {error.strerror}", "choose another place")
+        sys.exit(ExitCode.USAGE)
     except Exception as error:
         if debug:
             sys.excepthook(type(error), error, error.__traceback__)

@@ -33,6 +33,7 @@ _FILES = ("users-file", "ca-file", "client-cert", "client-key", "plan")
 _NOT_THERE = {
     "baseline": "compare the report afterwards: siotool report --baseline",
     "history": "keep the report afterwards: siotool report --history",
+    "fault": "what breaks a service is a command of this machine",
     "comment": "it would be lost with its container: siotool report --comment",
     "restart-command": "a command of this machine",
     "server-pid": "name the server by --server-metrics or --server-admin",
@@ -73,6 +74,7 @@ def instead(
             raise InputError(f"--manifest and --{name} do not go together", advice)
     if given.get("output", ["-"]) != ["-"]:
         raise InputError("--manifest is written to stdout, -o is for a report", "siotool loadtest … > FILE")
+    given |= {"auth": [_text_of(auth) for auth in given["auth"]]} if "auth" in given else {}
     files = []
     for name in _FILES:
         if paths := given.get(name):
@@ -98,6 +100,16 @@ def instead(
     )
     sys.stdout.write(manifest(kind, deployed))
     raise typer.Exit
+
+
+def _text_of(value: str) -> str:
+    """A value, or the text of the file that it names by ``@FILE``, which no container has."""
+    if not value.startswith("@"):
+        return value
+    try:
+        return Path(value[1:]).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read {value[1:]}: {error}", "give --auth JSON or @FILE") from error
 
 
 def _check_places(aimed: Aimed) -> None:

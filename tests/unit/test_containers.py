@@ -102,6 +102,14 @@ def test_files_of_options_go_along(written, tmp_path: Path):
     assert files["data"] == {"file-1": "bmFtZQphZGEK"}
 
 
+def test_a_login_in_a_file_goes_along(written, tmp_path):
+    """The container was told of a file of this machine, and ended while all its workers waited."""
+    login = tmp_path / "auth.json"
+    login.write_text('{"token":"sesame"}\n')
+    _, secrets, _ = written("--auth", f"@{login}")
+    assert secrets["SIOTOOL_LOADTEST_AUTH"] == '{"token":"sesame"}'
+
+
 @pytest.mark.parametrize(
     ("arguments", "changed", "message"),
     [
@@ -114,6 +122,8 @@ def test_files_of_options_go_along(written, tmp_path: Path):
             ["--server-pid", "1"], {}, "--manifest and --server-pid", id="a process of this machine"
         ),
         pytest.param(["--baseline", "run"], {}, "--manifest and --baseline", id="a run that is here"),
+        pytest.param(["--fault", "at=1s do=x"], {}, "--manifest and --fault", id="a command of this machine"),
+        pytest.param(["--auth", "@none.json"], {}, "cannot read none.json", id="no such login"),
         pytest.param(["--comment", "comment.md"], {}, "--manifest and --comment", id="a file that is lost"),
         pytest.param(["--web"], {}, "--manifest and --web", id="Locust's UI"),
         pytest.param(["-o", "job.yaml"], {}, "written to stdout", id="a place for the report"),
