@@ -37,8 +37,9 @@ class LabFaults:
 
     def silenced(self, names: Set[str]) -> Set[str]:
         """A store's figures are told by a server: while that is broken, nobody tells them."""
-        broken = {_place(one) for one in self._members if one.name in names}
-        return names | {one.name for one in self._members if _place(one) in broken - {""}}
+        told = [one for one in self._members if one.metrics_url]
+        broken = {_place(one) for one in told if one.name in names and one.role == "server"}
+        return names | {one.name for one in told if _place(one) in broken}
 
     def news(self, within_s: float) -> Sequence[StepDone | EndedPart]:
         """Return which steps have ended, and which programs. Raises TargetError when the lab has ended."""
@@ -82,7 +83,7 @@ class BothKinds:
 
 
 def _place(member: LabMember) -> str:
-    """Where a member's figures are asked for; empty where nowhere."""
+    """Where a member's figures are asked for."""
     return urlsplit(member.metrics_url).netloc
 
 

@@ -251,9 +251,8 @@ class WebSocket(WSListener):
     def close(self) -> None:
         """Send a close frame and close; at once when that would wait until the server reads."""
         if self._socket is not None:
-            self._socket.send(
-                CLOSE, b""
-            )  # without a code, as browsers do: picows would send 0, which is none
+            # without a code, as browsers do: send_close() sends 0, which is none
+            self._socket.send(CLOSE, b"")
             if not self.unsent:
                 self._socket.disconnect()
                 return
