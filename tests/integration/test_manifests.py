@@ -130,7 +130,8 @@ def test_the_containers_of_a_manifest_make_the_load(
             for process in processes:
                 process.kill()
                 process.wait(10)
-    assert codes == [0, 0, 0], (tmp_path / "run.txt").read_text()
+    # 5: a machine too busy to measure
+    assert codes in ([0, 0, 0], [5, 0, 0]), (tmp_path / "run.txt").read_text()
     (written,) = (tmp_path / "reports").glob("*-talk/report.json")
     report = json.loads(written.read_text())
     assert report["connections"]["peak"] == 8
