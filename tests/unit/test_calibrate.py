@@ -352,6 +352,21 @@ def test_the_wrong_process_is_refused() -> None:
         calibrate(made_run(PHASES, server=idle), PHASES, 1)
 
 
+def test_a_short_timetable_leaves_refinements_out() -> None:
+    """With a cost of broadcasts besides, five phases were too few for what four costs explain."""
+    phases = [
+        Phase("idle", 60, 4.0, 0.0),
+        *(
+            Phase(kind, 20, 4.0, 0.0, rate=rate, room_size=5)  # type: ignore[arg-type]
+            for kind, rate in (("call", 40.0), ("room", 15.0), ("call", 10.0), ("room", 5.0))
+        ),
+    ]
+    found = calibrate(made_run(phases), phases, 1)
+    (publish,) = [one for one in found.costs if one.name == "publish"]
+    assert not publish.separable
+    assert "too few phases" in publish.sentence
+
+
 def test_too_few_phases_are_refused() -> None:
     phases = [Phase(kind, 100, 6.0, 1.0, room_size=5) for kind in ("call", "room", "all")]  # type: ignore[arg-type]
     with pytest.raises(InputError, match="too few"):

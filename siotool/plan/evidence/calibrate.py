@@ -25,7 +25,7 @@ from siotool.plan.evidence.curve import (
 )
 from siotool.plan.evidence.heap import course_of, fit_memory
 from siotool.plan.evidence.holds import LOAD, HeldPhase, Load, holds_of, usual_pace
-from siotool.plan.evidence.term_words import TERM_WORDS, separable
+from siotool.plan.evidence.term_words import SPARE, TERM_WORDS, separable
 from siotool.plan.evidence.warming_test import still_warming
 from siotool.runfile import Run
 from siotool.runs.seconds import Floats
@@ -33,8 +33,6 @@ from siotool.runs.seconds import Floats
 #: Replicates of every cost, and the interval that is shown of them.
 REPLICATES = 400
 LOW, HIGH = 0.05, 0.95
-#: Phases needed beyond the number of costs.
-_SPARE = 1
 #: A phase that the fit follows wholly shows no error: it is not widened more than by one over this.
 _LEAST_FREE = 0.1
 #: A phase is off by at least this: clocks tick.
@@ -65,7 +63,7 @@ def calibrate(run: Run, phases: Sequence[Phase], seed: int) -> CalibratedProfile
             f"{run.path}: the server took no CPU in any phase", "give --server-pid the process that serves"
         )
     names, absorbed = separable(rest)
-    if len(rest) < len(names) + _SPARE:
+    if len(rest) < len(names) + SPARE:
         raise InputError(
             f"{run.path}: {len(rest)} phases are too few for {len(names)} costs",
             "calibrate longer (--run-time)",
@@ -153,7 +151,7 @@ def _warming(working: Sequence[HeldPhase], names: Sequence[str], fit: _Fit) -> i
             left / max(1, left - len(names))
         )
 
-    testable = len(working) - len(names) - _SPARE
+    testable = len(working) - len(names) - SPARE
     return still_warming(min(len(working), max(0, 3 * testable)), without)
 
 

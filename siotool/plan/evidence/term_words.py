@@ -28,10 +28,23 @@ TERM_WORDS = {
 #: small errors, so the limit is above the usual 10 (``siotool.plan.evidence.regressors``).
 _INFLATION_LIMIT = 60.0
 _NEARLY = 0.98
+#: Terms that refine others: the first of them are left out where there are too few phases.
+_REFINING = ("long_ack", "publish", "long")
+#: Phases needed beyond the number of costs.
+SPARE = 1
 
 
 def separable(holds: Sequence[HeldPhase]) -> tuple[list[str], dict[str, str]]:
     """The terms whose costs these phases show, and for those that they do not, a sentence with why."""
+    kept, absorbed = _apart(holds)
+    for name in _REFINING:
+        if name in kept and len(kept) > len(holds) - SPARE:
+            kept.remove(name)
+            absorbed[name] = "there are too few phases to tell it apart"
+    return kept, absorbed
+
+
+def _apart(holds: Sequence[HeldPhase]) -> tuple[list[str], dict[str, str]]:
     table = design(holds, TERMS, TURNS_MOST)
     weights = 1 / (FLOOR_CORES + np.array([hold.cores for hold in holds]))
     columns = {name: table[:, number] for number, name in enumerate(TERMS)}
