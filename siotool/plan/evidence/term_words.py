@@ -29,7 +29,7 @@ TERM_WORDS = {
 _INFLATION_LIMIT = 60.0
 _NEARLY = 0.98
 #: Terms that refine others: the first of them are left out where there are too few phases.
-_REFINING = ("long_ack", "publish", "long", "turn")
+_REFINING = ("long_ack", "publish", "long", "turn", "byte_in")
 #: Phases needed beyond the number of costs.
 SPARE = 1
 
