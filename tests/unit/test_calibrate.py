@@ -357,7 +357,7 @@ def test_a_short_timetable_leaves_refinements_out() -> None:
     phases = [
         Phase("idle", 60, 4.0, 0.0),
         Phase("call", 20, 4.0, 0.0, rate=40.0),
-        Phase("call", 20, 4.0, 0.0, rate=10.0, size=2048),
+        Phase("call", 20, 4.0, 0.0, rate=2.0),
         Phase("room", 20, 4.0, 0.0, rate=15.0, room_size=5),
         Phase("room", 20, 4.0, 0.0, rate=5.0, room_size=10),
     ]
