@@ -37,8 +37,7 @@ def test_fixed_work_has_its_price_and_no_loop_outlives_the_run(until: Callable[.
     begin = time.monotonic()
     with awake.kept_awake({cpu}) as kept:
         assert len(kept) == len(os.sched_getaffinity(0))
-        loops = loops_of(os.getpid())
-        assert len(loops) == len(kept)
+        loops = until(lambda: len(found := loops_of(os.getpid())) == len(kept) and found, what="the loops")
         found: list[Pace] = []
 
         def said() -> bool:
@@ -60,7 +59,7 @@ def test_a_loop_takes_nothing_from_processes_of_other_sessions(until: Callable[.
     before = own.read_text()  # empty where this process has never been in a session of its own
     loops = awake.AwakeCpus([cpu], {cpu})
     try:
-        (loop,) = loops_of(os.getpid())
+        (loop,) = until(lambda: loops_of(os.getpid()), what="the loop")
         group = Path(f"/proc/{loop.pid}/autogroup")
         until(lambda: group.read_text().split()[1:] == ["nice", "19"], what="the least share for the loop")
         assert group.read_text() != before
