@@ -61,15 +61,13 @@ def main() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)
-    except (PermissionError, IsADirectoryError, NotADirectoryError) as error:
-        if debug:
-            sys.excepthook(type(error), error, error.__traceback__)
-        # asking whether a place is there raises them too, wherever that is
-        streams.complain(f"{error.filename or error}: {error.strerror}", "choose another place")
-        sys.exit(ExitCode.USAGE)
     except Exception as error:
         if debug:
             sys.excepthook(type(error), error, error.__traceback__)
+        # asking whether a place is there raises them too, wherever that is; without a place they are bugs
+        if isinstance(error, PermissionError | IsADirectoryError | NotADirectoryError) and error.filename:
+            streams.complain(f"{error.filename}: {error.strerror}", "choose another place")
+            sys.exit(ExitCode.USAGE)
         streams.complain(
             f"bug in siotool: {type(error).__name__}: {error}",
             "run siotool --debug … and report the traceback",

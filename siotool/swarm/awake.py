@@ -1,7 +1,7 @@
 """Keeps CPUs awake, and sees how fast they are, by loops that run only while nothing else wants to.
 
 A CPU without work sleeps, and whoever wakes it pays (docs/calibration.md). How often that happens
-depends on how messages fall in time. A server that is busy pays for none of it, and for such servers
+depends on how messages fall in time. A server that is busy does not sleep, and for such servers
 fleets are sized.
 
 The loops are of Linux's idle scheduling class, which counts within one session. So each is a session of its

@@ -109,3 +109,29 @@ def test_debug_adds_the_traceback_and_keeps_the_code(
 def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert ended(monkeypatch, KeyboardInterrupt()) == ExitCode.INTERRUPTED
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        pytest.param(
+            PermissionError(13, "Permission denied", "/root/past.sqlite"),
+            ExitCode.USAGE,
+            "/root/past.sqlite: Permission denied",
+            id="a place that may not be looked at",
+        ),
+        pytest.param(
+            PermissionError(1, "Operation not permitted"), ExitCode.BUG, "bug in siotool", id="of no place"
+        ),
+    ],
+)
+def test_a_place_that_may_not_be_looked_at_is_no_bug(
+    siotool, monkeypatch: pytest.MonkeyPatch, error: OSError, code: ExitCode, said: str
+) -> None:
+    def refuse() -> None:
+        raise error
+
+    monkeypatch.setattr(application, "app", refuse)
+    done = siotool("history")
+    assert done.returncode == code
+    assert said in done.stderr
