@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from siotool.histogram import bucket_values, merged
 from siotool.report.fault_figures import FaultFigures
 from siotool.report.sizing_tables import plural
@@ -16,6 +18,9 @@ _SYN_AGAIN_S = tuple((again - 0.01, again + 0.25) for again in (1, 2, 3, 4))
 #: TCP connects are local, or at least far quicker than that.
 _QUICK_S = 0.5
 _FEW = 3
+#: Of the connects that were not quick, those by whole seconds; of all, those that were quick.
+_MOST_OF_SLOW = 0.6
+_SOME_QUICK = 0.1
 #: This share of the clients at once is a storm of one's own making.
 _AT_ONCE = 0.2
 
@@ -48,16 +53,17 @@ def overflowing_queue(run: Run) -> Iterator[str]:
         for one in interval.operations
         if (one.op, one.name) == ("phase", "tcp")
     )
-    median = times.quantile(0.5)
-    if not times.count or median is None or median > _QUICK_S:
-        return
     index, counts = times.sparse().buckets()
     seconds = bucket_values(index)
+    quick = counts * (seconds <= _QUICK_S)
     count = sum(int(counts[(low <= seconds) & (seconds <= high)].sum()) for low, high in _SYN_AGAIN_S)
-    if count >= _FEW:
+    slow = times.count - int(quick.sum())
+    # most of the slow ones, or the network is slow; and some were let in at once, or it is far away
+    if count >= max(_FEW, _MOST_OF_SLOW * slow) and quick.sum() >= _SOME_QUICK * times.count:
+        median = float(seconds[np.searchsorted(np.cumsum(quick), quick.sum() / 2)])
         yield (
-            f"{plural(count, 'TCP connect')} ({format_share(count / times.count)}) took whole seconds, the "
-            f"others {format_duration(median)} in the middle: TCP waits so long before it asks again. "
+            f"{plural(count, 'TCP connect')} ({format_share(count / times.count)}) took whole seconds, "
+            f"quick ones {format_duration(median)} in the middle: TCP waits so long before it asks again. "
             "The accept queue of the target was full (nstat -az TcpExtListenOverflows counts it): raise the "
             "listen backlog and net.core.somaxconn, or let clients come more slowly"
         )

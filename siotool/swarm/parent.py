@@ -4,7 +4,6 @@ Imported only after nothing else has opened ssl: Locust patches it for gevent.
 """
 
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing
@@ -32,6 +31,7 @@ from siotool.swarm.awake import MOST_CPUS, AwakeCpus, cpus_of, kept_awake
 from siotool.swarm.config import Outcome, Reason, RunConfig, header_of
 from siotool.swarm.early_stop import EarlyStop, MakeJudge
 from siotool.swarm.fault_runner import FaultRunner
+from siotool.swarm.interrupts import Interrupts
 from siotool.swarm.lateness import Level
 from siotool.swarm.live import Display, Displays
 from siotool.swarm.master import Master
@@ -53,7 +53,6 @@ from siotool.swarm.workers import Workers
 
 #: How long a worker may take for its last report after the end.
 _FINISH_S = 15.0
-_HANGUP = getattr(signal, "SIGHUP", None)
 #: Locust's own pace of looking at workers is a second; ours is finer.
 _LOOK_S = 0.05
 
@@ -90,12 +89,14 @@ def run(
         generators = master.gather()
         servers, remarks = open_servers(config.servers, config.engine.tls, config.engine.target.path, stack)
         header = header_of(config, servers.described, generators)
+        interrupts = stack.enter_context(closing(Interrupts()))
         writer = Writer(config.out)
         writer.write(header)
         views = Displays([show(header)])
         test = _LoadTest(config, scenario, master, writer, views, servers)
         if hopeless is not None:
             views.parts.append(EarlyStop(hopeless(header), test.stop_early))
+        interrupts.tell(test.interrupted)
         for level, text in (*([("warning", checked.remark)] if checked.remark else ()), *remarks):
             test.remark(level, text)
         if doer is not None:
@@ -107,6 +108,7 @@ def run(
         try:
             return test.run(programs)
         finally:
+            interrupts.close()
             test.close()
 
 
@@ -136,13 +138,9 @@ class _LoadTest:
         self._stopped: Stopped | None = None
         self._over = gevent.event.Event()
         self._failure: Exception | None = None
-        self._interrupts = 0
         self._row_missed = False
         self._faults: FaultRunner | None = None
         self._helpers = gevent.pool.Group()
-        self._signals = {
-            number: gevent.signal_handler(number, self._interrupted, number) for number in _ends()
-        }
         locust_log.take_over_log(self._recorder.raised)
         self._environment, self._runner = master.environment, master.runner
         self._locust_files = (
@@ -237,11 +235,18 @@ class _LoadTest:
             )
             self._over.set()
 
+    def interrupted(self, times: int) -> None:
+        """End the run in order; at once if it is not the first time."""
+        if times > 1:
+            self._workers.kill()
+            self._display.stop()
+            os._exit(130)
+        self._reason = "interrupted"
+        self._recorder.note("warning", "interrupted: stopping; interrupt again to end at once")
+        self._over.set()
+
     def close(self) -> None:
         """End every process and greenlet of the run."""
-        for number, handler in self._signals.items():
-            handler.cancel()
-            signal.signal(number, signal.getsignal(number))  # libev leaves the default behind
         self._helpers.kill()
         self._workers.end()
         ui: Any = self._environment.web_ui
@@ -361,18 +366,6 @@ class _LoadTest:
         """Call a scenario's hook when Locust would."""
         getattr(self._environment.events, hook).fire(environment=self._environment, **more)
 
-    def _interrupted(self, number: int) -> None:
-        if self._interrupts and number == _HANGUP:
-            return  # a closing shell sends one too: it is no second interrupt
-        self._interrupts += 1
-        if self._interrupts > 1:
-            self._workers.kill()
-            self._display.stop()
-            os._exit(130)
-        self._reason = "interrupted"
-        self._recorder.note("warning", "interrupted: stopping; interrupt again to end at once")
-        self._over.set()
-
 
 def _secrets(config: RunConfig) -> Redaction:
     """Hides what the options and the users file hold."""
@@ -382,11 +375,3 @@ def _secrets(config: RunConfig) -> Redaction:
     for row in config.users_file.rows if config.users_file is not None else ():
         found.add(texts_in(msgspec.json.decode(row)))
     return found
-
-
-def _ends() -> list[signal.Signals]:
-    """Signals that end a run in order; a hangup only where it is not ignored, as it is under nohup."""
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if _HANGUP is not None and signal.getsignal(_HANGUP) is not signal.SIG_IGN:
-        numbers.append(_HANGUP)
-    return numbers

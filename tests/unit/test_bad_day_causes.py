@@ -62,7 +62,13 @@ def queue(make_run, seconds):
         pytest.param(
             [0.001] * 20 + [1.02, 1.03, 3.05], "3 TCP connects (13 %) took whole seconds", id="full"
         ),
+        pytest.param(
+            [0.001] * 10 + [1.02] * 10 + [2.03] * 10,
+            "20 TCP connects (66.7 %) took whole seconds, quick ones 1 ms in the middle",
+            id="most were not let in at once",
+        ),
         pytest.param([0.001] * 20 + [1.02, 1.03], "", id="two are chance"),
+        pytest.param([0.001] * 20 + [0.7, 1.1, 1.2, 1.25, 1.4, 1.6, 1.8], "", id="a slow network, by chance"),
         pytest.param([0.001] * 20 + [0.6, 0.7, 1.5, 1.6], "", id="slow, but not by whole seconds"),
         pytest.param([1.01, 1.02, 1.03, 1.04], "", id="all are slow: far away"),
         pytest.param([], "", id="none"),

@@ -11,8 +11,8 @@ from siotool.plan.numbers import Condition, N, everywhere, maximum, minimum, whe
 _HALVE = 6
 
 
-#: Steps to where a nearly straight line meets zero.
-_NEARLY_STRAIGHT = 14
+#: Most steps to where a curve meets zero: a straight line takes two, that of a room among its servers 18.
+_MOST_STEPS = 40
 
 
 class Bracket(msgspec.Struct, Generic[N], frozen=True):
@@ -64,9 +64,6 @@ def rises_to_zero(excess: Callable[[N], N], low: N, high: N, steps: int, close: 
 
 
 def largest_fitting(excess: Callable[[N], N], high: N, low: N = 0.0) -> N:
-    """Return the largest x of ``low`` to ``high`` at which ``excess`` is not above 0; 0 if none.
-
-    ``excess`` is nearly a straight line.
-    """
-    found = rises_to_zero(excess, low + 0.0 * high, high, _NEARLY_STRAIGHT)
+    """Return the largest x of ``low`` to ``high`` at which a rising ``excess`` is not above 0; 0 if none."""
+    found = rises_to_zero(excess, low + 0.0 * high, high, _MOST_STEPS)
     return where(found.never, 0.0, found.low)
