@@ -1,5 +1,6 @@
 """The ``siotool`` command: its subcommands, and the one place that ends the process."""
 
+import errno
 import os
 import sys
 from typing import Annotated
@@ -10,6 +11,9 @@ from siotool.cli import streams
 from siotool.cli.overview import Overview
 from siotool.cli.secret_options import conceal
 from siotool.errors import ExitCode, SiotoolError
+
+#: Errors that are about a place: it may not be read, is no file or no folder, or has too long a name.
+_OF_PLACES = (errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 
 app = typer.Typer(
     name="siotool",
@@ -65,7 +69,7 @@ def main() -> None:
         if debug:
             sys.excepthook(type(error), error, error.__traceback__)
         # asking whether a place is there raises them too, wherever that is; without a place they are bugs
-        if isinstance(error, PermissionError | IsADirectoryError | NotADirectoryError) and error.filename:
+        if isinstance(error, OSError) and error.errno in _OF_PLACES and error.filename:
             streams.complain(f"{error.filename}: {error.strerror}", "choose another place")
             sys.exit(ExitCode.USAGE)
         streams.complain(

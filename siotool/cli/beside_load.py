@@ -26,3 +26,14 @@ def beside_load(
     if label is not None:
         raise InputError("--label needs a history", "give --history FILE")
     return read_back, compared_with, None
+
+
+def refuse_another_scenario(baseline: Baseline | None, scenario: str) -> None:
+    """Raise InputError before the load begins where its baseline is of another scenario."""
+    for one in baseline.runs if baseline is not None else ():
+        if one.conditions.scenario != scenario:
+            raise InputError(
+                f"runs of different scenarios cannot be compared: the baseline {one.run} has "
+                f"{one.conditions.scenario}, this load has {scenario}",
+                "name a run of this scenario, or leave --baseline out",
+            )

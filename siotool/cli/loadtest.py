@@ -172,7 +172,7 @@ def loadtest(
     """
     if list_scenarios:
         _list()
-    from siotool.cli.beside_load import beside_load
+    from siotool.cli.beside_load import beside_load, refuse_another_scenario
     from siotool.cli.stop_options import read_stops
     from siotool.report.gates import check_scopes, parse
 
@@ -253,7 +253,10 @@ def loadtest(
     )
     # a look at a target takes one connection, as a probe does
     public_hosts.check(
-        [] if aimed.own or dry_run or manifest else aimed.urls, yes=yes, allowed=allowed_hosts or []
+        [] if aimed.own or dry_run else aimed.urls,
+        yes=yes,
+        allowed=allowed_hosts or [],
+        written=manifest is not None,
     )
 
     # this loads Locust, which patches ssl for gevent, before anything that might open it
@@ -264,6 +267,7 @@ def loadtest(
         exclude_tags or [],
         with_rows=users_file is not None,
     )
+    refuse_another_scenario(compared_with, loaded.name)
     from siotool.cli import containers, dry_runs, searching
     from siotool.cli.diagnosis import explained
     from siotool.swarm.config import RunConfig

@@ -37,24 +37,28 @@ ALLOWED = KnownOption(
 )
 
 
-def check(urls: Sequence[str], *, yes: bool, allowed: Sequence[str]) -> None:
+def check(urls: Sequence[str], *, yes: bool, allowed: Sequence[str], written: bool = False) -> None:
     """Ask on a terminal whether public hosts may be loaded; elsewhere raise InputError, unless ``yes``.
 
     ``allowed`` are hosts that may be, beside those of the user's own file. Names are looked up; nothing
-    is connected to. Raises TargetError for a name that is not found.
+    is connected to. Raises TargetError for a name that is not found. ``written``: the load is only written
+    down, to run where nobody can be asked, the user's own file is not, and other names are known.
     """
     for host in allowed:
         refuse_url(host, "--allowed-hosts")
     if yes or not urls:
         return
-    may_be = {_plain(host) for host in (*allowed, *_listed())}
+    may_be = {_plain(host) for host in (*allowed, *(() if written else _listed()))}
     hosts = dict.fromkeys(_plain(urlsplit(url).hostname or "") for url in urls)
-    public = public_among({host: addresses(host) for host in hosts if host not in may_be})
+    find = _known_here if written else addresses
+    public = public_among({host: find(host) for host in hosts if host not in may_be})
     if not public:
         return
     shown = ", ".join(host if host == address else f"{host} ({address})" for host, address in public.items())
     what = one_line(f"{shown} {'is' if len(public) == 1 else 'are'} on the public internet")
     advice = "load only what is yours, or what its owner lets you load"
+    if written:
+        raise InputError(f"{what}: {advice}", "then give --yes or --allowed-hosts, which go with the load")
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise InputError(
             f"{what}: {advice}", "then give --yes, or list the host in allowed-hosts (docs/configuration.md)"
@@ -83,6 +87,13 @@ def addresses(host: str) -> list[str]:
     except (OSError, UnicodeError) as error:
         raise TargetError(f"cannot find {host}: {error}", "check the host's name") from error
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def _known_here(host: str) -> list[str]:
+    try:
+        return addresses(host)
+    except TargetError:
+        return []
 
 
 def refuse_url(host: str, where: str) -> None:

@@ -341,9 +341,13 @@ class Connection(Generic[Observing]):
         if not self.close_reason:
             self.close_reason = reason
         last_packets = self.session.close()
-        if reason != "client":
-            self.cut()
-        elif self.transport is not None:
+        if self.transport is None:
+            return
+        if reason == "transport_close":
+            self.transport.cut()
+        elif reason != "client":
+            self.transport.leave()
+        else:
             for packet in last_packets:
                 self.send(packet)
             self.transport.close()

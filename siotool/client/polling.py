@@ -57,6 +57,8 @@ class Polling:
         #: Nothing is sent nor asked for any more: an upgrade takes over.
         self._paused = False
         self._closing = False
+        #: Closed but for the farewell: what still comes counts no more.
+        self._left = False
         self._over = False
         self._frozen = False
         self._polling: asyncio.Task[None] | None = None
@@ -133,7 +135,7 @@ class Polling:
             self._traffic.payload_in += len(body)
             now = connection.heard = answer.arrived
             for number, frame in enumerate(payload.decode(body, self._endpoint.revision), 1):
-                if self._over:
+                if self._over or self._left:
                     return
                 if not number % _PACKETS_OF_A_TURN:
                     await asyncio.sleep(0)
@@ -250,6 +252,16 @@ class Polling:
             return
         self._closing = True
         self._farewell = asyncio.get_running_loop().create_task(self._say_farewell())
+
+    def leave(self) -> None:
+        """Be closed at once, and post a close packet: the server would keep the session until its ping fails."""
+        if not self._connection.session.sid or self._frozen:
+            self.cut()
+        elif not self._closing and not self._over:
+            self._left = True
+            self.take_waiting()
+            self.close()
+            asyncio.get_running_loop().call_soon(self._connection.lost)
 
     async def _say_farewell(self) -> None:
         try:

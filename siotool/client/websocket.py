@@ -272,6 +272,10 @@ class WebSocket(WSListener):
         elif self._meter is not None:
             self._meter.shut()  # still upgrading: picows has called nothing yet, but sees its socket end
 
+    def leave(self) -> None:
+        """Close the socket at once: its end tells the server."""
+        self.cut()
+
     def reset(self) -> None:
         """Close the socket at once with a TCP reset."""
         if self._meter is not None:

@@ -28,7 +28,7 @@ _WRITTEN: Mapping[Unit, str] = MappingProxyType(
         "bytes_per_s": "{v} == 0 ? '0' : replace(format({v}, '.3~s'), regexp('([kMGTP]?)$'), ' $1B/s')",
         "clock": _SECONDS,
         "cores": "format({v}, '.2~f')",
-        "count": "format({v}, '.3~s')",
+        "count": "format({v}, {v} < 1 ? '.2~g' : '.3~s')",
         "day": "utcFormat({v}, '%Y-%m-%d')",
         "factor": "format({v}, '.3~g')",
         "per_s": "format({v}, {v} < 1 ? '.2~g' : '.3~s') + '/s'",

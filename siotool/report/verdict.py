@@ -106,8 +106,8 @@ def _shares(report: Report) -> str:
     rows = [row for row in report.operations if row.op in ("ack", "custom")]
     tried = report.connections.attempted + sum(row.count + row.failed for row in rows)
     failed = sum(report.connections.failed.values()) + sum(row.failed for row in rows)
-    parts = [_share(failed, tried, "operation", "failed")]
     delivery = report.delivery
+    parts = [_share(failed, tried, "operation", "failed")] if tried or not delivery.expected else []
     if delivery.expected:
         parts.append(
             _share(delivery.lost, delivery.expected, "expected delivery", "lost", "expected deliveries")

@@ -121,6 +121,12 @@ def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
             id="a place that may not be looked at",
         ),
         pytest.param(
+            OSError(36, "File name too long", "aaaa"),
+            ExitCode.USAGE,
+            "aaaa: File name too long",
+            id="a name that no file can have",
+        ),
+        pytest.param(
             PermissionError(1, "Operation not permitted"), ExitCode.BUG, "bug in siotool", id="of no place"
         ),
     ],

@@ -114,6 +114,19 @@ def test_yes_says_that_it_may_be_loaded(loaded):
     assert loaded(PUBLIC, SIOTOOL_LOADTEST_YES="1") is None
 
 
+def test_a_load_that_is_only_written_down_says_it_for_where_it_runs(loaded, tmp_path):
+    """Nobody can be asked in a container, and the user's own file is not there."""
+    (tmp_path / ".config/siotool").mkdir(parents=True)
+    (tmp_path / ".config/siotool/config.toml").write_text('allowed-hosts = ["192.0.2.1"]')
+    containers = ("--distributed", "--expect-workers", "2", "--manifest", "compose")
+    code, said = loaded(PUBLIC, *containers)
+    assert (code, said.splitlines()[-1]) == (2, "  then give --yes or --allowed-hosts, which go with the load")
+    assert loaded(PUBLIC, *containers, "--yes") is None
+    assert loaded(PUBLIC, *containers, "--allowed-hosts", "192.0.2.1") is None
+    # a name of the cluster's is not known here
+    assert loaded("http://no-such-host.invalid", *containers) is None
+
+
 def test_a_name_that_is_not_found_is_unreachable(loaded):
     code, said = loaded("http://no-such-host.invalid")
     assert (code, said.startswith("siotool: cannot find no-such-host.invalid: ")) == (3, True)

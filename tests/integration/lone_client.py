@@ -140,8 +140,17 @@ class LoneClient:
         self.connection = Connection(self.pool, self.witness, self.handlers, identity)
 
     async def connect(self) -> ClientFailure | None:
-        """Connect and join."""
-        return await Attempt().run(self.connection, self.opener.by(self.transport), PATIENCE_S)
+        """Connect and join; what failed has closed its sockets when this returns."""
+        failure = await Attempt().run(self.connection, self.opener.by(self.transport), PATIENCE_S)
+        if failure is not None:
+            await self.closed()
+        return failure
+
+    async def closed(self) -> None:
+        """Wait for what still runs: a farewell, a probe that was given up."""
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        if others:
+            await asyncio.wait(others, timeout=PATIENCE_S)
 
     async def connect_again(self) -> ClientFailure | None:
         """Connect anew, with what is known of the session that was lost."""

@@ -70,11 +70,24 @@ def test_a_named_run_is_a_baseline_and_a_missing_one_starts_nothing(
     assert not (refused.folder / "run.jsonl").exists()
 
 
-def test_a_baseline_of_another_scenario_loses_nothing_of_a_load(start: Callable[..., Any]) -> None:
-    """It was refused after the whole load, before any report was written."""
+def test_a_baseline_of_another_scenario_is_refused_before_the_load(start: Callable[..., Any]) -> None:
     example = Path(__file__).parents[2] / "reports/example"
     done = start("demo", *LOAD, "--baseline", example).finish()
+    assert done.code == 2, done.stderr
+    assert "runs of different scenarios cannot be compared" in done.stderr
+    assert not done.folder.exists()
+
+
+def test_a_baseline_that_cannot_be_compared_loses_nothing_of_a_load(
+    start: Callable[..., Any], first: Any, tmp_path: Path
+) -> None:
+    """It was refused after the whole load, before any report was written."""
+    header, *lines = (first.folder / "run.jsonl").read_text().splitlines(keepends=True)
+    elsewhere = json.loads(header) | {"embedded": False}
+    (tmp_path / "run.jsonl").write_text("".join([json.dumps(elsewhere) + "\n", *lines]))
+    done = start("demo", *LOAD, "--baseline", tmp_path).finish()
     assert done.code in (2, 5), done.stderr
-    assert "runs of different scenarios cannot be compared" in done.stderr + str(done.report["remarks"])
+    assert "the baseline is of another target" in done.stderr + str(done.report["remarks"])
     assert done.report["comparison"] is None
     assert any("compared with nothing" in remark for remark in done.report["remarks"])
+

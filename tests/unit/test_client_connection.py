@@ -35,6 +35,9 @@ class Wire:
     def cut(self):
         self.ended = self.ended or "cut"
 
+    def leave(self):
+        self.ended = self.ended or "left"
+
     stirred = True
 
     def read_wire(self, last=False):
@@ -158,7 +161,7 @@ def test_the_end_is_told_once_after_its_calls(joined, pool, reason, kind):
     joined.end(reason)
     joined.lost()
     joined.finish("transport_close")
-    assert (wire.sent, wire.ended) == (([b"41"], "closed") if reason == "client" else ([], "cut"))
+    assert (wire.sent, wire.ended) == (([b"41"], "closed") if reason == "client" else ([], "left"))
     assert call.heard == [("failed", kind)]
     assert joined.observer.heard[2:] == [("ended", reason)]
     assert pool.connections == set()
@@ -233,7 +236,7 @@ def test_a_mistake_of_our_own_ends_it_and_is_told_as_one(joined):
     mistake = LookupError("ours")
     joined.failed(mistake)
     assert joined.observer.heard[2:] == [("bug", mistake)]
-    assert (joined.close_reason, joined.transport.ended) == ("internal_error", "cut")
+    assert (joined.close_reason, joined.transport.ended) == ("internal_error", "left")
 
 
 def test_a_limit_of_ours_has_its_own_class(joined):
@@ -248,7 +251,8 @@ def test_a_limit_of_ours_has_its_own_class(joined):
 )
 def test_the_server_may_end_it(joined, packet, reason):
     joined.receive_text(packet, 4.0)
-    assert (joined.close_reason, joined.transport.ended) == (reason, "cut")
+    ended = "cut" if reason == "transport_close" else "left"  # the server has closed it already
+    assert (joined.close_reason, joined.transport.ended) == (reason, ended)
 
 
 def test_an_abandoned_connect_is_of_no_account(connection, pool):

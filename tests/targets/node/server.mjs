@@ -180,6 +180,7 @@ function counters() {
     tcp_open: live.size,
     tcp_closed: closed.connections,
     connected: connected(),
+    sessions: io.engine.clientsCount,
     users: Object.fromEntries(users),
     refused: Object.fromEntries(refused),
     received: Object.fromEntries(received),
