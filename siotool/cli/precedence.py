@@ -11,9 +11,15 @@ from siotool.errors import InputError
 INSTEAD_OF = (
     (frozenset(("stage",)), frozenset(("users", "spawn-rate", "run-time"))),
     (frozenset(("arrival-rate", "arrival-process")), frozenset(("stage", "spawn-rate"))),
-    (frozenset(("find-capacity",)), frozenset(("stage", "arrival-rate", "spawn-rate", "run-time"))),
+    (
+        frozenset(("find-capacity",)),
+        frozenset(("stage", "arrival-rate", "arrival-process", "spawn-rate", "run-time")),
+    ),
     (frozenset(("transport",)), frozenset(("transport-mix",))),
 )
+#: Options that set others of a lower level aside, and not the other way round: a search breaks nothing on
+#: purpose, and decides itself when it ends.
+SETS_ASIDE = ((frozenset(("find-capacity", "calibrate")), frozenset(("fault", "stop-if", "stop-after"))),)
 
 
 class Composed(NamedTuple):
@@ -35,11 +41,13 @@ def compose(
     taken from the first that has it; of one with names and values, such as ``--set KEY=VALUE``, each name.
     """
     taken = {name: _names(options[name], value) for name, value in typed.items()}
+    # a flag that says false decides nothing
+    deciding = {name for name, value in typed.items() if value is not False}
     in_front: list[str] = []
     behind: list[str] = []
     origins: dict[str, str] = {}
     for level in levels:
-        aside = _set_aside(taken)
+        aside = _set_aside(deciding)
         chosen = {name: given for name, given in level.items() if name not in aside}
         words: list[str] = []
         for name, given in chosen.items():
@@ -54,6 +62,8 @@ def compose(
                 behind += _positional(option, values, given.origin)
         for name, given in chosen.items():
             taken.setdefault(name, set()).update(_names(options[name], given.values))
+            if options[name].kind != "flag" or given.values[-1:] != ["false"]:
+                deciding.add(name)
         in_front = words + in_front
     return Composed([*in_front, *arguments, *behind], origins)
 
@@ -71,11 +81,13 @@ def _has(taken: Mapping[str, set[str]], option: KnownOption, text: str) -> bool:
     return option.name in taken
 
 
-def _set_aside(taken: Collection[str]) -> set[str]:
+def _set_aside(deciding: Collection[str]) -> set[str]:
     aside: set[str] = set()
     for one, other in INSTEAD_OF:
-        aside |= other if one & set(taken) else set()
-        aside |= one if other & set(taken) else set()
+        aside |= other if one & set(deciding) else set()
+        aside |= one if other & set(deciding) else set()
+    for one, other in SETS_ASIDE:
+        aside |= other if one & set(deciding) else set()
     return aside
 
 

@@ -1,4 +1,4 @@
-"""Reads the options of a search for capacity: what is raised and how far, and the gates as objectives."""
+"""Reads the options of a search for capacity: what is raised, from where, how far, and by which gates."""
 
 import os
 import resource
@@ -11,9 +11,9 @@ import psutil
 from siotool import units
 from siotool.cli.search_flags import SearchWord
 from siotool.errors import InputError
-from siotool.report.default_gates import Default, not_replaced, of_errors
-from siotool.report.gates import Gate, parse
-from siotool.search.objective import LEVEL_ALLOWED, Objective, implied
+from siotool.report.gate_objectives import objectives_of
+from siotool.report.gates import Gate
+from siotool.search.objective import Objective
 from siotool.searched import SearchAxis
 from siotool.swarm.load_limits import FILES_RESERVED
 
@@ -26,12 +26,8 @@ CONNECTION_BYTES = 60e3
 CONNECTS_PER_S = 500.0
 OPERATIONS_PER_S = 20_000.0
 MOST_BYTES = 1_000_000.0
-#: A gate that allows no failure at all is searched as this share: no run can show that none ever comes.
-NEARLY_NONE = 0.0005
 
 _EXCLUDED = "a search decides how many users there are, and how long"
-_SHARES = ("lost", "duplicate", "reordered", "misdelivered")
-_LEVELS = ("server_cpu", "server_rss", "bandwidth_in", "bandwidth_out")
 
 
 class SearchAsked(msgspec.Struct, frozen=True):
@@ -99,63 +95,6 @@ def _count(text: str, option: str) -> int:
     if count != int(count) or not 1 <= count <= 10_000_000:
         raise InputError(f"{option} {text}: expected a whole number of users, 1 or more")
     return int(count)
-
-
-# ── the gates ─────────────────────────────────────────────────────────────────────────
-
-
-def objectives_of(gates: Sequence[Gate], *, defaults: bool, sampled: bool) -> list[Objective]:
-    """The gates as shares of operations that missed them. Raises InputError for one that has none."""
-    found = [_objective(gate, sampled) for gate in gates]
-    if defaults:
-        found += [_objective(one.gate, sampled, one.without) for one in _defaults(gates)]
-    if not found:
-        raise InputError(
-            "--find-capacity has no gate to find the limit of", 'give one, as --fail-if "p99:ack > 200ms"'
-        )
-    return [*found, *implied()]
-
-
-def _defaults(gates: Sequence[Gate]) -> list[Default]:
-    """The default gates of what a scenario may do, but for those that are asked for otherwise."""
-    found = [of_errors(op, gates) for op in ("ack", "deliver", "namespace", "custom")]
-    found += [Default(parse(text)) for text in ("lost > 0.1%", "connect_errors > 1%", "exceptions > 0")]
-    return not_replaced(found, gates)
-
-
-def _objective(gate: Gate, sampled: bool, without: frozenset[str] = frozenset()) -> Objective:
-    if gate.comparison not in (">", ">="):
-        raise _no_limit(gate, "it fails at low loads: a search looks for a load that is too high")
-    if gate.scope is not None:
-        raise _no_limit(gate, "a search judges all users, and has no stages")
-    op, name = gate.op or "", gate.name or ""
-    if gate.metric.startswith("p") and gate.op != "away":
-        allowed = 1 - float(gate.metric[1:]) / 100
-        return Objective(gate.text, "late", round(allowed, 6), op, name, gate.limit)
-    if gate.metric in _LEVELS:
-        if gate.metric.startswith("server") and not sampled:
-            raise _no_limit(gate, "the server is not sampled: give --server-pid")
-        level = "server_cpu_share" if gate.unit == "share" and gate.metric == "server_cpu" else gate.metric
-        return Objective(gate.text, "level", LEVEL_ALLOWED, name=level, limit=gate.limit)
-    if gate.unit == "count" and gate.limit > 0:
-        raise _no_limit(gate, "a search has no number of operations: give a share, as 1%")
-    allowed = gate.limit if gate.unit == "share" and gate.limit else NEARLY_NONE
-    match gate.metric:
-        case "errors":
-            return Objective(gate.text, "failed", allowed, op, name, without=without)
-        case "connect_errors":
-            return Objective(gate.text, "connects", allowed)
-        case "exceptions":
-            return Objective(gate.text, "exceptions", allowed)
-        case metric if metric in _SHARES:
-            return Objective(gate.text, "delivery", allowed, name=metric)
-    raise _no_limit(
-        gate, "it is no share of operations; percentiles (p99:ack > 200ms), errors and losses are"
-    )
-
-
-def _no_limit(gate: Gate, why: str) -> InputError:
-    return InputError(f"--find-capacity cannot search by the gate {gate.text!r}: {why}", "leave it out here")
 
 
 # ── what the scenario and the machine allow ───────────────────────────────────────────

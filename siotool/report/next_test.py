@@ -1,31 +1,30 @@
 """The one test that would tell most of what is not known yet: as a command that runs as printed."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 import msgspec
 
+from siotool.errors import InputError
+from siotool.report.gate_objectives import objective
+from siotool.report.gates import parse
 from siotool.runfile import Header
 
-#: Options that say how much load there is, for how long, and where the report goes: with their values.
+#: Options with values that say how much load there is, what breaks or ends it, and where the report goes.
 _LOAD = frozenset(
     [
-        *(
-            "--users",
-            "-u",
-            "--spawn-rate",
-            "-r",
-            "--run-time",
-            "-t",
-            "--stage",
-            "--arrival-rate",
-            "--arrivals",
-        ),
-        *("--search", "--max-users", "--until", "--baseline", "--processes", "--fault"),
+        *("--users", "-u", "--spawn-rate", "-r", "--run-time", "-t", "--stage", "--arrival-rate"),
+        *("--arrival-process", "--stop-if", "--stop-after", "--until", "--baseline", "--fault"),
+        *("--search", "--max-users", "--max-load", "--processes", "--expect-workers"),
         *("--out", "--output", "-o", "--format"),
     ]
 )
+#: Those of them that a search is the same by: what it raises and how far, and of how many users where it
+#: raises something else.
+_AXIS, _BOUNDS, _USERS = ("--search",), ("--max-users", "--max-load"), ("--users", "-u")
 _FLAGS = frozenset(["--find-capacity", "--calibrate", "--quiet", "-q", "--dry-run", "--no-faults"])
+_GATE, _NO_GATES = "--fail-if", "--no-default-gates"
 #: Stands in the place of a secret (``swarm.redaction``).
 _SECRET = "***"
 #: A run's processes when its header names none.
@@ -59,20 +58,27 @@ def next_test(header: Header, known: ShownSoFar) -> NextTest:
     """Return the test that narrows the number of servers most, for the target and scenario of a run."""
     workers = header.workload.processes or _ONE
     if known.by_generator:
+        machines = "--distributed" in header.command
         return _test(
             header,
-            ["--find-capacity", "--processes", str(2 * workers)],
+            known,
+            ["--find-capacity", "--expect-workers" if machines else "--processes", str(2 * workers)],
             "the generator was the limit: with twice as many processes a search goes on to the server's",
         )
     if known.searched and known.at_least:
+        users = header.workload.search in (None, "users")
         return _test(
             header,
-            ["--find-capacity", "--max-users", str(10 * max(1, known.peak))],
-            "no load failed: a search that may go on to ten times as many users finds where one does",
+            known,
+            ["--find-capacity", *(["--max-users", str(10 * max(1, known.peak))] if users else [])],
+            "no load failed: a search that may go on to ten times as many users finds where one does"
+            if users
+            else "no load failed: a search without its own bound goes on to what the generator can do",
         )
     if known.searched:
         return _test(
             header,
+            known,
             ["--find-capacity"],
             "the same search once more, after a restart of the server, shows by how much starts differ: "
             "siotool report with both runs has the interval of both",
@@ -80,6 +86,7 @@ def next_test(header: Header, known: ShownSoFar) -> NextTest:
     if known.overloaded:
         return _test(
             header,
+            known,
             ["--find-capacity"],
             "the run was beyond the server: a search ends with the load that it can carry",
         )
@@ -88,29 +95,62 @@ def next_test(header: Header, known: ShownSoFar) -> NextTest:
         count = f"the count may be {known.count[0]:,} to {known.count[1]:,} servers: "
     return _test(
         header,
+        known,
         ["--find-capacity"],
         f"{count}a search for the capacity loads the server until a gate fails, and extrapolates nothing",
     )
 
 
-def _test(header: Header, more: Sequence[str], why: str) -> NextTest:
-    # a search makes no faults, and a lab's file may have some
-    without = ["--no-faults"] if header.lab and header.faults else []
-    words = [*_kept(header.command or _made(header)), *without, *more]
+def _test(header: Header, known: ShownSoFar, more: Sequence[str], why: str) -> NextTest:
+    kept = _kept(header.command or _made(header), _of_search(header, known))
+    words = [*_searchable(kept, sampled=bool(header.servers))]
+    if header.lab and header.faults:
+        words.append("--no-faults")  # a search makes none, and a lab's file may have some
+    if "--distributed" in words and "--expect-workers" not in more:
+        words += ["--expect-workers", str(header.workload.processes or _ONE)]
+    words += more
     if any(_SECRET in word for word in words):
         why += f"; put what the run was given in the place of {_SECRET}"
     return NextTest(shlex.join(["siotool", *words]), why)
 
 
-def _kept(command: Sequence[str]) -> Iterator[str]:
-    """The words of a run's command without those that a next test says anew."""
+def _of_search(header: Header, known: ShownSoFar) -> frozenset[str]:
+    """The options of load that stay, as the next search is one along the same axis."""
+    axis = header.workload.search
+    if axis is None:
+        return frozenset()
+    bounds = () if known.at_least and not known.by_generator else _BOUNDS
+    return frozenset([*_AXIS, *bounds, *(() if axis == "users" else _USERS)])
+
+
+def _kept(command: Sequence[str], stay: frozenset[str]) -> Iterator[list[str]]:
+    """The options of a run's command, each with its value, without those that a next test says anew."""
     words = iter(command)
     for word in words:
-        if word.partition("=")[0] in _LOAD:
-            if "=" not in word:
-                next(words, None)
-        elif word not in _FLAGS:
-            yield word
+        long = word.startswith("--")
+        name = word.partition("=")[0] if long else word[:2]
+        alone = "=" not in word if long else len(word) == len(name)
+        option = [word, *(islice(words, 1) if alone and (name in _LOAD or name == _GATE) else ())]
+        if name in stay or (name not in _LOAD and word not in _FLAGS):
+            yield option
+
+
+def _searchable(options: Iterable[list[str]], *, sampled: bool) -> Iterator[str]:
+    """The words of the options, without gates that no search can look for the limit of."""
+    kept = [one for one in options if one[0].partition("=")[0] != _GATE or _has_limit(one, sampled)]
+    gates = any(one[0].partition("=")[0] == _GATE for one in kept)
+    for option in kept:
+        if gates or option != [_NO_GATES]:  # a search needs one
+            yield from option
+
+
+def _has_limit(option: Sequence[str], sampled: bool) -> bool:
+    text = option[1] if len(option) > 1 else option[0].partition("=")[2]
+    try:
+        objective(parse(text), sampled=sampled)
+    except InputError:
+        return False
+    return True
 
 
 def _made(header: Header) -> list[str]:

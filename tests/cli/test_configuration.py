@@ -268,6 +268,13 @@ def test_users_that_are_typed_set_the_stages_of_the_file_aside(tmp_path):
             id="arrivals for a ramp: users are then how many may be there",
         ),
         pytest.param(
+            'arrival-rate = "5/s"\narrival-process = "poisson"\nusers = 9\nrun-time = "5s"\n'
+            'stop-if = ["lost > 1%"]\nstop-after = "5s"\nfault = ["at=2s do=true"]',
+            ["--find-capacity"],
+            {"users"},
+            id="a search for what decides how long there is what load, and breaks or ends it",
+        ),
+        pytest.param(
             'transport-mix = "upgrade=1"\npath = "/x/"',
             ["--transport", "polling"],
             {"path"},
@@ -280,6 +287,19 @@ def test_what_is_typed_sets_aside_what_it_excludes_and_nothing_else(tmp_path, li
     made = context(("loadtest",), ["demo", "--config", "load.toml", *typed], tmp_path)
     taken = {word.removeprefix("--") for word in command_of(made) if word.startswith("--")}
     assert taken - {"config", typed[0].removeprefix("--")} == kept
+
+
+@pytest.mark.parametrize("variable", ["false", "0", "no"])
+def test_a_flag_that_says_false_sets_nothing_aside(tmp_path, variable):
+    """Trap: SIOTOOL_LOADTEST_FIND_CAPACITY=false dropped the file's stages, and ten users ran for 30 s."""
+    (tmp_path / "load.toml").write_text('stage = ["1h:100"]')
+    made = context(
+        ("loadtest",),
+        ["demo", "--config", "load.toml"],
+        tmp_path,
+        SIOTOOL_LOADTEST_FIND_CAPACITY=variable,
+    )
+    assert list(made.params["stage"]) == ["1h:100"]
 
 
 # ── what is refused ───────────────────────────────────────────────────────────────────

@@ -87,3 +87,53 @@ def test_a_search_on_a_lab_makes_none_of_the_faults_of_its_file(make_run):
     )
     unbroken = msgspec.structs.replace(of_lab, faults=[])
     assert "--no-faults" not in next_test(unbroken, ShownSoFar()).command
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        pytest.param(["--arrival-rate", "5/s", "--arrival-process", "poisson"], "", id="arrivals"),
+        pytest.param(["--stop-if", "p99:ack > 2s", "--stop-after=5s"], "", id="what ended it early"),
+        pytest.param(["-u50", "-r5", "-t", "30s", "-q"], "", id="short options with their values"),
+        pytest.param(
+            ["--fail-if", "rate:ack < 100/s", "--fail-if=errors:ack[stage=2] > 1%", "--fail-if", "lost > 1%"],
+            "--fail-if 'lost > 1%' ",
+            id="gates without a limit to find",
+        ),
+        pytest.param(
+            ["--no-default-gates", "--fail-if", "back_all > 10s"], "", id="no gate is left: the default ones"
+        ),
+        pytest.param(["--fail-if", "server_cpu > 80%"], "", id="a gate on a server that was not sampled"),
+    ],
+)
+def test_what_a_search_refuses_is_left_out(make_run, asked, kept):
+    """Trap: the command that was suggested after such a run was refused."""
+    found = next_test(header(make_run, ["loadtest", "demo", *asked, "--yes"]), ShownSoFar())
+    assert found.command == f"siotool loadtest demo {kept}--yes --find-capacity"
+
+
+@pytest.mark.parametrize(
+    ("axis", "known", "expected"),
+    [
+        pytest.param("rate", ShownSoFar(searched=True), "-u 30 --search rate --max-load 9/s", id="again"),
+        pytest.param("rate", ShownSoFar(searched=True, at_least=True), "-u 30 --search rate", id="further"),
+        pytest.param("users", ShownSoFar(searched=True), "--search rate --max-load 9/s", id="users"),
+    ],
+)
+def test_a_search_is_made_again_along_its_axis(make_run, axis, known, expected):
+    one = header(
+        make_run, ["loadtest", "demo", "-u", "30", "--search", "rate", "--max-load", "9/s", "--find-capacity"]
+    )
+    one = msgspec.structs.replace(one, workload=msgspec.structs.replace(one.workload, search=axis))
+    assert next_test(one, known).command == f"siotool loadtest demo {expected} --find-capacity"
+
+
+def test_several_machines_take_workers_and_no_processes(make_run):
+    command = ["loadtest", "demo", "--distributed", "--expect-workers", "2"]
+    found = next_test(header(make_run, command), ShownSoFar(searched=True, by_generator=True))
+    processes = make_run().header.workload.processes
+    assert found.command == (
+        f"siotool loadtest demo --distributed --find-capacity --expect-workers {2 * processes}"
+    )
+    again = next_test(header(make_run, command), ShownSoFar()).command
+    assert again == f"siotool loadtest demo --distributed --expect-workers {processes} --find-capacity"

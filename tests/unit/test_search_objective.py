@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from siotool.cli.search_options import objectives_of
+from siotool.report.gate_objectives import objectives_of
 from siotool.errors import InputError
 from siotool.histogram import Histogram
 from siotool.measured_servers import ServerUse
