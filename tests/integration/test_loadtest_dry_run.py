@@ -121,6 +121,7 @@ def test_each_task_has_a_turn_and_what_fails_ends_in_4(dry_run: Run, target: Tar
     assert '["something"]' in done.stdout
     assert re.search(r"^ack nobody answers this +0 +\d+ timeout", done.stdout, re.MULTILINE)
     assert "fail: it is never right" in done.stdout
+    assert re.fullmatch(r"siotool: exit 4: fail: it is never right \(.*\)", done.stderr.splitlines()[-1])
 
 
 def test_a_refusal_is_shown_and_explained(dry_run: Run, target: TargetProcess) -> None:
