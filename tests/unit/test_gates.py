@@ -221,6 +221,16 @@ def test_the_examples_of_the_manual_are_gates():
     assert metrics == read | {"reordered"}
 
 
+def test_no_example_judges_calls_of_a_scenario_that_makes_none():
+    """Trap: the Action in docs/ci.md judged calls of the chat, which makes none, and failed every pipeline."""
+    root = Path(__file__).parents[2]
+    for paper in [root / "README.md", *(root / "docs").glob("*.md")]:
+        examples = re.findall(r"--scenario (?:chat|idle)\b(?:.(?!\n\n))*", paper.read_text("utf-8"), re.S)
+        for example in examples:
+            command = example.partition("```")[0].partition("siotool ")[0]
+            assert ":ack" not in command, f"{paper.name}: {command}"
+
+
 def test_a_header_only_run_fails_every_gate(make_run):
     run = make_run(ended=False)
     run.intervals.clear()
