@@ -7,6 +7,7 @@ from siotool.cli.keeping import Keeping, keeping
 from siotool.cli.plan_options import planned
 from siotool.cli.report import HISTORY
 from siotool.errors import InputError
+from siotool.history import history_file
 from siotool.plan.sizing.replan import ReadBack
 
 
@@ -16,12 +17,13 @@ def beside_load(
     """Read plan and baseline before the load begins, and say where its run is kept; None for each of them.
 
     It is kept in the history that was named, or that it is compared with, or that is where histories are.
-    Raises InputError.
+    Raises InputError, and OutputError for a history that nothing can be added to.
     """
     read_back = None if plan is None else planned(str(plan))
     compared_with = read_baseline(baseline, history, same_target=same_target)
     from_history = compared_with is not None and compared_with.history is not None
     if history is not None or from_history or HISTORY.exists():
+        history_file.prepare(history or HISTORY)
         return read_back, compared_with, keeping(history or HISTORY, label)
     if label is not None:
         raise InputError("--label needs a history", "give --history FILE")

@@ -32,7 +32,7 @@ _FILES = ("users-file", "ca-file", "client-cert", "client-key", "plan")
 #: Options that rest on something of this machine which a container has not.
 _NOT_THERE = {
     "baseline": "compare the report afterwards: siotool report --baseline",
-    "history": "keep the report afterwards: siotool report --history",
+    "history": "keep the run afterwards: siotool history add RUN",
     "fault": "what breaks a service is a command of this machine",
     "comment": "it would be lost with its container: siotool report --comment",
     "restart-command": "a command of this machine",

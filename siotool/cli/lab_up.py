@@ -57,7 +57,7 @@ def up(
     ```
     """
     from siotool.cli import lab_options
-    from siotool.cli.report import REPORTS
+    from siotool.cli.places import REPORTS
     from siotool.cli.streams import say
     from siotool.lab.keeper_lines import EndedProgram
     from siotool.lab.lab_process import LabProcess

@@ -3,8 +3,6 @@
 import secrets
 import sys
 from contextlib import ExitStack
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -39,10 +37,9 @@ from siotool.cli import load_options as options
 from siotool.cli.client_words import Encoding, EngineIo, WireClient
 from siotool.cli.configured import command_of
 from siotool.cli.formats import OfRuns, form_of_runs, format_option
-from siotool.cli.report import REPORTS
+from siotool.cli.places import run_folder
 from siotool.cli.secret_options import redacted
 from siotool.client import identity_options
-from siotool.errors import InputError
 
 
 def loadtest(
@@ -176,10 +173,11 @@ def loadtest(
     from siotool.cli.stop_options import read_stops
     from siotool.report.gates import check_scopes, parse
 
-    form, gates, aimed = (
+    form, gates, aimed, summaries = (
         form_of_runs(output_format, output),
         [parse(text) for text in fail_if or []],
         load_targets.read(target or []),
+        job_summary.read_summaries(summary, no_summary=no_summary, comment=comment),
     )
     faults = [*([] if no_faults else own_targets.faults_of(aimed)), *(fault or [])]
     lab = own_targets.lab_of(aimed, faults)
@@ -275,7 +273,12 @@ def loadtest(
     from siotool.swarm.settings import EngineSettings, look_up
     from siotool.workload import Target, Workload, turns
 
-    folder = _folder(out, loaded.name, written=not dry_run)
+    folder = run_folder(
+        out,
+        loaded.name,
+        {"-o": output, "--summary": summaries.summary, "--comment": comment},
+        written=not dry_run and manifest is None,
+    )
     calibrating = (
         calibration_options.calibrating(loaded, resolved, users, run_time, wishes, seed, processes or 1)
         if calibrate
@@ -397,17 +400,9 @@ def loadtest(
             quiet=quiet,
             baseline=compared_with,
             kept_in=kept_in,
-            summaries=job_summary.read_summaries(summary, no_summary=no_summary, comment=comment),
+            summaries=summaries,
         )
     )
-
-
-def _folder(out: Path | None, scenario: str, *, written: bool) -> Path:
-    """Where the run is kept, by default a folder of its own; raises InputError where there is one already."""
-    folder = out or REPORTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{scenario.removeprefix('_')}"
-    if written and (folder / "run.jsonl").exists():
-        raise InputError(f"{folder} already holds a run", "choose another --out folder")
-    return folder
 
 
 def _list() -> NoReturn:

@@ -254,7 +254,7 @@ class Polling:
         self._farewell = asyncio.get_running_loop().create_task(self._say_farewell())
 
     def leave(self) -> None:
-        """Be closed at once, and post a close packet: the server would keep the session until its ping fails."""
+        """Be closed at once, and post a close packet: else the server keeps the session for a ping's time."""
         if not self._connection.session.sid or self._frozen:
             self.cut()
         elif not self._closing and not self._over:

@@ -36,7 +36,12 @@ _OPTIONS = (
     ("--header", "'NAME: VALUE'", True, "HTTP header of Socket.IO connections; repeatable"),
     ("--query", "KEY=VALUE", True, "query parameter of Socket.IO connections; repeatable"),
     ("--namespace", "NAME", True, "Socket.IO namespace to join; repeatable"),
-    ("--users-file", "FILE", False, "CSV or JSONL with a row for each user: {column} in --set, --auth, --header, --query"),
+    (
+        "--users-file",
+        "FILE",
+        False,
+        "CSV or JSONL with a row for each user: {column} in --set, --auth, --header, --query",
+    ),
 )
 
 

@@ -50,7 +50,9 @@ def folder(tmp_path, written):
         pytest.param(
             ["demo", "--calibrate", "-o", "r.xml"], "--calibrate writes no junit", id="a form it lacks"
         ),
-        pytest.param(["demo", "--calibrate", "--set", "call_event="], "a calibration has calls", id="no calls"),
+        pytest.param(
+            ["demo", "--calibrate", "--set", "call_event="], "a calibration has calls", id="no calls"
+        ),
         pytest.param(["demo", "--until", "delivery ±5%"], "--until needs --calibrate", id="no calibration"),
         pytest.param(["demo", "--calibrate", "--until", "delivery 5%"], "is not understood", id="no ±"),
         pytest.param(

@@ -222,7 +222,7 @@ def test_the_examples_of_the_manual_are_gates():
 
 
 def test_no_example_judges_calls_of_a_scenario_that_makes_none():
-    """Trap: the Action in docs/ci.md judged calls of the chat, which makes none, and failed every pipeline."""
+    """Trap: the Action in docs/ci.md judged calls of the chat, which makes none: every pipeline failed."""
     root = Path(__file__).parents[2]
     for paper in [root / "README.md", *(root / "docs").glob("*.md")]:
         examples = re.findall(r"--scenario (?:chat|idle)\b(?:.(?!\n\n))*", paper.read_text("utf-8"), re.S)
