@@ -194,7 +194,15 @@ def loadtest(
     )
     sampled, (read_back, compared_with, kept_in) = (
         aimed.own or asked_servers.any,
-        beside_load(plan, baseline or [], history, label, same_target=same_target),
+        beside_load(
+            plan,
+            baseline or [],
+            history,
+            label,
+            {} if dry_run else {"-o": output, "--summary": summaries.summary, "--comment": comment},
+            out,
+            same_target=same_target,
+        ),
     )
     stops = read_stops(
         stop_if or [], stop_after, server_sampled=sampled, searching=find_capacity or calibrate
@@ -273,12 +281,7 @@ def loadtest(
     from siotool.swarm.settings import EngineSettings, look_up
     from siotool.workload import Target, Workload, turns
 
-    folder = run_folder(
-        out,
-        loaded.name,
-        {"-o": output, "--summary": summaries.summary, "--comment": comment},
-        written=not dry_run and manifest is None,
-    )
+    folder = run_folder(out, loaded.name, written=not dry_run)
     calibrating = (
         calibration_options.calibrating(loaded, resolved, users, run_time, wishes, seed, processes or 1)
         if calibrate

@@ -69,8 +69,10 @@ def doubts(done: Any) -> list[str]:
     return [note.text for note in done.run.notes if note.level == "doubt"]
 
 
-needs_time_namespaces = pytest.mark.skipif(
-    os.geteuid() != 0 or not Path("/proc/self/ns/time").exists(), reason="needs root and time namespaces"
+needs_time_namespaces = pytest.mark.xfail(
+    os.geteuid() != 0 or not Path("/proc/self/ns/time").exists(),
+    run=False,
+    reason="needs root and time namespaces",
 )
 
 
@@ -235,7 +237,7 @@ def test_users_arrive_when_they_are_due_also_where_the_clock_is_another(
     assert min(arrived[:5]) >= 4
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to hide files from a machine")
+@pytest.mark.xfail(os.geteuid() != 0, run=False, reason="needs root, to hide files from a machine")
 @pytest.mark.node
 def test_certificates_reach_a_machine_that_does_not_have_them(
     distributed: Any, machine: Any, tmp_path: Path
