@@ -279,6 +279,21 @@ def test_a_reader_that_leaves_changes_no_verdict(run):
     assert done.stderr.startswith("siotool: exit 5: ")
 
 
+def test_what_cannot_be_written_after_a_load_changes_no_verdict(run, capsys, tmp_path):
+    from siotool.cli.outcome import conclude
+    from siotool.errors import ExitCode, OutputError
+
+    folder = run("echo")
+    asked = {"keep": True, "output_format": "md", "where": str(tmp_path / "none/x.md")}
+    assert conclude([folder], also=[ExitCode.INTERRUPTED], **asked) == ExitCode.INTERRUPTED
+    said = capsys.readouterr().err
+    assert "cannot write" in said
+    assert said.splitlines()[-1].startswith("siotool: exit 130: ")
+    with pytest.raises(OutputError, match="cannot write"):
+        conclude([folder], **asked)
+    assert (folder / "report.json").exists()
+
+
 def test_reports_are_kept_beside_the_run_for_loadtest(run, capsys):
     from siotool.cli.outcome import conclude
     from siotool.errors import ExitCode
