@@ -17,7 +17,7 @@ from siotool.errors import InputError
 from siotool.report.audience_rows import sum_up_audiences
 from siotool.report.backlog_figures import sum_up_backlog
 from siotool.report.bad_day_causes import undrained
-from siotool.report.capacity_figures import capacity_of
+from siotool.report.capacity_figures import capacity_of, unlike_searches
 from siotool.report.comparison_figures import Beside
 from siotool.report.contents import (
     Bandwidth,
@@ -115,6 +115,7 @@ def summarize(
         doubts=doubts,
         remarks=[
             *find_remarks(runs, seconds, steady, operations.rows, delivery),
+            *unlike_searches(whole),
             *late.remarks,
             *node_remarks(by_node),
             *server_remarks(server, servers),
