@@ -126,6 +126,7 @@ def test_a_lowest_load_that_failed_in_one_of_several_searches_failed_whatever_th
 
 def test_runs_that_searched_along_different_axes_are_told_to_have_no_capacity_in_common() -> None:
     users, rate = run_with(KNOWN), run_with(msgspec.structs.replace(KNOWN, search="rate"))
+    rate.header = msgspec.structs.replace(HEADER, run="b")
     (said,) = unlike_searches([users, run_with(None), rate])
     assert said.startswith("the runs searched along different axes (--search rate, users)")
     assert not list(unlike_searches([users, users, run_with(None)]))

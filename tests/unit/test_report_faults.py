@@ -16,7 +16,7 @@ from siotool.report.join import summarize
 from siotool.report.planned import Planned
 from siotool.report.time_charts import over_time
 from siotool.report.ways import JUDGED, method
-from siotool.runfile import Delivery, End, Losses, Operation
+from siotool.runfile import Delivery, End, Losses, Operation, ScenarioFailure
 from siotool.runs import reading
 from siotool.stopped import Stopped
 from siotool.workload import ClientBackoff
@@ -341,3 +341,14 @@ def test_a_run_that_failed_before_its_fault_has_failed_and_names_the_fault(make_
     found = report(run)
     assert found.verdict == "failed"
     assert "fault 1 (kill server-1) was not made before the run ended" in found.remarks
+
+
+def test_what_the_scenario_raises_at_the_end_fails_the_gate_after_the_faults(make_run):
+    """No part of a run with faults held it, and a run whose ``on_stop`` raised passed."""
+    raised = [ScenarioFailure("ValueError", "no", "chat.py:9 in on_stop", 3)]
+    run = msgspec.structs.replace(with_fault(make_run), end=End(40.0, "finished", exceptions=raised))
+    found = report(run, "exceptions[fault=1] > 0")
+    outcomes = gates(found)
+    assert outcomes["exceptions[after] > 0"] == "failed"
+    assert outcomes["exceptions[before] > 0"] == outcomes["exceptions[fault=1] > 0"] == "passed"
+    assert found.verdict == "failed"
