@@ -119,7 +119,7 @@ def summarize(
             *late.remarks,
             *node_remarks(by_node),
             *server_remarks(server, servers),
-            *undrained(faults, connections.users_planned),
+            *undrained(faults, connections.users_planned or connections.users_peak or 0),
             *beside.remarks,
             *([f"whether the server leaks: {leak}"] if isinstance(leak, str) and leak else []),
         ],

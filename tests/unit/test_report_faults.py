@@ -324,7 +324,10 @@ def test_a_fault_goes_on_while_messages_are_lost(make_run):
 @pytest.mark.parametrize("end", [End(40.0, "finished"), End(40.0, "interrupted"), None])
 def test_a_fault_that_was_not_made_makes_the_run_suspect(make_run, end):
     """What was to be tested did not happen: a load shape ended before it, and the run passed."""
-    planned = [PlannedFault(20.0, "kill server-1", 4.0, "start server-1"), PlannedFault(90.0, "kill server-2")]
+    planned = [
+        PlannedFault(20.0, "kill server-1", 4.0, "start server-1"),
+        PlannedFault(90.0, "kill server-2"),
+    ]
     run = msgspec.structs.replace(with_fault(make_run, planned=planned), end=end)
     found = report(run)
     assert found.verdict == "untrusted"
@@ -352,3 +355,12 @@ def test_what_the_scenario_raises_at_the_end_fails_the_gate_after_the_faults(mak
     assert outcomes["exceptions[after] > 0"] == "failed"
     assert outcomes["exceptions[before] > 0"] == outcomes["exceptions[fault=1] > 0"] == "passed"
     assert found.verdict == "failed"
+
+
+def test_a_run_that_only_drains_after_its_fault_has_shown_no_steady_state(make_run):
+    """No user does anything in those seconds, and every gate on them passed."""
+    run = with_fault(make_run)
+    intervals = [msgspec.structs.replace(one, draining=one.t_s > 26) for one in run.intervals]
+    found = report(msgspec.structs.replace(run, intervals=intervals))
+    assert gates(found)["steady state after the faults"] == "failed"
+    assert "steady state after the faults" not in gates(report(run))
