@@ -50,7 +50,7 @@ from siotool.report.servers import sum_up_all, sum_up_each
 from siotool.report.sizing_figures import Counts
 from siotool.report.steady_state import judge_around
 from siotool.report.stopping import stops_of
-from siotool.report.targets import by_class, sum_up_targets
+from siotool.report.targets import by_class, sum_up_targets, unlike_targets
 from siotool.report.users import sum_up_exceptions, sum_up_user_classes
 from siotool.report.variables import MeasuredParts, size
 from siotool.report.verdict import verdict_of
@@ -116,6 +116,7 @@ def summarize(
         remarks=[
             *find_remarks(runs, seconds, steady, operations.rows, delivery),
             *unlike_searches(whole),
+            *unlike_targets(runs),
             *late.remarks,
             *node_remarks(by_node),
             *server_remarks(server, servers),
