@@ -95,7 +95,7 @@ def test_csv_holds_it_printable(evil_run, table):
     """Only what a terminal shows; Parquet and frames hold what there was."""
     text = written([evil_run], table, "csv")
     assert text.replace("\n", "").isprintable()
-    assert "evil" in text or table in ("servers", "workers", "losses", "connections", "seconds")
+    assert "evil" in text or table == "audiences"  # it has no rows
 
 
 @pytest.mark.parametrize("name", ["=1+2", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
