@@ -1,6 +1,6 @@
 """``siotool preflight``: can this machine make so much load?"""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import typer
@@ -20,6 +20,7 @@ from siotool.swarm.own_limits import read_limits
 class Preflight(msgspec.Struct, frozen=True):
     """What was asked for, what this machine allows, and each limit."""
 
+    version: Literal[1]
     wanted: WantedLoad
     limits: MachineLimits
     checks: list[LimitCheck]
@@ -69,7 +70,7 @@ def preflight(
     )
     limits = read_limits()
     found = checks(wanted, limits)
-    result = Preflight(wanted, limits, found, all(one.enough for one in found))
+    result = Preflight(1, wanted, limits, found, all(one.enough for one in found))
     out.write(out.printed(document(result), form, output, result), output)
     if output != "-" and not quiet:
         say(f"{headline(result)}. Written to {output}")

@@ -19,6 +19,7 @@ the generator above 90 % of its open-file limit                     doubt
 a failure of the generator's own (no port, no file, no memory, bug) doubt
 a note of level ``doubt`` in the run file                           doubt
 a search for capacity that the generator ended                      doubt
+a planned fault that was not made before the run ended              doubt
 users that stayed unconnected or away; deliveries still open at the end     remark
 users that ended by themselves, without an arrival rate             remark
 no steady state; too few samples for an interval of a percentile    remark
@@ -89,7 +90,7 @@ def find_doubts(runs: Sequence[Run], judged: Sequence[Run], table: Seconds) -> l
         rows = table.only(table.run == number)
         prefix = f"{name}: " if len(runs) > 1 else ""
         parts = [*_ending(run), *find_gaps(run), *_generator(rows), *_own_failures(part)]
-        parts += [*_load(part, rows), *_proven(run), *_searched(run)]
+        parts += [*_load(part, rows), *_proven(run), *_searched(run), *_unmade(run, early=False)]
         found += [prefix + text for text in parts]
         found += [
             f"{prefix}{note.text} (at {note.t_s:.0f} s)" for note in part.notes if note.level == "doubt"
@@ -110,7 +111,13 @@ def find_remarks(
         rows = table.only(table.run == number)
         prefix = f"{name}: " if len(runs) > 1 else ""
         found += [
-            prefix + text for text in (*_target(run, rows), *_schedule(run, rows), *_machine(run, rows))
+            prefix + text
+            for text in (
+                *_target(run, rows),
+                *_schedule(run, rows),
+                *_machine(run, rows),
+                *_unmade(run, early=True),
+            )
         ]
         found += [
             f"{prefix}{note.text} (at {note.t_s:.0f} s)" for note in run.notes if note.level == "warning"
@@ -191,6 +198,16 @@ def _searched(run: Run) -> Iterator[str]:
             f"{said}: the capacity is at least what it says. Use more --processes, or "
             "name a bound with --max-users"
         )
+
+
+def _unmade(run: Run, *, early: bool) -> Iterator[str]:
+    """Faults that were planned and not made: of a run that failed ``early``, or of any other."""
+    if early != (run.end is not None and run.end.reason in ("stopped", "target_lost")):
+        return
+    made = {step.fault for step in run.fault_steps}
+    for number, fault in enumerate(run.header.faults):
+        if number not in made:
+            yield f"fault {number + 1} ({fault.do}) was not made before the run ended"
 
 
 def _generator(rows: Seconds) -> Iterator[str]:

@@ -7,6 +7,7 @@ from siotool.histogram import Histogram, merged
 from siotool.report.fault_figures import FaultFigures, FaultLatency
 from siotool.report.fault_spans import FaultSpan, during, fault_spans, since, until
 from siotool.report.outages import figures_of_span, lost_by_second, second_of
+from siotool.report.peaks import usual_s
 from siotool.runfile import Header, Interval, Run
 
 #: What is most likely to be felt by users, first.
@@ -47,7 +48,8 @@ def _figures(
 ) -> FaultFigures:
     planned = run.header.faults[span.number]
     inside = [one for one in during(run, span) if not one.draining]
-    outage = figures_of_span(inside, 0.0, lost_by_second(run.intervals))
+    usual = usual_s([one.duration_s for one in run.intervals])
+    outage = figures_of_span(inside, 0.0, lost_by_second(run.intervals), usual)
     unreachable_s = _unreachable_s(inside, span.t_s)
     hanging = any(sum(one.connections.hung.values()) for one in inside)
     peak = storm(run.header, outage.lost, unreachable_s, hanging=hanging) if outage.lost else None

@@ -110,9 +110,11 @@ def part_of_faults(run: Run, part: str) -> Run:
 
 
 def is_well_again(run: Run) -> bool:
-    """Whether a run goes on after its last fault is over; true where it had none."""
+    """Whether a run goes on under load after its last fault is over; true where it had none."""
     spans = fault_spans(run)
-    return not spans or bool(since(run, max(span.end_s for span in spans)))
+    if not spans:
+        return True
+    return any(not one.draining for one in since(run, max(span.end_s for span in spans)))
 
 
 def until(run: Run, t_s: float) -> list[Interval]:

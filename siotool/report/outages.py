@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 
 from siotool.histogram import Histogram, merged
 from siotool.report.outage_figures import AwayFigures, OutageFigures
+from siotool.report.peaks import peak_per_s, usual_s
 from siotool.runfile import Interval, Run
 
 #: The share of the connections that must be lost, or away, together.
@@ -34,9 +35,10 @@ def sum_up_outages(runs: Sequence[Run]) -> list[OutageFigures]:
     offset = 0.0
     for run in runs:
         intervals = [interval for interval in run.intervals if not interval.draining]
-        lost = lost_by_second(run.intervals)
+        lost, usual = lost_by_second(run.intervals), usual_s([one.duration_s for one in intervals])
         found += [
-            figures_of_span(intervals[first:after], offset, lost) for first, after in spans_of(intervals)
+            figures_of_span(intervals[first:after], offset, lost, usual)
+            for first, after in spans_of(intervals)
         ]
         offset += run.intervals[-1].t_s if run.intervals else 0.0
     return found
@@ -124,8 +126,13 @@ def second_of(t_s: float) -> int:
     return math.ceil(t_s - _ROUNDING_S)
 
 
-def figures_of_span(span: Sequence[Interval], offset: float, lost: Counter[int]) -> OutageFigures:
-    """What happened in some seconds; ``lost`` are deliveries by the second in which they were sent."""
+def figures_of_span(
+    span: Sequence[Interval], offset: float, lost: Counter[int], usual: float
+) -> OutageFigures:
+    """What happened in some seconds; ``lost`` are deliveries by the second in which they were sent.
+
+    ``usual`` is how long an interval of the run usually is.
+    """
     reasons: Counter[str] = Counter()
     for interval in span:
         reasons.update(interval.connections.closed)
@@ -143,9 +150,7 @@ def figures_of_span(span: Sequence[Interval], offset: float, lost: Counter[int])
         back_p99_s=_quantile(times, waited_for, 0.99),
         back_all_s=times.max_s if 0 < waited_for <= times.count else None,
         attempts=sum(interval.connections.attempted for interval in span),
-        attempts_peak_per_s=max(
-            (one.connections.attempted / one.duration_s for one in span if one.duration_s), default=0.0
-        ),
+        attempts_peak_per_s=peak_per_s(((one.connections.attempted, one.duration_s) for one in span), usual),
         recovered=sum(interval.losses.recovered for interval in span),
         replayed=sum(interval.losses.replayed for interval in span),
         missed=max(0, while_away - sum(interval.losses.caught_up for interval in span)),

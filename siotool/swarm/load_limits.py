@@ -46,7 +46,7 @@ class WantedLoad(msgspec.Struct, frozen=True):
 
 
 class LimitCheck(msgspec.Struct, frozen=True):
-    """One limit: how much is ``needed`` and how much is ``available``, of ``what``.
+    """One limit: how much is ``needed`` and how much ``available``, of ``what``, and whether it is enough.
 
     ``remedies`` are commands and options that would make it enough; empty where it is.
     """
@@ -54,12 +54,8 @@ class LimitCheck(msgspec.Struct, frozen=True):
     what: str
     needed: int
     available: int
-    remedies: list[str] = []
-
-    @property
-    def enough(self) -> bool:
-        """Whether it is."""
-        return self.needed <= self.available
+    enough: bool
+    remedies: list[str]
 
 
 def checks(wanted: WantedLoad, limits: MachineLimits) -> list[LimitCheck]:
@@ -119,7 +115,8 @@ def checks(wanted: WantedLoad, limits: MachineLimits) -> list[LimitCheck]:
 
 
 def _check(what: str, needed: int, available: int, remedies: list[str]) -> LimitCheck:
-    return LimitCheck(what, needed, available, remedies if needed > available else [])
+    enough = needed <= available
+    return LimitCheck(what, needed, available, enough, [] if enough else remedies)
 
 
 def shortage(wanted: WantedLoad, limits: MachineLimits) -> tuple[str, str] | None:

@@ -179,7 +179,7 @@ class Recorder:
                 self._exceptions.take(part.exceptions)
             self._display.update(interval)
             if found := lateness(parts, duration_s):
-                self.note(*found)
+                self.note(*found, second_s=end_s)
             for said in self._server_watch.follow(interval, self._missing(), broken=self._broken):
                 self.note(*said)
             if (begin_s + end_s) / 2 > self._program_begin_s and not interval.draining:
@@ -224,10 +224,11 @@ class Recorder:
             and now >= self._excused_until.get(name, 0.0)
         }
 
-    def note(self, level: Level, text: str) -> None:
-        """Write a note of what happens now."""
+    def note(self, level: Level, text: str, *, second_s: float | None = None) -> None:
+        """Write a note of what happens now; ``second_s``: it is only about the second that ended then."""
         text = self._redaction.apply(text)
-        note = Note(t_s=self._now_s(), level=level, text=text)
+        t_s = self._now_s() if second_s is None else second_s
+        note = Note(t_s=t_s, level=level, text=text, momentary=second_s is not None)
         if level == "doubt":
             self._doubts.append(text)
         self._write(note)

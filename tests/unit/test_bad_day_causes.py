@@ -6,7 +6,7 @@ import pytest
 
 from siotool.faults.planned_fault import FaultStep, PlannedFault
 from siotool.histogram import Histogram
-from siotool.report.bad_day_causes import overflowing_queue, torn_sessions, undrained
+from siotool.report.bad_day_causes import overflowing_queue, torn_sessions
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
 from siotool.runfile import Operation
@@ -79,7 +79,7 @@ def test_connects_that_took_whole_seconds_show_a_full_accept_queue(make_run, sec
     assert (found in said[0]) if found else said == []
 
 
-def deploy(make_run, do, lost):
+def deployed(make_run, do, lost, **workload):
     def change(interval):
         if interval.t_s != 21:
             return interval
@@ -90,10 +90,11 @@ def deploy(make_run, do, lost):
         return msgspec.structs.replace(interval, connections=connections, losses=back)
 
     run = make_run(change=change)
-    header = msgspec.structs.replace(run.header, faults=[PlannedFault(20.0, do)])
+    planned = msgspec.structs.replace(run.header.workload, **workload)
+    header = msgspec.structs.replace(run.header, faults=[PlannedFault(20.0, do)], workload=planned)
     steps = [FaultStep(t_s=20.0, fault=0, step="do", took_s=0.5)]
     report = summarize([msgspec.structs.replace(run, header=header, fault_steps=steps)], Planned())
-    return list(undrained(report.faults, 100))
+    return [said for said in report.remarks if "undrained" in said]
 
 
 @pytest.mark.parametrize(
@@ -107,6 +108,12 @@ def deploy(make_run, do, lost):
     ],
 )
 def test_a_deploy_that_closes_many_connections_at_once_is_said(make_run, do, lost, said):
-    found = deploy(make_run, do, lost)
+    found = deployed(make_run, do, lost)
     assert bool(found) == said
     assert not said or f"fault 1 ({do}) closed {lost} connections undrained" in found[0]
+
+
+@pytest.mark.parametrize(("lost", "said"), [(30, True), (10, False), (3, False)])
+def test_where_no_number_of_users_is_planned_those_that_were_there_count(make_run, lost, said):
+    """With arrivals or a load shape three lost connections were all clients of a server."""
+    assert bool(deployed(make_run, "rolling deploy", lost, stages=[])) == said

@@ -16,8 +16,9 @@ from siotool.report.join import summarize
 from siotool.report.planned import Planned
 from siotool.report.time_charts import over_time
 from siotool.report.ways import JUDGED, method
-from siotool.runfile import Delivery, Losses, Operation
+from siotool.runfile import Delivery, End, Losses, Operation, ScenarioFailure
 from siotool.runs import reading
+from siotool.stopped import Stopped
 from siotool.workload import ClientBackoff
 
 
@@ -318,3 +319,48 @@ def test_a_fault_goes_on_while_messages_are_lost(make_run):
     (found,) = report(with_fault(make_run, lost_ago=lost)).faults
     assert found.well_s == 29.0
     assert found.messages_lost == 15
+
+
+@pytest.mark.parametrize("end", [End(40.0, "finished"), End(40.0, "interrupted"), None])
+def test_a_fault_that_was_not_made_makes_the_run_suspect(make_run, end):
+    """What was to be tested did not happen: a load shape ended before it, and the run passed."""
+    planned = [
+        PlannedFault(20.0, "kill server-1", 4.0, "start server-1"),
+        PlannedFault(90.0, "kill server-2"),
+    ]
+    run = msgspec.structs.replace(with_fault(make_run, planned=planned), end=end)
+    found = report(run)
+    assert found.verdict == "untrusted"
+    assert [text for text in found.doubts if "fault" in text] == [
+        "fault 2 (kill server-2) was not made before the run ended"
+    ]
+    assert not [text for text in report(with_fault(make_run)).doubts if "fault" in text]
+
+
+@pytest.mark.parametrize("reason", ["stopped", "target_lost"])
+def test_a_run_that_failed_before_its_fault_has_failed_and_names_the_fault(make_run, reason):
+    stopped = Stopped("errors:ack > 1%", 0.5, 5.0) if reason == "stopped" else None
+    run = msgspec.structs.replace(with_fault(make_run, ()), end=End(40.0, reason, stopped=stopped))
+    found = report(run)
+    assert found.verdict == "failed"
+    assert "fault 1 (kill server-1) was not made before the run ended" in found.remarks
+
+
+def test_what_the_scenario_raises_at_the_end_fails_the_gate_after_the_faults(make_run):
+    """No part of a run with faults held it, and a run whose ``on_stop`` raised passed."""
+    raised = [ScenarioFailure("ValueError", "no", "chat.py:9 in on_stop", 3)]
+    run = msgspec.structs.replace(with_fault(make_run), end=End(40.0, "finished", exceptions=raised))
+    found = report(run, "exceptions[fault=1] > 0")
+    outcomes = gates(found)
+    assert outcomes["exceptions[after] > 0"] == "failed"
+    assert outcomes["exceptions[before] > 0"] == outcomes["exceptions[fault=1] > 0"] == "passed"
+    assert found.verdict == "failed"
+
+
+def test_a_run_that_only_drains_after_its_fault_has_shown_no_steady_state(make_run):
+    """No user does anything in those seconds, and every gate on them passed."""
+    run = with_fault(make_run)
+    intervals = [msgspec.structs.replace(one, draining=one.t_s > 26) for one in run.intervals]
+    found = report(msgspec.structs.replace(run, intervals=intervals))
+    assert gates(found)["steady state after the faults"] == "failed"
+    assert "steady state after the faults" not in gates(report(run))

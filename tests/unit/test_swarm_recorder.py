@@ -66,3 +66,17 @@ def test_a_long_program_keeps_no_more_than_ten_minutes(recorder: Recorder) -> No
     for second in range(SEEN_AT_MOST + 50):
         tell(recorder, second)
     assert (len(seen), seen[0].t_s, seen[-1].t_s) == (SEEN_AT_MOST, 51, SEEN_AT_MOST + 50)
+
+
+def test_what_is_said_of_a_late_second_is_only_about_it_and_all_else_is_about_the_run(
+    recorder: Recorder, lines: WrittenLines
+) -> None:
+    """A search for capacity is not judged by every second, and by every other doubt."""
+    for second in range(2):
+        tell(recorder, second)
+    tell(recorder, 2, untimed=5)
+    recorder.note("doubt", "generator worker 1 was lost")
+    late, lost = [line for line in lines.lines if isinstance(line, Note)]
+    assert late.text.startswith("second 3: the times of 5 operations")
+    assert (late.t_s, late.momentary) == (3.0, True)
+    assert not lost.momentary
