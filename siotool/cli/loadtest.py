@@ -210,6 +210,7 @@ def loadtest(
         defaults=not no_default_gates,
         sampled=sampled,
     )
+    server_options.check_restart(asked_servers, gates, restart_command)
     arrivals = options.arrivals(given, run_time, arrival_process)
     stages = [] if arrivals or asked or calibrate else options.stages(users, spawn_rate, run_time, stage)
     connect_timeout_s, ack_timeout_s = (

@@ -9,6 +9,7 @@ from siotool import units
 from siotool.client.identity_options import is_header
 from siotool.errors import InputError
 from siotool.measured_servers import SERVER
+from siotool.report.gates import Gate
 from siotool.swarm.servers.asked_server import AskedServer, AskedServers
 from siotool.swarm.servers.secret_url import check_url
 
@@ -78,6 +79,23 @@ def read(
 def or_process(asked: AskedServers, pid: int) -> AskedServers:
     """The same; a process where no server was named."""
     return asked if asked.any else msgspec.structs.replace(asked, servers=(AskedServer(SERVER, pids=(pid,)),))
+
+
+def check_restart(asked: AskedServers, gates: Sequence[Gate], restart_command: str | None) -> None:
+    """Refuse to restart a server whose use is to be judged, and of which only the old process is known.
+
+    Raises InputError.
+    """
+    judged = next((gate.text for gate in gates if gate.metric.startswith("server_")), None)
+    if restart_command is None or judged is None or asked.admin:
+        return
+    for one in asked.servers:
+        if one.pids and not (one.cgroup or one.metrics or one.admin):
+            raise InputError(
+                f"--restart-command starts another process than {one.pids[0]}: --fail-if {judged!r} would "
+                "judge nothing after the first restart",
+                "name the server by what stays: --server-metrics URL, or --server NAME=cgroup:/PATH",
+            )
 
 
 def _unnamed(number: int, count: int, known: Mapping[str, AskedServer]) -> str:

@@ -120,7 +120,10 @@ def test_a_load_that_is_only_written_down_says_it_for_where_it_runs(loaded, tmp_
     (tmp_path / ".config/siotool/config.toml").write_text('allowed-hosts = ["192.0.2.1"]')
     containers = ("--distributed", "--expect-workers", "2", "--manifest", "compose")
     code, said = loaded(PUBLIC, *containers)
-    assert (code, said.splitlines()[-1]) == (2, "  then give --yes or --allowed-hosts, which go with the load")
+    assert (code, said.splitlines()[-1]) == (
+        2,
+        "  then give --yes or --allowed-hosts, which go with the load",
+    )
     assert loaded(PUBLIC, *containers, "--yes") is None
     assert loaded(PUBLIC, *containers, "--allowed-hosts", "192.0.2.1") is None
     # a name of the cluster's is not known here

@@ -90,4 +90,3 @@ def test_a_baseline_that_cannot_be_compared_loses_nothing_of_a_load(
     assert "the baseline is of another target" in done.stderr + str(done.report["remarks"])
     assert done.report["comparison"] is None
     assert any("compared with nothing" in remark for remark in done.report["remarks"])
-
