@@ -193,6 +193,7 @@ def loadtest(
         bandwidth=server_bandwidth,
         header=server_header,
         embedded=aimed.own,
+        restarted_for=gates if restart_command else [],
     )
     sampled, (read_back, compared_with, kept_in) = (
         aimed.own or asked_servers.any,
@@ -210,7 +211,6 @@ def loadtest(
         defaults=not no_default_gates,
         sampled=sampled,
     )
-    server_options.check_restart(asked_servers, gates, restart_command)
     arrivals = options.arrivals(given, run_time, arrival_process)
     stages = [] if arrivals or asked or calibrate else options.stages(users, spawn_rate, run_time, stage)
     connect_timeout_s, ack_timeout_s = (

@@ -28,10 +28,12 @@ def read(
     bandwidth: str | None,
     header: str | None,
     embedded: bool,
+    restarted_for: Sequence[Gate] = (),
 ) -> AskedServers:
     """All of them. What has no name is of ``server``, or of ``server-1``, ``server-2``, … by its place.
 
-    ``embedded``: the target's process is sampled when nothing is named. Raises InputError.
+    ``embedded``: the target's process is sampled when nothing is named. ``restarted_for`` are the gates of
+    searches between which the server is started again. Raises InputError.
     """
     servers = _named(named)
     own_pages, pages = _urls(metrics, "--server-metrics")
@@ -72,6 +74,8 @@ def read(
         raise InputError(
             f"--server-header {header!r} is no name of a header", "write it --server-header X-Served-By"
         )
+    if not admins:
+        _check_restart(list(servers.values()), restarted_for)
     admin_of_all = admins[0] if admins else ""
     return AskedServers(tuple(servers.values()), cores, admin_of_all, tuple(names), link, header or "")
 
@@ -81,15 +85,10 @@ def or_process(asked: AskedServers, pid: int) -> AskedServers:
     return asked if asked.any else msgspec.structs.replace(asked, servers=(AskedServer(SERVER, pids=(pid,)),))
 
 
-def check_restart(asked: AskedServers, gates: Sequence[Gate], restart_command: str | None) -> None:
-    """Refuse to restart a server whose use is to be judged, and of which only the old process is known.
-
-    Raises InputError.
-    """
+def _check_restart(servers: Sequence[AskedServer], gates: Sequence[Gate]) -> None:
+    """Refuse a server that is started again, whose use is judged, and of which only the process is known."""
     judged = next((gate.text for gate in gates if gate.metric.startswith("server_")), None)
-    if restart_command is None or judged is None or asked.admin:
-        return
-    for one in asked.servers:
+    for one in servers if judged is not None else ():
         if one.pids and not (one.cgroup or one.metrics or one.admin):
             raise InputError(
                 f"--restart-command starts another process than {one.pids[0]}: --fail-if {judged!r} would "

@@ -129,7 +129,7 @@ class SearchProgram:
         )
 
     def _follow_own_failures(self, interval: Interval) -> None:
-        """Users whom the generator could not connect try again only now and then: they are away until then."""
+        """Users that the generator could not connect try again only now and then, and are away until then."""
         there = interval.connections
         if self._searched.axis == "connects" or there.open >= there.users:
             self._own_failures.clear()

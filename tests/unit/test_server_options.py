@@ -136,9 +136,6 @@ def test_a_header_that_names_servers_is_one_that_can_be_sent() -> None:
         assert raised.value.hint == "write it --server-header X-Served-By"
 
 
-CPU_GATE = parse("server_cpu > 80%")
-
-
 @pytest.mark.parametrize(
     "given",
     [
@@ -149,19 +146,18 @@ CPU_GATE = parse("server_cpu > 80%")
 def test_a_restart_is_refused_where_a_gate_is_on_a_server_known_by_its_process(given: dict[str, Any]) -> None:
     """The process is gone after the restart, and the gate judged nothing."""
     with pytest.raises(InputError, match="another process than 7") as refused:
-        server_options.check_restart(read(**given), [CPU_GATE], "systemctl restart web")
+        read(**given, restarted_for=[parse("server_cpu > 80%")])
     assert "--server-metrics" in refused.value.hint
 
 
 @pytest.mark.parametrize(
-    ("given", "gate", "command"),
+    ("given", "gate"),
     [
-        pytest.param({"pids": [7]}, "p99:ack > 1s", "true", id="no gate on the server"),
-        pytest.param({"pids": [7]}, "server_cpu > 80%", None, id="no restart"),
-        pytest.param({"pids": [7], "metrics": [PAGE]}, "server_cpu > 80%", "true", id="its metrics stay"),
-        pytest.param({"named": ["a=cgroup:/x"]}, "server_rss > 1GB", "true", id="its control group stays"),
-        pytest.param({"pids": [7], "admin": [PAGE]}, "server_cpu > 80%", "true", id="the admin UI stays"),
+        pytest.param({"pids": [7]}, "p99:ack > 1s", id="no gate on the server"),
+        pytest.param({"pids": [7], "metrics": [PAGE]}, "server_cpu > 80%", id="its metrics stay"),
+        pytest.param({"named": ["a=cgroup:/x"]}, "server_rss > 1GB", id="its control group stays"),
+        pytest.param({"pids": [7], "admin": [PAGE]}, "server_cpu > 80%", id="the admin UI stays"),
     ],
 )
-def test_other_restarts_are_not_refused(given: dict[str, Any], gate: str, command: str | None) -> None:
-    server_options.check_restart(read(**given), [parse(gate)], command)
+def test_other_restarts_are_not_refused(given: dict[str, Any], gate: str) -> None:
+    assert read(**given, restarted_for=[parse(gate)]).any
