@@ -192,6 +192,13 @@ def _check_process(run: Run, origin: Origin, seconds: Seconds) -> None:
     if wrong := wrong_by_cpu(sum(work.values()) - work["cpu_cores"], work["cpu_cores"]):
         raise InputError(f"{origin.file}: {wrong}", hint)
     share = held_share(seconds, by_files=True)
+    addresses = len(run.header.targets)
+    if share is None and addresses > origin.nodes:
+        raise InputError(
+            f"{origin.file}: {addresses} addresses were loaded, and nothing shows that the sampled process "
+            "serves them all",
+            "sample each server with --server-pid or --server NAME=PID",
+        )
     if share is None or share.value >= (NEARLY_ALL if files_show([run]) else _HALF):
         return
     if share.value < NONE_HELD:
