@@ -226,6 +226,7 @@ def loadtest(
         form,
         calibrate=calibrate,
         sampled=sampled,
+        servers=own_targets.server_count(aimed, lab, asked_servers),
     )
     clients = client_options.read(
         identity_options.identity(auth, header or [], [*aimed.query, *(query or [])], namespace or []),
