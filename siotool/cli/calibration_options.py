@@ -58,7 +58,7 @@ def wanted(
         )
     if servers > 1:
         raise InputError(
-            f"--calibrate is of one server, and {servers} are loaded or sampled: each cost would be a mean of them",
+            f"--calibrate is of one server, and {servers} are loaded or sampled: a cost is of one",
             "name one server at its own URL, with one --server-pid, or --server NAME=PID,PID",
         )
     return [_wish(text) for text in until]

@@ -60,8 +60,8 @@ class _Fit(msgspec.Struct, frozen=True, eq=False):
 def calibrate(run: Run, phases: Sequence[Phase], seed: int) -> CalibratedProfile:
     """Estimate the costs that a calibration shows; the same seed gives the same profile.
 
-    Raises InputError when the server was not sampled, was not the only one, or too few phases took anything of
-    it.
+    Raises InputError when the server was not sampled, was not the only one, or took nothing in too many
+    phases.
     """
     server = _only_server(run)
     usual = usual_pace(run)
