@@ -15,7 +15,7 @@ _FASTER = 2.0
 
 
 class SeriesCounter:
-    """One counter, in SI units. ``most_per_s`` is more than it can grow by, infinity where nothing bounds it."""
+    """One counter, in SI units. It cannot grow faster than ``most_per_s``: infinity where nothing bounds it."""
 
     def __init__(self, join: Callable[[Sequence[float]], float], most_per_s: float) -> None:
         self._join = join
@@ -36,7 +36,7 @@ class SeriesCounter:
 
         NaN where the page does not show that: it fell, or rose, by what it cannot have grown.
         """
-        first, seconds = self._at == -math.inf, at - self._at + _OFF_S
+        first, seconds = self._at == -math.inf, at - self._at
         before, self._last, self._at = self._last, {**self._last, **series}, at
         if first or not series:
             return self._total
@@ -45,8 +45,8 @@ class SeriesCounter:
         most_per_s = self._most_per_s
         if min(grown.values()) < 0:
             most_per_s = min(most_per_s, _FASTER * self._fastest_per_s)
-        if joined > most_per_s * seconds:
+        if joined > most_per_s * (seconds + _OFF_S):
             return math.nan
-        self._fastest_per_s = max(self._fastest_per_s, joined / seconds)
+        self._fastest_per_s = max(self._fastest_per_s, joined / max(seconds, _OFF_S))
         self._total += joined
         return self._total

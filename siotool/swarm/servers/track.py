@@ -62,8 +62,10 @@ class Track:
 
 
 def _value_at(known: Sequence[tuple[float, float]], moment: float) -> float | None:
-    """A counter's value at a moment; None where no two values near enough enclose it."""
+    """A counter's value at a moment; None where no two known values near enough enclose it."""
     for (at, value), (next_at, next_value) in itertools.pairwise(known):
         if at <= moment <= next_at and next_at - at <= WIDEST_S:
-            return value + (moment - at) / (next_at - at) * (next_value - value)
+            between = value + (moment - at) / (next_at - at) * (next_value - value)
+            if isfinite(between):
+                return between
     return None
