@@ -8,6 +8,8 @@ import pytest
 from siotool.errors import InputError
 from siotool.measured_servers import MeasuredServer
 from siotool.swarm.servers import processes
+from siotool.swarm.servers.asked_server import AskedServer, AskedServers
+from siotool.swarm.servers.opened_servers import check_here
 from siotool.swarm.servers.processes import Processes, Spent, cpu_between
 from siotool.swarm.servers.sampled_server import SampledServer, Sampler
 from siotool.swarm.servers.server_samples import ServerSamples
@@ -347,3 +349,12 @@ def spent(**processes):
 )
 def test_cpu_of_processes_that_come_and_go_is_counted_once(before, after, unsettled, used, left):
     assert cpu_between(before, after, unsettled) == (used, left)
+
+
+def test_a_process_tree_that_holds_siotool_itself_is_no_server(server):
+    """The shell that both were started from was taken for the server, with the generator's CPU in it."""
+    check_here(AskedServers((AskedServer("a", pids=(server.process.pid,)),)))
+    with pytest.raises(InputError, match=f"siotool itself is in pid {os.getpid()}"):
+        check_here(
+            AskedServers((AskedServer("a", pids=(server.process.pid,)), AskedServer("b", (os.getpid(),))))
+        )

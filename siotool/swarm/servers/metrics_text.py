@@ -38,7 +38,7 @@ class MetricsPage(msgspec.Struct, frozen=True):
         return self.declares(name) or (self._type(name) != "gauge" and name.endswith("_total"))
 
     def declares(self, name: str) -> bool:
-        """Whether the page says so of a metric: with labels it has no sample before its first event."""
+        """Whether the page says it is a counter; one with labels has no sample before its first event."""
         return self._type(name) == "counter"
 
     def _type(self, name: str) -> str | None:

@@ -15,7 +15,7 @@ _FASTER = 2.0
 
 
 class SeriesCounter:
-    """One counter, in SI units. It cannot grow faster than ``most_per_s``: infinity where nothing bounds it."""
+    """One counter, in SI units. It grows no faster than ``most_per_s``, infinity where nothing bounds it."""
 
     def __init__(self, join: Callable[[Sequence[float]], float], most_per_s: float) -> None:
         self._join = join
