@@ -271,6 +271,32 @@ def test_a_worker_that_is_another_process_now_is_no_part_of_its_parent_either(se
     assert (parent.members, worker.members) == ({server.process.pid}, {child})
 
 
+def test_a_worker_that_is_a_server_of_its_own_is_no_cpu_of_its_parent_when_it_ends(server):
+    """Trap: once its parent has waited for it, all it ever used is among the parent's figures."""
+    server.do("child")
+    (child,) = Processes([server.process.pid]).members - {server.process.pid}
+    parent = Processes([server.process.pid], [server.process.pid, child])
+    parent.read(lambda: 1.0)
+    server.do("child_burn 0.3")
+    before = parent.read(lambda: 2.0).counters["cpu_s"]
+    server.do("child_end", "brief 0.15")
+    after = parent.read(lambda: 3.0).counters["cpu_s"]
+    assert after - before == pytest.approx(0.15, abs=TICKS)
+    assert parent.read(lambda: 4.0).counters["cpu_s"] - after == pytest.approx(0.0, abs=TICKS)
+
+
+def test_a_worker_that_becomes_a_server_of_its_own_takes_nothing_from_its_parent(server):
+    server.do("child")
+    parent = Processes([server.process.pid])
+    (child,) = parent.members - {server.process.pid}
+    server.do("child_burn 0.3")
+    before = parent.read(lambda: 1.0).counters["cpu_s"]
+    parent.leave_out(child)
+    server.do("brief 0.15")
+    after = parent.read(lambda: 2.0).counters["cpu_s"]
+    assert after - before == pytest.approx(0.15, abs=TICKS)
+
+
 def test_a_server_that_is_gone_is_sampled_no_more(server):
     source = server.watch()
     assert server.sample().processes == 1
