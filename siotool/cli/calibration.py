@@ -87,10 +87,9 @@ class Calibrating(NamedTuple):
         output.write(output.printed(document, output_format, where, profile, digits=10), where)
         summaries.write(document)
         codes = {ENDS[reason]} if reason in ENDS else set()
-        for note in run.notes:
-            if note.level == "doubt":
-                complain(f"doubt: {note.text} (at {note.t_s:.0f} s)")
-                codes.add(ExitCode.SUSPECT)
+        for doubt in profile.doubts:
+            complain(f"doubt: {doubt}")
+            codes.add(ExitCode.SUSPECT)
         for one in profile.wanted:
             if not one.reached:
                 complain(f"not reached: {one.sentence}")

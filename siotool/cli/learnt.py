@@ -94,10 +94,11 @@ def _by_profile(found: Learnt, calibrated: CalibratedProfile, runs: Sequence[Run
         found.seen.messages,
     )
     costs = inputs_of_profile(calibrated, message_size(own), SEED)
+    suspect = f", which is suspect ({'; '.join(calibrated.doubts)})" if calibrated.doubts else ""
     return Learnt(
         compose.over(costs, own),
-        f"the planner with the costs of the profile {calibrated.run}, the messages and the consumption rate "
-        "of the run, and the rest as planned",
+        f"the planner with the costs of the profile {calibrated.run}{suspect}, the messages and the "
+        "consumption rate of the run, and the rest as planned",
         capacity_by_profile(calibrated, runs),
         costs_by_profile(calibrated),
     )

@@ -191,6 +191,7 @@ def loadtest(
         bandwidth=server_bandwidth,
         header=server_header,
         embedded=aimed.own,
+        restarted_for=gates if restart_command else [],
     )
     sampled, (read_back, compared_with, kept_in) = (
         aimed.own or asked_servers.any,
@@ -231,6 +232,7 @@ def loadtest(
         form,
         calibrate=calibrate,
         sampled=sampled,
+        servers=own_targets.server_count(aimed, lab, asked_servers),
     )
     clients = client_options.read(
         identity_options.identity(auth, header or [], [*aimed.query, *(query or [])], namespace or []),

@@ -79,7 +79,8 @@ def plan(
         str | None, typer.Option(metavar="RUN", help="Compare the plan's prediction with a run.")
     ] = None,
     accept_suspect: Annotated[
-        bool, typer.Option("--accept-suspect", help="Also learn from runs that cannot be trusted.")
+        bool,
+        typer.Option("--accept-suspect", help="Also learn from runs and profiles that cannot be trusted."),
     ] = False,
     same_target: Annotated[
         bool, typer.Option("--same-target", help="The runs are of one service with several addresses.")

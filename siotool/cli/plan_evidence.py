@@ -62,6 +62,11 @@ def learn(
         )
     if (path := profile_among(names)) is not None:
         calibrated = read_profile(path)
+        if calibrated.valid != "yes" and not accept_suspect:
+            raise InputError(
+                f"{path}: the calibration is suspect: {'; '.join(calibrated.doubts)}",
+                "calibrate again, or take it as it is with --accept-suspect",
+            )
         inputs = inputs_of_profile(calibrated, message_size(planned), seed)
         return Measured(inputs, None, describe_profile(calibrated), calibrated)
     observations = _observe(names, accept_suspect=accept_suspect, same_target=same_target)
@@ -90,7 +95,7 @@ def check_calibrated(
     profile = measured.calibrated
     assert profile is not None
     observations = _observe([name], accept_suspect=accept_suspect)
-    hold = whole_hold(reading.read(_place(name)[0]))
+    hold = whole_hold(reading.read(_place(name)[0]), profile.usual_pace)
     assert hold is not None  # a run without samples was refused
     predicted = {"cpu": cores_of(profile, hold, draws, seed)}
     memory = memory_of(profile, hold, draws, seed)

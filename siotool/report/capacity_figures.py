@@ -6,6 +6,7 @@ import msgspec
 
 from siotool.report.limiting_resource import limiting_resource
 from siotool.runfile import Run
+from siotool.runs.server_count import count_servers
 from siotool.search.joined_searches import joined_searches
 from siotool.searched import HoldOutcome, SearchAxis
 
@@ -34,6 +35,7 @@ class CapacityFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     then, and where no load passed. ``gate`` failed first, ``limited_by`` is what ran out (``server: …``,
     ``generator``, or ``bound`` for the load that was not to be exceeded). ``complete`` is false where
     the search was ended early. ``why`` says what ended it.
+    ``servers`` carried it together: null where it is not known how many, and ``servers_how`` says why.
     """
 
     search: SearchAxis
@@ -48,6 +50,8 @@ class CapacityFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seconds: float
     complete: bool
     why: str
+    servers: int | None
+    servers_how: str
     holds: list[HoldFigures]
 
 
@@ -61,6 +65,7 @@ def capacity_of(runs: Sequence[Run]) -> CapacityFigures | None:
     if not found or len({one.search for one in found}) > 1:
         return None
     known = joined_searches(found)
+    servers = count_servers([run for run in runs if run.capacity is not None])
     return CapacityFigures(
         search=known.search,
         value=known.value,
@@ -74,6 +79,8 @@ def capacity_of(runs: Sequence[Run]) -> CapacityFigures | None:
         seconds=known.seconds,
         complete=known.complete,
         why=known.why,
+        servers=servers.number,
+        servers_how=servers.how,
         holds=[
             HoldFigures(
                 load=hold.load,

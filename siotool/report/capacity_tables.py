@@ -4,7 +4,7 @@ from siotool import units
 from siotool.document.document import Axis, Chart, Curve, Row, Rule, Section, Sentence, Table, Tone, columns
 from siotool.report.capacity_figures import CapacityFigures, HoldFigures
 from siotool.report.contents import Report
-from siotool.search.axis import HEADINGS, show_load, show_number
+from siotool.search.axis import HEADINGS, SHARED_OUT, show_load, show_number
 from siotool.searched import LOWEST_FAILED
 
 _TONES: dict[str, Tone] = {"passed": "good", "failed": "bad", "undecided": "", "generator": ""}
@@ -21,6 +21,12 @@ def capacity_sentence(found: CapacityFigures) -> str:
     unit = found.unit
     sure = f"with {units.format_share(found.confidence)} confidence"
     early = "" if found.complete else " (the search was ended early)"
+    who = "this server holds" if found.servers == 1 else "these servers hold"
+    if found.servers is not None and found.servers > 1:
+        who = f"these {found.servers} servers hold"
+    unknown = (
+        f"; how much one of them holds is not known: {found.servers_how}" if found.servers is None else ""
+    )
     if found.low <= 0:
         failed = [hold for hold in found.holds if hold.outcome == "failed"]
         if failed and found.why == LOWEST_FAILED:
@@ -31,15 +37,26 @@ def capacity_sentence(found: CapacityFigures) -> str:
             )
         if found.high is None:
             return f"the capacity is not known{early}"
-        return f"this server holds less than {show_load(unit, found.high)} of this workload, {sure}{early}"
+        return f"{who} less than {show_load(unit, found.high)} of this workload, {sure}{early}{unknown}"
     if found.high is None or found.value is None:
         limit = f"; {_limit(found)}" if found.limited_by else ""
         return (
-            f"this server holds at least {show_load(unit, found.low)} of this workload, {sure}{limit}{early}"
+            f"{who} at least {show_load(unit, found.low)} of this workload, {sure}{_each(found, found.low)}"
+            f"{limit}{early}{unknown}"
         )
     low, high = (show_number(unit, end) for end in (found.low, found.high))
     held = show_load(unit, found.value)
-    return f"this server holds {held} of this workload, {low} to {high} {sure}; {_limit(found)}{early}"
+    return (
+        f"{who} {held} of this workload, {low} to {high} {sure}{_each(found, found.value)}; {_limit(found)}"
+        f"{early}{unknown}"
+    )
+
+
+def _each(found: CapacityFigures, load: float) -> str:
+    """What one of several servers holds of it, where the load is shared out among them."""
+    if found.servers in (None, 1) or found.unit not in SHARED_OUT:
+        return ""
+    return f", {show_number(found.unit, load / (found.servers or 1))} each"
 
 
 def _limit(found: CapacityFigures) -> str:

@@ -60,6 +60,8 @@ from siotool.runs.generator_limits import (
     FEW_OPERATIONS,
     FILES_LIMIT,
     LOOP_LAG_LIMIT_S,
+    OWN_FAILURES,
+    own_failures,
 )
 from siotool.runs.hold import Marks
 from siotool.runs.sameness import names
@@ -74,13 +76,6 @@ LATE_SHARE = 0.01
 MACHINE_LIMIT = 0.9
 #: Two seconds, less what a timer may take from them.
 _TOO_LONG_S = 1.9
-#: Failures that are the generator's, not the target's, and what helps.
-_OWN = {
-    "no_files": "raise its open-file limit with ulimit -n, or use more --processes",
-    "no_local_port": "this machine has no local port left for the target's address",
-    "memory": "it had no memory left: use fewer users or smaller messages",
-    "internal_error": "a bug in siotool: its message is above",
-}
 
 
 def find_doubts(runs: Sequence[Run], judged: Sequence[Run], table: Seconds) -> list[str]:
@@ -251,15 +246,9 @@ def _generator(rows: Seconds) -> Iterator[str]:
 def _own_failures(run: Run) -> Iterator[str]:
     counts: Counter[str] = Counter()
     for interval in run.intervals:
-        for kinds in (
-            interval.connections.failed,
-            interval.connections.closed,
-            *(operation.errors for operation in interval.operations if operation.op not in _CONNECTING),
-        ):
-            if kinds:
-                counts.update({kind: count for kind, count in kinds.items() if kind in _OWN})
+        counts.update(own_failures(interval))
     for kind, count in counts.items():
-        yield f"{count:,} failures are the generator's own ({kind}): {_OWN[kind]}"
+        yield f"{count:,} failures are the generator's own ({kind}): {OWN_FAILURES[kind]}"
 
 
 def _proven(run: Run) -> Iterator[str]:
@@ -296,9 +285,6 @@ def _load(run: Run, rows: Seconds) -> Iterator[str]:
     finished = run.end is not None and run.end.reason == "finished"
     if finished and users < min(ACHIEVED_LEAST * planned, planned - 1):
         yield f"{users:,.0f} of {planned:,} planned users were started"
-
-
-_CONNECTING = frozenset({"connect", "reconnect"})
 
 
 def _target(run: Run, rows: Seconds) -> Iterator[str]:

@@ -24,6 +24,8 @@ _HANDOVER_S = 0.5
 _SAID = {RATE: "per_s", SIZE: "bytes", SPREAD: "seconds"}
 #: A program is asked no sooner than so long after it was asked last.
 _ASK_S = 0.05
+#: A program begins when the one before is over, unless so much time went by meanwhile, as for a restart.
+_BETWEEN_S = 0.1
 
 
 class Spawner:
@@ -49,7 +51,7 @@ class Spawner:
         self._rate: float | None = None
         self._size: int | None = None
         self._spread_s: float | None = None
-        #: Who arrives, and from which moment of the monotonic clock on.
+        #: Who arrives, and from which moment of the monotonic clock on; None where nobody does, or no more.
         self._arrivals: tuple[Arrivals, float] | None = None
         #: Seconds of the run at which the last program was over; its stages, and how many programs were.
         self._over_s = 0.0
@@ -61,7 +63,7 @@ class Spawner:
 
         Raises what the program raises, such as ScenarioError.
         """
-        begin_s, first = self._over_s, self._stages
+        begin_s, first = self._next_s(), self._stages
         seen = self._recorder.begin_program(begin_s)
         if self._programs:
             self._recorder.note("info", f"program {self._programs + 1} of this run begins")
@@ -90,6 +92,11 @@ class Spawner:
                 self._end_move()
             self._over_s = begin_s + elapsed_s
 
+    def _next_s(self) -> float:
+        """The second at which the next program begins: at once, or now where something was done before it."""
+        now_s = monotonic() - self._recorder.begin
+        return now_s if self._programs and now_s > self._over_s + _BETWEEN_S else self._over_s
+
     def _tell_rate(self, rate: float | None) -> None:
         if rate != self._rate:
             self._runner.send_message(RATE, {_SAID[RATE]: rate})
@@ -101,6 +108,9 @@ class Spawner:
             self._size = size
 
     def _tell_arrivals(self, wanted: Wanted, last: Wanted | None, begin_s: float) -> None:
+        if wanted.arrivals is None and self._arrivals is not None:
+            self._arrivals = None
+            self._runner.send_message(ARRIVALS, None)
         if wanted.arrivals is not None and (last is None or wanted.arrivals != last.arrivals):
             at = self._recorder.begin + begin_s
             self._arrivals = (wanted.arrivals, at)

@@ -59,6 +59,16 @@ def folder(tmp_path, written):
             ["demo", "--calibrate", "--until", "delivry ±5%"], "did you mean delivery", id="misspelt"
         ),
         pytest.param(["demo", "--calibrate", "--until", "delivery ±0%"], "between 0 and 100", id="nothing"),
+        pytest.param(
+            ["http://h:1", "--calibrate", "--server-pid", "1", "--server-pid", "2"],
+            "--calibrate is of one server, and 2 are loaded",
+            id="two servers",
+        ),
+        pytest.param(
+            ["http://h:1", "http://h:2", "http://h:3", "--calibrate", "--server-pid", "1"],
+            "and 3 are loaded",
+            id="three addresses",
+        ),
     ],
 )
 def test_what_cannot_be_calibrated_is_refused(siotool, arguments, words, tmp_path):
@@ -108,6 +118,20 @@ def test_a_damaged_profile_is_refused(siotool, change, words, folder, written):
     done = siotool("plan", "plan.toml", "--from", "bad.json", cwd=folder)
     assert (done.returncode, done.stdout) == (2, "")
     assert words in done.stderr
+
+
+def test_a_suspect_profile_is_taken_only_where_that_is_asked_for(siotool, folder, written):
+    """A calibration that was interrupted, or whose generator was full, was taken as if it had no doubt."""
+    doubted = json.loads(written) | {"valid": "suspect", "doubts": ["a worker had no CPU left (at 9 s)"]}
+    (folder / "calibrated/profile.json").write_text(json.dumps(doubted), encoding="utf-8")
+    arguments = ["plan", "plan.toml", "--from", "calibrated", "--draws=200", "--format=json"]
+    refused = siotool(*arguments, cwd=folder)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "the calibration is suspect: a worker had no CPU left" in " ".join(refused.stderr.split())
+    assert "--accept-suspect" in refused.stderr
+    accepted = siotool(*arguments, "--accept-suspect", cwd=folder)
+    assert accepted.returncode == 0, accepted.stderr
+    assert "a worker had no CPU left (at 9 s)" in json.loads(accepted.stdout)["evidence"]["remarks"]
 
 
 def test_a_profile_stands_alone(siotool, folder):

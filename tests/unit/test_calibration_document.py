@@ -147,10 +147,10 @@ def test_a_cost_that_cannot_be_parted_is_nothing_by_itself(profile: CalibratedPr
 
 
 def test_the_hold_of_any_run_is_seen_where_the_server_was_sampled(make_run) -> None:
-    held = whole_hold(make_run())
+    held = whole_hold(make_run(), None)
     assert held is not None
     assert held.cores == pytest.approx(0.4, rel=0.05)
-    assert whole_hold(make_run(server=None)) is None
+    assert whole_hold(make_run(server=None), None) is None
 
 
 def test_how_the_curve_bends_and_at_which_pace_is_said_where_it_is_known(profile: CalibratedProfile) -> None:
@@ -161,3 +161,10 @@ def test_how_the_curve_bends_and_at_which_pace_is_said_where_it_is_known(profile
     said = shown(msgspec.structs.replace(profile, curve=bent, usual_pace=None))
     assert "At little work the server takes up to 0.08 cores more than its parts cost" in said
     assert "At the pace" not in said
+
+
+def test_a_suspect_calibration_says_so_first(profile: CalibratedProfile) -> None:
+    doubted = msgspec.structs.replace(profile, valid="suspect", doubts=["a worker had no CPU left (at 9 s)"])
+    assert "not to be trusted" in document(doubted).headline
+    assert document(doubted).tone == "bad"
+    assert "a worker had no CPU left (at 9 s)" in shown(doubted)

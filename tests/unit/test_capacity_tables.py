@@ -25,6 +25,8 @@ FOUND = CapacityFigures(
     seconds=240.0,
     complete=True,
     why="the interval is narrow enough",
+    servers=1,
+    servers_how="as many as were sampled",
     holds=[],
 )
 HOLD = HoldFigures(
@@ -91,6 +93,27 @@ HOLD = HoldFigures(
             {"unit": "bytes", "search": "size", "value": 2000.0, "low": 1900.0, "high": 2100.0},
             "this server holds messages of 2 kB of this workload, 1.9 kB to 2.1 kB",
             id="sizes",
+        ),
+        pytest.param(
+            {"servers": 4},
+            "these 4 servers hold 18,400 connections of this workload, 17,900 to 18,900 with 95 % "
+            "confidence, 4,600 each; the event loop is what runs out",
+            id="a fleet, and what one of it holds",
+        ),
+        pytest.param(
+            {"servers": 4, "value": None, "high": None, "limited_by": "bound"},
+            "at least 17,900 connections of this workload, with 95 % confidence, 4,475 each;",
+            id="a fleet, at least",
+        ),
+        pytest.param(
+            {"servers": 4, "unit": "per_s", "search": "rate", "value": 8.0, "low": 7.0, "high": 9.0},
+            "hold 8 operations/s of each user of this workload, 7 to 9 with 95 % confidence; the",
+            id="what each user does is not shared out",
+        ),
+        pytest.param(
+            {"servers": None, "servers_how": "2 addresses were loaded"},
+            "runs out; how much one of them holds is not known: 2 addresses were loaded",
+            id="servers that nobody counted",
         ),
     ],
 )

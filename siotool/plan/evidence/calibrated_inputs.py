@@ -60,7 +60,7 @@ def inputs_of_profile(profile: CalibratedProfile, size: float, seed: int) -> Inp
         if not cost.separable and (key := _KEYS.get(cost.name)) is not None and key not in figures:
             figures[key] = Figure(0.0, Provenance("measured", cost.sentence))
     figures["server.processes"] = Figure(float(processes), runs)
-    figures["server.process_cores"] = Figure(min(1.0, profile.server_cores / processes), runs)
+    figures["server.process_cores"] = Figure(min(1.0, profile.full_cores / processes), runs)
     if (capacity := _capacity(profile, drawn, size)) is not None:
         kind = Provenance("measured", f"{runs.detail}: messages of {format_size(size)} that fill its cores")
         figures["server.capacity"] = Figure(Replicates(tuple(map(float, capacity)), "cpu"), kind)
@@ -95,7 +95,7 @@ def _capacity(profile: CalibratedProfile, drawn: Mapping[str, Floats], size: flo
     if name not in drawn or not drawn[name].all():
         return None
     each = drawn[name] + drawn.get("long", 0.0) * long_share(wire) + drawn.get("byte", 0.0) * wire
-    found: Floats = wire / each * np.maximum(0.0, profile.server_cores - _at_rest(profile, drawn))
+    found: Floats = wire / each * np.maximum(0.0, profile.full_cores - _at_rest(profile, drawn))
     return found
 
 
