@@ -124,8 +124,22 @@ def test_a_user_that_never_comes_back_is_forgotten():
     user.goes(20.0)
     user.metrics.away.forget(user, 21.0)
     assert user.lost_at == inf
-    user.tracker.forget_old(20.0 + KNOWN_S + 1)
+    user.tracker.forget_old(21.0 + KNOWN_S + 1)
     assert user.places == []
+
+
+def test_what_comes_to_a_user_that_stayed_away_and_connects_later_is_not_replayed():
+    """All it got for the rest of the run was counted as replayed, and as caught up."""
+    user = Offline()
+    user.goes(20.0, meant=False)
+    user.metrics.away.forget(user, 20.0)  # it is not waited for
+    user.comes_back(40.0)
+    user.gets(1, 30.0, 40.1)
+    user.gets(2, 50.0, 50.1)
+    found = user.metrics.away.close()
+    assert (found.replayed, found.caught_up, found.back) == (0, 0, 0)
+    user.goes(60.0)
+    assert merged([user.metrics.away.close().drained]).count == 0
 
 
 def test_a_user_that_is_back_and_says_no_more_that_it_is_a_member_is_forgotten():
