@@ -47,7 +47,9 @@ class FleetActions:
                 self._signal(action.parts, signal.SIGCONT)
                 yield
             case "start":
-                yield from self._start(action.parts)
+                asked = action.parts
+                needed = [part for part in asked if self._fleet.part(part).ended or not action.as_needed]
+                yield from self._start(needed)
             case "restart":
                 yield from self._restart(action.parts)
             case "drain":
