@@ -1,7 +1,6 @@
 """Faults are carried out and undone, whatever moment the run ends in."""
 
 from collections.abc import Callable, Sequence, Set
-
 from time import monotonic
 
 import gevent
@@ -94,9 +93,9 @@ class SlowUndoing:
         return names
 
     def news(self, _within_s: float) -> Sequence[StepDone]:
-        assert len({due.step for due in self._waiting}) <= 1
-        if any(due.step == "undo" for due in self._waiting):
-            self.now += 100.0
+        undoing = [due for due in self._waiting if due.step == "undo"]
+        assert len(undoing) <= 1
+        self.now += 100.0 * len(undoing)
         taken, self._waiting = self._waiting, []
         return [StepDone(due) for due in taken]
 
