@@ -175,7 +175,7 @@ def test_faults_stand_in_the_order_of_their_begin_and_an_action_has_its_own_undo
     }
 
 
-.mark.parametrize(
+@pytest.mark.parametrize(
     ("do", "undo"),
     [
         ("kill server-1", "start server-1"),
