@@ -48,8 +48,9 @@ def read_faults(texts: Sequence[str], lab: Lab | None, length_s: float, beside: 
         for step in steps:
             words = fault.words(step)
             if lab is not None and not _is_command(words):
-                own = step == "undo" and words == inverse(fault.do)
-                actions[DueStep(number, step)] = read_action(words, lab, where, as_needed=own)
+                action = read_action(words, lab, where)
+                own = step == "undo" and words == inverse(fault.do) and action.verb == "start"
+                actions[DueStep(number, step)] = msgspec.structs.replace(action, as_needed=own)
             else:
                 _check_command(words, where)
     return AskedFaults(tuple(found), actions)

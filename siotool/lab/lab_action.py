@@ -74,7 +74,7 @@ class LabAction(msgspec.Struct, frozen=True, kw_only=True):
     ``share`` is what a throttled part keeps of its time. ``over_s`` is how long draining takes, ``pause_s``
     how long a rolling deploy waits between two servers; ``drained`` is whether it drains them first.
     ``toxic`` is what its connections get, ``healed`` the type of toxic that is taken from them, empty: all.
-    ``as_needed``: parts that run already need not be started.
+    ``as_needed``: parts that run already need not be started; what undoes another action asks for no more.
     """
 
     verb: Verb
@@ -108,11 +108,8 @@ def inverse(text: str) -> str:
     return f"{verb} {' '.join(words[1 : _end_of_parts(words)])}" if verb else ""
 
 
-def read_action(text: str, lab: Lab, where: str, *, as_needed: bool = False) -> LabAction:
-    """Return what words mean for a lab. Raises InputError for an unknown verb, or a part that it lacks.
-
-    ``as_needed``: it is what ends another action; a later one may have started the parts already.
-    """
+def read_action(text: str, lab: Lab, where: str) -> LabAction:
+    """Return what words mean for a lab. Raises InputError for an unknown verb, or a part that it lacks."""
     words = text.split()
     verb = words[0] if words else ""
     if verb not in _VERBS:
@@ -149,8 +146,6 @@ def read_action(text: str, lab: Lab, where: str, *, as_needed: bool = False) -> 
                     f"{where}: {text}: only a Redis with a replica fails over", "set replica = true"
                 )
             return msgspec.structs.replace(action, parts=("redis", "redis-2"))
-        case "start", [] if as_needed:
-            return msgspec.structs.replace(action, as_needed=True)
         case _, []:
             return action
     raise InputError(f"{where}: {text!r} has words too many: {' '.join(rest)}", f"write {verb} PART")

@@ -75,7 +75,9 @@ def _spans(
         until_s = max(step.t_s + step.took_s for step in steps)
         next_s = begun[place + 1][1][0].t_s if place + 1 < len(begun) else inf
         # a fault that begins meanwhile does not end this one
-        later_s = min((steps[0].t_s for _, steps in begun[place + 1 :] if steps[0].t_s > until_s), default=inf)
+        later_s = min(
+            (steps[0].t_s for _, steps in begun[place + 1 :] if steps[0].t_s > until_s), default=inf
+        )
         last_s = min(until_s + TOUCHES_S, later_s - UNDER_WAY_S)
         touched = [end for begin, end in outages if begin <= last_s and end >= t_s]
         well_s = max([until_s, *touched])

@@ -13,8 +13,8 @@ from siotool.faults.fault_doer import FaultDoer
 from siotool.faults.planned_fault import PlannedFault
 from siotool.swarm.recorder import Recorder
 
-#: How often what is due is looked for, and how long each step at the end may take: a command that takes longer
-#: than its patience is ended, and that is heard a moment later.
+#: How often what is due is looked for, and how long each step at the end may take: a command that takes
+#: longer than its patience is ended, and that is heard a moment later.
 _LOOK_S, _LAST_S = 0.05, PATIENCE_S + 10.0
 
 

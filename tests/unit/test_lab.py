@@ -102,9 +102,13 @@ replay = "nothing"
             "[lab]\nrecovery = 120", "recovery is a number; expected a time", id="time without unit"
         ),
         pytest.param(
-            '[lab]\nbalancer = "nginx"\nidle-timeout = 5', 'a number; expected a time | write idle-timeout =', id="idle"
+            '[lab]\nbalancer = "nginx"\nidle-timeout = 5',
+            "a number; expected a time | write idle-timeout =",
+            id="idle",
         ),
-        pytest.param("[lab]\nbehind = 1\nwitness = true", "Socket.IO 2 does not tell what it sends", id="behind"),
+        pytest.param(
+            "[lab]\nbehind = 1\nwitness = true", "Socket.IO 2 does not tell what it sends", id="behind"
+        ),
         pytest.param('[lab]\nrecovery = "2kB"', "chat.toml, line 2: recovery", id="no time"),
         pytest.param('[lab]\nrecovery = "48h"', "recovery of 172800 s is out of range", id="too long"),
         pytest.param("[lab]\ntick-rate = -1", "tick-rate is out of range", id="rate"),

@@ -197,9 +197,7 @@ def test_a_part_that_another_fault_has_started_needs_no_start_at_the_end():
     asked = read_faults(["at=1s do=kill server-1", "at=5s do=start server-1"], JOINED, RUN_S, ())
     start = LabAction(verb="start", parts=("server-1",))
     assert asked.actions[DueStep(1, "do")] == start
-    assert asked.actions[DueStep(0, "undo")] == LabAction(
-        verb="start", parts=("server-1",), as_needed=True
-    )
+    assert asked.actions[DueStep(0, "undo")] == LabAction(verb="start", parts=("server-1",), as_needed=True)
 
 
 def test_on_other_targets_faults_are_commands():

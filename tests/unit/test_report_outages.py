@@ -157,7 +157,7 @@ def test_what_was_missed_and_replayed_counts_where_it_happened():
 
 
 def test_what_comes_out_of_a_store_after_the_return_was_not_missed():
-    """It was counted in the seconds of the outage alone: what came in the next ones was missed all the same."""
+    """It counted in the seconds of the outage alone: what came in the next ones was missed all the same."""
     first, second_one = outages(
         second(1, 10),
         second(2, 10, lost=10, away=10, delivery={"while_away": 30}),

@@ -1,6 +1,8 @@
 """Users that go offline and come back: what waits for them, and how long they took for it."""
 
+import ast
 from math import inf
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from siotool.swarm.metrics import Metrics
 from siotool.swarm.receiver import Receiver
 
 RUN, PUBLISHER, ROOM = 1, 5, 77
+SCENARIO = Path(__file__).parents[2] / "scenarios/backlog.py"
 
 
 class Offline(Receiver):
@@ -150,3 +153,14 @@ def test_a_user_that_is_back_and_says_no_more_that_it_is_a_member_is_forgotten()
     assert user.places != []
     user.tracker.forget_old(200.0 + KNOWN_S + 1)
     assert user.places == []
+
+
+def test_the_scenario_shows_a_backlog_within_a_run_of_the_default_length():
+    """Users came back at second 30, when such a run is over."""
+    settings = {
+        line.target.id: ast.literal_eval(line.value.args[0])
+        for line in ast.walk(ast.parse(SCENARIO.read_text()))
+        if isinstance(line, ast.AnnAssign) and isinstance(line.value, ast.Call)
+        if ast.unparse(line.value.func) == "knob"
+    }
+    assert settings["leave"] + settings["offline"] + settings["within"] <= 20

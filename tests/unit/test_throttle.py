@@ -1,9 +1,13 @@
 """A throttled part keeps its share of the time, however long it takes to find its processes."""
 
+import os
+import signal
+import subprocess
 from random import Random
 
 import pytest
 
+from siotool.lab.process_tree import trees_of
 from siotool.lab.throttle import PERIOD_S, Throttle
 
 TIME_S = 120.0
@@ -51,3 +55,20 @@ def test_one_very_late_look_is_made_up_for_in_seconds():
     part = Throttle(0.2, 0.0)
     part.turn(60.0)  # a minute in which it ran
     assert part.due_at == pytest.approx(65.0, abs=PERIOD_S)
+
+
+def test_the_processes_of_several_parts_are_found_in_one_look():
+    process = subprocess.Popen(
+        ["sh", "-c", "sleep 60 & echo; wait"], stdout=subprocess.PIPE, start_new_session=True
+    )
+    try:
+        assert process.stdout is not None
+        process.stdout.readline()
+        found = trees_of([process.pid, os.getpid()])
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    assert found[process.pid][0] == process.pid
+    assert len(found[process.pid]) == 2
+    assert set(found[process.pid]) < set(found[os.getpid()])
+    assert trees_of([process.pid]) == {process.pid: []}, "it has ended"
