@@ -69,7 +69,7 @@ class Acting:
             return 0, ""
 
     def polled(self, server: str, sid: str = "") -> str:
-        """What a client over long polling is answered whose cookie names a server; each time anew connected."""
+        """What a client over long polling is answered, whose cookie names a server, over a new connection."""
         url = f"{self.process.running.urls[0]}/socket.io/?EIO=4&transport=polling{sid and f'&sid={sid}'}"
         request = urllib.request.Request(url, headers={"cookie": f"lab_server={server}"})
         with urllib.request.urlopen(request, timeout=20) as response:
