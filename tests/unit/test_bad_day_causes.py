@@ -42,6 +42,24 @@ def test_without_a_fault_before_it_no_table_is_blamed(make_run):
     assert torn(make_run, {}) == []
 
 
+@pytest.mark.parametrize(
+    ("do", "said"),
+    [
+        ("reload balancer", True),
+        ("restart haproxy", True),
+        ("kill nginx", True),
+        ("drain server-1", False),
+        ("rolling deploy", False),
+        ("kill server-2", False),
+    ],
+)
+def test_the_table_of_a_balancer_is_blamed_only_where_something_was_done_to_the_balancer(make_run, do, said):
+    steps = [FaultStep(t_s=11.2, fault=0, step="do", took_s=0.1)]
+    (found,) = torn(make_run, {12: 30, 13: 20}, [PlannedFault(11.0, do)], steps)
+    assert f"right after '{do}'" in found
+    assert ("in a table loses it" in found) == said
+
+
 def queue(make_run, seconds):
     histogram = Histogram()
     histogram.record(np.array(seconds))
@@ -104,6 +122,9 @@ def deployed(make_run, do, lost, **workload):
         ("restart server-1", 30, True),
         ("rolling deploy drained", 90, False),
         ("kill server-1", 90, False),
+        ("restart servers", 90, True),
+        ("restart nginx", 90, False),
+        ("restart primary", 90, False),
         ("rolling deploy", 10, False),
     ],
 )

@@ -225,6 +225,79 @@ def test_a_fault_ends_where_the_next_one_begins(make_run):
     assert (first.lost, second.until_s, second.well_s) == (50, 23.6, 26.0)
 
 
+#: server-1 is stopped from second 20 to 34, and server-2 is killed and started meanwhile.
+OVERLAPPING = [
+    FaultStep(t_s=20.0, fault=0, step="do", took_s=0.1),
+    FaultStep(t_s=24.0, fault=1, step="do", took_s=0.1),
+    FaultStep(t_s=26.0, fault=1, step="undo", took_s=0.5),
+    FaultStep(t_s=34.0, fault=0, step="undo", took_s=0.1),
+]
+BOTH = [
+    PlannedFault(20.0, "stop server-1", 14.0, "continue server-1"),
+    PlannedFault(24.0, "kill server-2", 2.0, "start server-2"),
+]
+
+
+def test_what_fails_while_an_earlier_fault_is_still_made_is_not_after_the_faults(make_run):
+    found = report(with_fault(make_run, OVERLAPPING, errors_at=(21, 31), planned=BOTH))
+    assert found.verdict == "passed"
+    assert gates(found)["errors:ack[after] > 1%"] == "passed"
+    first, second = found.faults
+    assert (first.well_s, second.well_s) == (34.1, 26.5)
+    # what is after the second one is after the first one too
+    by_op = {one.op: one for one in second.latencies}
+    assert by_op["ack"].after_s == pytest.approx(0.002, rel=0.02)
+
+
+def test_what_a_fault_breaks_as_it_is_undone_is_its_own_also_where_another_was_made_meanwhile(make_run):
+    run = with_fault(make_run, OVERLAPPING, planned=BOTH)
+    away = Losses(away_now=50)
+    intervals = [
+        at(one, connections={"open": 50, "closed": {"reset": 50} if one.t_s == 35 else {}}, losses=away)
+        if one.t_s >= 35
+        else one
+        for one in run.intervals
+    ]
+    found = report(msgspec.structs.replace(run, intervals=intervals))
+    assert [one.well_s for one in found.faults] == [None, 26.5]
+    failed = [expr for expr, outcome in gates(found).items() if outcome == "failed"]
+    assert failed == ["steady state after the faults"]
+
+
+def test_faults_that_begin_in_one_second_are_reported(make_run):
+    """The first of them has no second of its own."""
+    steps = [FaultStep(t_s=20.0, fault=n, step="do", took_s=0.1) for n in (0, 1)]
+    planned = [PlannedFault(20.0, "true"), PlannedFault(20.0, "false")]
+    first, second = report(with_fault(make_run, steps, planned=planned)).faults
+    assert (first.lost, second.lost) == (0, 50)
+
+
+def test_what_was_lost_in_an_interval_of_two_seconds_is_judged_where_it_was_sent(make_run):
+    """Only its last second was looked at."""
+    run = with_fault(make_run, lost_ago={40: [(35, 60)]})
+    found = [one for one in run.intervals if one.t_s != 5]
+    found = [msgspec.structs.replace(one, duration_s=2.0) if one.t_s == 6 else one for one in found]
+    outcomes = gates(report(msgspec.structs.replace(run, intervals=found)))
+    assert [expr for expr, outcome in outcomes.items() if outcome == "failed"] == ["lost[before] > 0.1%"]
+
+
+def test_what_a_store_sends_after_a_fault_was_not_missed(make_run):
+    """Users drain for seconds, while the fault is over as soon as all are back."""
+    run = with_fault(make_run)
+    missed = {22: Delivery(while_away=40)}
+    caught_up = {27: 25, 30: 10}
+    intervals = [
+        msgspec.structs.replace(
+            one,
+            delivery=missed.get(round(one.t_s), one.delivery),
+            losses=msgspec.structs.replace(one.losses, caught_up=caught_up.get(round(one.t_s), 0)),
+        )
+        for one in run.intervals
+    ]
+    (found,) = report(msgspec.structs.replace(run, intervals=intervals)).faults
+    assert found.missed == 5
+
+
 def test_a_fault_that_was_never_begun_is_in_no_table(make_run):
     found = report(with_fault(make_run, ()))
     assert found.faults == []
