@@ -281,7 +281,7 @@ def loadtest(
         if calibrate
         else None
     )
-    programs, shape, stages, workers = (
+    programs, shape, stages, workers, most_users = (
         calibrating.programs(folder)
         if calibrating
         else searching.programs_of(
@@ -292,7 +292,9 @@ def loadtest(
             processes,
             aimed,
             (stages, run_time, given, arrivals),
-            far.workers if far else None,
+            elsewhere=far.workers if far else None,
+            sources=source_options.read(source_ip or []),
+            transports=clients.transports,
         )
     )
     workload = Workload(
@@ -306,6 +308,7 @@ def loadtest(
         exclude_tags=exclude_tags or [],
         arrivals=arrivals,
         search=asked.axis if asked else None,
+        searched_users=most_users,
     )
     broken, rows = (
         fault_options.read_faults(
