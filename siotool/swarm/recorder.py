@@ -131,7 +131,15 @@ class Recorder:
     def add(self, encoded: list[bytes]) -> None:
         """Take what a worker reports."""
         for report in encoded:
-            self.timeline.add(worker_report.decode(report))
+            interval = worker_report.decode(report)
+            missed = self.timeline.add(interval)
+            if missed is not None:
+                first, last = missed[0] + 1, missed[1] + 1
+                seconds = f"second {first}" if first == last else f"seconds {first} to {last}"
+                self.note(
+                    "doubt",
+                    f"{seconds} of generator worker {interval.worker} did not arrive: its connection broke",
+                )
 
     def close_seconds(self, *, everything: bool = False) -> None:
         """Write the seconds that every worker has reported, and all samples of servers are there for.

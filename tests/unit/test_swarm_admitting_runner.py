@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import locust.runners
 import pytest
 from locust.env import Environment
 from locust.rpc.protocol import Message
@@ -12,7 +13,8 @@ from siotool.swarm.secret_channel import use_token
 
 
 @pytest.fixture
-def master() -> Iterator[MasterRunner]:
+def master(monkeypatch: pytest.MonkeyPatch) -> Iterator[MasterRunner]:
+    monkeypatch.setattr(locust.runners, "rpc", locust.runners.rpc)  # given back
     use_token(make_token())
     runner = admitting_runner(Environment(), "127.0.0.1", 0)
     yield runner

@@ -66,3 +66,15 @@ def test_a_long_program_keeps_no_more_than_ten_minutes(recorder: Recorder) -> No
     for second in range(SEEN_AT_MOST + 50):
         tell(recorder, second)
     assert (len(seen), seen[0].t_s, seen[-1].t_s) == (SEEN_AT_MOST, 51, SEEN_AT_MOST + 50)
+
+
+def test_seconds_that_did_not_arrive_are_a_doubt_and_the_run_goes_on(
+    recorder: Recorder, lines: WrittenLines
+) -> None:
+    for second in (0, 3, 4, 6):
+        tell(recorder, second)
+    assert [line.t_s for line in lines.lines if isinstance(line, Interval)] == [1, 4, 5, 7]
+    assert [(line.level, line.text) for line in lines.lines if isinstance(line, Note)] == [
+        ("doubt", "seconds 2 to 3 of generator worker 0 did not arrive: its connection broke"),
+        ("doubt", "second 6 of generator worker 0 did not arrive: its connection broke"),
+    ]
