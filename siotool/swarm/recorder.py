@@ -1,6 +1,6 @@
 """Writes the run file: the workers' intervals put together, the notes, and the end."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence, Set
 from time import monotonic
 
@@ -83,6 +83,8 @@ class Recorder:
         redaction: Redaction,
     ) -> None:
         self.timeline = Timeline(workers)
+        #: Users that each worker has reported to have started.
+        self.started = Counter[int]()
         #: Stages of the run, and the second at which each began; what the present program has seen.
         self._stages: list[tuple[float, int]] = []
         self._program_begin_s = 0.0
@@ -132,6 +134,7 @@ class Recorder:
         """Take what a worker reports."""
         for report in encoded:
             interval = worker_report.decode(report)
+            self.started[interval.worker] += sum(found.started for found in interval.user_classes)
             missed = self.timeline.add(interval)
             if missed is not None:
                 first, last = missed[0] + 1, missed[1] + 1
