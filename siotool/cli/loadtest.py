@@ -289,7 +289,7 @@ def loadtest(
         if calibrate
         else None
     )
-    programs, shape, stages, workers = (
+    programs, shape, stages, workers, most_users = (
         calibrating.programs(folder)
         if calibrating
         else searching.programs_of(
@@ -300,7 +300,9 @@ def loadtest(
             processes,
             aimed,
             (stages, run_time, given, arrivals),
-            far.workers if far else None,
+            elsewhere=far.workers if far else None,
+            sources=source_options.read(source_ip or []),
+            transports=clients.transports,
         )
     )
     workload = Workload(
@@ -314,6 +316,7 @@ def loadtest(
         exclude_tags=exclude_tags or [],
         arrivals=arrivals,
         search=asked.axis if asked else None,
+        searched_users=most_users,
     )
     broken, rows = (
         fault_options.read_faults(

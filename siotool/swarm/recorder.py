@@ -1,6 +1,6 @@
 """Writes the run file: the workers' intervals put together, the notes, and the end."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence, Set
 from time import monotonic
 
@@ -83,6 +83,8 @@ class Recorder:
         redaction: Redaction,
     ) -> None:
         self.timeline = Timeline(workers)
+        #: Users that each worker has reported to have started.
+        self.started = Counter[int]()
         #: Stages of the run, and the second at which each began; what the present program has seen.
         self._stages: list[tuple[float, int]] = []
         self._program_begin_s = 0.0
@@ -131,7 +133,16 @@ class Recorder:
     def add(self, encoded: list[bytes]) -> None:
         """Take what a worker reports."""
         for report in encoded:
-            self.timeline.add(worker_report.decode(report))
+            interval = worker_report.decode(report)
+            self.started[interval.worker] += sum(found.started for found in interval.user_classes)
+            missed = self.timeline.add(interval)
+            if missed is not None:
+                first, last = missed[0] + 1, missed[1] + 1
+                seconds = f"second {first}" if first == last else f"seconds {first} to {last}"
+                self.note(
+                    "doubt",
+                    f"{seconds} of generator worker {interval.worker} did not arrive: its connection broke",
+                )
 
     def close_seconds(self, *, everything: bool = False) -> None:
         """Write the seconds that every worker has reported, and all samples of servers are there for.

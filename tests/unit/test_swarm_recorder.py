@@ -80,3 +80,15 @@ def test_what_is_said_of_a_late_second_is_only_about_it_and_all_else_is_about_th
     assert late.text.startswith("second 3: the times of 5 operations")
     assert (late.t_s, late.momentary) == (3.0, True)
     assert not lost.momentary
+
+
+def test_seconds_that_did_not_arrive_are_a_doubt_and_the_run_goes_on(
+    recorder: Recorder, lines: WrittenLines
+) -> None:
+    for second in (0, 3, 4, 6):
+        tell(recorder, second)
+    assert [line.t_s for line in lines.lines if isinstance(line, Interval)] == [1, 4, 5, 7]
+    assert [(line.level, line.text) for line in lines.lines if isinstance(line, Note)] == [
+        ("doubt", "seconds 2 to 3 of generator worker 0 did not arrive: its connection broke"),
+        ("doubt", "second 6 of generator worker 0 did not arrive: its connection broke"),
+    ]
