@@ -91,7 +91,7 @@ def _made(user_class: type[User], environment: Environment) -> User:
 def counting_runner(
     environment: Environment, host: str, port: int, raised: Callable[[Exception], None]
 ) -> WorkerRunner:
-    """Join a master, as ``Environment.create_worker_runner`` does; ``raised`` gets what users' classes raise."""
+    """Join a master, as ``Environment.create_worker_runner``; ``raised`` gets what making a user raises."""
     environment.stats = RequestStats(use_response_times_cache=False)
     runner: WorkerRunner = environment._create_runner(
         WorkerRunner, master_host=host, master_port=port, raised=raised

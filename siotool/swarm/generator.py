@@ -100,6 +100,12 @@ class Generator:
         """Let the environment's users find this generator."""
         environment.siotool_generator = self
 
+    def detach(self, environment: Any) -> None:
+        """The environment's next users are another generator's."""
+        environment.siotool_generator = None
+        for hook, listener in self._listeners:
+            hook.remove_listener(listener)
+
     def _listen_to_scenario(self, environment: Any) -> None:
         """Collect what the scenario raises, and the operations that it reports itself."""
 
@@ -117,8 +123,10 @@ class Generator:
             seconds = None if response_time is None else response_time / 1000
             self.results.report(str(request_type), str(name), seconds, exception)
 
-        environment.events.user_error.add_listener(raised)
-        environment.events.request.add_listener(reported)
+        hooks = environment.events
+        self._listeners: tuple[tuple[Any, Any], ...] = ((hooks.user_error, raised), (hooks.request, reported))
+        for hook, listener in self._listeners:
+            hook.add_listener(listener)
 
     def next_user(self) -> int:
         """A number for a user that no other user of the run has."""
