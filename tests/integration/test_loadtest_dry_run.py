@@ -141,9 +141,7 @@ class Early(SocketIOUser):
     "early",
     [
         pytest.param("on_start(self):\n        pass", id="on_start does not connect"),
-        pytest.param(
-            "on_start(self):\n        self.emit('hello')\n        super().on_start()", id="too early"
-        ),
+        pytest.param("on_start(self):\n        self.emit('x')\n        super().on_start()", id="too early"),
         pytest.param("auth(self):\n        return {'token': self.call('login')}", id="a login that sends"),
         pytest.param(
             "__init__(self, environment):\n        super().__init__(environment)\n        self.emit('x')",

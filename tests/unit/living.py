@@ -1,6 +1,6 @@
 """Users of siotool that live in a process of their own, for Locust patches all of it, against a real target.
 
-Each piece of code runs after ``PRELUDE`` and prints one line of JSON.
+Each piece of code runs after ``PRELUDE`` and ends with what it has to ``tell``.
 """
 
 import json
@@ -10,6 +10,7 @@ from typing import Any
 
 PRELUDE = '''
 import json
+import os
 import sys
 from time import monotonic
 
@@ -33,13 +34,15 @@ raised = []
 
 
 class Member(SocketIOUser):
-    """Has turns, often; comes back at once."""
+    """Has turns often, and comes back at once."""
 
     abstract = True
     rate = SOON
     reconnection_delay = 0.01
     acts = 0
 
+
+class Talks(Member):
     @task
     def act(self):
         self.acts += 1
@@ -49,7 +52,7 @@ class Member(SocketIOUser):
 def world(seed=1, workers=1, **settings):
     """What users of one worker share."""
     target = Target(url=URL)
-    environment = Environment(user_classes=[Member], catch_exceptions=True)
+    environment = Environment(user_classes=[Talks], catch_exceptions=True)
     settings = {"transports": (("websocket", 1.0),), **settings}
     engine = EngineSettings(target=target, addresses=resolve(target), run=1, **settings)
     generator = Generator(environment, engine, seed, workers)
@@ -58,6 +61,11 @@ def world(seed=1, workers=1, **settings):
     environment.events.user_error.add_listener(lambda exception, **_: raised.append(str(exception)))
     generator.begin(monotonic())
     return generator
+
+
+def tell(*found):
+    print(json.dumps(found), flush=True)
+    os._exit(0)  # threads and users live on
 
 
 def start(user_class, generator):
@@ -81,7 +89,7 @@ def between_turns(user):
 
 
 def told(code: str, url: str = "http://127.0.0.1:9", *, within_s: float = 60.0) -> Any:
-    """What the code prints; ``url`` is its target's, by default one that refuses connections."""
+    """What the code tells; ``url`` is its target's, by default one that refuses connections."""
     command = [sys.executable, "-c", PRELUDE + code, url]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=within_s)
     assert done.returncode == 0, done.stderr

@@ -15,7 +15,7 @@ def url() -> Iterator[str]:
 
 
 OUTSIDE = """
-class Talks(Member):
+class Joins(Talks):
     opened = 0
     joined = ()
     bye = None
@@ -27,7 +27,7 @@ class Talks(Member):
     def on_stop(self):
         self.bye = self.call("echo", "bye")
 
-user = start(Talks, world())
+user = start(Joins, world())
 between_turns(user)
 before = user._class_counts.issued + user._schedule.issued
 beside = gevent.spawn(user.call, "echo", "beside")
@@ -36,7 +36,7 @@ user.drop("reset")
 until(lambda: len(user.joined) == 2)
 issued = user._class_counts.issued + user._schedule.issued - before
 gevent.spawn(user.stop, force=True).join(20)
-print(json.dumps([beside.value, user.joined, user.bye, issued, raised]))
+tell(beside.value, user.joined, user.bye, issued, raised)
 """
 
 
@@ -51,11 +51,11 @@ def test_what_is_sent_outside_of_turns_is_sent_at_once_and_takes_none(url: str) 
 
 
 TOGETHER = """
-user = start(type("Talks", (Member,), {}), world())
+user = start(Talks, world())
 between_turns(user)
 calls = [gevent.spawn(user.call, "echo", number) for number in range(3)]
 gevent.joinall(calls, timeout=20)
-print(json.dumps([[call.value for call in calls], user._calls, user._kept_s > 0, raised]))
+tell([call.value for call in calls], user._calls, user._kept_s > 0, raised)
 """
 
 
@@ -73,8 +73,6 @@ class Quiet(Member):
     def act(self):
         self.acts += 1
 
-    tasks = [act]
-
 user = start(Quiet, world())
 until(lambda: user.acts)
 user.drop("reset")
@@ -84,7 +82,7 @@ gevent.sleep(0.5)
 while_away = user.acts - before
 user.reconnect()
 until(lambda: user.acts > before + while_away + 2)
-print(json.dumps([while_away, user._schedule is not None, raised]))
+tell(while_away, user._schedule is not None, raised)
 """
 
 
@@ -107,15 +105,13 @@ class Holds(Member):
             self.hold()
         self.acts += 1
 
-    tasks = [act]
-
 user = start(Holds, world())
 until(lambda: user.held and user._lasting._waiting)
 user.drop("reset")
 until(lambda: user.acts > 1)
 before = user.acts
 gevent.sleep(0.5)
-print(json.dumps([user.acts - before, user._schedule is not None, raised]))
+tell(user.acts - before, user._schedule is not None, raised)
 """
 
 
@@ -128,7 +124,7 @@ def test_a_user_that_held_follows_its_schedule_again_from_the_first_turn_that_do
 
 
 ENDING = """
-class Leaves(Member):
+class Leaves(Talks):
     reconnection = False
     ended = False
 
@@ -150,7 +146,7 @@ for user in (stopped, gave_up):
 until(lambda: stopped._away)
 gevent.spawn(stopped.stop, force=True).join(20)
 until(lambda: gave_up.ended and not greenlets)
-print(json.dumps([stopped.ended, raised]))
+tell(stopped.ended, raised)
 """
 
 
@@ -161,23 +157,24 @@ def test_a_user_that_says_goodbye_while_it_is_not_connected_ends(url: str) -> No
 
 
 BARE = """
-class Bare(Member):
+class Bare(Talks):
     def on_start(self):
         pass
 
-class Asks(Member):
+class Asks(Talks):
     def auth(self):
         return {"token": self.call("echo", "token")}
 
-class Sends(Member):
+class Sends(Talks):
     def __init__(self, environment):
         super().__init__(environment)
         self.call("echo", 1)
 
 generator = world()
-start(Bare, generator)
+user = start(Bare, generator)
 until(lambda: len(raised) > 1)
 bare = list(raised)
+user.stop(force=True)
 raised.clear()
 asks = start(Asks, generator)
 until(lambda: raised)
@@ -185,7 +182,7 @@ try:
     start(Sends, generator)
 except ScenarioError as error:
     sends = str(error)
-print(json.dumps([len(bare), sorted({*bare}), sorted({*raised}), sends, asks.greenlet.dead]))
+tell(len(bare), sorted({*bare}), sorted({*raised}), sends, asks.greenlet.dead)
 """
 
 
@@ -201,7 +198,7 @@ def test_a_scenario_that_sends_before_it_is_connected_is_told_so() -> None:
 
 
 UNSENT = """
-user = start(type("Talks", (Member,), {}), world())
+user = start(Talks, world())
 between_turns(user)
 connection, loop = user._lasting.current, user._engine
 lost = lambda: not connection.open
@@ -225,7 +222,7 @@ until(lambda: user._lasting.current)
 connection = user._lasting.current
 gevent.spawn(user.stop, force=True).join(20)
 until(lost)
-print(json.dumps([open_to, after_loss, send(), [str(one) for one in raised]]))
+tell(open_to, after_loss, send(), [str(one) for one in raised])
 """
 
 
@@ -241,7 +238,7 @@ MIX = {"transports": (("polling", 1.0), ("websocket", 1.0))}
 def seen(generator, count):
     found = {}
     for _ in range(count):
-        user = Member(generator._environment)
+        user = Talks(generator._environment)
         now = monotonic()
         even = generator.new_schedule(user._number, user._class_counts, 1e-6, poisson=False).due - now
         uneven = generator.new_schedule(user._number, user._class_counts, 1e-6, poisson=True).due - now
@@ -250,7 +247,7 @@ def seen(generator, count):
 
 alone = seen(world(**MIX), 8)
 shared = [seen(world(workers=2, worker=worker, **MIX), 4) for worker in (0, 1)]
-print(json.dumps([alone == shared[0] | shared[1], len({str(one) for one in alone.values()})]))
+tell(alone == shared[0] | shared[1], len({str(one) for one in alone.values()}))
 """
 
 
@@ -269,13 +266,13 @@ class Page(HttpUser):
 def refused(axis, *classes):
     config = SimpleNamespace(workload=SimpleNamespace(search=axis))
     try:
-        _check_search(config, SimpleNamespace(user_classes=[Member, *classes]))
+        _check_search(config, SimpleNamespace(user_classes=[Talks, *classes]))
     except ScenarioError as error:
         return error.message
     return ""
 
 found = {axis: refused(axis, Page) for axis in ("users", "connects", "rate", "size")}
-print(json.dumps([found, refused("users")]))
+tell(found, refused("users"))
 """
 
 
@@ -298,14 +295,10 @@ class Holds(Member):
     def act(self):
         self.hold()
 
-    tasks = [act]
-
 class Ends(Member):
     @task
     def act(self):
         self.stop()
-
-    tasks = [act]
 
 generator = world()
 runner = SimpleNamespace(
@@ -320,7 +313,7 @@ arriving.begin()
 until(lambda: generator.visits.arrived >= 4 and generator.counts("Holds").started)
 until(lambda: not greenlets)
 arriving.end()
-print(json.dumps([generator.counts("Holds").users, generator.counts("Ends").ended > 0, raised]))
+tell(generator.counts("Holds").users, generator.counts("Ends").ended > 0, raised)
 """
 
 
@@ -342,7 +335,7 @@ logging.getLogger().addHandler(logging.Handler())
 logging.getLogger().handlers[-1].emit = lambda record: messages.append(record.getMessage())
 seen = []
 
-class Talks(Member):
+class Sized(Member):
     rate: float = knob(20.0, "turns per second")
     size: int = knob(1, "a number", minimum=1)
 
@@ -351,10 +344,8 @@ class Talks(Member):
         self.call("echo", self.size)
         seen.append(self.size)
 
-    tasks = [act]
-
 options = get_parser(default_config_files=[]).parse_args(["--host", URL], env_vars={})
-environment = Environment(user_classes=[Talks], events=events, host=URL, parsed_options=options)
+environment = Environment(user_classes=[Sized], events=events, host=URL, parsed_options=options)
 runner = environment.create_local_runner()
 with socket.socket() as probe:
     probe.bind(("127.0.0.1", 0))
@@ -376,7 +367,7 @@ def test(text):
 
 tests = [test(text) for text in ("", "size=3, rate=30", "")]
 wrong = [message for message in messages if "ncaught" in message or "Traceback" in message]
-print(json.dumps([tests, listeners() == before, wrong]))
+tell(tests, listeners() == before, wrong)
 """
 
 
@@ -406,7 +397,7 @@ late = gevent.spawn(storm.be_struck, user())
 until(lambda: len(struck) > 1)
 late.kill()
 storm.be_struck(user(every=0.0, run_s=9.9))
-print(json.dumps(struck))
+tell(*struck)
 """
 
 
