@@ -85,7 +85,7 @@ def find_doubts(runs: Sequence[Run], judged: Sequence[Run], table: Seconds) -> l
         rows = table.only(table.run == number)
         prefix = f"{name}: " if len(runs) > 1 else ""
         parts = [*_ending(run), *find_gaps(run), *_generator(rows), *_own_failures(part)]
-        parts += [*_load(part, rows), *_proven(run), *_searched(run), *_unmade(run, early=False)]
+        parts += [*_load(part), *_proven(run), *_searched(run), *_unmade(run, early=False)]
         found += [prefix + text for text in parts]
         found += [
             f"{prefix}{note.text} (at {note.t_s:.0f} s)" for note in part.notes if note.level == "doubt"
@@ -260,7 +260,7 @@ def _proven(run: Run) -> Iterator[str]:
             yield f"no user of class {found.name} began an operation: it proved nothing"
 
 
-def _load(run: Run, rows: Seconds) -> Iterator[str]:
+def _load(run: Run) -> Iterator[str]:
     for found in sum_up_user_classes([run]):
         possible = found.offered - found.withheld
         if found.issued < ACHIEVED_LEAST * possible and possible - found.issued > FEW_OPERATIONS:
@@ -279,12 +279,13 @@ def _load(run: Run, rows: Seconds) -> Iterator[str]:
         if visits.arrived < ACHIEVED_LEAST * possible and possible - visits.arrived > FEW_OPERATIONS:
             yield f"{visits.arrived:,} of {possible:,} users that were to arrive were started"
     planned = run.header.workload.users_max
-    users = rows.most("users") if len(rows) else 0
+    users = max((one.connections.users for one in run.intervals), default=0)
     # a user that ended within a second was started too
     users = max(users, sum(found.started for found in sum_up_user_classes([run])))
+    users += max((one.other_users for one in run.intervals), default=0)
     finished = run.end is not None and run.end.reason == "finished"
     if finished and users < min(ACHIEVED_LEAST * planned, planned - 1):
-        yield f"{users:,.0f} of {planned:,} planned users were started"
+        yield f"{users:,} of {planned:,} planned users were started"
 
 
 def _target(run: Run, rows: Seconds) -> Iterator[str]:

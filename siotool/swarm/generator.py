@@ -93,6 +93,8 @@ class Generator:
         #: As it was in the last report.
         self.health: WorkerHealth | None = None
         self._reports: list[bytes] = []
+        #: How many users there are of classes without connections.
+        self.other_users: Callable[[], int] = lambda: 0
         #: Called in the hub when there is a report to take; it must not block.
         self.on_report: Callable[[], object] = lambda: None
         self._finished: gevent.event.Event | None = None
@@ -100,6 +102,12 @@ class Generator:
     def attach(self, environment: Any) -> None:
         """Let the environment's users find this generator."""
         environment.siotool_generator = self
+
+    def detach(self, environment: Any) -> None:
+        """The environment's next users are another generator's."""
+        environment.siotool_generator = None
+        for hook, listener in self._listeners:
+            hook.remove_listener(listener)
 
     def _listen_to_scenario(self, environment: Any) -> None:
         """Collect what the scenario raises, and the operations that it reports itself."""
@@ -118,8 +126,10 @@ class Generator:
             seconds = None if response_time is None else response_time / 1000
             self.results.report(str(request_type), str(name), seconds, exception)
 
-        environment.events.user_error.add_listener(raised)
-        environment.events.request.add_listener(reported)
+        hooks = environment.events
+        self._listeners: tuple[tuple[Any, Any], ...] = ((hooks.user_error, raised), (hooks.request, reported))
+        for hook, listener in self._listeners:
+            hook.add_listener(listener)
 
     def next_user(self) -> int:
         """A number for a user that no other user of the run has."""
@@ -155,14 +165,15 @@ class Generator:
     def new_schedule(self, number: int, counts: UserCounts, rate: float, *, poisson: bool) -> Schedule:
         """A schedule for a user: at its own ``rate`` per second, or at the one that is wanted of all.
 
-        Its moments depend on the seed and on the user's ``number`` alone. Without ``poisson`` they are
+        Its moments depend on the seed and on the user's number in the run alone. Without ``poisson`` they are
         even, and the first one is within a period.
         """
         wanted, now = self._rate or rate, monotonic()
+        in_run = self.number_in_run(number)
         schedule = (
-            PoissonSchedule(wanted, now, Random(f"{self.seed}/{number}/schedule"))
+            PoissonSchedule(wanted, now, Random(f"{self.seed}/{in_run}/schedule"))
             if poisson
-            else Schedule(wanted, now + uniform(self.seed, number) / wanted)
+            else Schedule(wanted, now + uniform(self.seed, in_run) / wanted)
         )
         self._schedules[number] = (counts, schedule, rate)
         self._let_answers_wait(wanted)
@@ -215,6 +226,7 @@ class Generator:
             schedule.count_due(interval.until)
             schedule.hand_over(counts)
         interval.user_classes = [counts.take() for counts in self._counts.values()]
+        interval.other_users = self.other_users()
         interval.visits = self.visits.take()
         interval.connections = msgspec.structs.replace(
             interval.connections, stayed_away=dict(self.stayed_away)

@@ -154,7 +154,10 @@ def _runner(environment: Environment, generator: Generator, config: WorkerConfig
     hooks.report_to_master.add_listener(report)
     hooks.test_stopping.add_listener(stopping)
     hooks.test_stop.add_listener(lambda **_: generator.finish())
-    runner: Any = counting_runner(environment, config.master_host, config.master_port)
+    runner: Any = counting_runner(
+        environment, config.master_host, config.master_port, generator.results.exception
+    )
+    generator.other_users = lambda: runner.other_users
     locust_output.redact_messages(runner, generator.redaction)
     generator.redaction.announce = lambda digests: runner.send_message(SECRETS, {"digests": digests})
     arriving = ArrivingUsers(runner, generator, config)

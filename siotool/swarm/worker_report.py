@@ -138,6 +138,7 @@ class WorkerInterval(msgspec.Struct):
     undated: int = 0
     from_the_future: int = 0
     user_classes: list[UserClass] = []
+    other_users: int = 0
     visits: Visits = Visits()
     exceptions: list[Raised] = []
     absence: list[Presence] = []

@@ -311,6 +311,13 @@ def test_visits_of_a_worker_that_was_late_are_all_of_them():
     assert joined(parts).visits == Visits(6, 4, 2, stays(1.0, 2.0))
 
 
+def test_users_without_connections_are_counted_over_workers_and_not_over_seconds():
+    parts = [part(4, A, other_users=5), part(4, B, other_users=2)]
+    delivery = DeliveryAggregator().close(parts, 5.0, False)
+    assert merge(parts, 5.0, 1.0, 0, delivery, {}).other_users == 7
+    assert joined([part(4, A, other_users=5), part(5, A, other_users=3)]).other_users == 3
+
+
 def test_a_second_of_the_run_is_the_sum_of_its_workers():
     parts = [
         part(
