@@ -7,7 +7,7 @@ import pytest
 from siotool.plan.evaluation.evaluate import evaluate
 from siotool.plan.growth.autoscale import scaling
 from siotool.plan.growth.exports import target_per_pod
-from siotool.plan.inputs.figure import middle
+from siotool.plan.inputs.middles import middles
 from siotool.plan.sizing import sizing
 
 KEYS = {
@@ -32,7 +32,7 @@ def test_the_autoscaler_keeps_the_spares(goal, peak, plan_inputs):
     inputs = plan_inputs(KEYS | goal)
     found = scaling(sizing.size(inputs), inputs, "chat", "default", draws=200, seed=1)
     now = plan_inputs(KEYS | goal | {"workload.peak_factor": peak})
-    evaluation = evaluate(now, {key: middle(figure.value) for key, figure in now.numbers()})
+    evaluation = evaluate(now, middles(now))
     # the tolerance: as few as the autoscaler ever leaves at this load
     tolerated = 1.1 * target_per_pod(found.connections_per_pod)
     wanted = math.ceil(evaluation.world.demand.connections / tolerated - 0.01)

@@ -2,7 +2,7 @@ import pytest
 
 from siotool.plan.constraints import balancer
 from siotool.plan.demand.service import world
-from siotool.plan.inputs.figure import middle
+from siotool.plan.inputs.middles import middles
 from siotool.plan.sizing import sizing
 
 KEYS = {"workload.connections": "3M", "workload.consumption_rate": "1KB/s", "server.capacity": "1GB/s"}
@@ -71,7 +71,7 @@ def test_bytes_need_a_rate(both_ways):
 )
 def test_the_sentences(constraint, change, sentence, both_ways, plan_inputs):
     inputs = plan_inputs(KEYS | change)
-    one = world(inputs, {key: middle(figure.value) for key, figure in inputs.numbers()})
+    one = world(inputs, middles(inputs))
     assert constraint.sentence(one, both_ways(constraint, KEYS | change)) == sentence
 
 

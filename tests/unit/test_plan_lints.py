@@ -6,7 +6,7 @@ from siotool.plan.evaluation import lints
 from siotool.plan.evaluation.evaluate import evaluate
 from siotool.plan.growth import counting
 from siotool.plan.inputs import compose, planfile
-from siotool.plan.inputs.figure import middle
+from siotool.plan.inputs.middles import middles
 
 CHAT = """\
 [workload]
@@ -42,7 +42,7 @@ def warnings(**change):
         "topology": "",
     } | change
     inputs = compose.complete(planfile.decode(CHAT.format(**keys), "plan.toml"))
-    values = {key: middle(figure.value) for key, figure in inputs.numbers()}
+    values = middles(inputs)
     return lints.lint(evaluate(inputs, values))
 
 
@@ -142,8 +142,6 @@ def test_one_process_needs_no_adapter():
             "plan.toml",
         )
     )
-    values = counting.values_of(inputs, 100, 1) | {
-        key: middle(figure.value) for key, figure in inputs.numbers()
-    }
+    values = counting.values_of(inputs, 100, 1) | middles(inputs)
     found = lints.lint(evaluate(inputs, values))
     assert any("One process needs no adapter" in warning for warning in found)

@@ -5,7 +5,7 @@ import pytest
 from siotool.plan.adapters.laws import ADAPTERS
 from siotool.plan.evaluation.evaluate import evaluate
 from siotool.plan.evaluation.remedy import of_adapter, remedy
-from siotool.plan.inputs.figure import middle
+from siotool.plan.inputs.middles import middles
 
 BASE = {
     "workload.connections": "10k",
@@ -23,7 +23,7 @@ NEWS = {"news": {"kind": "announce", "rate": "1k/s"}}
 
 def of(plan_inputs, change, messages):
     inputs = plan_inputs(BASE | change, messages)
-    return remedy(evaluate(inputs, {key: middle(figure.value) for key, figure in inputs.numbers()}))
+    return remedy(evaluate(inputs, middles(inputs)))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from siotool.errors import InputError
 from siotool.plan.evidence.asked import RunLoad, workload
 from siotool.plan.growth.forecast import forecast
 from siotool.plan.inputs import compose, planfile
-from siotool.plan.inputs.figure import Inputs, middle
+from siotool.plan.inputs.figure import Inputs
+from siotool.plan.inputs.middles import middle
 from siotool.plan.inputs.provenance import Provenance
 from siotool.plan.sizing.unused import unused
 from siotool.plan.uncertainty import worlds
@@ -76,7 +77,7 @@ def test_a_crowd_too_large_today_is_too_large_until_it_has_shrunk():
 
 def test_a_word_has_no_middle():
     with pytest.raises(InputError, match="'redis' is not a number"):
-        middle("redis")
+        middle("topology.adapter", "redis")
 
 
 def test_calls_of_sessions_that_nobody_counted_have_no_rate():

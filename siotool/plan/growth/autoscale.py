@@ -11,7 +11,8 @@ from siotool.plan.evaluation.evaluate import evaluate
 from siotool.plan.growth import counting
 from siotool.plan.growth.exports import Autoscaling
 from siotool.plan.growth.rampup import MOST_RAMP_S, Ramp, ramp_warning
-from siotool.plan.inputs.figure import Inputs, middle
+from siotool.plan.inputs.figure import Inputs
+from siotool.plan.inputs.middles import middles
 from siotool.plan.model import Plan
 from siotool.plan.numbers import Number, is_array, single
 from siotool.units import format_count
@@ -56,7 +57,7 @@ def outrun(inputs: Inputs, scaling: Autoscaling, pod_start_s: float) -> str | No
     ``pod_start_s``: from asking for a pod to its taking connections. None when they do not, or
     where the plan has no new connections.
     """
-    values = {key: middle(figure.value) for key, figure in inputs.numbers()}
+    values = middles(inputs)
     demand = evaluate(inputs, values).world.demand
     start, per_s = _mean_connections(inputs), float(demand.new_per_s)
     peak = float(demand.connections)
@@ -73,7 +74,7 @@ def outrun(inputs: Inputs, scaling: Autoscaling, pod_start_s: float) -> str | No
 
 def _mean_connections(inputs: Inputs) -> float:
     mean = counting.mean_day(inputs)
-    return float(peak_connections({key: middle(figure.value) for key, figure in mean.numbers()}))
+    return float(peak_connections(middles(mean)))
 
 
 def _p5(connections: Number) -> float:

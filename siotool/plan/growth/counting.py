@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 
 from siotool.plan.demand.service import peak_connections
 from siotool.plan.evaluation.evaluate import Evaluation, count, evaluate
-from siotool.plan.inputs.figure import Figure, Inputs, middle
+from siotool.plan.inputs.figure import Figure, Inputs
+from siotool.plan.inputs.middles import middles
 from siotool.plan.inputs.provenance import Provenance
 from siotool.plan.model import Fleet
 from siotool.plan.numbers import Condition, Number, anywhere, divide, is_array, single, where
@@ -28,7 +29,7 @@ def values_of(inputs: Inputs, draws: int, seed: int) -> Mapping[str, Number]:
         from siotool.plan.uncertainty.worlds import uncertain  # noqa: PLC0415
 
         return uncertain(inputs, seed).draw(draws)
-    return {key: middle(figure.value) for key, figure in inputs.numbers()}
+    return middles(inputs)
 
 
 def fleet_of(servers: Number) -> Fleet:

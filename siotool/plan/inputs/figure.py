@@ -10,7 +10,6 @@ from typing import Literal, get_args
 
 import msgspec
 
-from siotool.errors import InputError
 from siotool.plan.inputs.provenance import Provenance
 from siotool.plan.inputs.ranges import Range, Replicates
 
@@ -71,14 +70,3 @@ class Inputs(msgspec.Struct, frozen=True):
     def replaced(self, changes: Mapping[str, Figure]) -> "Inputs":
         """Return these inputs with some figures replaced or added."""
         return Inputs({**self.figures, **changes}, self.messages)
-
-
-def middle(value: Value) -> float:
-    """Return the single figure that stands for a value: itself, the likeliest, or the median."""
-    if isinstance(value, Range):
-        return value.middle
-    if isinstance(value, Replicates):
-        return value.middle
-    if isinstance(value, str | bool):
-        raise InputError(f"{value!r} is not a number")
-    return value
