@@ -103,13 +103,6 @@ def test_each_draw_holds_what_it_would_alone():
     assert together == pytest.approx(15 * 70e6 / rates, rel=1e-4)
 
 
-def test_the_whole_fleet_spares_included_shares_the_connections():
-    evaluation = evaluate(plan := inputs(FORMULA), counting.values_of(plan, 100, 1))
-    assert counting.per_server(evaluation) == pytest.approx(
-        evaluation.world.demand.connections / evaluation.fleet
-    )
-
-
 def test_a_fleets_quantiles_of_a_single_count_are_that_count():
     fleet = counting.servers(inputs(FORMULA), 100, 1)
     assert (fleet.p50, fleet.p90, fleet.p95) == (15, 15, 15)

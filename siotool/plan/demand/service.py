@@ -44,7 +44,10 @@ _ACK_ID = 100
 
 
 def world(inputs: Inputs, values: Mapping[str, N]) -> World[N]:
-    """Return the world in which the inputs have these values."""
+    """Return the world in which the inputs have these values; a figure that is another one has that one's."""
+    same = inputs.same()
+    if same:
+        values = {**values, **{key: values[other] for key, other in same.items()}}
     return World(inputs, values, demand(inputs, values))
 
 

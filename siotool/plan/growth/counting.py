@@ -13,7 +13,7 @@ from siotool.plan.inputs.figure import Figure, Inputs
 from siotool.plan.inputs.middles import middles
 from siotool.plan.inputs.provenance import Provenance
 from siotool.plan.model import Fleet
-from siotool.plan.numbers import Condition, Number, anywhere, divide, is_array, single, where
+from siotool.plan.numbers import Condition, Number, anywhere, is_array, single, where
 
 #: The most times today's connections that are tried; a fleet that holds these holds any number.
 _MOST_TIMES = 2.0**20
@@ -121,12 +121,6 @@ def _halved(
 def _of(value: Number, some: Condition | None) -> Number:
     """Some draws of a figure; a single figure is the same for all."""
     return value[some] if some is not None and is_array(value) else value
-
-
-def per_server(evaluation: Evaluation[Number]) -> Number:
-    """Return the connections on each server of the whole fleet, spares included; infinite without a fleet."""
-    fleet = evaluation.fleet
-    return where(fleet > 0, divide(evaluation.world.demand.connections, fleet), math.inf)
 
 
 def _fits(evaluation: Evaluation[Number], most: int, shards: int | None, balancers: int | None) -> Condition:

@@ -7,7 +7,7 @@ from siotool.plan.inputs import balancers, fields, planfile
 from siotool.plan.inputs.costs import priors
 from siotool.plan.inputs.figure import Figure, Inputs
 from siotool.plan.inputs.middles import middle_of
-from siotool.plan.inputs.provenance import Provenance
+from siotool.plan.inputs.provenance import Provenance, as_figure
 from siotool.plan.inputs.ranges import Range, Replicates
 from siotool.units import format_duration
 
@@ -66,7 +66,7 @@ def complete(inputs: Inputs) -> Inputs:
         inputs = over(Inputs(_informed(inputs.figures, prior), inputs.messages), Inputs(prior))
     if "server.capacity" not in inputs and "server.bandwidth_out" in inputs:
         network = inputs.figures["server.bandwidth_out"]
-        origin = Provenance(network.provenance.kind, "as server.bandwidth_out")
+        origin = as_figure("server.bandwidth_out", network.provenance.kind)
         inputs = inputs.replaced({"server.capacity": Figure(network.value, origin)})
     if "topology.balancer" in inputs:
         inputs = over(inputs, Inputs(balancers.published(inputs.choice("topology.balancer"))))

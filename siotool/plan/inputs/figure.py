@@ -67,6 +67,15 @@ class Inputs(msgspec.Struct, frozen=True):
             if not isinstance(figure.value, str | bool):
                 yield key, figure
 
+    def same(self) -> dict[str, str]:
+        """Return the figures that are another one, by key, with that one's key: both have one value."""
+        return {
+            key: other
+            for key, figure in self.figures.items()
+            if (other := figure.provenance.same_as) in self.figures
+            and self.figures[other].value == figure.value
+        }
+
     def replaced(self, changes: Mapping[str, Figure]) -> "Inputs":
         """Return these inputs with some figures replaced or added."""
         return Inputs({**self.figures, **changes}, self.messages)
