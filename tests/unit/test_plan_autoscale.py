@@ -60,8 +60,8 @@ def test_pods_of_ranges_hold_the_peak_in_95_of_100_cases(plan_inputs):
 
 
 def test_connections_that_cost_nothing_are_shared_as_they_are(plan_inputs):
-    """Only new connections cost: one server of 500 handshakes a second may hold any number."""
-    free = {"workload.consumption_rate": "0B/s", "workload.churn": "400/s", "server.accept_rate": "500/s"}
+    """Only new ones cost CPU, and they are as many however many there are."""
+    free = {"workload.consumption_rate": "0B/s", "workload.churn": "400/s", "server.connect_cost": "1ms"}
     inputs = plan_inputs({"workload.connections": "400k", "server.capacity": "100MB/s"} | free)
     found = scaling(sizing.size(inputs), inputs, "chat", "default", draws=200, seed=1)
     assert found.connections_per_pod == 400_000 / found.max_replicas
