@@ -13,6 +13,7 @@ from siotool.plan.inputs.distributions import fit, with_median
 from siotool.plan.inputs.middles import at_middles, bounds_of, middle, middles
 from siotool.plan.inputs.ranges import Range, Replicates
 from siotool.plan.sizing import replan, sizing
+from siotool.plan.sizing.generators import generators
 from siotool.plan.storm.study import StormOptions, study
 
 KEYS = {"workload.connections": "1M", "workload.consumption_rate": "2KB/s", "server.capacity": "100MB/s"}
@@ -66,8 +67,8 @@ def test_a_word_and_a_range_beyond_its_bounds_have_no_middle():
 
 def test_all_of_a_plan_counts_with_the_same_middle(plan_inputs):
     """The formula took 67.1 % of 50 % to 90 %, and the draws 75 %."""
-    storm = {"goals.reconnect_time": "30s", "server.accept_rate": "500/s"}
-    inputs = plan_inputs(KEYS | storm | {"server.utilization": "50%..90%"})
+
+    inputs = plan_inputs(KEYS | {"server.utilization": "50%..90%"})
     assert middles(inputs)["server.utilization"] == pytest.approx(0.75)
     assert at_middles(inputs).figures["server.utilization"].value == pytest.approx(0.75)
     plan = sizing.size(inputs, draws=2000)
@@ -78,10 +79,19 @@ def test_all_of_a_plan_counts_with_the_same_middle(plan_inputs):
     assert plan.document.servers == plan.constraints[0].servers_p50 == 27
     drawn = counting.values_of(inputs, 2000, 1)["server.utilization"]
     assert sorted(drawn)[1000] == pytest.approx(0.75, rel=1e-3)
-    options = StormOptions(servers=30, lost="server", coarseness=8.0)
-    at_range = study(inputs, options, draws=100, seed=1)
-    at_single = study(plan_inputs(KEYS | storm | {"server.utilization": "75%"}), options, draws=100, seed=1)
-    assert at_range.storm == at_single.storm
+
+
+def test_storms_and_generators_take_it_too(plan_inputs):
+    """They took the mode of 100 to 1,000 handshakes a second: 200, which most draws are above."""
+    rates = {"goals.reconnect_time": "30s", "server.accept_rate": "100/s..200/s..1k/s"}
+    inputs = plan_inputs(KEYS | rates | {"workload.connections": "10k..20k..100k"})
+    known = middles(inputs)
+    assert known["server.accept_rate"] > 250
+    assert known["workload.connections"] > 25_000
+    storm = study(inputs, StormOptions(servers=3, lost="server", coarseness=8.0), draws=100, seed=1)
+    assert storm.accept_rate_at_rest_per_s == known["server.accept_rate"]
+    assert storm.connections == math.ceil(known["workload.connections"])
+    assert generators(inputs).connections == known["workload.connections"]
 
 
 def test_a_range_of_connections_is_not_at_a_peak(plan_inputs):
