@@ -90,7 +90,7 @@ def _growth(world: World[float], evaluation: Evaluation[float]) -> list[str]:
 
 
 def _published(world: World[float]) -> list[adapter_limits.Published]:
-    """What goes through the adapter, by kind of message; an event is a JSON array in it: ["name","payload"]."""
+    """What goes through the adapter, by kind of message; an event is the JSON array ["name","payload"]."""
     return [
         adapter_limits.Published(
             name=stream.message.name,

@@ -14,7 +14,7 @@ from siotool.plan.inputs.provenance import Provenance
 from siotool.units import format_count, format_duration, format_rate, format_share
 
 #: So many nodes that almost none of them holds a given room.
-_MANY = 1e9
+_MANY = 1e12
 
 
 def remedy(evaluation: Evaluation[float]) -> str:

@@ -239,7 +239,7 @@ FIELDS: tuple[Field, ...] = (
         above=True,
         example="10Gbit/s",
     ),
-    Field("topology.balancer_addresses", "count", "source addresses a balancer connects from", "1", low=1),
+    Field("topology.balancer_addresses", "count", "source addresses one balancer connects from", "1", low=1),
     Field(
         "topology.balancer_ports", "count", "ports per source address and server port", low=1, example="28232"
     ),
