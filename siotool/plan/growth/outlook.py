@@ -48,8 +48,11 @@ def grows(inputs: Inputs) -> bool:
 
 
 def parse_date(text: str, what: str) -> date:
-    """Read a day as 2026-12-31. Raises InputError."""
+    """Read a day as 2026-12-31, after which the months looked at are still days. Raises InputError."""
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError as error:
         raise InputError(f"{what} is {text!r}; expected a day", "write it like 2026-12-31") from error
+    if 12 * (date.max.year - day.year) + date.max.month - day.month <= MONTHS:
+        raise InputError(f"{what} is {day}; the {MONTHS} months after it are no days", "check the year")
+    return day

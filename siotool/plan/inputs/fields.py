@@ -264,7 +264,15 @@ FIELDS: tuple[Field, ...] = (
         fixed=True,
     ),
     Field("goals.downtime", "duration", "time per workday a server is out of service", "0s"),
-    Field("goals.workday", "duration", "time the service works per day", "24h", above=True, fixed=True),
+    Field(
+        "goals.workday",
+        "duration",
+        "time the service works per day",
+        "24h",
+        high=86_400,
+        above=True,
+        fixed=True,
+    ),
     Field(
         "goals.spares", "count", "servers that may be missing: 1 is N+1, 2 is N+2", "0", high=1e6, fixed=True
     ),
