@@ -406,3 +406,20 @@ def test_money_and_time_of_single_figures_need_no_numpy(folder):
         check=True,
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("day", "code"),
+    [
+        pytest.param("9996-11-30", 0, id="36 months and the one after are days"),
+        pytest.param("9996-12-01", 2, id="the last of them has no end"),
+        pytest.param("9999-12-31", 2, id="the last day that there is"),
+    ],
+)
+def test_a_forecast_ends_before_time_does(siotool, folder, day, code):
+    """A date near the last year that a date can have ended as a bug of siotool."""
+    growth = ("--set", "workload.growth=20%", "--date", day)
+    done = siotool("plan", "plan.toml", *growth, "--draws=100", cwd=folder)
+    assert done.returncode == code, done.stderr
+    assert ("the 36 months after it are no days" in done.stderr) == (code == 2)
+    assert "bug" not in done.stderr

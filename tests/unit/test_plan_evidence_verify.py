@@ -18,7 +18,8 @@ from siotool.plan.evidence.summary import describe
 from siotool.plan.evidence.usl import fit_usl, points
 from siotool.plan.evidence.verify import check, observed, summary, verify
 from siotool.plan.inputs import compose
-from siotool.plan.inputs.figure import Figure, Inputs, middle
+from siotool.plan.inputs.figure import Figure, Inputs
+from siotool.plan.inputs.middles import middles
 from siotool.plan.inputs.provenance import Provenance, measured
 from siotool.plan.model import Scaling
 from siotool.runs.seconds import Floats, Seconds
@@ -266,7 +267,7 @@ def evaluated(**figures: float) -> Evaluation[float]:
         **{key.replace("__", "."): value for key, value in figures.items()},
     }
     inputs = compose.complete(Inputs({key: Figure(value, typed) for key, value in given.items()}))
-    return evaluate(inputs, {key: middle(figure.value) for key, figure in inputs.numbers()})
+    return evaluate(inputs, middles(inputs))
 
 
 def test_a_plan_that_no_fleet_serves_goes_beyond_no_run() -> None:
