@@ -22,6 +22,8 @@ _BY_ERRNO = MappingProxyType(
         errno.ETIMEDOUT: "timeout",
     }
 )
+#: RFC 8305 §8: the Connection Attempt Delay.
+_HEAD_START_S = 0.25
 #: X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT and X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN of OpenSSL.
 _SELF_SIGNED = (18, 19)
 
@@ -38,7 +40,7 @@ async def reach(settings: ProbeSettings) -> Reached:
     start = monotonic()
     try:
         async with asyncio.timeout(settings.timeout_s):
-            _, writer = await asyncio.open_connection(settings.host, settings.port)
+            _, writer = await _connect(settings)
     except TimeoutError:
         return Reached(addresses, failure="timeout", detail=f"no answer within {settings.timeout_s:g} s")
     except OSError as error:
@@ -60,6 +62,13 @@ async def _look_up(settings: ProbeSettings) -> list[str]:
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+async def _connect(settings: ProbeSettings, **tls: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect to the first address that answers; each is given a head start, as browsers do."""
+    return await asyncio.open_connection(
+        settings.host, settings.port, happy_eyeballs_delay=_HEAD_START_S, **tls
+    )
 
 
 async def speaks_tls(settings: ProbeSettings) -> bool:
@@ -108,9 +117,7 @@ async def _greet(settings: ProbeSettings) -> Tls:
 
 async def _handshake(settings: ProbeSettings, context: ssl.SSLContext) -> tuple[str, Any, bytes]:
     async with asyncio.timeout(settings.timeout_s):
-        _, writer = await asyncio.open_connection(
-            settings.host, settings.port, ssl=context, server_hostname=settings.server_name
-        )
+        _, writer = await _connect(settings, ssl=context, server_hostname=settings.server_name)
     channel: ssl.SSLObject = writer.get_extra_info("ssl_object")
     found = channel.version() or "", channel.getpeercert(), channel.getpeercert(True) or b""
     await _close(writer)

@@ -52,7 +52,8 @@ async def survey(settings: ProbeSettings) -> tuple[Wire, Known]:
         led = urljoin(settings.url("http", 4, "polling"), where)
         there = _redirected(settings, led)
         if there is None:
-            return wire, msgspec.structs.replace(known, elsewhere=_shown(led))
+            first = {4: known.polled[4]}  # sessions that opened all the same are not judged
+            return wire, msgspec.structs.replace(known, elsewhere=_shown(led), polled=first, upgraded={})
         hops.append(_shown(led))
         moved = there.secure != settings.secure or there.address != settings.address
         settings, reached = there, await reach(there) if moved else reached
