@@ -55,7 +55,9 @@ class Upgrading(Polling):
                 socket.send(PROBE)
                 await probe.answered
                 connection.observer.phase("probe", monotonic() - asked)
-                waiting = await self.pause()
+                await self.pause()
+                if probe.fault is not None:
+                    raise probe.fault
         except Exception as error:
             probe.over = True
             socket.cut()
@@ -75,7 +77,7 @@ class Upgrading(Polling):
         if self._bytes_per_s is not None:
             socket.slow(self._bytes_per_s)
         socket.send(UPGRADED)
-        for frame in (*waiting, *self.take_waiting()):
+        for frame in self.take_waiting():
             if isinstance(frame, BinaryMessage):
                 socket.send_binary(frame.data)
             else:
@@ -125,6 +127,8 @@ class Probe:
         self.socket: WebSocket | None = None
         #: Nobody waits for it any more.
         self.over = False
+        #: Why the WebSocket cannot carry anything.
+        self.fault: Exception | None = None
         self.observer = connection.observer
         self.session = connection.session
         self.known: dict[bytes, Any] = {}
@@ -149,9 +153,8 @@ class Probe:
         self.failed(RemoteProtocolError("a probe answered with bytes"))
 
     def failed(self, error: Exception) -> None:
-        """The probe failed."""
-        if not self.answered.done() and not self.over:
-            self.answered.set_exception(error)
+        """The probe failed, or the WebSocket after it."""
+        self._note(error)
         if self.socket is not None:
             self.socket.cut()
 
@@ -172,5 +175,9 @@ class Probe:
 
     def lost(self) -> None:
         """The WebSocket is closed."""
+        self._note(ClientFailure("transport_close", "closed while it was probed"))
+
+    def _note(self, error: Exception) -> None:
+        self.fault = self.fault or error
         if not self.answered.done() and not self.over:
-            self.answered.set_exception(ClientFailure("transport_close", "closed while it was probed"))
+            self.answered.set_exception(error)

@@ -3,7 +3,7 @@
 import math
 import resource
 from time import monotonic
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
@@ -89,7 +89,7 @@ def check_all(settings: EngineSettings, find_revision: bool) -> EngineSettings:
             )
     return msgspec.structs.replace(
         first,
-        others=tuple(ResolvedTarget(other.target, other.addresses) for other in others),
+        others=tuple(ResolvedTarget(other.target, other.addresses, other.slash) for other in others),
         turns=settings.turns,
     )
 
@@ -97,7 +97,12 @@ def check_all(settings: EngineSettings, find_revision: bool) -> EngineSettings:
 def _alone(settings: EngineSettings, place: ResolvedTarget) -> EngineSettings:
     """The settings for one of the targets."""
     return msgspec.structs.replace(
-        settings, target=place.target, addresses=place.addresses, others=(), turns=(0,)
+        settings,
+        target=place.target,
+        addresses=place.addresses,
+        slash=place.slash,
+        others=(),
+        turns=(0,),
     )
 
 
@@ -144,13 +149,17 @@ def _connect(settings: EngineSettings) -> ClientFailure | None:
 
 def _redirected(settings: EngineSettings, failure: ClientFailure) -> EngineSettings | None:
     """The settings at the place that an answer names, on the same host and with no less TLS; else None."""
-    if not failure.kind.startswith("http_3"):
+    led = str(failure).removeprefix("to ")
+    if not failure.kind.startswith("http_3") or not led:
         return None
-    old, new = urlsplit(settings.target.url), urlsplit(str(failure).removeprefix("to "))
+    path = settings.target.path.strip("/")
+    asked = f"{settings.target.url}/{path}/" if path else f"{settings.target.url}/"
+    old, new = urlsplit(asked), urlsplit(urljoin(asked, led))
     secure = old.scheme in ("https", "wss")  # what is secret is not sent without TLS then
     if new.hostname != old.hostname or new.scheme not in (("https",) if secure else ("http", "https")):
         return None
     target = msgspec.structs.replace(
         settings.target, url=f"{new.scheme}://{new.netloc}", path=new.path or settings.target.path
     )
-    return msgspec.structs.replace(settings, target=target, addresses=resolve(target))
+    slash = new.path.endswith("/") if new.path else settings.slash  # some servers redirect to take it away
+    return msgspec.structs.replace(settings, target=target, addresses=resolve(target), slash=slash)
