@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 from siotool.errors import TargetError
 from siotool.lab.lab_action import LabAction
+from siotool.lab.part_throttle import PartThrottle
 from siotool.lab.process_tree import pids_of_tree, send_to, trees_of
 from siotool.lab.running_fleet import END_S, READY_S, RunningFleet
-from siotool.lab.throttle import Throttle
 
 #: A server that drains has so much time to end beyond that.
 _AFTER_DRAIN_S = 10.0
@@ -25,7 +25,7 @@ class FleetActions:
 
     def __init__(self, fleet: RunningFleet) -> None:
         self._fleet = fleet
-        self._throttled: dict[str, Throttle] = {}
+        self._throttled: dict[str, PartThrottle] = {}
 
     def carry_out(self, action: LabAction) -> Steps:
         """Do it, one step after another. Raises TargetError when it fails."""
@@ -39,7 +39,7 @@ class FleetActions:
             case "throttle":
                 self._signal([part for part in action.parts if part in self._throttled], signal.SIGCONT)
                 now = time.monotonic()
-                self._throttled |= {part: Throttle(action.share, now) for part in action.parts}
+                self._throttled |= {part: PartThrottle(action.share, now) for part in action.parts}
                 yield
             case "unthrottle":
                 for part in action.parts:

@@ -7,15 +7,15 @@ from random import Random
 
 import pytest
 
+from siotool.lab.part_throttle import PERIOD_S, PartThrottle
 from siotool.lab.process_tree import trees_of
-from siotool.lab.throttle import PERIOD_S, Throttle
 
 TIME_S = 120.0
 
 
 def looked_at(share, took_s, late_s=lambda: 0.0):
     """When it ran, and how long it was stopped at most; each look takes so long, and begins so much late."""
-    part = Throttle(share, 0.0)
+    part = PartThrottle(share, 0.0)
     now = ran_s = longest_stop_s = 0.0
     turned_at, runs = 0.0, True
     while now < TIME_S:
@@ -44,7 +44,7 @@ def test_it_keeps_its_share_where_some_looks_come_late():
 
 
 def test_a_prompt_look_makes_a_period_as_long_as_that_of_a_quota():
-    part = Throttle(0.2, 10.0)
+    part = PartThrottle(0.2, 10.0)
     turns = []
     for _ in range(4):
         turns.append((round(part.due_at, 6), part.turn(part.due_at)))
@@ -52,7 +52,7 @@ def test_a_prompt_look_makes_a_period_as_long_as_that_of_a_quota():
 
 
 def test_one_very_late_look_is_made_up_for_in_seconds():
-    part = Throttle(0.2, 0.0)
+    part = PartThrottle(0.2, 0.0)
     part.turn(60.0)  # a minute in which it ran
     assert part.due_at == pytest.approx(65.0, abs=PERIOD_S)
 

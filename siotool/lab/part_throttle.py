@@ -11,7 +11,7 @@ PERIOD_S = 0.1
 _LONGEST_S = 5.0
 
 
-class Throttle:
+class PartThrottle:
     """One part, which runs as this begins; ``share`` of its time between 0 and 1, without both ends."""
 
     def __init__(self, share: float, now: float) -> None:
