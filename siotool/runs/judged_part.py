@@ -26,9 +26,7 @@ def judged_part(run: Run) -> Run:
         if any(begin <= one.t_s - one.duration_s and one.t_s <= end for begin, end in spans)
     ]
     judged = {one.t_s for one in intervals}
-    notes = [
-        note for note in run.notes if note.level != "doubt" or not note.momentary or note.t_s in judged
-    ]
+    notes = [note for note in run.notes if note.level != "doubt" or not note.momentary or note.t_s in judged]
     return msgspec.structs.replace(run, intervals=intervals, notes=notes)
 
 
