@@ -55,9 +55,7 @@ class Upgrading(Polling):
                 socket.send(PROBE)
                 await probe.answered
                 connection.observer.phase("probe", monotonic() - asked)
-                await self.pause()
-                if probe.fault is not None:
-                    raise probe.fault
+                await self._pause_unless(probe.spoilt)
         except Exception as error:
             probe.over = True
             socket.cut()
@@ -84,6 +82,16 @@ class Upgrading(Polling):
                 socket.send(frame)
         self.retire()
         connection.observer.upgraded(monotonic() - started)
+
+    async def _pause_unless(self, spoilt: "asyncio.Future[Exception]") -> None:
+        """Stop polling; raises why the WebSocket cannot take over, as soon as it is known."""
+        pausing = asyncio.get_running_loop().create_task(self.pause())
+        try:
+            await asyncio.wait((pausing, spoilt), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            pausing.cancel()
+        if spoilt.done():
+            raise spoilt.result()
 
     def read_wire(self, last: bool = False) -> None:
         """Count what TCP carried since the last call."""
@@ -123,12 +131,13 @@ class Probe:
     """What a WebSocket is connected to until it has answered: its packets are none of the session's."""
 
     def __init__(self, connection: Connection[Any]) -> None:
-        self.answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self.answered: asyncio.Future[None] = loop.create_future()
+        #: Why the WebSocket cannot carry anything.
+        self.spoilt: asyncio.Future[Exception] = loop.create_future()
         self.socket: WebSocket | None = None
         #: Nobody waits for it any more.
         self.over = False
-        #: Why the WebSocket cannot carry anything.
-        self.fault: Exception | None = None
         self.observer = connection.observer
         self.session = connection.session
         self.known: dict[bytes, Any] = {}
@@ -178,6 +187,7 @@ class Probe:
         self._note(ClientFailure("transport_close", "closed while it was probed"))
 
     def _note(self, error: Exception) -> None:
-        self.fault = self.fault or error
+        if not self.spoilt.done():
+            self.spoilt.set_result(error)
         if not self.answered.done() and not self.over:
             self.answered.set_exception(error)

@@ -19,11 +19,15 @@ UNKNOWN = {"code": 1, "message": "Session ID unknown"}
 class SmallServer:
     """One session by long polling; ``upgrades``: it offers WebSocket, and closes it once it was probed.
 
+    ``ends_poll``: the poll that waits is answered after that.
     ``ends``: what answers the first poll after the namespace was joined.
     """
 
-    def __init__(self, *, upgrades: bool = False, ends: web.Response | None = None) -> None:
+    def __init__(
+        self, *, upgrades: bool = False, ends_poll: bool = False, ends: web.Response | None = None
+    ) -> None:
         self.upgrades = upgrades
+        self.ends_poll = ends_poll
         self.ends = ends
         self.posted: list[str] = []
         self.joined = False
@@ -70,14 +74,20 @@ class SmallServer:
         assert await socket.receive_str() == "2probe"
         await self.ready.wait()
         await socket.send_str("3probe")
-        await socket.close()
-        self.waiting.put_nowait("6")  # the last poll ends after the WebSocket is gone
+        try:
+            await socket.close()
+        finally:  # the client's end cancels this
+            if self.ends_poll:
+                self.waiting.put_nowait("6")
         return socket
 
 
-def test_a_websocket_that_is_gone_before_the_last_poll_ends_leaves_the_connection_on_polling() -> None:
+@pytest.mark.parametrize("ends_poll", [True, False])
+def test_a_websocket_that_is_gone_before_the_last_poll_ends_leaves_the_connection_on_polling(
+    ends_poll: bool,
+) -> None:
     """It carried nothing, and its end was never noticed."""
-    server = SmallServer(upgrades=True)
+    server = SmallServer(upgrades=True, ends_poll=ends_poll)
 
     async def talk() -> list[Any]:
         client = LoneClient(url, transport="upgrade")
