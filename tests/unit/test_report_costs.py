@@ -224,7 +224,7 @@ def at_addresses(run, count):
     ("run", "why"),
     [
         pytest.param(
-            lambda run: on_servers(run, ["a"], share=0.25), "hold 25 % of the connections", id="a balancer"
+            lambda run: on_servers(run, ["a"], share=0.2), "hold 20 % of the connections", id="a balancer"
         ),
         pytest.param(lambda run: at_addresses(without_samples(run), 3), "3 addresses", id="several URLs"),
     ],
