@@ -4,8 +4,9 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
-HANGUP = getattr(signal, "SIGHUP", None)
+HANGUP: Any = getattr(signal, "SIGHUP", None)
 
 
 def ending_signals() -> list[signal.Signals]:

@@ -143,7 +143,7 @@ def test_a_machine_that_comes_late_takes_the_place_of_a_lost_worker_once_it_know
     ready(machines, runner, "a", 3)
     came = begin(machines)
     runner.hear(messages.ENDED, WorkerEnding(1, "killed by SIGKILL"), "a")
-    ready(machines, runner, "b", 2)
+    runner.hear(messages.JOIN, joining(2), "b")
     assert "it has 2 workers, and the run waits for 1" in runner.sent[-1][1]["message"]
     runner.hear(messages.JOIN, joining(siotool="0.0.9"), "b")
     assert "it has siotool 0.0.9, this run" in runner.sent[-1][1]["message"]
