@@ -94,7 +94,7 @@ def calibrating(
     if built_in and not has["call"]:
         raise InputError("--set call_event=: a calibration has calls", "name an event that is acknowledged")
     able = Able(emits=has["emit"], to_all=has["all"], rooms=has["join"] and has["room"])
-    rate = _rate(loaded, settings)
+    rate = None if built_in else _rate(loaded, settings)
 
     def make(rounds: int) -> Experiment:
         shuffle = Random(f"{seed}/calibration").shuffle
