@@ -38,7 +38,7 @@ class Idled(msgspec.Struct, frozen=True):
     joined: bool = True
 
 
-class _Listener:
+class _Hearing:
     """Listens to a session without a pause: a long poll that is given up would end it."""
 
     def __init__(self, talk: Talk) -> None:
@@ -88,12 +88,12 @@ async def _look(wire: Wire, known: Known) -> Idled | None:
 
 
 async def _idle(wire: Wire, known: Known, encoding: ParserName, interval_s: float) -> Idled:
-    listener: _Listener | None = None
+    listener: _Hearing | None = None
     try:
         async with talking(wire, known, interval_s + 2 * _BEYOND_S) as talk:
             if not await _enter(talk, known, encoding):
                 return Idled(0.0, alive=False, words="no namespace was joined", joined=False)
-            listener = _Listener(talk)
+            listener = _Hearing(talk)
             try:
                 alive = await _heartbeat(talk, listener, known.revision, interval_s)
             finally:
@@ -126,7 +126,7 @@ async def _enter(talk: Talk, known: Known, encoding: ParserName) -> bool:
     return found[namespace].outcome == "joined"
 
 
-async def _heartbeat(talk: Talk, listener: _Listener, revision: Revision, interval_s: float) -> bool:
+async def _heartbeat(talk: Talk, listener: _Hearing, revision: Revision, interval_s: float) -> bool:
     """Wait for the server's ping; in revision 3 for its answer to ours, an interval later."""
     if revision == 4:
         return await listener.heard(_PING, interval_s + _BEYOND_S)
