@@ -26,7 +26,7 @@ class Calibration(SocketIOUser):
     emit_event: str = knob("echo", "event that it takes without an acknowledgement; empty: none")
     all_event: str = knob("chat message", "event that it sends to all; empty: none")
     join_event: str = knob("join", "event that takes a user into a room: join_event(ROOM); empty: no rooms")
-    room_event: str = knob("say", "event that publishes to a room: room_event(ROOM, TEXT)")
+    room_event: str = knob("say", "event that publishes to a room: room_event(ROOM, TEXT); empty: no rooms")
     acknowledged_join: bool = knob(True, "the server acknowledges join_event")
     includes_sender: bool = knob(True, "the server sends a message back to its publisher too")
 

@@ -32,7 +32,7 @@ class Calibrating(NamedTuple):
     seed: int
     processes: int
 
-    def programs(self, folder: Path) -> tuple[list[Any], str, list[Stage], int]:
+    def programs(self, folder: Path) -> tuple[list[Any], str, list[Stage], int, int]:
         """As ``searching.programs_of``: the experiment, until the wanted intervals are reached."""
         from siotool.swarm.calibration_program import CalibrationProgram
 
@@ -49,7 +49,7 @@ class Calibrating(NamedTuple):
         phases = self.experiment.phases
         stages = [Stage(one.duration_s, one.users) for one in phases]
         program = CalibrationProgram(Timetable(phases), self.processes, enough)
-        return [program], "", stages, self.processes
+        return [program], "", stages, self.processes, 0
 
     def conclude(
         self,

@@ -90,8 +90,11 @@ def calibrating(
     built_in = loaded.path.stem == BUILT_IN
     if built_in and settings["phases"] != "[]":
         return Calibrating(_typed(settings["phases"]), wishes, seed, processes)
-    able = Able(*(bool(settings.get(f"{one}_event")) for one in ("emit", "all", "join")))
-    rate = _rate(loaded, settings)
+    has = {one: bool(settings.get(f"{one}_event")) for one in ("call", "emit", "all", "join", "room")}
+    if built_in and not has["call"]:
+        raise InputError("--set call_event=: a calibration has calls", "name an event that is acknowledged")
+    able = Able(emits=has["emit"], to_all=has["all"], rooms=has["join"] and has["room"])
+    rate = None if built_in else _rate(loaded, settings)
 
     def make(rounds: int) -> Experiment:
         shuffle = Random(f"{seed}/calibration").shuffle

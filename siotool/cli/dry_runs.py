@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from siotool.cli.output import styled
+from siotool.cli.streams import complain
 from siotool.errors import ExitCode
 from siotool.histogram import merged
 from siotool.runfile import Operation
@@ -26,7 +27,20 @@ def run(config: RunConfig, scenario: Any) -> ExitCode:
     seen = dry_run.look(config, scenario, show)
     sys.stdout.write(styled(_summary(seen), "-"))
     sys.stdout.flush()
-    return ExitCode.GATE_FAILED if seen.wrong else ExitCode.OK
+    if not seen.wrong:
+        return ExitCode.OK
+    complain(f"exit {ExitCode.GATE_FAILED:d}: {_why(seen)}")
+    return ExitCode.GATE_FAILED
+
+
+def _why(seen: dry_run.DryRun) -> str:
+    """What went wrong first: an exception, or an operation."""
+    for one in seen.exceptions:
+        return f"{one.kind}: {one.message} ({one.where})"
+    for found in seen.operations:
+        if found.errors:
+            return f"{found.op} {found.name} failed: {_errors(found)}"
+    return f"a connect failed: {', '.join(seen.failed)}"
 
 
 def _summary(seen: dry_run.DryRun) -> Group:

@@ -59,7 +59,7 @@ def measure(
     """
     from siotool.cli import lab_options
     from siotool.cli.fleet_loads import fleet_loads, left_out, load_fleet, measurable
-    from siotool.cli.report import REPORTS
+    from siotool.cli.places import REPORTS
     from siotool.lab.needs import check_folder, check_machine
     from siotool.plan.evidence.fleet_phases import fleet_words
 

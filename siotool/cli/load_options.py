@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from siotool import units
+from siotool.cli.secret_options import shown_url
 from siotool.errors import InputError
 from siotool.workload import ArrivalProcess, Arrivals, Stage, ramp
 
@@ -33,12 +34,18 @@ def load(
 
 
 def workers(
-    processes: int | None, stages: list[Stage], arrivals: Arrivals | None, elsewhere: int | None = None
+    processes: int | None,
+    stages: list[Stage],
+    arrivals: Arrivals | None,
+    elsewhere: int | None = None,
+    sockets: float = 1.0,
 ) -> int:
     """Number of generator processes: one per core, and no more than there are users.
 
-    ``elsewhere`` is their number on other machines, which look after their files themselves.
+    ``elsewhere`` is their number on other machines, which look after their files themselves. A user has so
+    many ``sockets``, on average.
     """
+    from siotool.swarm.load_limits import WantedLoad
     from siotool.swarm.preflight import check_files
 
     most = arrivals.most if arrivals else max((found.users for found in stages), default=0)
@@ -49,7 +56,7 @@ def workers(
     if not stages and not most:
         return processes or os.cpu_count() or 1
     here = workers_here(processes, most)
-    check_files(most, here)
+    check_files(WantedLoad(most, here, sockets=sockets))
     return here
 
 
@@ -201,10 +208,12 @@ def url(text: str) -> tuple[str, list[str]]:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
-        raise InputError(f"{text!r} is not a URL: {error}", "write it http://HOST:PORT") from None
+        raise InputError(f"{shown_url(text)!r} is not a URL: {error}", "write it http://HOST:PORT") from None
     if parts.scheme not in ("http", "https", "ws", "wss") or not parts.hostname:
-        known = f"did you mean http://{text}?" if "://" not in text else "use http, https, ws or wss"
-        raise InputError(f"{text!r} is not the URL of a Socket.IO server", known)
+        known = (
+            f"did you mean http://{shown_url(text)}?" if "://" not in text else "use http, https, ws or wss"
+        )
+        raise InputError(f"{shown_url(text)!r} is not the URL of a Socket.IO server", known)
     if "@" in parts.netloc:
         raise InputError(
             f"the URL of {parts.hostname} has credentials in it, which reports would show",
@@ -212,7 +221,8 @@ def url(text: str) -> tuple[str, list[str]]:
         )
     if parts.path not in ("", "/"):
         raise InputError(
-            f"{text!r} has a path", "give only the server's URL, and the rest with --path and --namespace"
+            f"{shown_url(text)!r} has a path",
+            "give only the server's URL, and the rest with --path and --namespace",
         )
     base = f"{parts.scheme}://{parts.netloc}" if port is None or port else text
     return base, [f"{name}={value}" for name, value in parse_qsl(parts.query, keep_blank_values=True)]

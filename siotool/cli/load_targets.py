@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from siotool.cli import load_options
+from siotool.cli.secret_options import shown_url
 from siotool.errors import InputError
 
 #: The embedded target.
@@ -73,9 +74,11 @@ def read(texts: Sequence[str]) -> Aimed:
 def _weighted(text: str) -> tuple[str, int]:
     """``http://host:3000@3``: the URL, and its weight; 1 where it has none."""
     found = re.fullmatch(r"(.+://.+)@([-+\d.,]+)", text)
-    if found is None:
+    if found is None or found[2].count(".") == 3:  # the address of a host after its user: refused as such
         return text, 1
     url, weight = found.groups()
     if not weight.isdecimal() or not 1 <= int(weight) <= _MOST:
-        raise InputError(f"the weight of {url} is {weight}; expected a whole number from 1 to {_MOST:,}")
+        raise InputError(
+            f"the weight of {shown_url(url)} is {weight}; expected a whole number from 1 to {_MOST:,}"
+        )
     return url, int(weight)

@@ -3,8 +3,6 @@
 import secrets
 import sys
 from contextlib import ExitStack
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -39,10 +37,9 @@ from siotool.cli import load_options as options
 from siotool.cli.client_words import Encoding, EngineIo, WireClient
 from siotool.cli.configured import command_of
 from siotool.cli.formats import OfRuns, form_of_runs, format_option
-from siotool.cli.report import REPORTS
+from siotool.cli.places import run_folder
 from siotool.cli.secret_options import redacted
 from siotool.client import identity_options
-from siotool.errors import InputError
 
 
 def loadtest(
@@ -176,10 +173,11 @@ def loadtest(
     from siotool.cli.stop_options import read_stops
     from siotool.report.gates import check_scopes, parse
 
-    form, gates, aimed = (
+    form, gates, aimed, summaries = (
         form_of_runs(output_format, output),
         [parse(text) for text in fail_if or []],
         load_targets.read(target or []),
+        job_summary.read_summaries(summary, no_summary=no_summary, comment=comment),
     )
     faults = [*([] if no_faults else own_targets.faults_of(aimed)), *(fault or [])]
     lab = own_targets.lab_of(aimed, faults)
@@ -197,7 +195,15 @@ def loadtest(
     )
     sampled, (read_back, compared_with, kept_in) = (
         aimed.own or asked_servers.any,
-        beside_load(plan, baseline or [], history, label, same_target=same_target),
+        beside_load(
+            plan,
+            baseline or [],
+            history,
+            label,
+            {} if dry_run else {"-o": output, "--summary": summaries.summary, "--comment": comment},
+            out,
+            same_target=same_target,
+        ),
     )
     stops = read_stops(
         stop_if or [], stop_after, server_sampled=sampled, searching=find_capacity or calibrate
@@ -277,13 +283,13 @@ def loadtest(
     from siotool.swarm.settings import EngineSettings, look_up
     from siotool.workload import Target, Workload, turns
 
-    folder = _folder(out, loaded.name, written=not dry_run)
+    folder = run_folder(out, loaded.name, written=not dry_run)
     calibrating = (
         calibration_options.calibrating(loaded, resolved, users, run_time, wishes, seed, processes or 1)
         if calibrate
         else None
     )
-    programs, shape, stages, workers = (
+    programs, shape, stages, workers, most_users = (
         calibrating.programs(folder)
         if calibrating
         else searching.programs_of(
@@ -294,7 +300,9 @@ def loadtest(
             processes,
             aimed,
             (stages, run_time, given, arrivals),
-            far.workers if far else None,
+            elsewhere=far.workers if far else None,
+            sources=source_options.read(source_ip or []),
+            transports=clients.transports,
         )
     )
     workload = Workload(
@@ -308,6 +316,7 @@ def loadtest(
         exclude_tags=exclude_tags or [],
         arrivals=arrivals,
         search=asked.axis if asked else None,
+        searched_users=most_users,
     )
     broken, rows = (
         fault_options.read_faults(
@@ -399,17 +408,9 @@ def loadtest(
             quiet=quiet,
             baseline=compared_with,
             kept_in=kept_in,
-            summaries=job_summary.read_summaries(summary, no_summary=no_summary, comment=comment),
+            summaries=summaries,
         )
     )
-
-
-def _folder(out: Path | None, scenario: str, *, written: bool) -> Path:
-    """Where the run is kept, by default a folder of its own; raises InputError where there is one already."""
-    folder = out or REPORTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{scenario.removeprefix('_')}"
-    if written and (folder / "run.jsonl").exists():
-        raise InputError(f"{folder} already holds a run", "choose another --out folder")
-    return folder
 
 
 def _list() -> NoReturn:

@@ -2,7 +2,7 @@
 
 import contextlib
 import gc
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from siotool.cli import chart_folder, output
@@ -87,15 +87,26 @@ def conclude(
     if default_gates is None:
         default_gates = all(run.header.default_gates for run in runs)
     intent = intent or Intent()
-    not_comparable: InputError | None = None
-    try:
+    problems: list[InputError] = []
+
+    def attempt(step: Callable[[], None]) -> None:
+        """What a load has measured is kept, and judged, whatever else cannot be done with it."""
+        try:
+            step()
+        except InputError as error:
+            if not keep:
+                raise
+            problems.append(error)
+
+    compared = Beside(None, [], [])
+
+    def compare() -> None:
+        nonlocal compared
         compared = beside(baseline, runs, intent)
-    except InputError as error:
-        if not keep:
-            raise
-        # what a load has measured is kept, and said, whatever it was to be compared with
-        not_comparable = error
-        compared = Beside(None, [], [f"compared with nothing: {error.message}"])
+
+    attempt(compare)
+    for problem in problems:
+        compared = Beside(None, [], [f"compared with nothing: {problem.message}"])
     report = summarize(
         runs,
         intent.planned,
@@ -109,24 +120,34 @@ def conclude(
     if keep and len(runs) == 1:
         for kind in KEPT:
             output.write(rendered(report, kind), str(runs[0].path.with_name(f"report.{kind}")))
-    if output_format in ("csv", "parquet"):
-        from siotool.runs.frames import written  # pandas takes half a second to import
-
-        output.write(written(runs, table, output_format), where)
-    else:
-        output.write(rendered(report, output_format, where), where)
-    chart_folder.write(as_document(report), charts)
-    summaries.write(as_document(report))
+    attempt(lambda: output.write(_formed(report, runs, output_format, where, table), where))
+    attempt(lambda: chart_folder.write(as_document(report), charts))
+    attempt(lambda: summaries.write(as_document(report)))
     if not quiet and (output_format != "text" or where != "-"):
         _summarize(report)
     if kept_in is not None:
-        kept_in.keep(runs, report)
+        attempt(lambda: kept_in.keep(runs, report))
     code = exit_code(report, also)
+    if code == ExitCode.OK and problems:
+        *others, last = problems
+        for problem in others:
+            complain(problem.message, problem.hint)
+        raise last
+    for problem in problems:
+        complain(problem.message, problem.hint)
     if code != ExitCode.OK:
         complain(f"exit {code:d}: {why(report, code)}")
-    elif not_comparable is not None:
-        raise not_comparable
     return code
+
+
+def _formed(
+    report: Report, runs: Sequence[Run], output_format: str, where: str, table: TableName
+) -> str | bytes:
+    if output_format in ("csv", "parquet"):
+        from siotool.runs.frames import written  # pandas takes half a second to import
+
+        return written(runs, table, output_format)
+    return rendered(report, output_format, where)
 
 
 #: How a load test may end beside its gates.

@@ -8,10 +8,10 @@ import typer
 from siotool.cli import baseline_flags, chart_folder, job_summary
 from siotool.cli.formats import OfRuns, form_of_runs, format_option
 from siotool.cli.options import Output, Quiet, flags_of
+from siotool.cli.places import REPORTS
 from siotool.errors import InputError, RunFileError
 from siotool.runs.frame_names import TableName
 
-REPORTS = Path("reports")
 HISTORY = REPORTS / "history.sqlite"
 _STDIN = Path("/dev/stdin")
 
@@ -129,6 +129,11 @@ def report(
     from siotool.cli.outcome import conclude
 
     compared_with = read_baseline(baseline or [], history, same_target=same_target)
+    if history is not None and (compared_with is None or compared_with.history is None):
+        raise InputError(
+            "--history is what --baseline history reads",
+            "add --baseline history; siotool history add RUN keeps a run",
+        )
 
     chart_folder.prepare(charts)
     paths = [_STDIN if name == "-" else Path(name) for name in names] or [newest(REPORTS)]

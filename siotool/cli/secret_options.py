@@ -32,6 +32,13 @@ def redacted(arguments: Sequence[str]) -> list[str]:
     return shown
 
 
+def shown_url(text: str) -> str:
+    """A URL for a message, perhaps without its scheme: its user and its query are starred."""
+    if "://" in text:
+        return redacted([text])[0]
+    return redacted([f"://{text}"])[0].removeprefix("://")
+
+
 def conceal(arguments: Sequence[str]) -> None:
     """Star secrets in the process list, where everybody on the machine reads arguments and variables."""
     shown = redacted(arguments)

@@ -32,7 +32,7 @@ class Transport(Protocol):
         """Close at once; what was still to be sent is lost."""
 
     def leave(self) -> None:
-        """Close at once for a reason of the client's; the server is told where no end of a socket tells it."""
+        """Close at once for the client's own reason; the server is told where no end of a socket tells it."""
 
     def read_wire(self, last: bool = False) -> None:
         """Count what TCP has carried since the last call."""

@@ -4,6 +4,7 @@ Its ``application_id`` says that it is siotool's, its ``user_version`` which for
 turns: SQLite locks the file, and each waits for half a minute.
 """
 
+import os
 import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
@@ -65,6 +66,16 @@ def add(path: Path, runs: Sequence[PastRun]) -> None:
                     zlib.compress(msgspec.json.encode(measures)),
                 ),
             )
+
+
+def prepare(path: Path) -> None:
+    """Raise what ``add`` would, before there is anything to add; makes nothing."""
+    if path.exists():
+        with _opened(path, write=True):
+            return
+    folder = next(one for one in path.absolute().parents if one.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise OutputError(f"cannot write {path}: nothing can be made in {folder}", "choose another file")
 
 
 def read(path: Path, *, label: str, most: int) -> list[PastRun]:

@@ -1,6 +1,6 @@
 """What a report says of a search for capacity. SI units are in the names."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -100,6 +100,16 @@ def capacity_of(runs: Sequence[Run]) -> CapacityFigures | None:
             for hold in run.holds
         ],
     )
+
+
+def unlike_searches(runs: Sequence[Run]) -> Iterator[str]:
+    """A remark on runs that searched along different axes, as no capacity is told then."""
+    axes = sorted({run.capacity.search for run in runs if run.capacity is not None})
+    if len(axes) > 1:
+        yield (
+            f"the runs searched along different axes (--search {', '.join(axes)}): they have no capacity in "
+            "common. Report them one by one"
+        )
 
 
 def _limit(limited_by: str, runs: Sequence[Run]) -> str:

@@ -145,7 +145,7 @@ class ArrivingUsers:
             self._present[user.greenlet] = user
             user.greenlet.link(self._left)
             if stay_s:
-                gevent.spawn_later(stay_s, user.stop)
+                gevent.spawn_later(stay_s, user.stop, force=True)  # also one that holds, or is away
 
     def _left(self, greenlet: Any) -> None:
         self._present.pop(greenlet, None)

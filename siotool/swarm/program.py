@@ -63,7 +63,7 @@ def seen(
     return Seen(
         t_s=round(interval.t_s - begin_s, 3),
         duration_s=interval.duration_s,
-        users=interval.connections.users,
+        users=interval.connections.users + interval.other_users,
         connections=interval.connections.open,
         offered_per_s=sum(found.offered for found in interval.user_classes) / interval.duration_s,
         achieved_per_s=sum(found.issued for found in interval.user_classes) / interval.duration_s,

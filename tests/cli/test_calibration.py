@@ -3,12 +3,15 @@
 import json
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from siotool.calibration.design import designed
+from siotool.cli import calibration_options
 from siotool.document.contract import to_json
+from siotool.errors import InputError
 from siotool.plan.evidence.calibrate import calibrate
 from siotool.plan.evidence.calibrated import CalibratedProfile
 from tests.unit.synthetic_server import made_run
@@ -147,3 +150,20 @@ def test_the_schema_is_the_type(golden, schema_of, written):
     assert list(validator.iter_errors(document | {"kind": "run"}))
     del document["memory"]
     assert list(validator.iter_errors(document))
+
+
+def own_events(**events):
+    """The experiment of the built-in scenario, of which events have other names."""
+    names = ("call", "emit", "all", "join", "room")
+    settings = {f"{name}_event": events.get(name, name) for name in names} | {"phases": "[]"}
+    loaded = SimpleNamespace(path=Path("_calibration.py"), user_classes=[])
+    return calibration_options.calibrating(loaded, settings, None, None, [], 1, 1).experiment
+
+
+def test_an_event_set_to_nothing_leaves_its_phases_out():
+    """Trap: rooms were published to by the empty name, and calls waited for answers that never came."""
+    assert "room" in {phase.kind for phase in own_events().phases}
+    for missing in ("join", "room"):
+        assert "room" not in {phase.kind for phase in own_events(**{missing: ""}).phases}
+    with pytest.raises(InputError, match="a calibration has calls"):
+        own_events(call="")

@@ -23,7 +23,8 @@ from siotool.plan.evidence.held_out import cores_of, memory_of
 from siotool.plan.evidence.holds import holds_of, whole_hold
 from siotool.plan.evidence.warming_test import still_warming
 from siotool.plan.evidence.wishes import with_wishes
-from siotool.plan.inputs.figure import Inputs, middle
+from siotool.plan.inputs.figure import Inputs
+from siotool.plan.inputs.middles import middle
 from siotool.runfile import End, Interval, Note, Run
 from tests.unit.synthetic_server import SERVER, load_of_phase, made_run
 
@@ -511,7 +512,9 @@ def test_a_server_is_full_when_its_event_loop_is(profile: CalibratedProfile, eac
     alone, of_loop = (inputs_of_profile(one, 200, 1).figures for one in (profile, found))
     assert of_loop["server.processes"].value == alone["server.processes"].value == 1
     assert of_loop["server.process_cores"].value == pytest.approx(min(1.0, each), rel=0.03)
-    more = middle(of_loop["server.capacity"].value) > middle(alone["server.capacity"].value)
+    more = middle("server.capacity", of_loop["server.capacity"].value) > middle(
+        "server.capacity", alone["server.capacity"].value
+    )
     assert more is (each > 1)
 
 

@@ -15,6 +15,7 @@ from siotool.plan.evidence.calibrated_inputs import inputs_of_profile
 from siotool.plan.evidence.curve import CurveShape
 from siotool.plan.evidence.holds import whole_hold
 from siotool.plan.evidence.wishes import with_wishes
+from siotool.plan.inputs.ranges import Replicates
 from tests.unit.synthetic_server import made_run
 
 PHASES = designed(100, 2, Random(1).shuffle).phases
@@ -132,6 +133,23 @@ def test_a_plan_takes_the_costs_that_there_are(profile, kept, has, lacks):
     assert has in figures
     assert lacks not in figures
     assert "server.memory" not in figures
+
+
+def test_what_is_received_costs_its_own_bytes(profile: CalibratedProfile) -> None:
+    """A server that is sent 1 kB and delivers 64 B was charged for 64 received bytes."""
+    count = len(profile.replicates[0])
+    some = msgspec.structs.replace(
+        profile, names=("inbound", "byte_in"), replicates=[[10e-6] * count, [5e-9] * count], costs=[]
+    )
+    alike, apart = (
+        inputs_of_profile(some, 64, 1, received=received).figures["server.inbound_cost"].value
+        for received in (None, 1000)
+    )
+    # 10 µs and 64 × 5 ns, and 1,000 × 5 ns: each as the same start makes it
+    assert isinstance(alike, Replicates)
+    assert isinstance(apart, Replicates)
+    factors = [one / other for one, other in zip(apart.values, alike.values, strict=True)]
+    assert factors == pytest.approx([15e-6 / 10.32e-6] * count)
 
 
 def test_a_cost_that_cannot_be_parted_is_nothing_by_itself(profile: CalibratedProfile) -> None:

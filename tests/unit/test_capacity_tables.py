@@ -3,12 +3,14 @@
 import msgspec
 import pytest
 
+from siotool.cli.outcome import rendered
+from siotool.document.document import Sentence, Table
 from siotool.measured_servers import ServerUse
 from siotool.report.capacity_figures import CapacityFigures, HoldFigures, capacity_of
-from siotool.report.capacity_tables import LOWEST_FAILED, capacity, capacity_sentence
+from siotool.report.capacity_tables import capacity, capacity_sentence
 from siotool.report.limiting_resource import limiting_resource
 from siotool.runfile import Bytes
-from siotool.searched import FoundCapacity, Hold
+from siotool.searched import LOWEST_FAILED, FoundCapacity, Hold
 
 FOUND = CapacityFigures(
     search="users",
@@ -144,6 +146,16 @@ def test_the_loads_are_a_table_and_a_chart(make_run, reported):
     assert said.text.endswith("The search took 4 min.")
     none = msgspec.structs.replace(FOUND, holds=[])
     assert len(capacity(msgspec.structs.replace(report, capacity=none)).blocks) == 1
+
+
+def test_holds_that_showed_nothing_have_a_table_and_no_chart(make_run, reported):
+    """Of two loads beyond the generator the report of a search ended in a bug."""
+    nothing = msgspec.structs.replace(HOLD, outcome="generator", blocks=0, doubts=["no CPU was left"])
+    for holds in ([nothing, nothing], [nothing, HOLD], [HOLD, msgspec.structs.replace(HOLD, allowed=0.0)]):
+        found = msgspec.structs.replace(FOUND, low=0.0, value=None, high=None, holds=holds)
+        report = msgspec.structs.replace(reported(make_run(), {}), capacity=found)
+        assert [type(block) for block in capacity(report).blocks] == [Sentence, Table]
+        assert "not known" in rendered(report, "html")
 
 
 def searched(make_run, **use):

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siotool.errors import GateError
+from siotool.report.gate_metrics import OPS
 from siotool.report.gates import parse
 from siotool.report.join import summarize
 from siotool.report.judging import judge
@@ -221,6 +222,16 @@ def test_the_examples_of_the_manual_are_gates():
     assert metrics == read | {"reordered"}
 
 
+def test_no_example_judges_calls_of_a_scenario_that_makes_none():
+    """Trap: the Action in docs/ci.md judged calls of the chat, which makes none: every pipeline failed."""
+    root = Path(__file__).parents[2]
+    for paper in [root / "README.md", *(root / "docs").glob("*.md")]:
+        examples = re.findall(r"--scenario (?:chat|idle)\b(?:.(?!\n\n))*", paper.read_text("utf-8"), re.S)
+        for example in examples:
+            command = example.partition("```")[0].partition("siotool ")[0]
+            assert ":ack" not in command, f"{paper.name}: {command}"
+
+
 def test_a_header_only_run_fails_every_gate(make_run):
     run = make_run(ended=False)
     run.intervals.clear()
@@ -258,3 +269,10 @@ def test_a_percentile_that_nobody_answered_passes_no_gate_beyond_the_timeout(
     assert verdict.outcome == outcome
     if outcome == "failed":
         assert verdict.reason.endswith("; at least, as no answer came")
+
+
+def test_the_paper_on_gates_names_every_operation():
+    paper = (Path(__file__).parents[2] / "docs/gates.md").read_text(encoding="utf-8")
+    (line,) = [line for line in paper.splitlines() if line.startswith("- `PERCENTILE` is")]
+    said = line.partition("`OP` is ")[2].partition("(checks")[0]
+    assert set(re.findall("`([a-z]+)`", said)) == set(OPS)

@@ -3,10 +3,10 @@
 import msgspec
 import pytest
 
-from siotool.report.gate_objectives import objectives_of
 from siotool.errors import InputError
 from siotool.histogram import Histogram
 from siotool.measured_servers import ServerUse
+from siotool.report.gate_objectives import objectives_of
 from siotool.report.gates import parse
 from siotool.runfile import (
     Bytes,

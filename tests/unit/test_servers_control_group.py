@@ -165,7 +165,7 @@ def test_a_real_group_counts_what_its_processes_use() -> None:
         for folder in folders:
             with suppress(OSError):
                 folder.rmdir()
-        pytest.skip(f"no control group can be made here: {error}")
+        pytest.xfail(f"no control group can be made here: {error}")
     with subprocess.Popen(
         [sys.executable, "-c", _BURN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

@@ -344,7 +344,7 @@ def test_a_process_of_another_user_is_refused_with_a_remedy():
     assert done.stdout == "process 1 may not be read | run siotool as the server's user\n"
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may read every process")
+@pytest.mark.xfail(os.geteuid() != 0, run=False, reason="only root may read every process")
 def test_the_first_process_may_be_watched_by_root():
     source = Processes([1])
     assert source.read(lambda: 1.0).counters["cpu_s"] >= 0

@@ -119,6 +119,12 @@ def test_seconds_under_another_load_are_not_held_against_a_load() -> None:
     assert all(line.missed == 0 for line in passed)
 
 
+def test_users_without_connections_are_there_too_when_a_load_is_awaited() -> None:
+    """A search beside an HttpUser waited for ever for the last of its users."""
+    one = msgspec.structs.replace(second(1.0, 1.0, 5), other_users=2)
+    assert seen(one, 0.0, []).users == 7
+
+
 def test_a_bound_that_no_gate_fails_at_ends_in_at_least_and_names_no_server() -> None:
     found = capacity(driven(program(most=80.0), edge=math.inf)[1])
     assert (found.low, found.high, found.value, found.limited_by) == (80, None, None, "bound")

@@ -4,7 +4,7 @@ Costs, sizes and times are compared as ratios, so on the scale of their logarith
 0, on the scale of 2 asin √p, on which a count of n scatters by 1/√n whatever the share is (M. F.
 Freeman, J. W. Tukey, "Transformations related to the angular and the square root", 1950).
 
-The assumed scatter between two runs of one server is what 48 real ones showed, rounded up
+The assumed scatter between two runs of one server is what 42 real ones showed, rounded up
 (docs/comparison.md). It counts as much as ``PRIOR_RUNS`` runs that repeat another: with two or three runs
 a side it steadies the scatter that was seen; with one a side there is nothing else.
 """

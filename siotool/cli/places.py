@@ -1,0 +1,49 @@
+"""Where a load test's run and reports go: looked at before the load, so that none is lost."""
+
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from siotool.errors import InputError, OutputError
+
+#: Where runs are kept that name no folder.
+REPORTS = Path("reports")
+
+
+def run_folder(out: Path | None, scenario: str, *, written: bool) -> Path:
+    """Where the run is kept, by default a folder of its own; raises InputError where there is one already."""
+    folder = out or REPORTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{scenario.removeprefix('_')}"
+    if written and (folder / "run.jsonl").exists():
+        raise InputError(f"{folder} already holds a run", "choose another --out folder")
+    return folder
+
+
+def check_places(places: Mapping[str, str | Path | None], out: Path | None) -> None:
+    """Raise OutputError for a file of the report, by its option, that nothing can be written to.
+
+    It may lie in the run's folder, which is made with the run.
+    """
+    for option, place in places.items():
+        if place is not None and str(place) != "-":
+            _check(option, Path(place), out or REPORTS)
+
+
+def _check(option: str, place: Path, folder: Path) -> None:
+    try:
+        path = place.resolve()
+        if folder.resolve() in path.parents:
+            return  # made with the run
+        if path.is_dir():
+            raise IsADirectoryError(None, "is a folder")
+        if path.exists():
+            if not os.access(path, os.W_OK):
+                raise PermissionError(None, "may not be written")
+        else:
+            draft = path.with_name(f".{path.name}.{os.getpid()}")
+            draft.touch(exist_ok=False)
+            draft.unlink()
+    except OSError as error:
+        raise OutputError(
+            f"{option} {place}: nothing can be written there: {error.strerror}", "name another file"
+        ) from error
