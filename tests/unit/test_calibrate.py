@@ -1,6 +1,7 @@
 """What a calibration says of servers whose costs are known, and of those that misbehave."""
 
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -10,16 +11,19 @@ import pytest
 
 from siotool.calibration.design import designed
 from siotool.calibration.phase import Phase, Timetable
+from siotool.cli.plan_evidence import Measured, check_calibrated
 from siotool.errors import InputError
 from siotool.plan.evidence.calibrate import calibrate
 from siotool.plan.evidence.calibrated import CalibratedProfile
 from siotool.plan.evidence.calibrated_inputs import inputs_of_profile
+from siotool.plan.evidence.calibrated_summary import describe_profile
 from siotool.plan.evidence.curve import CostCurve, CurveShape
 from siotool.plan.evidence.heap import MemoryCourse, fit_memory
 from siotool.plan.evidence.held_out import cores_of, memory_of
 from siotool.plan.evidence.holds import holds_of, whole_hold
 from siotool.plan.evidence.warming_test import still_warming
 from siotool.plan.evidence.wishes import with_wishes
+from siotool.plan.inputs.figure import Inputs
 from siotool.plan.inputs.middles import middle
 from siotool.runfile import End, Interval, Note, Run
 from tests.unit.synthetic_server import SERVER, load_of_phase, made_run
@@ -520,3 +524,28 @@ def test_the_hold_of_a_run_is_at_the_pace_that_a_profile_keeps(profile: Calibrat
     assert hold is not None
     assert hold.pace == pytest.approx(1.3, rel=0.01)
     assert np.median(cores_of(profile, hold, 300, 1)) == pytest.approx(hold.cores, rel=0.05)
+
+
+def test_a_run_at_another_time_is_verified_at_the_pace_that_its_profile_keeps(
+    profile: CalibratedProfile, to_jsonl: Callable[[Run], str], tmp_path: Path
+) -> None:
+    """By the run's own pace the machine's slowness was taken for an error of the profile."""
+    slow = made_run([Phase("call", 100, 20.0, 1.0, rate=20.0)], pace=lambda _: 1.3, noise=0.0)
+    for number, one in enumerate(slow.intervals):  # as a run file has them
+        there, (users,) = one.connections, one.user_classes
+        opened = 0 if number else there.open
+        slow.intervals[number] = msgspec.structs.replace(
+            one,
+            connections=msgspec.structs.replace(there, attempted=opened, established=opened),
+            user_classes=[
+                msgspec.structs.replace(
+                    users, users=there.users, begun=users.sent, attempted=opened, established=opened
+                )
+            ],
+        )
+    path = tmp_path / "run.jsonl"
+    path.write_text(to_jsonl(slow), encoding="utf-8")
+    measured = Measured(Inputs(), None, describe_profile(profile), profile)
+    checked = check_calibrated(str(path), measured, accept_suspect=True, draws=300, seed=1)
+    cpu = next(one for one in checked.checks if one.name == "cpu")
+    assert abs(cpu.error) < 0.05
