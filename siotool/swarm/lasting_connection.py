@@ -148,6 +148,11 @@ class LastingConnection:
 
     # ── inside ────────────────────────────────────────────────────────────────────────
 
+    @property
+    def _is_opener(self) -> bool:
+        """Whether this greenlet opens it."""
+        return self._opener is not None and self._opener is gevent.getcurrent()
+
     def _spawn(self, reason: str) -> None:
         self._opener = gevent.spawn(self._open_beside, reason)
 

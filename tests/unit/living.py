@@ -19,6 +19,7 @@ from gevent.pool import Group
 from locust import TaskSet, constant
 from locust.env import Environment
 from locust.exception import StopUser
+from locust.user.task import LOCUST_STATE_WAITING
 
 from siotool.client.address import resolve
 from siotool.errors import ScenarioError
@@ -84,7 +85,7 @@ def between_turns(user):
     """Its next turn is a hundred seconds away from now on."""
     until(lambda: user.acts)
     user._generator.change_rate(LATE)
-    until(lambda: not user._in_turn)
+    until(lambda: user.locust_state == LOCUST_STATE_WAITING)
 '''
 
 
