@@ -382,12 +382,13 @@ class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
 class Note(msgspec.Struct, frozen=True, tag_field="kind", tag="note"):
     """Something worth knowing that happened: a stage, a fault, a warning.
 
-    ``level`` ``doubt`` makes the run suspect.
+    ``level`` ``doubt`` makes the run suspect. ``momentary``: it is only about the second that ends then.
     """
 
     t_s: Amount
     level: Literal["info", "warning", "doubt"]
     text: str
+    momentary: bool = False
 
 
 class End(msgspec.Struct, frozen=True, tag_field="kind", tag="end"):

@@ -1,9 +1,11 @@
 """What a load test's run is beside: its plan, its baseline, and the history that it is added to."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from siotool.cli.comparing import Baseline, read_baseline
 from siotool.cli.keeping import Keeping, keeping
+from siotool.cli.places import check_places
 from siotool.cli.plan_options import planned
 from siotool.cli.report import HISTORY
 from siotool.errors import InputError
@@ -12,13 +14,22 @@ from siotool.plan.sizing.replan import ReadBack
 
 
 def beside_load(
-    plan: Path | None, baseline: list[str], history: Path | None, label: str | None, *, same_target: bool
+    plan: Path | None,
+    baseline: list[str],
+    history: Path | None,
+    label: str | None,
+    places: Mapping[str, str | Path | None],
+    out: Path | None,
+    *,
+    same_target: bool,
 ) -> tuple[ReadBack | None, Baseline | None, Keeping | None]:
     """Read plan and baseline before the load begins, and say where its run is kept; None for each of them.
 
     It is kept in the history that was named, or that it is compared with, or that is where histories are.
-    Raises InputError, and OutputError for a history that nothing can be added to.
+    ``places`` are files that its report goes to, by option, ``out`` the folder that was named for the run.
+    Raises InputError, and OutputError for a history or a file that nothing can be written to.
     """
+    check_places(places, out)
     read_back = None if plan is None else planned(str(plan))
     compared_with = read_baseline(baseline, history, same_target=same_target)
     from_history = compared_with is not None and compared_with.history is not None

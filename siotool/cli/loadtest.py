@@ -191,10 +191,19 @@ def loadtest(
         bandwidth=server_bandwidth,
         header=server_header,
         embedded=aimed.own,
+        restarted_for=gates if restart_command else [],
     )
     sampled, (read_back, compared_with, kept_in) = (
         aimed.own or asked_servers.any,
-        beside_load(plan, baseline or [], history, label, same_target=same_target),
+        beside_load(
+            plan,
+            baseline or [],
+            history,
+            label,
+            {} if dry_run else {"-o": output, "--summary": summaries.summary, "--comment": comment},
+            out,
+            same_target=same_target,
+        ),
     )
     stops = read_stops(
         stop_if or [], stop_after, server_sampled=sampled, searching=find_capacity or calibrate
@@ -223,6 +232,7 @@ def loadtest(
         form,
         calibrate=calibrate,
         sampled=sampled,
+        servers=own_targets.server_count(aimed, lab, asked_servers),
     )
     clients = client_options.read(
         identity_options.identity(auth, header or [], [*aimed.query, *(query or [])], namespace or []),
@@ -273,18 +283,13 @@ def loadtest(
     from siotool.swarm.settings import EngineSettings, look_up
     from siotool.workload import Target, Workload, turns
 
-    folder = run_folder(
-        out,
-        loaded.name,
-        {"-o": output, "--summary": summaries.summary, "--comment": comment},
-        written=not dry_run and manifest is None,
-    )
+    folder = run_folder(out, loaded.name, written=not dry_run)
     calibrating = (
         calibration_options.calibrating(loaded, resolved, users, run_time, wishes, seed, processes or 1)
         if calibrate
         else None
     )
-    programs, shape, stages, workers = (
+    programs, shape, stages, workers, most_users = (
         calibrating.programs(folder)
         if calibrating
         else searching.programs_of(
@@ -295,7 +300,9 @@ def loadtest(
             processes,
             aimed,
             (stages, run_time, given, arrivals),
-            far.workers if far else None,
+            elsewhere=far.workers if far else None,
+            sources=source_options.read(source_ip or []),
+            transports=clients.transports,
         )
     )
     workload = Workload(
@@ -309,6 +316,7 @@ def loadtest(
         exclude_tags=exclude_tags or [],
         arrivals=arrivals,
         search=asked.axis if asked else None,
+        searched_users=most_users,
     )
     broken, rows = (
         fault_options.read_faults(

@@ -11,24 +11,22 @@ from siotool.errors import InputError, OutputError
 REPORTS = Path("reports")
 
 
-def run_folder(
-    out: Path | None, scenario: str, places: Mapping[str, str | Path | None], *, written: bool
-) -> Path:
-    """Where the run is kept, by default a folder of its own.
-
-    ``places`` are files of the report, by option, which may lie in that folder. Raises InputError where
-    there is a run already, OutputError for a file that cannot be written. Nothing is looked at where nothing
-    is to be ``written``.
-    """
+def run_folder(out: Path | None, scenario: str, *, written: bool) -> Path:
+    """Where the run is kept, by default a folder of its own; raises InputError where there is one already."""
     folder = out or REPORTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{scenario.removeprefix('_')}"
-    if not written:
-        return folder
-    if (folder / "run.jsonl").exists():
+    if written and (folder / "run.jsonl").exists():
         raise InputError(f"{folder} already holds a run", "choose another --out folder")
+    return folder
+
+
+def check_places(places: Mapping[str, str | Path | None], out: Path | None) -> None:
+    """Raise OutputError for a file of the report, by its option, that nothing can be written to.
+
+    It may lie in the run's folder, which is made with the run.
+    """
     for option, place in places.items():
         if place is not None and str(place) != "-":
-            _check(option, Path(place), folder)
-    return folder
+            _check(option, Path(place), out or REPORTS)
 
 
 def _check(option: str, place: Path, folder: Path) -> None:

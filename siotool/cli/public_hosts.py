@@ -105,7 +105,10 @@ def refuse_url(host: str, where: str) -> None:
 def _listed() -> list[str]:
     """Return the hosts of the user's own file, ``siotool/config.toml`` below ``$XDG_CONFIG_HOME``."""
     given = Path(os.environ.get("XDG_CONFIG_HOME", ""))
-    folder = given if given.is_absolute() else Path.home() / ".config"
+    try:
+        folder = given if given.is_absolute() else Path.home() / ".config"
+    except RuntimeError:  # a user without a home, as some containers have
+        return []
     path = folder / "siotool" / "config.toml"
     if not path.exists():
         return []

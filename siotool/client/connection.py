@@ -104,7 +104,7 @@ class Connection(Generic[Observing]):
         #: For how many seconds nothing had passed when the other side closed it; None where unknown.
         self.idle_s: float | None = None
         #: The server may give this session back after a loss: the last event must be known then.
-        self.recovers = False
+        self.recovers = bool(recover)  # what was missed comes before the answer to CONNECT
         self._last_events = LastEvents(pool.parser, recover) if recover else None
         pool.connections.add(self)
 
@@ -224,8 +224,8 @@ class Connection(Generic[Observing]):
         if attachments:
             data = insert_attachments(data, attachments)
         name, arguments = name_and_arguments(data)
-        if self._last_events is not None:
-            self._last_events.heard(packet.namespace, arguments)
+        if self._last_events is not None and packet.ack_id is None:
+            self._last_events.heard(packet.namespace, [name, *arguments])
         self.observer.event(name, arguments, packet, payload, now)
         reply = self._reply_to(packet)
         if self.handlers:

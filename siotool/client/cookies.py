@@ -1,7 +1,7 @@
 """Cookies that a server sets, kept for one connection: a balancer's stickiness, mostly."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -39,13 +39,23 @@ class CookieJar:
                     del self._cookies[next(iter(self._cookies))]
 
     @property
+    def by_name(self) -> dict[str, str]:
+        """The values as the server wrote them, by name."""
+        return dict(self._cookies)
+
+    @property
     def values(self) -> list[str]:
         """The values alone."""
         return list(self._cookies.values())
 
     def header(self) -> str:
         """The ``Cookie`` header; empty without any."""
-        return "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+        return cookie_header(self._cookies)
+
+
+def cookie_header(cookies: Mapping[str, str]) -> str:
+    """The ``Cookie`` header of values by name, which are written as they are; empty without any."""
+    return "; ".join(f"{name}={value}" for name, value in cookies.items())
 
 
 def _expired(attributes: list[str]) -> bool:

@@ -16,7 +16,10 @@ _ENCODINGS = "gzip, deflate"
 
 
 class Endpoint:
-    """Where the connections of a run go; ``make_socket`` is ``socket.socket``, unless that is patched."""
+    """Where the connections of a run go; ``make_socket`` is ``socket.socket``, unless that is patched.
+
+    ``slash`` ends the path of requests, as clients have it.
+    """
 
     def __init__(
         self,
@@ -25,6 +28,8 @@ class Endpoint:
         tls: TlsOptions,
         revision: Revision = 4,
         make_socket: MakeSocket = socket.socket,
+        *,
+        slash: bool = True,
     ) -> None:
         """Raises InputError for a file that is no certificate or key."""
         self.addresses = addresses
@@ -33,13 +38,15 @@ class Endpoint:
         self.tls = context(tls) if secure(target) else None
         self.server_name = tls.server_name or hostname(target)
         self._target = target
+        self._slash = slash
         self._host = host_header(target)
 
     def path(self, transport: str, identity: Identity, *more: tuple[str, str]) -> str:
         """Path and query of a request, with the parameters in the order of the official client."""
-        path = "/" + self._target.path.strip("/")
+        path = self.bare_path
+        path = f"/{path}/" if path and self._slash else f"/{path}"
         pairs: Pairs = (*identity.query, ("EIO", str(self.revision)), ("transport", transport), *more)
-        return f"{path.rstrip('/')}/?{query_string(pairs)}"
+        return f"{path}?{query_string(pairs)}"
 
     def url(self, identity: Identity) -> str:
         """The URL that another client is given, with the query of its requests."""

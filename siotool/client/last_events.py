@@ -1,8 +1,10 @@
 """Connection state recovery: what a client must remember to be given its session back.
 
 A server that recovers sessions gives each a private id, and appends an offset to each of its events
-as their last argument. A client that comes back shows both. Source: socketio/socket.io-client,
-lib/socket.ts (``emitEvent``, ``_sendConnectPacket``), version 4.8.
+as their last argument. A client that comes back shows both. The official client takes any text that is
+the last of an event's arguments, of which its name is the first; to those of an event that is to be
+answered it has appended what answers it, so none of them is a text. Source: socketio/socket.io-client,
+lib/socket.ts (``onevent``, ``emitEvent``, ``_sendConnectPacket``), version 4.8.
 """
 
 from collections.abc import Mapping
@@ -10,11 +12,11 @@ from typing import Any
 
 from siotool.protocol.faults import RemoteProtocolError
 from siotool.protocol.session import Recoverable
-from siotool.protocol.socket_io import Parser, name_and_arguments
+from siotool.protocol.socket_io import Parser
 
 
 class LastEvents:
-    """The last event of a connection whose last argument was a text, by namespace."""
+    """The last text that ended an event of a connection, by namespace."""
 
     __slots__ = ("_offsets", "_packet", "_parser")
 
@@ -34,8 +36,8 @@ class LastEvents:
             self._packet = packet
 
     def heard(self, namespace: str, arguments: list[Any]) -> None:
-        """An event came, and was parsed."""
-        if arguments and isinstance(arguments[-1], str):
+        """An event came that is not to be answered, and was parsed: its name and arguments."""
+        if isinstance(arguments[-1], str):
             self._read()
             self._offsets[namespace] = arguments[-1]
 
@@ -50,8 +52,8 @@ class LastEvents:
             return
         try:
             header = self._parser.parse(packet[1:])
-            _, arguments = name_and_arguments(self._parser.decode(header.data))
+            data = self._parser.decode(header.data)
         except RemoteProtocolError:
             return
-        if arguments and isinstance(arguments[-1], str):
-            self._offsets[header.namespace] = arguments[-1]
+        if header.ack_id is None and isinstance(data, list) and data and isinstance(data[-1], str):
+            self._offsets[header.namespace] = data[-1]

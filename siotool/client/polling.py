@@ -217,14 +217,13 @@ class Polling:
 
     # ── an upgrade ────────────────────────────────────────────────────────────────────
 
-    async def pause(self) -> list[Frame]:
-        """Stop once the requests under way are answered; returns what was not sent."""
+    async def pause(self) -> None:
+        """Stop once the requests under way are answered; what is sent from now on waits."""
         self._paused = True
         if self._posting is not None:
             await asyncio.wait((self._posting,))
         if self._polling is not None:
             await asyncio.wait((self._polling,))
-        return self.take_waiting()
 
     def resume(self) -> None:
         """Go on: the upgrade has failed."""
@@ -254,8 +253,12 @@ class Polling:
         self._farewell = asyncio.get_running_loop().create_task(self._say_farewell())
 
     def leave(self) -> None:
-        """Be closed at once, and post a close packet: else the server keeps the session for a ping's time."""
-        if not self._connection.session.sid or self._frozen:
+        """Be closed at once, and post a close packet: else the server keeps the session for a ping's time.
+
+        One that it does not know is not closed there.
+        """
+        unknown = self._connection.close_reason == "session_unknown"
+        if not self._connection.session.sid or self._frozen or unknown:
             self.cut()
         elif not self._closing and not self._over:
             self._left = True
@@ -322,7 +325,8 @@ class Polling:
             connection.failed(error)
         elif failure.kind not in ("transport_close", "reset"):
             connection.violated(failure.kind, failure.quoted)
-        self.cut()
+        if not self._left:  # else the farewell is on its way
+            self.cut()
 
     def read_wire(self, last: bool = False) -> None:
         """Count what TCP carried since the last call."""

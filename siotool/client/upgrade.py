@@ -55,7 +55,7 @@ class Upgrading(Polling):
                 socket.send(PROBE)
                 await probe.answered
                 connection.observer.phase("probe", monotonic() - asked)
-                waiting = await self.pause()
+                await self._pause_unless(probe.spoilt)
         except Exception as error:
             probe.over = True
             socket.cut()
@@ -75,13 +75,23 @@ class Upgrading(Polling):
         if self._bytes_per_s is not None:
             socket.slow(self._bytes_per_s)
         socket.send(UPGRADED)
-        for frame in (*waiting, *self.take_waiting()):
+        for frame in self.take_waiting():
             if isinstance(frame, BinaryMessage):
                 socket.send_binary(frame.data)
             else:
                 socket.send(frame)
         self.retire()
         connection.observer.upgraded(monotonic() - started)
+
+    async def _pause_unless(self, spoilt: "asyncio.Future[Exception]") -> None:
+        """Stop polling; raises why the WebSocket cannot take over, as soon as it is known."""
+        pausing = asyncio.get_running_loop().create_task(self.pause())
+        try:
+            await asyncio.wait((pausing, spoilt), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            pausing.cancel()
+        if spoilt.done():
+            raise spoilt.result()
 
     def read_wire(self, last: bool = False) -> None:
         """Count what TCP carried since the last call."""
@@ -121,7 +131,10 @@ class Probe:
     """What a WebSocket is connected to until it has answered: its packets are none of the session's."""
 
     def __init__(self, connection: Connection[Any]) -> None:
-        self.answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self.answered: asyncio.Future[None] = loop.create_future()
+        #: Why the WebSocket cannot carry anything.
+        self.spoilt: asyncio.Future[Exception] = loop.create_future()
         self.socket: WebSocket | None = None
         #: Nobody waits for it any more.
         self.over = False
@@ -149,9 +162,8 @@ class Probe:
         self.failed(RemoteProtocolError("a probe answered with bytes"))
 
     def failed(self, error: Exception) -> None:
-        """The probe failed."""
-        if not self.answered.done() and not self.over:
-            self.answered.set_exception(error)
+        """The probe failed, or the WebSocket after it."""
+        self._note(error)
         if self.socket is not None:
             self.socket.cut()
 
@@ -172,5 +184,10 @@ class Probe:
 
     def lost(self) -> None:
         """The WebSocket is closed."""
+        self._note(ClientFailure("transport_close", "closed while it was probed"))
+
+    def _note(self, error: Exception) -> None:
+        if not self.spoilt.done():
+            self.spoilt.set_result(error)
         if not self.answered.done() and not self.over:
-            self.answered.set_exception(ClientFailure("transport_close", "closed while it was probed"))
+            self.answered.set_exception(error)

@@ -15,9 +15,9 @@ _ENTRY = "window.vegaEmbed = vegaEmbed;"
 
 def bundle() -> str:
     """Return the script."""
-    path = cache_folder() / f"vega-{version('vl-convert-python')}.js"
+    name = f"vega-{version('vl-convert-python')}.js"
     with contextlib.suppress(OSError, UnicodeDecodeError):
-        kept = path.read_text(encoding="utf-8")
+        kept = (cache_folder() / name).read_text(encoding="utf-8")
         if kept.endswith(_END):
             return kept
     # a JavaScript engine, only when there is nothing kept
@@ -25,6 +25,7 @@ def bundle() -> str:
 
     made: str = vl_convert.javascript_bundle(_ENTRY) + _END
     with contextlib.suppress(OSError):
+        path = cache_folder() / name
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f".{path.name}.{os.getpid()}")
         draft.write_text(made, encoding="utf-8")
@@ -37,6 +38,12 @@ _END = "\n/* end */\n"
 
 
 def cache_folder() -> Path:
-    """Where siotool keeps what it can make again (XDG Base Directory Specification)."""
+    """Where siotool keeps what it can make again (XDG Base Directory Specification).
+
+    Raises FileNotFoundError for a user without a home, as some containers have.
+    """
     root = os.environ.get("XDG_CACHE_HOME", "")
-    return Path(root if os.path.isabs(root) else Path.home() / ".cache") / "siotool"
+    try:
+        return Path(root if os.path.isabs(root) else Path.home() / ".cache") / "siotool"
+    except RuntimeError as error:
+        raise FileNotFoundError(str(error)) from error

@@ -24,6 +24,8 @@ Outcome = Literal["joined", "refused", "silent", "ended"]
 
 #: When the server has not answered in JSON by then, MessagePack is tried beside it.
 _PATIENCE_S = 0.6
+#: Once more without auth: this share of the time of an answer, or so many times what a join took with it.
+_AGAIN, _SLOWER = 0.4, 2.0
 
 
 class Join(msgspec.Struct, frozen=True):
@@ -70,7 +72,10 @@ def unknown(join: Join) -> bool:
 
 
 async def join_all(wire: Wire, known: Known) -> Joins | None:
-    """Join the namespaces that the settings ask for; with auth, and once more without it."""
+    """Join the namespaces that the settings ask for with auth, and once more without it those that it opened.
+
+    One that is silent takes all the time of an answer; the others are not waited for as long again.
+    """
     if known.opening is None:
         return None
     identity = known.settings.identity
@@ -78,7 +83,10 @@ async def join_all(wire: Wire, known: Known) -> Joins | None:
     found = await _in_any_parser(wire, known, namespaces, auth)
     if auth is None or not found.parser or not found.joined:
         return found
-    without = await join(wire, known, namespaces, None, found.parser)
+    joined = [one.namespace for one in found.joined]
+    took_s = max(one.seconds for one in found.joined)
+    patience_s = max(_AGAIN * known.settings.timeout_s, _SLOWER * took_s)
+    without = await join(wire, known, joined, None, found.parser, patience_s=patience_s)
     return msgspec.structs.replace(found, without_auth=without)
 
 
@@ -128,15 +136,10 @@ async def join(
     limit_s = min(wire.settings.timeout_s, patience_s)
     try:
         async with talking(wire, known, limit_s) as talk, asyncio.timeout(limit_s):
-            for namespace in namespaces:
-                if known.revision == 4:
-                    data = parser.encode(auth).data if auth is not None else b""
-                    await talk.say(parser.frame(PacketType.CONNECT, namespace, data=data))
-                elif namespace != MAIN:  # which the server joins by itself
-                    await talk.say(parser.frame(PacketType.CONNECT, namespace))
-            await _hear(talk, parser, found, start)
+            await ask(talk, known, namespaces, auth, parser)
+            await hear_answers(talk, parser, found, start)
             async with asyncio.timeout(linger_s):
-                await _hear(talk, parser, found, start, beyond=True)
+                await hear_answers(talk, parser, found, start, beyond=True)
     except TimeoutError:
         pass
     except SessionEnded as error:
@@ -146,7 +149,17 @@ async def join(
     return [found[namespace] for namespace in namespaces]
 
 
-async def _hear(
+async def ask(talk: Talk, known: Known, namespaces: Sequence[str], auth: Any, parser: Parser) -> None:
+    """Ask for namespaces. Raises SessionEnded."""
+    for namespace in namespaces:
+        if known.revision == 4:
+            data = parser.encode(auth).data if auth is not None else b""
+            await talk.say(parser.frame(PacketType.CONNECT, namespace, data=data))
+        elif namespace != MAIN:  # which the server joins by itself
+            await talk.say(parser.frame(PacketType.CONNECT, namespace))
+
+
+async def hear_answers(
     talk: Talk, parser: Parser, found: dict[str, Join], start: float, *, beyond: bool = False
 ) -> None:
     """Take packets until each namespace has its answer, or ``beyond``."""

@@ -15,7 +15,8 @@ class ProbeSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     ``identity``: the auth payload goes to each of its namespaces, which are joined over one connection.
     ``origin`` is the page a browser would come from, empty for none. ``patient`` waits for a ping interval.
-    ``timeout_s`` bounds each phase: connecting, opening, looking.
+    ``timeout_s`` bounds each phase: connecting, opening, looking. ``slash`` ends the path of requests, as
+    clients have it; a redirect may take it away.
     """
 
     target: Target
@@ -24,6 +25,7 @@ class ProbeSettings(msgspec.Struct, frozen=True, kw_only=True):
     tls: TlsOptions = TlsOptions()
     patient: bool = False
     timeout_s: float = 3.0
+    slash: bool = True
 
     @property
     def secure(self) -> bool:
@@ -57,9 +59,10 @@ class ProbeSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     def url(self, scheme: str, revision: int, transport: str) -> str:
         """URL of a session's first request; ``scheme`` is http or ws."""
-        path = "/" + self.target.path.strip("/") + "/"
+        path = self.target.path.strip("/")
+        path = f"/{path}/" if path and self.slash else f"/{path}"
         query = urlencode([*self.identity.query, ("EIO", revision), ("transport", transport)])
-        return f"{scheme}{'s' if self.secure else ''}://{self.address}{path.replace('//', '/')}?{query}"
+        return f"{scheme}{'s' if self.secure else ''}://{self.address}{path}?{query}"
 
     def with_headers(self, headers: Iterable[tuple[str, str]]) -> "ProbeSettings":
         """The same with other headers."""

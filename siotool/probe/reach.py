@@ -5,6 +5,7 @@ import errno
 import socket
 import ssl
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from time import monotonic
 from types import MappingProxyType
@@ -22,8 +23,12 @@ _BY_ERRNO = MappingProxyType(
         errno.ETIMEDOUT: "timeout",
     }
 )
+#: How long an address is tried before the next one is too: the Connection Attempt Delay of RFC 8305 §8.
+_HEAD_START_S = 0.25
 #: X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT and X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN of OpenSSL.
 _SELF_SIGNED = (18, 19)
+
+_Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 async def reach(settings: ProbeSettings) -> Reached:
@@ -38,7 +43,7 @@ async def reach(settings: ProbeSettings) -> Reached:
     start = monotonic()
     try:
         async with asyncio.timeout(settings.timeout_s):
-            _, writer = await asyncio.open_connection(settings.host, settings.port)
+            address, writer = await _connect(addresses, settings.port)
     except TimeoutError:
         return Reached(addresses, failure="timeout", detail=f"no answer within {settings.timeout_s:g} s")
     except OSError as error:
@@ -48,7 +53,7 @@ async def reach(settings: ProbeSettings) -> Reached:
     failure, detail, tls = "", "", None
     if settings.secure:
         try:
-            tls = await _greet(settings)
+            tls = await _greet(settings, address)
         except TimeoutError:
             failure, detail = "tls", f"no TLS handshake within {settings.timeout_s:g} s"
         except OSError as error:  # ssl.SSLError is one
@@ -62,20 +67,50 @@ async def _look_up(settings: ProbeSettings) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
+async def _connect(addresses: Sequence[str], port: int) -> tuple[str, asyncio.StreamWriter]:
+    """The first address that answers, and a connection to it. Raises OSError where none does.
+
+    Each has a head start before the next one, as browsers and the probe's requests do it.
+    """
+    waiting = list(addresses)
+    trying: dict[asyncio.Task[_Streams], str] = {}
+    errors: list[OSError] = []
+    try:
+        while waiting or trying:
+            if waiting:
+                task = asyncio.create_task(asyncio.open_connection(waiting[0], port))
+                trying[task] = waiting.pop(0)
+            limit_s = _HEAD_START_S if waiting else None
+            done, _ = await asyncio.wait(trying, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                address = trying.pop(task)
+                try:
+                    return address, task.result()[1]
+                except OSError as error:
+                    errors.append(error)
+    finally:
+        for task in trying:
+            task.cancel()
+        for found in await asyncio.gather(*trying, return_exceptions=True):
+            if not isinstance(found, BaseException):
+                found[1].transport.abort()
+    raise next((error for error in errors if error.errno == errno.ECONNREFUSED), errors[0])
+
+
 async def speaks_tls(settings: ProbeSettings) -> bool:
     """Whether the port shakes hands over TLS, whatever its certificate."""
     with suppress(OSError, TimeoutError):  # ssl.SSLError is an OSError
-        await _handshake(settings, trusting(settings, anyone=True))
+        async with asyncio.timeout(settings.timeout_s):
+            address, writer = await _connect(await _look_up(settings), settings.port)
+        await _close(writer)
+        await _handshake(settings, address, trusting(settings, anyone=True))
         return True
     return False
 
 
 def _name(error: OSError) -> str:
-    """The class of a failed connect; several addresses may each have failed."""
-    for number, name in _BY_ERRNO.items():
-        if error.errno == number or f"[Errno {number}]" in str(error):
-            return name
-    return "unreachable"
+    """The class of a failed connect."""
+    return _BY_ERRNO.get(error.errno or 0, "unreachable")
 
 
 def _plain(error: Exception) -> str:
@@ -84,11 +119,11 @@ def _plain(error: Exception) -> str:
     return getattr(error, "strerror", "") or str(error) or type(error).__name__
 
 
-async def _greet(settings: ProbeSettings) -> Tls:
+async def _greet(settings: ProbeSettings, address: str) -> Tls:
     """The TLS of a connection; raises what a handshake without any check of certificates does."""
     distrust, self_signed = "", False
     try:
-        version, certificate, binary = await _handshake(settings, trusting(settings))
+        version, certificate, binary = await _handshake(settings, address, trusting(settings))
         if certificate:
             return _tls(version, certificate)
     except ssl.SSLCertVerificationError as error:
@@ -96,20 +131,22 @@ async def _greet(settings: ProbeSettings) -> Tls:
     if not distrust:  # --insecure: find out what it hides
         with suppress(TimeoutError):
             try:
-                await _handshake(settings, ssl.create_default_context())
+                await _handshake(settings, address, ssl.create_default_context())
             except ssl.SSLCertVerificationError as error:
                 distrust, self_signed = error.verify_message, error.verify_code in _SELF_SIGNED
-    version, _, binary = await _handshake(settings, trusting(settings, anyone=True))
+    version, _, binary = await _handshake(settings, address, trusting(settings, anyone=True))
     with suppress(ssl.SSLError, OSError, TimeoutError):  # an expired one is not read
-        _, certificate, _ = await _handshake(settings, _trusting_only(binary))
+        _, certificate, _ = await _handshake(settings, address, _trusting_only(binary))
         return _tls(version, certificate, distrust, self_signed)
     return Tls(version, distrust=distrust, self_signed=self_signed)
 
 
-async def _handshake(settings: ProbeSettings, context: ssl.SSLContext) -> tuple[str, Any, bytes]:
+async def _handshake(
+    settings: ProbeSettings, address: str, context: ssl.SSLContext
+) -> tuple[str, Any, bytes]:
     async with asyncio.timeout(settings.timeout_s):
         _, writer = await asyncio.open_connection(
-            settings.host, settings.port, ssl=context, server_hostname=settings.server_name
+            address, settings.port, ssl=context, server_hostname=settings.server_name
         )
     channel: ssl.SSLObject = writer.get_extra_info("ssl_object")
     found = channel.version() or "", channel.getpeercert(), channel.getpeercert(True) or b""

@@ -3,10 +3,10 @@
 import html
 import json
 import re
-from http.cookies import CookieError, SimpleCookie
 
 import msgspec
 
+from siotool.client.cookies import CookieJar
 from siotool.printable import one_line
 
 #: Characters of a server's words that are quoted.
@@ -32,6 +32,10 @@ class Reply(msgspec.Struct, frozen=True):
         """A header's value; empty where there is none."""
         return next((value for key, value in self.headers if key.lower() == name.lower()), "")
 
+    def whole(self, name: str) -> str:
+        """All values of a header as one, as browsers read it when it comes twice (RFC 9110 §5.3)."""
+        return ", ".join(value for key, value in self.headers if key.lower() == name.lower())
+
     @property
     def location(self) -> str:
         """Where a redirect leads; empty where the answer is none."""
@@ -39,15 +43,10 @@ class Reply(msgspec.Struct, frozen=True):
 
     @property
     def cookies(self) -> dict[str, str]:
-        """Cookies that the server sets, by name."""
-        jar = SimpleCookie()
-        for name, value in self.headers:
-            if name.lower() == "set-cookie":
-                try:
-                    jar.load(value)
-                except CookieError:
-                    continue
-        return {name: morsel.value for name, morsel in jar.items()}
+        """Cookies that the server sets, by name; each value as it was written."""
+        jar = CookieJar()
+        jar.take(value for name, value in self.headers if name.lower() == "set-cookie")
+        return jar.by_name
 
     @property
     def words(self) -> str:
@@ -83,4 +82,6 @@ class Reply(msgspec.Struct, frozen=True):
         """Status and words, as a sentence quotes them: ``400 "Transport unknown"``."""
         if self.failure:
             return self.detail
+        if self.location:
+            return f"{self.status}, a redirect to {one_line(self.location.partition('?')[0], _WORDS_AT_MOST)}"
         return f"{self.status} “{self.words}”" if self.words else f"{self.status} without words"

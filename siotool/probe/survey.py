@@ -52,7 +52,8 @@ async def survey(settings: ProbeSettings) -> tuple[Wire, Known]:
         led = urljoin(settings.url("http", 4, "polling"), where)
         there = _redirected(settings, led)
         if there is None:
-            return wire, msgspec.structs.replace(known, elsewhere=_shown(led))
+            first = {4: known.polled[4]}  # sessions that opened all the same are not judged
+            return wire, msgspec.structs.replace(known, elsewhere=_shown(led), polled=first, upgraded={})
         hops.append(_shown(led))
         moved = there.secure != settings.secure or there.address != settings.address
         settings, reached = there, await reach(there) if moved else reached
@@ -104,7 +105,8 @@ def _redirected(settings: ProbeSettings, led: str) -> ProbeSettings | None:
         url=f"{parts.scheme}://{parts.netloc}",
         path=quote(parts.path, safe=_OF_A_PATH) or "/",
     )
-    return msgspec.structs.replace(settings, target=target)
+    slash = target.path.endswith("/")  # some servers redirect to take it away
+    return msgspec.structs.replace(settings, target=target, slash=slash)
 
 
 async def _understand(wire: Wire, known: Known) -> Known:
@@ -147,7 +149,7 @@ async def _elsewhere(wire: Wire, known: Known) -> str:
 
     async def answers(path: str) -> bool:
         target = Target(url=known.settings.target.url, path=path)
-        there = msgspec.structs.replace(known.settings, target=target)
+        there = msgspec.structs.replace(known.settings, target=target, slash=True)
         async with wire.line() as line:
             reply = await line.ask(there.url("http", 4, "polling"), timeout_s=_ELSEWHERE_S)
             return by_polling(reply.body) is not None or of_engine_io(reply)

@@ -4,7 +4,6 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from http.cookies import SimpleCookie
 from time import monotonic
 from typing import Any
 
@@ -12,6 +11,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from siotool.client.cookies import cookie_header
 from siotool.client.endpoint import with_cookies
 from siotool.client.tls import context as tls_context
 from siotool.probe.probe_settings import ProbeSettings
@@ -77,8 +77,7 @@ class Line:
                 begun = bytearray()
                 while len(begun) < _BODY_BYTES and (chunk := await response.content.read(_BODY_BYTES)):
                     begun += chunk
-                headed = [(_latin(name), _latin(value)) for name, value in response.raw_headers]
-                return Reply(response.status, headed, bytes(begun), monotonic() - start)
+                return Reply(response.status, _headed(response), bytes(begun), monotonic() - start)
         except Exception as error:
             return _failed(error, monotonic() - start, limit_s)
 
@@ -104,6 +103,8 @@ class Line:
                     max_msg_size=_MESSAGE_BYTES,
                     timeout=aiohttp.ClientWSTimeout(ws_close=0.2),
                 )
+        except _RedirectedError as error:
+            return msgspec.structs.replace(error.reply, seconds=monotonic() - start)
         except aiohttp.WSServerHandshakeError as error:
             said = list(error.headers.items()) if error.headers is not None else []
             if error.status == 101:
@@ -127,13 +128,31 @@ class Line:
         """The settings' headers with some more; cookies join those that the settings have."""
         replaced = {name.lower() for name in more}
         own = tuple(pair for pair in self._settings.identity.headers if pair[0].lower() not in replaced)
-        jar = SimpleCookie(dict(cookies))
-        shown = "; ".join(f"{morsel.key}={morsel.coded_value}" for morsel in jar.values())
-        return [*with_cookies(own, shown), *more.items()]
+        return [*with_cookies(own, cookie_header(cookies)), *more.items()]
 
 
-def _latin(text: bytes) -> str:
-    return text.decode("latin-1")
+class _RedirectedError(Exception):
+    """An upgrade was answered with a redirect, which is not followed."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.said)
+        self.reply = reply
+
+
+def _following_none() -> aiohttp.TraceConfig:
+    """Ends a request that is redirected: the library would ask again elsewhere, with the credentials."""
+
+    async def refuse(_session: Any, _context: Any, led: aiohttp.TraceRequestRedirectParams) -> None:
+        led.response.close()
+        raise _RedirectedError(Reply(led.response.status, _headed(led.response)))
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_redirect.append(refuse)
+    return trace
+
+
+def _headed(response: aiohttp.ClientResponse) -> list[tuple[str, str]]:
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.raw_headers]
 
 
 def _failed(error: Exception, seconds: float, limit_s: float) -> Reply:
@@ -166,5 +185,6 @@ class Wire:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": "siotool probe"},
                 timeout=aiohttp.ClientTimeout(total=None),
+                trace_configs=[_following_none()],
             ) as session:
                 yield Line(session, self.settings)

@@ -97,7 +97,10 @@ class ClientLoop:
         if settings.sources:
             make_socket = SourceSockets(make_socket, settings.sources, settings.worker)
         endpoints = [
-            Endpoint(found.target, found.addresses, settings.tls, settings.revision, make_socket)
+            Endpoint(
+                *(found.target, found.addresses, settings.tls, settings.revision, make_socket),
+                slash=found.slash,
+            )
             for found in settings.targets
         ]
         self._openers = [

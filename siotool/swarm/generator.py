@@ -27,6 +27,7 @@ from siotool.swarm.scenario_results import ScenarioResults
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.timer_wheel import TimerWheel
 from siotool.swarm.user_counts import UserCounts
+from siotool.swarm.user_numbers import NumberLane
 from siotool.swarm.visit_counts import VisitCounts
 
 #: Users of one worker are numbered within a block of this size.
@@ -85,6 +86,8 @@ class Generator:
         self._environment = environment
         self._worker = settings.worker
         self._workers = workers
+        #: None where it is not known how many workers there are.
+        self._numbers = NumberLane(settings.worker) if settings.worker < workers else None
         self._users = 0
         self.clock = IntervalClock(self.engine, settings.worker, on_machine or workers, self._reported)
         #: As it was in the last report.
@@ -138,14 +141,19 @@ class Generator:
 
         Under plain Locust, where the number of workers is not known, those of other workers are far apart.
         """
-        if self._worker >= self._workers:
+        if self._numbers is None:
             return number
-        return (number % _USERS_PER_WORKER - 1) * self._workers + self._worker + 1
+        return self._numbers.number(number % _USERS_PER_WORKER, self._workers)
+
+    def take_numbers(self, numbers: NumberLane) -> None:
+        """This worker has taken the place of a lost one: its users, none yet, have these numbers."""
+        self._numbers = numbers
 
     @property
     def population(self) -> int:
         """Users that were started by now, if all workers have started as many as this one."""
-        return self._users * self._workers
+        before = 0 if self._numbers is None else self._numbers.started
+        return (before + self._users) * self._workers
 
     def counts(self, user_class: str) -> UserCounts:
         """Where the users of a class are counted."""

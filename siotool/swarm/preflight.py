@@ -3,11 +3,12 @@
 import math
 import resource
 from time import monotonic
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
 from siotool.client.address import resolve
+from siotool.client.choices import sockets_kept
 from siotool.client.failures import ClientFailure
 from siotool.client.secret_texts import secrets_of
 from siotool.errors import InputError, TargetError
@@ -39,20 +40,21 @@ class PreflightError(TargetError):
         self.settings = settings
 
 
-def check_files(users: int, processes: int) -> None:
-    """Raises InputError when ``users`` over so many worker processes cannot all have a connection.
+def check_files(wanted: WantedLoad) -> None:
+    """Raises InputError when a process of this machine cannot open the sockets of its share of the users.
 
     Workers raise their own limit as far as the hard one allows.
     """
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    each = math.ceil(users / processes)
+    each = math.ceil(wanted.connections / wanted.processes)
     if limit == resource.RLIM_INFINITY or each + FILES_RESERVED <= limit:
         return
     remedy = f"raise the limit first (ulimit -n {each + FILES_RESERVED})"
     if limit > FILES_RESERVED:
-        remedy += f", or use --processes {math.ceil(users / (limit - FILES_RESERVED))}"
+        remedy += f", or use --processes {math.ceil(wanted.connections / (limit - FILES_RESERVED))}"
+    users = math.ceil(wanted.users / wanted.processes)
     raise InputError(
-        f"{each:,} users in one generator process need {each + FILES_RESERVED:,} open files, "
+        f"{users:,} users in one generator process need {each + FILES_RESERVED:,} open files, "
         f"and a process may have {limit:,} here",
         remedy,
     )
@@ -60,7 +62,13 @@ def check_files(users: int, processes: int) -> None:
 
 def check_room(users: int, processes: int, settings: EngineSettings) -> None:
     """Raises InputError when this machine has no room for the users: ports, the packet filter, memory."""
-    wanted = WantedLoad(users, processes, len(settings.sources) or 1, len(settings.targets))
+    wanted = WantedLoad(
+        users,
+        processes,
+        len(settings.sources) or 1,
+        len(settings.targets),
+        sockets_kept(settings.transports),
+    )
     # files of a process have been looked at
     if short := shortage(wanted, msgspec.structs.replace(read_limits(), files=None)):
         raise InputError(*short)
@@ -81,7 +89,7 @@ def check_all(settings: EngineSettings, find_revision: bool) -> EngineSettings:
             )
     return msgspec.structs.replace(
         first,
-        others=tuple(ResolvedTarget(other.target, other.addresses) for other in others),
+        others=tuple(ResolvedTarget(other.target, other.addresses, other.slash) for other in others),
         turns=settings.turns,
     )
 
@@ -89,7 +97,12 @@ def check_all(settings: EngineSettings, find_revision: bool) -> EngineSettings:
 def _alone(settings: EngineSettings, place: ResolvedTarget) -> EngineSettings:
     """The settings for one of the targets."""
     return msgspec.structs.replace(
-        settings, target=place.target, addresses=place.addresses, others=(), turns=(0,)
+        settings,
+        target=place.target,
+        addresses=place.addresses,
+        slash=place.slash,
+        others=(),
+        turns=(0,),
     )
 
 
@@ -136,13 +149,17 @@ def _connect(settings: EngineSettings) -> ClientFailure | None:
 
 def _redirected(settings: EngineSettings, failure: ClientFailure) -> EngineSettings | None:
     """The settings at the place that an answer names, on the same host and with no less TLS; else None."""
-    if not failure.kind.startswith("http_3"):
+    led = str(failure).removeprefix("to ")
+    if not failure.kind.startswith("http_3") or not led:
         return None
-    old, new = urlsplit(settings.target.url), urlsplit(str(failure).removeprefix("to "))
+    path = settings.target.path.strip("/")
+    asked = f"{settings.target.url}/{path}/" if path else f"{settings.target.url}/"
+    old, new = urlsplit(asked), urlsplit(urljoin(asked, led))
     secure = old.scheme in ("https", "wss")  # what is secret is not sent without TLS then
     if new.hostname != old.hostname or new.scheme not in (("https",) if secure else ("http", "https")):
         return None
     target = msgspec.structs.replace(
         settings.target, url=f"{new.scheme}://{new.netloc}", path=new.path or settings.target.path
     )
-    return msgspec.structs.replace(settings, target=target, addresses=resolve(target))
+    slash = new.path.endswith("/") if new.path else settings.slash  # some servers redirect to take it away
+    return msgspec.structs.replace(settings, target=target, addresses=resolve(target), slash=slash)

@@ -13,10 +13,14 @@ from siotool.workload import Target
 
 
 class ResolvedTarget(msgspec.Struct, frozen=True):
-    """A target and its addresses, in the order to try them."""
+    """A target and its addresses, in the order to try them.
+
+    ``slash`` ends the path of requests, as clients have it; a redirect may take it away.
+    """
 
     target: Target
     addresses: tuple[Address, ...]
+    slash: bool = True
 
 
 def look_up(urls: Sequence[str], alike: Target) -> list[ResolvedTarget]:
@@ -34,6 +38,7 @@ class EngineSettings(msgspec.Struct, frozen=True):
     targets of the same service; ``turns`` is the order in which users take targets, by number.
     ``sources`` are this machine's addresses to connect from, in turn; none: as the system chooses.
     ``server_header`` is the response header in which a server says its name; empty: none does.
+    ``slash`` is that of a ``ResolvedTarget``.
     """
 
     target: Target
@@ -54,11 +59,12 @@ class EngineSettings(msgspec.Struct, frozen=True):
     turns: tuple[int, ...] = (0,)
     sources: tuple[str, ...] = ()
     server_header: str = ""
+    slash: bool = True
 
     @property
     def targets(self) -> tuple[ResolvedTarget, ...]:
         """All targets."""
-        return (ResolvedTarget(self.target, self.addresses), *self.others)
+        return (ResolvedTarget(self.target, self.addresses, self.slash), *self.others)
 
     @property
     def by_node(self) -> bool:

@@ -76,13 +76,13 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def interpreter(version: str) -> str:
-    """A Python of this version on this machine, or a skip that says there is none."""
+    """A Python of this version on this machine, or an expected failure that says there is none."""
     home = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     for found in sorted(home.glob(f"{version}.*/bin/python")):
         return str(found)
     found_on_path = shutil.which(f"python{version}")
     if found_on_path is None:
-        pytest.skip(f"Python {version} is not on this machine")
+        pytest.xfail(f"Python {version} is not on this machine")
     return found_on_path
 
 
@@ -197,9 +197,7 @@ def test_an_environment_that_is_shared_by_a_link_is_not_cleared(tmp_path: Path) 
 
 
 def test_a_checkout_run_by_an_old_python_says_so() -> None:
-    python = interpreter("3.10") if not os.environ.get("SIOTOOL_REQUIRE_ALL") else shutil.which("python3.10")
-    if python is None or subprocess.run([python, "-V"], capture_output=True, check=False).returncode:
-        return  # CI may have none, and skips nothing
+    python = interpreter("3.10")
     done = subprocess.run(
         [python, "-m", "siotool", "--help"], cwd=REPOSITORY, capture_output=True, text=True, check=False
     )

@@ -74,8 +74,10 @@ class Hosts:
 
 @pytest.fixture
 def hosts() -> Iterator[Callable[[int], Hosts]]:
-    if os.geteuid() or shutil.which("ip") is None:
-        pytest.skip("needs root, and ip of iproute2")
+    if os.geteuid():
+        pytest.xfail("only root may make network namespaces")
+    if shutil.which("ip") is None:
+        pytest.skip("ip of iproute2 is not installed")
     probe = f"sio{uuid4().hex[:8]}"
     if subprocess.run(["ip", "netns", "add", probe], capture_output=True, check=False).returncode:
         pytest.xfail("this machine lets nobody make network namespaces")

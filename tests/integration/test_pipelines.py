@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import textwrap
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,8 @@ def service(port: int) -> dict[str, str]:
     """What a job says of its service."""
     return {
         "TARGET": f"http://127.0.0.1:{port}",
-        "COMMAND": f"{sys.executable} -m siotool target --port {port}",
+        # as people write it: a folder, a variable, and what is left running besides
+        "COMMAND": f"cd / && sleep 300 & HERE=1 {sys.executable} -m siotool target --port {port}",
         "WAIT": "30",
         "OUT": "out",
         "BASELINE": "",
@@ -113,6 +115,23 @@ def test_a_service_that_ended_changes_no_exit_code(pipeline: str, tmp_path: Path
     done = run(script, tmp_path, **variables)
     assert done.returncode == 3, done.stderr
     assert "does not answer" in done.stderr
+
+
+@pytest.mark.parametrize("pipeline", ["action", "gitlab"])
+def test_what_the_load_refuses_is_said_at_once(pipeline: str, tmp_path: Path) -> None:
+    """Trap: whatever the probe found was waited for, and then the service "does not answer"."""
+    script = blocks_of_action()[1] if pipeline == "action" else blocks(GITLAB)[0]
+    given = {"TARGET": "http://127.0.0.1:1/chat", "COMMAND": "", "WAIT": "60", "ARGS": LOAD, "OUT": "out"}
+    done = run(script, tmp_path, **given, BASELINE="none")
+    assert done.returncode == 2
+    assert "has a path" in done.stderr
+
+
+def test_the_action_installs_what_its_lock_says_and_the_template_a_version() -> None:
+    install, *_ = blocks_of_action()
+    assert '--require-hashes -r "$GITHUB_ACTION_PATH/requirements.lock"' in install
+    project = tomllib.loads((HOUSE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert f'INSTALL: "siotool=={project["version"]}"' in GITLAB.read_text(encoding="utf-8")
 
 
 def blocks_of_action() -> list[str]:

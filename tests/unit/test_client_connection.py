@@ -408,6 +408,28 @@ def test_what_must_be_shown_to_be_given_a_session_back_is_remembered(recovering,
     assert recovering.recoverable == {"/": Recoverable("p", "offset-2")}
 
 
+@pytest.mark.parametrize(
+    ("packet", "offset"),
+    [
+        pytest.param(b'42["tick",1,"offset-2"]', "offset-2", id="its last argument"),
+        pytest.param(b'42["tick"]', "tick", id="its name, where nothing follows it"),
+        pytest.param(b'42["tick",2]', "offset-1", id="a number is none"),
+        pytest.param(b'427["tick","a question"]', "offset-1", id="not that of an event to be answered"),
+        pytest.param(b'427["tick"]', "offset-1", id="nor its name"),
+    ],
+)
+@pytest.mark.parametrize("known", [False, True])
+def test_the_offset_is_the_text_that_ends_an_event_as_the_official_client_reads_it(
+    recovering, pool, packet, offset, known
+):
+    """socket.io-client, lib/socket.ts: an event's name comes first of its arguments, what answers it last."""
+    recovering.receive_text(b'42["tick",1,"offset-1"]', 3.0)
+    if known:
+        pool.known[packet] = Diary()
+    recovering.receive_text(packet, 4.0)
+    assert recovering.recoverable == {"/": Recoverable("p", offset)}
+
+
 def test_a_recovered_session_is_told_and_keeps_its_offset(recovering, pool):
     recovering.receive_text(b'42["tick",1,"offset-1"]', 3.0)
     after = Connection(pool, Diary(), {}, Identity(), recovering.recoverable)

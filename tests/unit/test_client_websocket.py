@@ -17,6 +17,7 @@ from siotool.client.observer import ByteCounts
 from siotool.client.pool import Pool
 from siotool.client.throttle import PIECE_BYTES, Throttle
 from siotool.client.websocket import FRAMES_OF_A_TURN, PONGS_BYTES, WebSocket
+from siotool.protocol.session import Recoverable
 
 TEXT, BINARY, CONTINUATION, CLOSE = (
     WSMsgType.TEXT,
@@ -82,6 +83,18 @@ def test_a_known_packet_is_delivered_at_once_unless_a_handler_wants_its_argument
     frame(socket, b'42["tick",7]')
     told = [name for name, *_ in socket._connection.observer.heard]
     assert (len(known.heard), told, taken) == ((0, ["event"], [[7]]) if handled else (1, [], []))
+
+
+def test_what_was_missed_comes_before_the_session_is_given_back_and_moves_the_offset(pool):
+    lost = {"/": Recoverable("p", "offset-1")}
+    connection = Connection(pool, Diary(), {}, Identity(), lost)
+    socket = connection.transport = WebSocket(connection, pool.traffic, 4)
+    frame(socket, OPEN)
+    pool.known[b'42["tick","offset-2"]'] = missed = Diary()
+    frame(socket, b'42["tick","offset-2"]')
+    frame(socket, b'40{"sid":"t","pid":"p"}')
+    assert [what for what, *_ in missed.heard] == ["deliver"]
+    assert connection.recoverable == {"/": Recoverable("p", "offset-2")}
 
 
 def test_fragments_make_one_packet_with_control_frames_between(socket):

@@ -29,6 +29,8 @@ DAY = 86_400.0
 ORIGIN = "https://app.example.org"
 STAR = Reply(200, [("Access-Control-Allow-Origin", "*")])
 EXACT = Reply(200, [("Access-Control-Allow-Origin", ORIGIN), ("Access-Control-Allow-Credentials", "true")])
+#: As a server and the proxy before it both have it: browsers take none then.
+TWICE = Reply(200, EXACT.headers + EXACT.headers)
 GOOD = Reply(200, body=b"ok")
 #: An open packet that offers no upgrade.
 ALONE = Handshake("a", 25_000, 20_000)
@@ -41,11 +43,16 @@ def judge(check: str, facts: Known, looked: Any = None) -> Finding | None:
 
 
 def sessions(
-    *cookies: str, lost: int = 0, bare: int = 0, server: tuple[str, ...] = (), old: int = 0
+    *cookies: str,
+    lost: int = 0,
+    bare: int = 0,
+    server: tuple[str, ...] = (),
+    old: int = 0,
+    post: Reply = GOOD,
 ) -> list[SessionSeen]:
     """Five sessions with values of a cookie; so many lost with their cookies, and without them.
 
-    The first ``old`` ones open in Engine.IO 3.
+    The first ``old`` ones open in Engine.IO 3. ``post`` answers what is known there.
     """
     return [
         SessionSeen(
@@ -53,7 +60,7 @@ def sessions(
             3 if number < old else 4,
             {"route": cookies[number % len(cookies)]} if cookies else {},
             server[number % len(server)] if server else "",
-            [GOOD, UNKNOWN if number < lost else GOOD],
+            [post, UNKNOWN if number < lost else post],
             [UNKNOWN if number < bare else GOOD] if cookies else [],
         )
         for number in range(5)
@@ -136,6 +143,25 @@ def sessions(
             id="lost though the cookie came back",
         ),
         pytest.param("sticky", known(polls=()), [], "info", "not tried", id="nothing to keep"),
+        pytest.param(
+            "sticky", known(), [], "warning", "no session opened this time", id="none of them opened again"
+        ),
+        pytest.param(
+            "sticky",
+            known(),
+            sessions("a", post=Reply(403, body=b"<h1>Forbidden</h1>")),
+            "error",
+            "POSTs of long polling get 403 “Forbidden”: 10 of 10",
+            id="nothing may be posted",
+        ),
+        pytest.param(
+            "sticky",
+            known(),
+            sessions(post=Reply(failure="timeout", detail="no answer within 3 s")),
+            "error",
+            "POSTs of long polling get no answer within 3 s",
+            id="nothing that is posted is answered",
+        ),
         pytest.param("backends", known(), sessions(), "ok", "no sign", id="one server"),
         pytest.param(
             "backends", known(), sessions("a", "b"), "info", "route has 2 values", id="two values of a cookie"
@@ -239,6 +265,34 @@ def sessions(
             "idle-timeout", known(), Idled(3.0, alive=False, words="cut"), "error", "cut after 3 s", id="cut"
         ),
         pytest.param(
+            "idle-timeout",
+            known(),
+            Idled(0.0, alive=False, words="no namespace was joined", joined=False),
+            "info",
+            "not tried: no namespace was joined",
+            id="not let in",
+        ),
+        pytest.param(
+            "idle-timeout", known(), Idled(2.0, alive=True), "info", "not judged", id="never silent for long"
+        ),
+        # redirects
+        pytest.param(
+            "reachable",
+            known(path="/socket.io", hops=[f"{URL}/socket.io"], slash=False),
+            None,
+            "warning",
+            f"by redirects over {URL}/socket.io",
+            id="a redirect within the host",
+        ),
+        pytest.param(
+            "websocket",
+            known(upgrades=(), refusal=Reply(302, [("Location", "http://other.example.org/?token=x")])),
+            None,
+            "error",
+            "302, a redirect to http://other.example.org/",
+            id="a WebSocket that is led away",
+        ),
+        pytest.param(
             "admin-ui", known(), Join("/admin", "joined", events=["hello"]), "info", "none of", id="dynamic"
         ),
         pytest.param("admin-ui", known(), Join("/admin", "refused", "who?"), "info", "“who?”", id="guarded"),
@@ -263,6 +317,30 @@ def test_a_check_concludes(check: str, facts: Known, looked: Any, level: str, se
         pytest.param(STAR, GOOD, "", "warning", "no CORS headers", id="a preflight without headers"),
         pytest.param(GOOD, GOOD, "", "error", "missing", id="no headers"),
         pytest.param(
+            TWICE,
+            TWICE,
+            "",
+            "error",
+            f"Access-Control-Allow-Origin {ORIGIN}, {ORIGIN}",
+            id="the header twice",
+        ),
+        pytest.param(
+            EXACT,
+            TWICE,
+            "",
+            "warning",
+            f"preflight (OPTIONS) got Access-Control-Allow-Origin {ORIGIN}, ",
+            id="twice",
+        ),
+        pytest.param(
+            EXACT,
+            Reply(200, [("Access-Control-Allow-Origin", "https://x.org")]),
+            "",
+            "warning",
+            "got Access-Control-Allow-Origin https://x.org",
+            id="a preflight for another",
+        ),
+        pytest.param(
             Reply(200, [("Access-Control-Allow-Origin", "https://x.org")]),
             GOOD,
             "",
@@ -279,6 +357,34 @@ def test_a_browser_on_another_origin(
     finding = judge("cors", facts, OfOrigin(polled, True, preflight, None))
     assert finding is not None
     assert (finding.level, words in finding.seen) == (level, True), finding
+
+
+@pytest.mark.parametrize(
+    ("polled", "websocket", "level", "seen"),
+    [
+        pytest.param(Reply(429), None, "warning", f"Origin {ORIGIN} got 429", id="a limit of requests"),
+        pytest.param(Reply(502), None, "warning", "got 502", id="a server that is gone"),
+        pytest.param(
+            Reply(failure="timeout", detail="no answer"), None, "warning", "no answer", id="no answer"
+        ),
+        pytest.param(None, Reply(502), "warning", "on WebSocket got 502", id="a WebSocket without a server"),
+        pytest.param(Reply(429), Reply(403), "error", "on WebSocket is refused with 403", id="one of both"),
+        pytest.param(
+            Reply(400, body=b"app is not an accepted origin."),
+            None,
+            "error",
+            "is refused with 400",
+            id="refused",
+        ),
+    ],
+)
+def test_only_what_refuses_an_origin_says_that_it_is_not_allowed(
+    polled: Reply | None, websocket: Reply | None, level: str, seen: str
+) -> None:
+    finding = judge("cors", known(origin=ORIGIN), OfOrigin(polled or EXACT, polled is None, EXACT, websocket))
+    assert finding is not None
+    assert (finding.level, seen in finding.seen) == (level, True), finding
+    assert ("could not be judged" in finding.seen) is (level == "warning")
 
 
 def test_a_page_of_the_target_itself_needs_no_headers() -> None:

@@ -97,6 +97,11 @@ def test_whatever_a_server_answers_has_a_cause_and_words_on_one_line(status, bod
 def test_cookies_are_read_where_they_can_be() -> None:
     reply = Reply(
         200,
-        [("Set-Cookie", "SERVERID=s1; path=/"), ("set-cookie", "bad cookie[]=;;;"), ("Set-Cookie", "io=x")],
+        [
+            ("Set-Cookie", "SERVERID=s1; path=/"),
+            ("set-cookie", "bad cookie[]=;;;"),
+            ("Set-Cookie", "none; path=/"),
+            ("Set-Cookie", "io=x"),
+        ],
     )
-    assert reply.cookies == {"SERVERID": "s1", "io": "x"}
+    assert reply.cookies == {"SERVERID": "s1", "bad cookie[]": "", "io": "x"}, "as browsers take them"

@@ -75,6 +75,12 @@ def test_what_arrived_where_it_need_not_was_expected_because_it_arrived():
     assert run.close(part(1, receipts=[(1, 0, 2)])) == {"received": 2}
 
 
+def test_who_left_in_seconds_that_did_not_arrive_is_not_expected():
+    run = Run()
+    assert run.close(part(0, joins=[0.1, 0.2])) == {}
+    assert run.close(part(3, missed=2, published=[(1, 3.5)], receipts=[(1, 1, 0)])) == {"received": 1}
+
+
 def test_a_receipt_may_come_before_its_publication():
     run = Run()
     late = part(0, A, joins=[0.1], published=[])

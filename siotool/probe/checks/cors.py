@@ -8,10 +8,12 @@ from siotool.printable import one_line
 from siotool.probe.finding import Check, Finding
 from siotool.probe.known import Known
 from siotool.probe.opening import by_polling
-from siotool.probe.refusal import ORIGIN, cause
+from siotool.probe.refusal import FORBIDDEN, ORIGIN, cause
 from siotool.probe.reply import Reply
 from siotool.probe.survey import leave
 from siotool.probe.wire import Wire
+
+_ALLOWED = "Access-Control-Allow-Origin"
 
 
 class OfOrigin(msgspec.Struct, frozen=True):
@@ -70,11 +72,23 @@ def _judge(known: Known, seen: OfOrigin | None) -> Finding | None:
             "cors", "info", "not asked", do="give --origin https://app.example.org to ask as its pages do"
         )
     origin = one_line(known.settings.origin)
-    if known.polling and not seen.opened:
-        return _refused(f"Origin {origin}", seen.polled.said)
-    if seen.websocket is not None:
-        return _refused(f"Origin {origin} on WebSocket", seen.websocket.said)
-    return _allowed(known, seen, origin)
+    failed = [(f"Origin {origin}", seen.polled)] if known.polling and not seen.opened else []
+    failed += [(f"Origin {origin} on WebSocket", seen.websocket)] if seen.websocket is not None else []
+    refused = next(((who, reply) for who, reply in failed if cause(reply) in (ORIGIN, FORBIDDEN)), None)
+    if refused is not None:
+        return _refused(refused[0], refused[1].said)
+    return _unjudged(*failed[0]) if failed else _allowed(known, seen, origin)
+
+
+def _unjudged(who: str, reply: Reply) -> Finding:
+    """A request failed for a reason that is no origin."""
+    return Finding(
+        "cors",
+        "warning",
+        f"could not be judged: {who} got {reply.said}",
+        "the request failed for another reason than its Origin: one like it had opened a session before",
+        "probe again; where it fails each time, look for a limit of requests, or for a server that is down",
+    )
 
 
 def _needed(known: Known, refused: Reply) -> Finding:
@@ -107,9 +121,9 @@ def _allowed(known: Known, seen: OfOrigin, origin: str) -> Finding:
     """A session opened; whether a browser hands the answers to the page."""
     if not known.polling:
         return Finding("cors", "ok", f"a WebSocket opens for {origin}", "browsers ask nothing more for it")
-    allowed = seen.polled.header("Access-Control-Allow-Origin")
-    credentials = seen.polled.header("Access-Control-Allow-Credentials").lower() == "true"
-    said = f"Access-Control-Allow-Origin {one_line(allowed) or 'missing'}"
+    allowed = seen.polled.whole(_ALLOWED)
+    credentials = seen.polled.whole("Access-Control-Allow-Credentials").lower() == "true"
+    said = f"{_ALLOWED} {one_line(allowed) or 'missing'}"
     said += f", Allow-Credentials {'true' if credentials else 'missing'}"
     if known.settings.origin == known.settings.own_origin:
         return Finding("cors", "ok", f"{origin} is the target's own origin; {said}")
@@ -119,7 +133,9 @@ def _allowed(known: Known, seen: OfOrigin, origin: str) -> Finding:
             "error",
             said,
             f"browsers hide the answers of long polling from pages of {origin}: “xhr poll error”",
-            f"set cors: {{origin: “{origin}”}} on the server; only WebSocket works without it",
+            "let either the server or the proxy set the header, not both; only WebSocket works without it"
+            if ", " in allowed
+            else f"set cors: {{origin: “{origin}”}} on the server; only WebSocket works without it",
         )
     return _in_full(known, seen, said, exact=allowed != "*" and credentials)
 
@@ -127,8 +143,10 @@ def _allowed(known: Known, seen: OfOrigin, origin: str) -> Finding:
 def _in_full(known: Known, seen: OfOrigin, said: str, *, exact: bool) -> Finding:
     """Plain requests are allowed; whether those with headers and cookies are."""
     refused = seen.preflight.failure or seen.preflight.status >= 400
-    if refused or not seen.preflight.header("Access-Control-Allow-Origin"):
-        got = seen.preflight.said if refused else "no CORS headers"
+    allowed = seen.preflight.whole(_ALLOWED)
+    if refused or allowed not in ("*", known.settings.origin):
+        got = f"{_ALLOWED} {one_line(allowed)}" if allowed else "no CORS headers"
+        got = seen.preflight.said if refused else got
         return Finding(
             "cors",
             "warning",

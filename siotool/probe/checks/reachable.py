@@ -103,7 +103,8 @@ def _reached(known: Known) -> Finding:
         "warning",
         f"{seen}, by redirects over {' → '.join(map(one_line, known.hops))}",
         "browsers follow a redirect for long polling and never for WebSocket: clients lose the upgrade",
-        f"give clients the last address: {one_line(known.hops[-1])}",
+        f"give clients the last address: {one_line(known.hops[-1])}"
+        + ("" if known.settings.slash else " (addTrailingSlash: false keeps the path as it is)"),
     )
 
 

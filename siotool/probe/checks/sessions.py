@@ -84,7 +84,7 @@ def _judge_sticky(known: Known, sessions: list[SessionSeen]) -> Finding | None:
     if known.opening is None:
         return None
     if not sessions:
-        return Finding("sticky", "info", "not tried: long polling is not offered")
+        return _not_tried(known)
     kept = [reply for session in sessions for reply in session.with_cookies]
     bare = [reply for session in sessions for reply in session.without]
     names = sorted({name for session in sessions for name in session.cookies})
@@ -100,6 +100,8 @@ def _judge_sticky(known: Known, sessions: list[SessionSeen]) -> Finding | None:
             "keep a session on one server. nginx: ip_hash or hash $remote_addr; HAProxy: cookie … insert; "
             'Kubernetes ingress: affinity cookie; or give clients transports: ["websocket"]',
         )
+    if refused := [reply for reply in kept if reply.failure or reply.status != 200]:
+        return _refused(refused, len(kept))
     if _lost(bare):
         return Finding(
             "sticky",
@@ -112,6 +114,31 @@ def _judge_sticky(known: Known, sessions: list[SessionSeen]) -> Finding | None:
         )
     seen = f"{len(sessions)} sessions answered {len(kept)} requests on other connections"
     return Finding("sticky", "ok", seen + (f"; cookies: {_named(names)}" if names else ""))
+
+
+def _not_tried(known: Known) -> Finding:
+    """None of the sessions that were asked for opened."""
+    if not any(polled.opening for polled in known.polled.values()):
+        return Finding("sticky", "info", "not tried: long polling is not offered")
+    return Finding(
+        "sticky",
+        "warning",
+        f"no session opened this time: {_SESSIONS} were asked for at once by long polling",
+        "one had opened before: a limit of requests or connections, or servers that are not all alike",
+        "raise the limit for this address, or look at the servers behind it one by one",
+    )
+
+
+def _refused(refused: list[Reply], asked: int) -> Finding:
+    """Requests of sessions that their servers may know: they got no 200 for another reason."""
+    return Finding(
+        "sticky",
+        "error",
+        f"POSTs of long polling get {refused[0].said}: {len(refused)} of {asked} on other connections",
+        "clients that begin with long polling open a session, and cannot send in it: they fail before they "
+        "move to WebSocket",
+        'let POST on this path through the proxy and its filter; or give clients transports: ["websocket"]',
+    )
 
 
 def _named(names: list[str]) -> str:

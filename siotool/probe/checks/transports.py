@@ -3,7 +3,7 @@
 from siotool.probe.finding import Check, Finding
 from siotool.probe.known import Known
 from siotool.probe.opening import by_script
-from siotool.probe.refusal import TRANSPORT, UPGRADE_LOST, cause
+from siotool.probe.refusal import REDIRECT, TRANSPORT, UPGRADE_LOST, cause
 from siotool.probe.reply import Reply
 from siotool.probe.survey import leave
 from siotool.probe.wire import Wire
@@ -74,6 +74,15 @@ def _judge_websocket(known: Known, plain: Reply | None) -> Finding | None:
             f"not offered: {unknown[0] if unknown else said}",
             "the server only does long polling: each message costs a request",
             "enable it in the server's `transports`, or use --transport polling",
+        )
+    if upgraded.reply is not None and cause(upgraded.reply) == REDIRECT:
+        return Finding(
+            "websocket",
+            "error",
+            f"the server offers it, and it does not open: {said}",
+            "browsers follow a redirect for long polling and never for WebSocket",
+            "give clients the address it leads to; until then they stay on long polling (siotool: "
+            "--transport polling)",
         )
     lost = upgraded.reply is not None and cause(upgraded.reply) == UPGRADE_LOST
     return Finding(
