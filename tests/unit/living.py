@@ -82,10 +82,10 @@ def until(question):
 
 
 def between_turns(user):
-    """Its next turn is a hundred seconds away from now on."""
+    """It has no turn for ten seconds and more from now on."""
     until(lambda: user.acts)
     user._generator.change_rate(LATE)
-    until(lambda: user.locust_state == LOCUST_STATE_WAITING)
+    until(lambda: user._schedule.due > monotonic() + 10 and user.locust_state == LOCUST_STATE_WAITING)
 '''
 
 

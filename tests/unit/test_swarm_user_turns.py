@@ -203,6 +203,7 @@ between_turns(user)
 connection, loop = user._lasting.current, user._engine
 lost = lambda: not connection.open
 counts = user._class_counts
+until(lambda: counts.sent == user.acts)
 
 def send():
     before = counts.sent, counts.failed
